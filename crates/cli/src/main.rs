@@ -1,0 +1,2 @@
+//! The `yc-auth` command.
+fn main() {}

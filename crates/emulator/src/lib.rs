@@ -1,0 +1,1 @@
+//! A Yandex Cloud on loopback.
