@@ -1,0 +1,79 @@
+//! AI Studio: a model that tells who asked, how that was proved, and what was said.
+//!
+//! The rule of the answer, of the pieces it comes in and of the tokens it costs is here; the wires are beside.
+
+pub(crate) mod chat;
+pub(crate) mod models;
+pub(crate) mod text_generation;
+pub(crate) mod tokenizer;
+
+use http::HeaderMap;
+
+use crate::cloud::Cloud;
+use crate::identity::{Accepts, Caller};
+use crate::status::Status;
+
+/// Any of these lets an API key use text models.
+const SCOPES: &[&str] = &["yc.ai.languageModels.execute", "yc.ai.foundationModels.execute"];
+
+const MODEL_VERSION: &str = "emulator";
+
+/// Of the OpenAI-compatible paths and of the gRPC services; only the former take a key as `Bearer`.
+fn authenticated(cloud: &Cloud, headers: &HeaderMap, api_key_as_bearer: bool) -> Result<Caller, Status> {
+    cloud.identity.authenticate(headers, Accepts { api_key: Some(SCOPES), api_key_as_bearer })
+}
+
+/// A model's address, `gpt://<folder>/<name>/<version>`, of a folder that the caller may use.
+struct ModelUri<'a> {
+    name: &'a str,
+}
+
+impl<'a> ModelUri<'a> {
+    fn check(cloud: &Cloud, uri: &'a str) -> Result<Self, Status> {
+        let (folder, name) = uri
+            .strip_prefix("gpt://")
+            .and_then(|rest| rest.split_once('/'))
+            .filter(|(folder, name)| !folder.is_empty() && !name.is_empty())
+            .ok_or_else(|| {
+                Status::invalid("the model is not of the form gpt://<folder>/<model>/<version>")
+            })?;
+        folder_allowed(cloud, folder)?;
+        Ok(Self { name })
+    }
+}
+
+fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
+    if folder == cloud.options.folder_id {
+        return Ok(());
+    }
+    Err(Status::denied(format!(
+        "permission to the folder is denied: this emulator has the folder {}",
+        cloud.options.folder_id
+    )))
+}
+
+/// What the model says.
+fn reply(caller: &Caller, said: &str) -> String {
+    format!("authenticated as {caller}; you said: {said}")
+}
+
+/// The pieces a text is streamed in: words, each with the space after it.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(char::is_whitespace)
+}
+
+struct Usage {
+    prompt: usize,
+    completion: usize,
+}
+
+impl Usage {
+    fn of<'a>(prompt: impl IntoIterator<Item = &'a str>, completion: &str) -> Self {
+        let count = |text: &str| text.split_whitespace().count();
+        Self { prompt: prompt.into_iter().map(count).sum(), completion: count(completion) }
+    }
+
+    fn total(&self) -> usize {
+        self.prompt + self.completion
+    }
+}

@@ -1,0 +1,56 @@
+//! The API port: which service answers a route.
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use tonic::Code;
+
+use crate::body::Body;
+use crate::cloud::Cloud;
+use crate::routes::Route;
+use crate::status::Status;
+use crate::{ai, endpoints, iam};
+
+pub(crate) async fn answer<B>(
+    cloud: &Cloud,
+    route: Route,
+    authority: &str,
+    same_old: bool,
+    request: Request<B>,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    match route {
+        Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
+        Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
+        Route::EndpointsList => endpoints::rest::list(authority),
+        Route::EndpointsGet => rest(endpoints::rest::get(authority, request.uri().path())),
+        Route::Chat => rest(ai::chat::completions(cloud, request).await),
+        Route::Models => rest(ai::models::list(cloud, request.headers())),
+        Route::GrpcIamCreate => iam::grpc::create(cloud, same_old, request).await,
+        Route::GrpcIamRevoke => iam::grpc::revoke(cloud, request).await,
+        Route::GrpcEndpointsList => endpoints::grpc::list(authority, request).await,
+        Route::GrpcEndpointsGet => endpoints::grpc::get(authority, request).await,
+        Route::GrpcCompletion => ai::text_generation::completion(cloud, request).await,
+        Route::GrpcTokenize => ai::tokenizer::tokenize(cloud, request).await,
+        Route::GrpcTokenizeCompletion => ai::tokenizer::tokenize_completion(cloud, request).await,
+        Route::MetadataToken
+        | Route::MetadataServiceAccounts
+        | Route::MetadataFolder
+        | Route::MetadataCloud
+        | Route::Unknown => {
+            let grpc = request.headers().get(http::header::CONTENT_TYPE);
+            if grpc.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+                Status::new(Code::Unimplemented, "no such method here").into_grpc()
+            } else {
+                Status::not_found("no such method and path here").into_rest()
+            }
+        }
+    }
+}
+
+fn rest(answer: Result<Response<Body>, Status>) -> Response<Body> {
+    answer.unwrap_or_else(Status::into_rest)
+}

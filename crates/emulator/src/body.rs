@@ -1,0 +1,123 @@
+//! Bodies: what answers are made of, and how a request's is read within bounds.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::status::Status;
+
+/// The body of every answer. tonic's type, so that gRPC answers need no wrapping.
+pub(crate) type Body = tonic::body::Body;
+
+pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The largest request body that is read.
+pub(crate) const MAX_REQUEST: usize = 4 << 20;
+/// How long a client may take to send one.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Body::new(http_body_util::Full::new(bytes.into()).map_err(never))
+}
+
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let (status, bytes) = match serde_json::to_vec(value) {
+        Ok(bytes) => (status, bytes),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
+    };
+    let mut response = Response::new(full(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+/// A body that is sent piece by piece, and may break off with an error.
+pub(crate) struct Pieces {
+    pieces: Box<dyn Iterator<Item = Bytes> + Send>,
+    broken: bool,
+}
+
+impl Pieces {
+    pub(crate) fn new<I>(pieces: I) -> Self
+    where
+        I: IntoIterator<Item = Bytes>,
+        I::IntoIter: Send + 'static,
+    {
+        Self { pieces: Box::new(pieces.into_iter()), broken: false }
+    }
+
+    /// Ends with an error, which closes the connection (or the stream) in mid-body.
+    pub(crate) fn then_break_off(mut self) -> Self {
+        self.broken = true;
+        self
+    }
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(match self.pieces.next() {
+            Some(piece) => Some(Ok(Frame::data(piece))),
+            None if std::mem::take(&mut self.broken) => {
+                Some(Err(tonic::Status::unavailable("broken off by a fault of the emulator")))
+            }
+            None => None,
+        })
+    }
+}
+
+/// Reads a request's body as JSON.
+///
+/// The errors name the place, never the value: serde's own would quote a secret that stands in the wrong field.
+pub(crate) async fn read_json<T, B>(body: B) -> Result<T, Status>
+where
+    T: DeserializeOwned,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let bytes = read(body).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a field of the body is missing or of another type",
+            serde_json::error::Category::Eof
+            | serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax => "the body is not JSON",
+        };
+        Status::invalid(format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+async fn read<B>(body: B) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let limited = Limited::new(body, MAX_REQUEST).collect();
+    match tokio::time::timeout(READ_TIMEOUT, limited).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Status::invalid(format!("the body is larger than {MAX_REQUEST} bytes"))
+                .over_http(StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Ok(Err(_)) => Err(Status::invalid("the body could not be read to its end")),
+        Err(_) => Err(Status::of_http(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+fn never(never: Infallible) -> tonic::Status {
+    match never {}
+}

@@ -1,0 +1,201 @@
+//! The options of an emulator, and its start.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+
+use crate::clock::VirtualClock;
+use crate::cloud::{Cloud, Options};
+use crate::emulator::{Emulator, Parts, Running};
+use crate::identity::Renewal;
+use crate::server::{self, Guard, Port, Server, Tls};
+
+/// Options of an [`Emulator`]; made by [`Emulator::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    listen: SocketAddr,
+    metadata_listen: SocketAddr,
+    tls: bool,
+    allow_non_loopback: bool,
+    host_names: Vec<String>,
+    clock_start: Option<SystemTime>,
+    api_key_scopes: Option<Vec<String>>,
+    options: Options,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            listen: any_port,
+            metadata_listen: any_port,
+            tls: false,
+            allow_non_loopback: false,
+            host_names: Vec::new(),
+            clock_start: None,
+            api_key_scopes: None,
+            options: Options::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Where the API listens: REST, gRPC, the OpenAI-compatible API and control. By default a free port of 127.0.0.1.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where the metadata service listens. By default a free port of 127.0.0.1.
+    pub fn metadata_listen(mut self, address: SocketAddr) -> Self {
+        self.metadata_listen = address;
+        self
+    }
+
+    /// Serves the API over TLS, with a certificate authority made at the start ([`Emulator::ca_pem`]).
+    /// Metadata is plain HTTP always, as in the cloud. Off by default.
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Allows addresses off loopback: anyone who can reach them gets tokens. Off by default.
+    pub fn allow_non_loopback(mut self, allow: bool) -> Self {
+        self.allow_non_loopback = allow;
+        self
+    }
+
+    /// Answers to this host name too, beside `localhost` and addresses; with any port.
+    /// For containers that reach each other by name.
+    pub fn host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_names.push(name.into());
+        self
+    }
+
+    /// The folder that models are in.
+    pub fn folder_id(mut self, id: impl Into<String>) -> Self {
+        self.options.folder_id = id.into();
+        self
+    }
+
+    /// The cloud that the folder is in.
+    pub fn cloud_id(mut self, id: impl Into<String>) -> Self {
+        self.options.cloud_id = id.into();
+        self
+    }
+
+    /// The service account that the API key and the metadata service's tokens belong to.
+    pub fn service_account_id(mut self, id: impl Into<String>) -> Self {
+        self.options.service_account_id = id.into();
+        self
+    }
+
+    /// Whether the virtual machine has a service account; without, its token is a 404. It has by default.
+    pub fn attach_service_account(mut self, attach: bool) -> Self {
+        self.options.attach_service_account = attach;
+        self
+    }
+
+    /// How long a new IAM token lives. 12 hours by default.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.options.token_lifetime = lifetime;
+        self
+    }
+
+    /// When the metadata service makes a new token. By default when under a tenth of its life is left.
+    pub fn metadata_renewal(mut self, renewal: Renewal) -> Self {
+        self.options.metadata_renewal = renewal;
+        self
+    }
+
+    /// When the exchange of an OAuth token makes a new IAM token. By default always;
+    /// the real IAM may also give the same one while it is far from its expiry.
+    pub fn exchange_renewal(mut self, renewal: Renewal) -> Self {
+        self.options.exchange_renewal = renewal;
+        self
+    }
+
+    /// What the clock shows at the start. Real time by default.
+    pub fn clock_start(mut self, start: SystemTime) -> Self {
+        self.clock_start = Some(start);
+        self
+    }
+
+    /// Limits [`Emulator::api_key`] to these scopes, such as `yc.ai.languageModels.execute`. By default it may do all.
+    pub fn api_key_scopes<I>(mut self, scopes: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.api_key_scopes = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Starts on the runtime that this is called on. The emulator lives until it is dropped, or the runtime is.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback).
+    pub async fn start(self) -> io::Result<Emulator> {
+        let (parts, api, metadata) = self.bind().await?;
+        let tasks = vec![tokio::spawn(api).abort_handle(), tokio::spawn(metadata).abort_handle()];
+        Ok(Emulator::new(parts, Running::Tasks(tasks)))
+    }
+
+    /// Starts on a thread and a runtime of its own, for programs that have none.
+    /// Dropping the emulator stops the thread and waits for its end.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); also when the thread or the runtime cannot be made.
+    pub fn start_in_thread(self) -> io::Result<Emulator> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (parts, api, metadata) = runtime.block_on(self.bind())?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                tokio::select! {
+                    () = async { tokio::join!(api, metadata); } => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Emulator::new(parts, Running::Thread(Some((stop, thread)))))
+    }
+
+    async fn bind(
+        self,
+    ) -> io::Result<(Parts, impl Future<Output = ()> + Send + use<>, impl Future<Output = ()> + Send + use<>)>
+    {
+        let tls = self.tls.then(|| Tls::new(&self.host_names)).transpose()?;
+        let api = server::bind(self.listen, self.allow_non_loopback).await?;
+        let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
+        let (api_addr, metadata_addr) = (api.local_addr()?, metadata.local_addr()?);
+
+        let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
+        let cloud = Arc::new(Cloud::new(self.options, clock));
+        let secret = |made: Result<String, crate::status::Status>| made.map_err(io::Error::other);
+        let parts = Parts {
+            api_key: secret(cloud.identity.issue_api_key(cloud.service_account(), self.api_key_scopes))?,
+            oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), false))?,
+            new_oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), true))?,
+            ca_pem: tls.as_ref().map(|tls| tls.ca_pem.clone()),
+            api_addr,
+            metadata_addr,
+            cloud: Arc::clone(&cloud),
+        };
+        let serve = |port: Port, address: SocketAddr, tls| Server {
+            cloud: Arc::clone(&cloud),
+            port,
+            guard: Guard::new(address.port(), self.allow_non_loopback, self.host_names.clone()),
+            tls,
+        };
+        let acceptor = tls.map(|tls| tls.acceptor);
+        let api = serve(Port::Api, api_addr, acceptor).run(api);
+        let metadata = serve(Port::Metadata, metadata_addr, None).run(metadata);
+        Ok((parts, api, metadata))
+    }
+}

@@ -1,0 +1,116 @@
+//! The state behind all ports, and the options it was made with.
+
+use std::time::Duration;
+
+use crate::clock::VirtualClock;
+use crate::counters::Counters;
+use crate::faults::Faults;
+use crate::identity::{Ageing, Identity, Issued, Origin, Renewal, Subject};
+use crate::status::Status;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) folder_id: String,
+    pub(crate) cloud_id: String,
+    pub(crate) service_account_id: String,
+    pub(crate) attach_service_account: bool,
+    pub(crate) token_lifetime: Duration,
+    pub(crate) metadata_renewal: Renewal,
+    pub(crate) exchange_renewal: Renewal,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            folder_id: "b1gfake0emulator0fld".to_owned(),
+            cloud_id: "b1gfake0emulator0cld".to_owned(),
+            service_account_id: "ajefake0emulator0sa0".to_owned(),
+            attach_service_account: true,
+            token_lifetime: Duration::from_secs(12 * 3600),
+            metadata_renewal: Renewal::BelowPercent(10),
+            exchange_renewal: Renewal::Always,
+        }
+    }
+}
+
+/// The user whose OAuth tokens exist here.
+const USER_ID: &str = "ajefake0emulator0usr";
+
+pub(crate) struct Cloud {
+    pub(crate) options: Options,
+    pub(crate) clock: VirtualClock,
+    pub(crate) counters: Counters,
+    pub(crate) faults: Faults,
+    pub(crate) identity: Identity,
+    exchanged: Ageing,
+    metadata: Ageing,
+}
+
+impl Cloud {
+    pub(crate) fn new(options: Options, clock: VirtualClock) -> Self {
+        Self {
+            counters: Counters::default(),
+            faults: Faults::default(),
+            identity: Identity::new(clock.clone()),
+            exchanged: Ageing::new(options.exchange_renewal),
+            metadata: Ageing::new(options.metadata_renewal),
+            clock,
+            options,
+        }
+    }
+
+    pub(crate) fn service_account(&self) -> Subject {
+        Subject::ServiceAccount(self.options.service_account_id.as_str().into())
+    }
+
+    pub(crate) fn user(&self) -> Subject {
+        Subject::User(USER_ID.into())
+    }
+
+    /// A new IAM token of the service account.
+    pub(crate) fn issue(&self, lifetime: Duration) -> Result<Issued, Status> {
+        self.make(self.service_account(), Origin::Issued, lifetime)
+    }
+
+    /// The exchange of an OAuth token.
+    pub(crate) fn exchange(&self, oauth_token: &str, same_old: bool) -> Result<Issued, Status> {
+        let subject = self.identity.exchange(oauth_token)?;
+        self.ageing(&self.exchanged, subject, Origin::OAuth, same_old)
+    }
+
+    /// The token of the service account that the virtual machine has.
+    pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
+        self.ageing(&self.metadata, self.service_account(), Origin::Metadata, same_old)
+    }
+
+    /// Back to how it began, with the same OAuth tokens and API keys.
+    pub(crate) fn reset(&self) {
+        self.faults.clear();
+        self.counters.reset();
+        self.clock.reset();
+        self.exchanged.forget();
+        self.metadata.forget();
+        self.identity.reset();
+    }
+
+    fn ageing(
+        &self,
+        tokens: &Ageing,
+        subject: Subject,
+        origin: Origin,
+        same_old: bool,
+    ) -> Result<Issued, Status> {
+        tokens.get(
+            self.clock.now(),
+            same_old,
+            |token| self.identity.is_revoked(token),
+            || self.make(subject, origin, self.options.token_lifetime),
+        )
+    }
+
+    fn make(&self, subject: Subject, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
+        let issued = self.identity.issue_iam(subject, origin, lifetime)?;
+        self.counters.count_token();
+        Ok(issued)
+    }
+}

@@ -1,0 +1,165 @@
+//! The control API under `/_emulator/`, for those who are not in the emulator's process.
+//!
+//! It asks for no credentials: what it can do, anyone on this machine may. `Host` and `Origin` are checked
+//! before it is reached.
+//!
+//! | request | body | does |
+//! |---|---|---|
+//! | `GET state` | | the time, the ids, how many tokens, the faults |
+//! | `GET counters` | | what was asked |
+//! | `POST clock/advance` | `{"seconds": 3600}` | moves the clock forward |
+//! | `POST clock/set` | `{"now": "2026-11-24T00:00:00Z"}` | sets it |
+//! | `POST clock/freeze`, `POST clock/unfreeze` | | stops it, lets it run |
+//! | `POST faults` | `{"kind": …, "target" or "path": …, "times": …}` and the fields of its kind | adds a fault |
+//! | `DELETE faults` | | removes all |
+//! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds) or `{}` | makes an IAM token |
+//! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes it |
+//! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
+//! | `POST reset` | | back to how it began |
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::body::{self, Body};
+use crate::clock::{from_rfc3339, rfc3339};
+use crate::cloud::Cloud;
+use crate::faults::FaultRequest;
+use crate::status::Status;
+
+pub(crate) const PREFIX: &str = "/_emulator/";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Set {
+    now: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Issue {
+    lifetime: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevokeToken {
+    iam_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevokeKey {
+    api_key: String,
+}
+
+pub(crate) async fn answer<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    dispatch(cloud, request).await.unwrap_or_else(Status::into_rest)
+}
+
+async fn dispatch<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    match (&parts.method, path) {
+        (&Method::GET, "state") => Ok(state(cloud)),
+        (&Method::GET, "counters") => Ok(body::json(StatusCode::OK, &cloud.counters.snapshot())),
+        (&Method::POST, "clock/advance") => {
+            let asked: Advance = body::read_json(body).await?;
+            cloud.clock.advance(duration(asked.seconds)?);
+            Ok(now(cloud))
+        }
+        (&Method::POST, "clock/set") => {
+            let asked: Set = body::read_json(body).await?;
+            let to = from_rfc3339(&asked.now).ok_or_else(|| Status::invalid("now is not RFC 3339"))?;
+            cloud.clock.set(to);
+            Ok(now(cloud))
+        }
+        (&Method::POST, "clock/freeze") => {
+            cloud.clock.freeze();
+            Ok(now(cloud))
+        }
+        (&Method::POST, "clock/unfreeze") => {
+            cloud.clock.unfreeze();
+            Ok(now(cloud))
+        }
+        (&Method::POST, "faults") => {
+            let asked: FaultRequest = body::read_json(body).await?;
+            cloud.faults.add(asked.into_fault()?);
+            Ok(faults(cloud))
+        }
+        (&Method::DELETE, "faults") => {
+            cloud.faults.clear();
+            Ok(faults(cloud))
+        }
+        (&Method::POST, "tokens/issue") => {
+            let asked: Issue = body::read_json(body).await?;
+            let lifetime = asked.lifetime.map(duration).transpose()?;
+            let issued = cloud.issue(lifetime.unwrap_or(cloud.options.token_lifetime))?;
+            let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+            Ok(body::json(StatusCode::OK, &answer))
+        }
+        (&Method::POST, "tokens/revoke") => {
+            let asked: RevokeToken = body::read_json(body).await?;
+            let subject = cloud.identity.revoke_iam(&asked.iam_token);
+            let subject = subject.ok_or_else(|| Status::not_found("no such token was issued here"))?;
+            Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
+        }
+        (&Method::POST, "api-keys/revoke") => {
+            let asked: RevokeKey = body::read_json(body).await?;
+            if !cloud.identity.revoke_api_key(&asked.api_key) {
+                return Err(Status::not_found("no such key was issued here"));
+            }
+            Ok(body::json(StatusCode::OK, &json!({})))
+        }
+        (&Method::POST, "reset") => {
+            cloud.reset();
+            Ok(state(cloud))
+        }
+        _ => Err(Status::not_found("no such control call")),
+    }
+}
+
+fn state(cloud: &Cloud) -> Response<Body> {
+    let census = cloud.identity.census();
+    let state = json!({
+        "now": rfc3339(cloud.clock.now()),
+        "frozen": cloud.clock.is_frozen(),
+        "folderId": cloud.options.folder_id,
+        "cloudId": cloud.options.cloud_id,
+        "serviceAccountId": cloud.options.service_account_id,
+        "iamTokens": { "valid": census.valid, "expired": census.expired, "revoked": census.revoked },
+        "faults": cloud.faults.active(),
+    });
+    body::json(StatusCode::OK, &state)
+}
+
+fn now(cloud: &Cloud) -> Response<Body> {
+    let now = json!({ "now": rfc3339(cloud.clock.now()), "frozen": cloud.clock.is_frozen() });
+    body::json(StatusCode::OK, &now)
+}
+
+fn faults(cloud: &Cloud) -> Response<Body> {
+    body::json(StatusCode::OK, &json!({ "faults": cloud.faults.active() }))
+}
+
+fn duration(seconds: f64) -> Result<Duration, Status> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Status::invalid("not a number of seconds, or out of range"))
+}

@@ -1,0 +1,278 @@
+//! The running emulator, as the program that started it holds it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::builder::Builder;
+use crate::clock::VirtualClock;
+use crate::cloud::Cloud;
+use crate::counters::Counters;
+use crate::faults::Faults;
+
+/// A Yandex Cloud on loopback; dropping it shuts everything down.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use yandex_cloud_emulator::Emulator;
+///
+/// let emulator = Emulator::start().await?;
+/// assert!(emulator.api_addr().ip().is_loopback());
+/// assert!(emulator.api_key().starts_with("AQVN"));
+/// # Ok(()) }
+/// ```
+pub struct Emulator {
+    parts: Parts,
+    running: Running,
+}
+
+/// What an emulator is made of.
+pub(crate) struct Parts {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) api_addr: SocketAddr,
+    pub(crate) metadata_addr: SocketAddr,
+    pub(crate) ca_pem: Option<String>,
+    pub(crate) api_key: String,
+    pub(crate) oauth_token: String,
+    pub(crate) new_oauth_token: String,
+}
+
+pub(crate) enum Running {
+    Tasks(Vec<AbortHandle>),
+    Thread(Option<(oneshot::Sender<()>, thread::JoinHandle<()>)>),
+}
+
+/// A variable that points a program at the emulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Variable {
+    /// The name, such as `YC_API_ENDPOINT`.
+    pub name: &'static str,
+    /// The value.
+    pub value: String,
+    /// What it does, for a person to read.
+    pub comment: &'static str,
+}
+
+impl Emulator {
+    /// Starts with the default options, on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be had.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Starts with the default options on a thread of its own, for programs without a runtime.
+    ///
+    /// ```
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start_in_thread()?;
+    /// std::net::TcpStream::connect(emulator.metadata_addr())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be had, or no thread.
+    pub fn start_in_thread() -> io::Result<Self> {
+        Self::builder().start_in_thread()
+    }
+
+    /// The options.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use std::time::Duration;
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::builder()
+    ///     .tls(true)
+    ///     .folder_id("b1gtest")
+    ///     .token_lifetime(Duration::from_secs(300))
+    ///     .start()
+    ///     .await?;
+    /// assert!(emulator.api_url().starts_with("https://"));
+    /// # Ok(()) }
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(parts: Parts, running: Running) -> Self {
+        Self { parts, running }
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn api_addr(&self) -> SocketAddr {
+        self.parts.api_addr
+    }
+
+    /// The API as a URL: `http://127.0.0.1:PORT`, or `https://` with TLS.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        let scheme = if self.parts.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.parts.api_addr)
+    }
+
+    /// Where the metadata service listens.
+    #[must_use]
+    pub fn metadata_addr(&self) -> SocketAddr {
+        self.parts.metadata_addr
+    }
+
+    /// The certificate authority that signed the API's certificate, in PEM; `None` without TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.parts.ca_pem.as_deref()
+    }
+
+    /// The folder that models are in.
+    #[must_use]
+    pub fn folder_id(&self) -> &str {
+        &self.parts.cloud.options.folder_id
+    }
+
+    /// The service account that [`api_key`](Self::api_key) and [`iam_token`](Self::iam_token) stand for.
+    #[must_use]
+    pub fn service_account_id(&self) -> &str {
+        &self.parts.cloud.options.service_account_id
+    }
+
+    /// An OAuth token that IAM exchanges.
+    #[must_use]
+    pub fn oauth_token(&self) -> &str {
+        &self.parts.oauth_token
+    }
+
+    /// An OAuth token that IAM refuses, for it was issued on or after 2026-06-01.
+    #[must_use]
+    pub fn new_oauth_token(&self) -> &str {
+        &self.parts.new_oauth_token
+    }
+
+    /// An API key of the service account.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.parts.api_key
+    }
+
+    /// A new IAM token of the service account, with the lifetime that was set at the start.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn iam_token(&self) -> io::Result<String> {
+        self.iam_token_for(self.parts.cloud.options.token_lifetime)
+    }
+
+    /// A new IAM token of the service account that lives so long.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn iam_token_for(&self, lifetime: Duration) -> io::Result<String> {
+        self.parts.cloud.issue(lifetime).map(|issued| issued.token).map_err(io::Error::other)
+    }
+
+    /// Another API key of the service account, limited to these scopes.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn api_key_with_scopes(&self, scopes: &[&str]) -> io::Result<String> {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let cloud = &self.parts.cloud;
+        cloud.identity.issue_api_key(cloud.service_account(), Some(scopes)).map_err(io::Error::other)
+    }
+
+    /// Revokes an IAM token, however it was obtained here.
+    ///
+    /// # Errors
+    /// [`NotFound`](io::ErrorKind::NotFound) for a token that was not issued here.
+    pub fn revoke_iam_token(&self, token: &str) -> io::Result<()> {
+        let found = self.parts.cloud.identity.revoke_iam(token).is_some();
+        found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// Revokes an API key.
+    ///
+    /// # Errors
+    /// [`NotFound`](io::ErrorKind::NotFound) for a key that was not issued here.
+    pub fn revoke_api_key(&self, key: &str) -> io::Result<()> {
+        let found = self.parts.cloud.identity.revoke_api_key(key);
+        found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// The emulator's time.
+    #[must_use]
+    pub fn clock(&self) -> VirtualClock {
+        self.parts.cloud.clock.clone()
+    }
+
+    /// What goes wrong.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.parts.cloud.faults.clone()
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.parts.cloud.counters.clone()
+    }
+
+    /// Back to how it began: no faults, no counts, no IAM tokens, the clock at its start, revoked API keys good again.
+    pub fn reset(&self) {
+        self.parts.cloud.reset();
+    }
+
+    /// The variables that point a program at this emulator. The credentials are alternatives: choose one,
+    /// or none for the metadata service. Exported variables outlive the emulator.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes for the IAM token.
+    pub fn env(&self) -> io::Result<Vec<Variable>> {
+        let variable = |name, value, comment| Variable { name, value, comment };
+        // Without a scheme an endpoint means TLS.
+        let endpoint = match self.parts.ca_pem {
+            Some(_) => self.parts.api_addr.to_string(),
+            None => self.api_url(),
+        };
+        Ok(vec![
+            variable("YC_API_ENDPOINT", endpoint, "endpoint discovery, and through it all services"),
+            variable("YC_METADATA_ADDR", self.parts.metadata_addr.to_string(), "the metadata service"),
+            variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder that models are in"),
+            variable("YC_API_KEY", self.api_key().to_owned(), "method api-key"),
+            variable("YC_IAM_TOKEN", self.iam_token()?, "method iam-token"),
+            variable("YC_OAUTH_TOKEN", self.oauth_token().to_owned(), "method oauth-token"),
+        ])
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        match &mut self.running {
+            Running::Tasks(tasks) => tasks.iter().for_each(AbortHandle::abort),
+            Running::Thread(thread) => {
+                if let Some((stop, thread)) = thread.take() {
+                    drop(stop);
+                    let _ = thread.join();
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("api", &self.api_url())
+            .field("metadata", &self.parts.metadata_addr)
+            .finish_non_exhaustive()
+    }
+}

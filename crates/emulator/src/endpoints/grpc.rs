@@ -1,0 +1,27 @@
+//! Discovery over gRPC: `yandex.cloud.endpoint.ApiEndpointService`.
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::grpc::unary;
+use crate::messages::{GetApiEndpointRequest, ListApiEndpointsRequest, ListApiEndpointsResponse};
+
+pub(crate) async fn list<B>(authority: &str, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    unary(request, |_: ListApiEndpointsRequest| {
+        Ok(ListApiEndpointsResponse { endpoints: super::list(authority) })
+    })
+    .await
+}
+
+pub(crate) async fn get<B>(authority: &str, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    unary(request, |asked: GetApiEndpointRequest| super::get(authority, &asked.api_endpoint_id)).await
+}

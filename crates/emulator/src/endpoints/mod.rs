@@ -1,0 +1,39 @@
+//! Endpoint discovery: every service lives at the address by which the client reached this one.
+
+pub(crate) mod grpc;
+pub(crate) mod rest;
+
+use crate::messages::ApiEndpoint;
+use crate::status::Status;
+
+/// The ids that clients of AI Studio look up. `ai-tts-v3` is not among them, as in the real list.
+const IDS: &[&str] = &[
+    "ai-assistants",
+    "ai-files",
+    "ai-foundation-models",
+    "ai-llm",
+    "ai-speechkit",
+    "ai-stt",
+    "ai-stt-v3",
+    "ai-translate",
+    "ai-vision",
+    "ai-vision-ocr",
+    "endpoint",
+    "iam",
+    "operation",
+    "resource-manager",
+    "searchapi",
+];
+
+/// `ApiEndpointService.List`
+fn list(authority: &str) -> Vec<ApiEndpoint> {
+    IDS.iter().map(|id| ApiEndpoint { id: (*id).to_owned(), address: authority.to_owned() }).collect()
+}
+
+/// `ApiEndpointService.Get`
+fn get(authority: &str, id: &str) -> Result<ApiEndpoint, Status> {
+    let known = IDS.iter().find(|known| **known == id);
+    known
+        .map(|id| ApiEndpoint { id: (*id).to_owned(), address: authority.to_owned() })
+        .ok_or_else(|| Status::not_found("no service has this id"))
+}

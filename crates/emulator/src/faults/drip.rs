@@ -1,0 +1,49 @@
+//! A body that arrives a byte at a time. Trailers pass as they are, so that it serves gRPC as well.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::time::{Sleep, sleep};
+
+use crate::body::Body;
+
+pub(super) struct Drip {
+    inner: Body,
+    pause: Duration,
+    data: Bytes,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Drip {
+    pub(super) fn new(inner: Body, pause: Duration) -> Self {
+        Self { inner, pause, data: Bytes::new(), until: Box::pin(sleep(pause)) }
+    }
+}
+
+impl http_body::Body for Drip {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        while this.data.is_empty() {
+            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.data = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        ready!(this.until.as_mut().poll(cx));
+        this.until = Box::pin(sleep(this.pause));
+        Poll::Ready(Some(Ok(Frame::data(this.data.split_to(1)))))
+    }
+}

@@ -1,0 +1,122 @@
+//! Carries a fault out around the making of an answer.
+
+use std::future::{Future, pending};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::BodyExt;
+
+use super::drip::Drip;
+use super::{Kind, Plan};
+use crate::body::{self, Body, Pieces};
+use crate::server::Hangup;
+use crate::status::Status;
+
+/// Not JSON, not UTF-8, not protobuf: the first byte is a field of a wire type that does not exist.
+const GARBAGE: &[u8] = b"\xff\xfe{\"iamToken\": \x00<html>";
+const CHUNK: usize = 64 << 10;
+
+/// Makes the answer, or what the plan puts in its place.
+pub(crate) async fn around(
+    plan: Plan,
+    grpc: bool,
+    hangup: &Hangup,
+    answer: impl Future<Output = Response<Body>>,
+) -> Response<Body> {
+    if !plan.latency.is_zero() {
+        tokio::time::sleep(plan.latency).await;
+    }
+    match plan.effect {
+        None | Some(Kind::Latency { .. } | Kind::SameOldToken) => answer.await,
+        Some(Kind::Hang) => pending().await,
+        Some(Kind::Reset) => {
+            hangup.close();
+            pending().await
+        }
+        Some(Kind::NotFound) => Status::not_found("not found, by a fault of the emulator").into_answer(grpc),
+        Some(Kind::Status { status, retry_after_seconds, body }) => {
+            error(status, retry_after_seconds, body, grpc)
+        }
+        Some(Kind::Garbage) => {
+            let body = if grpc { framed(Bytes::from_static(GARBAGE)) } else { GARBAGE.into() };
+            ok(body::full(body), grpc)
+        }
+        Some(Kind::HugeBody { bytes }) => ok(huge(bytes, grpc), grpc),
+        Some(Kind::Drip { milliseconds }) => {
+            let (mut parts, body) = answer.await.into_parts();
+            parts.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(parts, Body::new(Drip::new(body, Duration::from_millis(milliseconds))))
+        }
+        Some(Kind::TruncatedBody) => truncated(answer.await).await,
+    }
+}
+
+fn error(
+    status: StatusCode,
+    retry_after_seconds: Option<u64>,
+    text: Option<String>,
+    grpc: bool,
+) -> Response<Body> {
+    let message = format!("{} by a fault of the emulator", status.as_u16());
+    let mut response = match text {
+        Some(text) if grpc => Status::of_http(status, text).into_grpc(),
+        Some(text) => {
+            let mut response = Response::new(body::full(text));
+            *response.status_mut() = status;
+            response.headers_mut().insert(header::CONTENT_TYPE, body::TEXT);
+            response
+        }
+        None => Status::of_http(status, message).into_answer(grpc),
+    };
+    if let Some(seconds) = retry_after_seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn ok(body: Body, grpc: bool) -> Response<Body> {
+    let mut response = Response::new(body);
+    let kind = if grpc { HeaderValue::from_static("application/grpc") } else { body::JSON };
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A gRPC message: not compressed, with its length before it.
+fn framed(message: Bytes) -> Bytes {
+    let mut frame = BytesMut::with_capacity(5 + message.len());
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    frame.put(message);
+    frame.freeze()
+}
+
+/// The pieces share one allocation, whatever the size.
+fn huge(bytes: u64, grpc: bool) -> Body {
+    let (head, tail): (Vec<u8>, &'static [u8]) = if grpc {
+        let length = u32::try_from(bytes.saturating_sub(5)).unwrap_or(u32::MAX);
+        ([&[0][..], &length.to_be_bytes()].concat(), b"")
+    } else {
+        (b"{\"padding\":\"".to_vec(), b"\"}")
+    };
+    let filler = Bytes::from(vec![b'x'; CHUNK]);
+    let padding = bytes.saturating_sub((head.len() + tail.len()) as u64);
+    let whole = usize::try_from(padding / CHUNK as u64).unwrap_or(usize::MAX);
+    let rest = usize::try_from(padding % CHUNK as u64).unwrap_or(0);
+    let pieces = std::iter::once(Bytes::from(head))
+        .chain(std::iter::repeat_n(filler.clone(), whole))
+        .chain([filler.slice(..rest), Bytes::from_static(tail)]);
+    Body::new(Pieces::new(pieces.filter(|piece| !piece.is_empty())))
+}
+
+/// Announces the whole length, sends half of it, and breaks off.
+async fn truncated(answer: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    let Ok(body) = body.collect().await else {
+        return Status::internal("an answer could not be made").into_rest();
+    };
+    let body = body.to_bytes();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let half = body.slice(..body.len() / 2);
+    Response::from_parts(parts, Body::new(Pieces::new([half]).then_break_off()))
+}

@@ -1,0 +1,78 @@
+//! gRPC without generated code: one call, its messages, its answer.
+
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{Request, Response};
+use prost::Message;
+use tonic::server::{Grpc, ServerStreamingService, UnaryService};
+use tonic_prost::ProstCodec;
+
+use crate::body::{self, Body};
+use crate::status::Status;
+
+/// Answers a call that has one request and one answer.
+pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+where
+    Req: Message + Default + Send + 'static,
+    Res: Message + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    F: FnMut(Req) -> Result<Res, Status>,
+{
+    Grpc::new(ProstCodec::<Res, Req>::default())
+        .max_decoding_message_size(body::MAX_REQUEST)
+        .unary(Call(answer), request)
+        .await
+}
+
+/// Answers a call that has one request and a stream of answers, all known at once.
+pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+where
+    Req: Message + Default + Send + 'static,
+    Res: Message + Send + Unpin + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    F: FnMut(Req) -> Result<Vec<Res>, Status>,
+{
+    Grpc::new(ProstCodec::<Res, Req>::default())
+        .max_decoding_message_size(body::MAX_REQUEST)
+        .server_streaming(Call(answer), request)
+        .await
+}
+
+struct Call<F>(F);
+
+impl<Req, Res, F: FnMut(Req) -> Result<Res, Status>> UnaryService<Req> for Call<F> {
+    type Response = Res;
+    type Future = Ready<Result<tonic::Response<Res>, tonic::Status>>;
+
+    fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
+        ready((self.0)(request.into_inner()).map(tonic::Response::new).map_err(Into::into))
+    }
+}
+
+impl<Req, Res: Unpin, F: FnMut(Req) -> Result<Vec<Res>, Status>> ServerStreamingService<Req> for Call<F> {
+    type Response = Res;
+    type ResponseStream = Known<Res>;
+    type Future = Ready<Result<tonic::Response<Known<Res>>, tonic::Status>>;
+
+    fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
+        let answers = (self.0)(request.into_inner());
+        ready(answers.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
+    }
+}
+
+/// A stream whose items are there already.
+pub(crate) struct Known<T>(std::vec::IntoIter<T>);
+
+impl<T: Unpin> Stream for Known<T> {
+    type Item = Result<T, tonic::Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.next().map(Ok))
+    }
+}

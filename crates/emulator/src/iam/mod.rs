@@ -1,0 +1,56 @@
+//! IAM: exchange of a proof for an IAM token, and revocation. The rules here, the two wires beside.
+
+pub(crate) mod grpc;
+pub(crate) mod rest;
+
+use http::HeaderMap;
+
+use crate::cloud::Cloud;
+use crate::identity::{Accepts, Issued, Subject};
+use crate::status::Status;
+
+const MAX_OAUTH: usize = 4000;
+const MAX_JWT: usize = 8000;
+const MAX_IAM: usize = 4096;
+
+/// `IamTokenService.Create`. Takes no credentials but the proof itself.
+fn create(
+    cloud: &Cloud,
+    same_old: bool,
+    oauth_token: Option<&str>,
+    jwt: Option<&str>,
+) -> Result<Issued, Status> {
+    match (oauth_token, jwt) {
+        (Some(token), None) if token.len() > MAX_OAUTH => {
+            Err(Status::invalid(format!("yandex_passport_oauth_token is longer than {MAX_OAUTH}")))
+        }
+        (Some(token), None) => cloud.exchange(token, same_old),
+        (None, Some(jwt)) => create_by_jwt(cloud, jwt),
+        (Some(_), Some(_)) | (None, None) => {
+            Err(Status::invalid("exactly one of yandex_passport_oauth_token and jwt is needed"))
+        }
+    }
+}
+
+/// The place where a service account's signature will be checked: `aud` ending in `/iam/v1/tokens`, PS256, `kid`.
+fn create_by_jwt(_: &Cloud, jwt: &str) -> Result<Issued, Status> {
+    if jwt.len() > MAX_JWT {
+        return Err(Status::invalid(format!("jwt is longer than {MAX_JWT}")));
+    }
+    Err(Status::invalid("jwt is not supported yet by this emulator"))
+}
+
+/// `IamTokenService.Revoke`. Any authenticated subject may revoke.
+fn revoke(cloud: &Cloud, iam_token: &str) -> Result<Subject, Status> {
+    if iam_token.is_empty() || iam_token.len() > MAX_IAM {
+        return Err(Status::invalid(format!("iam_token is empty or longer than {MAX_IAM}")));
+    }
+    cloud
+        .identity
+        .revoke_iam(iam_token)
+        .ok_or_else(|| Status::invalid("iam_token is not a token of this cloud"))
+}
+
+fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<(), Status> {
+    cloud.identity.authenticate(headers, Accepts::IAM_TOKEN).map(drop)
+}

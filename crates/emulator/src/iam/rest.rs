@@ -1,0 +1,55 @@
+//! IAM over REST: lowerCamelCase JSON, and `snake_case` as protobuf's JSON also allows.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::body::{self, Body};
+use crate::clock::rfc3339;
+use crate::cloud::Cloud;
+use crate::status::Status;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateRequest {
+    #[serde(alias = "yandex_passport_oauth_token")]
+    yandex_passport_oauth_token: Option<String>,
+    jwt: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RevokeRequest {
+    #[serde(alias = "iam_token")]
+    iam_token: String,
+}
+
+/// `POST /iam/v1/tokens`
+pub(crate) async fn create<B>(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<B>,
+) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let asked: CreateRequest = body::read_json(request.into_body()).await?;
+    let oauth_token = asked.yandex_passport_oauth_token.as_deref();
+    let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
+    let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+/// `POST /iam/v1/tokens:revoke`
+pub(crate) async fn revoke<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    super::authenticated(cloud, request.headers())?;
+    let asked: RevokeRequest = body::read_json(request.into_body()).await?;
+    let subject = super::revoke(cloud, &asked.iam_token)?;
+    Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
+}

@@ -1,0 +1,66 @@
+//! A token that is handed out again and again while it has life left, as the metadata service does.
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use super::Issued;
+use crate::status::Status;
+use crate::sync::lock;
+
+/// When a service makes a new token instead of handing out the one it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Renewal {
+    /// Every time: no two answers carry the same token.
+    Always,
+    /// When less than this much of its life is left.
+    Below(Duration),
+    /// When less than this part of its lifetime is left, in percent.
+    BelowPercent(u8),
+}
+
+impl Renewal {
+    fn is_due(self, token: &Issued, now: SystemTime) -> bool {
+        let left = token.expires_at.duration_since(now).unwrap_or_default();
+        match self {
+            Self::Always => true,
+            Self::Below(limit) => left < limit || left.is_zero(),
+            Self::BelowPercent(percent) => {
+                left.is_zero() || left.as_nanos() * 100 < token.lifetime.as_nanos() * u128::from(percent)
+            }
+        }
+    }
+}
+
+pub(crate) struct Ageing {
+    renewal: Renewal,
+    current: Mutex<Option<Issued>>,
+}
+
+impl Ageing {
+    pub(crate) fn new(renewal: Renewal) -> Self {
+        Self { renewal, current: Mutex::new(None) }
+    }
+
+    /// The token of the hour. `same_old` keeps the present one whatever its age; `is_dead` tells of a
+    /// token that has to go before its time.
+    pub(crate) fn get(
+        &self,
+        now: SystemTime,
+        same_old: bool,
+        is_dead: impl FnOnce(&str) -> bool,
+        issue: impl FnOnce() -> Result<Issued, Status>,
+    ) -> Result<Issued, Status> {
+        let mut current = lock(&self.current);
+        if let Some(token) = current.as_ref()
+            && (same_old || !(self.renewal.is_due(token, now) || is_dead(&token.token)))
+        {
+            return Ok(token.clone());
+        }
+        Ok(current.insert(issue()?).clone())
+    }
+
+    pub(crate) fn forget(&self) {
+        *lock(&self.current) = None;
+    }
+}

@@ -1,0 +1,104 @@
+//! The check of an `authorization` header, the same for REST and gRPC.
+
+use std::fmt;
+
+use http::{HeaderMap, header};
+
+use super::{Identity, Origin, Subject, hash};
+use crate::status::Status;
+use crate::sync::lock;
+
+/// What a service accepts as proof.
+#[derive(Clone, Copy)]
+pub(crate) struct Accepts {
+    /// API keys, if they have one of these scopes.
+    pub(crate) api_key: Option<&'static [&'static str]>,
+    /// API keys under the `Bearer` scheme too, as OpenAI's libraries send them.
+    pub(crate) api_key_as_bearer: bool,
+}
+
+impl Accepts {
+    pub(crate) const IAM_TOKEN: Self = Self { api_key: None, api_key_as_bearer: false };
+}
+
+/// Who made a call, and how that was proved.
+pub(crate) struct Caller {
+    pub(crate) subject: Subject,
+    proof: Proof,
+}
+
+enum Proof {
+    ApiKey,
+    IamToken(Origin),
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proof = match self.proof {
+            Proof::ApiKey => "api-key",
+            Proof::IamToken(Origin::Issued) => "iam-token",
+            Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
+            Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
+        };
+        write!(f, "{} by {proof}", self.subject)
+    }
+}
+
+impl Identity {
+    /// Who calls.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when the header is missing, ambiguous or wrong; `PERMISSION_DENIED` when a key lacks the scope.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap, accepts: Accepts) -> Result<Caller, Status> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Err(Status::unauthenticated("the authorization header is missing"));
+        };
+        if values.next().is_some() {
+            return Err(Status::unauthenticated("there is more than one authorization header"));
+        }
+        let (scheme, secret) = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .ok_or_else(|| Status::unauthenticated("the authorization header has no scheme"))?;
+        let secret = secret.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            if accepts.api_key_as_bearer && !secret.starts_with("t1.") {
+                return self.by_api_key(secret, accepts);
+            }
+            self.by_iam_token(secret)
+        } else if scheme.eq_ignore_ascii_case("api-key") {
+            self.by_api_key(secret, accepts)
+        } else {
+            Err(Status::unauthenticated("the authorization scheme is neither Bearer nor Api-Key"))
+        }
+    }
+
+    fn by_iam_token(&self, token: &str) -> Result<Caller, Status> {
+        let now = self.clock.now();
+        match lock(&self.known).iam.get(&hash(token)) {
+            Some(token) if !token.revoked && token.expires_at > now => {
+                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.origin) })
+            }
+            _ => Err(Status::unauthenticated("The token is invalid")),
+        }
+    }
+
+    fn by_api_key(&self, key: &str, accepts: Accepts) -> Result<Caller, Status> {
+        let Some(needed) = accepts.api_key else {
+            return Err(Status::unauthenticated("this service takes IAM tokens, not API keys"));
+        };
+        let known = lock(&self.known);
+        let key = known.api_keys.get(&hash(key)).filter(|key| !key.revoked);
+        let key = key.ok_or_else(|| Status::unauthenticated("Unknown api key"))?;
+        let allowed = key
+            .scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.iter().any(|scope| needed.contains(&scope.as_str())));
+        if !allowed {
+            return Err(Status::denied(format!("the API key has none of the scopes {}", needed.join(", "))));
+        }
+        Ok(Caller { subject: key.subject.clone(), proof: Proof::ApiKey })
+    }
+}

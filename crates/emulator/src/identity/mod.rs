@@ -1,0 +1,197 @@
+//! Who exists here and what proves it: tokens and keys, known by their hash alone.
+
+mod ageing;
+mod authorization;
+mod secrets;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+pub(crate) use ageing::Ageing;
+pub use ageing::Renewal;
+pub(crate) use authorization::{Accepts, Caller};
+pub(crate) use secrets::hex;
+use secrets::{Hash, hash};
+
+use crate::clock::{VirtualClock, later};
+use crate::status::Status;
+use crate::sync::lock;
+
+/// Above this many tokens the dead ones are forgotten.
+const MANY: usize = 4096;
+
+/// The refusal of OAuth tokens of the new kind, as IAM words it.
+const CLOSED: &str = "is not supported for IAM token exchange";
+const CUT_OFF: &str = "2026-06-01";
+
+/// Whom a token or a key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    ServiceAccount(Arc<str>),
+    User(Arc<str>),
+}
+
+impl Subject {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::ServiceAccount(id) | Self::User(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServiceAccount(id) => write!(f, "service account {id}"),
+            Self::User(id) => write!(f, "user account {id}"),
+        }
+    }
+}
+
+/// Where an IAM token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    OAuth,
+    Metadata,
+    Issued,
+}
+
+/// An IAM token that this emulator made.
+#[derive(Clone)]
+pub(crate) struct Issued {
+    pub(crate) token: String,
+    pub(crate) expires_at: SystemTime,
+    pub(crate) lifetime: Duration,
+}
+
+struct IamToken {
+    subject: Subject,
+    origin: Origin,
+    expires_at: SystemTime,
+    revoked: bool,
+}
+
+struct ApiKey {
+    subject: Subject,
+    /// `None` is a key that may do everything.
+    scopes: Option<Vec<String>>,
+    revoked: bool,
+}
+
+struct OAuthToken {
+    subject: Subject,
+    after_cut_off: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    iam: HashMap<Hash, IamToken>,
+    api_keys: HashMap<Hash, ApiKey>,
+    oauth: HashMap<Hash, OAuthToken>,
+}
+
+/// How many IAM tokens are known, by what they are good for.
+#[derive(Default)]
+pub(crate) struct Census {
+    pub(crate) valid: u64,
+    pub(crate) expired: u64,
+    pub(crate) revoked: u64,
+}
+
+/// All tokens and keys of the emulator.
+pub(crate) struct Identity {
+    clock: VirtualClock,
+    known: Mutex<Known>,
+}
+
+impl Identity {
+    pub(crate) fn new(clock: VirtualClock) -> Self {
+        Self { clock, known: Mutex::default() }
+    }
+
+    pub(crate) fn issue_iam(
+        &self,
+        subject: Subject,
+        origin: Origin,
+        lifetime: Duration,
+    ) -> Result<Issued, Status> {
+        let token = secrets::iam_token()?;
+        let now = self.clock.now();
+        let expires_at = later(now, lifetime);
+        let mut known = lock(&self.known);
+        if known.iam.len() >= MANY {
+            known.iam.retain(|_, token| token.expires_at > now && !token.revoked);
+        }
+        known.iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
+        Ok(Issued { token, expires_at, lifetime })
+    }
+
+    pub(crate) fn issue_api_key(
+        &self,
+        subject: Subject,
+        scopes: Option<Vec<String>>,
+    ) -> Result<String, Status> {
+        let key = secrets::api_key()?;
+        lock(&self.known).api_keys.insert(hash(&key), ApiKey { subject, scopes, revoked: false });
+        Ok(key)
+    }
+
+    pub(crate) fn issue_oauth(&self, subject: Subject, after_cut_off: bool) -> Result<String, Status> {
+        let token = secrets::oauth_token()?;
+        lock(&self.known).oauth.insert(hash(&token), OAuthToken { subject, after_cut_off });
+        Ok(token)
+    }
+
+    /// Whom an OAuth token stands for, if IAM would exchange it.
+    pub(crate) fn exchange(&self, oauth_token: &str) -> Result<Subject, Status> {
+        match lock(&self.known).oauth.get(&hash(oauth_token)) {
+            None => Err(Status::unauthenticated("OAuth token is invalid or expired")),
+            Some(token) if token.after_cut_off => Err(Status::invalid(format!(
+                "OAuth token for user '{}', issued after '{CUT_OFF}', {CLOSED}",
+                token.subject.id()
+            ))),
+            Some(token) => Ok(token.subject.clone()),
+        }
+    }
+
+    /// Revokes a token, dead ones too; `None` for one that was never issued here.
+    pub(crate) fn revoke_iam(&self, token: &str) -> Option<Subject> {
+        let mut known = lock(&self.known);
+        let token = known.iam.get_mut(&hash(token))?;
+        token.revoked = true;
+        Some(token.subject.clone())
+    }
+
+    pub(crate) fn revoke_api_key(&self, key: &str) -> bool {
+        let mut known = lock(&self.known);
+        let found = known.api_keys.get_mut(&hash(key));
+        found.map(|key| key.revoked = true).is_some()
+    }
+
+    pub(crate) fn is_revoked(&self, iam_token: &str) -> bool {
+        lock(&self.known).iam.get(&hash(iam_token)).is_none_or(|token| token.revoked)
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        let now = self.clock.now();
+        lock(&self.known).iam.values().fold(Census::default(), |mut census, token| {
+            if token.revoked {
+                census.revoked += 1;
+            } else if token.expires_at <= now {
+                census.expired += 1;
+            } else {
+                census.valid += 1;
+            }
+            census
+        })
+    }
+
+    /// Forgets all IAM tokens and restores all keys.
+    pub(crate) fn reset(&self) {
+        let mut known = lock(&self.known);
+        known.iam.clear();
+        known.api_keys.values_mut().for_each(|key| key.revoked = false);
+    }
+}

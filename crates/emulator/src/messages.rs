@@ -1,0 +1,196 @@
+//! The few messages of yandex/cloud that are served, by field number.
+//!
+//! Fields that nothing here reads are left out: protobuf passes over them.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+
+/// `google.protobuf.Timestamp`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Timestamp {
+    #[prost(int64, tag = 1)]
+    pub(crate) seconds: i64,
+    #[prost(int32, tag = 2)]
+    pub(crate) nanos: i32,
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            nanos: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+        }
+    }
+}
+
+/// `yandex.cloud.iam.v1.CreateIamTokenRequest`; its oneof read as two fields, so that both at once can be told.
+#[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
+pub(crate) struct CreateIamTokenRequest {
+    #[prost(string, optional, tag = 1)]
+    pub(crate) yandex_passport_oauth_token: Option<String>,
+    #[prost(string, optional, tag = 2)]
+    pub(crate) jwt: Option<String>,
+}
+
+/// `yandex.cloud.iam.v1.CreateIamTokenResponse`
+#[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
+pub(crate) struct CreateIamTokenResponse {
+    #[prost(string, tag = 1)]
+    pub(crate) iam_token: String,
+    #[prost(message, optional, tag = 2)]
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// `yandex.cloud.iam.v1.RevokeIamTokenRequest`
+#[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
+pub(crate) struct RevokeIamTokenRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) iam_token: String,
+}
+
+/// `yandex.cloud.iam.v1.RevokeIamTokenResponse`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RevokeIamTokenResponse {
+    #[prost(string, tag = 1)]
+    pub(crate) subject_id: String,
+}
+
+macro_rules! secret_in_debug {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+secret_in_debug!(CreateIamTokenRequest, CreateIamTokenResponse, RevokeIamTokenRequest);
+
+/// `yandex.cloud.endpoint.ListApiEndpointsRequest`, less its deprecated paging
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ListApiEndpointsRequest {}
+
+/// `yandex.cloud.endpoint.ListApiEndpointsResponse`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ListApiEndpointsResponse {
+    #[prost(message, repeated, tag = 1)]
+    pub(crate) endpoints: Vec<ApiEndpoint>,
+}
+
+/// `yandex.cloud.endpoint.GetApiEndpointRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct GetApiEndpointRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) api_endpoint_id: String,
+}
+
+/// `yandex.cloud.endpoint.ApiEndpoint`
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+pub(crate) struct ApiEndpoint {
+    #[prost(string, tag = 1)]
+    pub(crate) id: String,
+    #[prost(string, tag = 2)]
+    pub(crate) address: String,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.CompletionRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CompletionRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) model_uri: String,
+    #[prost(message, optional, tag = 2)]
+    pub(crate) completion_options: Option<CompletionOptions>,
+    #[prost(message, repeated, tag = 3)]
+    pub(crate) messages: Vec<ChatMessage>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.CompletionOptions`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CompletionOptions {
+    #[prost(bool, tag = 1)]
+    pub(crate) stream: bool,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.Message`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ChatMessage {
+    #[prost(string, tag = 1)]
+    pub(crate) role: String,
+    #[prost(string, optional, tag = 2)]
+    pub(crate) text: Option<String>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.CompletionResponse`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CompletionResponse {
+    #[prost(message, repeated, tag = 1)]
+    pub(crate) alternatives: Vec<Alternative>,
+    #[prost(message, optional, tag = 2)]
+    pub(crate) usage: Option<ContentUsage>,
+    #[prost(string, tag = 3)]
+    pub(crate) model_version: String,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.Alternative`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Alternative {
+    #[prost(message, optional, tag = 1)]
+    pub(crate) message: Option<ChatMessage>,
+    #[prost(enumeration = "AlternativeStatus", tag = 2)]
+    pub(crate) status: i32,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.Alternative.AlternativeStatus`, as far as it is used
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum AlternativeStatus {
+    Unspecified = 0,
+    Partial = 1,
+    Final = 3,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ContentUsage`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ContentUsage {
+    #[prost(int64, tag = 1)]
+    pub(crate) input_text_tokens: i64,
+    #[prost(int64, tag = 2)]
+    pub(crate) completion_tokens: i64,
+    #[prost(int64, tag = 3)]
+    pub(crate) total_tokens: i64,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.TokenizeRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TokenizeRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) model_uri: String,
+    #[prost(string, tag = 2)]
+    pub(crate) text: String,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.TokenizeResponse`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TokenizeResponse {
+    #[prost(message, repeated, tag = 1)]
+    pub(crate) tokens: Vec<Token>,
+    #[prost(string, tag = 2)]
+    pub(crate) model_version: String,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.Token`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Token {
+    #[prost(int64, tag = 1)]
+    pub(crate) id: i64,
+    #[prost(string, tag = 2)]
+    pub(crate) text: String,
+    #[prost(bool, tag = 3)]
+    pub(crate) special: bool,
+}

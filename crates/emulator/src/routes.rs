@@ -1,0 +1,121 @@
+//! The table of what is served: one line per method and path, REST and gRPC alike.
+
+use http::Method;
+
+use crate::counters::Service;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    IamCreate,
+    IamRevoke,
+    EndpointsList,
+    EndpointsGet,
+    Chat,
+    Models,
+    GrpcIamCreate,
+    GrpcIamRevoke,
+    GrpcEndpointsList,
+    GrpcEndpointsGet,
+    GrpcCompletion,
+    GrpcTokenize,
+    GrpcTokenizeCompletion,
+    MetadataToken,
+    MetadataServiceAccounts,
+    MetadataFolder,
+    MetadataCloud,
+    Unknown,
+}
+
+/// A route with the service that it belongs to and the name that it is counted by.
+pub(crate) struct Found {
+    pub(crate) route: Route,
+    pub(crate) service: Service,
+    pub(crate) name: &'static str,
+}
+
+type Line = (&'static str, Service, Route);
+
+/// Requests to the API port that are not gRPC.
+const REST: &[Line] = &[
+    ("POST /iam/v1/tokens", Service::Iam, Route::IamCreate),
+    ("POST /iam/v1/tokens:revoke", Service::Iam, Route::IamRevoke),
+    ("GET /endpoints", Service::Endpoints, Route::EndpointsList),
+    ("GET /endpoints/{id}", Service::Endpoints, Route::EndpointsGet),
+    ("POST /v1/chat/completions", Service::Ai, Route::Chat),
+    ("GET /v1/models", Service::Ai, Route::Models),
+];
+
+/// Requests to the API port that are gRPC.
+const GRPC: &[Line] = &[
+    ("POST /yandex.cloud.iam.v1.IamTokenService/Create", Service::Iam, Route::GrpcIamCreate),
+    ("POST /yandex.cloud.iam.v1.IamTokenService/Revoke", Service::Iam, Route::GrpcIamRevoke),
+    ("POST /yandex.cloud.endpoint.ApiEndpointService/List", Service::Endpoints, Route::GrpcEndpointsList),
+    ("POST /yandex.cloud.endpoint.ApiEndpointService/Get", Service::Endpoints, Route::GrpcEndpointsGet),
+    (
+        "POST /yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion",
+        Service::Ai,
+        Route::GrpcCompletion,
+    ),
+    (
+        "POST /yandex.cloud.ai.foundation_models.v1.TokenizerService/Tokenize",
+        Service::Ai,
+        Route::GrpcTokenize,
+    ),
+    (
+        "POST /yandex.cloud.ai.foundation_models.v1.TokenizerService/TokenizeCompletion",
+        Service::Ai,
+        Route::GrpcTokenizeCompletion,
+    ),
+];
+
+/// Requests to the metadata port.
+const METADATA: &[Line] = &[
+    (
+        "GET /computeMetadata/v1/instance/service-accounts/default/token",
+        Service::Metadata,
+        Route::MetadataToken,
+    ),
+    ("GET /computeMetadata/v1/instance/service-accounts/", Service::Metadata, Route::MetadataServiceAccounts),
+    ("GET /computeMetadata/v1/instance/vendor/folder-id", Service::Metadata, Route::MetadataFolder),
+    ("GET /computeMetadata/v1/instance/vendor/cloud-id", Service::Metadata, Route::MetadataCloud),
+    ("GET /computeMetadata/v1/yandex/folder-id", Service::Metadata, Route::MetadataFolder),
+];
+
+/// To which service a path belongs that no line names.
+const PREFIXES: &[(&str, Service)] = &[
+    ("/iam/", Service::Iam),
+    ("/yandex.cloud.iam.", Service::Iam),
+    ("/endpoints", Service::Endpoints),
+    ("/yandex.cloud.endpoint.", Service::Endpoints),
+    ("/v1/", Service::Ai),
+    ("/foundationModels/", Service::Ai),
+    ("/yandex.cloud.ai.", Service::Ai),
+];
+
+pub(crate) fn api(method: &Method, path: &str, grpc: bool) -> Found {
+    let table = if grpc { GRPC } else { REST };
+    let prefix = PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix));
+    find(table, method, path, prefix.map_or(Service::Other, |(_, service)| *service))
+}
+
+pub(crate) fn metadata(method: &Method, path: &str) -> Found {
+    find(METADATA, method, path, Service::Metadata)
+}
+
+fn find(table: &[Line], method: &Method, path: &str, otherwise: Service) -> Found {
+    let is_it = |name: &str| {
+        name.split_once(' ').is_some_and(|(verb, pattern)| {
+            verb == method.as_str()
+                && match pattern.strip_suffix("{id}") {
+                    None => path == pattern,
+                    Some(start) => {
+                        path.strip_prefix(start).is_some_and(|id| !id.is_empty() && !id.contains('/'))
+                    }
+                }
+        })
+    };
+    match table.iter().find(|(name, ..)| is_it(name)) {
+        Some(&(name, service, route)) => Found { route, service, name },
+        None => Found { route: Route::Unknown, service: otherwise, name: "unknown" },
+    }
+}

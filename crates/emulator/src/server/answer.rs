@@ -1,0 +1,116 @@
+//! From a request to its answer: the checks, the count, the fault, the service, the headers.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+
+use super::{Hangup, Server};
+use crate::body::Body;
+use crate::cloud::Cloud;
+use crate::routes::{self, Found};
+use crate::status::Status;
+use crate::{api, control, faults, identity, metadata};
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TRACE_ID: HeaderName = HeaderName::from_static("x-server-trace-id");
+
+/// The two ports of the emulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    Api,
+    Metadata,
+}
+
+impl Server {
+    pub(crate) async fn answer(&self, hangup: &Hangup, request: Request<Incoming>) -> Response<Body> {
+        let client_request_id = client_request_id(request.headers());
+        let mut response = match self.guard.check(request.uri(), request.headers()) {
+            Ok(authority) => self.checked(hangup, &authority, request).await,
+            Err(refusal) => refusal.into_rest(),
+        };
+        let headers = response.headers_mut();
+        if let Some(id) = client_request_id {
+            headers.insert(CLIENT_REQUEST_ID, id);
+        }
+        if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(self.cloud.clock.now())) {
+            headers.insert(header::DATE, date);
+        }
+        stamp(headers);
+        response
+    }
+
+    async fn checked(&self, hangup: &Hangup, authority: &str, request: Request<Incoming>) -> Response<Body> {
+        let cloud: &Cloud = &self.cloud;
+        if self.port == Port::Api && request.uri().path().starts_with(control::PREFIX) {
+            return control::answer(cloud, request).await;
+        }
+        let grpc = self.port == Port::Api && is_grpc(request.headers());
+        let path = request.uri().path();
+        let found = match self.port {
+            Port::Api => routes::api(request.method(), path, grpc),
+            Port::Metadata => routes::metadata(request.method(), path),
+        };
+        let name =
+            if found.name == "unknown" { format!("unknown of {}", found.service) } else { found.name.into() };
+        cloud.counters.count(found.service, &name);
+        let plan = cloud.faults.take(found.service, path);
+        let same_old = plan.same_old_token;
+        let started = SystemTime::now();
+        let response =
+            faults::around(plan, grpc, hangup, self.serve(found, authority, same_old, request)).await;
+        if response.status() == StatusCode::UNAUTHORIZED || is_grpc_unauthenticated(response.headers()) {
+            cloud.counters.count_unauthenticated();
+        }
+        tracing::debug!(
+            route = name,
+            status = response.status().as_u16(),
+            elapsed = ?started.elapsed().unwrap_or_default(),
+            "answered"
+        );
+        response
+    }
+
+    async fn serve(
+        &self,
+        found: Found,
+        authority: &str,
+        same_old: bool,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        match self.port {
+            Port::Api => api::answer(&self.cloud, found.route, authority, same_old, request).await,
+            Port::Metadata => metadata::answer(&self.cloud, found.route, same_old, request.headers())
+                .unwrap_or_else(Status::into_text),
+        }
+    }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+fn is_grpc_unauthenticated(headers: &HeaderMap) -> bool {
+    headers.get("grpc-status").is_some_and(|status| status == "16")
+}
+
+/// The client's id for the call, if it looks like one: nothing else is echoed, lest it be a secret.
+fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(CLIENT_REQUEST_ID)?;
+    let good = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
+    (id.len() <= 64 && id.as_bytes().iter().all(good)).then(|| id.clone())
+}
+
+fn stamp(headers: &mut HeaderMap) {
+    let Ok(random) = identity::hex::<32>() else { return };
+    let (id, trace) = random.split_at(32);
+    let (trace, span) = trace.split_at(16);
+    let id = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Ok(trace) = HeaderValue::try_from(format!("{trace}:{span}:{trace}:1")) {
+        headers.insert(SERVER_TRACE_ID, trace);
+    }
+}

@@ -1,0 +1,132 @@
+//! Sockets: accepts connections, speaks HTTP on them, and closes all of them when dropped.
+//!
+//! What is answered is decided in `api.rs` and `metadata.rs`.
+
+mod answer;
+mod guard;
+mod tls;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+pub(crate) use answer::Port;
+pub(crate) use guard::Guard;
+pub(crate) use tls::Tls;
+
+use crate::body::Body;
+use crate::cloud::Cloud;
+
+/// How long a client may take for its handshake and for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_HEAD: usize = 64 << 10;
+const MAX_STREAMS: u32 = 1024;
+
+/// Closes the connection that a request came on.
+#[derive(Clone, Default)]
+pub(crate) struct Hangup(Arc<Notify>);
+
+impl Hangup {
+    pub(crate) fn close(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// One port: what it serves and for whom.
+pub(crate) struct Server {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) port: Port,
+    pub(crate) guard: Guard,
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+impl Server {
+    /// Serves for ever. Dropping the future closes the listener and every connection.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let server = Arc::new(self);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(Arc::clone(&server).connection(stream));
+                    }
+                    // Out of file descriptors, or the peer has gone already: the next one may do.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        // Those who connect and say nothing, TLS or not.
+        let mut first = [0];
+        match tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut first)).await {
+            Ok(Ok(read)) if read > 0 => {}
+            _ => return,
+        }
+        match self.tls.clone() {
+            None => self.http(stream).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+                    self.http(stream).await;
+                }
+            }
+        }
+    }
+
+    async fn http(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        if self.port == Port::Metadata {
+            http = http.http1_only();
+        }
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEAD as u32)
+            .max_concurrent_streams(MAX_STREAMS);
+
+        let hangup = Hangup::default();
+        let closed = Arc::clone(&hangup.0);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (server, hangup) = (Arc::clone(&self), hangup.clone());
+            async move { Ok::<Response<Body>, Infallible>(server.answer(&hangup, request).await) }
+        });
+        // A client that breaks the protocol gets its connection closed, and that is all there is to say.
+        tokio::select! {
+            _ = http.serve_connection(TokioIo::new(stream), service) => {}
+            () = closed.notified() => {}
+        }
+    }
+}
+
+/// Binds an address, loopback unless `anywhere`.
+pub(crate) async fn bind(address: SocketAddr, anywhere: bool) -> io::Result<TcpListener> {
+    if !anywhere && !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "{address} is not a loopback address: the emulator hands out tokens to whoever asks \
+                 (allow it with allow_non_loopback)"
+            ),
+        ));
+    }
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}
