@@ -1,0 +1,277 @@
+//! Addresses, and the law of where a secret may go.
+//!
+//! Yandex Cloud's own hosts are known by name. Customers' services live under `*.yandexcloud.net`, so those are not
+//! among them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use http::uri::Authority;
+
+use crate::{Error, ErrorKind};
+
+/// Where the public API is found, in each region, and where its IAM is when discovery is down.
+const REGIONS: [(&str, &str); 2] =
+    [("api.cloud.yandex.net", "iam.api.cloud.yandex.net"), ("api.yandexcloud.kz", "iam.api.yandexcloud.kz")];
+
+/// A host and a port, and whether TLS is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) tls: bool,
+    /// Lower case, without a trailing dot; an IPv6 address in brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Address {
+    /// The public API of the Russian region.
+    pub(crate) fn public_api() -> Self {
+        Self { tls: true, host: REGIONS[0].0.to_owned(), port: 443 }
+    }
+
+    /// `host[:port]`, or a URL with nothing behind the host. What names no scheme has `tls` as said.
+    pub(crate) fn parse(text: &str, tls: bool) -> Result<Self, Error> {
+        let text = text.trim();
+        let (tls, rest) = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+            Some(_) => return Err(bad("the scheme is neither http nor https")),
+            None => (tls, text),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '\\']) {
+            return Err(bad("there is a path or query behind the host"));
+        }
+        if rest.contains('@') {
+            return Err(bad("there is a user name in the address"));
+        }
+        let authority: Authority = rest.parse().map_err(|_| bad("not `host` or `host:port`"))?;
+        let host = normal(authority.host());
+        let explicit = rest.get(authority.host().len()..).unwrap_or_default();
+        let port = match (explicit.strip_prefix(':'), authority.port_u16()) {
+            (None, _) => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            (Some(_), Some(port)) if port > 0 => port,
+            (Some(_), _) => return Err(bad("the port is not a number from 1 to 65535")),
+        };
+        let is_ip = ip(&host).is_some();
+        let is_name = host.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        });
+        if !is_ip && !is_name {
+            return Err(bad("the host is neither a name nor an IP address"));
+        }
+        Ok(Self { tls, host, port })
+    }
+
+    /// A URL on this address.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{self}{path}")
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// Whether it is one of Yandex Cloud's own.
+    pub(crate) fn is_yandex_cloud(&self) -> bool {
+        self.tls && is_yandex_cloud(&self.host)
+    }
+
+    /// Whether it is loopback, link-local, or in a private range: where plain HTTP stays in a network of one's own.
+    pub(crate) fn is_near(&self) -> bool {
+        if self.is_loopback() {
+            return true;
+        }
+        match ip(&self.host) {
+            Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
+            Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            None => false,
+        }
+    }
+
+    /// Whether `self` is the host of `other`, or below it.
+    pub(crate) fn is_at_or_below(&self, other: &Self) -> bool {
+        self.host == other.host || (ip(&other.host).is_none() && is_below(&self.host, &other.host))
+    }
+
+    /// The documented host of IAM, where this is a region's public endpoint.
+    pub(crate) fn documented_iam(&self) -> Option<Self> {
+        let (_, iam) = REGIONS.iter().find(|(api, _)| self.tls && *api == self.host && self.port == 443)?;
+        Some(Self { tls: true, host: (*iam).to_owned(), port: 443 })
+    }
+
+    /// What the yc CLI and the SDK call it: `host:port`.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
+        write!(formatter, "{scheme}://{}", self.host)?;
+        if self.port != usual {
+            write!(formatter, ":{}", self.port)?;
+        }
+        Ok(())
+    }
+}
+
+fn bad(reason: &str) -> Error {
+    Error::new(ErrorKind::Invalid, reason).with_help("give it as `host`, `host:port` or a URL without a path")
+}
+
+/// Lower case, without the dot of the root.
+fn normal(host: &str) -> String {
+    let lower = host.to_ascii_lowercase();
+    lower.strip_suffix('.').map_or(lower.clone(), str::to_owned)
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+fn is_below(host: &str, parent: &str) -> bool {
+    host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+}
+
+/// Whether a normalised host is this machine by its own name or address.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || is_below(host, "localhost") || ip(host).is_some_and(|ip| ip.is_loopback())
+}
+
+/// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.
+fn is_yandex_cloud(host: &str) -> bool {
+    host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Address {
+        Address::parse(text, true).unwrap()
+    }
+
+    #[test]
+    fn reads_hosts_and_urls() {
+        for (text, url) in [
+            ("api.cloud.yandex.net:443", "https://api.cloud.yandex.net"),
+            ("API.Cloud.Yandex.NET.", "https://api.cloud.yandex.net"),
+            (" https://api.yandexcloud.kz/ ", "https://api.yandexcloud.kz"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("[::1]:50051", "https://[::1]:50051"),
+            ("HTTP://localhost", "http://localhost"),
+        ] {
+            assert_eq!(parse(text).to_string(), url, "{text}");
+        }
+        assert_eq!(Address::parse("h:81", false).unwrap().to_string(), "http://h:81");
+    }
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        for text in [
+            "",
+            "/",
+            "ftp://h",
+            "http://",
+            "http://h/path",
+            "h?q",
+            "h#f",
+            "user@h",
+            "user:pass@h",
+            "h:",
+            "h:0",
+            "h:65536",
+            "h:x",
+            "h h",
+            "a..b",
+            "[::1",
+            "::1",
+            "h\\x",
+            "http://http://h",
+            "ключ.рф",
+            "-\n",
+        ] {
+            assert!(Address::parse(text, true).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn knows_whose_a_host_is() {
+        // host -> Yandex Cloud's, loopback, near
+        for (host, cloud, loopback, near) in [
+            ("api.cloud.yandex.net", true, false, false),
+            ("iam.api.cloud.yandex.net", true, false, false),
+            ("IAM.API.CLOUD.YANDEX.NET.", true, false, false),
+            ("iam.api.yandexcloud.kz", true, false, false),
+            ("auth.yandex.cloud", true, false, false),
+            ("x.auth.yandex.cloud", false, false, false),
+            ("storage.yandexcloud.net", false, false, false),
+            ("functions.yandexcloud.net", false, false, false),
+            ("evilapi.cloud.yandex.net", false, false, false),
+            ("api.cloud.yandex.net.evil.example", false, false, false),
+            ("cloud.yandex.net", false, false, false),
+            ("localhost", false, true, true),
+            ("a.localhost", false, true, true),
+            ("notlocalhost", false, false, false),
+            ("127.8.9.10", false, true, true),
+            ("127.0.0.1.evil.example", false, false, false),
+            ("[::1]", false, true, true),
+            ("169.254.169.254", false, false, true),
+            ("10.0.0.1", false, false, true),
+            ("172.32.0.1", false, false, false),
+            ("8.8.8.8", false, false, false),
+            ("[fe80::1]", false, false, true),
+        ] {
+            let address = parse(host);
+            assert_eq!(
+                (address.is_yandex_cloud(), address.is_loopback(), address.is_near()),
+                (cloud, loopback, near),
+                "{host}"
+            );
+        }
+        assert!(!parse("http://api.cloud.yandex.net").is_yandex_cloud(), "plain text is nobody's");
+    }
+
+    #[test]
+    fn each_region_falls_back_to_its_own_iam_and_others_to_none() {
+        let iam = |text| parse(text).documented_iam().map(|iam| iam.host);
+        assert_eq!(iam("api.cloud.yandex.net:443").as_deref(), Some("iam.api.cloud.yandex.net"));
+        assert_eq!(iam("api.yandexcloud.kz").as_deref(), Some("iam.api.yandexcloud.kz"));
+        for other in
+            ["http://api.cloud.yandex.net", "api.cloud.yandex.net:8443", "api.example.com", "localhost"]
+        {
+            assert_eq!(iam(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_read_reads_again(text in "\\PC{0,60}") {
+            if let Ok(address) = Address::parse(&text, true) {
+                prop_assert_eq!(Address::parse(&address.to_string(), false).unwrap(), address);
+            }
+        }
+
+        #[test]
+        fn nothing_behind_a_dot_becomes_ours(prefix in "[a-z0-9.-]{0,20}", suffix in "[a-z]{1,10}") {
+            let host = format!("{prefix}api.cloud.yandex.net.{suffix}");
+            if let Ok(address) = Address::parse(&host, true) {
+                prop_assert!(!address.is_yandex_cloud());
+            }
+        }
+    }
+}

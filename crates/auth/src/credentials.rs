@@ -1,0 +1,606 @@
+//! Credentials: what a program holds.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::methods::sealed::Sealed;
+use crate::methods::{AuthMethod, Supply, TokenSource};
+use crate::refresh::cache::{Cache, Counters, Fetch, Fetched, Goal};
+use crate::refresh::changes::Changes;
+use crate::refresh::flight::{Deadline, block_on};
+use crate::refresh::policy::{LONGEST_LIFE, NEVER, Plan};
+use crate::refresh::ready::{Ready, Scheme, Snapshot};
+use crate::refresh::variable::Variable;
+use crate::selection::{Attempt, Automatic, Meaning, Outcome, Report, Selection, read};
+use crate::system::{BoxFuture, LibraryThread, System};
+use crate::{Error, ErrorKind, Method};
+
+/// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
+///
+/// Making one does no I/O, starts nothing and needs no runtime. A token is fetched on first need, on a thread of the
+/// library's own, so that any executor may ask, or none ([`blocking`](Self::blocking)). While a usable token exists
+/// no call fails or waits: it is renewed beside the calls. When the last clone goes away, so does its fetch.
+///
+/// ```
+/// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
+/// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake-key")?);
+/// let header = credentials.header().await?.unwrap();
+/// assert_eq!(header, "Api-Key AQVN-fake-key");
+/// assert!(header.is_sensitive());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Credentials {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    origin: Arc<Origin>,
+    system: System,
+    chosen: Arc<OnceLock<Chosen>>,
+    changes: Arc<Changes>,
+    cache: Cache,
+}
+
+/// Where the choice comes from.
+enum Origin {
+    Method(Arc<dyn Sealed>),
+    Automatic(Automatic),
+}
+
+/// The choice, which stays.
+struct Chosen {
+    method: Method,
+    working: Working,
+    report: Report,
+}
+
+enum Working {
+    /// Made ready in the cache.
+    Cached(Supply),
+    /// Read for every request.
+    Variable(Variable),
+}
+
+/// What one call asks for beyond a header.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::HeaderOptions;
+/// let options = HeaderOptions::new().deadline(Duration::from_millis(500)).min_ttl(Duration::from_secs(120));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct HeaderOptions {
+    deadline: Option<Duration>,
+    min_ttl: Duration,
+}
+
+impl HeaderOptions {
+    /// A usable header, waited for as long as its method may take: 5 s for metadata, 10 s for IAM, 30 s for yc.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits no longer than this, selection and fetch together. The fetch goes on for the others.
+    pub fn deadline(mut self, span: Duration) -> Self {
+        self.deadline = Some(span);
+        self
+    }
+
+    /// Wants a token that lives this much longer. At most one refresh is made for it, shared with other callers; if
+    /// its token still is short, the call fails and tells the best life to be had. A life that nobody told is taken
+    /// for 12 h from first sight.
+    pub fn min_ttl(mut self, span: Duration) -> Self {
+        self.min_ttl = span;
+        self
+    }
+}
+
+impl<M: AuthMethod> From<M> for Credentials {
+    fn from(method: M) -> Self {
+        Self::new(Origin::Method(Arc::new(method)), System::real())
+    }
+}
+
+impl Credentials {
+    /// Chosen by what the machine offers, in the order of [`Automatic`]. Looks at nothing yet.
+    #[must_use]
+    pub fn automatic() -> Self {
+        Automatic::new().build()
+    }
+
+    /// Automatic selection with options: slots replaced or removed, lenience.
+    pub fn automatic_builder() -> Automatic {
+        Automatic::new()
+    }
+
+    /// What a bare string is: `t1.…` an IAM token, `y0_…` an OAuth token, anything else an API key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where it is empty, has a scheme in front (`Bearer …`), cannot stand in a header, or is a
+    /// service account key (not supported yet). The value is not shown.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::{Credentials, Method};
+    /// assert_eq!(Credentials::from_string(" t1.fake.token\n")?.method(), Some(Method::IamToken));
+    /// assert_eq!(Credentials::from_string("y0_fake")?.method(), Some(Method::OAuthToken));
+    /// assert_eq!(Credentials::from_string("AQVN-fake")?.method(), Some(Method::ApiKey));
+    /// # Ok::<(), yandex_cloud_auth::Error>(())
+    /// ```
+    pub fn from_string(text: impl AsRef<str>) -> Result<Self, Error> {
+        Ok(match read(text.as_ref())? {
+            Meaning::ApiKey(method) => method.into(),
+            Meaning::IamToken(method) => method.into(),
+            Meaning::OAuthToken(method) => method.into(),
+        })
+    }
+
+    /// From a token source of your own, kept fresh like any other.
+    #[must_use]
+    pub fn from_source(source: impl TokenSource) -> Self {
+        Self::from(Own(Arc::new(source)))
+    }
+
+    pub(crate) fn from_automatic(automatic: Automatic, system: System) -> Self {
+        Self::new(Origin::Automatic(automatic), system)
+    }
+
+    /// The same method on another machine than the real one, beginning anew: nothing chosen, nothing fetched.
+    #[must_use]
+    pub fn on(self, system: System) -> Self {
+        Self::with_origin(Arc::clone(&self.inner.origin), system)
+    }
+
+    fn new(origin: Origin, system: System) -> Self {
+        Self::with_origin(Arc::new(origin), system)
+    }
+
+    fn with_origin(origin: Arc<Origin>, system: System) -> Self {
+        let chosen = Arc::new(OnceLock::new());
+        let changes = Arc::new(Changes::default());
+        let fetcher =
+            Fetcher { origin: Arc::clone(&origin), system: system.clone(), chosen: Arc::clone(&chosen) };
+        let cache = Cache::new(system.clone(), Box::new(fetcher), Arc::clone(&changes));
+        if let Origin::Method(method) = &*origin
+            && let Some(supply) = method.supply_at_once(&system)
+        {
+            let choice = Chosen::explicit(&**method, supply, &system);
+            if let Some(mut ready) = choice.fixed(&system) {
+                ready.generation = 1;
+                cache.put(ready);
+            }
+            let _ = chosen.set(choice);
+        }
+        Self { inner: Arc::new(Inner { origin, system, chosen, changes, cache }) }
+    }
+
+    /// The value for `Authorization`, marked sensitive; `None` for the method `none` alone.
+    ///
+    /// Returns at once while a usable token is at hand. Otherwise waits for the selection and the fetch, which it
+    /// shares with every other caller.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`]; a failure is remembered for a while (1 s to 60 s) and told again in that time.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the fetch goes on.
+    #[inline]
+    pub async fn header(&self) -> Result<Option<HeaderValue>, Error> {
+        match self.inner.cache.header() {
+            Some(header) => Ok(header),
+            None => self.header_with(HeaderOptions::new()).await,
+        }
+    }
+
+    /// The same, with a deadline or a least remaining life.
+    ///
+    /// # Errors
+    /// As [`header`](Self::header), and: [`ErrorKind::Unavailable`] where the deadline passes first,
+    /// [`ErrorKind::Expired`] where no token lives long enough.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the fetch goes on.
+    pub async fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
+        self.obtain(options).await.map(|snapshot| snapshot.header())
+    }
+
+    /// The whole snapshot instead of its header alone: keep it beside the request, to
+    /// [`invalidate`](Self::invalidate) it where a server refuses it.
+    ///
+    /// # Errors
+    /// As [`header_with`](Self::header_with).
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the fetch goes on.
+    pub async fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
+        let mut deadline = Deadline::after(options.deadline);
+        for _ in 0..3 {
+            if let Some(variable) = self.inner.variable() {
+                return variable.read(&self.inner.system, &self.inner.changes).map(Snapshot);
+            }
+            if let Some(ready) = self.inner.cache.obtain(Goal::Header, options.min_ttl, &mut deadline).await?
+            {
+                return Ok(Snapshot(ready));
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the token was refused as fast as it came"))
+    }
+
+    /// The header without waiting: `None` where there is none yet. Never selects; starts a fetch where one is due.
+    ///
+    /// # Errors
+    /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
+    #[must_use = "it tells whether there is a header"]
+    pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        if let Some(header) = self.inner.cache.header() {
+            return Some(Ok(header));
+        }
+        if let Some(variable) = self.inner.variable() {
+            return Some(variable.read(&self.inner.system, &self.inner.changes).map(|ready| ready.header()));
+        }
+        if let Some(error) = self.inner.cache.failure() {
+            return Some(Err(error));
+        }
+        if self.inner.chosen.get().is_some() || matches!(&*self.inner.origin, Origin::Method(_)) {
+            self.inner.cache.prewarm();
+        }
+        None
+    }
+
+    /// Chooses the method now, and says why. The choice stays; a failure is remembered for seconds.
+    ///
+    /// # Errors
+    /// What is broken or missing; [`Error::report`] says what was looked at.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the selection goes on.
+    pub async fn select(&self) -> Result<Report, Error> {
+        let mut deadline = Deadline::after(None);
+        for _ in 0..2 {
+            if let Some(chosen) = self.inner.chosen.get() {
+                return Ok(chosen.report.clone());
+            }
+            let outcome = self.inner.cache.obtain(Goal::Select, Duration::ZERO, &mut deadline).await;
+            if self.inner.chosen.get().is_none() {
+                outcome?;
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the selection ended without a choice"))
+    }
+
+    /// Starts the selection and the first fetch, where they are due, and returns at once.
+    pub fn prewarm(&self) {
+        if self.inner.variable().is_none() {
+            self.inner.cache.prewarm();
+        }
+    }
+
+    /// Drops exactly the token of this snapshot, because a server refused it: the next call fetches.
+    ///
+    /// False where that changes nothing: a newer token is at hand, the method has nothing newer to give (`api-key`,
+    /// `iam-token`, `none`), or the source gave the same token again after an earlier refusal. In that last case the
+    /// refusal stands: the token keeps its generation and is still sent, since other services may take it, while the
+    /// source is asked for another at growing intervals.
+    pub fn invalidate(&self, refused: &Snapshot) -> bool {
+        match self.inner.chosen.get().map(|chosen| &chosen.working) {
+            Some(Working::Cached(Supply::Source(_))) => self.inner.cache.invalidate(&refused.0),
+            Some(Working::Variable(variable)) => variable
+                .read(&self.inner.system, &self.inner.changes)
+                .is_ok_and(|current| current.generation != refused.generation()),
+            _ => false,
+        }
+    }
+
+    /// The header at hand with its generation and expiry, usable or not asked; `None` before the first.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        match self.inner.variable() {
+            Some(variable) => variable.last().map(Snapshot),
+            None => self.inner.cache.usable().map(Snapshot),
+        }
+    }
+
+    /// The method: known from the start where one was given, else once it is chosen.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        match &*self.inner.origin {
+            Origin::Method(method) => Some(method.method()),
+            Origin::Automatic(_) => self.inner.chosen.get().map(|chosen| chosen.method),
+        }
+    }
+
+    /// Why this method; `None` before it is chosen.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        self.inner.chosen.get().map(|chosen| chosen.report.clone())
+    }
+
+    /// How often things happened.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.inner.cache.counters()
+    }
+
+    /// Tells of every new generation from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        let (listener, seen) = self.inner.changes.listen();
+        Subscription {
+            credentials: Arc::downgrade(&self.inner),
+            changes: Arc::clone(&self.inner.changes),
+            listener,
+            seen,
+        }
+    }
+
+    /// The same calls for code without an executor: each blocks its thread.
+    #[must_use]
+    pub fn blocking(&self) -> Blocking {
+        Blocking { credentials: self.clone() }
+    }
+}
+
+impl Inner {
+    fn variable(&self) -> Option<&Variable> {
+        match &self.chosen.get()?.working {
+            Working::Variable(variable) => Some(variable),
+            Working::Cached(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Credentials").field("method", &self.method()).finish_non_exhaustive()
+    }
+}
+
+impl std::str::FromStr for Credentials {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::from_string(text)
+    }
+}
+
+/// [`Credentials`] for code without an executor. The one fetch thread of the library serves it; none is started per
+/// call.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, IamTokenAuth};
+/// let credentials = Credentials::from(IamTokenAuth::new("t1.fake.token")?);
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Blocking {
+    credentials: Credentials,
+}
+
+impl Blocking {
+    /// As [`Credentials::header`].
+    ///
+    /// # Errors
+    /// As [`Credentials::header`]; also where it is called on the library's own thread, which it would block for ever.
+    pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
+        match self.credentials.inner.cache.header() {
+            Some(header) => Ok(header),
+            None => self.header_with(HeaderOptions::new()),
+        }
+    }
+
+    /// As [`Credentials::header_with`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
+        self.obtain(options).map(|snapshot| snapshot.header())
+    }
+
+    /// As [`Credentials::obtain`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
+        may_block()?;
+        block_on(self.credentials.obtain(options))
+    }
+
+    /// As [`Credentials::select`].
+    ///
+    /// # Errors
+    /// As [`Credentials::select`].
+    pub fn select(&self) -> Result<Report, Error> {
+        may_block()?;
+        block_on(self.credentials.select())
+    }
+}
+
+fn may_block() -> Result<(), Error> {
+    if LibraryThread::is_current() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "`blocking()` inside a token source would wait for itself",
+        )
+        .with_help("await the other credentials instead"));
+    }
+    Ok(())
+}
+
+/// Tells of new generations. Does not keep the credentials alive.
+pub struct Subscription {
+    credentials: Weak<Inner>,
+    changes: Arc<Changes>,
+    listener: u64,
+    seen: u64,
+}
+
+impl Subscription {
+    /// Waits for the next generation; several at once are told as the last of them. `None` once the credentials are
+    /// gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the next call tells it.
+    pub async fn changed(&mut self) -> Option<Snapshot> {
+        loop {
+            self.seen =
+                std::future::poll_fn(|context| self.changes.poll(self.listener, self.seen, context.waker()))
+                    .await?;
+            let inner = self.credentials.upgrade()?;
+            // A generation that was dropped at once is no news.
+            if let Some(snapshot) = (Credentials { inner }).snapshot() {
+                return Some(snapshot);
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.changes.forget(self.listener);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
+/// A token source of the program's own, as a method.
+struct Own(Arc<dyn TokenSource>);
+
+impl Sealed for Own {
+    fn method(&self) -> Method {
+        Method::Custom
+    }
+
+    fn place(&self, _system: &System) -> String {
+        "token source of the program".to_owned()
+    }
+
+    fn supply(&self, _system: &System) -> Result<Supply, Error> {
+        Ok(Supply::Source(Arc::clone(&self.0)))
+    }
+
+    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
+        Some(Supply::Source(Arc::clone(&self.0)))
+    }
+}
+
+impl Chosen {
+    fn new(selection: Selection) -> (Self, Option<(crate::Token, crate::system::Now)>) {
+        let Selection { method, supply, first, report } = selection;
+        let working = match supply {
+            Supply::Variable(name) => Working::Variable(Variable::new(name)),
+            supply => Working::Cached(supply),
+        };
+        (Self { method, working, report }, first)
+    }
+
+    fn explicit(method: &dyn Sealed, supply: Supply, system: &System) -> Self {
+        let attempt = Attempt {
+            method: method.method(),
+            source: method.place(system),
+            outcome: Outcome::Selected,
+            reason: "given".to_owned(),
+            elapsed: Duration::ZERO,
+        };
+        let report = Report::new(vec![attempt], Vec::new());
+        Self::new(Selection { method: method.method(), supply, first: None, report }).0
+    }
+
+    /// The header that needs no fetch, where it is of that kind.
+    fn fixed(&self, system: &System) -> Option<Ready> {
+        let now = system.clock().now();
+        let (value, plan, seen) = match &self.working {
+            Working::Cached(Supply::Nothing) => (None, Plan::FOREVER, now),
+            Working::Cached(Supply::Key(secret)) => (Some((Scheme::ApiKey, secret)), Plan::FOREVER, now),
+            Working::Cached(Supply::Given(secret, seen)) => {
+                let end = *seen + LONGEST_LIFE;
+                (Some((Scheme::Bearer, secret)), Plan { refresh: NEVER, usable: end, end }, *seen)
+            }
+            Working::Cached(Supply::Variable(_) | Supply::Source(_)) | Working::Variable(_) => return None,
+        };
+        Some(Ready::new(self.method, value, 0, plan, seen))
+    }
+}
+
+/// Chooses where nothing is chosen yet, and fetches once.
+struct Fetcher {
+    origin: Arc<Origin>,
+    system: System,
+    chosen: Arc<OnceLock<Chosen>>,
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+        let (origin, system, chosen) =
+            (Arc::clone(&self.origin), self.system.clone(), Arc::clone(&self.chosen));
+        Box::pin(async move {
+            let mut first = None;
+            let chosen = match chosen.get() {
+                Some(chosen) => chosen,
+                None => {
+                    let (choice, token) = choose(&origin, &system).await?;
+                    first = token;
+                    chosen.get_or_init(|| choice)
+                }
+            };
+            let method = chosen.method;
+            let source = match &chosen.working {
+                Working::Cached(Supply::Source(source)) => source,
+                Working::Variable(_) => return Ok(Fetched::Choice),
+                Working::Cached(_) => return fixed(chosen, &system),
+            };
+            let max_age = source.max_age();
+            let (token, began) = match (first, goal) {
+                (Some(first), _) => first,
+                (None, Goal::Select) => return Ok(Fetched::Choice),
+                (None, Goal::Header) => {
+                    let began = system.clock().now();
+                    let limit = source.timeout();
+                    let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
+                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}"))
+                            .with_help("the source is too slow or hangs; it is asked again by and by"))
+                    });
+                    (token.map_err(|error| error.of(method))?, began)
+                }
+            };
+            Ok(Fetched::Token { method, token, began, max_age })
+        })
+    }
+}
+
+async fn choose(
+    origin: &Origin,
+    system: &System,
+) -> Result<(Chosen, Option<(crate::Token, crate::system::Now)>), Error> {
+    match origin {
+        Origin::Automatic(automatic) => automatic.select(system).await.map(Chosen::new),
+        Origin::Method(method) => {
+            let supply = method.supply(system).map_err(|error| error.of(method.method()))?;
+            tracing::info!(method = %method.method(), source = method.place(system), "given");
+            Ok((Chosen::explicit(&**method, supply, system), None))
+        }
+    }
+}
+
+/// The header of a method that has nothing to fetch, as long as it is alive.
+fn fixed(chosen: &Chosen, system: &System) -> Result<Fetched, Error> {
+    match chosen.fixed(system) {
+        Some(ready) if system.clock().now().is_before(ready.plan.usable) => Ok(Fetched::Fixed(ready)),
+        Some(_) => Err(Error::new(ErrorKind::Expired, "the given token is 12 h old, and nobody renews it")
+            .of(chosen.method)
+            .with_help(
+                "give a new one, or use a method that renews its tokens (metadata, yc, or an API key)",
+            )),
+        None => Ok(Fetched::Choice),
+    }
+}

@@ -1,0 +1,210 @@
+//! One error for everything: what kind, which method, which place, why, and what to do next.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Method;
+use crate::secret::presentable;
+use crate::selection::Report;
+
+/// What went wrong, as far as a program may want to tell cases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing to authenticate with was found.
+    NotConfigured,
+    /// A value, file, address or string that the library refuses.
+    Invalid,
+    /// A service or program that could not be asked, or gave no readable answer. Worth another try.
+    Unavailable,
+    /// A service or program that answered "no".
+    Refused,
+    /// A token past its life, with nothing newer to be had.
+    Expired,
+    /// A secret that was about to go where it does not belong.
+    Blocked,
+}
+
+impl ErrorKind {
+    /// The kind's name, as the command prints it in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not-configured",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Why there is no header. Cheap to clone: all callers of one fetch share it.
+///
+/// Displays as one lower-case line: the method, the place (variable, URL, file), the reason. No secret is in it:
+/// text from outside is masked, escaped and capped at 1 KiB when the error is made.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, ErrorKind};
+/// let error = Credentials::from_string("Bearer t1.fake").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Invalid);
+/// assert!(error.help().is_some());
+/// assert!(!error.to_string().contains("t1.fake"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    method: Option<Method>,
+    place: Option<String>,
+    reason: String,
+    help: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
+    report: Option<Report>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of a kind, for a reason in one lower-case line.
+    ///
+    /// A [`TokenSource`](crate::TokenSource) of your own makes its errors so. Anything in `reason` that is shaped
+    /// like a secret is masked.
+    #[must_use]
+    pub fn new(kind: ErrorKind, reason: impl AsRef<str>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            method: None,
+            place: None,
+            reason: presentable(reason.as_ref(), &[]),
+            help: None,
+            retry_after: None,
+            report: None,
+            source: None,
+        }))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// With the place it concerns: a variable, a URL, a file.
+    #[must_use]
+    pub fn at(self, place: impl AsRef<str>) -> Self {
+        self.change(|inner| inner.place = Some(presentable(place.as_ref(), &[])))
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
+        self.change(|inner| inner.help = Some(help.into()))
+    }
+
+    /// With the time to wait before another try, as a server asked.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        self.change(|inner| inner.retry_after = Some(wait))
+    }
+
+    /// With its cause. The cause's own text is the caller's affair: it is not masked.
+    #[must_use]
+    pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    pub(crate) fn of(self, method: Method) -> Self {
+        self.change(|inner| inner.method = inner.method.or(Some(method)))
+    }
+
+    pub(crate) fn with_report(self, report: Report) -> Self {
+        self.change(|inner| inner.report = Some(report))
+    }
+
+    /// Masks secrets that have no shape of their own.
+    pub(crate) fn masking(self, own: &[&str]) -> Self {
+        self.change(|inner| inner.reason = presentable(&inner.reason, own))
+    }
+
+    /// What went wrong, for a program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call may succeed later with nothing changed here.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.kind == ErrorKind::Unavailable
+    }
+
+    /// How long to wait before another try, where a server said so (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The method that failed, where one was chosen.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        self.0.method
+    }
+
+    /// The variable, URL or file that it concerns.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// Why, without method and place.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// What was looked at, where it was the selection that failed.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.0.report.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(method) = self.0.method {
+            write!(formatter, "{method}: ")?;
+        }
+        if let Some(place) = &self.0.place {
+            write!(formatter, "{place}: ")?;
+        }
+        formatter.write_str(&self.0.reason)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &format_args!("{self}"))
+            .field("help", &self.0.help)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

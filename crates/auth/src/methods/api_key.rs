@@ -1,0 +1,78 @@
+//! `api-key`: an API key of a service account.
+//!
+//! For AI Studio, SpeechKit, Search API and the other services that take one; IAM, Resource Manager and the MCP Hub
+//! do not. It does not expire unless it was made so, and is sent as it is: `Authorization: Api-Key …`.
+//!
+//! Variable: `YC_API_KEY`. Errors: `Invalid` where the value is not a key (empty, control characters, an IAM or OAuth token in
+//! the variable), `NotConfigured` where the variable is not set.
+
+use super::sealed::Sealed;
+use super::{Method, Supply, Value};
+use crate::secret::Shape;
+use crate::system::System;
+use crate::{Error, ErrorKind};
+
+/// An API key of a service account.
+///
+/// ```
+/// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+/// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake-key")?);
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Api-Key AQVN-fake-key");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "APIKeyAuth")]
+pub struct ApiKeyAuth {
+    value: Value,
+}
+
+impl ApiKeyAuth {
+    /// The variable that automatic selection reads.
+    pub const VARIABLE: &'static str = "YC_API_KEY";
+
+    /// A given key, trimmed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where it cannot be sent. The value is not shown.
+    pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
+        Ok(Self { value: Value::given(key.as_ref(), Method::ApiKey)? })
+    }
+
+    /// The key in `YC_API_KEY`, read at first use.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self { value: Value::Variable(Self::VARIABLE.to_owned()) }
+    }
+}
+
+impl Sealed for ApiKeyAuth {
+    fn method(&self) -> Method {
+        Method::ApiKey
+    }
+
+    fn place(&self, _system: &System) -> String {
+        self.value.place()
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        self.value.read(system, fits).map(Supply::Key)
+    }
+
+    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
+        match &self.value {
+            Value::Given(secret) => Some(Supply::Key(secret.clone())),
+            Value::Variable(_) => None,
+        }
+    }
+}
+
+/// A variable is filled by hand, and the wrong kind of secret in it is a slip; a given value is taken at its word.
+fn fits(_value: &str, shape: Shape) -> Result<(), Error> {
+    let (what, variable) = match shape {
+        Shape::IamToken => ("an IAM token (`t1.…`)", "YC_IAM_TOKEN"),
+        Shape::OAuthToken => ("an OAuth token (`y0_…`)", "YC_OAUTH_TOKEN"),
+        Shape::Unknown => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Invalid, format!("the value is {what}, not an API key"))
+        .with_help(format!("put it into {variable}")))
+}

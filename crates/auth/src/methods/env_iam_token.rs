@@ -1,0 +1,80 @@
+//! `env-iam-token`: an IAM token that stands in a variable and is kept fresh there by somebody else.
+//!
+//! For DataSphere, which renews `YC_TOKEN` in the running process. It is read for every request; the header is made
+//! again only when the value has changed.
+//!
+//! Variable: `YC_TOKEN`, or another by name. Errors: `NotConfigured` where it is gone or empty, `Invalid` where it
+//! holds something else (an OAuth token, as Terraform allows): at once, never the last value instead.
+
+use super::sealed::Sealed;
+use super::{Method, Supply, read_iam_token};
+use crate::Error;
+use crate::system::System;
+
+/// An IAM token in a variable, read again for every request.
+///
+/// ```
+/// use yandex_cloud_auth::testing::TestEnvironment;
+/// use yandex_cloud_auth::{Credentials, EnvIamTokenAuth, System};
+///
+/// let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.first")]);
+/// let system = System::real().with_environment(environment.clone());
+/// let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.first");
+/// environment.set("YC_TOKEN", "t1.fake.second");
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.second");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "EnvIAMTokenAuth")]
+pub struct EnvIamTokenAuth {
+    variable: String,
+}
+
+impl EnvIamTokenAuth {
+    /// The variable that automatic selection reads.
+    pub const VARIABLE: &'static str = "YC_TOKEN";
+
+    /// The token in `YC_TOKEN`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::variable(Self::VARIABLE)
+    }
+
+    /// The token in `YC_TOKEN`: the same as [`new`](Self::new), named as with the other methods.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::new()
+    }
+
+    /// The token in a variable of another name.
+    #[must_use]
+    pub fn variable(name: impl Into<String>) -> Self {
+        Self { variable: name.into() }
+    }
+}
+
+impl Default for EnvIamTokenAuth {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sealed for EnvIamTokenAuth {
+    fn method(&self) -> Method {
+        Method::EnvIamToken
+    }
+
+    fn place(&self, _system: &System) -> String {
+        self.variable.clone()
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        read_iam_token(system, &self.variable)?;
+        Ok(Supply::Variable(self.variable.clone()))
+    }
+
+    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
+        Some(Supply::Variable(self.variable.clone()))
+    }
+}

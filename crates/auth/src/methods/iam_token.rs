@@ -1,0 +1,77 @@
+//! `iam-token`: an IAM token that somebody else has fetched.
+//!
+//! For scripts and jobs shorter than the token's life of at most 12 h: nobody renews it. What is left of its life
+//! cannot be read from it, so it is sent until a server refuses it, for 12 h from first sight at the most.
+//!
+//! Variable: `YC_IAM_TOKEN`, read once. Errors: `Invalid` for a value that is no IAM token, `NotConfigured` where the
+//! variable is not set, `Expired` after 12 h.
+
+use super::sealed::Sealed;
+use super::{Method, Supply, Value, iam_token_fits};
+use crate::Error;
+use crate::secret::{Shape, is_whole_iam_token};
+use crate::system::System;
+
+/// A given IAM token, used as it is.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, IamTokenAuth};
+/// let credentials = Credentials::from(IamTokenAuth::new("t1.fake.token")?);
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "IAMTokenAuth")]
+pub struct IamTokenAuth {
+    value: Value,
+}
+
+impl IamTokenAuth {
+    /// The variable that automatic selection reads.
+    pub const VARIABLE: &'static str = "YC_IAM_TOKEN";
+
+    /// A given token, trimmed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it cannot be sent, or is an OAuth token. The value is not shown.
+    pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
+        let value = Value::given(token.as_ref(), Method::IamToken)?;
+        if let Value::Given(secret) = &value {
+            let shape = Shape::of(secret.expose());
+            iam_token_fits(secret.expose(), shape).map_err(|error| error.of(Method::IamToken))?;
+            // The format may change, and a change alters the prefix (docs, "IAM token"): worth a word, not an error.
+            if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
+                tracing::warn!("an IAM token does not have the documented shape; it may have been cut");
+            }
+        }
+        Ok(Self { value })
+    }
+
+    /// The token in `YC_IAM_TOKEN`, read at first use, once.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self { value: Value::Variable(Self::VARIABLE.to_owned()) }
+    }
+}
+
+impl Sealed for IamTokenAuth {
+    fn method(&self) -> Method {
+        Method::IamToken
+    }
+
+    fn place(&self, _system: &System) -> String {
+        self.value.place()
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        let secret = self.value.read(system, iam_token_fits)?;
+        Ok(Supply::Given(secret, system.clock().now()))
+    }
+
+    fn supply_at_once(&self, system: &System) -> Option<Supply> {
+        match &self.value {
+            Value::Given(secret) => Some(Supply::Given(secret.clone(), system.clock().now())),
+            Value::Variable(_) => None,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `metadata`: the service account of the machine the program runs on.
+//!
+//! For virtual machines, functions, containers, and pods of Managed Kubernetes with workload identity. The token is
+//! the metadata service's, already aged; its remaining life comes with it.
+//!
+//! Variable: `YC_METADATA_ADDR` for another address (`host`, `host:port` or `http://host:port`). Errors: `Unavailable`
+//! where nobody answers, `Refused` for a 404 (no service account), `Invalid` for an address that is none.
+
+use std::time::Duration;
+
+use super::sealed::Sealed;
+use super::{Look, Method, Supply, TokenSource};
+use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token};
+use crate::refresh::policy::MAX_AGE;
+use crate::system::{BoxFuture, System};
+use crate::token::Token;
+use crate::{Error, ErrorKind};
+
+/// The metadata service.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, MetadataAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// let header = Credentials::from(MetadataAuth::new()).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct MetadataAuth {
+    options: MetadataAuthBuilder,
+}
+
+/// What can vary about [`MetadataAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MetadataAuthBuilder {
+    address: Option<String>,
+    connect_timeout: Option<Duration>,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl MetadataAuth {
+    /// The variable with another address.
+    pub const VARIABLE: &'static str = crate::cloud::metadata::VARIABLE;
+
+    /// The service at the address in `YC_METADATA_ADDR`, or at the link-local one. The variable is read at first use.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The same as [`new`](Self::new), named as with the other methods.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::new()
+    }
+
+    /// With options.
+    pub fn builder() -> MetadataAuthBuilder {
+        MetadataAuthBuilder {
+            address: None,
+            connect_timeout: None,
+            timeout: Duration::from_secs(5),
+            max_age: MAX_AGE,
+        }
+    }
+}
+
+impl Default for MetadataAuth {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MetadataAuthBuilder {
+    /// The address: `host`, `host:port` or `http://host:port`; what is wrong with it is told at first use.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// How long one connection may take to be made; 1 s, and 100 ms for each of three at the default address of
+    /// automatic selection.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = Some(limit);
+        self
+    }
+
+    /// How long the answer may take, once connected; 5 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// How long a token is used without another look; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> MetadataAuth {
+        MetadataAuth { options: self }
+    }
+}
+
+impl MetadataAuth {
+    fn patience(&self) -> Patience {
+        Patience {
+            connects: 1,
+            connect_timeout: self.options.connect_timeout.unwrap_or(Duration::from_secs(1)),
+            answer: self.options.timeout,
+        }
+    }
+
+    /// Off-cloud nobody answers at the default address, and a program should not wait to find that out; where an
+    /// address is configured, somebody is expected there.
+    fn first_patience(&self, at: &MetadataAddress) -> Patience {
+        match (at.configured, self.options.connect_timeout) {
+            (false, None) => {
+                Patience { connects: 3, connect_timeout: Duration::from_millis(100), ..self.patience() }
+            }
+            _ => self.patience(),
+        }
+    }
+
+    async fn probe(&self, system: &System) -> Look {
+        let at = match MetadataAddress::resolve(self.options.address.as_deref(), system) {
+            Ok(at) => at,
+            Err(error) => return Look::Broken(error),
+        };
+        let warning = at.warning();
+        if let Some(warning) = &warning {
+            tracing::warn!("{warning}");
+        }
+        let began = system.clock().now();
+        match fetch_token(system, &at, self.first_patience(&at)).await {
+            Ok(token) => Look::Found {
+                supply: Supply::Source(std::sync::Arc::new(self.clone())),
+                first: Some((token, began)),
+                reason: warning
+                    .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
+            },
+            Err(Failure { what: What::NoConnection { timed_out: true }, .. }) if !at.configured => {
+                Look::Silent("no connection in time".to_owned())
+            }
+            Err(failure) if is_absent(failure.what, at.configured) => {
+                Look::Absent(failure.error.reason().to_owned())
+            }
+            Err(failure) => Look::Broken(failure.error),
+        }
+    }
+}
+
+/// Whether an answer means that there is no metadata service for us here. Machines of other clouds answer at the
+/// default address too, each in its way; at a configured one only "no service account" does.
+fn is_absent(what: What, configured: bool) -> bool {
+    match what {
+        What::Status(404) => true,
+        What::Status(300..400 | 400 | 401 | 403 | 405) | What::NoConnection { .. } | What::ForeignToken => {
+            !configured
+        }
+        What::Status(_) | What::Other => false,
+    }
+}
+
+impl Sealed for MetadataAuth {
+    fn method(&self) -> Method {
+        Method::Metadata
+    }
+
+    fn place(&self, system: &System) -> String {
+        MetadataAddress::resolve(self.options.address.as_deref(), system)
+            .map_or_else(|_| Self::VARIABLE.to_owned(), |at| at.address.to_string())
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
+        if let Some(warning) = at.warning() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Supply::Source(std::sync::Arc::new(self.clone())))
+    }
+
+    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+        Box::pin(self.probe(system))
+    }
+}
+
+impl TokenSource for MetadataAuth {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async {
+            let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
+            fetch_token(system, &at, self.patience()).await.map_err(|failure| match failure.what {
+                What::NoConnection { .. } if failure.error.kind() == ErrorKind::Unavailable => {
+                    failure.error.with_help(
+                        "this machine may be outside Yandex Cloud; YC_METADATA_ADDR names another address",
+                    )
+                }
+                _ => failure.error,
+            })
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.patience().total()
+    }
+
+    fn max_age(&self) -> Duration {
+        self.options.max_age
+    }
+}

@@ -1,0 +1,44 @@
+//! `none`: no credentials, no header.
+//!
+//! For calls that need none, and for tests. Never chosen by itself and never meant by a string.
+
+use super::sealed::Sealed;
+use super::{Method, Supply};
+use crate::Error;
+use crate::system::System;
+
+/// No credentials: requests go without a header.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, NoAuth};
+/// assert!(Credentials::from(NoAuth::new()).blocking().header()?.is_none());
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAuth;
+
+impl NoAuth {
+    /// No credentials.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Sealed for NoAuth {
+    fn method(&self) -> Method {
+        Method::None
+    }
+
+    fn place(&self, _system: &System) -> String {
+        "given".to_owned()
+    }
+
+    fn supply(&self, _system: &System) -> Result<Supply, Error> {
+        Ok(Supply::Nothing)
+    }
+
+    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
+        Some(Supply::Nothing)
+    }
+}

@@ -1,0 +1,68 @@
+//! What every method can do for selection and credentials: sealed, so that it can grow.
+
+use std::sync::Arc;
+
+use super::{Method, TokenSource};
+use crate::secret::Secret;
+use crate::system::{BoxFuture, Now, System};
+use crate::token::Token;
+use crate::{Error, ErrorKind};
+
+/// What a method gives.
+#[derive(Clone)]
+pub enum Supply {
+    /// No header.
+    Nothing,
+    /// A key that does not end.
+    Key(Secret),
+    /// A token that nobody renews, first seen at a moment.
+    Given(Secret, Now),
+    /// The name of a variable that is read for every request.
+    Variable(String),
+    /// Tokens, for the asking.
+    Source(Arc<dyn TokenSource>),
+}
+
+/// What a slot of automatic selection finds.
+pub enum Look {
+    /// Nothing here; the next slot is looked at.
+    Absent(String),
+    /// Nobody answered in time: taken for nothing, though somebody may yet be there.
+    Silent(String),
+    /// Something is here, and it does not work: the selection ends.
+    Broken(Error),
+    /// This is it; with the first token, where finding out meant fetching one.
+    Found { supply: Supply, first: Option<(Token, Now)>, reason: String },
+}
+
+/// A method, from the inside.
+pub trait Sealed: Send + Sync + 'static {
+    /// Which method it is.
+    fn method(&self) -> Method;
+
+    /// Where its value comes from, for people: a variable, an address, a program.
+    fn place(&self, system: &System) -> String;
+
+    /// What it gives, by what the machine says now.
+    ///
+    /// # Errors
+    /// `NotConfigured` where there is nothing, anything else where there is something that does not work.
+    fn supply(&self, system: &System) -> Result<Supply, Error>;
+
+    /// What it gives where that needs no look at the machine.
+    fn supply_at_once(&self, system: &System) -> Option<Supply> {
+        let _ = system;
+        None
+    }
+
+    /// What it finds as a slot of automatic selection.
+    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+        Box::pin(async {
+            match self.supply(system) {
+                Ok(supply) => Look::Found { supply, first: None, reason: "set".to_owned() },
+                Err(error) if error.kind() == ErrorKind::NotConfigured => Look::Absent("not set".to_owned()),
+                Err(error) => Look::Broken(error),
+            }
+        })
+    }
+}

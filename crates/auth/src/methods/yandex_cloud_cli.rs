@@ -1,0 +1,372 @@
+//! `yandex-cloud-cli`: whatever the yc CLI is logged in as.
+//!
+//! For people at a terminal. Automatic selection asks it last, only where standard input is a terminal and its
+//! endpoint is the one that is asked for. No expiry comes with its tokens: they are asked for again after an hour.
+//!
+//! Variables: `PATH` (absolute entries only), `YC_PROFILE`, `YC_API_ENDPOINT`. Errors: `NotConfigured` where there is
+//! no yc, `Refused` where yc says so, `Unavailable` where it fails or hangs; its own words are the reason.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sealed::Sealed;
+use super::{Look, Method, Supply, TokenSource};
+use crate::cloud::address::Address;
+use crate::cloud::endpoints::Endpoint;
+use crate::refresh::policy::MAX_AGE;
+use crate::secret::{Secret, Shape};
+use crate::system::{BoxFuture, Command, CommandOutput, System};
+use crate::token::{Life, Token};
+use crate::{Error, ErrorKind};
+
+/// The variable with the profile.
+const PROFILE: &str = "YC_PROFILE";
+
+/// The yc CLI.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, YandexCloudCliAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// let work = YandexCloudCliAuth::builder().profile("work").build();
+/// let header = Credentials::from(work).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "YandexCloudCLIAuth")]
+pub struct YandexCloudCliAuth {
+    options: YandexCloudCliAuthBuilder,
+}
+
+/// What can vary about [`YandexCloudCliAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct YandexCloudCliAuthBuilder {
+    program: Option<PathBuf>,
+    profile: Option<String>,
+    endpoint: Option<String>,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl YandexCloudCliAuth {
+    /// The `yc` on `PATH`, with the profile in `YC_PROFILE` or the active one. Looked for at first use.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The same as [`new`](Self::new), named as with the other methods.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::new()
+    }
+
+    /// With options.
+    pub fn builder() -> YandexCloudCliAuthBuilder {
+        YandexCloudCliAuthBuilder {
+            program: None,
+            profile: None,
+            endpoint: None,
+            timeout: Duration::from_secs(30),
+            max_age: MAX_AGE,
+        }
+    }
+}
+
+impl Default for YandexCloudCliAuth {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl YandexCloudCliAuthBuilder {
+    /// The program's absolute path, instead of a look on `PATH`.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = Some(path.into());
+        self
+    }
+
+    /// The profile; else `YC_PROFILE`, else yc's active one.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// The API endpoint that yc should use; else `YC_API_ENDPOINT`, else the profile's.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// How long yc may take; 30 s. Then it is killed, with everything it started.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// How long a token is used without another look; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> YandexCloudCliAuth {
+        YandexCloudCliAuth { options: self }
+    }
+}
+
+impl YandexCloudCliAuth {
+    /// The full path of yc.
+    fn locate(&self, system: &System) -> Result<PathBuf, Error> {
+        if let Some(program) = &self.options.program {
+            if !program.is_absolute() {
+                return Err(Error::new(ErrorKind::Invalid, "the path of yc is not absolute")
+                    .at(program.display().to_string())
+                    .with_help("give the full path"));
+            }
+            return match system.files().is_executable(program) {
+                true => Ok(program.clone()),
+                false => Err(Error::new(ErrorKind::NotConfigured, "there is no such program")
+                    .at(program.display().to_string())
+                    .with_help("give the full path of yc")),
+            };
+        }
+        let path = system.environment().variable("PATH").unwrap_or_default();
+        let name = format!("yc{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&name))
+            .find(|program| system.files().is_executable(program))
+            .ok_or_else(|| {
+                Error::new(ErrorKind::NotConfigured, "no yc on PATH").at("PATH").with_help(
+                    "install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method",
+                )
+            })
+    }
+
+    fn profile(&self, system: &System) -> Result<Option<String>, Error> {
+        match &self.options.profile {
+            Some(profile) => Ok(Some(profile.clone())),
+            None => Ok(system.variable(PROFILE)?.map(|profile| profile.to_string())),
+        }
+    }
+
+    /// The endpoint that was asked for, where one was.
+    fn endpoint(&self, system: &System) -> Result<Option<Address>, Error> {
+        let asked =
+            self.options.endpoint.is_some() || system.variable(crate::cloud::endpoints::VARIABLE)?.is_some();
+        if !asked {
+            return Ok(None);
+        }
+        Endpoint::resolve(self.options.endpoint.as_deref(), system).map(|endpoint| Some(endpoint.address))
+    }
+
+    /// Runs yc, and takes its output or its own words about why there is none.
+    async fn run(
+        &self,
+        system: &System,
+        words: &[&str],
+        endpoint: Option<&Address>,
+    ) -> Result<CommandOutput, Error> {
+        let program = self.locate(system)?;
+        let shown = program.display().to_string();
+        let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+        if let Some(endpoint) = endpoint {
+            arguments.extend(["--endpoint".into(), endpoint.authority().into()]);
+        }
+        if let Some(profile) = self.profile(system)? {
+            arguments.extend(["--profile".into(), profile.into()]);
+        }
+        let mut command = Command::new(program, arguments);
+        command.environment = system.environment().variables();
+        // The variable would override the profile (docs, "yc: IAM token from the environment").
+        command
+            .environment
+            .retain(|(name, _)| name != "YC_IAM_TOKEN" && name != "YC_CLI_INITIALIZATION_SILENCE");
+        command.environment.push(("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into()));
+        let limit = self.options.timeout;
+        match system.within(limit, system.processes().run(command)).await {
+            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
+                .at(shown)
+                .with_help("run `yc iam create-token` by hand: it may be waiting for a browser login")),
+            Some(Err(error)) => {
+                let kind = match error.kind() {
+                    std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
+                    std::io::ErrorKind::PermissionDenied => ErrorKind::Invalid,
+                    _ => ErrorKind::Unavailable,
+                };
+                Err(Error::new(kind, format!("could not be run: {error}")).at(shown).with_source(error))
+            }
+            Some(Ok(output)) if output.code == Some(0) => Ok(output),
+            Some(Ok(output)) => Err(failed(&output).at(shown)),
+        }
+    }
+
+    async fn probe(&self, system: &System) -> Look {
+        if let Err(error) = self.locate(system) {
+            return match error.kind() {
+                ErrorKind::NotConfigured => Look::Absent(error.reason().to_owned()),
+                _ => Look::Broken(error),
+            };
+        }
+        if !system.environment().stdin_is_terminal() {
+            return Look::Absent(
+                "standard input is no terminal, and yc could ask a question there".to_owned(),
+            );
+        }
+        let wanted = match self.endpoint(system) {
+            Ok(wanted) => wanted.unwrap_or_else(Address::public_api),
+            Err(error) => return Look::Broken(error),
+        };
+        let configured = match self.run(system, &["config", "get", "endpoint"], None).await {
+            Ok(output) => last_line(&output.stdout).unwrap_or_default(),
+            Err(error) => return Look::Broken(error),
+        };
+        let same = configured.is_empty() && wanted == Address::public_api()
+            || Address::parse(&configured, true).is_ok_and(|there| there.authority() == wanted.authority());
+        if !same {
+            let there = if configured.is_empty() { "the default" } else { &configured };
+            return Look::Absent(format!("its endpoint is {there}, not {}", wanted.authority()));
+        }
+        Look::Found {
+            supply: Supply::Source(Arc::new(self.clone())),
+            first: None,
+            reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
+        }
+    }
+}
+
+/// The last line that is not empty.
+fn last_line(output: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}
+
+/// yc's own words, from standard error or else from standard output.
+fn failed(output: &CommandOutput) -> Error {
+    let words = [&output.stderr, &output.stdout]
+        .into_iter()
+        .map(|stream| {
+            String::from_utf8_lossy(stream)
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ")
+        })
+        .find(|words| !words.is_empty());
+    let how =
+        output.code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
+    let said = words.unwrap_or_else(|| "it said nothing".to_owned());
+    let lower = said.to_ascii_lowercase();
+    let refused = [
+        "unauthenticated",
+        "permission_denied",
+        "permissiondenied",
+        "permission denied",
+        "invalid or expired",
+    ]
+    .iter()
+    .any(|word| lower.contains(word));
+    let kind = if refused { ErrorKind::Refused } else { ErrorKind::Unavailable };
+    Error::new(kind, format!("{how}: {said}"))
+        .with_help("run `yc iam create-token` by hand; `yc init` logs in anew")
+}
+
+/// The token in yc's output: the last line that looks like one, since notices come before and after it; else the
+/// last line that is not empty.
+fn find_token(output: &[u8]) -> Result<Secret, &'static str> {
+    let Ok(text) = std::str::from_utf8(output) else { return Err("its output is not UTF-8") };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_token = |line: &&str| Shape::of(line) == Shape::IamToken && Secret::parse(line).is_ok();
+    let line = lines.clone().rfind(is_token).or_else(|| lines.next_back()).ok_or("it printed nothing")?;
+    match Shape::of(line) {
+        Shape::OAuthToken => Err("it printed an OAuth token, not an IAM token"),
+        _ => Secret::parse(line).map_err(|_| "it printed no token"),
+    }
+}
+
+impl Sealed for YandexCloudCliAuth {
+    fn method(&self) -> Method {
+        Method::YandexCloudCli
+    }
+
+    fn place(&self, system: &System) -> String {
+        self.locate(system).map_or_else(|_| "yc".to_owned(), |program| program.display().to_string())
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        self.locate(system)?;
+        Ok(Supply::Source(Arc::new(self.clone())))
+    }
+
+    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+        Box::pin(self.probe(system))
+    }
+}
+
+impl TokenSource for YandexCloudCliAuth {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async {
+            let endpoint = self.endpoint(system)?;
+            let output =
+                self.run(system, &["iam", "create-token", "--no-user-output"], endpoint.as_ref()).await?;
+            match find_token(&output.stdout) {
+                Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
+                Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
+                    .at(self.place(system))
+                    .with_help("run `yc iam create-token` by hand and look at what it prints")),
+            }
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        // `run` has the limit; this one only stands behind it.
+        self.options.timeout.saturating_add(Duration::from_secs(1))
+    }
+
+    fn max_age(&self) -> Duration {
+        self.options.max_age
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn finds_the_token_among_notices() {
+        for (output, token) in [
+            ("t1.fake.token\n", Ok("t1.fake.token")),
+            ("notice\nt1.old.token\r\nt1.fake.token\r\n\nThere is a new yc version\n", Ok("t1.fake.token")),
+            ("CggVAgAAA-fake\n", Ok("CggVAgAAA-fake")),
+            ("", Err("it printed nothing")),
+            ("\n \n", Err("it printed nothing")),
+            ("There is a new yc version", Err("it printed no token")),
+            ("y0_fake", Err("it printed an OAuth token, not an IAM token")),
+        ] {
+            assert_eq!(
+                find_token(output.as_bytes()).as_ref().map(Secret::expose),
+                token.as_ref().copied().map_err(|e| e),
+                "{output:?}"
+            );
+        }
+        assert_eq!(find_token(b"t1.\xff").unwrap_err(), "its output is not UTF-8");
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_panics(output: Vec<u8>, code in -1..300_i32) {
+            let _ = find_token(&output);
+            let _ = last_line(&output);
+            let wiped = zeroize::Zeroizing::new(output);
+            let _ = failed(&CommandOutput { code: Some(code), stdout: wiped.clone(), stderr: wiped }).to_string();
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! The token at hand, and the one fetch that renews it for everybody.
+//!
+//! A call that finds a usable token takes it and goes, without a lock. A stale token is renewed by a flight that
+//! nobody waits for. Only a call that finds nothing usable joins the flight, and shares its outcome, an error as
+//! well as a token. Failures are remembered for a while, so that a broken source is not asked once per call.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+
+use super::changes::Changes;
+use super::flight::{Deadline, Flight, Outcome};
+use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
+use super::ready::{Ready, Scheme};
+use crate::system::{BoxFuture, Now, System};
+use crate::token::{Life, Token};
+use crate::{Error, ErrorKind, Method};
+
+/// What a flight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// To choose a method.
+    Select,
+    /// To have a header.
+    Header,
+}
+
+/// What a flight brings.
+pub(crate) enum Fetched {
+    /// A choice, and no header that could be kept.
+    Choice,
+    /// A header that does not come from a token source.
+    Fixed(Ready),
+    /// A token, asked for at `began`.
+    Token { method: Method, token: Token, began: Now, max_age: Duration },
+}
+
+/// Chooses and fetches, once; runs where fetches run.
+pub(crate) trait Fetch: Send + Sync + 'static {
+    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
+}
+
+/// How often things happened, since the credentials were made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Fetches that were started, selection included.
+    pub fetches: u64,
+    /// Fetches that failed.
+    pub failures: u64,
+    /// Calls that had to wait for one.
+    pub waited: u64,
+}
+
+/// One cache; dropping it stops its flight.
+pub(crate) struct Cache {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    system: System,
+    fetch: Box<dyn Fetch>,
+    ready: ArcSwapOption<Ready>,
+    /// After a failed refresh: when a stale token is asked for again, by either clock, in milliseconds.
+    next_ask: [AtomicU64; 2],
+    state: Mutex<Book>,
+    changes: Arc<Changes>,
+    fetches: AtomicU64,
+    failures: AtomicU64,
+    waited: AtomicU64,
+}
+
+/// What is known besides the token.
+#[derive(Default)]
+struct Book {
+    flight: Option<Arc<Flight>>,
+    failed: Option<(Error, Now)>,
+    failures_in_a_row: u32,
+    refusals_in_a_row: u32,
+    last_attempt: Option<Now>,
+    generation: u64,
+    /// The token that a server refused, until another one comes.
+    refused: Option<Arc<Ready>>,
+}
+
+/// A flight to wait for, or the reason why there is none.
+enum Boarding {
+    Flight(Arc<Flight>),
+    /// A usable token came in the meantime.
+    Again,
+    Failed(Error),
+}
+
+impl Cache {
+    pub(crate) fn new(system: System, fetch: Box<dyn Fetch>, changes: Arc<Changes>) -> Self {
+        let shared = Shared {
+            system,
+            fetch,
+            ready: ArcSwapOption::empty(),
+            next_ask: [AtomicU64::new(0), AtomicU64::new(0)],
+            state: Mutex::default(),
+            changes,
+            fetches: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Puts a header in place that needs no fetch.
+    pub(crate) fn put(&self, ready: Ready) {
+        let mut book = self.shared.book();
+        book.generation = ready.generation;
+        self.shared.ready.store(Some(Arc::new(ready)));
+    }
+
+    /// The header, where one is usable. Takes no lock, allocates nothing.
+    #[inline]
+    pub(crate) fn header(&self) -> Option<Option<HeaderValue>> {
+        let ready = self.shared.ready.load();
+        let ready = ready.as_deref()?;
+        let now = self.shared.system.clock().now();
+        match ready.state(now) {
+            State::Fresh => Some(ready.header()),
+            State::Stale => {
+                self.shared.renew_beside(now);
+                Some(ready.header())
+            }
+            State::Dead => None,
+        }
+    }
+
+    /// What is at hand, where it is usable.
+    pub(crate) fn usable(&self) -> Option<Arc<Ready>> {
+        let ready = self.shared.ready.load_full()?;
+        let now = self.shared.system.clock().now();
+        match ready.state(now) {
+            State::Dead => None,
+            State::Stale => {
+                self.shared.renew_beside(now);
+                Some(ready)
+            }
+            State::Fresh => Some(ready),
+        }
+    }
+
+    /// Starts a fetch that nobody waits for, where nothing is fresh and none is under way.
+    pub(crate) fn prewarm(&self) {
+        let now = self.shared.system.clock().now();
+        if self.shared.ready.load().as_ref().is_none_or(|ready| ready.state(now) != State::Fresh) {
+            drop(self.shared.board(Goal::Header, true));
+        }
+    }
+
+    /// The failure that is remembered now.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        let now = self.shared.system.clock().now();
+        let book = self.shared.book();
+        book.failed.as_ref().filter(|(_, until)| now.is_before(*until)).map(|(error, _)| error.clone())
+    }
+
+    /// Waits for a usable header whose token lives for `min_ttl` more; `None` where the flight only made a choice.
+    pub(crate) async fn obtain(
+        &self,
+        goal: Goal,
+        min_ttl: Duration,
+        deadline: &mut Deadline,
+    ) -> Result<Option<Arc<Ready>>, Error> {
+        let shared = &self.shared;
+        let mut asked_for_longer = false;
+        let mut counted = false;
+        // Two rounds are the rule: a flight that only chooses, and one that fetches. More only where tokens die,
+        // or are refused, as fast as they come.
+        for _ in 0..4 {
+            let usable = self.usable();
+            if let Some(ready) = &usable {
+                let left = ready.remaining(shared.system.clock().now());
+                if left >= min_ttl {
+                    return Ok(usable);
+                }
+                if asked_for_longer || !shared.may_give_longer(ready) {
+                    return Err(short(ready, left, min_ttl, None));
+                }
+                asked_for_longer = true;
+            }
+            let flight = match shared.board(goal, usable.is_some()) {
+                Boarding::Flight(flight) => flight,
+                Boarding::Again => continue,
+                Boarding::Failed(error) => return Err(shared.explain(error, min_ttl, usable.as_deref())),
+            };
+            if !counted {
+                counted = true;
+                shared.waited.fetch_add(1, Ordering::Relaxed);
+            }
+            match deadline.wait(&flight, &shared.system).await {
+                None => return Err(shared.out_of_time(deadline.span())),
+                Some(Err(error)) => return Err(shared.explain(error, min_ttl, usable.as_deref())),
+                Some(Ok(())) if shared.ready.load().is_none() => return Ok(None),
+                Some(Ok(())) => {}
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "the tokens that the source gives are refused or over as fast as they come",
+        )
+        .with_help("look at the clocks of this machine and of the source, and at the token's life"))
+    }
+
+    /// Drops exactly the token of `refused`; false where it is not the one at hand, or its refusal is already known
+    /// and the source had nothing else.
+    pub(crate) fn invalidate(&self, refused: &Ready) -> bool {
+        let now = self.shared.system.clock().now();
+        let mut book = self.shared.book();
+        let Some(ready) = self.shared.ready.load_full() else { return false };
+        if ready.generation != refused.generation || ready.secret() != refused.secret() {
+            return false;
+        }
+        if ready.refused && now.is_before(ready.plan.refresh) {
+            return false;
+        }
+        tracing::debug!(method = %ready.method, generation = ready.generation, "a server refused the token; dropped");
+        self.shared.ready.store(None);
+        book.refused = Some(ready);
+        // A failure that was remembered while this token stood in for it must not forbid the fetch that is due now.
+        book.failed = None;
+        true
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            fetches: self.shared.fetches.load(Ordering::Relaxed),
+            failures: self.shared.failures.load(Ordering::Relaxed),
+            waited: self.shared.waited.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if let Some(flight) = self.shared.book().flight.take() {
+            flight.cancel.cancel();
+        }
+        self.shared.changes.close();
+    }
+}
+
+impl Shared {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews a stale token, unless that is under way or failed a moment ago. Never waits for a lock.
+    fn renew_beside(self: &Arc<Self>, now: Now) {
+        if !self.ask_is_due(now) {
+            return;
+        }
+        let Ok(mut book) = self.state.try_lock() else { return };
+        if book.flight.is_none() && self.ask_is_due(now) {
+            let (_, work) = self.take_off(&mut book, Goal::Header);
+            drop(book);
+            self.system.spawner().spawn(work);
+        }
+    }
+
+    fn ask_is_due(&self, now: Now) -> bool {
+        let [wall, monotonic] = &self.next_ask;
+        millis(now.wall) >= wall.load(Ordering::Relaxed)
+            || millis(now.monotonic) >= monotonic.load(Ordering::Relaxed)
+    }
+
+    fn set_next_ask(&self, moment: Now) {
+        self.next_ask[0].store(millis(moment.wall), Ordering::Relaxed);
+        self.next_ask[1].store(millis(moment.monotonic), Ordering::Relaxed);
+    }
+
+    /// Whether asking now could bring a longer life than `ready` has.
+    fn may_give_longer(&self, ready: &Ready) -> bool {
+        let now = self.system.clock().now();
+        let rested = self.book().last_attempt.is_none_or(|last| !now.is_before(last + FLOOR));
+        let same_again = ready.given_again && ready.state(now) == State::Fresh;
+        ready.plan.refresh != NEVER && rested && !same_again
+    }
+
+    /// Joins the flight that is under way, or starts one. With `renew`, although a usable token is there.
+    fn board(self: &Arc<Self>, goal: Goal, renew: bool) -> Boarding {
+        let now = self.system.clock().now();
+        let mut book = self.book();
+        if let Some(flight) = &book.flight {
+            return Boarding::Flight(Arc::clone(flight));
+        }
+        if !renew && self.ready.load().as_ref().is_some_and(|ready| ready.state(now) != State::Dead) {
+            return Boarding::Again;
+        }
+        if let Some((error, until)) = &book.failed
+            && now.is_before(*until)
+        {
+            return Boarding::Failed(error.clone());
+        }
+        let (flight, work) = self.take_off(&mut book, goal);
+        drop(book);
+        // Without the lock: a spawner that drops its work at once makes it land here and now.
+        self.system.spawner().spawn(work);
+        Boarding::Flight(flight)
+    }
+
+    fn take_off(self: &Arc<Self>, book: &mut Book, goal: Goal) -> (Arc<Flight>, BoxFuture<'static, ()>) {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        let flight = Arc::new(Flight::default());
+        book.flight = Some(Arc::clone(&flight));
+        let fetch = self.fetch.fetch(goal);
+        let landing = Landing { shared: Arc::downgrade(self), flight: Arc::clone(&flight), result: None };
+        let work = flight.cancel.guard(Box::pin(async move {
+            let mut landing = landing;
+            landing.result = Some(fetch.await);
+        }));
+        (flight, work)
+    }
+
+    /// Takes in what a flight brought.
+    fn land(&self, flight: &Arc<Flight>, result: Result<Fetched, Error>) -> Outcome {
+        let now = self.system.clock().now();
+        let mut book = self.book();
+        if book.flight.as_ref().is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            book.flight = None;
+        }
+        book.last_attempt = Some(now);
+        let outcome = result.and_then(|fetched| self.accept(&mut book, fetched, now));
+        match &outcome {
+            Ok(()) => {
+                book.failed = None;
+                book.failures_in_a_row = 0;
+                self.set_next_ask(Now { wall: Duration::ZERO, monotonic: Duration::ZERO });
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                book.failures_in_a_row = book.failures_in_a_row.saturating_add(1);
+                let dice = self.system.clock().random();
+                let pause =
+                    policy::pause(error.is_transient(), book.failures_in_a_row, error.retry_after(), dice);
+                book.failed = Some((error.clone(), now + pause));
+                self.set_next_ask(now + pause);
+                let left = self.ready.load().as_ref().map_or(Duration::ZERO, |ready| ready.remaining(now));
+                tracing::warn!(%error, remaining_seconds = left.as_secs(), again_in_ms = millis(pause), "no token was fetched");
+            }
+        }
+        outcome
+    }
+
+    fn accept(&self, book: &mut Book, fetched: Fetched, now: Now) -> Outcome {
+        let ready = match fetched {
+            Fetched::Choice => return Ok(()),
+            Fetched::Fixed(mut ready) => {
+                book.generation += 1;
+                ready.generation = book.generation;
+                ready
+            }
+            Fetched::Token { method, token, began, max_age } => {
+                self.plan(book, method, &token, began, max_age, now)?
+            }
+        };
+        let changed = self.ready.load().as_ref().is_none_or(|old| old.generation != ready.generation);
+        tracing::debug!(
+            method = %ready.method,
+            generation = ready.generation,
+            remaining_seconds = (ready.plan.end != NEVER).then(|| ready.remaining(now).as_secs()),
+            given_again = ready.given_again,
+            "a token is at hand"
+        );
+        self.ready.store(Some(Arc::new(ready)));
+        if changed {
+            self.changes.announce();
+        }
+        Ok(())
+    }
+
+    /// Makes a header of a token, with the limits that its life and its history give it.
+    fn plan(
+        &self,
+        book: &mut Book,
+        method: Method,
+        token: &Token,
+        began: Now,
+        max_age: Duration,
+        now: Now,
+    ) -> Result<Ready, Error> {
+        let dice = self.system.clock().random();
+        let life = policy::life(token.life, began).map_err(|BadLife(life)| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("the answer gives the token a life of {} s, outside 1 s to 24 h", life.as_secs()),
+            )
+            .of(method)
+            .with_help("look at the clock of this machine and at the source of the token")
+        })?;
+        let current = self.ready.load_full();
+        let is_same = |ready: &&Arc<Ready>| ready.secret() == Some(token.secret.expose());
+        let refused = book.refused.as_ref().filter(is_same).cloned();
+        let before = refused.as_ref().or(current.as_ref()).filter(is_same);
+        let seen = before.map_or(began, |before| before.seen);
+        let mut plan = match life {
+            Some(life) => Plan::for_life(began, life, max_age, dice),
+            None => Plan::for_unknown_life(seen, began, max_age, dice),
+        };
+        if before.is_some() {
+            plan = plan.given_again(now);
+        }
+        if plan.state(now) == State::Dead {
+            let error =
+                Error::new(ErrorKind::Expired, "the source gives a token whose life is over").of(method);
+            return Err(
+                error.with_help("make the source renew its token (for yc: `yc init`), or look at the clocks")
+            );
+        }
+        let refused_again = refused.is_some() || before.is_some_and(|before| before.refused);
+        if refused_again {
+            book.refusals_in_a_row = book.refusals_in_a_row.saturating_add(1);
+            plan.refresh = now + policy::pause(true, book.refusals_in_a_row, None, dice);
+            tracing::warn!(%method, "a server refused the token, and the source gives the same one again");
+        } else {
+            book.refusals_in_a_row = 0;
+        }
+        book.refused = None;
+        if before.is_none() {
+            book.generation += 1;
+        }
+        let generation = before.map_or(book.generation, |before| before.generation);
+        let mut ready = Ready::new(method, Some((Scheme::Bearer, &token.secret)), generation, plan, seen);
+        ready.given_again = before.is_some();
+        ready.refused = refused_again;
+        ready.expires_at = match (token.life, life) {
+            (Life::Until { at, .. }, _) => Some(at),
+            (Life::In(_), Some(life)) => SystemTime::UNIX_EPOCH.checked_add(began.wall + life),
+            _ => None,
+        };
+        Ok(ready)
+    }
+
+    fn explain(&self, error: Error, min_ttl: Duration, usable: Option<&Ready>) -> Error {
+        match usable {
+            Some(ready) => short(ready, ready.remaining(self.system.clock().now()), min_ttl, Some(error)),
+            None => error,
+        }
+    }
+
+    fn out_of_time(&self, span: Option<Duration>) -> Error {
+        let span = span.unwrap_or_default();
+        let error =
+            Error::new(ErrorKind::Unavailable, format!("no token within {span:?}; the fetch goes on"))
+                .with_help(
+                    "allow more time, or call `prewarm()` at start so that the first call finds a token",
+                );
+        match self.ready.load().as_ref().map(|ready| ready.method) {
+            Some(method) => error.of(method),
+            None => error,
+        }
+    }
+}
+
+/// The error for a token that lives less long than asked.
+fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
+    let kind = cause.as_ref().map_or(ErrorKind::Expired, Error::kind);
+    let error = Error::new(
+        kind,
+        format!(
+            "the longest life to be had is {} s, and {} s were asked for",
+            left.as_secs(),
+            min_ttl.as_secs()
+        ),
+    )
+    .of(ready.method)
+    .with_help("ask for less `min_ttl`, or wait until the source renews its token");
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Lands a flight however it ends: with its result, or dropped on the way.
+struct Landing {
+    shared: Weak<Shared>,
+    flight: Arc<Flight>,
+    result: Option<Result<Fetched, Error>>,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let result = self.result.take().unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Unavailable, "the fetch was dropped before its end").with_help(
+                "a token source that panics, a spawner whose runtime is gone, or no thread to be had",
+            ))
+        });
+        let outcome = match self.shared.upgrade() {
+            Some(shared) => shared.land(&self.flight, result),
+            None => result.map(|_| ()),
+        };
+        self.flight.land(outcome);
+    }
+}

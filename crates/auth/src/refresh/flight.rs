@@ -1,0 +1,239 @@
+//! One piece of work that many wait for: its end wakes them all with the same outcome.
+//!
+//! A waiter that goes away, or runs out of time, takes nothing with it: the work belongs to the flight, not to
+//! whoever started it. Waiters need no runtime: a deadline is a timer that runs where the work runs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::Error;
+use crate::system::{BoxFuture, System};
+
+/// What a flight ended with.
+pub(crate) type Outcome = Result<(), Error>;
+
+/// Work under way.
+#[derive(Default)]
+pub(crate) struct Flight {
+    state: Mutex<FlightState>,
+    pub(crate) cancel: Cancel,
+}
+
+#[derive(Default)]
+struct FlightState {
+    outcome: Option<Outcome>,
+    waiters: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Flight {
+    fn state(&self) -> MutexGuard<'_, FlightState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it: the first outcome stands, and every waiter is told.
+    pub(crate) fn land(&self, outcome: Outcome) {
+        let waiters = {
+            let mut state = self.state();
+            state.outcome.get_or_insert(outcome);
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(self: &Arc<Self>) -> Wait {
+        Wait { flight: Arc::clone(self), place: None }
+    }
+}
+
+/// The wait of one caller for a flight.
+pub(crate) struct Wait {
+    flight: Arc<Flight>,
+    place: Option<usize>,
+}
+
+impl Future for Wait {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let this = &mut *self;
+        let mut state = this.flight.state();
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        let place = *this.place.get_or_insert_with(|| {
+            state.free.pop().unwrap_or_else(|| {
+                state.waiters.push(None);
+                state.waiters.len() - 1
+            })
+        });
+        match &mut state.waiters[place] {
+            Some(waker) => waker.clone_from(context.waker()),
+            empty => *empty = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            let mut state = self.flight.state();
+            if let Some(waiter) = state.waiters.get_mut(place) {
+                *waiter = None;
+                state.free.push(place);
+            }
+        }
+    }
+}
+
+/// Stops work from outside: its future is dropped where it runs.
+#[derive(Clone, Default)]
+pub(crate) struct Cancel(Arc<Mutex<CancelState>>);
+
+#[derive(Default)]
+struct CancelState {
+    cancelled: bool,
+    worker: Option<Waker>,
+}
+
+impl Cancel {
+    fn state(&self) -> MutexGuard<'_, CancelState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops the work at its next step, which comes at once.
+    pub(crate) fn cancel(&self) {
+        let worker = {
+            let mut state = self.state();
+            state.cancelled = true;
+            state.worker.take()
+        };
+        if let Some(worker) = worker {
+            worker.wake();
+        }
+    }
+
+    /// The work, made to stop when told.
+    pub(crate) fn guard(&self, mut work: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        let cancel = self.clone();
+        Box::pin(std::future::poll_fn(move |context| {
+            {
+                let mut state = cancel.state();
+                if state.cancelled {
+                    return Poll::Ready(());
+                }
+                state.worker = Some(context.waker().clone());
+            }
+            work.as_mut().poll(context)
+        }))
+    }
+}
+
+/// The end of one caller's patience. Starts no timer before the first wait.
+pub(crate) struct Deadline {
+    span: Option<Duration>,
+    timer: Option<Timer>,
+}
+
+struct Timer {
+    shared: Arc<Mutex<TimerState>>,
+    cancel: Cancel,
+}
+
+#[derive(Default)]
+struct TimerState {
+    over: bool,
+    waiter: Option<Waker>,
+}
+
+impl Deadline {
+    pub(crate) fn after(span: Option<Duration>) -> Self {
+        Self { span, timer: None }
+    }
+
+    pub(crate) fn span(&self) -> Option<Duration> {
+        self.span
+    }
+
+    /// Waits for `flight` no longer than the deadline; `None` where the time ran out first.
+    pub(crate) async fn wait(&mut self, flight: &Arc<Flight>, system: &System) -> Option<Outcome> {
+        let mut wait = flight.wait();
+        let Some(span) = self.span else { return Some(wait.await) };
+        let timer = self.timer.get_or_insert_with(|| Timer::start(span, system));
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(outcome) = Pin::new(&mut wait).poll(context) {
+                return Poll::Ready(Some(outcome));
+            }
+            let mut state = timer.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.over {
+                return Poll::Ready(None);
+            }
+            state.waiter = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Timer {
+    fn start(span: Duration, system: &System) -> Self {
+        let shared = Arc::new(Mutex::new(TimerState::default()));
+        let cancel = Cancel::default();
+        let sleep = system.clock().sleep(span);
+        let over = Over(Arc::clone(&shared));
+        let ring: BoxFuture<'static, ()> = Box::pin(async move {
+            // Rings when the time is up, and also where the timer is dropped unfinished: nobody waits for ever.
+            let _over = over;
+            sleep.await;
+        });
+        system.spawner().spawn(cancel.guard(ring));
+        Self { shared, cancel }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+struct Over(Arc<Mutex<TimerState>>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let waiter = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.over = true;
+            state.waiter.take()
+        };
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+/// Runs a future to its end on this thread, which sleeps between its steps.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut work = std::pin::pin!(work);
+    loop {
+        match work.as_mut().poll(&mut context) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

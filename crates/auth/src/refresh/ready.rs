@@ -1,0 +1,192 @@
+//! A header made once and handed out many times, with the limits of its token.
+//!
+//! A `HeaderValue` is cheap to clone but its reference count is one memory word, and cores that share it wait for
+//! each other. So there are several copies, each in memory of its own, and a thread always takes the same one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use super::policy::{Plan, State};
+use crate::Method;
+use crate::secret::Secret;
+use crate::system::Now;
+
+/// How a credential is presented: the first word of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// `Authorization: Bearer …`, for IAM tokens.
+    Bearer,
+    /// `Authorization: Api-Key …`, for API keys.
+    ApiKey,
+}
+
+impl Scheme {
+    /// The word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::ApiKey => "Api-Key",
+        }
+    }
+}
+
+const COPIES: usize = 8;
+
+/// What is sent, and until when.
+pub(crate) struct Ready {
+    pub(crate) method: Method,
+    pub(crate) generation: u64,
+    pub(crate) plan: Plan,
+    /// When this very token was first seen.
+    pub(crate) seen: Now,
+    /// When it ends, in the words of its issuer.
+    pub(crate) expires_at: Option<SystemTime>,
+    /// The source gave the token that it had given before.
+    pub(crate) given_again: bool,
+    /// A server refused it, and the source has nothing else.
+    pub(crate) refused: bool,
+    value: Option<Value>,
+}
+
+struct Value {
+    scheme: Scheme,
+    copies: [HeaderValue; COPIES],
+}
+
+/// The bytes of one copy, alone on their cache lines, wiped with the last clone.
+#[repr(align(128))]
+struct Owned(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Ready {
+    /// A header of `scheme` and `secret`; none where there is nothing to say.
+    pub(crate) fn new(
+        method: Method,
+        value: Option<(Scheme, &Secret)>,
+        generation: u64,
+        plan: Plan,
+        seen: Now,
+    ) -> Self {
+        let value = value.and_then(|(scheme, secret)| {
+            let copy = || {
+                let line = Zeroizing::new([scheme.as_str(), " ", secret.expose()].concat().into_bytes());
+                let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(line))).ok()?;
+                header.set_sensitive(true);
+                Some(header)
+            };
+            let mut copies = [const { None }; COPIES];
+            copies.fill_with(copy);
+            // A `Secret` is visible ASCII, so that each copy is a header.
+            let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] = copies else {
+                return None;
+            };
+            Some(Value { scheme, copies: [a, b, c, d, e, f, g, h] })
+        });
+        Self { method, generation, plan, seen, expires_at: None, given_again: false, refused: false, value }
+    }
+
+    /// A copy of the header. Allocates nothing.
+    #[inline]
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        self.value.as_ref().map(|value| value.copies[lane()].clone())
+    }
+
+    pub(crate) fn state(&self, now: Now) -> State {
+        self.plan.state(now)
+    }
+
+    /// What is left of the token's life.
+    pub(crate) fn remaining(&self, now: Now) -> Duration {
+        now.until(self.plan.end)
+    }
+
+    /// The bare credential.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        let value = self.value.as_ref()?;
+        let line = std::str::from_utf8(value.copies[0].as_bytes()).ok()?;
+        line.get(value.scheme.as_str().len() + 1..)
+    }
+
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        self.value.as_ref().map(|value| value.scheme)
+    }
+}
+
+/// The copy that this thread takes.
+fn lane() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % COPIES;
+    }
+    // A thread that is being torn down has lost its lane; any copy will do.
+    LANE.try_with(|lane| *lane).unwrap_or(0)
+}
+
+/// A ready-made header with its generation and expiry. It does not change; newer ones take its place.
+///
+/// Keep the one that a request was made with: [`Credentials::invalidate`](crate::Credentials::invalidate) drops
+/// exactly that generation when a server refuses it.
+#[derive(Clone)]
+pub struct Snapshot(pub(crate) Arc<Ready>);
+
+impl Snapshot {
+    /// The value for `Authorization`, marked sensitive; `None` for the method `none`.
+    #[must_use]
+    pub fn header(&self) -> Option<HeaderValue> {
+        self.0.header()
+    }
+
+    /// Counts the different tokens of these credentials. The same token again keeps its generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation
+    }
+
+    /// When the token ends, in the words of its issuer; `None` where nobody said.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at
+    }
+
+    /// The method that it came from.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.0.method
+    }
+
+    /// How it is presented; `None` for the method `none`.
+    #[must_use]
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.0.scheme()
+    }
+
+    /// The bare token or key, without its scheme. Whoever sees it can act for its owner.
+    #[must_use]
+    pub fn expose_secret(&self) -> Option<&str> {
+        self.0.secret()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Snapshot")
+            .field("method", &self.0.method)
+            .field("generation", &self.0.generation)
+            .field("expires_at", &self.0.expires_at)
+            .finish_non_exhaustive()
+    }
+}

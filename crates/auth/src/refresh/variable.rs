@@ -1,0 +1,62 @@
+//! A token that stands in a variable: read again for every request, made into a header only when it has changed.
+//!
+//! Something else keeps it fresh (DataSphere does), so it is used as long as it stands there, and never once it
+//! does not: the last value is not a fallback.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use zeroize::Zeroizing;
+
+use super::changes::Changes;
+use super::policy::Plan;
+use super::ready::{Ready, Scheme};
+use crate::methods::read_iam_token;
+use crate::system::System;
+use crate::{Error, Method};
+
+/// The variable and the header made of its last value.
+pub(crate) struct Variable {
+    name: String,
+    ready: ArcSwapOption<Ready>,
+    generation: AtomicU64,
+    making: Mutex<()>,
+}
+
+impl Variable {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, ready: ArcSwapOption::empty(), generation: AtomicU64::new(0), making: Mutex::new(()) }
+    }
+
+    /// The header for the value that stands there now.
+    pub(crate) fn read(&self, system: &System, changes: &Changes) -> Result<Arc<Ready>, Error> {
+        let raw = system.environment().variable(&self.name);
+        let value = raw.and_then(|raw| raw.into_string().ok()).map(Zeroizing::new);
+        let value = value.as_ref().map_or("", |value| value.trim());
+        let is_same = |ready: &Arc<Ready>| !value.is_empty() && ready.secret() == Some(value);
+        if let Some(ready) = self.ready.load_full().filter(is_same) {
+            return Ok(ready);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = self.ready.load_full().filter(is_same) {
+            return Ok(ready);
+        }
+        let secret = read_iam_token(system, &self.name).map_err(|error| error.of(Method::EnvIamToken))?;
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = system.clock().now();
+        let ready =
+            Ready::new(Method::EnvIamToken, Some((Scheme::Bearer, &secret)), generation, Plan::FOREVER, now);
+        let ready = Arc::new(ready);
+        self.ready.store(Some(Arc::clone(&ready)));
+        if generation > 1 {
+            changes.announce();
+        }
+        Ok(ready)
+    }
+
+    /// The header of the last value that was read.
+    pub(crate) fn last(&self) -> Option<Arc<Ready>> {
+        self.ready.load_full()
+    }
+}

@@ -1,0 +1,302 @@
+//! Secrets: how a value is checked when it enters, kept while it is here, and hidden when text leaves.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// The longest value that is taken for a credential. IAM allows 4,000 bytes for an OAuth token and 4,096 for an
+/// IAM token (`iam_token_service.proto`); API keys are shorter.
+pub(crate) const MAX_VALUE: usize = 8192;
+
+/// The longest piece of outside text that is shown, in bytes.
+const MAX_SHOWN: usize = 1024;
+
+/// A secret string: never printed, wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a value as a person or a file gives it: trimmed, and checked to be able to stand in a header.
+    ///
+    /// The error says what is wrong without showing the value.
+    pub(crate) fn parse(raw: &str) -> Result<Self, &'static str> {
+        let value = raw.trim();
+        if value.is_empty() {
+            return Err("the value is empty");
+        }
+        if value.len() > MAX_VALUE {
+            return Err("the value is longer than 8192 bytes");
+        }
+        let lower = value.get(..8).unwrap_or(value).to_ascii_lowercase();
+        if lower.starts_with("bearer ")
+            || lower.starts_with("api-key ")
+            || matches!(&*lower, "bearer" | "api-key")
+        {
+            return Err("the value begins with a scheme (`Bearer ` or `Api-Key `); give the bare value");
+        }
+        if !value.is_ascii() {
+            return Err("the value has a character outside ASCII");
+        }
+        if value.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err("the value has a control character (a line break, perhaps) inside");
+        }
+        if value.contains(' ') {
+            return Err("the value has a space inside");
+        }
+        Ok(Self(Zeroizing::new(value.to_owned())))
+    }
+
+    /// The secret itself.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(***)")
+    }
+}
+
+/// What kind of secret a value looks like, by its first characters (facts: `t1.` for an IAM token, `y0_` to `y3_`
+/// for an OAuth token; an API key has no documented shape).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    IamToken,
+    OAuthToken,
+    Unknown,
+}
+
+impl Shape {
+    pub(crate) fn of(value: &str) -> Self {
+        match value.as_bytes() {
+            [b't', digit, b'.', ..] if digit.is_ascii_digit() => Self::IamToken,
+            [b'y', b'0'..=b'3', b'_', next, ..] if is_word(*next) => Self::OAuthToken,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Whether a value has the whole documented shape of an IAM token:
+/// `t1\.[A-Z0-9a-z_-]+[=]{0,2}\.[A-Z0-9a-z_-]{86}[=]{0,2}` (docs, "IAM token").
+pub(crate) fn is_whole_iam_token(value: &str) -> bool {
+    let Some((body, signature)) = value.strip_prefix("t1.").and_then(|rest| rest.split_once('.')) else {
+        return false;
+    };
+    let unpadded = |part: &str| {
+        let bare = part.trim_end_matches('=');
+        (part.len() - bare.len() <= 2 && bare.bytes().all(is_word)).then_some(bare.len())
+    };
+    unpadded(body).is_some_and(|length| length > 0) && unpadded(signature) == Some(86)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// Makes text from outside fit to show: secrets masked as their prefix and `***`, control characters escaped,
+/// at most 1 KiB.
+pub(crate) fn presentable(text: &str, own: &[&str]) -> String {
+    let mut text = text.trim().to_owned();
+    for secret in own.iter().filter(|secret| secret.len() >= 4) {
+        text = text.replace(secret, &masked(secret));
+    }
+    let text = mask_shapes(&text);
+    let mut shown = String::with_capacity(text.len().min(MAX_SHOWN));
+    for character in text.chars() {
+        if shown.len() + character.len_utf8() > MAX_SHOWN {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() || is_invisible(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Characters that reorder or hide their neighbours on a terminal.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A secret as its documented prefix and `***`.
+pub(crate) fn masked(secret: &str) -> String {
+    let prefix = SHAPES.iter().find_map(|shape| shape.prefix(secret.as_bytes()));
+    format!("{}***", prefix.map_or("", |length| &secret[..length]))
+}
+
+struct MaskShape {
+    /// The first bytes, where `#` stands for any digit.
+    pattern: &'static [u8],
+    /// How many more characters of a token must follow, so that a word of prose stays.
+    least: usize,
+}
+
+impl MaskShape {
+    fn prefix(&self, text: &[u8]) -> Option<usize> {
+        let fits = text.len() >= self.pattern.len()
+            && self.pattern.iter().zip(text).all(|(pattern, byte)| match pattern {
+                b'#' => byte.is_ascii_digit(),
+                _ => pattern == byte,
+            });
+        fits.then_some(self.pattern.len())
+    }
+}
+
+const SHAPES: [MaskShape; 6] = [
+    MaskShape { pattern: b"t#.", least: 1 },
+    MaskShape { pattern: b"y#_", least: 1 },
+    MaskShape { pattern: b"AQVN", least: 1 },
+    MaskShape { pattern: b"eyJ", least: 1 },
+    MaskShape { pattern: b"AQAAAA", least: 8 },
+    MaskShape { pattern: b"ya##.", least: 1 },
+];
+
+fn mask_shapes(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &text[at..];
+        if rest.starts_with("-----BEGIN ") {
+            shown.push_str("-----BEGIN ***");
+            at += pem_length(rest);
+            continue;
+        }
+        let inside_word = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
+        if !inside_word
+            && let Some((prefix, length)) = SHAPES.iter().find_map(|shape| {
+                let prefix = shape.prefix(rest.as_bytes())?;
+                let length = rest[prefix..].bytes().take_while(|byte| is_token(*byte)).count();
+                (length >= shape.least).then_some((prefix, length))
+            })
+        {
+            shown.push_str(&rest[..prefix]);
+            shown.push_str("***");
+            at += prefix + length;
+            continue;
+        }
+        if rest.starts_with("://")
+            && let Some(length) = user_info_length(&rest[3..])
+        {
+            shown.push_str("://***@");
+            at += 3 + length + 1;
+            continue;
+        }
+        let character = rest.chars().next().unwrap_or_default();
+        shown.push(character);
+        at += character.len_utf8().max(1);
+    }
+    shown
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'=' | b'+' | b'/' | b'~')
+}
+
+/// The length of a PEM block, or of all that is left where its end is missing.
+fn pem_length(text: &str) -> usize {
+    let Some(end) = text.find("-----END ") else { return text.len() };
+    let after = end + "-----END ".len();
+    text[after..].find("-----").map_or(text.len(), |more| after + more + 5)
+}
+
+/// The length of `user:password` before an `@` in an authority.
+fn user_info_length(authority: &str) -> Option<usize> {
+    let end = authority
+        .find(|c: char| matches!(c, '/' | '?' | '#') || c.is_whitespace())
+        .unwrap_or(authority.len());
+    authority[..end].rfind('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn refuses_what_cannot_be_a_credential_without_showing_it() {
+        for raw in [
+            "",
+            " \n",
+            "Bearer t1.a",
+            "bEaReR x",
+            "API-KEY k",
+            "api-key",
+            "a\nb",
+            "a\0b",
+            "ключ",
+            "a b",
+            "a\u{7f}",
+        ] {
+            let reason = Secret::parse(raw).unwrap_err();
+            assert!(
+                raw.trim().len() < 4 || !reason.contains(raw.trim()) || raw == "api-key",
+                "{raw:?}: {reason}"
+            );
+        }
+        assert!(Secret::parse(&"a".repeat(MAX_VALUE + 1)).is_err());
+        assert_eq!(Secret::parse(" t1.a\r\n").unwrap().expose(), "t1.a");
+    }
+
+    #[test]
+    fn tells_shapes_apart() {
+        for (value, shape) in [
+            ("t1.x", Shape::IamToken),
+            ("t9.", Shape::IamToken),
+            ("y0_x", Shape::OAuthToken),
+            ("y3_-", Shape::OAuthToken),
+            ("y4_x", Shape::Unknown),
+            ("y0_", Shape::Unknown),
+            ("AQVNx", Shape::Unknown),
+            ("t1", Shape::Unknown),
+        ] {
+            assert_eq!(Shape::of(value), shape, "{value}");
+        }
+    }
+
+    #[test]
+    fn knows_the_whole_shape_of_an_iam_token() {
+        let whole = |signature: usize, tail: &str| format!("t1.9euelZq_-x==.{}{tail}", "Z".repeat(signature));
+        assert!(is_whole_iam_token(&whole(86, "")) && is_whole_iam_token(&whole(86, "==")));
+        for wrong in
+            [whole(85, ""), whole(87, ""), whole(86, "==="), "t1..x".into(), "t1.abc".into(), "x".into()]
+        {
+            assert!(!is_whole_iam_token(&wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn masks_what_looks_like_a_secret() {
+        for (text, shown) in [
+            ("bad token t1.abc.def, sorry", "bad token t1.***, sorry"),
+            ("y0_AgAAA", "y0_***"),
+            ("key AQVNfake", "key AQVN***"),
+            ("jwt eyJhbGci.x.y", "jwt eyJ***"),
+            ("https://user:pa@ss@proxy:3128/x", "https://***@proxy:3128/x"),
+            ("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nok", "-----BEGIN ***\\nok"),
+            ("-----BEGIN PRIVATE KEY-----\nMII", "-----BEGIN ***"),
+            ("heyJude est1.x", "heyJude est1.x"),
+            ("a\u{1b}[31m\u{202e}b", "a\\u{1b}[31m\\u{202e}b"),
+        ] {
+            assert_eq!(presentable(text, &[]), shown);
+        }
+        assert_eq!(presentable("the value hunter2 is wrong", &["hunter2"]), "the value *** is wrong");
+        assert!(presentable(&"я".repeat(5000), &[]).len() <= MAX_SHOWN + '…'.len_utf8());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_never_leaks(before in ".{0,40}", token in "[A-Za-z0-9_.-]{12,60}", after in ".{0,40}") {
+            let secret = format!("t1.{token}");
+            let text = format!("{before} {secret} {after}");
+            prop_assert!(!presentable(&text, &[]).contains(&secret[3..]));
+            let _ = Secret::parse(&text);
+            let _ = Shape::of(&text);
+            let _ = is_whole_iam_token(&text);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The order of automatic selection, and the walk along it.
+//!
+//! An absent source is passed over; one that is configured but broken ends the selection, because the next one
+//! would be somebody else. How long a slot takes never decides.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Attempt, Outcome, Report, Selection};
+use crate::cloud::endpoints::Endpoint;
+use crate::methods::sealed::Sealed;
+use crate::methods::{
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth,
+    YandexCloudCliAuth,
+};
+use crate::system::System;
+use crate::{Credentials, Error, ErrorKind, Method};
+
+/// Automatic selection: an order of slots, each with a method.
+///
+/// | slot | looks at | taken when |
+/// |---|---|---|
+/// | `api-key` | `YC_API_KEY` | it is set |
+/// | `iam-token` | `YC_IAM_TOKEN` | it is set |
+/// | `oauth-token` | `YC_OAUTH_TOKEN` | it is set |
+/// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | never yet: set, it is an error |
+/// | `token-file` | `YC_IAM_TOKEN_FILE` | never yet: set, it is an error |
+/// | `metadata` | `YC_METADATA_ADDR`, else the link-local address | it gives a token |
+/// | `env-iam-token` | `YC_TOKEN` | it is set |
+/// | `yandex-cloud-cli` | `yc` on `PATH` | standard input is a terminal and yc's endpoint is the same |
+///
+/// The order is the Python SDK's (documentation of AI Studio, "SDK"), with the two file slots added.
+///
+/// ```
+/// use yandex_cloud_auth::testing::TestEnvironment;
+/// use yandex_cloud_auth::{Automatic, Method, System};
+///
+/// let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
+/// let selection = Automatic::new().without("metadata")?.on(System::real().with_environment(environment));
+/// assert_eq!(selection.slots().last(), Some("yandex-cloud-cli"));
+/// let credentials = selection.build();
+/// credentials.blocking().select()?;
+/// assert_eq!(credentials.method(), Some(Method::EnvIamToken));
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Automatic {
+    slots: Vec<Slot>,
+    lenient: bool,
+    system: System,
+}
+
+#[derive(Clone)]
+struct Slot {
+    name: &'static str,
+    candidate: Candidate,
+}
+
+#[derive(Clone)]
+enum Candidate {
+    Method(Arc<dyn Sealed>),
+    /// A variable whose method does not exist yet: never passed over in silence.
+    Reserved(Method, &'static str),
+}
+
+impl Automatic {
+    /// All slots, in the order of the table.
+    pub fn new() -> Self {
+        let method = |method: Arc<dyn Sealed>| Slot {
+            name: method.method().name(),
+            candidate: Candidate::Method(method),
+        };
+        let reserved = |method: Method, variable| Slot {
+            name: method.name(),
+            candidate: Candidate::Reserved(method, variable),
+        };
+        Self {
+            slots: vec![
+                method(Arc::new(ApiKeyAuth::from_env())),
+                method(Arc::new(IamTokenAuth::from_env())),
+                method(Arc::new(OAuthTokenAuth::from_env())),
+                reserved(Method::ServiceAccountKey, "YC_SERVICE_ACCOUNT_KEY_FILE"),
+                reserved(Method::TokenFile, "YC_IAM_TOKEN_FILE"),
+                method(Arc::new(MetadataAuth::new())),
+                method(Arc::new(EnvIamTokenAuth::new())),
+                method(Arc::new(YandexCloudCliAuth::new())),
+            ],
+            lenient: false,
+            system: System::real(),
+        }
+    }
+
+    /// The names of the slots, in order.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.name)
+    }
+
+    /// Without one slot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where there is no slot of that name.
+    pub fn without(mut self, slot: &str) -> Result<Self, Error> {
+        let at = self.position(slot)?;
+        self.slots.remove(at);
+        Ok(self)
+    }
+
+    /// With another method in one slot: the same one with options, or any other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where there is no slot of that name.
+    pub fn replace(mut self, slot: &str, method: impl AuthMethod) -> Result<Self, Error> {
+        let at = self.position(slot)?;
+        self.slots[at].candidate = Candidate::Method(Arc::new(method));
+        Ok(self)
+    }
+
+    /// Passes over every failure of the metadata service and of yc, as the Python SDK does: a program that was
+    /// somebody can then be somebody else. A malformed value is an error all the same.
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// On another machine than the real one.
+    pub fn on(mut self, system: System) -> Self {
+        self.system = system;
+        self
+    }
+
+    /// The credentials. No I/O happens here: the selection runs on first use, or with
+    /// [`select`](Credentials::select).
+    #[must_use]
+    pub fn build(self) -> Credentials {
+        let system = self.system.clone();
+        Credentials::from_automatic(self, system)
+    }
+
+    fn position(&self, name: &str) -> Result<usize, Error> {
+        self.slots.iter().position(|slot| slot.name == name).ok_or_else(|| {
+            let known: Vec<_> = self.slots().collect();
+            Error::new(ErrorKind::Invalid, format!("there is no slot `{name}`"))
+                .with_help(format!("the slots are {}", known.join(", ")))
+        })
+    }
+
+    /// Walks along the slots.
+    pub(crate) async fn select(&self, system: &System) -> Result<Selection, Error> {
+        let mut walk = Walk { attempts: Vec::new(), silent: None };
+        for (at, slot) in self.slots.iter().enumerate() {
+            let before = system.clock().now();
+            let look = slot.look(system).await;
+            let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
+            let mut note = |outcome, reason: String| {
+                walk.attempts.push(Attempt {
+                    method: slot.method(),
+                    source: slot.place(system),
+                    outcome,
+                    reason,
+                    elapsed,
+                });
+            };
+            match look {
+                Look::Absent(reason) => note(Outcome::Absent, reason),
+                Look::Silent(reason) => {
+                    note(Outcome::Absent, reason);
+                    walk.silent = Some(slot.method());
+                }
+                Look::Broken(error) if self.passes_over(slot, &error) => {
+                    note(Outcome::Broken, format!("passed over: {}", error.reason()));
+                }
+                Look::Broken(error) => {
+                    note(Outcome::Broken, error.reason().to_owned());
+                    let report = walk.finish(&self.slots[at + 1..], system);
+                    return Err(error.of(slot.method()).with_report(report));
+                }
+                Look::Found { supply, first, reason } => {
+                    note(Outcome::Selected, reason);
+                    let source = slot.place(system);
+                    if let Some(silent) = walk.silent {
+                        tracing::warn!(chosen = %slot.method(), "{silent} did not answer in time, so {source} was taken");
+                    }
+                    tracing::info!(method = %slot.method(), %source, "selected");
+                    let report = walk.finish(&self.slots[at + 1..], system);
+                    return Ok(Selection { method: slot.method(), supply, first, report });
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::NotConfigured, "nothing to authenticate with was found")
+            .with_help("set YC_API_KEY (or YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
+            .with_report(walk.finish(&[], system)))
+    }
+
+    fn passes_over(&self, slot: &Slot, error: &Error) -> bool {
+        self.lenient
+            && matches!(slot.method(), Method::Metadata | Method::YandexCloudCli)
+            && error.kind() != ErrorKind::Invalid
+    }
+}
+
+impl Default for Automatic {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Automatic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slots: Vec<_> = self.slots().collect();
+        formatter
+            .debug_struct("Automatic")
+            .field("slots", &slots)
+            .field("lenient", &self.lenient)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    fn method(&self) -> Method {
+        match &self.candidate {
+            Candidate::Method(method) => method.method(),
+            Candidate::Reserved(method, _) => *method,
+        }
+    }
+
+    fn place(&self, system: &System) -> String {
+        match &self.candidate {
+            Candidate::Method(method) => method.place(system),
+            Candidate::Reserved(_, variable) => (*variable).to_owned(),
+        }
+    }
+
+    async fn look(&self, system: &System) -> Look {
+        match &self.candidate {
+            Candidate::Method(method) => method.look(system).await,
+            Candidate::Reserved(_, variable) => match system.variable(variable) {
+                Ok(None) => Look::Absent("not set".to_owned()),
+                Ok(Some(_)) => Look::Broken(
+                    Error::new(ErrorKind::Invalid, "set, but this method is not supported yet")
+                        .at(variable)
+                        .with_help(format!("unset {variable}, and use another credential")),
+                ),
+                Err(error) => Look::Broken(error),
+            },
+        }
+    }
+}
+
+/// What has been looked at so far.
+struct Walk {
+    attempts: Vec<Attempt>,
+    /// A slot where nobody answered in time.
+    silent: Option<Method>,
+}
+
+impl Walk {
+    fn finish(self, rest: &[Slot], system: &System) -> Report {
+        let mut attempts = self.attempts;
+        attempts.extend(rest.iter().map(|slot| Attempt {
+            method: slot.method(),
+            source: slot.place(system),
+            outcome: Outcome::NotTried,
+            reason: String::new(),
+            elapsed: std::time::Duration::ZERO,
+        }));
+        let notes = match Endpoint::resolve(None, system) {
+            Ok(endpoint) if endpoint.is_foreign() => {
+                vec![format!(
+                    "YC_API_ENDPOINT names {}, which is not one of Yandex Cloud's hosts",
+                    endpoint.address
+                )]
+            }
+            _ => Vec::new(),
+        };
+        Report::new(attempts, notes)
+    }
+}

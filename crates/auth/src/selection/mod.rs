@@ -1,0 +1,23 @@
+//! Which method: by the order of the slots, or by what a bare string is; and the report that says why.
+
+pub(crate) mod automatic;
+mod report;
+mod string;
+
+pub use self::automatic::Automatic;
+pub use self::report::{Attempt, Outcome, Report};
+pub(crate) use self::string::{Meaning, read};
+
+use crate::Method;
+use crate::methods::Supply;
+use crate::system::Now;
+use crate::token::Token;
+
+/// A choice, with what was learned on the way.
+pub(crate) struct Selection {
+    pub(crate) method: Method,
+    pub(crate) supply: Supply,
+    /// The token that finding out has fetched, and when it was asked for.
+    pub(crate) first: Option<(Token, Now)>,
+    pub(crate) report: Report,
+}

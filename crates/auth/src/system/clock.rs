@@ -1,0 +1,266 @@
+//! Time, by two clocks: the wall's, which a suspend does not stop, and a monotonic one, which nobody sets back.
+
+use std::time::Duration;
+
+use super::BoxFuture;
+
+/// One reading of both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the Unix epoch by the wall clock.
+    pub wall: Duration,
+    /// Time since an arbitrary start by a clock that is never set.
+    pub monotonic: Duration,
+}
+
+impl std::ops::Add<Duration> for Now {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self { wall: self.wall.saturating_add(span), monotonic: self.monotonic.saturating_add(span) }
+    }
+}
+
+impl Now {
+    /// Whether both clocks are before `moment`: the rule for "may still be used".
+    #[must_use]
+    pub fn is_before(self, moment: Self) -> bool {
+        self.wall < moment.wall && self.monotonic < moment.monotonic
+    }
+
+    /// What is left until `moment` by the clock that leaves less; zero where either has passed it.
+    #[must_use]
+    pub fn until(self, moment: Self) -> Duration {
+        moment.wall.saturating_sub(self.wall).min(moment.monotonic.saturating_sub(self.monotonic))
+    }
+}
+
+/// A source of time, of waiting, and of the dice that spread waits.
+pub trait Clock: Send + Sync + 'static {
+    /// Both clocks, now. On the path of every request: must be cheap and must not block.
+    fn now(&self) -> Now;
+
+    /// Completes after `span` of the monotonic clock. Polled where fetches run (see [`Spawner`](super::Spawner)).
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()>;
+
+    /// A number in `0.0..1.0`, by which retries and refreshes are spread. Needs no cryptographic quality.
+    fn random(&self) -> f64 {
+        use std::hash::{BuildHasher, Hasher};
+        let bits = std::hash::RandomState::new().build_hasher().finish() >> 11;
+        bits as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The machine's clocks. On Linux the coarse ones: a few milliseconds of resolution for a tenth of the cost.
+#[derive(Debug)]
+pub struct SystemClock {
+    #[cfg(not(target_os = "linux"))]
+    start: std::time::Instant,
+}
+
+impl SystemClock {
+    /// The machine's clocks.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::system::{Clock, SystemClock};
+    /// let clock = SystemClock::new();
+    /// let (first, second) = (clock.now(), clock.now());
+    /// assert!(second.monotonic >= first.monotonic);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            #[cfg(not(target_os = "linux"))]
+            start: std::time::Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn now(&self) -> Now {
+        use rustix::time::{ClockId, Timespec, clock_gettime};
+        let read = |id| {
+            let Timespec { tv_sec, tv_nsec } = clock_gettime(id);
+            Duration::new(u64::try_from(tv_sec).unwrap_or(0), u32::try_from(tv_nsec).unwrap_or(0))
+        };
+        Now { wall: read(ClockId::RealtimeCoarse), monotonic: read(ClockId::MonotonicCoarse) }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn now(&self) -> Now {
+        use std::time::SystemTime;
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { wall, monotonic: self.start.elapsed() }
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move { tokio::time::sleep(span).await })
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+pub use self::double::TestClock;
+
+#[cfg(any(test, feature = "testing"))]
+mod double {
+    use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+    use std::task::{Poll, Waker};
+    use std::time::Duration;
+
+    use super::super::BoxFuture;
+    use super::{Clock, Now};
+
+    /// A clock that moves when told. Clones share it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use yandex_cloud_auth::system::Clock;
+    /// use yandex_cloud_auth::testing::TestClock;
+    ///
+    /// let clock = TestClock::new();
+    /// let before = clock.now();
+    /// clock.suspend(Duration::from_secs(60));
+    /// assert_eq!(clock.now().wall, before.wall + Duration::from_secs(60));
+    /// assert_eq!(clock.now().monotonic, before.monotonic);
+    /// ```
+    #[derive(Clone, Debug, Default)]
+    pub struct TestClock {
+        shared: Arc<Shared>,
+    }
+
+    #[derive(Debug, Default)]
+    struct Shared {
+        state: Mutex<State>,
+        changed: Condvar,
+    }
+
+    #[derive(Debug)]
+    struct State {
+        now: Now,
+        random: f64,
+        next_sleeper: u64,
+        sleepers: Vec<(u64, Duration, Option<Waker>)>,
+    }
+
+    impl Default for State {
+        fn default() -> Self {
+            // 2026-11-24T00:00:00Z, and a monotonic clock that has run for an hour.
+            let now = Now { wall: Duration::from_secs(1_795_478_400), monotonic: Duration::from_secs(3600) };
+            Self { now, random: 0.0, next_sleeper: 0, sleepers: Vec::new() }
+        }
+    }
+
+    impl TestClock {
+        /// A clock at 2026-11-24T00:00:00Z whose dice always fall on zero.
+        #[must_use]
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        fn change(&self, change: impl FnOnce(&mut State)) {
+            let mut due = Vec::new();
+            {
+                let mut state = self.state();
+                change(&mut state);
+                let now = state.now.monotonic;
+                for sleeper in &mut state.sleepers {
+                    if sleeper.1 <= now {
+                        due.extend(sleeper.2.take());
+                    }
+                }
+            }
+            due.into_iter().for_each(Waker::wake);
+        }
+
+        /// Lets `span` pass by both clocks.
+        pub fn advance(&self, span: Duration) {
+            self.change(|state| state.now = state.now + span);
+        }
+
+        /// Lets the machine sleep: the wall clock goes on, the monotonic one stands.
+        pub fn suspend(&self, span: Duration) {
+            self.change(|state| state.now.wall += span);
+        }
+
+        /// Sets the wall clock back.
+        pub fn set_wall_back(&self, span: Duration) {
+            self.change(|state| state.now.wall = state.now.wall.saturating_sub(span));
+        }
+
+        /// What the dice show from now on, in `0.0..1.0`.
+        pub fn set_random(&self, random: f64) {
+            self.change(|state| state.random = random);
+        }
+
+        /// Blocks until `count` sleeps are under way: so a test knows that a timer is armed before it moves the time.
+        pub fn wait_for_sleepers(&self, count: usize) {
+            let state = self.state();
+            drop(self.shared.changed.wait_while(state, |state| state.sleepers.len() < count));
+        }
+
+        /// How many sleeps are under way.
+        #[must_use]
+        pub fn sleepers(&self) -> usize {
+            self.state().sleepers.len()
+        }
+    }
+
+    impl Clock for TestClock {
+        fn now(&self) -> Now {
+            self.state().now
+        }
+
+        fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+            let (key, until) = {
+                let mut state = self.state();
+                state.next_sleeper += 1;
+                (state.next_sleeper, state.now.monotonic + span)
+            };
+            let mut sleep = Sleep { clock: self.clone(), key, until };
+            Box::pin(std::future::poll_fn(move |context| sleep.poll(context.waker())))
+        }
+
+        fn random(&self) -> f64 {
+            self.state().random
+        }
+    }
+
+    struct Sleep {
+        clock: TestClock,
+        key: u64,
+        until: Duration,
+    }
+
+    impl Sleep {
+        fn poll(&mut self, waker: &Waker) -> Poll<()> {
+            let mut state = self.clock.state();
+            if state.now.monotonic >= self.until {
+                return Poll::Ready(());
+            }
+            match state.sleepers.iter_mut().find(|sleeper| sleeper.0 == self.key) {
+                Some(sleeper) => sleeper.2 = Some(waker.clone()),
+                None => state.sleepers.push((self.key, self.until, Some(waker.clone()))),
+            }
+            self.clock.shared.changed.notify_all();
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Sleep {
+        fn drop(&mut self) {
+            self.clock.state().sleepers.retain(|sleeper| sleeper.0 != self.key);
+        }
+    }
+}

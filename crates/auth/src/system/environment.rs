@@ -1,0 +1,123 @@
+//! Variables, and whether a person sits at standard input.
+
+use std::ffi::OsString;
+
+/// The environment of the process, or one that stands for it.
+pub trait Environment: Send + Sync + 'static {
+    /// The value of one variable.
+    fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// Every variable: what a child process inherits.
+    fn variables(&self) -> Vec<(OsString, OsString)>;
+
+    /// Whether standard input is a terminal. Automatic selection asks the yc CLI only then.
+    fn stdin_is_terminal(&self) -> bool;
+}
+
+/// The environment of this process. Never written to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
+    }
+
+    fn variables(&self) -> Vec<(OsString, OsString)> {
+        std::env::vars_os().collect()
+    }
+
+    fn stdin_is_terminal(&self) -> bool {
+        std::io::IsTerminal::is_terminal(&std::io::stdin())
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+pub use self::double::TestEnvironment;
+
+#[cfg(any(test, feature = "testing"))]
+mod double {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+    use super::Environment;
+
+    /// An environment of one's own. Clones share it.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::system::Environment;
+    /// use yandex_cloud_auth::testing::TestEnvironment;
+    /// let environment = TestEnvironment::new([("YC_PROFILE", "work")]);
+    /// environment.set("YC_PROFILE", "home");
+    /// assert_eq!(environment.variable("YC_PROFILE").unwrap(), "home");
+    /// ```
+    #[derive(Clone, Debug, Default)]
+    pub struct TestEnvironment {
+        state: Arc<Mutex<State>>,
+    }
+
+    #[derive(Default)]
+    struct State {
+        variables: BTreeMap<OsString, OsString>,
+        terminal: bool,
+    }
+
+    impl std::fmt::Debug for State {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.debug_set().entries(self.variables.keys()).finish()
+        }
+    }
+
+    impl TestEnvironment {
+        /// An environment with these variables and no terminal.
+        #[must_use]
+        pub fn new<N: Into<OsString>, V: Into<OsString>>(
+            variables: impl IntoIterator<Item = (N, V)>,
+        ) -> Self {
+            let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+            Self { state: Arc::new(Mutex::new(State { variables, terminal: false })) }
+        }
+
+        /// An environment with nothing in it.
+        #[must_use]
+        pub fn empty() -> Self {
+            Self::default()
+        }
+
+        /// With a person at standard input.
+        #[must_use]
+        pub fn with_terminal(self) -> Self {
+            self.state().terminal = true;
+            self
+        }
+
+        /// Sets a variable.
+        pub fn set(&self, name: impl Into<OsString>, value: impl Into<OsString>) {
+            self.state().variables.insert(name.into(), value.into());
+        }
+
+        /// Removes a variable.
+        pub fn remove(&self, name: &str) {
+            self.state().variables.remove(std::ffi::OsStr::new(name));
+        }
+
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    impl Environment for TestEnvironment {
+        fn variable(&self, name: &str) -> Option<OsString> {
+            self.state().variables.get(std::ffi::OsStr::new(name)).cloned()
+        }
+
+        fn variables(&self) -> Vec<(OsString, OsString)> {
+            self.state().variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        }
+
+        fn stdin_is_terminal(&self) -> bool {
+            self.state().terminal
+        }
+    }
+}

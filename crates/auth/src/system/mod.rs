@@ -1,0 +1,218 @@
+//! What the library asks of the machine, and the only place that touches it.
+//!
+//! Each capability is a trait with a real implementation and one for tests (feature `testing`); a [`System`]
+//! is one choice of each. Every credential reads the machine through the `System` that it was given, so a
+//! test or a sandbox sets an environment, a clock or a transport without changing the process.
+
+mod bounded;
+mod clock;
+mod environment;
+mod files;
+mod http;
+mod process;
+mod spawner;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use self::clock::{Clock, Now, SystemClock};
+pub use self::environment::{Environment, ProcessEnvironment};
+pub use self::files::{Files, SystemFiles};
+#[cfg(feature = "transport")]
+pub use self::http::HyperTransport;
+pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
+pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
+pub use self::spawner::{LibraryThread, Spawner};
+
+/// The test implementations, one for each capability.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod doubles {
+    pub use super::clock::TestClock;
+    pub use super::environment::TestEnvironment;
+    pub use super::files::TestFiles;
+    pub use super::http::{TestHttp, TestReply};
+    pub use super::process::{TestProcesses, TestRun};
+}
+
+/// A boxed future that can move between threads: what the capability traits return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The machine as credentials see it: environment, clock, HTTP, processes, files, and who runs a fetch.
+///
+/// Cheap to clone. [`System::real`] is what every constructor uses unless it is given another.
+///
+/// ```
+/// use yandex_cloud_auth::testing::TestEnvironment;
+/// use yandex_cloud_auth::{Credentials, EnvIamTokenAuth, System};
+///
+/// let system = System::real().with_environment(TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]));
+/// let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+/// assert!(credentials.blocking().header()?.is_some());
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct System {
+    environment: Arc<dyn Environment>,
+    clock: Arc<dyn Clock>,
+    http: Option<Arc<dyn HttpTransport>>,
+    processes: Arc<dyn Processes>,
+    files: Arc<dyn Files>,
+    spawner: Arc<dyn Spawner>,
+}
+
+impl System {
+    /// The machine itself. Touches nothing yet: TLS roots, threads and sockets come with the first need.
+    #[must_use]
+    pub fn real() -> Self {
+        let environment: Arc<dyn Environment> = Arc::new(ProcessEnvironment);
+        Self {
+            #[cfg(feature = "transport")]
+            http: Some(Arc::new(HyperTransport::new(Arc::clone(&environment)))),
+            #[cfg(not(feature = "transport"))]
+            http: None,
+            environment,
+            clock: Arc::new(SystemClock::new()),
+            processes: Arc::new(SystemProcesses),
+            files: Arc::new(SystemFiles),
+            spawner: Arc::new(LibraryThread),
+        }
+    }
+
+    /// With another environment. The default transport follows it too: proxies and `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn with_environment(mut self, environment: impl Environment) -> Self {
+        self.environment = Arc::new(environment);
+        if let Some(http) = self.http.as_ref().and_then(|http| http.in_environment(&self.environment)) {
+            self.http = Some(http);
+        }
+        self
+    }
+
+    /// With another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// With another HTTP transport.
+    #[must_use]
+    pub fn with_http(mut self, http: impl HttpTransport) -> Self {
+        self.http = Some(Arc::new(http));
+        self
+    }
+
+    /// With another way to run programs.
+    #[must_use]
+    pub fn with_processes(mut self, processes: impl Processes) -> Self {
+        self.processes = Arc::new(processes);
+        self
+    }
+
+    /// With other files.
+    #[must_use]
+    pub fn with_files(mut self, files: impl Files) -> Self {
+        self.files = Arc::new(files);
+        self
+    }
+
+    /// With another place for fetches to run, instead of the library's own thread.
+    #[must_use]
+    pub fn with_spawner(mut self, spawner: impl Spawner) -> Self {
+        self.spawner = Arc::new(spawner);
+        self
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &dyn Environment {
+        &*self.environment
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The HTTP transport.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConfigured`](crate::ErrorKind::NotConfigured) where the feature `transport` is off and none was given.
+    pub fn http(&self) -> Result<&dyn HttpTransport, crate::Error> {
+        self.http.as_deref().ok_or_else(|| {
+            crate::Error::new(
+                crate::ErrorKind::NotConfigured,
+                "no HTTP transport: the feature `transport` is off",
+            )
+            .with_help("enable the feature `transport`, or give one with `System::with_http`")
+        })
+    }
+
+    /// The programs of the machine.
+    #[must_use]
+    pub fn processes(&self) -> &dyn Processes {
+        &*self.processes
+    }
+
+    /// The files of the machine.
+    #[must_use]
+    pub fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+
+    /// Who runs a fetch.
+    #[must_use]
+    pub fn spawner(&self) -> &dyn Spawner {
+        &*self.spawner
+    }
+
+    /// The value of a variable, trimmed; an empty one is an unset one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The value is not shown.
+    pub fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
+        let Some(raw) = self.environment.variable(name) else { return Ok(None) };
+        match raw.into_string() {
+            Ok(text) => {
+                let text = zeroize::Zeroizing::new(text);
+                let trimmed = text.trim();
+                Ok((!trimmed.is_empty()).then(|| zeroize::Zeroizing::new(trimmed.to_owned())))
+            }
+            Err(_) => Err(crate::Error::new(crate::ErrorKind::Invalid, "the value is not UTF-8")
+                .at(name)
+                .with_help(format!("set {name} to plain ASCII text, or unset it"))),
+        }
+    }
+
+    /// Runs `work` for at most `limit`, by the system's clock; `None` where the time ran out (and `work` was dropped).
+    pub(crate) async fn within<T>(
+        &self,
+        limit: std::time::Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        let mut timer = self.clock.sleep(limit);
+        std::future::poll_fn(|context| {
+            if let std::task::Poll::Ready(done) = work.as_mut().poll(context) {
+                return std::task::Poll::Ready(Some(done));
+            }
+            timer.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::real()
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("System").finish_non_exhaustive()
+    }
+}

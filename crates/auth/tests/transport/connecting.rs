@@ -1,0 +1,88 @@
+//! Who is told apart before there is a connection: nobody, somebody silent, and a request that cannot be sent.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use yandex_cloud_auth::system::{HttpFault, HttpOptions, HttpTransport};
+
+use super::server::Server;
+use super::{PATIENCE, fault, get, send, transport};
+
+#[tokio::test]
+async fn a_closed_port_is_refused() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error =
+        send(&transport(&[]), get(&format!("http://{address}/")), HttpOptions::new()).await.unwrap_err();
+    assert_eq!(error.fault(), HttpFault::ConnectRefused);
+    assert_eq!(error.to_string(), "cannot connect: connection refused");
+    assert_eq!(fault(&format!("https://{address}/"), HttpOptions::new()).await, HttpFault::ConnectRefused);
+}
+
+#[tokio::test]
+async fn a_full_backlog_is_a_connect_timeout() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        waiting.push(stream);
+    }
+    for scheme in ["http", "https"] {
+        let start = Instant::now();
+        let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
+        assert_eq!(fault(&format!("{scheme}://{address}/"), options).await, HttpFault::ConnectTimeout);
+        let elapsed = start.elapsed();
+        assert!(elapsed >= Duration::from_millis(199) && elapsed < PATIENCE / 4, "{scheme}: {elapsed:?}");
+    }
+}
+
+#[tokio::test]
+async fn silence_after_connecting_is_no_connect_timeout_and_dropping_closes_the_connection() {
+    let (closed, when_closed) = channel();
+    let server = Server::http(move |stream| closed.send(stream.read(&mut [0; 16]).unwrap_or(0)).unwrap());
+    let transport = transport(&[]);
+    let options = HttpOptions::new().connect_timeout(Duration::from_millis(100));
+    let exchange = transport.send(get(&server.url("/")), options);
+    let waited = tokio::time::timeout(Duration::from_millis(400), exchange).await;
+    assert!(waited.is_err(), "{waited:?}");
+    assert_eq!(when_closed.recv_timeout(PATIENCE), Ok(0));
+}
+
+#[tokio::test]
+async fn a_silent_tls_handshake_is_a_connect_timeout() {
+    let server = Server::start(|mut stream, _| drop(stream.read_to_end(&mut Vec::new())));
+    let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
+    assert_eq!(fault(&format!("https://{}/", server.address), options).await, HttpFault::ConnectTimeout);
+}
+
+#[tokio::test]
+async fn a_name_that_no_resolver_takes() {
+    // Longer than a label may be: refused without asking anybody.
+    let name = "a".repeat(64);
+    let error =
+        send(&transport(&[]), get(&format!("http://{name}.invalid/")), HttpOptions::new()).await.unwrap_err();
+    assert_eq!(error.fault(), HttpFault::NameResolution);
+    assert!(error.fault().is_before_connection());
+    assert_eq!(error.to_string(), format!("the name {name}.invalid could not be resolved"));
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_http_is_not_sent() {
+    for url in ["ftp://localhost/", "/latest", "localhost:80"] {
+        assert_eq!(fault(url, HttpOptions::new()).await, HttpFault::Request, "{url}");
+    }
+}
+
+#[test]
+fn outside_of_a_runtime_it_is_an_error_and_no_panic() {
+    let transport = transport(&[]);
+    let mut exchange = transport.send(get("http://127.0.0.1:1/"), HttpOptions::new());
+    let Poll::Ready(Err(error)) = exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it should fail at once");
+    };
+    assert_eq!(error.fault(), HttpFault::Request);
+}

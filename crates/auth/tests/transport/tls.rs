@@ -1,0 +1,177 @@
+//! TLS: whose certificates are trusted, where the list comes from, and what a refusal says.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use yandex_cloud_auth::System;
+use yandex_cloud_auth::system::{Environment, HttpError, HttpFault, HttpOptions, HttpTransport};
+use yandex_cloud_auth::testing::TestEnvironment;
+
+use super::server::{Authority, Server};
+use super::{get, send, transport};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
+
+/// A folder that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("transport-tls-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        text(&path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn url(server: &Server) -> String {
+    format!("https://localhost:{}/", server.address.port())
+}
+
+async fn body(transport: &dyn HttpTransport, url: &str) -> Result<Vec<u8>, HttpError> {
+    send(transport, get(url), HttpOptions::new()).await.map(http::Response::into_body)
+}
+
+#[tokio::test]
+async fn an_added_authority_is_trusted() {
+    let authority = Authority::new("ours");
+    let server = Server::tls(&authority.certify("localhost"), OK);
+    let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
+    assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
+    assert!(server.request().contains(&format!("host: localhost:{}\r\n", server.address.port())));
+}
+
+#[tokio::test]
+async fn an_added_authority_stands_beside_ssl_cert_file_and_beside_another() {
+    let [first, second, third] = ["first", "second", "third"].map(Authority::new);
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", &first.pem());
+    let transport = transport(&[("SSL_CERT_FILE", &file)])
+        .with_root_certificate_pem(second.pem().as_bytes())
+        .and_then(|transport| transport.with_root_certificate_pem(third.pem().as_bytes()))
+        .unwrap();
+    for authority in [first, second, third] {
+        let server = Server::tls(&authority.certify("localhost"), OK);
+        assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
+    }
+}
+
+#[tokio::test]
+async fn the_variables_of_the_given_environment_say_whom_to_trust() {
+    let authority = Authority::new("ours");
+    let server = Server::tls(&authority.certify("localhost"), OK);
+    let (folder, other) = (Folder::new(), Folder::new());
+    let file = folder.write("ca.pem", &authority.pem());
+    let directories = format!("{}:{}", text(&other.0), text(&folder.0));
+    for variables in [[("SSL_CERT_FILE", file.as_str())], [("SSL_CERT_DIR", &directories)]] {
+        assert_eq!(body(&transport(&variables), &url(&server)).await.unwrap(), b"secret", "{variables:?}");
+        let system = System::real().with_environment(TestEnvironment::new(variables));
+        assert_eq!(body(system.http().unwrap(), &url(&server)).await.unwrap(), b"secret", "{variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_added_authority_follows_into_another_environment() {
+    let [authority, other] = ["ours", "other"].map(Authority::new);
+    let server = Server::tls(&authority.certify("localhost"), OK);
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", &other.pem());
+    let environment: Arc<dyn Environment> = Arc::new(TestEnvironment::new([("SSL_CERT_FILE", &file)]));
+    let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
+    let moved = transport.in_environment(&environment).unwrap();
+    assert_eq!(body(&*moved, &url(&server)).await.unwrap(), b"secret");
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_hold_is_refused_with_its_reason() {
+    let [authority, other] = ["ours", "other"].map(Authority::new);
+    let renewed = Authority::new("ours");
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", &authority.pem());
+    for (identity, reason) in [
+        (other.certify("localhost"), "the server's certificate comes from an unknown issuer"),
+        (renewed.certify("localhost"), "the server's certificate is not signed by the CA that it names"),
+        (authority.certify("iam.example"), "the server's certificate is for another name"),
+        (
+            authority.certify_expired("localhost"),
+            "the server's certificate has expired, or the clock is wrong",
+        ),
+    ] {
+        let server = Server::tls(&identity, OK);
+        let error = body(&transport(&[("SSL_CERT_FILE", &file)]), &url(&server)).await.unwrap_err();
+        assert_eq!((error.fault(), error.to_string().as_str()), (HttpFault::Tls, reason));
+        assert!(!server.was_asked());
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named_so() {
+    let authority = Authority::new("ours");
+    let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
+    let server = Server::start(|mut stream, _| {
+        let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let error = body(&transport, &url(&server)).await.unwrap_err();
+    assert_eq!(
+        (error.fault(), error.to_string().as_str()),
+        (HttpFault::Tls, "the server does not speak TLS")
+    );
+
+    let server = Server::start(|stream, _| drop(stream));
+    assert_eq!(body(&transport, &url(&server)).await.unwrap_err().fault(), HttpFault::Tls);
+}
+
+#[tokio::test]
+async fn authorities_that_cannot_be_read_fail_tls_alone_and_not_for_ever() {
+    let authority = Authority::new("ours");
+    let folder = Folder::new();
+    let file = text(&folder.0.join("ca.pem"));
+    let transport = transport(&[("SSL_CERT_FILE", &file)]);
+
+    let plain = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(body(&transport, &plain.url("/")).await.unwrap(), b"");
+
+    let server = Server::tls(&authority.certify("localhost"), OK);
+    let error = body(&transport, &url(&server)).await.unwrap_err();
+    assert_eq!(error.fault(), HttpFault::Tls);
+    assert_eq!(error.to_string(), format!("there is no CA certificate to trust: {file}: entity not found"));
+
+    folder.write("ca.pem", &authority.pem());
+    assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
+
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret", "read once, then kept");
+}
+
+#[test]
+fn a_text_that_is_no_certificate_is_refused() {
+    for pem in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ] {
+        let error = transport(&[]).with_root_certificate_pem(pem.as_bytes()).unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Tls, "{pem}");
+        assert!(error.to_string().starts_with("the CA certificate is unusable: "), "{error}");
+    }
+}
