@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Sleep, sleep};
 
 use crate::status::Status;
 
@@ -24,6 +25,8 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 pub(crate) const MAX_REQUEST: usize = 4 << 20;
 /// How long a client may take to send one.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Enough for bytes to leave before a body breaks off.
+const FLUSH: Duration = Duration::from_millis(20);
 
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Body::new(http_body_util::Full::new(bytes.into()).map_err(never))
@@ -43,7 +46,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
 /// A body that is sent piece by piece, and may break off with an error.
 pub(crate) struct Pieces {
     pieces: Box<dyn Iterator<Item = Bytes> + Send>,
-    broken: bool,
+    break_off: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pieces {
@@ -52,12 +55,13 @@ impl Pieces {
         I: IntoIterator<Item = Bytes>,
         I::IntoIter: Send + 'static,
     {
-        Self { pieces: Box::new(pieces.into_iter()), broken: false }
+        Self { pieces: Box::new(pieces.into_iter()), break_off: None }
     }
 
     /// Ends with an error, which closes the connection (or the stream) in mid-body.
+    /// The error comes a moment later, or hyper would throw away what it has not yet sent.
     pub(crate) fn then_break_off(mut self) -> Self {
-        self.broken = true;
+        self.break_off = Some(Box::pin(sleep(FLUSH)));
         self
     }
 }
@@ -68,15 +72,15 @@ impl http_body::Body for Pieces {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(match self.pieces.next() {
-            Some(piece) => Some(Ok(Frame::data(piece))),
-            None if std::mem::take(&mut self.broken) => {
-                Some(Err(tonic::Status::unavailable("broken off by a fault of the emulator")))
-            }
-            None => None,
-        })
+        if let Some(piece) = self.pieces.next() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let Some(moment) = &mut self.break_off else { return Poll::Ready(None) };
+        ready!(moment.as_mut().poll(cx));
+        self.break_off = None;
+        Poll::Ready(Some(Err(tonic::Status::unavailable("broken off by a fault of the emulator"))))
     }
 }
 

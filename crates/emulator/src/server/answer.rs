@@ -28,7 +28,7 @@ impl Server {
         let client_request_id = client_request_id(request.headers());
         let mut response = match self.guard.check(request.uri(), request.headers()) {
             Ok(authority) => self.checked(hangup, &authority, request).await,
-            Err(refusal) => refusal.into_rest(),
+            Err(refusal) => refusal.into_answer(self.is_grpc(request.headers())),
         };
         let headers = response.headers_mut();
         if let Some(id) = client_request_id {
@@ -46,7 +46,7 @@ impl Server {
         if self.port == Port::Api && request.uri().path().starts_with(control::PREFIX) {
             return control::answer(cloud, request).await;
         }
-        let grpc = self.port == Port::Api && is_grpc(request.headers());
+        let grpc = self.is_grpc(request.headers());
         let path = request.uri().path();
         let found = match self.port {
             Port::Api => routes::api(request.method(), path, grpc),
@@ -72,6 +72,11 @@ impl Server {
         response
     }
 
+    fn is_grpc(&self, headers: &HeaderMap) -> bool {
+        let kind = headers.get(header::CONTENT_TYPE);
+        self.port == Port::Api && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    }
+
     async fn serve(
         &self,
         found: Found,
@@ -85,10 +90,6 @@ impl Server {
                 .unwrap_or_else(Status::into_text),
         }
     }
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 fn is_grpc_unauthenticated(headers: &HeaderMap) -> bool {

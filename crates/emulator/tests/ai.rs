@@ -1,0 +1,282 @@
+//! AI Studio: who may call it, and what it answers.
+
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+mod common;
+
+use common::{FLAVOR, accepted, api_key, bearer, get, grpc, post, token_url};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tonic::Code;
+use yandex_cloud_emulator::Emulator;
+
+fn model(emulator: &Emulator) -> String {
+    format!("gpt://{}/yandexgpt/latest", emulator.folder_id())
+}
+
+async fn chat(emulator: &Emulator, authorization: &str, stream: bool) -> common::Reply {
+    let body = json!({
+        "model": model(emulator),
+        "messages": [{ "role": "system", "content": "be brief" }, { "role": "user", "content": "hello there" }],
+        "temperature": 0.3,
+        "stream": stream,
+    });
+    let url = format!("{}/v1/chat/completions", emulator.api_url());
+    post(&url, &[("authorization", authorization)], &body).await
+}
+
+fn content(reply: &common::Reply) -> String {
+    reply.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
+}
+
+fn completion(emulator: &Emulator, stream: bool) -> grpc::Completion {
+    grpc::Completion {
+        model_uri: model(emulator),
+        options: Some(grpc::Options { stream, temperature: Some(0.5) }),
+        messages: vec![grpc::ChatMessage { role: "user".to_owned(), text: "hello there".to_owned() }],
+        json_object: true,
+    }
+}
+
+#[tokio::test]
+async fn chat_tells_who_was_authenticated_and_how() {
+    let emulator = Emulator::start().await.unwrap();
+    let account = emulator.service_account_id();
+    let iam = emulator.iam_token().unwrap();
+    let metadata = get(&token_url(&emulator), &[FLAVOR]).await.json()["access_token"].clone();
+    let url = format!("{}/iam/v1/tokens", emulator.api_url());
+    let exchanged = post(&url, &[], &json!({ "yandexPassportOauthToken": emulator.oauth_token() })).await;
+    let exchanged = exchanged.json()["iamToken"].clone();
+
+    for (authorization, who) in [
+        (api_key(emulator.api_key()), format!("service account {account} by api-key")),
+        (bearer(emulator.api_key()), format!("service account {account} by api-key")),
+        (bearer(&iam), format!("service account {account} by iam-token")),
+        (bearer(metadata.as_str().unwrap()), format!("service account {account} by iam-token from metadata")),
+        (
+            bearer(exchanged.as_str().unwrap()),
+            "user account ajefake0emulator0usr by iam-token from oauth-token".to_owned(),
+        ),
+    ] {
+        let reply = chat(&emulator, &authorization, false).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(content(&reply), format!("authenticated as {who}; you said: hello there"));
+    }
+}
+
+#[tokio::test]
+async fn chat_has_the_shape_of_the_real_one() {
+    let emulator = Emulator::start().await.unwrap();
+    let reply = chat(&emulator, &api_key(emulator.api_key()), false).await;
+    assert_eq!(reply.header("content-type"), "application/json");
+    let answer = reply.json();
+    assert_eq!(answer["object"], "chat.completion");
+    assert_eq!(answer["model"], "gpt://yandexgpt/latest");
+    assert!(answer["id"].as_str().unwrap().starts_with("chatcmpl-"));
+    assert!(answer["created"].is_u64());
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["index"], 0);
+    assert_eq!(choice["message"]["role"], "assistant");
+    assert_eq!(choice["finish_reason"], "stop");
+    assert_eq!(answer["usage"], json!({ "prompt_tokens": 4, "completion_tokens": 11, "total_tokens": 15 }));
+}
+
+#[tokio::test]
+async fn chat_streams_events_that_add_up() {
+    let emulator = Emulator::start().await.unwrap();
+    let key = api_key(emulator.api_key());
+    let whole = content(&chat(&emulator, &key, false).await);
+    let reply = chat(&emulator, &key, true).await;
+
+    assert_eq!(reply.header("content-type"), "text/event-stream");
+    let text = reply.text();
+    let mut events: Vec<&str> =
+        text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap()).collect();
+    assert_eq!(events.pop(), Some("[DONE]"));
+    let chunks: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+
+    let (first, last) = (&chunks[0], &chunks[chunks.len() - 1]);
+    assert_eq!(first["choices"][0]["delta"], json!({ "role": "assistant" }));
+    assert_eq!(last["choices"], json!([]));
+    assert!(last["usage"]["total_tokens"].is_u64());
+    assert_eq!(chunks[chunks.len() - 2]["choices"][0]["finish_reason"], "stop");
+    let deltas = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
+    assert_eq!(deltas.collect::<String>(), whole);
+    // The Python SDK calls a method of it where it is present.
+    assert!(chunks.iter().all(|chunk| !chunk["choices"][0]["finish_reason"].is_null()
+        || chunk["choices"][0].get("finish_reason").is_none()));
+}
+
+#[tokio::test]
+async fn chat_reads_the_text_of_parts() {
+    let emulator = Emulator::start().await.unwrap();
+    let body = json!({
+        "model": model(&emulator),
+        "messages": [{ "role": "user", "content": [
+            { "type": "text", "text": "what is this?" },
+            { "type": "image_url", "image_url": { "url": "data:," } },
+        ] }],
+    });
+    let url = format!("{}/v1/chat/completions", emulator.api_url());
+    let reply = post(&url, &[("authorization", &api_key(emulator.api_key()))], &body).await;
+    assert!(content(&reply).ends_with("you said: what is this?"));
+}
+
+#[tokio::test]
+async fn lists_the_models_of_the_folder() {
+    let emulator = Emulator::builder().folder_id("b1gmine").start().await.unwrap();
+    let url = format!("{}/v1/models", emulator.api_url());
+    let key = api_key(emulator.api_key());
+
+    for folder in [None, Some("b1gmine")] {
+        let mut headers = vec![("authorization", key.as_str())];
+        headers.extend(folder.map(|folder| ("OpenAI-Project", folder)));
+        let reply = get(&url, &headers).await;
+        assert_eq!(reply.json()["object"], "list");
+        let models = reply.json()["data"].as_array().unwrap().clone();
+        let first = json!({ "id": "gpt://b1gmine/yandexgpt/latest", "object": "model", "owned_by": "Yandex", "created": 0 });
+        assert!(models.contains(&first), "{models:?}");
+    }
+    let reply = get(&url, &[("authorization", &key), ("OpenAI-Project", "b1gother")]).await;
+    assert_eq!((reply.status, reply.code()), (StatusCode::FORBIDDEN, 7));
+}
+
+#[tokio::test]
+async fn refuses_the_wrong_credentials_the_same_over_both_wires() {
+    let emulator = Emulator::start().await.unwrap();
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let revoked = emulator.iam_token().unwrap();
+    emulator.revoke_iam_token(&revoked).unwrap();
+    let revoked_key = emulator.api_key_with_scopes(&["yc.ai.languageModels.execute"]).unwrap();
+    emulator.revoke_api_key(&revoked_key).unwrap();
+
+    for (authorization, message) in [
+        (bearer(&revoked), "The token is invalid"),
+        (bearer("t1.unknown"), "The token is invalid"),
+        (api_key("AQVNunknown"), "Unknown api key"),
+        (api_key(&revoked_key), "Unknown api key"),
+        (api_key(&emulator.iam_token().unwrap()), "Unknown api key"),
+        (
+            format!("OAuth {}", emulator.oauth_token()),
+            "the authorization scheme is neither Bearer nor Api-Key",
+        ),
+        ("t1.without-scheme".to_owned(), "the authorization header has no scheme"),
+    ] {
+        let reply = chat(&emulator, &authorization, false).await;
+        assert_eq!((reply.status, reply.code()), (StatusCode::UNAUTHORIZED, 16), "{message}");
+        assert_eq!(reply.message(), message);
+        let request = grpc::with(&authorization, completion(&emulator, false));
+        let refusal =
+            grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
+        assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, message));
+    }
+
+    let reply = post(&format!("{}/v1/chat/completions", emulator.api_url()), &[], &json!({})).await;
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    let refusal = grpc::stream::<_, grpc::Completed>(
+        &channel,
+        grpc::COMPLETION,
+        grpc::bare(completion(&emulator, false)),
+    )
+    .await;
+    assert_eq!(refusal.unwrap_err().message(), "the authorization header is missing");
+}
+
+#[tokio::test]
+async fn an_api_key_is_a_bearer_on_the_openai_paths_alone() {
+    let emulator = Emulator::start().await.unwrap();
+    assert_eq!(accepted(&emulator, &bearer(emulator.api_key())).await, StatusCode::OK);
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let request = grpc::with(&bearer(emulator.api_key()), completion(&emulator, false));
+    let refusal = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
+    assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, "The token is invalid"));
+}
+
+#[tokio::test]
+async fn an_api_key_needs_the_scope() {
+    let emulator = Emulator::builder().api_key_scopes(["yc.monitoring.read"]).start().await.unwrap();
+    let reply = chat(&emulator, &api_key(emulator.api_key()), false).await;
+    assert_eq!((reply.status, reply.code()), (StatusCode::FORBIDDEN, 7));
+
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let request = grpc::with(&api_key(emulator.api_key()), completion(&emulator, false));
+    let refusal = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::PermissionDenied);
+
+    for scope in ["yc.ai.languageModels.execute", "yc.ai.foundationModels.execute"] {
+        let key = emulator.api_key_with_scopes(&["yc.monitoring.read", scope]).unwrap();
+        assert_eq!(chat(&emulator, &api_key(&key), false).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn refuses_models_of_another_folder_and_of_no_folder() {
+    let emulator = Emulator::start().await.unwrap();
+    let key = api_key(emulator.api_key());
+    let url = format!("{}/v1/chat/completions", emulator.api_url());
+    for (model, status) in [
+        ("gpt://b1gother/yandexgpt/latest", StatusCode::FORBIDDEN),
+        ("yandexgpt", StatusCode::BAD_REQUEST),
+        ("gpt://", StatusCode::BAD_REQUEST),
+        ("emb://x/y/z", StatusCode::BAD_REQUEST),
+    ] {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
+        assert_eq!(post(&url, &[("authorization", &key)], &body).await.status, status, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn text_generation_streams_growing_prefixes() {
+    let emulator = Emulator::start().await.unwrap();
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let key = api_key(emulator.api_key());
+
+    let request = grpc::with(&key, completion(&emulator, true));
+    let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
+    assert!(answers.len() > 2, "{}", answers.len());
+    let texts: Vec<&str> =
+        answers.iter().map(|a| a.alternatives[0].message.as_ref().unwrap().text.as_str()).collect();
+    assert!(texts.windows(2).all(|pair| pair[1].len() > pair[0].len() && pair[1].starts_with(pair[0])));
+    let expected = format!(
+        "authenticated as service account {} by api-key; you said: hello there",
+        emulator.service_account_id()
+    );
+    assert_eq!(*texts.last().unwrap(), expected);
+    let statuses: Vec<i32> = answers.iter().map(|a| a.alternatives[0].status).collect();
+    assert!(statuses[..statuses.len() - 1].iter().all(|&status| status == 1));
+    assert_eq!(statuses[statuses.len() - 1], 3);
+    let usage = answers.last().unwrap().usage.clone().unwrap();
+    assert_eq!((usage.input_text_tokens, usage.completion_tokens, usage.total_tokens), (2, 11, 13));
+
+    let request = grpc::with(&key, completion(&emulator, false));
+    let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].alternatives[0].message.as_ref().unwrap().text, expected);
+    assert_eq!(answers[0].model_version, "emulator");
+}
+
+#[tokio::test]
+async fn tokenizes_by_word() {
+    let emulator = Emulator::start().await.unwrap();
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let key = api_key(emulator.api_key());
+    let request = grpc::with(&key, completion(&emulator, false));
+    let whole =
+        grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE_COMPLETION, request).await.unwrap();
+    let whole = whole.into_inner();
+    let texts: Vec<(&str, bool)> = whole.tokens.iter().map(|t| (t.text.as_str(), t.special)).collect();
+    assert_eq!(texts, [("<s>", true), ("\u{2581}hello", false), ("\u{2581}there", false), ("[SEP]", true)]);
+
+    let request =
+        grpc::with(&key, grpc::Tokenize { model_uri: model(&emulator), text: "hello there".to_owned() });
+    let plain =
+        grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE, request).await.unwrap().into_inner();
+    assert_eq!(plain, whole);
+
+    let refusal = grpc::unary::<_, grpc::Tokenized>(
+        &channel,
+        grpc::TOKENIZE_COMPLETION,
+        grpc::bare(completion(&emulator, false)),
+    );
+    assert_eq!(refusal.await.unwrap_err().code(), Code::Unauthenticated);
+}

@@ -1,0 +1,215 @@
+//! The client's side of the messages, written apart from the server's so that one checks the other.
+
+use std::net::SocketAddr;
+
+use http::uri::PathAndQuery;
+use prost::Message;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Create {
+    #[prost(oneof = "Identity", tags = "1, 2")]
+    pub identity: Option<Identity>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Identity {
+    #[prost(string, tag = "1")]
+    OAuth(String),
+    #[prost(string, tag = "2")]
+    Jwt(String),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Created {
+    #[prost(string, tag = "1")]
+    pub iam_token: String,
+    #[prost(message, optional, tag = "2")]
+    pub expires_at: Option<Time>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Time {
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
+}
+
+/// Messages with one string in field 1: Revoke both ways, Get.
+#[derive(Clone, PartialEq, Message)]
+pub struct Text {
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Nothing {}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Endpoints {
+    #[prost(message, repeated, tag = "1")]
+    pub endpoints: Vec<ApiEndpoint>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ApiEndpoint {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(string, tag = "2")]
+    pub address: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Completion {
+    #[prost(string, tag = "1")]
+    pub model_uri: String,
+    #[prost(message, optional, tag = "2")]
+    pub options: Option<Options>,
+    #[prost(message, repeated, tag = "3")]
+    pub messages: Vec<ChatMessage>,
+    /// A field that the server does not know: a response format.
+    #[prost(bool, tag = "5")]
+    pub json_object: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Options {
+    #[prost(bool, tag = "1")]
+    pub stream: bool,
+    #[prost(message, optional, tag = "2")]
+    pub temperature: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ChatMessage {
+    #[prost(string, tag = "1")]
+    pub role: String,
+    #[prost(string, tag = "2")]
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Completed {
+    #[prost(message, repeated, tag = "1")]
+    pub alternatives: Vec<Alternative>,
+    #[prost(message, optional, tag = "2")]
+    pub usage: Option<Usage>,
+    #[prost(string, tag = "3")]
+    pub model_version: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Alternative {
+    #[prost(message, optional, tag = "1")]
+    pub message: Option<ChatMessage>,
+    #[prost(int32, tag = "2")]
+    pub status: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Usage {
+    #[prost(int64, tag = "1")]
+    pub input_text_tokens: i64,
+    #[prost(int64, tag = "2")]
+    pub completion_tokens: i64,
+    #[prost(int64, tag = "3")]
+    pub total_tokens: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Tokenize {
+    #[prost(string, tag = "1")]
+    pub model_uri: String,
+    #[prost(string, tag = "2")]
+    pub text: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Tokenized {
+    #[prost(message, repeated, tag = "1")]
+    pub tokens: Vec<Token>,
+    #[prost(string, tag = "2")]
+    pub model_version: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Token {
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+    #[prost(string, tag = "2")]
+    pub text: String,
+    #[prost(bool, tag = "3")]
+    pub special: bool,
+}
+
+pub const CREATE: &str = "/yandex.cloud.iam.v1.IamTokenService/Create";
+pub const REVOKE: &str = "/yandex.cloud.iam.v1.IamTokenService/Revoke";
+pub const LIST: &str = "/yandex.cloud.endpoint.ApiEndpointService/List";
+pub const GET: &str = "/yandex.cloud.endpoint.ApiEndpointService/Get";
+pub const COMPLETION: &str = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion";
+pub const TOKENIZE: &str = "/yandex.cloud.ai.foundation_models.v1.TokenizerService/Tokenize";
+pub const TOKENIZE_COMPLETION: &str =
+    "/yandex.cloud.ai.foundation_models.v1.TokenizerService/TokenizeCompletion";
+
+pub async fn connect(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+pub fn oauth(token: &str) -> Create {
+    Create { identity: Some(Identity::OAuth(token.to_owned())) }
+}
+
+pub fn text(text: &str) -> Text {
+    Text { text: text.to_owned() }
+}
+
+/// `message` without credentials.
+pub fn bare<T>(message: T) -> Request<T> {
+    Request::new(message)
+}
+
+/// `message` with an `authorization`.
+pub fn with<T>(authorization: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", authorization.parse().unwrap());
+    request
+}
+
+pub async fn unary<Req, Res>(
+    channel: &Channel,
+    path: &'static str,
+    request: Request<Req>,
+) -> Result<Response<Res>, Status>
+where
+    Req: Message + Send + Sync + 'static,
+    Res: Message + Default + Send + Sync + 'static,
+{
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let codec = ProstCodec::<Req, Res>::default();
+    client.unary(request, PathAndQuery::from_static(path), codec).await
+}
+
+pub async fn stream<Req, Res>(
+    channel: &Channel,
+    path: &'static str,
+    request: Request<Req>,
+) -> Result<Vec<Res>, Status>
+where
+    Req: Message + Send + Sync + 'static,
+    Res: Message + Default + Send + Sync + 'static,
+{
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let codec = ProstCodec::<Req, Res>::default();
+    let answers = client.server_streaming(request, PathAndQuery::from_static(path), codec).await?;
+    let mut answers: Streaming<Res> = answers.into_inner();
+    let mut all = Vec::new();
+    while let Some(answer) = answers.message().await? {
+        all.push(answer);
+    }
+    Ok(all)
+}

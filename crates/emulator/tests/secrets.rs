@@ -1,0 +1,115 @@
+//! What is presented to the emulator stays with the client: it is not echoed, logged or kept.
+
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+mod common;
+
+use std::fmt::{self, Write};
+use std::sync::Mutex;
+
+use common::{bearer, call, get, grpc};
+use serde_json::json;
+use tracing::field::{Field, Visit};
+use tracing::span;
+use yandex_cloud_emulator::Emulator;
+
+const MARK: &str = "t1.PRESENTED-SECRET-MARK";
+
+static LOG: Mutex<String> = Mutex::new(String::new());
+
+/// Writes down every event of the emulator.
+struct Scribe;
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl tracing::Subscriber for Scribe {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("yandex_cloud_emulator")
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut Fields(&mut LOG.lock().unwrap()));
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn a_presented_secret_appears_nowhere() {
+    tracing::subscriber::set_global_default(Scribe).unwrap();
+    let emulator = Emulator::start().await.unwrap();
+    let authorization = bearer(MARK);
+    let mut said = String::new();
+
+    for path in
+        ["/iam/v1/tokens", "/iam/v1/tokens:revoke", "/v1/chat/completions", "/_emulator/tokens/revoke"]
+    {
+        for body in [
+            json!({ "yandexPassportOauthToken": MARK }),
+            json!({ "jwt": MARK }),
+            json!({ "iamToken": MARK }),
+            json!({ "iamToken": [MARK] }),
+            json!(MARK),
+            json!({ "model": MARK, "messages": MARK }),
+            json!({ "model": format!("gpt://{MARK}/x/y"), "messages": [] }),
+        ] {
+            for authorization in [&authorization, &common::api_key(emulator.api_key())] {
+                let headers = [("authorization", authorization.as_str()), ("x-client-request-id", MARK)];
+                let url = format!("{}{path}", emulator.api_url());
+                let reply = call("POST", &url, &headers, body.to_string()).await;
+                write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+            }
+        }
+    }
+    for path in [MARK.to_owned(), format!("endpoints/{MARK}"), format!("v1/models?key={MARK}")] {
+        let url = format!("{}/{path}", emulator.api_url());
+        let reply = get(&url, &[("authorization", MARK), ("OpenAI-Project", MARK)]).await;
+        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+    }
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let request = grpc::with(&authorization, grpc::oauth(MARK));
+    let refusal = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, request).await.unwrap_err();
+    let request = grpc::with(&authorization, grpc::text(MARK));
+    let other = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, request).await.unwrap_err();
+    write!(said, "{refusal:?} {other:?} ").unwrap();
+
+    let state = get(&format!("{}/_emulator/state", emulator.api_url()), &[]).await;
+    let counters = emulator.counters().snapshot();
+    write!(said, "{:?} {counters:?} {emulator:?}", state.body).unwrap();
+    assert!(!said.contains("SECRET-MARK"), "{said}");
+
+    let log = LOG.lock().unwrap();
+    assert!(log.contains("POST /iam/v1/tokens"), "the log is listened to: {log}");
+    assert!(!log.contains("SECRET-MARK"), "{log}");
+}
+
+#[tokio::test]
+async fn the_id_of_a_call_is_echoed_when_it_is_one() {
+    let emulator = Emulator::start().await.unwrap();
+    let id = "6b98f807-6e80-4986-b714-caf62b47be56";
+    let url = format!("{}/endpoints", emulator.api_url());
+    let reply = get(&url, &[("x-client-request-id", id)]).await;
+    assert_eq!(reply.header("x-client-request-id"), id);
+    assert_eq!(reply.header("x-request-id").len(), 36);
+    assert_eq!(reply.header("x-server-trace-id").split(':').count(), 4);
+    let other = get(&url, &[]).await;
+    assert_ne!(other.header("x-request-id"), reply.header("x-request-id"));
+    assert_eq!(other.header("x-client-request-id"), "");
+
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let mut request = grpc::bare(grpc::text("nothing"));
+    request.metadata_mut().insert("x-client-request-id", id.parse().unwrap());
+    let refusal = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, request).await.unwrap_err();
+    assert_eq!(refusal.metadata().get("x-client-request-id").unwrap(), id);
+    assert!(refusal.metadata().contains_key("x-request-id"));
+}
