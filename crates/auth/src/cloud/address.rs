@@ -61,7 +61,7 @@ impl Address {
         };
         let is_ip = ip(&host).is_some();
         let is_name = host.split('.').all(|label| {
-            !label.is_empty()
+            !(label.is_empty() || label.starts_with('-') || label.ends_with('-'))
                 && label.len() <= 63
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         });
