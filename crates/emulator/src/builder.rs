@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +15,22 @@ use crate::identity::Renewal;
 use crate::server::{self, Guard, Port, Server, Tls};
 
 /// Options of an [`Emulator`]; made by [`Emulator::builder`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use yandex_cloud_emulator::{Emulator, Renewal};
+///
+/// let emulator = Emulator::builder()
+///     .folder_id("b1gtest")
+///     .token_lifetime(Duration::from_secs(600))
+///     .metadata_renewal(Renewal::Below(Duration::from_secs(60)))
+///     .clock_start(UNIX_EPOCH + Duration::from_secs(1_800_000_000))
+///     .start()
+///     .await?;
+/// assert_eq!(emulator.folder_id(), "b1gtest");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -142,7 +158,7 @@ impl Builder {
     /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback).
     pub async fn start(self) -> io::Result<Emulator> {
         let (parts, api, metadata) = self.bind().await?;
-        let tasks = vec![tokio::spawn(api).abort_handle(), tokio::spawn(metadata).abort_handle()];
+        let tasks = vec![tokio::spawn(api), tokio::spawn(metadata)];
         Ok(Emulator::new(parts, Running::Tasks(tasks)))
     }
 
@@ -152,17 +168,29 @@ impl Builder {
     /// # Errors
     /// As [`start`](Self::start); also when the thread or the runtime cannot be made.
     pub fn start_in_thread(self) -> io::Result<Emulator> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (parts, api, metadata) = runtime.block_on(self.bind())?;
         let (stop, stopped) = oneshot::channel::<()>();
+        let (report, started) = mpsc::channel::<io::Result<Parts>>();
+        // The runtime is made, entered and dropped in the thread, so that the caller may be in one of its own.
         let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                tokio::select! {
-                    () = async { tokio::join!(api, metadata); } => {}
-                    _ = stopped => {}
+            let start = || -> io::Result<_> {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let (parts, api, metadata) = runtime.block_on(self.bind())?;
+                Ok((runtime, parts, api, metadata))
+            };
+            match start() {
+                Err(error) => drop(report.send(Err(error))),
+                Ok((runtime, parts, api, metadata)) => {
+                    drop(report.send(Ok(parts)));
+                    runtime.block_on(async move {
+                        tokio::select! {
+                            () = async { tokio::join!(api, metadata); } => {}
+                            _ = stopped => {}
+                        }
+                    });
                 }
-            });
+            }
         })?;
+        let parts = started.recv().map_err(|_| io::Error::other("the emulator's thread has died"))??;
         Ok(Emulator::new(parts, Running::Thread(Some((stop, thread)))))
     }
 

@@ -12,6 +12,13 @@ use serde::Serialize;
 use crate::sync::lock;
 
 /// The services that the emulator plays, as faults and counters name them.
+///
+/// ```
+/// use yandex_cloud_emulator::{Fault, Service};
+///
+/// assert_eq!(Service::Iam.name(), "iam");
+/// let _ = Fault::hang().on(Service::Iam);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

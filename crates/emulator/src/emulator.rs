@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::builder::Builder;
 use crate::clock::VirtualClock;
@@ -44,11 +44,21 @@ pub(crate) struct Parts {
 }
 
 pub(crate) enum Running {
-    Tasks(Vec<AbortHandle>),
+    Tasks(Vec<JoinHandle<()>>),
     Thread(Option<(oneshot::Sender<()>, thread::JoinHandle<()>)>),
 }
 
-/// A variable that points a program at the emulator.
+/// A variable that points a program at the emulator; see [`Emulator::env`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use yandex_cloud_emulator::Emulator;
+///
+/// for variable in Emulator::start().await?.env()? {
+///     println!("export {}={}  # {}", variable.name, variable.value, variable.comment);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Variable {
@@ -231,6 +241,27 @@ impl Emulator {
         self.parts.cloud.reset();
     }
 
+    /// Stops, and returns when both ports are closed. (Dropping stops too, but a port may be open for a moment more.)
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// let address = emulator.api_addr();
+    /// emulator.stop().await;
+    /// Emulator::builder().listen(address).start().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn stop(mut self) {
+        if let Running::Tasks(tasks) = &mut self.running {
+            for task in tasks.drain(..) {
+                task.abort();
+                let _ = task.await;
+            }
+        }
+    }
+
     /// The variables that point a program at this emulator. The credentials are alternatives: choose one,
     /// or none for the metadata service. Exported variables outlive the emulator.
     ///
@@ -244,7 +275,11 @@ impl Emulator {
             None => self.api_url(),
         };
         Ok(vec![
-            variable("YC_API_ENDPOINT", endpoint, "endpoint discovery, and through it all services"),
+            variable(
+                "YC_API_ENDPOINT",
+                endpoint,
+                "endpoint discovery, and through it all services; for the Python SDK without http://",
+            ),
             variable("YC_METADATA_ADDR", self.parts.metadata_addr.to_string(), "the metadata service"),
             variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder that models are in"),
             variable("YC_API_KEY", self.api_key().to_owned(), "method api-key"),
@@ -257,7 +292,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         match &mut self.running {
-            Running::Tasks(tasks) => tasks.iter().for_each(AbortHandle::abort),
+            Running::Tasks(tasks) => tasks.iter().for_each(JoinHandle::abort),
             Running::Thread(thread) => {
                 if let Some((stop, thread)) = thread.take() {
                     drop(stop);

@@ -33,6 +33,14 @@ fn runs_in_a_thread_and_stops_with_the_handle() {
 }
 
 #[tokio::test]
+async fn runs_in_a_thread_beside_a_runtime_too() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    assert_eq!(accepted(&emulator, &api_key(emulator.api_key())).await, StatusCode::OK);
+    let taken = Emulator::builder().listen(emulator.api_addr()).start_in_thread().unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
 async fn drop_closes_the_ports_and_the_connections() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(yandex_cloud_emulator::Fault::hang());

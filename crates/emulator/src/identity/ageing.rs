@@ -8,6 +8,15 @@ use crate::status::Status;
 use crate::sync::lock;
 
 /// When a service makes a new token instead of handing out the one it has.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_emulator::{Emulator, Renewal};
+///
+/// let _ = Emulator::builder()
+///     .metadata_renewal(Renewal::BelowPercent(10))
+///     .exchange_renewal(Renewal::Below(Duration::from_secs(3600)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Renewal {

@@ -19,7 +19,7 @@ use crate::clock::{VirtualClock, later};
 use crate::status::Status;
 use crate::sync::lock;
 
-/// Above this many tokens the dead ones are forgotten.
+/// From this many tokens on, the dead ones are forgotten now and then.
 const MANY: usize = 4096;
 
 /// The refusal of OAuth tokens of the new kind, as IAM words it.
@@ -88,6 +88,8 @@ struct OAuthToken {
 #[derive(Default)]
 struct Known {
     iam: HashMap<Hash, IamToken>,
+    /// The number of IAM tokens at which to look for dead ones next.
+    limit: usize,
     api_keys: HashMap<Hash, ApiKey>,
     oauth: HashMap<Hash, OAuthToken>,
 }
@@ -121,8 +123,9 @@ impl Identity {
         let now = self.clock.now();
         let expires_at = later(now, lifetime);
         let mut known = lock(&self.known);
-        if known.iam.len() >= MANY {
+        if known.iam.len() >= known.limit.max(MANY) {
             known.iam.retain(|_, token| token.expires_at > now && !token.revoked);
+            known.limit = known.iam.len() * 2;
         }
         known.iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
         Ok(Issued { token, expires_at, lifetime })
