@@ -93,8 +93,22 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    parse(&read(body).await?)
+}
+
+/// Reads a request's body as JSON, where all fields are optional and no body means none of them.
+pub(crate) async fn read_json_or_nothing<T, B>(body: B) -> Result<T, Status>
+where
+    T: DeserializeOwned,
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let bytes = read(body).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    parse(if bytes.is_empty() { b"{}" } else { &bytes })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a field of the body is missing or of another type",
             serde_json::error::Category::Eof

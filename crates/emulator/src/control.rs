@@ -3,19 +3,7 @@
 //! It asks for no credentials: what it can do, anyone on this machine may. `Host` and `Origin` are checked
 //! before it is reached.
 //!
-//! | request | body | does |
-//! |---|---|---|
-//! | `GET state` | | the time, the ids, how many tokens, the faults |
-//! | `GET counters` | | what was asked |
-//! | `POST clock/advance` | `{"seconds": 3600}` | moves the clock forward |
-//! | `POST clock/set` | `{"now": "2026-11-24T00:00:00Z"}` | sets it |
-//! | `POST clock/freeze`, `POST clock/unfreeze` | | stops it, lets it run |
-//! | `POST faults` | `{"kind": …, "target" or "path": …, "times": …}` and the fields of its kind | adds a fault |
-//! | `DELETE faults` | | removes all |
-//! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds) or `{}` | makes an IAM token |
-//! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes it |
-//! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
-//! | `POST reset` | | back to how it began |
+//! The calls are listed in the documentation of the crate.
 
 use std::time::Duration;
 
@@ -109,7 +97,7 @@ where
             Ok(faults(cloud))
         }
         (&Method::POST, "tokens/issue") => {
-            let asked: Issue = body::read_json(body).await?;
+            let asked: Issue = body::read_json_or_nothing(body).await?;
             let lifetime = asked.lifetime.map(duration).transpose()?;
             let issued = cloud.issue(lifetime.unwrap_or(cloud.options.token_lifetime))?;
             let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });

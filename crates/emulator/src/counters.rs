@@ -88,6 +88,7 @@ pub struct Counts {
     pub services: BTreeMap<Service, u64>,
     /// Requests by method and route, such as `POST /iam/v1/tokens`,
     /// `POST /yandex.cloud.iam.v1.IamTokenService/Create` (gRPC) or `GET /endpoints/{id}`.
+    /// Paths that nothing serves count together, as `unknown of iam` and the like.
     pub routes: BTreeMap<String, u64>,
     /// IAM tokens made, by any way: exchange, metadata, the control API, code.
     pub tokens_issued: u64,

@@ -38,11 +38,27 @@
 //! The model answers by rule: it tells who was authenticated and how, and repeats what was said.
 //!
 //! # From other processes
-//! The control API under `/_emulator/` on the API port does what [`Emulator`]'s methods do:
-//! `GET state`, `GET counters`, `POST clock/advance {"seconds": …}`, `POST clock/set {"now": …}`,
-//! `POST clock/freeze`, `POST clock/unfreeze`, `POST faults {"kind": …, "target": …, "times": …}`, `DELETE faults`,
-//! `POST tokens/issue {"lifetime": …}`, `POST tokens/revoke {"iamToken": …}`,
-//! `POST api-keys/revoke {"apiKey": …}`, `POST reset`.
+//! The control API under `/_emulator/` on the API port does what [`Emulator`]'s methods do. It asks for no
+//! credentials: what it can do, anyone on this machine may.
+//!
+//! | request | body | does |
+//! |---|---|---|
+//! | `GET state` | | the time, the ids, how many tokens, the faults |
+//! | `GET counters` | | what was asked |
+//! | `POST clock/advance` | `{"seconds": 3600}` | moves the clock forward |
+//! | `POST clock/set` | `{"now": "2026-11-24T00:00:00Z"}` | sets it |
+//! | `POST clock/freeze`, `POST clock/unfreeze` | | stops it, lets it run |
+//! | `POST faults` | `{"kind": "hang", "target": "iam", "times": 1}` | adds a fault |
+//! | `DELETE faults` | | removes all |
+//! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds) or none | makes an IAM token |
+//! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes it |
+//! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
+//! | `POST reset` | | back to how it began |
+//!
+//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `other`) or the start of a `path`, or
+//! neither for all; and `times`, or none for ever. Kinds, with the fields of their own:
+//! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
+//! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
 
 mod ai;
 mod api;

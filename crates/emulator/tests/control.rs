@@ -99,7 +99,7 @@ async fn issues_and_revokes() {
     emulator.clock().advance(Duration::from_secs(60));
     assert_eq!(accepted(&emulator, &bearer(&token)).await, StatusCode::UNAUTHORIZED);
 
-    let reply = tell(&emulator, "tokens/issue", json!({})).await;
+    let reply = call("POST", &url(&emulator, "tokens/issue"), &[], "").await;
     let token = reply.json()["iamToken"].as_str().unwrap().to_owned();
     assert_eq!(accepted(&emulator, &bearer(&token)).await, StatusCode::OK);
     let reply = tell(&emulator, "tokens/revoke", json!({ "iamToken": token })).await;
@@ -124,7 +124,16 @@ async fn tells_the_state_and_the_counts() {
     accepted(&emulator, "Bearer t1.wrong").await;
     get(&format!("{}/iam/v1/unheard-of", emulator.api_url()), &[]).await;
 
+    emulator.faults().add(Fault::status(503).on_path("/nowhere").times(2));
+
     let state = get(&url(&emulator, "state"), &[]).await.json();
+    assert_eq!(
+        state["faults"],
+        json!([{
+            "kind": "status", "status": 503, "retry_after_seconds": null, "body": null,
+            "path": "/nowhere", "times": 2,
+        }])
+    );
     assert_eq!(state["folderId"], emulator.folder_id());
     assert_eq!(state["serviceAccountId"], emulator.service_account_id());
     assert_eq!(state["iamTokens"], json!({ "valid": 1, "expired": 0, "revoked": 0 }));

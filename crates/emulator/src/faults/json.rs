@@ -8,7 +8,7 @@ use super::Fault;
 use crate::counters::Service;
 use crate::status::Status;
 
-/// `{"kind": "status", "status": 503, "target": "iam", "times": 2}`; see [`crate::control`] for the fields.
+/// `{"kind": "status", "status": 503, "target": "iam", "times": 2}`; the documentation of the crate has the fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultRequest {

@@ -70,13 +70,11 @@ enum Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 enum Target {
-    #[serde(rename = "target")]
-    Service(Service),
-    #[serde(rename = "path")]
-    PathPrefix(String),
-    #[serde(rename = "everything")]
-    Everything(()),
+    Service { target: Service },
+    PathPrefix { path: String },
+    Everything {},
 }
 
 impl Fault {
@@ -139,13 +137,13 @@ impl Fault {
 
     /// Hits one service.
     pub fn on(mut self, service: Service) -> Self {
-        self.target = Target::Service(service);
+        self.target = Target::Service { target: service };
         self
     }
 
     /// Hits the paths that start so, such as `/v1/` or `/yandex.cloud.iam.`.
     pub fn on_path(mut self, prefix: impl Into<String>) -> Self {
-        self.target = Target::PathPrefix(prefix.into());
+        self.target = Target::PathPrefix { path: prefix.into() };
         self
     }
 
@@ -172,14 +170,14 @@ impl Fault {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, target: Target::Everything(()), times: None }
+        Self { kind, target: Target::Everything {}, times: None }
     }
 
     fn hits(&self, service: Service, path: &str) -> bool {
         match &self.target {
-            Target::Everything(()) => true,
-            Target::Service(target) => *target == service,
-            Target::PathPrefix(prefix) => path.starts_with(prefix.as_str()),
+            Target::Everything {} => true,
+            Target::Service { target } => *target == service,
+            Target::PathPrefix { path: prefix } => path.starts_with(prefix.as_str()),
         }
     }
 }
