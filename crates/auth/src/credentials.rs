@@ -194,7 +194,8 @@ impl Credentials {
     pub async fn header(&self) -> Result<Option<HeaderValue>, Error> {
         match self.inner.cache.header() {
             Some(header) => Ok(header),
-            None => self.header_with(HeaderOptions::new()).await,
+            // In a box, so that the future of the ready path stays small.
+            None => Box::pin(self.header_with(HeaderOptions::new())).await,
         }
     }
 
@@ -236,11 +237,16 @@ impl Credentials {
     ///
     /// # Errors
     /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
-    #[must_use = "it tells whether there is a header"]
+    #[inline]
     pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
         if let Some(header) = self.inner.cache.header() {
             return Some(Ok(header));
         }
+        self.try_harder()
+    }
+
+    #[cold]
+    fn try_harder(&self) -> Option<Result<Option<HeaderValue>, Error>> {
         if let Some(variable) = self.inner.variable() {
             return Some(variable.read(&self.inner.system, &self.inner.changes).map(|ready| ready.header()));
         }
@@ -595,7 +601,9 @@ async fn choose(
 /// The header of a method that has nothing to fetch, as long as it is alive.
 fn fixed(chosen: &Chosen, system: &System) -> Result<Fetched, Error> {
     match chosen.fixed(system) {
-        Some(ready) if system.clock().now().is_before(ready.plan.usable) => Ok(Fetched::Fixed(ready)),
+        Some(ready) if system.clock().now().is_before(ready.plan.usable) => {
+            Ok(Fetched::Fixed(Box::new(ready)))
+        }
         Some(_) => Err(Error::new(ErrorKind::Expired, "the given token is 12 h old, and nobody renews it")
             .of(chosen.method)
             .with_help(

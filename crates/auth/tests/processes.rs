@@ -1,6 +1,7 @@
 //! Programs: what they leave, what they are given, and that nothing of them stays when nobody waits.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,9 +86,9 @@ impl Drop for Scratch {
     }
 }
 
-/// A program with a grandchild: both would go on for minutes, and their pids stand in `file`.
+/// A program with a grandchild: both would go on for a minute, and their pids stand in `file`.
 fn family(file: &Path) -> Command {
-    let mut command = shell("sleep 600 & echo $$ $! > \"$FILE\"; wait; sleep 600");
+    let mut command = shell("sleep 60 & echo $$ $! > \"$FILE\"; wait; sleep 60");
     command.environment = vec![("FILE".into(), file.into())];
     command
 }
@@ -111,8 +112,9 @@ async fn gives_exactly_the_environment_and_an_empty_input() {
 
 #[tokio::test]
 async fn a_flood_is_read_to_its_end_but_only_its_beginning_is_kept() {
-    let mut command =
-        shell("echo first; echo first >&2; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; exit 5");
+    let mut command = shell(
+        "echo first; echo first >&2; head -c 3000000 /dev/zero && head -c 3000000 /dev/zero >&2 && exit 5",
+    );
     command.max_output = 10_000;
     let output = run(command).await.unwrap();
     // Whoever writes to a pipe that nobody reads dies by a signal.
@@ -152,7 +154,7 @@ fn dropping_the_runtime_kills_the_whole_group() {
 #[tokio::test]
 async fn somebody_in_the_background_who_holds_the_output_is_not_waited_for() {
     let start = Instant::now();
-    let output = run(shell("sleep 600 & echo $!; exit 3")).await.unwrap();
+    let output = run(shell("sleep 60 & echo $!; exit 3")).await.unwrap();
     assert_eq!(output.code, Some(3));
     assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
     assert!(ends(pids(text(&output.stdout))[0]), "the grandchild goes on");
@@ -160,7 +162,7 @@ async fn somebody_in_the_background_who_holds_the_output_is_not_waited_for() {
 
 #[tokio::test]
 async fn somebody_in_the_background_who_closed_the_output_is_left_alone() {
-    let output = run(shell("sleep 600 >/dev/null 2>&1 & echo $!")).await.unwrap();
+    let output = run(shell("sleep 60 >/dev/null 2>&1 & echo $!")).await.unwrap();
     let background = pids(text(&output.stdout))[0];
     assert_eq!(state(background), State::Alive);
     kill_process(background, Signal::KILL).unwrap();

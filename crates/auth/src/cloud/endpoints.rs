@@ -43,6 +43,13 @@ impl Endpoint {
         !self.address.is_yandex_cloud() && !self.address.is_loopback()
     }
 
+    /// Says in the log that the environment sends secrets to a host of somebody else's.
+    pub(crate) fn warn_if_foreign(&self, what: &str) {
+        if self.is_foreign() && !self.explicit {
+            tracing::warn!(endpoint = %self.address, "YC_API_ENDPOINT names a host that is not Yandex Cloud's; {what}");
+        }
+    }
+
     /// Refuses plain HTTP to anywhere but this machine, unless `plaintext` was allowed in code.
     pub(crate) fn check(&self, plaintext: bool) -> Result<(), Error> {
         if self.address.tls || self.address.is_loopback() || plaintext {

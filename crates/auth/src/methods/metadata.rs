@@ -115,6 +115,11 @@ impl MetadataAuth {
         }
     }
 
+    fn source(&self, at: MetadataAddress) -> Supply {
+        let service = Service { at, patience: self.patience(), max_age: self.options.max_age };
+        Supply::Source(std::sync::Arc::new(service))
+    }
+
     /// Off-cloud nobody answers at the default address, and a program should not wait to find that out; where an
     /// address is configured, somebody is expected there.
     fn first_patience(&self, at: &MetadataAddress) -> Patience {
@@ -138,7 +143,7 @@ impl MetadataAuth {
         let began = system.clock().now();
         match fetch_token(system, &at, self.first_patience(&at)).await {
             Ok(token) => Look::Found {
-                supply: Supply::Source(std::sync::Arc::new(self.clone())),
+                supply: self.source(at),
                 first: Some((token, began)),
                 reason: warning
                     .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
@@ -181,7 +186,7 @@ impl Sealed for MetadataAuth {
         if let Some(warning) = at.warning() {
             tracing::warn!("{warning}");
         }
-        Ok(Supply::Source(std::sync::Arc::new(self.clone())))
+        Ok(self.source(at))
     }
 
     fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
@@ -189,11 +194,17 @@ impl Sealed for MetadataAuth {
     }
 }
 
-impl TokenSource for MetadataAuth {
+/// The source: the address that was found at first, which stays though the variable may change.
+struct Service {
+    at: MetadataAddress,
+    patience: Patience,
+    max_age: Duration,
+}
+
+impl TokenSource for Service {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
-            fetch_token(system, &at, self.patience()).await.map_err(|failure| match failure.what {
+            fetch_token(system, &self.at, self.patience).await.map_err(|failure| match failure.what {
                 What::NoConnection { .. } if failure.error.kind() == ErrorKind::Unavailable => {
                     failure.error.with_help(
                         "this machine may be outside Yandex Cloud; YC_METADATA_ADDR names another address",
@@ -205,10 +216,10 @@ impl TokenSource for MetadataAuth {
     }
 
     fn timeout(&self) -> Duration {
-        self.patience().total()
+        self.patience.total()
     }
 
     fn max_age(&self) -> Duration {
-        self.options.max_age
+        self.max_age
     }
 }

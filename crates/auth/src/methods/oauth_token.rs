@@ -171,10 +171,11 @@ impl Sealed for OAuthTokenAuth {
     }
 }
 
-/// The source: a token that has been read, and the address of IAM once it is known.
+/// The source: a token and an endpoint that have been read, once, and the address of IAM once it is known.
 struct Exchange {
     secret: Secret,
     options: OAuthTokenAuthBuilder,
+    endpoint: Endpoint,
     /// Where discovery found IAM; forgotten when nobody answers there.
     iam: Mutex<Option<Address>>,
 }
@@ -182,32 +183,24 @@ struct Exchange {
 impl Exchange {
     fn new(secret: Secret, options: OAuthTokenAuthBuilder, system: &System) -> Result<Self, Error> {
         warn_once();
-        let exchange = Self { secret, options, iam: Mutex::new(None) };
-        let endpoint = exchange.endpoint(system)?;
-        if endpoint.is_foreign() && !endpoint.explicit && exchange.options.iam_endpoint.is_none() {
-            tracing::warn!(endpoint = %endpoint.address, "YC_API_ENDPOINT names a host that is not Yandex Cloud's; the OAuth token goes there");
-        }
-        Ok(exchange)
-    }
-
-    fn endpoint(&self, system: &System) -> Result<Endpoint, Error> {
-        let given = self.options.iam_endpoint.as_deref().or(self.options.endpoint.as_deref());
+        let given = options.iam_endpoint.as_deref().or(options.endpoint.as_deref());
         let endpoint = Endpoint::resolve(given, system)?;
-        endpoint.check(self.options.plaintext)?;
-        Ok(endpoint)
+        endpoint.check(options.plaintext)?;
+        endpoint.warn_if_foreign("the OAuth token goes there");
+        Ok(Self { secret, options, endpoint, iam: Mutex::new(None) })
     }
 
     /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
     async fn locate(&self, system: &System) -> Result<Address, Error> {
-        let endpoint = self.endpoint(system)?;
+        let endpoint = &self.endpoint;
         if self.options.iam_endpoint.is_some() {
-            return Ok(endpoint.address);
+            return Ok(endpoint.address.clone());
         }
         if let Some(known) = self.known().clone() {
             return Ok(known);
         }
         let half = self.options.timeout / 2;
-        match discover(system, &endpoint, "iam", self.options.plaintext, half).await {
+        match discover(system, endpoint, "iam", self.options.plaintext, half).await {
             Ok(found) => {
                 *self.known() = Some(found.clone());
                 Ok(found)

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
 use crate::cloud::address::Address;
-use crate::cloud::endpoints::Endpoint;
+use crate::cloud::endpoints::{self, Endpoint};
 use crate::refresh::policy::MAX_AGE;
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
@@ -149,62 +149,18 @@ impl YandexCloudCliAuth {
             })
     }
 
-    fn profile(&self, system: &System) -> Result<Option<String>, Error> {
-        match &self.options.profile {
-            Some(profile) => Ok(Some(profile.clone())),
-            None => Ok(system.variable(PROFILE)?.map(|profile| profile.to_string())),
-        }
-    }
-
-    /// The endpoint that was asked for, where one was.
-    fn endpoint(&self, system: &System) -> Result<Option<Address>, Error> {
-        let asked =
-            self.options.endpoint.is_some() || system.variable(crate::cloud::endpoints::VARIABLE)?.is_some();
-        if !asked {
-            return Ok(None);
-        }
-        Endpoint::resolve(self.options.endpoint.as_deref(), system).map(|endpoint| Some(endpoint.address))
-    }
-
-    /// Runs yc, and takes its output or its own words about why there is none.
-    async fn run(
-        &self,
-        system: &System,
-        words: &[&str],
-        endpoint: Option<&Address>,
-    ) -> Result<CommandOutput, Error> {
-        let program = self.locate(system)?;
-        let shown = program.display().to_string();
-        let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
-        if let Some(endpoint) = endpoint {
-            arguments.extend(["--endpoint".into(), endpoint.authority().into()]);
-        }
-        if let Some(profile) = self.profile(system)? {
-            arguments.extend(["--profile".into(), profile.into()]);
-        }
-        let mut command = Command::new(program, arguments);
-        command.environment = system.environment().variables();
-        // The variable would override the profile (docs, "yc: IAM token from the environment").
-        command
-            .environment
-            .retain(|(name, _)| name != "YC_IAM_TOKEN" && name != "YC_CLI_INITIALIZATION_SILENCE");
-        command.environment.push(("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into()));
-        let limit = self.options.timeout;
-        match system.within(limit, system.processes().run(command)).await {
-            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
-                .at(shown)
-                .with_help("run `yc iam create-token` by hand: it may be waiting for a browser login")),
-            Some(Err(error)) => {
-                let kind = match error.kind() {
-                    std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
-                    std::io::ErrorKind::PermissionDenied => ErrorKind::Invalid,
-                    _ => ErrorKind::Unavailable,
-                };
-                Err(Error::new(kind, format!("could not be run: {error}")).at(shown).with_source(error))
-            }
-            Some(Ok(output)) if output.code == Some(0) => Ok(output),
-            Some(Ok(output)) => Err(failed(&output).at(shown)),
-        }
+    /// As whom yc is asked.
+    fn login(&self, system: &System) -> Result<Login, Error> {
+        let profile = match &self.options.profile {
+            Some(profile) => Some(profile.clone()),
+            None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
+        };
+        let asked = self.options.endpoint.is_some() || system.variable(endpoints::VARIABLE)?.is_some();
+        let endpoint = match asked {
+            true => Some(Endpoint::resolve(self.options.endpoint.as_deref(), system)?),
+            false => None,
+        };
+        Ok(Login { yc: self.clone(), profile, endpoint })
     }
 
     async fn probe(&self, system: &System) -> Look {
@@ -219,11 +175,12 @@ impl YandexCloudCliAuth {
                 "standard input is no terminal, and yc could ask a question there".to_owned(),
             );
         }
-        let wanted = match self.endpoint(system) {
-            Ok(wanted) => wanted.unwrap_or_else(Address::public_api),
+        let login = match self.login(system) {
+            Ok(login) => login,
             Err(error) => return Look::Broken(error),
         };
-        let configured = match self.run(system, &["config", "get", "endpoint"], None).await {
+        let wanted = login.address().cloned().unwrap_or_else(Address::public_api);
+        let configured = match login.run(system, &["config", "get", "endpoint"], None).await {
             Ok(output) => last_line(&output.stdout).unwrap_or_default(),
             Err(error) => return Look::Broken(error),
         };
@@ -234,7 +191,7 @@ impl YandexCloudCliAuth {
             return Look::Absent(format!("its endpoint is {there}, not {}", wanted.authority()));
         }
         Look::Found {
-            supply: Supply::Source(Arc::new(self.clone())),
+            supply: login.source(),
             first: None,
             reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
         }
@@ -302,7 +259,7 @@ impl Sealed for YandexCloudCliAuth {
 
     fn supply(&self, system: &System) -> Result<Supply, Error> {
         self.locate(system)?;
-        Ok(Supply::Source(Arc::new(self.clone())))
+        self.login(system).map(Login::source)
     }
 
     fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
@@ -310,16 +267,76 @@ impl Sealed for YandexCloudCliAuth {
     }
 }
 
-impl TokenSource for YandexCloudCliAuth {
+/// The source: yc, as the one that was chosen. A refresh after the variables have changed must not be somebody else.
+struct Login {
+    yc: YandexCloudCliAuth,
+    profile: Option<String>,
+    /// The endpoint that was asked for, where one was.
+    endpoint: Option<Endpoint>,
+}
+
+impl Login {
+    fn source(self) -> Supply {
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.warn_if_foreign("yc sends its credentials there");
+        }
+        Supply::Source(Arc::new(self))
+    }
+
+    fn address(&self) -> Option<&Address> {
+        self.endpoint.as_ref().map(|endpoint| &endpoint.address)
+    }
+
+    /// Runs yc, and takes its output or its own words about why there is none.
+    async fn run(
+        &self,
+        system: &System,
+        words: &[&str],
+        endpoint: Option<&Address>,
+    ) -> Result<CommandOutput, Error> {
+        let program = self.yc.locate(system)?;
+        let shown = program.display().to_string();
+        let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+        if let Some(endpoint) = endpoint {
+            arguments.extend(["--endpoint".into(), endpoint.authority().into()]);
+        }
+        if let Some(profile) = &self.profile {
+            arguments.extend(["--profile".into(), profile.into()]);
+        }
+        let mut command = Command::new(program, arguments);
+        command.environment = system.environment().variables();
+        // The variable would override the profile (docs, "yc: IAM token from the environment").
+        command
+            .environment
+            .retain(|(name, _)| name != "YC_IAM_TOKEN" && name != "YC_CLI_INITIALIZATION_SILENCE");
+        command.environment.push(("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into()));
+        let limit = self.yc.options.timeout;
+        match system.within(limit, system.processes().run(command)).await {
+            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
+                .at(shown)
+                .with_help("run `yc iam create-token` by hand: it may be waiting for a browser login")),
+            Some(Err(error)) => {
+                let kind = match error.kind() {
+                    std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
+                    _ => ErrorKind::Unavailable,
+                };
+                Err(Error::new(kind, format!("could not be run: {error}")).at(shown).with_source(error))
+            }
+            Some(Ok(output)) if output.code == Some(0) => Ok(output),
+            Some(Ok(output)) => Err(failed(&output).at(shown)),
+        }
+    }
+}
+
+impl TokenSource for Login {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let endpoint = self.endpoint(system)?;
-            let output =
-                self.run(system, &["iam", "create-token", "--no-user-output"], endpoint.as_ref()).await?;
+            let words = ["iam", "create-token", "--no-user-output"];
+            let output = self.run(system, &words, self.address()).await?;
             match find_token(&output.stdout) {
                 Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
                 Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
-                    .at(self.place(system))
+                    .at(self.yc.place(system))
                     .with_help("run `yc iam create-token` by hand and look at what it prints")),
             }
         })
@@ -327,11 +344,11 @@ impl TokenSource for YandexCloudCliAuth {
 
     fn timeout(&self) -> Duration {
         // `run` has the limit; this one only stands behind it.
-        self.options.timeout.saturating_add(Duration::from_secs(1))
+        self.yc.options.timeout.saturating_add(Duration::from_secs(1))
     }
 
     fn max_age(&self) -> Duration {
-        self.options.max_age
+        self.yc.options.max_age
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) enum Fetched {
     /// A choice, and no header that could be kept.
     Choice,
     /// A header that does not come from a token source.
-    Fixed(Ready),
+    Fixed(Box<Ready>),
     /// A token, asked for at `began`.
     Token { method: Method, token: Token, began: Now, max_age: Duration },
 }
@@ -352,7 +352,8 @@ impl Shared {
     fn accept(&self, book: &mut Book, fetched: Fetched, now: Now) -> Outcome {
         let ready = match fetched {
             Fetched::Choice => return Ok(()),
-            Fetched::Fixed(mut ready) => {
+            Fetched::Fixed(ready) => {
+                let mut ready = *ready;
                 book.generation += 1;
                 ready.generation = book.generation;
                 ready

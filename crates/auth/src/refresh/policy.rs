@@ -81,6 +81,7 @@ impl Plan {
     }
 
     /// What may be done at `now`.
+    #[inline]
     pub(crate) fn state(&self, now: Now) -> State {
         if now.is_before(self.refresh) && now.is_before(self.usable) {
             State::Fresh

@@ -104,6 +104,7 @@ impl Ready {
         self.value.as_ref().map(|value| value.copies[lane()].clone())
     }
 
+    #[inline]
     pub(crate) fn state(&self, now: Now) -> State {
         self.plan.state(now)
     }
@@ -126,6 +127,7 @@ impl Ready {
 }
 
 /// The copy that this thread takes.
+#[inline]
 fn lane() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {

@@ -24,6 +24,7 @@ impl std::ops::Add<Duration> for Now {
 impl Now {
     /// Whether both clocks are before `moment`: the rule for "may still be used".
     #[must_use]
+    #[inline]
     pub fn is_before(self, moment: Self) -> bool {
         self.wall < moment.wall && self.monotonic < moment.monotonic
     }

@@ -133,6 +133,7 @@ impl System {
 
     /// The clock.
     #[must_use]
+    #[inline]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

@@ -141,7 +141,7 @@ mod tests {
 
     fn run(thread: &'static Thread) -> std::thread::ThreadId {
         let (done, result) = mpsc::channel();
-        thread.spawn(Box::pin(async move { drop(done.send(std::thread::current().id())) }));
+        thread.spawn(Box::pin(async move { done.send(std::thread::current().id()).unwrap() }));
         result.recv().unwrap()
     }
 

@@ -118,17 +118,17 @@ impl Authority {
     }
 
     pub(crate) fn certify(&self, name: &str) -> Identity {
-        self.certify_with(CertificateParams::new([name.to_owned()]).unwrap())
+        self.certify_with(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
     pub(crate) fn certify_expired(&self, name: &str) -> Identity {
         let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
         parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
         parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        self.certify_with(parameters)
+        self.certify_with(&parameters)
     }
 
-    fn certify_with(&self, parameters: CertificateParams) -> Identity {
+    fn certify_with(&self, parameters: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         Identity { certificate, key }

@@ -39,6 +39,9 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 /// assert!(system.http().is_ok());
 /// ```
 ///
+/// The body of a request is wiped when it has been sent or given up, and so is a part of an answer that is not
+/// returned. What hyper and rustls keep in buffers of their own is beyond reach.
+///
 /// # Cancel safety
 /// Dropping the future that [`send`](HttpTransport::send) returns closes the connection at once. A name look-up
 /// that the system has begun goes on in a thread of the runtime until the system gives up.

@@ -92,7 +92,8 @@ mod tests {
     fn follows_the_variables() {
         let iam = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
         let first = [("HTTPS_PROXY", "http://first:1")];
-        let cases: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+        let cases: &[Case<'_>] = &[
             (&[], iam, None),
             (&first, iam, Some("first:1")),
             (&[("HTTPS_PROXY", "first:1")], iam, Some("first:1")),
