@@ -285,7 +285,10 @@ struct Nested(Credentials);
 
 impl TokenSource for Nested {
     fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-        Box::pin(async { Err(self.0.blocking().header().unwrap_err()) })
+        Box::pin(async {
+            let header = self.0.blocking().header()?;
+            Token::new(format!("{header:?}"))
+        })
     }
 }
 

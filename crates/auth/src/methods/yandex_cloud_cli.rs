@@ -370,7 +370,7 @@ mod tests {
         ] {
             assert_eq!(
                 find_token(output.as_bytes()).as_ref().map(Secret::expose),
-                token.as_ref().copied().map_err(|e| e),
+                token.as_ref().copied(),
                 "{output:?}"
             );
         }
