@@ -1,0 +1,168 @@
+//! From the flags to credentials, and from credentials to the one header of this run, within its time.
+
+use std::time::{Duration, Instant};
+
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
+    MetadataAuth, Method, NoAuth, OAuthTokenAuth, Report, Snapshot, System, YandexCloudCliAuth,
+};
+
+use crate::arguments::{Asked, MethodName};
+use crate::children::Children;
+use crate::input::{self, Value};
+
+/// When the command has to be done, counted from its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    start: Instant,
+    span: Option<Duration>,
+}
+
+impl Deadline {
+    /// Starts the watch.
+    pub(crate) fn unbounded() -> Self {
+        Self { start: Instant::now(), span: None }
+    }
+
+    /// The same start, with an end.
+    pub(crate) fn within(self, span: Option<Duration>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// What is left; `None` where there is no end.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.span.map(|span| span.saturating_sub(self.start.elapsed()))
+    }
+
+    fn is_over(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// The error for what was not done in time.
+    pub(crate) fn passed(self, what: &str) -> Error {
+        let span = self.span.unwrap_or_default();
+        Error::new(ErrorKind::Unavailable, format!("{what} within {span:?} (`--timeout`)"))
+            .with_help("allow more time; YC_AUTH_LOG=debug shows what was waited for")
+    }
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    /// The header, or why there is none.
+    pub(crate) header: Result<Snapshot, Error>,
+    /// What was looked at, where the choice got that far.
+    pub(crate) report: Option<Report>,
+    /// How long choosing and fetching took.
+    pub(crate) elapsed: Duration,
+}
+
+/// Makes the header that was asked for.
+pub(crate) fn header(asked: &Asked, deadline: Deadline) -> Result<Snapshot, Error> {
+    outcome(asked, deadline).header
+}
+
+/// The same, with what was learned on the way.
+pub(crate) fn outcome(asked: &Asked, deadline: Deadline) -> Outcome {
+    let deadline = deadline.within(asked.timeout);
+    let children = Children::default();
+    let system = System::real().with_processes(children.clone());
+    let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose();
+    let start = Instant::now();
+    let credentials = match given.and_then(|given| build(asked, given.as_ref())) {
+        Ok(credentials) => credentials.on(system),
+        Err(error) => return Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
+    };
+    let outcome = obtain(&credentials, deadline, start);
+    // The last handle stops a fetch that is still under way; whatever it has started must not outlive us.
+    drop(credentials);
+    children.wait_for_their_end();
+    outcome
+}
+
+fn obtain(credentials: &Credentials, deadline: Deadline, start: Instant) -> Outcome {
+    let mut options = HeaderOptions::new();
+    if let Some(remaining) = deadline.remaining() {
+        options = options.deadline(remaining);
+    }
+    let header = credentials.blocking().obtain(options);
+    let elapsed = start.elapsed();
+    let header = header.map_err(|error| match error.kind() {
+        // The library's words for this are for programs that go on.
+        ErrorKind::Unavailable if deadline.is_over() && error.place().is_none() => {
+            let what = match credentials.method() {
+                Some(method) => format!("{method}: no token"),
+                None => "no token".to_owned(),
+            };
+            deadline.passed(&what)
+        }
+        _ => error,
+    });
+    let report = match &header {
+        Err(error) if error.report().is_some() => error.report().cloned(),
+        _ => credentials.report(),
+    };
+    Outcome { header, report, elapsed }
+}
+
+/// The credentials of the flags: nothing is looked at yet.
+fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
+    let credentials = match (asked.method, given) {
+        (None, None) => Automatic::new()
+            .replace("oauth-token", oauth(asked, None)?)?
+            .replace("yandex-cloud-cli", yc(asked)?)?
+            .build(),
+        (None, Some(value)) => {
+            let guessed = Credentials::from_string(&*value.text).map_err(|error| error.at(&value.place))?;
+            match guessed.method() {
+                Some(Method::OAuthToken) => oauth(asked, Some(value))?.into(),
+                _ => guessed,
+            }
+        }
+        (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
+        (Some(MethodName::ApiKey), Some(value)) => {
+            ApiKeyAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
+        }
+        (Some(MethodName::IamToken), None) => IamTokenAuth::from_env().into(),
+        (Some(MethodName::IamToken), Some(value)) => {
+            IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
+        }
+        (Some(MethodName::OauthToken), value) => oauth(asked, value)?.into(),
+        (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
+        (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
+        (Some(MethodName::None), _) => NoAuth::new().into(),
+        (Some(MethodName::YandexCloudCli), _) => yc(asked)?.into(),
+    };
+    Ok(credentials)
+}
+
+fn oauth(asked: &Asked, given: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
+    let builder = match given {
+        Some(value) => OAuthTokenAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?,
+        None => OAuthTokenAuth::builder_from_env(),
+    };
+    Ok(match flag(asked.endpoint.as_deref(), "--endpoint")? {
+        Some(endpoint) => builder.endpoint(endpoint).build(),
+        None => builder.build(),
+    })
+}
+
+fn yc(asked: &Asked) -> Result<YandexCloudCliAuth, Error> {
+    let mut builder = YandexCloudCliAuth::builder();
+    if let Some(endpoint) = flag(asked.endpoint.as_deref(), "--endpoint")? {
+        builder = builder.endpoint(endpoint);
+    }
+    if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
+        builder = builder.profile(profile);
+    }
+    Ok(builder.build())
+}
+
+/// A flag that was given empty is a script's variable that was not set.
+fn flag<'a>(value: Option<&'a str>, name: &str) -> Result<Option<&'a str>, Error> {
+    match value.map(str::trim) {
+        Some("") => Err(Error::new(ErrorKind::Invalid, "the value is empty")
+            .at(name)
+            .with_help(format!("give a value, or leave {name} out"))),
+        value => Ok(value),
+    }
+}

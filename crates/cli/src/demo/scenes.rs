@@ -1,0 +1,213 @@
+//! What is played, and what is measured: by the counters of the library and of the emulator, and by its answers.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, HeaderOptions, IamTokenAuth, MetadataAuth,
+    Method, NoAuth, OAuthTokenAuth, Report, Scheme, YandexCloudCliAuth,
+};
+use yandex_cloud_emulator::{Fault, Service};
+
+use super::client::{self, Answer};
+use super::judge::{Outage, Stale, Visit};
+use super::stage::Stage;
+use crate::paint::masked;
+
+/// The methods, in the order in which they are shown.
+pub(crate) const METHODS: [Method; 7] = [
+    Method::ApiKey,
+    Method::IamToken,
+    Method::OAuthToken,
+    Method::Metadata,
+    Method::EnvIamToken,
+    Method::YandexCloudCli,
+    Method::None,
+];
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long IAM takes to answer while a token is stale.
+const LATENCY: Duration = Duration::from_millis(300);
+
+impl Stage {
+    /// Authenticates by one method, and sends a completion and a streamed one.
+    pub(crate) fn visit(&self, method: Method) -> Visit {
+        match self.credentials(method) {
+            Ok(credentials) => self.use_it(method, &credentials),
+            Err(error) => Visit {
+                method,
+                header: Err(error),
+                elapsed: Duration::ZERO,
+                chat: Err("not asked".to_owned()),
+                stream: Err("not asked".to_owned()),
+            },
+        }
+    }
+
+    fn credentials(&self, method: Method) -> Result<Credentials, String> {
+        let told = |error: Error| error.to_string();
+        let token = || self.emulator.iam_token().map_err(|error| error.to_string());
+        Ok(match method {
+            Method::ApiKey => Credentials::from(ApiKeyAuth::new(self.emulator.api_key()).map_err(told)?),
+            Method::IamToken => IamTokenAuth::new(token()?).map_err(told)?.into(),
+            Method::EnvIamToken => {
+                let system = self.machine(&[(EnvIamTokenAuth::VARIABLE, &token()?)]);
+                return Ok(Credentials::from(EnvIamTokenAuth::new()).on(system));
+            }
+            Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(told)?.into(),
+            Method::Metadata => MetadataAuth::new().into(),
+            Method::YandexCloudCli => YandexCloudCliAuth::new().into(),
+            Method::None => NoAuth::new().into(),
+            other => return Err(format!("the demo has no {other}")),
+        }
+        .on(self.machine(&[])))
+    }
+
+    fn use_it(&self, method: Method, credentials: &Credentials) -> Visit {
+        let start = Instant::now();
+        let snapshot = credentials.blocking().obtain(HeaderOptions::new());
+        let elapsed = start.elapsed();
+        let value = snapshot.as_ref().ok().and_then(yandex_cloud_auth::Snapshot::header);
+        let header = snapshot.map_err(|error| error.to_string()).map(|snapshot| {
+            let scheme = snapshot.scheme().map(Scheme::as_str);
+            scheme
+                .zip(snapshot.expose_secret())
+                .map(|(scheme, secret)| format!("{scheme} {}", masked(secret)))
+        });
+        Visit {
+            method,
+            header,
+            elapsed,
+            chat: self.chat(value.as_ref(), false),
+            stream: self.chat(value.as_ref(), true),
+        }
+    }
+
+    fn chat(&self, authorization: Option<&HeaderValue>, stream: bool) -> Result<Answer, String> {
+        client::chat(self.emulator.api_addr(), self.emulator.folder_id(), authorization, stream)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Lets the machine offer several methods, and the library choose.
+    pub(crate) fn automatic(&self) -> (Option<Report>, Visit) {
+        let offered = self.emulator.iam_token().unwrap_or_default();
+        let machine = self.machine(&[(EnvIamTokenAuth::VARIABLE, &offered)]);
+        let credentials = Automatic::new().on(machine).build();
+        let start = Instant::now();
+        let chosen = credentials.blocking().select();
+        let report = match &chosen {
+            Ok(report) => Some(report.clone()),
+            Err(error) => error.report().cloned(),
+        };
+        let method = credentials.method().unwrap_or(Method::None);
+        let elapsed = start.elapsed();
+        let visit = self.use_it(method, &credentials);
+        (report, Visit { elapsed: elapsed + visit.elapsed, ..visit })
+    }
+
+    /// Credentials whose tokens come from IAM, with the first one in hand.
+    ///
+    /// # Errors
+    /// Where there is no first token.
+    pub(crate) fn oauth(&self) -> Result<Credentials, Error> {
+        let credentials =
+            Credentials::from(OAuthTokenAuth::new(self.emulator.oauth_token())?).on(self.machine(&[]));
+        credentials.blocking().header()?;
+        Ok(credentials)
+    }
+
+    /// Lets the token go stale while IAM is slow, and calls from many threads.
+    pub(crate) fn stale(&self, credentials: &Credentials) -> Stale {
+        let (threads, calls_each) = (8, 250);
+        let generation = generation(credentials);
+        let waited = credentials.counters().waited;
+        let asked = self.emulator.counters().requests(Service::Iam);
+        self.emulator.faults().add(Fault::latency(LATENCY).on(Service::Iam));
+        self.advance(HOUR + Duration::from_secs(300));
+        let (mut failed, mut longest) = (0, Duration::ZERO);
+        thread::scope(|scope| {
+            let callers: Vec<_> =
+                (0..threads).map(|_| scope.spawn(|| call(credentials, calls_each))).collect();
+            for caller in callers {
+                let (failures, worst) = caller.join().unwrap_or((calls_each, Duration::MAX));
+                failed += failures;
+                longest = longest.max(worst);
+            }
+        });
+        let waited = credentials.counters().waited - waited;
+        // Not a call of the scene: it waits for the renewal, to see what became of it.
+        let _ = credentials.blocking().header_with(HeaderOptions::new().min_ttl(11 * HOUR));
+        self.emulator.faults().clear();
+        Stale {
+            calls: threads * calls_each,
+            threads,
+            failed,
+            waited,
+            longest,
+            latency: LATENCY,
+            iam_requests: self.emulator.counters().requests(Service::Iam) - asked,
+            generations: (generation, self::generation(credentials)),
+        }
+    }
+
+    /// Cuts IAM off for hours, goes on calling, and lets it come back. The token lives for twelve.
+    pub(crate) fn outage(&self, credentials: &Credentials, mut progress: impl FnMut(u64)) -> Outage {
+        let (hours, calls_each) = (10, 100);
+        let generation = generation(credentials);
+        let failures = credentials.counters().failures;
+        self.emulator.faults().add(Fault::status(503).on(Service::Iam));
+        let (mut failed, mut waited, mut chats) = (0, 0, (0, 0));
+        for hour in 0..hours {
+            progress(hour + 1);
+            for _ in 0..2 {
+                self.advance(HOUR / 2);
+                let before = credentials.counters().waited;
+                failed += call(credentials, calls_each).0;
+                waited += credentials.counters().waited - before;
+                let header = credentials.try_header().and_then(Result::ok).flatten();
+                chats.0 += 1;
+                chats.1 +=
+                    u64::from(self.chat(header.as_ref(), false).is_ok_and(|answer| answer.status == 200));
+                // Not a call of the scene: it waits for the renewal to fail, which no life is long enough for.
+                let _ = credentials.blocking().header_with(HeaderOptions::new().min_ttl(13 * HOUR));
+            }
+        }
+        let failed_renewals = credentials.counters().failures - failures;
+        self.emulator.faults().clear();
+        // Longer than the longest pause between two attempts.
+        self.advance(Duration::from_secs(120));
+        let renewed = credentials.blocking().header_with(HeaderOptions::new().min_ttl(11 * HOUR));
+        let after = match renewed {
+            Ok(header) => self.chat(header.as_ref(), false),
+            Err(error) => Err(error.to_string()),
+        };
+        Outage {
+            hours,
+            calls: hours * 2 * calls_each,
+            failed,
+            waited,
+            failed_renewals,
+            chats,
+            generations: (generation, self::generation(credentials)),
+            after,
+        }
+    }
+}
+
+/// Asks for the header so often; how often that failed, and how long it took at the worst.
+fn call(credentials: &Credentials, times: u64) -> (u64, Duration) {
+    let (mut failed, mut longest) = (0, Duration::ZERO);
+    for _ in 0..times {
+        let start = Instant::now();
+        let header = credentials.blocking().header();
+        longest = longest.max(start.elapsed());
+        failed += u64::from(!matches!(header, Ok(Some(_))));
+    }
+    (failed, longest)
+}
+
+fn generation(credentials: &Credentials) -> u64 {
+    credentials.snapshot().map_or(0, |snapshot| snapshot.generation())
+}

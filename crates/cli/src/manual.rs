@@ -1,0 +1,99 @@
+//! `yc-auth man`: one page for the command and all its subcommands, made from the definitions of the command line.
+
+use std::io::{self, Write};
+
+use clap_mangen::Man;
+
+use crate::arguments::{EXIT_STATUS, VARIABLES, definitions};
+use crate::failure::Failure;
+
+/// Prints the page, as roff.
+pub(crate) fn run(out: &mut dyn Write) -> Result<(), Failure> {
+    out.write_all(&page()?)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn page() -> io::Result<Vec<u8>> {
+    let mut command = definitions();
+    command.build();
+    let mut page = Vec::new();
+    let man = Man::new(command.clone()).manual("Yandex Cloud authentication");
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    page.extend_from_slice(b".SH COMMANDS\n");
+    let mut told: Vec<(String, Vec<u8>)> = Vec::new();
+    for subcommand in command.get_subcommands() {
+        let name = format!("yc-auth {}", subcommand.get_name());
+        writeln!(page, ".SS {}", escaped(&name))?;
+        let man = Man::new(subcommand.clone());
+        page.extend(body(|part| man.render_synopsis_section(part))?);
+        page.extend_from_slice(b".PP\n");
+        page.extend(body(|part| man.render_description_section(part))?);
+        let options = body(|part| man.render_options_section(part))?;
+        match told.iter().find(|(_, same)| *same == options) {
+            Some((first, _)) => writeln!(page, ".PP\nThe options are those of {}.", escaped(first))?,
+            None => {
+                page.extend_from_slice(&options);
+                told.push((name, options));
+            }
+        }
+    }
+    page.extend_from_slice(b".SH EXIT STATUS\n");
+    for (status, meaning) in EXIT_STATUS {
+        writeln!(page, ".TP\n\\fB{status}\\fR\n{}", escaped(meaning))?;
+    }
+    page.extend_from_slice(b".SH ENVIRONMENT\nAn empty variable is an unset one.\n");
+    for (name, meaning) in VARIABLES {
+        writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(meaning))?;
+    }
+    page.extend_from_slice(b".SH EXAMPLES AND SECRETS\n.nf\n");
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    for line in after.lines().filter(|line| !line.starts_with("Examples:") && !line.contains("--help")) {
+        writeln!(page, "{}", escaped(line))?;
+    }
+    page.extend_from_slice(b".fi\n");
+    Ok(page)
+}
+
+/// A section without its heading and the definitions before it.
+fn body(render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    let mut section = Vec::new();
+    render(&mut section)?;
+    let heading = section.windows(4).position(|window| window == b".SH ");
+    let start =
+        heading.and_then(|at| section[at..].iter().position(|byte| *byte == b'\n').map(|end| at + end + 1));
+    Ok(section.split_off(start.unwrap_or(section.len())))
+}
+
+/// Text that roff takes for text.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_command_status_and_variable() {
+        let page = String::from_utf8(page().unwrap()).unwrap();
+        for command in definitions().get_subcommands() {
+            assert!(
+                page.contains(&format!(".SS yc\\-auth {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+        for (_, meaning) in EXIT_STATUS {
+            assert!(page.contains(&escaped(meaning)), "{meaning}");
+        }
+        for (name, _) in VARIABLES {
+            assert!(page.contains(&escaped(name)), "{name}");
+        }
+        assert!(page.contains("The options are those of yc\\-auth token."));
+    }
+}

@@ -1,0 +1,64 @@
+//! Answers: written whole, then wiped.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+/// Writes one line that may hold a secret. A whole line passes through standard output's buffer without a copy.
+pub(crate) fn line(out: &mut dyn Write, parts: &[&str]) -> io::Result<()> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 1;
+    let mut line = Zeroizing::new(Vec::with_capacity(length));
+    parts.iter().for_each(|part| line.extend_from_slice(part.as_bytes()));
+    line.push(b'\n');
+    out.write_all(&line)?;
+    out.flush()
+}
+
+/// Writes one JSON object on one line.
+pub(crate) fn json(out: &mut dyn Write, answer: &impl Serialize) -> io::Result<()> {
+    // Room for the longest token, so that no copy is left behind while the buffer grows.
+    let mut line = Zeroizing::new(Vec::with_capacity(16 << 10));
+    serde_json::to_writer(&mut *line, answer)?;
+    line.push(b'\n');
+    out.write_all(&line)?;
+    out.flush()
+}
+
+/// RFC 3339 in UTC, in whole seconds: what `jq`'s `fromdate` reads. Rounded down, towards the safe side.
+pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
+    let second = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    jiff::Timestamp::from_second(i64::try_from(second).ok()?).ok().map(|time| time.to_string())
+}
+
+/// A span in the two units that matter.
+pub(crate) fn span(span: Duration) -> String {
+    match span.as_secs() {
+        0 if span.as_millis() == 0 => format!("{} µs", span.as_micros()),
+        0 => format!("{} ms", span.as_millis()),
+        seconds @ 1..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_whole_seconds() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_478_400_999);
+        assert_eq!(rfc3339(time).unwrap(), "2026-11-24T00:00:00Z");
+    }
+
+    #[test]
+    fn spans_are_short_and_readable() {
+        for (millis, text) in
+            [(0, "0 µs"), (12, "12 ms"), (59_000, "59 s"), (61_000, "1 min 1 s"), (43_140_000, "11 h 59 min")]
+        {
+            assert_eq!(span(Duration::from_millis(millis)), text);
+        }
+    }
+}
