@@ -50,3 +50,8 @@ pub use self::refresh::ready::{Scheme, Snapshot};
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
 pub use self::system::System;
 pub use self::token::Token;
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
