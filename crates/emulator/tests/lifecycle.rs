@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use common::{FLAVOR, accepted, api_key, bearer, get, token_url};
 use http::StatusCode;
@@ -50,7 +51,9 @@ async fn drop_closes_the_ports_and_the_connections() {
         tokio::task::yield_now().await;
     }
     drop(emulator);
-    assert!(hanging.await.unwrap().is_err(), "the call that hung ends with an error");
+    let ended =
+        tokio::time::timeout(Duration::from_secs(10), hanging).await.expect("the connection is closed");
+    assert!(ended.unwrap().is_err(), "the call that hung ends with an error");
     assert!(tokio::net::TcpStream::connect(api).await.is_err());
 }
 
