@@ -43,10 +43,9 @@ pub(crate) const VARIABLES: [(&str, &str); 12] = [
 ];
 
 const SECRETS_SHOW: &str = "A secret in `--auth` shows in the process list (`ps`) and in the shell's history. \
-    Give it by `--auth -` (standard input) or `--auth @FILE`, or in its variable.";
+    Give it by standard input (`--auth -`), by a file or pipe (`--auth @FILE`), or in its variable.";
 
-const EXAMPLES: &str =
-    "  curl -H \"$(yc-auth header)\" https://resource-manager.api.cloud.yandex.net/resource-manager/v1/clouds
+const EXAMPLES: &str = "  yc-auth header | curl -H @- https://ai.api.cloud.yandex.net/v1/models
   export YC_IAM_TOKEN=\"$(yc-auth token)\"
   yc-auth token --auth @key.txt --format json
   yc-auth doctor
@@ -391,7 +390,7 @@ mod tests {
     fn tells_where_a_value_comes_from() {
         let auth = |text: &str| Auth::from(OsString::from(text));
         assert!(matches!(auth("-"), Auth::Stdin));
-        assert!(matches!(auth("@key.txt"), Auth::File(path) if path == "key.txt"));
+        assert!(matches!(auth("@key.txt"), Auth::File(path) if path.as_os_str() == "key.txt"));
         assert!(matches!(auth("fake"), Auth::Given(text) if *text == "fake"));
         assert!(matches!(auth(""), Auth::Given(_)));
     }

@@ -41,7 +41,7 @@ fn page() -> io::Result<Vec<u8>> {
             }
         }
     }
-    page.extend_from_slice(b".SH EXIT STATUS\n");
+    page.extend_from_slice(b".SH \"EXIT STATUS\"\n");
     for (status, meaning) in EXIT_STATUS {
         writeln!(page, ".TP\n\\fB{status}\\fR\n{}", escaped(meaning))?;
     }
@@ -49,7 +49,7 @@ fn page() -> io::Result<Vec<u8>> {
     for (name, meaning) in VARIABLES {
         writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(meaning))?;
     }
-    page.extend_from_slice(b".SH EXAMPLES AND SECRETS\n.nf\n");
+    page.extend_from_slice(b".SH \"EXAMPLES AND SECRETS\"\n.nf\n");
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     for line in after.lines().filter(|line| !line.starts_with("Examples:") && !line.contains("--help")) {
         writeln!(page, "{}", escaped(line))?;

@@ -1,0 +1,128 @@
+//! `--auth`: what a string is, and the ways to give it.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::Stdio;
+use std::thread;
+
+use serde_json::json;
+
+use crate::run::{Folder, at, yc_auth};
+
+#[test]
+fn a_string_is_what_it_looks_like() {
+    for (value, method) in
+        [("t1.fake.token", "iam-token"), (" AQVN-fake\n", "api-key"), ("anything-fake", "api-key")]
+    {
+        let answer = yc_auth(["token", "--format", "json", "--auth", value]).done().json();
+        assert_eq!((&answer["method"], &answer["token"]), (&json!(method), &json!(value.trim())));
+    }
+}
+
+#[test]
+fn a_method_skips_the_guess() {
+    for (value, method) in [("t1.fake.token", "api-key"), ("fake-token-of-no-shape", "iam-token")] {
+        let answer =
+            yc_auth(["token", "--format", "json", "--method", method, "--auth", value]).done().json();
+        assert_eq!((&answer["method"], &answer["token"]), (&json!(method), &json!(value)));
+    }
+}
+
+#[test]
+fn a_given_string_comes_before_every_variable() {
+    let run = yc_auth(["token", "--auth", "t1.fake.given"]).env("YC_API_KEY", "AQVN-fake");
+    assert_eq!(run.done().answer(), "t1.fake.given\n");
+}
+
+#[test]
+fn standard_input_and_a_file_hold_it_too() {
+    let folder = Folder::new();
+    let file = folder.file("token", " t1.fake.token\r\n\n");
+    assert_eq!(yc_auth(["token", "--auth", &at(&file)]).done().answer(), "t1.fake.token\n");
+    assert_eq!(
+        yc_auth(["token", "--auth", "-"]).stdin(" t1.fake.token\n").done().answer(),
+        "t1.fake.token\n"
+    );
+    let timed = yc_auth(["token", "--timeout", "60", "--auth=-"]).stdin("t1.fake.token");
+    assert_eq!(timed.done().answer(), "t1.fake.token\n");
+}
+
+#[test]
+fn a_pipe_by_name_holds_it_too() {
+    let folder = Folder::new();
+    let pipe = folder.pipe("pipe");
+    let writer = thread::spawn({
+        let pipe = pipe.clone();
+        move || File::options().write(true).open(pipe).unwrap().write_all(b"t1.fake.token\n").unwrap()
+    });
+    assert_eq!(yc_auth(["token", "--auth", &at(&pipe)]).done().answer(), "t1.fake.token\n");
+    writer.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_a_value_is_invalid_and_not_shown() {
+    let folder = Folder::new();
+    let large = folder.file("large", vec![b'a'; (1 << 20) + 1]);
+    let text = folder.file("binary", b"fake\xff\xfe-secret");
+    let folder_itself = at(&folder.path);
+    let missing = at(&folder.path.join("missing"));
+    for (auth, words) in [
+        ("", "empty"),
+        ("Bearer t1.fake.token", "scheme"),
+        ("API-KEY fake-secret", "scheme"),
+        ("fake\nsecret", "control character"),
+        ("fake-ключ", "outside ASCII"),
+        ("{\"id\": \"fake-secret\"}", "not supported yet"),
+        ("@", "no file name"),
+        (&*at(&large), "larger than 1 MiB"),
+        (&*at(&text), "not UTF-8"),
+        (&*folder_itself, "directory"),
+        (&*missing, "No such file"),
+    ] {
+        let run = yc_auth(["token", "--auth", auth]);
+        let run = if auth.starts_with('@') { run.hides("fake-secret") } else { run.hides(auth) };
+        let outcome = run.done();
+        assert!(outcome.fails(4).contains(words), "{auth:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("\nhelp: "), "{outcome:?}");
+    }
+}
+
+#[test]
+fn endless_input_is_cut_off_at_a_mebibyte() {
+    let mut run = yc_auth(["token", "--auth", "-"]);
+    run.command.stdin(Stdio::from(File::open("/dev/zero").unwrap()));
+    assert!(run.done().fails(4).contains("standard input: cannot be read: larger than 1 MiB"));
+    assert!(yc_auth(["token", "--auth", "@/dev/zero"]).done().fails(4).contains("larger than 1 MiB"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_without_being_shown() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let run = yc_auth([OsStr::new("token"), OsStr::new("--auth"), OsStr::from_bytes(b"fake-secret\xff")]);
+    assert!(run.hides("fake-secret").done().fails(4).contains("--auth: the value is not UTF-8"));
+}
+
+#[test]
+fn the_timeout_bounds_the_reading_too() {
+    let folder = Folder::new();
+    // Nobody ever writes to this one: not even opening it ends.
+    let pipe = folder.pipe("pipe");
+    let outcome = yc_auth(["token", "--timeout", "0.2", "--auth", &at(&pipe)]).done();
+    assert!(outcome.fails(5).contains("within 200ms (`--timeout`)"), "{outcome:?}");
+
+    // Standard input that stays open.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut run = yc_auth(["token", "--timeout", "0.2", "--auth", "-"]);
+    run.command.stdin(Stdio::from(reader));
+    assert!(run.done().fails(5).contains("standard input: the value did not end"));
+    drop(writer);
+}
+
+#[test]
+fn what_is_empty_is_told_with_its_place() {
+    let folder = Folder::new();
+    let file = folder.file("empty", " \n");
+    assert!(yc_auth(["token", "--auth", &at(&file)]).done().fails(4).contains("empty: the value is empty"));
+    assert!(yc_auth(["token", "--auth", "-"]).done().fails(4).contains("standard input: the value is empty"));
+}

@@ -1,0 +1,137 @@
+//! `doctor`: the report, one header, and no secret.
+
+use serde_json::{Value, json};
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+use crate::run::{Outcome, keys, yc_auth};
+
+#[track_caller]
+fn selected(diagnosis: &Value) -> &Value {
+    let attempts = diagnosis["attempts"].as_array().unwrap();
+    attempts.iter().find(|attempt| attempt["outcome"] == "selected").expect("a selected attempt")
+}
+
+#[test]
+fn json_has_the_shape_of_the_contract() {
+    let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
+    let diagnosis = outcome.json();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    assert_eq!(keys(&diagnosis, &outcome.stdout), ["selected", "attempts", "error"]);
+    assert_eq!((&diagnosis["selected"], &diagnosis["error"]), (&json!("iam-token"), &Value::Null));
+    let outcomes: Vec<_> =
+        diagnosis["attempts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();
+    assert_eq!(outcomes[..3], ["absent", "selected", "not-tried"]);
+    let chosen = selected(&diagnosis);
+    assert_eq!(keys(chosen, &chosen.to_string()).len(), 5);
+    assert_eq!(chosen["source"], "YC_IAM_TOKEN");
+    assert!(chosen["elapsed_ms"].is_u64());
+    assert_eq!(chosen["reason"], "set; not checked with a server");
+}
+
+#[test]
+fn a_failure_is_told_in_json_and_on_standard_error() {
+    let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_API_KEY", "t1.fake.token").done();
+    let diagnosis = outcome.json();
+    assert_eq!((outcome.status, &diagnosis["selected"]), (4, &Value::Null));
+    assert_eq!(
+        keys(&diagnosis["error"], &outcome.stdout[outcome.stdout.find("\"error\"").unwrap()..]).len(),
+        3
+    );
+    assert_eq!(diagnosis["error"]["kind"], "invalid");
+    let message = diagnosis["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("api-key: YC_API_KEY: "), "{message}");
+    assert!(diagnosis["error"]["help"].as_str().unwrap().contains("YC_IAM_TOKEN"));
+    assert_eq!(diagnosis["attempts"][0]["outcome"], "broken");
+    assert!(outcome.stderr.starts_with(&format!("error: {message}\nhelp: ")), "{outcome:?}");
+}
+
+#[test]
+fn it_exits_as_token_would() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    emulator.faults().add(Fault::status(503).on(Service::Metadata));
+    let metadata = emulator.metadata_addr().to_string();
+    for (words, variables) in [
+        (&["--method", "none"][..], &[][..]),
+        (&["--method", "api-key"], &[]),
+        (&["--method", "metadata"], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&["--auth", "Bearer fake"], &[]),
+        (&[], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&[], &[("YC_API_KEY", "y0_fake")]),
+        (&["--timeout", "nonsense"], &[]),
+    ] {
+        let run = |command| {
+            let run = yc_auth([command].iter().chain(words));
+            variables.iter().fold(run, |run, (name, value)| run.env(name, value)).done()
+        };
+        let (token, doctor) = (run("token"), run("doctor"));
+        assert_eq!(token.status, doctor.status, "{words:?} {variables:?}: {doctor:?}");
+        let said = |outcome: &Outcome| outcome.stderr.split(" (request id").next().map(str::to_owned);
+        assert_eq!(said(&token), said(&doctor), "{words:?} {variables:?}");
+    }
+}
+
+#[test]
+fn static_values_are_said_to_be_unchecked() {
+    for (variable, value, shown) in [
+        ("YC_API_KEY", "AQVN-fake-key", "Api-Key AQVN***"),
+        ("YC_API_KEY", "key-of-no-shape-fake", "Api-Key ***"),
+        ("YC_IAM_TOKEN", "t1.fake.token", "Bearer t1.***"),
+    ] {
+        let outcome = yc_auth(["doctor"]).secret(variable, value).done();
+        let text = outcome.answer();
+        assert!(text.contains(&format!("Authorization: {shown}\n")), "{text}");
+        assert!(text.contains("not checked with a server"), "{text}");
+    }
+    let outcome = yc_auth(["doctor", "--auth", "t1.fake.token"]).hides("t1.fake.token").done();
+    assert!(outcome.answer().contains("not checked with a server"));
+}
+
+#[test]
+fn it_fetches_once_and_calls_nothing_else() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let text = |outcome: Outcome| outcome.answer().to_owned();
+    let metadata = yc_auth(["doctor"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
+    let seen = text(metadata.done());
+    assert!(seen.contains("Bearer t1.***") && seen.contains("valid until "), "{seen}");
+    assert!(seen.contains("h 59 min left") && !seen.contains("not checked"), "{seen}");
+    let oauth = yc_auth(["doctor"])
+        .env("YC_API_ENDPOINT", emulator.api_url())
+        .secret("YC_OAUTH_TOKEN", emulator.oauth_token());
+    let seen = text(oauth.done());
+    assert!(seen.contains("note: an OAuth token gives away the whole account"), "{seen}");
+    let counters = emulator.counters();
+    assert_eq!(counters.requests(Service::Metadata), 1);
+    assert_eq!(counters.requests(Service::Iam), 1);
+    assert_eq!(counters.requests(Service::Ai), 0);
+}
+
+#[test]
+fn a_method_that_cannot_begin_is_still_a_row() {
+    let diagnosis = yc_auth(["doctor", "--format", "json", "--method", "api-key"]).done().json();
+    let row = &diagnosis["attempts"][0];
+    assert_eq!(
+        (&row["method"], &row["source"], &row["outcome"]),
+        (&json!("api-key"), &json!("YC_API_KEY"), &json!("absent"))
+    );
+}
+
+#[test]
+fn a_fetch_that_fails_shows_the_choice_and_the_error() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let run = yc_auth(["doctor", "--format", "json"])
+        .env("YC_API_ENDPOINT", emulator.api_url())
+        .secret("YC_OAUTH_TOKEN", emulator.new_oauth_token());
+    let outcome = run.done();
+    let diagnosis = outcome.json();
+    assert_eq!((outcome.status, &diagnosis["selected"]), (6, &json!("oauth-token")));
+    assert_eq!(diagnosis["error"]["kind"], "refused");
+    assert_eq!(selected(&diagnosis)["method"], "oauth-token");
+}
+
+#[test]
+fn a_foreign_endpoint_in_the_environment_is_noted() {
+    let run =
+        yc_auth(["doctor"]).env("YC_API_ENDPOINT", "api.example.test").secret("YC_API_KEY", "AQVN-fake");
+    let outcome = run.done();
+    assert!(outcome.answer().contains("note: YC_API_ENDPOINT names "), "{outcome:?}");
+}

@@ -1,0 +1,103 @@
+//! `emulator`: what it prints leads to it, and it ends when told.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::run::{Folder, Run, yc_auth};
+
+/// A running one, and the variables it told.
+struct Running {
+    child: Child,
+    variables: BTreeMap<String, String>,
+}
+
+impl Running {
+    fn start(mut run: Run, last: &str) -> Self {
+        let mut child = run.command.spawn().unwrap();
+        let mut variables = BTreeMap::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some((name, value)) = line.strip_prefix("export ").and_then(|line| line.split_once('=')) {
+                variables.insert(name.to_owned(), value.trim_matches('\'').to_owned());
+            } else {
+                assert!(line.starts_with("# "), "{line}");
+            }
+            if variables.contains_key(last) {
+                break;
+            }
+        }
+        Self { child, variables }
+    }
+
+    fn ask(&self, words: &[&str], names: &[&str]) -> Run {
+        names.iter().fold(yc_auth(words), |run, name| run.env(name, &self.variables[*name]))
+    }
+
+    /// Ends it; what it said to a person.
+    fn end(self, signal: Signal) -> String {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+fn what_it_prints_leads_to_it_and_it_ends_cleanly() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let running = Running::start(yc_auth(["emulator"]), "YC_OAUTH_TOKEN");
+        let names: Vec<_> = running.variables.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "YC_API_ENDPOINT",
+                "YC_API_KEY",
+                "YC_FOLDER_ID",
+                "YC_IAM_TOKEN",
+                "YC_METADATA_ADDR",
+                "YC_OAUTH_TOKEN"
+            ]
+        );
+        running.ask(&["token"], &["YC_METADATA_ADDR"]).done().answer();
+        running.ask(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]).done().answer();
+        let said = running.end(signal);
+        assert!(said.contains("outlive the emulator"), "{said}");
+    }
+}
+
+#[test]
+fn tls_leaves_its_authority_where_it_was_told_to() {
+    let folder = Folder::new();
+    let file = folder.path.join("it's ca.pem");
+    let run = yc_auth(
+        ["emulator", "--tls", "--ca-file"].map(std::ffi::OsStr::new).into_iter().chain([file.as_os_str()]),
+    );
+    let running = Running::start(run, "SSL_CERT_FILE");
+    let run = running.ask(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]);
+    run.env("SSL_CERT_FILE", &file).done().answer();
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn tokens_live_as_long_as_it_was_told() {
+    let running = Running::start(yc_auth(["emulator", "--token-lifetime", "300"]), "YC_OAUTH_TOKEN");
+    let outcome = running.ask(&["doctor"], &["YC_METADATA_ADDR"]).done();
+    assert!(outcome.answer().contains("(4 min 5"), "{outcome:?}");
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn it_refuses_to_be_reached_from_elsewhere() {
+    let outcome = yc_auth(["emulator", "--listen", "0.0.0.0:0"]).done();
+    assert!(outcome.fails(1).contains("emulator: cannot listen: "), "{outcome:?}");
+}
+
+#[test]
+fn an_authority_that_cannot_be_written_is_told() {
+    let outcome = yc_auth(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).done();
+    assert!(outcome.fails(1).contains("/nonexistent/ca.pem"), "{outcome:?}");
+    assert_eq!(yc_auth(["emulator", "--tls"]).done().status, 2);
+}

@@ -1,0 +1,89 @@
+//! The metadata service in its moods, and the words for each.
+
+use std::time::Duration;
+
+use serde_json::json;
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+use crate::run::{Run, yc_auth};
+
+fn on(emulator: &Emulator, words: &[&str]) -> Run {
+    yc_auth(words).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string())
+}
+
+#[test]
+fn it_is_chosen_where_it_answers_and_asked_once() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let answer = on(&emulator, &["token", "--format", "json"]).env("YC_TOKEN", "t1.fake.later").done().json();
+    assert_eq!(answer["method"], json!("metadata"));
+    assert_eq!(emulator.counters().requests(Service::Metadata), 1);
+}
+
+#[test]
+fn without_a_service_account_it_is_passed_over_but_refused_where_it_is_asked_for() {
+    let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let outcome = on(&emulator, &["token"]).env("YC_TOKEN", "t1.fake.later").done();
+    assert_eq!(outcome.answer(), "t1.fake.later\n");
+    assert!(on(&emulator, &["token", "--method", "metadata"]).done().fails(6).contains("404"));
+}
+
+#[test]
+fn a_broken_one_ends_the_selection() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    for fault in [
+        Fault::status(503),
+        Fault::garbage(),
+        Fault::reset(),
+        Fault::huge_body(1 << 22),
+        Fault::truncated_body(),
+    ] {
+        let kind = format!("{fault:?}");
+        emulator.faults().add(fault.on(Service::Metadata));
+        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+            let outcome = on(&emulator, words).env("YC_TOKEN", "t1.fake.later").done();
+            assert!(
+                outcome.fails(5).starts_with("error: metadata: http://127.0.0.1:"),
+                "{kind}: {outcome:?}"
+            );
+        }
+        emulator.faults().clear();
+    }
+}
+
+#[test]
+fn the_timeout_bounds_a_silent_one() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    for fault in [Fault::hang(), Fault::drip(Duration::from_millis(100))] {
+        emulator.faults().clear();
+        emulator.faults().add(fault.on(Service::Metadata));
+        for words in
+            [&["token", "--timeout", "0.3"][..], &["header", "--timeout", "0.3", "--method", "metadata"]]
+        {
+            let outcome = on(&emulator, words).done();
+            assert!(outcome.fails(5).contains("no token within 300ms (`--timeout`)"), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_4() {
+    for address in [
+        "https://127.0.0.1",
+        "127.0.0.1/path",
+        "127.0.0.1?x",
+        "user:fake-secret@127.0.0.1",
+        "127.0.0.1:99999",
+    ] {
+        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+            let outcome = yc_auth(words).env("YC_METADATA_ADDR", address).hides("fake-secret").done();
+            assert!(outcome.fails(4).contains("YC_METADATA_ADDR"), "{address}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_url_for_an_address_will_do() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let address = format!("http://{}/", emulator.metadata_addr());
+    yc_auth(["token"]).env("YC_METADATA_ADDR", address).done().answer();
+}

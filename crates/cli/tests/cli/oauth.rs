@@ -1,0 +1,76 @@
+//! OAuth tokens: exchanged at the endpoint that was named, and nowhere else.
+
+use serde_json::json;
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+use crate::run::{Folder, NOBODY, yc_auth};
+
+#[test]
+fn it_is_exchanged_at_the_endpoint_of_the_flag() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let (url, oauth) = (emulator.api_url(), emulator.oauth_token());
+    for words in [
+        &["token", "--format", "json", "--endpoint", &url][..],
+        &["token", "--format", "json", "--endpoint", &url, "--method", "oauth-token"],
+    ] {
+        let answer = yc_auth(words).env("YC_API_ENDPOINT", NOBODY).env("YC_OAUTH_TOKEN", oauth).done().json();
+        assert_eq!(answer["method"], json!("oauth-token"));
+    }
+    let given = yc_auth(["token", "--format", "json", "--endpoint", &url, "--auth", "-"]).stdin(oauth).done();
+    assert_eq!(given.json()["method"], json!("oauth-token"));
+    assert_eq!(emulator.counters().route("POST /iam/v1/tokens"), 3);
+}
+
+#[test]
+fn a_refusal_is_6_with_the_servers_words_and_the_way_out() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    for (token, words) in [
+        (emulator.new_oauth_token(), "is not supported for IAM token exchange"),
+        ("y0_fake-and-unknown", "OAuth token is invalid or expired"),
+    ] {
+        let run =
+            yc_auth(["token"]).env("YC_API_ENDPOINT", emulator.api_url()).secret("YC_OAUTH_TOKEN", token);
+        let outcome = run.done();
+        let said = outcome.fails(6);
+        assert!(said.starts_with("error: oauth-token: http://127.0.0.1:") && said.contains(words), "{said}");
+        assert!(said.contains("\nhelp: ") && said.contains("YC_API_KEY"), "{said}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_down_or_slow_is_5() {
+    let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
+    assert!(run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done().fails(5).contains(NOBODY));
+
+    let emulator = Emulator::start_in_thread().unwrap();
+    for fault in [Fault::hang(), Fault::hang().on(Service::Endpoints)] {
+        emulator.faults().clear();
+        emulator.faults().add(fault);
+        let run = yc_auth(["token", "--timeout", "0.3"]).env("YC_API_ENDPOINT", emulator.api_url());
+        let outcome = run.secret("YC_OAUTH_TOKEN", emulator.oauth_token()).done();
+        assert!(outcome.fails(5).contains("oauth-token: no token within 300ms"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn it_is_not_sent_in_clear() {
+    for words in [&["token", "--endpoint", "http://api.example.test"][..], &["token"]] {
+        let run = yc_auth(words).env("YC_API_ENDPOINT", "http://api.example.test");
+        let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
+        assert!(outcome.fails(4).contains("without TLS"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn tls_trusts_the_authority_of_the_variable() {
+    let emulator = Emulator::builder().tls(true).start_in_thread().unwrap();
+    let folder = Folder::new();
+    let authority = folder.file("ca.pem", emulator.ca_pem().unwrap());
+    let run = || {
+        yc_auth(["token"])
+            .env("YC_API_ENDPOINT", emulator.api_addr().to_string())
+            .secret("YC_OAUTH_TOKEN", emulator.oauth_token())
+    };
+    assert!(run().env("SSL_CERT_FILE", &authority).done().answer().starts_with("t1."));
+    run().done().fails(5);
+}

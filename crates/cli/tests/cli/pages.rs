@@ -1,0 +1,56 @@
+//! Help, version, completions, man page: all from the same definitions.
+
+use std::process::{Command, Stdio};
+
+use crate::run::yc_auth;
+
+const COMMANDS: [&str; 7] = ["token", "header", "doctor", "demo", "emulator", "completions", "man"];
+
+#[test]
+fn every_shell_gets_completions_for_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let outcome = yc_auth(["completions", shell]).done();
+        for command in COMMANDS {
+            assert!(outcome.answer().contains(command), "{shell}: {command}");
+        }
+        // The generators for the other shells do not know the values of an option.
+        let knows_values = matches!(shell, "bash" | "zsh" | "fish");
+        assert!(!knows_values || outcome.answer().contains("yandex-cloud-cli"), "{shell}");
+    }
+    let script = yc_auth(["completions", "bash"]).done();
+    let checked = Command::new("bash").args(["-n", "-c", script.answer()]).stdin(Stdio::null()).status();
+    assert!(checked.is_err() || checked.is_ok_and(|status| status.success()));
+}
+
+#[test]
+fn the_man_page_tells_commands_statuses_and_variables() {
+    let outcome = yc_auth(["man"]).done();
+    let page = outcome.answer();
+    assert!(page.contains(".TH yc-auth 1"), "{}", &page[..200]);
+    for command in COMMANDS {
+        assert!(page.contains(&format!("yc\\-auth {command}")), "{command}");
+    }
+    for words in [".SH \"EXIT STATUS\"", ".SH ENVIRONMENT", "YC_IAM_TOKEN", "ps"] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn help_warns_of_secrets_on_the_command_line() {
+    for words in [&["--help"][..], &["token", "--help"], &["header", "-h"], &["doctor", "--help"]] {
+        let outcome = yc_auth(words).done();
+        assert!(outcome.answer().contains("process list (`ps`)"), "{words:?}");
+    }
+    let outcome = yc_auth(["--help"]).done();
+    for words in ["Exit status", "Environment", "Examples"] {
+        assert!(outcome.answer().contains(words), "{words}");
+    }
+    let outcome = yc_auth(["emulator", "--help"]).done();
+    let unwrapped: Vec<_> = outcome.answer().split_whitespace().collect();
+    assert!(unwrapped.join(" ").contains("Exported variables outlive it"));
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    assert_eq!(yc_auth(["--version"]).done().answer(), concat!("yc-auth ", env!("CARGO_PKG_VERSION"), "\n"));
+}

@@ -1,0 +1,163 @@
+//! How a test runs the binary: in an empty environment, off the network, with nobody at the terminal.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+/// A port of this machine where nobody listens.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
+
+/// The folder with a `yc` that does what `FAKE_YC` says.
+pub(crate) const FAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fakes:/usr/bin:/bin");
+
+/// One run of the binary.
+pub(crate) struct Run {
+    pub(crate) command: Command,
+    stdin: Vec<u8>,
+    secrets: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The binary with these arguments.
+pub(crate) fn yc_auth<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_yc-auth"));
+    command.args(arguments).env_clear().env("YC_METADATA_ADDR", NOBODY);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Run { command, stdin: Vec::new(), secrets: Vec::new() }
+}
+
+impl Run {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// With a secret in a variable, which must not be told.
+    pub(crate) fn secret(self, name: &str, value: &str) -> Self {
+        self.env(name, value).hides(value)
+    }
+
+    /// A value that must show neither on standard error nor in a diagnosis.
+    pub(crate) fn hides(mut self, value: &str) -> Self {
+        let value = value.trim();
+        if value.len() > 4 {
+            self.secrets.push(value.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.stdin = content.into();
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn done(mut self) -> Outcome {
+        let mut child = self.command.spawn().unwrap();
+        if let Some(mut stdin) = child.stdin.take() {
+            // It need not read all of it.
+            let _ = stdin.write_all(&self.stdin);
+        }
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let outcome = Outcome {
+            status: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        let diagnosis = self.command.get_args().next() == Some(OsStr::new("doctor"));
+        for secret in &self.secrets {
+            assert!(!outcome.stderr.contains(secret), "standard error tells a secret: {outcome:?}");
+            assert!(
+                !diagnosis || !outcome.stdout.contains(secret),
+                "the diagnosis tells a secret: {outcome:?}"
+            );
+        }
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+        outcome
+    }
+}
+
+impl Outcome {
+    /// Standard output of a run that succeeded and complained of nothing.
+    #[track_caller]
+    pub(crate) fn answer(&self) -> &str {
+        assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self:?}");
+        &self.stdout
+    }
+
+    /// The same, as the one line of JSON it is.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.stdout.matches('\n').count(), 1, "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A run that failed with this status, and told it on standard error alone.
+    #[track_caller]
+    pub(crate) fn fails(&self, status: i32) -> &str {
+        assert_eq!((self.status, self.stdout.as_str()), (status, ""), "{self:?}");
+        assert!(self.stderr.starts_with("error: "), "{self:?}");
+        &self.stderr
+    }
+}
+
+/// The keys of a JSON object, in the order in which they stand in its text.
+#[track_caller]
+pub(crate) fn keys(object: &Value, text: &str) -> Vec<String> {
+    let mut keys: Vec<String> = object.as_object().expect("an object").keys().cloned().collect();
+    keys.sort_by_key(|key| text.find(&format!("\"{key}\":")));
+    keys
+}
+
+/// A folder of one test, removed at its end.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("cli-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self { path }
+    }
+
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.path.join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// `@` and a path, as `--auth` takes it.
+pub(crate) fn at(path: &Path) -> String {
+    format!("@{}", path.display())
+}

@@ -1,0 +1,128 @@
+//! The exit status, by the kind of the failure; and what standard error says beside.
+
+use crate::run::{NOBODY, yc_auth};
+
+#[test]
+fn nothing_found_is_3_with_the_report() {
+    // A metadata service without a service account is passed over; nobody there at all would be broken.
+    let emulator =
+        yandex_cloud_emulator::Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let outcome = yc_auth(["token"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()).done();
+    let said = outcome.fails(3);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[0], "error: nothing to authenticate with was found");
+    assert!(lines[1].starts_with("help: "), "{said}");
+    for (method, source) in [
+        ("api-key", "YC_API_KEY"),
+        ("iam-token", "YC_IAM_TOKEN"),
+        ("oauth-token", "YC_OAUTH_TOKEN"),
+        ("service-account-key", "YC_SERVICE_ACCOUNT_KEY_FILE"),
+        ("token-file", "YC_IAM_TOKEN_FILE"),
+        ("metadata", "http://127.0.0.1:"),
+        ("env-iam-token", "YC_TOKEN"),
+        ("yandex-cloud-cli", "yc"),
+    ] {
+        let row = lines.iter().find(|line| line.starts_with(&format!("{method} ")));
+        let row = row.unwrap_or_else(|| panic!("no {method}: {said}"));
+        assert!(row.contains(source) && row.contains("absent"), "{row}");
+    }
+}
+
+#[test]
+fn a_method_without_its_value_is_3() {
+    for (method, place) in [
+        ("api-key", "YC_API_KEY"),
+        ("iam-token", "YC_IAM_TOKEN"),
+        ("oauth-token", "YC_OAUTH_TOKEN"),
+        ("env-iam-token", "YC_TOKEN"),
+        ("yandex-cloud-cli", "no yc on PATH"),
+    ] {
+        let outcome = yc_auth(["token", "--method", method]).env("PATH", "/nonexistent").done();
+        let said = outcome.fails(3);
+        assert!(said.starts_with(&format!("error: {method}: ")) && said.contains(place), "{said}");
+        assert!(said.contains("\nhelp: "), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_kind_in_a_variable_is_4_and_names_the_right_one() {
+    for (variable, value, method, right) in [
+        ("YC_API_KEY", "t1.fake.token", "api-key", "YC_IAM_TOKEN"),
+        ("YC_API_KEY", "y0_fake-oauth", "api-key", "YC_OAUTH_TOKEN"),
+        ("YC_IAM_TOKEN", "y0_fake-oauth", "iam-token", "YC_OAUTH_TOKEN"),
+        ("YC_TOKEN", "y0_fake-oauth", "env-iam-token", "YC_OAUTH_TOKEN"),
+        ("YC_OAUTH_TOKEN", "t1.fake.token", "oauth-token", "YC_IAM_TOKEN"),
+        ("YC_API_KEY", "Bearer t1.fake.token", "api-key", "bare value"),
+        ("YC_IAM_TOKEN", "t1.fake\ntoken", "iam-token", "line break"),
+        ("YC_IAM_TOKEN", "ключ-fake", "iam-token", "ASCII"),
+    ] {
+        let outcome = yc_auth(["token", "--method", method]).secret(variable, value).done();
+        let said = outcome.fails(4);
+        assert!(
+            said.starts_with(&format!("error: {method}: {variable}: ")) && said.contains(right),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_slot_ends_the_selection_although_a_later_one_would_do() {
+    let run =
+        yc_auth(["token"]).secret("YC_API_KEY", "t1.fake.token").secret("YC_IAM_TOKEN", "t1.fake.other");
+    let outcome = run.done();
+    let said = outcome.fails(4);
+    assert!(said.contains("\napi-key ") && said.contains("not-tried"), "{said}");
+}
+
+#[test]
+fn a_reserved_variable_is_4() {
+    for variable in ["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_IAM_TOKEN_FILE"] {
+        let outcome = yc_auth(["token"]).env(variable, "/nonexistent").done();
+        assert!(outcome.fails(4).contains("not supported yet"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn asked_and_silent_is_5() {
+    let outcome = yc_auth(["token", "--method", "metadata"]).done();
+    assert!(outcome.fails(5).contains(NOBODY), "{outcome:?}");
+    assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
+}
+
+#[test]
+fn a_bad_command_line_is_2_and_repeats_no_secret() {
+    let words: [&[&str]; 17] = [
+        &[],
+        &["tokn"],
+        &["token", "--nonsense"],
+        &["token", "extra-fake-secret-in-the-wrong-place"],
+        &["token", "--method"],
+        &["token", "--method", "nonsense"],
+        &["token", "--method", "y0_fake-secret"],
+        &["token", "--format", "yaml"],
+        &["token", "--timeout", "0"],
+        &["token", "--timeout", "-1"],
+        &["token", "--timeout", "soon"],
+        &["token", "--auth"],
+        &["token", "--auth", "fake-secret", "--method", "metadata"],
+        &["token", "--auth", "fake-secret", "--method", "none"],
+        &["token", "--auth", "fake-secret", "--auth", "fake-secret"],
+        &["completions", "tcsh"],
+        &["emulator", "--listen", "nowhere"],
+    ];
+    for words in words {
+        let outcome = yc_auth(words).hides("fake-secret").hides("fake-secret-in-the-wrong-place").done();
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (2, ""), "{words:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("--help"), "{words:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn an_empty_flag_is_4() {
+    for (flag, method) in
+        [("--profile", "yandex-cloud-cli"), ("--endpoint", "yandex-cloud-cli"), ("--endpoint", "oauth-token")]
+    {
+        let outcome = yc_auth(["token", "--method", method, flag, " "]).done();
+        assert!(outcome.fails(4).contains(&format!("{flag}: the value is empty")), "{outcome:?}");
+    }
+}

@@ -1,0 +1,132 @@
+//! yc: its notices, its failures, its hangs; and that it never outlives this command.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::run::{FAKES, Folder, Run, yc_auth};
+
+fn with_yc(words: &[&str], behaviour: &str) -> Run {
+    let words = ["token", "--method", "yandex-cloud-cli"].iter().chain(words);
+    yc_auth(words).env("PATH", FAKES).env("FAKE_YC", behaviour)
+}
+
+#[test]
+fn its_token_is_found_among_notices() {
+    assert_eq!(with_yc(&[], "token").done().answer(), "t1.FAKE-yc.token\n");
+    assert_eq!(with_yc(&[], "notice").done().answer(), "t1.FAKE-yc.token\n");
+}
+
+#[test]
+fn its_failures_are_told_in_its_words() {
+    for (behaviour, status, words) in [
+        ("nothing", 5, "it printed nothing"),
+        ("words", 5, "it printed no token"),
+        ("oauth", 5, "it printed an OAuth token"),
+        ("fails", 5, "iam token create failed: profile 'x' has t1.*** in it"),
+        ("silent", 5, "exit status 7"),
+        ("refused", 6, "OAuth token is invalid or expired"),
+    ] {
+        let outcome = with_yc(&[], behaviour).hides("FAKE-leaked").hides("FAKE-oauth").done();
+        let said = outcome.fails(status);
+        assert!(
+            said.starts_with("error: yandex-cloud-cli: /") && said.contains(words),
+            "{behaviour}: {said}"
+        );
+        assert!(said.contains("\nhelp: "), "{said}");
+    }
+}
+
+#[test]
+fn profile_and_endpoint_are_passed_on() {
+    let run = with_yc(&["--profile", "work", "--endpoint", "api.corp.test:443"], "arguments");
+    let said = run.done();
+    let (endpoint, profile) = ("__endpoint_api_corp_test_443", "__profile_work");
+    assert!(said.answer().contains(endpoint) && said.answer().contains(profile), "{said:?}");
+    let run = with_yc(&[], "arguments").env("YC_PROFILE", "home");
+    assert!(run.done().answer().contains("__profile_home"));
+}
+
+#[test]
+fn it_does_not_get_the_token_that_would_override_its_profile() {
+    let run = with_yc(&[], "environment").env("YC_IAM_TOKEN", "t1.fake.other");
+    assert_eq!(run.done().answer(), "t1.FAKE-unset-true\n");
+}
+
+/// Reads a pipe to its end, in a thread: what was written, line by line, then the end.
+fn watch(pipe: &Path) -> mpsc::Receiver<Option<String>> {
+    let (tell, told) = mpsc::channel();
+    let pipe = pipe.to_owned();
+    thread::spawn(move || {
+        for line in BufReader::new(File::open(pipe).unwrap()).lines() {
+            let _ = tell.send(Some(line.unwrap()));
+        }
+        let _ = tell.send(None);
+    });
+    told
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn one_that_hangs_is_killed_with_its_child_when_the_time_is_up() {
+    let folder = Folder::new();
+    let pipe = folder.pipe("alive");
+    let told = watch(&pipe);
+    let outcome = with_yc(&["--timeout", "0.5"], "hangs").env("FAKE_YC_PIPE", &pipe).done();
+    let said = outcome.fails(5);
+    assert!(said.starts_with("error: yandex-cloud-cli: no token within 500ms"), "{said}");
+    // The end of the pipe: both are gone. Received in order, and in no time where it works.
+    while told.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
+}
+
+#[test]
+fn ctrl_c_and_sigterm_end_it_with_us() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let folder = Folder::new();
+        let pipe = folder.pipe("alive");
+        let told = watch(&pipe);
+        let mut run = with_yc(&[], "hangs").env("FAKE_YC_PIPE", &pipe);
+        let child = run.command.spawn().unwrap();
+        assert!(told.recv_timeout(LONG).expect("yc has not started").is_some());
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(status));
+        while told.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
+    }
+}
+
+#[test]
+fn it_is_not_chosen_where_nobody_sits_at_the_terminal() {
+    let emulator =
+        yandex_cloud_emulator::Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let run = |words: &[&str]| {
+        yc_auth(words)
+            .env("YC_METADATA_ADDR", emulator.metadata_addr().to_string())
+            .env("PATH", FAKES)
+            .env("FAKE_YC", "token")
+    };
+    assert!(run(&["token"]).done().fails(3).contains("standard input is no terminal"));
+
+    // At a terminal it is, where its endpoint is the one that is asked for.
+    let (_terminal, line) = crate::output::terminal();
+    let at_terminal = |words: &[&str], endpoint: &str| {
+        let mut run = run(words).env("FAKE_YC_ENDPOINT", endpoint);
+        run.command.stdin(Stdio::from(line.try_clone().unwrap()));
+        run.done()
+    };
+    let answer = at_terminal(&["token", "--format", "json"], "").json();
+    assert_eq!(
+        (&answer["method"], &answer["token"]),
+        (&json!("yandex-cloud-cli"), &json!("t1.FAKE-yc.token"))
+    );
+    assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("its endpoint is api.corp.test"));
+    let there = ["token", "--endpoint", "api.corp.test"];
+    assert_eq!(at_terminal(&there, "api.corp.test:443").answer(), "t1.FAKE-yc.token\n");
+}
