@@ -126,11 +126,6 @@ impl Error {
         self.change(|inner| inner.report = Some(report))
     }
 
-    /// Masks secrets that have no shape of their own.
-    pub(crate) fn masking(self, own: &[&str]) -> Self {
-        self.change(|inner| inner.reason = presentable(&inner.reason, own))
-    }
-
     /// What went wrong, for a program.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -166,8 +166,7 @@ fn mask_shapes(text: &str) -> String {
             at += pem_length(rest);
             continue;
         }
-        let inside_word = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
-        if !inside_word
+        if !is_inside_word(&bytes[..at])
             && let Some((prefix, length)) = SHAPES.iter().find_map(|shape| {
                 let prefix = shape.prefix(rest.as_bytes())?;
                 let length = rest[prefix..].bytes().take_while(|byte| is_token(*byte)).count();
@@ -186,11 +185,36 @@ fn mask_shapes(text: &str) -> String {
             at += 3 + length + 1;
             continue;
         }
+        if (at == 0 || !is_user_info(bytes[at - 1]))
+            && let Some(length) = bare_user_info_length(rest)
+        {
+            shown.push_str("***@");
+            at += length + 1;
+            continue;
+        }
         let character = rest.chars().next().unwrap_or_default();
         shown.push(character);
         at += character.len_utf8().max(1);
     }
     shown
+}
+
+/// Whether a word that began before goes on here. The end of an escape is no word, though it looks like one: `\n`,
+/// `%20`, `\x1b`, `\u000a` and the colours of a terminal stand directly before what they precede.
+fn is_inside_word(before: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let is_escape = match before {
+        [.., b'\\', _] => true,
+        [.., b'%', a, b] | [.., b'\\', b'x', a, b] => is_hex(&[*a, *b]),
+        [.., b'\\', b'u', a, b, c, d] => is_hex(&[*a, *b, *c, *d]),
+        [colour @ .., b'm'] => {
+            let digits =
+                colour.iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+            colour[..colour.len() - digits].ends_with(b"[")
+        }
+        _ => false,
+    };
+    before.last().is_some_and(u8::is_ascii_alphanumeric) && !is_escape
 }
 
 fn is_token(byte: u8) -> bool {
@@ -210,6 +234,17 @@ fn user_info_length(authority: &str) -> Option<usize> {
         .find(|c: char| matches!(c, '/' | '?' | '#') || c.is_whitespace())
         .unwrap_or(authority.len());
     authority[..end].rfind('@')
+}
+
+/// The length of `user:password` before an `@`, where no scheme announces it.
+fn bare_user_info_length(text: &str) -> Option<usize> {
+    let end = text.bytes().position(|byte| !is_user_info(byte)).unwrap_or(text.len());
+    let at = text[..end].rfind('@')?;
+    text[..at].contains(':').then_some(at)
+}
+
+fn is_user_info(byte: u8) -> bool {
+    !byte.is_ascii_whitespace() && !byte.is_ascii_control() && !br#"/"'`<>(),;"#.contains(&byte)
 }
 
 #[cfg(test)]
@@ -279,7 +314,15 @@ mod tests {
             ("https://user:pa@ss@proxy:3128/x", "https://***@proxy:3128/x"),
             ("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nok", "-----BEGIN ***\\nok"),
             ("-----BEGIN PRIVATE KEY-----\nMII", "-----BEGIN ***"),
+            ("proxy user:hush@proxy:3128 refused", "proxy ***@proxy:3128 refused"),
+            ("(user:hu@sh@proxy)", "(***@proxy)"),
+            ("mail a@b.example: no, at 10:30 @home", "mail a@b.example: no, at 10:30 @home"),
             ("heyJude est1.x", "heyJude est1.x"),
+            ("https://host1.example.com/a", "https://host1.example.com/a"),
+            (r"desc = \nt1.abc\ty0_abc", r"desc = \nt1.***\ty0_***"),
+            ("token=%20t1.abc", "token=%20t1.***"),
+            (r"\u000at1.abc \x0at1.abc", r"\u000at1.*** \x0at1.***"),
+            ("\u{1b}[1;31mt1.abc\u{1b}[0m", "\\u{1b}[1;31mt1.***\\u{1b}[0m"),
             ("a\u{1b}[31m\u{202e}b", "a\\u{1b}[31m\\u{202e}b"),
         ] {
             assert_eq!(presentable(text, &[]), shown);

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
+use crate::secret::presentable;
 use crate::{Error, ErrorKind};
 
 /// Where the public API is found, in each region, and where its IAM is when discovery is down.
@@ -122,6 +123,30 @@ impl fmt::Display for Address {
             write!(formatter, ":{}", self.port)?;
         }
         Ok(())
+    }
+}
+
+/// An address as it was given. There may be a password in it, so it is not shown as it is.
+#[derive(Clone)]
+pub(crate) struct Given(String);
+
+impl Given {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::ops::Deref for Given {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&presentable(&self.0, &[]))
     }
 }
 

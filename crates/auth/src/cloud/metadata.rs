@@ -167,8 +167,11 @@ fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failu
     let life = match fields.get("expires_in") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::Number(seconds)) => match seconds.as_f64() {
-            Some(seconds) if (0.0..1e9).contains(&seconds) => Life::In(Duration::from_secs_f64(seconds)),
-            _ => return Err(bad("`expires_in` is out of range")),
+            // The same bounds as for every token; here they decide whether the service is taken at all.
+            Some(seconds) if (1.0..=86_400.0).contains(&seconds) => {
+                Life::In(Duration::from_secs_f64(seconds))
+            }
+            _ => return Err(bad("`expires_in` is outside 1 s to 24 h")),
         },
         Some(_) => return Err(bad("`expires_in` is no number")),
     };
@@ -218,6 +221,8 @@ mod tests {
             (r#"{"access_token":null}"#, What::Other),
             (r#"{"access_token":"a b"}"#, What::Other),
             (r#"{"access_token":"t1.x","expires_in":-1}"#, What::Other),
+            (r#"{"access_token":"t1.x","expires_in":0}"#, What::Other),
+            (r#"{"access_token":"t1.x","expires_in":86401}"#, What::Other),
             (r#"{"access_token":"t1.x","expires_in":1e300}"#, What::Other),
             (r#"{"access_token":"t1.x","expires_in":"5"}"#, What::Other),
             ("<html>", What::Other),

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
+use crate::secret::presentable;
 use crate::system::{HttpError, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
@@ -52,7 +53,8 @@ fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
     if let Some(id) = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
         reason = format!("{reason} (request id {id})");
     }
-    let error = Error::new(kind, reason).at(url).masking(own);
+    // Our own secrets first, while the text is whole: what is cut or masked by shape would not be known again.
+    let error = Error::new(kind, presentable(&reason, own)).at(url);
     match retry_after(answer) {
         Some(wait) => error.with_retry_after(wait),
         None => error,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
+use crate::cloud::address::Given;
 use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token};
 use crate::refresh::policy::MAX_AGE;
 use crate::system::{BoxFuture, System};
@@ -34,7 +35,7 @@ pub struct MetadataAuth {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MetadataAuthBuilder {
-    address: Option<String>,
+    address: Option<Given>,
     connect_timeout: Option<Duration>,
     timeout: Duration,
     max_age: Duration,
@@ -76,7 +77,7 @@ impl Default for MetadataAuth {
 impl MetadataAuthBuilder {
     /// The address: `host`, `host:port` or `http://host:port`; what is wrong with it is told at first use.
     pub fn address(mut self, address: impl Into<String>) -> Self {
-        self.address = Some(address.into());
+        self.address = Some(Given::new(address));
         self
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Method, Supply, TokenSource, Value};
-use crate::cloud::address::Address;
+use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{Endpoint, discover};
 use crate::cloud::iam::exchange_oauth;
 use crate::refresh::policy::MAX_AGE;
@@ -39,8 +39,8 @@ pub struct OAuthTokenAuth {
 #[must_use]
 pub struct OAuthTokenAuthBuilder {
     value: Value,
-    endpoint: Option<String>,
-    iam_endpoint: Option<String>,
+    endpoint: Option<Given>,
+    iam_endpoint: Option<Given>,
     plaintext: bool,
     timeout: Duration,
     max_age: Duration,
@@ -98,13 +98,13 @@ impl OAuthTokenAuthBuilder {
     /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
     /// allows the token to go there, and to the hosts below it.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
+        self.endpoint = Some(Given::new(endpoint));
         self
     }
 
     /// The address of IAM, without discovery. Naming it here allows the token to go there.
     pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam_endpoint = Some(endpoint.into());
+        self.iam_endpoint = Some(Given::new(endpoint));
         self
     }
 

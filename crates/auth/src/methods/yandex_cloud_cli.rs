@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
-use crate::cloud::address::Address;
+use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{self, Endpoint};
 use crate::refresh::policy::MAX_AGE;
 use crate::secret::{Secret, Shape};
@@ -46,7 +46,7 @@ pub struct YandexCloudCliAuth {
 pub struct YandexCloudCliAuthBuilder {
     program: Option<PathBuf>,
     profile: Option<String>,
-    endpoint: Option<String>,
+    endpoint: Option<Given>,
     timeout: Duration,
     max_age: Duration,
 }
@@ -97,7 +97,7 @@ impl YandexCloudCliAuthBuilder {
 
     /// The API endpoint that yc should use; else `YC_API_ENDPOINT`, else the profile's.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
+        self.endpoint = Some(Given::new(endpoint));
         self
     }
 
@@ -204,22 +204,13 @@ fn last_line(output: &[u8]) -> Option<String> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
-/// yc's own words, from standard error or else from standard output.
+/// yc's own words, from standard error alone: standard output is where tokens go.
 fn failed(output: &CommandOutput) -> Error {
-    let words = [&output.stderr, &output.stdout]
-        .into_iter()
-        .map(|stream| {
-            String::from_utf8_lossy(stream)
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ")
-        })
-        .find(|words| !words.is_empty());
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let how =
         output.code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
-    let said = words.unwrap_or_else(|| "it said nothing".to_owned());
+    let said = if lines.is_empty() { "it said nothing".to_owned() } else { lines.join("; ") };
     let lower = said.to_ascii_lowercase();
     let refused = [
         "unauthenticated",

@@ -13,6 +13,7 @@ use crate::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth,
     YandexCloudCliAuth,
 };
+use crate::secret::presentable;
 use crate::system::System;
 use crate::{Credentials, Error, ErrorKind, Method};
 
@@ -177,7 +178,7 @@ impl Automatic {
                 }
                 Look::Found { supply, first, reason } => {
                     note(Outcome::Selected, reason);
-                    let source = slot.place(system);
+                    let source = presentable(&slot.place(system), &[]);
                     if let Some(silent) = walk.silent {
                         tracing::warn!(chosen = %slot.method(), "{silent} did not answer in time, so {source} was taken");
                     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Method;
+use crate::secret::presentable;
 
 /// What became of one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,8 +73,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// What is in an attempt may come from outside, a path or the words of a program: it is made fit to show here.
     pub(crate) fn new(attempts: Vec<Attempt>, notes: Vec<String>) -> Self {
-        Self { attempts: attempts.into(), notes: notes.into() }
+        let fit = |attempt: Attempt| Attempt {
+            source: presentable(&attempt.source, &[]),
+            reason: presentable(&attempt.reason, &[]),
+            ..attempt
+        };
+        Self { attempts: attempts.into_iter().map(fit).collect(), notes: notes.into() }
     }
 
     /// The slots, in the order in which they were looked at.

@@ -23,6 +23,7 @@ pub(crate) fn read(text: &str) -> Result<Meaning, Error> {
             "the string is a JSON object: service account keys are not supported yet",
         )
         .of(Method::ServiceAccountKey)
+        .at("auth")
         .with_help("use an API key, or exchange the key for an IAM token with `yc iam create-token`"));
     }
     let meaning = match Shape::of(text) {
