@@ -1,0 +1,20 @@
+"""What a program does with the cloud SDK: one call that needs credentials."""
+
+from yandex.cloud.ai.foundation_models.v1.text_common_pb2 import Message
+from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import CompletionRequest
+from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2_grpc import (
+    TextGenerationServiceStub,
+)
+
+TIMEOUT = 20  # seconds; far more than a call takes here
+
+
+def request(folder_id: str, said: str) -> CompletionRequest:
+    messages = [Message(role="user", text=said)]
+    return CompletionRequest(model_uri=f"gpt://{folder_id}/yandexgpt/latest", messages=messages)
+
+
+def answer(sdk, folder_id: str, said: str) -> str:
+    """What the model answers; the SDK finds the service and authenticates the call."""
+    responses = sdk.client(TextGenerationServiceStub).Completion(request(folder_id, said), timeout=TIMEOUT)
+    return list(responses)[-1].alternatives[0].message.text

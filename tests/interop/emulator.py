@@ -1,0 +1,115 @@
+"""The emulator as these tests hold it: the program `yc-auth emulator`, and its control API."""
+
+import json
+import os
+import re
+import selectors
+import shlex
+import ssl
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+STARTED_WITHIN = 30  # seconds
+VARIABLES = {
+    "YC_API_ENDPOINT",
+    "YC_METADATA_ADDR",
+    "YC_FOLDER_ID",
+    "YC_API_KEY",
+    "YC_IAM_TOKEN",
+    "YC_OAUTH_TOKEN",
+}
+
+
+class Emulator:
+    """One process of its own; what it printed to be exported is in `variables`."""
+
+    def __init__(self, program: str, folder: Path, *, tls: bool = False):
+        self.ca_file = folder / "emulator-ca.pem" if tls else None
+        options = ["--tls", "--ca-file", str(self.ca_file)] if tls else []
+        self._told = folder / "emulator-stderr"
+        with self._told.open("wb") as told:
+            self._process = subprocess.Popen(
+                [program, "emulator", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=told,
+            )
+        try:
+            expected = VARIABLES | ({"SSL_CERT_FILE"} if tls else set())
+            self.variables = self._read_variables(expected)
+        except BaseException:
+            self.stop()
+            raise
+        self.address = self.variables["YC_API_ENDPOINT"].removeprefix("http://")
+        self.url = f"{'https' if tls else 'http'}://{self.address}"
+        self.metadata_address = self.variables["YC_METADATA_ADDR"]
+        self.folder_id = self.variables["YC_FOLDER_ID"]
+        self.api_key = self.variables["YC_API_KEY"]
+        self.oauth_token = self.variables["YC_OAUTH_TOKEN"]
+        handlers = [urllib.request.ProxyHandler({})]
+        if tls:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def _read_variables(self, expected: set[str]) -> dict[str, str]:
+        text = b""
+        deadline = time.monotonic() + STARTED_WITHIN
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while True:
+                lines = text.decode().rpartition("\n")[0]
+                found = dict(re.findall(r"^export (\w+)=(.*)$", lines, re.MULTILINE))
+                if expected <= found.keys():
+                    return {name: shlex.split(value)[0] for name, value in found.items()}
+                left = deadline - time.monotonic()
+                more = os.read(self._process.stdout.fileno(), 65536) if selector.select(max(left, 0)) else b""
+                if not more:
+                    why = "ended" if left > 0 else "has not started in time"
+                    raise RuntimeError(f"the emulator {why}: {self._told.read_text()}")
+                text += more
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def _control(self, path: str, body: dict | None = None) -> dict:
+        data = None if body is None else json.dumps(body).encode()
+        with self._opener.open(f"{self.url}/_emulator/{path}", data, timeout=10) as answer:
+            return json.load(answer)
+
+    @property
+    def service_account_id(self) -> str:
+        return self._control("state")["serviceAccountId"]
+
+    def requests(self, route: str) -> int:
+        """How often a route was asked for, such as `POST /v1/chat/completions`."""
+        return self._control("counters")["routes"].get(route, 0)
+
+    def iam_token(self, lifetime: float = 12 * 3600) -> str:
+        """A new IAM token of the service account."""
+        return self._control("tokens/issue", {"lifetime": lifetime})["iamToken"]
+
+    def revoke_iam_token(self, token: str) -> None:
+        self._control("tokens/revoke", {"iamToken": token})
+
+    def revoke_api_key(self, key: str) -> None:
+        self._control("api-keys/revoke", {"apiKey": key})
+
+    def advance(self, seconds: float) -> None:
+        """Moves the emulator's clock; that of the client stays."""
+        self._control("clock/advance", {"seconds": seconds})
+
+    def set_clock(self, now: str) -> None:
+        """Sets it to a moment in RFC 3339."""
+        self._control("clock/set", {"now": now})
+
+    def fault(self, **fault) -> None:
+        self._control("faults", fault)

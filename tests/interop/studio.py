@@ -1,0 +1,66 @@
+"""What a program does with the AI Studio SDK: every call that the emulator serves, by name."""
+
+import grpc
+import httpx
+from yandex_ai_studio_sdk import AIStudio
+
+MODEL = "yandexgpt"
+TIMEOUT = 20  # seconds; far more than a call takes here
+
+#: The calls that the model answers with a text.
+TEXTS = {
+    "completions.run": lambda sdk, said: sdk.models.completions(MODEL).run(said, timeout=TIMEOUT).text,
+    "completions.run_stream": lambda sdk, said: last(
+        sdk.models.completions(MODEL).run_stream(said, timeout=TIMEOUT)
+    ),
+    "chat.run": lambda sdk, said: sdk.chat.completions(MODEL).run(said, timeout=TIMEOUT).text,
+    "chat.run_stream": lambda sdk, said: last(sdk.chat.completions(MODEL).run_stream(said, timeout=TIMEOUT)),
+}
+
+CALLS = {
+    **TEXTS,
+    "completions.tokenize": lambda sdk, said: sdk.models.completions(MODEL).tokenize(said, timeout=TIMEOUT),
+    "chat.list": lambda sdk, _: sdk.chat.completions.list(timeout=TIMEOUT),
+}
+
+#: How each call ends with a good credential, by `outcomes`.
+ANSWERED = dict.fromkeys(CALLS, "answered")
+
+#: And with one that is no good.
+REFUSED = {
+    "completions.run": "UNAUTHENTICATED",
+    "completions.run_stream": "UNAUTHENTICATED",
+    "completions.tokenize": "UNAUTHENTICATED",
+    "chat.run": 401,
+    "chat.run_stream": 401,
+    "chat.list": 401,
+}
+
+
+def last(stream) -> str:
+    return [result.text for result in stream][-1]
+
+
+def texts(sdk: AIStudio, said: str) -> dict[str, str]:
+    """What the model answers, by call."""
+    return {name: call(sdk, said) for name, call in TEXTS.items()}
+
+
+def outcomes(sdk: AIStudio) -> dict[str, str | int]:
+    """How each call ends, over gRPC and over HTTP: `answered`, or the code that refuses it."""
+    return {name: outcome(call, sdk) for name, call in CALLS.items()}
+
+
+def outcome(call, sdk: AIStudio) -> str | int:
+    try:
+        call(sdk, "hello")
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    except httpx.HTTPStatusError as error:
+        return error.response.status_code
+    return "answered"
+
+
+def all_texts(text: str) -> dict[str, str]:
+    """The same answer to every call."""
+    return dict.fromkeys(TEXTS, text)

@@ -1,0 +1,67 @@
+"""What the SDK finds by itself, in the variables that the emulator prints."""
+
+import pytest
+from yandex_ai_studio_sdk import AIStudio
+
+from studio import TEXTS, all_texts, texts
+
+#: In the SDK's order: the variable, and how the model names what it stands for.
+SLOTS = {
+    "YC_API_KEY": "service account {} by api-key",
+    "YC_IAM_TOKEN": "service account {} by iam-token",
+    "YC_OAUTH_TOKEN": "by iam-token from oauth-token",
+    "YC_METADATA_ADDR": "service account {} by iam-token from metadata",
+    "YC_TOKEN": "service account {} by iam-token",
+}
+
+
+@pytest.fixture
+def values(emulator):
+    return {**emulator.variables, "YC_TOKEN": emulator.iam_token()}
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_the_only_one_is_taken(slot, values, emulator, studio, environment):
+    environment.setenv(slot, values[slot])
+    answers = texts(studio(), "hello")
+
+    said = answers["completions.run"]
+    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in said
+    assert answers == all_texts(said)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_the_first_is_taken(slot, values, emulator, studio, environment):
+    from_here_on = list(SLOTS)[list(SLOTS).index(slot) :]
+    for name in from_here_on:
+        environment.setenv(name, values[name])
+    answers = texts(studio(), "hello")
+
+    said = answers["completions.run"]
+    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in said
+    assert answers == all_texts(said)
+
+
+def test_a_machine_without_a_service_account_is_passed_over(values, emulator, studio, environment):
+    environment.setenv("YC_METADATA_ADDR", values["YC_METADATA_ADDR"])
+    environment.setenv("YC_TOKEN", values["YC_TOKEN"])
+    emulator.fault(kind="not-found", target="metadata")
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    assert texts(studio(), "hello") == all_texts(said)
+
+
+def test_nothing_is_found_where_there_is_nothing(studio):
+    with pytest.raises(RuntimeError, match="no authorization data was found"):
+        texts(studio(), "hello")
+
+
+def test_the_address_and_the_folder_are_found_too(values, emulator, environment):
+    environment.setenv("YC_API_ENDPOINT", emulator.address)
+    environment.setenv("YC_FOLDER_ID", values["YC_FOLDER_ID"])
+    environment.setenv("YC_API_KEY", values["YC_API_KEY"])
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by api-key; you said: hello"
+    assert TEXTS["completions.run"](AIStudio(verify=False), "hello") == said

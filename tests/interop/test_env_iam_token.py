@@ -1,0 +1,35 @@
+"""An IAM token in a variable, which the SDK reads again for every request."""
+
+from yandex_ai_studio_sdk.auth import EnvIAMTokenAuth
+
+from studio import REFUSED, all_texts, outcomes, texts
+
+
+def test_yc_token_is_read(emulator, studio, environment):
+    environment.setenv("YC_TOKEN", emulator.iam_token())
+    sdk = studio(auth=EnvIAMTokenAuth())
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)
+
+
+def test_a_variable_of_another_name_is_read(emulator, studio, environment):
+    environment.setenv("YC_FRESH", emulator.iam_token())
+    sdk = studio(auth=EnvIAMTokenAuth("YC_FRESH"))
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)
+
+
+def test_a_renewed_token_is_used_from_the_next_request_on(emulator, studio, environment):
+    environment.setenv("YC_TOKEN", emulator.iam_token(lifetime=60))
+    sdk = studio(auth=EnvIAMTokenAuth())
+    emulator.advance(61)
+    assert outcomes(sdk) == REFUSED
+
+    environment.setenv("YC_TOKEN", emulator.iam_token())
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)

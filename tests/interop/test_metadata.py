@@ -1,0 +1,39 @@
+"""The metadata service, as the AI Studio SDK asks it."""
+
+from yandex_ai_studio_sdk.auth import MetadataAuth
+
+from studio import REFUSED, all_texts, outcomes, texts
+
+ROUTE = "GET /computeMetadata/v1/instance/service-accounts/default/token"
+
+
+def test_one_token_serves_all_calls(emulator, studio, environment):
+    environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
+    sdk = studio()
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)
+    assert emulator.requests(ROUTE) == 1
+
+
+def test_an_object_made_by_hand_needs_the_whole_url(emulator, studio):
+    path = "/computeMetadata/v1/instance/service-accounts/default/token"
+    sdk = studio(auth=MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{path}"))
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)
+
+
+def test_a_token_past_its_expiry_is_refused_and_a_new_client_gets_another(emulator, studio, environment):
+    environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
+    sdk = studio()
+    texts(sdk, "hello")
+    emulator.advance(12 * 3600)
+
+    # The client keeps the token for an hour by its own clock, whatever the answers.
+    assert outcomes(sdk) == REFUSED
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(studio(), "hello") == all_texts(said)

@@ -1,0 +1,39 @@
+"""The emulator over TLS: whoever trusts its certificate authority gets answers, and nobody else."""
+
+import grpc
+import httpx
+import pytest
+from yandex_ai_studio_sdk import AIStudio
+from yandex_ai_studio_sdk.retry import RetryPolicy
+
+from studio import CALLS, all_texts, texts
+
+
+def studio_over_tls(emulator, verify) -> AIStudio:
+    return AIStudio(
+        auth=emulator.api_key,
+        endpoint=emulator.address,
+        folder_id=emulator.folder_id,
+        retry_policy=RetryPolicy(max_attempts=1),
+        service_map={"http_completions": f"{emulator.url}/v1"},
+        verify=verify,
+    )
+
+
+def test_a_client_that_trusts_the_authority_gets_answers(tls_emulator):
+    sdk = studio_over_tls(tls_emulator, verify=tls_emulator.ca_file)
+
+    account = tls_emulator.service_account_id
+    said = f"authenticated as service account {account} by api-key; you said: hello"
+    assert texts(sdk, "hello") == all_texts(said)
+
+
+def test_a_client_that_trusts_the_system_alone_refuses(tls_emulator):
+    sdk = studio_over_tls(tls_emulator, verify=True)
+
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        CALLS["completions.run"](sdk, "hello")
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        CALLS["chat.run"](sdk, "hello")
+    assert tls_emulator.requests("POST /v1/chat/completions") == 0

@@ -1,0 +1,102 @@
+"""What `yc-auth` prints is what the official clients and plain HTTP take."""
+
+import json
+import subprocess
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from yandex_ai_studio_sdk.auth import IAMTokenAuth
+
+from cloud import answer
+from studio import ANSWERED, MODEL, REFUSED, TIMEOUT, all_texts, outcomes, texts
+
+METHODS = {
+    "metadata": ("YC_METADATA_ADDR", "service account {} by iam-token from metadata"),
+    "oauth-token": ("YC_OAUTH_TOKEN", "by iam-token from oauth-token"),
+    "iam-token": ("YC_IAM_TOKEN", "service account {} by iam-token"),
+    "env-iam-token": ("YC_TOKEN", "service account {} by iam-token"),
+}
+
+
+@pytest.fixture
+def run(yc_auth):
+    """Runs `yc-auth` with these variables and no other; returns what it prints."""
+
+    def run(*arguments: str, **variables: str) -> str:
+        done = subprocess.run(
+            [yc_auth, *arguments],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def variables(emulator, name: str) -> dict[str, str]:
+    """What points a program at the emulator, with one credential."""
+    values = {**emulator.variables, "YC_TOKEN": emulator.variables["YC_IAM_TOKEN"]}
+    return {"YC_API_ENDPOINT": values["YC_API_ENDPOINT"], name: values[name]}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_its_token_is_an_iam_token_to_the_ai_studio_sdk(method, run, emulator, studio):
+    name, who = METHODS[method]
+    token = run("token", "--method", method, **variables(emulator, name))
+    answers = texts(studio(auth=IAMTokenAuth(token)), "hello")
+
+    said = answers["completions.run"]
+    assert f"{who.format(emulator.service_account_id)}; you said: hello" in said
+    assert answers == all_texts(said)
+
+
+def test_its_api_key_is_one_to_the_ai_studio_sdk(run, emulator, studio):
+    key = run("token", "--method", "api-key", **variables(emulator, "YC_API_KEY"))
+
+    account = emulator.service_account_id
+    said = f"authenticated as service account {account} by api-key; you said: hello"
+    assert texts(studio(auth=key), "hello") == all_texts(said)
+
+
+def test_its_token_is_an_iam_token_to_the_cloud_sdk(run, tls_emulator, cloud):
+    trusted = {"SSL_CERT_FILE": tls_emulator.variables["SSL_CERT_FILE"]}
+    token = run("token", "--method", "oauth-token", **variables(tls_emulator, "YC_OAUTH_TOKEN"), **trusted)
+    said = answer(cloud(iam_token=token.strip()), tls_emulator.folder_id, "hello")
+
+    assert said.endswith("by iam-token from oauth-token; you said: hello")
+
+
+@pytest.mark.parametrize("method", ["metadata", "oauth-token"])
+def test_it_tells_when_the_token_ends(method, run, emulator, studio):
+    name, _ = METHODS[method]
+    printed = run("token", "--method", method, "--format", "json", **variables(emulator, name))
+    token = json.loads(printed)
+    told = datetime.fromisoformat(token["expires_at"].replace("Z", "+00:00"))
+    sdk = studio(auth=token["token"])
+
+    assert (token["method"], token["scheme"]) == (method, "Bearer")
+    # The metadata service tells the remaining life in whole seconds.
+    emulator.set_clock((told - timedelta(seconds=30)).isoformat())
+    assert outcomes(sdk) == ANSWERED
+    emulator.set_clock((told + timedelta(seconds=2)).isoformat())
+    assert outcomes(sdk) == REFUSED
+
+
+@pytest.mark.parametrize("name", ["YC_API_KEY", "YC_OAUTH_TOKEN", "YC_METADATA_ADDR"])
+def test_its_header_authorises_a_request(name, run, emulator):
+    header, _, value = run("header", **variables(emulator, name)).strip().partition(": ")
+    model = f"gpt://{emulator.folder_id}/{MODEL}"
+    answer = httpx.post(
+        f"{emulator.url}/v1/chat/completions",
+        headers={header: value},
+        json={"model": model, "messages": [{"role": "user", "content": "hello"}]},
+        timeout=TIMEOUT,
+    )
+
+    assert header == "Authorization"
+    assert answer.json()["choices"][0]["message"]["content"].endswith("you said: hello")
