@@ -8,12 +8,16 @@ pub(crate) struct Paint {
     pub(crate) colour: bool,
 }
 
+/// Whether standard output is a terminal that can take a line back.
+pub(crate) fn is_live() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 impl Paint {
     /// For standard output.
     pub(crate) fn for_stdout() -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { colour: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb }
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: is_live() && !unwanted }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {

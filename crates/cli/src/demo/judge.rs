@@ -166,9 +166,7 @@ pub(crate) fn outage(facts: &Outage) -> Vec<Claim> {
 pub(crate) fn refusals(unauthenticated: u64) -> Claim {
     Claim {
         held: unauthenticated == 2,
-        text: format!(
-            "requests refused for their credentials, in all: {unauthenticated}; the two that had none make 2"
-        ),
+        text: format!("{unauthenticated} requests were refused for their credentials; 2 were sent without any"),
     }
 }
 

@@ -9,7 +9,7 @@ mod scenes;
 mod screen;
 mod stage;
 
-use std::io::{self, IsTerminal, Write, stdout};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use judge::Claim;
@@ -19,14 +19,14 @@ use yandex_cloud_auth::Method;
 
 use crate::failure::Failure;
 use crate::output::span;
-use crate::paint::Paint;
+use crate::paint::{Paint, is_live};
 
 /// Plays it.
 pub(crate) fn run(out: &mut dyn Write) -> Result<(), Failure> {
     let start = Instant::now();
     let stage =
         Stage::set().map_err(|error| Failure::Other(format!("demo: the stage cannot be set: {error}")))?;
-    let mut screen = Screen::new(out, Paint::for_stdout(), stdout().is_terminal());
+    let mut screen = Screen::new(out, Paint::for_stdout(), is_live());
     let tally = play(&stage, &mut screen)?;
     drop(stage);
     let Tally { held, broken } = tally;
