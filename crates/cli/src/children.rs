@@ -7,6 +7,7 @@
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use yandex_cloud_auth::system::{BoxFuture, Command, CommandOutput, Processes, SystemProcesses};
@@ -48,10 +49,10 @@ impl Processes for Children {
             // Declared before the child, so that it is dropped after it.
             let _running = running;
             let mut child = SystemProcesses.run(command);
-            let mut signal = pin!(signal());
+            let mut signal = pin!(Signals::listen().first());
             let ended = std::future::poll_fn(|context| {
-                if let std::task::Poll::Ready(status) = signal.as_mut().poll(context) {
-                    return std::task::Poll::Ready(Err(status));
+                if let Poll::Ready(status) = signal.as_mut().poll(context) {
+                    return Poll::Ready(Err(status));
                 }
                 child.as_mut().poll(context).map(Ok)
             })
@@ -76,29 +77,46 @@ impl Drop for Running {
     }
 }
 
-/// Completes at Ctrl-C or SIGTERM, with the exit status that a shell gives to such an end.
-#[cfg(unix)]
-pub(crate) async fn signal() -> i32 {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
-    std::future::poll_fn(|context| {
-        for (kind, signal) in &mut signals {
-            if signal.poll_recv(context).is_ready() {
-                return std::task::Poll::Ready(128 + kind.as_raw_value());
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
+/// What asks this process to end: Ctrl-C, and on Unix SIGTERM and SIGHUP. Nothing else happens at them from now on.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    kinds: Vec<(i32, tokio::signal::unix::Signal)>,
 }
 
-/// Completes at Ctrl-C.
-#[cfg(not(unix))]
-pub(crate) async fn signal() -> i32 {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => 130,
-        Err(_) => std::future::pending().await,
+impl Signals {
+    /// Begins to listen; on a runtime.
+    pub(crate) fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            let kinds = kinds.into_iter().filter_map(|kind| Some((kind.as_raw_value(), signal(kind).ok()?)));
+            Self { kinds: kinds.collect() }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// Completes at the first; the exit status that a shell gives to such an end.
+    #[cfg(unix)]
+    pub(crate) async fn first(mut self) -> i32 {
+        std::future::poll_fn(|context| {
+            for (number, signal) in &mut self.kinds {
+                if signal.poll_recv(context).is_ready() {
+                    return Poll::Ready(128 + *number);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Completes at the first.
+    #[cfg(not(unix))]
+    pub(crate) async fn first(self) -> i32 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 130,
+            Err(_) => std::future::pending().await,
+        }
     }
 }

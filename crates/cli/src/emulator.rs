@@ -7,7 +7,7 @@ use std::io::{self, Write, stderr};
 use yandex_cloud_emulator::{Emulator, Variable};
 
 use crate::arguments::EmulatorOptions;
-use crate::children::signal;
+use crate::children::Signals;
 use crate::failure::Failure;
 
 /// Runs until it is told to end.
@@ -27,12 +27,7 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
     }
     runtime.block_on(async {
         // Listened for before anything is told, so that whoever reads it can end us.
-        let mut end = std::pin::pin!(signal());
-        let waiting =
-            std::future::poll_fn(|context| std::task::Poll::Ready(end.as_mut().poll(context).is_pending()));
-        if !waiting.await {
-            return Ok(());
-        }
+        let end = Signals::listen();
         let emulator = builder.start().await.map_err(|error| failed("cannot listen", &error))?;
         let mut variables = emulator.env().map_err(|error| failed("cannot make its tokens", &error))?;
         if let (Some(path), Some(pem)) = (&options.ca_file, emulator.ca_pem()) {
@@ -40,7 +35,7 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             std::fs::write(path, pem).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
         }
         tell(&emulator, options, &mut variables, out)?;
-        end.await;
+        end.first().await;
         Ok(())
     })
 }

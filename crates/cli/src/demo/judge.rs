@@ -166,7 +166,9 @@ pub(crate) fn outage(facts: &Outage) -> Vec<Claim> {
 pub(crate) fn refusals(unauthenticated: u64) -> Claim {
     Claim {
         held: unauthenticated == 2,
-        text: format!("{unauthenticated} requests were refused for their credentials; 2 were sent without any"),
+        text: format!(
+            "{unauthenticated} requests were refused for their credentials; 2 were sent without any"
+        ),
     }
 }
 

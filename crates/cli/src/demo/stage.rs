@@ -16,7 +16,7 @@ use yandex_cloud_auth::system::{BoxFuture, Clock, Environment, Now, SystemClock}
 use yandex_cloud_emulator::{Emulator, VirtualClock};
 
 use super::fake_yc;
-use crate::children;
+use crate::children::Signals;
 
 /// The emulator, and the way to it.
 pub(crate) struct Stage {
@@ -30,7 +30,6 @@ impl Stage {
     pub(crate) fn set() -> io::Result<Self> {
         let emulator = Emulator::start_in_thread()?;
         let folder = Folder::with_yc()?;
-        folder.clean_up_on_signal()?;
         let clock = DemoClock { shown: emulator.clock(), start: emulator.clock().now() };
         Ok(Self { emulator, clock, folder })
     }
@@ -104,6 +103,7 @@ impl Folder {
         let dice = SystemClock::new().random().to_bits();
         let path = std::env::temp_dir().join(format!("yc-auth-demo-{}-{dice:x}", std::process::id()));
         let path = std::path::absolute(path)?;
+        clean_up_on_signal(path.clone())?;
         create(&path)?;
         let folder = Self { path };
         let program = std::env::current_exe()?;
@@ -113,18 +113,21 @@ impl Folder {
             .or_else(|_| fs::copy(&program, &yc).map(drop))?;
         Ok(folder)
     }
+}
 
-    /// Removes it at Ctrl-C too, and ends the process.
-    fn clean_up_on_signal(&self) -> io::Result<()> {
-        let path = self.path.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let status = runtime.block_on(children::signal());
-            let _ = fs::remove_dir_all(&path);
-            std::process::exit(status);
-        })?;
-        Ok(())
-    }
+/// Removes the folder at Ctrl-C too, and ends the process.
+fn clean_up_on_signal(folder: PathBuf) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::listen()
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let status = runtime.block_on(signals.first());
+        let _ = fs::remove_dir_all(&folder);
+        std::process::exit(status);
+    })?;
+    Ok(())
 }
 
 impl Drop for Folder {

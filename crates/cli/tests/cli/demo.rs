@@ -1,6 +1,9 @@
 //! `demo`: all of it happens, it touches nothing of the user's, and it leaves nothing behind.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::{Folder, yc_auth};
 
@@ -50,4 +53,17 @@ fn nothing_of_the_users_gets_in_and_nothing_is_left_behind() {
 fn it_fails_where_it_cannot_be_set_up() {
     let outcome = yc_auth(["demo"]).env("TMPDIR", "/nonexistent").done();
     assert!(outcome.fails(1).contains("demo: the stage cannot be set"), "{outcome:?}");
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_behind_either() {
+    let folder = Folder::new();
+    let mut child = yc_auth(["demo"]).env("TMPDIR", &folder.path).command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    // It goes on for hundreds of milliseconds; on a machine that is slower with us than with it, it is through.
+    let status = child.wait().unwrap().code();
+    assert!(matches!(status, Some(130 | 0)), "{status:?}");
+    assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 0);
 }
