@@ -5,6 +5,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use proptest::prelude::*;
 use support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header};
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{
@@ -192,4 +193,33 @@ fn static_credentials_are_sent_nowhere_by_the_library() {
     header(&machine.with(ApiKeyAuth::new("AQVN-FAKE").unwrap()));
     header(&machine.with(yandex_cloud_auth::IamTokenAuth::new(IAM_TOKEN).unwrap()));
     assert!(machine.http.requests().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_of_discovery_leads_the_token_astray(
+        before in "[a-z.@:/\\\\%#?-]{0,12}",
+        host in prop::sample::select(vec!["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "", "127.0.0.1"]),
+        after in "[a-z.@:/\\\\%#?0-9-]{0,12}",
+    ) {
+        let text: &'static str = Box::leak(format!("{before}{host}{after}").into_boxed_str());
+        let (machine, shown) = machine(Box::leak(serde_json::to_string(text).unwrap().into_boxed_str()).trim_matches('"'));
+        let _ = ask(&machine, builder().endpoint("api.cloud.yandex.net"));
+        for url in &*shown.lock().unwrap() {
+            let host = url.strip_prefix("https://").unwrap().split(':').next().unwrap();
+            prop_assert!(host == "api.cloud.yandex.net" || host.ends_with(".api.cloud.yandex.net"), "{text}: {url}");
+            prop_assert!(!url.contains('@'), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_answer_of_discovery_makes_it_panic(body: Vec<u8>, field in "\\PC{0,40}") {
+        for body in [body.clone(), serde_json::json!({"endpoints": [{"id": "iam", "address": field}]}).to_string().into()] {
+            let machine = Machine::new().always(TestReply::status(200, body));
+            let error = ask(&machine, builder().endpoint("api.corp.example")).unwrap_err();
+            prop_assert!(!error.reason().contains("dropped"), "{error}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 )]
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tracing::field::{Field, Visit};
@@ -170,6 +170,10 @@ impl Log {
 
     /// Runs `work` here with this log.
     pub(crate) fn of<T>(&self, work: impl FnOnce() -> T) -> T {
+        // While there is but one log in the process, tracing asks that of the thread where an event first occurs
+        // whether it is wanted, and holds to the answer: with none, the event would be lost to all others.
+        static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+        OTHERS.get_or_init(|| [Dispatch::new(Self::default()), Dispatch::new(Self::default())]);
         tracing::dispatcher::with_default(&Dispatch::new(self.clone()), work)
     }
 }
