@@ -20,8 +20,10 @@ fn a_noisy_day() {
     header(&credentials).unwrap_err();
     clock.advance(secs(5));
     Automatic::new().on(common::bare(&clock)).build().blocking().header().unwrap_err();
-    let foreign = TestEnvironment::new([("YC_API_ENDPOINT", "api.corp.example"), ("YC_OAUTH_TOKEN", "y0_fake")]);
-    let oauth = Credentials::from(OAuthTokenAuth::from_env()).on(common::bare(&clock).with_environment(foreign));
+    let foreign =
+        TestEnvironment::new([("YC_API_ENDPOINT", "api.corp.example"), ("YC_OAUTH_TOKEN", "y0_fake")]);
+    let oauth =
+        Credentials::from(OAuthTokenAuth::from_env()).on(common::bare(&clock).with_environment(foreign));
     oauth.blocking().header().unwrap_err();
 }
 

@@ -265,15 +265,17 @@ impl Walk {
             reason: String::new(),
             elapsed: std::time::Duration::ZERO,
         }));
-        let notes = match Endpoint::resolve(None, system) {
-            Ok(endpoint) if endpoint.is_foreign() => {
-                vec![format!(
-                    "YC_API_ENDPOINT names {}, which is not one of Yandex Cloud's hosts",
-                    endpoint.address
-                )]
-            }
-            _ => Vec::new(),
-        };
-        Report::new(attempts, notes)
+        Report::new(attempts, notes(system))
+    }
+}
+
+/// What else the environment says that a person should know.
+pub(crate) fn notes(system: &System) -> Vec<String> {
+    match Endpoint::resolve(None, system) {
+        Ok(endpoint) if endpoint.is_foreign() => vec![format!(
+            "YC_API_ENDPOINT names {}, which is not one of Yandex Cloud's hosts",
+            endpoint.address
+        )],
+        _ => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ mod report;
 mod string;
 
 pub use self::automatic::Automatic;
+pub(crate) use self::automatic::notes;
 pub use self::report::{Attempt, Outcome, Report};
 pub(crate) use self::string::{Meaning, read};
 

@@ -1,5 +1,9 @@
 //! A token source that a test holds in its hand, and credentials around it on a clock that it moves.
-#![allow(dead_code, clippy::unwrap_used, reason = "helpers: each test file uses a part, and a failure is a panic")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "helpers: each test file uses a part, and a failure is a panic"
+)]
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,21 +1,26 @@
 //! Credentials: what a program holds.
 
+mod blocking;
+mod choice;
+mod subscription;
+
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::methods::sealed::Sealed;
+pub use self::blocking::Blocking;
+use self::choice::{Chosen, Fetcher, Origin, Own, Working};
+pub use self::subscription::Subscription;
 use crate::methods::{AuthMethod, Supply, TokenSource};
-use crate::refresh::cache::{Cache, Counters, Fetch, Fetched, Goal};
+use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::changes::Changes;
-use crate::refresh::flight::{Deadline, block_on};
-use crate::refresh::policy::{LONGEST_LIFE, NEVER, Plan};
-use crate::refresh::ready::{Ready, Scheme, Snapshot};
+use crate::refresh::flight::Deadline;
+use crate::refresh::ready::Snapshot;
 use crate::refresh::variable::Variable;
-use crate::selection::{Attempt, Automatic, Meaning, Outcome, Report, Selection, read};
-use crate::system::{BoxFuture, LibraryThread, System};
+use crate::selection::{Automatic, Meaning, Report, read};
+use crate::system::System;
 use crate::{Error, ErrorKind, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
@@ -45,26 +50,6 @@ struct Inner {
     chosen: Arc<OnceLock<Chosen>>,
     changes: Arc<Changes>,
     cache: Cache,
-}
-
-/// Where the choice comes from.
-enum Origin {
-    Method(Arc<dyn Sealed>),
-    Automatic(Automatic),
-}
-
-/// The choice, which stays.
-struct Chosen {
-    method: Method,
-    working: Working,
-    report: Report,
-}
-
-enum Working {
-    /// Made ready in the cache.
-    Cached(Supply),
-    /// Read for every request.
-    Variable(Variable),
 }
 
 /// What one call asks for beyond a header.
@@ -170,7 +155,7 @@ impl Credentials {
         if let Origin::Method(method) = &*origin
             && let Some(supply) = method.supply_at_once(&system)
         {
-            let choice = Chosen::explicit(&**method, supply, &system);
+            let choice = Chosen::given(&**method, supply, &system, Vec::new());
             if let Some(mut ready) = choice.fixed(&system) {
                 ready.generation = 1;
                 cache.put(ready);
@@ -336,13 +321,7 @@ impl Credentials {
     /// Tells of every new generation from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        let (listener, seen) = self.inner.changes.listen();
-        Subscription {
-            credentials: Arc::downgrade(&self.inner),
-            changes: Arc::clone(&self.inner.changes),
-            listener,
-            seen,
-        }
+        Subscription::new(Arc::downgrade(&self.inner), &self.inner.changes)
     }
 
     /// The same calls for code without an executor: each blocks its thread.
@@ -372,243 +351,5 @@ impl std::str::FromStr for Credentials {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::from_string(text)
-    }
-}
-
-/// [`Credentials`] for code without an executor. The one fetch thread of the library serves it; none is started per
-/// call.
-///
-/// ```
-/// use yandex_cloud_auth::{Credentials, IamTokenAuth};
-/// let credentials = Credentials::from(IamTokenAuth::new("t1.fake.token")?);
-/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
-/// # Ok::<(), yandex_cloud_auth::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Blocking {
-    credentials: Credentials,
-}
-
-impl Blocking {
-    /// As [`Credentials::header`].
-    ///
-    /// # Errors
-    /// As [`Credentials::header`]; also where it is called on the library's own thread, which it would block for ever.
-    pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        match self.credentials.inner.cache.header() {
-            Some(header) => Ok(header),
-            None => self.header_with(HeaderOptions::new()),
-        }
-    }
-
-    /// As [`Credentials::header_with`].
-    ///
-    /// # Errors
-    /// As [`header`](Self::header).
-    pub fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
-        self.obtain(options).map(|snapshot| snapshot.header())
-    }
-
-    /// As [`Credentials::obtain`].
-    ///
-    /// # Errors
-    /// As [`header`](Self::header).
-    pub fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
-        may_block()?;
-        block_on(self.credentials.obtain(options))
-    }
-
-    /// As [`Credentials::select`].
-    ///
-    /// # Errors
-    /// As [`Credentials::select`].
-    pub fn select(&self) -> Result<Report, Error> {
-        may_block()?;
-        block_on(self.credentials.select())
-    }
-}
-
-fn may_block() -> Result<(), Error> {
-    if LibraryThread::is_current() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "`blocking()` inside a token source would wait for itself",
-        )
-        .with_help("await the other credentials instead"));
-    }
-    Ok(())
-}
-
-/// Tells of new generations. Does not keep the credentials alive.
-pub struct Subscription {
-    credentials: Weak<Inner>,
-    changes: Arc<Changes>,
-    listener: u64,
-    seen: u64,
-}
-
-impl Subscription {
-    /// Waits for the next generation; several at once are told as the last of them. `None` once the credentials are
-    /// gone.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing: the next call tells it.
-    pub async fn changed(&mut self) -> Option<Snapshot> {
-        loop {
-            self.seen =
-                std::future::poll_fn(|context| self.changes.poll(self.listener, self.seen, context.waker()))
-                    .await?;
-            let inner = self.credentials.upgrade()?;
-            // A generation that was dropped at once is no news.
-            if let Some(snapshot) = (Credentials { inner }).snapshot() {
-                return Some(snapshot);
-            }
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.changes.forget(self.listener);
-    }
-}
-
-impl fmt::Debug for Subscription {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Subscription").finish_non_exhaustive()
-    }
-}
-
-/// A token source of the program's own, as a method.
-struct Own(Arc<dyn TokenSource>);
-
-impl Sealed for Own {
-    fn method(&self) -> Method {
-        Method::Custom
-    }
-
-    fn place(&self, _system: &System) -> String {
-        "token source of the program".to_owned()
-    }
-
-    fn supply(&self, _system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::clone(&self.0)))
-    }
-
-    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
-        Some(Supply::Source(Arc::clone(&self.0)))
-    }
-}
-
-impl Chosen {
-    fn new(selection: Selection) -> (Self, Option<(crate::Token, crate::system::Now)>) {
-        let Selection { method, supply, first, report } = selection;
-        let working = match supply {
-            Supply::Variable(name) => Working::Variable(Variable::new(name)),
-            supply => Working::Cached(supply),
-        };
-        (Self { method, working, report }, first)
-    }
-
-    fn explicit(method: &dyn Sealed, supply: Supply, system: &System) -> Self {
-        let attempt = Attempt {
-            method: method.method(),
-            source: method.place(system),
-            outcome: Outcome::Selected,
-            reason: "given".to_owned(),
-            elapsed: Duration::ZERO,
-        };
-        let report = Report::new(vec![attempt], Vec::new());
-        Self::new(Selection { method: method.method(), supply, first: None, report }).0
-    }
-
-    /// The header that needs no fetch, where it is of that kind.
-    fn fixed(&self, system: &System) -> Option<Ready> {
-        let now = system.clock().now();
-        let (value, plan, seen) = match &self.working {
-            Working::Cached(Supply::Nothing) => (None, Plan::FOREVER, now),
-            Working::Cached(Supply::Key(secret)) => (Some((Scheme::ApiKey, secret)), Plan::FOREVER, now),
-            Working::Cached(Supply::Given(secret, seen)) => {
-                let end = *seen + LONGEST_LIFE;
-                (Some((Scheme::Bearer, secret)), Plan { refresh: NEVER, usable: end, end }, *seen)
-            }
-            Working::Cached(Supply::Variable(_) | Supply::Source(_)) | Working::Variable(_) => return None,
-        };
-        Some(Ready::new(self.method, value, 0, plan, seen))
-    }
-}
-
-/// Chooses where nothing is chosen yet, and fetches once.
-struct Fetcher {
-    origin: Arc<Origin>,
-    system: System,
-    chosen: Arc<OnceLock<Chosen>>,
-}
-
-impl Fetch for Fetcher {
-    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
-        let (origin, system, chosen) =
-            (Arc::clone(&self.origin), self.system.clone(), Arc::clone(&self.chosen));
-        Box::pin(async move {
-            let mut first = None;
-            let chosen = match chosen.get() {
-                Some(chosen) => chosen,
-                None => {
-                    let (choice, token) = choose(&origin, &system).await?;
-                    first = token;
-                    chosen.get_or_init(|| choice)
-                }
-            };
-            let method = chosen.method;
-            let source = match &chosen.working {
-                Working::Cached(Supply::Source(source)) => source,
-                Working::Variable(_) => return Ok(Fetched::Choice),
-                Working::Cached(_) => return fixed(chosen, &system),
-            };
-            let max_age = source.max_age();
-            let (token, began) = match (first, goal) {
-                (Some(first), _) => first,
-                (None, Goal::Select) => return Ok(Fetched::Choice),
-                (None, Goal::Header) => {
-                    let began = system.clock().now();
-                    let limit = source.timeout();
-                    let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
-                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}"))
-                            .with_help("the source is too slow or hangs; it is asked again by and by"))
-                    });
-                    (token.map_err(|error| error.of(method))?, began)
-                }
-            };
-            Ok(Fetched::Token { method, token, began, max_age })
-        })
-    }
-}
-
-async fn choose(
-    origin: &Origin,
-    system: &System,
-) -> Result<(Chosen, Option<(crate::Token, crate::system::Now)>), Error> {
-    match origin {
-        Origin::Automatic(automatic) => automatic.select(system).await.map(Chosen::new),
-        Origin::Method(method) => {
-            let supply = method.supply(system).map_err(|error| error.of(method.method()))?;
-            tracing::info!(method = %method.method(), source = method.place(system), "given");
-            Ok((Chosen::explicit(&**method, supply, system), None))
-        }
-    }
-}
-
-/// The header of a method that has nothing to fetch, as long as it is alive.
-fn fixed(chosen: &Chosen, system: &System) -> Result<Fetched, Error> {
-    match chosen.fixed(system) {
-        Some(ready) if system.clock().now().is_before(ready.plan.usable) => {
-            Ok(Fetched::Fixed(Box::new(ready)))
-        }
-        Some(_) => Err(Error::new(ErrorKind::Expired, "the given token is 12 h old, and nobody renews it")
-            .of(chosen.method)
-            .with_help(
-                "give a new one, or use a method that renews its tokens (metadata, yc, or an API key)",
-            )),
-        None => Ok(Fetched::Choice),
     }
 }

@@ -1,0 +1,74 @@
+//! Credentials for code without an executor.
+
+use http::HeaderValue;
+
+use super::{Credentials, HeaderOptions};
+use crate::refresh::flight::block_on;
+use crate::refresh::ready::Snapshot;
+use crate::selection::Report;
+use crate::system::LibraryThread;
+use crate::{Error, ErrorKind};
+
+/// [`Credentials`] for code without an executor. The one fetch thread of the library serves it; none is started per
+/// call.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, IamTokenAuth};
+/// let credentials = Credentials::from(IamTokenAuth::new("t1.fake.token")?);
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Blocking {
+    pub(super) credentials: Credentials,
+}
+
+impl Blocking {
+    /// As [`Credentials::header`].
+    ///
+    /// # Errors
+    /// As [`Credentials::header`]; also where it is called on the library's own thread, which it would block for ever.
+    pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
+        match self.credentials.inner.cache.header() {
+            Some(header) => Ok(header),
+            None => self.header_with(HeaderOptions::new()),
+        }
+    }
+
+    /// As [`Credentials::header_with`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
+        self.obtain(options).map(|snapshot| snapshot.header())
+    }
+
+    /// As [`Credentials::obtain`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
+        may_block()?;
+        block_on(self.credentials.obtain(options))
+    }
+
+    /// As [`Credentials::select`].
+    ///
+    /// # Errors
+    /// As [`Credentials::select`].
+    pub fn select(&self) -> Result<Report, Error> {
+        may_block()?;
+        block_on(self.credentials.select())
+    }
+}
+
+fn may_block() -> Result<(), Error> {
+    if LibraryThread::is_current() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "`blocking()` inside a token source would wait for itself",
+        )
+        .with_help("await the other credentials instead"));
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Word of new generations, for those who keep a header elsewhere.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::{Credentials, Inner};
+use crate::refresh::changes::Changes;
+use crate::refresh::ready::Snapshot;
+
+/// Tells of new generations. Does not keep the credentials alive.
+pub struct Subscription {
+    credentials: Weak<Inner>,
+    changes: Arc<Changes>,
+    listener: u64,
+    seen: u64,
+}
+
+impl Subscription {
+    pub(super) fn new(credentials: Weak<Inner>, changes: &Arc<Changes>) -> Self {
+        let (listener, seen) = changes.listen();
+        Self { credentials, changes: Arc::clone(changes), listener, seen }
+    }
+
+    /// Waits for the next generation; several at once are told as the last of them. `None` once the credentials are
+    /// gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the next call tells it.
+    pub async fn changed(&mut self) -> Option<Snapshot> {
+        loop {
+            self.seen =
+                std::future::poll_fn(|context| self.changes.poll(self.listener, self.seen, context.waker()))
+                    .await?;
+            let inner = self.credentials.upgrade()?;
+            // A generation that was dropped at once is no news.
+            if let Some(snapshot) = (Credentials { inner }).snapshot() {
+                return Some(snapshot);
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.changes.forget(self.listener);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
