@@ -66,7 +66,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// The longest that a fetch can take.
     pub(crate) fn total(self) -> Duration {
-        (self.connect_timeout * self.connects).saturating_add(self.answer)
+        self.connect_timeout.saturating_mul(self.connects).saturating_add(self.answer)
     }
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn fetch_token(
             .header("metadata-flavor", "Google")
             .body(Vec::new())
             .map_err(|error| other(Error::new(ErrorKind::Invalid, error.to_string()).at(&shown)))?;
-        let limit = patience.connect_timeout + patience.answer;
+        let limit = patience.connect_timeout.saturating_add(patience.answer);
         match system.within(limit, http.send(request, options)).await {
             None => {
                 let reason = format!("connected, and no whole answer within {:?}", patience.answer);

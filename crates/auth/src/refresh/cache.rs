@@ -84,6 +84,9 @@ struct Book {
     generation: u64,
     /// The token that a server refused, until another one comes.
     refused: Option<Arc<Ready>>,
+    drops_in_a_row: u32,
+    /// Until when a refusal changes nothing.
+    next_drop: Option<Now>,
 }
 
 /// A flight to wait for, or the reason why there is none.
@@ -221,11 +224,20 @@ impl Cache {
         if ready.refused && now.is_before(ready.plan.refresh) {
             return false;
         }
-        tracing::debug!(method = %ready.method, generation = ready.generation, "a server refused the token; dropped");
+        // The first refusal is believed at once; servers that refuse every token must not become a storm of fetches.
+        if book.next_drop.is_some_and(|moment| now.is_before(moment)) {
+            return false;
+        }
+        let long_ago = book.next_drop.is_none_or(|moment| !now.is_before(moment + policy::CEILING));
+        book.drops_in_a_row = if long_ago { 1 } else { book.drops_in_a_row.saturating_add(1) };
+        let dice = self.shared.system.clock().random();
+        book.next_drop = Some(now + policy::pause(true, book.drops_in_a_row, None, dice));
         self.shared.ready.store(None);
-        book.refused = Some(ready);
+        book.refused = Some(Arc::clone(&ready));
         // A failure that was remembered while this token stood in for it must not forbid the fetch that is due now.
         book.failed = None;
+        drop(book);
+        tracing::debug!(method = %ready.method, generation = ready.generation, "a server refused the token; dropped");
         true
     }
 
@@ -240,7 +252,9 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        if let Some(flight) = self.shared.book().flight.take() {
+        // Not in one expression: `if let` would keep the lock while the worker is woken.
+        let flight = self.shared.book().flight.take();
+        if let Some(flight) = flight {
             flight.cancel.cancel();
         }
         self.shared.changes.close();
@@ -258,7 +272,7 @@ impl Shared {
             return;
         }
         let Ok(mut book) = self.state.try_lock() else { return };
-        if book.flight.is_none() && self.ask_is_due(now) {
+        if book.flight.as_ref().is_none_or(|flight| !flight.is_of_this_process()) && self.ask_is_due(now) {
             let (_, work) = self.take_off(&mut book, Goal::Header);
             drop(book);
             self.system.spawner().spawn(work);
@@ -288,7 +302,7 @@ impl Shared {
     fn board(self: &Arc<Self>, goal: Goal, renew: bool) -> Boarding {
         let now = self.system.clock().now();
         let mut book = self.book();
-        if let Some(flight) = &book.flight {
+        if let Some(flight) = book.flight.as_ref().filter(|flight| flight.is_of_this_process()) {
             return Boarding::Flight(Arc::clone(flight));
         }
         if !renew && self.ready.load().as_ref().is_some_and(|ready| ready.state(now) != State::Dead) {
@@ -327,12 +341,29 @@ impl Shared {
             book.flight = None;
         }
         book.last_attempt = Some(now);
-        let outcome = result.and_then(|fetched| self.accept(&mut book, fetched, now));
-        match &outcome {
-            Ok(()) => {
+        let outcome = match result.and_then(|fetched| self.accept(&mut book, fetched, now)) {
+            Ok(landed) => {
                 book.failed = None;
                 book.failures_in_a_row = 0;
-                self.set_next_ask(Now { wall: Duration::ZERO, monotonic: Duration::ZERO });
+                self.set_next_ask(now + FLOOR);
+                // Subscribers to the log and to changes are others' code, which may ask for a header: not under the lock.
+                drop(book);
+                if let Some((ready, changed)) = landed {
+                    tracing::debug!(
+                        method = %ready.method,
+                        generation = ready.generation,
+                        remaining_seconds = (ready.plan.end != NEVER).then(|| ready.remaining(now).as_secs()),
+                        given_again = ready.given_again,
+                        "a token is at hand"
+                    );
+                    if ready.refused {
+                        tracing::warn!(method = %ready.method, "a server refused the token, and the source gives the same one again");
+                    }
+                    if changed {
+                        self.changes.announce();
+                    }
+                }
+                Ok(())
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -342,16 +373,25 @@ impl Shared {
                     policy::pause(error.is_transient(), book.failures_in_a_row, error.retry_after(), dice);
                 book.failed = Some((error.clone(), now + pause));
                 self.set_next_ask(now + pause);
+                drop(book);
                 let left = self.ready.load().as_ref().map_or(Duration::ZERO, |ready| ready.remaining(now));
                 tracing::warn!(%error, remaining_seconds = left.as_secs(), again_in_ms = millis(pause), "no token was fetched");
+                Err(error)
             }
-        }
+        };
         outcome
     }
 
-    fn accept(&self, book: &mut Book, fetched: Fetched, now: Now) -> Outcome {
+    /// Puts what was fetched in place: the header, and whether its token is a new one.
+    fn accept(
+        &self,
+        book: &mut Book,
+        fetched: Fetched,
+        now: Now,
+    ) -> Result<Option<(Arc<Ready>, bool)>, Error> {
+        let before = book.generation;
         let ready = match fetched {
-            Fetched::Choice => return Ok(()),
+            Fetched::Choice => return Ok(None),
             Fetched::Fixed(ready) => {
                 let mut ready = *ready;
                 book.generation += 1;
@@ -362,19 +402,9 @@ impl Shared {
                 self.plan(book, method, &token, began, max_age, now)?
             }
         };
-        let changed = self.ready.load().as_ref().is_none_or(|old| old.generation != ready.generation);
-        tracing::debug!(
-            method = %ready.method,
-            generation = ready.generation,
-            remaining_seconds = (ready.plan.end != NEVER).then(|| ready.remaining(now).as_secs()),
-            given_again = ready.given_again,
-            "a token is at hand"
-        );
-        self.ready.store(Some(Arc::new(ready)));
-        if changed {
-            self.changes.announce();
-        }
-        Ok(())
+        let ready = Arc::new(ready);
+        self.ready.store(Some(Arc::clone(&ready)));
+        Ok(Some((ready, book.generation != before)))
     }
 
     /// Makes a header of a token, with the limits that its life and its history give it.
@@ -419,7 +449,6 @@ impl Shared {
         if refused_again {
             book.refusals_in_a_row = book.refusals_in_a_row.saturating_add(1);
             plan.refresh = now + policy::pause(true, book.refusals_in_a_row, None, dice);
-            tracing::warn!(%method, "a server refused the token, and the source gives the same one again");
         } else {
             book.refusals_in_a_row = 0;
         }

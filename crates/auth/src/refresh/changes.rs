@@ -50,7 +50,9 @@ impl Changes {
     }
 
     pub(crate) fn forget(&self, listener: u64) {
-        self.state().listeners.remove(&listener);
+        let listener = self.state().listeners.remove(&listener);
+        // Without the lock: a waker can be the last owner of anything.
+        drop(listener);
     }
 
     /// Whether the count has moved past `seen`: the new count, or `None` where it is closed.
@@ -62,7 +64,9 @@ impl Changes {
         if state.count != seen {
             return Poll::Ready(Some(state.count));
         }
-        state.listeners.insert(listener, Some(waker.clone()));
+        let old = state.listeners.insert(listener, Some(waker.clone()));
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 }

@@ -16,8 +16,9 @@ use crate::system::{BoxFuture, System};
 pub(crate) type Outcome = Result<(), Error>;
 
 /// Work under way.
-#[derive(Default)]
 pub(crate) struct Flight {
+    /// A fork copies a flight, but not the thread that it runs on.
+    process: u32,
     state: Mutex<FlightState>,
     pub(crate) cancel: Cancel,
 }
@@ -29,7 +30,17 @@ struct FlightState {
     free: Vec<usize>,
 }
 
+impl Default for Flight {
+    fn default() -> Self {
+        Self { process: std::process::id(), state: Mutex::default(), cancel: Cancel::default() }
+    }
+}
+
 impl Flight {
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     fn state(&self) -> MutexGuard<'_, FlightState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -23,7 +23,7 @@ pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(12 * 3600);
 pub(crate) const FLOOR: Duration = SECOND;
 
 /// The longest wait after failures.
-const CEILING: Duration = MINUTE;
+pub(crate) const CEILING: Duration = MINUTE;
 
 /// What may be done with a token now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -74,8 +74,10 @@ impl Thread {
         let (jobs, inbox) = unbounded_channel();
         // Where no thread can be had, `work` is dropped with the channel, and whoever waits for it is told.
         let _ = jobs.send(work);
+        *running = Some(Running { process, jobs });
+        drop(running);
         let started = std::thread::Builder::new().name(NAME.to_owned()).spawn(move || self.run(inbox));
-        *running = started.is_ok().then_some(Running { process, jobs });
+        drop(started);
     }
 
     fn run(&self, mut inbox: UnboundedReceiver<BoxFuture<'static, ()>>) {
