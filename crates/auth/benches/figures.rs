@@ -160,7 +160,8 @@ fn stale_token() {
     let credentials = Credentials::from_source(source);
     credentials.blocking().header().unwrap();
     source.slow.store(true, Ordering::SeqCst);
-    std::thread::sleep(Duration::from_millis(20));
+    // Past the floor between two attempts.
+    std::thread::sleep(Duration::from_millis(1100));
     let (waits, _) = crowd(&credentials);
     println!("{CALLERS} callers, a stale token, a source that takes {LATENCY:?}");
     println!("  requests: {} (1)", source.fetches.load(Ordering::SeqCst) - 1);

@@ -103,12 +103,11 @@ impl Error {
     /// With what to do next.
     #[must_use]
     pub fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
-        self.change(|inner| {
-            inner.help = Some(match help.into() {
-                Cow::Borrowed(text) => Cow::Borrowed(text),
-                Cow::Owned(text) => Cow::Owned(presentable(&text, &[])),
-            })
-        })
+        let help = match help.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(presentable(&text, &[])),
+        };
+        self.change(|inner| inner.help = Some(help))
     }
 
     /// With the time to wait before another try, as a server asked.

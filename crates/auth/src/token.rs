@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 use crate::secret::Secret;
 use crate::{Error, ErrorKind};
 
+/// How long a token is used without another look at its source (docs, "IAM token": ask for one hourly).
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(3600);
+
 /// An IAM token and what its issuer said about its life.
 ///
 /// ```

@@ -3,10 +3,9 @@
 use http::HeaderValue;
 
 use super::{Credentials, HeaderOptions};
-use crate::refresh::flight::block_on;
+use crate::refresh::flight::{block_on, is_in_flight};
 use crate::refresh::ready::Snapshot;
 use crate::selection::Report;
-use crate::system::LibraryThread;
 use crate::{Error, ErrorKind};
 
 /// [`Credentials`] for code without an executor. The one fetch thread of the library serves it; none is started per
@@ -27,12 +26,10 @@ impl Blocking {
     /// As [`Credentials::header`].
     ///
     /// # Errors
-    /// As [`Credentials::header`]; also where it is called on the library's own thread, which it would block for ever.
+    /// As [`Credentials::header`]; also inside a token source, where it would wait for itself.
     pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        match self.credentials.inner.cache.header() {
-            Some(header) => Ok(header),
-            None => self.header_with(HeaderOptions::new()),
-        }
+        let ready = self.credentials.inner.cache.look(|ready| Ok(ready.header()));
+        ready.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
     }
 
     /// As [`Credentials::header_with`].
@@ -63,7 +60,7 @@ impl Blocking {
 }
 
 fn may_block() -> Result<(), Error> {
-    if LibraryThread::is_current() {
+    if is_in_flight() {
         return Err(Error::new(
             ErrorKind::Invalid,
             "`blocking()` inside a token source would wait for itself",

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::methods::sealed::Sealed;
-use crate::methods::{Supply, TokenSource};
+use crate::methods::{Supply, TokenSource, read_iam_token};
 use crate::refresh::cache::{Fetch, Fetched, Goal};
 use crate::refresh::policy::{LONGEST_LIFE, NEVER, Plan};
 use crate::refresh::ready::{Ready, Scheme};
@@ -58,7 +58,7 @@ impl Chosen {
     fn new(selection: Selection) -> (Self, Option<(Token, Now)>) {
         let Selection { method, supply, first, report } = selection;
         let working = match supply {
-            Supply::Variable(name) => Working::Variable(Variable::new(name)),
+            Supply::Variable(name) => Working::Variable(Variable::new(name, read_iam_token)),
             supply => Working::Cached(supply),
         };
         (Self { method, working, report }, first)

@@ -177,11 +177,14 @@ impl Credentials {
     /// Dropping the future loses nothing: the fetch goes on.
     #[inline]
     pub async fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        match self.inner.cache.header() {
-            Some(header) => Ok(header),
-            // In a box, so that the future of the ready path stays small.
-            None => Box::pin(self.header_with(HeaderOptions::new())).await,
+        if let Some(header) = self.inner.cache.look(|ready| Ok(ready.header())) {
+            return header;
         }
+        if let Some(variable) = self.inner.variable() {
+            return variable.read(&self.inner.system, &self.inner.changes).map(|ready| ready.header());
+        }
+        // In a box, so that the future of the ready path stays small.
+        Box::pin(self.header_with(HeaderOptions::new())).await
     }
 
     /// The same, with a deadline or a least remaining life.
@@ -224,10 +227,7 @@ impl Credentials {
     /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
     #[inline]
     pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        if let Some(header) = self.inner.cache.header() {
-            return Some(Ok(header));
-        }
-        self.try_harder()
+        self.inner.cache.look(|ready| Ok(ready.header())).or_else(|| self.try_harder())
     }
 
     #[cold]
@@ -277,7 +277,8 @@ impl Credentials {
     /// False where that changes nothing: a newer token is at hand, the method has nothing newer to give (`api-key`,
     /// `iam-token`, `none`), or the source gave the same token again after an earlier refusal. In that last case the
     /// refusal stands: the token keeps its generation and is still sent, since other services may take it, while the
-    /// source is asked for another at growing intervals.
+    /// source is asked for another at growing intervals. And where servers refuse one token after another, the first three
+    /// in a row are replaced at once, later ones at growing intervals: each replacement is a request to the source.
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
         match self.inner.chosen.get().map(|chosen| &chosen.working) {
             Some(Working::Cached(Supply::Source(_))) => self.inner.cache.invalidate(&refused.0),
@@ -288,11 +289,11 @@ impl Credentials {
         }
     }
 
-    /// The header at hand with its generation and expiry, usable or not asked; `None` before the first.
+    /// The usable header at hand with its generation and expiry; `None` where there is none now.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
         match self.inner.variable() {
-            Some(variable) => variable.last().map(Snapshot),
+            Some(variable) => variable.read(&self.inner.system, &self.inner.changes).ok().map(Snapshot),
             None => self.inner.cache.usable().map(Snapshot),
         }
     }
@@ -319,6 +320,8 @@ impl Credentials {
     }
 
     /// Tells of every new generation from now on.
+    ///
+    /// It renews nothing by itself: tokens are renewed beside calls, so somebody has to make calls.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
         Subscription::new(Arc::downgrade(&self.inner), &self.inner.changes)

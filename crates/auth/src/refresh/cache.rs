@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use http::HeaderValue;
 
 use super::changes::Changes;
 use super::flight::{Deadline, Flight, Outcome};
+use super::pace::Pace;
 use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
 use super::ready::{Ready, Scheme};
 use crate::system::{BoxFuture, Now, System};
@@ -84,17 +84,33 @@ struct Book {
     generation: u64,
     /// The token that a server refused, until another one comes.
     refused: Option<Arc<Ready>>,
-    drops_in_a_row: u32,
-    /// Until when a refusal changes nothing.
-    next_drop: Option<Now>,
+    /// How often tokens were dropped, and a longer life was asked for.
+    drops: Pace,
+    longer: Pace,
 }
+
+/// How many refusals in a row are believed at once.
+const FREE_DROPS: u32 = 3;
 
 /// A flight to wait for, or the reason why there is none.
 enum Boarding {
     Flight(Arc<Flight>),
-    /// A usable token came in the meantime.
+    /// What was wished for may have come in the meantime.
     Again,
     Failed(Error),
+    /// Asking again would not bring a token that lives longer than this one.
+    InVain(Arc<Ready>),
+}
+
+/// What a caller boards a flight for.
+#[derive(Clone, Copy)]
+enum Wish<'a> {
+    /// Any usable token.
+    Usable,
+    /// A newer one than is at hand.
+    Newer,
+    /// One that lives longer than this one.
+    Longer(&'a Arc<Ready>),
 }
 
 impl Cache {
@@ -120,41 +136,30 @@ impl Cache {
         self.shared.ready.store(Some(Arc::new(ready)));
     }
 
-    /// The header, where one is usable. Takes no lock, allocates nothing.
+    /// Shows what is at hand, where it is usable. Takes no lock, allocates nothing.
     #[inline]
-    pub(crate) fn header(&self) -> Option<Option<HeaderValue>> {
+    pub(crate) fn look<T>(&self, show: impl FnOnce(&Arc<Ready>) -> T) -> Option<T> {
         let ready = self.shared.ready.load();
-        let ready = ready.as_deref()?;
+        let ready = ready.as_ref()?;
         let now = self.shared.system.clock().now();
         match ready.state(now) {
-            State::Fresh => Some(ready.header()),
-            State::Stale => {
-                self.shared.renew_beside(now);
-                Some(ready.header())
-            }
-            State::Dead => None,
+            State::Fresh => {}
+            State::Stale => self.shared.renew_beside(now),
+            State::Dead => return None,
         }
+        Some(show(ready))
     }
 
     /// What is at hand, where it is usable.
     pub(crate) fn usable(&self) -> Option<Arc<Ready>> {
-        let ready = self.shared.ready.load_full()?;
-        let now = self.shared.system.clock().now();
-        match ready.state(now) {
-            State::Dead => None,
-            State::Stale => {
-                self.shared.renew_beside(now);
-                Some(ready)
-            }
-            State::Fresh => Some(ready),
-        }
+        self.look(Arc::clone)
     }
 
     /// Starts a fetch that nobody waits for, where nothing is fresh and none is under way.
     pub(crate) fn prewarm(&self) {
         let now = self.shared.system.clock().now();
         if self.shared.ready.load().as_ref().is_none_or(|ready| ready.state(now) != State::Fresh) {
-            drop(self.shared.board(Goal::Header, true));
+            drop(self.shared.board(Goal::Header, Wish::Newer));
         }
     }
 
@@ -180,19 +185,27 @@ impl Cache {
         for _ in 0..4 {
             let usable = self.usable();
             if let Some(ready) = &usable {
-                let left = ready.remaining(shared.system.clock().now());
-                if left >= min_ttl {
+                let now = shared.system.clock().now();
+                if ready.lives_for(min_ttl, now) {
                     return Ok(usable);
                 }
-                if asked_for_longer || !shared.may_give_longer(ready) {
-                    return Err(short(ready, left, min_ttl, None));
+                if asked_for_longer {
+                    return Err(short(ready, ready.remaining(now), min_ttl, None));
                 }
                 asked_for_longer = true;
             }
-            let flight = match shared.board(goal, usable.is_some()) {
+            let wish = usable.as_ref().map_or(Wish::Usable, Wish::Longer);
+            let flight = match shared.board(goal, wish) {
                 Boarding::Flight(flight) => flight,
-                Boarding::Again => continue,
+                Boarding::Again => {
+                    asked_for_longer = false;
+                    continue;
+                }
                 Boarding::Failed(error) => return Err(shared.explain(error, min_ttl, usable.as_deref())),
+                Boarding::InVain(ready) => {
+                    let left = ready.remaining(shared.system.clock().now());
+                    return Err(short(&ready, left, min_ttl, None));
+                }
             };
             if !counted {
                 counted = true;
@@ -224,14 +237,11 @@ impl Cache {
         if ready.refused && now.is_before(ready.plan.refresh) {
             return false;
         }
-        // The first refusal is believed at once; servers that refuse every token must not become a storm of fetches.
-        if book.next_drop.is_some_and(|moment| now.is_before(moment)) {
+        // The first refusals are believed at once; a server that refuses every token must not become a storm of fetches.
+        if book.drops.rests(now) {
             return false;
         }
-        let long_ago = book.next_drop.is_none_or(|moment| !now.is_before(moment + policy::CEILING));
-        book.drops_in_a_row = if long_ago { 1 } else { book.drops_in_a_row.saturating_add(1) };
-        let dice = self.shared.system.clock().random();
-        book.next_drop = Some(now + policy::pause(true, book.drops_in_a_row, None, dice));
+        book.drops.step(now, FREE_DROPS, self.shared.system.clock().random());
         self.shared.ready.store(None);
         book.refused = Some(Arc::clone(&ready));
         // A failure that was remembered while this token stood in for it must not forbid the fetch that is due now.
@@ -267,6 +277,7 @@ impl Shared {
     }
 
     /// Renews a stale token, unless that is under way or failed a moment ago. Never waits for a lock.
+    #[cold]
     fn renew_beside(self: &Arc<Self>, now: Now) {
         if !self.ask_is_due(now) {
             return;
@@ -290,28 +301,34 @@ impl Shared {
         self.next_ask[1].store(millis(moment.monotonic), Ordering::Relaxed);
     }
 
-    /// Whether asking now could bring a longer life than `ready` has.
-    fn may_give_longer(&self, ready: &Ready) -> bool {
-        let now = self.system.clock().now();
-        let rested = self.book().last_attempt.is_none_or(|last| !now.is_before(last + FLOOR));
-        let same_again = ready.given_again && ready.state(now) == State::Fresh;
-        ready.plan.refresh != NEVER && rested && !same_again
-    }
-
-    /// Joins the flight that is under way, or starts one. With `renew`, although a usable token is there.
-    fn board(self: &Arc<Self>, goal: Goal, renew: bool) -> Boarding {
+    /// Joins the flight that is under way, or starts one where the wish is not met and there is hope.
+    fn board(self: &Arc<Self>, goal: Goal, wish: Wish<'_>) -> Boarding {
         let now = self.system.clock().now();
         let mut book = self.book();
         if let Some(flight) = book.flight.as_ref().filter(|flight| flight.is_of_this_process()) {
             return Boarding::Flight(Arc::clone(flight));
         }
-        if !renew && self.ready.load().as_ref().is_some_and(|ready| ready.state(now) != State::Dead) {
+        let current = self.ready.load_full();
+        let came = match wish {
+            Wish::Usable => current.as_ref().is_some_and(|current| current.state(now) != State::Dead),
+            Wish::Newer => false,
+            Wish::Longer(than) => current.as_ref().is_some_and(|current| !Arc::ptr_eq(current, than)),
+        };
+        if came {
             return Boarding::Again;
         }
         if let Some((error, until)) = &book.failed
             && now.is_before(*until)
         {
             return Boarding::Failed(error.clone());
+        }
+        if let Wish::Longer(than) = wish {
+            let just_asked = book.last_attempt.is_some_and(|last| now.is_before(last + FLOOR));
+            let same_again = than.given_again && than.state(now) == State::Fresh;
+            if than.plan.refresh == NEVER || just_asked || same_again || book.longer.rests(now) {
+                return Boarding::InVain(Arc::clone(than));
+            }
+            book.longer.step(now, 0, self.system.clock().random());
         }
         let (flight, work) = self.take_off(&mut book, goal);
         drop(book);
@@ -322,6 +339,8 @@ impl Shared {
 
     fn take_off(self: &Arc<Self>, book: &mut Book, goal: Goal) -> (Arc<Flight>, BoxFuture<'static, ()>) {
         self.fetches.fetch_add(1, Ordering::Relaxed);
+        // Stale calls need not even look at the lock while this is young.
+        self.set_next_ask(self.system.clock().now() + FLOOR);
         let flight = Arc::new(Flight::default());
         book.flight = Some(Arc::clone(&flight));
         let fetch = self.fetch.fetch(goal);
@@ -341,7 +360,7 @@ impl Shared {
             book.flight = None;
         }
         book.last_attempt = Some(now);
-        let outcome = match result.and_then(|fetched| self.accept(&mut book, fetched, now)) {
+        match result.and_then(|fetched| self.accept(&mut book, fetched, now)) {
             Ok(landed) => {
                 book.failed = None;
                 book.failures_in_a_row = 0;
@@ -375,11 +394,11 @@ impl Shared {
                 self.set_next_ask(now + pause);
                 drop(book);
                 let left = self.ready.load().as_ref().map_or(Duration::ZERO, |ready| ready.remaining(now));
-                tracing::warn!(%error, remaining_seconds = left.as_secs(), again_in_ms = millis(pause), "no token was fetched");
+                let method = error.method().map(Method::name);
+                tracing::warn!(method, %error, remaining_seconds = left.as_secs(), again_in_ms = millis(pause), "no token was fetched");
                 Err(error)
             }
-        };
-        outcome
+        }
     }
 
     /// Puts what was fetched in place: the header, and whether its token is a new one.

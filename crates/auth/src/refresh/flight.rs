@@ -3,9 +3,11 @@
 //! A waiter that goes away, or runs out of time, takes nothing with it: the work belongs to the flight, not to
 //! whoever started it. Waiters need no runtime: a deadline is a timer that runs where the work runs.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -102,47 +104,106 @@ impl Drop for Wait {
     }
 }
 
-/// Stops work from outside: its future is dropped where it runs.
+/// Stops work from outside: its future is dropped at once, on the thread that says so, unless it is being polled at
+/// that moment. So a child is killed before whoever cancels goes on, even where the process ends next.
 #[derive(Clone, Default)]
-pub(crate) struct Cancel(Arc<Mutex<CancelState>>);
+pub(crate) struct Cancel(Arc<CancelState>);
 
 #[derive(Default)]
 struct CancelState {
-    cancelled: bool,
-    worker: Option<Waker>,
+    cancelled: AtomicBool,
+    worker: Mutex<Option<Waker>>,
+    work: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Cancel {
-    fn state(&self) -> MutexGuard<'_, CancelState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Stops the work at its next step, which comes at once.
+    /// Stops the work. What is being polled right now is dropped when that poll returns.
     pub(crate) fn cancel(&self) {
-        let worker = {
-            let mut state = self.state();
-            state.cancelled = true;
-            state.worker.take()
-        };
+        self.0.cancelled.store(true, Ordering::SeqCst);
+        self.drop_work();
+        let worker = lock(&self.0.worker).take();
         if let Some(worker) = worker {
             worker.wake();
         }
     }
 
     /// The work, made to stop when told.
-    pub(crate) fn guard(&self, mut work: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
-        let cancel = self.clone();
-        Box::pin(std::future::poll_fn(move |context| {
-            {
-                let mut state = cancel.state();
-                if state.cancelled {
-                    return Poll::Ready(());
-                }
-                state.worker = Some(context.waker().clone());
-            }
-            work.as_mut().poll(context)
-        }))
+    pub(crate) fn guard(&self, work: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        *lock(&self.0.work) = Some(work);
+        Box::pin(Guarded(self.clone()))
     }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Drops the work, unless somebody polls it, who then does.
+    fn drop_work(&self) {
+        let work = match self.0.work.try_lock() {
+            Ok(mut work) => work.take(),
+            Err(TryLockError::Poisoned(broken)) => broken.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        drop(work);
+    }
+}
+
+/// The work of a [`Cancel`], as an executor sees it.
+struct Guarded(Cancel);
+
+impl Future for Guarded {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let state = &self.0.0;
+        let old = lock(&state.worker).replace(context.waker().clone());
+        drop(old);
+        let poll = match lock(&state.work).as_mut() {
+            Some(work) if !self.0.is_cancelled() => {
+                let _here = InFlight::enter();
+                work.as_mut().poll(context)
+            }
+            _ => Poll::Ready(()),
+        };
+        if poll.is_ready() || self.0.is_cancelled() {
+            self.0.drop_work();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.0.drop_work();
+    }
+}
+
+thread_local! {
+    static IN_FLIGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is polling the work of a flight: to block here is to wait for oneself.
+pub(crate) fn is_in_flight() -> bool {
+    IN_FLIGHT.get()
+}
+
+struct InFlight(bool);
+
+impl InFlight {
+    fn enter() -> Self {
+        Self(IN_FLIGHT.replace(true))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        IN_FLIGHT.set(self.0);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The end of one caller's patience. Starts no timer before the first wait.

@@ -4,6 +4,7 @@
 pub(crate) mod cache;
 pub(crate) mod changes;
 pub(crate) mod flight;
+mod pace;
 pub(crate) mod policy;
 pub(crate) mod ready;
 pub(crate) mod variable;

@@ -13,9 +13,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How long a token is used without another look at its source (docs, "IAM token": ask for one hourly).
-pub(crate) const MAX_AGE: Duration = HOUR;
-
 /// The longest life of an IAM token (docs, "IAM token"), assumed where nothing is known.
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(12 * 3600);
 
@@ -127,7 +124,8 @@ pub(crate) fn life(said: Life, fetched: Now) -> Result<Option<Duration>, BadLife
             match date.and_then(|date| date.duration_since(SystemTime::UNIX_EPOCH).ok()) {
                 // The header has whole seconds, so where the two clocks agree the shorter life is the truer.
                 Some(date) if date.abs_diff(fetched.wall) <= 5 * SECOND => local.min(at.saturating_sub(date)),
-                Some(date) => at.saturating_sub(date),
+                // Where they do not, the second that the header may have cut is taken off.
+                Some(date) => at.saturating_sub(date + SECOND),
                 None => local,
             }
         }
@@ -147,12 +145,14 @@ pub(crate) fn pause(transient: bool, failures: u32, retry_after: Option<Duration
     let bound =
         if transient { CEILING.min(SECOND * 2_u32.saturating_pow(failures.min(10))) } else { 5 * SECOND };
     let own = bound.mul_f64(dice.clamp(0.0, 1.0)).max(FLOOR);
-    own.max(retry_after.unwrap_or_default().min(5 * MINUTE))
+    let asked = retry_after.filter(|_| transient).unwrap_or_default();
+    own.max(asked.min(5 * MINUTE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::MAX_AGE;
     use proptest::prelude::*;
 
     const START: Now = Now { wall: Duration::from_secs(1_800_000_000), monotonic: Duration::from_secs(500) };
@@ -222,8 +222,8 @@ mod tests {
             (Life::In(secs(86_401)), Err(BadLife(secs(86_401)))),
             (Life::Until { at: at(wall + 60), date: None }, Ok(Some(secs(60)))),
             // Our clock is two days slow, then two days fast.
-            (Life::Until { at: at(wall + 172_860), date: Some(at(wall + 172_800)) }, Ok(Some(secs(60)))),
-            (Life::Until { at: at(wall - 172_740), date: Some(at(wall - 172_800)) }, Ok(Some(secs(60)))),
+            (Life::Until { at: at(wall + 172_860), date: Some(at(wall + 172_800)) }, Ok(Some(secs(59)))),
+            (Life::Until { at: at(wall - 172_740), date: Some(at(wall - 172_800)) }, Ok(Some(secs(59)))),
             // The header was cut to a whole second: the shorter life counts.
             (Life::Until { at: at(wall + 3), date: Some(at(wall - 1)) }, Ok(Some(secs(3)))),
             (Life::Until { at: at(wall - 1), date: None }, Err(BadLife(secs(0)))),
@@ -245,6 +245,7 @@ mod tests {
             (true, 1, Some(86_400), 0.0, 300.0),
             (false, 9, None, 0.999, 4.995),
             (false, 9, None, 0.0, 1.0),
+            (false, 9, Some(60), 0.0, 1.0),
         ] {
             let pause = pause(transient, failures, retry_after.map(secs), dice).as_secs_f64();
             assert!(

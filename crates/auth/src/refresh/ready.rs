@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::policy::{Plan, State};
+use super::policy::{NEVER, Plan, State};
 use crate::Method;
 use crate::secret::Secret;
 use crate::system::Now;
@@ -112,6 +112,11 @@ impl Ready {
     /// What is left of the token's life.
     pub(crate) fn remaining(&self, now: Now) -> Duration {
         now.until(self.plan.end)
+    }
+
+    /// Whether the token lives for `span` more.
+    pub(crate) fn lives_for(&self, span: Duration, now: Now) -> bool {
+        self.plan.end == NEVER || self.remaining(now) >= span
     }
 
     /// The bare credential.

@@ -12,21 +12,31 @@ use zeroize::Zeroizing;
 use super::changes::Changes;
 use super::policy::Plan;
 use super::ready::{Ready, Scheme};
-use crate::methods::read_iam_token;
+use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, Method};
+
+/// Reads and checks the value of a variable.
+pub(crate) type Reader = fn(&System, &str) -> Result<Secret, Error>;
 
 /// The variable and the header made of its last value.
 pub(crate) struct Variable {
     name: String,
+    read: Reader,
     ready: ArcSwapOption<Ready>,
     generation: AtomicU64,
     making: Mutex<()>,
 }
 
 impl Variable {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, ready: ArcSwapOption::empty(), generation: AtomicU64::new(0), making: Mutex::new(()) }
+    pub(crate) fn new(name: String, read: Reader) -> Self {
+        Self {
+            name,
+            read,
+            ready: ArcSwapOption::empty(),
+            generation: AtomicU64::new(0),
+            making: Mutex::new(()),
+        }
     }
 
     /// The header for the value that stands there now.
@@ -42,7 +52,7 @@ impl Variable {
         if let Some(ready) = self.ready.load_full().filter(is_same) {
             return Ok(ready);
         }
-        let secret = read_iam_token(system, &self.name).map_err(|error| error.of(Method::EnvIamToken))?;
+        let secret = (self.read)(system, &self.name).map_err(|error| error.of(Method::EnvIamToken))?;
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let now = system.clock().now();
         let ready =
@@ -53,10 +63,5 @@ impl Variable {
             changes.announce();
         }
         Ok(ready)
-    }
-
-    /// The header of the last value that was read.
-    pub(crate) fn last(&self) -> Option<Arc<Ready>> {
-        self.ready.load_full()
     }
 }

@@ -28,13 +28,6 @@ pub trait Spawner: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LibraryThread;
 
-impl LibraryThread {
-    /// Whether the caller is on it: there, waiting for a fetch is waiting for oneself.
-    pub(crate) fn is_current() -> bool {
-        std::thread::current().name() == Some(NAME)
-    }
-}
-
 const NAME: &str = "yandex-cloud-auth";
 
 static THREAD: Thread = Thread::new(Duration::from_secs(5));
