@@ -90,6 +90,21 @@ fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_l
 }
 
 #[test]
+fn a_server_that_refuses_every_token_does_not_make_a_storm_of_fetches() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::living(HOUR);
+    let credentials = source.in_step(&clock);
+    for _ in 0..6000 {
+        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        credentials.invalidate(&sent);
+        clock.advance(std::time::Duration::from_millis(10));
+    }
+    // A minute of refusals: three are believed at once, then at 2, 4, 8, 16 and 32 s.
+    assert!((6..=9).contains(&source.started()), "{} fetches", source.started());
+}
+
+#[test]
 fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
     let clock = TestClock::new();
     clock.set_random(0.999);
@@ -146,6 +161,26 @@ fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
         assert!(credentials.blocking().header_with(living_for(7200)).is_err());
     }
     assert_eq!(source.started(), 2, "no more than one a second");
+}
+
+#[test]
+fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::living(HOUR);
+    let credentials = source.in_step(&clock);
+    for _ in 0..600 {
+        assert!(credentials.blocking().header_with(living_for(7200)).is_err());
+        clock.advance(secs(1));
+    }
+    assert!(source.started() <= 20, "{} fetches in ten minutes", source.started());
+}
+
+#[test]
+fn what_never_ends_lives_as_long_as_anybody_asks() {
+    let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()).on(common::bare(&TestClock::new()));
+    let header = key.blocking().header_with(HeaderOptions::new().min_ttl(std::time::Duration::MAX));
+    assert_eq!(header.unwrap().unwrap(), "Api-Key AQVN-fake");
 }
 
 #[test]

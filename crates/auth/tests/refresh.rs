@@ -274,6 +274,30 @@ fn each_new_generation_is_announced() {
 }
 
 #[test]
+fn the_same_token_after_a_refusal_is_not_announced_as_a_new_one() {
+    let clock = TestClock::new();
+    let credentials = Source::new(|_| Token::new("t1.fake.same")).in_step(&clock);
+    header(&credentials).unwrap();
+    let mut changes = credentials.subscribe();
+    assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
+    header(&credentials).unwrap();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(std::pin::pin!(changes.changed()).poll(&mut context).is_pending());
+}
+
+#[test]
+fn a_source_is_asked_at_most_once_a_second_however_short_its_tokens_are_fresh() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR).max_age(Duration::ZERO);
+    let credentials = source.in_step(&clock);
+    for _ in 0..1000 {
+        header(&credentials).unwrap();
+        clock.advance(Duration::from_millis(10));
+    }
+    assert!((10..=12).contains(&source.started()), "{} fetches in ten seconds", source.started());
+}
+
+#[test]
 fn renewing_is_not_a_matter_of_luck() {
     let clock = TestClock::new();
     let credentials = Source::living(12 * HOUR).in_step(&clock);

@@ -6,6 +6,7 @@ mod subscription;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -17,10 +18,10 @@ use crate::methods::{AuthMethod, Supply, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::changes::Changes;
 use crate::refresh::flight::Deadline;
-use crate::refresh::ready::Snapshot;
+use crate::refresh::ready::{Ready, Snapshot};
 use crate::refresh::variable::Variable;
 use crate::selection::{Automatic, Meaning, Report, read};
-use crate::system::System;
+use crate::system::{BoxFuture, System};
 use crate::{Error, ErrorKind, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
@@ -176,15 +177,22 @@ impl Credentials {
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
     #[inline]
-    pub async fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        if let Some(header) = self.inner.cache.look(|ready| Ok(ready.header())) {
-            return header;
-        }
-        if let Some(variable) = self.inner.variable() {
-            return variable.read(&self.inner.system, &self.inner.changes).map(|ready| ready.header());
-        }
-        // In a box, so that the future of the ready path stays small.
-        Box::pin(self.header_with(HeaderOptions::new())).await
+    pub fn header(&self) -> impl Future<Output = Result<Option<HeaderValue>, Error>> + Send + '_ {
+        // By hand, because the body of an `async fn` is not inlined into other crates.
+        let mut wait: Option<BoxFuture<'_, _>> = None;
+        std::future::poll_fn(move |context| {
+            if wait.is_none() {
+                if let Some(header) = self.inner.cache.look(|ready| Ok(ready.header())) {
+                    return Poll::Ready(header);
+                }
+                if let Some(read) = self.inner.read_variable() {
+                    return Poll::Ready(read.map(|ready| ready.header()));
+                }
+            }
+            wait.get_or_insert_with(|| Box::pin(self.header_with(HeaderOptions::new())))
+                .as_mut()
+                .poll(context)
+        })
     }
 
     /// The same, with a deadline or a least remaining life.
@@ -210,8 +218,8 @@ impl Credentials {
     pub async fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
         let mut deadline = Deadline::after(options.deadline);
         for _ in 0..3 {
-            if let Some(variable) = self.inner.variable() {
-                return variable.read(&self.inner.system, &self.inner.changes).map(Snapshot);
+            if let Some(read) = self.inner.read_variable() {
+                return read.map(Snapshot);
             }
             if let Some(ready) = self.inner.cache.obtain(Goal::Header, options.min_ttl, &mut deadline).await?
             {
@@ -232,8 +240,8 @@ impl Credentials {
 
     #[cold]
     fn try_harder(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        if let Some(variable) = self.inner.variable() {
-            return Some(variable.read(&self.inner.system, &self.inner.changes).map(|ready| ready.header()));
+        if let Some(read) = self.inner.read_variable() {
+            return Some(read.map(|ready| ready.header()));
         }
         if let Some(error) = self.inner.cache.failure() {
             return Some(Err(error));
@@ -282,9 +290,10 @@ impl Credentials {
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
         match self.inner.chosen.get().map(|chosen| &chosen.working) {
             Some(Working::Cached(Supply::Source(_))) => self.inner.cache.invalidate(&refused.0),
-            Some(Working::Variable(variable)) => variable
-                .read(&self.inner.system, &self.inner.changes)
-                .is_ok_and(|current| current.generation != refused.generation()),
+            Some(Working::Variable(_)) => {
+                let read = self.inner.read_variable();
+                read.is_some_and(|read| read.is_ok_and(|now| now.generation != refused.generation()))
+            }
             _ => false,
         }
     }
@@ -292,8 +301,8 @@ impl Credentials {
     /// The usable header at hand with its generation and expiry; `None` where there is none now.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
-        match self.inner.variable() {
-            Some(variable) => variable.read(&self.inner.system, &self.inner.changes).ok().map(Snapshot),
+        match self.inner.read_variable() {
+            Some(read) => read.ok().map(Snapshot),
             None => self.inner.cache.usable().map(Snapshot),
         }
     }
@@ -340,6 +349,11 @@ impl Inner {
             Working::Variable(variable) => Some(variable),
             Working::Cached(_) => None,
         }
+    }
+
+    /// What stands in the variable now, where the method is that one.
+    fn read_variable(&self) -> Option<Result<Arc<Ready>, Error>> {
+        Some(self.variable()?.read(&self.system, &self.changes))
     }
 }
 

@@ -77,10 +77,17 @@ impl Plan {
         self
     }
 
+    /// Until when it is both fresh and usable.
+    pub(crate) fn fresh(&self) -> Now {
+        Now {
+            wall: self.refresh.wall.min(self.usable.wall),
+            monotonic: self.refresh.monotonic.min(self.usable.monotonic),
+        }
+    }
+
     /// What may be done at `now`.
-    #[inline]
     pub(crate) fn state(&self, now: Now) -> State {
-        if now.is_before(self.refresh) && now.is_before(self.usable) {
+        if now.is_before(self.fresh()) {
             State::Fresh
         } else if now.is_before(self.usable) {
             State::Stale

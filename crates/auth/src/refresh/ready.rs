@@ -45,6 +45,8 @@ pub(crate) struct Ready {
     pub(crate) method: Method,
     pub(crate) generation: u64,
     pub(crate) plan: Plan,
+    /// Until when it is fresh: one look at each clock tells.
+    fresh: Now,
     /// When this very token was first seen.
     pub(crate) seen: Now,
     /// When it ends, in the words of its issuer.
@@ -53,12 +55,8 @@ pub(crate) struct Ready {
     pub(crate) given_again: bool,
     /// A server refused it, and the source has nothing else.
     pub(crate) refused: bool,
-    value: Option<Value>,
-}
-
-struct Value {
-    scheme: Scheme,
-    copies: [HeaderValue; COPIES],
+    scheme: Option<Scheme>,
+    copies: [Option<HeaderValue>; COPIES],
 }
 
 /// The bytes of one copy, alone on their cache lines, wiped with the last clone.
@@ -80,33 +78,39 @@ impl Ready {
         plan: Plan,
         seen: Now,
     ) -> Self {
-        let value = value.and_then(|(scheme, secret)| {
-            let copy = || {
-                let line = Zeroizing::new([scheme.as_str(), " ", secret.expose()].concat().into_bytes());
-                let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(line))).ok()?;
-                header.set_sensitive(true);
-                Some(header)
-            };
-            let mut copies = [const { None }; COPIES];
-            copies.fill_with(copy);
-            // A `Secret` is visible ASCII, so that each copy is a header.
-            let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] = copies else {
-                return None;
-            };
-            Some(Value { scheme, copies: [a, b, c, d, e, f, g, h] })
-        });
-        Self { method, generation, plan, seen, expires_at: None, given_again: false, refused: false, value }
+        let copy = || {
+            let (scheme, secret) = value?;
+            let line = Zeroizing::new([scheme.as_str(), " ", secret.expose()].concat().into_bytes());
+            // A `Secret` is visible ASCII, so that it always is a header.
+            let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(line))).ok()?;
+            header.set_sensitive(true);
+            Some(header)
+        };
+        let copies = std::array::from_fn(|_| copy());
+        let fresh = plan.fresh();
+        Self {
+            method,
+            generation,
+            plan,
+            fresh,
+            seen,
+            expires_at: None,
+            given_again: false,
+            refused: false,
+            scheme: value.map(|(scheme, _)| scheme),
+            copies,
+        }
     }
 
     /// A copy of the header. Allocates nothing.
     #[inline]
     pub(crate) fn header(&self) -> Option<HeaderValue> {
-        self.value.as_ref().map(|value| value.copies[lane()].clone())
+        self.copies[lane()].clone()
     }
 
     #[inline]
     pub(crate) fn state(&self, now: Now) -> State {
-        self.plan.state(now)
+        if now.is_before(self.fresh) { State::Fresh } else { self.plan.state(now) }
     }
 
     /// What is left of the token's life.
@@ -121,13 +125,12 @@ impl Ready {
 
     /// The bare credential.
     pub(crate) fn secret(&self) -> Option<&str> {
-        let value = self.value.as_ref()?;
-        let line = std::str::from_utf8(value.copies[0].as_bytes()).ok()?;
-        line.get(value.scheme.as_str().len() + 1..)
+        let line = std::str::from_utf8(self.copies[0].as_ref()?.as_bytes()).ok()?;
+        line.get(self.scheme?.as_str().len() + 1..)
     }
 
     pub(crate) fn scheme(&self) -> Option<Scheme> {
-        self.value.as_ref().map(|value| value.scheme)
+        self.scheme
     }
 }
 

@@ -26,7 +26,7 @@ impl Now {
     #[must_use]
     #[inline]
     pub fn is_before(self, moment: Self) -> bool {
-        self.wall < moment.wall && self.monotonic < moment.monotonic
+        (self.wall < moment.wall) & (self.monotonic < moment.monotonic)
     }
 
     /// What is left until `moment` by the clock that leaves less; zero where either has passed it.
