@@ -54,6 +54,6 @@ fn a_log_subscriber_may_ask_for_a_header() {
         source.set(|_| Err(unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
         assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
-        assert!(*asked.lock().unwrap() > told + 1, "the refusal and the failure were told of");
+        assert!(*asked.lock().unwrap() > told, "the refusal was told of");
     });
 }
