@@ -15,6 +15,7 @@ mod metadata;
 mod oauth;
 mod output;
 mod pages;
+mod readme;
 mod run;
 mod statuses;
 mod yc;
