@@ -79,7 +79,7 @@ fn its_picture_of_doctor_is_what_doctor_prints() {
         .env("YC_METADATA_ADDR", cloud.metadata_addr().to_string())
         .env("PATH", "/usr/bin:/bin")
         .done();
-    assert_eq!(shape(&outcome.answer()), shape(blocks("text")[0]));
+    assert_eq!(shape(outcome.answer()), shape(blocks("text")[0]));
 }
 
 #[test]
@@ -90,5 +90,5 @@ fn its_picture_of_the_demo_is_what_the_demo_prints() {
         names.collect::<Vec<_>>().join(" ")
     };
     let shapes = |text: &str| shape(text).iter().map(|line| folderless(line)).collect::<Vec<_>>();
-    assert_eq!(shapes(&outcome.answer()), shapes(blocks("text")[1]));
+    assert_eq!(shapes(outcome.answer()), shapes(blocks("text")[1]));
 }
