@@ -169,7 +169,7 @@ fn mask_shapes(text: &str) -> String {
         if !is_inside_word(&bytes[..at])
             && let Some((prefix, length)) = SHAPES.iter().find_map(|shape| {
                 let prefix = shape.prefix(rest.as_bytes())?;
-                let length = rest[prefix..].bytes().take_while(|byte| is_token(*byte)).count();
+                let length = token_length(&rest.as_bytes()[prefix..]);
                 (length >= shape.least).then_some((prefix, length))
             })
         {
@@ -219,6 +219,44 @@ fn is_inside_word(before: &[u8]) -> bool {
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'=' | b'+' | b'/' | b'~')
+}
+
+/// The length of what belongs to a token: its characters, as they are or escaped, and line breaks that were escaped,
+/// since whatever folded the token may have put them there.
+fn token_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while length < text.len() {
+        let rest = &text[length..];
+        length += match rest[0] {
+            byte if is_token(byte) => 1,
+            b'%' if rest.get(1..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) => 3,
+            b'\\' => match escape_length(rest) {
+                Some(escape) => escape,
+                None => break,
+            },
+            _ => break,
+        };
+    }
+    length
+}
+
+/// The length of a backslash's escape, or of one that was escaped again, where it stands for a character of a token
+/// or for a line break. The colours of a terminal, for one, do not.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    let hex = |digits: usize| {
+        let digits = text.get(slashes + 1..slashes + 1 + digits)?;
+        let code = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        let byte =
+            u8::try_from(code).ok().filter(|byte| is_token(*byte) || matches!(byte, b'\r' | b'\n' | b'%'));
+        byte.map(|_| slashes + 1 + digits.len())
+    };
+    match text.get(slashes)? {
+        b'n' | b'r' | b'/' => Some(slashes + 1),
+        b'x' => hex(2),
+        b'u' => hex(4),
+        _ => None,
+    }
 }
 
 /// The length of a PEM block, or of all that is left where its end is missing.
@@ -324,6 +362,14 @@ mod tests {
             (r"\u000at1.abc \x0at1.abc", r"\u000at1.*** \x0at1.***"),
             ("\u{1b}[1;31mt1.abc\u{1b}[0m", "\\u{1b}[1;31mt1.***\\u{1b}[0m"),
             ("a\u{1b}[31m\u{202e}b", "a\\u{1b}[31m\\u{202e}b"),
+            ("t=t1.abc%3D%3D.SIGNATURE&x", "t=t1.***&x"),
+            ("t1.abc%253D.SIGNATURE 100% sure", "t1.*** 100% sure"),
+            ("y0_abc%2dDEF, AQVN%41bc", "y0_***, AQVN***"),
+            (r#""t1.abc\u003d\u003D.SIGNATURE""#, r#""t1.***""#),
+            (r"t1.abc\n.SIGN\r\nATURE end", "t1.*** end"),
+            (r"t1.abc\\nSIGN\u000aATU\x0aRE\/x end", "t1.*** end"),
+            (r"t1.abc\u001b[0m \x1b[0m", r"t1.***\u001b[0m \x1b[0m"),
+            (r"C:\t1.abc\new%zz", r"C:\t1.***%zz"),
         ] {
             assert_eq!(presentable(text, &[]), shown);
         }
@@ -332,6 +378,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_escape_inside_a_token_shows_what_follows(
+            parts in proptest::collection::vec("[A-Za-z0-9_.-]{1,8}", 2..6),
+            escape in prop_oneof![
+                "%[0-9A-Fa-f]{2}",
+                Just(r"\n".to_owned()),
+                Just(r"\r\n".to_owned()),
+                Just(r"\\n".to_owned()),
+                Just(r"\u003d".to_owned()),
+            ],
+        ) {
+            let shown = presentable(&format!("token t1.{} end", parts.join(&escape)), &[]);
+            prop_assert_eq!(shown, "token t1.*** end");
+        }
+
         #[test]
         fn never_panics_and_never_leaks(before in ".{0,40}", token in "[A-Za-z0-9_.-]{12,60}", after in ".{0,40}") {
             let secret = format!("t1.{token}");

@@ -94,6 +94,9 @@ fn ways_to_say(secret: &str) -> Vec<String> {
         format!("\"{secret}\""),
         format!("\u{1b}[31m{secret}\u{1b}[0m"),
         format!("desc = \\n{secret}"),
+        percent_encoded(secret),
+        format!("url = https://h.example/?t={}&x=1", percent_encoded(secret)),
+        if secret == SHAPELESS { String::new() } else { json.replace('=', "\\u003d") },
         format!("{{\"code\":16,\"message\":{json}}}"),
         format!("{{\"error\":\"invalid_token\",\"error_description\":{json}}}"),
         format!("{{\"access_token\":{json},\"iamToken\":{json},\"expires_in\":\"x\",\"expiresAt\":\"x\"}}"),
@@ -101,6 +104,14 @@ fn ways_to_say(secret: &str) -> Vec<String> {
         format!("{{\"message\":\"{}\"}}", "x".repeat(1010) + &json[1..json.len() - 1]),
         format!("{}{secret}", "é".repeat(508)),
     ]
+}
+
+/// A secret as it stands in a URL, less the marks by which a URL's own parts are known.
+fn percent_encoded(secret: &str) -> String {
+    if secret == SHAPELESS {
+        return String::new(); // Of no shape, it is known by its very text alone.
+    }
+    secret.replace('=', "%3D").replace('+', "%2B").replace('\n', "%0A")
 }
 
 #[test]
