@@ -175,3 +175,20 @@ fn a_text_that_is_no_certificate_is_refused() {
         assert!(error.to_string().starts_with("the CA certificate is unusable: "), "{error}");
     }
 }
+
+#[tokio::test]
+async fn after_a_handshake_that_failed_the_authorities_are_read_again() {
+    let [old, new] = ["old", "new"].map(Authority::new);
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", &old.pem());
+    let transport = transport(&[("SSL_CERT_FILE", &file)]);
+    let before = Server::tls(&old.certify("localhost"), OK);
+    assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret");
+
+    folder.write("ca.pem", &new.pem());
+    let after = Server::tls(&new.certify("localhost"), OK);
+    assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret", "no look without need");
+    assert_eq!(body(&transport, &url(&after)).await.unwrap_err().fault(), HttpFault::Tls);
+    assert_eq!(body(&transport, &url(&after)).await.unwrap(), b"secret");
+    assert_eq!(body(&transport, &url(&before)).await.unwrap_err().fault(), HttpFault::Tls);
+}

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tower_service::Service;
 
 use super::dial::{Dial, too_slow};
@@ -21,9 +21,10 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 
 /// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, nothing kept between exchanges.
 ///
-/// Making one touches nothing. The certificate authorities are read on the first `https://` request, once:
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` where the environment has them, else the system's, and those that were added
-/// here. A failure to read them is that request's error, and the next one tries again; plain `http://` needs none.
+/// Making one touches nothing. The certificate authorities are read on the first `https://` request, and again on the
+/// first one after TLS has failed, since they may have been replaced: `SSL_CERT_FILE` and `SSL_CERT_DIR` where the
+/// environment has them, else the system's, and those that were added here. A failure to read them is that request's
+/// error, and the next one tries again; plain `http://` needs none.
 ///
 /// `https://` goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY` (by `CONNECT`, so the proxy sees no secret),
 /// less the hosts of `NO_PROXY` and this machine itself. Plain `http://`, which is the metadata service or
@@ -48,14 +49,15 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 pub struct HyperTransport {
     environment: Arc<dyn Environment>,
     added: Arc<[CertificateDer<'static>]>,
-    tls: OnceCell<Arc<ClientConfig>>,
+    /// Forgotten when TLS fails: the authorities may have been replaced since they were read.
+    tls: Mutex<Option<Arc<ClientConfig>>>,
 }
 
 impl HyperTransport {
     /// A transport that takes proxies and CA files from an environment.
     #[must_use]
     pub fn new(environment: Arc<dyn Environment>) -> Self {
-        Self { environment, added: Arc::from([]), tls: OnceCell::new() }
+        Self { environment, added: Arc::from([]), tls: Mutex::default() }
     }
 
     /// Trusts the CA certificates of a PEM text too, beside the system's (or `SSL_CERT_FILE`'s).
@@ -74,7 +76,7 @@ impl HyperTransport {
     pub fn with_root_certificate_pem(mut self, pem: &[u8]) -> Result<Self, HttpError> {
         let more = tls::certificates(pem)?;
         self.added = self.added.iter().cloned().chain(more).collect();
-        self.tls = OnceCell::new();
+        self.tls = Mutex::default();
         Ok(self)
     }
 
@@ -89,34 +91,55 @@ impl HyperTransport {
                 "cannot send the request: no tokio runtime runs it",
             ));
         }
-        let target = outgoing.target.clone();
-        let stream = if target.scheme() == Some(&Scheme::HTTPS) {
-            let proxy = if options.direct { None } else { proxy::for_target(&*self.environment, &target)? };
-            let tls = self.tls().await?;
-            let dial = Dial::new(options.connect_timeout, proxy);
-            tokio::time::timeout(options.connect_timeout, secure(dial, tls, target)).await
-        } else {
-            let mut dial = Dial::new(options.connect_timeout, None);
-            let opened = async { dial.call(target).await.map(MaybeHttpsStream::Http) };
-            tokio::time::timeout(options.connect_timeout, opened).await
-        };
-        exchange(stream.map_err(|_| too_slow())??, outgoing, options.max_body).await
+        if outgoing.target.scheme() != Some(&Scheme::HTTPS) {
+            let dial = Dial::new(options.connect_timeout, None);
+            return over(plain(dial, outgoing.target.clone()), outgoing, options).await;
+        }
+        let proxy =
+            if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
+        let tls = self.tls().await?;
+        let dial = Dial::new(options.connect_timeout, proxy);
+        let stream = secure(dial, Arc::clone(&tls), outgoing.target.clone());
+        let answer = over(stream, outgoing, options).await;
+        if answer.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
+            let mut kept = self.tls.lock().await;
+            if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &tls)) {
+                *kept = None;
+            }
+        }
+        answer
     }
 
     /// The configuration, read in a thread of its own: a file that hangs must not take the others along.
     async fn tls(&self) -> Result<Arc<ClientConfig>, HttpError> {
-        let load = || async {
-            let (environment, added) = (Arc::clone(&self.environment), Arc::clone(&self.added));
-            match tokio::task::spawn_blocking(move || tls::configuration(&*environment, &added)).await {
-                Ok(loaded) => loaded,
-                Err(_) => Err(HttpError::new(HttpFault::Tls, "the CA certificates could not be read")),
-            }
-        };
-        self.tls.get_or_try_init(load).await.cloned()
+        // Locked while they are read, so that they are read once for all who wait.
+        let mut kept = self.tls.lock().await;
+        if let Some(kept) = &*kept {
+            return Ok(Arc::clone(kept));
+        }
+        let (environment, added) = (Arc::clone(&self.environment), Arc::clone(&self.added));
+        let loaded = tokio::task::spawn_blocking(move || tls::configuration(&*environment, &added)).await;
+        let loaded =
+            loaded.map_err(|_| HttpError::new(HttpFault::Tls, "the CA certificates could not be read"))??;
+        Ok(Arc::clone(kept.insert(loaded)))
     }
 }
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// The exchange, once the connection is made.
+async fn over(
+    stream: impl Future<Output = Result<Stream, HttpError>>,
+    outgoing: Outgoing,
+    options: HttpOptions,
+) -> Result<http::Response<Vec<u8>>, HttpError> {
+    let stream = tokio::time::timeout(options.connect_timeout, stream).await;
+    exchange(stream.map_err(|_| too_slow())??, outgoing, options.max_body).await
+}
+
+async fn plain(mut dial: Dial, target: Uri) -> Result<Stream, HttpError> {
+    dial.call(target).await.map(MaybeHttpsStream::Http)
+}
 
 async fn secure(dial: Dial, tls: Arc<ClientConfig>, target: Uri) -> Result<Stream, HttpError> {
     let mut connector = HttpsConnector::from((dial, tls));
@@ -141,7 +164,7 @@ impl HttpTransport for HyperTransport {
         Some(Arc::new(Self {
             environment: Arc::clone(environment),
             added: Arc::clone(&self.added),
-            tls: OnceCell::new(),
+            tls: Mutex::default(),
         }))
     }
 }
