@@ -192,7 +192,7 @@ mod double {
 
         /// Lets the machine sleep: the wall clock goes on, the monotonic one stands.
         pub fn suspend(&self, span: Duration) {
-            self.change(|state| state.now.wall += span);
+            self.change(|state| state.now.wall = state.now.wall.saturating_add(span));
         }
 
         /// Sets the wall clock back.
@@ -227,7 +227,7 @@ mod double {
             let (key, until) = {
                 let mut state = self.state();
                 state.next_sleeper += 1;
-                (state.next_sleeper, state.now.monotonic + span)
+                (state.next_sleeper, state.now.monotonic.saturating_add(span))
             };
             let mut sleep = Sleep { clock: self.clone(), key, until };
             Box::pin(std::future::poll_fn(move |context| sleep.poll(context.waker())))
@@ -262,6 +262,30 @@ mod double {
     impl Drop for Sleep {
         fn drop(&mut self) {
             self.clock.state().sleepers.retain(|sleeper| sleeper.0 != self.key);
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn no_span_is_too_long() {
+            let clock = TestClock::new();
+            let forever = look(clock.sleep(Duration::MAX));
+            assert_eq!(forever, Poll::Pending);
+            for pass in [TestClock::suspend, TestClock::advance, TestClock::suspend, TestClock::advance] {
+                pass(&clock, Duration::MAX);
+            }
+            assert_eq!(clock.now(), Now { wall: Duration::MAX, monotonic: Duration::MAX });
+            assert_eq!(look(clock.sleep(Duration::MAX)), Poll::Ready(()));
+            clock.set_wall_back(Duration::MAX);
+            assert_eq!(clock.now().wall, Duration::ZERO);
+        }
+
+        /// One look at a sleep.
+        fn look(mut sleep: BoxFuture<'static, ()>) -> Poll<()> {
+            sleep.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()))
         }
     }
 }
