@@ -121,12 +121,36 @@ fn each_failure_is_one_line_that_says_where_and_why() {
 }
 
 #[test]
-fn each_failure_that_a_person_can_mend_says_how() {
-    for (name, kind, error) in failures() {
-        // A service in trouble is mended by its owners; those errors speak for themselves.
-        if kind != ErrorKind::Unavailable {
-            let missing_role = matches!(name, "metadata 403");
-            assert!(error.help().is_some_and(|help| help.len() > 10) || missing_role, "{name}: {error}");
+fn each_failure_says_what_to_do_next() {
+    for (name, _, error) in failures() {
+        assert!(error.help().is_some_and(|help| help.len() > 10), "{name}: {error}");
+        assert!(!error.help().unwrap().ends_with('.'), "{name}: {:?}", error.help());
+    }
+}
+
+#[test]
+fn a_service_that_is_not_reached_names_what_leads_to_it() {
+    let at = |fault| {
+        let discovery =
+            Machine::new().set("YC_API_ENDPOINT", "api.corp.example").always(TestReply::Fail(fault));
+        let iam = Machine::new().answering(cloud(TestReply::Fail(fault)));
+        [discovery, iam].map(|machine| failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())))
+    };
+    for (fault, word) in [
+        (HttpFault::ConnectRefused, "YC_API_ENDPOINT"),
+        (HttpFault::ConnectTimeout, "HTTPS_PROXY"),
+        (HttpFault::Unreachable, "HTTPS_PROXY"),
+        (HttpFault::NameResolution, "YC_API_ENDPOINT"),
+        (HttpFault::Proxy, "NO_PROXY"),
+        (HttpFault::Tls, "SSL_CERT_FILE"),
+        (HttpFault::Interrupted, "by and by"),
+        (HttpFault::Malformed, "proxy"),
+        (HttpFault::TooLarge, "proxy"),
+        (HttpFault::Request, "tokio"),
+    ] {
+        for error in at(fault) {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.help().unwrap().contains(word), "{error}: {:?}", error.help());
         }
     }
 }

@@ -250,6 +250,9 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
             if let Some(error) = error {
                 assert_eq!(error.method(), Some(Method::Metadata));
                 assert!(error.place().unwrap().starts_with("http://"), "{error}");
+                let help = error.help().unwrap_or_else(|| panic!("no help: {error}"));
+                let nobody = matches!(&reply, TestReply::Fail(fault) if fault.is_before_connection());
+                assert!(!nobody || help.contains("YC_METADATA_ADDR"), "{reply:?}: {help}");
                 assert!(!error.to_string().contains("FAKE"), "{error}");
             }
         }
@@ -283,9 +286,13 @@ fn asked_by_name_it_tells_each_failure_apart() {
     // reply -> kind, words of the reason, words of the help
     for (reply, kind, reason, help) in [
         (reply(404, ""), ErrorKind::Refused, "HTTP 404", "service account"),
-        (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", ""),
-        (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", ""),
-        (reply(302, ""), ErrorKind::Unavailable, "redirect", ""),
+        (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", "something else"),
+        (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "by and by"),
+        (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "by and by"),
+        (reply(302, ""), ErrorKind::Unavailable, "redirect", "something else"),
+        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "something else"),
+        (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "something else"),
+        (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "by and by"),
         (TestReply::Fail(HttpFault::ConnectTimeout), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (answers(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
@@ -294,8 +301,15 @@ fn asked_by_name_it_tells_each_failure_apart() {
         let error = machine.with(MetadataAuth::new()).blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::Metadata)), "{reply:?}");
         assert!(error.reason().contains(reason), "{error}");
-        assert!(error.help().unwrap_or_default().contains(help), "{:?}", error.help());
+        assert!(error.help().unwrap().contains(help), "{error}: {:?}", error.help());
     }
+}
+
+#[test]
+fn a_deadline_for_ever_is_one() {
+    let machine = Machine::new().always(answers(METADATA_ANSWER));
+    let forever = HeaderOptions::new().deadline(Duration::MAX);
+    assert!(machine.with(MetadataAuth::new()).blocking().header_with(forever).is_ok());
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl Address {
         Ok(Self { tls, host, port })
     }
 
+    /// The same for a program that always speaks TLS (yc): a scheme means nothing to it, so without a port it is 443.
+    pub(crate) fn parse_without_scheme(text: &str) -> Result<Self, Error> {
+        Self::parse(text, true)?;
+        Self::parse(text.split_once("://").map_or(text, |(_, rest)| rest), true)
+    }
+
     /// A URL on this address.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{self}{path}")

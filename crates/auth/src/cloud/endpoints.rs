@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::address::Address;
-use super::{exchange, json_object, refusal, unreadable};
-use crate::system::{HttpOptions, System};
+use super::{ask, json_object, refusal, unreadable};
+use crate::system::System;
 use crate::{Error, ErrorKind};
 
 /// The variable with the discovery endpoint.
@@ -16,6 +16,8 @@ pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
+    /// The same as yc understands it.
+    pub(crate) without_scheme: Address,
     /// Named in code: the user's own word for where secrets may go.
     pub(crate) explicit: bool,
     /// Where it came from, for errors.
@@ -30,12 +32,15 @@ impl Endpoint {
             None => match system.variable(VARIABLE)? {
                 Some(text) => (text.to_string(), VARIABLE),
                 None => {
-                    return Ok(Self { address: Address::public_api(), explicit: false, place: "default" });
+                    let address = Address::public_api();
+                    let without_scheme = address.clone();
+                    return Ok(Self { address, without_scheme, explicit: false, place: "default" });
                 }
             },
         };
         let address = Address::parse(&text, true).map_err(|error| error.at(place))?;
-        Ok(Self { address, explicit: given.is_some(), place })
+        let without_scheme = Address::parse_without_scheme(&text).map_err(|error| error.at(place))?;
+        Ok(Self { address, without_scheme, explicit: given.is_some(), place })
     }
 
     /// Whether it is neither Yandex Cloud's nor on this machine.
@@ -74,14 +79,14 @@ pub(crate) async fn discover(
         .header("accept", "application/json")
         .body(Vec::new())
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-    let answer = match system.within(limit, exchange(system, request, HttpOptions::new(), &url)).await {
-        Some(answer) => answer?,
-        None => {
-            return Err(Error::new(ErrorKind::Unavailable, format!("no answer within {limit:?}")).at(&url));
-        }
-    };
+    let answer = ask(system, request, &url, limit).await?;
     if answer.status() != 200 {
-        return Err(refusal(&answer, &url, &[]));
+        let error = refusal(&answer, &url, &[]);
+        return Err(match error.kind() {
+            ErrorKind::Refused => error
+                .with_help("no discovery answers there: look at YC_API_ENDPOINT, or the endpoint in code"),
+            _ => error,
+        });
     }
     let fields = json_object(&answer, &url)?;
     let Some(Value::Array(entries)) = fields.get("endpoints") else {
@@ -142,6 +147,7 @@ mod tests {
         ] {
             let endpoint = Endpoint {
                 address: Address::parse(endpoint, true).unwrap(),
+                without_scheme: Address::parse_without_scheme(endpoint).unwrap(),
                 explicit: true,
                 place: "endpoint",
             };

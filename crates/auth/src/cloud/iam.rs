@@ -7,9 +7,9 @@ use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Address;
-use super::{date, exchange, json_object, refusal, unreadable};
+use super::{ask, date, json_object, refusal, unreadable};
 use crate::secret::Secret;
-use crate::system::{HttpOptions, System};
+use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -30,10 +30,7 @@ pub(crate) async fn exchange_oauth(
         .header("accept", "application/json")
         .body(body)
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-    let Some(answer) = system.within(limit, exchange(system, request, HttpOptions::new(), &url)).await else {
-        return Err(Error::new(ErrorKind::Unavailable, format!("no answer within {limit:?}")).at(&url));
-    };
-    let mut answer = answer?;
+    let mut answer = ask(system, request, &url, limit).await?;
     let token = if answer.status() == 200 {
         read_token(&answer, &url)
     } else {

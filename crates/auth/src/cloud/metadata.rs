@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Address;
-use super::{json_object, refusal, unreachable_at, unreadable};
+use super::{exchange, fault, json_object, refusal, unreadable};
 use crate::secret::Secret;
 use crate::system::{HttpFault, HttpOptions, System};
 use crate::token::{Life, Token};
@@ -45,6 +45,15 @@ impl MetadataAddress {
                 .with_help("give it as `host`, `host:port` or `http://host:port`"));
         }
         Ok(Self { address, configured: true })
+    }
+
+    /// What to do where nobody is reached.
+    fn nobody(&self) -> &'static str {
+        if self.configured {
+            "correct or unset YC_METADATA_ADDR (or the address in code), or set another credential"
+        } else {
+            "this machine may be outside Yandex Cloud; YC_METADATA_ADDR names another address"
+        }
     }
 
     /// A warning, where the token would travel in clear through networks of others.
@@ -102,10 +111,8 @@ pub(crate) async fn fetch_token(
 ) -> Result<Token, Failure> {
     let url = at.address.url(TOKEN_PATH);
     let shown = at.address.to_string();
-    let options =
-        HttpOptions::new().connect_timeout(patience.connect_timeout).max_body(super::MAX_ANSWER).direct();
+    let options = HttpOptions::new().connect_timeout(patience.connect_timeout).direct();
     let other = |error| Failure::new(What::Other, error);
-    let http = system.http().map_err(other)?;
     let mut tries = 0;
     let mut answer = loop {
         tries += 1;
@@ -114,21 +121,25 @@ pub(crate) async fn fetch_token(
             .body(Vec::new())
             .map_err(|error| other(Error::new(ErrorKind::Invalid, error.to_string()).at(&shown)))?;
         let limit = patience.connect_timeout.saturating_add(patience.answer);
-        match system.within(limit, http.send(request, options)).await {
+        match system.within(limit, exchange(system, request, options, &shown)).await {
             None => {
                 let reason = format!("connected, and no whole answer within {:?}", patience.answer);
-                return Err(other(Error::new(ErrorKind::Unavailable, reason).at(&shown)));
+                let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
+                return Err(other(error.with_help(
+                    "the metadata service is silent: it may be starting, or a sidecar of the container intercepts it",
+                )));
             }
             Some(Ok(answer)) => break answer,
             Some(Err(error)) => {
-                let fault = error.fault();
-                let timed_out = fault == HttpFault::ConnectTimeout;
+                let fault = fault(&error);
+                let timed_out = fault == Some(HttpFault::ConnectTimeout);
                 if timed_out && tries < patience.connects {
                     continue;
                 }
-                let what =
-                    if fault.is_before_connection() { What::NoConnection { timed_out } } else { What::Other };
-                return Err(Failure::new(what, unreachable_at(&shown, error)));
+                if !fault.is_some_and(HttpFault::is_before_connection) {
+                    return Err(other(error));
+                }
+                return Err(Failure::new(What::NoConnection { timed_out }, error.with_help(at.nobody())));
             }
         }
     };
@@ -136,10 +147,12 @@ pub(crate) async fn fetch_token(
         read_token(&answer, &shown)
     } else {
         let error = refusal(&answer, &shown, &[]);
-        let error = if answer.status() == 404 {
-            error.with_help("attach a service account to this machine, or set another credential")
-        } else {
-            error
+        let error = match answer.status().as_u16() {
+            404 => error.with_help("attach a service account to this machine, or set another credential"),
+            _ if error.is_transient() && !answer.status().is_redirection() => error,
+            _ => error.with_help(
+                "something else than the metadata service answers there; YC_METADATA_ADDR names another address",
+            ),
         };
         Err(Failure::new(What::Status(answer.status().as_u16()), error))
     };

@@ -5,17 +5,39 @@ pub(crate) mod endpoints;
 pub(crate) mod iam;
 pub(crate) mod metadata;
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::secret::presentable;
-use crate::system::{HttpError, HttpOptions, System};
+use crate::system::{HttpError, HttpFault, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
 /// Answers are tokens or a list of a hundred endpoints.
 const MAX_ANSWER: usize = 256 << 10;
+
+/// What to do about a service that is there and does not work.
+const LATER: &str = "the service does not work at the moment; it is asked again by and by";
+
+/// What to do about an answer that cannot be the service's.
+const SOMEBODY_ELSE: &str = "something else than the service answers there: a captive portal, or a proxy";
+
+/// As [`exchange`], in bounded time.
+async fn ask(
+    system: &System,
+    request: http::Request<Vec<u8>>,
+    url: &str,
+    limit: Duration,
+) -> Result<http::Response<Vec<u8>>, Error> {
+    let answer = system.within(limit, exchange(system, request, HttpOptions::new(), url)).await;
+    answer.unwrap_or_else(|| {
+        Err(Error::new(ErrorKind::Unavailable, format!("no answer within {limit:?}"))
+            .at(url)
+            .with_help(LATER))
+    })
+}
 
 /// Sends a request and takes its answer, whatever the status; a failure becomes an error at `url`.
 async fn exchange(
@@ -32,7 +54,25 @@ async fn exchange(
 }
 
 fn unreachable_at(url: &str, error: HttpError) -> Error {
-    Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_source(error)
+    let help = match error.fault() {
+        HttpFault::ConnectTimeout
+        | HttpFault::ConnectRefused
+        | HttpFault::Unreachable
+        | HttpFault::NameResolution => {
+            "nobody is reached there: look at the network, at YC_API_ENDPOINT where it is set, and at HTTPS_PROXY"
+        }
+        HttpFault::Tls => "for a certificate authority of your own set SSL_CERT_FILE, or add it in code",
+        HttpFault::Proxy => "look at HTTPS_PROXY, ALL_PROXY and NO_PROXY",
+        HttpFault::Interrupted => LATER,
+        HttpFault::Malformed | HttpFault::TooLarge => SOMEBODY_ELSE,
+        HttpFault::Request => "look at the address; and fetches run on a tokio runtime with I/O and time",
+    };
+    Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error)
+}
+
+/// The step at which a failed exchange failed.
+fn fault(error: &Error) -> Option<HttpFault> {
+    error.source()?.downcast_ref().map(HttpError::fault)
 }
 
 /// The error in an answer with a status other than 200: 408, 429, 5xx and redirects may pass, other 4xx are a "no".
@@ -54,7 +94,8 @@ fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
         reason = format!("{reason} (request id {id})");
     }
     // Our own secrets first, while the text is whole: what is cut or masked by shape would not be known again.
-    let error = Error::new(kind, presentable(&reason, own)).at(url);
+    let help = if status.is_redirection() || kind == ErrorKind::Refused { SOMEBODY_ELSE } else { LATER };
+    let error = Error::new(kind, presentable(&reason, own)).at(url).with_help(help);
     match retry_after(answer) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
@@ -97,7 +138,9 @@ fn http_date(text: &str) -> Option<SystemTime> {
 
 /// An answer that is not what was asked for. Worth another try.
 fn unreadable(url: &str, what: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the answer cannot be read: {what}")).at(url)
+    Error::new(ErrorKind::Unavailable, format!("the answer cannot be read: {what}"))
+        .at(url)
+        .with_help(SOMEBODY_ELSE)
 }
 
 /// The fields of a JSON object.

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
+use crate::Error;
 use crate::cloud::address::Given;
 use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token};
 use crate::refresh::policy::MAX_AGE;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
 
 /// The metadata service.
 ///
@@ -205,14 +205,7 @@ struct Service {
 impl TokenSource for Service {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            fetch_token(system, &self.at, self.patience).await.map_err(|failure| match failure.what {
-                What::NoConnection { .. } if failure.error.kind() == ErrorKind::Unavailable => {
-                    failure.error.with_help(
-                        "this machine may be outside Yandex Cloud; YC_METADATA_ADDR names another address",
-                    )
-                }
-                _ => failure.error,
-            })
+            fetch_token(system, &self.at, self.patience).await.map_err(|failure| failure.error)
         })
     }
 
