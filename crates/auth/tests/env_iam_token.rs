@@ -4,7 +4,7 @@
 mod support;
 
 use support::{IAM_TOKEN, Machine, OAUTH_TOKEN, header, secs};
-use yandex_cloud_auth::{Credentials, EnvIamTokenAuth, ErrorKind, HeaderOptions, Method};
+use yandex_cloud_auth::{Automatic, Credentials, EnvIamTokenAuth, ErrorKind, HeaderOptions, Method};
 
 fn machine() -> Machine {
     Machine::new().set("YC_TOKEN", IAM_TOKEN)
@@ -119,4 +119,56 @@ fn nothing_is_asked_of_anybody() {
     credentials.prewarm();
     assert!(machine.http.requests().is_empty() && machine.processes.commands().is_empty());
     assert_eq!(credentials.counters().fetches, 0);
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_and_not_shown() {
+    for (name, shown) in [
+        ("t1.FAKE-body.FAKE-signature", "t1.***"),
+        ("FAKE-key", "***"),
+        ("y0_FAKE-oauth", "y0_***"),
+        ("1FAKE", "***"),
+        ("FAKE NAME", "***"),
+        ("FAKE=1", "***"),
+        ("FAKE\0", "***"),
+        ("FAKEЁ", "***"),
+        ("", "***"),
+    ] {
+        let machine = machine();
+        for auth in [EnvIamTokenAuth::variable(name), EnvIamTokenAuth::variable(name).clone()] {
+            assert!(!format!("{auth:?} {auth:#?}").contains("FAKE"), "{auth:?}");
+            let credentials = machine.with(auth);
+            for error in
+                [credentials.blocking().header().unwrap_err(), credentials.try_header().unwrap().unwrap_err()]
+            {
+                assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(shown)), "{name:?}");
+                assert_eq!(error.method(), Some(Method::EnvIamToken));
+                assert!(error.help().unwrap().contains("the name of a variable"), "{:?}", error.help());
+                assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+            }
+            let report = credentials.report().unwrap();
+            assert!(!format!("{report} {report:?}").contains("FAKE"), "{report}");
+        }
+        let slot = Automatic::new().replace("api-key", EnvIamTokenAuth::variable(name)).unwrap();
+        let error = slot.on(machine.system()).build().blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
+        let report = error.report().unwrap();
+        assert!(!format!("{error} {report}").contains("FAKE"), "{report}");
+        assert!(machine.log.lines().iter().all(|line| !line.contains("FAKE")), "{:?}", machine.log.lines());
+    }
+}
+
+#[test]
+fn a_token_that_could_be_a_name_is_looked_for_and_shown_masked() {
+    let machine = machine();
+    for (name, shown) in [("y0_FAKE_oauth", "y0_***"), ("AQVNFAKE", "AQVN***"), ("eyJFAKE", "eyJ***")] {
+        let auth = EnvIamTokenAuth::variable(name);
+        assert!(!format!("{auth:?}").contains("FAKE"), "{auth:?}");
+        let credentials = machine.with(auth);
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(shown)));
+        let shown = format!("{error} {error:?} {} {:?}", credentials.report().unwrap(), machine.log.lines());
+        assert!(!shown.contains("FAKE"), "{shown}");
+    }
+    assert!(format!("{:?}", EnvIamTokenAuth::variable("MY_TOKEN_2")).contains("MY_TOKEN_2"));
 }

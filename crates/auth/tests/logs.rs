@@ -4,8 +4,8 @@
 mod support;
 
 use support::{API_KEY, METADATA_ANSWER, Machine, header, secs};
-use yandex_cloud_auth::MetadataAuth;
-use yandex_cloud_auth::testing::TestReply;
+use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestReply, TestRun};
+use yandex_cloud_auth::{MetadataAuth, YandexCloudCliAuth};
 
 fn at(machine: &Machine, level: &str) -> Vec<String> {
     machine.log.lines().into_iter().filter(|line| line.trim_start().starts_with(level)).collect()
@@ -27,6 +27,18 @@ fn a_choice_is_told_once_with_its_method_and_source() {
     let told = at(&machine, "INFO");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("metadata") && told[0].contains("169.254.169.254"), "{told:?}");
+}
+
+#[test]
+fn a_source_that_looks_like_a_secret_is_told_masked() {
+    let folder = "/tmp/t1.FAKE-body.x";
+    let mut machine = Machine::new();
+    machine.environment = TestEnvironment::new([("PATH", folder)]);
+    machine.files = TestFiles::new([(format!("{folder}/yc"), "")]);
+    machine.processes = TestProcesses::new(|_| TestRun::prints("t1.FAKE.x"));
+    header(&machine.with(YandexCloudCliAuth::new()));
+    let told = at(&machine, "INFO");
+    assert!(told.len() == 1 && told[0].contains("/tmp/t1.***"), "{told:?}");
 }
 
 #[test]

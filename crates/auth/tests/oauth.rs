@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
-use yandex_cloud_auth::testing::TestReply;
+use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, Method, OAuthTokenAuth, System};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
@@ -333,6 +333,62 @@ fn a_silent_iam_is_given_up_after_ten_seconds_in_all() {
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
     machine.clock.advance(secs(5));
     assert_eq!(call.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// A discovery that takes a second and finds an IAM that is silent at first; then both answer.
+fn dead_at_first(machine: &Machine) -> (TestHttp, mpsc::Receiver<String>) {
+    let (tell, asked) = mpsc::channel();
+    let (tell, clock) = (Mutex::new(tell), machine.clock.clone());
+    let http = TestHttp::with_options(move |request, _, count| {
+        let reply = match count {
+            1 => TestReply::Silence,
+            _ => cloud(exchanged())(request, count),
+        };
+        let pause = (count == 0).then(|| clock.sleep(secs(1)));
+        let _ = tell.lock().unwrap().send(request.uri().path().to_owned());
+        async move {
+            if let Some(pause) = pause {
+                pause.await;
+            }
+            reply
+        }
+    });
+    (http, asked)
+}
+
+#[test]
+fn an_address_that_was_silent_until_the_end_of_all_time_is_forgotten() {
+    let machine = Machine::new();
+    let (http, asked) = dead_at_first(&machine);
+    let credentials = Credentials::from(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
+        .on(machine.system().with_http(http.clone()));
+    let clone = credentials.clone();
+    let call = std::thread::spawn(move || clone.blocking().header());
+    assert_eq!(asked.recv().unwrap(), "/endpoints");
+    machine.clock.wait_for_sleepers(3);
+    machine.clock.advance(secs(1));
+    assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
+    machine.clock.advance(secs(9));
+    let error = call.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.reason().contains("no token within 10s"), "the outer limit: {error}");
+
+    machine.clock.advance(secs(60));
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(http.requests()[2..], [DISCOVERY, EXCHANGE], "it is looked for anew");
+}
+
+#[test]
+fn an_iam_that_refuses_is_alive_and_stays_known() {
+    let machine = Machine::new().answering(|request, count| match count {
+        1 => TestReply::status(401, ""),
+        _ => cloud(exchanged())(request, count),
+    });
+    let credentials = given(&machine);
+    assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Refused);
+    machine.clock.advance(secs(60));
+    header(&credentials);
+    assert_eq!(machine.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
 }
 
 #[test]

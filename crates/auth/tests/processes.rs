@@ -96,18 +96,21 @@ fn family(file: &Path) -> Command {
 #[tokio::test]
 async fn gives_the_exit_code_and_both_outputs() {
     let output = run(shell("echo token; echo notice >&2; exit 7")).await.unwrap();
-    assert_eq!((output.code, text(&output.stdout), text(&output.stderr)), (Some(7), "token\n", "notice\n"));
-    assert_eq!(run(shell("kill -KILL $$")).await.unwrap().code, None);
+    assert_eq!(
+        (output.code(), text(output.stdout()), text(output.stderr())),
+        (Some(7), "token\n", "notice\n")
+    );
+    assert_eq!(run(shell("kill -KILL $$")).await.unwrap().code(), None);
 }
 
 #[tokio::test]
 async fn gives_exactly_the_environment_and_an_empty_input() {
     let mut command = Command::new("/usr/bin/env", [] as [&str; 0]);
     command.environment = vec![("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into())];
-    assert_eq!(text(&run(command).await.unwrap().stdout), "YC_CLI_INITIALIZATION_SILENCE=true\n");
+    assert_eq!(text(run(command).await.unwrap().stdout()), "YC_CLI_INITIALIZATION_SILENCE=true\n");
 
     let output = run(Command::new("/bin/cat", [] as [&str; 0])).await.unwrap();
-    assert_eq!((output.code, output.stdout.len()), (Some(0), 0));
+    assert_eq!((output.code(), output.stdout().len()), (Some(0), 0));
 }
 
 #[tokio::test]
@@ -118,8 +121,8 @@ async fn a_flood_is_read_to_its_end_but_only_its_beginning_is_kept() {
     command.max_output = 10_000;
     let output = run(command).await.unwrap();
     // Whoever writes to a pipe that nobody reads dies by a signal.
-    assert_eq!(output.code, Some(5));
-    for kept in [&output.stdout, &output.stderr] {
+    assert_eq!(output.code(), Some(5));
+    for kept in [output.stdout(), output.stderr()] {
         assert_eq!(kept.len(), 10_000);
         assert!(kept.starts_with(b"first\n\0"));
     }
@@ -155,15 +158,15 @@ fn dropping_the_runtime_kills_the_whole_group() {
 async fn somebody_in_the_background_who_holds_the_output_is_not_waited_for() {
     let start = Instant::now();
     let output = run(shell("sleep 60 & echo $!; exit 3")).await.unwrap();
-    assert_eq!(output.code, Some(3));
+    assert_eq!(output.code(), Some(3));
     assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
-    assert!(ends(pids(text(&output.stdout))[0]), "the grandchild goes on");
+    assert!(ends(pids(text(output.stdout()))[0]), "the grandchild goes on");
 }
 
 #[tokio::test]
 async fn somebody_in_the_background_who_closed_the_output_is_left_alone() {
     let output = run(shell("sleep 60 >/dev/null 2>&1 & echo $!")).await.unwrap();
-    let background = pids(text(&output.stdout))[0];
+    let background = pids(text(output.stdout()))[0];
     assert_eq!(state(background), State::Alive);
     kill_process(background, Signal::KILL).unwrap();
 }
@@ -171,7 +174,7 @@ async fn somebody_in_the_background_who_closed_the_output_is_left_alone() {
 #[tokio::test]
 async fn a_program_that_closes_its_outputs_is_waited_for() {
     let output = run(shell("echo out; exec >&- 2>&-; sleep 0.3; exit 4")).await.unwrap();
-    assert_eq!((output.code, text(&output.stdout)), (Some(4), "out\n"));
+    assert_eq!((output.code(), text(output.stdout())), (Some(4), "out\n"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod support;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,11 +12,11 @@ use support::{
     API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, YC_TOKEN, cloud,
     exchanged, header, logged_in, secs,
 };
-use yandex_cloud_auth::system::Environment;
-use yandex_cloud_auth::testing::{TestReply, TestRun};
+use yandex_cloud_auth::system::{BoxFuture, Environment, Files};
+use yandex_cloud_auth::testing::{TestFiles, TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method,
-    NoAuth, Outcome, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth, MetadataAuth,
+    Method, NoAuth, Outcome, System, Token, TokenSource, YandexCloudCliAuth,
 };
 
 /// Every source, in the documented order, with the method and the header that it gives.
@@ -328,9 +329,43 @@ fn a_replaced_slot_keeps_its_options() {
     }
 }
 
+/// A token source of the program's own.
+struct Vault(Result<&'static str, ErrorKind>);
+
+impl TokenSource for Vault {
+    fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async { self.0.map_err(|kind| Error::new(kind, "the vault is shut")).and_then(Token::new) })
+    }
+}
+
+#[test]
+fn a_slot_can_hold_a_token_source_of_the_programs_own() {
+    let machine = machine_with(&SOURCES[4..]);
+    let vault = Automatic::new().replace_source("metadata", Vault(Ok("t1.FAKE-vault.x"))).unwrap();
+    assert!(vault.slots().any(|slot| slot == "metadata"), "the slot keeps its name");
+    let credentials = vault.clone().on(machine.system()).build();
+    assert_eq!(header(&credentials), "Bearer t1.FAKE-vault.x");
+    assert_eq!(credentials.method(), Some(Method::Custom));
+    let report = credentials.report().unwrap();
+    let selected = report.selected().unwrap();
+    assert_eq!(
+        (selected.method.name(), &*selected.source, &*selected.reason),
+        ("custom", "token source of the program", "given")
+    );
+    assert!(machine.http.requests().is_empty(), "nobody else is asked");
+
+    let before = vault.on(machine.set("YC_API_KEY", API_KEY).system()).build();
+    assert_eq!(header(&before), format!("Api-Key {API_KEY}"), "the order stays");
+
+    let shut = Automatic::new().replace_source("api-key", Vault(Err(ErrorKind::Refused))).unwrap();
+    let error = shut.on(Machine::new().system()).build().blocking().header().unwrap_err();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Custom)), "{error}");
+}
+
 #[test]
 fn a_slot_that_is_none_is_refused_by_name_with_the_names_there_are() {
     for error in [
+        Automatic::new().replace_source("vault", Vault(Ok("t1.FAKE"))).unwrap_err(),
         Automatic::new().without("metadta").unwrap_err(),
         Automatic::new().replace("", NoAuth::new()).unwrap_err(),
         Automatic::new().without("metadata").unwrap().without("metadata").unwrap_err(),
@@ -383,9 +418,11 @@ fn a_refresh_asks_whom_the_selection_has_chosen_though_the_variables_changed() {
     let asked = machine.http.requests();
     assert!(asked.len() == 2 && asked.iter().all(|url| url.contains("//10.0.0.1/")), "{asked:?}");
 
-    let machine = Machine::new().with_yc(logged_in).set("YC_PROFILE", "first");
+    let mut machine = Machine::new().with_yc(logged_in).set("YC_PROFILE", "first");
+    machine.files = TestFiles::new([(support::YC, ""), ("/home/someone/bin/yc", "")]);
     let credentials = machine.automatic();
     header(&credentials);
+    machine.environment.set("PATH", "/home/someone/bin:/opt/yandex-cloud/bin");
     machine.environment.set("YC_PROFILE", "second");
     machine.environment.set("YC_API_ENDPOINT", "api.other.example");
     machine.clock.advance(secs(24 * 3600));
@@ -396,6 +433,7 @@ fn a_refresh_asks_whom_the_selection_has_chosen_though_the_variables_changed() {
     for command in &commands {
         let words = support::words(command);
         assert!(words.contains(&"first") && !words.contains(&"--endpoint"), "{words:?}");
+        assert_eq!(command.program, Path::new(support::YC), "not another program either");
     }
 
     let machine = Machine::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
@@ -406,6 +444,41 @@ fn a_refresh_asks_whom_the_selection_has_chosen_though_the_variables_changed() {
     let _ = credentials.blocking().header();
     let asked = machine.http.requests();
     assert!(asked.len() > 2 && asked.iter().all(|url| !url.contains("other.example")), "{asked:?}");
+}
+
+/// Files that nobody may look at: a folder on `PATH` may be a server that is down, and a look at it never ends.
+struct OutOfReach;
+
+impl Files for OutOfReach {
+    fn read(&self, path: &Path, _limit: usize) -> std::io::Result<Vec<u8>> {
+        panic!("{} is read", path.display())
+    }
+
+    fn is_executable(&self, path: &Path) -> bool {
+        panic!("{} is looked at", path.display())
+    }
+}
+
+#[test]
+fn a_slot_that_is_not_tried_is_named_without_a_look_at_the_files() {
+    for (yc, name) in [
+        (YandexCloudCliAuth::new(), "yc"),
+        (YandexCloudCliAuth::builder().program("/dead/nfs/yc").build(), "/dead/nfs/yc"),
+    ] {
+        let machine = Machine::new().with_yc(logged_in).set("YC_API_KEY", API_KEY);
+        let automatic = Automatic::new().replace("yandex-cloud-cli", yc).unwrap();
+        let report =
+            automatic.on(machine.system().with_files(OutOfReach)).build().blocking().select().unwrap();
+        let last = report.attempts().last().unwrap();
+        assert_eq!((&*last.source, last.outcome), (name, Outcome::NotTried));
+
+        let machine = machine.set("YC_API_KEY", IAM_TOKEN);
+        let error = machine.automatic().on(machine.system().with_files(OutOfReach)).blocking().select();
+        assert_eq!(
+            error.unwrap_err().report().unwrap().attempts().last().unwrap().outcome,
+            Outcome::NotTried
+        );
+    }
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn it_is_asked_with_exactly_these_words() {
         (yc().profile("work"), "home", "", vec!["--profile", "work"]),
         (yc(), "", "api.yandexcloud.kz", vec!["--endpoint", "api.yandexcloud.kz:443"]),
         (yc(), "", "https://API.yandexcloud.kz/", vec!["--endpoint", "api.yandexcloud.kz:443"]),
+        (yc(), "", "http://127.0.0.1", vec!["--endpoint", "127.0.0.1:443"]),
+        (yc(), "", "http://127.0.0.1:80", vec!["--endpoint", "127.0.0.1:80"]),
         (yc().endpoint("127.0.0.1:8443"), "", "api.yandexcloud.kz", vec!["--endpoint", "127.0.0.1:8443"]),
         (
             yc().endpoint("api.yandexcloud.kz").profile("a b; rm"),
@@ -153,7 +155,12 @@ fn a_failure_tells_ycs_own_words_with_secrets_masked() {
             ErrorKind::Refused,
             "exit status 1: ERROR: iam token create failed: rpc error: code = Unauthenticated desc = OAuth token y0_*** is invalid or expired",
         ),
-        (1, "ERROR: permission denied", ErrorKind::Refused, "exit status 1: ERROR: permission denied"),
+        (
+            1,
+            "ERROR: open /home/a/.config/yandex-cloud/config.yaml: permission denied",
+            ErrorKind::Unavailable,
+            "exit status 1: ERROR: open /home/a/.config/yandex-cloud/config.yaml: permission denied",
+        ),
         (
             1,
             "bad \u{1b}[31mt1.FAKE-a.b\u{1b}[0m",
@@ -297,6 +304,16 @@ fn selection_takes_it_where_its_endpoint_is_the_one_asked_for() {
         ("api.yandexcloud.kz", "api.cloud.yandex.net:443", false),
         ("", "api.yandexcloud.kz:443", false),
         ("", "api.cloud.yandex.net:8443", false),
+        ("", "http://api.cloud.yandex.net", true),
+        ("", "http://api.cloud.yandex.net:443", true),
+        ("", "http://api.cloud.yandex.net:80", false),
+        ("", "api.cloud.yandex.net:80", false),
+        ("http://127.0.0.1", "127.0.0.1:443", true),
+        ("http://127.0.0.1", "http://127.0.0.1/", true),
+        ("http://127.0.0.1", "127.0.0.1:80", false),
+        ("http://127.0.0.1:80", "127.0.0.1:80", true),
+        ("http://127.0.0.1:80", "127.0.0.1", false),
+        ("", "ftp://api.cloud.yandex.net", false),
         ("", "not an endpoint", false),
         ("", "api.cloud.yandex.net:443\na notice after it", false),
     ] {
@@ -359,4 +376,27 @@ fn its_token_is_taken_for_an_hour_and_then_asked_for_again() {
     assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
     asked.recv().unwrap();
     assert_eq!(credentials.snapshot().unwrap().expires_at(), None, "yc tells no expiry");
+}
+
+#[test]
+fn only_the_words_of_grpc_are_a_refusal() {
+    for (said, kind) in [
+        ("rpc error: code = Unauthenticated desc = x", ErrorKind::Refused),
+        ("rpc error: code = PermissionDenied desc = x", ErrorKind::Refused),
+        ("rpc error: code = NotFound desc = Subject not found", ErrorKind::Refused),
+        ("rpc error: code = InvalidArgument desc = x", ErrorKind::Refused),
+        ("rpc error: code = FailedPrecondition desc = x", ErrorKind::Refused),
+        ("server says UNAUTHENTICATED", ErrorKind::Refused),
+        ("server says PERMISSION_DENIED", ErrorKind::Refused),
+        ("rpc error: code = Unavailable desc = connection refused", ErrorKind::Unavailable),
+        ("rpc error: code = DeadlineExceeded desc = x", ErrorKind::Unavailable),
+        ("rpc error: code = Internal desc = permission denied", ErrorKind::Unavailable),
+        ("fork/exec /usr/bin/helper: permission denied", ErrorKind::Unavailable),
+        ("Permission denied", ErrorKind::Unavailable),
+        ("config.yaml is invalid or expired", ErrorKind::Unavailable),
+        ("open NotFound: no such file", ErrorKind::Unavailable),
+    ] {
+        let error = failure(TestRun::Exit(1, String::new(), format!("ERROR: {said}\n")));
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }

@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::methods::sealed::Sealed;
-use crate::methods::{Supply, TokenSource, read_iam_token};
+use crate::methods::{Supply, read_iam_token};
 use crate::refresh::cache::{Fetch, Fetched, Goal};
 use crate::refresh::policy::{LONGEST_LIFE, NEVER, Plan};
 use crate::refresh::ready::{Ready, Scheme};
 use crate::refresh::variable::Variable;
+use crate::secret::presentable;
 use crate::selection::{Attempt, Automatic, Outcome, Report, Selection, notes};
 use crate::system::{BoxFuture, Now, System};
 use crate::{Error, ErrorKind, Method, Token};
@@ -31,27 +32,6 @@ pub(super) enum Working {
     Cached(Supply),
     /// Read for every request.
     Variable(Variable),
-}
-
-/// A token source of the program's own, as a method.
-pub(super) struct Own(pub(super) Arc<dyn TokenSource>);
-
-impl Sealed for Own {
-    fn method(&self) -> Method {
-        Method::Custom
-    }
-
-    fn place(&self, _system: &System) -> String {
-        "token source of the program".to_owned()
-    }
-
-    fn supply(&self, _system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::clone(&self.0)))
-    }
-
-    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
-        Some(Supply::Source(Arc::clone(&self.0)))
-    }
 }
 
 impl Chosen {
@@ -144,7 +124,7 @@ async fn choose(origin: &Origin, system: &System) -> Result<(Chosen, Option<(Tok
         Origin::Automatic(automatic) => automatic.select(system).await.map(Chosen::new),
         Origin::Method(method) => {
             let supply = method.supply(system).map_err(|error| error.of(method.method()))?;
-            tracing::info!(method = %method.method(), source = method.place(system), "given");
+            tracing::info!(method = %method.method(), source = presentable(&method.place(system), &[]), "given");
             Ok((Chosen::given(&**method, supply, system, notes(system)), None))
         }
     }

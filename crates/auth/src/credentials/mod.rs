@@ -12,9 +12,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 pub use self::blocking::Blocking;
-use self::choice::{Chosen, Fetcher, Origin, Own, Working};
+use self::choice::{Chosen, Fetcher, Origin, Working};
 pub use self::subscription::Subscription;
-use crate::methods::{AuthMethod, Supply, TokenSource};
+use crate::methods::{AuthMethod, Own, Supply, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::changes::Changes;
 use crate::refresh::flight::Deadline;
@@ -130,7 +130,7 @@ impl Credentials {
     /// From a token source of your own, kept fresh like any other.
     #[must_use]
     pub fn from_source(source: impl TokenSource) -> Self {
-        Self::from(Own(Arc::new(source)))
+        Self::from(Own::new(source))
     }
 
     pub(crate) fn from_automatic(automatic: Automatic, system: System) -> Self {

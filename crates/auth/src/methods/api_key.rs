@@ -67,7 +67,7 @@ impl Sealed for ApiKeyAuth {
 }
 
 /// A variable is filled by hand, and the wrong kind of secret in it is a slip; a given value is taken at its word.
-fn fits(_value: &str, shape: Shape) -> Result<(), Error> {
+fn fits(shape: Shape) -> Result<(), Error> {
     let (what, variable) = match shape {
         Shape::IamToken => ("an IAM token (`t1.…`)", "YC_IAM_TOKEN"),
         Shape::OAuthToken => ("an OAuth token (`y0_…`)", "YC_OAUTH_TOKEN"),

@@ -6,8 +6,10 @@
 //! Variable: `YC_TOKEN`, or another by name. Errors: `NotConfigured` where it is gone or empty, `Invalid` where it
 //! holds something else (an OAuth token, as Terraform allows): at once, never the last value instead.
 
+use std::fmt;
+
 use super::sealed::Sealed;
-use super::{Method, Supply, read_iam_token};
+use super::{Method, Supply, read_iam_token, shown_name};
 use crate::Error;
 use crate::system::System;
 
@@ -25,7 +27,7 @@ use crate::system::System;
 /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.second");
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[doc(alias = "EnvIAMTokenAuth")]
 pub struct EnvIamTokenAuth {
     variable: String,
@@ -47,7 +49,8 @@ impl EnvIamTokenAuth {
         Self::new()
     }
 
-    /// The token in a variable of another name.
+    /// The token in a variable of another name: letters, digits and `_`, no digit first. Anything else is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) at use, and is not shown: it may be a token, given by slip.
     #[must_use]
     pub fn variable(name: impl Into<String>) -> Self {
         Self { variable: name.into() }
@@ -60,13 +63,19 @@ impl Default for EnvIamTokenAuth {
     }
 }
 
+impl fmt::Debug for EnvIamTokenAuth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EnvIamTokenAuth").field("variable", &shown_name(&self.variable)).finish()
+    }
+}
+
 impl Sealed for EnvIamTokenAuth {
     fn method(&self) -> Method {
         Method::EnvIamToken
     }
 
     fn place(&self, _system: &System) -> String {
-        self.variable.clone()
+        shown_name(&self.variable)
     }
 
     fn supply(&self, system: &System) -> Result<Supply, Error> {

@@ -38,7 +38,7 @@ impl IamTokenAuth {
         let value = Value::given(token.as_ref(), Method::IamToken)?;
         if let Value::Given(secret) = &value {
             let shape = Shape::of(secret.expose());
-            iam_token_fits(secret.expose(), shape).map_err(|error| error.of(Method::IamToken))?;
+            iam_token_fits(shape).map_err(|error| error.of(Method::IamToken))?;
             // The format may change, and a change alters the prefix (docs, "IAM token"): worth a word, not an error.
             if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
                 tracing::warn!("an IAM token does not have the documented shape; it may have been cut");

@@ -13,9 +13,8 @@ use super::{Look, Method, Supply, TokenSource};
 use crate::Error;
 use crate::cloud::address::Given;
 use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token};
-use crate::refresh::policy::MAX_AGE;
 use crate::system::{BoxFuture, System};
-use crate::token::Token;
+use crate::token::{MAX_AGE, Token};
 
 /// The metadata service.
 ///

@@ -4,6 +4,7 @@
 //! knows nothing of caching or retrying.
 
 mod api_key;
+mod custom;
 mod env_iam_token;
 mod iam_token;
 mod metadata;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::api_key::ApiKeyAuth;
+pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
@@ -24,10 +26,9 @@ pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
-use crate::refresh::policy::MAX_AGE;
-use crate::secret::{Secret, Shape};
+use crate::secret::{Secret, Shape, masked, presentable};
 use crate::system::{BoxFuture, System};
-use crate::token::Token;
+use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 
 /// One way to authenticate. Its name is the same in errors, logs, reports and on the command line.
@@ -87,7 +88,8 @@ impl fmt::Display for Method {
 
 /// Fetches an IAM token, once. Never caches, never retries: credentials do that around it.
 ///
-/// A source of your own becomes credentials with [`Credentials::from_source`](crate::Credentials::from_source).
+/// A source of your own becomes credentials with [`Credentials::from_source`](crate::Credentials::from_source), or a
+/// slot of automatic selection with [`Automatic::replace_source`](crate::Automatic::replace_source).
 ///
 /// ```
 /// use yandex_cloud_auth::system::{BoxFuture, System};
@@ -106,8 +108,12 @@ impl fmt::Display for Method {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
-    /// Fetches a token. Runs where fetches run (see [`Spawner`](crate::system::Spawner)): it may use tokio, and
-    /// must not block for long. Dropped when its time is up or the last handle of its credentials goes away.
+    /// Fetches a token. Runs where fetches run (see [`Spawner`](crate::system::Spawner)), and may use tokio there.
+    /// Dropped when its time is up or the last handle of its credentials goes away.
+    ///
+    /// It must not block: by default one thread runs the fetches and the deadlines of all credentials in the process,
+    /// so while it is blocked no other token arrives, and no deadline of other credentials' calls is kept, nor its own
+    /// [`timeout`](Self::timeout). Work that blocks belongs into `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     /// Of a [kind](ErrorKind) that says whether it is worth another try: `Unavailable` is, the others are not.
@@ -150,7 +156,7 @@ impl Value {
     }
 
     /// The secret, read from its variable where it is in one.
-    fn read(&self, system: &System, fits: fn(&str, Shape) -> Result<(), Error>) -> Result<Secret, Error> {
+    fn read(&self, system: &System, fits: fn(Shape) -> Result<(), Error>) -> Result<Secret, Error> {
         match self {
             Self::Given(secret) => Ok(secret.clone()),
             Self::Variable(name) => read_variable(system, name, fits),
@@ -162,19 +168,31 @@ fn invalid(reason: &str) -> Error {
     Error::new(ErrorKind::Invalid, reason).with_help("give the bare value, on one line, as it was issued")
 }
 
-fn read_variable(
-    system: &System,
-    name: &str,
-    fits: fn(&str, Shape) -> Result<(), Error>,
-) -> Result<Secret, Error> {
+fn read_variable(system: &System, name: &str, fits: fn(Shape) -> Result<(), Error>) -> Result<Secret, Error> {
+    if !is_name(name) {
+        return Err(Error::new(ErrorKind::Invalid, "this cannot be the name of a variable")
+            .at(shown_name(name))
+            .with_help("give the name of a variable (letters, digits and `_`), not its value"));
+    }
     let Some(value) = system.variable(name)? else {
         return Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
             .at(name)
             .with_help(format!("set {name}, or choose another method")));
     };
     let secret = Secret::parse(&value).map_err(|reason| invalid(reason).at(name))?;
-    fits(secret.expose(), Shape::of(secret.expose())).map_err(|error| error.at(name))?;
+    fits(Shape::of(secret.expose())).map_err(|error| error.at(name))?;
     Ok(secret)
+}
+
+/// Whether a variable can be called so, as shells allow it.
+fn is_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+/// The name of a variable, fit to show. What is no name may be a token of no known shape.
+fn shown_name(name: &str) -> String {
+    if is_name(name) { presentable(name, &[]) } else { masked(name) }
 }
 
 /// An IAM token from a variable, refused where it is plainly something else.
@@ -182,7 +200,7 @@ pub(crate) fn read_iam_token(system: &System, name: &str) -> Result<Secret, Erro
     read_variable(system, name, iam_token_fits)
 }
 
-fn iam_token_fits(_value: &str, shape: Shape) -> Result<(), Error> {
+fn iam_token_fits(shape: Shape) -> Result<(), Error> {
     match shape {
         Shape::OAuthToken => {
             Err(Error::new(ErrorKind::Invalid, "the value is an OAuth token (`y0_…`), not an IAM token")

@@ -14,10 +14,9 @@ use super::{Method, Supply, TokenSource, Value};
 use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{Endpoint, discover};
 use crate::cloud::iam::exchange_oauth;
-use crate::refresh::policy::MAX_AGE;
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, System};
-use crate::token::Token;
+use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 
 /// An OAuth token of a Yandex account.
@@ -71,8 +70,7 @@ impl OAuthTokenAuth {
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
         let value = Value::given(token.as_ref(), Method::OAuthToken)?;
         if let Value::Given(secret) = &value {
-            fits(secret.expose(), Shape::of(secret.expose()))
-                .map_err(|error| error.of(Method::OAuthToken))?;
+            fits(Shape::of(secret.expose())).map_err(|error| error.of(Method::OAuthToken))?;
         }
         Ok(OAuthTokenAuthBuilder::new(value))
     }
@@ -133,7 +131,7 @@ impl OAuthTokenAuthBuilder {
     }
 }
 
-fn fits(_value: &str, shape: Shape) -> Result<(), Error> {
+fn fits(shape: Shape) -> Result<(), Error> {
     match shape {
         Shape::IamToken => {
             Err(Error::new(ErrorKind::Invalid, "the value is an IAM token (`t1.…`), not an OAuth token")
@@ -176,7 +174,8 @@ struct Exchange {
     secret: Secret,
     options: OAuthTokenAuthBuilder,
     endpoint: Endpoint,
-    /// Where discovery found IAM; forgotten when nobody answers there.
+    /// Where discovery found IAM, while nobody asks there: who asks takes it, and puts it back when it was answered. So
+    /// it is forgotten however the asking ends without an answer, dropped too.
     iam: Mutex<Option<Address>>,
 }
 
@@ -190,26 +189,25 @@ impl Exchange {
         Ok(Self { secret, options, endpoint, iam: Mutex::new(None) })
     }
 
-    /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
-    async fn locate(&self, system: &System) -> Result<Address, Error> {
+    /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down; and
+    /// whether it is worth knowing.
+    async fn locate(&self, system: &System) -> Result<(Address, bool), Error> {
         let endpoint = &self.endpoint;
         if self.options.iam_endpoint.is_some() {
-            return Ok(endpoint.address.clone());
+            return Ok((endpoint.address.clone(), false));
         }
-        if let Some(known) = self.known().clone() {
-            return Ok(known);
+        let known = self.known().take();
+        if let Some(known) = known {
+            return Ok((known, true));
         }
         let half = self.options.timeout / 2;
         match discover(system, endpoint, "iam", self.options.plaintext, half).await {
-            Ok(found) => {
-                *self.known() = Some(found.clone());
-                Ok(found)
-            }
+            Ok(found) => Ok((found, true)),
             Err(error) if error.kind() == ErrorKind::Blocked => Err(error),
             Err(error) => match endpoint.address.documented_iam() {
                 Some(documented) => {
                     tracing::debug!(%error, iam = %documented, "endpoint discovery is down; the documented address is used");
-                    Ok(documented)
+                    Ok((documented, false))
                 }
                 None => Err(error),
             },
@@ -224,10 +222,10 @@ impl Exchange {
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let iam = self.locate(system).await?;
+            let (iam, worth_knowing) = self.locate(system).await?;
             let token = exchange_oauth(system, &iam, &self.secret, self.options.timeout).await;
-            if token.as_ref().is_err_and(Error::is_transient) {
-                *self.known() = None;
+            if worth_knowing && !token.as_ref().is_err_and(Error::is_transient) {
+                *self.known() = Some(iam);
             }
             token
         })

@@ -43,6 +43,11 @@ pub trait Sealed: Send + Sync + 'static {
     /// Where its value comes from, for people: a variable, an address, a program.
     fn place(&self, system: &System) -> String;
 
+    /// The same for a slot that is not tried: without a look at files, which may be on a server that is down.
+    fn place_unseen(&self, system: &System) -> String {
+        self.place(system)
+    }
+
     /// What it gives, by what the machine says now.
     ///
     /// # Errors

@@ -15,10 +15,9 @@ use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
 use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{self, Endpoint};
-use crate::refresh::policy::MAX_AGE;
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
-use crate::token::{Life, Token};
+use crate::token::{Life, MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 
 /// The variable with the profile.
@@ -149,8 +148,8 @@ impl YandexCloudCliAuth {
             })
     }
 
-    /// As whom yc is asked.
-    fn login(&self, system: &System) -> Result<Login, Error> {
+    /// The yc that was found, and as whom it is asked.
+    fn login(&self, program: PathBuf, system: &System) -> Result<Login, Error> {
         let profile = match &self.options.profile {
             Some(profile) => Some(profile.clone()),
             None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
@@ -160,32 +159,34 @@ impl YandexCloudCliAuth {
             true => Some(Endpoint::resolve(self.options.endpoint.as_deref(), system)?),
             false => None,
         };
-        Ok(Login { yc: self.clone(), profile, endpoint })
+        let YandexCloudCliAuthBuilder { timeout, max_age, .. } = self.options;
+        Ok(Login { program, profile, endpoint, timeout, max_age })
     }
 
     async fn probe(&self, system: &System) -> Look {
-        if let Err(error) = self.locate(system) {
-            return match error.kind() {
-                ErrorKind::NotConfigured => Look::Absent(error.reason().to_owned()),
-                _ => Look::Broken(error),
-            };
-        }
+        let program = match self.locate(system) {
+            Ok(program) => program,
+            Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                return Look::Absent(error.reason().to_owned());
+            }
+            Err(error) => return Look::Broken(error),
+        };
         if !system.environment().stdin_is_terminal() {
             return Look::Absent(
                 "standard input is no terminal, and yc could ask a question there".to_owned(),
             );
         }
-        let login = match self.login(system) {
+        let login = match self.login(program, system) {
             Ok(login) => login,
             Err(error) => return Look::Broken(error),
         };
         let wanted = login.address().cloned().unwrap_or_else(Address::public_api);
         let configured = match login.run(system, &["config", "get", "endpoint"], None).await {
-            Ok(output) => last_line(&output.stdout).unwrap_or_default(),
+            Ok(output) => last_line(output.stdout()).unwrap_or_default(),
             Err(error) => return Look::Broken(error),
         };
         let same = configured.is_empty() && wanted == Address::public_api()
-            || Address::parse(&configured, true).is_ok_and(|there| there.authority() == wanted.authority());
+            || Address::parse_without_scheme(&configured).is_ok_and(|there| there == wanted);
         if !same {
             let there = if configured.is_empty() { "the default" } else { &configured };
             return Look::Absent(format!("its endpoint is {there}, not {}", wanted.authority()));
@@ -206,24 +207,22 @@ fn last_line(output: &[u8]) -> Option<String> {
 
 /// yc's own words, from standard error alone: standard output is where tokens go.
 fn failed(output: &CommandOutput) -> Error {
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(output.stderr());
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let how =
-        output.code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
+        output.code().map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
     let said = if lines.is_empty() { "it said nothing".to_owned() } else { lines.join("; ") };
-    let lower = said.to_ascii_lowercase();
-    let refused = [
-        "unauthenticated",
-        "permission_denied",
-        "permissiondenied",
-        "permission denied",
-        "invalid or expired",
-    ]
-    .iter()
-    .any(|word| lower.contains(word));
-    let kind = if refused { ErrorKind::Refused } else { ErrorKind::Unavailable };
+    let kind = if is_refusal(&said) { ErrorKind::Refused } else { ErrorKind::Unavailable };
     Error::new(kind, format!("{how}: {said}"))
         .with_help("run `yc iam create-token` by hand; `yc init` logs in anew")
+}
+
+/// Whether a server said no, in the words of gRPC. "Permission denied" is what the system says of a file.
+fn is_refusal(said: &str) -> bool {
+    let lower = said.to_ascii_lowercase();
+    let words = ["unauthenticated", "permissiondenied", "permission_denied"];
+    let codes = ["code = invalidargument", "code = notfound", "code = failedprecondition"];
+    words.iter().chain(&codes).any(|word| lower.contains(word))
 }
 
 /// The token in yc's output: the last line that looks like one, since notices come before and after it; else the
@@ -248,9 +247,13 @@ impl Sealed for YandexCloudCliAuth {
         self.locate(system).map_or_else(|_| "yc".to_owned(), |program| program.display().to_string())
     }
 
+    fn place_unseen(&self, _system: &System) -> String {
+        self.options.program.as_ref().map_or_else(|| "yc".to_owned(), |program| program.display().to_string())
+    }
+
     fn supply(&self, system: &System) -> Result<Supply, Error> {
-        self.locate(system)?;
-        self.login(system).map(Login::source)
+        let program = self.locate(system)?;
+        self.login(program, system).map(Login::source)
     }
 
     fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
@@ -260,10 +263,13 @@ impl Sealed for YandexCloudCliAuth {
 
 /// The source: yc, as the one that was chosen. A refresh after the variables have changed must not be somebody else.
 struct Login {
-    yc: YandexCloudCliAuth,
+    /// The full path: another yc that comes first on `PATH` later may be logged in as somebody else.
+    program: PathBuf,
     profile: Option<String>,
     /// The endpoint that was asked for, where one was.
     endpoint: Option<Endpoint>,
+    timeout: Duration,
+    max_age: Duration,
 }
 
 impl Login {
@@ -274,8 +280,9 @@ impl Login {
         Supply::Source(Arc::new(self))
     }
 
+    /// The endpoint that was asked for, as yc understands it.
     fn address(&self) -> Option<&Address> {
-        self.endpoint.as_ref().map(|endpoint| &endpoint.address)
+        self.endpoint.as_ref().map(|endpoint| &endpoint.without_scheme)
     }
 
     /// Runs yc, and takes its output or its own words about why there is none.
@@ -285,8 +292,7 @@ impl Login {
         words: &[&str],
         endpoint: Option<&Address>,
     ) -> Result<CommandOutput, Error> {
-        let program = self.yc.locate(system)?;
-        let shown = program.display().to_string();
+        let shown = self.program.display().to_string();
         let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
         if let Some(endpoint) = endpoint {
             arguments.extend(["--endpoint".into(), endpoint.authority().into()]);
@@ -294,14 +300,14 @@ impl Login {
         if let Some(profile) = &self.profile {
             arguments.extend(["--profile".into(), profile.into()]);
         }
-        let mut command = Command::new(program, arguments);
+        let mut command = Command::new(&self.program, arguments);
         command.environment = system.environment().variables();
         // The variable would override the profile (docs, "yc: IAM token from the environment").
         command
             .environment
             .retain(|(name, _)| name != "YC_IAM_TOKEN" && name != "YC_CLI_INITIALIZATION_SILENCE");
         command.environment.push(("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into()));
-        let limit = self.yc.options.timeout;
+        let limit = self.timeout;
         match system.within(limit, system.processes().run(command)).await {
             None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
                 .at(shown)
@@ -311,9 +317,12 @@ impl Login {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
                     _ => ErrorKind::Unavailable,
                 };
-                Err(Error::new(kind, format!("could not be run: {error}")).at(shown).with_source(error))
+                Err(Error::new(kind, format!("could not be run: {error}"))
+                    .at(shown)
+                    .with_help("run `yc version` by hand; where yc has moved, restart this program")
+                    .with_source(error))
             }
-            Some(Ok(output)) if output.code == Some(0) => Ok(output),
+            Some(Ok(output)) if output.code() == Some(0) => Ok(output),
             Some(Ok(output)) => Err(failed(&output).at(shown)),
         }
     }
@@ -324,10 +333,10 @@ impl TokenSource for Login {
         Box::pin(async {
             let words = ["iam", "create-token", "--no-user-output"];
             let output = self.run(system, &words, self.address()).await?;
-            match find_token(&output.stdout) {
+            match find_token(output.stdout()) {
                 Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
                 Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
-                    .at(self.yc.place(system))
+                    .at(self.program.display().to_string())
                     .with_help("run `yc iam create-token` by hand and look at what it prints")),
             }
         })
@@ -335,11 +344,11 @@ impl TokenSource for Login {
 
     fn timeout(&self) -> Duration {
         // `run` has the limit; this one only stands behind it.
-        self.yc.options.timeout.saturating_add(Duration::from_secs(1))
+        self.timeout.saturating_add(Duration::from_secs(1))
     }
 
     fn max_age(&self) -> Duration {
-        self.yc.options.max_age
+        self.max_age
     }
 }
 
@@ -373,8 +382,7 @@ mod tests {
         fn no_output_panics(output: Vec<u8>, code in -1..300_i32) {
             let _ = find_token(&output);
             let _ = last_line(&output);
-            let wiped = zeroize::Zeroizing::new(output);
-            let _ = failed(&CommandOutput { code: Some(code), stdout: wiped.clone(), stderr: wiped }).to_string();
+            let _ = failed(&CommandOutput::new(Some(code), output.clone(), output)).to_string();
         }
     }
 }

@@ -10,8 +10,8 @@ use super::{Attempt, Outcome, Report, Selection};
 use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth,
-    YandexCloudCliAuth,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
+    TokenSource, YandexCloudCliAuth,
 };
 use crate::secret::presentable;
 use crate::system::System;
@@ -117,6 +117,35 @@ impl Automatic {
         Ok(self)
     }
 
+    /// With a token source of your own in one slot. It is taken when its turn comes, before anything is fetched; the
+    /// report calls it `custom`, and the slot keeps its name.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::system::{BoxFuture, System};
+    /// use yandex_cloud_auth::testing::TestEnvironment;
+    /// use yandex_cloud_auth::{Automatic, Error, Method, Token, TokenSource};
+    ///
+    /// struct Vault;
+    ///
+    /// impl TokenSource for Vault {
+    ///     fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+    ///         Box::pin(async { Token::new("t1.fake.token-from-a-vault") })
+    ///     }
+    /// }
+    ///
+    /// let selection = Automatic::new().replace_source("metadata", Vault)?;
+    /// let credentials = selection.on(System::real().with_environment(TestEnvironment::empty())).build();
+    /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token-from-a-vault");
+    /// assert_eq!(credentials.method(), Some(Method::Custom));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where there is no slot of that name.
+    pub fn replace_source(self, slot: &str, source: impl TokenSource) -> Result<Self, Error> {
+        self.replace(slot, Own::new(source))
+    }
+
     /// Passes over every failure of the metadata service and of yc, as the Python SDK does: a program that was
     /// somebody can then be somebody else. A malformed value is an error all the same.
     pub fn lenient(mut self) -> Self {
@@ -153,14 +182,10 @@ impl Automatic {
             let before = system.clock().now();
             let look = slot.look(system).await;
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
+            let source = presentable(&slot.place(system), &[]);
             let mut note = |outcome, reason: String| {
-                walk.attempts.push(Attempt {
-                    method: slot.method(),
-                    source: slot.place(system),
-                    outcome,
-                    reason,
-                    elapsed,
-                });
+                let source = source.clone();
+                walk.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
             };
             match look {
                 Look::Absent(reason) => note(Outcome::Absent, reason),
@@ -178,7 +203,6 @@ impl Automatic {
                 }
                 Look::Found { supply, first, reason } => {
                     note(Outcome::Selected, reason);
-                    let source = presentable(&slot.place(system), &[]);
                     if let Some(silent) = walk.silent {
                         tracing::warn!(chosen = %slot.method(), "{silent} did not answer in time, so {source} was taken");
                     }
@@ -232,6 +256,13 @@ impl Slot {
         }
     }
 
+    fn place_unseen(&self, system: &System) -> String {
+        match &self.candidate {
+            Candidate::Method(method) => method.place_unseen(system),
+            Candidate::Reserved(_, variable) => (*variable).to_owned(),
+        }
+    }
+
     async fn look(&self, system: &System) -> Look {
         match &self.candidate {
             Candidate::Method(method) => method.look(system).await,
@@ -260,7 +291,7 @@ impl Walk {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
             method: slot.method(),
-            source: slot.place(system),
+            source: slot.place_unseen(system),
             outcome: Outcome::NotTried,
             reason: String::new(),
             elapsed: std::time::Duration::ZERO,

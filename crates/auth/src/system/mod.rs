@@ -174,7 +174,7 @@ impl System {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The value is not shown.
-    pub fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
         match raw.into_string() {
             Ok(text) => {

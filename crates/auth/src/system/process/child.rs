@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_millis(100);
 /// use yandex_cloud_auth::system::{Command, Processes, SystemProcesses};
 /// # async fn example() -> std::io::Result<()> {
 /// let output = SystemProcesses.run(Command::new("/usr/bin/yc", ["version"])).await?;
-/// assert_eq!(output.code, Some(0));
+/// assert_eq!(output.code(), Some(0));
 /// # Ok(())
 /// # }
 /// ```
@@ -86,7 +86,8 @@ async fn run(command: Command) -> io::Result<CommandOutput> {
     }
     let status = child.wait().await;
     group.release();
-    Ok(CommandOutput { code: status?.code(), stdout: kept.0.into_bytes(), stderr: kept.1.into_bytes() })
+    let [stdout, stderr] = [kept.0, kept.1].map(|kept| std::mem::take(&mut *kept.into_bytes()));
+    Ok(CommandOutput::new(status?.code(), stdout, stderr))
 }
 
 /// Reads to the end. What does not fit is read all the same: a program that writes to a closed pipe may die of it.

@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use super::BoxFuture;
 
 pub use self::child::SystemProcesses;
@@ -52,13 +54,42 @@ impl std::fmt::Debug for Command {
 }
 
 /// What a program left: its exit code and the beginning of its output. Wiped when dropped.
+///
+/// ```
+/// use yandex_cloud_auth::system::CommandOutput;
+/// let output = CommandOutput::new(Some(0), b"t1.fake.token\n".to_vec(), Vec::new());
+/// assert_eq!((output.code(), output.stdout(), output.stderr()), (Some(0), &b"t1.fake.token\n"[..], &[][..]));
+/// ```
 pub struct CommandOutput {
+    code: Option<i32>,
+    stdout: Zeroizing<Vec<u8>>,
+    stderr: Zeroizing<Vec<u8>>,
+}
+
+impl CommandOutput {
+    /// An exit code, `None` where a signal ended the program, and the beginning of standard output and standard error.
+    #[must_use]
+    pub fn new(code: Option<i32>, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
+        Self { code, stdout: Zeroizing::new(stdout), stderr: Zeroizing::new(stderr) }
+    }
+
     /// The exit code; `None` where a signal ended it.
-    pub code: Option<i32>,
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+
     /// The beginning of standard output.
-    pub stdout: zeroize::Zeroizing<Vec<u8>>,
+    #[must_use]
+    pub fn stdout(&self) -> &[u8] {
+        &self.stdout
+    }
+
     /// The beginning of standard error.
-    pub stderr: zeroize::Zeroizing<Vec<u8>>,
+    #[must_use]
+    pub fn stderr(&self) -> &[u8] {
+        &self.stderr
+    }
 }
 
 impl std::fmt::Debug for CommandOutput {
@@ -85,8 +116,6 @@ pub use self::double::{TestProcesses, TestRun};
 mod double {
     use std::io;
     use std::sync::{Arc, Mutex, PoisonError};
-
-    use zeroize::Zeroizing;
 
     use super::super::BoxFuture;
     use super::{Command, CommandOutput, Processes};
@@ -143,11 +172,9 @@ mod double {
             self.log.lock().unwrap_or_else(PoisonError::into_inner).push(command);
             Box::pin(async move {
                 match run {
-                    TestRun::Exit(code, stdout, stderr) => Ok(CommandOutput {
-                        code: Some(code),
-                        stdout: Zeroizing::new(stdout.into_bytes()),
-                        stderr: Zeroizing::new(stderr.into_bytes()),
-                    }),
+                    TestRun::Exit(code, stdout, stderr) => {
+                        Ok(CommandOutput::new(Some(code), stdout.into_bytes(), stderr.into_bytes()))
+                    }
                     TestRun::Fail(kind) => Err(kind.into()),
                     TestRun::Hang => std::future::pending().await,
                 }
