@@ -552,3 +552,30 @@ impl Drop for Landing {
         self.flight.land(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refresh::flight::block_on;
+    use crate::system::System;
+
+    struct Key;
+
+    impl Fetch for Key {
+        fn fetch(&self, _goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+            Box::pin(async {
+                let now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
+                Ok(Fetched::Fixed(Box::new(Ready::new(Method::None, None, 0, Plan::FOREVER, now))))
+            })
+        }
+    }
+
+    #[test]
+    fn a_flight_that_a_fork_has_copied_is_nobodys() {
+        let cache = Cache::new(System::real(), Box::new(Key), Arc::default());
+        // What a child finds after a fork: a flight, and no thread behind it.
+        cache.shared.book().flight = Some(Arc::new(Flight::of_process(0)));
+        let ready = block_on(cache.obtain(Goal::Header, Duration::ZERO, &mut Deadline::after(None)));
+        assert!(ready.is_ok_and(|ready| ready.is_some()));
+    }
+}

@@ -34,11 +34,15 @@ struct FlightState {
 
 impl Default for Flight {
     fn default() -> Self {
-        Self { process: std::process::id(), state: Mutex::default(), cancel: Cancel::default() }
+        Self::of_process(std::process::id())
     }
 }
 
 impl Flight {
+    pub(crate) fn of_process(process: u32) -> Self {
+        Self { process, state: Mutex::default(), cancel: Cancel::default() }
+    }
+
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process == std::process::id()
     }
