@@ -94,8 +94,16 @@ class Emulator:
         return self._control("counters")["routes"].get(route, 0)
 
     def iam_token(self, lifetime: float = 12 * 3600) -> str:
-        """A new IAM token of the service account."""
+        """A new IAM token of the service account; the model names it `iam-token from control`."""
         return self._control("tokens/issue", {"lifetime": lifetime})["iamToken"]
+
+    def new_oauth_token(self) -> str:
+        """An OAuth token that was issued after the cut-off: IAM exchanges it no more."""
+        return self._control("oauth-tokens/issue", {"after_cutoff": True})["oauthToken"]
+
+    def api_key_with_scopes(self, *scopes: str) -> str:
+        """A new API key of the service account that may do this alone."""
+        return self._control("api-keys/issue", {"scopes": scopes})["apiKey"]
 
     def revoke_iam_token(self, token: str) -> None:
         self._control("tokens/revoke", {"iamToken": token})

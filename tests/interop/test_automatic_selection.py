@@ -11,7 +11,7 @@ SLOTS = {
     "YC_IAM_TOKEN": "service account {} by iam-token",
     "YC_OAUTH_TOKEN": "by iam-token from oauth-token",
     "YC_METADATA_ADDR": "service account {} by iam-token from metadata",
-    "YC_TOKEN": "service account {} by iam-token",
+    "YC_TOKEN": "service account {} by iam-token from control",
 }
 
 
@@ -48,7 +48,7 @@ def test_a_machine_without_a_service_account_is_passed_over(values, emulator, st
     emulator.fault(kind="not-found", target="metadata")
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
     assert texts(studio(), "hello") == all_texts(said)
 
 

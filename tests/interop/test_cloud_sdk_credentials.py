@@ -22,7 +22,7 @@ def test_an_iam_token(tls_emulator, cloud):
     said = answer(cloud(iam_token=tls_emulator.iam_token()), tls_emulator.folder_id, "hello")
 
     account = tls_emulator.service_account_id
-    assert said == f"authenticated as service account {account} by iam-token; you said: hello"
+    assert said == f"authenticated as service account {account} by iam-token from control; you said: hello"
 
 
 def test_the_metadata_service_is_asked_where_nothing_is_given(tls_emulator, cloud, environment):
@@ -78,7 +78,7 @@ def test_a_channel_in_plain_text_carries_no_credentials(emulator):
     authorization = ("authorization", f"Bearer {emulator.iam_token()}")
     metadata = (authorization,)
     responses = service.Completion(request(emulator.folder_id, "hello"), timeout=TIMEOUT, metadata=metadata)
-    assert list(responses)[-1].alternatives[0].message.text.endswith("by iam-token; you said: hello")
+    assert list(responses)[-1].alternatives[0].message.text.endswith("by iam-token from control; you said: hello")
 
 
 def test_a_client_without_the_authority_refuses(tls_emulator):

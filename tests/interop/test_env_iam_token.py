@@ -10,7 +10,7 @@ def test_yc_token_is_read(emulator, studio, environment):
     sdk = studio(auth=EnvIAMTokenAuth())
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
     assert texts(sdk, "hello") == all_texts(said)
 
 
@@ -19,7 +19,7 @@ def test_a_variable_of_another_name_is_read(emulator, studio, environment):
     sdk = studio(auth=EnvIAMTokenAuth("YC_FRESH"))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
     assert texts(sdk, "hello") == all_texts(said)
 
 
@@ -31,5 +31,5 @@ def test_a_renewed_token_is_used_from_the_next_request_on(emulator, studio, envi
 
     environment.setenv("YC_TOKEN", emulator.iam_token())
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
     assert texts(sdk, "hello") == all_texts(said)

@@ -20,7 +20,7 @@ def test_an_iam_token(auth, emulator, studio):
     sdk = studio(auth=auth(emulator.iam_token()))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
+    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
     assert texts(sdk, "hello") == all_texts(said)
 
 

@@ -6,6 +6,9 @@ from yandex_ai_studio_sdk.exceptions import AioRpcError
 
 from studio import ANSWERED, CALLS, REFUSED, outcomes, texts
 
+#: How a call that is not allowed ends, where one with a bad credential ends so.
+DENIED = {"UNAUTHENTICATED": "PERMISSION_DENIED", 401: 403}
+
 OF_THE_RIGHT_SHAPE = f"t1.FAKE-OF-NO-CLOUD.{'x' * 86}"
 
 
@@ -33,6 +36,16 @@ def test_an_oauth_token_that_was_never_issued_is_not_exchanged(emulator, studio)
     # The exchange is what fails, over gRPC for every call.
     assert outcomes(sdk) == dict.fromkeys(CALLS, "UNAUTHENTICATED")
     assert emulator.requests("POST /v1/chat/completions") == 0
+
+
+def test_an_oauth_token_from_after_the_cut_off_is_not_exchanged(emulator, studio):
+    sdk = studio(auth=OAuthTokenAuth(emulator.new_oauth_token()))
+    assert outcomes(sdk) == dict.fromkeys(CALLS, "INVALID_ARGUMENT")
+    assert emulator.requests("POST /v1/chat/completions") == 0
+
+    with pytest.raises(AioRpcError) as error:
+        CALLS["completions.run"](sdk, "hello")
+    assert "issued after '2026-06-01', is not supported for IAM token exchange" in error.value.details()
 
 
 def test_an_iam_token_until_its_expiry(emulator, studio):
@@ -70,6 +83,13 @@ def test_an_api_key_that_was_revoked(emulator, studio):
 
     emulator.revoke_api_key(emulator.api_key)
     assert outcomes(sdk) == REFUSED
+
+
+def test_an_api_key_without_the_scope_is_known_and_may_not(emulator, studio):
+    assert outcomes(studio(auth=emulator.api_key_with_scopes("yc.ai.languageModels.execute"))) == ANSWERED
+
+    other = outcomes(studio(auth=emulator.api_key_with_scopes("yc.search-api.execute")))
+    assert other == {name: DENIED[code] for name, code in REFUSED.items()}
 
 
 def test_an_iam_token_under_the_scheme_of_keys(emulator, studio):

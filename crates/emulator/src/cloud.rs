@@ -68,8 +68,8 @@ impl Cloud {
     }
 
     /// A new IAM token of the service account.
-    pub(crate) fn issue(&self, lifetime: Duration) -> Result<Issued, Status> {
-        self.make(self.service_account(), Origin::Issued, lifetime)
+    pub(crate) fn issue(&self, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
+        self.make(self.service_account(), origin, lifetime)
     }
 
     /// The exchange of an OAuth token.

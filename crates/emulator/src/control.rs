@@ -16,6 +16,7 @@ use crate::body::{self, Body};
 use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
+use crate::identity::Origin;
 use crate::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -36,6 +37,19 @@ struct Set {
 #[serde(deny_unknown_fields)]
 struct Issue {
     lifetime: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueOAuth {
+    #[serde(default)]
+    after_cutoff: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueKey {
+    scopes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +113,7 @@ where
         (&Method::POST, "tokens/issue") => {
             let asked: Issue = body::read_json_or_nothing(body).await?;
             let lifetime = asked.lifetime.map(duration).transpose()?;
-            let issued = cloud.issue(lifetime.unwrap_or(cloud.options.token_lifetime))?;
+            let issued = cloud.issue(Origin::Control, lifetime.unwrap_or(cloud.options.token_lifetime))?;
             let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
             Ok(body::json(StatusCode::OK, &answer))
         }
@@ -108,6 +122,16 @@ where
             let subject = cloud.identity.revoke_iam(&asked.iam_token);
             let subject = subject.ok_or_else(|| Status::not_found("no such token was issued here"))?;
             Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
+        }
+        (&Method::POST, "oauth-tokens/issue") => {
+            let asked: IssueOAuth = body::read_json_or_nothing(body).await?;
+            let token = cloud.identity.issue_oauth(cloud.user(), asked.after_cutoff)?;
+            Ok(body::json(StatusCode::OK, &json!({ "oauthToken": token })))
+        }
+        (&Method::POST, "api-keys/issue") => {
+            let asked: IssueKey = body::read_json_or_nothing(body).await?;
+            let key = cloud.identity.issue_api_key(cloud.service_account(), asked.scopes)?;
+            Ok(body::json(StatusCode::OK, &json!({ "apiKey": key })))
         }
         (&Method::POST, "api-keys/revoke") => {
             let asked: RevokeKey = body::read_json(body).await?;

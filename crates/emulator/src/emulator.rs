@@ -15,6 +15,7 @@ use crate::clock::VirtualClock;
 use crate::cloud::Cloud;
 use crate::counters::Counters;
 use crate::faults::Faults;
+use crate::identity::Origin;
 
 /// A Yandex Cloud on loopback; dropping it shuts everything down.
 ///
@@ -187,7 +188,8 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn iam_token_for(&self, lifetime: Duration) -> io::Result<String> {
-        self.parts.cloud.issue(lifetime).map(|issued| issued.token).map_err(io::Error::other)
+        let issued = self.parts.cloud.issue(Origin::Issued, lifetime);
+        issued.map(|issued| issued.token).map_err(io::Error::other)
     }
 
     /// Another API key of the service account, limited to these scopes.

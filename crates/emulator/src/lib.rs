@@ -52,6 +52,8 @@
 //! | `DELETE faults` | | removes all |
 //! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds) or none | makes an IAM token |
 //! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes it |
+//! | `POST oauth-tokens/issue` | `{"after_cutoff": true}` or none | makes an OAuth token, `{"oauthToken": "y0_…"}`; IAM refuses one from after the cut-off |
+//! | `POST api-keys/issue` | `{"scopes": ["yc.ai.languageModels.execute"]}`, or none for all | makes an API key, `{"apiKey": "AQVN…"}` |
 //! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
 //! | `POST reset` | | back to how it began |
 //!

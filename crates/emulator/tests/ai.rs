@@ -47,11 +47,14 @@ async fn chat_tells_who_was_authenticated_and_how() {
     let url = format!("{}/iam/v1/tokens", emulator.api_url());
     let exchanged = post(&url, &[], &json!({ "yandexPassportOauthToken": emulator.oauth_token() })).await;
     let exchanged = exchanged.json()["iamToken"].clone();
+    let issued = post(&format!("{}/_emulator/tokens/issue", emulator.api_url()), &[], &json!({})).await;
+    let issued = issued.json()["iamToken"].clone();
 
     for (authorization, who) in [
         (api_key(emulator.api_key()), format!("service account {account} by api-key")),
         (bearer(emulator.api_key()), format!("service account {account} by api-key")),
         (bearer(&iam), format!("service account {account} by iam-token")),
+        (bearer(issued.as_str().unwrap()), format!("service account {account} by iam-token from control")),
         (bearer(metadata.as_str().unwrap()), format!("service account {account} by iam-token from metadata")),
         (
             bearer(exchanged.as_str().unwrap()),

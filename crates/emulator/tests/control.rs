@@ -118,6 +118,52 @@ async fn issues_and_revokes() {
 }
 
 #[tokio::test]
+async fn issues_oauth_tokens_of_both_kinds() {
+    let emulator = Emulator::start().await.unwrap();
+    let exchange = format!("{}/iam/v1/tokens", emulator.api_url());
+    for (body, status) in [
+        ("", StatusCode::OK),
+        ("{}", StatusCode::OK),
+        (r#"{"after_cutoff": false}"#, StatusCode::OK),
+        (r#"{"after_cutoff": true}"#, StatusCode::BAD_REQUEST),
+    ] {
+        let reply = call("POST", &url(&emulator, "oauth-tokens/issue"), &[], body).await;
+        let token = reply.json()["oauthToken"].as_str().unwrap().to_owned();
+        assert!(token.starts_with("y0_FAKE-EMULATOR-"), "{body}");
+        let reply = post(&exchange, &[], &json!({ "yandexPassportOauthToken": token })).await;
+        assert_eq!(reply.status, status, "{body}");
+        let refused = reply.text().contains("is not supported for IAM token exchange");
+        assert_eq!(refused, status != StatusCode::OK, "{body}");
+        assert!(!reply.text().contains(&token));
+    }
+    for body in [json!({ "after_cutoff": "yes" }), json!({ "afterCutoff": true })] {
+        assert_eq!(tell(&emulator, "oauth-tokens/issue", body).await.status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn issues_api_keys_with_scopes_or_without_limits() {
+    let emulator = Emulator::start().await.unwrap();
+    for (body, status) in [
+        ("", StatusCode::OK),
+        ("{}", StatusCode::OK),
+        (r#"{"scopes": ["yc.ai.languageModels.execute"]}"#, StatusCode::OK),
+        (r#"{"scopes": ["yc.search-api.execute", "yc.ai.foundationModels.execute"]}"#, StatusCode::OK),
+        (r#"{"scopes": ["yc.search-api.execute"]}"#, StatusCode::FORBIDDEN),
+        (r#"{"scopes": []}"#, StatusCode::FORBIDDEN),
+    ] {
+        let reply = call("POST", &url(&emulator, "api-keys/issue"), &[], body).await;
+        let key = reply.json()["apiKey"].as_str().unwrap().to_owned();
+        assert_eq!(accepted(&emulator, &api_key(&key)).await, status, "{body}");
+        tell(&emulator, "api-keys/revoke", json!({ "apiKey": key })).await;
+        assert_eq!(accepted(&emulator, &api_key(&key)).await, StatusCode::UNAUTHORIZED, "{body}");
+    }
+    for body in [json!({ "scopes": "yc.ai.languageModels.execute" }), json!({ "scope": [] })] {
+        assert_eq!(tell(&emulator, "api-keys/issue", body).await.status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
 async fn tells_the_state_and_the_counts() {
     let emulator = Emulator::start().await.unwrap();
     get(&token_url(&emulator), &[FLAVOR]).await;

@@ -39,6 +39,8 @@ fn proof(method: Method) -> &'static str {
         Method::ApiKey => " by api-key",
         Method::OAuthToken => " by iam-token from oauth-token",
         Method::Metadata => " by iam-token from metadata",
+        // The demo's yc asks the control API.
+        Method::YandexCloudCli => " by iam-token from control",
         _ => " by iam-token",
     }
 }

@@ -38,6 +38,7 @@ impl fmt::Display for Caller {
             Proof::ApiKey => "api-key",
             Proof::IamToken(Origin::Issued) => "iam-token",
             Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
+            Proof::IamToken(Origin::Control) => "iam-token from control",
             Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
         };
         write!(f, "{} by {proof}", self.subject)

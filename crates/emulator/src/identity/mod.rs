@@ -55,6 +55,9 @@ impl fmt::Display for Subject {
 pub(crate) enum Origin {
     OAuth,
     Metadata,
+    /// By the control API.
+    Control,
+    /// In code.
     Issued,
 }
 
