@@ -45,6 +45,7 @@ fn a_broken_one_ends_the_selection() {
                 outcome.fails(5).starts_with("error: metadata: http://127.0.0.1:"),
                 "{kind}: {outcome:?}"
             );
+            assert!(outcome.stderr.contains("\nhelp: "), "{kind}: {outcome:?}");
         }
         emulator.faults().clear();
     }

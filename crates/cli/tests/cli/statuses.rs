@@ -87,6 +87,13 @@ fn asked_and_silent_is_5() {
     let outcome = yc_auth(["token", "--method", "metadata"]).done();
     assert!(outcome.fails(5).contains(NOBODY), "{outcome:?}");
     assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
+    for outcome in [outcome, yc_auth(["token"]).done(), yc_auth(["doctor", "--method", "metadata"]).done()] {
+        let help = outcome.stderr.lines().nth(1).unwrap();
+        assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
+    }
+    let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
+    let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
+    assert!(outcome.fails(5).contains("\nhelp: nobody is reached there"), "{outcome:?}");
 }
 
 #[test]
