@@ -38,6 +38,8 @@ pub mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod token;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, Subscription};
 pub use self::error::{Error, ErrorKind};

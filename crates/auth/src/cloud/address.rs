@@ -3,6 +3,7 @@
 //! Yandex Cloud's own hosts are known by name. Customers' services live under `*.yandexcloud.net`, so those are not
 //! among them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -47,7 +48,7 @@ impl Address {
             return Err(bad("there is a user name in the address"));
         }
         let authority: Authority = rest.parse().map_err(|_| bad("not `host` or `host:port`"))?;
-        let host = normal(authority.host());
+        let host = normal(authority.host()).into_owned();
         let explicit = rest.get(authority.host().len()..).unwrap_or_default();
         let port = match (explicit.strip_prefix(':'), authority.port_u16()) {
             (None, _) => {
@@ -160,30 +161,34 @@ fn bad(reason: &str) -> Error {
     Error::new(ErrorKind::Invalid, reason).with_help("give it as `host`, `host:port` or a URL without a path")
 }
 
-/// Lower case, without the dot of the root.
-fn normal(host: &str) -> String {
-    let lower = host.to_ascii_lowercase();
-    lower.strip_suffix('.').map_or(lower.clone(), str::to_owned)
+/// Lower case, without the dot of the root. Allocates only where something has to be changed.
+pub(crate) fn normal(host: &str) -> Cow<'_, str> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        host.to_ascii_lowercase().into()
+    } else {
+        host.into()
+    }
 }
 
-fn ip(host: &str) -> Option<IpAddr> {
+pub(crate) fn ip(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
     }
 }
 
-fn is_below(host: &str, parent: &str) -> bool {
+pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
 
 /// Whether a normalised host is this machine by its own name or address.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost" || is_below(host, "localhost") || ip(host).is_some_and(|ip| ip.is_loopback())
 }
 
 /// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.
-fn is_yandex_cloud(host: &str) -> bool {
+pub(crate) fn is_yandex_cloud(host: &str) -> bool {
     host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
 }
 

@@ -195,6 +195,16 @@ impl Credentials {
         })
     }
 
+    /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts nothing.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        self.inner
+            .cache
+            .look(|ready| Ok(ready.header()))
+            .or_else(|| Some(self.inner.read_variable()?.map(|ready| ready.header())))
+    }
+
     /// The same, with a deadline or a least remaining life.
     ///
     /// # Errors

@@ -1,0 +1,250 @@
+//! One call through the layer, as a state machine: the ready path is a state of its own and boxes nothing.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::error::AuthServiceError;
+use super::layer::Config;
+use super::replay::Replay;
+use super::service::keep;
+use super::timeout::Limit;
+use crate::Error;
+use crate::system::BoxFuture;
+
+/// The wait for a header.
+pub(super) type Wait = BoxFuture<'static, Result<Option<HeaderValue>, Error>>;
+
+pin_project! {
+    /// The answer to come.
+    ///
+    /// Dropping it drops the request; a fetch that it waits for goes on for others.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, R, B, T>
+    where
+        S: Service<Request<B>>,
+        R: Replay<B>,
+    {
+        #[pin]
+        state: State<S, R, B, T, S::Future, R::Kept>,
+    }
+}
+
+pin_project! {
+    #[project = Step]
+    enum State<S, R, B, T, F, K> {
+        /// There is no header yet.
+        Waiting { held: Option<Box<Held<S, R, B>>> },
+        /// The request is under way.
+        Sending { #[pin] answer: F, sent: Option<Sent<S, R, K>> },
+        /// It was refused; a fresh header is on its way.
+        Renewing { refused: Option<Box<Refused<S, R, T, K>>> },
+        /// There is one; the service gets ready once more.
+        Readying { service: S, again: Option<Box<(Request<B>, Response<T>)>> },
+        /// The second sending, whatever comes of it.
+        Resending { #[pin] answer: F },
+        /// There is no header to be had.
+        Failed { error: Option<Error> },
+        Over,
+    }
+}
+
+/// What waits for its first header.
+struct Held<S, R, B> {
+    wait: Wait,
+    limit: Option<Limit>,
+    config: Arc<Config>,
+    replay: R,
+    service: S,
+    request: Request<B>,
+}
+
+/// What is remembered of a request under way.
+pub(super) struct Sent<S, R, K> {
+    pub(super) config: Arc<Config>,
+    pub(super) header: HeaderValue,
+    pub(super) again: Option<(K, S)>,
+    pub(super) replay: R,
+    pub(super) limit: Option<Limit>,
+}
+
+/// A refused request, its answer kept until there is something better.
+struct Refused<S, R, T, K> {
+    wait: Wait,
+    header: HeaderValue,
+    kept: K,
+    service: S,
+    replay: R,
+    limit: Option<Limit>,
+    answer: Response<T>,
+}
+
+impl<S, R, B, T> ResponseFuture<S, R, B, T>
+where
+    S: Service<Request<B>>,
+    R: Replay<B>,
+{
+    #[inline]
+    pub(super) fn sending(answer: S::Future, sent: Option<Sent<S, R, R::Kept>>) -> Self {
+        Self { state: State::Sending { answer, sent } }
+    }
+
+    #[cold]
+    pub(super) fn failed(error: Error) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
+    }
+
+    #[cold]
+    pub(super) fn waiting(config: Arc<Config>, replay: R, service: S, request: Request<B>) -> Self {
+        let limit = Limit::of(request.headers());
+        let wait = config.obtain(limit);
+        Self {
+            state: State::Waiting {
+                held: Some(Box::new(Held { wait, limit, config, replay, service, request })),
+            },
+        }
+    }
+}
+
+impl<S, R, B> Held<S, R, B> {
+    /// Sends it with the header that has come.
+    fn send<T>(self, header: Option<HeaderValue>) -> State<S, R, B, T, S::Future, R::Kept>
+    where
+        S: Service<Request<B>> + Clone,
+        R: Replay<B>,
+    {
+        let Self { limit, config, replay, mut service, mut request, .. } = self;
+        if let Some(limit) = limit {
+            limit.shorten(request.headers_mut());
+        }
+        let Some(header) = header else {
+            return State::Sending { answer: service.call(request), sent: None };
+        };
+        let (mut request, kept, _) = keep(&config, &replay, request);
+        let spare = kept.is_some().then(|| service.clone());
+        request.headers_mut().insert(AUTHORIZATION, header.clone());
+        let sent = Sent { config, header, again: kept.zip(spare), replay, limit };
+        State::Sending { answer: service.call(request), sent: Some(sent) }
+    }
+}
+
+impl<S, R, B, T> Future for ResponseFuture<S, R, B, T>
+where
+    S: Service<Request<B>, Response = Response<T>> + Clone,
+    R: Replay<B>,
+{
+    type Output = Result<Response<T>, AuthServiceError<S::Error>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                Step::Waiting { held } => {
+                    let Some(waiting) = held.as_mut() else { return Poll::Pending };
+                    let header = ready!(waiting.wait.as_mut().poll(context));
+                    match (header, held.take()) {
+                        (Ok(header), Some(held)) => held.send(header),
+                        (Err(error), _) => State::Failed { error: Some(error) },
+                        (Ok(_), None) => return Poll::Pending,
+                    }
+                }
+                Step::Sending { answer, sent } => {
+                    let answer = ready!(answer.poll(context));
+                    match (answer, sent.take()) {
+                        (Ok(answer), Some(sent))
+                            if sent.config.is_refusal(answer.status(), answer.headers()) =>
+                        {
+                            match refused(answer, sent) {
+                                Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
+                                Err(answer) => return end(state, Ok(answer)),
+                            }
+                        }
+                        (answer, _) => return end(state, answer.map_err(AuthServiceError::of_service)),
+                    }
+                }
+                Step::Renewing { refused } => {
+                    let Some(waiting) = refused.as_mut() else { return Poll::Pending };
+                    let header = ready!(waiting.wait.as_mut().poll(context));
+                    let Some(refused) = refused.take() else { return Poll::Pending };
+                    let Refused { header: old, kept, service, replay, limit, answer, .. } = *refused;
+                    let newer = header.ok().flatten().filter(|header| *header != old);
+                    let again = newer.and_then(|header| Some((replay.again(kept)?, header)));
+                    let Some((mut request, header)) = again else { return end(state, Ok(answer)) };
+                    request.headers_mut().insert(AUTHORIZATION, header);
+                    if let Some(limit) = limit {
+                        limit.shorten(request.headers_mut());
+                    }
+                    State::Readying { service, again: Some(Box::new((request, answer))) }
+                }
+                Step::Readying { service, again } => {
+                    let ready = ready!(service.poll_ready(context));
+                    let Some((request, answer)) = again.take().map(|again| *again) else {
+                        return Poll::Pending;
+                    };
+                    if ready.is_err() {
+                        return end(state, Ok(answer));
+                    }
+                    drop(answer);
+                    tracing::debug!(
+                        "a server refused the token; the request is sent once more with a newer one"
+                    );
+                    State::Resending { answer: service.call(request) }
+                }
+                Step::Resending { answer } => {
+                    let answer = ready!(answer.poll(context));
+                    return end(state, answer.map_err(AuthServiceError::of_service));
+                }
+                Step::Failed { error } => {
+                    let Some(error) = error.take() else { return Poll::Pending };
+                    return end(state, Err(error.into()));
+                }
+                Step::Over => return Poll::Pending,
+            };
+            state.set(next);
+        }
+    }
+}
+
+/// The end of a call: what it was made of goes before the caller has the answer.
+fn end<S, R, B, T, F, K, O>(mut state: Pin<&mut State<S, R, B, T, F, K>>, output: O) -> Poll<O> {
+    state.set(State::Over);
+    Poll::Ready(output)
+}
+
+impl<S, R, B, T> fmt::Debug for ResponseFuture<S, R, B, T>
+where
+    S: Service<Request<B>>,
+    R: Replay<B>,
+{
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ResponseFuture")
+    }
+}
+
+/// Drops the token that was refused, and begins to wait for another; gives the answer back where that is no use.
+#[cold]
+fn refused<S, R: Replay<B>, B, T>(
+    answer: Response<T>,
+    sent: Sent<S, R, R::Kept>,
+) -> Result<Refused<S, R, T, R::Kept>, Response<T>> {
+    let Sent { config, header, again, replay, limit } = sent;
+    config.drop_refused(&header);
+    match again {
+        Some((kept, service)) if replay.can_again(&kept) => {
+            let wait = config.obtain(limit);
+            Ok(Refused { wait, header, kept, service, replay, limit, answer })
+        }
+        _ => {
+            // Not for this request, but the next one should find a token.
+            config.credentials.prewarm();
+            Err(answer)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The layer and its options.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+
+use super::destination::{Allowed, Rules};
+use super::replay::NoReplay;
+use super::service::AuthService;
+use super::timeout::Limit;
+use crate::{Credentials, Error, HeaderOptions};
+
+/// Puts the credentials' header on each request of the client behind it.
+///
+/// Cheap to clone; what it wraps shares the credentials. Set the options first, then wrap:
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::tower::{AuthLayer, CloneReplay};
+/// use yandex_cloud_auth::Credentials;
+///
+/// let layer = AuthLayer::new(Credentials::automatic())
+///     .allow_host("gateway.corp.example")?
+///     .deadline(Duration::from_secs(2))
+///     .replay(CloneReplay);
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+///
+/// # Where the header goes
+/// To `api.cloud.yandex.net`, `api.yandexcloud.kz` and what is below them, and `auth.yandex.cloud`, over TLS. To
+/// other hosts where an option says so. A request to anywhere else fails with
+/// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) before the client is called, and no token is fetched for it.
+///
+/// An `Authorization` that the request already has is the caller's affair: such a request passes untouched, wherever
+/// it goes. With the method `none` there is nothing to send, so requests pass as well.
+///
+/// # What happens when a server refuses
+/// An answer with HTTP 401, or with `grpc-status: 16` in its headers, drops the token that was sent. Where the
+/// request can be made again ([`replay`](Self::replay)) a fresh token is waited for, and if it is another one, the
+/// request is sent once more. A second refusal is returned as it came. So is the first, where the body cannot be
+/// made again, or no other token is to be had.
+#[derive(Clone)]
+#[must_use]
+pub struct AuthLayer<R = NoReplay> {
+    pub(super) config: Arc<Config>,
+    pub(super) replay: R,
+}
+
+/// What all services of one layer share.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) credentials: Credentials,
+    pub(super) rules: Rules,
+    pub(super) replay_limit: usize,
+    deadline: Option<Duration>,
+    refused_on_forbidden: bool,
+}
+
+const REPLAY_LIMIT: usize = 64 << 10;
+
+impl AuthLayer {
+    /// A layer that keeps to the library's rules, and replays nothing.
+    pub fn new(credentials: Credentials) -> Self {
+        let config = Config {
+            credentials,
+            rules: Rules::default(),
+            replay_limit: REPLAY_LIMIT,
+            deadline: None,
+            refused_on_forbidden: false,
+        };
+        Self { config: Arc::new(config), replay: NoReplay }
+    }
+}
+
+impl<R> AuthLayer<R> {
+    /// Lets the header go to this host too, over TLS: `host`, at any port, or `host:port`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is no host, or a URL with `http://` or a path.
+    pub fn allow_host(self, host: impl AsRef<str>) -> Result<Self, Error> {
+        let allowed = Allowed::host(host.as_ref())?;
+        Ok(self.with_rules(|rules| rules.allowed.push(allowed)))
+    }
+
+    /// Lets the header go to every host below this name, over TLS; not to the name itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is no name of at least two labels.
+    pub fn allow_hosts_below(self, domain: impl AsRef<str>) -> Result<Self, Error> {
+        let allowed = Allowed::below(domain.as_ref())?;
+        Ok(self.with_rules(|rules| rules.allowed.push(allowed)))
+    }
+
+    /// Lets the header go to this machine, in plain text too: for an emulator, or a proxy beside the program.
+    pub fn allow_loopback(self) -> Self {
+        self.with_rules(|rules| rules.loopback = true)
+    }
+
+    /// Lets the header go to any host over TLS. Whoever can make the program send a request somewhere then has its
+    /// token.
+    pub fn danger_send_to_any_host(self) -> Self {
+        self.with_rules(|rules| rules.any_host = true)
+    }
+
+    /// Lets the header go to allowed hosts without TLS. Whoever is on the way then has the token.
+    pub fn danger_send_in_plain_text(self) -> Self {
+        self.with_rules(|rules| rules.plain_text = true)
+    }
+
+    /// Lets requests to hosts that may not have the header go without it, where they would fail. For clients that
+    /// speak to others too, and for redirects that are followed in front of the layer.
+    pub fn bare_elsewhere(self) -> Self {
+        self.with_rules(|rules| rules.bare_elsewhere = true)
+    }
+
+    /// Where the client sends requests whose URI names no host, as those of generated gRPC clients do. Without it
+    /// they fail.
+    ///
+    /// The layer cannot see whether that is so: name what the client was made with. The origin is held to the same
+    /// rules as any other host.
+    pub fn origin(self, origin: Uri) -> Self {
+        self.with_rules(|rules| rules.origin = Some(origin))
+    }
+
+    /// Waits for a header no longer than this; by default as long as its method may take
+    /// ([`HeaderOptions::new`]). A `grpc-timeout` of the request that is shorter holds in any case.
+    pub fn deadline(self, span: Duration) -> Self {
+        self.with(|config| config.deadline = Some(span))
+    }
+
+    /// Takes HTTP 403 and gRPC `PERMISSION_DENIED` for a refusal of the token too. Servers that mean "not you" by it,
+    /// as Yandex Cloud's do, are then asked twice.
+    pub fn refused_on_forbidden(self) -> Self {
+        self.with(|config| config.refused_on_forbidden = true)
+    }
+
+    /// How requests are kept for a second sending: [`CloneReplay`](super::CloneReplay) for bodies that are `Clone`,
+    /// [`TeeReplay`](super::TeeReplay) for those that stream, [`NoReplay`] for none.
+    pub fn replay<N>(self, replay: N) -> AuthLayer<N> {
+        AuthLayer { config: self.config, replay }
+    }
+
+    /// How many bytes of a body are kept for a second sending, 64 KiB by default; 0 turns replays off.
+    pub fn replay_limit(self, bytes: usize) -> Self {
+        self.with(|config| config.replay_limit = bytes)
+    }
+
+    /// The credentials that it was made with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.config.credentials
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+
+    fn with_rules(self, change: impl FnOnce(&mut Rules)) -> Self {
+        self.with(|config| change(&mut config.rules))
+    }
+}
+
+impl<S, R: Clone> tower_layer::Layer<S> for AuthLayer<R> {
+    type Service = AuthService<S, R>;
+
+    fn layer(&self, service: S) -> Self::Service {
+        AuthService::new(service, Arc::clone(&self.config), self.replay.clone())
+    }
+}
+
+impl<R> fmt::Debug for AuthLayer<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuthLayer")
+            .field("credentials", &self.credentials)
+            .field("rules", &self.rules)
+            .field("replay_limit", &self.replay_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// How long a header may be waited for, and no longer than `limit` leaves.
+    pub(super) fn options(&self, limit: Option<Duration>) -> HeaderOptions {
+        let options = HeaderOptions::new();
+        match self.deadline.into_iter().chain(limit).min() {
+            Some(span) => options.deadline(span),
+            None => options,
+        }
+    }
+
+    /// Waits for a header.
+    pub(super) fn obtain(&self, limit: Option<Limit>) -> super::future::Wait {
+        let (credentials, options) = (self.credentials.clone(), self.options(limit.map(Limit::left)));
+        Box::pin(async move { credentials.header_with(options).await })
+    }
+
+    /// Whether an answer refuses the header.
+    #[inline]
+    pub(super) fn is_refusal(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let grpc = |code: &str| headers.get("grpc-status").is_some_and(|status| status == code);
+        match status {
+            StatusCode::UNAUTHORIZED => true,
+            StatusCode::FORBIDDEN => self.refused_on_forbidden,
+            StatusCode::OK => grpc("16") || (self.refused_on_forbidden && grpc("7")),
+            _ => false,
+        }
+    }
+
+    /// Drops the token that was sent, where it still is the one at hand.
+    pub(super) fn drop_refused(&self, sent: &HeaderValue) {
+        if let Some(current) = self.credentials.snapshot()
+            && current.header().as_ref() == Some(sent)
+        {
+            self.credentials.invalidate(&current);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The service: a header on each request, before the client is called.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::destination::Verdict;
+use super::error::AuthServiceError;
+use super::future::{ResponseFuture, Sent};
+use super::layer::Config;
+use super::replay::{NoReplay, Replay};
+use super::timeout::Limit;
+use crate::{Error, Method};
+
+/// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
+#[derive(Clone)]
+pub struct AuthService<S, R = NoReplay> {
+    inner: S,
+    config: Arc<Config>,
+    replay: R,
+}
+
+impl<S, R> AuthService<S, R> {
+    pub(super) fn new(inner: S, config: Arc<Config>, replay: R) -> Self {
+        Self { inner, config, replay }
+    }
+
+    /// The client.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The client, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The client alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for AuthService<S, R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuthService")
+            .field("inner", &self.inner)
+            .field("layer", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// What becomes of a request: whether it gets a header at all. Without one it goes as it is.
+    #[inline]
+    pub(super) fn wants_header(&self, headers: &http::HeaderMap, uri: &http::Uri) -> Result<bool, Error> {
+        if headers.contains_key(AUTHORIZATION) {
+            return Ok(false);
+        }
+        match self.rules.judge(uri) {
+            Ok(verdict) => Ok(verdict == Verdict::Send),
+            Err(_) if self.credentials.method() == Some(Method::None) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<S, R, B, T> Service<Request<B>> for AuthService<S, R>
+where
+    S: Service<Request<B>, Response = Response<T>> + Clone,
+    R: Replay<B>,
+{
+    type Response = Response<T>;
+    type Error = AuthServiceError<S::Error>;
+    type Future = ResponseFuture<S, R, B, T>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context).map_err(AuthServiceError::of_service)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.config.wants_header(request.headers(), request.uri()) {
+            Ok(true) => {}
+            Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
+            Err(error) => return ResponseFuture::failed(error),
+        }
+        match self.config.credentials.header_at_hand() {
+            Some(Ok(Some(header))) => {
+                // The service that was made ready is the one that is called; a clone of it is for a second sending.
+                let (again, limit);
+                (request, again, limit) = keep(&self.config, &self.replay, request);
+                let service = again.is_some().then(|| self.inner.clone());
+                request.headers_mut().insert(AUTHORIZATION, header.clone());
+                let again = again.zip(service);
+                let sent = Sent {
+                    config: Arc::clone(&self.config),
+                    header,
+                    again,
+                    replay: self.replay.clone(),
+                    limit,
+                };
+                ResponseFuture::sending(self.inner.call(request), Some(sent))
+            }
+            Some(Ok(None)) => ResponseFuture::sending(self.inner.call(request), None),
+            Some(Err(error)) => ResponseFuture::failed(error),
+            None => {
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::waiting(Arc::clone(&self.config), self.replay.clone(), ready, request)
+            }
+        }
+    }
+}
+
+/// Keeps what a second sending needs, and notes how long the request has.
+#[inline]
+pub(super) fn keep<B, R: Replay<B>>(
+    config: &Config,
+    replay: &R,
+    request: Request<B>,
+) -> (Request<B>, Option<R::Kept>, Option<Limit>) {
+    if config.replay_limit == 0 {
+        return (request, None, None);
+    }
+    let (request, kept) = replay.keep(request, config.replay_limit);
+    let limit = kept.as_ref().and_then(|_| Limit::of(request.headers()));
+    (request, kept, limit)
+}
