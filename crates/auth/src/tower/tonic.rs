@@ -29,7 +29,7 @@ impl<R> AuthLayer<R> {
     ///
     /// Set deadlines per request ([`Request::set_timeout`]), so that the wait for a token counts into them;
     /// [`Endpoint::timeout`] begins only when a header is at hand. TLS is the endpoint's affair
-    /// ([`Endpoint::tls_config`], a feature of tonic).
+    /// (`Endpoint::tls_config`, a feature of tonic).
     ///
     /// # Errors
     /// [`ErrorKind::Blocked`] where the header may not go there.
