@@ -181,13 +181,10 @@ impl Credentials {
         // By hand, because the body of an `async fn` is not inlined into other crates.
         let mut wait: Option<BoxFuture<'_, _>> = None;
         std::future::poll_fn(move |context| {
-            if wait.is_none() {
-                if let Some(header) = self.inner.cache.look(|ready| Ok(ready.header())) {
-                    return Poll::Ready(header);
-                }
-                if let Some(read) = self.inner.read_variable() {
-                    return Poll::Ready(read.map(|ready| ready.header()));
-                }
+            if wait.is_none()
+                && let Some(header) = self.header_at_hand()
+            {
+                return Poll::Ready(header);
             }
             wait.get_or_insert_with(|| Box::pin(self.header_with(HeaderOptions::new())))
                 .as_mut()
@@ -195,8 +192,7 @@ impl Credentials {
         })
     }
 
-    /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts nothing.
-    #[cfg(feature = "tower")]
+    /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
         self.inner
@@ -245,14 +241,11 @@ impl Credentials {
     /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
     #[inline]
     pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        self.inner.cache.look(|ready| Ok(ready.header())).or_else(|| self.try_harder())
+        self.header_at_hand().or_else(|| self.try_harder())
     }
 
     #[cold]
     fn try_harder(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        if let Some(read) = self.inner.read_variable() {
-            return Some(read.map(|ready| ready.header()));
-        }
         if let Some(error) = self.inner.cache.failure() {
             return Some(Err(error));
         }

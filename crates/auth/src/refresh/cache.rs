@@ -89,6 +89,13 @@ struct Book {
     longer: Pace,
 }
 
+impl Book {
+    /// The flight that is under way. One that a fork has copied is none: nobody flies it here.
+    fn flight(&self) -> Option<&Arc<Flight>> {
+        self.flight.as_ref().filter(|flight| flight.is_of_this_process())
+    }
+}
+
 /// How many refusals in a row are believed at once.
 const FREE_DROPS: u32 = 3;
 
@@ -283,7 +290,7 @@ impl Shared {
             return;
         }
         let Ok(mut book) = self.state.try_lock() else { return };
-        if book.flight.as_ref().is_none_or(|flight| !flight.is_of_this_process()) && self.ask_is_due(now) {
+        if book.flight().is_none() && self.ask_is_due(now) {
             let (_, work) = self.take_off(&mut book, Goal::Header);
             drop(book);
             self.system.spawner().spawn(work);
@@ -305,7 +312,7 @@ impl Shared {
     fn board(self: &Arc<Self>, goal: Goal, wish: Wish<'_>) -> Boarding {
         let now = self.system.clock().now();
         let mut book = self.book();
-        if let Some(flight) = book.flight.as_ref().filter(|flight| flight.is_of_this_process()) {
+        if let Some(flight) = book.flight() {
             return Boarding::Flight(Arc::clone(flight));
         }
         let current = self.ready.load_full();
