@@ -1,0 +1,1 @@
+//! The Yandex AI Studio SDK.
