@@ -49,6 +49,7 @@ pub use self::methods::{
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};
+pub use self::secret::presentable;
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
 pub use self::system::System;
 pub use self::token::Token;
