@@ -1,9 +1,20 @@
-//! The services that authentication speaks to, and the rules for reaching them.
+//! Where Yandex Cloud's services are, and the rules for reaching them.
+//!
+//! Authentication keeps to them by itself. What is public here is for clients that are built on it, the SDK for one: an
+//! [`Address`] and whose it is, the discovery [`Endpoint`] with the [`Services`] that it names, and what the machine
+//! says of the folder that it is in ([`metadata_folder`]).
 
 pub(crate) mod address;
 pub(crate) mod endpoints;
+mod finding;
+mod folder;
 pub(crate) mod iam;
 pub(crate) mod metadata;
+
+pub use self::address::Address;
+pub use self::endpoints::{Endpoint, Services};
+pub use self::finding::Finding;
+pub use self::folder::metadata_folder;
 
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
