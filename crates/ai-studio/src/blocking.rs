@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind};
 
-/// Waits for the futures and streams of the SDK; made by [`AiStudio::blocking`](crate::AiStudio::blocking). Clones share
-/// one runtime: keep one, and connections are used again.
+/// Waits for the futures and streams of the SDK; made by [`AiStudio::blocking`](crate::AiStudio::blocking). Cheap to
+/// clone. Several threads may wait at a time.
 ///
 /// ```no_run
 /// use yandex_ai_studio_sdk::AiStudio;
@@ -43,6 +43,10 @@ impl Blocking {
             Error::new(ErrorKind::Invalid, "the system gives no runtime").with_source(&error)
         })?;
         Ok(Self { runtime: Arc::new(Private(Some(runtime))) })
+    }
+
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        may_block().map(|()| self)
     }
 
     /// Waits for a call.

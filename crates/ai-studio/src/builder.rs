@@ -1,17 +1,17 @@
 //! The options of the SDK: the Python SDK's, under the same names.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use yandex_cloud_auth::{System, presentable};
 
 use crate::auth_option::{Around, Auth, IntoAuth};
-use crate::client::{Client, Inner};
+use crate::client::{Client, Connections, Inner};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::retry::RetryPolicy;
 use crate::sdk::AiStudio;
 use crate::services::{Given, Services};
-use crate::shared::Shared;
 use crate::verify::{Trust, Verify};
 
 /// The options of an [`AiStudio`]. All may be left out.
@@ -171,7 +171,8 @@ impl AiStudioBuilder {
             trust,
             retry: self.retry_policy,
             data_logging: self.data_logging,
-            http: Shared::default(),
+            connections: Connections::default(),
+            blocking: OnceLock::new(),
         })))
     }
 }

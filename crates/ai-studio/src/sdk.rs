@@ -83,7 +83,8 @@ impl AiStudio {
 
     /// The HTTP client behind all calls, for any REST API of Yandex Cloud: it puts the header on each request, sends it
     /// nowhere but to Yandex Cloud's hosts and those of `endpoint` and `service_map`, and once more where a server
-    /// refuses a token that can be renewed. It follows no redirect, and retries nothing.
+    /// refuses a token that can be renewed. It follows no redirect, and retries nothing. Use it on the runtime that this
+    /// is awaited on: its connections belong there.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -104,7 +105,8 @@ impl AiStudio {
         self.client.http().await.map(|client| (*client).clone())
     }
 
-    /// For code without an executor: a runtime of its own, in the thread that waits.
+    /// For code without an executor: a runtime that runs in the thread that waits. There is one for all clones, made at
+    /// the first need.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -119,7 +121,11 @@ impl AiStudio {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) inside a runtime, which it would block, and where the system
     /// gives no runtime.
     pub fn blocking(&self) -> Result<Blocking, Error> {
-        Blocking::new()
+        let kept = &self.client.inner().blocking;
+        match kept.get() {
+            Some(blocking) => blocking.clone().checked(),
+            None => Blocking::new().map(|made| kept.get_or_init(|| made).clone()),
+        }
     }
 }
 

@@ -46,13 +46,9 @@ impl<T: Clone> Shared<T> {
         self.state.try_lock().ok()?.kept.clone()
     }
 
-    /// Forgets what is kept, where it still is what the caller found wanting.
-    pub(crate) async fn forget_if(&self, is_it: impl FnOnce(&T) -> bool) {
-        let mut state = self.state.lock().await;
-        if state.kept.as_ref().is_some_and(is_it) {
-            state.kept = None;
-            state.failure = None;
-        }
+    /// Forgets what is kept.
+    pub(crate) async fn forget(&self) {
+        self.state.lock().await.kept = None;
     }
 }
 
@@ -102,9 +98,8 @@ mod tests {
             assert!(futures_util::poll!(left.as_mut()).is_pending());
         }
         assert_eq!(shared.get(async { Ok(1) }).await.unwrap(), 1);
-        shared.forget_if(|kept| *kept == 2).await;
         assert_eq!(shared.peek(), Some(1));
-        shared.forget_if(|kept| *kept == 1).await;
+        shared.forget().await;
         assert_eq!(shared.peek(), None);
     }
 }

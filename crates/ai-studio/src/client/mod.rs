@@ -11,11 +11,12 @@ mod journey;
 mod transport;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
+use tokio::runtime;
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
 
@@ -24,14 +25,15 @@ use self::deadline::{Deadline, End};
 use self::failure::Failure;
 pub(crate) use self::incoming::Incoming;
 use self::journey::{Journey, Stage};
+pub(crate) use self::transport::Connections;
 #[cfg(feature = "grpc")]
 pub(crate) use self::transport::{USER_AGENT, logging};
+use crate::blocking::Blocking;
 use crate::error::{Error, ErrorKind};
 use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
 use crate::services::Services;
-use crate::shared::Shared;
 use crate::verify::Trust;
 
 /// How much of a whole answer is read: a picture in base64 is a few MiB.
@@ -56,7 +58,9 @@ pub(crate) struct Inner {
     pub(crate) trust: Trust,
     pub(crate) retry: RetryPolicy,
     pub(crate) data_logging: Option<bool>,
-    pub(crate) http: Shared<Arc<AuthClient>>,
+    pub(crate) connections: Connections,
+    /// The runtime of those who have none.
+    pub(crate) blocking: OnceLock<Blocking>,
 }
 
 /// What is wanted of an answer.
@@ -121,15 +125,11 @@ impl Client {
         self.inner.system.clock().sleep(span).await;
     }
 
-    /// The authorised HTTP client.
+    /// The authorised HTTP client of this runtime.
     pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
-        in_runtime()?;
         let inner = &*self.inner;
-        let connect = async {
-            let layer = inner.services.layer(inner.credentials.clone())?;
-            transport::connect(layer, inner.trust.clone(), &inner.system, inner.data_logging).await
-        };
-        inner.http.get(connect).await
+        let layer = || inner.services.layer(inner.credentials.clone());
+        inner.connections.client(in_runtime()?, layer, &inner.trust, &inner.system, inner.data_logging).await
     }
 
     async fn make(&self, call: Call, want: Want) -> Result<(Got, Deadline, Journey), Error> {
@@ -190,8 +190,7 @@ impl Client {
             Ok(answer) => answer,
             Err(failure) => {
                 if failure.tls {
-                    // The authorities may have been replaced since they were read.
-                    inner.http.forget_if(|kept| Arc::ptr_eq(kept, &http)).await;
+                    inner.connections.distrust(&http).await;
                 }
                 return Err(failure);
             }
@@ -233,13 +232,12 @@ async fn read(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Failu
     Ok(whole.freeze())
 }
 
-/// The HTTP client would panic without.
-pub(crate) fn in_runtime() -> Result<(), Error> {
-    if tokio::runtime::Handle::try_current().is_ok() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Invalid, "no tokio runtime runs this call")
-        .with_help("await it on a tokio runtime, or wait for it with `AiStudio::blocking`"))
+/// The runtime that runs this: the HTTP client would panic without one.
+pub(crate) fn in_runtime() -> Result<runtime::Id, Error> {
+    runtime::Handle::try_current().map(|handle| handle.id()).map_err(|_| {
+        Error::new(ErrorKind::Invalid, "no tokio runtime runs this call")
+            .with_help("await it on a tokio runtime, or wait for it with `AiStudio::blocking`")
+    })
 }
 
 impl fmt::Debug for Client {

@@ -1,16 +1,22 @@
 //! The authorised HTTP client: made on first need, one for all calls, with one pool of connections per host.
 //!
 //! The header is the layer's affair alone: nothing here sets it, and nothing here follows a redirect.
+//!
+//! A connection is driven by the runtime that it was made on, and hangs when that one stands still, as the runtime of
+//! `blocking` does between two calls. So each runtime has a client, and with it connections, of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{NoProxy, Proxy, redirect};
+use rustls::ClientConfig;
+use tokio::runtime::Id;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 use yandex_cloud_auth::{System, presentable};
 
 use crate::error::{Error, ErrorKind};
+use crate::shared::Shared;
 use crate::verify::Trust;
 
 /// How the SDK calls itself.
@@ -26,16 +32,74 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Bodies are shared, not copied, so that a second sending after a 401 costs nothing.
 const REPLAY_LIMIT: usize = 64 << 20;
 
-/// Makes the client. Reads files, so it runs beside the executor.
-pub(crate) async fn connect(
-    layer: AuthLayer,
-    trust: Trust,
-    system: &System,
-    data_logging: Option<bool>,
-) -> Result<Arc<AuthClient>, Error> {
-    let proxy = proxy(system)?;
+/// More runtimes than this at a time are hardly meant; what is dropped is made again.
+const RUNTIMES: usize = 8;
+
+/// The clients of one SDK object.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    /// Read once: the authorities take milliseconds.
+    tls: Shared<ClientConfig>,
+    clients: Mutex<Vec<(Id, Arc<AuthClient>)>>,
+}
+
+impl Connections {
+    /// The client of the runtime that this is called on.
+    pub(crate) async fn client(
+        &self,
+        runtime: Id,
+        layer: impl FnOnce() -> Result<AuthLayer, Error>,
+        trust: &Trust,
+        system: &System,
+        data_logging: Option<bool>,
+    ) -> Result<Arc<AuthClient>, Error> {
+        let here = |clients: &[(Id, Arc<AuthClient>)]| {
+            clients.iter().find(|(id, _)| *id == runtime).map(|(_, client)| Arc::clone(client))
+        };
+        if let Some(client) = here(&self.clients()) {
+            return Ok(client);
+        }
+        let tls = self.tls.get(read(trust.clone())).await?;
+        let client = Arc::new(layer()?.replay_limit(REPLAY_LIMIT).client(make(tls, system, data_logging)?));
+        let mut clients = self.clients();
+        if let Some(client) = here(&clients) {
+            return Ok(client);
+        }
+        if clients.len() >= RUNTIMES {
+            clients.remove(0);
+        }
+        clients.push((runtime, Arc::clone(&client)));
+        Ok(client)
+    }
+
+    /// Lets the authorities be read again, where the client that found them wanting still is in use: they may have been
+    /// replaced since.
+    pub(crate) async fn distrust(&self, wanting: &Arc<AuthClient>) {
+        let was_in_use = {
+            let mut clients = self.clients();
+            let found = clients.iter().any(|(_, client)| Arc::ptr_eq(client, wanting));
+            if found {
+                clients.clear();
+            }
+            found
+        };
+        if was_in_use {
+            self.tls.forget().await;
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Vec<(Id, Arc<AuthClient>)>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the authorities, beside the executor: files may hang.
+async fn read(trust: Trust) -> Result<ClientConfig, Error> {
     let tls = tokio::task::spawn_blocking(move || trust.tls()).await;
-    let tls = tls.map_err(|_| Error::new(ErrorKind::Invalid, "the CA certificates could not be read"))??;
+    tls.map_err(|_| Error::new(ErrorKind::Invalid, "the CA certificates could not be read"))?
+}
+
+fn make(tls: ClientConfig, system: &System, data_logging: Option<bool>) -> Result<reqwest::Client, Error> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
@@ -44,13 +108,12 @@ pub(crate) async fn connect(
         .connect_timeout(CONNECT)
         .http1_only()
         .no_proxy();
-    if let Some(proxy) = proxy {
+    if let Some(proxy) = proxy(system)? {
         builder = builder.proxy(proxy);
     }
-    let client = builder.build().map_err(|error| {
+    builder.build().map_err(|error| {
         Error::new(ErrorKind::Invalid, "the HTTP client could not be made").with_source(&error)
-    })?;
-    Ok(Arc::new(layer.replay_limit(REPLAY_LIMIT).client(client)))
+    })
 }
 
 pub(crate) fn logging(enabled: bool) -> (HeaderName, HeaderValue) {
