@@ -29,6 +29,7 @@ where
         Route::EndpointsGet => rest(endpoints::rest::get(authority, request.uri().path())),
         Route::Chat => rest(ai::chat::completions(cloud, request).await),
         Route::Models => rest(ai::models::list(cloud, request.headers())),
+        Route::Embeddings => rest(ai::embeddings::create(cloud, request).await),
         Route::GrpcIamCreate => iam::grpc::create(cloud, same_old, request).await,
         Route::GrpcIamRevoke => iam::grpc::revoke(cloud, request).await,
         Route::GrpcEndpointsList => endpoints::grpc::list(authority, request).await,

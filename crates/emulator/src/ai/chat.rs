@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ModelUri, Usage, authenticated, pieces, reply};
+use super::{ModelUri, Scheme, Usage, authenticated, pieces, reply};
 use crate::body::{self, Body, Pieces};
 use crate::cloud::Cloud;
 use crate::identity::hex;
@@ -58,7 +58,7 @@ where
 {
     let caller = authenticated(cloud, request.headers(), true)?;
     let asked: ChatRequest = body::read_json(request.into_body()).await?;
-    let model = ModelUri::check(cloud, &asked.model)?;
+    let model = ModelUri::check(cloud, Scheme::Text, &asked.model)?;
     let said = asked.messages.iter().rev().find(|message| message.role == "user").or(asked.messages.last());
     let said = said.ok_or_else(|| Status::invalid("messages is empty"))?.text();
     let text = reply(&caller, &said);

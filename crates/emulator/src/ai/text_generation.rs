@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{MODEL_VERSION, ModelUri, Usage, authenticated, pieces, reply};
+use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated, pieces, reply};
 use crate::body::Body;
 use crate::cloud::Cloud;
 use crate::grpc::server_streaming;
@@ -32,7 +32,7 @@ fn complete(
     caller: &Caller,
     asked: &CompletionRequest,
 ) -> Result<Vec<CompletionResponse>, Status> {
-    ModelUri::check(cloud, &asked.model_uri)?;
+    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
     let said = asked.messages.iter().rev().find(|message| message.role == "user").or(asked.messages.last());
     let said = said.ok_or_else(|| Status::invalid("messages is empty"))?.text.as_deref().unwrap_or_default();
     let text = reply(caller, said);
