@@ -13,6 +13,10 @@ pub(crate) enum Route {
     Chat,
     Models,
     Embeddings,
+    ResponseCreate,
+    ResponseGet,
+    ResponseDelete,
+    ResponseCancel,
     GrpcIamCreate,
     GrpcIamRevoke,
     GrpcEndpointsList,
@@ -45,6 +49,10 @@ const REST: &[Line] = &[
     ("POST /v1/chat/completions", Service::Ai, Route::Chat),
     ("GET /v1/models", Service::Ai, Route::Models),
     ("POST /v1/embeddings", Service::Ai, Route::Embeddings),
+    ("POST /v1/responses", Service::Ai, Route::ResponseCreate),
+    ("GET /v1/responses/{id}", Service::Ai, Route::ResponseGet),
+    ("DELETE /v1/responses/{id}", Service::Ai, Route::ResponseDelete),
+    ("POST /v1/responses/{id}/cancel", Service::Ai, Route::ResponseCancel),
 ];
 
 /// Requests to the API port that are gRPC.

@@ -1,12 +1,19 @@
 //! AI Studio: a model that tells who asked, how that was proved, and what was said.
 //!
-//! The rule of the answer, of the pieces it comes in and of the tokens it costs is here; the wires are beside.
+//! The rule of the answer is in `rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
+//! here; the wires are beside.
 
 pub(crate) mod chat;
+mod content;
 pub(crate) mod embeddings;
+mod events;
 pub(crate) mod models;
+pub(crate) mod responses;
+mod rule;
 pub(crate) mod text_generation;
 pub(crate) mod tokenizer;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 
@@ -71,9 +78,9 @@ fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
     )))
 }
 
-/// What the model says.
-fn reply(caller: &Caller, said: &str) -> String {
-    format!("authenticated as {caller}; you said: {said}")
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The pieces a text is streamed in: words, each with the space after it.
