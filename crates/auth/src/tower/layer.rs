@@ -175,13 +175,7 @@ impl<R> AuthLayer<R> {
     /// # Ok(()) }
     /// ```
     pub async fn authorize<Q: AuthRequest>(&self, request: &mut Q) -> Result<(), Error> {
-        if !self.config.wants_header(request)? {
-            return Ok(());
-        }
-        if let Some(header) = self.config.header_for(request).await? {
-            request.headers_mut().insert(AUTHORIZATION, header);
-        }
-        Ok(())
+        self.config.authorize(request).await.map(drop)
     }
 
     /// The credentials that it was made with.
@@ -232,6 +226,21 @@ impl Config {
             Some(span) => options.deadline(span),
             None => options,
         }
+    }
+
+    /// Puts a header on a request that gets one, and tells which.
+    pub(super) async fn authorize(
+        &self,
+        request: &mut impl AuthRequest,
+    ) -> Result<Option<HeaderValue>, Error> {
+        if !self.wants_header(request)? {
+            return Ok(None);
+        }
+        let header = self.header_for(request).await?;
+        if let Some(header) = &header {
+            request.headers_mut().insert(AUTHORIZATION, header.clone());
+        }
+        Ok(header)
     }
 
     /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.

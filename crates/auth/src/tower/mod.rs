@@ -43,6 +43,8 @@
 //! Inside retries, so that each attempt has a header of its own; inside a timeout, so that waiting for a token counts
 //! into it. A `grpc-timeout` of the request counts of itself, and so does the timeout of a request of reqwest's.
 
+#[cfg(feature = "async-openai")]
+mod async_openai;
 mod destination;
 mod error;
 mod future;
@@ -57,6 +59,8 @@ mod timeout;
 #[cfg(feature = "tonic")]
 mod tonic;
 
+#[cfg(feature = "async-openai")]
+pub use self::async_openai::OpenAiService;
 pub use self::error::AuthServiceError;
 pub use self::future::ResponseFuture;
 pub use self::layer::AuthLayer;

@@ -20,9 +20,9 @@ use crate::{Error, Method};
 /// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
 #[derive(Clone)]
 pub struct AuthService<S, R = NoReplay> {
-    inner: S,
-    config: Arc<Config>,
-    replay: R,
+    pub(super) inner: S,
+    pub(super) config: Arc<Config>,
+    pub(super) replay: R,
 }
 
 impl<S, R> AuthService<S, R> {
