@@ -37,6 +37,8 @@ mod error;
 mod folder;
 mod model_uri;
 mod models;
+#[cfg(feature = "responses")]
+mod responses;
 mod retry;
 mod sdk;
 mod services;
@@ -53,6 +55,8 @@ pub use self::builder::AiStudioBuilder;
 pub use self::channel::Channel;
 pub use self::error::{Error, ErrorKind};
 pub use self::folder::{FolderAttempt, FolderReport};
+#[cfg(feature = "responses")]
+pub use self::responses::{OpenAiClient, OpenAiConfig};
 pub use self::retry::RetryPolicy;
 pub use self::sdk::AiStudio;
 pub use self::verify::Verify;

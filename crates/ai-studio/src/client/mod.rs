@@ -26,6 +26,8 @@ use self::failure::Failure;
 pub(crate) use self::incoming::Incoming;
 use self::journey::{Journey, Stage};
 pub(crate) use self::transport::Connections;
+#[cfg(feature = "responses")]
+pub(crate) use self::transport::call_headers;
 #[cfg(feature = "grpc")]
 pub(crate) use self::transport::{USER_AGENT, logging};
 use crate::blocking::Blocking;
