@@ -1,13 +1,17 @@
 //! Yandex AI Studio from Rust.
 
 mod builder;
-mod chat;
+pub mod chat;
 mod client;
 mod error;
+mod in_band;
+mod lines;
 mod model_uri;
-mod models;
+pub mod models;
 mod retry;
 mod sdk;
+mod sse;
+mod wire;
 
 pub use yandex_cloud_auth as auth;
 
@@ -16,5 +20,6 @@ pub use self::error::{Error, ErrorKind};
 pub use self::retry::RetryPolicy;
 pub use self::sdk::AiStudio;
 
-pub use self::chat::Chat;
+pub use self::chat::{Chat, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 pub use self::models::Models;
+pub use self::wire::{Extra, Int64};
