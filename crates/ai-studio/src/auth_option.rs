@@ -40,7 +40,7 @@ pub enum Auth {
     /// A method, to be put on the SDK's machine.
     Method(Credentials),
     /// An OAuth token, which is exchanged where the SDK's endpoint says.
-    OAuth(OAuthTokenAuthBuilder),
+    Exchanged(OAuthTokenAuthBuilder),
     /// As it is.
     Credentials(Credentials),
     /// A string that is no credential.
@@ -60,7 +60,7 @@ impl Auth {
         match self {
             Self::Automatic => automatic(around),
             Self::Method(credentials) => Ok(credentials.on(around.system)),
-            Self::OAuth(mut builder) => {
+            Self::Exchanged(mut builder) => {
                 if let Some(endpoint) = around.endpoint {
                     builder = builder.endpoint(endpoint);
                 }
@@ -93,7 +93,7 @@ impl sealed::Sealed for &str {
         match Credentials::from_string(self) {
             // Made again, because only its builder can be told the endpoint.
             Ok(credentials) if credentials.method() == Some(Method::OAuthToken) => {
-                OAuthTokenAuth::builder(self).map_or_else(Auth::Bad, Auth::OAuth)
+                OAuthTokenAuth::builder(self).map_or_else(Auth::Bad, Auth::Exchanged)
             }
             Ok(credentials) => Auth::Method(credentials),
             Err(error) => Auth::Bad(error),
@@ -149,7 +149,7 @@ impl fmt::Debug for Auth {
         match self {
             Self::Automatic => formatter.write_str("automatic"),
             Self::Method(credentials) | Self::Credentials(credentials) => credentials.fmt(formatter),
-            Self::OAuth(_) => formatter.write_str(Method::OAuthToken.name()),
+            Self::Exchanged(_) => formatter.write_str(Method::OAuthToken.name()),
             Self::Bad(error) => error.fmt(formatter),
         }
     }

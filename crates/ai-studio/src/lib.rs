@@ -31,19 +31,23 @@ mod blocking;
 mod builder;
 #[cfg(feature = "grpc")]
 mod channel;
-mod chat;
+pub mod chat;
 mod client;
 mod error;
 mod folder;
+mod in_band;
+mod lines;
 mod model_uri;
-mod models;
+pub mod models;
 #[cfg(feature = "responses")]
 mod responses;
 mod retry;
 mod sdk;
 mod services;
 mod shared;
+mod sse;
 mod verify;
+mod wire;
 
 /// The auth crate: `auth::ApiKeyAuth` is where a reader of the Python reference looks for it.
 pub use yandex_cloud_auth as auth;
@@ -61,6 +65,6 @@ pub use self::retry::RetryPolicy;
 pub use self::sdk::AiStudio;
 pub use self::verify::Verify;
 
-pub use self::chat::Chat;
-
+pub use self::chat::{Chat, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 pub use self::models::Models;
+pub use self::wire::{Extra, Int64};

@@ -50,11 +50,6 @@ impl Incoming {
         Poll::Ready(Some(Err(error.with_context(self.context.clone()))))
     }
 
-    /// The next piece, of any size; `None` at the end.
-    pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
-        std::future::poll_fn(|context| self.poll_piece(context)).await
-    }
-
     /// An error at this place in the stream: what came cannot be read, or is itself an error.
     pub(crate) fn error(&self, kind: ErrorKind, reason: impl Into<String>) -> Error {
         Error::new(kind, reason).with_context(self.context.clone())
