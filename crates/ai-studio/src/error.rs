@@ -142,6 +142,18 @@ impl Error {
         self.change(|inner| inner.source = Some(Arc::new(cause)))
     }
 
+    /// What the auth crate finds wrong with an option: an address, the file of an authority.
+    pub(crate) fn of_option(error: auth::Error) -> Self {
+        if error.kind() != auth::ErrorKind::Invalid {
+            return error.into();
+        }
+        let own = Self::new(ErrorKind::Invalid, error.to_string());
+        match error.help() {
+            Some(help) => own.with_help(help.to_owned()),
+            None => own,
+        }
+    }
+
     /// What went wrong, for a program.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -27,7 +27,7 @@
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
 //! one fetch at a time serves all; no failure is final; a secret is never printed, and goes only where it belongs.
 
-mod cloud;
+pub mod cloud;
 mod credentials;
 mod error;
 mod methods;

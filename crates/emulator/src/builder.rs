@@ -136,6 +136,19 @@ impl Builder {
         self
     }
 
+    /// How long an operation takes, and a response in the background, by the emulator's clock. 2 s by default.
+    pub fn operation_delay(mut self, delay: Duration) -> Self {
+        self.options.pace.delay = delay;
+        self
+    }
+
+    /// An operation is done when it is asked about for this many times, if the clock has not brought that about
+    /// before; for clients whose own clock leaps. By default the clock alone decides.
+    pub fn operation_polls(mut self, polls: u32) -> Self {
+        self.options.pace.polls = Some(polls);
+        self
+    }
+
     /// What the clock shows at the start. Real time by default.
     pub fn clock_start(mut self, start: SystemTime) -> Self {
         self.clock_start = Some(start);

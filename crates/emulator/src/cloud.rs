@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
 use crate::identity::{Ageing, Identity, Issued, Origin, Renewal, Subject};
+use crate::shelf::Shelf;
 use crate::status::Status;
+use crate::work::Pace;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -17,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
     pub(crate) exchange_renewal: Renewal,
+    /// Of operations and of responses in the background.
+    pub(crate) pace: Pace,
 }
 
 impl Default for Options {
@@ -29,6 +34,7 @@ impl Default for Options {
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),
             exchange_renewal: Renewal::Always,
+            pace: Pace { delay: Duration::from_secs(2), polls: None },
         }
     }
 }
@@ -42,6 +48,7 @@ pub(crate) struct Cloud {
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
     pub(crate) identity: Identity,
+    pub(crate) responses: Shelf<responses::Kept>,
     exchanged: Ageing,
     metadata: Ageing,
 }
@@ -52,6 +59,7 @@ impl Cloud {
             counters: Counters::default(),
             faults: Faults::default(),
             identity: Identity::new(clock.clone()),
+            responses: Shelf::default(),
             exchanged: Ageing::new(options.exchange_renewal),
             metadata: Ageing::new(options.metadata_renewal),
             clock,
@@ -91,6 +99,7 @@ impl Cloud {
         self.exchanged.forget();
         self.metadata.forget();
         self.identity.reset();
+        self.responses.clear();
     }
 
     fn ageing(

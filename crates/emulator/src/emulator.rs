@@ -238,7 +238,8 @@ impl Emulator {
         self.parts.cloud.counters.clone()
     }
 
-    /// Back to how it began: no faults, no counts, no IAM tokens, the clock at its start, revoked API keys good again.
+    /// Back to how it began: no faults, no counts, no IAM tokens, no operations and responses kept, the clock at
+    /// its start, revoked API keys good again.
     pub fn reset(&self) {
         self.parts.cloud.reset();
     }

@@ -80,8 +80,10 @@ mod messages;
 mod metadata;
 mod routes;
 mod server;
+mod shelf;
 mod status;
 mod sync;
+mod work;
 
 pub use builder::Builder;
 pub use clock::VirtualClock;

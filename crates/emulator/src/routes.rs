@@ -12,6 +12,11 @@ pub(crate) enum Route {
     EndpointsGet,
     Chat,
     Models,
+    Embeddings,
+    ResponseCreate,
+    ResponseGet,
+    ResponseDelete,
+    ResponseCancel,
     GrpcIamCreate,
     GrpcIamRevoke,
     GrpcEndpointsList,
@@ -43,6 +48,11 @@ const REST: &[Line] = &[
     ("GET /endpoints/{id}", Service::Endpoints, Route::EndpointsGet),
     ("POST /v1/chat/completions", Service::Ai, Route::Chat),
     ("GET /v1/models", Service::Ai, Route::Models),
+    ("POST /v1/embeddings", Service::Ai, Route::Embeddings),
+    ("POST /v1/responses", Service::Ai, Route::ResponseCreate),
+    ("GET /v1/responses/{id}", Service::Ai, Route::ResponseGet),
+    ("DELETE /v1/responses/{id}", Service::Ai, Route::ResponseDelete),
+    ("POST /v1/responses/{id}/cancel", Service::Ai, Route::ResponseCancel),
 ];
 
 /// Requests to the API port that are gRPC.
@@ -106,11 +116,12 @@ fn find(table: &[Line], method: &Method, path: &str, otherwise: Service) -> Foun
     let is_it = |name: &str| {
         name.split_once(' ').is_some_and(|(verb, pattern)| {
             verb == method.as_str()
-                && match pattern.strip_suffix("{id}") {
+                && match pattern.split_once("{id}") {
                     None => path == pattern,
-                    Some(start) => {
-                        path.strip_prefix(start).is_some_and(|id| !id.is_empty() && !id.contains('/'))
-                    }
+                    Some((start, end)) => path
+                        .strip_prefix(start)
+                        .and_then(|rest| rest.strip_suffix(end))
+                        .is_some_and(|id| !id.is_empty() && !id.contains('/')),
                 }
         })
     };

@@ -125,6 +125,125 @@ async fn chat_reads_the_text_of_parts() {
     assert!(content(&reply).ends_with("you said: what is this?"));
 }
 
+/// A chat with a function that collects numbers.
+fn with_tools(emulator: &Emulator, more: &Value) -> Value {
+    let function = |name: &str| {
+        json!({ "type": "function", "function": { "name": name, "strict": null, "parameters": {
+            "type": "object",
+            "properties": { "numbers": { "type": "array", "items": { "type": "integer" } } },
+            "required": ["numbers"],
+        } } })
+    };
+    let mut body = json!({
+        "model": model(emulator),
+        "messages": [{ "role": "user", "content": "do something with 5, 4, a, 1" }],
+        "tools": [function("something"), function("another")],
+    });
+    for (field, value) in more.as_object().unwrap() {
+        body[field] = value.clone();
+    }
+    body
+}
+
+async fn chat_with(emulator: &Emulator, body: &Value) -> common::Reply {
+    let url = format!("{}/v1/chat/completions", emulator.api_url());
+    post(&url, &[("authorization", &api_key(emulator.api_key()))], body).await
+}
+
+#[tokio::test]
+async fn chat_calls_a_function_that_the_user_names_and_then_tells_its_result() {
+    let emulator = Emulator::start().await.unwrap();
+    let body = with_tools(&emulator, &json!({}));
+    let choice = chat_with(&emulator, &body).await.json()["choices"][0].clone();
+    assert_eq!(choice["finish_reason"], "tool_calls");
+    let called = &choice["message"]["tool_calls"][0];
+    let expected = json!({ "name": "something", "arguments": r#"{"numbers":[5,4,1]}"# });
+    assert_eq!((&called["type"], &called["function"]), (&json!("function"), &expected));
+
+    let result = json!({ "role": "tool", "tool_call_id": called["id"], "content": "+20.0" });
+    let messages = json!([body["messages"][0], choice["message"], result]);
+    let reply = chat_with(&emulator, &with_tools(&emulator, &json!({ "messages": messages }))).await;
+    assert!(content(&reply).ends_with("; the tool said: +20.0"), "{}", reply.text());
+    assert_eq!(reply.json()["choices"][0]["finish_reason"], "stop");
+}
+
+#[tokio::test]
+async fn chat_calls_what_the_choice_of_tools_demands() {
+    let emulator = Emulator::start().await.unwrap();
+    let another = json!({ "type": "function", "function": { "name": "another" } });
+    let both = json!([{ "role": "user", "content": "something and another" }]);
+    for (more, called) in [
+        (json!({ "tool_choice": "none" }), vec![]),
+        (json!({ "tool_choice": "auto" }), vec!["something"]),
+        (json!({ "tool_choice": null, "response_format": null, "tools": null }), vec![]),
+        (json!({ "tool_choice": "required" }), vec!["something"]),
+        (json!({ "tool_choice": another }), vec!["another"]),
+        (json!({ "messages": both }), vec!["something", "another"]),
+        (json!({ "messages": both, "parallel_tool_calls": false }), vec!["something"]),
+    ] {
+        let answer = chat_with(&emulator, &with_tools(&emulator, &more)).await.json();
+        let calls = answer["choices"][0]["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
+        let names: Vec<&str> = calls.iter().map(|call| call["function"]["name"].as_str().unwrap()).collect();
+        assert_eq!(names, called, "{more}");
+        let indexes: Vec<u64> = calls.iter().map(|call| call["index"].as_u64().unwrap()).collect();
+        assert!(indexes.iter().copied().eq(0..calls.len() as u64));
+    }
+    for choice in [json!("sometimes"), json!({ "function": { "name": "absent" } }), json!({})] {
+        let body = with_tools(&emulator, &json!({ "tool_choice": choice }));
+        assert_eq!(chat_with(&emulator, &body).await.status, StatusCode::BAD_REQUEST, "{choice}");
+    }
+}
+
+#[tokio::test]
+async fn chat_streams_the_fragments_of_a_call() {
+    let emulator = Emulator::start().await.unwrap();
+    let reply = chat_with(&emulator, &with_tools(&emulator, &json!({ "stream": true }))).await;
+    let text = reply.text();
+    let events = text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());
+    let chunks: Vec<Value> = events.filter_map(|event| serde_json::from_str(event).ok()).collect();
+    let calls: Vec<&Value> =
+        chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["tool_calls"][0]).collect();
+    let calls: Vec<&Value> = calls.into_iter().filter(|call| !call.is_null()).collect();
+
+    assert!(calls.len() > 2, "{text}");
+    assert_eq!((&calls[0]["type"], &calls[0]["function"]["name"]), (&json!("function"), &json!("something")));
+    assert!(calls.iter().all(|call| call["index"] == 0));
+    assert!(calls[1..].iter().all(|call| call.get("id").is_none()));
+    let arguments = calls.iter().map(|call| call["function"]["arguments"].as_str().unwrap());
+    assert_eq!(arguments.collect::<String>(), r#"{"numbers":[5,4,1]}"#);
+    assert_eq!(chunks[chunks.len() - 2]["choices"][0]["finish_reason"], "tool_calls");
+    assert!(text.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
+async fn chat_answers_in_json_where_it_is_asked_to() {
+    let emulator = Emulator::start().await.unwrap();
+    let schema = json!({ "type": "object", "properties": {
+        "text": { "type": "string" }, "count": { "type": "integer" },
+    } });
+    let body = |format: Value| {
+        json!({
+            "model": model(&emulator),
+            "messages": [{ "role": "user", "content": "hello" }],
+            "response_format": format,
+        })
+    };
+    let answer = |reply: &common::Reply| serde_json::from_str::<Value>(&content(reply)).unwrap();
+
+    let reply = chat_with(&emulator, &body(json!({ "type": "json_object" }))).await;
+    assert!(answer(&reply)["answer"].as_str().unwrap().ends_with("you said: hello"));
+    let format = json!({ "type": "json_schema", "json_schema": { "name": "n", "schema": schema } });
+    let reply = chat_with(&emulator, &body(format)).await;
+    assert!(answer(&reply)["text"].as_str().unwrap().ends_with("you said: hello"));
+    assert!(answer(&reply)["count"].is_i64());
+    let reply = chat_with(&emulator, &body(json!({ "type": "text" }))).await;
+    assert!(content(&reply).starts_with("authenticated as"));
+    for format in [json!({ "type": "json_schema" }), json!({ "type": "xml" }), json!("json")] {
+        let reply = chat_with(&emulator, &body(format)).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    }
+}
+
 #[tokio::test]
 async fn lists_the_models_of_the_folder() {
     let emulator = Emulator::builder().folder_id("b1gmine").start().await.unwrap();

@@ -1,14 +1,15 @@
 //! `POST /v1/chat/completions`, the OpenAI-compatible API: one answer, or a stream of server-sent events.
 
-use std::time::UNIX_EPOCH;
-
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ModelUri, Usage, authenticated, pieces, reply};
-use crate::body::{self, Body, Pieces};
+use super::content::Content;
+use super::events::{self, event, fragments};
+use super::rule::{self, Answer, Asked, Choice, Form, Function};
+use super::{ModelUri, Scheme, Usage, authenticated, pieces, seconds};
+use crate::body::{self, Body};
 use crate::cloud::Cloud;
 use crate::identity::hex;
 use crate::status::Status;
@@ -17,8 +18,11 @@ use crate::status::Status;
 struct ChatRequest {
     model: String,
     messages: Vec<Message>,
-    #[serde(default)]
     stream: Option<bool>,
+    tools: Option<Vec<Value>>,
+    tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
+    response_format: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -27,26 +31,42 @@ struct Message {
     content: Option<Content>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-/// Images and the like have no text, and count for nothing here.
-#[derive(Deserialize)]
-struct Part {
-    #[serde(default)]
-    text: String,
-}
-
 impl Message {
     fn text(&self) -> String {
-        match &self.content {
-            None => String::new(),
-            Some(Content::Text(text)) => text.clone(),
-            Some(Content::Parts(parts)) => parts.iter().map(|part| part.text.as_str()).collect(),
+        self.content.as_ref().map(Content::text).unwrap_or_default()
+    }
+}
+
+impl ChatRequest {
+    fn asked(&self) -> Result<Asked<'_>, Status> {
+        let said = self.messages.iter().rev().find(|message| message.role == "user");
+        let said = said.or(self.messages.last()).ok_or_else(|| Status::invalid("messages is empty"))?;
+        let tools = self.messages.iter().rev().take_while(|message| message.role == "tool");
+        let mut tools_said: Vec<String> = tools.map(Message::text).collect();
+        tools_said.reverse();
+        let functions = self.tools.iter().flatten().filter_map(|tool| tool.get("function"));
+        Ok(Asked {
+            said: said.text(),
+            tools_said: (!tools_said.is_empty()).then(|| tools_said.join(", ")),
+            functions: functions.map(Function::of).collect::<Result<_, _>>()?,
+            choice: self.choice()?,
+            parallel: self.parallel_tool_calls != Some(false),
+            form: self.form()?,
+        })
+    }
+
+    fn choice(&self) -> Result<Choice<'_>, Status> {
+        match &self.tool_choice {
+            None | Some(Value::Null) => Ok(Choice::Auto),
+            Some(Value::String(mode)) => Choice::by_mode(mode),
+            Some(choice) => Choice::by_name(choice.pointer("/function/name")),
+        }
+    }
+
+    fn form(&self) -> Result<Form<'_>, Status> {
+        match &self.response_format {
+            None | Some(Value::Null) => Ok(Form::Text),
+            Some(format) => Form::of(format, format.pointer("/json_schema/schema")),
         }
     }
 }
@@ -58,18 +78,16 @@ where
 {
     let caller = authenticated(cloud, request.headers(), true)?;
     let asked: ChatRequest = body::read_json(request.into_body()).await?;
-    let model = ModelUri::check(cloud, &asked.model)?;
-    let said = asked.messages.iter().rev().find(|message| message.role == "user").or(asked.messages.last());
-    let said = said.ok_or_else(|| Status::invalid("messages is empty"))?.text();
-    let text = reply(&caller, &said);
+    let model = ModelUri::check(cloud, Scheme::Text, &asked.model)?;
+    let answer = rule::answer(&caller, &asked.asked()?)?;
     let prompt: Vec<String> = asked.messages.iter().map(Message::text).collect();
-    let usage = Usage::of(prompt.iter().map(String::as_str), &text);
     let completion = Completion {
         id: format!("chatcmpl-{}", hex::<16>()?),
-        created: cloud.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        created: seconds(cloud.clock.now()),
         model: format!("gpt://{}", model.name),
-        text,
-        usage,
+        turn: asked.messages.len(),
+        usage: Usage::of(prompt.iter().map(String::as_str), &answer.words()),
+        answer,
     };
     Ok(if asked.stream == Some(true) { completion.into_stream() } else { completion.into_answer() })
 }
@@ -78,40 +96,69 @@ struct Completion {
     id: String,
     created: u64,
     model: String,
-    text: String,
+    /// How many messages there were: it tells the calls of one conversation apart.
+    turn: usize,
+    answer: Answer,
     usage: Usage,
 }
 
 impl Completion {
     fn into_answer(self) -> Response<Body> {
-        let choice = json!({
-            "index": 0,
-            "message": { "role": "assistant", "content": self.text },
-            "finish_reason": "stop",
-        });
+        let message = match &self.answer {
+            Answer::Text(text) => json!({ "role": "assistant", "content": text }),
+            Answer::Calls(calls) => {
+                let calls = calls.iter().enumerate().map(|(index, call)| {
+                    self.call(index, &json!({ "name": call.name, "arguments": call.arguments.to_string() }))
+                });
+                json!({ "role": "assistant", "content": "", "tool_calls": calls.collect::<Vec<_>>() })
+            }
+        };
+        let choice = json!({ "index": 0, "message": message, "finish_reason": self.finish_reason() });
         let answer = self.envelope("chat.completion", &json!([choice]), Some(&self.usage_json()));
         body::json(StatusCode::OK, &answer)
     }
 
-    /// The order of the real service: the role, the words, the reason of the end, the usage, `[DONE]`.
+    /// The order of the real service: the role, the words or calls, the reason of the end, the usage, `[DONE]`.
     fn into_stream(self) -> Response<Body> {
         let delta = |delta: Value| json!([{ "index": 0, "delta": delta }]);
         let mut choices = vec![delta(json!({ "role": "assistant" }))];
-        choices.extend(pieces(&self.text).map(|piece| delta(json!({ "content": piece }))));
-        choices.push(json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]));
+        match &self.answer {
+            Answer::Text(text) => {
+                choices.extend(pieces(text).map(|piece| delta(json!({ "content": piece }))));
+            }
+            Answer::Calls(calls) => {
+                for (index, call) in calls.iter().enumerate() {
+                    let head = self.call(index, &json!({ "name": call.name, "arguments": "" }));
+                    choices.push(delta(json!({ "tool_calls": [head] })));
+                    let arguments = call.arguments.to_string();
+                    choices.extend(fragments(&arguments).into_iter().map(|fragment| {
+                        let fragment = json!({ "index": index, "function": { "arguments": fragment } });
+                        delta(json!({ "tool_calls": [fragment] }))
+                    }));
+                }
+            }
+        }
+        choices.push(json!([{ "index": 0, "delta": {}, "finish_reason": self.finish_reason() }]));
 
         let mut events: Vec<Bytes> = choices
             .into_iter()
             .map(|choices| event(&self.envelope("chat.completion.chunk", &choices, None)))
             .collect();
         events.push(event(&self.envelope("chat.completion.chunk", &json!([]), Some(&self.usage_json()))));
-        events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+        events.push(events::DONE);
+        events::response(events)
+    }
 
-        let mut response = Response::new(Body::new(Pieces::new(events)));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response
+    fn finish_reason(&self) -> &'static str {
+        match self.answer {
+            Answer::Text(_) => "stop",
+            Answer::Calls(_) => "tool_calls",
+        }
+    }
+
+    fn call(&self, index: usize, function: &Value) -> Value {
+        let id = format!("call-{}-{index}", self.turn);
+        json!({ "index": index, "id": id, "type": "function", "function": function })
     }
 
     fn envelope(&self, object: &str, choices: &Value, usage: Option<&Value>) -> Value {
@@ -135,8 +182,4 @@ impl Completion {
             "total_tokens": self.usage.total(),
         })
     }
-}
-
-fn event(data: &Value) -> Bytes {
-    Bytes::from(format!("data: {data}\n\n"))
 }

@@ -1,11 +1,19 @@
 //! AI Studio: a model that tells who asked, how that was proved, and what was said.
 //!
-//! The rule of the answer, of the pieces it comes in and of the tokens it costs is here; the wires are beside.
+//! The rule of the answer is in `rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
+//! here; the wires are beside.
 
 pub(crate) mod chat;
+mod content;
+pub(crate) mod embeddings;
+mod events;
 pub(crate) mod models;
+pub(crate) mod responses;
+mod rule;
 pub(crate) mod text_generation;
 pub(crate) mod tokenizer;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 
@@ -23,19 +31,37 @@ fn authenticated(cloud: &Cloud, headers: &HeaderMap, api_key_as_bearer: bool) ->
     cloud.identity.authenticate(headers, Accepts { api_key: Some(SCOPES), api_key_as_bearer })
 }
 
-/// A model's address, `gpt://<folder>/<name>/<version>`, of a folder that the caller may use.
+/// What a model is for, and so the scheme of its address.
+#[derive(Clone, Copy)]
+enum Scheme {
+    Text,
+    Embedding,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "gpt",
+            Self::Embedding => "emb",
+        }
+    }
+}
+
+/// A model's address, such as `gpt://<folder>/<name>/<version>`, of a folder that the caller may use.
 struct ModelUri<'a> {
     name: &'a str,
 }
 
 impl<'a> ModelUri<'a> {
-    fn check(cloud: &Cloud, uri: &'a str) -> Result<Self, Status> {
+    fn check(cloud: &Cloud, scheme: Scheme, uri: &'a str) -> Result<Self, Status> {
         let (folder, name) = uri
-            .strip_prefix("gpt://")
+            .strip_prefix(scheme.name())
+            .and_then(|rest| rest.strip_prefix("://"))
             .and_then(|rest| rest.split_once('/'))
             .filter(|(folder, name)| !folder.is_empty() && !name.is_empty())
             .ok_or_else(|| {
-                Status::invalid("the model is not of the form gpt://<folder>/<model>/<version>")
+                let scheme = scheme.name();
+                Status::invalid(format!("the model is not of the form {scheme}://<folder>/<model>/<version>"))
             })?;
         folder_allowed(cloud, folder)?;
         Ok(Self { name })
@@ -52,9 +78,9 @@ fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
     )))
 }
 
-/// What the model says.
-fn reply(caller: &Caller, said: &str) -> String {
-    format!("authenticated as {caller}; you said: {said}")
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The pieces a text is streamed in: words, each with the space after it.

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{MODEL_VERSION, ModelUri, Usage, authenticated, pieces, reply};
+use super::rule::{self, Asked};
+use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated, pieces};
 use crate::body::Body;
 use crate::cloud::Cloud;
 use crate::grpc::server_streaming;
@@ -32,10 +33,11 @@ fn complete(
     caller: &Caller,
     asked: &CompletionRequest,
 ) -> Result<Vec<CompletionResponse>, Status> {
-    ModelUri::check(cloud, &asked.model_uri)?;
+    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
     let said = asked.messages.iter().rev().find(|message| message.role == "user").or(asked.messages.last());
     let said = said.ok_or_else(|| Status::invalid("messages is empty"))?.text.as_deref().unwrap_or_default();
-    let text = reply(caller, said);
+    let asked_of_model = Asked { said: said.to_owned(), ..Asked::default() };
+    let text = rule::answer(caller, &asked_of_model)?.words();
     let stream = asked.completion_options.as_ref().is_some_and(|options| options.stream);
 
     let mut answers = Vec::new();

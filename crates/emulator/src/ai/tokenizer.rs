@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{MODEL_VERSION, ModelUri, authenticated};
+use super::{MODEL_VERSION, ModelUri, Scheme, authenticated};
 use crate::body::Body;
 use crate::cloud::Cloud;
 use crate::grpc::unary;
@@ -18,7 +18,7 @@ where
         return refusal.into_grpc();
     }
     unary(request, |asked: TokenizeRequest| {
-        ModelUri::check(cloud, &asked.model_uri)?;
+        ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
         Ok(tokens([asked.text.as_str()]))
     })
     .await
@@ -33,7 +33,7 @@ where
         return refusal.into_grpc();
     }
     unary(request, |asked: CompletionRequest| {
-        ModelUri::check(cloud, &asked.model_uri)?;
+        ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
         Ok(tokens(asked.messages.iter().filter_map(|message| message.text.as_deref())))
     })
     .await

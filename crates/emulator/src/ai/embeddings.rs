@@ -1,0 +1,92 @@
+//! Vectors of texts: `POST /v1/embeddings`, the OpenAI-compatible API.
+//!
+//! A vector depends on the text alone, whatever the model: a test may compare two of them.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{ModelUri, Scheme, Usage, authenticated};
+use crate::body::{self, Body};
+use crate::cloud::Cloud;
+use crate::status::Status;
+
+/// How long a vector is where the request does not say.
+const DIMENSIONS: usize = 256;
+const MAX_DIMENSIONS: i64 = 4096;
+
+#[derive(Deserialize)]
+struct EmbeddingRequest {
+    model: String,
+    input: Input,
+    #[serde(default)]
+    dimensions: Option<i64>,
+    #[serde(default)]
+    encoding_format: Option<String>,
+}
+
+/// The real service takes one text, alone or in a list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Input {
+    Text(String),
+    Texts(Vec<String>),
+}
+
+/// `POST /v1/embeddings`
+pub(crate) async fn create<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    authenticated(cloud, request.headers(), true)?;
+    let asked: EmbeddingRequest = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Embedding, &asked.model)?;
+    if asked.encoding_format.as_deref().is_some_and(|format| format != "float") {
+        return Err(Status::invalid("encoding_format is not float"));
+    }
+    let texts = match asked.input {
+        Input::Text(text) => vec![text],
+        Input::Texts(texts) => texts,
+    };
+    let [text] = texts.as_slice() else {
+        return Err(Status::invalid("input is not exactly one text"));
+    };
+    let embedding = vector(text, asked.dimensions)?;
+    let tokens = Usage::of([text.as_str()], "").prompt;
+    let answer = json!({
+        "object": "list",
+        "model": asked.model,
+        "data": [{ "index": 0, "embedding": embedding, "object": "embedding" }],
+        "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
+    });
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+/// Of length one, so that a scalar product is a cosine.
+fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
+    let dimensions = match dimensions {
+        None => DIMENSIONS,
+        Some(wanted) => usize::try_from(wanted)
+            .ok()
+            .filter(|_| (1..=MAX_DIMENSIONS).contains(&wanted))
+            .ok_or_else(|| Status::invalid(format!("dimensions is not from 1 to {MAX_DIMENSIONS}")))?,
+    };
+    let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut state = seed;
+    let coordinates: Vec<f64> = std::iter::repeat_with(|| coordinate(&mut state)).take(dimensions).collect();
+    let length = coordinates.iter().map(|x| x * x).sum::<f64>().sqrt();
+    Ok(coordinates.into_iter().map(|x| x / length).collect())
+}
+
+/// The next of a series (`SplitMix64`), between -1 and 1 and never 0.
+fn coordinate(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let bits = u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap_or_default();
+    (f64::from(bits) + 0.5) / f64::from(1_u32 << 31) - 1.0
+}

@@ -1,0 +1,122 @@
+//! A request for a response: what the model's rule needs of it, and the settings that the answer repeats.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::ai::content::Content;
+use crate::ai::rule::{Asked, Choice, Form, Function};
+use crate::status::Status;
+
+#[derive(Deserialize)]
+pub(super) struct ResponseRequest {
+    pub(super) model: Option<String>,
+    input: Input,
+    pub(super) stream: Option<bool>,
+    pub(super) store: Option<bool>,
+    pub(super) background: Option<bool>,
+    pub(super) previous_response_id: Option<String>,
+    instructions: Option<String>,
+    tools: Option<Vec<Value>>,
+    tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
+    text: Option<Value>,
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    max_output_tokens: Option<u64>,
+    metadata: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Input {
+    Text(String),
+    Items(Vec<Item>),
+}
+
+/// A message, a function's result, or something that the rule passes over.
+#[derive(Deserialize)]
+struct Item {
+    role: Option<String>,
+    content: Option<Content>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    output: Option<Value>,
+}
+
+impl Item {
+    fn text(&self) -> String {
+        match (&self.content, &self.output) {
+            (Some(content), _) => content.text(),
+            (None, Some(output)) => {
+                Content::deserialize(output).map(|output| output.text()).unwrap_or_default()
+            }
+            (None, None) => String::new(),
+        }
+    }
+
+    fn is_result(&self) -> bool {
+        self.kind.as_deref() == Some("function_call_output")
+    }
+}
+
+impl ResponseRequest {
+    pub(super) fn asked(&self) -> Result<Asked<'_>, Status> {
+        let (said, mut tools_said) = match &self.input {
+            Input::Text(text) => (text.clone(), Vec::new()),
+            Input::Items(items) => {
+                let said = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
+                let said = said.or(items.last()).ok_or_else(|| Status::invalid("input is empty"))?;
+                let results = items.iter().rev().take_while(|item| item.is_result());
+                (said.text(), results.map(Item::text).collect())
+            }
+        };
+        tools_said.reverse();
+        let is_function = |tool: &&Value| tool.get("type").is_some_and(|kind| kind == "function");
+        let functions = self.tools.iter().flatten().filter(is_function).map(Function::of);
+        Ok(Asked {
+            said,
+            tools_said: (!tools_said.is_empty()).then(|| tools_said.join(", ")),
+            functions: functions.collect::<Result<_, _>>()?,
+            choice: match &self.tool_choice {
+                None | Some(Value::Null) => Choice::Auto,
+                Some(Value::String(mode)) => Choice::by_mode(mode)?,
+                Some(choice) => Choice::by_name(choice.get("name"))?,
+            },
+            parallel: self.parallel_tool_calls != Some(false),
+            form: match self.text.as_ref().and_then(|text| text.get("format")) {
+                None | Some(Value::Null) => Form::Text,
+                Some(format) => Form::of(format, format.get("schema"))?,
+            },
+        })
+    }
+
+    /// All texts that were sent, for the count of tokens.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let input = match &self.input {
+            Input::Text(text) => vec![text.clone()],
+            Input::Items(items) => items.iter().map(Item::text).collect(),
+        };
+        self.instructions.iter().cloned().chain(input).collect()
+    }
+
+    pub(super) fn settings(&self) -> Map<String, Value> {
+        let settings = json!({
+            "background": self.background.unwrap_or(false),
+            "instructions": self.instructions,
+            "max_output_tokens": self.max_output_tokens,
+            "metadata": self.metadata.clone().unwrap_or_default(),
+            "parallel_tool_calls": self.parallel_tool_calls.unwrap_or(true),
+            "previous_response_id": self.previous_response_id,
+            "temperature": self.temperature,
+            "text": self.text.clone().unwrap_or_else(|| json!({ "format": { "type": "text" } })),
+            "tool_choice": self.tool_choice.clone().unwrap_or_else(|| json!("auto")),
+            "tools": self.tools.clone().unwrap_or_default(),
+            "top_p": self.top_p,
+            "truncation": "disabled",
+        });
+        match settings {
+            Value::Object(settings) => settings,
+            _ => Map::new(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A response as the events of its making, numbered, in OpenAI's order. The last is `response.completed`.
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Value, json};
+
+use super::Made;
+use crate::ai::{events, pieces};
+use crate::body::Body;
+use crate::work::State;
+
+pub(super) fn response(made: &Made) -> Response<Body> {
+    let mut stream = Stream { events: Vec::new() };
+    let begun = made.json(State::Running);
+    stream.push("response.created", json!({ "response": begun }));
+    stream.push("response.in_progress", json!({ "response": begun }));
+    for (index, item) in made.output.iter().enumerate() {
+        if item["type"] == "message" {
+            stream.message(index, item);
+        } else {
+            stream.call(index, item);
+        }
+    }
+    stream.push("response.completed", json!({ "response": made.json(State::Done) }));
+    events::response(stream.events)
+}
+
+struct Stream {
+    events: Vec<Bytes>,
+}
+
+impl Stream {
+    fn push(&mut self, kind: &str, mut data: Value) {
+        data["type"] = json!(kind);
+        data["sequence_number"] = json!(self.events.len());
+        self.events.push(events::named(kind, &data));
+    }
+
+    fn message(&mut self, index: usize, item: &Value) {
+        let (id, part) = (&item["id"], &item["content"][0]);
+        let text = part["text"].as_str().unwrap_or_default();
+        let place = |more: Value| {
+            let mut place = json!({ "item_id": id, "output_index": index, "content_index": 0 });
+            if let (Some(place), Value::Object(more)) = (place.as_object_mut(), more) {
+                place.extend(more);
+            }
+            place
+        };
+        let mut begun = item.clone();
+        begun["status"] = json!("in_progress");
+        begun["content"] = json!([]);
+        let mut empty = part.clone();
+        empty["text"] = json!("");
+
+        self.push("response.output_item.added", json!({ "output_index": index, "item": begun }));
+        self.push("response.content_part.added", place(json!({ "part": empty })));
+        for piece in pieces(text) {
+            self.push("response.output_text.delta", place(json!({ "delta": piece, "logprobs": [] })));
+        }
+        self.push("response.output_text.done", place(json!({ "text": text, "logprobs": [] })));
+        self.push("response.content_part.done", place(json!({ "part": part })));
+        self.push("response.output_item.done", json!({ "output_index": index, "item": item }));
+    }
+
+    fn call(&mut self, index: usize, item: &Value) {
+        let (id, arguments) = (&item["id"], item["arguments"].as_str().unwrap_or_default());
+        let mut begun = item.clone();
+        begun["status"] = json!("in_progress");
+        begun["arguments"] = json!("");
+
+        self.push("response.output_item.added", json!({ "output_index": index, "item": begun }));
+        for fragment in events::fragments(arguments) {
+            let delta = json!({ "item_id": id, "output_index": index, "delta": fragment });
+            self.push("response.function_call_arguments.delta", delta);
+        }
+        let done =
+            json!({ "item_id": id, "output_index": index, "name": item["name"], "arguments": arguments });
+        self.push("response.function_call_arguments.done", done);
+        self.push("response.output_item.done", json!({ "output_index": index, "item": item }));
+    }
+}
