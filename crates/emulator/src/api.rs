@@ -9,7 +9,7 @@ use crate::body::Body;
 use crate::cloud::Cloud;
 use crate::routes::Route;
 use crate::status::Status;
-use crate::{ai, endpoints, iam};
+use crate::{ai, endpoints, iam, operations};
 
 pub(crate) async fn answer<B>(
     cloud: &Cloud,
@@ -38,9 +38,22 @@ where
         Route::GrpcIamRevoke => iam::grpc::revoke(cloud, request).await,
         Route::GrpcEndpointsList => endpoints::grpc::list(authority, request).await,
         Route::GrpcEndpointsGet => endpoints::grpc::get(authority, request).await,
-        Route::GrpcCompletion => ai::text_generation::completion(cloud, request).await,
+        Route::Completion => rest(ai::text_generation::rest::completion(cloud, request).await),
+        Route::CompletionAsync => rest(ai::text_generation::rest::completion_async(cloud, request).await),
+        Route::Tokenize => rest(ai::tokenizer::rest_tokenize(cloud, request).await),
+        Route::TokenizeCompletion => rest(ai::tokenizer::rest_tokenize_completion(cloud, request).await),
+        Route::TextEmbedding => rest(ai::embeddings::rest_text_embedding(cloud, request).await),
+        Route::OperationGet => rest(operations::rest::get(cloud, request.headers(), request.uri().path())),
+        Route::OperationCancel => {
+            rest(operations::rest::cancel(cloud, request.headers(), request.uri().path()))
+        }
+        Route::GrpcCompletion => ai::text_generation::grpc::completion(cloud, request).await,
+        Route::GrpcCompletionAsync => ai::text_generation::grpc::completion_async(cloud, request).await,
         Route::GrpcTokenize => ai::tokenizer::tokenize(cloud, request).await,
         Route::GrpcTokenizeCompletion => ai::tokenizer::tokenize_completion(cloud, request).await,
+        Route::GrpcTextEmbedding => ai::embeddings::text_embedding(cloud, request).await,
+        Route::GrpcOperationGet => operations::grpc::get(cloud, request).await,
+        Route::GrpcOperationCancel => operations::grpc::cancel(cloud, request).await,
         Route::MetadataToken
         | Route::MetadataServiceAccounts
         | Route::MetadataFolder

@@ -7,6 +7,7 @@ use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
 use crate::identity::{Ageing, Identity, Issued, Origin, Renewal, Subject};
+use crate::operations::Operation;
 use crate::shelf::Shelf;
 use crate::status::Status;
 use crate::work::Pace;
@@ -49,6 +50,7 @@ pub(crate) struct Cloud {
     pub(crate) faults: Faults,
     pub(crate) identity: Identity,
     pub(crate) responses: Shelf<responses::Kept>,
+    pub(crate) operations: Shelf<Operation>,
     exchanged: Ageing,
     metadata: Ageing,
 }
@@ -60,6 +62,7 @@ impl Cloud {
             faults: Faults::default(),
             identity: Identity::new(clock.clone()),
             responses: Shelf::default(),
+            operations: Shelf::default(),
             exchanged: Ageing::new(options.exchange_renewal),
             metadata: Ageing::new(options.metadata_renewal),
             clock,
@@ -100,6 +103,7 @@ impl Cloud {
         self.metadata.forget();
         self.identity.reset();
         self.responses.clear();
+        self.operations.clear();
     }
 
     fn ageing(

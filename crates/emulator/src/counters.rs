@@ -29,14 +29,16 @@ pub enum Service {
     Metadata,
     /// Endpoint discovery, over REST and gRPC.
     Endpoints,
-    /// AI Studio: the OpenAI-compatible API and the gRPC services.
+    /// AI Studio: the OpenAI-compatible API and the native one, over REST and gRPC.
     Ai,
+    /// Operations that AI Studio began, over REST and gRPC.
+    Operation,
     /// Paths that nothing serves.
     Other,
 }
 
 impl Service {
-    /// The name used over HTTP: `iam`, `metadata`, `endpoints`, `ai`, `other`.
+    /// The name used over HTTP: `iam`, `metadata`, `endpoints`, `ai`, `operation`, `other`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,12 +46,13 @@ impl Service {
             Self::Metadata => "metadata",
             Self::Endpoints => "endpoints",
             Self::Ai => "ai",
+            Self::Operation => "operation",
             Self::Other => "other",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Iam, Self::Metadata, Self::Endpoints, Self::Ai, Self::Other]
+        [Self::Iam, Self::Metadata, Self::Endpoints, Self::Ai, Self::Operation, Self::Other]
             .into_iter()
             .find(|service| service.name() == name)
     }

@@ -57,7 +57,7 @@
 //! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
 //! | `POST reset` | | back to how it began |
 //!
-//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `other`) or the start of a `path`, or
+//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `other`) or the start of a `path`, or
 //! neither for all; and `times`, or none for ever. Kinds, with the fields of their own:
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
@@ -78,6 +78,7 @@ mod iam;
 mod identity;
 mod messages;
 mod metadata;
+mod operations;
 mod routes;
 mod server;
 mod shelf;

@@ -153,6 +153,19 @@ pub(crate) enum AlternativeStatus {
     Unspecified = 0,
     Partial = 1,
     Final = 3,
+    ToolCalls = 5,
+}
+
+impl AlternativeStatus {
+    /// As JSON has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "ALTERNATIVE_STATUS_UNSPECIFIED",
+            Self::Partial => "ALTERNATIVE_STATUS_PARTIAL",
+            Self::Final => "ALTERNATIVE_STATUS_FINAL",
+            Self::ToolCalls => "ALTERNATIVE_STATUS_TOOL_CALLS",
+        }
+    }
 }
 
 /// `yandex.cloud.ai.foundation_models.v1.ContentUsage`
@@ -193,4 +206,72 @@ pub(crate) struct Token {
     pub(crate) text: String,
     #[prost(bool, tag = 3)]
     pub(crate) special: bool,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.TextEmbeddingRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TextEmbeddingRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) model_uri: String,
+    #[prost(string, tag = 2)]
+    pub(crate) text: String,
+    #[prost(message, optional, tag = 3)]
+    pub(crate) dim: Option<i64>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.TextEmbeddingResponse`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TextEmbeddingResponse {
+    #[prost(double, repeated, tag = 1)]
+    pub(crate) embedding: Vec<f64>,
+    #[prost(int64, tag = 2)]
+    pub(crate) num_tokens: i64,
+    #[prost(string, tag = 3)]
+    pub(crate) model_version: String,
+}
+
+/// `yandex.cloud.operation.Operation`, less its metadata
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Operation {
+    #[prost(string, tag = 1)]
+    pub(crate) id: String,
+    #[prost(string, tag = 2)]
+    pub(crate) description: String,
+    #[prost(message, optional, tag = 3)]
+    pub(crate) created_at: Option<Timestamp>,
+    #[prost(string, tag = 4)]
+    pub(crate) created_by: String,
+    #[prost(message, optional, tag = 5)]
+    pub(crate) modified_at: Option<Timestamp>,
+    #[prost(bool, tag = 6)]
+    pub(crate) done: bool,
+    #[prost(message, optional, tag = 8)]
+    pub(crate) error: Option<RpcStatus>,
+    #[prost(message, optional, tag = 9)]
+    pub(crate) response: Option<Any>,
+}
+
+/// `yandex.cloud.operation.GetOperationRequest` and `CancelOperationRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct OperationId {
+    #[prost(string, tag = 1)]
+    pub(crate) operation_id: String,
+}
+
+/// `google.rpc.Status`, less its details
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RpcStatus {
+    #[prost(int32, tag = 1)]
+    pub(crate) code: i32,
+    #[prost(string, tag = 2)]
+    pub(crate) message: String,
+}
+
+/// `google.protobuf.Any`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Any {
+    #[prost(string, tag = 1)]
+    pub(crate) type_url: String,
+    #[prost(bytes = "vec", tag = 2)]
+    pub(crate) value: Vec<u8>,
 }

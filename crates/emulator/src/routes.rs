@@ -21,9 +21,20 @@ pub(crate) enum Route {
     GrpcIamRevoke,
     GrpcEndpointsList,
     GrpcEndpointsGet,
+    Completion,
+    CompletionAsync,
+    Tokenize,
+    TokenizeCompletion,
+    TextEmbedding,
+    OperationGet,
+    OperationCancel,
     GrpcCompletion,
+    GrpcCompletionAsync,
     GrpcTokenize,
     GrpcTokenizeCompletion,
+    GrpcTextEmbedding,
+    GrpcOperationGet,
+    GrpcOperationCancel,
     MetadataToken,
     MetadataServiceAccounts,
     MetadataFolder,
@@ -53,6 +64,15 @@ const REST: &[Line] = &[
     ("GET /v1/responses/{id}", Service::Ai, Route::ResponseGet),
     ("DELETE /v1/responses/{id}", Service::Ai, Route::ResponseDelete),
     ("POST /v1/responses/{id}/cancel", Service::Ai, Route::ResponseCancel),
+    ("POST /foundationModels/v1/completion", Service::Ai, Route::Completion),
+    ("POST /foundationModels/v1/completionAsync", Service::Ai, Route::CompletionAsync),
+    ("POST /foundationModels/v1/tokenize", Service::Ai, Route::Tokenize),
+    ("POST /foundationModels/v1/tokenizeCompletion", Service::Ai, Route::TokenizeCompletion),
+    ("POST /foundationModels/v1/textEmbedding", Service::Ai, Route::TextEmbedding),
+    // Before the line that would take the verb for a part of the id.
+    ("GET /operations/{id}:cancel", Service::Operation, Route::OperationCancel),
+    ("POST /operations/{id}:cancel", Service::Operation, Route::OperationCancel),
+    ("GET /operations/{id}", Service::Operation, Route::OperationGet),
 ];
 
 /// Requests to the API port that are gRPC.
@@ -66,6 +86,18 @@ const GRPC: &[Line] = &[
         Service::Ai,
         Route::GrpcCompletion,
     ),
+    (
+        "POST /yandex.cloud.ai.foundation_models.v1.TextGenerationAsyncService/Completion",
+        Service::Ai,
+        Route::GrpcCompletionAsync,
+    ),
+    (
+        "POST /yandex.cloud.ai.foundation_models.v1.EmbeddingsService/TextEmbedding",
+        Service::Ai,
+        Route::GrpcTextEmbedding,
+    ),
+    ("POST /yandex.cloud.operation.OperationService/Get", Service::Operation, Route::GrpcOperationGet),
+    ("POST /yandex.cloud.operation.OperationService/Cancel", Service::Operation, Route::GrpcOperationCancel),
     (
         "POST /yandex.cloud.ai.foundation_models.v1.TokenizerService/Tokenize",
         Service::Ai,
@@ -100,6 +132,8 @@ const PREFIXES: &[(&str, Service)] = &[
     ("/v1/", Service::Ai),
     ("/foundationModels/", Service::Ai),
     ("/yandex.cloud.ai.", Service::Ai),
+    ("/operations", Service::Operation),
+    ("/yandex.cloud.operation.", Service::Operation),
 ];
 
 pub(crate) fn api(method: &Method, path: &str, grpc: bool) -> Found {

@@ -12,6 +12,7 @@ pub(crate) struct Pace {
     pub(crate) polls: Option<u32>,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Work {
     due: SystemTime,
     looks_left: Option<u32>,
@@ -47,6 +48,10 @@ impl Work {
         if self.state == State::Running {
             self.end(if now >= self.due { State::Done } else { State::Cancelled }, now);
         }
+        self.state
+    }
+
+    pub(crate) fn state(&self) -> State {
         self.state
     }
 

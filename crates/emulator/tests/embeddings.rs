@@ -35,7 +35,7 @@ async fn an_embedding_has_the_shape_of_the_real_one() {
     assert_eq!(answer["usage"], json!({ "prompt_tokens": 2, "total_tokens": 2 }));
     let vector = vector(&answer);
     assert_eq!(vector.len(), 256);
-    assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-3);
     assert_eq!(emulator.counters().route("POST /v1/embeddings"), 1);
     assert_eq!(emulator.counters().requests(Service::Ai), 1);
 }

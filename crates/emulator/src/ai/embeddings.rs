@@ -1,4 +1,4 @@
-//! Vectors of texts: `POST /v1/embeddings`, the OpenAI-compatible API.
+//! Vectors of texts: `POST /v1/embeddings` of the OpenAI-compatible API, and `EmbeddingsService` over both wires.
 //!
 //! A vector depends on the text alone, whatever the model: a test may compare two of them.
 
@@ -7,14 +7,18 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ModelUri, Scheme, Usage, authenticated};
+use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated};
 use crate::body::{self, Body};
 use crate::cloud::Cloud;
+use crate::grpc::unary;
+use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
 use crate::status::Status;
 
 /// How long a vector is where the request does not say.
 const DIMENSIONS: usize = 256;
 const MAX_DIMENSIONS: i64 = 4096;
+/// Coordinates are whole fractions of it: few enough digits for a parser that is not exact.
+const ONE: f64 = (1_u32 << 14) as f64;
 
 #[derive(Deserialize)]
 struct EmbeddingRequest {
@@ -64,7 +68,70 @@ where
     Ok(body::json(StatusCode::OK, &answer))
 }
 
-/// Of length one, so that a scalar product is a cosine.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeRequest {
+    #[serde(alias = "model_uri")]
+    model_uri: String,
+    text: String,
+    dim: Option<Int64>,
+}
+
+/// proto3's JSON writes it as a string, and reads numbers too.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Int64 {
+    Number(i64),
+    Text(String),
+}
+
+/// `POST /foundationModels/v1/textEmbedding`
+pub(crate) async fn rest_text_embedding<B>(
+    cloud: &Cloud,
+    request: Request<B>,
+) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    authenticated(cloud, request.headers(), false)?;
+    let asked: NativeRequest = body::read_json(request.into_body()).await?;
+    let dim = match asked.dim {
+        None => None,
+        Some(Int64::Number(dim)) => Some(dim),
+        Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
+    };
+    let answer = embed(cloud, &asked.model_uri, &asked.text, dim)?;
+    let answer = json!({
+        "embedding": answer.embedding,
+        "numTokens": answer.num_tokens.to_string(),
+        "modelVersion": answer.model_version,
+    });
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+/// `EmbeddingsService.TextEmbedding`
+pub(crate) async fn text_embedding<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    if let Err(refusal) = authenticated(cloud, request.headers(), false) {
+        return refusal.into_grpc();
+    }
+    unary(request, |asked: TextEmbeddingRequest| embed(cloud, &asked.model_uri, &asked.text, asked.dim)).await
+}
+
+fn embed(cloud: &Cloud, model: &str, text: &str, dim: Option<i64>) -> Result<TextEmbeddingResponse, Status> {
+    ModelUri::check(cloud, Scheme::Embedding, model)?;
+    Ok(TextEmbeddingResponse {
+        embedding: vector(text, dim)?,
+        num_tokens: i64::try_from(Usage::of([text], "").prompt).unwrap_or(i64::MAX),
+        model_version: MODEL_VERSION.to_owned(),
+    })
+}
+
+/// Of length one, so that a scalar product is a cosine; rounded, so that any parser reads the same numbers.
 fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     let dimensions = match dimensions {
         None => DIMENSIONS,
@@ -79,7 +146,7 @@ fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     let mut state = seed;
     let coordinates: Vec<f64> = std::iter::repeat_with(|| coordinate(&mut state)).take(dimensions).collect();
     let length = coordinates.iter().map(|x| x * x).sum::<f64>().sqrt();
-    Ok(coordinates.into_iter().map(|x| x / length).collect())
+    Ok(coordinates.into_iter().map(|x| (x / length * ONE).round() / ONE).collect())
 }
 
 /// The next of a series (`SplitMix64`), between -1 and 1 and never 0.

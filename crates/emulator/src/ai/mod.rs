@@ -27,7 +27,11 @@ const SCOPES: &[&str] = &["yc.ai.languageModels.execute", "yc.ai.foundationModel
 const MODEL_VERSION: &str = "emulator";
 
 /// Of the OpenAI-compatible paths and of the gRPC services; only the former take a key as `Bearer`.
-fn authenticated(cloud: &Cloud, headers: &HeaderMap, api_key_as_bearer: bool) -> Result<Caller, Status> {
+pub(crate) fn authenticated(
+    cloud: &Cloud,
+    headers: &HeaderMap,
+    api_key_as_bearer: bool,
+) -> Result<Caller, Status> {
     cloud.identity.authenticate(headers, Accepts { api_key: Some(SCOPES), api_key_as_bearer })
 }
 

@@ -1,14 +1,53 @@
-//! `TokenizerService` over gRPC. A token is a word, with a number that depends on the word alone.
+//! `TokenizerService`, over both wires. A token is a word, with a number that depends on the word alone.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::{MODEL_VERSION, ModelUri, Scheme, authenticated};
-use crate::body::Body;
+use super::{MODEL_VERSION, ModelUri, Scheme, authenticated, text_generation};
+use crate::body::{self, Body};
 use crate::cloud::Cloud;
 use crate::grpc::unary;
 use crate::messages::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
+use crate::status::Status;
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tokenize {
+    #[serde(alias = "model_uri")]
+    model_uri: String,
+    text: String,
+}
+
+/// `POST /foundationModels/v1/tokenize`
+pub(crate) async fn rest_tokenize<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    authenticated(cloud, request.headers(), false)?;
+    let asked: Tokenize = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
+    Ok(body::json(StatusCode::OK, &as_json(&tokens([asked.text.as_str()]))))
+}
+
+/// `POST /foundationModels/v1/tokenizeCompletion`
+pub(crate) async fn rest_tokenize_completion<B>(
+    cloud: &Cloud,
+    request: Request<B>,
+) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    authenticated(cloud, request.headers(), false)?;
+    let asked: text_generation::rest::CompletionRequest = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
+    Ok(body::json(StatusCode::OK, &as_json(&tokens(asked.texts().iter().map(String::as_str)))))
+}
+
+/// `TokenizerService.Tokenize`
 pub(crate) async fn tokenize<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -24,6 +63,7 @@ where
     .await
 }
 
+/// `TokenizerService.TokenizeCompletion`
 pub(crate) async fn tokenize_completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -45,6 +85,13 @@ fn tokens<'a>(texts: impl IntoIterator<Item = &'a str>) -> TokenizeResponse {
     let words = words.map(|word| Token { id: number(word), text: format!("\u{2581}{word}"), special: false });
     let tokens = std::iter::once(special(1, "<s>")).chain(words).chain([special(4, "[SEP]")]).collect();
     TokenizeResponse { tokens, model_version: MODEL_VERSION.to_owned() }
+}
+
+fn as_json(answer: &TokenizeResponse) -> Value {
+    let token =
+        |token: &Token| json!({ "id": token.id.to_string(), "text": token.text, "special": token.special });
+    let tokens: Vec<Value> = answer.tokens.iter().map(token).collect();
+    json!({ "tokens": tokens, "modelVersion": answer.model_version })
 }
 
 /// Above the special ones, and small enough to be read.

@@ -1,0 +1,66 @@
+//! `TextGenerationService` and its asynchronous twin: the native API. The answers here, the two wires beside.
+//!
+//! A streamed answer comes as growing prefixes, the last one final; a call of functions comes whole.
+
+pub(crate) mod grpc;
+pub(crate) mod rest;
+
+use super::rule::{self, Answer, Asked};
+use super::{ModelUri, Scheme, Usage, pieces};
+use crate::cloud::Cloud;
+use crate::identity::Caller;
+use crate::messages::AlternativeStatus;
+use crate::status::Status;
+
+/// How many words a prefix grows by.
+const STEP: usize = 3;
+
+/// The description of an operation, as the real service words it.
+const DESCRIPTION: &str = "Async GPT Completion";
+/// Of the message that an operation ends with.
+const RESPONSE_TYPE: &str = "type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse";
+
+/// One message of the answer.
+struct Part {
+    answer: Answer,
+    status: AlternativeStatus,
+    usage: Usage,
+}
+
+fn complete(
+    cloud: &Cloud,
+    caller: &Caller,
+    model: &str,
+    asked: &Asked<'_>,
+    prompt: &[String],
+) -> Result<Part, Status> {
+    ModelUri::check(cloud, Scheme::Text, model)?;
+    let answer = rule::answer(caller, asked)?;
+    let status = match answer {
+        Answer::Text(_) => AlternativeStatus::Final,
+        Answer::Calls(_) => AlternativeStatus::ToolCalls,
+    };
+    let usage = Usage::of(prompt.iter().map(String::as_str), &answer.words());
+    Ok(Part { answer, status, usage })
+}
+
+/// The prefixes of an answer, and the answer.
+fn streamed(last: Part, prompt: &[String]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if let Answer::Text(text) = &last.answer {
+        let mut prefix = String::new();
+        for (n, piece) in pieces(text).enumerate() {
+            prefix.push_str(piece);
+            if (n + 1) % STEP == 0 && prefix.len() < text.len() {
+                let text = prefix.trim_end().to_owned();
+                parts.push(Part {
+                    usage: Usage::of(prompt.iter().map(String::as_str), &text),
+                    answer: Answer::Text(text),
+                    status: AlternativeStatus::Partial,
+                });
+            }
+        }
+    }
+    parts.push(last);
+    parts
+}

@@ -1,0 +1,60 @@
+//! `yandex.cloud.operation.OperationService` over REST.
+
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{CANCELLED, Operation, Outcome};
+use crate::body::{self, Body};
+use crate::clock::rfc3339;
+use crate::cloud::Cloud;
+use crate::identity::Caller;
+use crate::status::Status;
+use crate::work::State;
+
+/// Begins an operation and answers with it.
+pub(crate) fn start(
+    cloud: &Cloud,
+    caller: &Caller,
+    description: &'static str,
+    outcome: Outcome,
+) -> Result<Response<Body>, Status> {
+    Ok(answer(&super::start(cloud, caller, description, outcome)?))
+}
+
+/// `GET /operations/{id}`
+pub(crate) fn get(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
+    super::authenticated(cloud, headers)?;
+    Ok(answer(&super::get(cloud, id(path))?))
+}
+
+/// `GET /operations/{id}:cancel`, as the service's definition has it, and `POST`, as its guide has
+pub(crate) fn cancel(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
+    super::authenticated(cloud, headers)?;
+    Ok(answer(&super::cancel(cloud, id(path.trim_end_matches(":cancel")))?))
+}
+
+fn id(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+fn answer(operation: &Operation) -> Response<Body> {
+    let state = operation.work.state();
+    let mut json = json!({
+        "id": operation.id,
+        "description": operation.description,
+        "createdAt": rfc3339(operation.created),
+        "createdBy": operation.created_by,
+        "modifiedAt": rfc3339(operation.work.changed()),
+        "done": state != State::Running,
+        "metadata": Value::Null,
+    });
+    match state {
+        State::Running => {}
+        State::Done => json["response"] = operation.outcome.json.clone(),
+        State::Cancelled => {
+            let code = i32::from(tonic::Code::Cancelled);
+            json["error"] = json!({ "code": code, "message": CANCELLED, "details": [] });
+        }
+    }
+    body::json(StatusCode::OK, &json)
+}
