@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::error::AuthServiceError;
 use super::layer::Config;
 use super::replay::Replay;
+use super::request::{AuthRequest, AuthResponse};
 use super::service::keep;
 use super::timeout::Limit;
 use crate::Error;
@@ -27,27 +28,27 @@ pin_project! {
     ///
     /// Dropping it drops the request; a fetch that it waits for goes on for others.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, R, B, T>
+    pub struct ResponseFuture<S, R, Q>
     where
-        S: Service<Request<B>>,
-        R: Replay<B>,
+        S: Service<Q>,
+        R: Replay<Q>,
     {
         #[pin]
-        state: State<S, R, B, T, S::Future, R::Kept>,
+        state: State<S, R, Q, S::Response, S::Future, R::Kept>,
     }
 }
 
 pin_project! {
     #[project = Step]
-    enum State<S, R, B, T, F, K> {
+    enum State<S, R, Q, A, F, K> {
         /// There is no header yet.
-        Waiting { held: Option<Box<Held<S, R, B>>> },
+        Waiting { held: Option<Box<Held<S, R, Q>>> },
         /// The request is under way.
         Sending { #[pin] answer: F, sent: Option<Sent<S, R, K>> },
         /// It was refused; a fresh header is on its way.
-        Renewing { refused: Option<Box<Refused<S, R, T, K>>> },
+        Renewing { refused: Option<Box<Refused<S, R, A, K>>> },
         /// There is one; the service gets ready once more.
-        Readying { service: S, again: Option<Box<(Request<B>, Response<T>)>> },
+        Readying { service: S, again: Option<Box<(Q, A)>> },
         /// The second sending, whatever comes of it.
         Resending { #[pin] answer: F },
         /// There is no header to be had.
@@ -57,13 +58,13 @@ pin_project! {
 }
 
 /// What waits for its first header.
-struct Held<S, R, B> {
+struct Held<S, R, Q> {
     wait: Wait,
     limit: Option<Limit>,
     config: Arc<Config>,
     replay: R,
     service: S,
-    request: Request<B>,
+    request: Q,
 }
 
 /// What is remembered of a request under way.
@@ -76,20 +77,20 @@ pub(super) struct Sent<S, R, K> {
 }
 
 /// A refused request, its answer kept until there is something better.
-struct Refused<S, R, T, K> {
+struct Refused<S, R, A, K> {
     wait: Wait,
     header: HeaderValue,
     kept: K,
     service: S,
     replay: R,
     limit: Option<Limit>,
-    answer: Response<T>,
+    answer: A,
 }
 
-impl<S, R, B, T> ResponseFuture<S, R, B, T>
+impl<S, R, Q> ResponseFuture<S, R, Q>
 where
-    S: Service<Request<B>>,
-    R: Replay<B>,
+    S: Service<Q>,
+    R: Replay<Q>,
 {
     #[inline]
     pub(super) fn sending(answer: S::Future, sent: Option<Sent<S, R, R::Kept>>) -> Self {
@@ -102,8 +103,11 @@ where
     }
 
     #[cold]
-    pub(super) fn waiting(config: Arc<Config>, replay: R, service: S, request: Request<B>) -> Self {
-        let limit = Limit::of(request.headers());
+    pub(super) fn waiting(config: Arc<Config>, replay: R, service: S, request: Q) -> Self
+    where
+        Q: AuthRequest,
+    {
+        let limit = Limit::of(&request);
         let wait = config.obtain(limit);
         Self {
             state: State::Waiting {
@@ -113,16 +117,16 @@ where
     }
 }
 
-impl<S, R, B> Held<S, R, B> {
+impl<S, R, Q: AuthRequest> Held<S, R, Q> {
     /// Sends it with the header that has come.
-    fn send<T>(self, header: Option<HeaderValue>) -> State<S, R, B, T, S::Future, R::Kept>
+    fn send(self, header: Option<HeaderValue>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
     where
-        S: Service<Request<B>> + Clone,
-        R: Replay<B>,
+        S: Service<Q> + Clone,
+        R: Replay<Q>,
     {
         let Self { limit, config, replay, mut service, mut request, .. } = self;
         if let Some(limit) = limit {
-            limit.shorten(request.headers_mut());
+            limit.shorten(&mut request);
         }
         let Some(header) = header else {
             return State::Sending { answer: service.call(request), sent: None };
@@ -135,12 +139,14 @@ impl<S, R, B> Held<S, R, B> {
     }
 }
 
-impl<S, R, B, T> Future for ResponseFuture<S, R, B, T>
+impl<S, R, Q> Future for ResponseFuture<S, R, Q>
 where
-    S: Service<Request<B>, Response = Response<T>> + Clone,
-    R: Replay<B>,
+    S: Service<Q> + Clone,
+    S::Response: AuthResponse,
+    R: Replay<Q>,
+    Q: AuthRequest,
 {
-    type Output = Result<Response<T>, AuthServiceError<S::Error>>;
+    type Output = Result<S::Response, AuthServiceError<S::Error>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -158,9 +164,7 @@ where
                 Step::Sending { answer, sent } => {
                     let answer = ready!(answer.poll(context));
                     match (answer, sent.take()) {
-                        (Ok(answer), Some(sent))
-                            if sent.config.is_refusal(answer.status(), answer.headers()) =>
-                        {
+                        (Ok(answer), Some(sent)) if sent.config.is_refusal(&answer) => {
                             match refused(answer, sent) {
                                 Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
                                 Err(answer) => return end(state, Ok(answer)),
@@ -179,7 +183,7 @@ where
                     let Some((mut request, header)) = again else { return end(state, Ok(answer)) };
                     request.headers_mut().insert(AUTHORIZATION, header);
                     if let Some(limit) = limit {
-                        limit.shorten(request.headers_mut());
+                        limit.shorten(&mut request);
                     }
                     State::Readying { service, again: Some(Box::new((request, answer))) }
                 }
@@ -213,15 +217,15 @@ where
 }
 
 /// The end of a call: what it was made of goes before the caller has the answer.
-fn end<S, R, B, T, F, K, O>(mut state: Pin<&mut State<S, R, B, T, F, K>>, output: O) -> Poll<O> {
+fn end<S, R, Q, A, F, K, O>(mut state: Pin<&mut State<S, R, Q, A, F, K>>, output: O) -> Poll<O> {
     state.set(State::Over);
     Poll::Ready(output)
 }
 
-impl<S, R, B, T> fmt::Debug for ResponseFuture<S, R, B, T>
+impl<S, R, Q> fmt::Debug for ResponseFuture<S, R, Q>
 where
-    S: Service<Request<B>>,
-    R: Replay<B>,
+    S: Service<Q>,
+    R: Replay<Q>,
 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ResponseFuture")
@@ -230,10 +234,10 @@ where
 
 /// Drops the token that was refused, and begins to wait for another; gives the answer back where that is no use.
 #[cold]
-fn refused<S, R: Replay<B>, B, T>(
-    answer: Response<T>,
+fn refused<S, R: Replay<Q>, Q, A>(
+    answer: A,
     sent: Sent<S, R, R::Kept>,
-) -> Result<Refused<S, R, T, R::Kept>, Response<T>> {
+) -> Result<Refused<S, R, A, R::Kept>, A> {
     let Sent { config, header, again, replay, limit } = sent;
     config.drop_refused(&header);
     match again {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode, Uri};
 
-use super::destination::{Allowed, Rules};
+use super::destination::{Allowed, Rules, Verdict};
 use super::replay::NoReplay;
+use super::request::{AuthRequest, AuthResponse};
 use super::service::AuthService;
 use super::timeout::Limit;
 use crate::{Credentials, Error, HeaderOptions};
@@ -147,6 +149,35 @@ impl<R> AuthLayer<R> {
         self.with(|config| config.replay_limit = bytes)
     }
 
+    /// Authorises one request, for a client that the layer is not in front of.
+    ///
+    /// What holds for a request through the layer holds here: the host is checked first, an `Authorization` that the
+    /// request already has is left, and the time that the request carries bounds the wait and is shortened by it. A
+    /// refusal is the caller's to see: [`Credentials::invalidate`] drops a token that a server did not want.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) where the header may not go there; else why there is none.
+    /// The request is unchanged then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the request as it was; a fetch that it waits for goes on for others.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use yandex_cloud_auth::tower::AuthLayer;
+    /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = AuthLayer::new(Credentials::from(ApiKeyAuth::new("AQVN-fake")?));
+    /// let mut request = Request::get("https://ai.api.cloud.yandex.net/v1/models").body(())?;
+    /// layer.authorize(&mut request).await?;
+    /// assert_eq!(request.headers()["authorization"], "Api-Key AQVN-fake");
+    /// # Ok(()) }
+    /// ```
+    pub async fn authorize<Q: AuthRequest>(&self, request: &mut Q) -> Result<(), Error> {
+        self.config.authorize(request).await.map(drop)
+    }
+
     /// The credentials that it was made with.
     pub fn credentials(&self) -> &Credentials {
         &self.config.credentials
@@ -197,6 +228,34 @@ impl Config {
         }
     }
 
+    /// Puts a header on a request that gets one, and tells which.
+    pub(super) async fn authorize(
+        &self,
+        request: &mut impl AuthRequest,
+    ) -> Result<Option<HeaderValue>, Error> {
+        if !self.wants_header(request)? {
+            return Ok(None);
+        }
+        let header = self.header_for(request).await?;
+        if let Some(header) = &header {
+            request.headers_mut().insert(AUTHORIZATION, header.clone());
+        }
+        Ok(header)
+    }
+
+    /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.
+    async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<HeaderValue>, Error> {
+        if let Some(header) = self.credentials.header_at_hand() {
+            return header;
+        }
+        let limit = Limit::of(request);
+        let header = self.obtain(limit).await?;
+        if let Some(limit) = limit {
+            limit.shorten(request);
+        }
+        Ok(header)
+    }
+
     /// Waits for a header.
     pub(super) fn obtain(&self, limit: Option<Limit>) -> super::future::Wait {
         let (credentials, options) = (self.credentials.clone(), self.options(limit.map(Limit::left)));
@@ -205,14 +264,16 @@ impl Config {
 
     /// Whether an answer refuses the header.
     #[inline]
-    pub(super) fn is_refusal(&self, status: StatusCode, headers: &HeaderMap) -> bool {
-        let grpc = |code: &str| headers.get("grpc-status").is_some_and(|status| status == code);
-        match status {
+    pub(super) fn is_refusal(&self, answer: &impl AuthResponse) -> bool {
+        let grpc = |code: &str| answer.headers().get("grpc-status").is_some_and(|status| status == code);
+        let refuses = match answer.status() {
             StatusCode::UNAUTHORIZED => true,
             StatusCode::FORBIDDEN => self.refused_on_forbidden,
             StatusCode::OK => grpc("16") || (self.refused_on_forbidden && grpc("7")),
             _ => false,
-        }
+        };
+        // Whoever a redirect led to did not see the header, and so has nothing to say of it.
+        refuses && answer.origin().is_none_or(|uri| matches!(self.rules.judge(&uri), Ok(Verdict::Send)))
     }
 
     /// Drops the token that was sent, where it still is the one at hand.

@@ -1,7 +1,7 @@
 //! A layer that authorises any HTTP or gRPC client.
 //!
 //! [`AuthLayer`] goes in front of a client that is a [`Service`](tower_service::Service) over
-//! [`http::Request`]. Each request gets the `Authorization` header that the credentials have at hand, which costs no
+//! [`http::Request`], or, with the feature `reqwest`, over reqwest's own. Each request gets the `Authorization` header that the credentials have at hand, which costs no
 //! allocation, and goes nowhere but to Yandex Cloud's hosts and those that were allowed in code. Where a server
 //! refuses the header, the token is dropped, a fresh one fetched, and the request sent once more if its body can be
 //! made again.
@@ -41,23 +41,33 @@
 //!
 //! # Where to put it
 //! Inside retries, so that each attempt has a header of its own; inside a timeout, so that waiting for a token counts
-//! into it. A `grpc-timeout` of the request counts of itself.
+//! into it. A `grpc-timeout` of the request counts of itself, and so does the timeout of a request of reqwest's.
 
+#[cfg(feature = "async-openai")]
+mod async_openai;
 mod destination;
 mod error;
 mod future;
 mod layer;
 mod replay;
+mod request;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod service;
 mod tee;
 mod timeout;
 #[cfg(feature = "tonic")]
 mod tonic;
 
+#[cfg(feature = "async-openai")]
+pub use self::async_openai::OpenAiService;
 pub use self::error::AuthServiceError;
 pub use self::future::ResponseFuture;
 pub use self::layer::AuthLayer;
 pub use self::replay::{CloneReplay, Head, NoReplay, Replay};
+pub use self::request::{AuthRequest, AuthResponse};
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::AuthClient;
 pub use self::service::AuthService;
 pub use self::tee::{Kept, TeeBody, TeeReplay};
 #[cfg(feature = "tonic")]

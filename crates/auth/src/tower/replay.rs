@@ -16,7 +16,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 /// #[derive(Clone)]
 /// struct FromFile(std::path::PathBuf);
 ///
-/// impl Replay<String> for FromFile {
+/// impl Replay<Request<String>> for FromFile {
 ///     type Kept = Head;
 ///
 ///     fn keep(&self, request: Request<String>, _limit: usize) -> (Request<String>, Option<Head>) {
@@ -29,13 +29,13 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 ///     }
 /// }
 /// ```
-pub trait Replay<B>: Clone {
+pub trait Replay<Q>: Clone {
     /// What is kept while the request is under way.
     type Kept;
 
     /// Keeps what is needed of a request that is about to be sent, and gives back what to send. `None` where it
     /// cannot be made again. `limit` is [`AuthLayer::replay_limit`](super::AuthLayer::replay_limit), never 0.
-    fn keep(&self, request: Request<B>, limit: usize) -> (Request<B>, Option<Self::Kept>);
+    fn keep(&self, request: Q, limit: usize) -> (Q, Option<Self::Kept>);
 
     /// Whether [`again`](Self::again) would give a request now. A false "yes" costs the wait for a token.
     fn can_again(&self, kept: &Self::Kept) -> bool {
@@ -44,22 +44,22 @@ pub trait Replay<B>: Clone {
     }
 
     /// The request once more; `None` where it has turned out that it cannot be made again.
-    fn again(&self, kept: Self::Kept) -> Option<Request<B>>;
+    fn again(&self, kept: Self::Kept) -> Option<Q>;
 }
 
 /// Replays nothing, costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoReplay;
 
-impl<B> Replay<B> for NoReplay {
+impl<Q> Replay<Q> for NoReplay {
     type Kept = Infallible;
 
     #[inline]
-    fn keep(&self, request: Request<B>, _limit: usize) -> (Request<B>, Option<Infallible>) {
+    fn keep(&self, request: Q, _limit: usize) -> (Q, Option<Infallible>) {
         (request, None)
     }
 
-    fn again(&self, kept: Infallible) -> Option<Request<B>> {
+    fn again(&self, kept: Infallible) -> Option<Q> {
         match kept {}
     }
 }
@@ -69,7 +69,7 @@ impl<B> Replay<B> for NoReplay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CloneReplay;
 
-impl<B: Clone> Replay<B> for CloneReplay {
+impl<B: Clone> Replay<Request<B>> for CloneReplay {
     type Kept = Request<B>;
 
     fn keep(&self, request: Request<B>, _limit: usize) -> (Request<B>, Option<Request<B>>) {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::AUTHORIZATION;
-use http::{Request, Response};
 use tower_service::Service;
 
 use super::destination::Verdict;
@@ -14,15 +13,16 @@ use super::error::AuthServiceError;
 use super::future::{ResponseFuture, Sent};
 use super::layer::Config;
 use super::replay::{NoReplay, Replay};
+use super::request::{AuthRequest, AuthResponse};
 use super::timeout::Limit;
 use crate::{Error, Method};
 
 /// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
 #[derive(Clone)]
 pub struct AuthService<S, R = NoReplay> {
-    inner: S,
-    config: Arc<Config>,
-    replay: R,
+    pub(super) inner: S,
+    pub(super) config: Arc<Config>,
+    pub(super) replay: R,
 }
 
 impl<S, R> AuthService<S, R> {
@@ -59,11 +59,11 @@ impl<S: fmt::Debug, R> fmt::Debug for AuthService<S, R> {
 impl Config {
     /// What becomes of a request: whether it gets a header at all. Without one it goes as it is.
     #[inline]
-    pub(super) fn wants_header(&self, headers: &http::HeaderMap, uri: &http::Uri) -> Result<bool, Error> {
-        if headers.contains_key(AUTHORIZATION) {
+    pub(super) fn wants_header(&self, request: &impl AuthRequest) -> Result<bool, Error> {
+        if request.headers().contains_key(AUTHORIZATION) {
             return Ok(false);
         }
-        match self.rules.judge(uri) {
+        match request.destination().and_then(|uri| self.rules.judge(&uri)) {
             Ok(verdict) => Ok(verdict == Verdict::Send),
             Err(_) if self.credentials.method() == Some(Method::None) => Ok(false),
             Err(error) => Err(error),
@@ -71,21 +71,23 @@ impl Config {
     }
 }
 
-impl<S, R, B, T> Service<Request<B>> for AuthService<S, R>
+impl<S, R, Q> Service<Q> for AuthService<S, R>
 where
-    S: Service<Request<B>, Response = Response<T>> + Clone,
-    R: Replay<B>,
+    S: Service<Q> + Clone,
+    S::Response: AuthResponse,
+    R: Replay<Q>,
+    Q: AuthRequest,
 {
-    type Response = Response<T>;
+    type Response = S::Response;
     type Error = AuthServiceError<S::Error>;
-    type Future = ResponseFuture<S, R, B, T>;
+    type Future = ResponseFuture<S, R, Q>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context).map_err(AuthServiceError::of_service)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.config.wants_header(request.headers(), request.uri()) {
+    fn call(&mut self, mut request: Q) -> Self::Future {
+        match self.config.wants_header(&request) {
             Ok(true) => {}
             Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
             Err(error) => return ResponseFuture::failed(error),
@@ -120,15 +122,15 @@ where
 
 /// Keeps what a second sending needs, and notes how long the request has.
 #[inline]
-pub(super) fn keep<B, R: Replay<B>>(
+pub(super) fn keep<Q: AuthRequest, R: Replay<Q>>(
     config: &Config,
     replay: &R,
-    request: Request<B>,
-) -> (Request<B>, Option<R::Kept>, Option<Limit>) {
+    request: Q,
+) -> (Q, Option<R::Kept>, Option<Limit>) {
     if config.replay_limit == 0 {
         return (request, None, None);
     }
     let (request, kept) = replay.keep(request, config.replay_limit);
-    let limit = kept.as_ref().and_then(|_| Limit::of(request.headers()));
+    let limit = kept.as_ref().and_then(|_| Limit::of(&request));
     (request, kept, limit)
 }

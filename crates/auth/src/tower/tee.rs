@@ -66,7 +66,7 @@ impl<B> fmt::Debug for TeeReplay<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Replay<B> for TeeReplay<B> {
+impl<B: Body<Data = Bytes> + Unpin> Replay<Request<B>> for TeeReplay<B> {
     type Kept = Kept<B>;
 
     fn keep(&self, request: Request<B>, limit: usize) -> (Request<B>, Option<Kept<B>>) {

@@ -1,12 +1,14 @@
-//! The deadline that a gRPC request carries: waiting for a header counts into it.
+//! The deadline that a request carries: waiting for a header counts into it.
 
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::request::AuthRequest;
+
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// When a request with a `grpc-timeout` has to be answered.
+/// When a request that carries a bound has to be answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit {
     until: Instant,
@@ -14,9 +16,8 @@ pub(super) struct Limit {
 
 impl Limit {
     /// That of a request which is made now; `None` where it carries none.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let span = parse(headers.get(GRPC_TIMEOUT)?)?;
-        Some(Self { until: Instant::now().checked_add(span)? })
+    pub(super) fn of(request: &impl AuthRequest) -> Option<Self> {
+        Some(Self { until: Instant::now().checked_add(request.time_left()?)? })
     }
 
     pub(super) fn left(self) -> Duration {
@@ -24,10 +25,20 @@ impl Limit {
     }
 
     /// Makes the request carry what is left.
-    pub(super) fn shorten(self, headers: &mut HeaderMap) {
-        if let Some(value) = format(self.left()) {
-            headers.insert(GRPC_TIMEOUT, value);
-        }
+    pub(super) fn shorten(self, request: &mut impl AuthRequest) {
+        request.set_time_left(self.left());
+    }
+}
+
+/// What a gRPC request says of its time.
+pub(super) fn of_grpc(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(GRPC_TIMEOUT)?)
+}
+
+/// Makes a gRPC request say this.
+pub(super) fn set_grpc(headers: &mut HeaderMap, span: Duration) {
+    if let Some(value) = format(span) {
+        headers.insert(GRPC_TIMEOUT, value);
     }
 }
 

@@ -48,7 +48,9 @@ impl<R> AuthLayer<R> {
     /// ```
     pub fn channel(&self, endpoint: &Endpoint) -> Result<AuthChannel, Error> {
         let layer = self.clone_config().origin(endpoint.uri().clone()).replay(TeeReplay::new(Body::new));
-        layer.config.wants_header(&http::HeaderMap::new(), endpoint.uri())?;
+        let mut request = http::Request::new(());
+        *request.uri_mut() = endpoint.uri().clone();
+        layer.config.wants_header(&request)?;
         Ok(layer.layer(endpoint.connect_lazy()))
     }
 

@@ -1,0 +1,98 @@
+//! A model of the OpenAI-compatible API that turns texts into vectors.
+
+use std::time::Duration;
+
+use crate::chat::answer::EmbeddingAnswer;
+use crate::chat::request::{EmbeddingInput, EmbeddingRequest};
+use crate::chat::{Chat, TIMEOUT};
+use crate::error::{Error, ErrorKind};
+use crate::wire::{Extra, merged};
+
+/// A model that turns texts into vectors: what `sdk.chat.text_embeddings(…)` is in Python.
+///
+/// ```no_run
+/// # use yandex_ai_studio_sdk::{AiStudio, Error};
+/// # async fn example(sdk: AiStudio) -> Result<(), Error> {
+/// let answer = sdk.chat().text_embeddings("text-search-doc").dimensions(256).run("hello").await?;
+/// assert_eq!(answer.vector().len(), 256);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ChatEmbeddings {
+    chat: Chat,
+    model: String,
+    request: EmbeddingRequest,
+    extra_query: Extra,
+    timeout: Duration,
+}
+
+impl ChatEmbeddings {
+    pub(crate) fn new(chat: Chat, model: String) -> Self {
+        Self {
+            chat,
+            model,
+            request: EmbeddingRequest::default(),
+            extra_query: Extra::new(),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// How many numbers a vector has, of models that leave the choice.
+    pub fn dimensions(mut self, dimensions: u64) -> Self {
+        self.request.dimensions = Some(dimensions);
+        self
+    }
+
+    /// In which form the numbers come: `float` is the one that is read.
+    pub fn encoding_format(mut self, format: impl Into<String>) -> Self {
+        self.request.encoding_format = Some(format.into());
+        self
+    }
+
+    /// Parameters beyond these, merged into the request: each wins over an option of the same name.
+    pub fn extra_query(mut self, fields: impl IntoIterator<Item = (String, serde_json::Value)>) -> Self {
+        self.extra_query = fields.into_iter().collect();
+        self
+    }
+
+    /// How long a call may take; 180 s unless it is said.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// The whole URI of the model: `emb://<folder>/<name>/<version>`.
+    ///
+    /// # Errors
+    /// Where the name is none, or there is no folder.
+    pub async fn uri(&self) -> Result<String, Error> {
+        self.chat.client.model_uri("emb", crate::models::well_known(&self.model)).await
+    }
+
+    /// Turns a text into a vector; or a list of texts, where the model takes lists.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreadable`] where there is no vector for a text; any other kind as the call goes.
+    pub async fn run(&self, input: impl Into<EmbeddingInput>) -> Result<EmbeddingAnswer, Error> {
+        let input = input.into();
+        let texts = match &input {
+            EmbeddingInput::Text(_) => 1,
+            EmbeddingInput::Texts(texts) => texts.len(),
+        };
+        let mut request = self.request.clone();
+        request.input = Some(input);
+        request.model = self.uri().await?;
+        let request = merged(&request, &self.extra_query).unwrap_or(request);
+        let answer = self.chat.embed_within(&request, self.timeout).await?;
+        let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
+        if vectors != texts {
+            return Err(Error::new(
+                ErrorKind::Unreadable,
+                format!("there are {vectors} vectors of numbers for {texts} texts"),
+            )
+            .with_help("embed one text a call, and ask for no other encoding than `float`"));
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,35 @@
+//! hyper-util's client, or any other that is a tower service over `http::Request`.
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::{Layer, ServiceExt};
+use yandex_cloud_auth::testing::TestEnvironment;
+use yandex_cloud_auth::tower::{AuthLayer, CloneReplay};
+use yandex_cloud_auth::{Credentials, System};
+use yandex_cloud_emulator::Emulator;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
+    let cloud = Emulator::start().await?;
+    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+
+    let layer = AuthLayer::new(credentials).allow_loopback().replay(CloneReplay);
+    let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+
+    let model = format!("gpt://{}/yandexgpt/latest", cloud.folder_id());
+    let asked = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello!" }] });
+    let request = Request::post(format!("{}/v1/chat/completions", cloud.api_url()))
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(asked.to_string())))?;
+
+    let answer = client.oneshot(request).await?.into_body().collect().await?.to_bytes();
+    let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+    println!("{}", answer["choices"][0]["message"]["content"]);
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! reqwest: which models are there? A refused token is replaced on the way.
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use yandex_cloud_auth::testing::TestEnvironment;
+use yandex_cloud_auth::tower::AuthLayer;
+use yandex_cloud_auth::{Credentials, System};
+use yandex_cloud_emulator::Emulator;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // reqwest's default features bring a provider of their own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
+    let cloud = Emulator::start().await?;
+    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+
+    let http = reqwest::Client::new();
+    let client = AuthLayer::new(credentials.clone()).allow_loopback().client(http.clone());
+
+    let models = http.get(format!("{}/v1/models", cloud.api_url()));
+    let models: serde_json::Value = client.send(models).await?.error_for_status()?.json().await?;
+    println!("{:#}", models["data"][0]);
+
+    let refused = credentials.header().await?.ok_or("a token")?;
+    cloud.revoke_iam_token(refused.to_str()?.trim_start_matches("Bearer "))?;
+
+    let answer = client.send(http.get(format!("{}/v1/models", cloud.api_url()))).await?;
+    println!("after the token was revoked: {}", answer.status());
+    assert_ne!(credentials.header().await?, Some(refused));
+    Ok(())
+}
