@@ -50,14 +50,6 @@ enum State {
     Over,
 }
 
-/// What one event is.
-enum Event {
-    Chunk(ChatChunk),
-    Done,
-    /// Nothing, as some servers send to keep a connection alive.
-    Nothing,
-}
-
 impl ChatStream {
     pub(crate) fn new(incoming: Incoming) -> Self {
         Self {
@@ -128,11 +120,10 @@ impl ChatStream {
                 State::Ended | State::Over => self.events.end(),
             };
             match event {
-                Some(Ok(data)) => match self.read(&data)? {
-                    Event::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
-                    Event::Done => return Poll::Ready(Ok(None)),
-                    Event::Nothing => {}
-                },
+                Some(Ok(data)) if data.trim_start().starts_with("[DONE]") => return Poll::Ready(Ok(None)),
+                // Some servers send nothing now and then, to keep a connection alive.
+                Some(Ok(data)) if data.trim().is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(self.read(&data).map(Some)),
                 Some(Err(broken)) => {
                     return Poll::Ready(Err(self.incoming.error(ErrorKind::Unreadable, broken.reason())));
                 }
@@ -146,14 +137,7 @@ impl ChatStream {
         }
     }
 
-    fn read(&self, data: &str) -> Result<Event, Error> {
-        let data = data.trim();
-        if data.is_empty() {
-            return Ok(Event::Nothing);
-        }
-        if data.starts_with("[DONE]") {
-            return Ok(Event::Done);
-        }
+    fn read(&self, data: &str) -> Result<ChatChunk, Error> {
         let value: Value = match serde_json::from_str(data) {
             Ok(value) => value,
             Err(_) if self.state == State::Ended => return Err(self.cut()),
@@ -163,7 +147,7 @@ impl ChatStream {
             return Err(self.incoming.error(kind, reason));
         }
         match ChatChunk::read(&value) {
-            Some(chunk) => Ok(Event::Chunk(chunk.value)),
+            Some(chunk) => Ok(chunk.value),
             None => Err(self.unreadable("it is not an object")),
         }
     }
