@@ -132,7 +132,9 @@ impl ChatStream {
                     Some(Err(error)) => return Poll::Ready(Err(error)),
                     None => self.state = State::Ended,
                 },
-                None => return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.cut()) }),
+                None => {
+                    return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.incomplete()) });
+                }
             }
         }
     }
@@ -172,6 +174,20 @@ impl ChatStream {
     /// Whether the server has told of everything it began how it ended.
     fn is_complete(&self) -> bool {
         self.open.is_empty() && !self.answer.choices.is_empty()
+    }
+
+    /// Why there is no complete answer: something else came, or it was cut.
+    fn incomplete(&self) -> Error {
+        let stray = self.events.stray();
+        if stray.is_empty() || !self.answer.choices.is_empty() {
+            return self.cut();
+        }
+        let value = serde_json::from_slice(stray).unwrap_or_default();
+        let (kind, reason) = error_in(&value).unwrap_or_else(|| {
+            let begin = String::from_utf8_lossy(stray.get(..100).unwrap_or(stray));
+            (ErrorKind::Unreadable, format!("what came is not a stream of events: {begin}"))
+        });
+        self.incoming.error(kind, reason)
     }
 
     fn cut(&self) -> Error {
