@@ -193,6 +193,16 @@ async fn tells_what_it_cannot_read() {
         let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
         assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
     }
+    for (body, kind, words) in [
+        ("<html>sign in, please</html>", ErrorKind::Unreadable, "sign in"),
+        (r#"{"error":{"message":"no such model","code":404}}"#, ErrorKind::Refused, "no such model"),
+        (r#"{"id":"1","choices":[]}"#, ErrorKind::Unreadable, "not a stream of events"),
+    ] {
+        let (_, error) = texts(chat(Reply::pieces([body])).await).await;
+        let error = error.unwrap();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
     let huge = vec![b'a'; 1 << 20];
     let pieces = std::iter::once(&b"data: "[..]).chain(std::iter::repeat_n(&huge[..], 20));
     let (_, error) = texts(chat(Reply::pieces(pieces)).await).await;

@@ -50,14 +50,6 @@ enum State {
     Over,
 }
 
-/// What one event is.
-enum Event {
-    Chunk(ChatChunk),
-    Done,
-    /// Nothing, as some servers send to keep a connection alive.
-    Nothing,
-}
-
 impl ChatStream {
     pub(crate) fn new(incoming: Incoming) -> Self {
         Self {
@@ -128,11 +120,10 @@ impl ChatStream {
                 State::Ended | State::Over => self.events.end(),
             };
             match event {
-                Some(Ok(data)) => match self.read(&data)? {
-                    Event::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
-                    Event::Done => return Poll::Ready(Ok(None)),
-                    Event::Nothing => {}
-                },
+                Some(Ok(data)) if data.trim_start().starts_with("[DONE]") => return Poll::Ready(Ok(None)),
+                // Some servers send nothing now and then, to keep a connection alive.
+                Some(Ok(data)) if data.trim().is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(self.read(&data).map(Some)),
                 Some(Err(broken)) => {
                     return Poll::Ready(Err(self.incoming.error(ErrorKind::Unreadable, broken.reason())));
                 }
@@ -141,19 +132,14 @@ impl ChatStream {
                     Some(Err(error)) => return Poll::Ready(Err(error)),
                     None => self.state = State::Ended,
                 },
-                None => return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.cut()) }),
+                None => {
+                    return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.incomplete()) });
+                }
             }
         }
     }
 
-    fn read(&self, data: &str) -> Result<Event, Error> {
-        let data = data.trim();
-        if data.is_empty() {
-            return Ok(Event::Nothing);
-        }
-        if data.starts_with("[DONE]") {
-            return Ok(Event::Done);
-        }
+    fn read(&self, data: &str) -> Result<ChatChunk, Error> {
         let value: Value = match serde_json::from_str(data) {
             Ok(value) => value,
             Err(_) if self.state == State::Ended => return Err(self.cut()),
@@ -163,7 +149,7 @@ impl ChatStream {
             return Err(self.incoming.error(kind, reason));
         }
         match ChatChunk::read(&value) {
-            Some(chunk) => Ok(Event::Chunk(chunk.value)),
+            Some(chunk) => Ok(chunk.value),
             None => Err(self.unreadable("it is not an object")),
         }
     }
@@ -188,6 +174,20 @@ impl ChatStream {
     /// Whether the server has told of everything it began how it ended.
     fn is_complete(&self) -> bool {
         self.open.is_empty() && !self.answer.choices.is_empty()
+    }
+
+    /// Why there is no complete answer: something else came, or it was cut.
+    fn incomplete(&self) -> Error {
+        let stray = self.events.stray();
+        if stray.is_empty() || !self.answer.choices.is_empty() {
+            return self.cut();
+        }
+        let value = serde_json::from_slice(stray).unwrap_or_default();
+        let (kind, reason) = error_in(&value).unwrap_or_else(|| {
+            let begin = String::from_utf8_lossy(stray.get(..100).unwrap_or(stray));
+            (ErrorKind::Unreadable, format!("what came is not a stream of events: {begin}"))
+        });
+        self.incoming.error(kind, reason)
     }
 
     fn cut(&self) -> Error {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::chat::{IntoMessages, Message, ResponseFormat, Tool, ToolChoice, to_native};
 use crate::error::Error;
 use crate::models::answer::{CompletionAnswer, Token};
@@ -9,7 +11,7 @@ use crate::models::operation::Operation;
 use crate::models::request::{CompletionRequest, NativeTool, ReasoningMode, ReasoningOptions};
 use crate::models::stream::CompletionStream;
 use crate::models::{GENERATION, Models, OTHERWISE};
-use crate::wire::Int64;
+use crate::wire::{Extra, Int64};
 
 /// A native model with its options: what `sdk.models.completions(…)` is in Python. Clones are independent.
 ///
@@ -41,7 +43,10 @@ pub struct Completions {
 
 impl Completions {
     pub(crate) fn new(models: Models, model: String) -> Self {
-        Self { models, model, request: CompletionRequest::default(), tools: Vec::new(), timeout: None }
+        let mut request = CompletionRequest::default();
+        // Sent even where nothing is in it, as the Python SDK does.
+        request.kept.insert("completionOptions".to_owned(), Value::Object(Extra::new()));
+        Self { models, model, request, tools: Vec::new(), timeout: None }
     }
 
     fn with(mut self, change: impl FnOnce(&mut CompletionRequest)) -> Self {

@@ -106,7 +106,10 @@ fn sdk(server: &ReplayServer, recording: &Recording, discover: bool) -> Result<A
             .service_map([("ai-foundation-models", server.url()), ("operation", server.url())])
     };
     let logging = header(recording, "x-data-logging-enabled").map(|value| value == "true");
-    let builder = logging.into_iter().fold(builder, |builder, on| builder.enable_server_data_logging(on));
+    let builder = match logging {
+        Some(on) => builder.enable_server_data_logging(on),
+        None => builder,
+    };
     builder.build().map_err(|error| error.to_string())
 }
 

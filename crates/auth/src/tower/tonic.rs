@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
+use tokio::runtime::Handle;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
@@ -32,7 +33,8 @@ impl<R> AuthLayer<R> {
     /// (`Endpoint::tls_config`, a feature of tonic).
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] where the header may not go there.
+    /// [`ErrorKind::Blocked`] where the header may not go there; [`ErrorKind::Invalid`] where there is no tokio runtime
+    /// for tonic to keep the connection on.
     ///
     /// ```
     /// use tonic::transport::Endpoint;
@@ -51,6 +53,11 @@ impl<R> AuthLayer<R> {
         let mut request = http::Request::new(());
         *request.uri_mut() = endpoint.uri().clone();
         layer.config.wants_header(&request)?;
+        if Handle::try_current().is_err() {
+            return Err(Error::new(ErrorKind::Invalid, "a channel cannot be made without a tokio runtime")
+                .at(endpoint.uri().to_string())
+                .with_help("make it in async code, or where a runtime was entered (`Runtime::enter`)"));
+        }
         Ok(layer.layer(endpoint.connect_lazy()))
     }
 
