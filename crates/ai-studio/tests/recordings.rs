@@ -15,6 +15,7 @@ mod recorded;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use yandex_ai_studio_sdk::models::TextEmbeddingAnswer;
 use yandex_cloud_emulator::replay::Recording;
 
 use self::recorded::session::{self, Tally};
@@ -54,6 +55,16 @@ async fn sends_what_was_recorded_and_reads_what_was_answered() {
     println!("{ran} calls, each {TIMES} times; {} not covered", not_covered.values().sum::<u32>());
     assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
     assert!(ran > 0 || recordings.is_empty(), "no call of {} recordings was run", recordings.len());
+}
+
+/// The replay cannot tell: it reads numbers by the same parser.
+#[test]
+fn a_number_is_read_to_its_last_bit() {
+    for text in ["-0.00047898292541503906", "0.0918560028076171875", "1e-7", "0.1", "9007199254740993.0"] {
+        let answer = format!("{{\"embedding\":[{text}]}}");
+        let read: TextEmbeddingAnswer = serde_json::from_str(&answer).expect("an answer");
+        assert_eq!(read.embedding, [text.parse::<f64>().expect("a number")]);
+    }
 }
 
 fn beside_the_workspace() -> PathBuf {
