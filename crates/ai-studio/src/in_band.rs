@@ -45,12 +45,22 @@ impl<'de, T: Wire> Deserialize<'de> for InBand<T> {
 /// The OpenAI-compatible API tells an HTTP status as `code`, or a word; gRPC over REST tells a gRPC code as `code` or
 /// `grpcCode`, and may tell `httpCode`.
 pub(crate) fn error_in(value: &Value) -> Option<(ErrorKind, String)> {
-    let error = value.get("error").filter(|error| !error.is_null())?;
+    let error = value.get("error").filter(|error| !says_nothing(error))?;
     let words = ["message", "detail", "error"].into_iter().find_map(|name| error.get(name)?.as_str());
     let words = words.or(error.as_str()).map_or_else(|| error.to_string(), str::to_owned);
     let number = |name: &str| error.get(name).and_then(Value::as_i64);
     let code = number("httpCode").or(number("code")).or(number("grpcCode"));
     Some((code.map_or(ErrorKind::Refused, kind_of), format!("the server ended the answer: {words}")))
+}
+
+/// How servers say that there is no error.
+fn says_nothing(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(words) => words.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 /// By an HTTP status or a gRPC code: the ranges do not meet.
@@ -95,7 +105,9 @@ mod tests {
             assert_eq!(told, kind, "{value}");
             assert!(reason.ends_with(words), "{reason}");
         }
-        for value in [json!({ "choices": [] }), json!({ "error": null }), json!([])] {
+        let nothing =
+            [json!(null), json!(""), json!({}), json!(false)].map(|error| json!({ "error": error }));
+        for value in nothing.into_iter().chain([json!({ "choices": [] }), json!([])]) {
             assert_eq!(error_in(&value), None);
         }
     }
