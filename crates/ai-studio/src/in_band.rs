@@ -9,9 +9,9 @@ use crate::wire::Wire;
 
 /// Asks for a whole answer, in or out of a wrapping.
 pub(crate) async fn ask<T: Wire>(client: &Client, call: Call) -> Result<T, Error> {
-    match client.ask(call).await? {
-        InBand::Answer(answer) => Ok(answer),
-        InBand::Error(kind, reason) => Err(Error::new(kind, reason)),
+    match client.ask_in_context(call).await? {
+        (InBand::Answer(answer), _) => Ok(answer),
+        (InBand::Error(kind, reason), context) => Err(Error::new(kind, reason).with_context(context)),
     }
 }
 
