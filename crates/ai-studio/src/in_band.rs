@@ -9,10 +9,21 @@ use crate::wire::Wire;
 
 /// Asks for a whole answer, in or out of a wrapping.
 pub(crate) async fn ask<T: Wire>(client: &Client, call: Call) -> Result<T, Error> {
-    match client.ask_in_context(call).await? {
-        (InBand::Answer(answer), _) => Ok(answer),
-        (InBand::Error(kind, reason), context) => Err(Error::new(kind, reason).with_context(context)),
-    }
+    ask_checked(client, call, |_| Ok(())).await
+}
+
+/// The same for an answer that has to have something in it.
+pub(crate) async fn ask_checked<T: Wire>(
+    client: &Client,
+    call: Call,
+    check: impl FnOnce(&T) -> Result<(), Error>,
+) -> Result<T, Error> {
+    let (came, context) = client.ask_in_context(call).await?;
+    let outcome = match came {
+        InBand::Answer(answer) => check(&answer).map(|()| answer),
+        InBand::Error(kind, reason) => Err(Error::new(kind, reason)),
+    };
+    outcome.map_err(|error| error.with_context(context))
 }
 
 /// What came where an answer was awaited.
