@@ -229,6 +229,18 @@ async fn a_stream_that_broke_is_never_asked_for_again() {
     assert_eq!(server.asked().len(), 1);
 }
 
+#[tokio::test]
+async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
+    let mut stream = chat(Reply::events(&[said("Hel")])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.answer().text(), "Hel");
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    let mut stream = native(Reply::pieces([grown("Plat", PARTIAL).to_string()])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
 /// The native API: what was said grows.
 fn grown(text: &str, status: &str) -> Value {
     json!({

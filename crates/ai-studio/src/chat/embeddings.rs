@@ -80,15 +80,17 @@ impl ChatEmbeddings {
         request.input = Some(input);
         request.model = self.uri().await?;
         let request = merged(request, &self.extra_query)?;
-        let answer = self.chat.embed_within(&request, self.timeout).await?;
-        let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
-        if vectors != texts {
-            return Err(Error::new(
-                ErrorKind::Unreadable,
-                format!("there are {vectors} vectors of numbers for {texts} texts"),
-            )
-            .with_help("embed one text a call, and ask for no other encoding than `float`"));
-        }
-        Ok(answer)
+        self.chat.embed_within(&request, self.timeout, |answer| one_each(answer, texts)).await
     }
+}
+
+/// Vectors that came in another encoding are none.
+fn one_each(answer: &EmbeddingAnswer, texts: usize) -> Result<(), Error> {
+    let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
+    if vectors == texts {
+        return Ok(());
+    }
+    let reason = format!("there are {vectors} vectors of numbers for {texts} texts");
+    Err(Error::new(ErrorKind::Unreadable, reason)
+        .with_help("embed one text a call, and ask for no other encoding than `float`"))
 }

@@ -1,6 +1,5 @@
 //! An answer of the chat as it comes, chunk by chunk.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -38,8 +37,8 @@ pub struct ChatStream {
     events: Events,
     state: State,
     answer: ChatAnswer,
-    /// The choices that have begun and not ended.
-    open: BTreeSet<u64>,
+    /// Why nothing more comes, where it is not that the answer is complete.
+    failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +56,7 @@ impl ChatStream {
             events: Events::default(),
             state: State::Coming,
             answer: ChatAnswer::default(),
-            open: BTreeSet::new(),
+            failure: None,
         }
     }
 
@@ -87,7 +86,8 @@ impl ChatStream {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        Ok(self.answer)
+        // It may have been told before, to somebody who did not listen.
+        self.failure.map_or(Ok(self.answer), Err)
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatChunk, Error>>> {
@@ -97,7 +97,7 @@ impl ChatStream {
         let outcome = ready!(self.poll_outcome(context));
         match outcome {
             Ok(Some(chunk)) => {
-                self.note(&chunk);
+                assembly::add(&mut self.answer, &chunk);
                 Poll::Ready(Some(Ok(chunk)))
             }
             Ok(None) => {
@@ -108,6 +108,7 @@ impl ChatStream {
             }
             Err(error) => {
                 self.state = State::Over;
+                self.failure = Some(error.clone());
                 Poll::Ready(Some(Err(error)))
             }
         }
@@ -154,26 +155,10 @@ impl ChatStream {
         }
     }
 
-    fn note(&mut self, chunk: &ChatChunk) {
-        assembly::add(&mut self.answer, chunk);
-        for (place, choice) in (0_u64..).zip(&chunk.choices) {
-            let index = choice.index.unwrap_or(place);
-            if choice.finish_reason.is_some() {
-                self.open.remove(&index);
-            } else if !self
-                .answer
-                .choices
-                .iter()
-                .any(|have| have.index == Some(index) && have.finish_reason.is_some())
-            {
-                self.open.insert(index);
-            }
-        }
-    }
-
     /// Whether the server has told of everything it began how it ended.
     fn is_complete(&self) -> bool {
-        self.open.is_empty() && !self.answer.choices.is_empty()
+        let choices = &self.answer.choices;
+        !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
     }
 
     /// Why there is no complete answer: something else came, or it was cut.
