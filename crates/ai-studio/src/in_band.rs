@@ -9,10 +9,21 @@ use crate::wire::Wire;
 
 /// Asks for a whole answer, in or out of a wrapping.
 pub(crate) async fn ask<T: Wire>(client: &Client, call: Call) -> Result<T, Error> {
-    match client.ask(call).await? {
-        InBand::Answer(answer) => Ok(answer),
+    ask_checked(client, call, |_| Ok(())).await
+}
+
+/// The same for an answer that has to have something in it.
+pub(crate) async fn ask_checked<T: Wire>(
+    client: &Client,
+    call: Call,
+    check: impl FnOnce(&T) -> Result<(), Error>,
+) -> Result<T, Error> {
+    let (came, context) = client.ask_in_context(call).await?;
+    let outcome = match came {
+        InBand::Answer(answer) => check(&answer).map(|()| answer),
         InBand::Error(kind, reason) => Err(Error::new(kind, reason)),
-    }
+    };
+    outcome.map_err(|error| error.with_context(context))
 }
 
 /// What came where an answer was awaited.
@@ -45,12 +56,22 @@ impl<'de, T: Wire> Deserialize<'de> for InBand<T> {
 /// The OpenAI-compatible API tells an HTTP status as `code`, or a word; gRPC over REST tells a gRPC code as `code` or
 /// `grpcCode`, and may tell `httpCode`.
 pub(crate) fn error_in(value: &Value) -> Option<(ErrorKind, String)> {
-    let error = value.get("error").filter(|error| !error.is_null())?;
+    let error = value.get("error").filter(|error| !says_nothing(error))?;
     let words = ["message", "detail", "error"].into_iter().find_map(|name| error.get(name)?.as_str());
     let words = words.or(error.as_str()).map_or_else(|| error.to_string(), str::to_owned);
     let number = |name: &str| error.get(name).and_then(Value::as_i64);
     let code = number("httpCode").or(number("code")).or(number("grpcCode"));
     Some((code.map_or(ErrorKind::Refused, kind_of), format!("the server ended the answer: {words}")))
+}
+
+/// How servers say that there is no error.
+fn says_nothing(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(words) => words.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 /// By an HTTP status or a gRPC code: the ranges do not meet.
@@ -95,7 +116,9 @@ mod tests {
             assert_eq!(told, kind, "{value}");
             assert!(reason.ends_with(words), "{reason}");
         }
-        for value in [json!({ "choices": [] }), json!({ "error": null }), json!([])] {
+        let nothing =
+            [json!(null), json!(""), json!({}), json!(false)].map(|error| json!({ "error": error }));
+        for value in nothing.into_iter().chain([json!({ "choices": [] }), json!([])]) {
             assert_eq!(error_in(&value), None);
         }
     }

@@ -22,7 +22,12 @@ pub(crate) struct Events {
     begun: bool,
     /// The data of the event under way; `None` while it has none.
     data: Option<Vec<u8>>,
+    /// The beginning of the first line that is no field: what is told where there are no events at all.
+    stray: Vec<u8>,
 }
+
+/// How much of a line that is no field is kept.
+const STRAY: usize = 4096;
 
 /// Why the bytes are no events.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +79,11 @@ impl Events {
         self.next()
     }
 
+    /// The beginning of the first line that is no field; empty where all are.
+    pub(crate) fn stray(&self) -> &[u8] {
+        &self.stray
+    }
+
     /// The next line, as a range of the buffer, taken as used.
     fn line(&mut self) -> Option<(usize, usize)> {
         if self.after_cr && self.start < self.buffer.len() {
@@ -111,8 +121,15 @@ impl Events {
     fn field(&mut self, from: usize, to: usize) -> Result<(), Broken> {
         let line = &self.buffer[from..to];
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-        if &line[..colon] != b"data" {
-            return Ok(());
+        match &line[..colon] {
+            b"data" => {}
+            b"" | b"event" | b"id" | b"retry" => return Ok(()),
+            _ => {
+                if self.stray.is_empty() {
+                    self.stray = line[..line.len().min(STRAY)].to_vec();
+                }
+                return Ok(());
+            }
         }
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
@@ -214,11 +231,23 @@ mod tests {
         let mut events = Events::default();
         for byte in line.as_bytes() {
             events.push(std::slice::from_ref(byte));
-            assert!(events.searched <= events.buffer.len());
-            if let Some(event) = events.next() {
-                assert_eq!(event.unwrap().len(), 1 << 20);
+            match events.next() {
+                Some(event) => assert_eq!(event.unwrap().len(), 1 << 20),
+                None => assert_eq!(events.searched, events.buffer.len(), "what was searched is not again"),
             }
         }
+    }
+
+    #[test]
+    fn keeps_what_is_no_field_for_an_error() {
+        let mut events = Events::default();
+        events.push(b": comment\nevent: a\n<html>\n<body>\ndata: a\n\n");
+        assert_eq!(events.next(), Some(Ok("a".to_owned())));
+        assert_eq!(events.stray(), b"<html>");
+        let mut events = Events::default();
+        events.push(&[b'x'; 10_000]);
+        assert_eq!(events.end(), None);
+        assert_eq!(events.stray().len(), STRAY);
     }
 
     proptest! {

@@ -224,7 +224,12 @@ impl HttpTransport for Trusting {
         Box::pin(async move {
             let transport = self.transport.get(self.make()).await;
             let transport = transport.map_err(|error| HttpError::new(HttpFault::Tls, error.to_string()))?;
-            transport.send(request, options).await
+            let answer = transport.send(request, options).await;
+            if answer.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
+                // The authority may have been replaced since it was read.
+                self.transport.forget().await;
+            }
+            answer
         })
     }
 }

@@ -3,9 +3,12 @@
 
 mod fixture;
 
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
 use fixture::server::{Reply, Server};
 use fixture::{API_KEY, FOLDER, machine, sdk_at, sdk_mapped};
-use yandex_ai_studio_sdk::auth::system::Environment;
+use yandex_ai_studio_sdk::auth::system::{Environment, Files};
 use yandex_ai_studio_sdk::auth::testing::{TestFiles, TestHttp};
 use yandex_ai_studio_sdk::auth::{
     ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, Method, NoAuth,
@@ -34,7 +37,8 @@ fn auth_takes_strings_methods_and_credentials() {
     }
     assert_eq!(method(" t1.fake.token\n"), Some(Method::IamToken));
     assert_eq!(method("y0_fake".to_owned()), Some(Method::OAuthToken));
-    assert_eq!(method(&"AQVN-fake".to_owned()), Some(Method::ApiKey));
+    let key = "AQVN-fake".to_owned();
+    assert_eq!((method(&key), method(key)), (Some(Method::ApiKey), Some(Method::ApiKey)));
     assert_eq!(method(ApiKeyAuth::new("AQVN-fake").unwrap()), Some(Method::ApiKey));
     assert_eq!(method(IamTokenAuth::new("t1.fake.token").unwrap()), Some(Method::IamToken));
     assert_eq!(method(OAuthTokenAuth::new("y0_fake").unwrap()), Some(Method::OAuthToken));
@@ -184,6 +188,54 @@ async fn a_file_that_is_no_authority_is_told_by_the_first_call_and_read_again_by
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
     }
+}
+
+/// One file that changes.
+#[derive(Clone, Default)]
+struct Changing(Arc<Mutex<Vec<u8>>>);
+
+impl Files for Changing {
+    fn read(&self, _: &Path, _: usize) -> std::io::Result<Vec<u8>> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn is_executable(&self, _: &Path) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_was_replaced_is_read_again_after_tls_has_failed() {
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let other = Emulator::builder().tls(true).start().await.unwrap();
+    let file = Changing::default();
+    let put = |emulator: &Emulator| *file.0.lock().unwrap() = emulator.ca_pem().unwrap().into();
+    put(&other);
+    let system = machine([]).with_files(file.clone());
+    let sdk = sdk_at(&emulator.api_url())
+        .system(system)
+        .auth(emulator.api_key())
+        .folder_id(emulator.folder_id())
+        .verify("/corp/ca.pem")
+        .retry_policy(RetryPolicy::none())
+        .build()
+        .unwrap();
+    let discovery = sdk.chat().models().await.unwrap_err();
+    put(&emulator);
+    sdk.chat().models().await.unwrap();
+    assert_eq!(discovery.kind(), ErrorKind::Unavailable, "{discovery}");
+
+    put(&other);
+    let mapped = sdk_mapped(&emulator.api_url())
+        .system(machine([]).with_files(file.clone()))
+        .auth(emulator.api_key())
+        .folder_id(emulator.folder_id())
+        .verify("/corp/ca.pem")
+        .build()
+        .unwrap();
+    assert!(mapped.chat().models().await.unwrap_err().to_string().contains("TLS failed"));
+    put(&emulator);
+    mapped.chat().models().await.unwrap();
 }
 
 #[test]

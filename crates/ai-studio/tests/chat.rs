@@ -70,7 +70,6 @@ async fn sends_every_option_under_its_name() {
     let server = Server::saying(Reply::json(&hello()));
     let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
     let tool = Tool::function("something").description("does").parameters(schema.clone());
-    let extra = json!({ "top_k": 3, "max_tokens": 7 });
     let model = server
         .sdk()
         .chat()
@@ -82,7 +81,7 @@ async fn sends_every_option_under_its_name() {
         .tools([tool.clone()])
         .parallel_tool_calls(false)
         .tool_choice(&tool)
-        .extra_query(extra.as_object().unwrap().clone());
+        .extra_query(json!({ "top_k": 3, "max_tokens": 7 }));
     model.run("hello").await.unwrap();
     assert_eq!(
         server.body(),
@@ -190,12 +189,17 @@ async fn takes_what_native_models_said() {
 }
 
 #[tokio::test]
-async fn refuses_a_schema_without_a_name_before_it_is_sent() {
+async fn refuses_what_the_chat_would_not_understand_before_it_is_sent() {
     let server = Server::saying(Reply::json(&hello()));
     let format = ResponseFormat::json_schema("", json!({}));
     let error =
         server.sdk().chat().completions("yandexgpt").response_format(format).run("x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
+    for extra in [json!([1]), json!("top_k")] {
+        let error =
+            server.sdk().chat().completions("yandexgpt").extra_query(extra).run("x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
     assert!(server.asked().is_empty());
 }
 

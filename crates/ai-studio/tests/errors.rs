@@ -133,6 +133,15 @@ async fn an_answer_that_is_not_what_was_asked_for_is_unreadable() {
 }
 
 #[tokio::test]
+async fn an_error_inside_of_a_good_answer_says_which_call_it_was() {
+    let reply = Reply::body(200, r#"{"error":{"message":"no such model","code":404}}"#);
+    let (error, server) = error_of(reply.with("x-server-trace-id", "t-1")).await;
+    assert!(error.to_string().contains("no such model"), "{error}");
+    assert_eq!(error.client_request_id(), server.seen()[0].header("x-client-request-id"));
+    assert_eq!(error.trace_id(), Some("t-1"));
+}
+
+#[tokio::test]
 async fn a_token_that_is_not_to_be_had_is_the_auth_crates_error() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth(emulator.new_oauth_token()).build().unwrap();

@@ -259,7 +259,8 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
         let error = operation.wait().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words), "{error}");
-        assert!(error.to_string().contains("d7qqr3frkl81js0udlr9"), "{error}");
+        assert!(error.to_string().contains("the operation d7qqr3frkl81js0udlr9"), "{error}");
+        assert_eq!(error.request_id(), Some("scripted"));
     }
 }
 

@@ -3,10 +3,13 @@
 
 mod fixture;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fixture::server::{Reply, Server};
 use fixture::{Hasty, machine, sdk_mapped};
+use yandex_ai_studio_sdk::auth::system::BoxFuture;
+use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{ErrorKind, RetryPolicy};
 
 /// Answers with these, one after another, and with a list of models from then on.
@@ -136,6 +139,36 @@ async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
     let attempts: Vec<_> = all("x-retry-attempt");
     assert_eq!(attempts, [None, Some("1".to_owned()), Some("2".to_owned()), None]);
     assert!(seen.iter().all(|request| request.body == seen[0].body));
+}
+
+/// A source that is down once.
+struct Recovering(AtomicUsize);
+
+impl TokenSource for Recovering {
+    fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, auth::Error>> {
+        Box::pin(async {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(auth::Error::new(auth::ErrorKind::Unavailable, "down")),
+                _ => Token::new("t1.fake.token"),
+            }
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
+    let server = Server::always(Reply::models()).await;
+    let clock = Hasty::default();
+    let system = machine([]).with_clock(clock.clone());
+    let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).on(system.clone());
+    let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
+    sdk.chat().models().await.unwrap();
+    assert_eq!(clock.slept(), [1000]);
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

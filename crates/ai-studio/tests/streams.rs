@@ -193,6 +193,16 @@ async fn tells_what_it_cannot_read() {
         let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
         assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
     }
+    for (body, kind, words) in [
+        ("<html>sign in, please</html>", ErrorKind::Unreadable, "sign in"),
+        (r#"{"error":{"message":"no such model","code":404}}"#, ErrorKind::Refused, "no such model"),
+        (r#"{"id":"1","choices":[]}"#, ErrorKind::Unreadable, "not a stream of events"),
+    ] {
+        let (_, error) = texts(chat(Reply::pieces([body])).await).await;
+        let error = error.unwrap();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
     let huge = vec![b'a'; 1 << 20];
     let pieces = std::iter::once(&b"data: "[..]).chain(std::iter::repeat_n(&huge[..], 20));
     let (_, error) = texts(chat(Reply::pieces(pieces)).await).await;
@@ -217,6 +227,18 @@ async fn a_stream_that_broke_is_never_asked_for_again() {
     let (text, error) = texts(stream).await;
     assert_eq!((text.as_str(), error.unwrap().kind()), ("Hello", ErrorKind::Unavailable));
     assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
+    let mut stream = chat(Reply::events(&[said("Hel")])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.answer().text(), "Hel");
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    let mut stream = native(Reply::pieces([grown("Plat", PARTIAL).to_string()])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 /// The native API: what was said grows.

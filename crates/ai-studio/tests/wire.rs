@@ -222,7 +222,7 @@ fn any_object_of(value: impl Strategy<Value = Value>) -> impl Strategy<Value = V
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn any_object_is_written_as_it_was_read(object in any_object_of(any_json())) {

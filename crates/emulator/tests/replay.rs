@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use common::{Reply, call, get, post};
+use common::{Reply, get, post};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -209,7 +209,7 @@ fn grpc_is_read_as_the_calls_that_it_maps_to() {
             "POST /foundationModels/v1/completionAsync",
             "POST /foundationModels/v1/tokenizeCompletion",
             "GET /operations/d7q",
-            "POST /operations/d7q:cancel",
+            "GET /operations/d7q:cancel",
             "POST /foundationModels/v1/textEmbedding",
         ]
     );
@@ -259,7 +259,7 @@ async fn discovery_leads_back_to_the_server_and_streams_are_lines() {
     assert_eq!(native("completionAsync", json!({ "n": 2 })).await.json()["id"], "d7q");
     native("tokenizeCompletion", json!({ "n": 3 })).await;
     assert_eq!(get(&format!("{url}/operations/d7q"), &[]).await.json()["done"], true);
-    call("POST", &format!("{url}/operations/d7q:cancel"), &[], "").await;
+    get(&format!("{url}/operations/d7q:cancel"), &[]).await;
     assert_eq!(native("textEmbedding", json!({ "text": "hi" })).await.json()["numTokens"], "3");
     server.finish().unwrap();
 }

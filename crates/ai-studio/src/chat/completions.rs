@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::chat::answer::ChatAnswer;
 use crate::chat::request::{ChatRequest, ReasoningEffort};
 use crate::chat::stream::ChatStream;
@@ -9,7 +11,7 @@ use crate::chat::tools::{ResponseFormat, Tool, ToolChoice};
 use crate::chat::turns::{IntoMessages, Message, to_chat};
 use crate::chat::{Chat, TIMEOUT};
 use crate::error::{Error, ErrorKind};
-use crate::wire::{Extra, merged};
+use crate::wire::merged;
 
 /// A chat model with its options: what `sdk.chat.completions(…)` is in Python. Clones are independent.
 ///
@@ -35,13 +37,13 @@ pub struct ChatCompletions {
     chat: Chat,
     model: String,
     request: ChatRequest,
-    extra_query: Extra,
+    extra_query: Value,
     timeout: Duration,
 }
 
 impl ChatCompletions {
     pub(crate) fn new(chat: Chat, model: String) -> Self {
-        Self { chat, model, request: ChatRequest::default(), extra_query: Extra::new(), timeout: TIMEOUT }
+        Self { chat, model, request: ChatRequest::default(), extra_query: Value::Null, timeout: TIMEOUT }
     }
 
     fn with(mut self, change: impl FnOnce(&mut ChatRequest)) -> Self {
@@ -84,9 +86,9 @@ impl ChatCompletions {
         self.with(|request| request.tool_choice = Some(choice.into()))
     }
 
-    /// Parameters beyond these, merged into the request: each wins over an option of the same name.
-    pub fn extra_query(mut self, fields: impl IntoIterator<Item = (String, serde_json::Value)>) -> Self {
-        self.extra_query = fields.into_iter().collect();
+    /// Parameters beyond these, a JSON object, merged into the request: each wins over an option of the same name.
+    pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
+        self.extra_query = fields.into();
         self
     }
 
@@ -129,10 +131,7 @@ impl ChatCompletions {
         request.messages = to_chat(messages)?;
         request.stream = Some(stream);
         request.model = self.uri().await?;
-        if self.extra_query.is_empty() {
-            return Ok(request);
-        }
-        Ok(merged(&request, &self.extra_query).unwrap_or(request))
+        merged(request, &self.extra_query)
     }
 }
 

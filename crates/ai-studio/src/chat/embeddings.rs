@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::chat::answer::EmbeddingAnswer;
 use crate::chat::request::{EmbeddingInput, EmbeddingRequest};
 use crate::chat::{Chat, TIMEOUT};
 use crate::error::{Error, ErrorKind};
-use crate::wire::{Extra, merged};
+use crate::wire::merged;
 
 /// A model that turns texts into vectors: what `sdk.chat.text_embeddings(…)` is in Python.
 ///
@@ -23,19 +25,13 @@ pub struct ChatEmbeddings {
     chat: Chat,
     model: String,
     request: EmbeddingRequest,
-    extra_query: Extra,
+    extra_query: Value,
     timeout: Duration,
 }
 
 impl ChatEmbeddings {
     pub(crate) fn new(chat: Chat, model: String) -> Self {
-        Self {
-            chat,
-            model,
-            request: EmbeddingRequest::default(),
-            extra_query: Extra::new(),
-            timeout: TIMEOUT,
-        }
+        Self { chat, model, request: EmbeddingRequest::default(), extra_query: Value::Null, timeout: TIMEOUT }
     }
 
     /// How many numbers a vector has, of models that leave the choice.
@@ -50,9 +46,9 @@ impl ChatEmbeddings {
         self
     }
 
-    /// Parameters beyond these, merged into the request: each wins over an option of the same name.
-    pub fn extra_query(mut self, fields: impl IntoIterator<Item = (String, serde_json::Value)>) -> Self {
-        self.extra_query = fields.into_iter().collect();
+    /// Parameters beyond these, a JSON object, merged into the request: each wins over an option of the same name.
+    pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
+        self.extra_query = fields.into();
         self
     }
 
@@ -83,16 +79,18 @@ impl ChatEmbeddings {
         let mut request = self.request.clone();
         request.input = Some(input);
         request.model = self.uri().await?;
-        let request = merged(&request, &self.extra_query).unwrap_or(request);
-        let answer = self.chat.embed_within(&request, self.timeout).await?;
-        let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
-        if vectors != texts {
-            return Err(Error::new(
-                ErrorKind::Unreadable,
-                format!("there are {vectors} vectors of numbers for {texts} texts"),
-            )
-            .with_help("embed one text a call, and ask for no other encoding than `float`"));
-        }
-        Ok(answer)
+        let request = merged(request, &self.extra_query)?;
+        self.chat.embed_within(&request, self.timeout, |answer| one_each(answer, texts)).await
     }
+}
+
+/// Vectors that came in another encoding are none.
+fn one_each(answer: &EmbeddingAnswer, texts: usize) -> Result<(), Error> {
+    let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
+    if vectors == texts {
+        return Ok(());
+    }
+    let reason = format!("there are {vectors} vectors of numbers for {texts} texts");
+    Err(Error::new(ErrorKind::Unreadable, reason)
+        .with_help("embed one text a call, and ask for no other encoding than `float`"))
 }

@@ -107,7 +107,7 @@ impl Chat {
     /// # Errors
     /// As the call goes.
     pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingAnswer, Error> {
-        self.embed_within(request, TIMEOUT).await
+        self.embed_within(request, TIMEOUT, |_| Ok(())).await
     }
 
     async fn send_within(&self, request: &ChatRequest, limit: Duration) -> Result<ChatAnswer, Error> {
@@ -124,8 +124,9 @@ impl Chat {
         &self,
         request: &EmbeddingRequest,
         limit: Duration,
+        check: impl FnOnce(&EmbeddingAnswer) -> Result<(), Error>,
     ) -> Result<EmbeddingAnswer, Error> {
         let call = Call::post(Service::OpenAi, "/embeddings", request)?.timeout(limit);
-        in_band::ask(&self.client, call).await
+        in_band::ask_checked(&self.client, call, check).await
     }
 }

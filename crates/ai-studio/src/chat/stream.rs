@@ -1,6 +1,5 @@
 //! An answer of the chat as it comes, chunk by chunk.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -38,8 +37,8 @@ pub struct ChatStream {
     events: Events,
     state: State,
     answer: ChatAnswer,
-    /// The choices that have begun and not ended.
-    open: BTreeSet<u64>,
+    /// Why nothing more comes, where it is not that the answer is complete.
+    failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +49,6 @@ enum State {
     Over,
 }
 
-/// What one event is.
-enum Event {
-    Chunk(ChatChunk),
-    Done,
-    /// Nothing, as some servers send to keep a connection alive.
-    Nothing,
-}
-
 impl ChatStream {
     pub(crate) fn new(incoming: Incoming) -> Self {
         Self {
@@ -65,7 +56,7 @@ impl ChatStream {
             events: Events::default(),
             state: State::Coming,
             answer: ChatAnswer::default(),
-            open: BTreeSet::new(),
+            failure: None,
         }
     }
 
@@ -95,7 +86,8 @@ impl ChatStream {
         while let Some(chunk) = self.next().await {
             chunk?;
         }
-        Ok(self.answer)
+        // It may have been told before, to somebody who did not listen.
+        self.failure.map_or(Ok(self.answer), Err)
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatChunk, Error>>> {
@@ -105,7 +97,7 @@ impl ChatStream {
         let outcome = ready!(self.poll_outcome(context));
         match outcome {
             Ok(Some(chunk)) => {
-                self.note(&chunk);
+                assembly::add(&mut self.answer, &chunk);
                 Poll::Ready(Some(Ok(chunk)))
             }
             Ok(None) => {
@@ -116,6 +108,7 @@ impl ChatStream {
             }
             Err(error) => {
                 self.state = State::Over;
+                self.failure = Some(error.clone());
                 Poll::Ready(Some(Err(error)))
             }
         }
@@ -128,11 +121,10 @@ impl ChatStream {
                 State::Ended | State::Over => self.events.end(),
             };
             match event {
-                Some(Ok(data)) => match self.read(&data)? {
-                    Event::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
-                    Event::Done => return Poll::Ready(Ok(None)),
-                    Event::Nothing => {}
-                },
+                Some(Ok(data)) if data.trim_start().starts_with("[DONE]") => return Poll::Ready(Ok(None)),
+                // Some servers send nothing now and then, to keep a connection alive.
+                Some(Ok(data)) if data.trim().is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(self.read(&data).map(Some)),
                 Some(Err(broken)) => {
                     return Poll::Ready(Err(self.incoming.error(ErrorKind::Unreadable, broken.reason())));
                 }
@@ -141,19 +133,14 @@ impl ChatStream {
                     Some(Err(error)) => return Poll::Ready(Err(error)),
                     None => self.state = State::Ended,
                 },
-                None => return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.cut()) }),
+                None => {
+                    return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.incomplete()) });
+                }
             }
         }
     }
 
-    fn read(&self, data: &str) -> Result<Event, Error> {
-        let data = data.trim();
-        if data.is_empty() {
-            return Ok(Event::Nothing);
-        }
-        if data.starts_with("[DONE]") {
-            return Ok(Event::Done);
-        }
+    fn read(&self, data: &str) -> Result<ChatChunk, Error> {
         let value: Value = match serde_json::from_str(data) {
             Ok(value) => value,
             Err(_) if self.state == State::Ended => return Err(self.cut()),
@@ -163,31 +150,29 @@ impl ChatStream {
             return Err(self.incoming.error(kind, reason));
         }
         match ChatChunk::read(&value) {
-            Some(chunk) => Ok(Event::Chunk(chunk.value)),
+            Some(chunk) => Ok(chunk.value),
             None => Err(self.unreadable("it is not an object")),
-        }
-    }
-
-    fn note(&mut self, chunk: &ChatChunk) {
-        assembly::add(&mut self.answer, chunk);
-        for (place, choice) in (0_u64..).zip(&chunk.choices) {
-            let index = choice.index.unwrap_or(place);
-            if choice.finish_reason.is_some() {
-                self.open.remove(&index);
-            } else if !self
-                .answer
-                .choices
-                .iter()
-                .any(|have| have.index == Some(index) && have.finish_reason.is_some())
-            {
-                self.open.insert(index);
-            }
         }
     }
 
     /// Whether the server has told of everything it began how it ended.
     fn is_complete(&self) -> bool {
-        self.open.is_empty() && !self.answer.choices.is_empty()
+        let choices = &self.answer.choices;
+        !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
+    }
+
+    /// Why there is no complete answer: something else came, or it was cut.
+    fn incomplete(&self) -> Error {
+        let stray = self.events.stray();
+        if stray.is_empty() || !self.answer.choices.is_empty() {
+            return self.cut();
+        }
+        let value = serde_json::from_slice(stray).unwrap_or_default();
+        let (kind, reason) = error_in(&value).unwrap_or_else(|| {
+            let begin = String::from_utf8_lossy(stray.get(..100).unwrap_or(stray));
+            (ErrorKind::Unreadable, format!("what came is not a stream of events: {begin}"))
+        });
+        self.incoming.error(kind, reason)
     }
 
     fn cut(&self) -> Error {

@@ -70,6 +70,14 @@ impl Journey {
         Ok(request)
     }
 
+    /// An attempt goes out. What the server said of an earlier one is not said of this one.
+    pub(super) fn send(&mut self) {
+        self.stage = Stage::Sending;
+        self.context.attempts += 1;
+        self.context.request_id = None;
+        self.context.trace_id = None;
+    }
+
     /// Takes down the server's ids of the request.
     pub(super) fn note(&mut self, headers: &HeaderMap) {
         let id = |name: &str| {

@@ -11,6 +11,7 @@ mod journey;
 mod transport;
 
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(crate) use self::transport::call_headers;
 #[cfg(feature = "grpc")]
 pub(crate) use self::transport::{USER_AGENT, logging};
 use crate::blocking::Blocking;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Context, Error, ErrorKind};
 use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
@@ -65,18 +66,6 @@ pub(crate) struct Inner {
     pub(crate) blocking: OnceLock<Blocking>,
 }
 
-/// What is wanted of an answer.
-#[derive(Clone, Copy)]
-enum Want {
-    Whole,
-    Stream,
-}
-
-enum Got {
-    Whole(Bytes),
-    Stream(reqwest::Response),
-}
-
 impl Client {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
@@ -102,23 +91,28 @@ impl Client {
 
     /// A whole answer.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        let (got, _, journey) = self.make(call, Want::Whole).await?;
-        let Got::Whole(body) = got else {
-            return Err(journey.error(ErrorKind::Unreadable, "a stream came instead of an answer"));
-        };
-        serde_json::from_slice(&body).map_err(|error| {
-            journey.error(ErrorKind::Unreadable, format!("the answer cannot be read: {error}")).with_help(
-                "the service may have changed, or something else answers there: look at the endpoint",
-            )
-        })
+        self.ask_in_context(call).await.map(|(answer, _)| answer)
+    }
+
+    /// A whole answer, and what an error about its content has to say of the call.
+    pub(crate) async fn ask_in_context<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<(T, Context), Error> {
+        let (body, _, journey) = self.make(call, |answer| read(answer, MAX_ANSWER)).await?;
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok((answer, journey.context)),
+            Err(error) => Err(journey
+                .error(ErrorKind::Unreadable, format!("the answer cannot be read: {error}"))
+                .with_help(
+                    "the service may have changed, or something else answers there: look at the endpoint",
+                )),
+        }
     }
 
     /// A stream whose head was 2xx. From here nothing is made again.
     pub(crate) async fn stream(&self, call: Call) -> Result<Incoming, Error> {
-        let (got, deadline, journey) = self.make(call, Want::Stream).await?;
-        let Got::Stream(answer) = got else {
-            return Err(journey.error(ErrorKind::Unreadable, "an answer came instead of a stream"));
-        };
+        let (answer, deadline, journey) = self.make(call, |answer| ready(Ok(answer))).await?;
         Ok(Incoming::new(answer, deadline, journey.context))
     }
 
@@ -134,12 +128,20 @@ impl Client {
         inner.connections.client(in_runtime()?, layer, &inner.trust, &inner.system, inner.data_logging).await
     }
 
-    async fn make(&self, call: Call, want: Want) -> Result<(Got, Deadline, Journey), Error> {
+    /// Makes a call, and reads of its answer what `read` reads: that much is within the attempts.
+    async fn make<T, F>(
+        &self,
+        call: Call,
+        read: impl Fn(reqwest::Response) -> F,
+    ) -> Result<(T, Deadline, Journey), Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         in_runtime()?;
         let mut deadline = Deadline::after(call.timeout, &self.inner.system);
         let end = deadline.end();
         let mut journey = Journey::new(call);
-        let outcome = deadline.bound(self.persist(&mut journey, want, end)).await;
+        let outcome = deadline.bound(self.persist(&mut journey, read, end)).await;
         let outcome = outcome.unwrap_or_else(|| {
             let token = self.inner.credentials.snapshot().is_some();
             Err(journey.out_of_time(end.limit, token))
@@ -147,18 +149,30 @@ impl Client {
         // The method may have been chosen on the way.
         journey.context.method = self.inner.credentials.method();
         match outcome {
-            Ok(got) => Ok((got, deadline, journey)),
+            Ok(answer) => Ok((answer, deadline, journey)),
             Err(error) => Err(error.with_context(journey.context)),
         }
     }
 
     /// Attempts, by the policy and as long as there is time.
-    async fn persist(&self, journey: &mut Journey, want: Want, end: End) -> Result<Got, Error> {
+    async fn persist<T, F>(
+        &self,
+        journey: &mut Journey,
+        read: impl Fn(reqwest::Response) -> F,
+        end: End,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         let clock = self.inner.system.clock();
         loop {
             journey.stage = Stage::Locating;
-            let failure = match self.attempt(journey, want).await {
-                Ok(got) => return Ok(got),
+            let answer = self.attempt(journey).await;
+            let failure = match answer {
+                Ok(answer) => match read(answer).await {
+                    Ok(read) => return Ok(read),
+                    Err(failure) => failure,
+                },
                 Err(failure) => failure,
             };
             let error = failure.error;
@@ -177,7 +191,8 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, journey: &mut Journey, want: Want) -> Result<Got, Failure> {
+    /// One attempt, to the head of an answer that is 2xx.
+    async fn attempt(&self, journey: &mut Journey) -> Result<reqwest::Response, Failure> {
         let inner = &*self.inner;
         journey.made += 1;
         let base = inner.services.base(journey.call.service).await.map_err(Failure::of)?;
@@ -185,8 +200,7 @@ impl Client {
         let request = journey
             .request(&base, inner.folder.known_in(&inner.system).as_deref())
             .map_err(Failure::final_)?;
-        journey.stage = Stage::Sending;
-        journey.context.attempts += 1;
+        journey.send();
         let answer = http.execute(request).await;
         let answer = match answer.map_err(Failure::of_sending) {
             Ok(answer) => answer,
@@ -202,10 +216,7 @@ impl Client {
         if !answer.status().is_success() {
             return Err(self.refused(journey, answer).await);
         }
-        match want {
-            Want::Stream => Ok(Got::Stream(answer)),
-            Want::Whole => read(answer, MAX_ANSWER).await.map(Got::Whole),
-        }
+        Ok(answer)
     }
 
     async fn refused(&self, journey: &mut Journey, answer: reqwest::Response) -> Failure {

@@ -130,7 +130,8 @@ fn proxy(system: &System) -> Result<Option<Proxy>, Error> {
         Error::new(ErrorKind::Invalid, format!("{name}: {why}"))
             .with_help("give it as `http://host:port`, or unset it")
     };
-    let scheme = value.split_once("://").map_or("http", |(scheme, _)| scheme);
+    let value = if value.contains("://") { value } else { format!("http://{value}") };
+    let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
     if !scheme.eq_ignore_ascii_case("http") {
         return Err(refuse(&format!(
             "a proxy over {}, and only http:// is supported",

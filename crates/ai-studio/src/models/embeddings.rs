@@ -60,12 +60,15 @@ impl TextEmbeddings {
         let model_uri = self.uri().await?;
         let dim = self.dimensions;
         let request = TextEmbeddingRequest { model_uri, text, dim, ..TextEmbeddingRequest::default() };
-        let answer = self.models.embed_within(&request, self.timeout).await?;
-        if answer.embedding.is_empty() {
-            return Err(Error::new(ErrorKind::Unreadable, "there is no vector in the answer"));
-        }
-        Ok(answer)
+        self.models.embed_within(&request, self.timeout, has_vector).await
     }
+}
+
+fn has_vector(answer: &TextEmbeddingAnswer) -> Result<(), Error> {
+    if answer.embedding.is_empty() {
+        return Err(Error::new(ErrorKind::Unreadable, "there is no vector in the answer"));
+    }
+    Ok(())
 }
 
 /// The Python SDK's short names of the two models.

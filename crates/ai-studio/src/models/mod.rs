@@ -101,7 +101,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn embed(&self, request: &TextEmbeddingRequest) -> Result<TextEmbeddingAnswer, Error> {
-        self.embed_within(request, OTHERWISE).await
+        self.embed_within(request, OTHERWISE, |_| Ok(())).await
     }
 
     /// An operation that was begun before, by its id. Asks nothing.
@@ -131,9 +131,10 @@ impl Models {
         limit: Duration,
     ) -> Result<Operation, Error> {
         let call = native("completionAsync", request, limit)?;
-        let state: OperationState = self.client.ask(call).await?;
+        let (state, context) = self.client.ask_in_context::<OperationState>(call).await?;
         if state.id.is_empty() {
-            return Err(Error::new(ErrorKind::Unreadable, "the answer is not an operation: it has no id"));
+            return Err(Error::new(ErrorKind::Unreadable, "the answer is not an operation: it has no id")
+                .with_context(context));
         }
         Ok(self.operation(state.id))
     }
@@ -150,8 +151,9 @@ impl Models {
         &self,
         request: &TextEmbeddingRequest,
         limit: Duration,
+        check: impl FnOnce(&TextEmbeddingAnswer) -> Result<(), Error>,
     ) -> Result<TextEmbeddingAnswer, Error> {
-        in_band::ask(&self.client, native("textEmbedding", request, limit)?).await
+        in_band::ask_checked(&self.client, native("textEmbedding", request, limit)?, check).await
     }
 }
 

@@ -79,8 +79,12 @@ impl Operation {
     /// # Errors
     /// [`ErrorKind::Operation`] where it failed; else as the call goes.
     pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
-        let state = self.status().await?;
-        if state.is_running() { Ok(None) } else { self.outcome(&state).map(Some) }
+        let call = Call::get(Service::Operations, self.path("")?);
+        let (state, context) = self.client.ask_in_context::<OperationState>(call).await?;
+        if state.is_running() {
+            return Ok(None);
+        }
+        self.outcome(&state).map(Some).map_err(|error| error.with_context(context))
     }
 
     /// Waits for the answer, asking from time to time.

@@ -34,11 +34,13 @@ pub struct CompletionStream {
     objects: Objects,
     answer: Option<CompletionAnswer>,
     over: bool,
+    /// Why nothing more comes, where it is not that the answer is final.
+    failure: Option<Error>,
 }
 
 impl CompletionStream {
     pub(crate) fn new(incoming: Incoming) -> Self {
-        Self { incoming, objects: Objects::default(), answer: None, over: false }
+        Self { incoming, objects: Objects::default(), answer: None, over: false, failure: None }
     }
 
     /// The answer as far as it has grown; `None` once it was final.
@@ -61,6 +63,10 @@ impl CompletionStream {
         while let Some(answer) = self.next().await {
             answer?;
         }
+        // It may have been told before, to somebody who did not listen.
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
         let last = self.answer.take();
         last.ok_or_else(|| self.incoming.error(ErrorKind::Unreadable, "the stream has no answer in it"))
     }
@@ -72,7 +78,11 @@ impl CompletionStream {
         let outcome = ready!(self.poll_outcome(context)).transpose();
         match &outcome {
             Some(Ok(answer)) => self.answer = Some(answer.clone()),
-            Some(Err(_)) | None => self.over = true,
+            Some(Err(error)) => {
+                self.over = true;
+                self.failure = Some(error.clone());
+            }
+            None => self.over = true,
         }
         Poll::Ready(outcome)
     }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, Interaction, Kind, Request};
 
-/// The class of a request, that of its answer, and the call that they are over REST.
-/// `{field}` is a field of the message; a call that has one carries no body.
+/// The class of a request, that of its answer, and the call that they are over REST, by the public API's definition.
+/// `{field}` is a field of the message; the others are the body of a POST.
 const CALLS: &[(&str, &str, Method, &str)] = &[
     ("ListApiEndpointsRequest", "ListApiEndpointsResponse", Method::GET, "/endpoints"),
     ("GetApiEndpointRequest", "ApiEndpoint", Method::GET, "/endpoints/{apiEndpointId}"),
@@ -21,7 +21,7 @@ const CALLS: &[(&str, &str, Method, &str)] = &[
     ("TokenizeRequest", "TokenizeResponse", Method::POST, "/foundationModels/v1/tokenize"),
     ("TextEmbeddingRequest", "TextEmbeddingResponse", Method::POST, "/foundationModels/v1/textEmbedding"),
     ("GetOperationRequest", "Operation", Method::GET, "/operations/{operationId}"),
-    ("CancelOperationRequest", "Operation", Method::POST, "/operations/{operationId}:cancel"),
+    ("CancelOperationRequest", "Operation", Method::GET, "/operations/{operationId}:cancel"),
 ];
 
 #[derive(Deserialize)]
@@ -81,7 +81,7 @@ fn interaction(call: Call) -> Result<Interaction, String> {
         }
     };
     let (mut headers, mut body) = (HeaderMap::new(), Bytes::new());
-    if method == Method::POST && !target.ends_with(":cancel") {
+    if method == Method::POST {
         headers.insert(header::CONTENT_TYPE, JSON);
         body = request.message.to_string().into();
     }
