@@ -53,8 +53,3 @@ pub use self::secret::presentable;
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
 pub use self::system::System;
 pub use self::token::Token;
-
-/// The README's code, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

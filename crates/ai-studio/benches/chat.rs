@@ -1,0 +1,187 @@
+//! The figures of the SDK, each as a ratio measured in this run: `cargo bench -p yandex-ai-studio-sdk`.
+//!
+//! - A chat completion by the SDK against the same request by bare `reqwest` with a header made by hand; both one
+//!   after another on one connection, by turns, to an emulator in a process of its own.
+//! - What the process holds after 10,000 such calls and after 100,000 more.
+//! - For scale, the same call by the Python SDK: where `YC_PYTHON` names an interpreter that has it, or
+//!   `tests/interop/run --install` has made one.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use yandex_ai_studio_sdk::AiStudio;
+use yandex_ai_studio_sdk::auth::System;
+use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
+use yandex_cloud_emulator::Emulator;
+
+const ROUNDS: usize = 9;
+const CALLS: u32 = 2_000;
+const SOAK: u32 = 100_000;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "emulator") {
+        return serve();
+    }
+    // What reqwest's default features would bring; the SDK needs no default.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cloud = Cloud::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sdk = runtime.block_on(against_reqwest(&cloud));
+    against_python(&cloud, sdk);
+    runtime.block_on(soak(&cloud));
+}
+
+/// The emulator's process: says where it is, and ends when nobody holds its standard input any more.
+fn serve() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    println!("{} {} {}", cloud.api_url(), cloud.folder_id(), cloud.api_key());
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+struct Cloud {
+    child: Child,
+    url: String,
+    folder: String,
+    key: String,
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("emulator")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let mut word = || words.next().unwrap();
+        Self { url: word(), folder: word(), key: word(), child }
+    }
+
+    fn sdk(&self) -> AiStudio {
+        AiStudio::builder()
+            .system(System::real().with_environment(TestEnvironment::default()))
+            .endpoint(&self.url)
+            .folder_id(&self.folder)
+            .auth(&*self.key)
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn per_call(elapsed: Duration) -> f64 {
+    elapsed.as_secs_f64() * 1e6 / f64::from(CALLS)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Microseconds per call of the SDK.
+async fn against_reqwest(cloud: &Cloud) -> f64 {
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let (url, header) = (format!("{}/v1/chat/completions", cloud.url), format!("Api-Key {}", cloud.key));
+    let body = json!({
+        "model": format!("gpt://{}/yandexgpt/latest", cloud.folder),
+        "messages": [{ "role": "user", "content": "hello" }],
+        "stream": false,
+    });
+    let sdk = cloud.sdk();
+    let model = sdk.chat().completions("yandexgpt");
+    let (mut bare, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            let answer = client
+                .post(&url)
+                .header("authorization", &header)
+                .header("content-type", "application/json")
+                .body(serde_json::to_vec(&body).unwrap())
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200);
+            let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+            assert!(answer["choices"][0]["message"]["content"].as_str().unwrap().ends_with("hello"));
+        }
+        let of_bare = per_call(start.elapsed());
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            assert!(model.run("hello").await.unwrap().text().ends_with("hello"));
+        }
+        let of_ours = per_call(start.elapsed());
+        // The first round is for connections and caches.
+        if round > 0 {
+            bare.push(of_bare);
+            ours.push(of_ours);
+            ratios.push(of_ours / of_bare);
+        }
+    }
+    let (bare, ours) = (median(&mut bare), median(&mut ours));
+    println!("chat completion, µs per call (median of {ROUNDS} rounds of {CALLS}, by turns)");
+    println!("  bare reqwest, header made by hand {bare:9.1}");
+    println!("  the SDK                           {ours:9.1}");
+    println!("  ratio (median of the rounds')     {:9.2} (at most 1.15)", median(&mut ratios));
+    ours
+}
+
+fn against_python(cloud: &Cloud, ours: f64) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = std::env::var_os("YC_PYTHON").map(PathBuf::from);
+    let python = named.unwrap_or_else(|| root.join("../../tests/interop/.venv/bin/python"));
+    println!("the Python SDK, same server, same run");
+    let output = Command::new(&python)
+        .arg(root.join("benches/chat.py"))
+        .args([&cloud.url, &cloud.folder, &cloud.key])
+        .env("YC_METADATA_ADDR", "127.0.0.1:1")
+        .stderr(Stdio::inherit())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            let theirs: f64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+            println!("  chat.completions().run()          {theirs:9.1} µs, {:.1} times the SDK's", theirs / ours);
+        }
+        Ok(output) => panic!("it failed: {}", output.status),
+        Err(error) => println!("  not measured: no Python with the SDK at {} ({error})", python.display()),
+    }
+}
+
+/// KiB of this process that are in memory.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+}
+
+async fn soak(cloud: &Cloud) {
+    let sdk = cloud.sdk();
+    let model = sdk.chat().completions("yandexgpt");
+    let calls = async |number: u32| {
+        for _ in 0..number {
+            model.run("hello").await.unwrap();
+        }
+    };
+    calls(10_000).await;
+    let before = resident();
+    calls(SOAK).await;
+    match before.zip(resident()) {
+        Some((before, after)) => println!(
+            "resident after 10,000 calls and after {SOAK} more: {before} KiB, {after} KiB ({:+.1} %)",
+            (after as f64 / before as f64 - 1.0) * 100.0
+        ),
+        None => println!("resident memory: not measured, there is no /proc here"),
+    }
+}
