@@ -33,14 +33,12 @@ impl<R> AuthLayer<R> {
     /// use yandex_cloud_auth::tower::AuthLayer;
     /// use yandex_cloud_auth::Credentials;
     ///
-    /// # fn main() {
     /// let http = reqwest::Client::new();
     /// let config = OpenAIConfig::new()
     ///     .with_api_base("https://ai.api.cloud.yandex.net/v1")
     ///     .with_project_id("b1g-your-folder");
     /// let service = AuthLayer::new(Credentials::automatic()).openai_service(http.clone());
     /// let client = Client::build(http, config).with_http_service(service);
-    /// # }
     /// ```
     ///
     /// # The configuration's key

@@ -1,5 +1,7 @@
 //! Where the header may go: decided before a byte leaves.
 
+use std::borrow::Cow;
+
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
@@ -85,7 +87,7 @@ impl Rules {
         let Some((scheme, authority)) = named_in(uri).or_else(|| self.of_origin(uri)) else {
             return self.nameless(uri);
         };
-        let host = normal(authority.host());
+        let host = host_of(authority);
         if *scheme == Scheme::HTTPS && is_yandex_cloud(&host) {
             return Ok(Verdict::Send);
         }
@@ -144,6 +146,16 @@ impl Rules {
         .with_help(
             "send requests with whole URLs, or tell where the client goes by `AuthLayer::origin` (tonic: `AuthLayer::channel`)",
         ))
+    }
+}
+
+/// As [`normal`] gives it. Most authorities are a host in lower case and nothing else, which one look tells.
+#[inline]
+fn host_of(authority: &Authority) -> Cow<'_, str> {
+    let text = authority.as_str();
+    match text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
+        true => Cow::Borrowed(text.strip_suffix('.').unwrap_or(text)),
+        false => normal(authority.host()),
     }
 }
 
@@ -290,6 +302,13 @@ mod tests {
                 let host = uri.host().unwrap_or_default().to_ascii_lowercase();
                 let host = host.strip_suffix('.').unwrap_or(&host);
                 prop_assert!(host == "api.cloud.yandex.net" || host.ends_with(".api.cloud.yandex.net"));
+            }
+        }
+
+        #[test]
+        fn the_host_is_read_as_the_address_rules_read_it(text in "([a-zA-Z]{1,3}@)?[a-zA-Z0-9.-]{1,20}(:[0-9]{1,4})?") {
+            if let Ok(authority) = text.parse::<Authority>() {
+                prop_assert_eq!(host_of(&authority), normal(authority.host()));
             }
         }
 

@@ -127,7 +127,8 @@ impl<R> AuthLayer<R> {
     }
 
     /// Waits for a header no longer than this; by default as long as its method may take
-    /// ([`HeaderOptions::new`]). A `grpc-timeout` of the request that is shorter holds in any case.
+    /// ([`HeaderOptions::new`]). A `grpc-timeout`, or the timeout of a request of reqwest's, holds in any case where it
+    /// is shorter.
     pub fn deadline(self, span: Duration) -> Self {
         self.with(|config| config.deadline = Some(span))
     }

@@ -39,6 +39,15 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Clients
+//! | client | feature | with the layer in front |
+//! |---|---|---|
+//! | hyper-util's, and any other service over `http::Request` | `tower` | `layer.layer(client)` |
+//! | tonic | `tonic` | `layer.channel(&endpoint)` |
+//! | reqwest | `reqwest` | `layer.client(client)` |
+//! | async-openai | `async-openai` | `layer.openai_service(client)` |
+//! | one that is no service | `tower` | [`AuthLayer::authorize`] for each request |
+//!
 //! # Where to put it
 //! Inside retries, so that each attempt has a header of its own; inside a timeout, so that waiting for a token counts
 //! into it. A `grpc-timeout` of the request counts of itself, and so does the timeout of a request of reqwest's.

@@ -65,7 +65,8 @@ impl<Q> Replay<Q> for NoReplay {
 }
 
 /// Clones the request before it is sent: for bodies that are at hand as a whole and cheap to clone, such as
-/// `Full<Bytes>`. They are in memory in any case, so no limit is applied; a limit of 0 turns it off all the same.
+/// `Full<Bytes>`. They are in memory in any case, so no limit is applied (but to reqwest's own requests); a limit of 0
+/// turns it off all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CloneReplay;
 
