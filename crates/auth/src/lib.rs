@@ -27,7 +27,7 @@
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
 //! one fetch at a time serves all; no failure is final; a secret is never printed, and goes only where it belongs.
 
-mod cloud;
+pub mod cloud;
 mod credentials;
 mod error;
 mod methods;
@@ -49,6 +49,7 @@ pub use self::methods::{
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};
+pub use self::secret::presentable;
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
 pub use self::system::System;
 pub use self::token::Token;

@@ -94,9 +94,19 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Makes text from outside fit to show: secrets masked as their prefix and `***`, control characters escaped,
-/// at most 1 KiB.
-pub(crate) fn presentable(text: &str, own: &[&str]) -> String {
+/// Makes text from outside fit to show in an error or a log: secrets masked as their prefix and `***`, control
+/// characters escaped, at most 1 KiB.
+///
+/// Masked are the secrets in `own`, where they are at least four bytes long, and whatever is shaped like one: IAM and
+/// OAuth tokens, API keys, JWTs, PEM blocks, `user:password@`. Every [`Error`](crate::Error) of this crate is made so.
+///
+/// ```
+/// use yandex_cloud_auth::presentable;
+/// assert_eq!(presentable("bad token t1.fake.token\n", &[]), "bad token t1.***");
+/// assert_eq!(presentable("no such key: hunter2", &["hunter2"]), "no such key: ***");
+/// ```
+#[must_use]
+pub fn presentable(text: &str, own: &[&str]) -> String {
     let mut text = text.trim().to_owned();
     for secret in own.iter().filter(|secret| secret.len() >= 4) {
         text = text.replace(secret, &masked(secret));

@@ -35,7 +35,27 @@
 //!
 //! # What it is not
 //! A copy of the cloud's wording and timing: error texts are the cloud's where they are known, and its own elsewhere.
-//! The model answers by rule: it tells who was authenticated and how, and repeats what was said.
+//! The model answers by rule: it tells who was authenticated and how, and repeats what was said. It calls a function
+//! that the user names or that is forced, with arguments made of its schema and of what was said, and tells the
+//! result of one; asked for JSON, it answers with a value of the schema. A vector depends on the text alone.
+//!
+//! # What it serves
+//! | path | over gRPC | does |
+//! |---|---|---|
+//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges and revokes |
+//! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
+//! | `POST /v1/chat/completions` | | chat, whole or as events |
+//! | `GET /v1/models` | | the folder's models |
+//! | `POST /v1/embeddings` | | a vector of one text |
+//! | `POST /v1/responses`, `GET` and `DELETE …/{id}`, `POST …/{id}/cancel` | | responses, whole, as events or in the background; kept for a while |
+//! | `POST /foundationModels/v1/completion` | `TextGenerationService` | native text generation, whole or as growing prefixes |
+//! | `POST /foundationModels/v1/completionAsync` | `TextGenerationAsyncService` | the same as an operation |
+//! | `POST /foundationModels/v1/tokenize`, `…/tokenizeCompletion` | `TokenizerService` | a token per word |
+//! | `POST /foundationModels/v1/textEmbedding` | `EmbeddingsService` | a vector of one text |
+//! | `GET /operations/{id}`, `…:cancel` | `OperationService` | operations, done after [`Builder::operation_delay`] |
+//!
+//! The OpenAI-compatible paths, `/v1/`, take an API key as `Bearer` too. A model is named as
+//! `gpt://<folder>/<name>/<version>`, for `/v1/responses` also by its name alone with the folder in `OpenAI-Project`.
 //!
 //! # From other processes
 //! The control API under `/_emulator/` on the API port does what [`Emulator`]'s methods do. It asks for no
@@ -62,6 +82,11 @@
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
 
+#![cfg_attr(
+    feature = "replay",
+    doc = "\n# Recorded traffic\n[`replay`] serves recordings of the real service instead, and compares what is asked with what was recorded."
+)]
+
 mod ai;
 mod api;
 mod body;
@@ -79,6 +104,8 @@ mod identity;
 mod messages;
 mod metadata;
 mod operations;
+#[cfg(feature = "replay")]
+pub mod replay;
 mod routes;
 mod server;
 mod shelf;

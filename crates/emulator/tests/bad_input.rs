@@ -14,7 +14,19 @@ async fn malformed_bodies_are_a_400() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     let deep = "[".repeat(100_000);
-    for path in ["/iam/v1/tokens", "/v1/chat/completions", "/_emulator/faults", "/_emulator/clock/advance"] {
+    for path in [
+        "/iam/v1/tokens",
+        "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/foundationModels/v1/completion",
+        "/foundationModels/v1/completionAsync",
+        "/foundationModels/v1/tokenize",
+        "/foundationModels/v1/tokenizeCompletion",
+        "/foundationModels/v1/textEmbedding",
+        "/_emulator/faults",
+        "/_emulator/clock/advance",
+    ] {
         let bodies: [&[u8]; 8] = [
             b"",
             b"{",
@@ -56,6 +68,11 @@ async fn unknown_paths_and_methods_are_a_404_with_a_status() {
         ("GET", "/endpoints/"),
         ("GET", "/endpoints/a/b"),
         ("PATCH", "/v1/models"),
+        ("GET", "/v1/responses"),
+        ("GET", "/v1/responses/a/cancel"),
+        ("POST", "/v1/responses//cancel"),
+        ("GET", "/operations/"),
+        ("DELETE", "/operations/a"),
         ("POST", "/yandex.cloud.iam.v1.IamTokenService/Create"),
         ("GET", "/computeMetadata/v1/yandex/folder-id"),
         ("GET", "/_emulator"),

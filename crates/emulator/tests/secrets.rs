@@ -51,9 +51,17 @@ async fn a_presented_secret_appears_nowhere() {
     let authorization = bearer(MARK);
     let mut said = String::new();
 
-    for path in
-        ["/iam/v1/tokens", "/iam/v1/tokens:revoke", "/v1/chat/completions", "/_emulator/tokens/revoke"]
-    {
+    for path in [
+        "/iam/v1/tokens",
+        "/iam/v1/tokens:revoke",
+        "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/foundationModels/v1/completion",
+        "/foundationModels/v1/textEmbedding",
+        "/operations/t1.PRESENTED-SECRET-MARK:cancel",
+        "/_emulator/tokens/revoke",
+    ] {
         for body in [
             json!({ "yandexPassportOauthToken": MARK }),
             json!({ "jwt": MARK }),
@@ -62,6 +70,8 @@ async fn a_presented_secret_appears_nowhere() {
             json!(MARK),
             json!({ "model": MARK, "messages": MARK }),
             json!({ "model": format!("gpt://{MARK}/x/y"), "messages": [] }),
+            json!({ "model": format!("emb://{MARK}/x/y"), "input": MARK, "previous_response_id": MARK }),
+            json!({ "modelUri": format!("emb://{MARK}/x/y"), "text": MARK, "messages": [{ "text": MARK }] }),
         ] {
             for authorization in [&authorization, &common::api_key(emulator.api_key())] {
                 let headers = [("authorization", authorization.as_str()), ("x-client-request-id", MARK)];
@@ -71,7 +81,13 @@ async fn a_presented_secret_appears_nowhere() {
             }
         }
     }
-    for path in [MARK.to_owned(), format!("endpoints/{MARK}"), format!("v1/models?key={MARK}")] {
+    for path in [
+        MARK.to_owned(),
+        format!("endpoints/{MARK}"),
+        format!("v1/models?key={MARK}"),
+        format!("v1/responses/{MARK}"),
+        format!("operations/{MARK}"),
+    ] {
         let url = format!("{}/{path}", emulator.api_url());
         let reply = get(&url, &[("authorization", MARK), ("OpenAI-Project", MARK)]).await;
         write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();

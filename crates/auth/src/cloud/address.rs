@@ -16,9 +16,20 @@ use crate::{Error, ErrorKind};
 const REGIONS: [(&str, &str); 2] =
     [("api.cloud.yandex.net", "iam.api.cloud.yandex.net"), ("api.yandexcloud.kz", "iam.api.yandexcloud.kz")];
 
-/// A host and a port, and whether TLS is spoken there.
+/// A host and a port, and whether TLS is spoken there. Displays as a URL.
+///
+/// ```
+/// use yandex_cloud_auth::cloud::Address;
+///
+/// let llm: Address = "LLM.api.cloud.yandex.net:443".parse()?;
+/// assert_eq!(llm.to_string(), "https://llm.api.cloud.yandex.net");
+/// assert!(llm.is_yandex_cloud() && llm.is_tls() && !llm.is_loopback());
+/// let near: Address = "http://localhost:8080".parse()?;
+/// assert_eq!((near.host(), near.port(), near.is_tls()), ("localhost", 8080, false));
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct Address {
     pub(crate) tls: bool,
     /// Lower case, without a trailing dot; an IPv6 address in brackets.
     pub(crate) host: String,
@@ -27,7 +38,8 @@ pub(crate) struct Address {
 
 impl Address {
     /// The public API of the Russian region.
-    pub(crate) fn public_api() -> Self {
+    #[must_use]
+    pub fn public_api() -> Self {
         Self { tls: true, host: REGIONS[0].0.to_owned(), port: 443 }
     }
 
@@ -84,12 +96,34 @@ impl Address {
         format!("{self}{path}")
     }
 
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// The host: lower case, without a trailing dot; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether TLS is spoken there.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Whether it is this machine by its own name or address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Whether it is one of Yandex Cloud's own.
-    pub(crate) fn is_yandex_cloud(&self) -> bool {
+    /// Whether it is one of Yandex Cloud's own, over TLS: `api.cloud.yandex.net`, `api.yandexcloud.kz` and what is
+    /// below them, and `auth.yandex.cloud`.
+    #[must_use]
+    pub fn is_yandex_cloud(&self) -> bool {
         self.tls && is_yandex_cloud(&self.host)
     }
 
@@ -117,8 +151,21 @@ impl Address {
     }
 
     /// What the yc CLI and the SDK call it: `host:port`.
-    pub(crate) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl std::str::FromStr for Address {
+    type Err = Error;
+
+    /// `host` or `host:port`, where TLS is spoken, or a URL with nothing behind the host.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text, true)
     }
 }
 

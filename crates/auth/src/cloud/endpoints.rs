@@ -1,5 +1,6 @@
 //! Endpoint discovery: which address a service has (`GET /endpoints`, called without credentials).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,8 +14,22 @@ use crate::{Error, ErrorKind};
 pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 
 /// A discovery endpoint, and who named it.
+///
+/// ```
+/// use yandex_cloud_auth::System;
+/// use yandex_cloud_auth::cloud::Endpoint;
+/// use yandex_cloud_auth::testing::TestEnvironment;
+///
+/// let environment = TestEnvironment::new([("YC_API_ENDPOINT", "api.example.com")]);
+/// let system = System::real().with_environment(environment);
+/// let named = Endpoint::resolve(None, &system)?;
+/// assert!(named.is_foreign() && !named.is_explicit());
+/// let given = Endpoint::resolve(Some("http://127.0.0.1:8080"), &system)?;
+/// assert_eq!(given.address().to_string(), "http://127.0.0.1:8080");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     pub(crate) address: Address,
     /// The same as yc understands it.
     pub(crate) without_scheme: Address,
@@ -25,8 +40,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint given in code, else in `YC_API_ENDPOINT`, else the public one.
-    pub(crate) fn resolve(given: Option<&str>, system: &System) -> Result<Self, Error> {
+    /// The endpoint given in code, else in `YC_API_ENDPOINT`, else the public one: `host`, `host:port` (TLS) or a URL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where it is no address.
+    pub fn resolve(given: Option<&str>, system: &System) -> Result<Self, Error> {
         let (text, place) = match given {
             Some(text) => (text.to_owned(), "endpoint"),
             None => match system.variable(VARIABLE)? {
@@ -43,8 +61,27 @@ impl Endpoint {
         Ok(Self { address, without_scheme, explicit: given.is_some(), place })
     }
 
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether it was named in code, and not by the environment or by nobody.
+    #[must_use]
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// Where it came from: `endpoint`, `YC_API_ENDPOINT` or `default`.
+    #[must_use]
+    pub fn place(&self) -> &'static str {
+        self.place
+    }
+
     /// Whether it is neither Yandex Cloud's nor on this machine.
-    pub(crate) fn is_foreign(&self) -> bool {
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
         !self.address.is_yandex_cloud() && !self.address.is_loopback()
     }
 
@@ -56,13 +93,114 @@ impl Endpoint {
     }
 
     /// Refuses plain HTTP to anywhere but this machine, unless `plaintext` was allowed in code.
-    pub(crate) fn check(&self, plaintext: bool) -> Result<(), Error> {
-        if self.address.tls || self.address.is_loopback() || plaintext {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`].
+    pub fn check(&self, plaintext: bool) -> Result<(), Error> {
+        if self.address.is_tls() || self.address.is_loopback() || plaintext {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
             .at(self.place)
             .with_help("use https, or loopback; plain HTTP elsewhere has to be allowed in code"))
+    }
+
+    /// Asks for the addresses of all services (`GET /endpoints`), without credentials, for at most `limit`.
+    ///
+    /// Nothing is kept: who asks for more than one service keeps the list.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use yandex_cloud_auth::System;
+    /// use yandex_cloud_auth::cloud::Endpoint;
+    /// use yandex_cloud_auth::testing::{TestHttp, TestReply};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
+    /// let list = r#"{"endpoints": [{"id": "operation", "address": "operation.api.cloud.yandex.net:443"},
+    ///                              {"id": "stray", "address": "stray.example:443"}]}"#;
+    /// let http = TestHttp::new(|_, _| TestReply::status(200, list));
+    /// let system = System::real().with_http(http);
+    ///
+    /// let endpoint = Endpoint::resolve(Some("api.cloud.yandex.net:443"), &system)?;
+    /// let services = endpoint.services(&system, Duration::from_secs(10)).await?;
+    /// let operation = services.address("operation")?.unwrap();
+    /// assert_eq!(operation.to_string(), "https://operation.api.cloud.yandex.net");
+    /// assert!(services.address("unheard-of")?.is_none());
+    /// assert!(services.address("stray").is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`] where it would be asked in plain text, [`ErrorKind::Unavailable`] where nobody answers or
+    /// the answer cannot be read, [`ErrorKind::Refused`] where the answer is a "no".
+    pub async fn services(&self, system: &System, limit: Duration) -> Result<Services, Error> {
+        self.check(false)?;
+        self.list(system, false, limit).await
+    }
+
+    async fn list(&self, system: &System, plaintext: bool, limit: Duration) -> Result<Services, Error> {
+        let url = self.address.url("/endpoints");
+        let request = http::Request::get(&url)
+            .header("accept", "application/json")
+            .body(Vec::new())
+            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
+        let answer = ask(system, request, &url, limit).await?;
+        if answer.status() != 200 {
+            let error = refusal(&answer, &url, &[]);
+            return Err(match error.kind() {
+                ErrorKind::Refused => error.with_help(
+                    "no discovery answers there: look at YC_API_ENDPOINT, or the endpoint in code",
+                ),
+                _ => error,
+            });
+        }
+        let fields = json_object(&answer, &url)?;
+        let Some(Value::Array(entries)) = fields.get("endpoints") else {
+            return Err(unreadable(&url, "it has no list `endpoints`"));
+        };
+        let mut addresses = BTreeMap::new();
+        for entry in entries {
+            let field = |name| entry.get(name).and_then(Value::as_str);
+            if let (Some(id), Some(address)) = (field("id"), field("address")) {
+                addresses.entry(id.to_owned()).or_insert_with(|| address.to_owned());
+            }
+        }
+        Ok(Services { endpoint: self.clone(), plaintext, addresses })
+    }
+}
+
+/// The addresses of services, as an [`Endpoint`] told them. Made by [`Endpoint::services`].
+#[derive(Clone, Debug)]
+pub struct Services {
+    endpoint: Endpoint,
+    plaintext: bool,
+    /// As they were told: one that may not be used is the error of whoever asks for it.
+    addresses: BTreeMap<String, String>,
+}
+
+impl Services {
+    /// The address of the service `id`; `None` where the list has none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`] where a secret may not go there: a discovered host must be Yandex Cloud's, the endpoint's
+    /// own or below it, or loopback when the endpoint is; over TLS, loopback aside.
+    /// [`ErrorKind::Unavailable`] where it is no address.
+    pub fn address(&self, id: &str) -> Result<Option<Address>, Error> {
+        let Some(text) = self.addresses.get(id) else { return Ok(None) };
+        // What names no scheme is spoken to like the endpoint that named it.
+        let found = Address::parse(text, self.endpoint.address.tls).map_err(|error| {
+            unreadable(&self.url(), &format!("the address of `{id}`: {}", error.reason()))
+        })?;
+        admit(found, &self.endpoint, id, self.plaintext).map(Some)
+    }
+
+    /// The ids of the services, in alphabetical order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.addresses.keys().map(String::as_str)
+    }
+
+    fn url(&self) -> String {
+        self.endpoint.address.url("/endpoints")
     }
 }
 
@@ -74,34 +212,9 @@ pub(crate) async fn discover(
     plaintext: bool,
     limit: Duration,
 ) -> Result<Address, Error> {
-    let url = endpoint.address.url("/endpoints");
-    let request = http::Request::get(&url)
-        .header("accept", "application/json")
-        .body(Vec::new())
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-    let answer = ask(system, request, &url, limit).await?;
-    if answer.status() != 200 {
-        let error = refusal(&answer, &url, &[]);
-        return Err(match error.kind() {
-            ErrorKind::Refused => error
-                .with_help("no discovery answers there: look at YC_API_ENDPOINT, or the endpoint in code"),
-            _ => error,
-        });
-    }
-    let fields = json_object(&answer, &url)?;
-    let Some(Value::Array(entries)) = fields.get("endpoints") else {
-        return Err(unreadable(&url, "it has no list `endpoints`"));
-    };
-    let is_wanted = |entry: &&Value| entry.get("id").and_then(Value::as_str) == Some(id);
-    let Some(address) =
-        entries.iter().find(is_wanted).and_then(|entry| entry.get("address")).and_then(Value::as_str)
-    else {
-        return Err(unreadable(&url, &format!("it has no address for `{id}`")));
-    };
-    // What names no scheme is spoken to like the endpoint that named it.
-    let found = Address::parse(address, endpoint.address.tls)
-        .map_err(|error| unreadable(&url, &format!("the address of `{id}`: {}", error.reason())))?;
-    admit(found, endpoint, id, plaintext)
+    let services = endpoint.list(system, plaintext, limit).await?;
+    let missing = || unreadable(&services.url(), &format!("it has no address for `{id}`"));
+    services.address(id)?.ok_or_else(missing)
 }
 
 /// A discovered host must be Yandex Cloud's, the endpoint's own or below it, or loopback when the endpoint is.
@@ -116,7 +229,7 @@ fn admit(found: Address, endpoint: &Endpoint, id: &str, plaintext: bool) -> Resu
     let why = if home { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
     Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
         .at(endpoint.address.to_string())
-        .with_help("check the endpoint; where this is meant, give the address of IAM in code"))
+        .with_help(format!("check the endpoint; where this is meant, give the address of `{id}` in code")))
 }
 
 #[cfg(test)]

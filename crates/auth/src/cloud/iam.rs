@@ -51,7 +51,7 @@ fn read_token(answer: &http::Response<Vec<u8>>, url: &str) -> Result<Token, Erro
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-            Ok(Ok(at)) => Life::Until { at, date: date(answer) },
+            Ok(Ok(at)) => Life::Until { at, date: date(answer.headers()) },
             Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is no RFC 3339 time")),
         },
         Some(_) => return Err(unreadable(url, "`expiresAt` is no text")),

@@ -103,13 +103,38 @@ impl Failure {
     }
 }
 
+/// Whether an answer means that there is no metadata service for us here. Machines of other clouds answer at the
+/// default address too, each in its way; at a configured one only "no service account" does.
+pub(crate) fn is_absent(what: What, configured: bool) -> bool {
+    match what {
+        What::Status(404) => true,
+        What::Status(300..400 | 400 | 401 | 403 | 405) | What::NoConnection { .. } | What::ForeignToken => {
+            !configured
+        }
+        What::Status(_) | What::Other => false,
+    }
+}
+
 /// Asks for the token of the machine's service account.
 pub(crate) async fn fetch_token(
     system: &System,
     at: &MetadataAddress,
     patience: Patience,
 ) -> Result<Token, Failure> {
-    let url = at.address.url(TOKEN_PATH);
+    let mut answer = exchange_metadata(system, at, patience, TOKEN_PATH).await?;
+    let token = read_token(&answer, &at.address.to_string());
+    answer.body_mut().zeroize();
+    token
+}
+
+/// Asks for one key. The answer is a 200.
+pub(crate) async fn exchange_metadata(
+    system: &System,
+    at: &MetadataAddress,
+    patience: Patience,
+    path: &str,
+) -> Result<http::Response<Vec<u8>>, Failure> {
+    let url = at.address.url(path);
     let shown = at.address.to_string();
     let options = HttpOptions::new().connect_timeout(patience.connect_timeout).direct();
     let other = |error| Failure::new(What::Other, error);
@@ -143,21 +168,19 @@ pub(crate) async fn fetch_token(
             }
         }
     };
-    let token = if answer.status() == 200 {
-        read_token(&answer, &shown)
-    } else {
-        let error = refusal(&answer, &shown, &[]);
-        let error = match answer.status().as_u16() {
-            404 => error.with_help("attach a service account to this machine, or set another credential"),
-            _ if error.is_transient() && !answer.status().is_redirection() => error,
-            _ => error.with_help(
-                "something else than the metadata service answers there; YC_METADATA_ADDR names another address",
-            ),
-        };
-        Err(Failure::new(What::Status(answer.status().as_u16()), error))
+    if answer.status() == 200 {
+        return Ok(answer);
+    }
+    let error = refusal(&answer, &shown, &[]);
+    let error = match answer.status().as_u16() {
+        404 => error.with_help("attach a service account to this machine, or set another credential"),
+        _ if error.is_transient() && !answer.status().is_redirection() => error,
+        _ => error.with_help(
+            "something else than the metadata service answers there; YC_METADATA_ADDR names another address",
+        ),
     };
     answer.body_mut().zeroize();
-    token
+    Err(Failure::new(What::Status(answer.status().as_u16()), error))
 }
 
 /// `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`; the life is what remains of it.

@@ -1,13 +1,25 @@
-//! The services that authentication speaks to, and the rules for reaching them.
+//! Where Yandex Cloud's services are, and the rules for reaching them.
+//!
+//! Authentication keeps to them by itself. What is public here is for clients that are built on it, the SDK for one: an
+//! [`Address`] and whose it is, the discovery [`Endpoint`] with the [`Services`] that it names, and what the machine
+//! says of the folder that it is in ([`metadata_folder`]).
 
 pub(crate) mod address;
 pub(crate) mod endpoints;
+mod finding;
+mod folder;
 pub(crate) mod iam;
 pub(crate) mod metadata;
+
+pub use self::address::Address;
+pub use self::endpoints::{Endpoint, Services};
+pub use self::finding::Finding;
+pub use self::folder::metadata_folder;
 
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
@@ -96,7 +108,7 @@ fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
     // Our own secrets first, while the text is whole: what is cut or masked by shape would not be known again.
     let help = if status.is_redirection() || kind == ErrorKind::Refused { SOMEBODY_ELSE } else { LATER };
     let error = Error::new(kind, presentable(&reason, own)).at(url).with_help(help);
-    match retry_after(answer) {
+    match retry_after(answer.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
     }
@@ -117,18 +129,27 @@ fn said(body: &[u8]) -> Option<String> {
     (!text.is_empty() && text.len() <= 200 && !text.starts_with('<')).then(|| text.to_owned())
 }
 
-/// `Retry-After`: seconds, or a date by the clock that `Date` shows.
-fn retry_after(answer: &http::Response<Vec<u8>>) -> Option<Duration> {
-    let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+/// How long a server asks to be left alone: `Retry-After`, in seconds, or as a date by the clock that `Date` shows.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::cloud::retry_after;
+///
+/// let answer = http::Response::builder().status(429).header("retry-after", "7").body(()).unwrap();
+/// assert_eq!(retry_after(answer.headers()), Some(Duration::from_secs(7)));
+/// ```
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    http_date(text)?.duration_since(date(answer)?).ok()
+    http_date(text)?.duration_since(date(headers)?).ok()
 }
 
 /// The clock of whoever answered.
-fn date(answer: &http::Response<Vec<u8>>) -> Option<SystemTime> {
-    http_date(answer.headers().get(DATE)?.to_str().ok()?)
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<SystemTime> {

@@ -12,7 +12,7 @@ use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
 use crate::Error;
 use crate::cloud::address::Given;
-use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token};
+use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token, is_absent};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 
@@ -156,18 +156,6 @@ impl MetadataAuth {
             }
             Err(failure) => Look::Broken(failure.error),
         }
-    }
-}
-
-/// Whether an answer means that there is no metadata service for us here. Machines of other clouds answer at the
-/// default address too, each in its way; at a configured one only "no service account" does.
-fn is_absent(what: What, configured: bool) -> bool {
-    match what {
-        What::Status(404) => true,
-        What::Status(300..400 | 400 | 401 | 403 | 405) | What::NoConnection { .. } | What::ForeignToken => {
-            !configured
-        }
-        What::Status(_) | What::Other => false,
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
+use crate::cloud::Finding;
 use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{self, Endpoint};
 use crate::secret::{Secret, Shape};
@@ -163,39 +164,79 @@ impl YandexCloudCliAuth {
         Ok(Login { program, profile, endpoint, timeout, max_age })
     }
 
+    /// One value of yc's configuration, `yc config get KEY`: `folder-id`, for one.
+    ///
+    /// On the terms of automatic selection: nothing is there where there is no yc on `PATH`, where standard input is no
+    /// terminal (unless `unattended`), or where yc's endpoint is another one, since what it is set to then belongs to
+    /// another cloud.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
+    /// use yandex_cloud_auth::{System, YandexCloudCliAuth};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
+    /// let system = System::real()
+    ///     .with_environment(TestEnvironment::new([("PATH", "/usr/bin")]))
+    ///     .with_files(TestFiles::new([("/usr/bin/yc", "")]))
+    ///     .with_processes(TestProcesses::new(|command| match command.arguments.last() {
+    ///         Some(key) if key == "folder-id" => TestRun::prints("b1gexample\n"),
+    ///         _ => TestRun::prints(""),
+    ///     }));
+    /// let folder = YandexCloudCliAuth::new().config(&system, "folder-id", true).await?;
+    /// assert_eq!(folder.found(), Some("b1gexample"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Where yc is there and fails; its own words are the reason.
+    pub async fn config(&self, system: &System, key: &str, unattended: bool) -> Result<Finding, Error> {
+        let login = match self.approach(system, unattended).await? {
+            Ok(login) => login,
+            Err(reason) => return Ok(Finding::Absent(reason)),
+        };
+        let output = login.run(system, &["config", "get", key], None).await?;
+        Ok(match last_line(output.stdout()) {
+            Some(value) => Finding::Found(value),
+            None => Finding::Absent(format!("it has no {key}")),
+        })
+    }
+
     async fn probe(&self, system: &System) -> Look {
+        match self.approach(system, false).await {
+            Ok(Ok(login)) => Look::Found {
+                supply: login.source(),
+                first: None,
+                reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
+            },
+            Ok(Err(reason)) => Look::Absent(reason),
+            Err(error) => Look::Broken(error),
+        }
+    }
+
+    /// The yc that may be taken without anybody naming it, or why there is none.
+    async fn approach(&self, system: &System, unattended: bool) -> Result<Result<Login, String>, Error> {
         let program = match self.locate(system) {
             Ok(program) => program,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Look::Absent(error.reason().to_owned());
+                return Ok(Err(error.reason().to_owned()));
             }
-            Err(error) => return Look::Broken(error),
+            Err(error) => return Err(error),
         };
-        if !system.environment().stdin_is_terminal() {
-            return Look::Absent(
-                "standard input is no terminal, and yc could ask a question there".to_owned(),
-            );
+        if !unattended && !system.environment().stdin_is_terminal() {
+            let reason = "standard input is no terminal, and yc could ask a question there";
+            return Ok(Err(reason.to_owned()));
         }
-        let login = match self.login(program, system) {
-            Ok(login) => login,
-            Err(error) => return Look::Broken(error),
-        };
+        let login = self.login(program, system)?;
         let wanted = login.address().cloned().unwrap_or_else(Address::public_api);
-        let configured = match login.run(system, &["config", "get", "endpoint"], None).await {
-            Ok(output) => last_line(output.stdout()).unwrap_or_default(),
-            Err(error) => return Look::Broken(error),
-        };
+        let output = login.run(system, &["config", "get", "endpoint"], None).await?;
+        let configured = last_line(output.stdout()).unwrap_or_default();
         let same = configured.is_empty() && wanted == Address::public_api()
             || Address::parse_without_scheme(&configured).is_ok_and(|there| there == wanted);
         if !same {
             let there = if configured.is_empty() { "the default" } else { &configured };
-            return Look::Absent(format!("its endpoint is {there}, not {}", wanted.authority()));
+            return Ok(Err(format!("its endpoint is {there}, not {}", wanted.authority())));
         }
-        Look::Found {
-            supply: login.source(),
-            first: None,
-            reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
-        }
+        Ok(Ok(login))
     }
 }
 

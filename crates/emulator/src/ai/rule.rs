@@ -12,6 +12,7 @@
 //! said, or 0; a boolean is true; a list of numbers has all that were said, another list one item.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value, json};
 
@@ -152,9 +153,10 @@ pub(super) fn answer(caller: &Caller, asked: &Asked<'_>) -> Result<Answer, Statu
 
 fn called<'a>(asked: &Asked<'a>) -> Result<Vec<Function<'a>>, Status> {
     let named = || {
-        let words = || asked.said.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'));
-        let is_named = |function: &&Function<'a>| words().any(|word| word.trim_matches('.') == function.name);
-        asked.functions.iter().filter(is_named).copied().collect::<Vec<_>>()
+        let words = asked.said.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'));
+        let words: HashSet<&str> = words.map(|word| word.trim_matches('.')).collect();
+        let named = asked.functions.iter().filter(|function| words.contains(function.name));
+        named.copied().collect::<Vec<_>>()
     };
     let mut called = match asked.choice {
         Choice::None => Vec::new(),

@@ -1,0 +1,156 @@
+//! What `auth` takes: a string, a method, or credentials.
+
+use std::fmt;
+
+use yandex_cloud_auth::{
+    self as auth, ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, Method,
+    NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, System, YandexCloudCliAuth,
+};
+
+use crate::error::Error;
+
+/// What [`AiStudioBuilder::auth`](crate::AiStudioBuilder::auth) takes. Sealed.
+///
+/// - A string: `t1.…` is an IAM token, `y0_…` an OAuth token, anything else an API key. What is wrong with it is the
+///   error of [`build`](crate::AiStudioBuilder::build).
+/// - A method: [`ApiKeyAuth`], [`IamTokenAuth`], [`OAuthTokenAuth`], [`MetadataAuth`], [`EnvIamTokenAuth`],
+///   [`YandexCloudCliAuth`], [`NoAuth`].
+/// - [`Automatic`]: selection with options of your own.
+/// - [`Credentials`], which may be shared with other clients.
+///
+/// A method and a string see the machine as the SDK does ([`system`](crate::AiStudioBuilder::system)), and trust what
+/// it trusts ([`verify`](crate::AiStudioBuilder::verify)). `Automatic` and `Credentials` keep the system that they were
+/// made with.
+pub trait IntoAuth: sealed::Sealed {}
+
+impl<T: sealed::Sealed> IntoAuth for T {}
+
+pub(crate) mod sealed {
+    pub trait Sealed {
+        fn into_auth(self) -> super::Auth;
+    }
+}
+
+/// The option, before there is a machine to put it on.
+#[derive(Clone, Default)]
+pub enum Auth {
+    /// Nothing was said: chosen by what the machine offers.
+    #[default]
+    Automatic,
+    /// A method, to be put on the SDK's machine.
+    Method(Credentials),
+    /// An OAuth token, which is exchanged where the SDK's endpoint says.
+    Exchanged(OAuthTokenAuthBuilder),
+    /// As it is.
+    Credentials(Credentials),
+    /// A string that is no credential.
+    Bad(auth::Error),
+}
+
+/// What of the other options concerns the credentials.
+pub(crate) struct Around<'a> {
+    pub(crate) system: System,
+    pub(crate) endpoint: Option<&'a str>,
+    pub(crate) yc_profile: Option<&'a str>,
+}
+
+impl Auth {
+    /// Puts it on the machine. Looks at nothing.
+    pub(crate) fn credentials(self, around: Around<'_>) -> Result<Credentials, Error> {
+        match self {
+            Self::Automatic => automatic(around),
+            Self::Method(credentials) => Ok(credentials.on(around.system)),
+            Self::Exchanged(mut builder) => {
+                if let Some(endpoint) = around.endpoint {
+                    builder = builder.endpoint(endpoint);
+                }
+                Ok(Credentials::from(builder.build()).on(around.system))
+            }
+            Self::Credentials(credentials) => Ok(credentials),
+            Self::Bad(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The auth crate's selection, with the slots that the other options concern made anew.
+fn automatic(around: Around<'_>) -> Result<Credentials, Error> {
+    let mut selection = Automatic::new();
+    let mut yc = YandexCloudCliAuth::builder();
+    if let Some(endpoint) = around.endpoint {
+        let oauth = OAuthTokenAuth::builder_from_env().endpoint(endpoint).build();
+        selection = selection.replace(Method::OAuthToken.name(), oauth)?;
+        yc = yc.endpoint(endpoint);
+    }
+    if let Some(profile) = around.yc_profile {
+        yc = yc.profile(profile);
+    }
+    let selection = selection.replace(Method::YandexCloudCli.name(), yc.build())?;
+    Ok(selection.on(around.system).build())
+}
+
+impl sealed::Sealed for &str {
+    fn into_auth(self) -> Auth {
+        match Credentials::from_string(self) {
+            // Made again, because only its builder can be told the endpoint.
+            Ok(credentials) if credentials.method() == Some(Method::OAuthToken) => {
+                OAuthTokenAuth::builder(self).map_or_else(Auth::Bad, Auth::Exchanged)
+            }
+            Ok(credentials) => Auth::Method(credentials),
+            Err(error) => Auth::Bad(error),
+        }
+    }
+}
+
+impl sealed::Sealed for String {
+    fn into_auth(self) -> Auth {
+        self.as_str().into_auth()
+    }
+}
+
+impl sealed::Sealed for &String {
+    fn into_auth(self) -> Auth {
+        self.as_str().into_auth()
+    }
+}
+
+impl sealed::Sealed for Credentials {
+    fn into_auth(self) -> Auth {
+        Auth::Credentials(self)
+    }
+}
+
+impl sealed::Sealed for Automatic {
+    fn into_auth(self) -> Auth {
+        Auth::Credentials(self.build())
+    }
+}
+
+macro_rules! methods {
+    ($($method:ty),+) => {$(
+        impl sealed::Sealed for $method {
+            fn into_auth(self) -> Auth {
+                Auth::Method(Credentials::from(self))
+            }
+        }
+    )+};
+}
+
+methods!(ApiKeyAuth, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, NoAuth, OAuthTokenAuth, YandexCloudCliAuth);
+
+/// Nothing where there is nothing: `auth(None::<&str>)` is the automatic selection.
+impl<T: sealed::Sealed> sealed::Sealed for Option<T> {
+    fn into_auth(self) -> Auth {
+        self.map_or(Auth::Automatic, sealed::Sealed::into_auth)
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Automatic => formatter.write_str("automatic"),
+            Self::Method(credentials) | Self::Credentials(credentials) => credentials.fmt(formatter),
+            Self::Exchanged(_) => formatter.write_str(Method::OAuthToken.name()),
+            Self::Bad(error) => error.fmt(formatter),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The chat: completions, embeddings and the list of models, over the OpenAI-compatible API.
+
+mod answer;
+mod assembly;
+mod completions;
+mod embeddings;
+mod list;
+mod message;
+mod request;
+mod stream;
+mod tools;
+mod turns;
+
+use std::time::Duration;
+
+pub(crate) use self::answer::parse;
+pub use self::answer::{
+    ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatUsage, Embedding, EmbeddingAnswer, FinishReason,
+};
+pub use self::completions::ChatCompletions;
+pub use self::embeddings::ChatEmbeddings;
+pub use self::list::{ModelInfo, ModelList};
+pub use self::message::{ChatMessage, Content, ContentPart, FunctionCall, ImageUrl, ToolCall};
+pub use self::request::{ChatRequest, EmbeddingInput, EmbeddingRequest, ReasoningEffort};
+pub use self::stream::ChatStream;
+pub use self::tools::{
+    FunctionTool, JsonSchemaFormat, NamedTool, ResponseFormat, Tool, ToolChoice, ToolName,
+};
+pub(crate) use self::turns::to_native;
+pub use self::turns::{IntoMessages, Message};
+use crate::client::{Call, Client, Service};
+use crate::error::Error;
+use crate::in_band;
+
+/// How long a call may take: the Python SDK's limit for calls that generate.
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// Chat, embeddings and the list of models: what `sdk.chat` is in Python.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    client: Client,
+}
+
+impl Chat {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// A model that answers: `yandexgpt`, `yandexgpt/rc`, or a whole URI.
+    pub fn completions(&self, model: impl Into<String>) -> ChatCompletions {
+        ChatCompletions::new(self.clone(), model.into())
+    }
+
+    /// A model that turns texts into vectors: `text-search-doc` (or `doc`), `text-search-query` (or `query`), or a
+    /// whole URI.
+    pub fn text_embeddings(&self, model: impl Into<String>) -> ChatEmbeddings {
+        ChatEmbeddings::new(self.clone(), model.into())
+    }
+
+    /// The models that the folder may use, of all kinds.
+    ///
+    /// # Errors
+    /// As the call goes.
+    pub async fn models(&self) -> Result<ModelList, Error> {
+        in_band::ask(&self.client, Call::get(Service::OpenAi, "/models")).await
+    }
+
+    /// The models that answer.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models).
+    pub async fn completions_models(&self) -> Result<Vec<ModelInfo>, Error> {
+        self.models_of("gpt").await
+    }
+
+    /// The models that turn texts into vectors.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models).
+    pub async fn text_embeddings_models(&self) -> Result<Vec<ModelInfo>, Error> {
+        self.models_of("emb").await
+    }
+
+    async fn models_of(&self, scheme: &str) -> Result<Vec<ModelInfo>, Error> {
+        let list = self.models().await?;
+        Ok(list.data.into_iter().filter(|model| model.scheme() == scheme).collect())
+    }
+
+    /// Sends exactly this request, and waits for all of the answer.
+    ///
+    /// # Errors
+    /// As the call goes.
+    pub async fn send(&self, request: &ChatRequest) -> Result<ChatAnswer, Error> {
+        self.send_within(request, TIMEOUT).await
+    }
+
+    /// Sends exactly this request, and waits for the beginning of the answer. The request has to ask for a stream.
+    ///
+    /// # Errors
+    /// As the call goes, until the answer begins; from there the stream tells.
+    pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
+        self.stream_within(request, TIMEOUT).await
+    }
+
+    /// Sends exactly this request for vectors.
+    ///
+    /// # Errors
+    /// As the call goes.
+    pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingAnswer, Error> {
+        self.embed_within(request, TIMEOUT, |_| Ok(())).await
+    }
+
+    async fn send_within(&self, request: &ChatRequest, limit: Duration) -> Result<ChatAnswer, Error> {
+        let call = Call::post(Service::OpenAi, "/chat/completions", request)?.timeout(limit);
+        in_band::ask(&self.client, call).await
+    }
+
+    async fn stream_within(&self, request: &ChatRequest, limit: Duration) -> Result<ChatStream, Error> {
+        let call = Call::post(Service::OpenAi, "/chat/completions", request)?.timeout(limit);
+        Ok(ChatStream::new(self.client.stream(call).await?))
+    }
+
+    async fn embed_within(
+        &self,
+        request: &EmbeddingRequest,
+        limit: Duration,
+        check: impl FnOnce(&EmbeddingAnswer) -> Result<(), Error>,
+    ) -> Result<EmbeddingAnswer, Error> {
+        let call = Call::post(Service::OpenAi, "/embeddings", request)?.timeout(limit);
+        in_band::ask_checked(&self.client, call, check).await
+    }
+}

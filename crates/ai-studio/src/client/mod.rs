@@ -1,0 +1,269 @@
+//! The one client behind everything: a call in, a whole answer or a stream out.
+//!
+//! A call has one deadline, by the clock of the system; it is made again by the policy until the head of an answer is
+//! 2xx (for a whole answer, until all of it is there); and its errors say which call it was.
+
+mod call;
+mod deadline;
+mod failure;
+mod incoming;
+mod journey;
+mod transport;
+
+use std::fmt;
+use std::future::ready;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+use tokio::runtime;
+use yandex_cloud_auth::tower::AuthClient;
+use yandex_cloud_auth::{Credentials, System};
+
+pub(crate) use self::call::{Call, Service};
+use self::deadline::{Deadline, End};
+use self::failure::Failure;
+pub(crate) use self::incoming::Incoming;
+use self::journey::{Journey, Stage};
+pub(crate) use self::transport::Connections;
+#[cfg(feature = "responses")]
+pub(crate) use self::transport::call_headers;
+#[cfg(feature = "grpc")]
+pub(crate) use self::transport::{USER_AGENT, logging};
+use crate::blocking::Blocking;
+use crate::error::{Context, Error, ErrorKind};
+use crate::folder::Folder;
+use crate::model_uri::Name;
+use crate::retry::RetryPolicy;
+use crate::services::Services;
+use crate::verify::Trust;
+
+/// How much of a whole answer is read: a picture in base64 is a few MiB.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// How much of an error's body is read.
+const MAX_REFUSAL: usize = 64 << 10;
+
+/// Cheap to clone; every model object holds one.
+#[derive(Clone)]
+pub(crate) struct Client {
+    inner: Arc<Inner>,
+}
+
+/// What a client is made of.
+pub(crate) struct Inner {
+    /// The machine, with the transport that trusts what the calls trust.
+    pub(crate) system: System,
+    pub(crate) credentials: Credentials,
+    pub(crate) services: Services,
+    pub(crate) folder: Folder,
+    pub(crate) trust: Trust,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) data_logging: Option<bool>,
+    pub(crate) connections: Connections,
+    /// The runtime of those who have none.
+    pub(crate) blocking: OnceLock<Blocking>,
+}
+
+impl Client {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    /// The folder: looked for once, and remembered.
+    pub(crate) async fn folder(&self) -> Result<String, Error> {
+        in_runtime()?;
+        self.inner.folder.id(&self.inner.system, &self.inner.credentials).await
+    }
+
+    /// The whole URI of a model. A whole one passes, and needs no folder.
+    pub(crate) async fn model_uri(&self, scheme: &str, name: &str) -> Result<String, Error> {
+        match Name::parse(name)? {
+            Name::Whole(uri) => Ok(uri.to_owned()),
+            short => Ok(short.in_folder(scheme, &self.folder().await?)),
+        }
+    }
+
+    /// A whole answer.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.ask_in_context(call).await.map(|(answer, _)| answer)
+    }
+
+    /// A whole answer, and what an error about its content has to say of the call.
+    pub(crate) async fn ask_in_context<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<(T, Context), Error> {
+        let (body, _, journey) = self.make(call, |answer| read(answer, MAX_ANSWER)).await?;
+        match serde_json::from_slice(&body) {
+            Ok(answer) => Ok((answer, journey.context)),
+            Err(error) => Err(journey
+                .error(ErrorKind::Unreadable, format!("the answer cannot be read: {error}"))
+                .with_help(
+                    "the service may have changed, or something else answers there: look at the endpoint",
+                )),
+        }
+    }
+
+    /// A stream whose head was 2xx. From here nothing is made again.
+    pub(crate) async fn stream(&self, call: Call) -> Result<Incoming, Error> {
+        let (answer, deadline, journey) = self.make(call, |answer| ready(Ok(answer))).await?;
+        Ok(Incoming::new(answer, deadline, journey.context))
+    }
+
+    /// By the clock of the system.
+    pub(crate) async fn sleep(&self, span: Duration) {
+        self.inner.system.clock().sleep(span).await;
+    }
+
+    /// The authorised HTTP client of this runtime.
+    pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
+        let inner = &*self.inner;
+        let layer = || inner.services.layer(inner.credentials.clone());
+        inner.connections.client(in_runtime()?, layer, &inner.trust, &inner.system, inner.data_logging).await
+    }
+
+    /// Makes a call, and reads of its answer what `read` reads: that much is within the attempts.
+    async fn make<T, F>(
+        &self,
+        call: Call,
+        read: impl Fn(reqwest::Response) -> F,
+    ) -> Result<(T, Deadline, Journey), Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        in_runtime()?;
+        let mut deadline = Deadline::after(call.timeout, &self.inner.system);
+        let end = deadline.end();
+        let mut journey = Journey::new(call);
+        let outcome = deadline.bound(self.persist(&mut journey, read, end)).await;
+        let outcome = outcome.unwrap_or_else(|| {
+            let token = self.inner.credentials.snapshot().is_some();
+            Err(journey.out_of_time(end.limit, token))
+        });
+        // The method may have been chosen on the way.
+        journey.context.method = self.inner.credentials.method();
+        match outcome {
+            Ok(answer) => Ok((answer, deadline, journey)),
+            Err(error) => Err(error.with_context(journey.context)),
+        }
+    }
+
+    /// Attempts, by the policy and as long as there is time.
+    async fn persist<T, F>(
+        &self,
+        journey: &mut Journey,
+        read: impl Fn(reqwest::Response) -> F,
+        end: End,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let clock = self.inner.system.clock();
+        loop {
+            journey.stage = Stage::Locating;
+            let answer = self.attempt(journey).await;
+            let failure = match answer {
+                Ok(answer) => match read(answer).await {
+                    Ok(read) => return Ok(read),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            let error = failure.error;
+            let wait = match failure.again {
+                true => self.inner.retry.wait(journey.made, error.retry_after(), clock.random()),
+                false => None,
+            };
+            // Where there is no time for the wait, the reason is worth more than "out of time" would be.
+            let Some(wait) = wait.filter(|wait| *wait < end.left(&self.inner.system)) else {
+                return Err(error);
+            };
+            tracing::debug!(%error, ?wait, attempt = journey.made, "a call failed; it is made again");
+            journey.stage = Stage::Waiting;
+            journey.last = Some(error);
+            clock.sleep(wait).await;
+        }
+    }
+
+    /// One attempt, to the head of an answer that is 2xx.
+    async fn attempt(&self, journey: &mut Journey) -> Result<reqwest::Response, Failure> {
+        let inner = &*self.inner;
+        journey.made += 1;
+        let base = inner.services.base(journey.call.service).await.map_err(Failure::of)?;
+        let http = self.http().await.map_err(Failure::of)?;
+        let request = journey
+            .request(&base, inner.folder.known_in(&inner.system).as_deref())
+            .map_err(Failure::final_)?;
+        journey.send();
+        let answer = http.execute(request).await;
+        let answer = match answer.map_err(Failure::of_sending) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if failure.tls {
+                    inner.connections.distrust(&http).await;
+                }
+                return Err(failure);
+            }
+        };
+        journey.note(answer.headers());
+        journey.stage = Stage::Reading;
+        if !answer.status().is_success() {
+            return Err(self.refused(journey, answer).await);
+        }
+        Ok(answer)
+    }
+
+    async fn refused(&self, journey: &mut Journey, answer: reqwest::Response) -> Failure {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        // A status says more than that its explanation broke off.
+        let body = read(answer, MAX_REFUSAL).await.unwrap_or_default();
+        journey.context.method = self.inner.credentials.method();
+        // A server may quote what it was given, in a form that nothing tells apart from a word.
+        let header = self.inner.credentials.snapshot().and_then(|snapshot| snapshot.header());
+        let sent = header.as_ref().and_then(|header| header.to_str().ok()).unwrap_or_default();
+        let own = sent.split_once(' ').map_or(sent, |(_, secret)| secret);
+        Failure::of_answer(status, &headers, &body, &[own], &journey.context)
+    }
+}
+
+/// The whole body, bounded.
+async fn read(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Failure> {
+    let mut whole = BytesMut::new();
+    while let Some(piece) = answer.chunk().await.map_err(Failure::of_connection)? {
+        if whole.len() + piece.len() > most {
+            let reason = format!("the answer is larger than {} MiB", most >> 20);
+            return Err(Failure::final_(Error::new(ErrorKind::Unreadable, reason)));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// The runtime that runs this: the HTTP client would panic without one.
+pub(crate) fn in_runtime() -> Result<runtime::Id, Error> {
+    runtime::Handle::try_current().map(|handle| handle.id()).map_err(|_| {
+        Error::new(ErrorKind::Invalid, "no tokio runtime runs this call")
+            .with_help("await it on a tokio runtime, or wait for it with `AiStudio::blocking`")
+    })
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        formatter
+            .debug_struct("AiStudio")
+            .field("credentials", &inner.credentials)
+            .field("folder", &inner.folder)
+            .field("services", &inner.services)
+            .field("retry_policy", &inner.retry)
+            .field("enable_server_data_logging", &inner.data_logging)
+            .field("verify", &inner.trust)
+            .finish_non_exhaustive()
+    }
+}

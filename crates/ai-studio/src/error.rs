@@ -1,0 +1,325 @@
+//! One error for everything that the SDK does: what kind, which call, why, and what to do next.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use yandex_cloud_auth as auth;
+
+/// What went wrong, as far as a program may want to tell cases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no header for the call, or it may not go there; [`Error::auth`] is the cause.
+    Auth,
+    /// An option, a model's name or an argument that the SDK refuses; nothing was sent.
+    Invalid,
+    /// Nobody knows the address of a service.
+    UnknownEndpoint,
+    /// Nobody reached, a connection cut, HTTP 408, 429 or 5xx. Worth another try.
+    Unavailable,
+    /// The deadline of the call passed.
+    Timeout,
+    /// A "no" of the server: any other HTTP 4xx. [`Error::status`] tells which.
+    Refused,
+    /// An answer or an event that is not what was asked for.
+    Unreadable,
+    /// An operation ended in an error.
+    Operation,
+}
+
+impl ErrorKind {
+    /// The kind's name, for logs.
+    ///
+    /// ```
+    /// assert_eq!(yandex_ai_studio_sdk::ErrorKind::UnknownEndpoint.name(), "unknown-endpoint");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Invalid => "invalid",
+            Self::UnknownEndpoint => "unknown-endpoint",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+            Self::Unreadable => "unreadable",
+            Self::Operation => "operation",
+        }
+    }
+}
+
+/// Why a call failed. Cheap to clone.
+///
+/// Displays as one line: the call, the reason, then what support asks for: the method of authentication and the ids of
+/// the request. No secret is in it: text from outside is masked, escaped and capped at 1 KiB when the error is made.
+///
+/// ```
+/// use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
+///
+/// let error = AiStudio::builder().auth("Bearer t1.fake").build().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Auth);
+/// assert!(error.help().is_some());
+/// assert!(!error.to_string().contains("t1.fake"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    reason: String,
+    help: Option<Cow<'static, str>>,
+    status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+    context: Context,
+    auth: Option<auth::Error>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// Which call it was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    /// `POST https://…`.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) method: Option<auth::Method>,
+    /// `x-client-request-id`, ours.
+    pub(crate) client_request_id: Option<String>,
+    /// `x-request-id`, the server's.
+    pub(crate) request_id: Option<String>,
+    /// `x-server-trace-id`, the server's.
+    pub(crate) trace_id: Option<String>,
+    /// How many times it was sent.
+    pub(crate) attempts: u32,
+}
+
+impl Error {
+    /// An error of a kind, for a reason in one lower-case line. What is shaped like a secret in it is masked.
+    pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            reason: auth::presentable(&reason.into(), &[]),
+            help: None,
+            status: None,
+            retry_after: None,
+            context: Context::default(),
+            auth: None,
+            source: None,
+        }))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    pub(crate) fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
+        let help = match help.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(auth::presentable(&text, &[])),
+        };
+        self.change(|inner| inner.help = Some(help))
+    }
+
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        self.change(|inner| inner.status = Some(status))
+    }
+
+    pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        self.change(|inner| inner.retry_after = wait)
+    }
+
+    pub(crate) fn with_context(self, context: Context) -> Self {
+        self.change(|inner| inner.context = context)
+    }
+
+    /// With its cause, whose text is made fit to show as well: it may quote a URL with a password, or an answer.
+    pub(crate) fn with_source(self, source: &(dyn StdError + 'static)) -> Self {
+        let cause = Cause::of(source);
+        self.change(|inner| inner.source = Some(Arc::new(cause)))
+    }
+
+    /// What the auth crate finds wrong with an option: an address, the file of an authority.
+    pub(crate) fn of_option(error: auth::Error) -> Self {
+        if error.kind() != auth::ErrorKind::Invalid {
+            return error.into();
+        }
+        let own = Self::new(ErrorKind::Invalid, error.to_string());
+        match error.help() {
+            Some(help) => own.with_help(help.to_owned()),
+            None => own,
+        }
+    }
+
+    /// What went wrong, for a program.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status of the answer, where there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// Whether the same call may succeed later with nothing changed here.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Unavailable | ErrorKind::Timeout => true,
+            ErrorKind::Auth => self.0.auth.as_ref().is_some_and(auth::Error::is_transient),
+            _ => false,
+        }
+    }
+
+    /// How long to wait before another try, where a server said so (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after.or_else(|| self.0.auth.as_ref()?.retry_after())
+    }
+
+    /// Why there was no header for the call, where that is what failed.
+    #[must_use]
+    pub fn auth(&self) -> Option<&auth::Error> {
+        self.0.auth.as_ref()
+    }
+
+    /// The call, as `POST https://…`; `None` where none was made.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.0.context.endpoint.as_deref()
+    }
+
+    /// The method of authentication that the call was made with, as far as one was chosen.
+    #[must_use]
+    pub fn auth_method(&self) -> Option<auth::Method> {
+        self.0.context.method.or_else(|| self.0.auth.as_ref()?.method())
+    }
+
+    /// `x-client-request-id`: the id that the SDK gave to the call, the same for all its attempts.
+    #[must_use]
+    pub fn client_request_id(&self) -> Option<&str> {
+        self.0.context.client_request_id.as_deref()
+    }
+
+    /// `x-request-id` of the answer.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.context.request_id.as_deref()
+    }
+
+    /// `x-server-trace-id` of the answer: what Yandex Cloud's support asks for.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.0.context.trace_id.as_deref()
+    }
+
+    /// How many times the call was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.context.attempts
+    }
+
+    /// Why, without the call and its ids: the server's own words, where it had some.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.0.help.as_deref().or_else(|| self.0.auth.as_ref()?.help())
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        Self::new(ErrorKind::Auth, error.to_string()).change(|inner| inner.auth = Some(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let context = &self.0.context;
+        if let Some(endpoint) = &context.endpoint {
+            write!(formatter, "{endpoint}: ")?;
+        }
+        formatter.write_str(&self.0.reason)?;
+        let method = context.method.map(auth::Method::name);
+        let notes = [
+            ("auth", method),
+            ("x-client-request-id", context.client_request_id.as_deref()),
+            ("x-request-id", context.request_id.as_deref()),
+            ("x-server-trace-id", context.trace_id.as_deref()),
+        ];
+        let mut before = " (";
+        for (name, value) in notes {
+            if let Some(value) = value {
+                write!(formatter, "{before}{name} {value}")?;
+                before = ", ";
+            }
+        }
+        if context.attempts > 1 {
+            write!(formatter, "{before}{} attempts", context.attempts)?;
+            before = ", ";
+        }
+        if before == ", " { formatter.write_str(")") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &format_args!("{self}"))
+            .field("help", &self.help())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match (&self.0.auth, &self.0.source) {
+            (Some(error), _) => Some(error),
+            (None, Some(source)) => Some(&**source),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The cause of an error, as text.
+struct Cause {
+    text: String,
+    next: Option<Box<Self>>,
+}
+
+impl Cause {
+    fn of(error: &(dyn StdError + 'static)) -> Self {
+        let text = auth::presentable(&error.to_string(), &[]);
+        Self { text, next: error.source().map(|next| Box::new(Self::of(next))) }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.next.as_deref().map(|next| next as _)
+    }
+}

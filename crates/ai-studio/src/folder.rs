@@ -1,0 +1,212 @@
+//! Which folder: given, else `YC_FOLDER_ID`, else the machine's by its metadata service, else that of the yc profile.
+//!
+//! Looked for when a call first needs it, and remembered once found. As with credentials, what is absent is passed over
+//! and what is there but broken ends the search, because the next source would mean another folder.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use yandex_cloud_auth::cloud::{Finding, metadata_folder};
+use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
+
+use crate::error::{Error, ErrorKind};
+use crate::shared::Shared;
+
+/// The variable with the folder.
+const VARIABLE: &str = "YC_FOLDER_ID";
+
+const METADATA: &str = "metadata";
+const YC: &str = "yc config get folder-id";
+
+/// One place where the folder was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderAttempt {
+    /// The place: `folder_id`, `YC_FOLDER_ID`, `metadata`, `yc config get folder-id`.
+    pub source: &'static str,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, in a few words; the folder itself where it was found.
+    pub reason: String,
+}
+
+/// Where the folder was looked for, in order. Displays as a table. Cheap to clone.
+///
+/// ```
+/// use yandex_ai_studio_sdk::AiStudio;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_ai_studio_sdk::Error> {
+/// let sdk = AiStudio::builder().folder_id("b1gexample").auth("AQVN-fake").build()?;
+/// assert_eq!(sdk.folder_id().await?, "b1gexample");
+/// let report = sdk.folder_report().unwrap();
+/// assert_eq!(report.selected().unwrap().source, "folder_id");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderReport {
+    attempts: Arc<[FolderAttempt]>,
+}
+
+impl FolderReport {
+    fn new(mut attempts: Vec<FolderAttempt>) -> Self {
+        let rest = ["folder_id", VARIABLE, METADATA, YC].into_iter().skip(attempts.len());
+        attempts.extend(rest.map(|source| FolderAttempt {
+            source,
+            outcome: Outcome::NotTried,
+            reason: String::new(),
+        }));
+        Self { attempts: attempts.into() }
+    }
+
+    /// The places, in order.
+    #[must_use]
+    pub fn attempts(&self) -> &[FolderAttempt] {
+        &self.attempts
+    }
+
+    /// Where it was found.
+    #[must_use]
+    pub fn selected(&self) -> Option<&FolderAttempt> {
+        self.attempts.iter().find(|attempt| attempt.outcome == Outcome::Selected)
+    }
+}
+
+impl fmt::Display for FolderReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:23}  {:9}  why", "source", "outcome")?;
+        for FolderAttempt { source, outcome, reason } in &*self.attempts {
+            let line = format!("{source:23}  {:9}  {reason}", outcome.name());
+            write!(formatter, "\n{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder of one SDK object.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    given: Option<String>,
+    yc_profile: Option<String>,
+    /// Where yc's folder would belong to, where that was given.
+    yc_endpoint: Option<String>,
+    found: Shared<(String, FolderReport)>,
+}
+
+impl Folder {
+    pub(crate) fn new(
+        given: Option<String>,
+        yc_profile: Option<String>,
+        yc_endpoint: Option<String>,
+    ) -> Result<Self, Error> {
+        let given = given.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        if let Some(id) = &given {
+            check(id).map_err(|reason| invalid("folder_id", reason))?;
+        }
+        Ok(Self { given, yc_profile, yc_endpoint, found: Shared::default() })
+    }
+
+    /// The id, where knowing it takes no look at anything but the environment.
+    pub(crate) fn known_in(&self, system: &System) -> Option<String> {
+        self.given
+            .clone()
+            .or_else(|| self.found.peek().map(|(id, _)| id))
+            .or_else(|| variable(system).ok()?)
+    }
+
+    pub(crate) fn report(&self) -> Option<FolderReport> {
+        self.found.peek().map(|(_, report)| report)
+    }
+
+    /// The id.
+    pub(crate) async fn id(&self, system: &System, credentials: &Credentials) -> Result<String, Error> {
+        self.found.get(self.look(system, credentials)).await.map(|(id, _)| id)
+    }
+
+    async fn look(
+        &self,
+        system: &System,
+        credentials: &Credentials,
+    ) -> Result<(String, FolderReport), Error> {
+        let mut attempts = Vec::new();
+        let mut absent = |source, reason: &str| {
+            attempts.push(FolderAttempt { source, outcome: Outcome::Absent, reason: reason.to_owned() });
+        };
+        let (source, id) = 'found: {
+            match &self.given {
+                Some(id) => break 'found ("folder_id", id.clone()),
+                None => absent("folder_id", "not given"),
+            }
+            match variable(system)? {
+                Some(id) => break 'found (VARIABLE, id),
+                None => absent(VARIABLE, "not set"),
+            }
+            match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
+                Finding::Found(id) => break 'found (METADATA, id),
+                Finding::Absent(reason) => absent(METADATA, &reason),
+            }
+            match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
+                Finding::Found(id) => {
+                    check(&id).map_err(|reason| invalid(YC, reason))?;
+                    break 'found (YC, id);
+                }
+                Finding::Absent(reason) => absent(YC, &reason),
+            }
+            let tried: Vec<_> =
+                attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
+            return Err(Error::new(ErrorKind::Invalid, format!("no folder was found ({})", tried.join("; ")))
+                .with_help("give `folder_id`, or set YC_FOLDER_ID, or name the model by a whole URI as in `gpt://<folder>/yandexgpt/latest`"));
+        };
+        tracing::info!(source, folder = %id, "the folder was found");
+        attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.clone() });
+        Ok((id, FolderReport::new(attempts)))
+    }
+
+    /// yc may be asked without a person at the terminal where it was named: by its profile, or as the credentials.
+    async fn ask_yc(&self, system: &System, credentials: &Credentials) -> Result<Finding, auth::Error> {
+        let named = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
+        let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
+        if let Some(profile) = &self.yc_profile {
+            yc = yc.profile(profile);
+        }
+        if let Some(endpoint) = &self.yc_endpoint {
+            yc = yc.endpoint(endpoint);
+        }
+        yc.build().config(system, "folder-id", named).await
+    }
+}
+
+fn variable(system: &System) -> Result<Option<String>, Error> {
+    let Some(value) = system.environment().variable(VARIABLE) else { return Ok(None) };
+    let value = value.into_string().map_err(|_| invalid(VARIABLE, "the value is not UTF-8"))?;
+    let id = value.trim();
+    if id.is_empty() {
+        return Ok(None);
+    }
+    check(id).map_err(|reason| invalid(VARIABLE, reason))?;
+    Ok(Some(id.to_owned()))
+}
+
+/// It stands in URIs and headers.
+fn check(id: &str) -> Result<(), &'static str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match id {
+        _ if id.len() > 64 => Err("longer than the id of a folder"),
+        _ if !id.bytes().all(fits) => Err("not the id of a folder: letters, digits, `-` and `_`"),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(place: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("{place}: {reason}"))
+        .with_help("give the id of the folder, as `yc resource-manager folder list` shows it")
+}
+
+fn broken(source: &str, error: &auth::Error) -> Error {
+    let kind = if error.is_transient() { ErrorKind::Unavailable } else { ErrorKind::Invalid };
+    let help = match error.help() {
+        Some(help) => format!("give `folder_id`, or set YC_FOLDER_ID; or: {help}"),
+        None => "give `folder_id`, or set YC_FOLDER_ID".to_owned(),
+    };
+    Error::new(kind, format!("no folder from {source}: {error}")).with_help(help)
+}

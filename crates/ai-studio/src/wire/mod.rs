@@ -1,0 +1,233 @@
+//! JSON messages that lose nothing.
+//!
+//! What a service sends is read by what this version knows of it, and written back as it came. The rule:
+//!
+//! - A field holds what its value can be read as. A value that is missing, null or of another kind leaves the field at
+//!   its default.
+//! - A field at its default is not written. So where "not there" and "zero" differ, the field is an `Option`.
+//! - What came under an unknown name is in `extra`, and is written back. So is what came under a known name and could
+//!   not be read, until the field is set.
+//! - Where a field would be written in another form than it came in (`15` for `"15"`, nothing for `null` or `[]`), the
+//!   form it came in is kept beside it, and is written as long as the field says the same. So a field that is set, or
+//!   cleared, is never shadowed by what was read.
+//!
+//! From which follows: any JSON object that is read as any message, and written, is the same object.
+
+mod values;
+
+use serde_json::{Map, Value};
+
+pub use self::values::Int64;
+use crate::error::{Error, ErrorKind};
+
+/// Fields by name, as JSON.
+pub type Extra = Map<String, Value>;
+
+/// What a value was read as.
+pub(crate) struct Read<T> {
+    pub(crate) value: T,
+    /// Whether writing it gives the very value that was read.
+    pub(crate) exact: bool,
+}
+
+impl<T> Read<T> {
+    pub(crate) fn exactly(value: T) -> Option<Self> {
+        Some(Self { value, exact: true })
+    }
+
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Read<U> {
+        Read { value: change(self.value), exact: self.exact }
+    }
+}
+
+/// What can be the value of a field.
+pub(crate) trait Wire: Sized + PartialEq {
+    /// Whether a list passes over items that are not of this kind. Not in lists of bare values, where places count.
+    const PASSED_OVER: bool = false;
+
+    /// `None` where the value is of another kind. Never asked about null.
+    fn read(value: &Value) -> Option<Read<Self>>;
+
+    fn write(&self) -> Value;
+}
+
+/// The forms in which fields came that they would not be written in.
+pub(crate) type Kept = Extra;
+
+/// Takes a field out of the object it came in.
+pub(crate) fn take<T: Wire + Default>(object: &mut Extra, kept: &mut Kept, name: &str) -> T {
+    let Some(value) = object.remove(name) else { return T::default() };
+    if value.is_null() {
+        kept.insert(name.to_owned(), value);
+        return T::default();
+    }
+    match T::read(&value) {
+        Some(read) => {
+            if !read.exact || read.value == T::default() {
+                kept.insert(name.to_owned(), value);
+            }
+            read.value
+        }
+        None => {
+            object.insert(name.to_owned(), value);
+            T::default()
+        }
+    }
+}
+
+/// Puts a field into the object to be written, which has the extra fields already.
+pub(crate) fn put<T: Wire + Default>(object: &mut Extra, kept: &Kept, name: &str, field: &T) {
+    let is_set = *field != T::default();
+    if !is_set && object.contains_key(name) {
+        return;
+    }
+    let as_it_came = kept.get(name).filter(|value| {
+        let read = if value.is_null() { None } else { T::read(value) };
+        read.map(|read| read.value).unwrap_or_default() == *field
+    });
+    match as_it_came {
+        Some(value) => drop(object.insert(name.to_owned(), value.clone())),
+        None if is_set => drop(object.insert(name.to_owned(), field.write())),
+        None => {}
+    }
+}
+
+/// A message with the fields of an object over it: each wins over what the message says. Null is no fields.
+pub(crate) fn merged<T: Wire>(message: T, fields: &Value) -> Result<T, Error> {
+    if fields.is_null() {
+        return Ok(message);
+    }
+    let mut value = message.write();
+    if let (Some(object), Some(fields)) = (value.as_object_mut(), fields.as_object()) {
+        object.extend(fields.clone());
+        if let Some(read) = T::read(&value) {
+            return Ok(read.value);
+        }
+    }
+    Err(Error::new(ErrorKind::Invalid, "the extra query is not a JSON object")
+        .with_help("give it as in `extra_query(json!({ \"top_k\": 3 }))`"))
+}
+
+/// Declares messages: a struct, the names of its fields on the wire, and both directions of the rule above.
+macro_rules! message {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident: $type:ty = $key:literal, )*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $type, )*
+            /// Fields that have no place above, and those whose value could not be read. Written as they are.
+            pub extra: $crate::wire::Extra,
+            pub(crate) kept: $crate::wire::Kept,
+        }
+
+        impl $crate::wire::Wire for $name {
+            const PASSED_OVER: bool = true;
+
+            fn read(value: &serde_json::Value) -> Option<$crate::wire::Read<Self>> {
+                let mut extra = value.as_object()?.clone();
+                let mut kept = $crate::wire::Kept::new();
+                $( let $field = $crate::wire::take(&mut extra, &mut kept, $key); )*
+                $crate::wire::Read::exactly(Self { $( $field, )* extra, kept })
+            }
+
+            fn write(&self) -> serde_json::Value {
+                let mut object = self.extra.clone();
+                $( $crate::wire::put(&mut object, &self.kept, $key, &self.$field); )*
+                serde_json::Value::Object(object)
+            }
+        }
+
+        $crate::wire::message!(@serde $name);
+    )*};
+    (@serde $name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::wire::Wire::write(self).serialize(serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = <serde_json::Value as serde::Deserialize>::deserialize(deserializer)?;
+                match $crate::wire::Wire::read(&value) {
+                    Some($crate::wire::Read { value, .. }) => Ok(value),
+                    None => Err(serde::de::Error::custom(concat!(
+                        "what came is not of the kind of ", stringify!($name)
+                    ))),
+                }
+            }
+        }
+    };
+}
+
+/// Declares sets of words, open to those of other versions. Letter case is forgiven.
+macro_rules! words {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $( $(#[$variant_meta:meta])* $variant:ident = $word:literal, )*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant, )*
+            /// A word that this version does not know.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( Self::$variant => $word, )*
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                $( if word.eq_ignore_ascii_case($word) { return Self::$variant; } )*
+                Self::Other(word.to_owned())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                Self::from(word.as_str())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read(value: &serde_json::Value) -> Option<$crate::wire::Read<Self>> {
+                let word = value.as_str()?;
+                let value = Self::from(word);
+                let exact = value.as_str() == word;
+                Some($crate::wire::Read { value, exact })
+            }
+
+            fn write(&self) -> serde_json::Value {
+                self.as_str().into()
+            }
+        }
+
+        $crate::wire::message!(@serde $name);
+    )*};
+}
+
+pub(crate) use {message, words};

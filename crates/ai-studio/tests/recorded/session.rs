@@ -1,0 +1,131 @@
+//! One recording, from the first call to the server's verdict.
+
+use http::Method;
+use serde_json::Value;
+use yandex_ai_studio_sdk::auth::System;
+use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
+use yandex_ai_studio_sdk::{AiStudio, RetryPolicy};
+use yandex_cloud_emulator::replay::{Interaction, Recording, ReplayServer};
+
+use super::call::{Call, perform};
+
+/// What came of a recording.
+pub(crate) struct Tally {
+    /// How many calls the SDK sent.
+    pub(crate) sent: usize,
+    /// What no request of the SDK covers.
+    pub(crate) passed_over: Vec<String>,
+    pub(crate) wrong: Option<String>,
+}
+
+/// What is to be done, call by call.
+enum Step {
+    /// The SDK is made anew, for discovery is asked once by each.
+    Discover,
+    Send(Call),
+}
+
+pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
+    let mut passed_over = recording.not_covered.clone();
+    let mut steps: Vec<(Step, Interaction)> = Vec::new();
+    for interaction in recording.interactions.iter().cloned() {
+        let request = &interaction.request;
+        if request.method == Method::GET && request.target == "/endpoints" {
+            steps.push((Step::Discover, interaction));
+        } else if let Some(call) = Call::of(request) {
+            steps.push((Step::Send(call), interaction));
+        } else {
+            passed_over.push(format!("{} {}", request.method, request.path()));
+        }
+    }
+    drop_idle_discovery(&mut steps);
+
+    let sent = steps.iter().filter(|(step, _)| matches!(step, Step::Send(_))).count();
+    let wrong = run(recording, seed, steps).await.err();
+    Tally { sent, passed_over, wrong }
+}
+
+/// Nothing is discovered for its own sake: what is left without a call that needs it was asked for one not covered.
+fn drop_idle_discovery(steps: &mut Vec<(Step, Interaction)>) {
+    let mut needed = false;
+    let mut kept: Vec<_> = std::mem::take(steps)
+        .into_iter()
+        .rev()
+        .filter(|(step, _)| match step {
+            Step::Discover => std::mem::take(&mut needed),
+            Step::Send(call) => {
+                needed |= call.is_discovered();
+                true
+            }
+        })
+        .collect();
+    kept.reverse();
+    *steps = kept;
+}
+
+async fn run(recording: &Recording, seed: u64, steps: Vec<(Step, Interaction)>) -> Result<(), String> {
+    let mut covered = recording.clone();
+    covered.interactions = steps.iter().map(|(_, interaction)| interaction.clone()).collect();
+    let server = ReplayServer::start(&covered, seed).await.map_err(|error| error.to_string())?;
+    let mut sdk = sdk(&server, &covered, false)?;
+    let mut outcome = Ok(());
+    for (step, interaction) in &steps {
+        match step {
+            Step::Discover => sdk = self::sdk(&server, &covered, true)?,
+            Step::Send(call) => {
+                if let Err(wrong) = perform(&sdk, call, interaction).await {
+                    let place = format!("{} {}", interaction.request.method, interaction.request.target);
+                    outcome = Err(format!("{place}: {wrong}"));
+                    break;
+                }
+            }
+        }
+    }
+    let verdict = server.finish().map_err(|error| error.to_string());
+    match (outcome, verdict) {
+        (Ok(()), verdict) => verdict,
+        (wrong, Ok(())) => wrong,
+        (Err(wrong), Err(verdict)) => Err(format!("{wrong}\n{verdict}")),
+    }
+}
+
+/// An SDK that knows nothing but the server, with the options that the recording shows.
+fn sdk(server: &ReplayServer, recording: &Recording, discover: bool) -> Result<AiStudio, String> {
+    let compatible = format!("{}/v1", server.url());
+    let builder = AiStudio::builder()
+        .folder_id(folder(recording))
+        .auth("AQVN-fake-recorded")
+        .system(System::real().with_environment(TestEnvironment::empty()))
+        .retry_policy(RetryPolicy::none())
+        .service_map([("http_completions", compatible)]);
+    let builder = if discover {
+        builder.endpoint(server.url())
+    } else {
+        builder
+            .without_endpoint()
+            .service_map([("ai-foundation-models", server.url()), ("operation", server.url())])
+    };
+    let logging = header(recording, "x-data-logging-enabled").map(|value| value == "true");
+    let builder = match logging {
+        Some(on) => builder.enable_server_data_logging(on),
+        None => builder,
+    };
+    builder.build().map_err(|error| error.to_string())
+}
+
+/// The folder that was recorded: in its header, or in the address of a model.
+fn folder(recording: &Recording) -> String {
+    let of_model = |interaction: &Interaction| {
+        let body = interaction.request.json()?;
+        let model = body.get("model").or(body.get("modelUri")).and_then(Value::as_str)?;
+        Some(model.split_once("://")?.1.split('/').next()?.to_owned())
+    };
+    header(recording, "openai-project")
+        .or_else(|| recording.interactions.iter().find_map(of_model))
+        .unwrap_or_else(|| "b1gnone".to_owned())
+}
+
+fn header(recording: &Recording, name: &str) -> Option<String> {
+    let headers = recording.interactions.iter().map(|interaction| &interaction.request.headers);
+    headers.filter_map(|headers| headers.get(name)?.to_str().ok()).map(str::to_owned).next()
+}

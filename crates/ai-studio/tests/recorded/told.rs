@@ -1,0 +1,95 @@
+//! What was answered, and the judgement of what is read of it.
+
+use serde::Serialize;
+use serde_json::Value;
+use yandex_ai_studio_sdk::Error;
+use yandex_cloud_emulator::replay::Interaction;
+
+use super::means::same;
+
+/// What was answered, message by message.
+pub(crate) struct Told {
+    pub(crate) messages: Vec<Value>,
+    status: u16,
+}
+
+impl Told {
+    pub(crate) fn of(recorded: &Interaction) -> Self {
+        let unwrapped = |value: Value| match value.get("result") {
+            Some(result) if result.is_object() => result.clone(),
+            _ => value,
+        };
+        let messages = recorded.answer.messages();
+        let status = recorded.answer.status.as_u16();
+        // What a whole answer of the native API is wrapped in; a stream's has been taken off.
+        let is_completion = recorded.request.target == "/foundationModels/v1/completion";
+        let messages = if is_completion { messages.into_iter().map(unwrapped).collect() } else { messages };
+        Self { messages, status }
+    }
+
+    fn is_error(&self) -> bool {
+        !(200..300).contains(&self.status)
+    }
+
+    pub(crate) fn first(&self) -> Result<&Value, String> {
+        self.messages.first().ok_or_else(|| "the recorded answer is no JSON".to_owned())
+    }
+
+    /// Where an error was recorded, there has to be one.
+    pub(crate) fn begun<T>(&self, outcome: Result<T, Error>) -> Result<Option<T>, String> {
+        match outcome {
+            Err(error) if self.is_error() => {
+                let status = error.status().map(|status| status.as_u16());
+                same("status of the error", &status, &Some(self.status)).map(|()| None)
+            }
+            Err(error) => Err(error.to_string()),
+            Ok(_) if self.is_error() => Err(format!("no error was read where {} was answered", self.status)),
+            Ok(begun) => Ok(Some(begun)),
+        }
+    }
+
+    pub(crate) fn whole<T: Serialize>(
+        &self,
+        outcome: Result<T, Error>,
+        means: impl Fn(&T, &Value) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if !self.is_error() && is_told_error(self.first()?) {
+            return self.part(0, outcome, means);
+        }
+        let Some(answer) = self.begun(outcome)? else { return Ok(()) };
+        self.part(0, Ok(answer), means)
+    }
+
+    /// One message: written again it is what was recorded, and it means that too.
+    pub(crate) fn part<T: Serialize>(
+        &self,
+        place: usize,
+        outcome: Result<T, Error>,
+        means: impl Fn(&T, &Value) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let recorded = self.messages.get(place).ok_or_else(|| match &outcome {
+            Ok(_) => format!("there is a message {place}, which was not recorded"),
+            Err(error) => error.to_string(),
+        })?;
+        let value = match outcome {
+            Err(_) if is_told_error(recorded) => return Ok(()),
+            Err(error) => return Err(format!("message {place}: {error}")),
+            Ok(value) => value,
+        };
+        let written = serde_json::to_value(&value).map_err(|error| error.to_string())?;
+        if written != *recorded {
+            return Err(format!("message {place} was {recorded} and is written as {written}"));
+        }
+        means(&value, recorded).map_err(|wrong| format!("message {place}: {wrong}"))
+    }
+
+    pub(crate) fn ended(&self, place: usize) -> Result<(), String> {
+        same("number of messages", &place, &self.messages.len())
+    }
+}
+
+/// An error that is told inside of an answer with 200.
+fn is_told_error(value: &Value) -> bool {
+    // An operation's own error is an answer.
+    value.get("error").is_some_and(|error| !error.is_null()) && value.get("id").is_none()
+}
