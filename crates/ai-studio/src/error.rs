@@ -218,7 +218,7 @@ impl Error {
         self.0.context.trace_id.as_deref()
     }
 
-    /// How many times the call was sent.
+    /// How many times the call was sent; a second sending after a refused token counts with the first.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.context.attempts

@@ -118,7 +118,7 @@ impl Endpoint {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
     /// let list = r#"{"endpoints": [{"id": "operation", "address": "operation.api.cloud.yandex.net:443"},
     ///                              {"id": "stray", "address": "stray.example:443"}]}"#;
-    /// let http = TestHttp::new(|_, _| TestReply::status(200, list));
+    /// let http = TestHttp::new(move |_, _| TestReply::status(200, list));
     /// let system = System::real().with_http(http);
     ///
     /// let endpoint = Endpoint::resolve(Some("api.cloud.yandex.net:443"), &system)?;
