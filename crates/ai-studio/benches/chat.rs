@@ -153,7 +153,10 @@ fn against_python(cloud: &Cloud, ours: f64) {
     match output {
         Ok(output) if output.status.success() => {
             let theirs: f64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
-            println!("  chat.completions().run()          {theirs:9.1} µs, {:.1} times the SDK's", theirs / ours);
+            println!(
+                "  chat.completions().run()          {theirs:9.1} µs, {:.1} times the SDK's",
+                theirs / ours
+            );
         }
         Ok(output) => panic!("it failed: {}", output.status),
         Err(error) => println!("  not measured: no Python with the SDK at {} ({error})", python.display()),

@@ -34,20 +34,21 @@ pub(crate) enum InBand<T> {
 
 impl<T: Wire> InBand<T> {
     /// `None` where it is something else altogether.
-    pub(crate) fn read(value: &Value) -> Option<Self> {
-        if let Some((kind, reason)) = error_in(value) {
+    pub(crate) fn read(mut value: Value) -> Option<Self> {
+        if let Some((kind, reason)) = error_in(&value) {
             return Some(Self::Error(kind, reason));
         }
-        let object = value.as_object()?;
-        let inside = object.get("result").filter(|inside| inside.is_object() && object.len() == 1);
-        T::read(inside.unwrap_or(value)).map(|read| Self::Answer(read.value))
+        let object = value.as_object_mut()?;
+        let is_wrapped = object.len() == 1 && object.get("result").is_some_and(Value::is_object);
+        let inside = if is_wrapped { object.remove("result") } else { None };
+        T::read(inside.unwrap_or(value)).ok().map(|read| Self::Answer(read.value))
     }
 }
 
 impl<'de, T: Wire> Deserialize<'de> for InBand<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Self::read(&value).ok_or_else(|| serde::de::Error::custom("what came is not a JSON object"))
+        Self::read(value).ok_or_else(|| serde::de::Error::custom("what came is not a JSON object"))
     }
 }
 

@@ -120,10 +120,10 @@ impl From<Vec<ContentPart>> for Content {
 }
 
 impl Wire for Content {
-    fn read(value: &Value) -> Option<Read<Self>> {
+    fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            Value::String(text) => Read::exactly(Self::Text(text.clone())),
-            _ => Some(Vec::read(value)?.map(Self::Parts)),
+            Value::String(text) => Read::exactly(Self::Text(text)),
+            value => Ok(Vec::read(value)?.map(Self::Parts)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is asked of the chat API, field by field.
 
+use serde_json::Value;
+
 use crate::chat::message::ChatMessage;
 use crate::chat::tools::{ResponseFormat, Tool, ToolChoice};
 use crate::wire::{Read, Wire, message, words};
@@ -114,14 +116,14 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for EmbeddingInput {
 }
 
 impl Wire for EmbeddingInput {
-    fn read(value: &serde_json::Value) -> Option<Read<Self>> {
+    fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            serde_json::Value::String(text) => Read::exactly(Self::Text(text.clone())),
-            _ => Some(Vec::read(value)?.map(Self::Texts)),
+            Value::String(text) => Read::exactly(Self::Text(text)),
+            value => Ok(Vec::read(value)?.map(Self::Texts)),
         }
     }
 
-    fn write(&self) -> serde_json::Value {
+    fn write(&self) -> Value {
         match self {
             Self::Text(text) => text.write(),
             Self::Texts(texts) => texts.write(),

@@ -149,9 +149,9 @@ impl ChatStream {
         if let Some((kind, reason)) = error_in(&value) {
             return Err(self.incoming.error(kind, reason));
         }
-        match ChatChunk::read(&value) {
-            Some(chunk) => Ok(chunk.value),
-            None => Err(self.unreadable("it is not an object")),
+        match ChatChunk::read(value) {
+            Ok(chunk) => Ok(chunk.value),
+            Err(_) => Err(self.unreadable("it is not an object")),
         }
     }
 

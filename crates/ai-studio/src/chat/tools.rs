@@ -213,10 +213,10 @@ impl From<&Tool> for ToolChoice {
 }
 
 impl Wire for ToolChoice {
-    fn read(value: &Value) -> Option<Read<Self>> {
+    fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            Value::String(mode) => Read::exactly(Self::Mode(mode.clone())),
-            _ => Some(NamedTool::read(value)?.map(Self::Function)),
+            Value::String(mode) => Read::exactly(Self::Mode(mode)),
+            value => Ok(NamedTool::read(value)?.map(Self::Function)),
         }
     }
 

@@ -170,7 +170,7 @@ fn answer_in(response: &Value) -> Option<CompletionAnswer> {
     if kind.is_some_and(|kind| !kind.ends_with(".CompletionResponse")) {
         return None;
     }
-    CompletionAnswer::read(response).map(|read| read.value)
+    CompletionAnswer::read(response.clone()).ok().map(|read| read.value)
 }
 
 impl IntoFuture for Operation {

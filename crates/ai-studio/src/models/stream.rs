@@ -128,7 +128,7 @@ fn read(object: &[u8], incoming: &Incoming) -> Result<CompletionAnswer, Error> {
         incoming.error(ErrorKind::Unreadable, format!("an object of the stream is not an answer: {why}"))
     };
     let value: Value = serde_json::from_slice(object).map_err(|error| unreadable(&error.to_string()))?;
-    match InBand::read(&value) {
+    match InBand::read(value) {
         Some(InBand::Answer(answer)) => Ok(answer),
         Some(InBand::Error(kind, reason)) => Err(incoming.error(kind, reason)),
         None => Err(unreadable("it is not an object")),

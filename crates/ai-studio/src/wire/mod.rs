@@ -26,17 +26,17 @@ pub type Extra = Map<String, Value>;
 /// What a value was read as.
 pub(crate) struct Read<T> {
     pub(crate) value: T,
-    /// Whether writing it gives the very value that was read.
-    pub(crate) exact: bool,
+    /// The value as it came, where writing would give another one.
+    pub(crate) came: Option<Value>,
 }
 
 impl<T> Read<T> {
-    pub(crate) fn exactly(value: T) -> Option<Self> {
-        Some(Self { value, exact: true })
+    pub(crate) fn exactly<E>(value: T) -> Result<Self, E> {
+        Ok(Self { value, came: None })
     }
 
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Read<U> {
-        Read { value: change(self.value), exact: self.exact }
+        Read { value: change(self.value), came: self.came }
     }
 }
 
@@ -45,8 +45,8 @@ pub(crate) trait Wire: Sized + PartialEq {
     /// Whether a list passes over items that are not of this kind. Not in lists of bare values, where places count.
     const PASSED_OVER: bool = false;
 
-    /// `None` where the value is of another kind. Never asked about null.
-    fn read(value: &Value) -> Option<Read<Self>>;
+    /// Takes the value, and gives it back where it is of another kind. Never asked about null.
+    fn read(value: Value) -> Result<Read<Self>, Value>;
 
     fn write(&self) -> Value;
 }
@@ -61,14 +61,15 @@ pub(crate) fn take<T: Wire + Default>(object: &mut Extra, kept: &mut Kept, name:
         kept.insert(name.to_owned(), value);
         return T::default();
     }
-    match T::read(&value) {
-        Some(read) => {
-            if !read.exact || read.value == T::default() {
-                kept.insert(name.to_owned(), value);
+    match T::read(value) {
+        Ok(Read { value, came }) => {
+            // A default would not be written at all.
+            if let Some(came) = came.or_else(|| (value == T::default()).then(|| value.write())) {
+                kept.insert(name.to_owned(), came);
             }
-            read.value
+            value
         }
-        None => {
+        Err(value) => {
             object.insert(name.to_owned(), value);
             T::default()
         }
@@ -82,7 +83,7 @@ pub(crate) fn put<T: Wire + Default>(object: &mut Extra, kept: &Kept, name: &str
         return;
     }
     let as_it_came = kept.get(name).filter(|value| {
-        let read = if value.is_null() { None } else { T::read(value) };
+        let read = if value.is_null() { None } else { T::read(Value::clone(value)).ok() };
         read.map(|read| read.value).unwrap_or_default() == *field
     });
     match as_it_came {
@@ -100,7 +101,7 @@ pub(crate) fn merged<T: Wire>(message: T, fields: &Value) -> Result<T, Error> {
     let mut value = message.write();
     if let (Some(object), Some(fields)) = (value.as_object_mut(), fields.as_object()) {
         object.extend(fields.clone());
-        if let Some(read) = T::read(&value) {
+        if let Ok(read) = T::read(value) {
             return Ok(read.value);
         }
     }
@@ -129,8 +130,8 @@ macro_rules! message {
         impl $crate::wire::Wire for $name {
             const PASSED_OVER: bool = true;
 
-            fn read(value: &serde_json::Value) -> Option<$crate::wire::Read<Self>> {
-                let mut extra = value.as_object()?.clone();
+            fn read(value: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
+                let serde_json::Value::Object(mut extra) = value else { return Err(value) };
                 let mut kept = $crate::wire::Kept::new();
                 $( let $field = $crate::wire::take(&mut extra, &mut kept, $key); )*
                 $crate::wire::Read::exactly(Self { $( $field, )* extra, kept })
@@ -155,9 +156,9 @@ macro_rules! message {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = <serde_json::Value as serde::Deserialize>::deserialize(deserializer)?;
-                match $crate::wire::Wire::read(&value) {
-                    Some($crate::wire::Read { value, .. }) => Ok(value),
-                    None => Err(serde::de::Error::custom(concat!(
+                match $crate::wire::Wire::read(value) {
+                    Ok($crate::wire::Read { value, .. }) => Ok(value),
+                    Err(_) => Err(serde::de::Error::custom(concat!(
                         "what came is not of the kind of ", stringify!($name)
                     ))),
                 }
@@ -214,11 +215,11 @@ macro_rules! words {
         }
 
         impl $crate::wire::Wire for $name {
-            fn read(value: &serde_json::Value) -> Option<$crate::wire::Read<Self>> {
-                let word = value.as_str()?;
+            fn read(came: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
+                let Some(word) = came.as_str() else { return Err(came) };
                 let value = Self::from(word);
                 let exact = value.as_str() == word;
-                Some($crate::wire::Read { value, exact })
+                Ok($crate::wire::Read { value, came: (!exact).then_some(came) })
             }
 
             fn write(&self) -> serde_json::Value {

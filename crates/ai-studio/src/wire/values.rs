@@ -5,8 +5,9 @@ use serde_json::{Number, Value};
 use super::{Read, Wire, message};
 
 impl Wire for String {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        Read::exactly(value.as_str()?.to_owned())
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        let Value::String(text) = value else { return Err(value) };
+        Read::exactly(text)
     }
 
     fn write(&self) -> Value {
@@ -15,8 +16,9 @@ impl Wire for String {
 }
 
 impl Wire for bool {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        Read::exactly(value.as_bool()?)
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        let Value::Bool(is) = value else { return Err(value) };
+        Read::exactly(is)
     }
 
     fn write(&self) -> Value {
@@ -25,9 +27,8 @@ impl Wire for bool {
 }
 
 impl Wire for u64 {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        let whole = whole(value)?;
-        Some(Read { value: whole.value.try_into().ok()?, exact: whole.exact })
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        whole(value)
     }
 
     fn write(&self) -> Value {
@@ -36,9 +37,8 @@ impl Wire for u64 {
 }
 
 impl Wire for i64 {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        let whole = whole(value)?;
-        Some(Read { value: whole.value.try_into().ok()?, exact: whole.exact })
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        whole(value)
     }
 
     fn write(&self) -> Value {
@@ -47,9 +47,9 @@ impl Wire for i64 {
 }
 
 impl Wire for f64 {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        let Value::Number(number) = value else { return None };
-        Some(Read { value: number.as_f64()?, exact: number.is_f64() })
+    fn read(came: Value) -> Result<Read<Self>, Value> {
+        let Some(value) = came.as_f64() else { return Err(came) };
+        Ok(Read { value, came: (!came.is_f64()).then_some(came) })
     }
 
     fn write(&self) -> Value {
@@ -58,8 +58,8 @@ impl Wire for f64 {
 }
 
 impl Wire for Value {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        Read::exactly(value.clone())
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        Read::exactly(value)
     }
 
     fn write(&self) -> Value {
@@ -68,7 +68,7 @@ impl Wire for Value {
 }
 
 impl<T: Wire> Wire for Option<T> {
-    fn read(value: &Value) -> Option<Read<Self>> {
+    fn read(value: Value) -> Result<Read<Self>, Value> {
         T::read(value).map(|read| read.map(Some))
     }
 
@@ -79,21 +79,40 @@ impl<T: Wire> Wire for Option<T> {
 
 /// A list in which nothing could be read is not read.
 impl<T: Wire> Wire for Vec<T> {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        let items = value.as_array()?;
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        let Value::Array(items) = value else { return Err(value) };
+        let is_empty = items.is_empty();
         let mut list = Self::with_capacity(items.len());
-        let mut exact = true;
-        for item in items {
-            match T::read(item).filter(|_| !item.is_null()) {
-                Some(read) => {
-                    exact &= read.exact;
-                    list.push(read.value);
+        // The list as it came, from the first item on that would be written otherwise.
+        let mut came: Option<Vec<Value>> = None;
+        let mut items = items.into_iter();
+        while let Some(item) = items.next() {
+            match if item.is_null() { Err(item) } else { T::read(item) } {
+                Ok(Read { value, came: None }) => {
+                    if let Some(came) = &mut came {
+                        came.push(value.write());
+                    }
+                    list.push(value);
                 }
-                None if T::PASSED_OVER => exact = false,
-                None => return None,
+                Ok(Read { value, came: Some(item) }) => {
+                    came.get_or_insert_with(|| list.iter().map(Wire::write).collect()).push(item);
+                    list.push(value);
+                }
+                Err(item) => {
+                    let came = came.get_or_insert_with(|| list.iter().map(Wire::write).collect());
+                    came.push(item);
+                    if !T::PASSED_OVER {
+                        came.extend(items);
+                        return Err(Value::Array(std::mem::take(came)));
+                    }
+                }
             }
         }
-        (items.is_empty() || !list.is_empty()).then_some(Read { value: list, exact })
+        let came = came.map(Value::Array);
+        match came {
+            Some(came) if list.is_empty() && !is_empty => Err(came),
+            came => Ok(Read { value: list, came }),
+        }
     }
 
     fn write(&self) -> Value {
@@ -154,9 +173,13 @@ impl std::fmt::Display for Int64 {
 }
 
 impl Wire for Int64 {
-    fn read(value: &Value) -> Option<Read<Self>> {
-        let number = Self(whole(value)?.value.try_into().ok()?);
-        Some(Read { value: number, exact: number.write() == *value })
+    fn read(value: Value) -> Result<Read<Self>, Value> {
+        let (number, came) = match whole(value)? {
+            Read { value, came: None } => (Self(value), Value::from(value)),
+            Read { value, came: Some(came) } => (Self(value), came),
+        };
+        let exact = number.write() == came;
+        Ok(Read { value: number, came: (!exact).then_some(came) })
     }
 
     fn write(&self) -> Value {
@@ -167,16 +190,19 @@ impl Wire for Int64 {
 message!(@serde Int64);
 
 /// A whole number: as such, as a float without a fraction, or as a string of digits. Exact in the first form alone.
-fn whole(value: &Value) -> Option<Read<i128>> {
-    let (value, exact) = match value {
+fn whole<T: TryFrom<i128>>(came: Value) -> Result<Read<T>, Value> {
+    let number = match &came {
         Value::Number(number) => match number.as_i128() {
-            Some(whole) => (whole, true),
-            None => (float_as_whole(number.as_f64()?)?, false),
+            Some(whole) => Some((whole, true)),
+            None => number.as_f64().and_then(float_as_whole).map(|whole| (whole, false)),
         },
-        Value::String(text) => (text.parse().ok()?, false),
-        _ => return None,
+        Value::String(text) => text.parse().ok().map(|whole| (whole, false)),
+        _ => None,
     };
-    Some(Read { value, exact })
+    match number.and_then(|(whole, exact)| Some((T::try_from(whole).ok()?, exact))) {
+        Some((value, exact)) => Ok(Read { value, came: (!exact).then_some(came) }),
+        None => Err(came),
+    }
 }
 
 /// Within the range where every whole number is a float, so that nothing is rounded.
