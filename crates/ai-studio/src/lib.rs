@@ -1,7 +1,7 @@
 //! Yandex AI Studio from Rust.
 //!
 //! One object, [`AiStudio`], takes the options of the Python SDK under the same names, and calls AI Studio with the
-//! credentials of [`yandex_cloud_auth`](auth): chosen by what the machine offers or given, kept fresh, and sent nowhere
+//! credentials of [`yandex_cloud_auth`]: chosen by what the machine offers or given, kept fresh, and sent nowhere
 //! but where they belong.
 //!
 //! ```
