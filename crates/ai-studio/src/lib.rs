@@ -258,6 +258,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A call may be dropped at any time, by `tokio::time::timeout` or `select!`: nothing of the SDK is left half done, and a
+//! token that is being fetched still comes to others. The server may have begun, and may count what it did.
+//!
 //! What the SDK does is told to [`tracing`](https://docs.rs/tracing); it prints nothing by itself.
 //!
 //! # What has no method here
