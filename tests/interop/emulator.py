@@ -115,6 +115,10 @@ class Emulator:
         """Moves the emulator's clock; that of the client stays."""
         self._control("clock/advance", {"seconds": seconds})
 
+    def freeze(self) -> None:
+        """Stops its clock, so that nothing there ends or expires by itself."""
+        self._control("clock/freeze", {})
+
     def set_clock(self, now: str) -> None:
         """Sets it to a moment in RFC 3339."""
         self._control("clock/set", {"now": now})

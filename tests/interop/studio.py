@@ -5,6 +5,7 @@ import httpx
 from yandex_ai_studio_sdk import AIStudio
 
 MODEL = "yandexgpt"
+VECTORS = "text-search-doc"
 TIMEOUT = 20  # seconds; far more than a call takes here
 
 #: The calls that the model answers with a text.
@@ -20,6 +21,13 @@ TEXTS = {
 CALLS = {
     **TEXTS,
     "completions.tokenize": lambda sdk, said: sdk.models.completions(MODEL).tokenize(said, timeout=TIMEOUT),
+    "completions.run_deferred": lambda sdk, said: sdk.models.completions(MODEL).run_deferred(
+        said, timeout=TIMEOUT
+    ),
+    "text_embeddings.run": lambda sdk, said: sdk.models.text_embeddings(VECTORS).run(said, timeout=TIMEOUT),
+    "chat.text_embeddings.run": lambda sdk, said: sdk.chat.text_embeddings(VECTORS).run(
+        said, timeout=TIMEOUT
+    ),
     "chat.list": lambda sdk, _: sdk.chat.completions.list(timeout=TIMEOUT),
 }
 
@@ -31,10 +39,24 @@ REFUSED = {
     "completions.run": "UNAUTHENTICATED",
     "completions.run_stream": "UNAUTHENTICATED",
     "completions.tokenize": "UNAUTHENTICATED",
+    "completions.run_deferred": "UNAUTHENTICATED",
+    "text_embeddings.run": "UNAUTHENTICATED",
     "chat.run": 401,
     "chat.run_stream": 401,
+    "chat.text_embeddings.run": 401,
     "chat.list": 401,
 }
+
+
+def whole(model, said):
+    """What a model answers."""
+    return model.run(said, timeout=TIMEOUT)
+
+
+def streamed(model, said):
+    """What a stream comes to; what it cost may follow as a result of its own."""
+    results = list(model.run_stream(said, timeout=TIMEOUT))
+    return next(result for result in reversed(results) if result.status.name != "USAGE")
 
 
 def last(stream) -> str:

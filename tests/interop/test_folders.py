@@ -8,8 +8,11 @@ DENIED = {
     "completions.run": "PERMISSION_DENIED",
     "completions.run_stream": "PERMISSION_DENIED",
     "completions.tokenize": "PERMISSION_DENIED",
+    "completions.run_deferred": "PERMISSION_DENIED",
+    "text_embeddings.run": "PERMISSION_DENIED",
     "chat.run": 403,
     "chat.run_stream": 403,
+    "chat.text_embeddings.run": 403,
     "chat.list": 403,
 }
 

@@ -21,6 +21,20 @@ use crate::error::Error;
 /// A method and a string see the machine as the SDK does ([`system`](crate::AiStudioBuilder::system)), and trust what
 /// it trusts ([`verify`](crate::AiStudioBuilder::verify)). `Automatic` and `Credentials` keep the system that they were
 /// made with.
+///
+/// ```
+/// use yandex_ai_studio_sdk::AiStudio;
+/// use yandex_ai_studio_sdk::auth::{Automatic, Credentials, MetadataAuth, NoAuth};
+///
+/// let builder = AiStudio::builder();
+/// builder.clone().auth("AQVN-fake").build()?;
+/// builder.clone().auth(MetadataAuth::new()).build()?;
+/// builder.clone().auth(Automatic::new().without("metadata")?).build()?;
+/// builder.clone().auth(Credentials::automatic()).build()?;
+/// builder.clone().auth(NoAuth::new()).build()?;
+/// builder.auth(None::<&str>).build()?; // as if nothing was said
+/// # Ok::<(), yandex_ai_studio_sdk::Error>(())
+/// ```
 pub trait IntoAuth: sealed::Sealed {}
 
 impl<T: sealed::Sealed> IntoAuth for T {}

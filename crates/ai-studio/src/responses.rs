@@ -25,7 +25,26 @@ use crate::error::Error;
 use crate::retry::{RetryPolicy, is_retried};
 use crate::sdk::AiStudio;
 
-/// An `async_openai` client that speaks to AI Studio; made by [`AiStudio::responses`].
+/// An `async_openai` client that speaks to AI Studio; made by [`AiStudio::responses`]. It streams too:
+///
+/// ```
+/// use async_openai::types::responses::{CreateResponseArgs, ResponseStreamEvent};
+/// use futures_util::StreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+/// # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
+/// #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
+/// let model = format!("gpt://{}/yandexgpt/latest", sdk.folder_id().await?);
+/// let request = CreateResponseArgs::default().model(model).input("hello").stream(true).build()?;
+/// let mut events = sdk.responses().await?.responses().create_stream(request).await?;
+/// while let Some(event) = events.next().await {
+///     if let ResponseStreamEvent::ResponseOutputTextDelta(delta) = event? {
+///         print!("{}", delta.delta);
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 pub type OpenAiClient = async_openai::Client<OpenAiConfig>;
 
 impl AiStudio {

@@ -26,6 +26,82 @@
 //!
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
 //! one fetch at a time serves all; no failure is final; a secret is never printed, and goes only where it belongs.
+//!
+//! # Who calls
+//! Chosen by what the machine offers, in the order of [`Automatic`]; by a bare string; or by a method. The choice is made
+//! once, at the first request, and [`Credentials::report`] says why it fell so.
+//!
+//! ```
+//! use yandex_cloud_auth::testing::TestEnvironment;
+//! use yandex_cloud_auth::{Credentials, MetadataAuth, Method, System};
+//!
+//! Credentials::from_string("t1.fake.token")?; // an IAM token, an OAuth token (`y0_…`), or an API key
+//! let _ = Credentials::from(MetadataAuth::new());
+//!
+//! # let machine = System::real().with_environment(TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]));
+//! let credentials = Credentials::automatic();
+//! # let credentials = credentials.on(machine);
+//! let header = credentials.blocking().header()?; // in async code: `credentials.header().await?`
+//! assert_eq!(header.unwrap(), "Api-Key AQVN-fake");
+//! assert_eq!(credentials.method(), Some(Method::ApiKey));
+//! println!("{}", credentials.report().unwrap());
+//! # Ok::<(), yandex_cloud_auth::Error>(())
+//! ```
+//!
+//! # In front of a client
+//! With the feature `tower`, `AuthLayer` puts the header on every request of reqwest, tonic, async-openai, hyper, or any
+//! other tower service, holds it to Yandex Cloud's hosts, and replaces a token that a server refuses. The page of the
+//! module `tower` has an example for each, and says where retries and timeouts go.
+//!
+//! # A token over the years
+//! Ask for a header for each request, and keep none: it costs a copy while it is fresh. A stale one is renewed beside the
+//! calls. What a program may want besides:
+//!
+//! ```
+//! use std::time::Duration;
+//! use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions};
+//!
+//! let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake")?);
+//! credentials.prewarm(); // at start: the first call finds a token
+//!
+//! // For one call: how long to wait, and how long the token has to live.
+//! let options = HeaderOptions::new().deadline(Duration::from_secs(2)).min_ttl(Duration::from_secs(60));
+//! let sent = credentials.blocking().obtain(options)?;
+//!
+//! // A server said 401: drop exactly this token. False here, since an API key has no successor.
+//! assert!(!credentials.invalidate(&sent));
+//! assert_eq!(credentials.counters().failures, 0);
+//! # Ok::<(), yandex_cloud_auth::Error>(())
+//! ```
+//!
+//! [`Credentials::subscribe`] tells of each new token, for a copy that is kept elsewhere; a [`TokenSource`] of your own gets
+//! all of this around it.
+//!
+//! # When it goes wrong
+//! There is one [`Error`]: its [`kind`](Error::kind) is for programs, its text is one line with the method, the place and
+//! the reason, [`help`](Error::help) says what to do next, and [`report`](Error::report) what a failed selection looked at.
+//!
+//! ```
+//! use yandex_cloud_auth::{ApiKeyAuth, ErrorKind};
+//!
+//! let error = ApiKeyAuth::new("Bearer t1.fake").unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Invalid);
+//! assert!(!error.is_transient());
+//! eprintln!("{error}\n{}", error.help().unwrap_or_default()); // without the secret
+//! ```
+//!
+//! # In tests
+//! [`System`] is all that the library asks of the machine: environment, clock, HTTP, programs, files. With the feature
+//! `testing` the module `testing` has stand-ins for each; the crate `yandex-cloud-emulator` is a whole cloud on loopback.
+//!
+//! # Features
+//! | feature | what it brings |
+//! |---|---|
+//! | `transport`, on by default | the HTTP client behind methods that fetch; without it [`System`] has to be given one |
+//! | `tower` | `AuthLayer`, for services over `http::Request` |
+//! | `reqwest`, `tonic`, `async-openai` | the same for those clients |
+//! | `serde` | `Serialize` for the report |
+//! | `testing` | stand-ins for the machine |
 
 pub mod cloud;
 mod credentials;

@@ -1,5 +1,7 @@
 //! The page that people search by error text speaks of errors that exist.
 
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
 use std::path::Path;
 
 /// Every heading in backquotes is a text that this crate can say, or one of a server that is told apart here.
@@ -10,6 +12,8 @@ fn every_heading_is_the_text_of_an_error() {
         println!("passed over: the page is not beside this crate");
         return;
     };
+    // What follows is the SDK's, and checked there.
+    let page = page.split("\n# Calls of the SDK\n").next().unwrap();
     let mut sources = String::new();
     collect(&root.join("src"), &mut sources);
     let sources = sources.to_lowercase();
@@ -26,7 +30,6 @@ fn every_heading_is_the_text_of_an_error() {
     }
 }
 
-#[allow(clippy::unwrap_used, reason = "a helper of a test")]
 fn collect(folder: &Path, into: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

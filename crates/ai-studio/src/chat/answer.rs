@@ -158,6 +158,19 @@ impl ChatAnswer {
 
     /// The text as a type of yours, of an answer that was asked for in JSON.
     ///
+    /// ```
+    /// # use serde_json::json;
+    /// # use yandex_ai_studio_sdk::chat::ChatAnswer;
+    /// #[derive(serde::Deserialize)]
+    /// struct Animal { name: String }
+    ///
+    /// # let came = json!({ "choices": [{ "message": { "content": r#"{ "name": "platypus" }"# } }] });
+    /// # let answer: ChatAnswer = serde_json::from_value(came)?;
+    /// let animal: Animal = answer.parse()?;
+    /// assert_eq!(animal.name, "platypus");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Unreadable`] where it is something else.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {

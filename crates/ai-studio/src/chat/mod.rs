@@ -36,6 +36,30 @@ use crate::in_band;
 const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Chat, embeddings and the list of models: what `sdk.chat` is in Python.
+///
+/// Models take their options one by one; [`send`](Self::send), [`stream`](Self::stream) and [`embed`](Self::embed) take
+/// a whole request, and send it exactly as it is.
+///
+/// ```
+/// use serde_json::json;
+/// use yandex_ai_studio_sdk::chat::ChatRequest;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+/// # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
+/// #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
+/// for model in sdk.chat().completions_models().await? {
+///     println!("{}", model.id);
+/// }
+///
+/// let request: ChatRequest = serde_json::from_value(json!({
+///     "model": sdk.chat().completions("yandexgpt").uri().await?,
+///     "messages": [{ "role": "user", "content": "hello" }],
+///     "top_k": 3, // which no option is for
+/// }))?;
+/// println!("{}", sdk.chat().send(&request).await?.text());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chat {
     client: Client,

@@ -82,6 +82,9 @@ impl ChatStream {
     ///
     /// # Errors
     /// As [`next`](Self::next): a part of an answer is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the stream, and loses what has come.
     pub async fn finish(mut self) -> Result<ChatAnswer, Error> {
         while let Some(chunk) = self.next().await {
             chunk?;

@@ -129,6 +129,9 @@ impl Completions {
     ///
     /// # Errors
     /// As [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    /// Dropping the future may leave an operation at the server whose id nobody knows.
     pub async fn run_deferred(&self, messages: impl IntoMessages) -> Result<Operation, Error> {
         let request = self.request(messages.into_messages()).await?;
         self.models.completion_deferred_within(&request, self.timeout.unwrap_or(OTHERWISE)).await

@@ -36,6 +36,22 @@ const GENERATION: Duration = Duration::from_secs(180);
 const OTHERWISE: Duration = Duration::from_secs(60);
 
 /// The native models: what `sdk.models` is in Python.
+///
+/// Models take their options one by one; [`completion`](Self::completion) and its siblings take a whole request, and
+/// send it exactly as it is.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+/// # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
+/// #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
+/// let model = sdk.models().completions("yandexgpt").temperature(0.3);
+/// let tokens = model.tokenize("hello there").await?;
+/// println!("{} tokens", tokens.iter().filter(|token| !token.special).count());
+/// println!("{}", model.run("hello there").await?.text());
+/// println!("{:?}", sdk.models().text_embeddings("doc").run("hello there").await?.embedding);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Models {
     client: Client,

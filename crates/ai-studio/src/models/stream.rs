@@ -59,6 +59,9 @@ impl CompletionStream {
     ///
     /// # Errors
     /// As [`next`](Self::next): a part of an answer is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the stream, and loses what has come.
     pub async fn finish(mut self) -> Result<CompletionAnswer, Error> {
         while let Some(answer) = self.next().await {
             answer?;

@@ -20,7 +20,15 @@ use serde_json::{Map, Value};
 pub use self::values::Int64;
 use crate::error::{Error, ErrorKind};
 
-/// Fields by name, as JSON.
+/// Fields by name, as JSON: what a message has beyond the fields that this version knows.
+///
+/// ```
+/// use yandex_ai_studio_sdk::chat::ChatAnswer;
+///
+/// let answer: ChatAnswer = serde_json::from_str(r#"{ "model": "m", "service_tier": "default" }"#)?;
+/// assert_eq!(answer.extra["service_tier"], "default");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type Extra = Map<String, Value>;
 
 /// What a value was read as.

@@ -8,6 +8,25 @@ use crate::refresh::changes::Changes;
 use crate::refresh::ready::Snapshot;
 
 /// Tells of new generations. Does not keep the credentials alive.
+///
+/// ```
+/// use yandex_cloud_auth::{Credentials, Error, Token, TokenSource};
+/// # use yandex_cloud_auth::system::{BoxFuture, System};
+/// # struct Vault;
+/// # impl TokenSource for Vault {
+/// #     fn fetch<'a>(&'a self, _: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+/// #         Box::pin(async { Token::new("t1.fake.token") })
+/// #     }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// let credentials = Credentials::from_source(Vault);
+/// let mut news = credentials.subscribe();
+/// credentials.header().await?;
+/// let snapshot = news.changed().await.unwrap();
+/// assert_eq!(snapshot.header().unwrap(), "Bearer t1.fake.token");
+/// # Ok(()) }
+/// ```
 pub struct Subscription {
     credentials: Weak<Inner>,
     changes: Arc<Changes>,

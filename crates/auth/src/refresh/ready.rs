@@ -149,6 +149,17 @@ fn lane() -> usize {
 ///
 /// Keep the one that a request was made with: [`Credentials::invalidate`](crate::Credentials::invalidate) drops
 /// exactly that generation when a server refuses it.
+///
+/// ```
+/// use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions, Method, Scheme};
+///
+/// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake")?);
+/// let snapshot = credentials.blocking().obtain(HeaderOptions::new())?;
+/// assert_eq!(snapshot.header().unwrap(), "Api-Key AQVN-fake");
+/// assert_eq!((snapshot.method(), snapshot.scheme()), (Method::ApiKey, Some(Scheme::ApiKey)));
+/// assert_eq!(snapshot.expires_at(), None); // keys do not expire by themselves
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Snapshot(pub(crate) Arc<Ready>);
 

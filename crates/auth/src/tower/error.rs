@@ -9,6 +9,19 @@ use crate::Error;
 ///
 /// Displays as whichever it is. In front of tonic (feature `tonic`) the layer's own error has a `tonic::Status`
 /// for its source, so that it arrives as `UNAUTHENTICATED` or `UNAVAILABLE`.
+///
+/// ```
+/// use yandex_cloud_auth::tower::AuthServiceError;
+///
+/// fn told<E: std::error::Error>(error: &AuthServiceError<E>) -> String {
+///     match error.auth() {
+///         Some(error) => format!("not sent: {error} ({})", error.help().unwrap_or_default()),
+///         None => format!("sent, and failed: {error}"),
+///     }
+/// }
+/// # let error = yandex_cloud_auth::ApiKeyAuth::new("").unwrap_err();
+/// # assert!(told(&AuthServiceError::<std::io::Error>::from(error)).starts_with("not sent: "));
+/// ```
 pub struct AuthServiceError<E>(Which<E>);
 
 enum Which<E> {

@@ -29,7 +29,7 @@ fn its_shell_lines_run_as_they_stand() {
     // What the lines name besides: a client that shows what it would send, and a password store.
     script(&folder.path.join("curl"), "#!/bin/sh\necho \"curl $*\"\n");
     script(&folder.path.join("pass"), "#!/bin/sh\necho AQVN-from-the-store\n");
-    let lines = blocks("sh")[1];
+    let lines = blocks("sh").into_iter().find(|lines| lines.contains("yc-auth header")).unwrap();
     assert_eq!(lines.lines().count(), 5);
     let output = Command::new("/bin/sh")
         .args(["-e", "-c", lines])
@@ -46,6 +46,29 @@ fn its_shell_lines_run_as_they_stand() {
         "Selection",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line}: {printed}");
+    }
+}
+
+/// `tests/examples.rs` of each crate runs all that are there.
+#[test]
+fn its_examples_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let lines = blocks("sh").into_iter().flat_map(str::lines);
+    let examples: Vec<_> = lines.filter(|line| line.contains(" --example ")).collect();
+    assert!(!examples.is_empty());
+    for line in examples {
+        let words: Vec<_> = line.split(' ').collect();
+        let ["cargo", "run", "-p", package, "--example", name] = words[..] else { panic!("{line}") };
+        let folder = match package {
+            "yandex-ai-studio-sdk" => "ai-studio",
+            package => package.trim_start_matches("yandex-cloud-"),
+        };
+        let manifest = root.join("crates").join(folder).join("Cargo.toml");
+        assert!(fs::read_to_string(&manifest).unwrap().contains(&format!("name = \"{package}\"")), "{line}");
+        assert!(manifest.with_file_name("examples").join(format!("{name}.rs")).exists(), "{line}");
+    }
+    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(link.starts_with("https://") || root.join(link).exists(), "{link}");
     }
 }
 

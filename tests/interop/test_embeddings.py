@@ -1,0 +1,53 @@
+"""Vectors of texts, over gRPC and over the OpenAI-compatible API."""
+
+import pytest
+
+from studio import TIMEOUT, VECTORS
+
+SAID = "hello there"
+
+
+@pytest.fixture
+def sdk(emulator, studio):
+    return studio(auth=emulator.api_key)
+
+
+def test_both_apis_give_the_same_vector(sdk):
+    native = sdk.models.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
+    compatible = sdk.chat.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
+
+    assert len(native) == len(compatible) > 1
+    assert tuple(native) == tuple(compatible)
+    assert (native.num_tokens, compatible.usage.prompt_tokens) == (2, 2)
+    assert native.model_version
+    assert compatible.model.startswith("emb://")
+
+
+def test_texts_and_questions_have_models_with_short_names(sdk, emulator):
+    doc, query = sdk.models.text_embeddings("doc"), sdk.models.text_embeddings("query")
+
+    assert doc.uri == f"emb://{emulator.folder_id}/text-search-doc/latest"
+    assert query.uri == f"emb://{emulator.folder_id}/text-search-query/latest"
+    assert len(query.run(SAID, timeout=TIMEOUT)) == len(doc.run(SAID, timeout=TIMEOUT))
+
+
+@pytest.mark.parametrize("domain", ["models", "chat"])
+def test_a_text_has_one_vector_and_another_text_another(sdk, domain):
+    model = getattr(sdk, domain).text_embeddings(VECTORS)
+
+    first, again, other = (tuple(model.run(said, timeout=TIMEOUT)) for said in (SAID, SAID, "good night"))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("domain", ["models", "chat"])
+def test_a_vector_has_as_many_numbers_as_are_asked_for(sdk, domain):
+    model = getattr(sdk, domain).text_embeddings(VECTORS).configure(dimensions=3)
+
+    assert len(model.run(SAID, timeout=TIMEOUT)) == 3
+
+
+def test_list_gives_the_models_that_make_vectors(sdk):
+    models = sdk.chat.text_embeddings.list(timeout=TIMEOUT)
+
+    assert VECTORS in [model.name for model in models]
+    assert all(model.uri.startswith("emb://") for model in models)

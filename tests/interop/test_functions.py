@@ -1,0 +1,57 @@
+"""Functions that the model calls, and their results, as the chat has them: whole and streamed."""
+
+import pytest
+
+from studio import MODEL, TIMEOUT, streamed, whole
+
+ASKED = "let calculator work with 5 and 4"
+PARAMETERS = {
+    "type": "object",
+    "properties": {"numbers": {"type": "array", "items": {"type": "integer"}}},
+    "required": ["numbers"],
+}
+
+
+@pytest.fixture
+def model(emulator, studio):
+    """A model that may call one function."""
+    sdk = studio(auth=emulator.api_key)
+    calculator = sdk.tools.function(PARAMETERS, name="calculator", description="computes")
+    return sdk.chat.completions(MODEL).configure(tools=calculator)
+
+
+@pytest.mark.parametrize("run", [whole, streamed])
+def test_a_function_that_is_named_is_called_with_arguments_of_its_schema(model, run):
+    result = run(model, ASKED)
+
+    assert result.status.name == "TOOL_CALLS"
+    assert [(call.function.name, call.function.arguments) for call in result.tool_calls] == [
+        ("calculator", {"numbers": [5, 4]})
+    ]
+
+
+@pytest.mark.parametrize("run", [whole, streamed])
+def test_the_result_of_a_function_is_answered_by_its_name_or_the_id_of_the_call(model, run):
+    called = run(model, ASKED)
+    by_name = {"tool_results": [{"name": "calculator", "content": "20"}]}
+    by_id = {"tool_call_id": called.tool_calls[0].id, "content": "20"}
+    for answer in (by_name, by_id):
+        result = run(model, [ASKED, called, answer])
+        assert result.status.name == "FINAL"
+        assert result.text.endswith("; the tool said: 20")
+
+
+@pytest.mark.parametrize(
+    ("choice", "said", "called"),
+    [
+        ("auto", ASKED, True),
+        ("auto", "hello there", False),
+        ("none", ASKED, False),
+        ("required", "hello there", True),
+        ({"type": "function", "function": {"name": "calculator"}}, "hello there", True),
+    ],
+)
+def test_the_choice_decides_whether_a_function_is_called(model, choice, said, called):
+    result = model.configure(tool_choice=choice).run(said, timeout=TIMEOUT)
+
+    assert bool(result.tool_calls) == called
