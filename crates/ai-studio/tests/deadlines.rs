@@ -131,25 +131,6 @@ async fn a_stream_that_falls_silent_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
-    let server = Server::start(|request, _| match request.header("authorization") {
-        Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
-        _ => Reply::models(),
-    })
-    .await;
-    let source = Slow::new();
-    source.let_go.add_permits(2);
-    let system = machine([]);
-    let credentials = Credentials::from_source(source.clone()).on(system.clone());
-    let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
-    sdk.chat().models().await.unwrap();
-    let seen = server.seen();
-    let headers: Vec<_> = seen.iter().map(|request| request.header("authorization").unwrap()).collect();
-    assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
-    assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
-}
-
-#[tokio::test]
 async fn slow_discovery_counts_into_the_deadline_too() {
     let server = Server::always(Reply::Silence).await;
     let clock = TestClock::new();
