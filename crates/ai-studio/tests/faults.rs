@@ -3,28 +3,15 @@
 
 mod fixture;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fixture::server::{Reply, Server};
-use fixture::{Hasty, machine, sdk_mapped};
+use fixture::{Hasty, Tokens, machine, sdk_mapped};
 use futures_util::future::join_all;
-use yandex_ai_studio_sdk::auth::system::BoxFuture;
-use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
+use yandex_ai_studio_sdk::auth::Credentials;
 use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
-
-/// Tokens `t1.fake.0`, `t1.fake.1`, …
-#[derive(Clone, Default)]
-struct Tokens(Arc<AtomicUsize>);
-
-impl TokenSource for Tokens {
-    fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, auth::Error>> {
-        Box::pin(async { Token::new(format!("t1.fake.{}", self.0.fetch_add(1, Ordering::Relaxed))) })
-    }
-}
 
 /// An SDK with these tokens, and a server that refuses the first of them.
 async fn refusing_the_first() -> (Server, AiStudio, Tokens) {
@@ -48,7 +35,7 @@ async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
     assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
     assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
     assert_eq!(seen[1].header("x-retry-attempt"), None, "it is no attempt of the policy's");
-    assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
+    assert_eq!(tokens.fetched(), 2);
 }
 
 #[tokio::test]
@@ -149,7 +136,7 @@ async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_
     let seen = server.seen();
     assert!(seen.iter().all(|request| request.body.len() == PIECES * PIECE.len()));
     assert_eq!(seen[1].header("authorization"), Some("Bearer t1.fake.1"));
-    assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
+    assert_eq!(tokens.fetched(), 2);
 }
 
 #[tokio::test]
