@@ -10,9 +10,10 @@ use tower_service::Service;
 use uuid::Uuid;
 use yandex_cloud_auth::tower::AuthChannel;
 
-use crate::client::{USER_AGENT, in_runtime, logging};
+use crate::client::{CONNECT, USER_AGENT, in_runtime, logging};
 use crate::error::{Error, ErrorKind};
 use crate::sdk::AiStudio;
+use crate::verify::{Trust, aside};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
@@ -49,12 +50,10 @@ impl AiStudio {
             return Err(bad("a gRPC service is at a host, not below a path"));
         }
         let mut endpoint = Endpoint::from_shared(base.url(""))
-            .and_then(|endpoint| endpoint.user_agent(USER_AGENT))
+            .and_then(|endpoint| endpoint.connect_timeout(CONNECT).user_agent(USER_AGENT))
             .map_err(|error| bad("not the address of a service").with_source(&error))?;
         if base.address.is_tls() {
-            let trust = inner.trust.clone();
-            let roots = tokio::task::spawn_blocking(move || trust.roots()).await;
-            let roots = roots.map_err(|_| bad("the CA certificates could not be read"))??;
+            let roots = aside(inner.trust.clone(), Trust::roots).await?;
             let tls = ClientTlsConfig::new().trust_anchors(roots.roots);
             endpoint =
                 endpoint.tls_config(tls).map_err(|error| bad("TLS cannot be set up").with_source(&error))?;

@@ -86,11 +86,17 @@ impl fmt::Display for FolderReport {
 /// The folder of one SDK object.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
+    places: Places,
+    found: Shared<(String, FolderReport)>,
+}
+
+/// Where it may be found.
+#[derive(Clone, Debug, Default)]
+struct Places {
     given: Option<String>,
     yc_profile: Option<String>,
     /// Where yc's folder would belong to, where that was given.
     yc_endpoint: Option<String>,
-    found: Shared<(String, FolderReport)>,
 }
 
 impl Folder {
@@ -103,12 +109,13 @@ impl Folder {
         if let Some(id) = &given {
             check(id).map_err(|reason| invalid("folder_id", reason))?;
         }
-        Ok(Self { given, yc_profile, yc_endpoint, found: Shared::default() })
+        Ok(Self { places: Places { given, yc_profile, yc_endpoint }, found: Shared::default() })
     }
 
     /// The id, where knowing it takes no look at anything but the environment.
     pub(crate) fn known_in(&self, system: &System) -> Option<String> {
-        self.given
+        self.places
+            .given
             .clone()
             .or_else(|| self.found.peek().map(|(id, _)| id))
             .or_else(|| variable(system).ok()?)
@@ -118,48 +125,78 @@ impl Folder {
         self.found.peek().map(|(_, report)| report)
     }
 
-    /// The id.
+    /// The id. Whoever stops waiting for it ends no search.
     pub(crate) async fn id(&self, system: &System, credentials: &Credentials) -> Result<String, Error> {
-        self.found.get(self.look(system, credentials)).await.map(|(id, _)| id)
+        if let Some((id, _)) = self.found.peek() {
+            return Ok(id);
+        }
+        let mut search = Search::default();
+        if let Some((source, id)) = self.places.at_hand(system, &mut search)? {
+            self.found.keep(search.end(source, id.clone()));
+            return Ok(id);
+        }
+        let look = || {
+            let (places, system, credentials) = (self.places.clone(), system.clone(), credentials.clone());
+            async move { places.look(&system, &credentials, search).await }
+        };
+        self.found.get(system, look).await.map(|(id, _)| id)
+    }
+}
+
+/// The places that were looked at.
+#[derive(Default)]
+struct Search {
+    attempts: Vec<FolderAttempt>,
+}
+
+impl Search {
+    fn absent(&mut self, source: &'static str, reason: &str) {
+        self.attempts.push(FolderAttempt { source, outcome: Outcome::Absent, reason: reason.to_owned() });
     }
 
+    fn end(mut self, source: &'static str, id: String) -> (String, FolderReport) {
+        tracing::info!(source, folder = %id, "the folder was found");
+        self.attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.clone() });
+        (id, FolderReport::new(self.attempts))
+    }
+}
+
+impl Places {
+    /// What takes no waiting: the option, and the variable.
+    fn at_hand(&self, system: &System, search: &mut Search) -> Result<Option<(&'static str, String)>, Error> {
+        match &self.given {
+            Some(id) => return Ok(Some(("folder_id", id.clone()))),
+            None => search.absent("folder_id", "not given"),
+        }
+        match variable(system)? {
+            Some(id) => return Ok(Some((VARIABLE, id))),
+            None => search.absent(VARIABLE, "not set"),
+        }
+        Ok(None)
+    }
+
+    /// What takes some: the metadata service, and yc.
     async fn look(
         &self,
         system: &System,
         credentials: &Credentials,
+        mut search: Search,
     ) -> Result<(String, FolderReport), Error> {
-        let mut attempts = Vec::new();
-        let mut absent = |source, reason: &str| {
-            attempts.push(FolderAttempt { source, outcome: Outcome::Absent, reason: reason.to_owned() });
-        };
-        let (source, id) = 'found: {
-            match &self.given {
-                Some(id) => break 'found ("folder_id", id.clone()),
-                None => absent("folder_id", "not given"),
+        match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
+            Finding::Found(id) => return Ok(search.end(METADATA, id)),
+            Finding::Absent(reason) => search.absent(METADATA, &reason),
+        }
+        match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
+            Finding::Found(id) => {
+                check(&id).map_err(|reason| invalid(YC, reason))?;
+                return Ok(search.end(YC, id));
             }
-            match variable(system)? {
-                Some(id) => break 'found (VARIABLE, id),
-                None => absent(VARIABLE, "not set"),
-            }
-            match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
-                Finding::Found(id) => break 'found (METADATA, id),
-                Finding::Absent(reason) => absent(METADATA, &reason),
-            }
-            match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
-                Finding::Found(id) => {
-                    check(&id).map_err(|reason| invalid(YC, reason))?;
-                    break 'found (YC, id);
-                }
-                Finding::Absent(reason) => absent(YC, &reason),
-            }
-            let tried: Vec<_> =
-                attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
-            return Err(Error::new(ErrorKind::Invalid, format!("no folder was found ({})", tried.join("; ")))
-                .with_help("give `folder_id`, or set YC_FOLDER_ID, or name the model by a whole URI as in `gpt://<folder>/yandexgpt/latest`"));
-        };
-        tracing::info!(source, folder = %id, "the folder was found");
-        attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.clone() });
-        Ok((id, FolderReport::new(attempts)))
+            Finding::Absent(reason) => search.absent(YC, &reason),
+        }
+        let tried: Vec<_> =
+            search.attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
+        Err(Error::new(ErrorKind::Invalid, format!("no folder was found ({})", tried.join("; ")))
+            .with_help("give `folder_id`, or set YC_FOLDER_ID, or name the model by a whole URI as in `gpt://<folder>/yandexgpt/latest`"))
     }
 
     /// yc may be asked without a person at the terminal where it was named: by its profile, or as the credentials.

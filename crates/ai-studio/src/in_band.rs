@@ -3,22 +3,23 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Deadline};
 use crate::error::{Error, ErrorKind};
 use crate::wire::Wire;
 
 /// Asks for a whole answer, in or out of a wrapping.
-pub(crate) async fn ask<T: Wire>(client: &Client, call: Call) -> Result<T, Error> {
-    ask_checked(client, call, |_| Ok(())).await
+pub(crate) async fn ask<T: Wire>(client: &Client, call: Call, deadline: Deadline) -> Result<T, Error> {
+    ask_checked(client, call, deadline, |_| Ok(())).await
 }
 
 /// The same for an answer that has to have something in it.
 pub(crate) async fn ask_checked<T: Wire>(
     client: &Client,
     call: Call,
+    deadline: Deadline,
     check: impl FnOnce(&T) -> Result<(), Error>,
 ) -> Result<T, Error> {
-    let (came, context) = client.ask_in_context(call).await?;
+    let (came, context) = client.ask_in_context(call, deadline).await?;
     let outcome = match came {
         InBand::Answer(answer) => check(&answer).map(|()| answer),
         InBand::Error(kind, reason) => Err(Error::new(kind, reason)),

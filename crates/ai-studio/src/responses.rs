@@ -6,11 +6,12 @@
 use std::fmt;
 use std::mem;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_openai::config::Config;
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Response;
 use secrecy::SecretString;
 use tower_service::Service;
@@ -24,6 +25,9 @@ use crate::client::{Service as Place, call_headers};
 use crate::error::Error;
 use crate::retry::{RetryPolicy, is_retried};
 use crate::sdk::AiStudio;
+
+/// How long after its beginning a call may be made again: as long as the SDK's own calls that generate may take.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// An `async_openai` client that speaks to AI Studio; made by [`AiStudio::responses`]. It streams too:
 ///
@@ -51,7 +55,9 @@ impl AiStudio {
     /// A ready `async_openai` client, for the Responses API and the rest of what that crate can call: with the
     /// credentials, the addresses, the retries and the certificate authorities of the SDK, and its folder as the project.
     ///
-    /// It is not bound by a deadline: put one around its calls. Use it on the runtime that this is awaited on: its
+    /// It is not bound by a deadline: put one around its calls. Nothing is made again later than 180 s after it began,
+    /// whatever the policy or a `Retry-After` says. A stream of `async_openai` ends where the connection does: look for
+    /// the event that tells that the answer is complete. Use the client on the runtime that this is awaited on: its
     /// connections belong there.
     ///
     /// ```no_run
@@ -159,10 +165,12 @@ impl Service<HttpRequestFactory> for Persistent {
 
 impl Persistent {
     async fn send(mut self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
+        let key = HeaderValue::try_from(Uuid::new_v4().to_string()).ok();
+        let begun = self.system.clock().now().monotonic;
         let mut attempts = 0;
         loop {
             // The service is reqwest behind the layer, which is ready at all times.
-            let answer = self.inner.call(numbered(factory.clone(), attempts)).await;
+            let answer = self.inner.call(marked(factory.clone(), key.clone(), attempts)).await;
             attempts += 1;
             let asked = match &answer {
                 Ok(answer) if is_retried(answer.status()) => retry_after(answer.headers()),
@@ -174,7 +182,9 @@ impl Persistent {
                 _ => return answer,
             };
             let clock = self.system.clock();
-            let Some(wait) = self.policy.wait(attempts, asked, clock.random()) else { return answer };
+            let left = LIMIT.saturating_sub(clock.now().monotonic.saturating_sub(begun));
+            let wait = self.policy.wait(attempts, asked, clock.random());
+            let Some(wait) = wait.filter(|wait| *wait < left) else { return answer };
             tracing::debug!(
                 ?wait,
                 attempt = attempts,
@@ -186,16 +196,20 @@ impl Persistent {
     }
 }
 
-/// Tells the server which attempt it is, from the second on.
-fn numbered(factory: HttpRequestFactory, before: u32) -> HttpRequestFactory {
-    if before == 0 {
-        return factory;
-    }
+/// Tells the server which call it is, where that makes a difference, and which attempt, from the second on.
+fn marked(factory: HttpRequestFactory, key: Option<HeaderValue>, before: u32) -> HttpRequestFactory {
     HttpRequestFactory::new(move || {
-        let factory = factory.clone();
+        let (factory, key) = (factory.clone(), key.clone());
         async move {
             let mut request = factory.build().await?;
-            request.headers_mut().insert("x-retry-attempt", HeaderValue::from(before));
+            if request.method() == Method::POST
+                && let Some(key) = key
+            {
+                request.headers_mut().entry("idempotency-key").or_insert(key);
+            }
+            if before > 0 {
+                request.headers_mut().insert("x-retry-attempt", HeaderValue::from(before));
+            }
             Ok(request)
         }
     })

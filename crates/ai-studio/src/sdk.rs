@@ -63,7 +63,7 @@ impl AiStudio {
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where a source is there and does not work.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing but the search.
+    /// Dropping the future ends no search: others may wait for it, and the next one who asks goes on with it.
     pub async fn folder_id(&self) -> Result<String, Error> {
         self.client.folder().await
     }

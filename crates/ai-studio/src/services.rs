@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use yandex_cloud_auth::cloud::{Address, Endpoint, Services as Discovered};
@@ -96,7 +96,7 @@ pub(crate) struct Services {
     map: BTreeMap<String, Base>,
     /// Settled at first use.
     endpoint: OnceLock<Endpoint>,
-    list: Shared<std::sync::Arc<Discovered>>,
+    list: Shared<Arc<Discovered>>,
 }
 
 impl Services {
@@ -189,9 +189,12 @@ impl Services {
             )));
         };
         refuse_foreign(endpoint)?;
-        let list = self.list.get(async {
-            let list = endpoint.services(&self.system, DISCOVERY).await;
-            list.map(std::sync::Arc::new).map_err(|error| undiscovered(&error))
+        let list = self.list.get(&self.system, || {
+            let (endpoint, system) = (endpoint.clone(), self.system.clone());
+            async move {
+                let list = endpoint.services(&system, DISCOVERY).await;
+                list.map(Arc::new).map_err(|error| undiscovered(&error))
+            }
         });
         if let Some(address) = list.await?.address(id)? {
             return Ok(address.into());

@@ -206,13 +206,21 @@ struct Trusting {
     transport: Shared<Arc<HyperTransport>>,
 }
 
-impl Trusting {
-    async fn make(&self) -> Result<Arc<HyperTransport>, Error> {
-        let environment = Arc::new(Of(self.trust.system.clone()));
-        let pem = self.trust.pem()?.unwrap_or_default();
-        let transport = HyperTransport::new(environment).with_root_certificate_pem(&pem);
-        transport.map(Arc::new).map_err(|error| self.trust.unusable(&error.to_string()))
-    }
+/// Reads the authority. Blocks on a file.
+fn transport(trust: &Trust) -> Result<Arc<HyperTransport>, Error> {
+    let environment = Arc::new(Of(trust.system.clone()));
+    let pem = trust.pem()?.unwrap_or_default();
+    let transport = HyperTransport::new(environment).with_root_certificate_pem(&pem);
+    transport.map(Arc::new).map_err(|error| trust.unusable(&error.to_string()))
+}
+
+/// Reads what is trusted, beside the executor: files may hang.
+pub(crate) async fn aside<T: Send + 'static>(
+    trust: Trust,
+    read: impl FnOnce(&Trust) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(move || read(&trust)).await;
+    done.map_err(|_| Error::new(ErrorKind::Invalid, "the CA certificates could not be read"))?
 }
 
 impl HttpTransport for Trusting {
@@ -222,12 +230,13 @@ impl HttpTransport for Trusting {
         options: HttpOptions,
     ) -> BoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
         Box::pin(async move {
-            let transport = self.transport.get(self.make()).await;
+            let read = || aside(self.trust.clone(), transport);
+            let transport = self.transport.get(&self.trust.system, read).await;
             let transport = transport.map_err(|error| HttpError::new(HttpFault::Tls, error.to_string()))?;
             let answer = transport.send(request, options).await;
             if answer.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
                 // The authority may have been replaced since it was read.
-                self.transport.forget().await;
+                self.transport.forget();
             }
             answer
         })

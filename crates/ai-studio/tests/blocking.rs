@@ -39,6 +39,19 @@ async fn inside_a_runtime_it_is_an_error_and_no_call_is_made() {
     drop((sdk, blocking));
 }
 
+#[tokio::test]
+async fn a_blocking_task_waits_by_the_handle_of_its_runtime_as_the_error_says() {
+    let emulator = Emulator::start().await.unwrap();
+    let sdk = sdk(&emulator);
+    let task = tokio::task::spawn_blocking(move || {
+        let help = sdk.blocking().unwrap_err().help().unwrap().to_owned();
+        (help, tokio::runtime::Handle::current().block_on(sdk.chat().models()))
+    });
+    let (help, models) = task.await.unwrap();
+    assert!(help.contains("Handle::block_on"), "{help}");
+    models.unwrap();
+}
+
 #[test]
 fn a_connection_of_the_private_runtime_is_not_lent_to_others_that_it_would_keep_waiting() {
     let emulator = Emulator::start_in_thread().unwrap();

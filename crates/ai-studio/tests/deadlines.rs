@@ -1,4 +1,4 @@
-//! One deadline for a call: over the token, the attempts, the waits and the answer, by the clock of the system.
+//! One deadline for a call: over the folder, the token, the attempts, the waits and the answer, by the clock of the system.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod fixture;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use fixture::server::{Reply, Server};
 use fixture::{machine, sdk_mapped};
 use tokio::sync::{Notify, Semaphore};
-use yandex_ai_studio_sdk::auth::system::BoxFuture;
+use yandex_ai_studio_sdk::auth::system::{BoxFuture, HttpError, HttpOptions, HttpTransport};
 use yandex_ai_studio_sdk::auth::testing::TestClock;
 use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind};
@@ -130,23 +130,96 @@ async fn a_stream_that_falls_silent_ends_at_the_deadline() {
     assert_eq!(server.seen().len(), 1);
 }
 
+/// A metadata service that tells the folder when the test says so.
+#[derive(Clone)]
+struct Metadata {
+    asked: Arc<AtomicUsize>,
+    let_go: Arc<Semaphore>,
+}
+
+impl HttpTransport for Metadata {
+    fn send(
+        &self,
+        _: http::Request<Vec<u8>>,
+        _: HttpOptions,
+    ) -> BoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
+        Box::pin(async {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let _ = self.let_go.acquire().await;
+            Ok(http::Response::new(b"b1gmetadata".to_vec()))
+        })
+    }
+}
+
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
-    let server = Server::start(|request, _| match request.header("authorization") {
-        Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
-        _ => Reply::models(),
-    })
-    .await;
-    let source = Slow::new();
-    source.let_go.add_permits(2);
-    let system = machine([]);
-    let credentials = Credentials::from_source(source.clone()).on(system.clone());
-    let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
-    sdk.chat().models().await.unwrap();
-    let seen = server.seen();
-    let headers: Vec<_> = seen.iter().map(|request| request.header("authorization").unwrap()).collect();
-    assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
-    assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
+async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_those_who_have_time() {
+    let answer = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
+    let server = Server::always(Reply::body(200, answer)).await;
+    let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
+    let clock = TestClock::new();
+    let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
+    let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
+    let second = Duration::from_secs(1);
+
+    let chat = sdk.chat().completions("yandexgpt").timeout(second);
+    let native = sdk.models().completions("yandexgpt").timeout(second);
+    let embeddings = (
+        sdk.chat().text_embeddings("doc").timeout(second),
+        sdk.models().text_embeddings("doc").timeout(second),
+    );
+    let hasty = futures_util::future::join_all([
+        Box::pin(async { chat.run("hello").await.map(drop) }) as BoxFuture<'_, Result<(), Error>>,
+        Box::pin(async { chat.run_stream("hello").await.map(drop) }),
+        Box::pin(async { chat.uri().await.map(drop) }),
+        Box::pin(async { native.run("hello").await.map(drop) }),
+        Box::pin(async { native.run_stream("hello").await.map(drop) }),
+        Box::pin(async { native.run_deferred("hello").await.map(drop) }),
+        Box::pin(async { native.tokenize("hello").await.map(drop) }),
+        Box::pin(async { embeddings.0.run("hello").await.map(drop) }),
+        Box::pin(async { embeddings.1.run("hello").await.map(drop) }),
+    ]);
+    let patient = sdk.clone();
+    let patient = tokio::spawn(async move { patient.chat().completions("yandexgpt").run("hello").await });
+    let waiting = clock.clone();
+    // Those nine and the tenth, and the patience with the metadata service.
+    let armed = tokio::task::spawn_blocking(move || {
+        waiting.wait_for_sleepers(11);
+        waiting.advance(second);
+    });
+    let outcomes = hasty.await;
+    armed.await.unwrap();
+    assert_eq!(outcomes.len(), 9);
+    for outcome in outcomes {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0), "{error}");
+        assert!(error.to_string().contains("no folder after 1s") && error.help().is_some(), "{error}");
+    }
+    assert_eq!((server.connections(), patient.is_finished()), (0, false));
+
+    metadata.let_go.add_permits(1);
+    assert_eq!(patient.await.unwrap().unwrap().text(), "hi");
+    assert!(server.seen()[0].body.contains("gpt://b1gmetadata/yandexgpt/latest"));
+    assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all");
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
+    let server = Server::always(Reply::Silence).await;
+    let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
+    let clock = TestClock::new();
+    let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
+    let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
+    let call = sdk.chat().completions("yandexgpt").timeout(Duration::from_secs(5));
+    let call = tokio::spawn(async move { call.run("hello").await });
+    let waiting = clock.clone();
+    tokio::task::spawn_blocking(move || waiting.wait_for_sleepers(2)).await.unwrap();
+    clock.advance(Duration::from_secs(4));
+    metadata.let_go.add_permits(1);
+    server.wait_for(1).await;
+    clock.advance(Duration::from_secs(1));
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
+    assert!(error.to_string().contains("no answer after 5s"), "{error}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use common::{HOUR, Source, header, on_runtime, secs, until};
+use common::{HOUR, Source, header, on_runtime, until};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower_layer::Layer;
@@ -233,30 +233,49 @@ fn a_token_refused_to_64_callers_is_fetched_once_and_each_replays_once() {
 
 #[test]
 fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_not_the_fetch() {
-    for by_request in [false, true] {
-        let (source, credentials) = fetched();
+    let span = std::time::Duration::from_millis(500);
+    // The layer's, the request's, and the shorter one of both.
+    for (by_layer, by_request) in [(Some(span), None), (None, Some("500m")), (Some(HOUR), Some("500m"))] {
+        let (clock, source) = (TestClock::new(), Source::living(HOUR));
         source.hold();
+        let credentials = source.on(&clock);
         let server = Server::new(|_| status(200));
         let mut layer = AuthLayer::new(credentials.clone());
         let mut request = request(URL);
-        if by_request {
-            request.headers_mut().insert("grpc-timeout", "20m".parse().unwrap());
-        } else {
-            layer = layer.deadline(std::time::Duration::from_millis(20));
+        if let Some(span) = by_layer {
+            layer = layer.deadline(span);
         }
-        // The deadline is told by the clock of the credentials, which here is the test's.
+        if let Some(text) = by_request {
+            request.headers_mut().insert("grpc-timeout", text.parse().unwrap());
+        }
         let error = on_runtime(async {
-            let mut service = layer.layer(server.clone());
-            let call = tokio::spawn(service.call(request));
-            until("the fetch runs", || source.started() == 1);
-            call.abort();
-            call.await.unwrap_err()
+            let call = tokio::spawn(layer.layer(server.clone()).call(request));
+            // The limit of the fetch, and the deadline of the caller.
+            tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+            clock.advance(span);
+            call.await.unwrap().unwrap_err()
         });
-        assert!(error.is_cancelled());
+        assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!((server.seen().len(), source.ended()), (0, 0), "the fetch was not cut");
         source.release();
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
-        assert_eq!((server.seen().len(), source.started()), (0, 1), "the fetch of a dropped call goes on");
+        assert_eq!((header(&credentials).unwrap().as_str(), source.started()), ("Bearer t1.fake.0", 1));
     }
+}
+
+#[test]
+fn the_fetch_of_a_dropped_call_goes_on_and_nothing_is_sent() {
+    let (source, credentials) = fetched();
+    source.hold();
+    let server = Server::new(|_| status(200));
+    on_runtime(async {
+        let call = tokio::spawn(AuthLayer::new(credentials.clone()).layer(server.clone()).call(request(URL)));
+        until("the fetch runs", || source.started() == 1);
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    });
+    source.release();
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!((server.seen().len(), source.started()), (0, 1));
 }
 
 type AnyBody = UnsyncBoxBody<Bytes, Infallible>;
@@ -314,6 +333,50 @@ fn a_streamed_body_is_sent_again_up_to_the_limit_and_without_trailers() {
 }
 
 #[test]
+fn empty_pieces_of_a_streamed_body_are_not_kept() {
+    struct Empty(usize);
+    impl http_body::Body for Empty {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            self.0 = self.0.saturating_sub(1);
+            Poll::Ready((self.0 > 0).then(|| Ok(http_body::Frame::data(Bytes::new()))))
+        }
+    }
+    /// Reads without keeping, as a connection does.
+    #[derive(Clone)]
+    struct Connection;
+    impl Service<Request<AnyBody>> for Connection {
+        type Response = Response<()>;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<Response<()>, Infallible>> + Send>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, request: Request<AnyBody>) -> Self::Future {
+            Box::pin(async move {
+                let mut body = request.into_body();
+                while body.frame().await.is_some() {}
+                Ok(status(200))
+            })
+        }
+    }
+    let (_source, credentials) = fetched();
+    header(&credentials).unwrap();
+    let layer = AuthLayer::new(credentials).replay(TeeReplay::<AnyBody>::new(any_body));
+    let request = Request::post(URL).body(Empty(100_000).boxed_unsync()).unwrap();
+    let kept = allocation_counter::measure(|| {
+        let mut service = layer.layer(Connection);
+        let answer = futures_util::FutureExt::now_or_never(service.call(request));
+        assert!(answer.is_some());
+    });
+    assert!(kept.bytes_max < 10_000, "{kept:?}");
+}
+
+#[test]
 fn a_cold_start_waits_once_for_all() {
     let (source, credentials) = fetched();
     source.hold();
@@ -333,7 +396,6 @@ fn a_cold_start_waits_once_for_all() {
         }
     });
     assert_eq!((source.started(), server.seen().len()), (1, 16));
-    let _ = secs(0);
 }
 
 #[test]

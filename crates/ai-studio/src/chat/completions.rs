@@ -10,6 +10,7 @@ use crate::chat::stream::ChatStream;
 use crate::chat::tools::{ResponseFormat, Tool, ToolChoice};
 use crate::chat::turns::{IntoMessages, Message, to_chat};
 use crate::chat::{Chat, TIMEOUT};
+use crate::client::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::wire::merged;
 
@@ -92,7 +93,7 @@ impl ChatCompletions {
         self
     }
 
-    /// How long a call may take, a stream to its end; 180 s unless it is said.
+    /// How long a call may take, a stream to its end, and finding the folder included; 180 s unless it is said.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
@@ -103,7 +104,16 @@ impl ChatCompletions {
     /// # Errors
     /// Where the name is none, or there is no folder.
     pub async fn uri(&self) -> Result<String, Error> {
-        self.chat.client.model_uri("gpt", &self.model).await
+        self.uri_within(&mut self.deadline()).await
+    }
+
+    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
+        self.chat.client.model_uri("gpt", &self.model, deadline).await
+    }
+
+    /// A deadline that begins now.
+    fn deadline(&self) -> Deadline {
+        self.chat.client.deadline(self.timeout)
     }
 
     /// Asks for an answer, and waits for all of it.
@@ -111,8 +121,9 @@ impl ChatCompletions {
     /// # Errors
     /// [`ErrorKind::Invalid`] for what cannot be sent; any other kind as the call goes.
     pub async fn run(&self, messages: impl IntoMessages) -> Result<ChatAnswer, Error> {
-        let request = self.request(messages.into_messages(), false).await?;
-        self.chat.send_within(&request, self.timeout).await
+        let mut deadline = self.deadline();
+        let request = self.request(messages.into_messages(), false, &mut deadline).await?;
+        self.chat.send_within(&request, deadline).await
     }
 
     /// Asks for an answer in chunks, and waits for its beginning.
@@ -120,17 +131,23 @@ impl ChatCompletions {
     /// # Errors
     /// As [`run`](Self::run), until the answer begins; from there the stream tells.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<ChatStream, Error> {
-        let request = self.request(messages.into_messages(), true).await?;
-        self.chat.stream_within(&request, self.timeout).await
+        let mut deadline = self.deadline();
+        let request = self.request(messages.into_messages(), true, &mut deadline).await?;
+        self.chat.stream_within(&request, deadline).await
     }
 
     /// The request of these messages and options.
-    async fn request(&self, messages: Vec<Message>, stream: bool) -> Result<ChatRequest, Error> {
+    async fn request(
+        &self,
+        messages: Vec<Message>,
+        stream: bool,
+        deadline: &mut Deadline,
+    ) -> Result<ChatRequest, Error> {
         let mut request = self.request.clone();
         check(request.response_format.as_ref())?;
         request.messages = to_chat(messages)?;
         request.stream = Some(stream);
-        request.model = self.uri().await?;
+        request.model = self.uri_within(deadline).await?;
         merged(request, &self.extra_query)
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::chat::answer::EmbeddingAnswer;
 use crate::chat::request::{EmbeddingInput, EmbeddingRequest};
 use crate::chat::{Chat, TIMEOUT};
+use crate::client::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::wire::merged;
 
@@ -63,7 +64,11 @@ impl ChatEmbeddings {
     /// # Errors
     /// Where the name is none, or there is no folder.
     pub async fn uri(&self) -> Result<String, Error> {
-        self.chat.client.model_uri("emb", crate::models::well_known(&self.model)).await
+        self.uri_within(&mut self.chat.client.deadline(self.timeout)).await
+    }
+
+    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
+        self.chat.client.model_uri("emb", crate::models::well_known(&self.model), deadline).await
     }
 
     /// Turns a text into a vector; or a list of texts, where the model takes lists.
@@ -76,11 +81,12 @@ impl ChatEmbeddings {
             EmbeddingInput::Text(_) => 1,
             EmbeddingInput::Texts(texts) => texts.len(),
         };
+        let mut deadline = self.chat.client.deadline(self.timeout);
         let mut request = self.request.clone();
         request.input = Some(input);
-        request.model = self.uri().await?;
+        request.model = self.uri_within(&mut deadline).await?;
         let request = merged(request, &self.extra_query)?;
-        self.chat.embed_within(&request, self.timeout, |answer| one_each(answer, texts)).await
+        self.chat.embed_within(&request, deadline, |answer| one_each(answer, texts)).await
     }
 }
 

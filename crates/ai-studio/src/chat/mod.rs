@@ -28,7 +28,7 @@ pub use self::tools::{
 };
 pub(crate) use self::turns::to_native;
 pub use self::turns::{IntoMessages, Message};
-use crate::client::{Call, Client, Service};
+use crate::client::{self, Call, Client, Deadline, Service};
 use crate::error::Error;
 use crate::in_band;
 
@@ -86,7 +86,8 @@ impl Chat {
     /// # Errors
     /// As the call goes.
     pub async fn models(&self) -> Result<ModelList, Error> {
-        in_band::ask(&self.client, Call::get(Service::OpenAi, "/models")).await
+        let deadline = self.client.deadline(client::TIMEOUT);
+        in_band::ask(&self.client, Call::get(Service::OpenAi, "/models"), deadline).await
     }
 
     /// The models that answer.
@@ -115,7 +116,7 @@ impl Chat {
     /// # Errors
     /// As the call goes.
     pub async fn send(&self, request: &ChatRequest) -> Result<ChatAnswer, Error> {
-        self.send_within(request, TIMEOUT).await
+        self.send_within(request, self.client.deadline(TIMEOUT)).await
     }
 
     /// Sends exactly this request, and waits for the beginning of the answer. The request has to ask for a stream.
@@ -123,7 +124,7 @@ impl Chat {
     /// # Errors
     /// As the call goes, until the answer begins; from there the stream tells.
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
-        self.stream_within(request, TIMEOUT).await
+        self.stream_within(request, self.client.deadline(TIMEOUT)).await
     }
 
     /// Sends exactly this request for vectors.
@@ -131,26 +132,26 @@ impl Chat {
     /// # Errors
     /// As the call goes.
     pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingAnswer, Error> {
-        self.embed_within(request, TIMEOUT, |_| Ok(())).await
+        self.embed_within(request, self.client.deadline(TIMEOUT), |_| Ok(())).await
     }
 
-    async fn send_within(&self, request: &ChatRequest, limit: Duration) -> Result<ChatAnswer, Error> {
-        let call = Call::post(Service::OpenAi, "/chat/completions", request)?.timeout(limit);
-        in_band::ask(&self.client, call).await
+    async fn send_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatAnswer, Error> {
+        let call = Call::post(Service::OpenAi, "/chat/completions", request)?;
+        in_band::ask(&self.client, call, deadline).await
     }
 
-    async fn stream_within(&self, request: &ChatRequest, limit: Duration) -> Result<ChatStream, Error> {
-        let call = Call::post(Service::OpenAi, "/chat/completions", request)?.timeout(limit);
-        Ok(ChatStream::new(self.client.stream(call).await?))
+    async fn stream_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatStream, Error> {
+        let call = Call::post(Service::OpenAi, "/chat/completions", request)?;
+        Ok(ChatStream::new(self.client.stream(call, deadline).await?))
     }
 
     async fn embed_within(
         &self,
         request: &EmbeddingRequest,
-        limit: Duration,
+        deadline: Deadline,
         check: impl FnOnce(&EmbeddingAnswer) -> Result<(), Error>,
     ) -> Result<EmbeddingAnswer, Error> {
-        let call = Call::post(Service::OpenAi, "/embeddings", request)?.timeout(limit);
-        in_band::ask_checked(&self.client, call, check).await
+        let call = Call::post(Service::OpenAi, "/embeddings", request)?;
+        in_band::ask_checked(&self.client, call, deadline, check).await
     }
 }

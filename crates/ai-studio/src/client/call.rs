@@ -1,4 +1,4 @@
-//! One call, before it is sent: to which service, what, and for how long.
+//! One call, before it is sent: to which service, and what.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind};
 
 /// How long a call may take unless it says otherwise; the Python SDK's default.
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which service a call goes to. The client knows its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,13 +31,11 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// JSON.
     pub(crate) body: Option<Bytes>,
-    /// For the whole call: the token, all attempts, and the answer to its end.
-    pub(crate) timeout: Duration,
 }
 
 impl Call {
     pub(crate) fn get(service: Service, path: impl Into<String>) -> Self {
-        Self { service, method: Method::GET, path: path.into(), body: None, timeout: TIMEOUT }
+        Self { service, method: Method::GET, path: path.into(), body: None }
     }
 
     pub(crate) fn post(
@@ -50,11 +48,6 @@ impl Call {
                 .with_help("look at the fields of your own that were added to the request")
         })?;
         let body = Some(Bytes::from(body));
-        Ok(Self { service, method: Method::POST, path: path.into(), body, timeout: TIMEOUT })
-    }
-
-    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
+        Ok(Self { service, method: Method::POST, path: path.into(), body })
     }
 }

@@ -1,5 +1,5 @@
-//! The one deadline of a call, by the clock of its machine: over the token, all attempts, the waits between them, and
-//! the answer to its last byte.
+//! The one deadline of a call, by the clock of its machine: over the folder, the token, all attempts, the waits between
+//! them, and the answer to its last byte.
 
 use std::fmt;
 use std::pin::pin;

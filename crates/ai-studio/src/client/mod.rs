@@ -21,8 +21,9 @@ use tokio::runtime;
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
 
-pub(crate) use self::call::{Call, Service};
-use self::deadline::{Deadline, End};
+pub(crate) use self::call::{Call, Service, TIMEOUT};
+pub(crate) use self::deadline::Deadline;
+use self::deadline::End;
 use self::failure::Failure;
 pub(crate) use self::incoming::Incoming;
 use self::journey::{Journey, Stage};
@@ -30,7 +31,7 @@ pub(crate) use self::transport::Connections;
 #[cfg(feature = "responses")]
 pub(crate) use self::transport::call_headers;
 #[cfg(feature = "grpc")]
-pub(crate) use self::transport::{USER_AGENT, logging};
+pub(crate) use self::transport::{CONNECT, USER_AGENT, logging};
 use crate::blocking::Blocking;
 use crate::error::{Context, Error, ErrorKind};
 use crate::folder::Folder;
@@ -75,6 +76,11 @@ impl Client {
         &self.inner
     }
 
+    /// A deadline that begins now: over all that one call of the user's takes.
+    pub(crate) fn deadline(&self, limit: Duration) -> Deadline {
+        Deadline::after(limit, &self.inner.system)
+    }
+
     /// The folder: looked for once, and remembered.
     pub(crate) async fn folder(&self) -> Result<String, Error> {
         in_runtime()?;
@@ -82,24 +88,36 @@ impl Client {
     }
 
     /// The whole URI of a model. A whole one passes, and needs no folder.
-    pub(crate) async fn model_uri(&self, scheme: &str, name: &str) -> Result<String, Error> {
-        match Name::parse(name)? {
-            Name::Whole(uri) => Ok(uri.to_owned()),
-            short => Ok(short.in_folder(scheme, &self.folder().await?)),
-        }
+    pub(crate) async fn model_uri(
+        &self,
+        scheme: &str,
+        name: &str,
+        deadline: &mut Deadline,
+    ) -> Result<String, Error> {
+        let short = match Name::parse(name)? {
+            Name::Whole(uri) => return Ok(uri.to_owned()),
+            short => short,
+        };
+        let folder = deadline.bound(self.folder()).await.unwrap_or_else(|| {
+            let limit = deadline.end().limit;
+            Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {limit:?}"))
+                .with_help("give `folder_id`, or set YC_FOLDER_ID; the search goes on for the next call"))
+        });
+        Ok(short.in_folder(scheme, &folder?))
     }
 
     /// A whole answer.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.ask_in_context(call).await.map(|(answer, _)| answer)
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call, deadline: Deadline) -> Result<T, Error> {
+        self.ask_in_context(call, deadline).await.map(|(answer, _)| answer)
     }
 
     /// A whole answer, and what an error about its content has to say of the call.
     pub(crate) async fn ask_in_context<T: DeserializeOwned>(
         &self,
         call: Call,
+        deadline: Deadline,
     ) -> Result<(T, Context), Error> {
-        let (body, _, journey) = self.make(call, |answer| read(answer, MAX_ANSWER)).await?;
+        let (body, _, journey) = self.make(call, deadline, |answer| read(answer, MAX_ANSWER)).await?;
         match serde_json::from_slice(&body) {
             Ok(answer) => Ok((answer, journey.context)),
             Err(error) => Err(journey
@@ -111,8 +129,8 @@ impl Client {
     }
 
     /// A stream whose head was 2xx. From here nothing is made again.
-    pub(crate) async fn stream(&self, call: Call) -> Result<Incoming, Error> {
-        let (answer, deadline, journey) = self.make(call, |answer| ready(Ok(answer))).await?;
+    pub(crate) async fn stream(&self, call: Call, deadline: Deadline) -> Result<Incoming, Error> {
+        let (answer, deadline, journey) = self.make(call, deadline, |answer| ready(Ok(answer))).await?;
         Ok(Incoming::new(answer, deadline, journey.context))
     }
 
@@ -132,13 +150,13 @@ impl Client {
     async fn make<T, F>(
         &self,
         call: Call,
+        mut deadline: Deadline,
         read: impl Fn(reqwest::Response) -> F,
     ) -> Result<(T, Deadline, Journey), Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         in_runtime()?;
-        let mut deadline = Deadline::after(call.timeout, &self.inner.system);
         let end = deadline.end();
         let mut journey = Journey::new(call);
         let outcome = deadline.bound(self.persist(&mut journey, read, end)).await;
@@ -206,7 +224,7 @@ impl Client {
             Ok(answer) => answer,
             Err(failure) => {
                 if failure.tls {
-                    inner.connections.distrust(&http).await;
+                    inner.connections.distrust(&http);
                 }
                 return Err(failure);
             }

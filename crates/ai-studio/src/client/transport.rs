@@ -17,7 +17,7 @@ use yandex_cloud_auth::{System, presentable};
 
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
-use crate::verify::Trust;
+use crate::verify::{Trust, aside};
 
 /// How the SDK calls itself.
 pub(crate) const USER_AGENT: &str =
@@ -27,7 +27,7 @@ pub(crate) const USER_AGENT: &str =
 pub(crate) const DATA_LOGGING: HeaderName = HeaderName::from_static("x-data-logging-enabled");
 
 /// How long a connection may take; the calls' deadline holds in any case.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 
 /// Bodies are shared, not copied, so that a second sending after a 401 costs nothing.
 const REPLAY_LIMIT: usize = 64 << 20;
@@ -59,7 +59,7 @@ impl Connections {
         if let Some(client) = here(&self.clients()) {
             return Ok(client);
         }
-        let tls = self.tls.get(read(trust.clone())).await?;
+        let tls = self.tls.get(system, || aside(trust.clone(), Trust::tls)).await?;
         let client = Arc::new(layer()?.replay_limit(REPLAY_LIMIT).client(make(tls, system, data_logging)?));
         let mut clients = self.clients();
         if let Some(client) = here(&clients) {
@@ -74,7 +74,7 @@ impl Connections {
 
     /// Lets the authorities be read again, where the client that found them wanting still is in use: they may have been
     /// replaced since.
-    pub(crate) async fn distrust(&self, wanting: &Arc<AuthClient>) {
+    pub(crate) fn distrust(&self, wanting: &Arc<AuthClient>) {
         let was_in_use = {
             let mut clients = self.clients();
             let found = clients.iter().any(|(_, client)| Arc::ptr_eq(client, wanting));
@@ -84,19 +84,13 @@ impl Connections {
             found
         };
         if was_in_use {
-            self.tls.forget().await;
+            self.tls.forget();
         }
     }
 
     fn clients(&self) -> MutexGuard<'_, Vec<(Id, Arc<AuthClient>)>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reads the authorities, beside the executor: files may hang.
-async fn read(trust: Trust) -> Result<ClientConfig, Error> {
-    let tls = tokio::task::spawn_blocking(move || trust.tls()).await;
-    tls.map_err(|_| Error::new(ErrorKind::Invalid, "the CA certificates could not be read"))?
 }
 
 fn make(tls: ClientConfig, system: &System, data_logging: Option<bool>) -> Result<reqwest::Client, Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::chat::{IntoMessages, Message, ResponseFormat, Tool, ToolChoice, to_native};
+use crate::client::Deadline;
 use crate::error::Error;
 use crate::models::answer::{CompletionAnswer, Token};
 use crate::models::operation::Operation;
@@ -92,7 +93,7 @@ impl Completions {
         self.with(|request| request.tool_choice = Some(choice.into().into()))
     }
 
-    /// How long a call may take, a stream to its end. Unless it is said, 180 s for answers, 60 s for all else.
+    /// How long a call may take, a stream to its end, and finding the folder included. Unless it is said, 180 s for answers, 60 s for all else.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -103,7 +104,16 @@ impl Completions {
     /// # Errors
     /// Where the name is none, or there is no folder.
     pub async fn uri(&self) -> Result<String, Error> {
-        self.models.client.model_uri("gpt", &self.model).await
+        self.uri_within(&mut self.deadline(OTHERWISE)).await
+    }
+
+    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
+        self.models.client.model_uri("gpt", &self.model, deadline).await
+    }
+
+    /// A deadline that begins now.
+    fn deadline(&self, otherwise: Duration) -> Deadline {
+        self.models.client.deadline(self.timeout.unwrap_or(otherwise))
     }
 
     /// Asks for an answer, and waits for all of it.
@@ -111,8 +121,9 @@ impl Completions {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for what cannot be sent; any other kind as the call goes.
     pub async fn run(&self, messages: impl IntoMessages) -> Result<CompletionAnswer, Error> {
-        let request = self.request(messages.into_messages()).await?;
-        self.models.completion_within(&request, self.timeout.unwrap_or(GENERATION)).await
+        let mut deadline = self.deadline(GENERATION);
+        let request = self.request(messages.into_messages(), &mut deadline).await?;
+        self.models.completion_within(&request, deadline).await
     }
 
     /// Asks for an answer as it grows, and waits for its beginning.
@@ -120,9 +131,10 @@ impl Completions {
     /// # Errors
     /// As [`run`](Self::run), until the answer begins; from there the stream tells.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<CompletionStream, Error> {
-        let mut request = self.request(messages.into_messages()).await?;
+        let mut deadline = self.deadline(GENERATION);
+        let mut request = self.request(messages.into_messages(), &mut deadline).await?;
         request.completion_options.stream = Some(true);
-        self.models.completion_stream_within(&request, self.timeout.unwrap_or(GENERATION)).await
+        self.models.completion_stream_within(&request, deadline).await
     }
 
     /// Asks for an answer to be fetched later, and waits until the server has taken the request.
@@ -133,8 +145,9 @@ impl Completions {
     /// # Cancel safety
     /// Dropping the future may leave an operation at the server whose id nobody knows.
     pub async fn run_deferred(&self, messages: impl IntoMessages) -> Result<Operation, Error> {
-        let request = self.request(messages.into_messages()).await?;
-        self.models.completion_deferred_within(&request, self.timeout.unwrap_or(OTHERWISE)).await
+        let mut deadline = self.deadline(OTHERWISE);
+        let request = self.request(messages.into_messages(), &mut deadline).await?;
+        self.models.completion_deferred_within(&request, deadline).await
     }
 
     /// Takes up an operation that was begun before, by its id. Asks nothing.
@@ -147,16 +160,21 @@ impl Completions {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn tokenize(&self, messages: impl IntoMessages) -> Result<Vec<Token>, Error> {
-        let request = self.request(messages.into_messages()).await?;
-        Ok(self.models.tokenize_within(&request, self.timeout.unwrap_or(OTHERWISE)).await?.tokens)
+        let mut deadline = self.deadline(OTHERWISE);
+        let request = self.request(messages.into_messages(), &mut deadline).await?;
+        Ok(self.models.tokenize_within(&request, deadline).await?.tokens)
     }
 
     /// The request of these messages and options.
-    async fn request(&self, messages: Vec<Message>) -> Result<CompletionRequest, Error> {
+    async fn request(
+        &self,
+        messages: Vec<Message>,
+        deadline: &mut Deadline,
+    ) -> Result<CompletionRequest, Error> {
         let mut request = self.request.clone();
         request.messages = to_native(messages)?;
         request.tools = self.tools.iter().cloned().map(NativeTool::try_from).collect::<Result<_, _>>()?;
-        request.model_uri = self.uri().await?;
+        request.model_uri = self.uri_within(deadline).await?;
         Ok(request)
     }
 }

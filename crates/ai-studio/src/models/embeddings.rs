@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::client::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::models::answer::TextEmbeddingAnswer;
 use crate::models::request::TextEmbeddingRequest;
@@ -48,7 +49,11 @@ impl TextEmbeddings {
     /// # Errors
     /// Where the name is none, or there is no folder.
     pub async fn uri(&self) -> Result<String, Error> {
-        self.models.client.model_uri("emb", well_known(&self.model)).await
+        self.uri_within(&mut self.models.client.deadline(self.timeout)).await
+    }
+
+    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
+        self.models.client.model_uri("emb", well_known(&self.model), deadline).await
     }
 
     /// Turns a text into a vector.
@@ -57,10 +62,11 @@ impl TextEmbeddings {
     /// [`ErrorKind::Unreadable`] where there is none in the answer; any other kind as the call goes.
     pub async fn run(&self, text: impl Into<String>) -> Result<TextEmbeddingAnswer, Error> {
         let text = text.into();
-        let model_uri = self.uri().await?;
+        let mut deadline = self.models.client.deadline(self.timeout);
+        let model_uri = self.uri_within(&mut deadline).await?;
         let dim = self.dimensions;
         let request = TextEmbeddingRequest { model_uri, text, dim, ..TextEmbeddingRequest::default() };
-        self.models.embed_within(&request, self.timeout, has_vector).await
+        self.models.embed_within(&request, deadline, has_vector).await
     }
 }
 

@@ -27,13 +27,13 @@ pub use self::request::{
     ReasoningMode, ReasoningOptions, TextEmbeddingRequest, TokenizeRequest,
 };
 pub use self::stream::CompletionStream;
-use crate::client::{Call, Client, Service};
+use crate::client::{Call, Client, Deadline, Service, TIMEOUT};
 use crate::error::{Error, ErrorKind};
 use crate::in_band;
 
 /// How long a call may take: the Python SDK's limits, for calls that generate and for all others.
 const GENERATION: Duration = Duration::from_secs(180);
-const OTHERWISE: Duration = Duration::from_secs(60);
+const OTHERWISE: Duration = TIMEOUT;
 
 /// The native models: what `sdk.models` is in Python.
 ///
@@ -77,7 +77,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn completion(&self, request: &CompletionRequest) -> Result<CompletionAnswer, Error> {
-        self.completion_within(request, GENERATION).await
+        self.completion_within(request, self.client.deadline(GENERATION)).await
     }
 
     /// Sends exactly this request, and waits for the beginning of the answer. The request has to ask for a stream.
@@ -85,7 +85,7 @@ impl Models {
     /// # Errors
     /// As the call goes, until the answer begins; from there the stream tells.
     pub async fn completion_stream(&self, request: &CompletionRequest) -> Result<CompletionStream, Error> {
-        self.completion_stream_within(request, GENERATION).await
+        self.completion_stream_within(request, self.client.deadline(GENERATION)).await
     }
 
     /// Sends exactly this request, for an answer to be fetched later.
@@ -93,7 +93,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn completion_deferred(&self, request: &CompletionRequest) -> Result<Operation, Error> {
-        self.completion_deferred_within(request, OTHERWISE).await
+        self.completion_deferred_within(request, self.client.deadline(OTHERWISE)).await
     }
 
     /// Sends exactly this request, for the tokens that the model sees its messages as.
@@ -101,7 +101,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn tokenize(&self, request: &CompletionRequest) -> Result<TokenizeAnswer, Error> {
-        self.tokenize_within(request, OTHERWISE).await
+        self.tokenize_within(request, self.client.deadline(OTHERWISE)).await
     }
 
     /// Sends exactly this request, for the tokens of a text alone.
@@ -109,7 +109,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn tokenize_text(&self, request: &TokenizeRequest) -> Result<TokenizeAnswer, Error> {
-        in_band::ask(&self.client, native("tokenize", request, OTHERWISE)?).await
+        in_band::ask(&self.client, native("tokenize", request)?, self.client.deadline(OTHERWISE)).await
     }
 
     /// Sends exactly this request for a vector.
@@ -117,7 +117,7 @@ impl Models {
     /// # Errors
     /// As the call goes.
     pub async fn embed(&self, request: &TextEmbeddingRequest) -> Result<TextEmbeddingAnswer, Error> {
-        self.embed_within(request, OTHERWISE, |_| Ok(())).await
+        self.embed_within(request, self.client.deadline(OTHERWISE), |_| Ok(())).await
     }
 
     /// An operation that was begun before, by its id. Asks nothing.
@@ -128,26 +128,26 @@ impl Models {
     async fn completion_within(
         &self,
         request: &CompletionRequest,
-        limit: Duration,
+        deadline: Deadline,
     ) -> Result<CompletionAnswer, Error> {
-        in_band::ask(&self.client, native("completion", request, limit)?).await
+        in_band::ask(&self.client, native("completion", request)?, deadline).await
     }
 
     async fn completion_stream_within(
         &self,
         request: &CompletionRequest,
-        limit: Duration,
+        deadline: Deadline,
     ) -> Result<CompletionStream, Error> {
-        Ok(CompletionStream::new(self.client.stream(native("completion", request, limit)?).await?))
+        Ok(CompletionStream::new(self.client.stream(native("completion", request)?, deadline).await?))
     }
 
     async fn completion_deferred_within(
         &self,
         request: &CompletionRequest,
-        limit: Duration,
+        deadline: Deadline,
     ) -> Result<Operation, Error> {
-        let call = native("completionAsync", request, limit)?;
-        let (state, context) = self.client.ask_in_context::<OperationState>(call).await?;
+        let call = native("completionAsync", request)?;
+        let (state, context) = self.client.ask_in_context::<OperationState>(call, deadline).await?;
         if state.id.is_empty() {
             return Err(Error::new(ErrorKind::Unreadable, "the answer is not an operation: it has no id")
                 .with_context(context));
@@ -158,23 +158,22 @@ impl Models {
     async fn tokenize_within(
         &self,
         request: &CompletionRequest,
-        limit: Duration,
+        deadline: Deadline,
     ) -> Result<TokenizeAnswer, Error> {
-        in_band::ask(&self.client, native("tokenizeCompletion", request, limit)?).await
+        in_band::ask(&self.client, native("tokenizeCompletion", request)?, deadline).await
     }
 
     async fn embed_within(
         &self,
         request: &TextEmbeddingRequest,
-        limit: Duration,
+        deadline: Deadline,
         check: impl FnOnce(&TextEmbeddingAnswer) -> Result<(), Error>,
     ) -> Result<TextEmbeddingAnswer, Error> {
-        in_band::ask_checked(&self.client, native("textEmbedding", request, limit)?, check).await
+        in_band::ask_checked(&self.client, native("textEmbedding", request)?, deadline, check).await
     }
 }
 
 /// A call to a native model.
-fn native(method: &str, request: &impl serde::Serialize, limit: Duration) -> Result<Call, Error> {
-    let path = format!("/foundationModels/v1/{method}");
-    Ok(Call::post(Service::FoundationModels, path, request)?.timeout(limit))
+fn native(method: &str, request: &impl serde::Serialize) -> Result<Call, Error> {
+    Call::post(Service::FoundationModels, format!("/foundationModels/v1/{method}"), request)
 }

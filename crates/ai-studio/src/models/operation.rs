@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::client::{Call, Client, Service};
+use crate::client::{Call, Client, Service, TIMEOUT};
 use crate::error::{Error, ErrorKind};
 use crate::models::answer::{CompletionAnswer, OperationState};
 use crate::wire::Wire;
@@ -71,7 +71,7 @@ impl Operation {
     /// # Errors
     /// As the call goes; that the operation failed is no error here.
     pub async fn status(&self) -> Result<OperationState, Error> {
-        self.client.ask(Call::get(Service::Operations, self.path("")?)).await
+        self.client.ask(Call::get(Service::Operations, self.path("")?), self.client.deadline(TIMEOUT)).await
     }
 
     /// The answer where there is one by now, `None` where it still runs: asks once.
@@ -80,7 +80,8 @@ impl Operation {
     /// [`ErrorKind::Operation`] where it failed; else as the call goes.
     pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
         let call = Call::get(Service::Operations, self.path("")?);
-        let (state, context) = self.client.ask_in_context::<OperationState>(call).await?;
+        let (state, context) =
+            self.client.ask_in_context::<OperationState>(call, self.client.deadline(TIMEOUT)).await?;
         if state.is_running() {
             return Ok(None);
         }
@@ -122,7 +123,9 @@ impl Operation {
     /// As the call goes.
     pub async fn cancel(&self) -> Result<OperationState, Error> {
         // A GET it is: see `OperationService.Cancel` of Yandex Cloud's public API.
-        self.client.ask(Call::get(Service::Operations, self.path(":cancel")?)).await
+        self.client
+            .ask(Call::get(Service::Operations, self.path(":cancel")?), self.client.deadline(TIMEOUT))
+            .await
     }
 
     fn path(&self, verb: &str) -> Result<String, Error> {

@@ -161,6 +161,8 @@ fn lock<B>(tape: &Mutex<Tape<B>>) -> MutexGuard<'_, Tape<B>> {
 impl<B: Body<Data = Bytes> + Unpin> Tape<B> {
     fn record(&mut self, frame: &Frame<Bytes>) {
         match (self.state, frame.data_ref()) {
+            // There may be any number of them, and they say nothing.
+            (State::Recording, Some(data)) if data.is_empty() => {}
             (State::Recording, Some(data)) if data.len() <= self.room => {
                 self.room -= data.len();
                 self.recorded.push_back(data.clone());
