@@ -80,8 +80,8 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// Which call it was.
-#[derive(Clone, Debug, Default)]
+/// Which call it was. Texts are as they came: an error makes them fit to show.
+#[derive(Clone, Default)]
 pub(crate) struct Context {
     /// `POST https://…`.
     pub(crate) endpoint: Option<String>,
@@ -132,7 +132,12 @@ impl Error {
         self.change(|inner| inner.retry_after = wait)
     }
 
-    pub(crate) fn with_context(self, context: Context) -> Self {
+    pub(crate) fn with_context(self, mut context: Context) -> Self {
+        for text in
+            [&mut context.endpoint, &mut context.request_id, &mut context.trace_id].into_iter().flatten()
+        {
+            *text = auth::presentable(text, &[]);
+        }
         self.change(|inner| inner.context = context)
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Services {
     /// Settled at first use.
     endpoint: OnceLock<Endpoint>,
     list: Shared<Arc<Discovered>>,
+    /// Where the services are that the SDK calls itself, once that is known.
+    bases: [OnceLock<Base>; 3],
 }
 
 impl Services {
@@ -124,7 +126,14 @@ impl Services {
             }
             read.insert(id, base);
         }
-        Ok(Self { system, given, map: read, endpoint: OnceLock::new(), list: Shared::default() })
+        Ok(Self {
+            system,
+            given,
+            map: read,
+            endpoint: OnceLock::new(),
+            list: Shared::default(),
+            bases: Default::default(),
+        })
     }
 
     /// The endpoint given in code, else the environment's, else the public one; `None` where there is to be none.
@@ -149,12 +158,17 @@ impl Services {
     }
 
     /// Where a service that the SDK calls itself is.
-    pub(crate) async fn base(&self, service: Service) -> Result<Base, Error> {
-        match service {
+    pub(crate) async fn base(&self, service: Service) -> Result<&Base, Error> {
+        let known = &self.bases[service as usize];
+        if let Some(base) = known.get() {
+            return Ok(base);
+        }
+        let base = match service {
             Service::OpenAi => self.openai().await,
             Service::FoundationModels => self.named("ai-foundation-models").await,
             Service::Operations => self.named("operation").await,
-        }
+        }?;
+        Ok(known.get_or_init(|| base))
     }
 
     /// The OpenAI-compatible API. The public endpoint's is documented; others have it where the models are.

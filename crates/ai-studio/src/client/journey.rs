@@ -6,7 +6,6 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use reqwest::{Request, Url};
 use uuid::Uuid;
-use yandex_cloud_auth::presentable;
 
 use super::call::{Call, Service};
 use super::transport::call_headers;
@@ -27,7 +26,6 @@ pub(super) enum Stage {
 }
 
 /// One call.
-#[derive(Debug)]
 pub(super) struct Journey {
     pub(super) call: Call,
     pub(super) context: Context,
@@ -37,28 +35,28 @@ pub(super) struct Journey {
     /// Why the attempt before this one failed.
     pub(super) last: Option<Error>,
     request_id: String,
-    idempotency_key: Option<String>,
 }
 
 impl Journey {
     pub(super) fn new(call: Call) -> Self {
         let request_id = Uuid::new_v4().to_string();
-        let idempotency_key = (call.method == Method::POST).then(|| Uuid::new_v4().to_string());
         let context = Context { client_request_id: Some(request_id.clone()), ..Context::default() };
-        Self { call, context, stage: Stage::Locating, made: 0, last: None, request_id, idempotency_key }
+        Self { call, context, stage: Stage::Locating, made: 0, last: None, request_id }
     }
 
     /// The request of the attempt that has begun.
     pub(super) fn request(&mut self, base: &Base, folder: Option<&str>) -> Result<Request, Error> {
         let url = base.url(&self.call.path);
-        self.context.endpoint = Some(presentable(&format!("{} {url}", self.call.method), &[]));
+        self.context.endpoint = Some(format!("{} {url}", self.call.method));
         let url = Url::parse(&url)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))?;
         let mut request = Request::new(self.call.method.clone(), url);
         // By the documentation every call of the OpenAI-compatible API names its project.
         let project = folder.filter(|_| self.call.service == Service::OpenAi);
         let headers = request.headers_mut();
-        *headers = call_headers(&self.request_id, self.idempotency_key.as_deref(), project);
+        // One call, one key: what tells its attempts from other calls to people does so to the server too.
+        let idempotency_key = (self.call.method == Method::POST).then_some(&*self.request_id);
+        *headers = call_headers(&self.request_id, idempotency_key, project);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         if self.made > 1 {
             headers.insert("x-retry-attempt", HeaderValue::from(self.made - 1));
@@ -82,8 +80,7 @@ impl Journey {
     pub(super) fn note(&mut self, headers: &HeaderMap) {
         let id = |name: &str| {
             let text = headers.get(name)?.to_str().ok()?.trim();
-            let short: String = text.chars().take(128).collect();
-            (!short.is_empty()).then(|| presentable(&short, &[]))
+            (!text.is_empty()).then(|| text.get(..128).unwrap_or(text).to_owned())
         };
         self.context.request_id = id("x-request-id");
         self.context.trace_id = id("x-server-trace-id");

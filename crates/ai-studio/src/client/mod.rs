@@ -216,7 +216,7 @@ impl Client {
         let base = inner.services.base(journey.call.service).await.map_err(Failure::of)?;
         let http = self.http().await.map_err(Failure::of)?;
         let request = journey
-            .request(&base, inner.folder.known_in(&inner.system).as_deref())
+            .request(base, inner.folder.known_in(&inner.system).as_deref())
             .map_err(Failure::final_)?;
         journey.send();
         let answer = http.execute(request).await;
