@@ -8,7 +8,6 @@ use std::process::Command;
 
 /// Each, with what it prints when all went well.
 const EXAMPLES: &[(&str, &[&str])] = &[
-    ("blocking", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
     ("chat", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
     ("deferred", &["it runs: ", "you said: What is a platypus?\n"]),
     (
@@ -16,6 +15,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["the model calls sum({\"numbers\":[5,4]})\n", "the tool said: 9\n", "you said: say it in JSON\n"],
     ),
     ("responses", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
+    ("synchronous", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
 ];
 
 fn source(name: &str) -> PathBuf {

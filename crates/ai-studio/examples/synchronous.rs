@@ -1,4 +1,4 @@
-//! Code without an executor: `cargo run --example blocking`.
+//! Code without an executor: `cargo run --example synchronous`.
 
 #![allow(clippy::print_stdout, reason = "it is what the example does")]
 
