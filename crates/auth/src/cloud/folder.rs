@@ -1,7 +1,5 @@
 //! The folder that the machine is in, by its metadata service.
 
-use std::time::Duration;
-
 use super::Finding;
 use super::metadata::{Failure, MetadataAddress, Patience, What, exchange_metadata, is_absent};
 use super::unreadable;
@@ -37,17 +35,7 @@ const MAX_ID: usize = 64;
 /// service", by the same rules, is [`Finding::Absent`].
 pub async fn metadata_folder(system: &System) -> Result<Finding, Error> {
     let at = MetadataAddress::resolve(None, system)?;
-    let patience = match at.configured {
-        true => {
-            Patience { connects: 1, connect_timeout: Duration::from_secs(1), answer: Duration::from_secs(5) }
-        }
-        false => Patience {
-            connects: 3,
-            connect_timeout: Duration::from_millis(100),
-            answer: Duration::from_secs(5),
-        },
-    };
-    let answer = match exchange_metadata(system, &at, patience, PATH).await {
+    let answer = match exchange_metadata(system, &at, Patience::USUAL.at_first(&at), PATH).await {
         Ok(answer) => answer,
         Err(Failure { what, error }) if is_absent(what, at.configured) => {
             let reason = match what {

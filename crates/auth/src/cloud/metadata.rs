@@ -73,6 +73,19 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// Where nothing else is said.
+    pub(crate) const USUAL: Self =
+        Self { connects: 1, connect_timeout: Duration::from_secs(1), answer: Duration::from_secs(5) };
+
+    /// For a first look. Off-cloud nobody answers at the default address, and a program should not wait to find that
+    /// out; where an address is configured, somebody is expected there.
+    pub(crate) fn at_first(self, at: &MetadataAddress) -> Self {
+        match at.configured {
+            true => self,
+            false => Self { connects: 3, connect_timeout: Duration::from_millis(100), ..self },
+        }
+    }
+
     /// The longest that a fetch can take.
     pub(crate) fn total(self) -> Duration {
         self.connect_timeout.saturating_mul(self.connects).saturating_add(self.answer)

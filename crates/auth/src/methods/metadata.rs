@@ -61,7 +61,7 @@ impl MetadataAuth {
         MetadataAuthBuilder {
             address: None,
             connect_timeout: None,
-            timeout: Duration::from_secs(5),
+            timeout: Patience::USUAL.answer,
             max_age: MAX_AGE,
         }
     }
@@ -108,10 +108,11 @@ impl MetadataAuthBuilder {
 
 impl MetadataAuth {
     fn patience(&self) -> Patience {
+        let usual = Patience::USUAL;
         Patience {
-            connects: 1,
-            connect_timeout: self.options.connect_timeout.unwrap_or(Duration::from_secs(1)),
+            connect_timeout: self.options.connect_timeout.unwrap_or(usual.connect_timeout),
             answer: self.options.timeout,
+            ..usual
         }
     }
 
@@ -120,14 +121,10 @@ impl MetadataAuth {
         Supply::Source(std::sync::Arc::new(service))
     }
 
-    /// Off-cloud nobody answers at the default address, and a program should not wait to find that out; where an
-    /// address is configured, somebody is expected there.
     fn first_patience(&self, at: &MetadataAddress) -> Patience {
-        match (at.configured, self.options.connect_timeout) {
-            (false, None) => {
-                Patience { connects: 3, connect_timeout: Duration::from_millis(100), ..self.patience() }
-            }
-            _ => self.patience(),
+        match self.options.connect_timeout {
+            None => self.patience().at_first(at),
+            Some(_) => self.patience(),
         }
     }
 
