@@ -29,6 +29,25 @@ where
         .await
 }
 
+/// The same for callers who have to say who they are.
+pub(crate) async fn unary_by<C, Req, Res, B, F>(
+    caller: Result<C, Status>,
+    request: Request<B>,
+    mut answer: F,
+) -> Response<Body>
+where
+    Req: Message + Default + Send + 'static,
+    Res: Message + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    F: FnMut(&C, Req) -> Result<Res, Status>,
+{
+    match caller {
+        Ok(caller) => unary(request, |asked| answer(&caller, asked)).await,
+        Err(refusal) => refusal.into_grpc(),
+    }
+}
+
 /// Answers a call that has one request and a stream of answers, all known at once.
 pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
 where

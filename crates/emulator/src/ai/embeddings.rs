@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated};
 use crate::body::{self, Body};
 use crate::cloud::Cloud;
-use crate::grpc::unary;
+use crate::grpc::unary_by;
 use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
 use crate::status::Status;
 
@@ -116,10 +116,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = authenticated(cloud, request.headers(), false) {
-        return refusal.into_grpc();
-    }
-    unary(request, |asked: TextEmbeddingRequest| embed(cloud, &asked.model_uri, &asked.text, asked.dim)).await
+    let caller = authenticated(cloud, request.headers(), false);
+    unary_by(caller, request, |_, asked: TextEmbeddingRequest| {
+        embed(cloud, &asked.model_uri, &asked.text, asked.dim)
+    })
+    .await
 }
 
 fn embed(cloud: &Cloud, model: &str, text: &str, dim: Option<i64>) -> Result<TextEmbeddingResponse, Status> {

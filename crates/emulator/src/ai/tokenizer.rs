@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{MODEL_VERSION, ModelUri, Scheme, authenticated, text_generation};
 use crate::body::{self, Body};
 use crate::cloud::Cloud;
-use crate::grpc::unary;
+use crate::grpc::unary_by;
 use crate::messages::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
 use crate::status::Status;
 
@@ -53,10 +53,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = authenticated(cloud, request.headers(), false) {
-        return refusal.into_grpc();
-    }
-    unary(request, |asked: TokenizeRequest| {
+    let caller = authenticated(cloud, request.headers(), false);
+    unary_by(caller, request, |_, asked: TokenizeRequest| {
         ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
         Ok(tokens([asked.text.as_str()]))
     })
@@ -69,10 +67,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = authenticated(cloud, request.headers(), false) {
-        return refusal.into_grpc();
-    }
-    unary(request, |asked: CompletionRequest| {
+    let caller = authenticated(cloud, request.headers(), false);
+    unary_by(caller, request, |_, asked: CompletionRequest| {
         ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
         Ok(tokens(asked.messages.iter().filter_map(|message| message.text.as_deref())))
     })

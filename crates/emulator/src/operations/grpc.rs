@@ -6,7 +6,7 @@ use http::{Request, Response};
 use super::{CANCELLED, Outcome};
 use crate::body::Body;
 use crate::cloud::Cloud;
-use crate::grpc::unary;
+use crate::grpc::unary_by;
 use crate::identity::Caller;
 use crate::messages::{Operation, OperationId, RpcStatus};
 use crate::status::Status;
@@ -28,10 +28,9 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = super::authenticated(cloud, request.headers()) {
-        return refusal.into_grpc();
-    }
-    unary(request, |asked: OperationId| super::get(cloud, &asked.operation_id).map(message)).await
+    let caller = super::authenticated(cloud, request.headers());
+    unary_by(caller, request, |_, asked: OperationId| super::get(cloud, &asked.operation_id).map(message))
+        .await
 }
 
 /// `OperationService.Cancel`
@@ -40,10 +39,9 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = super::authenticated(cloud, request.headers()) {
-        return refusal.into_grpc();
-    }
-    unary(request, |asked: OperationId| super::cancel(cloud, &asked.operation_id).map(message)).await
+    let caller = super::authenticated(cloud, request.headers());
+    unary_by(caller, request, |_, asked: OperationId| super::cancel(cloud, &asked.operation_id).map(message))
+        .await
 }
 
 fn message(operation: super::Operation) -> Operation {

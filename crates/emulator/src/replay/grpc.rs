@@ -4,11 +4,12 @@
 //! and a table has them, by the classes of the request and of the answer.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Interaction, Kind, Request};
+use crate::body::JSON;
 
 /// The class of a request, that of its answer, and the call that they are over REST, by the public API's definition.
 /// `{field}` is a field of the message; the others are the body of a POST.
@@ -88,8 +89,6 @@ fn interaction(call: Call) -> Result<Interaction, String> {
     let class = Some(request.cls);
     Ok(Interaction { class, request: Request { method, host: None, target, headers, body }, answer })
 }
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn answer_of(kind: Kind, body: String) -> Answer {
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, JSON)]);

@@ -9,7 +9,7 @@ use crate::ai::rule::Asked;
 use crate::ai::{MODEL_VERSION, authenticated};
 use crate::body::Body;
 use crate::cloud::Cloud;
-use crate::grpc::{server_streaming, unary};
+use crate::grpc::{server_streaming, unary_by};
 use crate::identity::Caller;
 use crate::messages::{Alternative, Any, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage};
 use crate::operations::{self, Outcome};
@@ -40,13 +40,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    let caller = match authenticated(cloud, request.headers(), false) {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal.into_grpc(),
-    };
-    unary(request, |asked: CompletionRequest| {
-        let (part, _) = answer(cloud, &caller, &asked)?;
-        operations::grpc::start(cloud, &caller, DESCRIPTION, outcome(&part))
+    let caller = authenticated(cloud, request.headers(), false);
+    unary_by(caller, request, |caller, asked: CompletionRequest| {
+        let (part, _) = answer(cloud, caller, &asked)?;
+        operations::grpc::start(cloud, caller, DESCRIPTION, outcome(&part))
     })
     .await
 }
