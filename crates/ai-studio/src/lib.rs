@@ -311,6 +311,7 @@ mod services;
 mod shared;
 mod sse;
 mod verify;
+mod window;
 mod wire;
 
 /// The auth crate: `auth::ApiKeyAuth` is where a reader of the Python reference looks for it.

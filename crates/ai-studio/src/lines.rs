@@ -1,18 +1,14 @@
 //! JSON objects that follow each other in a stream, taken apart as their bytes come.
 //!
 //! So a stream of gRPC comes over REST: `{"result":{…}}`, a line each as a rule. Here an object ends where its last
-//! brace closes, so that neither lines nor cuts matter. Each byte is looked at once, and no more than [`LIMIT`] is held.
+//! brace closes, so that neither lines nor cuts matter. Each byte is looked at once, and no more than 16 MiB is held.
 
-/// How large one object may be.
-pub(crate) const LIMIT: usize = 16 << 20;
+use crate::window::Window;
 
 /// Takes objects out of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    /// What came and is not yet used; used up to `start`, looked at up to `seen`.
-    buffer: Vec<u8>,
-    start: usize,
-    seen: usize,
+    window: Window,
     /// How many braces and brackets are open.
     depth: usize,
     in_string: bool,
@@ -38,19 +34,13 @@ impl Broken {
 impl Objects {
     /// More bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        // What is used is dropped once it is more than what is left, so that each byte moves once on average.
-        if self.start > self.buffer.len() / 2 {
-            self.buffer.drain(..self.start);
-            self.seen -= self.start;
-            self.start = 0;
-        }
-        self.buffer.extend_from_slice(bytes);
+        self.window.push(bytes);
     }
 
     /// The bytes of the next object, as far as all of it has come.
     pub(crate) fn next(&mut self) -> Option<Result<&[u8], Broken>> {
-        while let Some(&byte) = self.buffer.get(self.seen) {
-            self.seen += 1;
+        while let Some(&byte) = self.window.bytes.get(self.window.seen) {
+            self.window.seen += 1;
             if self.in_string {
                 match byte {
                     _ if self.after_backslash => self.after_backslash = false,
@@ -66,18 +56,17 @@ impl Objects {
                 b'}' | b']' if self.depth > 0 => {
                     self.depth -= 1;
                     if self.depth == 0 {
-                        let object = &self.buffer[self.start..self.seen];
-                        self.start = self.seen;
+                        let object = &self.window.bytes[self.window.start..self.window.seen];
+                        self.window.start = self.window.seen;
                         return Some(Ok(object));
                     }
                 }
                 _ if self.depth > 0 => {}
-                _ if byte.is_ascii_whitespace() => self.start = self.seen,
+                _ if byte.is_ascii_whitespace() => self.window.start = self.window.seen,
                 _ => return Some(Err(Broken::NotObjects)),
             }
         }
-        let held = self.buffer.len() - self.start;
-        (held > LIMIT).then_some(Err(Broken::TooLarge))
+        self.window.is_too_large().then_some(Err(Broken::TooLarge))
     }
 
     /// Whether an object has begun and not ended.

@@ -6,16 +6,13 @@
 
 use std::str;
 
-/// How large one event may be.
-pub(crate) const LIMIT: usize = 16 << 20;
+use crate::window::{LIMIT, Window};
 
 /// Takes events out of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// What came and is not yet used; used up to `start`, searched for the end of a line up to `searched`.
-    buffer: Vec<u8>,
-    start: usize,
-    searched: usize,
+    /// Looked at, for the end of a line.
+    window: Window,
     /// Whether the last line ended in CR, so that an LF belongs to it.
     after_cr: bool,
     /// Whether a byte order mark may still come.
@@ -48,13 +45,7 @@ impl Broken {
 impl Events {
     /// More bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        // What is used is dropped once it is more than what is left, so that each byte moves once on average.
-        if self.start > self.buffer.len() / 2 {
-            self.buffer.drain(..self.start);
-            self.searched -= self.start;
-            self.start = 0;
-        }
-        self.buffer.extend_from_slice(bytes);
+        self.window.push(bytes);
     }
 
     /// The data of the next event, as far as all of it has come.
@@ -68,8 +59,7 @@ impl Events {
                 return Some(Err(broken));
             }
         }
-        let held = self.buffer.len() - self.start;
-        (held > LIMIT).then_some(Err(Broken::TooLarge))
+        self.window.is_too_large().then_some(Err(Broken::TooLarge))
     }
 
     /// The end of the bytes: the event that was under way, which the standard would discard. A server that forgets the
@@ -86,40 +76,40 @@ impl Events {
 
     /// The next line, as a range of the buffer, taken as used.
     fn line(&mut self) -> Option<(usize, usize)> {
-        if self.after_cr && self.start < self.buffer.len() {
+        if self.after_cr && self.window.start < self.window.bytes.len() {
             self.after_cr = false;
-            if self.buffer[self.start] == b'\n' {
-                self.start += 1;
-                self.searched = self.start;
+            if self.window.bytes[self.window.start] == b'\n' {
+                self.window.start += 1;
+                self.window.seen = self.window.start;
             }
         }
         if !self.begun {
             const MARK: &[u8] = b"\xEF\xBB\xBF";
-            let came = &self.buffer[self.start..];
+            let came = &self.window.bytes[self.window.start..];
             if came.len() < MARK.len() && MARK.starts_with(came) {
                 return None;
             }
             self.begun = true;
             if came.starts_with(MARK) {
-                self.start += MARK.len();
-                self.searched = self.start;
+                self.window.start += MARK.len();
+                self.window.seen = self.window.start;
             }
         }
-        let rest = &self.buffer[self.searched..];
+        let rest = &self.window.bytes[self.window.seen..];
         let Some(length) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-            self.searched = self.buffer.len();
+            self.window.seen = self.window.bytes.len();
             return None;
         };
-        let (from, to) = (self.start, self.searched + length);
-        self.after_cr = self.buffer[to] == b'\r';
-        self.start = to + 1;
-        self.searched = self.start;
+        let (from, to) = (self.window.start, self.window.seen + length);
+        self.after_cr = self.window.bytes[to] == b'\r';
+        self.window.start = to + 1;
+        self.window.seen = self.window.start;
         Some((from, to))
     }
 
     /// One line that is not blank.
     fn field(&mut self, from: usize, to: usize) -> Result<(), Broken> {
-        let line = &self.buffer[from..to];
+        let line = &self.window.bytes[from..to];
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         match &line[..colon] {
             b"data" => {}
@@ -233,7 +223,11 @@ mod tests {
             events.push(std::slice::from_ref(byte));
             match events.next() {
                 Some(event) => assert_eq!(event.unwrap().len(), 1 << 20),
-                None => assert_eq!(events.searched, events.buffer.len(), "what was searched is not again"),
+                None => assert_eq!(
+                    events.window.seen,
+                    events.window.bytes.len(),
+                    "what was searched is not again"
+                ),
             }
         }
     }
