@@ -109,7 +109,7 @@ impl OpenAiConfig {
 impl Config for OpenAiConfig {
     /// Those of one call: its attempts have the same.
     fn headers(&self) -> HeaderMap {
-        call_headers(&Uuid::new_v4().to_string(), None, Some(&self.folder))
+        call_headers(Some(&Uuid::new_v4().to_string()), None, Some(&self.folder))
     }
 
     fn url(&self, path: &str) -> String {

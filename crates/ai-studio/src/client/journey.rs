@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use reqwest::{Request, Url};
 use uuid::Uuid;
 
-use super::call::{Call, Service};
+use super::call::Call;
 use super::transport::call_headers;
 use crate::error::{Context, Error, ErrorKind};
 use crate::services::Base;
@@ -34,29 +34,26 @@ pub(super) struct Journey {
     pub(super) made: u32,
     /// Why the attempt before this one failed.
     pub(super) last: Option<Error>,
-    request_id: String,
 }
 
 impl Journey {
     pub(super) fn new(call: Call) -> Self {
-        let request_id = Uuid::new_v4().to_string();
-        let context = Context { client_request_id: Some(request_id.clone()), ..Context::default() };
-        Self { call, context, stage: Stage::Locating, made: 0, last: None, request_id }
+        let context = Context { client_request_id: Some(Uuid::new_v4().to_string()), ..Context::default() };
+        Self { call, context, stage: Stage::Locating, made: 0, last: None }
     }
 
-    /// The request of the attempt that has begun.
-    pub(super) fn request(&mut self, base: &Base, folder: Option<&str>) -> Result<Request, Error> {
+    /// The request of the attempt that has begun, for a project where it names one.
+    pub(super) fn request(&mut self, base: &Base, project: Option<&str>) -> Result<Request, Error> {
         let url = base.url(&self.call.path);
         self.context.endpoint = Some(format!("{} {url}", self.call.method));
         let url = Url::parse(&url)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))?;
         let mut request = Request::new(self.call.method.clone(), url);
-        // By the documentation every call of the OpenAI-compatible API names its project.
-        let project = folder.filter(|_| self.call.service == Service::OpenAi);
         let headers = request.headers_mut();
         // One call, one key: what tells its attempts from other calls to people does so to the server too.
-        let idempotency_key = (self.call.method == Method::POST).then_some(&*self.request_id);
-        *headers = call_headers(&self.request_id, idempotency_key, project);
+        let request_id = self.context.client_request_id.as_deref();
+        let idempotency_key = request_id.filter(|_| self.call.method == Method::POST);
+        *headers = call_headers(request_id, idempotency_key, project);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         if self.made > 1 {
             headers.insert("x-retry-attempt", HeaderValue::from(self.made - 1));

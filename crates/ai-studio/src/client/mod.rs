@@ -215,9 +215,12 @@ impl Client {
         journey.made += 1;
         let base = inner.services.base(journey.call.service).await.map_err(Failure::of)?;
         let http = self.http().await.map_err(Failure::of)?;
-        let request = journey
-            .request(base, inner.folder.known_in(&inner.system).as_deref())
-            .map_err(Failure::final_)?;
+        // By the documentation every call of the OpenAI-compatible API names its project.
+        let project = match journey.call.service {
+            Service::OpenAi => inner.folder.known_in(&inner.system),
+            Service::FoundationModels | Service::Operations => None,
+        };
+        let request = journey.request(base, project.as_deref()).map_err(Failure::final_)?;
         journey.send();
         let answer = http.execute(request).await;
         let answer = match answer.map_err(Failure::of_sending) {

@@ -157,12 +157,12 @@ fn first<'a>(
 
 /// The headers of one call that do not change from attempt to attempt.
 pub(crate) fn call_headers(
-    request_id: &str,
+    request_id: Option<&str>,
     idempotency_key: Option<&str>,
     project: Option<&str>,
 ) -> HeaderMap {
     let named = [
-        (HeaderName::from_static("x-client-request-id"), Some(request_id)),
+        (HeaderName::from_static("x-client-request-id"), request_id),
         (HeaderName::from_static("idempotency-key"), idempotency_key),
         (HeaderName::from_static("openai-project"), project),
     ];
