@@ -47,10 +47,16 @@ pub enum Method {
     None,
     /// An OAuth token of a Yandex account, exchanged for IAM tokens: [`OAuthTokenAuth`].
     OAuthToken,
-    /// An authorized key of a service account. Known to selection; not supported yet.
+    /// A service account, by way of other credentials.
+    Impersonation,
+    /// A profile of yc, read from its file.
+    Profile,
+    /// An authorized key of a service account.
     ServiceAccountKey,
-    /// An IAM token in a file. Known to selection; not supported yet.
+    /// An IAM token in a file that something else keeps fresh.
     TokenFile,
+    /// A token of another issuer, exchanged for one of a service account.
+    WorkloadIdentity,
     /// The yc CLI: [`YandexCloudCliAuth`].
     YandexCloudCli,
     /// A [`TokenSource`] of the program's own.
@@ -72,8 +78,11 @@ impl Method {
             Self::Metadata => "metadata",
             Self::None => "none",
             Self::OAuthToken => "oauth-token",
+            Self::Impersonation => "impersonation",
+            Self::Profile => "profile",
             Self::ServiceAccountKey => "service-account-key",
             Self::TokenFile => "token-file",
+            Self::WorkloadIdentity => "workload-identity",
             Self::YandexCloudCli => "yandex-cloud-cli",
             Self::Custom => "custom",
         }

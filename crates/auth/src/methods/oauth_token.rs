@@ -6,14 +6,13 @@
 //! Variables: `YC_OAUTH_TOKEN`; `YC_API_ENDPOINT` for the discovery endpoint. Errors: `Invalid` for a value that is
 //! no OAuth token, `Refused` where IAM says no, `Blocked` where the token would go to a foreign host.
 
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Method, Supply, TokenSource, Value};
-use crate::cloud::address::{Address, Given};
-use crate::cloud::endpoints::{Endpoint, discover};
-use crate::cloud::iam::exchange_oauth;
+use crate::cloud::address::Given;
+use crate::cloud::iam::{Iam, IamOptions};
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -38,10 +37,7 @@ pub struct OAuthTokenAuth {
 #[must_use]
 pub struct OAuthTokenAuthBuilder {
     value: Value,
-    endpoint: Option<Given>,
-    iam_endpoint: Option<Given>,
-    plaintext: bool,
-    timeout: Duration,
+    iam: IamOptions,
     max_age: Duration,
 }
 
@@ -83,38 +79,31 @@ impl OAuthTokenAuth {
 
 impl OAuthTokenAuthBuilder {
     fn new(value: Value) -> Self {
-        Self {
-            value,
-            endpoint: None,
-            iam_endpoint: None,
-            plaintext: false,
-            timeout: Duration::from_secs(10),
-            max_age: MAX_AGE,
-        }
+        Self { value, iam: IamOptions::default(), max_age: MAX_AGE }
     }
 
     /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
     /// allows the token to go there, and to the hosts below it.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(Given::new(endpoint));
+        self.iam.endpoint = Some(Given::new(endpoint));
         self
     }
 
     /// The address of IAM, without discovery. Naming it here allows the token to go there.
     pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam_endpoint = Some(Given::new(endpoint));
+        self.iam.iam_endpoint = Some(Given::new(endpoint));
         self
     }
 
     /// Lets the token travel without TLS to a host that is not this machine. Whoever can listen there owns the account.
     pub fn danger_allow_plaintext(mut self) -> Self {
-        self.plaintext = true;
+        self.iam.plaintext = true;
         self
     }
 
     /// How long discovery and exchange may take together; 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
+        self.iam.timeout = limit;
         self
     }
 
@@ -164,78 +153,47 @@ impl Sealed for OAuthTokenAuth {
 
     fn supply(&self, system: &System) -> Result<Supply, Error> {
         let secret = self.options.value.read(system, fits)?;
-        let exchange = Exchange::new(secret, self.options.clone(), system)?;
-        Ok(Supply::Source(std::sync::Arc::new(exchange)))
+        warn_once();
+        let iam = Iam::new(self.options.iam.clone(), "the OAuth token", system)?;
+        Ok(Supply::Source(Arc::new(Exchange { secret, iam, max_age: self.options.max_age })))
     }
 }
 
-/// The source: a token and an endpoint that have been read, once, and the address of IAM once it is known.
+/// The source: a token that has been read, once.
 struct Exchange {
     secret: Secret,
-    options: OAuthTokenAuthBuilder,
-    endpoint: Endpoint,
-    /// Where discovery found IAM, while nobody asks there: who asks takes it, and puts it back when it was answered. So
-    /// it is forgotten however the asking ends without an answer, dropped too.
-    iam: Mutex<Option<Address>>,
-}
-
-impl Exchange {
-    fn new(secret: Secret, options: OAuthTokenAuthBuilder, system: &System) -> Result<Self, Error> {
-        warn_once();
-        let given = options.iam_endpoint.as_deref().or(options.endpoint.as_deref());
-        let endpoint = Endpoint::resolve(given, system)?;
-        endpoint.check(options.plaintext)?;
-        endpoint.warn_if_foreign("the OAuth token goes there");
-        Ok(Self { secret, options, endpoint, iam: Mutex::new(None) })
-    }
-
-    /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down; and
-    /// whether it is worth knowing.
-    async fn locate(&self, system: &System) -> Result<(Address, bool), Error> {
-        let endpoint = &self.endpoint;
-        if self.options.iam_endpoint.is_some() {
-            return Ok((endpoint.address.clone(), false));
-        }
-        let known = self.known().take();
-        if let Some(known) = known {
-            return Ok((known, true));
-        }
-        let half = self.options.timeout / 2;
-        match discover(system, endpoint, "iam", self.options.plaintext, half).await {
-            Ok(found) => Ok((found, true)),
-            Err(error) if error.kind() == ErrorKind::Blocked => Err(error),
-            Err(error) => match endpoint.address.documented_iam() {
-                Some(documented) => {
-                    tracing::debug!(%error, iam = %documented, "endpoint discovery is down; the documented address is used");
-                    Ok((documented, false))
-                }
-                None => Err(error),
-            },
-        }
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Address>> {
-        self.iam.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    iam: Iam,
+    max_age: Duration,
 }
 
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-        Box::pin(async {
-            let (iam, worth_knowing) = self.locate(system).await?;
-            let token = exchange_oauth(system, &iam, &self.secret, self.options.timeout).await;
-            if worth_knowing && !token.as_ref().is_err_and(Error::is_transient) {
-                *self.known() = Some(iam);
-            }
-            token
-        })
+        Box::pin(async { self.iam.exchange_oauth(&self.secret, system).await.map_err(explain) })
     }
 
     fn timeout(&self) -> Duration {
-        self.options.timeout
+        self.iam.timeout()
     }
 
     fn max_age(&self) -> Duration {
-        self.options.max_age
+        self.max_age
     }
+}
+
+/// What to do about a refusal. The words are those of `facts.md` §2.3; the code alone does not tell the cases apart.
+fn explain(error: Error) -> Error {
+    if error.kind() != ErrorKind::Refused {
+        return error;
+    }
+    let said = error.reason().to_ascii_lowercase();
+    if said.contains("is not supported for iam token exchange") {
+        return error.with_help(
+            "IAM refuses OAuth tokens issued since 2026-06-01; use an API key (YC_API_KEY), the metadata service, \
+             or the yc CLI with a browser login (`yc init --username=…` or `--federation-id=…`)",
+        );
+    }
+    error.with_help(
+        "the OAuth token is wrong, expired or withdrawn, and new ones are not exchanged since 2026-06-01: \
+         use an API key (YC_API_KEY), the metadata service, or the yc CLI",
+    )
 }

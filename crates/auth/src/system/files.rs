@@ -13,6 +13,12 @@ pub trait Files: Send + Sync + 'static {
 
     /// Whether this is a regular file that may be executed.
     fn is_executable(&self, path: &Path) -> bool;
+
+    /// Who may do what with it, in the bits of Unix (`0o600`); `None` where there are none, or no file.
+    fn mode(&self, path: &Path) -> Option<u32> {
+        let _ = path;
+        None
+    }
 }
 
 /// The files of the machine.
@@ -40,6 +46,12 @@ impl Files for SystemFiles {
     fn is_executable(&self, path: &Path) -> bool {
         path.is_file()
     }
+
+    #[cfg(unix)]
+    fn mode(&self, path: &Path) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+        Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o7777)
+    }
 }
 
 #[cfg(any(test, feature = "testing"))]
@@ -50,11 +62,11 @@ mod double {
     use std::collections::BTreeMap;
     use std::io;
     use std::path::{Path, PathBuf};
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     use super::Files;
 
-    /// Files that exist only here; the empty ones count as programs.
+    /// Files that exist only here; the empty ones count as programs. Clones share them.
     ///
     /// ```
     /// use std::path::Path;
@@ -62,35 +74,73 @@ mod double {
     /// use yandex_cloud_auth::testing::TestFiles;
     /// let files = TestFiles::new([("/usr/bin/yc", "")]);
     /// assert!(files.is_executable(Path::new("/usr/bin/yc")));
+    /// files.write("/run/token", "t1.fake.token");
+    /// assert_eq!(files.read(Path::new("/run/token"), 64).unwrap(), b"t1.fake.token");
+    /// files.set_mode("/run/token", 0o644);
+    /// assert_eq!(files.mode(Path::new("/run/token")), Some(0o644));
+    /// files.remove("/run/token");
+    /// assert!(files.read(Path::new("/run/token"), 64).is_err());
     /// ```
     #[derive(Clone, Default)]
     pub struct TestFiles {
-        files: Arc<BTreeMap<PathBuf, Vec<u8>>>,
+        files: Arc<Mutex<BTreeMap<PathBuf, TestFile>>>,
+    }
+
+    struct TestFile {
+        content: Vec<u8>,
+        mode: u32,
     }
 
     impl TestFiles {
         /// These files and no others.
         #[must_use]
         pub fn new<P: Into<PathBuf>, C: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, C)>) -> Self {
-            Self {
-                files: Arc::new(
-                    files.into_iter().map(|(path, content)| (path.into(), content.into())).collect(),
-                ),
+            let all = Self::default();
+            files.into_iter().for_each(|(path, content)| all.write(path, content));
+            all
+        }
+
+        /// Makes a file, readable by its owner alone, or gives it another content.
+        pub fn write(&self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) {
+            let content = content.into();
+            let mut files = self.files();
+            let file = files.entry(path.into()).or_insert(TestFile { content: Vec::new(), mode: 0o600 });
+            file.content = content;
+        }
+
+        /// Gives a file another mode.
+        pub fn set_mode(&self, path: impl AsRef<Path>, mode: u32) {
+            if let Some(file) = self.files().get_mut(path.as_ref()) {
+                file.mode = mode;
             }
+        }
+
+        /// Takes a file away.
+        pub fn remove(&self, path: impl AsRef<Path>) {
+            self.files().remove(path.as_ref());
+        }
+
+        fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, TestFile>> {
+            self.files.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
     impl Files for TestFiles {
         fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-            let content = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-            if content.len() > limit {
+            let files = self.files();
+            let file = files.get(path).ok_or(io::ErrorKind::NotFound)?;
+            if file.content.len() > limit {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
-            Ok(content.clone())
+            Ok(file.content.clone())
         }
 
         fn is_executable(&self, path: &Path) -> bool {
-            self.files.get(path).is_some_and(Vec::is_empty)
+            self.files().get(path).is_some_and(|file| file.content.is_empty())
+        }
+
+        fn mode(&self, path: &Path) -> Option<u32> {
+            Some(self.files().get(path)?.mode)
         }
     }
 }

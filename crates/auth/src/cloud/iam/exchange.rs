@@ -1,41 +1,72 @@
-//! IAM: an OAuth token in, an IAM token out (`POST /iam/v1/tokens`).
+//! What is said to IAM: a proof in, an IAM token out (`POST /iam/v1/tokens` and its verbs).
 
 use std::time::{Duration, SystemTime};
 
-use http::header::CONTENT_TYPE;
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::address::Address;
-use super::{ask, date, json_object, refusal, unreadable};
+use crate::cloud::address::Address;
+use crate::cloud::{ask, date, json_object, refusal, unreadable};
 use crate::secret::Secret;
 use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// Exchanges an OAuth token. The caller has made sure that the secret may go to `iam`.
-pub(crate) async fn exchange_oauth(
+/// A secret that proves who asks: in the body, under its field.
+pub(super) struct Proof<'a> {
+    pub(super) field: &'static str,
+    pub(super) secret: &'a Secret,
+}
+
+/// Exchanges a proof for a token. The caller has made sure that the secret may go to `iam`.
+pub(super) async fn exchange(
     system: &System,
     iam: &Address,
-    oauth: &Secret,
+    proof: Proof<'_>,
     limit: Duration,
 ) -> Result<Token, Error> {
-    let url = iam.url("/iam/v1/tokens");
     // A checked secret is visible ASCII; the two characters that JSON would escape are escaped here, so that no
     // serializer keeps a copy.
-    let escaped = Zeroizing::new(oauth.expose().replace('\\', "\\\\").replace('"', "\\\""));
-    let body = [r#"{"yandexPassportOauthToken":""#, &escaped, r#""}"#].concat().into_bytes();
-    let request = http::Request::post(&url)
+    let escaped = Zeroizing::new(proof.secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
+    let body = ["{\"", proof.field, "\":\"", &escaped, "\"}"].concat().into_bytes();
+    send(system, iam.url("/iam/v1/tokens"), body, None, &[proof.secret.expose()], limit).await
+}
+
+/// Asks for a token of a service account, on behalf of whoever `bearer` is.
+pub(super) async fn for_service_account(
+    system: &System,
+    iam: &Address,
+    bearer: &HeaderValue,
+    id: &str,
+    limit: Duration,
+) -> Result<Token, Error> {
+    let body = serde_json::json!({ "serviceAccountId": id }).to_string().into_bytes();
+    let own = bearer.to_str().ok().and_then(|line| line.split_once(' ')).map_or("", |(_, secret)| secret);
+    let url = iam.url("/iam/v1/tokens:createForServiceAccount");
+    send(system, url, body, Some(bearer), &[own], limit).await
+}
+
+async fn send(
+    system: &System,
+    url: String,
+    body: Vec<u8>,
+    bearer: Option<&HeaderValue>,
+    own: &[&str],
+    limit: Duration,
+) -> Result<Token, Error> {
+    let mut request = http::Request::post(&url)
         .header(CONTENT_TYPE, "application/json")
-        .header("accept", "application/json")
+        .header(ACCEPT, "application/json")
         .body(body)
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
+    if let Some(bearer) = bearer {
+        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+    }
     let mut answer = ask(system, request, &url, limit).await?;
-    let token = if answer.status() == 200 {
-        read_token(&answer, &url)
-    } else {
-        Err(explain(refusal(&answer, &url, &[oauth.expose()])))
-    };
+    let token =
+        if answer.status() == 200 { read_token(&answer, &url) } else { Err(refusal(&answer, &url, own)) };
     answer.body_mut().zeroize();
     token
 }
@@ -57,24 +88,6 @@ fn read_token(answer: &http::Response<Vec<u8>>, url: &str) -> Result<Token, Erro
         Some(_) => return Err(unreadable(url, "`expiresAt` is no text")),
     };
     Ok(Token { secret, life })
-}
-
-/// What to do about a refusal. The words are those of `facts.md` §2.3; the code alone does not tell the cases apart.
-fn explain(error: Error) -> Error {
-    if error.kind() != ErrorKind::Refused {
-        return error;
-    }
-    let said = error.reason().to_ascii_lowercase();
-    if said.contains("is not supported for iam token exchange") {
-        return error.with_help(
-            "IAM refuses OAuth tokens issued since 2026-06-01; use an API key (YC_API_KEY), the metadata service, \
-             or the yc CLI with a browser login (`yc init --username=…` or `--federation-id=…`)",
-        );
-    }
-    error.with_help(
-        "the OAuth token is wrong, expired or withdrawn, and new ones are not exchanged since 2026-06-01: \
-         use an API key (YC_API_KEY), the metadata service, or the yc CLI",
-    )
 }
 
 #[cfg(test)]

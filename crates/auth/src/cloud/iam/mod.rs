@@ -1,0 +1,136 @@
+//! IAM: where it is, found once and remembered while it answers, and what it is asked for.
+
+mod exchange;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use self::exchange::Proof;
+use super::address::{Address, Given};
+use super::endpoints::{Endpoint, discover};
+use crate::secret::Secret;
+use crate::system::System;
+use crate::token::Token;
+use crate::{Error, ErrorKind};
+
+/// How IAM is reached: the options that all methods that ask it have.
+#[derive(Clone, Debug)]
+pub(crate) struct IamOptions {
+    /// The discovery endpoint; else `YC_API_ENDPOINT`, else the public one.
+    pub(crate) endpoint: Option<Given>,
+    /// The address of IAM itself, without discovery.
+    pub(crate) iam_endpoint: Option<Given>,
+    /// Whether the secret may travel without TLS off this machine.
+    pub(crate) plaintext: bool,
+    /// How long discovery and exchange may take together.
+    pub(crate) timeout: Duration,
+}
+
+impl Default for IamOptions {
+    fn default() -> Self {
+        Self { endpoint: None, iam_endpoint: None, plaintext: false, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// IAM as one source sees it: an endpoint that was read once, and the address behind it once it is known.
+pub(crate) struct Iam {
+    options: IamOptions,
+    endpoint: Endpoint,
+    /// Where discovery found IAM, while nobody asks there: who asks takes it, and puts it back when it was answered. So
+    /// it is forgotten however the asking ends without an answer, dropped too.
+    known: Mutex<Option<Address>>,
+}
+
+impl Iam {
+    /// Reads where it is to be looked for. `what` goes there, as the warning about a foreign host says it.
+    pub(crate) fn new(options: IamOptions, what: &str, system: &System) -> Result<Self, Error> {
+        let given = options.iam_endpoint.as_deref().or(options.endpoint.as_deref());
+        let endpoint = Endpoint::resolve(given, system)?;
+        endpoint.check(options.plaintext)?;
+        endpoint.warn_if_foreign(&format!("{what} goes there"));
+        Ok(Self { options, endpoint, known: Mutex::new(None) })
+    }
+
+    /// How long one asking may take in all.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+
+    /// Exchanges an OAuth token.
+    pub(crate) async fn exchange_oauth(&self, oauth: &Secret, system: &System) -> Result<Token, Error> {
+        let iam = self.locate(system).await?;
+        let proof = Proof { field: "yandexPassportOauthToken", secret: oauth };
+        let token = exchange::exchange(system, &iam.address, proof, self.options.timeout).await;
+        self.remember(iam, token)
+    }
+
+    /// Exchanges a JWT, made for the address that it goes to.
+    pub(crate) async fn exchange_jwt(
+        &self,
+        make: impl FnOnce(&Address) -> Result<Secret, Error>,
+        system: &System,
+    ) -> Result<Token, Error> {
+        let iam = self.locate(system).await?;
+        let jwt = make(&iam.address)?;
+        let proof = Proof { field: "jwt", secret: &jwt };
+        let token = exchange::exchange(system, &iam.address, proof, self.options.timeout).await;
+        self.remember(iam, token)
+    }
+
+    /// A token of the service account `id`, for whoever `bearer` is.
+    pub(crate) async fn for_service_account(
+        &self,
+        bearer: &HeaderValue,
+        id: &str,
+        system: &System,
+    ) -> Result<Token, Error> {
+        let iam = self.locate(system).await?;
+        let token =
+            exchange::for_service_account(system, &iam.address, bearer, id, self.options.timeout).await;
+        self.remember(iam, token)
+    }
+
+    /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
+    async fn locate(&self, system: &System) -> Result<Located, Error> {
+        let endpoint = &self.endpoint;
+        if self.options.iam_endpoint.is_some() {
+            return Ok(Located { address: endpoint.address.clone(), discovered: false });
+        }
+        let known = self.known().take();
+        if let Some(address) = known {
+            return Ok(Located { address, discovered: true });
+        }
+        let half = self.options.timeout / 2;
+        match discover(system, endpoint, "iam", self.options.plaintext, half).await {
+            Ok(address) => Ok(Located { address, discovered: true }),
+            Err(error) if error.kind() == ErrorKind::Blocked => Err(error),
+            Err(error) => match endpoint.address.documented_iam() {
+                Some(address) => {
+                    tracing::debug!(%error, iam = %address, "endpoint discovery is down; the documented address is used");
+                    Ok(Located { address, discovered: false })
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Keeps an address that answered, were it with a "no".
+    fn remember(&self, iam: Located, token: Result<Token, Error>) -> Result<Token, Error> {
+        if iam.discovered && !token.as_ref().is_err_and(Error::is_transient) {
+            *self.known() = Some(iam.address);
+        }
+        token
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Address>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An address of IAM, and whether it was found by discovery, and so is worth remembering.
+struct Located {
+    address: Address,
+    discovered: bool,
+}
