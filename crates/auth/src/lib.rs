@@ -117,7 +117,7 @@ mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use self::credentials::{Blocking, Credentials, HeaderOptions, Subscription};
+pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder, Method, NoAuth,

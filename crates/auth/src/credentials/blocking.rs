@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::{Credentials, HeaderOptions};
+use super::{Credentials, HeaderOptions, RevokeOptions, Revoked};
 use crate::refresh::flight::{block_on, is_in_flight};
 use crate::refresh::ready::Snapshot;
 use crate::selection::Report;
@@ -56,6 +56,15 @@ impl Blocking {
     pub fn select(&self) -> Result<Report, Error> {
         may_block()?;
         block_on(self.credentials.select())
+    }
+
+    /// As [`Credentials::revoke`].
+    ///
+    /// # Errors
+    /// As [`Credentials::revoke`].
+    pub fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
+        may_block()?;
+        block_on(self.credentials.revoke(options))
     }
 }
 

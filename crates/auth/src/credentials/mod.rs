@@ -2,6 +2,7 @@
 
 mod blocking;
 mod choice;
+mod revocation;
 mod subscription;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use http::HeaderValue;
 
 pub use self::blocking::Blocking;
 use self::choice::{Chosen, Fetcher, Origin, Working};
+pub use self::revocation::{RevokeOptions, Revoked};
 pub use self::subscription::Subscription;
 use crate::methods::{AuthMethod, Own, Supply, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};

@@ -15,6 +15,7 @@ use super::flight::{Deadline, Flight, Outcome};
 use super::pace::Pace;
 use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
 use super::ready::{Ready, Scheme};
+use super::revoked;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind, Method};
@@ -428,6 +429,9 @@ impl Shared {
                 self.plan(book, method, &token, began, max_age, now)?
             }
         };
+        if ready.is_revoked() {
+            return Err(revoked::error().of(ready.method));
+        }
         let ready = Arc::new(ready);
         self.ready.store(Some(Arc::clone(&ready)));
         Ok(Some((ready, book.generation != before)))

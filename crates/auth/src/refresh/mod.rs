@@ -1,5 +1,6 @@
 //! Keeps a token fresh: what to do when ([`policy`]), who does it once for all ([`cache`]), how callers wait
-//! ([`flight`]), and what they get ([`ready`]).
+//! ([`flight`]), what they get ([`ready`]), and what nobody
+//! gets any more ([`revoked`]).
 
 pub(crate) mod cache;
 pub(crate) mod changes;
@@ -7,4 +8,5 @@ pub(crate) mod flight;
 mod pace;
 pub(crate) mod policy;
 pub(crate) mod ready;
+pub(crate) mod revoked;
 pub(crate) mod variable;

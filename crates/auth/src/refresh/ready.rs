@@ -13,6 +13,7 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::policy::{NEVER, Plan, State};
+use super::revoked::{self, Known};
 use crate::Method;
 use crate::secret::Secret;
 use crate::system::Now;
@@ -55,6 +56,7 @@ pub(crate) struct Ready {
     pub(crate) given_again: bool,
     /// A server refused it, and the source has nothing else.
     pub(crate) refused: bool,
+    revoked: Known,
     scheme: Option<Scheme>,
     copies: [Option<HeaderValue>; COPIES],
 }
@@ -97,6 +99,7 @@ impl Ready {
             expires_at: None,
             given_again: false,
             refused: false,
+            revoked: Known::default(),
             scheme: value.map(|(scheme, _)| scheme),
             copies,
         }
@@ -110,7 +113,19 @@ impl Ready {
 
     #[inline]
     pub(crate) fn state(&self, now: Now) -> State {
-        if now.is_before(self.fresh) { State::Fresh } else { self.plan.state(now) }
+        if self.is_revoked() {
+            State::Dead
+        } else if now.is_before(self.fresh) {
+            State::Fresh
+        } else {
+            self.plan.state(now)
+        }
+    }
+
+    /// Whether this process has had the token revoked.
+    #[inline]
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.is_revoked(|| self.secret().is_some_and(revoked::contains))
     }
 
     /// What is left of the token's life.

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use serde_json::Value;
+use http::{HeaderValue, Request, Response};
+use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cloud::address::Address;
 use crate::cloud::{ask, date, json_object, refusal, unreadable};
-use crate::secret::Secret;
+use crate::secret::{Secret, presentable};
 use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
@@ -27,11 +27,12 @@ pub(super) async fn exchange(
     proof: Proof<'_>,
     limit: Duration,
 ) -> Result<Token, Error> {
-    // A checked secret is visible ASCII; the two characters that JSON would escape are escaped here, so that no
-    // serializer keeps a copy.
-    let escaped = Zeroizing::new(proof.secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
-    let body = ["{\"", proof.field, "\":\"", &escaped, "\"}"].concat().into_bytes();
-    send(system, iam.url("/iam/v1/tokens"), body, None, &[proof.secret.expose()], limit).await
+    let url = iam.url("/iam/v1/tokens");
+    let request = post(&url, field(proof.field, proof.secret))?;
+    let mut answer = granted(system, request, &url, &[proof.secret.expose()], limit).await?;
+    let token = read_token(&answer, &url);
+    answer.body_mut().zeroize();
+    token
 }
 
 /// Asks for a token of a service account, on behalf of whoever `bearer` is.
@@ -42,37 +43,68 @@ pub(super) async fn for_service_account(
     id: &str,
     limit: Duration,
 ) -> Result<Token, Error> {
-    let body = serde_json::json!({ "serviceAccountId": id }).to_string().into_bytes();
-    let own = bearer.to_str().ok().and_then(|line| line.split_once(' ')).map_or("", |(_, secret)| secret);
     let url = iam.url("/iam/v1/tokens:createForServiceAccount");
-    send(system, url, body, Some(bearer), &[own], limit).await
-}
-
-async fn send(
-    system: &System,
-    url: String,
-    body: Vec<u8>,
-    bearer: Option<&HeaderValue>,
-    own: &[&str],
-    limit: Duration,
-) -> Result<Token, Error> {
-    let mut request = http::Request::post(&url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(ACCEPT, "application/json")
-        .body(body)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-    if let Some(bearer) = bearer {
-        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-    }
-    let mut answer = ask(system, request, &url, limit).await?;
-    let token =
-        if answer.status() == 200 { read_token(&answer, &url) } else { Err(refusal(&answer, &url, own)) };
+    let mut request = post(&url, json!({ "serviceAccountId": id }).to_string().into_bytes())?;
+    request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+    let own = bearer.to_str().ok().and_then(|line| line.split_once(' ')).map_or("", |(_, secret)| secret);
+    let mut answer = granted(system, request, &url, &[own], limit).await?;
+    let token = read_token(&answer, &url);
     answer.body_mut().zeroize();
     token
 }
 
+/// Revokes a token by its own word (docs, "Revoking an IAM token"), and says whose it was.
+pub(super) async fn revoke(
+    system: &System,
+    iam: &Address,
+    token: &Secret,
+    limit: Duration,
+) -> Result<Option<String>, Error> {
+    let url = iam.url("/iam/v1/tokens:revoke");
+    let mut request = post(&url, field("iamToken", token))?;
+    request.headers_mut().insert(AUTHORIZATION, bearer(token, &url)?);
+    let answer = granted(system, request, &url, &[token.expose()], limit).await?;
+    let subject = json_object(&answer, &url)?.remove("subjectId");
+    Ok(subject.as_ref().and_then(Value::as_str).map(|id| presentable(id, &[token.expose()])))
+}
+
+/// `{"name":"secret"}`. A checked secret is visible ASCII; the two characters that JSON would escape are escaped here,
+/// so that no serializer keeps a copy.
+fn field(name: &str, secret: &Secret) -> Vec<u8> {
+    let escaped = Zeroizing::new(secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
+    ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()
+}
+
+fn bearer(token: &Secret, url: &str) -> Result<HeaderValue, Error> {
+    let line = Zeroizing::new(["Bearer ", token.expose()].concat());
+    let mut header = HeaderValue::from_str(&line)
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
+    Request::post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, "application/json")
+        .body(body)
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))
+}
+
+/// The answer where it is a 200.
+async fn granted(
+    system: &System,
+    request: Request<Vec<u8>>,
+    url: &str,
+    own: &[&str],
+    limit: Duration,
+) -> Result<Response<Vec<u8>>, Error> {
+    let answer = ask(system, request, url, limit).await?;
+    if answer.status() == 200 { Ok(answer) } else { Err(refusal(&answer, url, own)) }
+}
+
 /// `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`, read against the clock of whoever answered.
-fn read_token(answer: &http::Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
+fn read_token(answer: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let mut fields = json_object(answer, url)?;
     let Some(Value::String(token)) = fields.remove("iamToken") else {
         return Err(unreadable(url, "it has no text `iamToken`"));
@@ -95,9 +127,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn answer(body: &str) -> http::Response<Vec<u8>> {
+    fn answer(body: &str) -> Response<Vec<u8>> {
         let date = "Tue, 24 Nov 2026 00:00:00 GMT";
-        http::Response::builder().header("date", date).body(body.as_bytes().to_vec()).unwrap()
+        Response::builder().header("date", date).body(body.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -132,7 +164,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_answer_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
-            let _ = read_token(&http::Response::new(body), "u");
+            let _ = read_token(&Response::new(body), "u");
             let body = serde_json::json!({"iamToken": value, "expiresAt": at}).to_string();
             let _ = read_token(&answer(&body), "u");
         }

@@ -92,6 +92,13 @@ impl Iam {
         self.remember(iam, token)
     }
 
+    /// Revokes a token, by its own word; whose it was, where IAM says so.
+    pub(crate) async fn revoke(&self, token: &Secret, system: &System) -> Result<Option<String>, Error> {
+        let iam = self.locate(system).await?;
+        let subject = exchange::revoke(system, &iam.address, token, self.options.timeout).await;
+        self.remember(iam, subject)
+    }
+
     /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
     async fn locate(&self, system: &System) -> Result<Located, Error> {
         let endpoint = &self.endpoint;
@@ -117,11 +124,11 @@ impl Iam {
     }
 
     /// Keeps an address that answered, were it with a "no".
-    fn remember(&self, iam: Located, token: Result<Token, Error>) -> Result<Token, Error> {
-        if iam.discovered && !token.as_ref().is_err_and(Error::is_transient) {
+    fn remember<T>(&self, iam: Located, outcome: Result<T, Error>) -> Result<T, Error> {
+        if iam.discovered && !outcome.as_ref().is_err_and(Error::is_transient) {
             *self.known() = Some(iam.address);
         }
-        token
+        outcome
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Address>> {

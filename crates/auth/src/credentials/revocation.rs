@@ -1,0 +1,134 @@
+//! Revoking the token at hand: IAM forgets it, and so does everybody in this process.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Credentials, HeaderOptions};
+use crate::cloud::address::Given;
+use crate::cloud::iam::{Iam, IamOptions};
+use crate::refresh::ready::Scheme;
+use crate::refresh::revoked;
+use crate::secret::Secret;
+use crate::{Error, ErrorKind};
+
+/// Where a token is revoked, and how long that may take.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::RevokeOptions;
+/// let options = RevokeOptions::new().endpoint("api.yandexcloud.kz:443").timeout(Duration::from_secs(5));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RevokeOptions {
+    iam: IamOptions,
+}
+
+impl RevokeOptions {
+    /// At the IAM of `YC_API_ENDPOINT`, else at the public one, within 10 s.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
+    /// allows the token to go there, and to the hosts below it.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// The address of IAM, without discovery. Naming it here allows the token to go there.
+    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.iam_endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// Lets the token travel without TLS to a host that is not this machine. Whoever can listen there can act for its
+    /// subject until it is revoked.
+    pub fn danger_allow_plaintext(mut self) -> Self {
+        self.iam.plaintext = true;
+        self
+    }
+
+    /// How long discovery and revocation may take together; 10 s. As long again may be waited for a token where none is
+    /// at hand.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.iam.timeout = limit;
+        self
+    }
+}
+
+/// What IAM said of a token that it has revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// Whose token it was: the id of a service account or of a user; `None` where IAM did not say.
+    pub subject_id: Option<String>,
+}
+
+impl Credentials {
+    /// Revokes the token at hand, or the one that is fetched for it: IAM takes it no more (docs, "Revoking an IAM
+    /// token"), and no credentials in this process send it any more, whichever they are. Those that can fetch another
+    /// one do so at their next call; those that were given this one fail from now on with
+    /// [`ErrorKind::Refused`].
+    ///
+    /// Tokens that were made with this one, by impersonation, are others, and live on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why IAM
+    /// could not be asked, or its "no": then nothing is dropped.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take the request back: whether the token was revoked is not known then.
+    ///
+    /// ```no_run
+    /// use yandex_cloud_auth::{Credentials, IamTokenAuth, RevokeOptions};
+    /// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+    /// let leaked = Credentials::from(IamTokenAuth::new("t1.fake.leaked-token")?);
+    /// let revoked = leaked.revoke(RevokeOptions::new()).await?;
+    /// println!("it was a token of {:?}", revoked.subject_id);
+    /// # Ok(()) }
+    /// ```
+    pub async fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
+        let limit = options.iam.timeout;
+        let snapshot = self.obtain(HeaderOptions::new().deadline(limit)).await?;
+        let method = snapshot.method();
+        let told = |error: Error| error.of(method);
+        let token = match (snapshot.scheme(), snapshot.expose_secret()) {
+            (Some(Scheme::Bearer), Some(token)) => {
+                Secret::parse(token).map_err(|reason| told(Error::new(ErrorKind::Invalid, reason)))?
+            }
+            (Some(Scheme::ApiKey), _) => {
+                return Err(told(
+                    Error::new(ErrorKind::Invalid, "an API key cannot be revoked as a token is").with_help(
+                        "delete it: `yc iam api-key delete ID`, or in the console of its service account",
+                    ),
+                ));
+            }
+            _ => return Err(told(Error::new(ErrorKind::Invalid, "there is no token to revoke"))),
+        };
+        let system = self.inner.system.clone();
+        let iam = Iam::new(options.iam, "the token", &system).map_err(told)?;
+        let (answer, outcome) = oneshot::channel();
+        let spawner = system.clone();
+        spawner.spawner().spawn(Box::pin(async move {
+            let limit = iam.timeout();
+            let asked = system.within(limit, iam.revoke(&token, &system)).await;
+            let asked = asked.unwrap_or_else(|| {
+                Err(Error::new(ErrorKind::Unavailable, format!("the token was not revoked within {limit:?}"))
+                    .with_help("it may have been all the same; try again"))
+            });
+            if asked.is_ok() {
+                revoked::note(token.expose());
+            }
+            // Nobody may be waiting any more.
+            let _ = answer.send(asked);
+        }));
+        let subject_id = outcome.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Unavailable, "the request was dropped before its end")
+                .with_help("a spawner whose runtime is gone, or no thread to be had"))
+        });
+        subject_id.map(|subject_id| Revoked { subject_id }).map_err(told)
+    }
+}
