@@ -120,8 +120,9 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder, Method, NoAuth,
-    OAuthTokenAuth, OAuthTokenAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Identity, MetadataAuth, MetadataAuthBuilder,
+    Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenSource, YandexCloudCliAuth,
+    YandexCloudCliAuthBuilder,
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};

@@ -14,6 +14,7 @@ pub(crate) mod metadata;
 pub use self::address::Address;
 pub use self::endpoints::{Endpoint, Services};
 pub use self::finding::Finding;
+pub(crate) use self::folder::folder_and_cloud;
 pub use self::folder::metadata_folder;
 
 use std::error::Error as _;

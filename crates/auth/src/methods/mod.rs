@@ -7,10 +7,12 @@ mod api_key;
 mod custom;
 mod env_iam_token;
 mod iam_token;
+mod identity;
 mod metadata;
 mod none;
 mod oauth_token;
 pub(crate) mod sealed;
+mod unbuilt;
 mod yandex_cloud_cli;
 
 use std::fmt;
@@ -20,10 +22,12 @@ pub use self::api_key::ApiKeyAuth;
 pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::iam_token::IamTokenAuth;
+pub use self::identity::Identity;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
+pub(crate) use self::unbuilt::Unbuilt;
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
 use crate::secret::{Secret, Shape, masked, presentable};
