@@ -61,6 +61,14 @@ fn the_metadata_service_tells_the_folder_and_the_cloud_of_the_machine() {
 }
 
 #[test]
+fn the_folder_of_the_variable_stands_in_where_the_method_knows_none() {
+    let machine = Machine::new().set("YC_FOLDER_ID", "b1gfake0variable");
+    let told = identity(&machine.with(ApiKeyAuth::new(API_KEY).unwrap()));
+    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0variable"));
+    assert_eq!(told.remarks[1], "the folder is that of YC_FOLDER_ID");
+}
+
+#[test]
 fn yc_tells_what_its_profile_is_set_to() {
     let machine = Machine::new().with_yc(|command| match &words(command)[..] {
         ["config", "get", "folder-id", ..] => TestRun::prints("b1gfake0folder\n"),

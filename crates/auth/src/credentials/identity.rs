@@ -3,7 +3,11 @@
 use super::errand::errand;
 use super::{Credentials, HeaderOptions};
 use crate::methods::Identity;
+use crate::secret::presentable;
 use crate::{Error, ErrorKind};
+
+/// The folder that requests are meant for, as AI Studio's SDK reads it.
+const FOLDER: &str = "YC_FOLDER_ID";
 
 impl Credentials {
     /// What the method can tell of whom it stands for, with the expiry of the token at hand: chosen, and fetched, where
@@ -32,6 +36,12 @@ impl Credentials {
         let mut identity =
             told.unwrap_or_else(|| Identity::of(method).remark("who it is was not told in time"));
         identity.expires_at = snapshot.expires_at();
+        if identity.folder_id.is_none()
+            && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)
+        {
+            identity.folder_id = Some(presentable(&folder, &[]));
+            identity.remarks.push(format!("the folder is that of {FOLDER}"));
+        }
         Ok(identity)
     }
 }
