@@ -199,10 +199,16 @@ impl Credentials {
     /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        self.at_hand(Ready::header)
+    }
+
+    /// What is to be known of the header at hand.
+    #[inline]
+    pub(crate) fn at_hand<T>(&self, show: impl Fn(&Ready) -> T) -> Option<Result<T, Error>> {
         self.inner
             .cache
-            .look(|ready| Ok(ready.header()))
-            .or_else(|| Some(self.inner.read_variable()?.map(|ready| ready.header())))
+            .look(|ready| Ok(show(ready)))
+            .or_else(|| Some(self.inner.read_variable()?.map(|ready| show(&ready))))
     }
 
     /// The same, with a deadline or a least remaining life.
