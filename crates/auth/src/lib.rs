@@ -19,6 +19,7 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
@@ -121,7 +122,8 @@ pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions,
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder, Method, NoAuth,
-    OAuthTokenAuth, OAuthTokenAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
+    OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
+    YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};

@@ -6,11 +6,13 @@
 mod api_key;
 mod custom;
 mod env_iam_token;
+mod file;
 mod iam_token;
 mod metadata;
 mod none;
 mod oauth_token;
 pub(crate) mod sealed;
+mod token_file;
 mod yandex_cloud_cli;
 
 use std::fmt;
@@ -24,6 +26,7 @@ pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
+pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
 use crate::secret::{Secret, Shape, masked, presentable};
@@ -53,7 +56,7 @@ pub enum Method {
     Profile,
     /// An authorized key of a service account.
     ServiceAccountKey,
-    /// An IAM token in a file that something else keeps fresh.
+    /// An IAM token in a file that something else keeps fresh: [`TokenFileAuth`].
     TokenFile,
     /// A token of another issuer, exchanged for one of a service account.
     WorkloadIdentity,
