@@ -21,6 +21,7 @@
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
 //! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
+//! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
@@ -121,8 +122,8 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder, Method, NoAuth,
-    OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder,
+    Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
     YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 pub use self::refresh::cache::Counters;

@@ -174,6 +174,7 @@ fn methods_have_stable_names() {
     for (method, name) in [
         (Method::ApiKey, "api-key"),
         (Method::EnvIamToken, "env-iam-token"),
+        (Method::Function, "function"),
         (Method::IamToken, "iam-token"),
         (Method::Metadata, "metadata"),
         (Method::None, "none"),

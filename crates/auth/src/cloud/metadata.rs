@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Address;
@@ -196,15 +196,10 @@ pub(crate) async fn exchange_metadata(
     Err(Failure::new(What::Status(answer.status().as_u16()), error))
 }
 
-/// `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`; the life is what remains of it.
+/// Reads the token in an answer; the life is what remains of it.
 fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
-    let bad = |what: &str| Failure::new(What::Other, unreadable(at, what));
-    let mut fields = json_object(answer, at).map_err(|error| Failure::new(What::Other, error))?;
-    let Some(Value::String(token)) = fields.remove("access_token") else {
-        return Err(bad("it has no text `access_token`"));
-    };
-    let token = Zeroizing::new(token);
-    if token.starts_with("ya29.") {
+    let fields = json_object(answer, at).map_err(|error| Failure::new(What::Other, error))?;
+    if fields.get("access_token").and_then(Value::as_str).is_some_and(|token| token.starts_with("ya29.")) {
         let error = Error::new(ErrorKind::Refused, "the token is one of Google Cloud, not of Yandex Cloud")
             .at(at)
             .with_help(
@@ -212,7 +207,16 @@ fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failu
             );
         return Err(Failure::new(What::ForeignToken, error));
     }
-    let secret = Secret::parse(&token).map_err(|reason| bad(&format!("`access_token`: {reason}")))?;
+    read_fields(fields).map_err(|what| Failure::new(What::Other, unreadable(at, &what)))
+}
+
+/// `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`, or what is wrong with it.
+pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, String> {
+    let Some(Value::String(token)) = fields.remove("access_token") else {
+        return Err("it has no text `access_token`".to_owned());
+    };
+    let token = Zeroizing::new(token);
+    let secret = Secret::parse(&token).map_err(|reason| format!("`access_token`: {reason}"))?;
     let life = match fields.get("expires_in") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::Number(seconds)) => match seconds.as_f64() {
@@ -220,9 +224,9 @@ fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failu
             Some(seconds) if (1.0..=86_400.0).contains(&seconds) => {
                 Life::In(Duration::from_secs_f64(seconds))
             }
-            _ => return Err(bad("`expires_in` is outside 1 s to 24 h")),
+            _ => return Err("`expires_in` is outside 1 s to 24 h".to_owned()),
         },
-        Some(_) => return Err(bad("`expires_in` is no number")),
+        Some(_) => return Err("`expires_in` is no number".to_owned()),
     };
     Ok(Token { secret, life })
 }

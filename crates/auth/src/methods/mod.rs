@@ -7,6 +7,7 @@ mod api_key;
 mod custom;
 mod env_iam_token;
 mod file;
+mod function;
 mod iam_token;
 mod metadata;
 mod none;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use self::api_key::ApiKeyAuth;
 pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
+pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
@@ -42,6 +44,8 @@ pub enum Method {
     ApiKey,
     /// An IAM token that stands in a variable and is kept fresh there: [`EnvIamTokenAuth`].
     EnvIamToken,
+    /// The token that the runtime of a function hands over with each invocation: [`FunctionAuth`].
+    Function,
     /// A given IAM token: [`IamTokenAuth`].
     IamToken,
     /// The metadata service of a virtual machine, function, container or pod: [`MetadataAuth`].
@@ -77,6 +81,7 @@ impl Method {
         match self {
             Self::ApiKey => "api-key",
             Self::EnvIamToken => "env-iam-token",
+            Self::Function => "function",
             Self::IamToken => "iam-token",
             Self::Metadata => "metadata",
             Self::None => "none",

@@ -521,7 +521,7 @@ impl Shared {
 }
 
 /// The error for a token that lives less long than asked.
-fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
+pub(super) fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
     let kind = cause.as_ref().map_or(ErrorKind::Expired, Error::kind);
     let error = Error::new(
         kind,
