@@ -122,9 +122,9 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, MetadataAuth, MetadataAuthBuilder,
-    Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
-    YandexCloudCliAuth, YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, MetadataAuth,
+    MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth,
+    TokenFileAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};

@@ -82,6 +82,19 @@ pub(crate) enum Command {
     /// `token` would.
     #[command(after_help = SECRETS_SHOW)]
     Doctor(Asked),
+    /// Tell whom the credentials stand for: subject, folder, expiry; never the token
+    ///
+    /// What the method knows beside the token, which is opaque: from the key file, the configuration, the metadata
+    /// service or yc. Fetches a token, for its expiry.
+    #[command(after_help = SECRETS_SHOW)]
+    Whoami(Asked),
+    /// Revoke an IAM token: Yandex Cloud takes it no more
+    ///
+    /// The token of `--auth` (itself, standard input, or a file), or the one that `--method` gives. One of the two has to
+    /// be said: nothing is revoked by an automatic choice. Programs that hold the same token, such as others on this
+    /// virtual machine, are refused from then on and have to fetch another.
+    #[command(after_help = SECRETS_SHOW)]
+    Revoke(Asked),
     /// Show everything end to end, against a Yandex Cloud inside this program
     ///
     /// All seven methods and the automatic choice, a chat completion and a streamed one with each, a token that goes
@@ -144,6 +157,36 @@ pub(crate) struct Asked {
     /// How to print the answer
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+impl Command {
+    /// How to authenticate, for the subcommands that do.
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Token(asked)
+            | Self::Header(asked)
+            | Self::Doctor(asked)
+            | Self::Whoami(asked)
+            | Self::Revoke(asked) => Some(asked),
+            _ => None,
+        }
+    }
+}
+
+impl Asked {
+    /// What does not go together.
+    fn conflict(&self, revokes: bool) -> Option<String> {
+        match (&self.auth, self.method) {
+            (Some(_), Some(method)) if !method.takes_a_value() => Some(format!(
+                "the method {} takes no value, so `--auth` does not go with it",
+                method.method()
+            )),
+            (None, None) if revokes => {
+                Some("say which token: `--auth STRING|-|@FILE`, or `--method NAME`".to_owned())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How an answer is printed.
@@ -279,12 +322,9 @@ pub(crate) fn definitions() -> clap::Command {
 /// What clap says, with anything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let command = Arguments::try_parse_from(arguments).map_err(masked)?.command;
-    if let Command::Token(asked) | Command::Header(asked) | Command::Doctor(asked) = &command
-        && let (Some(_), Some(method)) = (&asked.auth, asked.method)
-        && !method.takes_a_value()
+    if let Some(asked) = command.asked()
+        && let Some(reason) = asked.conflict(matches!(command, Command::Revoke(_)))
     {
-        let reason =
-            format!("the method {} takes no value, so `--auth` does not go with it", method.method());
         return Err(definitions().error(clap::error::ErrorKind::ArgumentConflict, reason));
     }
     Ok(command)
@@ -363,6 +403,19 @@ mod tests {
         for text in ["0", "-1", "NaN", "inf", "1e10", "", "1s", "five"] {
             assert!(seconds(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_told() {
+        for (words, told) in [
+            (&["revoke"][..], "say which token"),
+            (&["token", "--method", "metadata", "--auth", "-"], "takes no value"),
+        ] {
+            let error = parsed(words).err().unwrap();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(told), "{error}");
+        }
+        assert!(parsed(&["revoke", "--auth", "-"]).is_ok() && parsed(&["whoami"]).is_ok());
     }
 
     #[test]

@@ -38,6 +38,29 @@ impl Deadline {
         self.remaining() == Some(Duration::ZERO)
     }
 
+    /// What is left, as the library takes it.
+    pub(crate) fn options(self) -> HeaderOptions {
+        match self.remaining() {
+            Some(remaining) => HeaderOptions::new().deadline(remaining),
+            None => HeaderOptions::new(),
+        }
+    }
+
+    /// The same error, in words for a command that ends, where it came of the end of the time.
+    pub(crate) fn explain(self, error: Error, credentials: &Credentials) -> Error {
+        match error.kind() {
+            // The library's words for this are for programs that go on.
+            ErrorKind::Unavailable if self.is_over() && error.place().is_none() => {
+                let what = match credentials.method() {
+                    Some(method) => format!("{method}: no token"),
+                    None => "no token".to_owned(),
+                };
+                self.passed(&what)
+            }
+            _ => error,
+        }
+    }
+
     /// The error for what was not done in time.
     pub(crate) fn passed(self, what: &str) -> Error {
         let span = self.span.unwrap_or_default();
@@ -63,40 +86,36 @@ pub(crate) fn header(asked: &Asked, deadline: Deadline) -> Result<Snapshot, Erro
 
 /// The same, with what was learned on the way.
 pub(crate) fn outcome(asked: &Asked, deadline: Deadline) -> Outcome {
+    let start = Instant::now();
+    match using(asked, deadline, |credentials, deadline| Ok(obtain(credentials, deadline))) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
+    }
+}
+
+/// Opens the credentials of the flags for one use, and leaves nothing behind.
+pub(crate) fn using<T>(
+    asked: &Asked,
+    deadline: Deadline,
+    use_them: impl FnOnce(&Credentials, Deadline) -> Result<T, Error>,
+) -> Result<T, Error> {
     let deadline = deadline.within(asked.timeout);
     let children = Children::default();
     let system = System::real().with_processes(children.clone());
-    let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose();
-    let start = Instant::now();
-    let credentials = match given.and_then(|given| build(asked, given.as_ref())) {
-        Ok(credentials) => credentials.on(system),
-        Err(error) => return Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
-    };
-    let outcome = obtain(&credentials, deadline, start);
+    let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
+    let credentials = build(asked, given.as_ref())?.on(system);
+    let used = use_them(&credentials, deadline);
     // The last handle stops a fetch that is still under way; whatever it has started must not outlive us.
     drop(credentials);
     children.wait_for_their_end();
-    outcome
+    used
 }
 
-fn obtain(credentials: &Credentials, deadline: Deadline, start: Instant) -> Outcome {
-    let mut options = HeaderOptions::new();
-    if let Some(remaining) = deadline.remaining() {
-        options = options.deadline(remaining);
-    }
-    let header = credentials.blocking().obtain(options);
+fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
+    let start = Instant::now();
+    let header = credentials.blocking().obtain(deadline.options());
     let elapsed = start.elapsed();
-    let header = header.map_err(|error| match error.kind() {
-        // The library's words for this are for programs that go on.
-        ErrorKind::Unavailable if deadline.is_over() && error.place().is_none() => {
-            let what = match credentials.method() {
-                Some(method) => format!("{method}: no token"),
-                None => "no token".to_owned(),
-            };
-            deadline.passed(&what)
-        }
-        _ => error,
-    });
+    let header = header.map_err(|error| deadline.explain(error, credentials));
     let report = match &header {
         Err(error) if error.report().is_some() => error.report().cloned(),
         _ => credentials.report(),
@@ -135,12 +154,17 @@ fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
     Ok(credentials)
 }
 
+/// The endpoint of the flags.
+pub(crate) fn endpoint(asked: &Asked) -> Result<Option<&str>, Error> {
+    flag(asked.endpoint.as_deref(), "--endpoint")
+}
+
 fn oauth(asked: &Asked, given: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
     let builder = match given {
         Some(value) => OAuthTokenAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?,
         None => OAuthTokenAuth::builder_from_env(),
     };
-    Ok(match flag(asked.endpoint.as_deref(), "--endpoint")? {
+    Ok(match endpoint(asked)? {
         Some(endpoint) => builder.endpoint(endpoint).build(),
         None => builder.build(),
     })
@@ -148,7 +172,7 @@ fn oauth(asked: &Asked, given: Option<&Value>) -> Result<OAuthTokenAuth, Error> 
 
 fn yc(asked: &Asked) -> Result<YandexCloudCliAuth, Error> {
     let mut builder = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = flag(asked.endpoint.as_deref(), "--endpoint")? {
+    if let Some(endpoint) = endpoint(asked)? {
         builder = builder.endpoint(endpoint);
     }
     if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {

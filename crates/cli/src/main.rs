@@ -17,7 +17,9 @@ mod log;
 mod manual;
 mod output;
 mod paint;
+mod revoke;
 mod token;
+mod whoami;
 
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
@@ -49,6 +51,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Token(asked) => token::run(asked, deadline, out),
         Command::Header(asked) => header::run(asked, deadline, out),
         Command::Doctor(asked) => doctor::run(asked, deadline, &notes.unwrap_or_default(), out),
+        Command::Whoami(asked) => whoami::run(asked, deadline, out),
+        Command::Revoke(asked) => revoke::run(asked, deadline, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

@@ -6,10 +6,11 @@ use super::unreadable;
 use crate::Error;
 use crate::system::System;
 
-/// The documented key (docs, "Getting VM metadata": `directories`); the same as `instance/vendor/folder-id`.
-const PATH: &str = "/computeMetadata/v1/yandex/folder-id";
+/// The documented keys (docs, "Getting VM metadata": `directories`); the first is the same as `instance/vendor/folder-id`.
+const FOLDER: &str = "/computeMetadata/v1/yandex/folder-id";
+const CLOUD: &str = "/computeMetadata/v1/instance/vendor/cloud-id";
 
-/// A folder's id is 20 characters; anything much longer is something else.
+/// The id of a folder or a cloud is 20 characters; anything much longer is something else.
 const MAX_ID: usize = 64;
 
 /// Asks the metadata service for the id of the folder that the machine is in.
@@ -35,11 +36,25 @@ const MAX_ID: usize = 64;
 /// service", by the same rules, is [`Finding::Absent`].
 pub async fn metadata_folder(system: &System) -> Result<Finding, Error> {
     let at = MetadataAddress::resolve(None, system)?;
-    let answer = match exchange_metadata(system, &at, Patience::USUAL.at_first(&at), PATH).await {
+    ask(system, &at, FOLDER, "folder").await
+}
+
+/// The folder and the cloud of the machine at an address; errors are told as reasons.
+pub(crate) async fn folder_and_cloud(system: &System, at: &MetadataAddress) -> [Result<String, String>; 2] {
+    let told = |finding: Result<Finding, Error>| match finding {
+        Ok(Finding::Found(id)) => Ok(id),
+        Ok(Finding::Absent(reason)) => Err(reason),
+        Err(error) => Err(error.to_string()),
+    };
+    [told(ask(system, at, FOLDER, "folder").await), told(ask(system, at, CLOUD, "cloud").await)]
+}
+
+async fn ask(system: &System, at: &MetadataAddress, path: &str, what: &str) -> Result<Finding, Error> {
+    let answer = match exchange_metadata(system, at, Patience::USUAL.at_first(at), path).await {
         Ok(answer) => answer,
-        Err(Failure { what, error }) if is_absent(what, at.configured) => {
-            let reason = match what {
-                What::Status(404) => "the metadata service knows no folder".to_owned(),
+        Err(Failure { what: failure, error }) if is_absent(failure, at.configured) => {
+            let reason = match failure {
+                What::Status(404) => format!("the metadata service knows no {what}"),
                 _ => error.reason().to_owned(),
             };
             return Ok(Finding::Absent(reason));
@@ -51,9 +66,9 @@ pub async fn metadata_folder(system: &System) -> Result<Finding, Error> {
         return Ok(Finding::Found(id.to_owned()));
     }
     match at.configured {
-        true => Err(unreadable(&at.address.to_string(), "it is no folder's id")),
+        true => Err(unreadable(&at.address.to_string(), &format!("it is no {what}'s id"))),
         // Whoever answers at the link-local address of another cloud's machine need not know the key.
-        false => Ok(Finding::Absent("what answered is no folder's id".to_owned())),
+        false => Ok(Finding::Absent(format!("what answered is no {what}'s id"))),
     }
 }
 

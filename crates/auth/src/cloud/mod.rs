@@ -4,6 +4,7 @@
 //! [`Address`] and whose it is, the discovery [`Endpoint`] with the [`Services`] that it names, and what the machine
 //! says of the folder that it is in ([`metadata_folder`]).
 
+pub(crate) mod access_token;
 pub(crate) mod address;
 pub(crate) mod endpoints;
 mod finding;
@@ -14,6 +15,7 @@ pub(crate) mod metadata;
 pub use self::address::Address;
 pub use self::endpoints::{Endpoint, Services};
 pub use self::finding::Finding;
+pub(crate) use self::folder::folder_and_cloud;
 pub use self::folder::metadata_folder;
 
 use std::error::Error as _;

@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::{Credentials, HeaderOptions, RevokeOptions, Revoked};
+use crate::methods::Identity;
 use crate::refresh::flight::{block_on, is_in_flight};
 use crate::refresh::ready::Snapshot;
 use crate::selection::Report;
@@ -56,6 +57,15 @@ impl Blocking {
     pub fn select(&self) -> Result<Report, Error> {
         may_block()?;
         block_on(self.credentials.select())
+    }
+
+    /// As [`Credentials::identity`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
+        may_block()?;
+        block_on(self.credentials.identity(options))
     }
 
     /// As [`Credentials::revoke`].

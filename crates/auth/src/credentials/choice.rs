@@ -24,6 +24,8 @@ pub(super) enum Origin {
 /// The choice, which stays.
 pub(super) struct Chosen {
     pub(super) method: Method,
+    /// The method itself, for what it knows beside its tokens.
+    pub(super) by: Arc<dyn Sealed>,
     pub(super) working: Working,
     pub(super) report: Report,
 }
@@ -39,17 +41,22 @@ pub(super) enum Working {
 
 impl Chosen {
     fn new(selection: Selection) -> (Self, Option<(Token, Now)>) {
-        let Selection { method, supply, first, report } = selection;
+        let Selection { method: by, supply, first, report } = selection;
         let working = match supply {
             Supply::Variable(name) => Working::Variable(Variable::new(name, read_iam_token)),
             Supply::Handed(slot) => Working::Handed(Handed::new(slot)),
             supply => Working::Cached(supply),
         };
-        (Self { method, working, report }, first)
+        (Self { method: by.method(), by, working, report }, first)
     }
 
     /// The choice that was made by whoever named the method.
-    pub(super) fn given(method: &dyn Sealed, supply: Supply, system: &System, notes: Vec<String>) -> Self {
+    pub(super) fn given(
+        method: &Arc<dyn Sealed>,
+        supply: Supply,
+        system: &System,
+        notes: Vec<String>,
+    ) -> Self {
         let attempt = Attempt {
             method: method.method(),
             source: method.place(system),
@@ -58,7 +65,7 @@ impl Chosen {
             elapsed: Duration::ZERO,
         };
         let report = Report::new(vec![attempt], notes);
-        Self::new(Selection { method: method.method(), supply, first: None, report }).0
+        Self::new(Selection { method: Arc::clone(method), supply, first: None, report }).0
     }
 
     /// The header that needs no fetch, where it is of that kind.
@@ -131,7 +138,7 @@ async fn choose(origin: &Origin, system: &System) -> Result<(Chosen, Option<(Tok
         Origin::Method(method) => {
             let supply = method.supply(system).map_err(|error| error.of(method.method()))?;
             tracing::info!(method = %method.method(), source = presentable(&method.place(system), &[]), "given");
-            Ok((Chosen::given(&**method, supply, system, notes(system)), None))
+            Ok((Chosen::given(method, supply, system, notes(system)), None))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod blocking;
 mod choice;
+mod errand;
+mod identity;
 mod revocation;
 mod subscription;
 
@@ -157,7 +159,7 @@ impl Credentials {
         if let Origin::Method(method) = &*origin
             && let Some(supply) = method.supply_at_once(&system)
         {
-            let choice = Chosen::given(&**method, supply, &system, Vec::new());
+            let choice = Chosen::given(method, supply, &system, Vec::new());
             if let Some(mut ready) = choice.fixed(&system) {
                 ready.generation = 1;
                 cache.put(ready);

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
+use super::errand::errand;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
@@ -110,9 +109,7 @@ impl Credentials {
         };
         let system = self.inner.system.clone();
         let iam = Iam::new(options.iam, "the token", &system).map_err(told)?;
-        let (answer, outcome) = oneshot::channel();
-        let spawner = system.clone();
-        spawner.spawner().spawn(Box::pin(async move {
+        let work = async move {
             let limit = iam.timeout();
             let asked = system.within(limit, iam.revoke(&token, &system)).await;
             let asked = asked.unwrap_or_else(|| {
@@ -122,13 +119,9 @@ impl Credentials {
             if asked.is_ok() {
                 revoked::note(token.expose());
             }
-            // Nobody may be waiting any more.
-            let _ = answer.send(asked);
-        }));
-        let subject_id = outcome.await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Unavailable, "the request was dropped before its end")
-                .with_help("a spawner whose runtime is gone, or no thread to be had"))
-        });
-        subject_id.map(|subject_id| Revoked { subject_id }).map_err(told)
+            asked
+        };
+        let subject_id = errand(&self.inner.system, work).await.and_then(|asked| asked).map_err(told)?;
+        Ok(Revoked { subject_id })
     }
 }

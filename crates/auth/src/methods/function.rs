@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::sealed::Sealed;
 use super::{Look, Method, Supply};
-use crate::cloud::metadata::read_fields;
+use crate::cloud::access_token::read_fields;
 use crate::refresh::handed::Slot;
 use crate::refresh::policy::BadLife;
 use crate::system::{BoxFuture, System};

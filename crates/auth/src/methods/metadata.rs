@@ -9,9 +9,10 @@
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Look, Method, Supply, TokenSource};
+use super::{Identity, Look, Method, Supply, TokenSource};
 use crate::Error;
 use crate::cloud::address::Given;
+use crate::cloud::folder_and_cloud;
 use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token, is_absent};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -172,6 +173,25 @@ impl Sealed for MetadataAuth {
             tracing::warn!("{warning}");
         }
         Ok(self.source(at))
+    }
+
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async move {
+            let identity = Identity::of(self.method()).remark("the service account of the machine");
+            let at = match MetadataAddress::resolve(self.options.address.as_deref(), system) {
+                Ok(at) => at,
+                Err(error) => return identity.remark(error.to_string()),
+            };
+            let [folder, cloud] = folder_and_cloud(system, &at).await;
+            let mut identity = identity;
+            for (found, field) in [(folder, &mut identity.folder_id), (cloud, &mut identity.cloud_id)] {
+                match found {
+                    Ok(id) => *field = Some(id),
+                    Err(reason) => identity.remarks.push(reason),
+                }
+            }
+            identity
+        })
     }
 
     fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {

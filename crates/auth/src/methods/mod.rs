@@ -9,11 +9,13 @@ mod env_iam_token;
 mod file;
 mod function;
 mod iam_token;
+mod identity;
 mod metadata;
 mod none;
 mod oauth_token;
 pub(crate) mod sealed;
 mod token_file;
+mod unbuilt;
 mod yandex_cloud_cli;
 
 use std::fmt;
@@ -24,11 +26,13 @@ pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
+pub use self::identity::Identity;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
+pub(crate) use self::unbuilt::Unbuilt;
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
 use crate::secret::{Secret, Shape, masked, presentable};

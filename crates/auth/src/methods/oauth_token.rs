@@ -10,7 +10,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Method, Supply, TokenSource, Value};
+use super::{Identity, Method, Supply, TokenSource, Value};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
 use crate::secret::{Secret, Shape};
@@ -149,6 +149,12 @@ impl Sealed for OAuthTokenAuth {
 
     fn place(&self, _system: &System) -> String {
         self.options.value.place()
+    }
+
+    fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async {
+            Identity::of(self.method()).remark("a Yandex account: an OAuth token does not say whose")
+        })
     }
 
     fn supply(&self, system: &System) -> Result<Supply, Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Method, TokenSource};
+use super::{Identity, Method, TokenSource};
 use crate::refresh::handed::Slot;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, Now, System};
@@ -61,6 +61,17 @@ pub trait Sealed: Send + Sync + 'static {
     fn supply_at_once(&self, system: &System) -> Option<Supply> {
         let _ = system;
         None
+    }
+
+    /// What it can tell of whom it stands for. Runs where fetches run, and is bounded like one.
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        let _ = system;
+        let remark = match self.method() {
+            Method::ApiKey => "an API key does not say whose it is",
+            Method::None => "nobody: requests go without credentials",
+            _ => "an IAM token does not say whose it is",
+        };
+        Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }
 
     /// What it finds as a slot of automatic selection.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Look, Method, Supply, TokenSource};
+use super::{Identity, Look, Method, Supply, TokenSource};
 use crate::cloud::Finding;
 use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{self, Endpoint};
@@ -295,6 +295,25 @@ impl Sealed for YandexCloudCliAuth {
     fn supply(&self, system: &System) -> Result<Supply, Error> {
         let program = self.locate(system)?;
         self.login(program, system).map(Login::source)
+    }
+
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async move {
+            let mut identity =
+                Identity::of(self.method()).remark("whoever yc is logged in as: `yc iam whoami`");
+            let login = match self.locate(system).and_then(|program| self.login(program, system)) {
+                Ok(login) => login,
+                Err(error) => return identity.remark(error.to_string()),
+            };
+            for (key, field) in [("folder-id", &mut identity.folder_id), ("cloud-id", &mut identity.cloud_id)]
+            {
+                match login.run(system, &["config", "get", key], None).await {
+                    Ok(output) => *field = last_line(output.stdout()),
+                    Err(error) => identity.remarks.push(error.to_string()),
+                }
+            }
+            identity
+        })
     }
 
     fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {

@@ -11,7 +11,7 @@ use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
-    TokenFileAuth, TokenSource, YandexCloudCliAuth,
+    TokenFileAuth, TokenSource, Unbuilt, YandexCloudCliAuth,
 };
 use crate::secret::presentable;
 use crate::system::System;
@@ -55,33 +55,22 @@ pub struct Automatic {
 #[derive(Clone)]
 struct Slot {
     name: &'static str,
-    candidate: Candidate,
-}
-
-#[derive(Clone)]
-enum Candidate {
-    Method(Arc<dyn Sealed>),
-    /// A variable whose method does not exist yet: never passed over in silence.
-    Reserved(Method, &'static str),
+    method: Arc<dyn Sealed>,
 }
 
 impl Automatic {
     /// All slots, in the order of the table.
     pub fn new() -> Self {
-        let method = |method: Arc<dyn Sealed>| Slot {
-            name: method.method().name(),
-            candidate: Candidate::Method(method),
-        };
-        let reserved = |method: Method, variable| Slot {
-            name: method.name(),
-            candidate: Candidate::Reserved(method, variable),
-        };
+        let method = |method: Arc<dyn Sealed>| Slot { name: method.method().name(), method };
         Self {
             slots: vec![
                 method(Arc::new(ApiKeyAuth::from_env())),
                 method(Arc::new(IamTokenAuth::from_env())),
                 method(Arc::new(OAuthTokenAuth::from_env())),
-                reserved(Method::ServiceAccountKey, "YC_SERVICE_ACCOUNT_KEY_FILE"),
+                method(Arc::new(Unbuilt {
+                    method: Method::ServiceAccountKey,
+                    variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
+                })),
                 method(Arc::new(TokenFileAuth::from_env())),
                 method(Arc::new(MetadataAuth::new())),
                 method(Arc::new(EnvIamTokenAuth::new())),
@@ -113,7 +102,7 @@ impl Automatic {
     /// [`ErrorKind::Invalid`] where there is no slot of that name.
     pub fn replace(mut self, slot: &str, method: impl AuthMethod) -> Result<Self, Error> {
         let at = self.position(slot)?;
-        self.slots[at].candidate = Candidate::Method(Arc::new(method));
+        self.slots[at].method = Arc::new(method);
         Ok(self)
     }
 
@@ -180,9 +169,9 @@ impl Automatic {
         let mut walk = Walk { attempts: Vec::new(), silent: None };
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
-            let look = slot.look(system).await;
+            let look = slot.method.look(system).await;
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
-            let source = presentable(&slot.place(system), &[]);
+            let source = presentable(&slot.method.place(system), &[]);
             let mut note = |outcome, reason: String| {
                 let source = source.clone();
                 walk.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
@@ -208,7 +197,7 @@ impl Automatic {
                     }
                     tracing::info!(method = %slot.method(), %source, "selected");
                     let report = walk.finish(&self.slots[at + 1..], system);
-                    return Ok(Selection { method: slot.method(), supply, first, report });
+                    return Ok(Selection { method: Arc::clone(&slot.method), supply, first, report });
                 }
             }
         }
@@ -243,39 +232,7 @@ impl fmt::Debug for Automatic {
 
 impl Slot {
     fn method(&self) -> Method {
-        match &self.candidate {
-            Candidate::Method(method) => method.method(),
-            Candidate::Reserved(method, _) => *method,
-        }
-    }
-
-    fn place(&self, system: &System) -> String {
-        match &self.candidate {
-            Candidate::Method(method) => method.place(system),
-            Candidate::Reserved(_, variable) => (*variable).to_owned(),
-        }
-    }
-
-    fn place_unseen(&self, system: &System) -> String {
-        match &self.candidate {
-            Candidate::Method(method) => method.place_unseen(system),
-            Candidate::Reserved(_, variable) => (*variable).to_owned(),
-        }
-    }
-
-    async fn look(&self, system: &System) -> Look {
-        match &self.candidate {
-            Candidate::Method(method) => method.look(system).await,
-            Candidate::Reserved(_, variable) => match system.variable(variable) {
-                Ok(None) => Look::Absent("not set".to_owned()),
-                Ok(Some(_)) => Look::Broken(
-                    Error::new(ErrorKind::Invalid, "set, but this method is not supported yet")
-                        .at(variable)
-                        .with_help(format!("unset {variable}, and use another credential")),
-                ),
-                Err(error) => Look::Broken(error),
-            },
-        }
+        self.method.method()
     }
 }
 
@@ -291,7 +248,7 @@ impl Walk {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
             method: slot.method(),
-            source: slot.place_unseen(system),
+            source: slot.method.place_unseen(system),
             outcome: Outcome::NotTried,
             reason: String::new(),
             elapsed: std::time::Duration::ZERO,

@@ -9,14 +9,16 @@ pub(crate) use self::automatic::notes;
 pub use self::report::{Attempt, Outcome, Report};
 pub(crate) use self::string::{Meaning, read};
 
-use crate::Method;
+use std::sync::Arc;
+
 use crate::methods::Supply;
+use crate::methods::sealed::Sealed;
 use crate::system::Now;
 use crate::token::Token;
 
 /// A choice, with what was learned on the way.
 pub(crate) struct Selection {
-    pub(crate) method: Method,
+    pub(crate) method: Arc<dyn Sealed>,
     pub(crate) supply: Supply,
     /// The token that finding out has fetched, and when it was asked for.
     pub(crate) first: Option<(Token, Now)>,

@@ -11,6 +11,7 @@ mod auth;
 mod demo;
 mod doctor;
 mod emulator;
+mod identity;
 mod metadata;
 mod oauth;
 mod output;

@@ -1,0 +1,32 @@
+//! A method that is not in this build: its variable is never passed over in silence.
+
+use super::sealed::Sealed;
+use super::{Method, Supply};
+use crate::system::System;
+use crate::{Error, ErrorKind};
+
+/// Stands in the slot of a method that was left out.
+pub(crate) struct Unbuilt {
+    pub(crate) method: Method,
+    pub(crate) variable: &'static str,
+}
+
+impl Sealed for Unbuilt {
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn place(&self, _system: &System) -> String {
+        self.variable.to_owned()
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        let Self { method, variable } = self;
+        Err(match system.variable(variable)? {
+            None => Error::new(ErrorKind::NotConfigured, "the variable is not set").at(*variable),
+            Some(_) => Error::new(ErrorKind::Invalid, "set, but this method is not supported yet")
+                .at(*variable)
+                .with_help(format!("unset {variable}, or build with the feature `{method}`")),
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! `whoami` and `revoke`.
+
+use serde_json::{Value, json};
+use yandex_cloud_emulator::Emulator;
+
+use crate::run::{keys, yc_auth};
+
+const KEYS: [&str; 8] =
+    ["method", "subject_id", "key_id", "folder_id", "cloud_id", "expires_at", "by_way_of", "remarks"];
+
+#[test]
+fn whoami_tells_what_the_machine_knows_and_never_the_token() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let metadata = emulator.metadata_addr().to_string();
+    let outcome = yc_auth(["whoami"]).env("YC_METADATA_ADDR", &metadata).done();
+    let page = outcome.answer();
+    assert!(page.starts_with("method   metadata\nsubject  not known\n"), "{page}");
+    assert!(page.contains(&format!("folder   {}\n", emulator.folder_id())), "{page}");
+    assert!(page.contains("expires  20") && page.contains(" left)"), "{page}");
+    assert!(!page.contains("t1."), "{page}");
+
+    let outcome = yc_auth(["whoami", "--format", "json"]).env("YC_METADATA_ADDR", &metadata).done();
+    let answer = outcome.json();
+    assert_eq!(keys(&answer, &outcome.stdout), KEYS);
+    assert_eq!(answer["folder_id"], emulator.folder_id());
+    assert_eq!((&answer["by_way_of"], &answer["subject_id"]), (&Value::Null, &Value::Null));
+
+    let key = yc_auth(["whoami", "--format", "json", "--auth", "-"]).stdin("AQVN-FAKE-api-key").done();
+    assert!(!key.stdout.contains("AQVN"), "{key:?}");
+    assert_eq!(key.json()["remarks"], json!(["an API key does not say whose it is"]));
+    yc_auth(["whoami", "--method", "iam-token"]).done().fails(3);
+}
+
+#[test]
+fn revoke_takes_a_token_from_a_flag_standard_input_or_a_method() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let metadata = emulator.metadata_addr().to_string();
+    let revoke = |words: &[&str]| {
+        yc_auth([&["revoke"], words].concat())
+            .env("YC_API_ENDPOINT", emulator.api_url())
+            .env("YC_METADATA_ADDR", &metadata)
+    };
+    let token = emulator.iam_token().unwrap();
+    let whose = format!("revoked: an IAM token of {}\n", emulator.service_account_id());
+    let outcome = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
+    assert_eq!(outcome.answer(), whose);
+    assert_eq!(emulator.counters().snapshot().services[&yandex_cloud_emulator::Service::Iam], 1);
+    // It is dead: IAM takes it for nothing, not even for its own revocation.
+    let again = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
+    assert!(again.fails(6).contains("/iam/v1/tokens:revoke"), "{again:?}");
+
+    let by_method = revoke(&["--method", "metadata", "--format", "json"]).done();
+    assert_eq!(by_method.json(), json!({"method": "metadata", "subject_id": emulator.service_account_id()}));
+    let answer = yc_auth(["token"]).env("YC_METADATA_ADDR", &metadata).done();
+    assert!(answer.answer().starts_with("t1."));
+
+    let key = revoke(&["--auth", "-"]).stdin("AQVN-FAKE-api-key").hides("AQVN-FAKE-api-key").done();
+    assert!(key.fails(4).contains("yc iam api-key delete"), "{key:?}");
+    assert_eq!(revoke(&[]).done().status, 2, "nothing is revoked by chance");
+    yc_auth(["revoke", "--auth", "t1.fake.token", "--endpoint", ""]).done().fails(4);
+}
