@@ -23,6 +23,7 @@
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
 //! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
+//! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
 //!
@@ -100,6 +101,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `transport`, on by default | the HTTP client behind methods that fetch; without it [`System`] has to be given one |
+//! | `profile`, on by default | `ProfileAuth`, which reads the configuration of yc |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
 //! | `reqwest`, `tonic`, `async-openai` | the same for those clients |
 //! | `serde` | `Serialize` for the report |
@@ -126,6 +128,8 @@ pub use self::methods::{
     MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth,
     TokenFileAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
+#[cfg(feature = "profile")]
+pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};
 pub use self::secret::presentable;

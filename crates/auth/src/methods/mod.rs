@@ -13,6 +13,8 @@ mod identity;
 mod metadata;
 mod none;
 mod oauth_token;
+#[cfg(feature = "profile")]
+mod profile;
 pub(crate) mod sealed;
 mod token_file;
 mod unbuilt;
@@ -30,6 +32,8 @@ pub use self::identity::Identity;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
+#[cfg(feature = "profile")]
+pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
 pub(crate) use self::unbuilt::Unbuilt;
@@ -60,7 +64,7 @@ pub enum Method {
     OAuthToken,
     /// A service account, by way of other credentials.
     Impersonation,
-    /// A profile of yc, read from its file.
+    /// A profile of yc, read from its file: `ProfileAuth`, with the feature `profile`.
     Profile,
     /// An authorized key of a service account.
     ServiceAccountKey,
