@@ -19,8 +19,11 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
+//! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
+//! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
 //!
@@ -98,6 +101,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `transport`, on by default | the HTTP client behind methods that fetch; without it [`System`] has to be given one |
+//! | `profile`, on by default | `ProfileAuth`, which reads the configuration of yc |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
 //! | `reqwest`, `tonic`, `async-openai` | the same for those clients |
 //! | `serde` | `Serialize` for the report |
@@ -120,10 +124,12 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Identity, MetadataAuth, MetadataAuthBuilder,
-    Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenSource, YandexCloudCliAuth,
-    YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, MetadataAuth,
+    MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth,
+    TokenFileAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
+#[cfg(feature = "profile")]
+pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};
 pub use self::secret::presentable;

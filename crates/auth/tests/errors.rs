@@ -50,7 +50,7 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
         ("a bad value", ErrorKind::Invalid, failure(&variable("YC_API_KEY", "a b").automatic())),
         ("a bad address", ErrorKind::Invalid, failure(&variable("YC_METADATA_ADDR", "h/x").automatic())),
         ("a bad endpoint", ErrorKind::Invalid, oauth_at("ftp://h")),
-        ("a later method", ErrorKind::Invalid, failure(&variable("YC_IAM_TOKEN_FILE", "/x").automatic())),
+        ("no token file", ErrorKind::Invalid, failure(&variable("YC_IAM_TOKEN_FILE", "/x").automatic())),
         ("metadata 404", ErrorKind::Refused, metadata(&status(404))),
         ("metadata 403", ErrorKind::Refused, metadata(&status(403))),
         ("metadata 408", ErrorKind::Unavailable, metadata(&status(408))),
@@ -174,6 +174,7 @@ fn methods_have_stable_names() {
     for (method, name) in [
         (Method::ApiKey, "api-key"),
         (Method::EnvIamToken, "env-iam-token"),
+        (Method::Function, "function"),
         (Method::IamToken, "iam-token"),
         (Method::Metadata, "metadata"),
         (Method::None, "none"),

@@ -270,9 +270,7 @@ fn a_value_that_is_no_text_ends_the_selection() {
 
 #[test]
 fn a_variable_of_a_method_that_does_not_exist_yet_is_never_passed_over() {
-    for (variable, method) in
-        [("YC_SERVICE_ACCOUNT_KEY_FILE", Method::ServiceAccountKey), ("YC_IAM_TOKEN_FILE", Method::TokenFile)]
-    {
+    for (variable, method) in [("YC_SERVICE_ACCOUNT_KEY_FILE", Method::ServiceAccountKey)] {
         let machine = machine_with(&SOURCES[3..]).set(variable, "/run/FAKE.json");
         for automatic in [Automatic::new(), Automatic::new().lenient()] {
             let error = automatic.on(machine.system()).build().blocking().header().unwrap_err();

@@ -61,6 +61,17 @@ impl Endpoint {
         Ok(Self { address, without_scheme, explicit: given.is_some(), place })
     }
 
+    /// The endpoint that a file names at `place`: like one in the environment, it is nobody's word in code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where it is no address.
+    #[cfg(feature = "profile")]
+    pub(crate) fn in_file(text: &str, place: &'static str) -> Result<Self, Error> {
+        let address = Address::parse(text, true).map_err(|error| error.at(place))?;
+        let without_scheme = Address::parse_without_scheme(text).map_err(|error| error.at(place))?;
+        Ok(Self { address, without_scheme, explicit: false, place })
+    }
+
     /// Its address.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -73,7 +84,7 @@ impl Endpoint {
         self.explicit
     }
 
-    /// Where it came from: `endpoint`, `YC_API_ENDPOINT` or `default`.
+    /// Where it came from: `endpoint` in code, `YC_API_ENDPOINT`, the configuration of yc, or `default`.
     #[must_use]
     pub fn place(&self) -> &'static str {
         self.place
@@ -88,7 +99,7 @@ impl Endpoint {
     /// Says in the log that the environment sends secrets to a host of somebody else's.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
-            tracing::warn!(endpoint = %self.address, "YC_API_ENDPOINT names a host that is not Yandex Cloud's; {what}");
+            tracing::warn!(endpoint = %self.address, "{} names a host that is not Yandex Cloud's; {what}", self.place);
         }
     }
 

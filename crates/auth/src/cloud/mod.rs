@@ -4,6 +4,7 @@
 //! [`Address`] and whose it is, the discovery [`Endpoint`] with the [`Services`] that it names, and what the machine
 //! says of the folder that it is in ([`metadata_folder`]).
 
+pub(crate) mod access_token;
 pub(crate) mod address;
 pub(crate) mod endpoints;
 mod finding;

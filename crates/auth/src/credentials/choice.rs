@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::methods::sealed::Sealed;
 use crate::methods::{Supply, read_iam_token};
 use crate::refresh::cache::{Fetch, Fetched, Goal};
+use crate::refresh::handed::Handed;
 use crate::refresh::policy::{LONGEST_LIFE, NEVER, Plan};
 use crate::refresh::ready::{Ready, Scheme};
 use crate::refresh::variable::Variable;
@@ -34,6 +35,8 @@ pub(super) enum Working {
     Cached(Supply),
     /// Read for every request.
     Variable(Variable),
+    /// Handed over; the newest is read for every request.
+    Handed(Handed),
 }
 
 impl Chosen {
@@ -41,6 +44,7 @@ impl Chosen {
         let Selection { method: by, supply, first, report } = selection;
         let working = match supply {
             Supply::Variable(name) => Working::Variable(Variable::new(name, read_iam_token)),
+            Supply::Handed(slot) => Working::Handed(Handed::new(slot)),
             supply => Working::Cached(supply),
         };
         (Self { method: by.method(), by, working, report }, first)
@@ -74,7 +78,9 @@ impl Chosen {
                 let end = *seen + LONGEST_LIFE;
                 (Some((Scheme::Bearer, secret)), Plan { refresh: NEVER, usable: end, end }, *seen)
             }
-            Working::Cached(Supply::Variable(_) | Supply::Source(_)) | Working::Variable(_) => return None,
+            Working::Cached(Supply::Variable(_) | Supply::Handed(_) | Supply::Source(_))
+            | Working::Variable(_)
+            | Working::Handed(_) => return None,
         };
         Some(Ready::new(self.method, value, 0, plan, seen))
     }
@@ -104,7 +110,7 @@ impl Fetch for Fetcher {
             let method = chosen.method;
             let source = match &chosen.working {
                 Working::Cached(Supply::Source(source)) => source,
-                Working::Variable(_) => return Ok(Fetched::Choice),
+                Working::Variable(_) | Working::Handed(_) => return Ok(Fetched::Choice),
                 Working::Cached(_) => return fixed(chosen, &system),
             };
             let max_age = source.max_age();

@@ -23,7 +23,6 @@ use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::changes::Changes;
 use crate::refresh::flight::Deadline;
 use crate::refresh::ready::{Ready, Snapshot};
-use crate::refresh::variable::Variable;
 use crate::selection::{Automatic, Meaning, Report, read};
 use crate::system::{BoxFuture, System};
 use crate::{Error, ErrorKind, Method};
@@ -208,7 +207,7 @@ impl Credentials {
         self.inner
             .cache
             .look(|ready| Ok(show(ready)))
-            .or_else(|| Some(self.inner.read_variable()?.map(|ready| show(&ready))))
+            .or_else(|| Some(self.inner.read(Duration::ZERO)?.map(|ready| show(&ready))))
     }
 
     /// The same, with a deadline or a least remaining life.
@@ -234,7 +233,7 @@ impl Credentials {
     pub async fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
         let mut deadline = Deadline::after(options.deadline);
         for _ in 0..3 {
-            if let Some(read) = self.inner.read_variable() {
+            if let Some(read) = self.inner.read(options.min_ttl) {
                 return read.map(Snapshot);
             }
             if let Some(ready) = self.inner.cache.obtain(Goal::Header, options.min_ttl, &mut deadline).await?
@@ -288,8 +287,9 @@ impl Credentials {
 
     /// Starts the selection and the first fetch, where they are due, and returns at once.
     pub fn prewarm(&self) {
-        if self.inner.variable().is_none() {
-            self.inner.cache.prewarm();
+        match self.inner.chosen.get().map(|chosen| &chosen.working) {
+            Some(Working::Variable(_) | Working::Handed(_)) => {}
+            Some(Working::Cached(_)) | None => self.inner.cache.prewarm(),
         }
     }
 
@@ -303,8 +303,8 @@ impl Credentials {
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
         match self.inner.chosen.get().map(|chosen| &chosen.working) {
             Some(Working::Cached(Supply::Source(_))) => self.inner.cache.invalidate(&refused.0),
-            Some(Working::Variable(_)) => {
-                let read = self.inner.read_variable();
+            Some(Working::Variable(_) | Working::Handed(_)) => {
+                let read = self.inner.read(Duration::ZERO);
                 read.is_some_and(|read| read.is_ok_and(|now| now.generation != refused.generation()))
             }
             _ => false,
@@ -314,7 +314,7 @@ impl Credentials {
     /// The usable header at hand with its generation and expiry; `None` where there is none now.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
-        match self.inner.read_variable() {
+        match self.inner.read(Duration::ZERO) {
             Some(read) => read.ok().map(Snapshot),
             None => self.inner.cache.usable().map(Snapshot),
         }
@@ -357,16 +357,13 @@ impl Credentials {
 }
 
 impl Inner {
-    fn variable(&self) -> Option<&Variable> {
+    /// What stands there now, where the method is one that is read for every request.
+    fn read(&self, min_ttl: Duration) -> Option<Result<Arc<Ready>, Error>> {
         match &self.chosen.get()?.working {
-            Working::Variable(variable) => Some(variable),
+            Working::Variable(variable) => Some(variable.read(&self.system, &self.changes)),
+            Working::Handed(handed) => Some(handed.read(min_ttl, &self.changes)),
             Working::Cached(_) => None,
         }
-    }
-
-    /// What stands in the variable now, where the method is that one.
-    fn read_variable(&self) -> Option<Result<Arc<Ready>, Error>> {
-        Some(self.variable()?.read(&self.system, &self.changes))
     }
 }
 

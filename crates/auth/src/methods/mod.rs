@@ -6,12 +6,17 @@
 mod api_key;
 mod custom;
 mod env_iam_token;
+mod file;
+mod function;
 mod iam_token;
 mod identity;
 mod metadata;
 mod none;
 mod oauth_token;
+#[cfg(feature = "profile")]
+mod profile;
 pub(crate) mod sealed;
+mod token_file;
 mod unbuilt;
 mod yandex_cloud_cli;
 
@@ -21,12 +26,16 @@ use std::time::Duration;
 pub use self::api_key::ApiKeyAuth;
 pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
+pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::identity::Identity;
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
+#[cfg(feature = "profile")]
+pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
+pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
 pub(crate) use self::unbuilt::Unbuilt;
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
@@ -43,6 +52,8 @@ pub enum Method {
     ApiKey,
     /// An IAM token that stands in a variable and is kept fresh there: [`EnvIamTokenAuth`].
     EnvIamToken,
+    /// The token that the runtime of a function hands over with each invocation: [`FunctionAuth`].
+    Function,
     /// A given IAM token: [`IamTokenAuth`].
     IamToken,
     /// The metadata service of a virtual machine, function, container or pod: [`MetadataAuth`].
@@ -53,11 +64,11 @@ pub enum Method {
     OAuthToken,
     /// A service account, by way of other credentials.
     Impersonation,
-    /// A profile of yc, read from its file.
+    /// A profile of yc, read from its file: `ProfileAuth`, with the feature `profile`.
     Profile,
     /// An authorized key of a service account.
     ServiceAccountKey,
-    /// An IAM token in a file that something else keeps fresh.
+    /// An IAM token in a file that something else keeps fresh: [`TokenFileAuth`].
     TokenFile,
     /// A token of another issuer, exchanged for one of a service account.
     WorkloadIdentity,
@@ -78,6 +89,7 @@ impl Method {
         match self {
             Self::ApiKey => "api-key",
             Self::EnvIamToken => "env-iam-token",
+            Self::Function => "function",
             Self::IamToken => "iam-token",
             Self::Metadata => "metadata",
             Self::None => "none",

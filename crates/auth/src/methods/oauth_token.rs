@@ -131,7 +131,7 @@ fn fits(shape: Shape) -> Result<(), Error> {
 }
 
 /// Says once in a process what an OAuth token is.
-fn warn_once() {
+pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
@@ -187,7 +187,7 @@ impl TokenSource for Exchange {
 }
 
 /// What to do about a refusal. The words are those of `facts.md` §2.3; the code alone does not tell the cases apart.
-fn explain(error: Error) -> Error {
+pub(super) fn explain(error: Error) -> Error {
     if error.kind() != ErrorKind::Refused {
         return error;
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Identity, Method, TokenSource};
+use crate::refresh::handed::Slot;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::Token;
@@ -19,6 +20,8 @@ pub enum Supply {
     Given(Secret, Now),
     /// The name of a variable that is read for every request.
     Variable(String),
+    /// Tokens that are handed over, one after another; the newest is read for every request.
+    Handed(Arc<Slot>),
     /// Tokens, for the asking.
     Source(Arc<dyn TokenSource>),
 }

@@ -478,7 +478,8 @@ impl Shared {
         let refused_again = refused.is_some() || before.is_some_and(|before| before.refused);
         if refused_again {
             book.refusals_in_a_row = book.refusals_in_a_row.saturating_add(1);
-            plan.refresh = now + policy::pause(true, book.refusals_in_a_row, None, dice);
+            // A source that is looked at more often than that, a file for one, still is.
+            plan = plan.asked_by(now + policy::pause(true, book.refusals_in_a_row, None, dice));
         } else {
             book.refusals_in_a_row = 0;
         }
@@ -520,7 +521,7 @@ impl Shared {
 }
 
 /// The error for a token that lives less long than asked.
-fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
+pub(super) fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
     let kind = cause.as_ref().map_or(ErrorKind::Expired, Error::kind);
     let error = Error::new(
         kind,

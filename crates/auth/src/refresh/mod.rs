@@ -5,6 +5,7 @@
 pub(crate) mod cache;
 pub(crate) mod changes;
 pub(crate) mod flight;
+pub(crate) mod handed;
 mod pace;
 pub(crate) mod policy;
 pub(crate) mod ready;

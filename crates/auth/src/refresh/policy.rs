@@ -68,11 +68,15 @@ impl Plan {
     }
 
     /// For a token that the source gave again: the next ask comes at half of what is left.
-    pub(crate) fn given_again(mut self, now: Now) -> Self {
-        let half = now + (now.until(self.end) / 2).max(FLOOR);
+    pub(crate) fn given_again(self, now: Now) -> Self {
+        self.asked_by(now + (now.until(self.end) / 2).max(FLOOR))
+    }
+
+    /// With the next ask at `moment`, where it would come later.
+    pub(crate) fn asked_by(mut self, moment: Now) -> Self {
         self.refresh = Now {
-            wall: self.refresh.wall.min(half.wall),
-            monotonic: self.refresh.monotonic.min(half.monotonic),
+            wall: self.refresh.wall.min(moment.wall),
+            monotonic: self.refresh.monotonic.min(moment.monotonic),
         };
         self
     }

@@ -11,7 +11,7 @@ use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
-    TokenSource, Unbuilt, YandexCloudCliAuth,
+    TokenFileAuth, TokenSource, Unbuilt, YandexCloudCliAuth,
 };
 use crate::secret::presentable;
 use crate::system::System;
@@ -25,7 +25,7 @@ use crate::{Credentials, Error, ErrorKind, Method};
 /// | `iam-token` | `YC_IAM_TOKEN` | it is set |
 /// | `oauth-token` | `YC_OAUTH_TOKEN` | it is set |
 /// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | never yet: set, it is an error |
-/// | `token-file` | `YC_IAM_TOKEN_FILE` | never yet: set, it is an error |
+/// | `token-file` | `YC_IAM_TOKEN_FILE` | it is set, and its file holds an IAM token |
 /// | `metadata` | `YC_METADATA_ADDR`, else the link-local address | it gives a token |
 /// | `env-iam-token` | `YC_TOKEN` | it is set |
 /// | `yandex-cloud-cli` | `yc` on `PATH` | standard input is a terminal and yc's endpoint is the same |
@@ -71,7 +71,7 @@ impl Automatic {
                     method: Method::ServiceAccountKey,
                     variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
                 })),
-                method(Arc::new(Unbuilt { method: Method::TokenFile, variable: "YC_IAM_TOKEN_FILE" })),
+                method(Arc::new(TokenFileAuth::from_env())),
                 method(Arc::new(MetadataAuth::new())),
                 method(Arc::new(EnvIamTokenAuth::new())),
                 method(Arc::new(YandexCloudCliAuth::new())),

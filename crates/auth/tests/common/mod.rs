@@ -113,7 +113,7 @@ impl Source {
 }
 
 /// Runs what can run at once on the caller's thread, and leaves the rest to the library's.
-struct InStep;
+pub(crate) struct InStep;
 
 impl Spawner for InStep {
     fn spawn(&self, mut work: BoxFuture<'static, ()>) {

@@ -76,10 +76,14 @@ fn a_broken_slot_ends_the_selection_although_a_later_one_would_do() {
 
 #[test]
 fn a_reserved_variable_is_4() {
-    for variable in ["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_IAM_TOKEN_FILE"] {
-        let outcome = yc_auth(["token"]).env(variable, "/nonexistent").done();
-        assert!(outcome.fails(4).contains("not supported yet"), "{outcome:?}");
-    }
+    let outcome = yc_auth(["token"]).env("YC_SERVICE_ACCOUNT_KEY_FILE", "/nonexistent").done();
+    assert!(outcome.fails(4).contains("not supported yet"), "{outcome:?}");
+}
+
+#[test]
+fn a_token_file_that_is_missing_is_4() {
+    let outcome = yc_auth(["token"]).env("YC_IAM_TOKEN_FILE", "/nonexistent").done();
+    assert!(outcome.fails(4).contains("/nonexistent: there is no such file"), "{outcome:?}");
 }
 
 #[test]

@@ -48,6 +48,11 @@ impl Iam {
     pub(crate) fn new(options: IamOptions, what: &str, system: &System) -> Result<Self, Error> {
         let given = options.iam_endpoint.as_deref().or(options.endpoint.as_deref());
         let endpoint = Endpoint::resolve(given, system)?;
+        Self::at(options, endpoint, what)
+    }
+
+    /// Looks for it at an endpoint.
+    pub(crate) fn at(options: IamOptions, endpoint: Endpoint, what: &str) -> Result<Self, Error> {
         endpoint.check(options.plaintext)?;
         endpoint.warn_if_foreign(&format!("{what} goes there"));
         Ok(Self { options, endpoint, known: Mutex::new(None) })

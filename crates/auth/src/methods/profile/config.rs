@@ -1,0 +1,247 @@
+//! yc's configuration file: its profiles, and what one of them proves itself with.
+//!
+//! The form of the file is described nowhere; it is known from what yc writes (docs, "CLI configuration", "Authenticating
+//! as a service account"). So what is not understood is told, and never guessed at.
+
+use zeroize::Zeroizing;
+
+use super::yaml::{Map, Node, read};
+use crate::secret::{Secret, Shape};
+use crate::{Error, ErrorKind};
+
+/// Settings that say nothing of who it is.
+const SETTINGS: [&str; 10] = [
+    "cloud-id",
+    "cloud-name",
+    "compute-default-zone",
+    "endpoint",
+    "folder-id",
+    "folder-name",
+    "format",
+    "organization-id",
+    "services",
+    "storage-endpoint",
+];
+
+/// Settings that only yc knows how to act on.
+const OF_YC_ALONE: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
+
+/// An id of 20 characters; anything much longer is something else.
+const MAX_ID: usize = 64;
+
+/// The file.
+pub(super) struct Config {
+    current: Option<String>,
+    profiles: Map,
+}
+
+/// What a profile proves itself with.
+pub(super) enum Proof {
+    OAuthToken(Secret),
+    IamToken(Secret),
+    Key(Key),
+    /// The service account of the machine; whether the profile says so, or says nothing at all.
+    Machine {
+        said: bool,
+    },
+}
+
+/// The fields of a service account's key, as they are in its JSON file.
+pub(super) struct Key {
+    pub(super) id: Zeroizing<String>,
+    pub(super) service_account_id: Zeroizing<String>,
+    pub(super) private_key: Zeroizing<String>,
+}
+
+/// One profile, as it is in the file.
+pub(super) struct Settings<'a> {
+    name: &'a str,
+    entries: &'a Map,
+}
+
+impl Config {
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    /// `Invalid` where it is no configuration.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let bad = |reason: &str| {
+            Error::new(ErrorKind::Invalid, reason)
+                .with_help("look at the file, or let yc write it anew: `yc init`")
+        };
+        let mut root = match read(text).map_err(|reason| bad(&reason))? {
+            Node::Map(root) => root,
+            Node::Null => Map::new(),
+            Node::Text(_) | Node::List => return Err(bad("it is no mapping")),
+        };
+        let current = match root.remove("current") {
+            Some(Node::Text(name)) => Some(name.as_str().to_owned()),
+            None | Some(Node::Null) => None,
+            Some(Node::List | Node::Map(_)) => return Err(bad("`current` is no name")),
+        };
+        let profiles = match root.remove("profiles") {
+            Some(Node::Map(profiles)) => profiles,
+            None | Some(Node::Null) => Map::new(),
+            Some(Node::Text(_) | Node::List) => return Err(bad("`profiles` is no mapping")),
+        };
+        Ok(Self { current, profiles })
+    }
+
+    /// The profile of this name, else the current one.
+    ///
+    /// # Errors
+    /// `NotConfigured` where nothing says which one, `Invalid` where there is none of that name.
+    pub(super) fn profile(&self, name: Option<&str>) -> Result<Settings<'_>, Error> {
+        let Some(wanted) = name.or(self.current.as_deref()) else {
+            return Err(Error::new(ErrorKind::NotConfigured, "it names no current profile").with_help(
+                format!("name a profile in code or in YC_PROFILE, or run `yc init`; {}", self.known()),
+            ));
+        };
+        let Some((name, node)) = self.profiles.get_key_value(wanted) else {
+            return Err(Error::new(ErrorKind::Invalid, format!("there is no profile `{wanted}`"))
+                .with_help(format!("name another one, or run `yc init`; {}", self.known())));
+        };
+        static NOTHING: Map = Map::new();
+        match node {
+            Node::Map(entries) => Ok(Settings { name, entries }),
+            Node::Null => Ok(Settings { name, entries: &NOTHING }),
+            Node::Text(_) | Node::List => {
+                Err(Error::new(ErrorKind::Invalid, format!("the profile `{name}` is no mapping"))
+                    .with_help("look at the file, or let yc write it anew: `yc init`"))
+            }
+        }
+    }
+
+    fn known(&self) -> String {
+        const MOST: usize = 10;
+        if self.profiles.is_empty() {
+            return "it has no profiles".to_owned();
+        }
+        let names: Vec<_> = self.profiles.keys().take(MOST).map(|name| format!("`{name}`")).collect();
+        let more = self.profiles.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("it has {}{more}", names.join(", "))
+    }
+}
+
+impl Settings<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
+    fn bad(&self, reason: &str) -> Error {
+        Error::new(ErrorKind::Invalid, format!("profile `{}`: {reason}", self.name))
+    }
+
+    /// A text setting; an empty one is one that is not there.
+    pub(super) fn text(&self, key: &str) -> Result<Option<&str>, Error> {
+        match self.entries.get(key) {
+            None | Some(Node::Null) => Ok(None),
+            Some(Node::Text(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
+            Some(Node::List | Node::Map(_)) => Err(self
+                .bad(&format!("`{key}` is no text"))
+                .with_help(format!("set it anew: `yc config set {key} …`"))),
+        }
+    }
+
+    /// A setting that is an id. What is none is not shown: it may be a secret in the wrong place.
+    pub(super) fn id(&self, key: &str) -> Result<Option<String>, Error> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        match self.text(key)? {
+            Some(id) if id.len() > MAX_ID || !id.bytes().all(fits) => Err(self
+                .bad(&format!("`{key}` is no id"))
+                .with_help(format!("set it anew: `yc config set {key} …`"))),
+            id => Ok(id.map(str::to_owned)),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        !matches!(self.entries.get(key), None | Some(Node::Null))
+            && !matches!(self.entries.get(key), Some(Node::Text(text)) if text.trim().is_empty())
+    }
+
+    /// What it proves itself with.
+    ///
+    /// # Errors
+    /// `Invalid` where that cannot be told, where there is more than one, or where only yc can use it.
+    pub(super) fn proof(&self) -> Result<Proof, Error> {
+        let machine = match self.text("instance-service-account")? {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                return Err(self
+                    .bad("`instance-service-account` is neither true nor false")
+                    .with_help("set it anew: `yc config set instance-service-account true`"));
+            }
+        };
+        if let Some(key) = OF_YC_ALONE.into_iter().find(|key| self.has(key)) {
+            return Err(self.of_yc_alone(key));
+        }
+        let mut logins: Vec<_> =
+            ["token", "service-account-key"].into_iter().filter(|key| self.has(key)).collect();
+        logins.extend(machine.then_some("instance-service-account"));
+        match logins.as_slice() {
+            [] => self.unsaid(),
+            [one, other, ..] => Err(self
+                .bad(&format!("it has both `{one}` and `{other}`, and who it is cannot be told"))
+                .with_help("unset the one that is not meant: `yc config unset …`")),
+            ["token"] => self.token(),
+            ["service-account-key"] => self.key().map(Proof::Key),
+            [_] => Ok(Proof::Machine { said: true }),
+        }
+    }
+
+    /// A profile without a login: on a machine with a service account yc takes that (docs, "Authenticating as a service
+    /// account from inside a VM"). One with settings that we do not know may be of another kind.
+    fn unsaid(&self) -> Result<Proof, Error> {
+        let unknown = |key: &&String| {
+            self.has(key) && !SETTINGS.contains(&key.as_str()) && key.as_str() != "instance-service-account"
+        };
+        match self.entries.keys().find(unknown) {
+            Some(key) => Err(self.of_yc_alone(key)),
+            None => Ok(Proof::Machine { said: false }),
+        }
+    }
+
+    fn of_yc_alone(&self, what: &str) -> Error {
+        self.bad(&format!("it has `{what}`, which only yc knows how to use"))
+            .with_help("use the method yandex-cloud-cli, which asks yc for the token")
+    }
+
+    fn token(&self) -> Result<Proof, Error> {
+        let text = self.text("token")?.unwrap_or_default();
+        let bad = |reason: &str| {
+            self.bad(&format!("`token`: {reason}"))
+                .with_help("set it anew: `yc config set token …`, or `yc init`")
+        };
+        if text.starts_with("AQVN") {
+            return Err(
+                bad("it is an API key").with_help("put it into YC_API_KEY, where it needs no renewal")
+            );
+        }
+        let secret = Secret::parse(text).map_err(bad)?;
+        Ok(match Shape::of(text) {
+            Shape::IamToken => Proof::IamToken(secret),
+            Shape::OAuthToken | Shape::Unknown => Proof::OAuthToken(secret),
+        })
+    }
+
+    fn key(&self) -> Result<Key, Error> {
+        let bad = |reason: &str| {
+            self.bad(&format!("`service-account-key`: {reason}"))
+                .with_help("set it anew from the key's file: `yc config set service-account-key key.json`")
+        };
+        let Some(Node::Map(fields)) = self.entries.get("service-account-key") else {
+            return Err(bad("it is no mapping"));
+        };
+        let field = |name: &str| match fields.get(name) {
+            Some(Node::Text(text)) if !text.trim().is_empty() => Ok(text.clone()),
+            _ => Err(bad(&format!("it has no text `{name}`"))),
+        };
+        Ok(Key {
+            id: field("id")?,
+            service_account_id: field("service_account_id")?,
+            private_key: field("private_key")?,
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! A token that is handed over, invocation by invocation, and the header made of the newest one.
+//!
+//! Nothing is fetched, nothing waits, and no timer runs: between two invocations the process of a function stands still
+//! for as long as the platform likes. So each look asks both clocks, and serves the token at hand or says that there is
+//! none.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+
+use super::cache::short;
+use super::changes::Changes;
+use super::policy::{self, BadLife, LONGEST_LIFE, NEVER, Plan, State};
+use super::ready::{Ready, Scheme};
+use super::revoked;
+use crate::system::System;
+use crate::token::{Life, Token};
+use crate::{Error, ErrorKind, Method};
+
+/// Where a token is handed over. Those who hand and those who send share it.
+pub struct Slot {
+    method: Method,
+    /// Whose clocks count a token's life, from the moment when it is handed over: not from its first use, which may come
+    /// after the process has stood still for hours.
+    system: System,
+    newest: ArcSwapOption<Ready>,
+    handing: Mutex<()>,
+}
+
+impl Slot {
+    pub(crate) fn new(method: Method, system: System) -> Self {
+        Self { method, system, newest: ArcSwapOption::empty(), handing: Mutex::new(()) }
+    }
+
+    /// Puts a token in place of the one before.
+    ///
+    /// # Errors
+    /// The life that cannot be.
+    pub(crate) fn hand(&self, token: &Token) -> Result<(), BadLife> {
+        let now = self.system.clock().now();
+        let life = policy::life(token.life, now)?;
+        let _handing = self.handing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.newest.load_full();
+        let same = before.as_ref().filter(|ready| ready.secret() == Some(token.expose_secret()));
+        let limits = match (life, same) {
+            (Some(life), _) => Plan::for_life(now, life, life, 0.0),
+            (None, None) => Plan::for_unknown_life(now, now, LONGEST_LIFE, 0.0),
+            // Nothing is learned of a token that is known.
+            (None, Some(_)) => return Ok(()),
+        };
+        // Nobody can be asked for another, so it is fresh as long as it is usable.
+        let plan = Plan { refresh: NEVER, ..limits };
+        let generation = match (same, &before) {
+            (Some(same), _) => same.generation,
+            (None, Some(other)) => other.generation + 1,
+            (None, None) => 1,
+        };
+        let mut ready = Ready::new(self.method, Some((Scheme::Bearer, &token.secret)), generation, plan, now);
+        ready.expires_at = match (token.life, life) {
+            (Life::Until { at, .. }, _) => Some(at),
+            (Life::In(_), Some(life)) => SystemTime::UNIX_EPOCH.checked_add(now.wall + life),
+            _ => None,
+        };
+        self.newest.store(Some(Arc::new(ready)));
+        Ok(())
+    }
+}
+
+/// A slot as one of its credentials sees it.
+pub(crate) struct Handed {
+    slot: Arc<Slot>,
+    /// The generation that was served last.
+    served: AtomicU64,
+}
+
+impl Handed {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        Self { slot, served: AtomicU64::new(0) }
+    }
+
+    /// The header of the newest token, where that lives for `min_ttl` more.
+    pub(crate) fn read(&self, min_ttl: Duration, changes: &Changes) -> Result<Arc<Ready>, Error> {
+        let slot = &*self.slot;
+        let Some(ready) = slot.newest.load_full() else {
+            return Err(Error::new(ErrorKind::NotConfigured, "no invocation has brought a token yet")
+                .of(slot.method)
+                .with_help(
+                    "hand over the token of each invocation, and attach a service account to the function",
+                ));
+        };
+        if ready.is_revoked() {
+            return Err(revoked::error().of(slot.method));
+        }
+        let now = slot.system.clock().now();
+        if ready.state(now) == State::Dead {
+            return Err(Error::new(
+                ErrorKind::Expired,
+                "the token of an earlier invocation is over, and none was handed over since",
+            )
+            .of(slot.method)
+            .with_help("hand over the token at the start of each invocation"));
+        }
+        if !ready.lives_for(min_ttl, now) {
+            return Err(short(&ready, ready.remaining(now), min_ttl, None));
+        }
+        if self.served.load(Ordering::Relaxed) != ready.generation
+            && self.served.swap(ready.generation, Ordering::Relaxed) != ready.generation
+        {
+            changes.announce();
+        }
+        Ok(ready)
+    }
+}
