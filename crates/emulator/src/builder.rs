@@ -129,7 +129,7 @@ impl Builder {
         self
     }
 
-    /// When the exchange of an OAuth token makes a new IAM token. By default always;
+    /// When the exchange of an OAuth token, or of another proof, makes a new IAM token. By default always;
     /// the real IAM may also give the same one while it is far from its expiry.
     pub fn exchange_renewal(mut self, renewal: Renewal) -> Self {
         self.options.exchange_renewal = renewal;

@@ -1,15 +1,17 @@
 //! The state behind all ports, and the options it was made with.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
-use crate::identity::{Ageing, Identity, Issued, Origin, Renewal, Subject};
+use crate::identity::{Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
 use crate::operations::Operation;
 use crate::shelf::Shelf;
 use crate::status::Status;
+use crate::sync::lock;
 use crate::work::Pace;
 
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub(crate) struct Cloud {
     pub(crate) operations: Shelf<Operation>,
     exchanged: Ageing,
     metadata: Ageing,
+    /// The file of the service account's first key, from when it is first asked for.
+    key_file: Mutex<Option<String>>,
 }
 
 impl Cloud {
@@ -65,6 +69,7 @@ impl Cloud {
             operations: Shelf::default(),
             exchanged: Ageing::new(options.exchange_renewal),
             metadata: Ageing::new(options.metadata_renewal),
+            key_file: Mutex::default(),
             clock,
             options,
         }
@@ -83,18 +88,38 @@ impl Cloud {
         self.make(self.service_account(), origin, lifetime)
     }
 
-    /// The exchange of an OAuth token.
-    pub(crate) fn exchange(&self, oauth_token: &str, same_old: bool) -> Result<Issued, Status> {
-        let subject = self.identity.exchange(oauth_token)?;
-        self.ageing(&self.exchanged, subject, Origin::OAuth, same_old)
+    /// What IAM gives for a proof that it has found good.
+    pub(crate) fn exchange(
+        &self,
+        subject: &Subject,
+        origin: &Origin,
+        same_old: bool,
+    ) -> Result<Issued, Status> {
+        self.ageing(&self.exchanged, subject, origin, same_old)
+    }
+
+    /// The first key of the service account, as a file. The first call makes it, and the others wait for that.
+    pub(crate) fn service_account_key(&self) -> Result<String, Status> {
+        let mut file = lock(&self.key_file);
+        if let Some(file) = &*file {
+            return Ok(file.clone());
+        }
+        Ok(file.insert(self.create_service_account_key()?.to_json()?).clone())
+    }
+
+    /// Another key of the service account.
+    pub(crate) fn create_service_account_key(&self) -> Result<KeyFile, Status> {
+        let file = KeyFile::generate(self.options.service_account_id.clone(), self.clock.now())?;
+        self.identity.add_key(&file)?;
+        Ok(file)
     }
 
     /// The token of the service account that the virtual machine has.
     pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
-        self.ageing(&self.metadata, self.service_account(), Origin::Metadata, same_old)
+        self.ageing(&self.metadata, &self.service_account(), &Origin::Metadata, same_old)
     }
 
-    /// Back to how it began, with the same OAuth tokens and API keys.
+    /// Back to how it began, with the same OAuth tokens, API keys and authorized keys.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.counters.reset();
@@ -109,15 +134,17 @@ impl Cloud {
     fn ageing(
         &self,
         tokens: &Ageing,
-        subject: Subject,
-        origin: Origin,
+        subject: &Subject,
+        origin: &Origin,
         same_old: bool,
     ) -> Result<Issued, Status> {
         tokens.get(
+            subject,
+            origin,
             self.clock.now(),
             same_old,
             |token| self.identity.is_revoked(token),
-            || self.make(subject, origin, self.options.token_lifetime),
+            || self.make(subject.clone(), origin.clone(), self.options.token_lifetime),
         )
     }
 

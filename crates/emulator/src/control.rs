@@ -16,7 +16,7 @@ use crate::body::{self, Body};
 use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
-use crate::identity::Origin;
+use crate::identity::{KeyFile, Origin};
 use crate::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -62,6 +62,20 @@ struct RevokeToken {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RevokeKey {
     api_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AddServiceAccountKey {
+    key_id: String,
+    service_account_id: String,
+    public_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeleteServiceAccountKey {
+    key_id: String,
 }
 
 pub(crate) async fn answer<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
@@ -137,6 +151,26 @@ where
             let asked: RevokeKey = body::read_json(body).await?;
             if !cloud.identity.revoke_api_key(&asked.api_key) {
                 return Err(Status::not_found("no such key was issued here"));
+            }
+            Ok(body::json(StatusCode::OK, &json!({})))
+        }
+        (&Method::POST, "service-account-keys/issue") => {
+            let (id, now) = (cloud.options.service_account_id.clone(), cloud.clock.now());
+            let file = tokio::task::spawn_blocking(move || KeyFile::generate(id, now)).await;
+            let file = file.map_err(|_| Status::internal("the making of a key was broken off"))??;
+            cloud.identity.add_key(&file)?;
+            Ok(body::json(StatusCode::OK, &json!({ "serviceAccountKey": file })))
+        }
+        (&Method::POST, "service-account-keys/add") => {
+            let asked: AddServiceAccountKey = body::read_json(body).await?;
+            let AddServiceAccountKey { key_id, service_account_id, public_key } = asked;
+            cloud.identity.add_public_key(&public_key, &key_id, &service_account_id)?;
+            Ok(body::json(StatusCode::OK, &json!({})))
+        }
+        (&Method::POST, "service-account-keys/delete") => {
+            let asked: DeleteServiceAccountKey = body::read_json(body).await?;
+            if !cloud.identity.delete_key(&asked.key_id) {
+                return Err(Status::not_found("there is no such key here"));
             }
             Ok(body::json(StatusCode::OK, &json!({})))
         }

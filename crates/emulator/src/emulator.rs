@@ -202,6 +202,58 @@ impl Emulator {
         cloud.identity.issue_api_key(cloud.service_account(), Some(scopes)).map_err(io::Error::other)
     }
 
+    /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes:
+    /// the same whenever it is asked for.
+    ///
+    /// The first call makes it, which takes a tenth of a second, and up to a few where the crates `crypto-bigint`
+    /// and `crypto-primes` are built without optimisation.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// let key: serde_json::Value = serde_json::from_str(&emulator.service_account_key()?)?;
+    /// assert_eq!(key["service_account_id"], emulator.service_account_id());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn service_account_key(&self) -> io::Result<String> {
+        self.parts.cloud.service_account_key().map_err(io::Error::other)
+    }
+
+    /// Another authorized key of the service account, new each time, in the same form.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn create_service_account_key(&self) -> io::Result<String> {
+        let file = self.parts.cloud.create_service_account_key();
+        file.and_then(|file| file.to_json()).map_err(io::Error::other)
+    }
+
+    /// Trusts a key that was made elsewhere: the public half of an RSA key of 2048 or 4096 bits, in PEM
+    /// (`-----BEGIN PUBLIC KEY-----`), the id that it has here, and the service account that it signs for.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the key cannot be read, an id is empty or longer than 50
+    /// bytes, or there is a key of this id.
+    pub fn add_service_account_key(
+        &self,
+        public_key_pem: &str,
+        key_id: &str,
+        service_account_id: &str,
+    ) -> io::Result<()> {
+        let added = self.parts.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
+        added.map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))
+    }
+
+    /// Deletes an authorized key, and with it the IAM tokens that were obtained with it. False when there is none.
+    pub fn delete_service_account_key(&self, id: &str) -> bool {
+        self.parts.cloud.identity.delete_key(id)
+    }
+
     /// Revokes an IAM token, however it was obtained here.
     ///
     /// # Errors
@@ -239,7 +291,7 @@ impl Emulator {
     }
 
     /// Back to how it began: no faults, no counts, no IAM tokens, no operations and responses kept, the clock at
-    /// its start, revoked API keys good again.
+    /// its start, revoked API keys and deleted authorized keys good again.
     pub fn reset(&self) {
         self.parts.cloud.reset();
     }

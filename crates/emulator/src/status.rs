@@ -38,6 +38,10 @@ impl Status {
         Self::new(Code::NotFound, message)
     }
 
+    pub(crate) fn exists(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::AlreadyExists, message)
+    }
+
     pub(crate) fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Internal, message)
     }

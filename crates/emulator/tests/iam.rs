@@ -108,11 +108,11 @@ async fn refuses_what_iam_refuses_the_same_over_both_wires() {
             "yandex_passport_oauth_token is longer than 4000",
         ),
         (
-            json!({ "jwt": "e30.e30.AA" }),
-            jwt("e30.e30.AA"),
-            Code::InvalidArgument,
-            StatusCode::BAD_REQUEST,
-            "jwt is not supported yet by this emulator",
+            json!({ "jwt": "nothing" }),
+            jwt("nothing"),
+            Code::Unauthenticated,
+            StatusCode::UNAUTHORIZED,
+            "the JWT is not three parts of base64url with dots between",
         ),
         (json!({}), grpc::Create { identity: None }, Code::InvalidArgument, StatusCode::BAD_REQUEST, neither),
     ] {
