@@ -24,6 +24,9 @@ where
 {
     match route {
         Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
+        Route::IamCreateForServiceAccount => {
+            rest(iam::rest::create_for_service_account(cloud, same_old, request).await)
+        }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
         Route::EndpointsList => endpoints::rest::list(authority),
         Route::EndpointsGet => rest(endpoints::rest::get(authority, request.uri().path())),
@@ -35,6 +38,9 @@ where
         Route::ResponseDelete => rest(ai::responses::delete(cloud, request.headers(), request.uri().path())),
         Route::ResponseCancel => rest(ai::responses::cancel(cloud, request.headers(), request.uri().path())),
         Route::GrpcIamCreate => iam::grpc::create(cloud, same_old, request).await,
+        Route::GrpcIamCreateForServiceAccount => {
+            iam::grpc::create_for_service_account(cloud, same_old, request).await
+        }
         Route::GrpcIamRevoke => iam::grpc::revoke(cloud, request).await,
         Route::GrpcEndpointsList => endpoints::grpc::list(authority, request).await,
         Route::GrpcEndpointsGet => endpoints::grpc::get(authority, request).await,

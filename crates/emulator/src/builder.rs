@@ -111,6 +111,27 @@ impl Builder {
         self
     }
 
+    /// The service account that every subject may impersonate, if there is no list of
+    /// [`token_creators`](Self::token_creators).
+    pub fn impersonated_account_id(mut self, id: impl Into<String>) -> Self {
+        self.options.token_creators.impersonated = id.into();
+        self
+    }
+
+    /// Who may impersonate whom, by ids: the callers that have the role `iam.serviceAccounts.tokenCreator`, each with
+    /// the service account that it is for. An account that is named here exists. By default every subject may
+    /// impersonate [`Emulator::impersonated_account_id`], which may impersonate [`Emulator::nested_account_id`];
+    /// the list replaces both.
+    pub fn token_creators<I, S>(mut self, list: I) -> Self
+    where
+        I: IntoIterator<Item = (S, S)>,
+        S: Into<String>,
+    {
+        let list = list.into_iter().map(|(caller, account)| (caller.into(), account.into()));
+        self.options.token_creators.listed = Some(list.collect());
+        self
+    }
+
     /// Whether the virtual machine has a service account; without, its token is a 404. It has by default.
     pub fn attach_service_account(mut self, attach: bool) -> Self {
         self.options.attach_service_account = attach;

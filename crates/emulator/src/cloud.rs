@@ -7,6 +7,7 @@ use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
+use crate::iam::TokenCreators;
 use crate::identity::{Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
 use crate::operations::Operation;
 use crate::shelf::Shelf;
@@ -19,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) folder_id: String,
     pub(crate) cloud_id: String,
     pub(crate) service_account_id: String,
+    pub(crate) token_creators: TokenCreators,
     pub(crate) attach_service_account: bool,
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
@@ -33,6 +35,11 @@ impl Default for Options {
             folder_id: "b1gfake0emulator0fld".to_owned(),
             cloud_id: "b1gfake0emulator0cld".to_owned(),
             service_account_id: "ajefake0emulator0sa0".to_owned(),
+            token_creators: TokenCreators {
+                impersonated: "ajefake0emulator0sa1".to_owned(),
+                nested: "ajefake0emulator0sa2".to_owned(),
+                listed: None,
+            },
             attach_service_account: true,
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),

@@ -190,6 +190,8 @@ fn state(cloud: &Cloud) -> Response<Body> {
         "folderId": cloud.options.folder_id,
         "cloudId": cloud.options.cloud_id,
         "serviceAccountId": cloud.options.service_account_id,
+        "impersonatedAccountId": cloud.options.token_creators.impersonated,
+        "nestedAccountId": cloud.options.token_creators.nested,
         "iamTokens": { "valid": census.valid, "expired": census.expired, "revoked": census.revoked },
         "faults": cloud.faults.active(),
     });

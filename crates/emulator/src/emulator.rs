@@ -157,6 +157,20 @@ impl Emulator {
         &self.parts.cloud.options.service_account_id
     }
 
+    /// A service account that every subject of this cloud may impersonate, unless
+    /// [`Builder::token_creators`] says otherwise.
+    #[must_use]
+    pub fn impersonated_account_id(&self) -> &str {
+        &self.parts.cloud.options.token_creators.impersonated
+    }
+
+    /// A second one, which [`impersonated_account_id`](Self::impersonated_account_id) alone may impersonate: for
+    /// an impersonation inside another.
+    #[must_use]
+    pub fn nested_account_id(&self) -> &str {
+        &self.parts.cloud.options.token_creators.nested
+    }
+
     /// An OAuth token that IAM exchanges.
     #[must_use]
     pub fn oauth_token(&self) -> &str {

@@ -44,7 +44,8 @@
 //! # What it serves
 //! | path | over gRPC | does |
 //! |---|---|---|
-//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges and revokes |
+//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT, and revokes |
+//! | `POST /iam/v1/tokens:createForServiceAccount` | | impersonates a service account |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
 //! | `POST /v1/chat/completions` | | chat, whole or as events |
 //! | `GET /v1/models` | | the folder's models |

@@ -7,6 +7,7 @@ use crate::counters::Service;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     IamCreate,
+    IamCreateForServiceAccount,
     IamRevoke,
     EndpointsList,
     EndpointsGet,
@@ -18,6 +19,7 @@ pub(crate) enum Route {
     ResponseDelete,
     ResponseCancel,
     GrpcIamCreate,
+    GrpcIamCreateForServiceAccount,
     GrpcIamRevoke,
     GrpcEndpointsList,
     GrpcEndpointsGet,
@@ -54,6 +56,7 @@ type Line = (&'static str, Service, Route);
 /// Requests to the API port that are not gRPC.
 const REST: &[Line] = &[
     ("POST /iam/v1/tokens", Service::Iam, Route::IamCreate),
+    ("POST /iam/v1/tokens:createForServiceAccount", Service::Iam, Route::IamCreateForServiceAccount),
     ("POST /iam/v1/tokens:revoke", Service::Iam, Route::IamRevoke),
     ("GET /endpoints", Service::Endpoints, Route::EndpointsList),
     ("GET /endpoints/{id}", Service::Endpoints, Route::EndpointsGet),
@@ -78,6 +81,11 @@ const REST: &[Line] = &[
 /// Requests to the API port that are gRPC.
 const GRPC: &[Line] = &[
     ("POST /yandex.cloud.iam.v1.IamTokenService/Create", Service::Iam, Route::GrpcIamCreate),
+    (
+        "POST /yandex.cloud.iam.v1.IamTokenService/CreateForServiceAccount",
+        Service::Iam,
+        Route::GrpcIamCreateForServiceAccount,
+    ),
     ("POST /yandex.cloud.iam.v1.IamTokenService/Revoke", Service::Iam, Route::GrpcIamRevoke),
     ("POST /yandex.cloud.endpoint.ApiEndpointService/List", Service::Endpoints, Route::GrpcEndpointsList),
     ("POST /yandex.cloud.endpoint.ApiEndpointService/Get", Service::Endpoints, Route::GrpcEndpointsGet),

@@ -1,13 +1,16 @@
 //! IAM: exchange of a proof for an IAM token, and revocation. The rules here, the two wires beside.
 
 pub(crate) mod grpc;
+mod impersonation;
 mod jwt;
 pub(crate) mod rest;
 
 use http::HeaderMap;
 
+pub(crate) use impersonation::TokenCreators;
+
 use crate::cloud::Cloud;
-use crate::identity::{Accepts, Issued, Origin, Subject};
+use crate::identity::{Accepts, Caller, Issued, Origin, Subject};
 use crate::status::Status;
 
 const MAX_OAUTH: usize = 4000;
@@ -52,6 +55,6 @@ fn revoke(cloud: &Cloud, iam_token: &str) -> Result<Subject, Status> {
         .ok_or_else(|| Status::invalid("iam_token is not a token of this cloud"))
 }
 
-fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<(), Status> {
-    cloud.identity.authenticate(headers, Accepts::IAM_TOKEN).map(drop)
+fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<Caller, Status> {
+    cloud.identity.authenticate(headers, Accepts::IAM_TOKEN)
 }

@@ -60,6 +60,8 @@ pub(crate) enum Origin {
     OAuth,
     /// By a JWT that the key of this id has signed.
     ServiceAccountKey(Arc<str>),
+    /// Of a service account, by the token of another subject.
+    Impersonation,
     Metadata,
     /// By the control API.
     Control,

@@ -122,6 +122,12 @@ impl Identity {
         found.map(|key| key.deleted = true).is_some()
     }
 
+    /// Whether a service account has a key here, deleted or not: an account that had one exists.
+    pub(crate) fn has_key_of(&self, service_account_id: &str) -> bool {
+        let known = lock(&self.known);
+        known.keys.0.values().any(|key| &*key.service_account_id == service_account_id)
+    }
+
     pub(crate) fn signer(&self, key_id: &str) -> Option<Signer> {
         let known = lock(&self.known);
         known.keys.get(key_id).map(|(id, key)| Signer {
