@@ -7,8 +7,9 @@ use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
+use crate::federation::{Federation, Issuer};
 use crate::iam::TokenCreators;
-use crate::identity::{Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
+use crate::identity::{self, Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
 use crate::operations::Operation;
 use crate::shelf::Shelf;
 use crate::status::Status;
@@ -21,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) cloud_id: String,
     pub(crate) service_account_id: String,
     pub(crate) token_creators: TokenCreators,
+    pub(crate) oidc_subject: String,
     pub(crate) attach_service_account: bool,
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
@@ -40,6 +42,7 @@ impl Default for Options {
                 nested: "ajefake0emulator0sa2".to_owned(),
                 listed: None,
             },
+            oidc_subject: "repo:fake-emulator/fake-emulator:ref:refs/heads/main".to_owned(),
             attach_service_account: true,
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),
@@ -58,6 +61,9 @@ pub(crate) struct Cloud {
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
     pub(crate) identity: Identity,
+    pub(crate) issuer: Issuer,
+    pub(crate) federation: Federation,
+    pub(crate) github_request_token: String,
     pub(crate) responses: Shelf<responses::Kept>,
     pub(crate) operations: Shelf<Operation>,
     exchanged: Ageing,
@@ -67,11 +73,19 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    pub(crate) fn new(options: Options, clock: VirtualClock) -> Self {
-        Self {
+    pub(crate) fn new(
+        options: Options,
+        clock: VirtualClock,
+        issuer: Issuer,
+        federation: Federation,
+    ) -> Result<Self, Status> {
+        Ok(Self {
             counters: Counters::default(),
             faults: Faults::default(),
             identity: Identity::new(clock.clone()),
+            issuer,
+            federation,
+            github_request_token: identity::github_request_token()?,
             responses: Shelf::default(),
             operations: Shelf::default(),
             exchanged: Ageing::new(options.exchange_renewal),
@@ -79,7 +93,7 @@ impl Cloud {
             key_file: Mutex::default(),
             clock,
             options,
-        }
+        })
     }
 
     pub(crate) fn service_account(&self) -> Subject {

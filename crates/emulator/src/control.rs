@@ -5,6 +5,7 @@
 //!
 //! The calls are listed in the documentation of the crate.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::body::{self, Body};
 use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
+use crate::federation;
 use crate::identity::{KeyFile, Origin};
 use crate::status::Status;
 
@@ -62,6 +64,14 @@ struct RevokeToken {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RevokeKey {
     api_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueOidc {
+    subject: Option<String>,
+    audience: Option<String>,
+    lifetime: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +184,19 @@ where
             }
             Ok(body::json(StatusCode::OK, &json!({})))
         }
+        (&Method::POST, "oidc-tokens/issue") => {
+            let asked: IssueOidc = body::read_json_or_nothing(body).await?;
+            let subject = asked.subject.as_ref().unwrap_or(&cloud.options.oidc_subject);
+            let audience = asked.audience.as_ref().unwrap_or(&cloud.federation.audience);
+            let lifetime = duration(asked.lifetime.unwrap_or(3600.0))?;
+            let token = cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime)?;
+            Ok(body::json(StatusCode::OK, &json!({ "oidcToken": token })))
+        }
+        (&Method::GET, "github/variables") => {
+            let api_url = cloud.issuer.url.strip_suffix(federation::ISSUER_PATH).unwrap_or_default();
+            let variables = federation::github::variables(api_url, &cloud.github_request_token);
+            Ok(body::json(StatusCode::OK, &BTreeMap::from(variables)))
+        }
         (&Method::POST, "reset") => {
             cloud.reset();
             Ok(state(cloud))
@@ -192,6 +215,9 @@ fn state(cloud: &Cloud) -> Response<Body> {
         "serviceAccountId": cloud.options.service_account_id,
         "impersonatedAccountId": cloud.options.token_creators.impersonated,
         "nestedAccountId": cloud.options.token_creators.nested,
+        "oidcIssuer": cloud.federation.issuer,
+        "oidcAudience": cloud.federation.audience,
+        "oidcSubject": cloud.options.oidc_subject,
         "iamTokens": { "valid": census.valid, "expired": census.expired, "revoked": census.revoked },
         "faults": cloud.faults.active(),
     });

@@ -15,6 +15,7 @@ use crate::clock::VirtualClock;
 use crate::cloud::Cloud;
 use crate::counters::Counters;
 use crate::faults::Faults;
+use crate::federation::github;
 use crate::identity::Origin;
 
 /// A Yandex Cloud on loopback; dropping it shuts everything down.
@@ -171,6 +172,18 @@ impl Emulator {
         &self.parts.cloud.options.token_creators.nested
     }
 
+    /// The audience that an outside issuer's token has to have.
+    #[must_use]
+    pub fn oidc_audience(&self) -> &str {
+        &self.parts.cloud.federation.audience
+    }
+
+    /// The outside subject that is linked to [`service_account_id`](Self::service_account_id).
+    #[must_use]
+    pub fn oidc_subject(&self) -> &str {
+        &self.parts.cloud.options.oidc_subject
+    }
+
     /// An OAuth token that IAM exchanges.
     #[must_use]
     pub fn oauth_token(&self) -> &str {
@@ -266,6 +279,43 @@ impl Emulator {
     /// Deletes an authorized key, and with it the IAM tokens that were obtained with it. False when there is none.
     pub fn delete_service_account_key(&self, id: &str) -> bool {
         self.parts.cloud.identity.delete_key(id)
+    }
+
+    /// A token of the outside issuer, such as a job of GitHub Actions has: it lives for an hour, and `/oauth/token`
+    /// exchanges it for the IAM token of [`service_account_id`](Self::service_account_id).
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn oidc_token(&self) -> io::Result<String> {
+        self.oidc_token_for(self.oidc_subject(), self.oidc_audience(), Duration::from_secs(3600))
+    }
+
+    /// A token of the outside issuer for this subject and this audience, good or not.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn oidc_token_for(&self, subject: &str, audience: &str, lifetime: Duration) -> io::Result<String> {
+        let cloud = &self.parts.cloud;
+        cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime).map_err(io::Error::other)
+    }
+
+    /// The variables by which a job of GitHub Actions gets its token: `ACTIONS_ID_TOKEN_REQUEST_URL` and
+    /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`. That token has the [`oidc_subject`](Self::oidc_subject), the audience that
+    /// is asked for, or else the [`oidc_audience`](Self::oidc_audience), and five minutes to live.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// let [(_, url), (_, token)] = emulator.github_variables();
+    /// println!("curl --header 'Authorization: bearer {token}' '{url}&audience=https://github.com/fake-emulator'");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn github_variables(&self) -> [(String, String); 2] {
+        let cloud = &self.parts.cloud;
+        github::variables(&self.api_url(), &cloud.github_request_token)
     }
 
     /// Revokes an IAM token, however it was obtained here.

@@ -34,6 +34,7 @@ pub(crate) struct Header {
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: Option<String>,
+    pub(crate) sub: Option<String>,
     aud: Option<Audience>,
     iat: Option<f64>,
     nbf: Option<f64>,

@@ -46,6 +46,7 @@
 //! |---|---|---|
 //! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT, and revokes |
 //! | `POST /iam/v1/tokens:createForServiceAccount` | | impersonates a service account |
+//! | `POST /oauth/token` | | exchanges a token of an outside issuer |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
 //! | `POST /v1/chat/completions` | | chat, whole or as events |
 //! | `GET /v1/models` | | the folder's models |
@@ -81,9 +82,13 @@
 //! | `POST service-account-keys/issue` | | makes an authorized key, `{"serviceAccountKey": {"id": …, "private_key": …}}`: the file as an object |
 //! | `POST service-account-keys/add` | `{"keyId": "aje…", "serviceAccountId": "aje…", "publicKey": "-----BEGIN PUBLIC KEY-----…"}` | trusts a key made elsewhere |
 //! | `POST service-account-keys/delete` | `{"keyId": "aje…"}` | deletes one, and the IAM tokens that were obtained with it |
+//! | `POST oidc-tokens/issue` | `{"subject": "repo:…", "audience": "https://…", "lifetime": 3600}`, each or none | makes a token of the outside issuer, `{"oidcToken": "eyJ…"}` |
+//! | `GET oidc/jwks` | | the issuer's keys |
+//! | `GET github/variables` | | the variables of a job of GitHub Actions |
+//! | `GET github/token?audience=…` | | the token of such a job, for the request token of its variables |
 //! | `POST reset` | | back to how it began |
 //!
-//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `other`) or the start of a `path`, or
+//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`) or the start of a `path`, or
 //! neither for all; and `times`, or none for ever. Kinds, with the fields of their own:
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
@@ -104,6 +109,7 @@ mod counters;
 mod emulator;
 mod endpoints;
 mod faults;
+mod federation;
 mod grpc;
 mod iam;
 mod identity;

@@ -9,6 +9,9 @@ pub(crate) enum Route {
     IamCreate,
     IamCreateForServiceAccount,
     IamRevoke,
+    TokenExchange,
+    OidcJwks,
+    GithubToken,
     EndpointsList,
     EndpointsGet,
     Chat,
@@ -58,6 +61,9 @@ const REST: &[Line] = &[
     ("POST /iam/v1/tokens", Service::Iam, Route::IamCreate),
     ("POST /iam/v1/tokens:createForServiceAccount", Service::Iam, Route::IamCreateForServiceAccount),
     ("POST /iam/v1/tokens:revoke", Service::Iam, Route::IamRevoke),
+    ("POST /oauth/token", Service::Iam, Route::TokenExchange),
+    ("GET /_emulator/oidc/jwks", Service::Oidc, Route::OidcJwks),
+    ("GET /_emulator/github/token", Service::Oidc, Route::GithubToken),
     ("GET /endpoints", Service::Endpoints, Route::EndpointsList),
     ("GET /endpoints/{id}", Service::Endpoints, Route::EndpointsGet),
     ("POST /v1/chat/completions", Service::Ai, Route::Chat),
@@ -134,6 +140,7 @@ const METADATA: &[Line] = &[
 /// To which service a path belongs that no line names.
 const PREFIXES: &[(&str, Service)] = &[
     ("/iam/", Service::Iam),
+    ("/oauth/", Service::Iam),
     ("/yandex.cloud.iam.", Service::Iam),
     ("/endpoints", Service::Endpoints),
     ("/yandex.cloud.endpoint.", Service::Endpoints),

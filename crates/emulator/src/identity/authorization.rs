@@ -40,6 +40,7 @@ impl fmt::Display for Caller {
             Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
             Proof::IamToken(Origin::ServiceAccountKey(_)) => "iam-token from service-account-key",
             Proof::IamToken(Origin::Impersonation) => "iam-token from impersonation",
+            Proof::IamToken(Origin::WorkloadIdentity) => "iam-token from workload-identity",
             Proof::IamToken(Origin::Control) => "iam-token from control",
             Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
         };

@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 pub(crate) use ageing::Ageing;
 pub use ageing::Renewal;
 pub(crate) use authorization::{Accepts, Caller};
-pub(crate) use secrets::hex;
 use secrets::{Hash, hash};
+pub(crate) use secrets::{github_request_token, hex};
 use service_account_key::Keys;
 pub(crate) use service_account_key::{KeyFile, Signer};
 
@@ -62,6 +62,8 @@ pub(crate) enum Origin {
     ServiceAccountKey(Arc<str>),
     /// Of a service account, by the token of another subject.
     Impersonation,
+    /// By the token of an outside issuer.
+    WorkloadIdentity,
     Metadata,
     /// By the control API.
     Control,

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
-use ring::rsa::KeyPair;
+use ring::rsa::{KeyPair, PublicKeyComponents};
 use ring::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RSA_PSS_SHA512, RsaEncoding};
 use serde_json::{Value, json};
 use yandex_cloud_emulator::Emulator;
@@ -59,6 +59,13 @@ impl Key {
 
     pub fn sign_rs256(&self, header: &Value, claims: &Value) -> String {
         self.sign_as(&RSA_PKCS1_SHA256, &header.to_string(), &claims.to_string())
+    }
+
+    /// The public half as an issuer shows it.
+    pub fn jwks(&self) -> Value {
+        let public = PublicKeyComponents::<Vec<u8>>::from(self.pair.public());
+        let (n, e) = (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e));
+        json!({ "keys": [{ "kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.id, "n": n, "e": e }] })
     }
 
     pub fn sign_texts(&self, header: &str, claims: &str) -> String {
