@@ -19,9 +19,11 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no secret stored |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
+//! | `impersonation` | [`ImpersonationAuth`] | | a service account by way of other credentials |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
 //!
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
@@ -120,9 +122,10 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Identity, MetadataAuth, MetadataAuthBuilder,
-    Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenSource, YandexCloudCliAuth,
-    YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Identity, ImpersonationAuth,
+    ImpersonationAuthBuilder, MetadataAuth, MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth,
+    OAuthTokenAuthBuilder, SubjectToken, TokenSource, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder,
+    YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
+use super::access_token::access_token;
 use super::address::Address;
-use super::{exchange, fault, json_object, refusal, unreadable};
-use crate::secret::Secret;
+use super::{exchange, fault, refusal};
 use crate::system::{HttpFault, HttpOptions, System};
-use crate::token::{Life, Token};
+use crate::token::Token;
 use crate::{Error, ErrorKind};
 
 /// The variable with another address.
@@ -196,15 +195,10 @@ pub(crate) async fn exchange_metadata(
     Err(Failure::new(What::Status(answer.status().as_u16()), error))
 }
 
-/// `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`; the life is what remains of it.
+/// The life of the token is what remains of it.
 fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
-    let bad = |what: &str| Failure::new(What::Other, unreadable(at, what));
-    let mut fields = json_object(answer, at).map_err(|error| Failure::new(What::Other, error))?;
-    let Some(Value::String(token)) = fields.remove("access_token") else {
-        return Err(bad("it has no text `access_token`"));
-    };
-    let token = Zeroizing::new(token);
-    if token.starts_with("ya29.") {
+    let token = access_token(answer, at).map_err(|error| Failure::new(What::Other, error))?;
+    if token.secret.expose().starts_with("ya29.") {
         let error = Error::new(ErrorKind::Refused, "the token is one of Google Cloud, not of Yandex Cloud")
             .at(at)
             .with_help(
@@ -212,25 +206,14 @@ fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failu
             );
         return Err(Failure::new(What::ForeignToken, error));
     }
-    let secret = Secret::parse(&token).map_err(|reason| bad(&format!("`access_token`: {reason}")))?;
-    let life = match fields.get("expires_in") {
-        None | Some(Value::Null) => Life::Unknown,
-        Some(Value::Number(seconds)) => match seconds.as_f64() {
-            // The same bounds as for every token; here they decide whether the service is taken at all.
-            Some(seconds) if (1.0..=86_400.0).contains(&seconds) => {
-                Life::In(Duration::from_secs_f64(seconds))
-            }
-            _ => return Err(bad("`expires_in` is outside 1 s to 24 h")),
-        },
-        Some(_) => return Err(bad("`expires_in` is no number")),
-    };
-    Ok(Token { secret, life })
+    Ok(token)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::TestEnvironment;
+    use crate::token::Life;
     use proptest::prelude::*;
 
     fn resolve(value: &str) -> Result<MetadataAddress, Error> {

@@ -3,16 +3,20 @@
 //! A method knows where its value comes from, what can be wrong with it, and how a token is fetched with it. It
 //! knows nothing of caching or retrying.
 
+mod account;
 mod api_key;
 mod custom;
 mod env_iam_token;
+mod file;
 mod iam_token;
 mod identity;
+mod impersonation;
 mod metadata;
 mod none;
 mod oauth_token;
 pub(crate) mod sealed;
 mod unbuilt;
+mod workload_identity;
 mod yandex_cloud_cli;
 
 use std::fmt;
@@ -23,11 +27,13 @@ pub(crate) use self::custom::Own;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::identity::Identity;
+pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
 pub(crate) use self::unbuilt::Unbuilt;
+pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
 use crate::secret::{Secret, Shape, masked, presentable};
@@ -51,7 +57,7 @@ pub enum Method {
     None,
     /// An OAuth token of a Yandex account, exchanged for IAM tokens: [`OAuthTokenAuth`].
     OAuthToken,
-    /// A service account, by way of other credentials.
+    /// A service account, by way of other credentials: [`ImpersonationAuth`].
     Impersonation,
     /// A profile of yc, read from its file.
     Profile,
@@ -59,7 +65,7 @@ pub enum Method {
     ServiceAccountKey,
     /// An IAM token in a file that something else keeps fresh.
     TokenFile,
-    /// A token of another issuer, exchanged for one of a service account.
+    /// A token of another issuer, exchanged for one of a service account: [`WorkloadIdentityAuth`].
     WorkloadIdentity,
     /// The yc CLI: [`YandexCloudCliAuth`].
     YandexCloudCli,

@@ -188,6 +188,15 @@ impl System {
         }
     }
 
+    /// Reads a file of at most `limit` bytes, on a thread that may wait for it: the file may be a pipe, or on a server
+    /// that is down, and the thread that runs the fetches has others to serve. Where there is no runtime, right here.
+    pub(crate) async fn read_file(&self, path: &std::path::Path, limit: usize) -> std::io::Result<Vec<u8>> {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.files.read(path, limit) };
+        let (files, path) = (Arc::clone(&self.files), path.to_owned());
+        let read = runtime.spawn_blocking(move || files.read(&path, limit)).await;
+        read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
     /// Runs `work` for at most `limit`, by the system's clock; `None` where the time ran out (and `work` was dropped).
     pub(crate) async fn within<T>(
         &self,
