@@ -1,4 +1,4 @@
-//! The OpenID Connect token of a GitHub Actions job (GitHub's docs, "OpenID Connect reference").
+//! The OIDC token of a GitHub Actions job (GitHub's docs, "`OpenID` Connect reference").
 //!
 //! The runner sets two variables in a job with `permissions: id-token: write`: where to ask, and a token to ask with.
 //! That token goes to the host that the first one names and to no other, over TLS: no redirect is followed.

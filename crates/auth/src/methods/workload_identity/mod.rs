@@ -1,10 +1,7 @@
 //! `workload-identity`: a token of another issuer, exchanged for one of a service account.
 //!
-//! For pipelines and pods: GitHub Actions, GitLab and Kubernetes vouch for them with an OpenID Connect token of their
-//! own, and no secret of Yandex Cloud has to be stored there. How a federation is set up is told for each in
-//! [GitHub Actions](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/github-actions.md),
-//! [GitLab](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/gitlab.md) and
-//! [Kubernetes](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/kubernetes.md).
+//! For pipelines and pods: GitHub Actions, GitLab and Kubernetes vouch for them with a token of their own (OIDC), and
+//! no secret of Yandex Cloud has to be stored there. `docs/` tells how a federation is set up for each.
 //!
 //! Variables: `YC_SERVICE_ACCOUNT_ID` says whom. `YC_OIDC_TOKEN_FILE` (a path) or `YC_OIDC_TOKEN` (the token) says by
 //! what; one of them, since two may differ. Without either, the two that GitHub Actions sets in a job with
@@ -35,6 +32,14 @@ use crate::token::Token;
 use crate::{Error, ErrorKind};
 
 /// A service account by way of a workload identity federation.
+///
+/// How a federation is set up, and what the pipeline or the pod says:
+/// [GitHub Actions](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/github-actions.md),
+/// [GitLab](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/gitlab.md),
+/// [Kubernetes](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/kubernetes.md). Where Managed
+/// Kubernetes exchanges the tokens itself, the method is [`MetadataAuth`](crate::MetadataAuth).
+///
+/// The exchange follows the documentation of Yandex Cloud, and has not been tried against the cloud itself.
 ///
 /// ```no_run
 /// use yandex_cloud_auth::{Credentials, SubjectToken, WorkloadIdentityAuth};

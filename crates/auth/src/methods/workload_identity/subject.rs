@@ -23,7 +23,7 @@ const MAX_FILE: usize = 16 << 10;
 /// the first IAM token is alive brings nothing, and later is refused.
 const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 
-/// Where a subject token comes from: the OpenID Connect token of a pipeline or a pod, a JWT.
+/// Where a subject token comes from: the OIDC token of a pipeline or a pod, a JWT.
 ///
 /// It is looked up anew for each exchange, and kept nowhere.
 ///

@@ -19,10 +19,7 @@ const ACCOUNT: &str = WorkloadIdentityAuth::ACCOUNT_VARIABLE;
 pub(super) fn read(system: &System) -> Result<(Account, SubjectToken), Error> {
     let is_set = |name| system.variable(name).map(|value| value.is_some());
     let (by_file, by_token) = (is_set(FILE)?, is_set(TOKEN)?);
-    let account = match system.variable(ACCOUNT)? {
-        Some(id) => Some(Account::new(id.as_str())),
-        None => None,
-    };
+    let account = system.variable(ACCOUNT)?.map(|id| Account::new(id.as_str()));
     if by_file && by_token {
         return Err(Error::new(ErrorKind::Invalid, format!("{TOKEN} is set too, and they may differ"))
             .at(FILE)
