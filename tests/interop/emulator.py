@@ -89,6 +89,16 @@ class Emulator:
     def service_account_id(self) -> str:
         return self._control("state")["serviceAccountId"]
 
+    @property
+    def impersonated_account_id(self) -> str:
+        """The service account that every other subject may impersonate."""
+        return self._control("state")["impersonatedAccountId"]
+
+    @property
+    def nested_account_id(self) -> str:
+        """The one that the account above alone may impersonate."""
+        return self._control("state")["nestedAccountId"]
+
     def requests(self, route: str) -> int:
         """How often a route was asked for, such as `POST /v1/chat/completions`."""
         return self._control("counters")["routes"].get(route, 0)
@@ -104,6 +114,18 @@ class Emulator:
     def api_key_with_scopes(self, *scopes: str) -> str:
         """A new API key of the service account that may do this alone."""
         return self._control("api-keys/issue", {"scopes": scopes})["apiKey"]
+
+    def new_service_account_key(self) -> dict:
+        """A new authorized key of the service account: what is in the file that `yc iam key create` writes."""
+        return self._control("service-account-keys/issue", {})["serviceAccountKey"]
+
+    def add_service_account_key(self, key_id: str, service_account_id: str, public_key: str) -> None:
+        """Trusts a key that was made elsewhere, by its public half in PEM."""
+        key = {"keyId": key_id, "serviceAccountId": service_account_id, "publicKey": public_key}
+        self._control("service-account-keys/add", key)
+
+    def delete_service_account_key(self, key_id: str) -> None:
+        self._control("service-account-keys/delete", {"keyId": key_id})
 
     def revoke_iam_token(self, token: str) -> None:
         self._control("tokens/revoke", {"iamToken": token})

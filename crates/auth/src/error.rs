@@ -66,6 +66,7 @@ struct Inner {
     reason: String,
     help: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
+    status: Option<u16>,
     report: Option<Report>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -84,6 +85,7 @@ impl Error {
             reason: presentable(reason.as_ref(), &[]),
             help: None,
             retry_after: None,
+            status: None,
             report: None,
             source: None,
         }))
@@ -122,6 +124,11 @@ impl Error {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
+    /// With the HTTP status of the answer that it is about.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        self.change(|inner| inner.status = Some(status))
+    }
+
     pub(crate) fn of(self, method: Method) -> Self {
         self.change(|inner| inner.method = inner.method.or(Some(method)))
     }
@@ -146,6 +153,11 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// The HTTP status of the answer that it is about.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.0.status
     }
 
     /// The method that failed, where one was chosen.

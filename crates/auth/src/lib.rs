@@ -19,12 +19,14 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no secret stored |
 //! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
 //! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
 //! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
+//! | `impersonation` | [`ImpersonationAuth`] | | a service account by way of other credentials |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
 //!
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
@@ -124,9 +126,10 @@ pub mod tower;
 pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
 pub use self::error::{Error, ErrorKind};
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, MetadataAuth,
-    MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, TokenFileAuth,
-    TokenFileAuthBuilder, TokenSource, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, ImpersonationAuth,
+    ImpersonationAuthBuilder, MetadataAuth, MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth,
+    OAuthTokenAuthBuilder, SubjectToken, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
+    WorkloadIdentityAuth, WorkloadIdentityAuthBuilder, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 #[cfg(feature = "profile")]
 pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};

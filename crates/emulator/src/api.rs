@@ -1,15 +1,14 @@
 //! The API port: which service answers a route.
 
 use bytes::Bytes;
-use http::Request;
-use http::Response;
+use http::{Request, Response, StatusCode};
 use tonic::Code;
 
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::cloud::Cloud;
 use crate::routes::Route;
 use crate::status::Status;
-use crate::{ai, endpoints, iam, operations};
+use crate::{ai, endpoints, federation, iam, operations};
 
 pub(crate) async fn answer<B>(
     cloud: &Cloud,
@@ -24,7 +23,13 @@ where
 {
     match route {
         Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
+        Route::IamCreateForServiceAccount => {
+            rest(iam::rest::create_for_service_account(cloud, same_old, request).await)
+        }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
+        Route::TokenExchange => federation::exchange::answer(cloud, same_old, request).await,
+        Route::OidcJwks => body::json(StatusCode::OK, &cloud.issuer.jwks()),
+        Route::GithubToken => rest(federation::github::token(cloud, request.headers(), request.uri())),
         Route::EndpointsList => endpoints::rest::list(authority),
         Route::EndpointsGet => rest(endpoints::rest::get(authority, request.uri().path())),
         Route::Chat => rest(ai::chat::completions(cloud, request).await),
@@ -35,6 +40,9 @@ where
         Route::ResponseDelete => rest(ai::responses::delete(cloud, request.headers(), request.uri().path())),
         Route::ResponseCancel => rest(ai::responses::cancel(cloud, request.headers(), request.uri().path())),
         Route::GrpcIamCreate => iam::grpc::create(cloud, same_old, request).await,
+        Route::GrpcIamCreateForServiceAccount => {
+            iam::grpc::create_for_service_account(cloud, same_old, request).await
+        }
         Route::GrpcIamRevoke => iam::grpc::revoke(cloud, request).await,
         Route::GrpcEndpointsList => endpoints::grpc::list(authority, request).await,
         Route::GrpcEndpointsGet => endpoints::grpc::get(authority, request).await,

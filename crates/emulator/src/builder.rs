@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::clock::VirtualClock;
 use crate::cloud::{Cloud, Options};
 use crate::emulator::{Emulator, Parts, Running};
+use crate::federation::{Credential, Federation, ISSUER_PATH, Issuer, Jwks};
 use crate::identity::Renewal;
 use crate::server::{self, Guard, Port, Server, Tls};
 
@@ -41,6 +42,10 @@ pub struct Builder {
     host_names: Vec<String>,
     clock_start: Option<SystemTime>,
     api_key_scopes: Option<Vec<String>>,
+    /// Its address and its keys.
+    oidc_issuer: Option<(String, String)>,
+    oidc_audience: String,
+    federated_credentials: Vec<Credential>,
     options: Options,
 }
 
@@ -55,6 +60,9 @@ impl Default for Builder {
             host_names: Vec::new(),
             clock_start: None,
             api_key_scopes: None,
+            oidc_issuer: None,
+            oidc_audience: "https://github.com/fake-emulator".to_owned(),
+            federated_credentials: Vec::new(),
             options: Options::default(),
         }
     }
@@ -111,6 +119,60 @@ impl Builder {
         self
     }
 
+    /// The service account that every subject may impersonate, if there is no list of
+    /// [`token_creators`](Self::token_creators).
+    pub fn impersonated_account_id(mut self, id: impl Into<String>) -> Self {
+        self.options.token_creators.impersonated = id.into();
+        self
+    }
+
+    /// Who may impersonate whom, by ids: the callers that have the role `iam.serviceAccounts.tokenCreator`, each with
+    /// the service account that it is for. An account that is named here exists. By default every subject may
+    /// impersonate [`Emulator::impersonated_account_id`], which may impersonate [`Emulator::nested_account_id`];
+    /// the list replaces both.
+    pub fn token_creators<I, S>(mut self, list: I) -> Self
+    where
+        I: IntoIterator<Item = (S, S)>,
+        S: Into<String>,
+    {
+        let list = list.into_iter().map(|(caller, account)| (caller.into(), account.into()));
+        self.options.token_creators.listed = Some(list.collect());
+        self
+    }
+
+    /// Takes the tokens of another issuer for service accounts', in place of the emulator's own: its address, and
+    /// its keys as a JSON Web Key Set (RSA for RS256, P-256 for ES256). What is not such a set fails the start.
+    pub fn oidc_issuer(mut self, address: impl Into<String>, jwks: impl Into<String>) -> Self {
+        self.oidc_issuer = Some((address.into(), jwks.into()));
+        self
+    }
+
+    /// The audience that an outside issuer's token has to have: `https://github.com/fake-emulator` by default, as
+    /// GitHub names an owner.
+    pub fn oidc_audience(mut self, audience: impl Into<String>) -> Self {
+        self.oidc_audience = audience.into();
+        self
+    }
+
+    /// The subject of [`Emulator::oidc_token`], linked to [`Emulator::service_account_id`]:
+    /// `repo:fake-emulator/fake-emulator:ref:refs/heads/main` by default.
+    pub fn oidc_subject(mut self, subject: impl Into<String>) -> Self {
+        self.options.oidc_subject = subject.into();
+        self
+    }
+
+    /// Links another outside subject to a service account, for which its tokens are exchanged. It has to match
+    /// exactly.
+    pub fn federated_credential(
+        mut self,
+        external_subject: impl Into<String>,
+        service_account_id: impl Into<String>,
+    ) -> Self {
+        let (external_subject, service_account_id) = (external_subject.into(), service_account_id.into());
+        self.federated_credentials.push(Credential { external_subject, service_account_id });
+        self
+    }
+
     /// Whether the virtual machine has a service account; without, its token is a 404. It has by default.
     pub fn attach_service_account(mut self, attach: bool) -> Self {
         self.options.attach_service_account = attach;
@@ -129,7 +191,7 @@ impl Builder {
         self
     }
 
-    /// When the exchange of an OAuth token makes a new IAM token. By default always;
+    /// When the exchange of an OAuth token, or of another proof, makes a new IAM token. By default always;
     /// the real IAM may also give the same one while it is far from its expiry.
     pub fn exchange_renewal(mut self, renewal: Renewal) -> Self {
         self.options.exchange_renewal = renewal;
@@ -168,7 +230,8 @@ impl Builder {
     /// Starts on the runtime that this is called on. The emulator lives until it is dropped, or the runtime is.
     ///
     /// # Errors
-    /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback).
+    /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback);
+    /// keys of an [`oidc_issuer`](Self::oidc_issuer) that cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
         let (parts, api, metadata) = self.bind().await?;
         let tasks = vec![tokio::spawn(api), tokio::spawn(metadata)];
@@ -207,6 +270,24 @@ impl Builder {
         Ok(Emulator::new(parts, Running::Thread(Some((stop, thread)))))
     }
 
+    fn federation(&self, own: &Issuer) -> io::Result<Federation> {
+        let (issuer, jwks) = match &self.oidc_issuer {
+            Some((issuer, jwks)) => (issuer.clone(), jwks.clone()),
+            None => (own.url.clone(), own.jwks().to_string()),
+        };
+        let jwks = Jwks::read(&jwks).ok_or_else(|| {
+            let message =
+                "the key set of the OIDC issuer is no JSON Web Key Set, or has no RSA and no P-256 key";
+            io::Error::new(io::ErrorKind::InvalidInput, message)
+        })?;
+        let own = Credential {
+            external_subject: self.options.oidc_subject.clone(),
+            service_account_id: self.options.service_account_id.clone(),
+        };
+        let credentials = [vec![own], self.federated_credentials.clone()].concat();
+        Ok(Federation { issuer, jwks, audience: self.oidc_audience.clone(), credentials })
+    }
+
     async fn bind(
         self,
     ) -> io::Result<(Parts, impl Future<Output = ()> + Send + use<>, impl Future<Output = ()> + Send + use<>)>
@@ -216,8 +297,12 @@ impl Builder {
         let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
         let (api_addr, metadata_addr) = (api.local_addr()?, metadata.local_addr()?);
 
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let issuer = Issuer::new(format!("{scheme}://{api_addr}{ISSUER_PATH}")).map_err(io::Error::other)?;
+        let federation = self.federation(&issuer)?;
         let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
-        let cloud = Arc::new(Cloud::new(self.options, clock));
+        let cloud = Cloud::new(self.options, clock, issuer, federation).map_err(io::Error::other)?;
+        let cloud = Arc::new(cloud);
         let secret = |made: Result<String, crate::status::Status>| made.map_err(io::Error::other);
         let parts = Parts {
             api_key: secret(cloud.identity.issue_api_key(cloud.service_account(), self.api_key_scopes))?,

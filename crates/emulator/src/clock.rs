@@ -133,6 +133,11 @@ pub(crate) fn later(time: SystemTime, by: Duration) -> SystemTime {
     from_nanos(to_nanos(time).saturating_add(by))
 }
 
+/// Whole seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 /// RFC 3339 in UTC, as the REST answers carry time.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     jiff::Timestamp::from_nanosecond(to_nanos(time)).map(|t| t.to_string()).unwrap_or_default()

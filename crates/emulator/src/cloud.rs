@@ -1,15 +1,19 @@
 //! The state behind all ports, and the options it was made with.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
-use crate::identity::{Ageing, Identity, Issued, Origin, Renewal, Subject};
+use crate::federation::{Federation, Issuer};
+use crate::iam::TokenCreators;
+use crate::identity::{self, Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
 use crate::operations::Operation;
 use crate::shelf::Shelf;
 use crate::status::Status;
+use crate::sync::lock;
 use crate::work::Pace;
 
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) folder_id: String,
     pub(crate) cloud_id: String,
     pub(crate) service_account_id: String,
+    pub(crate) token_creators: TokenCreators,
+    pub(crate) oidc_subject: String,
     pub(crate) attach_service_account: bool,
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
@@ -31,6 +37,12 @@ impl Default for Options {
             folder_id: "b1gfake0emulator0fld".to_owned(),
             cloud_id: "b1gfake0emulator0cld".to_owned(),
             service_account_id: "ajefake0emulator0sa0".to_owned(),
+            token_creators: TokenCreators {
+                impersonated: "ajefake0emulator0sa1".to_owned(),
+                nested: "ajefake0emulator0sa2".to_owned(),
+                listed: None,
+            },
+            oidc_subject: "repo:fake-emulator/fake-emulator:ref:refs/heads/main".to_owned(),
             attach_service_account: true,
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),
@@ -49,25 +61,39 @@ pub(crate) struct Cloud {
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
     pub(crate) identity: Identity,
+    pub(crate) issuer: Issuer,
+    pub(crate) federation: Federation,
+    pub(crate) github_request_token: String,
     pub(crate) responses: Shelf<responses::Kept>,
     pub(crate) operations: Shelf<Operation>,
     exchanged: Ageing,
     metadata: Ageing,
+    /// The file of the service account's first key, from when it is first asked for.
+    key_file: Mutex<Option<String>>,
 }
 
 impl Cloud {
-    pub(crate) fn new(options: Options, clock: VirtualClock) -> Self {
-        Self {
+    pub(crate) fn new(
+        options: Options,
+        clock: VirtualClock,
+        issuer: Issuer,
+        federation: Federation,
+    ) -> Result<Self, Status> {
+        Ok(Self {
             counters: Counters::default(),
             faults: Faults::default(),
             identity: Identity::new(clock.clone()),
+            issuer,
+            federation,
+            github_request_token: identity::github_request_token()?,
             responses: Shelf::default(),
             operations: Shelf::default(),
             exchanged: Ageing::new(options.exchange_renewal),
             metadata: Ageing::new(options.metadata_renewal),
+            key_file: Mutex::default(),
             clock,
             options,
-        }
+        })
     }
 
     pub(crate) fn service_account(&self) -> Subject {
@@ -83,18 +109,38 @@ impl Cloud {
         self.make(self.service_account(), origin, lifetime)
     }
 
-    /// The exchange of an OAuth token.
-    pub(crate) fn exchange(&self, oauth_token: &str, same_old: bool) -> Result<Issued, Status> {
-        let subject = self.identity.exchange(oauth_token)?;
-        self.ageing(&self.exchanged, subject, Origin::OAuth, same_old)
+    /// What IAM gives for a proof that it has found good.
+    pub(crate) fn exchange(
+        &self,
+        subject: &Subject,
+        origin: &Origin,
+        same_old: bool,
+    ) -> Result<Issued, Status> {
+        self.ageing(&self.exchanged, subject, origin, same_old)
+    }
+
+    /// The first key of the service account, as a file. The first call makes it, and the others wait for that.
+    pub(crate) fn service_account_key(&self) -> Result<String, Status> {
+        let mut file = lock(&self.key_file);
+        if let Some(file) = &*file {
+            return Ok(file.clone());
+        }
+        Ok(file.insert(self.create_service_account_key()?.to_json()?).clone())
+    }
+
+    /// Another key of the service account.
+    pub(crate) fn create_service_account_key(&self) -> Result<KeyFile, Status> {
+        let file = KeyFile::generate(self.options.service_account_id.clone(), self.clock.now())?;
+        self.identity.add_key(&file)?;
+        Ok(file)
     }
 
     /// The token of the service account that the virtual machine has.
     pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
-        self.ageing(&self.metadata, self.service_account(), Origin::Metadata, same_old)
+        self.ageing(&self.metadata, &self.service_account(), &Origin::Metadata, same_old)
     }
 
-    /// Back to how it began, with the same OAuth tokens and API keys.
+    /// Back to how it began, with the same OAuth tokens, API keys and authorized keys.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.counters.reset();
@@ -109,15 +155,17 @@ impl Cloud {
     fn ageing(
         &self,
         tokens: &Ageing,
-        subject: Subject,
-        origin: Origin,
+        subject: &Subject,
+        origin: &Origin,
         same_old: bool,
     ) -> Result<Issued, Status> {
         tokens.get(
+            subject,
+            origin,
             self.clock.now(),
             same_old,
             |token| self.identity.is_revoked(token),
-            || self.make(subject, origin, self.options.token_lifetime),
+            || self.make(subject.clone(), origin.clone(), self.options.token_lifetime),
         )
     }
 

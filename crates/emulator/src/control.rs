@@ -5,6 +5,7 @@
 //!
 //! The calls are listed in the documentation of the crate.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,8 @@ use crate::body::{self, Body};
 use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
-use crate::identity::Origin;
+use crate::federation;
+use crate::identity::{KeyFile, Origin};
 use crate::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -62,6 +64,28 @@ struct RevokeToken {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RevokeKey {
     api_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueOidc {
+    subject: Option<String>,
+    audience: Option<String>,
+    lifetime: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AddServiceAccountKey {
+    key_id: String,
+    service_account_id: String,
+    public_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeleteServiceAccountKey {
+    key_id: String,
 }
 
 pub(crate) async fn answer<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
@@ -140,6 +164,39 @@ where
             }
             Ok(body::json(StatusCode::OK, &json!({})))
         }
+        (&Method::POST, "service-account-keys/issue") => {
+            let (id, now) = (cloud.options.service_account_id.clone(), cloud.clock.now());
+            let file = tokio::task::spawn_blocking(move || KeyFile::generate(id, now)).await;
+            let file = file.map_err(|_| Status::internal("the making of a key was broken off"))??;
+            cloud.identity.add_key(&file)?;
+            Ok(body::json(StatusCode::OK, &json!({ "serviceAccountKey": file })))
+        }
+        (&Method::POST, "service-account-keys/add") => {
+            let asked: AddServiceAccountKey = body::read_json(body).await?;
+            let AddServiceAccountKey { key_id, service_account_id, public_key } = asked;
+            cloud.identity.add_public_key(&public_key, &key_id, &service_account_id)?;
+            Ok(body::json(StatusCode::OK, &json!({})))
+        }
+        (&Method::POST, "service-account-keys/delete") => {
+            let asked: DeleteServiceAccountKey = body::read_json(body).await?;
+            if !cloud.identity.delete_key(&asked.key_id) {
+                return Err(Status::not_found("there is no such key here"));
+            }
+            Ok(body::json(StatusCode::OK, &json!({})))
+        }
+        (&Method::POST, "oidc-tokens/issue") => {
+            let asked: IssueOidc = body::read_json_or_nothing(body).await?;
+            let subject = asked.subject.as_ref().unwrap_or(&cloud.options.oidc_subject);
+            let audience = asked.audience.as_ref().unwrap_or(&cloud.federation.audience);
+            let lifetime = duration(asked.lifetime.unwrap_or(3600.0))?;
+            let token = cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime)?;
+            Ok(body::json(StatusCode::OK, &json!({ "oidcToken": token })))
+        }
+        (&Method::GET, "github/variables") => {
+            let api_url = cloud.issuer.url.strip_suffix(federation::ISSUER_PATH).unwrap_or_default();
+            let variables = federation::github::variables(api_url, &cloud.github_request_token);
+            Ok(body::json(StatusCode::OK, &BTreeMap::from(variables)))
+        }
         (&Method::POST, "reset") => {
             cloud.reset();
             Ok(state(cloud))
@@ -156,6 +213,11 @@ fn state(cloud: &Cloud) -> Response<Body> {
         "folderId": cloud.options.folder_id,
         "cloudId": cloud.options.cloud_id,
         "serviceAccountId": cloud.options.service_account_id,
+        "impersonatedAccountId": cloud.options.token_creators.impersonated,
+        "nestedAccountId": cloud.options.token_creators.nested,
+        "oidcIssuer": cloud.federation.issuer,
+        "oidcAudience": cloud.federation.audience,
+        "oidcSubject": cloud.options.oidc_subject,
         "iamTokens": { "valid": census.valid, "expired": census.expired, "revoked": census.revoked },
         "faults": cloud.faults.active(),
     });

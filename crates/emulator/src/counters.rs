@@ -23,7 +23,7 @@ use crate::sync::lock;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Service {
-    /// IAM: making and revoking tokens, over REST and gRPC.
+    /// IAM: making and revoking tokens, over REST and gRPC, and the exchange of tokens at `/oauth/token`.
     Iam,
     /// The metadata service of a virtual machine, on its own port.
     Metadata,
@@ -33,12 +33,15 @@ pub enum Service {
     Ai,
     /// Operations that AI Studio began, over REST and gRPC.
     Operation,
+    /// The issuer of tokens for workloads, outside of the cloud: its keys, and the address that a job of GitHub
+    /// Actions asks.
+    Oidc,
     /// Paths that nothing serves.
     Other,
 }
 
 impl Service {
-    /// The name used over HTTP: `iam`, `metadata`, `endpoints`, `ai`, `operation`, `other`.
+    /// The name used over HTTP: `iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,12 +50,13 @@ impl Service {
             Self::Endpoints => "endpoints",
             Self::Ai => "ai",
             Self::Operation => "operation",
+            Self::Oidc => "oidc",
             Self::Other => "other",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Iam, Self::Metadata, Self::Endpoints, Self::Ai, Self::Operation, Self::Other]
+        [Self::Iam, Self::Metadata, Self::Endpoints, Self::Ai, Self::Operation, Self::Oidc, Self::Other]
             .into_iter()
             .find(|service| service.name() == name)
     }
@@ -67,7 +71,7 @@ impl fmt::Display for Service {
 /// Counts of requests and of issued tokens; clones are handles to the same counts.
 ///
 /// A request counts when it has passed the check of `Host` and `Origin`, also when a fault then eats it.
-/// Calls to `/_emulator/` do not count.
+/// Calls to `/_emulator/` do not count, but for those of [`Service::Oidc`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {

@@ -2,8 +2,9 @@
 //!
 //! One port serves IAM, endpoint discovery and AI Studio, over REST, gRPC and the OpenAI-compatible API, plain or
 //! over TLS; another serves the metadata of a virtual machine. What the cloud checks is checked: the scheme of a
-//! credential, that it was issued here, its expiry, its revocation, its scope. Time is a [`VirtualClock`], so an
-//! hour passes in a line of code; [`Faults`] are what goes wrong; [`Counters`] tell what was asked.
+//! credential, that it was issued here or its signature, its expiry, its revocation, its scope. Time is a
+//! [`VirtualClock`], so an hour passes in a line of code; [`Faults`] are what goes wrong; [`Counters`] tell what was
+//! asked.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -29,8 +30,9 @@
 //! - It binds loopback addresses alone, unless told otherwise; it refuses requests with an `Origin` header, and
 //!   requests whose `Host` is not its own address, so that no web page can use it.
 //! - It never logs, echoes or keeps a secret presented to it: what it issued it knows by hash.
-//!   (The texts of the present metadata and exchange tokens are kept, for they are handed out again.)
-//! - All its secrets have the real shape, are random, and say `FAKE-EMULATOR`.
+//!   (The texts of the last metadata and exchange tokens and of the first authorized key are kept, for they are
+//!   handed out again.)
+//! - All its secrets have the real shape, are random, and say `FAKE-EMULATOR`; a private key says so in its id.
 //! - Malformed requests get an error, never a panic.
 //!
 //! # What it is not
@@ -42,7 +44,9 @@
 //! # What it serves
 //! | path | over gRPC | does |
 //! |---|---|---|
-//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges and revokes |
+//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT, and revokes |
+//! | `POST /iam/v1/tokens:createForServiceAccount` | | impersonates a service account |
+//! | `POST /oauth/token` | | exchanges a token of an outside issuer |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
 //! | `POST /v1/chat/completions` | | chat, whole or as events |
 //! | `GET /v1/models` | | the folder's models |
@@ -75,9 +79,16 @@
 //! | `POST oauth-tokens/issue` | `{"after_cutoff": true}` or none | makes an OAuth token, `{"oauthToken": "y0_…"}`; IAM refuses one from after the cut-off |
 //! | `POST api-keys/issue` | `{"scopes": ["yc.ai.languageModels.execute"]}`, or none for all | makes an API key, `{"apiKey": "AQVN…"}` |
 //! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
+//! | `POST service-account-keys/issue` | | makes an authorized key, `{"serviceAccountKey": {"id": …, "private_key": …}}`: the file as an object |
+//! | `POST service-account-keys/add` | `{"keyId": "aje…", "serviceAccountId": "aje…", "publicKey": "-----BEGIN PUBLIC KEY-----…"}` | trusts a key made elsewhere |
+//! | `POST service-account-keys/delete` | `{"keyId": "aje…"}` | deletes one, and the IAM tokens that were obtained with it |
+//! | `POST oidc-tokens/issue` | `{"subject": "repo:…", "audience": "https://…", "lifetime": 3600}`, each or none | makes a token of the outside issuer, `{"oidcToken": "eyJ…"}` |
+//! | `GET oidc/jwks` | | the issuer's keys |
+//! | `GET github/variables` | | the variables of a job of GitHub Actions |
+//! | `GET github/token?audience=…` | | the token of such a job, for the request token of its variables |
 //! | `POST reset` | | back to how it began |
 //!
-//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `other`) or the start of a `path`, or
+//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`) or the start of a `path`, or
 //! neither for all; and `times`, or none for ever. Kinds, with the fields of their own:
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
@@ -98,9 +109,11 @@ mod counters;
 mod emulator;
 mod endpoints;
 mod faults;
+mod federation;
 mod grpc;
 mod iam;
 mod identity;
+mod jwt;
 mod messages;
 mod metadata;
 mod operations;

@@ -36,6 +36,13 @@ pub(crate) struct CreateIamTokenRequest {
     pub(crate) jwt: Option<String>,
 }
 
+/// `yandex.cloud.iam.v1.CreateIamTokenForServiceAccountRequest`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CreateIamTokenForServiceAccountRequest {
+    #[prost(string, tag = 1)]
+    pub(crate) service_account_id: String,
+}
+
 /// `yandex.cloud.iam.v1.CreateIamTokenResponse`
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]

@@ -7,7 +7,11 @@ use crate::counters::Service;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     IamCreate,
+    IamCreateForServiceAccount,
     IamRevoke,
+    TokenExchange,
+    OidcJwks,
+    GithubToken,
     EndpointsList,
     EndpointsGet,
     Chat,
@@ -18,6 +22,7 @@ pub(crate) enum Route {
     ResponseDelete,
     ResponseCancel,
     GrpcIamCreate,
+    GrpcIamCreateForServiceAccount,
     GrpcIamRevoke,
     GrpcEndpointsList,
     GrpcEndpointsGet,
@@ -54,7 +59,11 @@ type Line = (&'static str, Service, Route);
 /// Requests to the API port that are not gRPC.
 const REST: &[Line] = &[
     ("POST /iam/v1/tokens", Service::Iam, Route::IamCreate),
+    ("POST /iam/v1/tokens:createForServiceAccount", Service::Iam, Route::IamCreateForServiceAccount),
     ("POST /iam/v1/tokens:revoke", Service::Iam, Route::IamRevoke),
+    ("POST /oauth/token", Service::Iam, Route::TokenExchange),
+    ("GET /_emulator/oidc/jwks", Service::Oidc, Route::OidcJwks),
+    ("GET /_emulator/github/token", Service::Oidc, Route::GithubToken),
     ("GET /endpoints", Service::Endpoints, Route::EndpointsList),
     ("GET /endpoints/{id}", Service::Endpoints, Route::EndpointsGet),
     ("POST /v1/chat/completions", Service::Ai, Route::Chat),
@@ -78,6 +87,11 @@ const REST: &[Line] = &[
 /// Requests to the API port that are gRPC.
 const GRPC: &[Line] = &[
     ("POST /yandex.cloud.iam.v1.IamTokenService/Create", Service::Iam, Route::GrpcIamCreate),
+    (
+        "POST /yandex.cloud.iam.v1.IamTokenService/CreateForServiceAccount",
+        Service::Iam,
+        Route::GrpcIamCreateForServiceAccount,
+    ),
     ("POST /yandex.cloud.iam.v1.IamTokenService/Revoke", Service::Iam, Route::GrpcIamRevoke),
     ("POST /yandex.cloud.endpoint.ApiEndpointService/List", Service::Endpoints, Route::GrpcEndpointsList),
     ("POST /yandex.cloud.endpoint.ApiEndpointService/Get", Service::Endpoints, Route::GrpcEndpointsGet),
@@ -126,6 +140,7 @@ const METADATA: &[Line] = &[
 /// To which service a path belongs that no line names.
 const PREFIXES: &[(&str, Service)] = &[
     ("/iam/", Service::Iam),
+    ("/oauth/", Service::Iam),
     ("/yandex.cloud.iam.", Service::Iam),
     ("/endpoints", Service::Endpoints),
     ("/yandex.cloud.endpoint.", Service::Endpoints),

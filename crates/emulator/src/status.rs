@@ -38,6 +38,10 @@ impl Status {
         Self::new(Code::NotFound, message)
     }
 
+    pub(crate) fn exists(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::AlreadyExists, message)
+    }
+
     pub(crate) fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Internal, message)
     }
@@ -48,13 +52,21 @@ impl Status {
         self
     }
 
+    pub(crate) fn http_status(&self) -> StatusCode {
+        self.http.unwrap_or_else(|| status_of(self.code))
+    }
+
+    pub(crate) fn into_message(self) -> Cow<'static, str> {
+        self.message
+    }
+
     /// The error that an HTTP status stands for.
     pub(crate) fn of_http(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(code_of(status), message).over_http(status)
     }
 
     pub(crate) fn into_rest(self) -> Response<Body> {
-        let status = self.http.unwrap_or_else(|| status_of(self.code));
+        let status = self.http_status();
         let body = json!({ "code": i32::from(self.code), "message": self.message, "details": [] });
         body::json(status, &body)
     }
@@ -70,7 +82,7 @@ impl Status {
 
     /// Plain text, as the metadata service answers.
     pub(crate) fn into_text(self) -> Response<Body> {
-        let status = self.http.unwrap_or_else(|| status_of(self.code));
+        let status = self.http_status();
         let mut response = Response::new(body::full(format!("{}\n", self.message)));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, body::TEXT);

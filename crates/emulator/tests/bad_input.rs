@@ -87,7 +87,7 @@ async fn an_unknown_grpc_method_is_unimplemented() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
     for path in [
-        "/yandex.cloud.iam.v1.IamTokenService/CreateForServiceAccount",
+        "/yandex.cloud.iam.v1.IamTokenService/CreateForComputeInstance",
         "/yandex.cloud.compute.v1.InstanceService/List",
         "/v1/models",
     ] {

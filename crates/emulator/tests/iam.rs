@@ -108,11 +108,11 @@ async fn refuses_what_iam_refuses_the_same_over_both_wires() {
             "yandex_passport_oauth_token is longer than 4000",
         ),
         (
-            json!({ "jwt": "e30.e30.AA" }),
-            jwt("e30.e30.AA"),
-            Code::InvalidArgument,
-            StatusCode::BAD_REQUEST,
-            "jwt is not supported yet by this emulator",
+            json!({ "jwt": "nothing" }),
+            jwt("nothing"),
+            Code::Unauthenticated,
+            StatusCode::UNAUTHORIZED,
+            "the JWT is not three parts of base64url with dots between",
         ),
         (json!({}), grpc::Create { identity: None }, Code::InvalidArgument, StatusCode::BAD_REQUEST, neither),
     ] {
@@ -186,6 +186,49 @@ async fn revokes_over_rest_and_grpc() {
     let body = json!({ "iamToken": own });
     assert_eq!(post(&url, &[("authorization", &caller)], &body).await.status, StatusCode::OK);
     assert_eq!(post(&url, &[("authorization", &caller)], &body).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn revokes_a_token_of_any_origin_and_no_other() {
+    let emulator = Emulator::start().await.unwrap();
+    let url = |path: &str| format!("{}{path}", emulator.api_url());
+    let caller = bearer(&emulator.iam_token().unwrap());
+    let account = emulator.service_account_id();
+    let impersonated = emulator.impersonated_account_id();
+    let jwt = common::jwt::Key::of(&emulator).jwt(emulator.clock().now());
+
+    let by_key = post(&url("/iam/v1/tokens"), &[], &json!({ "jwt": jwt })).await.json();
+    let by_key = by_key["iamToken"].as_str().unwrap();
+    let body = json!({ "serviceAccountId": impersonated });
+    let path = url("/iam/v1/tokens:createForServiceAccount");
+    let child = post(&path, &[("authorization", &bearer(by_key))], &body).await.json();
+    let form = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&audience={account}&subject_token={}\
+         &subject_token_type=urn:ietf:params:oauth:token-type:id_token",
+        emulator.oidc_token().unwrap()
+    );
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let federated = call("POST", &url("/oauth/token"), &[kind], form).await.json();
+    let metadata = common::get(&common::token_url(&emulator), &[common::FLAVOR]).await.json();
+    let control = post(&url("/_emulator/tokens/issue"), &[], &json!({})).await.json();
+
+    // The parent goes first, and its child is as good as before.
+    let all = [
+        (by_key, account),
+        (child["iamToken"].as_str().unwrap(), impersonated),
+        (federated["access_token"].as_str().unwrap(), account),
+        (metadata["access_token"].as_str().unwrap(), account),
+        (control["iamToken"].as_str().unwrap(), account),
+        (&exchanged(&emulator).await, "ajefake0emulator0usr"),
+        (&emulator.iam_token().unwrap(), account),
+    ];
+    for (token, subject) in all {
+        assert_eq!(accepted(&emulator, &bearer(token)).await, StatusCode::OK);
+        let path = url("/iam/v1/tokens:revoke");
+        let reply = post(&path, &[("authorization", &caller)], &json!({ "iamToken": token })).await;
+        assert_eq!((reply.status, reply.json()), (StatusCode::OK, json!({ "subjectId": subject })));
+        assert_eq!(accepted(&emulator, &bearer(token)).await, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ async fn a_presented_secret_appears_nowhere() {
     for path in [
         "/iam/v1/tokens",
         "/iam/v1/tokens:revoke",
+        "/iam/v1/tokens:createForServiceAccount",
+        "/oauth/token",
         "/v1/chat/completions",
         "/v1/embeddings",
         "/v1/responses",
@@ -61,11 +63,15 @@ async fn a_presented_secret_appears_nowhere() {
         "/foundationModels/v1/textEmbedding",
         "/operations/t1.PRESENTED-SECRET-MARK:cancel",
         "/_emulator/tokens/revoke",
+        "/_emulator/service-account-keys/add",
+        "/_emulator/service-account-keys/delete",
     ] {
         for body in [
             json!({ "yandexPassportOauthToken": MARK }),
             json!({ "jwt": MARK }),
             json!({ "iamToken": MARK }),
+            json!({ "serviceAccountId": MARK }),
+            json!({ "keyId": MARK, "serviceAccountId": MARK, "publicKey": MARK }),
             json!({ "iamToken": [MARK] }),
             json!(MARK),
             json!({ "model": MARK, "messages": MARK }),
@@ -81,8 +87,43 @@ async fn a_presented_secret_appears_nowhere() {
             }
         }
     }
+    let token_exchange = format!("{}/oauth/token", emulator.api_url());
+    for parameter in ["grant_type", "requested_token_type", "audience", "subject_token", "subject_token_type"]
+    {
+        let good = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("audience", emulator.service_account_id()),
+            ("subject_token", &emulator.oidc_token().unwrap()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+        ];
+        let bad =
+            good.map(|(name, value)| format!("{name}={}", if name == parameter { MARK } else { value }));
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let reply = call("POST", &token_exchange, &form, bad.join("&")).await;
+        assert_eq!(reply.status, http::StatusCode::BAD_REQUEST);
+        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+    }
+    // Good to the last, but for one part each.
+    let key = common::jwt::Key::of(&emulator);
+    let good = key.jwt(emulator.clock().now());
+    let claims = key.claims(common::jwt::seconds(emulator.clock().now()));
+    for jwt in [
+        good.replace('.', MARK),
+        key.sign(&json!({ "alg": MARK, "kid": MARK, "typ": MARK }), &claims),
+        key.sign(&json!({ "alg": "PS256", "kid": MARK }), &claims),
+        key.sign(&key.header(), &json!({ "iss": MARK })),
+        key.sign(&key.header(), &json!({ "iss": [MARK], "aud": MARK })),
+        key.sign(&key.header(), &json!({ "iss": key.service_account_id, "aud": MARK })),
+    ] {
+        let url = format!("{}/iam/v1/tokens", emulator.api_url());
+        let reply = common::post(&url, &[], &json!({ "jwt": jwt })).await;
+        assert_eq!(reply.status, http::StatusCode::UNAUTHORIZED);
+        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+    }
     for path in [
         MARK.to_owned(),
+        format!("_emulator/github/token?audience={MARK}"),
         format!("endpoints/{MARK}"),
         format!("v1/models?key={MARK}"),
         format!("v1/responses/{MARK}"),
@@ -95,6 +136,9 @@ async fn a_presented_secret_appears_nowhere() {
     let channel = grpc::connect(emulator.api_addr()).await;
     let request = grpc::with(&authorization, grpc::oauth(MARK));
     let refusal = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, request).await.unwrap_err();
+    let jwt = grpc::Create { identity: Some(grpc::Identity::Jwt(MARK.to_owned())) };
+    let jwt = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, grpc::bare(jwt)).await.unwrap_err();
+    write!(said, "{jwt:?} ").unwrap();
     let request = grpc::with(&authorization, grpc::text(MARK));
     let other = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, request).await.unwrap_err();
     write!(said, "{refusal:?} {other:?} ").unwrap();

@@ -45,14 +45,23 @@ impl Endpoint {
     /// # Errors
     /// [`ErrorKind::Invalid`] where it is no address.
     pub fn resolve(given: Option<&str>, system: &System) -> Result<Self, Error> {
+        Self::resolve_in(VARIABLE, Address::public_api(), given, system)
+    }
+
+    /// The endpoint given in code, else in `variable`, else the `usual` one.
+    pub(crate) fn resolve_in(
+        variable: &'static str,
+        usual: Address,
+        given: Option<&str>,
+        system: &System,
+    ) -> Result<Self, Error> {
         let (text, place) = match given {
             Some(text) => (text.to_owned(), "endpoint"),
-            None => match system.variable(VARIABLE)? {
-                Some(text) => (text.to_string(), VARIABLE),
+            None => match system.variable(variable)? {
+                Some(text) => (text.to_string(), variable),
                 None => {
-                    let address = Address::public_api();
-                    let without_scheme = address.clone();
-                    return Ok(Self { address, without_scheme, explicit: false, place: "default" });
+                    let without_scheme = usual.clone();
+                    return Ok(Self { address: usual, without_scheme, explicit: false, place: "default" });
                 }
             },
         };

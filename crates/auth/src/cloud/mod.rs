@@ -6,6 +6,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod address;
+pub(crate) mod authorization;
 pub(crate) mod endpoints;
 mod finding;
 mod folder;
@@ -39,7 +40,7 @@ const LATER: &str = "the service does not work at the moment; it is asked again 
 const SOMEBODY_ELSE: &str = "something else than the service answers there: a captive portal, or a proxy";
 
 /// As [`exchange`], in bounded time.
-async fn ask(
+pub(crate) async fn ask(
     system: &System,
     request: http::Request<Vec<u8>>,
     url: &str,
@@ -73,7 +74,8 @@ fn unreachable_at(url: &str, error: HttpError) -> Error {
         | HttpFault::ConnectRefused
         | HttpFault::Unreachable
         | HttpFault::NameResolution => {
-            "nobody is reached there: look at the network, at YC_API_ENDPOINT where it is set, and at HTTPS_PROXY"
+            "nobody is reached there: look at the network, at YC_API_ENDPOINT and YC_OAUTH_ENDPOINT where they are set, \
+             and at HTTPS_PROXY"
         }
         HttpFault::Tls => "for a certificate authority of your own set SSL_CERT_FILE, or add it in code",
         HttpFault::Proxy => "look at HTTPS_PROXY, ALL_PROXY and NO_PROXY",
@@ -90,7 +92,7 @@ fn fault(error: &Error) -> Option<HttpFault> {
 }
 
 /// The error in an answer with a status other than 200: 408, 429, 5xx and redirects may pass, other 4xx are a "no".
-fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
+pub(crate) fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
     let status = answer.status();
     let kind = match status.as_u16() {
         408 | 429 => ErrorKind::Unavailable,
@@ -109,7 +111,8 @@ fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str]) -> Error {
     }
     // Our own secrets first, while the text is whole: what is cut or masked by shape would not be known again.
     let help = if status.is_redirection() || kind == ErrorKind::Refused { SOMEBODY_ELSE } else { LATER };
-    let error = Error::new(kind, presentable(&reason, own)).at(url).with_help(help);
+    let error =
+        Error::new(kind, presentable(&reason, own)).at(url).with_help(help).with_status(status.as_u16());
     match retry_after(answer.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
@@ -160,14 +163,17 @@ fn http_date(text: &str) -> Option<SystemTime> {
 }
 
 /// An answer that is not what was asked for. Worth another try.
-fn unreadable(url: &str, what: &str) -> Error {
+pub(crate) fn unreadable(url: &str, what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the answer cannot be read: {what}"))
         .at(url)
         .with_help(SOMEBODY_ELSE)
 }
 
 /// The fields of a JSON object.
-fn json_object(answer: &http::Response<Vec<u8>>, url: &str) -> Result<serde_json::Map<String, Value>, Error> {
+pub(crate) fn json_object(
+    answer: &http::Response<Vec<u8>>,
+    url: &str,
+) -> Result<serde_json::Map<String, Value>, Error> {
     match serde_json::from_slice(answer.body()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(unreadable(url, "not a JSON object")),

@@ -21,6 +21,16 @@ pub(super) enum Origin {
     Automatic(Automatic),
 }
 
+impl Origin {
+    /// The same on another machine, with the credentials that methods hold.
+    pub(super) fn on(&self, system: &System) -> Self {
+        match self {
+            Self::Method(method) => Self::Method(method.on(system).unwrap_or_else(|| Arc::clone(method))),
+            Self::Automatic(automatic) => Self::Automatic(automatic.clone().with_methods_on(system)),
+        }
+    }
+}
+
 /// The choice, which stays.
 pub(super) struct Chosen {
     pub(super) method: Method,

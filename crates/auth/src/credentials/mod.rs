@@ -51,6 +51,8 @@ pub struct Credentials {
 struct Inner {
     origin: Arc<Origin>,
     system: System,
+    /// Whether they were put there, and stay there when other credentials that hold them are put elsewhere.
+    placed: bool,
     chosen: Arc<OnceLock<Chosen>>,
     changes: Arc<Changes>,
     cache: Cache,
@@ -93,7 +95,7 @@ impl HeaderOptions {
 
 impl<M: AuthMethod> From<M> for Credentials {
     fn from(method: M) -> Self {
-        Self::new(Origin::Method(Arc::new(method)), System::real())
+        Self::new(Origin::Method(Arc::new(method)), System::real(), false)
     }
 }
 
@@ -136,21 +138,45 @@ impl Credentials {
         Self::from(Own::new(source))
     }
 
-    pub(crate) fn from_automatic(automatic: Automatic, system: System) -> Self {
-        Self::new(Origin::Automatic(automatic), system)
+    pub(crate) fn from_automatic(automatic: Automatic, system: System, placed: bool) -> Self {
+        Self::new(Origin::Automatic(automatic), system, placed)
     }
 
     /// The same method on another machine than the real one, beginning anew: nothing chosen, nothing fetched.
+    ///
+    /// Credentials that the method holds, as [`ImpersonationAuth`](crate::ImpersonationAuth) does, go along, unless
+    /// they were put on a machine of their own.
     #[must_use]
     pub fn on(self, system: System) -> Self {
-        Self::with_origin(Arc::clone(&self.inner.origin), system)
+        self.at(system, true)
     }
 
-    fn new(origin: Origin, system: System) -> Self {
-        Self::with_origin(Arc::new(origin), system)
+    /// The same beside other credentials that are put on this machine; those that were put elsewhere stay there.
+    pub(crate) fn beside(&self, system: &System) -> Self {
+        if self.inner.placed { self.clone() } else { self.at(system.clone(), false) }
     }
 
-    fn with_origin(origin: Arc<Origin>, system: System) -> Self {
+    fn at(&self, system: System, placed: bool) -> Self {
+        let origin = self.inner.origin.on(&system);
+        Self::new(origin, system, placed)
+    }
+
+    /// What they are called in a sentence: by the method, or by whom it impersonates.
+    pub(crate) fn called(&self) -> String {
+        match &*self.inner.origin {
+            Origin::Method(method) if method.method() == Method::Impersonation => {
+                method.place(&self.inner.system)
+            }
+            Origin::Method(method) => method.method().name().to_owned(),
+            Origin::Automatic(_) => {
+                let chosen = self.inner.chosen.get().map(|chosen| chosen.method.name());
+                chosen.unwrap_or("automatic selection").to_owned()
+            }
+        }
+    }
+
+    fn new(origin: Origin, system: System, placed: bool) -> Self {
+        let origin = Arc::new(origin);
         let chosen = Arc::new(OnceLock::new());
         let changes = Arc::new(Changes::default());
         let fetcher =
@@ -166,7 +192,7 @@ impl Credentials {
             }
             let _ = chosen.set(choice);
         }
-        Self { inner: Arc::new(Inner { origin, system, chosen, changes, cache }) }
+        Self { inner: Arc::new(Inner { origin, system, placed, chosen, changes, cache }) }
     }
 
     /// The value for `Authorization`, marked sensitive; `None` for the method `none` alone.
@@ -198,10 +224,16 @@ impl Credentials {
     /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        self.at_hand(Ready::header)
+    }
+
+    /// What is to be known of the header at hand.
+    #[inline]
+    pub(crate) fn at_hand<T>(&self, show: impl Fn(&Ready) -> T) -> Option<Result<T, Error>> {
         self.inner
             .cache
-            .look(|ready| Ok(ready.header()))
-            .or_else(|| Some(self.inner.read(Duration::ZERO)?.map(|ready| ready.header())))
+            .look(|ready| Ok(show(ready)))
+            .or_else(|| Some(self.inner.read(Duration::ZERO)?.map(|ready| show(&ready))))
     }
 
     /// The same, with a deadline or a least remaining life.

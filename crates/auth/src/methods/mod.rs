@@ -3,6 +3,7 @@
 //! A method knows where its value comes from, what can be wrong with it, and how a token is fetched with it. It
 //! knows nothing of caching or retrying.
 
+mod account;
 mod api_key;
 mod custom;
 mod env_iam_token;
@@ -10,6 +11,7 @@ mod file;
 mod function;
 mod iam_token;
 mod identity;
+mod impersonation;
 mod metadata;
 mod none;
 mod oauth_token;
@@ -18,6 +20,7 @@ mod profile;
 pub(crate) mod sealed;
 mod token_file;
 mod unbuilt;
+mod workload_identity;
 mod yandex_cloud_cli;
 
 use std::fmt;
@@ -29,6 +32,7 @@ pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::identity::Identity;
+pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
@@ -37,6 +41,7 @@ pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
 pub(crate) use self::unbuilt::Unbuilt;
+pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
 use crate::secret::{Secret, Shape, masked, presentable};
@@ -62,7 +67,7 @@ pub enum Method {
     None,
     /// An OAuth token of a Yandex account, exchanged for IAM tokens: [`OAuthTokenAuth`].
     OAuthToken,
-    /// A service account, by way of other credentials.
+    /// A service account, by way of other credentials: [`ImpersonationAuth`].
     Impersonation,
     /// A profile of yc, read from its file: `ProfileAuth`, with the feature `profile`.
     Profile,
@@ -70,7 +75,7 @@ pub enum Method {
     ServiceAccountKey,
     /// An IAM token in a file that something else keeps fresh: [`TokenFileAuth`].
     TokenFile,
-    /// A token of another issuer, exchanged for one of a service account.
+    /// A token of another issuer, exchanged for one of a service account: [`WorkloadIdentityAuth`].
     WorkloadIdentity,
     /// The yc CLI: [`YandexCloudCliAuth`].
     YandexCloudCli,

@@ -63,6 +63,12 @@ pub trait Sealed: Send + Sync + 'static {
         None
     }
 
+    /// The same method with the credentials that it holds put on this machine too; `None` where it holds none.
+    fn on(&self, system: &System) -> Option<Arc<dyn Sealed>> {
+        let _ = system;
+        None
+    }
+
     /// What it can tell of whom it stands for. Runs where fetches run, and is bounded like one.
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;

@@ -71,6 +71,12 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
+/// A header, and which token of its credentials is in it.
+pub(crate) struct Numbered {
+    pub(crate) header: HeaderValue,
+    pub(crate) generation: u64,
+}
+
 impl Ready {
     /// A header of `scheme` and `secret`; none where there is nothing to say.
     pub(crate) fn new(
@@ -109,6 +115,12 @@ impl Ready {
     #[inline]
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         self.copies[lane()].clone()
+    }
+
+    /// The same, with its generation.
+    #[inline]
+    pub(crate) fn numbered(&self) -> Option<Numbered> {
+        Some(Numbered { header: self.header()?, generation: self.generation })
     }
 
     #[inline]

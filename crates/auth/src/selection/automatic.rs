@@ -7,11 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Attempt, Outcome, Report, Selection};
+use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
-    TokenFileAuth, TokenSource, Unbuilt, YandexCloudCliAuth,
+    TokenFileAuth, TokenSource, Unbuilt, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 use crate::secret::presentable;
 use crate::system::System;
@@ -25,12 +26,13 @@ use crate::{Credentials, Error, ErrorKind, Method};
 /// | `iam-token` | `YC_IAM_TOKEN` | it is set |
 /// | `oauth-token` | `YC_OAUTH_TOKEN` | it is set |
 /// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | never yet: set, it is an error |
+/// | `workload-identity` | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN`, GitHub's own two, with `YC_SERVICE_ACCOUNT_ID` | one is set |
 /// | `token-file` | `YC_IAM_TOKEN_FILE` | it is set, and its file holds an IAM token |
 /// | `metadata` | `YC_METADATA_ADDR`, else the link-local address | it gives a token |
 /// | `env-iam-token` | `YC_TOKEN` | it is set |
 /// | `yandex-cloud-cli` | `yc` on `PATH` | standard input is a terminal and yc's endpoint is the same |
 ///
-/// The order is the Python SDK's (documentation of AI Studio, "SDK"), with the two file slots added.
+/// The order is the Python SDK's (documentation of AI Studio, "SDK"), with the slots added that only a variable of their own opens.
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -49,7 +51,8 @@ use crate::{Credentials, Error, ErrorKind, Method};
 pub struct Automatic {
     slots: Vec<Slot>,
     lenient: bool,
-    system: System,
+    /// The machine that was given; else the real one.
+    system: Option<System>,
 }
 
 #[derive(Clone)]
@@ -71,13 +74,14 @@ impl Automatic {
                     method: Method::ServiceAccountKey,
                     variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
                 })),
+                method(Arc::new(WorkloadIdentityAuth::from_env())),
                 method(Arc::new(TokenFileAuth::from_env())),
                 method(Arc::new(MetadataAuth::new())),
                 method(Arc::new(EnvIamTokenAuth::new())),
                 method(Arc::new(YandexCloudCliAuth::new())),
             ],
             lenient: false,
-            system: System::real(),
+            system: None,
         }
     }
 
@@ -144,7 +148,7 @@ impl Automatic {
 
     /// On another machine than the real one.
     pub fn on(mut self, system: System) -> Self {
-        self.system = system;
+        self.system = Some(system);
         self
     }
 
@@ -152,8 +156,20 @@ impl Automatic {
     /// [`select`](Credentials::select).
     #[must_use]
     pub fn build(self) -> Credentials {
-        let system = self.system.clone();
-        Credentials::from_automatic(self, system)
+        match self.system.clone() {
+            Some(system) => Credentials::from_automatic(self.with_methods_on(&system), system, true),
+            None => Credentials::from_automatic(self, System::real(), false),
+        }
+    }
+
+    /// With the credentials that methods hold put on a machine.
+    pub(crate) fn with_methods_on(mut self, system: &System) -> Self {
+        for slot in &mut self.slots {
+            if let Some(method) = slot.method.on(system) {
+                slot.method = method;
+            }
+        }
+        self
     }
 
     fn position(&self, name: &str) -> Result<usize, Error> {
@@ -259,11 +275,10 @@ impl Walk {
 
 /// What else the environment says that a person should know.
 pub(crate) fn notes(system: &System) -> Vec<String> {
-    match Endpoint::resolve(None, system) {
-        Ok(endpoint) if endpoint.is_foreign() => vec![format!(
-            "YC_API_ENDPOINT names {}, which is not one of Yandex Cloud's hosts",
-            endpoint.address
-        )],
-        _ => Vec::new(),
-    }
+    let named = [Endpoint::resolve(None, system), authorization::endpoint(None, system)];
+    let foreign = named.into_iter().flatten().filter(Endpoint::is_foreign);
+    let note = |endpoint: Endpoint| {
+        format!("{} names {}, which is not one of Yandex Cloud's hosts", endpoint.place(), endpoint.address)
+    };
+    foreign.map(note).collect()
 }

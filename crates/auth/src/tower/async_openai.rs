@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::{HttpRequestFactory, ReqwestService};
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use reqwest::{Client, Response};
 use tower_layer::Layer;
@@ -116,16 +115,17 @@ where
     };
     let sent = Slot::default();
     let answer = service.call(authorised(&config, factory, &sent, None)).await?;
-    let Some(Sent { header, limit }) = sent.take().filter(|_| config.is_refusal(&answer)) else {
+    let Some(Sent { generation, limit }) = sent.take().filter(|_| config.is_refusal(&answer)) else {
         return Ok(answer);
     };
-    config.drop_refused(&header);
+    config.drop_refused(generation);
     let Some(kept) = kept.filter(|kept| replay.can_again(kept)) else {
         // Not for this request, but the next one should find a token.
         config.credentials.prewarm();
         return Ok(answer);
     };
-    let newer = config.obtain(limit).await.ok().flatten().is_some_and(|newer| newer != header);
+    let newer = config.obtain(limit).await.ok().flatten();
+    let newer = newer.is_some_and(|newer| newer.generation != generation);
     let Some(factory) = newer.then(|| replay.again(kept)).flatten() else { return Ok(answer) };
     if poll_fn(|context| service.poll_ready(context)).await.is_err() {
         return Ok(answer);
@@ -137,7 +137,7 @@ where
 
 /// What the latest request was sent with.
 struct Sent {
-    header: HeaderValue,
+    generation: u64,
     limit: Option<Limit>,
 }
 
@@ -172,10 +172,10 @@ fn authorised(
                 limit.shorten(&mut request);
             }
             let limit = limit.or_else(|| Limit::of(&request));
-            let header =
+            let generation =
                 config.authorize(&mut request).await.map_err(|error| OpenAIError::Boxed(error.into()))?;
-            match (header, own) {
-                (Some(header), _) => sent.put(Some(Sent { header, limit })),
+            match (generation, own) {
+                (Some(generation), _) => sent.put(Some(Sent { generation, limit })),
                 (None, Some(own)) if config.credentials.method() != Some(Method::None) => {
                     request.headers_mut().insert(AUTHORIZATION, own);
                 }

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -18,10 +17,11 @@ use super::request::{AuthRequest, AuthResponse};
 use super::service::keep;
 use super::timeout::Limit;
 use crate::Error;
+use crate::refresh::ready::Numbered;
 use crate::system::BoxFuture;
 
 /// The wait for a header.
-pub(super) type Wait = BoxFuture<'static, Result<Option<HeaderValue>, Error>>;
+pub(super) type Wait = BoxFuture<'static, Result<Option<Numbered>, Error>>;
 
 pin_project! {
     /// The answer to come.
@@ -70,8 +70,15 @@ struct Held<S, R, Q> {
 /// What is remembered of a request under way.
 pub(super) struct Sent<S, R, K> {
     pub(super) config: Arc<Config>,
-    pub(super) header: HeaderValue,
-    pub(super) again: Option<(K, S)>,
+    /// Which token it was sent with.
+    pub(super) generation: u64,
+    pub(super) again: Option<Again<S, R, K>>,
+}
+
+/// What a second sending needs.
+pub(super) struct Again<S, R, K> {
+    pub(super) kept: K,
+    pub(super) service: S,
     pub(super) replay: R,
     pub(super) limit: Option<Limit>,
 }
@@ -79,11 +86,8 @@ pub(super) struct Sent<S, R, K> {
 /// A refused request, its answer kept until there is something better.
 struct Refused<S, R, A, K> {
     wait: Wait,
-    header: HeaderValue,
-    kept: K,
-    service: S,
-    replay: R,
-    limit: Option<Limit>,
+    generation: u64,
+    again: Again<S, R, K>,
     answer: A,
 }
 
@@ -119,7 +123,7 @@ where
 
 impl<S, R, Q: AuthRequest> Held<S, R, Q> {
     /// Sends it with the header that has come.
-    fn send(self, header: Option<HeaderValue>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
+    fn send(self, header: Option<Numbered>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
     where
         S: Service<Q> + Clone,
         R: Replay<Q>,
@@ -128,13 +132,14 @@ impl<S, R, Q: AuthRequest> Held<S, R, Q> {
         if let Some(limit) = limit {
             limit.shorten(&mut request);
         }
-        let Some(header) = header else {
+        let Some(Numbered { header, generation }) = header else {
             return State::Sending { answer: service.call(request), sent: None };
         };
-        let (mut request, kept, _) = keep(&config, &replay, request);
-        let spare = kept.is_some().then(|| service.clone());
-        request.headers_mut().insert(AUTHORIZATION, header.clone());
-        let sent = Sent { config, header, again: kept.zip(spare), replay, limit };
+        let (mut request, again) = keep(&config, replay, &service, request);
+        request.headers_mut().insert(AUTHORIZATION, header);
+        // What is left of the time was taken before the wait.
+        let again = again.map(|again| Again { limit, ..again });
+        let sent = Sent { config, generation, again };
         State::Sending { answer: service.call(request), sent: Some(sent) }
     }
 }
@@ -148,6 +153,7 @@ where
 {
     type Output = Result<S::Response, AuthServiceError<S::Error>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
@@ -163,13 +169,18 @@ where
                 }
                 Step::Sending { answer, sent } => {
                     let answer = ready!(answer.poll(context));
+                    let is_refused = match (&answer, sent.as_ref()) {
+                        (Ok(answer), Some(sent)) => sent.config.is_refusal(answer),
+                        _ => false,
+                    };
+                    if !is_refused {
+                        return end(state, answer.map_err(AuthServiceError::of_service));
+                    }
                     match (answer, sent.take()) {
-                        (Ok(answer), Some(sent)) if sent.config.is_refusal(&answer) => {
-                            match refused(answer, sent) {
-                                Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
-                                Err(answer) => return end(state, Ok(answer)),
-                            }
-                        }
+                        (Ok(answer), Some(sent)) => match refused(answer, sent) {
+                            Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
+                            Err(answer) => return end(state, Ok(answer)),
+                        },
                         (answer, _) => return end(state, answer.map_err(AuthServiceError::of_service)),
                     }
                 }
@@ -177,9 +188,10 @@ where
                     let Some(waiting) = refused.as_mut() else { return Poll::Pending };
                     let header = ready!(waiting.wait.as_mut().poll(context));
                     let Some(refused) = refused.take() else { return Poll::Pending };
-                    let Refused { header: old, kept, service, replay, limit, answer, .. } = *refused;
-                    let newer = header.ok().flatten().filter(|header| *header != old);
-                    let again = newer.and_then(|header| Some((replay.again(kept)?, header)));
+                    let Refused { generation, again, answer, .. } = *refused;
+                    let Again { kept, service, replay, limit } = again;
+                    let newer = header.ok().flatten().filter(|newer| newer.generation != generation);
+                    let again = newer.and_then(|newer| Some((replay.again(kept)?, newer.header)));
                     let Some((mut request, header)) = again else { return end(state, Ok(answer)) };
                     request.headers_mut().insert(AUTHORIZATION, header);
                     if let Some(limit) = limit {
@@ -217,6 +229,7 @@ where
 }
 
 /// The end of a call: what it was made of goes before the caller has the answer.
+#[inline]
 fn end<S, R, Q, A, F, K, O>(mut state: Pin<&mut State<S, R, Q, A, F, K>>, output: O) -> Poll<O> {
     state.set(State::Over);
     Poll::Ready(output)
@@ -238,12 +251,12 @@ fn refused<S, R: Replay<Q>, Q, A>(
     answer: A,
     sent: Sent<S, R, R::Kept>,
 ) -> Result<Refused<S, R, A, R::Kept>, A> {
-    let Sent { config, header, again, replay, limit } = sent;
-    config.drop_refused(&header);
+    let Sent { config, generation, again } = sent;
+    config.drop_refused(generation);
     match again {
-        Some((kept, service)) if replay.can_again(&kept) => {
-            let wait = config.obtain(limit);
-            Ok(Refused { wait, header, kept, service, replay, limit, answer })
+        Some(again) if again.replay.can_again(&again.kept) => {
+            let wait = config.obtain(again.limit);
+            Ok(Refused { wait, generation, again, answer })
         }
         _ => {
             // Not for this request, but the next one should find a token.

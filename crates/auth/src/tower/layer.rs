@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{StatusCode, Uri};
 
 use super::destination::{Allowed, Rules, Verdict};
 use super::replay::NoReplay;
 use super::request::{AuthRequest, AuthResponse};
 use super::service::AuthService;
 use super::timeout::Limit;
+use crate::refresh::ready::{Numbered, Ready};
 use crate::{Credentials, Error, HeaderOptions};
 
 /// Puts the credentials' header on each request of the client behind it.
@@ -229,24 +230,19 @@ impl Config {
         }
     }
 
-    /// Puts a header on a request that gets one, and tells which.
-    pub(super) async fn authorize(
-        &self,
-        request: &mut impl AuthRequest,
-    ) -> Result<Option<HeaderValue>, Error> {
+    /// Puts a header on a request that gets one, and tells which token is in it.
+    pub(super) async fn authorize(&self, request: &mut impl AuthRequest) -> Result<Option<u64>, Error> {
         if !self.wants_header(request)? {
             return Ok(None);
         }
-        let header = self.header_for(request).await?;
-        if let Some(header) = &header {
-            request.headers_mut().insert(AUTHORIZATION, header.clone());
-        }
-        Ok(header)
+        let Some(Numbered { header, generation }) = self.header_for(request).await? else { return Ok(None) };
+        request.headers_mut().insert(AUTHORIZATION, header);
+        Ok(Some(generation))
     }
 
     /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.
-    async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<HeaderValue>, Error> {
-        if let Some(header) = self.credentials.header_at_hand() {
+    async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<Numbered>, Error> {
+        if let Some(header) = self.credentials.at_hand(Ready::numbered) {
             return header;
         }
         let limit = Limit::of(request);
@@ -260,7 +256,7 @@ impl Config {
     /// Waits for a header.
     pub(super) fn obtain(&self, limit: Option<Limit>) -> super::future::Wait {
         let (credentials, options) = (self.credentials.clone(), self.options(limit.map(Limit::left)));
-        Box::pin(async move { credentials.header_with(options).await })
+        Box::pin(async move { Ok(credentials.obtain(options).await?.0.numbered()) })
     }
 
     /// Whether an answer refuses the header.
@@ -278,9 +274,9 @@ impl Config {
     }
 
     /// Drops the token that was sent, where it still is the one at hand.
-    pub(super) fn drop_refused(&self, sent: &HeaderValue) {
+    pub(super) fn drop_refused(&self, generation: u64) {
         if let Some(current) = self.credentials.snapshot()
-            && current.header().as_ref() == Some(sent)
+            && current.generation() == generation
         {
             self.credentials.invalidate(&current);
         }

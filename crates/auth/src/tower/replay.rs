@@ -33,6 +33,9 @@ pub trait Replay<Q>: Clone {
     /// What is kept while the request is under way.
     type Kept;
 
+    /// Whether anything is ever kept. False spares the request a detour on its way.
+    const KEEPS: bool = true;
+
     /// Keeps what is needed of a request that is about to be sent, and gives back what to send. `None` where it
     /// cannot be made again. `limit` is [`AuthLayer::replay_limit`](super::AuthLayer::replay_limit), never 0.
     fn keep(&self, request: Q, limit: usize) -> (Q, Option<Self::Kept>);
@@ -53,6 +56,8 @@ pub struct NoReplay;
 
 impl<Q> Replay<Q> for NoReplay {
     type Kept = Infallible;
+
+    const KEEPS: bool = false;
 
     #[inline]
     fn keep(&self, request: Q, _limit: usize) -> (Q, Option<Infallible>) {

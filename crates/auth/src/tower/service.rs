@@ -10,11 +10,12 @@ use tower_service::Service;
 
 use super::destination::Verdict;
 use super::error::AuthServiceError;
-use super::future::{ResponseFuture, Sent};
+use super::future::{Again, ResponseFuture, Sent};
 use super::layer::Config;
 use super::replay::{NoReplay, Replay};
 use super::request::{AuthRequest, AuthResponse};
 use super::timeout::Limit;
+use crate::refresh::ready::{Numbered, Ready};
 use crate::{Error, Method};
 
 /// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
@@ -82,31 +83,27 @@ where
     type Error = AuthServiceError<S::Error>;
     type Future = ResponseFuture<S, R, Q>;
 
+    #[inline]
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context).map_err(AuthServiceError::of_service)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Q) -> Self::Future {
         match self.config.wants_header(&request) {
             Ok(true) => {}
             Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
             Err(error) => return ResponseFuture::failed(error),
         }
-        match self.config.credentials.header_at_hand() {
-            Some(Ok(Some(header))) => {
+        match self.config.credentials.at_hand(Ready::numbered) {
+            Some(Ok(Some(Numbered { header, generation }))) => {
                 // The service that was made ready is the one that is called; a clone of it is for a second sending.
-                let (again, limit);
-                (request, again, limit) = keep(&self.config, &self.replay, request);
-                let service = again.is_some().then(|| self.inner.clone());
-                request.headers_mut().insert(AUTHORIZATION, header.clone());
-                let again = again.zip(service);
-                let sent = Sent {
-                    config: Arc::clone(&self.config),
-                    header,
-                    again,
-                    replay: self.replay.clone(),
-                    limit,
-                };
+                let mut again = None;
+                if R::KEEPS {
+                    (request, again) = keep(&self.config, self.replay.clone(), &self.inner, request);
+                }
+                request.headers_mut().insert(AUTHORIZATION, header);
+                let sent = Sent { config: Arc::clone(&self.config), generation, again };
                 ResponseFuture::sending(self.inner.call(request), Some(sent))
             }
             Some(Ok(None)) => ResponseFuture::sending(self.inner.call(request), None),
@@ -122,15 +119,16 @@ where
 
 /// Keeps what a second sending needs, and notes how long the request has.
 #[inline]
-pub(super) fn keep<Q: AuthRequest, R: Replay<Q>>(
+pub(super) fn keep<S: Clone, Q: AuthRequest, R: Replay<Q>>(
     config: &Config,
-    replay: &R,
+    replay: R,
+    service: &S,
     request: Q,
-) -> (Q, Option<R::Kept>, Option<Limit>) {
+) -> (Q, Option<Again<S, R, R::Kept>>) {
     if config.replay_limit == 0 {
-        return (request, None, None);
+        return (request, None);
     }
     let (request, kept) = replay.keep(request, config.replay_limit);
-    let limit = kept.as_ref().and_then(|_| Limit::of(&request));
-    (request, kept, limit)
+    let again = kept.map(|kept| Again { kept, service: service.clone(), limit: Limit::of(&request), replay });
+    (request, again)
 }

@@ -17,6 +17,7 @@ fn nothing_found_is_3_with_the_report() {
         ("iam-token", "YC_IAM_TOKEN"),
         ("oauth-token", "YC_OAUTH_TOKEN"),
         ("service-account-key", "YC_SERVICE_ACCOUNT_KEY_FILE"),
+        ("workload-identity", "YC_OIDC_TOKEN_FILE"),
         ("token-file", "YC_IAM_TOKEN_FILE"),
         ("metadata", "http://127.0.0.1:"),
         ("env-iam-token", "YC_TOKEN"),

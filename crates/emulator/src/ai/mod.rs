@@ -13,10 +13,9 @@ mod rule;
 pub(crate) mod text_generation;
 pub(crate) mod tokenizer;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use http::HeaderMap;
 
+use crate::clock::seconds;
 use crate::cloud::Cloud;
 use crate::identity::{Accepts, Caller};
 use crate::status::Status;
@@ -80,11 +79,6 @@ fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
         "permission to the folder is denied: this emulator has the folder {}",
         cloud.options.folder_id
     )))
-}
-
-/// Seconds since 1970.
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The pieces a text is streamed in: words, each with the space after it.

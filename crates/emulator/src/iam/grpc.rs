@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
+use super::impersonation;
 use crate::body::Body;
 use crate::cloud::Cloud;
-use crate::grpc::unary;
+use crate::grpc::{unary, unary_by};
+use crate::identity::Issued;
 use crate::messages::{
-    CreateIamTokenRequest, CreateIamTokenResponse, RevokeIamTokenRequest, RevokeIamTokenResponse,
+    CreateIamTokenForServiceAccountRequest, CreateIamTokenRequest, CreateIamTokenResponse,
+    RevokeIamTokenRequest, RevokeIamTokenResponse,
 };
-use crate::status::Status;
 
 pub(crate) async fn create<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
 where
@@ -19,7 +21,23 @@ where
     unary(request, |asked: CreateIamTokenRequest| {
         let oauth_token = asked.yandex_passport_oauth_token.as_deref();
         let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
-        Ok(CreateIamTokenResponse { iam_token: issued.token, expires_at: Some(issued.expires_at.into()) })
+        Ok(created(issued))
+    })
+    .await
+}
+
+pub(crate) async fn create_for_service_account<B>(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<B>,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    let caller = super::authenticated(cloud, request.headers());
+    unary_by(caller, request, |caller, asked: CreateIamTokenForServiceAccountRequest| {
+        impersonation::create(cloud, caller, &asked.service_account_id, same_old).map(created)
     })
     .await
 }
@@ -29,12 +47,14 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    if let Err(refusal) = super::authenticated(cloud, request.headers()) {
-        return Status::into_grpc(refusal);
-    }
-    unary(request, |asked: RevokeIamTokenRequest| {
+    let caller = super::authenticated(cloud, request.headers());
+    unary_by(caller, request, |_, asked: RevokeIamTokenRequest| {
         let subject = super::revoke(cloud, &asked.iam_token)?;
         Ok(RevokeIamTokenResponse { subject_id: subject.id().to_owned() })
     })
     .await
+}
+
+fn created(issued: Issued) -> CreateIamTokenResponse {
+    CreateIamTokenResponse { iam_token: issued.token, expires_at: Some(issued.expires_at.into()) }
 }

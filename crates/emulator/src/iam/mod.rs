@@ -1,12 +1,16 @@
 //! IAM: exchange of a proof for an IAM token, and revocation. The rules here, the two wires beside.
 
 pub(crate) mod grpc;
+mod impersonation;
+mod jwt;
 pub(crate) mod rest;
 
 use http::HeaderMap;
 
+pub(crate) use impersonation::TokenCreators;
+
 use crate::cloud::Cloud;
-use crate::identity::{Accepts, Issued, Subject};
+use crate::identity::{Accepts, Caller, Issued, Origin, Subject};
 use crate::status::Status;
 
 const MAX_OAUTH: usize = 4000;
@@ -24,20 +28,20 @@ fn create(
         (Some(token), None) if token.len() > MAX_OAUTH => {
             Err(Status::invalid(format!("yandex_passport_oauth_token is longer than {MAX_OAUTH}")))
         }
-        (Some(token), None) => cloud.exchange(token, same_old),
-        (None, Some(jwt)) => create_by_jwt(cloud, jwt),
+        (Some(token), None) => cloud.exchange(&cloud.identity.exchange(token)?, &Origin::OAuth, same_old),
+        (None, Some(jwt)) => create_by_jwt(cloud, same_old, jwt),
         (Some(_), Some(_)) | (None, None) => {
             Err(Status::invalid("exactly one of yandex_passport_oauth_token and jwt is needed"))
         }
     }
 }
 
-/// The place where a service account's signature will be checked: `aud` ending in `/iam/v1/tokens`, PS256, `kid`.
-fn create_by_jwt(_: &Cloud, jwt: &str) -> Result<Issued, Status> {
+fn create_by_jwt(cloud: &Cloud, same_old: bool, jwt: &str) -> Result<Issued, Status> {
     if jwt.len() > MAX_JWT {
         return Err(Status::invalid(format!("jwt is longer than {MAX_JWT}")));
     }
-    Err(Status::invalid("jwt is not supported yet by this emulator"))
+    let signer = jwt::check(&cloud.identity, jwt, cloud.clock.now()).map_err(Status::unauthenticated)?;
+    cloud.exchange(&signer.subject(), &Origin::ServiceAccountKey(signer.key_id), same_old)
 }
 
 /// `IamTokenService.Revoke`. Any authenticated subject may revoke.
@@ -51,6 +55,6 @@ fn revoke(cloud: &Cloud, iam_token: &str) -> Result<Subject, Status> {
         .ok_or_else(|| Status::invalid("iam_token is not a token of this cloud"))
 }
 
-fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<(), Status> {
-    cloud.identity.authenticate(headers, Accepts::IAM_TOKEN).map(drop)
+fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<Caller, Status> {
+    cloud.identity.authenticate(headers, Accepts::IAM_TOKEN)
 }

@@ -5,9 +5,11 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::impersonation;
 use crate::body::{self, Body};
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
+use crate::identity::Issued;
 use crate::status::Status;
 
 #[derive(Deserialize)]
@@ -16,6 +18,13 @@ struct CreateRequest {
     #[serde(alias = "yandex_passport_oauth_token")]
     yandex_passport_oauth_token: Option<String>,
     jwt: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateForServiceAccountRequest {
+    #[serde(alias = "service_account_id", default)]
+    service_account_id: String,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +47,23 @@ where
     let asked: CreateRequest = body::read_json(request.into_body()).await?;
     let oauth_token = asked.yandex_passport_oauth_token.as_deref();
     let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
-    let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(created(&issued))
+}
+
+/// `POST /iam/v1/tokens:createForServiceAccount`
+pub(crate) async fn create_for_service_account<B>(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<B>,
+) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let caller = super::authenticated(cloud, request.headers())?;
+    let asked: CreateForServiceAccountRequest = body::read_json(request.into_body()).await?;
+    let issued = impersonation::create(cloud, &caller, &asked.service_account_id, same_old)?;
+    Ok(created(&issued))
 }
 
 /// `POST /iam/v1/tokens:revoke`
@@ -52,4 +76,9 @@ where
     let asked: RevokeRequest = body::read_json(request.into_body()).await?;
     let subject = super::revoke(cloud, &asked.iam_token)?;
     Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
+}
+
+fn created(issued: &Issued) -> Response<Body> {
+    let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+    body::json(StatusCode::OK, &answer)
 }

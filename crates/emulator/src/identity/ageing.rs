@@ -1,9 +1,10 @@
 //! A token that is handed out again and again while it has life left, as the metadata service does.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use super::Issued;
+use super::{Issued, Origin, Subject};
 use crate::status::Status;
 use crate::sync::lock;
 
@@ -41,35 +42,41 @@ impl Renewal {
     }
 }
 
+/// Tokens in the hand of one service: the last that it gave to each subject for each kind of proof.
 pub(crate) struct Ageing {
     renewal: Renewal,
-    current: Mutex<Option<Issued>>,
+    current: Mutex<HashMap<(Subject, Origin), Issued>>,
 }
 
 impl Ageing {
     pub(crate) fn new(renewal: Renewal) -> Self {
-        Self { renewal, current: Mutex::new(None) }
+        Self { renewal, current: Mutex::default() }
     }
 
     /// The token of the hour. `same_old` keeps the present one whatever its age; `is_dead` tells of a
     /// token that has to go before its time.
     pub(crate) fn get(
         &self,
+        subject: &Subject,
+        origin: &Origin,
         now: SystemTime,
         same_old: bool,
         is_dead: impl FnOnce(&str) -> bool,
         issue: impl FnOnce() -> Result<Issued, Status>,
     ) -> Result<Issued, Status> {
         let mut current = lock(&self.current);
-        if let Some(token) = current.as_ref()
+        let whose = (subject.clone(), origin.clone());
+        if let Some(token) = current.get(&whose)
             && (same_old || !(self.renewal.is_due(token, now) || is_dead(&token.token)))
         {
             return Ok(token.clone());
         }
-        Ok(current.insert(issue()?).clone())
+        let issued = issue()?;
+        current.insert(whose, issued.clone());
+        Ok(issued)
     }
 
     pub(crate) fn forget(&self) {
-        *lock(&self.current) = None;
+        lock(&self.current).clear();
     }
 }

@@ -34,10 +34,13 @@ enum Proof {
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let proof = match self.proof {
+        let proof = match &self.proof {
             Proof::ApiKey => "api-key",
             Proof::IamToken(Origin::Issued) => "iam-token",
             Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
+            Proof::IamToken(Origin::ServiceAccountKey(_)) => "iam-token from service-account-key",
+            Proof::IamToken(Origin::Impersonation) => "iam-token from impersonation",
+            Proof::IamToken(Origin::WorkloadIdentity) => "iam-token from workload-identity",
             Proof::IamToken(Origin::Control) => "iam-token from control",
             Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
         };
@@ -78,9 +81,10 @@ impl Identity {
 
     fn by_iam_token(&self, token: &str) -> Result<Caller, Status> {
         let now = self.clock.now();
-        match lock(&self.known).iam.get(&hash(token)) {
-            Some(token) if !token.revoked && token.expires_at > now => {
-                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.origin) })
+        let known = lock(&self.known);
+        match known.iam.get(&hash(token)) {
+            Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {
+                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.origin.clone()) })
             }
             _ => Err(Status::unauthenticated("The token is invalid")),
         }

@@ -2,7 +2,9 @@
 
 mod ageing;
 mod authorization;
+mod rsa_key;
 mod secrets;
+mod service_account_key;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,8 +14,10 @@ use std::time::{Duration, SystemTime};
 pub(crate) use ageing::Ageing;
 pub use ageing::Renewal;
 pub(crate) use authorization::{Accepts, Caller};
-pub(crate) use secrets::hex;
 use secrets::{Hash, hash};
+pub(crate) use secrets::{github_request_token, hex};
+use service_account_key::Keys;
+pub(crate) use service_account_key::{KeyFile, Signer};
 
 use crate::clock::{VirtualClock, later};
 use crate::status::Status;
@@ -27,7 +31,7 @@ const CLOSED: &str = "is not supported for IAM token exchange";
 const CUT_OFF: &str = "2026-06-01";
 
 /// Whom a token or a key stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     ServiceAccount(Arc<str>),
     User(Arc<str>),
@@ -51,9 +55,15 @@ impl fmt::Display for Subject {
 }
 
 /// Where an IAM token came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     OAuth,
+    /// By a JWT that the key of this id has signed.
+    ServiceAccountKey(Arc<str>),
+    /// Of a service account, by the token of another subject.
+    Impersonation,
+    /// By the token of an outside issuer.
+    WorkloadIdentity,
     Metadata,
     /// By the control API.
     Control,
@@ -76,6 +86,16 @@ struct IamToken {
     revoked: bool,
 }
 
+impl IamToken {
+    /// Whether it has gone before its time: by itself, or with the key that it was obtained with.
+    fn is_revoked(&self, keys: &Keys) -> bool {
+        match &self.origin {
+            Origin::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
+            _ => self.revoked,
+        }
+    }
+}
+
 struct ApiKey {
     subject: Subject,
     /// `None` is a key that may do everything.
@@ -95,6 +115,7 @@ struct Known {
     limit: usize,
     api_keys: HashMap<Hash, ApiKey>,
     oauth: HashMap<Hash, OAuthToken>,
+    keys: Keys,
 }
 
 /// How many IAM tokens are known, by what they are good for.
@@ -125,12 +146,12 @@ impl Identity {
         let token = secrets::iam_token()?;
         let now = self.clock.now();
         let expires_at = later(now, lifetime);
-        let mut known = lock(&self.known);
-        if known.iam.len() >= known.limit.max(MANY) {
-            known.iam.retain(|_, token| token.expires_at > now && !token.revoked);
-            known.limit = known.iam.len() * 2;
+        let Known { iam, limit, keys, .. } = &mut *lock(&self.known);
+        if iam.len() >= (*limit).max(MANY) {
+            iam.retain(|_, token| token.expires_at > now && !token.is_revoked(keys));
+            *limit = iam.len() * 2;
         }
-        known.iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
+        iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
         Ok(Issued { token, expires_at, lifetime })
     }
 
@@ -177,13 +198,15 @@ impl Identity {
     }
 
     pub(crate) fn is_revoked(&self, iam_token: &str) -> bool {
-        lock(&self.known).iam.get(&hash(iam_token)).is_none_or(|token| token.revoked)
+        let known = lock(&self.known);
+        known.iam.get(&hash(iam_token)).is_none_or(|token| token.is_revoked(&known.keys))
     }
 
     pub(crate) fn census(&self) -> Census {
         let now = self.clock.now();
-        lock(&self.known).iam.values().fold(Census::default(), |mut census, token| {
-            if token.revoked {
+        let known = lock(&self.known);
+        known.iam.values().fold(Census::default(), |mut census, token| {
+            if token.is_revoked(&known.keys) {
                 census.revoked += 1;
             } else if token.expires_at <= now {
                 census.expired += 1;
@@ -199,5 +222,6 @@ impl Identity {
         let mut known = lock(&self.known);
         known.iam.clear();
         known.api_keys.values_mut().for_each(|key| key.revoked = false);
+        known.keys.restore();
     }
 }

@@ -31,6 +31,16 @@ pub(crate) fn api_key() -> Result<String, Status> {
     Ok(format!("AQVNFAKE-EMULATOR-{}", text::<16>()?))
 }
 
+/// The id of a service account's key.
+pub(crate) fn key_id() -> Result<String, Status> {
+    Ok(format!("ajefakekey{}", hex::<5>()?))
+}
+
+/// What a job of GitHub Actions asks for its token with.
+pub(crate) fn github_request_token() -> Result<String, Status> {
+    Ok(format!("FAKE-EMULATOR-{}", text::<32>()?))
+}
+
 /// Random bytes as lower-case hexadecimal.
 pub(crate) fn hex<const N: usize>() -> Result<String, Status> {
     Ok(bytes::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::{Hangup, Server};
 use crate::body::Body;
 use crate::cloud::Cloud;
-use crate::routes::{self, Found};
+use crate::routes::{self, Found, Route};
 use crate::status::Status;
 use crate::{api, control, faults, identity, metadata};
 
@@ -43,15 +43,15 @@ impl Server {
 
     async fn checked(&self, hangup: &Hangup, authority: &str, request: Request<Incoming>) -> Response<Body> {
         let cloud: &Cloud = &self.cloud;
-        if self.port == Port::Api && request.uri().path().starts_with(control::PREFIX) {
-            return control::answer(cloud, request).await;
-        }
         let grpc = self.is_grpc(request.headers());
         let path = request.uri().path();
         let found = match self.port {
             Port::Api => routes::api(request.method(), path, grpc),
             Port::Metadata => routes::metadata(request.method(), path),
         };
+        if self.port == Port::Api && found.route == Route::Unknown && path.starts_with(control::PREFIX) {
+            return control::answer(cloud, request).await;
+        }
         let name =
             if found.name == "unknown" { format!("unknown of {}", found.service) } else { found.name.into() };
         cloud.counters.count(found.service, &name);

@@ -146,6 +146,7 @@ pub struct Token {
 }
 
 pub const CREATE: &str = "/yandex.cloud.iam.v1.IamTokenService/Create";
+pub const CREATE_FOR_SERVICE_ACCOUNT: &str = "/yandex.cloud.iam.v1.IamTokenService/CreateForServiceAccount";
 pub const REVOKE: &str = "/yandex.cloud.iam.v1.IamTokenService/Revoke";
 pub const LIST: &str = "/yandex.cloud.endpoint.ApiEndpointService/List";
 pub const GET: &str = "/yandex.cloud.endpoint.ApiEndpointService/Get";

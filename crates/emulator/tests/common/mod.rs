@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod grpc;
+pub mod jwt;
 
 use std::net::SocketAddr;
 

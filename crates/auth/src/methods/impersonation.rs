@@ -1,0 +1,271 @@
+//! `impersonation`: a service account, by way of other credentials.
+//!
+//! For acting as a service account without a key of its own: a person by way of yc, one service account by way of
+//! another. The others need the role `iam.serviceAccounts.tokenCreator` on it (docs, "Impersonation"), and an IAM token
+//! of theirs is what IAM is asked with. Both tokens are kept fresh, each by its own credentials. It nests.
+//!
+//! Variables: `YC_API_ENDPOINT` for the discovery endpoint; none opens a slot of automatic selection, since nobody is to
+//! become somebody else without a word in the program. Errors: `Invalid` for what is no id, or credentials without an
+//! IAM token, `Refused` where IAM says no, `Blocked` where a token would go to a foreign host, and those of the
+//! credentials behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::account::Account;
+use super::sealed::Sealed;
+use super::{Identity, Look, Method, Supply, TokenSource};
+use crate::cloud::address::Given;
+use crate::cloud::iam::{Iam, IamOptions};
+use crate::refresh::ready::{Scheme, Snapshot};
+use crate::system::{BoxFuture, System};
+use crate::token::{MAX_AGE, Token};
+use crate::{Credentials, Error, ErrorKind, HeaderOptions};
+
+/// As long as yc may take, which is the slowest of all, and then IAM.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A service account, by way of other credentials.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, ImpersonationAuth, MetadataAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// let auth = ImpersonationAuth::new("ajefakefakefakefakef", MetadataAuth::new());
+/// let header = Credentials::from(auth).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ImpersonationAuth {
+    options: ImpersonationAuthBuilder,
+}
+
+/// What can vary about [`ImpersonationAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ImpersonationAuthBuilder {
+    account: Account,
+    credentials: Credentials,
+    iam: IamOptions,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl ImpersonationAuth {
+    /// The service account of this id, by way of `credentials`: a method, or [`Credentials`], which then share their token
+    /// with their other clones. Nothing is looked at yet: what is wrong is told at first use.
+    ///
+    /// Put `on` another machine, it takes the credentials along, unless they were put on one of their own.
+    #[must_use]
+    pub fn new(service_account_id: impl Into<String>, credentials: impl Into<Credentials>) -> Self {
+        Self::builder(service_account_id, credentials).build()
+    }
+
+    /// The same, with options.
+    pub fn builder(
+        service_account_id: impl Into<String>,
+        credentials: impl Into<Credentials>,
+    ) -> ImpersonationAuthBuilder {
+        ImpersonationAuthBuilder {
+            account: Account::new(service_account_id),
+            credentials: credentials.into(),
+            iam: IamOptions::default(),
+            timeout: TIMEOUT,
+            max_age: MAX_AGE,
+        }
+    }
+}
+
+impl ImpersonationAuthBuilder {
+    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
+    /// allows the token of the credentials to go there, and to the hosts below it.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// The address of IAM, without discovery. Naming it here allows the token of the credentials to go there.
+    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.iam_endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// Lets the tokens travel without TLS to a host that is not this machine. Whoever can listen there can act for both
+    /// subjects.
+    pub fn danger_allow_plaintext(mut self) -> Self {
+        self.iam.plaintext = true;
+        self
+    }
+
+    /// How long the credentials and IAM may take together; 40 s, of which IAM has 10 s at the most.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self.iam.timeout = self.iam.timeout.min(limit);
+        self
+    }
+
+    /// How long a token of the service account is used without another one being asked for; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> ImpersonationAuth {
+        ImpersonationAuth { options: self }
+    }
+}
+
+impl Sealed for ImpersonationAuth {
+    fn method(&self) -> Method {
+        Method::Impersonation
+    }
+
+    fn place(&self, _system: &System) -> String {
+        format!("{} by way of {}", self.options.account, self.options.credentials.called())
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        let options = &self.options;
+        let id = options.account.id().map_err(|error| error.at("service account id"))?.to_owned();
+        // Where the method is known, so is what it gives.
+        if let Some(method @ (Method::ApiKey | Method::None)) = options.credentials.method() {
+            return Err(no_iam_token(method));
+        }
+        let iam = Iam::new(options.iam.clone(), "the token of the credentials", system)?;
+        Ok(Supply::Source(Arc::new(Impersonation {
+            id,
+            credentials: options.credentials.clone(),
+            iam,
+            timeout: options.timeout,
+            max_age: options.max_age,
+        })))
+    }
+
+    fn on(&self, system: &System) -> Option<Arc<dyn Sealed>> {
+        let mut options = self.options.clone();
+        options.credentials = options.credentials.beside(system);
+        Some(Arc::new(Self { options }))
+    }
+
+    fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async {
+            let mut identity = Identity::of(self.method());
+            match self.options.account.id() {
+                Ok(id) => identity.subject_id = Some(id.to_owned()),
+                Err(error) => identity.remarks.push(error.to_string()),
+            }
+            match self.options.credentials.identity(HeaderOptions::new()).await {
+                Ok(behind) => identity.by_way_of = Some(Box::new(behind)),
+                Err(error) => identity.remarks.push(error.to_string()),
+            }
+            identity
+        })
+    }
+
+    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+        // It has no variable: whoever has put it into a slot means it.
+        Box::pin(std::future::ready(match self.supply(system) {
+            Ok(supply) => Look::Found { supply, first: None, reason: "given".to_owned() },
+            Err(error) => Look::Broken(error),
+        }))
+    }
+}
+
+/// The source: asks IAM with whatever token the credentials have.
+struct Impersonation {
+    id: String,
+    credentials: Credentials,
+    iam: Iam,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl TokenSource for Impersonation {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(self.impersonate(system))
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn max_age(&self) -> Duration {
+        self.max_age
+    }
+}
+
+impl Impersonation {
+    async fn impersonate(&self, system: &System) -> Result<Token, Error> {
+        let (snapshot, bearer) = self.bearer().await?;
+        let refused = match self.iam.for_service_account(&bearer, &self.id, system).await {
+            Err(error) if error.status() == Some(401) => error,
+            outcome => return outcome.map_err(|error| self.explain(error)),
+        };
+        // The token was dead before its time: dropped, it is replaced once, where there is anything to replace it with.
+        self.credentials.invalidate(&snapshot);
+        let (fresh, bearer) = self.bearer().await?;
+        if fresh.generation() == snapshot.generation() {
+            return Err(self.explain(refused));
+        }
+        let outcome = self.iam.for_service_account(&bearer, &self.id, system).await;
+        outcome.map_err(|error| self.explain(error))
+    }
+
+    /// The IAM token of the credentials, as a header.
+    async fn bearer(&self) -> Result<(Snapshot, HeaderValue), Error> {
+        let snapshot = self.credentials.obtain(HeaderOptions::new()).await.map_err(of_the_credentials)?;
+        match (snapshot.scheme(), snapshot.header()) {
+            (Some(Scheme::Bearer), Some(header)) => Ok((snapshot, header)),
+            _ => Err(no_iam_token(snapshot.method())),
+        }
+    }
+
+    /// What to do about a "no" of IAM.
+    fn explain(&self, error: Error) -> Error {
+        let (id, who) = (&self.id, self.credentials.called());
+        if error.kind() != ErrorKind::Refused {
+            return error;
+        }
+        match error.status() {
+            Some(401) => error.with_help(format!(
+                "IAM does not take the token of the credentials behind it ({who}), nor a fresh one where there is any: look \
+                 at them alone"
+            )),
+            Some(403) => error.with_help(format!(
+                "whoever stands behind it ({who}) needs the role `iam.serviceAccounts.tokenCreator` on the service account or \
+                 on its folder: `yc iam service-account add-access-binding {id} --role iam.serviceAccounts.tokenCreator \
+                 --subject …`"
+            )),
+            _ => error.with_help(format!(
+                "is {id} the id, and not the name, of a service account that there is? `yc iam service-account get {id}`"
+            )),
+        }
+    }
+}
+
+/// An error of the credentials behind it, with all that it says.
+fn of_the_credentials(cause: Error) -> Error {
+    let mut error = Error::new(cause.kind(), format!("no token of the credentials behind it: {cause}"));
+    if let Some(help) = cause.help() {
+        error = error.with_help(help.to_owned());
+    }
+    if let Some(wait) = cause.retry_after() {
+        error = error.with_retry_after(wait);
+    }
+    if let Some(report) = cause.report() {
+        error = error.with_report(report.clone());
+    }
+    error.with_source(cause)
+}
+
+fn no_iam_token(method: Method) -> Error {
+    Error::new(ErrorKind::Invalid, format!("the credentials behind it have no IAM token: they are `{method}`"))
+        .with_help(
+            "IAM is asked with an IAM token: impersonate by way of metadata, a service account key, workload identity or \
+             the yc CLI",
+        )
+}

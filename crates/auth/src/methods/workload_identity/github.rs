@@ -1,0 +1,125 @@
+//! The OIDC token of a GitHub Actions job (GitHub's docs, "`OpenID` Connect reference").
+//!
+//! The runner sets two variables in a job with `permissions: id-token: write`: where to ask, and a token to ask with.
+//! That token goes to the host that the first one names and to no other, over TLS: no redirect is followed.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Uri};
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::jwt;
+use crate::cloud::address::Address;
+use crate::cloud::authorization::in_query;
+use crate::cloud::{ask, json_object, refusal, unreadable};
+use crate::secret::Secret;
+use crate::system::System;
+use crate::{Error, ErrorKind};
+
+/// The variable that says where to ask.
+pub(super) const URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+/// The variable with the token to ask with.
+pub(super) const TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
+const PERMISSION: &str = "the job needs `permissions: id-token: write`, and no pull request from a fork has that; a \
+                          container or a script with an environment of its own has to be given both variables";
+
+/// What the two variables say.
+pub(super) struct Issuer {
+    at: Address,
+    path_and_query: String,
+    token: Secret,
+}
+
+impl Issuer {
+    /// Reads the two variables.
+    ///
+    /// # Errors
+    /// `NotConfigured` where neither is set, `Invalid` where one is, or is no URL or no token, `Blocked` where the token
+    /// would travel without TLS.
+    pub(super) fn of_job(system: &System) -> Result<Self, Error> {
+        let (url, token) = match (system.variable(URL)?, system.variable(TOKEN)?) {
+            (Some(url), Some(token)) => (url, token),
+            // What did not come through with the other was meant to: somebody else must not be taken instead.
+            (Some(_), None) => return Err(half(TOKEN, URL)),
+            (None, Some(_)) => return Err(half(URL, TOKEN)),
+            (None, None) => {
+                let error = Error::new(ErrorKind::NotConfigured, "the variable is not set").at(URL);
+                return Err(error.with_help(PERMISSION));
+            }
+        };
+        let bad = |reason: &str| {
+            Error::new(ErrorKind::Invalid, reason)
+                .at(URL)
+                .with_help("leave the variable as the runner of GitHub Actions has set it")
+        };
+        let uri: Uri = url.parse().map_err(|_| bad("the value is no URL"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(bad("the value is no URL with a scheme and a host"));
+        };
+        let at =
+            Address::parse(&format!("{scheme}://{authority}"), true).map_err(|error| bad(error.reason()))?;
+        if !at.is_tls() && !at.is_loopback() {
+            return Err(Error::new(ErrorKind::Blocked, format!("{at} would be spoken to without TLS"))
+                .at(URL)
+                .with_help("leave the variable as the runner of GitHub Actions has set it"));
+        }
+        let token = Secret::parse(&token).map_err(|reason| {
+            Error::new(ErrorKind::Invalid, reason)
+                .at(TOKEN)
+                .with_help("leave the variable as the runner of GitHub Actions has set it")
+        })?;
+        let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { at, path_and_query, token })
+    }
+
+    /// Asks for a token for an audience; GitHub's own default is the URL of the repository's owner.
+    pub(super) async fn token(
+        &self,
+        audience: Option<&str>,
+        limit: Duration,
+        system: &System,
+    ) -> Result<Secret, Error> {
+        let mut url = self.at.url(&self.path_and_query);
+        if let Some(audience) = audience {
+            url.push(if self.path_and_query.contains('?') { '&' } else { '?' });
+            url.push_str("audience=");
+            url.push_str(&in_query(audience));
+        }
+        // The path names the job; the host is enough for a person.
+        let shown = self.at.to_string();
+        let request = http::Request::get(&url)
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, self.bearer()?)
+            .body(Vec::new())
+            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&shown))?;
+        let mut answer = ask(system, request, &shown, limit).await?;
+        if answer.status() != 200 {
+            let error = refusal(&answer, &shown, &[self.token.expose()]);
+            return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
+        }
+        let fields = json_object(&answer, &shown);
+        answer.body_mut().zeroize();
+        let Some(Value::String(token)) = fields?.remove("value") else {
+            return Err(unreadable(&shown, "it has no text `value`"));
+        };
+        let token = Zeroizing::new(token);
+        jwt::read(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
+    }
+
+    fn bearer(&self) -> Result<HeaderValue, Error> {
+        let line = Zeroizing::new(["bearer ", self.token.expose()].concat());
+        let mut header = HeaderValue::from_str(&line)
+            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(TOKEN))?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+}
+
+fn half(missing: &str, beside: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("the variable is not set, and {beside} is"))
+        .at(missing)
+        .with_help(PERMISSION)
+}

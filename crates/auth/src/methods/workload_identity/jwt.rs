@@ -1,0 +1,95 @@
+//! What can be said of a subject token without its issuer: that it is a JWT, and when it ends in its own words.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::secret::{Secret, Shape};
+use crate::{Error, ErrorKind};
+
+/// A subject token: three parts of base64url with dots between them (RFC 7515, section 3.1).
+///
+/// # Errors
+/// `Invalid`, without the value.
+pub(super) fn read(text: &str) -> Result<Secret, Error> {
+    let secret = Secret::parse(text).map_err(|reason| {
+        Error::new(ErrorKind::Invalid, reason)
+            .with_help("give the bare token as its issuer wrote it: three parts with dots between them")
+    })?;
+    match Shape::of(secret.expose()) {
+        Shape::IamToken => {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the value is an IAM token (`t1.…`), not a token of another issuer",
+            )
+            .with_help("put it into YC_IAM_TOKEN, and unset this variable"));
+        }
+        Shape::OAuthToken => {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the value is an OAuth token (`y0_…`), not a token of another issuer",
+            )
+            .with_help("put it into YC_OAUTH_TOKEN, and unset this variable"));
+        }
+        Shape::Unknown => {}
+    }
+    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_base64url);
+    let parts = secret.expose().split('.');
+    if parts.clone().count() != 3 || !parts.clone().all(is_part) {
+        return Err(Error::new(ErrorKind::Invalid, "the value is no JWT: not three parts of base64url")
+            .with_help("give the OpenID Connect token of the pipeline or the pod, whole, on one line"));
+    }
+    Ok(secret)
+}
+
+/// When it ends (`exp`), in seconds since 1970, in its own words: nobody has checked its signature.
+pub(super) fn expiry(subject: &Secret) -> Option<i64> {
+    let claims = subject.expose().split('.').nth(1)?;
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
+    let Ok(Value::Object(mut claims)) = serde_json::from_slice(&claims) else { return None };
+    let expiry = claims.get("exp").and_then(Value::as_f64);
+    // The other claims name a person or a repository.
+    for claim in claims.values_mut() {
+        if let Value::String(text) = claim {
+            text.zeroize();
+        }
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its end")]
+    expiry.map(|seconds| seconds as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn jwt(claims: &str) -> String {
+        format!("eyJhbGciOiJSUzI1NiJ9.{}.FAKE", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn reads_the_expiry_where_there_is_one() {
+        for (claims, expiry_is) in [
+            (r#"{"exp":1795478400}"#, Some(1_795_478_400)),
+            (r#"{"exp":1795478400.9,"sub":"x"}"#, Some(1_795_478_400)),
+            (r#"{"exp":"soon"}"#, None),
+            (r#"{"exp":1e300}"#, Some(i64::MAX)),
+            ("{}", None),
+            ("[]", None),
+            ("{", None),
+        ] {
+            assert_eq!(expiry(&read(&jwt(claims)).unwrap()), expiry_is, "{claims}");
+        }
+        assert_eq!(expiry(&read("a.bc.d").unwrap()), None, "no base64 of JSON");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,60}", part in "[A-Za-z0-9_-]{1,40}") {
+            let _ = read(&text);
+            let _ = read(&format!("{part}.{part}.{part}")).map(|subject| expiry(&subject));
+        }
+    }
+}

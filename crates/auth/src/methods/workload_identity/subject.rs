@@ -1,0 +1,156 @@
+//! Where the token of the other issuer comes from: a file, a variable, GitHub Actions, or the program itself.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::github::{self, Issuer};
+use super::jwt;
+use crate::methods::file::NamedFile;
+use crate::methods::{is_name, shown_name};
+use crate::secret::Secret;
+use crate::system::{BoxFuture, System};
+use crate::token::MAX_AGE;
+use crate::{Error, ErrorKind};
+
+/// A token is of a few KiB; what is much larger is another file.
+const MAX_FILE: usize = 16 << 10;
+
+/// As long as an IAM token lives. What stands in a variable stays the same and is soon over: to exchange it again while
+/// the first IAM token is alive brings nothing, and later is refused.
+const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
+
+/// Where a subject token comes from: the OIDC token of a pipeline or a pod, a JWT.
+///
+/// It is looked up anew for each exchange, and kept nowhere.
+///
+/// ```
+/// use yandex_cloud_auth::SubjectToken;
+///
+/// let mounted = SubjectToken::file("/var/run/secrets/tokens/yandex-cloud");
+/// let exported = SubjectToken::variable("GITLAB_OIDC_TOKEN");
+/// let of_the_job = SubjectToken::github_actions();
+/// let own = SubjectToken::from_fn(|| async { Ok("eyJhbGciOiJSUzI1NiJ9.e30.FAKE".to_owned()) });
+/// ```
+#[derive(Clone)]
+pub struct SubjectToken(Origin);
+
+#[derive(Clone)]
+enum Origin {
+    File(NamedFile),
+    Variable(String),
+    GitHubActions { audience: Option<String> },
+    Function(Arc<Function>),
+}
+
+type Function = dyn Fn() -> BoxFuture<'static, Result<String, Error>> + Send + Sync;
+
+impl SubjectToken {
+    /// In a file that something else keeps fresh, as Kubernetes does with a projected volume. Read for each exchange.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Origin::File(NamedFile::new(path, "subject token file")))
+    }
+
+    /// In a variable of another name than `YC_OIDC_TOKEN`. Read for each exchange.
+    pub fn variable(name: impl Into<String>) -> Self {
+        Self(Origin::Variable(name.into()))
+    }
+
+    /// From GitHub, for the job that this is. The job needs `permissions: id-token: write`; GitHub's default audience
+    /// is the URL of the repository's owner, `https://github.com/OWNER`.
+    #[must_use]
+    pub fn github_actions() -> Self {
+        Self(Origin::GitHubActions { audience: None })
+    }
+
+    /// The same for an audience of your own, which has to be one of the federation's.
+    pub fn github_actions_for(audience: impl Into<String>) -> Self {
+        Self(Origin::GitHubActions { audience: Some(audience.into()) })
+    }
+
+    /// From the program itself. `fetch` runs where fetches run (see [`Spawner`](crate::system::Spawner)), may use tokio
+    /// there, and must not block; it is dropped when the time of the exchange is up.
+    pub fn from_fn<F, T>(fetch: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<String, Error>> + Send + 'static,
+    {
+        Self(Origin::Function(Arc::new(move || Box::pin(fetch()))))
+    }
+
+    pub(super) fn named_file(file: NamedFile) -> Self {
+        Self(Origin::File(file))
+    }
+
+    /// What it is called in errors and reports.
+    pub(super) fn place(&self) -> String {
+        match &self.0 {
+            Origin::File(file) => file.place(),
+            Origin::Variable(name) => shown_name(name),
+            Origin::GitHubActions { .. } => github::URL.to_owned(),
+            Origin::Function(_) => "subject token of the program".to_owned(),
+        }
+    }
+
+    /// How long the IAM token is used without another exchange, where nothing else is said.
+    pub(super) fn max_age(&self) -> Duration {
+        match self.0 {
+            Origin::Variable(_) => WHOLE_LIFE,
+            _ => MAX_AGE,
+        }
+    }
+
+    /// Whether it is there, as far as that can be known without asking anybody.
+    pub(super) async fn check(&self, system: &System) -> Result<(), Error> {
+        match &self.0 {
+            Origin::File(file) => in_file(file, system).await.map(drop),
+            Origin::Variable(name) => in_variable(name, system).map(drop),
+            Origin::GitHubActions { .. } => Issuer::of_job(system).map(drop),
+            Origin::Function(_) => Ok(()),
+        }
+    }
+
+    /// The token, now. `limit` is for asking over HTTP.
+    pub(super) async fn fetch(&self, limit: Duration, system: &System) -> Result<Secret, Error> {
+        match &self.0 {
+            Origin::File(file) => in_file(file, system).await,
+            Origin::Variable(name) => in_variable(name, system),
+            Origin::GitHubActions { audience } => {
+                Issuer::of_job(system)?.token(audience.as_deref(), limit, system).await
+            }
+            Origin::Function(fetch) => {
+                let token = Zeroizing::new(fetch().await?);
+                jwt::read(&token).map_err(|error| error.at(self.place()))
+            }
+        }
+    }
+}
+
+/// A file that is missing is one that somebody has to mend: nothing else stands in for it.
+async fn in_file(file: &NamedFile, system: &System) -> Result<Secret, Error> {
+    let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
+    jwt::read(&text).map_err(|error| error.at(file.place()))
+}
+
+fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
+    if !is_name(name) {
+        return Err(Error::new(ErrorKind::Invalid, "this cannot be the name of a variable")
+            .at(shown_name(name))
+            .with_help("give the name of a variable (letters, digits and `_`), not its value"));
+    }
+    let Some(value) = system.variable(name)? else {
+        return Err(Error::new(ErrorKind::NotConfigured, "the variable is not set").at(name).with_help(
+            format!("set {name} to the OpenID Connect token of the job, or choose another source"),
+        ));
+    };
+    jwt::read(&value).map_err(|error| error.at(name))
+}
+
+impl fmt::Debug for SubjectToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("SubjectToken").field(&self.place()).finish()
+    }
+}

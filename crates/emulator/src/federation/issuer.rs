@@ -1,0 +1,70 @@
+//! The emulator's own issuer of tokens for workloads, in the part that GitHub, GitLab or a Kubernetes cluster play.
+//!
+//! It signs ES256, for such a key is made in no time.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use serde_json::{Value, json};
+
+use crate::clock::{later, seconds};
+use crate::identity;
+use crate::status::Status;
+
+pub(crate) struct Issuer {
+    /// Its address, the `iss` of its tokens.
+    pub(crate) url: String,
+    kid: String,
+    key: EcdsaKeyPair,
+}
+
+impl Issuer {
+    pub(crate) fn new(url: String) -> Result<Self, Status> {
+        let failed = |_| Status::internal("the key of the issuer could not be made");
+        let random = SystemRandom::new();
+        let pkcs8 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(failed)?;
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
+        let key = key.map_err(|_| Status::internal("the key of the issuer could not be read"))?;
+        Ok(Self { url, kid: identity::hex::<16>()?, key })
+    }
+
+    /// A token that says who its holder is and whom it is for.
+    pub(crate) fn issue(
+        &self,
+        subject: &str,
+        audience: &str,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<String, Status> {
+        let header = json!({ "alg": "ES256", "kid": self.kid, "typ": "JWT" });
+        let claims = json!({
+            "iss": self.url,
+            "sub": subject,
+            "aud": audience,
+            "iat": seconds(now),
+            "nbf": seconds(now),
+            "exp": seconds(later(now, lifetime)),
+            "jti": identity::hex::<16>()?,
+        });
+        let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let signed = format!("{}.{}", encoded(&header), encoded(&claims));
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes());
+        let signature = signature.map_err(|_| Status::internal("the system gives no random bytes"))?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// Its public keys: a JSON Web Key Set.
+    pub(crate) fn jwks(&self) -> Value {
+        // A point that is not compressed: a byte that says so, and two coordinates.
+        let (x, y) = self.key.public_key().as_ref()[1..].split_at(32);
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        let key = json!({
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid, "x": x, "y": y,
+        });
+        json!({ "keys": [key] })
+    }
+}

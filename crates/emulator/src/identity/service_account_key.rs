@@ -1,0 +1,139 @@
+//! Authorized keys of service accounts: the files that are given out, and the public keys that are remembered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use serde::Serialize;
+
+use super::rsa_key::{self, RsaKey};
+use super::{Identity, Subject, secrets};
+use crate::clock::rfc3339;
+use crate::status::Status;
+use crate::sync::lock;
+
+/// The longest id of a key, as the cloud has it.
+const MAX_ID: usize = 50;
+
+/// A key as `yc iam key create --output key.json` writes it.
+#[derive(Serialize)]
+pub(crate) struct KeyFile {
+    id: String,
+    service_account_id: String,
+    created_at: String,
+    key_algorithm: &'static str,
+    public_key: String,
+    private_key: String,
+}
+
+impl KeyFile {
+    /// Makes a key, which takes a while. Nothing knows it until [`Identity::add_key`].
+    pub(crate) fn generate(service_account_id: String, now: SystemTime) -> Result<Self, Status> {
+        let RsaKey { private_pem, public_pem } = RsaKey::generate()?;
+        let id = secrets::key_id()?;
+        Ok(Self {
+            private_key: format!(
+                "PLEASE DO NOT REMOVE THIS LINE! Yandex.Cloud SA Key ID <{id}>\n{private_pem}"
+            ),
+            id,
+            service_account_id,
+            created_at: rfc3339(now),
+            key_algorithm: "RSA_2048",
+            public_key: public_pem,
+        })
+    }
+
+    pub(crate) fn to_json(&self) -> Result<String, Status> {
+        serde_json::to_string_pretty(self).map_err(|_| Status::internal("the key could not be written"))
+    }
+}
+
+/// The keys whose signatures are good.
+#[derive(Default)]
+pub(super) struct Keys(HashMap<Arc<str>, Key>);
+
+struct Key {
+    service_account_id: Arc<str>,
+    /// DER of PKCS#1's `RSAPublicKey`
+    public: Arc<[u8]>,
+    deleted: bool,
+}
+
+impl Keys {
+    /// Whether there is such a key, not deleted.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Deleted keys are there again.
+    pub(super) fn restore(&mut self) {
+        self.0.values_mut().for_each(|key| key.deleted = false);
+    }
+
+    fn get(&self, id: &str) -> Option<(&Arc<str>, &Key)> {
+        self.0.get_key_value(id).filter(|(_, key)| !key.deleted)
+    }
+}
+
+/// A key that somebody says to have signed with.
+pub(crate) struct Signer {
+    pub(crate) key_id: Arc<str>,
+    pub(crate) service_account_id: Arc<str>,
+    public: Arc<[u8]>,
+}
+
+impl Signer {
+    /// Whether this is a signature of its own: PS256, with a salt as long as the hash.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &*self.public).verify(message, signature).is_ok()
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::ServiceAccount(Arc::clone(&self.service_account_id))
+    }
+}
+
+impl Identity {
+    /// Trusts the signatures of a key from now on.
+    pub(crate) fn add_key(&self, file: &KeyFile) -> Result<(), Status> {
+        self.add_public_key(&file.public_key, &file.id, &file.service_account_id)
+    }
+
+    /// The same for a key that was made elsewhere, by its public half in PEM.
+    pub(crate) fn add_public_key(&self, pem: &str, id: &str, service_account_id: &str) -> Result<(), Status> {
+        let allowed = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
+        if !allowed(id) || !allowed(service_account_id) {
+            return Err(Status::invalid(format!("an id is empty or longer than {MAX_ID}")));
+        }
+        let public = rsa_key::public_from_pem(pem)?.into();
+        let keys = &mut lock(&self.known).keys.0;
+        if keys.contains_key(id) {
+            return Err(Status::exists("there is a key of this id already"));
+        }
+        keys.insert(id.into(), Key { service_account_id: service_account_id.into(), public, deleted: false });
+        Ok(())
+    }
+
+    /// Deletes a key, and with it the tokens that were obtained with it; false when there is none.
+    pub(crate) fn delete_key(&self, id: &str) -> bool {
+        let known = &mut lock(&self.known);
+        let found = known.keys.0.get_mut(id).filter(|key| !key.deleted);
+        found.map(|key| key.deleted = true).is_some()
+    }
+
+    /// Whether a service account has a key here, deleted or not: an account that had one exists.
+    pub(crate) fn has_key_of(&self, service_account_id: &str) -> bool {
+        let known = lock(&self.known);
+        known.keys.0.values().any(|key| &*key.service_account_id == service_account_id)
+    }
+
+    pub(crate) fn signer(&self, key_id: &str) -> Option<Signer> {
+        let known = lock(&self.known);
+        known.keys.get(key_id).map(|(id, key)| Signer {
+            key_id: Arc::clone(id),
+            service_account_id: Arc::clone(&key.service_account_id),
+            public: Arc::clone(&key.public),
+        })
+    }
+}
