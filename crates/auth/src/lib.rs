@@ -19,6 +19,7 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `service-account-key` | `ServiceAccountKeyAuth` | `YC_SERVICE_ACCOUNT_KEY_FILE` | programs elsewhere, with an authorized key of a service account |
 //! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no secret stored |
 //! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
@@ -133,6 +134,8 @@ pub use self::methods::{
 };
 #[cfg(feature = "profile")]
 pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
+#[cfg(feature = "service-account-key")]
+pub use self::methods::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::refresh::cache::Counters;
 pub use self::refresh::ready::{Scheme, Snapshot};
 pub use self::secret::presentable;

@@ -27,13 +27,18 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that are read, and what for.
-pub(crate) const VARIABLES: [(&str, &str); 12] = [
+pub(crate) const VARIABLES: [(&str, &str); 17] = [
     ("YC_API_KEY", "an API key of a service account (method api-key)"),
     ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
     ("YC_OAUTH_TOKEN", "an OAuth token from before 2026-06-01 (oauth-token)"),
+    ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
+    ("YC_OIDC_TOKEN_FILE, YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
+    ("YC_SERVICE_ACCOUNT_ID", "the service account that it is exchanged for (workload-identity)"),
+    ("YC_OAUTH_ENDPOINT", "where it is exchanged, https://auth.yandex.cloud by default"),
+    ("YC_IAM_TOKEN_FILE", "a file with an IAM token that somebody keeps fresh (token-file)"),
     ("YC_METADATA_ADDR", "another address of the metadata service (metadata)"),
     ("YC_TOKEN", "an IAM token that somebody keeps fresh (env-iam-token)"),
-    ("YC_PROFILE", "the yc profile (yandex-cloud-cli)"),
+    ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "where yc is looked for"),
     ("HTTPS_PROXY, NO_PROXY", "the proxy for TLS hosts; the metadata service is never asked through one"),
@@ -48,6 +53,7 @@ const SECRETS_SHOW: &str = "A secret in `--auth` shows in the process list (`ps`
 const EXAMPLES: &str = "  yc-auth header | curl -H @- https://ai.api.cloud.yandex.net/v1/models
   export YC_IAM_TOKEN=\"$(yc-auth token)\"
   yc-auth token --auth @key.txt --format json
+  yc-auth header --key-file key.json --impersonate aje…
   yc-auth doctor
   yc-auth demo";
 
@@ -97,7 +103,7 @@ pub(crate) enum Command {
     Revoke(Asked),
     /// Show everything end to end, against a Yandex Cloud inside this program
     ///
-    /// All seven methods and the automatic choice, a chat completion and a streamed one with each, a token that goes
+    /// All methods and the automatic choice, a chat completion and a streamed one with each, a token that goes
     /// stale and an outage of IAM. Speaks to this machine alone, and to nothing that you have configured. Takes a few
     /// seconds; exits with 1 if anything did not happen as it should.
     Demo,
@@ -122,7 +128,7 @@ pub(crate) enum Command {
 pub(crate) struct Asked {
     /// A key or token: itself, `-` for standard input, or `@FILE`
     ///
-    /// `t1.…` is an IAM token, `y0_…` an OAuth token, anything else an API key. `-` and `@FILE` (a pipe too, as in
+    /// `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API key. `-` and `@FILE` (a pipe too, as in
     /// `@<(pass show cloud)`) keep it out of `ps`; 1 MiB at most.
     #[arg(long, value_name = "STRING|-|@FILE", value_parser = OsStringValueParser::new().map(Auth::from),
         allow_hyphen_values = true)]
@@ -134,9 +140,21 @@ pub(crate) struct Asked {
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<MethodName>,
 
+    /// A service account's authorized key, as `yc iam key create -o FILE` writes it
+    ///
+    /// The same as `--method service-account-key` with `YC_SERVICE_ACCOUNT_KEY_FILE`.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Act as this service account, by way of what is chosen otherwise
+    ///
+    /// Whoever is chosen needs the role `iam.serviceAccounts.tokenCreator` for it.
+    #[arg(long, value_name = "ID")]
+    pub(crate) impersonate: Option<String>,
+
     /// The API endpoint, such as `api.yandexcloud.kz:443`
     ///
-    /// OAuth tokens are exchanged there, and yc is asked for tokens of it. `host[:port]` means TLS; `http://` is for
+    /// OAuth tokens and keys are exchanged there, and yc is asked for tokens of it. `host[:port]` means TLS; `http://` is for
     /// this machine alone. Else `YC_API_ENDPOINT`.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) endpoint: Option<String>,
@@ -181,9 +199,15 @@ impl Asked {
                 "the method {} takes no value, so `--auth` does not go with it",
                 method.method()
             )),
-            (None, None) if revokes => {
-                Some("say which token: `--auth STRING|-|@FILE`, or `--method NAME`".to_owned())
+            (_, Some(MethodName::Impersonation)) if self.impersonate.is_none() => {
+                Some("say whom to impersonate: `--impersonate ID`".to_owned())
             }
+            (_, Some(method)) if self.key_file.is_some() && !method.takes_a_key_file() => {
+                Some(format!("the method {} takes no `--key-file`", method.method()))
+            }
+            (None, None) if revokes && self.key_file.is_none() && self.impersonate.is_none() => Some(
+                "say which token: `--auth STRING|-|@FILE`, `--key-file FILE` or `--method NAME`".to_owned(),
+            ),
             _ => None,
         }
     }
@@ -209,10 +233,20 @@ pub(crate) enum MethodName {
     IamToken,
     /// The service account of the machine: the metadata service
     Metadata,
+    /// Another service account, by way of what is chosen otherwise: `--impersonate`
+    Impersonation,
     /// No credentials, no header
     None,
     /// An OAuth token, exchanged for IAM tokens: `YC_OAUTH_TOKEN`, or `--auth`
     OauthToken,
+    /// A yc profile, read from its file without yc: `--profile`, `YC_PROFILE`, else the current one
+    Profile,
+    /// An authorized key of a service account: `--key-file`, `YC_SERVICE_ACCOUNT_KEY_FILE`, or `--auth`
+    ServiceAccountKey,
+    /// An IAM token in a file that somebody keeps fresh: `YC_IAM_TOKEN_FILE`
+    TokenFile,
+    /// A token of GitHub, GitLab, Kubernetes or another issuer, exchanged: `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN`
+    WorkloadIdentity,
     /// What yc is logged in as
     YandexCloudCli,
 }
@@ -227,12 +261,24 @@ impl MethodName {
             Self::Metadata => Method::Metadata,
             Self::None => Method::None,
             Self::OauthToken => Method::OAuthToken,
+            Self::Impersonation => Method::Impersonation,
+            Self::Profile => Method::Profile,
+            Self::ServiceAccountKey => Method::ServiceAccountKey,
+            Self::TokenFile => Method::TokenFile,
+            Self::WorkloadIdentity => Method::WorkloadIdentity,
             Self::YandexCloudCli => Method::YandexCloudCli,
         }
     }
 
+    fn takes_a_key_file(self) -> bool {
+        matches!(self, Self::ServiceAccountKey | Self::Impersonation)
+    }
+
     fn takes_a_value(self) -> bool {
-        matches!(self, Self::ApiKey | Self::IamToken | Self::OauthToken)
+        matches!(
+            self,
+            Self::ApiKey | Self::IamToken | Self::OauthToken | Self::ServiceAccountKey | Self::Impersonation
+        )
     }
 }
 
@@ -293,6 +339,10 @@ pub(crate) struct EmulatorOptions {
     /// Where to write the certificate authority, such as `emulator-ca.pem`
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// Where to write an authorized key of its service account, such as `emulator-key.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 
     /// How long new IAM tokens live, in seconds; 12 hours by default
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -410,12 +460,22 @@ mod tests {
         for (words, told) in [
             (&["revoke"][..], "say which token"),
             (&["token", "--method", "metadata", "--auth", "-"], "takes no value"),
+            (&["token", "--method", "impersonation"], "--impersonate ID"),
+            (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
+            (&["token", "--auth", "-", "--key-file", "key.json"], "cannot be used with"),
         ] {
             let error = parsed(words).err().unwrap();
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(told), "{error}");
         }
-        assert!(parsed(&["revoke", "--auth", "-"]).is_ok() && parsed(&["whoami"]).is_ok());
+        for words in [
+            &["revoke", "--auth", "-"][..],
+            &["revoke", "--key-file", "key.json"],
+            &["whoami"],
+            &["token", "--method", "impersonation", "--impersonate", "aje", "--key-file", "key.json"],
+        ] {
+            assert!(parsed(words).is_ok(), "{words:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{
     ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    MetadataAuth, Method, NoAuth, OAuthTokenAuth, Report, Snapshot, System, YandexCloudCliAuth,
+    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
+    ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::arguments::{Asked, MethodName};
@@ -125,15 +126,31 @@ fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
 
 /// The credentials of the flags: nothing is looked at yet.
 fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
-    let credentials = match (asked.method, given) {
+    let own = own(asked, given)?;
+    let Some(id) = flag(asked.impersonate.as_deref(), "--impersonate")? else { return Ok(own) };
+    let builder = ImpersonationAuth::builder(id, own);
+    Ok(match endpoint(asked)? {
+        Some(endpoint) => builder.endpoint(endpoint).build().into(),
+        None => builder.build().into(),
+    })
+}
+
+/// Those without, or in front of, an impersonation.
+fn own(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
+    // Whom to impersonate by is chosen as if nobody were to be.
+    let method = asked.method.filter(|method| *method != MethodName::Impersonation);
+    Ok(match (method, given) {
+        (None, None) if asked.key_file.is_some() => key(asked, None)?.into(),
         (None, None) => Automatic::new()
             .replace("oauth-token", oauth(asked, None)?)?
+            .replace("service-account-key", key(asked, None)?)?
             .replace("yandex-cloud-cli", yc(asked)?)?
             .build(),
         (None, Some(value)) => {
             let guessed = Credentials::from_string(&*value.text).map_err(|error| error.at(&value.place))?;
             match guessed.method() {
                 Some(Method::OAuthToken) => oauth(asked, Some(value))?.into(),
+                Some(Method::ServiceAccountKey) => key(asked, Some(value))?.into(),
                 _ => guessed,
             }
         }
@@ -146,12 +163,43 @@ fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
             IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
         }
         (Some(MethodName::OauthToken), value) => oauth(asked, value)?.into(),
+        (Some(MethodName::ServiceAccountKey), value) => key(asked, value)?.into(),
+        (Some(MethodName::WorkloadIdentity), _) => WorkloadIdentityAuth::from_env().into(),
+        (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
         (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
         (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
-        (Some(MethodName::None), _) => NoAuth::new().into(),
+        (Some(MethodName::None | MethodName::Impersonation), _) => NoAuth::new().into(),
+        (Some(MethodName::Profile), _) => profile(asked)?.into(),
         (Some(MethodName::YandexCloudCli), _) => yc(asked)?.into(),
+    })
+}
+
+fn key(asked: &Asked, given: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
+    let builder = match (given, &asked.key_file) {
+        (Some(value), _) => {
+            ServiceAccountKeyAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?
+        }
+        (None, Some(file)) if file.as_os_str().is_empty() => {
+            return Err(empty("--key-file"));
+        }
+        (None, Some(file)) => ServiceAccountKeyAuth::builder_from_file(file),
+        (None, None) => ServiceAccountKeyAuth::builder_from_env(),
     };
-    Ok(credentials)
+    Ok(match endpoint(asked)? {
+        Some(endpoint) => builder.endpoint(endpoint).build(),
+        None => builder.build(),
+    })
+}
+
+fn profile(asked: &Asked) -> Result<ProfileAuth, Error> {
+    let mut builder = ProfileAuth::builder();
+    if let Some(endpoint) = endpoint(asked)? {
+        builder = builder.endpoint(endpoint);
+    }
+    if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
+        builder = builder.profile(profile);
+    }
+    Ok(builder.build())
 }
 
 /// The endpoint of the flags.
@@ -184,9 +232,13 @@ fn yc(asked: &Asked) -> Result<YandexCloudCliAuth, Error> {
 /// A flag that was given empty is a script's variable that was not set.
 fn flag<'a>(value: Option<&'a str>, name: &str) -> Result<Option<&'a str>, Error> {
     match value.map(str::trim) {
-        Some("") => Err(Error::new(ErrorKind::Invalid, "the value is empty")
-            .at(name)
-            .with_help(format!("give a value, or leave {name} out"))),
+        Some("") => Err(empty(name)),
         value => Ok(value),
     }
+}
+
+fn empty(name: &str) -> Error {
+    Error::new(ErrorKind::Invalid, "the value is empty")
+        .at(name)
+        .with_help(format!("give a value, or leave {name} out"))
 }

@@ -86,7 +86,7 @@ fn answer(asked: &Asked, outcome: &Outcome) -> Answer {
     };
     let selected = outcome.report.as_ref().and_then(Report::selected).map(|attempt| attempt.method);
     if let Some(method) = selected
-        && matches!(method, Method::ApiKey | Method::IamToken | Method::EnvIamToken)
+        && matches!(method, Method::ApiKey | Method::IamToken | Method::EnvIamToken | Method::TokenFile)
         && let Some(row) = attempts.iter_mut().find(|row| row.outcome == "selected")
     {
         row.reason = format!("{}; {NOT_CHECKED}", row.reason);
@@ -208,7 +208,7 @@ impl Page {
         };
         let how = match snapshot.method() {
             Method::ApiKey => NOT_CHECKED.to_owned(),
-            Method::IamToken | Method::EnvIamToken => format!("{NOT_CHECKED}; {life}"),
+            Method::IamToken | Method::EnvIamToken | Method::TokenFile => format!("{NOT_CHECKED}; {life}"),
             _ => life,
         };
         text.push_str(&format!("  {how}; made in {}\n", output::span(elapsed)));

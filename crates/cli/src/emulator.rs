@@ -3,6 +3,7 @@
 //! Standard output has the variables to export, ready for a shell; standard error has what a person should know.
 
 use std::io::{self, Write, stderr};
+use std::path::Path;
 
 use yandex_cloud_emulator::{Emulator, Variable};
 
@@ -34,10 +35,25 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             let shown = path.display();
             std::fs::write(path, pem).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
         }
+        if let Some(path) = &options.key_file {
+            let key = emulator.service_account_key();
+            let key = key.map_err(|error| failed("cannot make a key", &error))?;
+            let shown = path.display();
+            private(path, &key).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
+        }
         tell(&emulator, options, &mut variables, out)?;
         end.first().await;
         Ok(())
     })
+}
+
+/// Writes a file that its owner alone can read.
+fn private(path: &Path, content: &str) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(content.as_bytes())
 }
 
 fn tell(
@@ -54,6 +70,14 @@ fn tell(
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         text.push_str(&format!(
             "# trust the emulator's certificate authority, and no other\nexport SSL_CERT_FILE={}\n",
+            quoted(&path.display().to_string())
+        ));
+    }
+    if let Some(path) = &options.key_file {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        text.push_str(&format!(
+            "# an authorized key of the service account {}\nexport YC_SERVICE_ACCOUNT_KEY_FILE={}\n",
+            emulator.service_account_id(),
             quoted(&path.display().to_string())
         ));
     }

@@ -11,6 +11,8 @@ pub(crate) mod endpoints;
 mod finding;
 mod folder;
 pub(crate) mod iam;
+#[cfg(feature = "service-account-key")]
+pub(crate) mod jwt;
 pub(crate) mod metadata;
 
 pub use self::address::Address;

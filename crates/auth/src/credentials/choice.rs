@@ -65,13 +65,14 @@ impl Chosen {
         method: &Arc<dyn Sealed>,
         supply: Supply,
         system: &System,
+        how: String,
         notes: Vec<String>,
     ) -> Self {
         let attempt = Attempt {
             method: method.method(),
             source: method.place(system),
             outcome: Outcome::Selected,
-            reason: "given".to_owned(),
+            reason: how,
             elapsed: Duration::ZERO,
         };
         let report = Report::new(vec![attempt], notes);
@@ -148,7 +149,8 @@ async fn choose(origin: &Origin, system: &System) -> Result<(Chosen, Option<(Tok
         Origin::Method(method) => {
             let supply = method.supply(system).map_err(|error| error.of(method.method()))?;
             tracing::info!(method = %method.method(), source = presentable(&method.place(system), &[]), "given");
-            Ok((Chosen::given(method, supply, system, notes(system)), None))
+            let how = method.given_as(system).await;
+            Ok((Chosen::given(method, supply, system, how, notes(system)), None))
         }
     }
 }

@@ -111,11 +111,12 @@ impl Credentials {
         Automatic::new()
     }
 
-    /// What a bare string is: `t1.…` an IAM token, `y0_…` an OAuth token, anything else an API key.
+    /// What a bare string is: `t1.…` an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything
+    /// else an API key.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it is empty, has a scheme in front (`Bearer …`), cannot stand in a header, or is a
-    /// service account key (not supported yet). The value is not shown.
+    /// [`ErrorKind::Invalid`] where it is empty, has a scheme in front (`Bearer …`), cannot stand in a header, or is
+    /// JSON but no key of a service account. The value is not shown.
     ///
     /// ```
     /// use yandex_cloud_auth::{Credentials, Method};
@@ -129,6 +130,8 @@ impl Credentials {
             Meaning::ApiKey(method) => method.into(),
             Meaning::IamToken(method) => method.into(),
             Meaning::OAuthToken(method) => method.into(),
+            #[cfg(feature = "service-account-key")]
+            Meaning::ServiceAccountKey(method) => method.into(),
         })
     }
 
@@ -185,7 +188,7 @@ impl Credentials {
         if let Origin::Method(method) = &*origin
             && let Some(supply) = method.supply_at_once(&system)
         {
-            let choice = Chosen::given(method, supply, &system, Vec::new());
+            let choice = Chosen::given(method, supply, &system, "given".to_owned(), Vec::new());
             if let Some(mut ready) = choice.fixed(&system) {
                 ready.generation = 1;
                 cache.put(ready);

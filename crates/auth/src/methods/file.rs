@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::io;
+#[cfg(feature = "service-account-key")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -51,6 +53,12 @@ impl NamedFile {
     pub(super) fn place(&self) -> String {
         let plain = self.path.is_absolute() || self.path.starts_with(".") || self.path.starts_with("..");
         if plain { presentable(&self.path.to_string_lossy(), &[]) } else { self.by.to_owned() }
+    }
+
+    /// Its path, for more than its content.
+    #[cfg(feature = "service-account-key")]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The whole of it as text, without a byte order mark.

@@ -12,13 +12,18 @@ mod function;
 mod iam_token;
 mod identity;
 mod impersonation;
+#[cfg(feature = "service-account-key")]
+mod key_file;
 mod metadata;
 mod none;
 mod oauth_token;
 #[cfg(feature = "profile")]
 mod profile;
 pub(crate) mod sealed;
+#[cfg(feature = "service-account-key")]
+mod service_account_key;
 mod token_file;
+#[cfg(not(feature = "service-account-key"))]
 mod unbuilt;
 mod workload_identity;
 mod yandex_cloud_cli;
@@ -39,7 +44,10 @@ pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 #[cfg(feature = "profile")]
 pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub(crate) use self::sealed::{Look, Supply};
+#[cfg(feature = "service-account-key")]
+pub use self::service_account_key::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
+#[cfg(not(feature = "service-account-key"))]
 pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
@@ -71,7 +79,7 @@ pub enum Method {
     Impersonation,
     /// A profile of yc, read from its file: `ProfileAuth`, with the feature `profile`.
     Profile,
-    /// An authorized key of a service account.
+    /// An authorized key of a service account: `ServiceAccountKeyAuth`, with the feature `service-account-key`.
     ServiceAccountKey,
     /// An IAM token in a file that something else keeps fresh: [`TokenFileAuth`].
     TokenFile,

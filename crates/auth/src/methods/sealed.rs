@@ -69,6 +69,12 @@ pub trait Sealed: Send + Sync + 'static {
         None
     }
 
+    /// How it was come by where somebody named it, for the report: with what is to be said against it.
+    fn given_as<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+        let _ = system;
+        Box::pin(async { "given".to_owned() })
+    }
+
     /// What it can tell of whom it stands for. Runs where fetches run, and is bounded like one.
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;

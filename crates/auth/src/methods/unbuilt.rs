@@ -24,9 +24,13 @@ impl Sealed for Unbuilt {
         let Self { method, variable } = self;
         Err(match system.variable(variable)? {
             None => Error::new(ErrorKind::NotConfigured, "the variable is not set").at(*variable),
-            Some(_) => Error::new(ErrorKind::Invalid, "set, but this method is not supported yet")
-                .at(*variable)
-                .with_help(format!("unset {variable}, or build with the feature `{method}`")),
+            Some(_) => {
+                Error::new(ErrorKind::Invalid, format!("set, but this build has not the feature `{method}`"))
+                    .at(*variable)
+                    .with_help(format!(
+                        "build yandex-cloud-auth with the feature `{method}`, or unset {variable}"
+                    ))
+            }
         })
     }
 }

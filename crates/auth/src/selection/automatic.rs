@@ -12,7 +12,7 @@ use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
     ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
-    TokenFileAuth, TokenSource, Unbuilt, WorkloadIdentityAuth, YandexCloudCliAuth,
+    TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 use crate::secret::presentable;
 use crate::system::System;
@@ -25,7 +25,7 @@ use crate::{Credentials, Error, ErrorKind, Method};
 /// | `api-key` | `YC_API_KEY` | it is set |
 /// | `iam-token` | `YC_IAM_TOKEN` | it is set |
 /// | `oauth-token` | `YC_OAUTH_TOKEN` | it is set |
-/// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | never yet: set, it is an error |
+/// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | it is set, and holds or names a key |
 /// | `workload-identity` | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN`, GitHub's own two, with `YC_SERVICE_ACCOUNT_ID` | one is set |
 /// | `token-file` | `YC_IAM_TOKEN_FILE` | it is set, and its file holds an IAM token |
 /// | `metadata` | `YC_METADATA_ADDR`, else the link-local address | it gives a token |
@@ -70,10 +70,7 @@ impl Automatic {
                 method(Arc::new(ApiKeyAuth::from_env())),
                 method(Arc::new(IamTokenAuth::from_env())),
                 method(Arc::new(OAuthTokenAuth::from_env())),
-                method(Arc::new(Unbuilt {
-                    method: Method::ServiceAccountKey,
-                    variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
-                })),
+                method(key()),
                 method(Arc::new(WorkloadIdentityAuth::from_env())),
                 method(Arc::new(TokenFileAuth::from_env())),
                 method(Arc::new(MetadataAuth::new())),
@@ -227,6 +224,17 @@ impl Automatic {
             && matches!(slot.method(), Method::Metadata | Method::YandexCloudCli)
             && error.kind() != ErrorKind::Invalid
     }
+}
+
+/// The slot of authorized keys, in a build with them or without.
+fn key() -> Arc<dyn Sealed> {
+    #[cfg(feature = "service-account-key")]
+    return Arc::new(crate::methods::ServiceAccountKeyAuth::from_env());
+    #[cfg(not(feature = "service-account-key"))]
+    Arc::new(crate::methods::Unbuilt {
+        method: Method::ServiceAccountKey,
+        variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
+    })
 }
 
 impl Default for Automatic {

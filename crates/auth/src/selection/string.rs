@@ -3,28 +3,24 @@
 //! Trimmed: `t`, a digit and a dot begin an IAM token; `y0_` to `y3_` an OAuth token; a JSON object is a service
 //! account key; anything else is an API key. `none` is never meant by a string.
 
+use crate::Error;
 use crate::methods::{ApiKeyAuth, IamTokenAuth, OAuthTokenAuth};
 use crate::secret::Shape;
-use crate::{Error, ErrorKind, Method};
 
 /// A string, understood.
 pub(crate) enum Meaning {
     ApiKey(ApiKeyAuth),
     IamToken(IamTokenAuth),
     OAuthToken(OAuthTokenAuth),
+    #[cfg(feature = "service-account-key")]
+    ServiceAccountKey(crate::methods::ServiceAccountKeyAuth),
 }
 
 /// Understands a string.
 pub(crate) fn read(text: &str) -> Result<Meaning, Error> {
     let text = text.trim();
     if text.starts_with('{') {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "the string is a JSON object: service account keys are not supported yet",
-        )
-        .of(Method::ServiceAccountKey)
-        .at("auth")
-        .with_help("use an API key, or exchange the key for an IAM token with `yc iam create-token`"));
+        return key(text);
     }
     let meaning = match Shape::of(text) {
         Shape::IamToken => IamTokenAuth::new(text).map(Meaning::IamToken),
@@ -32,4 +28,22 @@ pub(crate) fn read(text: &str) -> Result<Meaning, Error> {
         Shape::Unknown => ApiKeyAuth::new(text).map(Meaning::ApiKey),
     };
     meaning.map_err(|error| error.at("auth"))
+}
+
+#[cfg(feature = "service-account-key")]
+fn key(text: &str) -> Result<Meaning, Error> {
+    let key = crate::methods::ServiceAccountKeyAuth::new(text);
+    key.map(Meaning::ServiceAccountKey).map_err(|error| error.at("auth"))
+}
+
+#[cfg(not(feature = "service-account-key"))]
+fn key(_text: &str) -> Result<Meaning, Error> {
+    use crate::{ErrorKind, Method};
+    Err(Error::new(
+        ErrorKind::Invalid,
+        "the string is a service account key, and this build has not the feature `service-account-key`",
+    )
+    .of(Method::ServiceAccountKey)
+    .at("auth")
+    .with_help("build yandex-cloud-auth with the feature `service-account-key`, or use an API key"))
 }

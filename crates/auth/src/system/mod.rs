@@ -197,6 +197,14 @@ impl System {
         read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
+    /// Who may do what with a file, on such a thread too.
+    #[cfg(feature = "service-account-key")]
+    pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<u32> {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.files.mode(path) };
+        let (files, path) = (Arc::clone(&self.files), path.to_owned());
+        runtime.spawn_blocking(move || files.mode(&path)).await.ok()?
+    }
+
     /// Runs `work` for at most `limit`, by the system's clock; `None` where the time ran out (and `work` was dropped).
     pub(crate) async fn within<T>(
         &self,

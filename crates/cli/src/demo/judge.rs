@@ -37,7 +37,11 @@ impl Visit {
 fn proof(method: Method) -> &'static str {
     match method {
         Method::ApiKey => " by api-key",
-        Method::OAuthToken => " by iam-token from oauth-token",
+        // The profile of the demo holds an OAuth token.
+        Method::OAuthToken | Method::Profile => " by iam-token from oauth-token",
+        Method::ServiceAccountKey => " by iam-token from service-account-key",
+        Method::WorkloadIdentity => " by iam-token from workload-identity",
+        Method::Impersonation => " by iam-token from impersonation",
         Method::Metadata => " by iam-token from metadata",
         // The demo's yc asks the control API.
         Method::YandexCloudCli => " by iam-token from control",
@@ -51,12 +55,12 @@ pub(crate) fn visit(visit: &Visit) -> Claim {
     let header = match &visit.header {
         Ok(Some(header)) => header.as_str(),
         Ok(None) => "no header",
-        Err(error) => return Claim { held: false, text: format!("{method:17} no header: {error}") },
+        Err(error) => return Claim { held: false, text: format!("{method:19} no header: {error}") },
     };
     let (chat, stream) = match (&visit.chat, &visit.stream) {
         (Ok(chat), Ok(stream)) => (chat, stream),
         (Err(error), _) | (_, Err(error)) => {
-            return Claim { held: false, text: format!("{method:17} {header:15} no answer: {error}") };
+            return Claim { held: false, text: format!("{method:19} {header:15} no answer: {error}") };
         }
     };
     let is_right = |answer: &Answer| match visit.method {
@@ -76,7 +80,7 @@ pub(crate) fn visit(visit: &Visit) -> Claim {
             && is_right(stream)
             && in_pieces
             && (visit.method == Method::None) == (header == "no header"),
-        text: format!("{method:17} {header:15} {:>7}  {who}", span(visit.elapsed)),
+        text: format!("{method:19} {header:15} {:>7}  {who}", span(visit.elapsed)),
     }
 }
 

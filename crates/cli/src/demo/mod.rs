@@ -68,7 +68,7 @@ fn play(stage: &Stage, screen: &mut Screen<'_>) -> io::Result<Tally> {
         emulator.folder_id()
     ))?;
 
-    screen.heading("Seven methods: the header, and what a chat completion with it says")?;
+    screen.heading("Each method: the header, and what a chat completion with it says")?;
     for method in scenes::METHODS {
         screen.progress(method.name())?;
         tally.take(&judge::visit(&stage.visit(method)), screen)?;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, HeaderOptions, IamTokenAuth, MetadataAuth,
-    Method, NoAuth, OAuthTokenAuth, Report, Scheme, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, FunctionAuth, HeaderOptions, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, Report, Scheme,
+    ServiceAccountKeyAuth, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 use yandex_cloud_emulator::{Fault, Service};
 
@@ -16,13 +17,19 @@ use super::stage::Stage;
 use crate::paint::masked;
 
 /// The methods, in the order in which they are shown.
-pub(crate) const METHODS: [Method; 7] = [
+pub(crate) const METHODS: [Method; 13] = [
     Method::ApiKey,
     Method::IamToken,
     Method::OAuthToken,
+    Method::ServiceAccountKey,
+    Method::WorkloadIdentity,
+    Method::TokenFile,
     Method::Metadata,
     Method::EnvIamToken,
     Method::YandexCloudCli,
+    Method::Profile,
+    Method::Impersonation,
+    Method::Function,
     Method::None,
 ];
 
@@ -57,6 +64,35 @@ impl Stage {
                 return Ok(Credentials::from(EnvIamTokenAuth::new()).on(system));
             }
             Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(told)?.into(),
+            Method::ServiceAccountKey => {
+                let key = self.emulator.service_account_key().map_err(|error| error.to_string())?;
+                ServiceAccountKeyAuth::new(key).map_err(told)?.into()
+            }
+            Method::WorkloadIdentity => {
+                let subject = self.emulator.oidc_token().map_err(|error| error.to_string())?;
+                let system = self.machine(&[
+                    ("YC_OIDC_TOKEN", &subject),
+                    ("YC_SERVICE_ACCOUNT_ID", self.emulator.service_account_id()),
+                    ("YC_OAUTH_ENDPOINT", &self.emulator.api_url()),
+                ]);
+                return Ok(Credentials::from(WorkloadIdentityAuth::from_env()).on(system));
+            }
+            Method::TokenFile => {
+                let file = self.file("token", &token()?).map_err(|error| error.to_string())?;
+                TokenFileAuth::new(file).into()
+            }
+            Method::Profile => {
+                let profile = format!("profiles:\n  demo:\n    token: {}\n", self.emulator.oauth_token());
+                let file = self.file("config.yaml", &profile).map_err(|error| error.to_string())?;
+                ProfileAuth::builder().path(file).profile("demo").build().into()
+            }
+            Method::Impersonation => {
+                ImpersonationAuth::new(self.emulator.impersonated_account_id(), MetadataAuth::new()).into()
+            }
+            Method::Function => {
+                let invocation = serde_json::json!({ "access_token": token()?, "expires_in": 3600 });
+                FunctionAuth::parse(invocation.to_string()).map_err(told)?.into()
+            }
             Method::Metadata => MetadataAuth::new().into(),
             Method::YandexCloudCli => YandexCloudCliAuth::new().into(),
             Method::None => NoAuth::new().into(),

@@ -49,6 +49,13 @@ impl Stage {
         System::real().with_environment(DemoEnvironment(all)).with_clock(self.clock.clone())
     }
 
+    /// Writes a file of the machine; its owner alone can look into its folder.
+    pub(crate) fn file(&self, name: &str, content: &str) -> io::Result<PathBuf> {
+        let path = self.folder.path.join(name);
+        fs::write(&path, content)?;
+        Ok(path)
+    }
+
     /// Lets time pass, for the emulator and for the credentials.
     pub(crate) fn advance(&self, span: Duration) {
         self.clock.shown.advance(span);

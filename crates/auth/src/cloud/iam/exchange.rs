@@ -14,6 +14,9 @@ use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
+/// Where tokens are exchanged.
+pub(super) const TOKENS: &str = "/iam/v1/tokens";
+
 /// A secret that proves who asks: in the body, under its field.
 pub(super) struct Proof<'a> {
     pub(super) field: &'static str,
@@ -27,7 +30,7 @@ pub(super) async fn exchange(
     proof: Proof<'_>,
     limit: Duration,
 ) -> Result<Token, Error> {
-    let url = iam.url("/iam/v1/tokens");
+    let url = iam.url(TOKENS);
     let request = post(&url, field(proof.field, proof.secret))?;
     let mut answer = granted(system, request, &url, &[proof.secret.expose()], limit).await?;
     let token = read_token(&answer, &url);

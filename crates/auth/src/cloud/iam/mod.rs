@@ -71,14 +71,15 @@ impl Iam {
         self.remember(iam, token)
     }
 
-    /// Exchanges a JWT, made for the address that it goes to.
+    /// Exchanges a JWT, made for the URL that it goes to.
+    #[cfg(feature = "service-account-key")]
     pub(crate) async fn exchange_jwt(
         &self,
-        make: impl FnOnce(&Address) -> Result<Secret, Error>,
+        make: impl FnOnce(String) -> Result<Secret, Error>,
         system: &System,
     ) -> Result<Token, Error> {
         let iam = self.locate(system).await?;
-        let jwt = make(&iam.address)?;
+        let jwt = make(iam.address.url(exchange::TOKENS))?;
         let proof = Proof { field: "jwt", secret: &jwt };
         let token = exchange::exchange(system, &iam.address, proof, self.options.timeout).await;
         self.remember(iam, token)

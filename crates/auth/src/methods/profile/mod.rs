@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use self::config::{Config, Proof, Settings};
+use self::config::{Config, Key, Proof, Settings};
 use super::file::NamedFile;
 use super::oauth_token::{explain, warn_once};
 use super::sealed::Sealed;
@@ -339,14 +339,28 @@ impl Source {
                 let iam = self.iam(&chosen, "the OAuth token", system)?;
                 iam.exchange_oauth(&secret, system).await.map_err(explain)
             }
-            Proof::Key(_) => Err(Error::new(
-                ErrorKind::Invalid,
-                "the profile has the key of a service account, which this build cannot use",
-            )
-            .at(self.file.place())
-            .with_help("build with the feature `service-account-key`, or use the method yandex-cloud-cli")),
+            Proof::Key(key) => self.exchange_key(&key, &chosen, system).await,
             Proof::Machine { said } => machine(said, &chosen.name, system).await,
         }
+    }
+
+    #[cfg(feature = "service-account-key")]
+    async fn exchange_key(&self, key: &Key, chosen: &Chosen, system: &System) -> Result<Token, Error> {
+        use super::key_file::ServiceAccountKey;
+        let read = ServiceAccountKey::new(&key.id, &key.service_account_id, &key.private_key);
+        let key = read.map_err(|error| error.at(self.file.place()))?;
+        let iam = self.iam(chosen, "the JWT", system)?;
+        super::service_account_key::exchange_key(&key, iam, system).await
+    }
+
+    #[cfg(not(feature = "service-account-key"))]
+    async fn exchange_key(&self, _key: &Key, _chosen: &Chosen, _system: &System) -> Result<Token, Error> {
+        Err(Error::new(
+            ErrorKind::Invalid,
+            "the profile has the key of a service account, which this build cannot use",
+        )
+        .at(self.file.place())
+        .with_help("build with the feature `service-account-key`, or use the method yandex-cloud-cli"))
     }
 
     fn choose(&self, config: &Config) -> Result<(Arc<Chosen>, Proof), Error> {

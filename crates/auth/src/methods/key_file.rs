@@ -1,0 +1,209 @@
+//! An authorized key of a service account, as it is written down: the file of `yc iam key create`, the same in camel
+//! case, or the answer of the REST API.
+//!
+//! What is wrong with one is said by its own words, and none of them repeats what the key holds.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::rsa::KeyPair;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::{Error, ErrorKind};
+
+/// Ids of Yandex Cloud have 20 characters, and 50 at the most (`iam_token_service.proto`).
+const MAX_ID: usize = 50;
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
+
+/// What stands in the place of such a key, and what is to be done about it.
+const OTHERS: [(&str, &str, &str); 6] = [
+    (
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "the private key is in PKCS#1 form, and Yandex Cloud's are PKCS#8 (`BEGIN PRIVATE KEY`)",
+        "give the file as `yc iam key create` wrote it; `openssl pkcs8 -topk8 -nocrypt` converts a key",
+    ),
+    (
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        "the private key is encrypted with a password",
+        "give the file as `yc iam key create` wrote it, and keep it where nobody else can read it",
+    ),
+    ("-----BEGIN EC PRIVATE KEY-----", "the private key is no RSA key", NEW_KEY),
+    (
+        "-----BEGIN PUBLIC KEY-----",
+        "a public key stands in the place of the private key",
+        "give the file as `yc iam key create` wrote it: `private_key` holds the private one",
+    ),
+    ("-----BEGIN CERTIFICATE-----", "a certificate stands in the place of the private key", NEW_KEY),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----", "an SSH key stands in the place of the private key", NEW_KEY),
+];
+
+const NEW_KEY: &str = "make a key: `yc iam key create --service-account-name NAME -o key.json`";
+
+const CUT: &str = "copy the whole file again; it has some 3 KiB";
+
+/// A key that can sign.
+pub(crate) struct ServiceAccountKey {
+    pub(crate) id: String,
+    pub(crate) service_account_id: String,
+    pub(crate) pair: KeyPair,
+}
+
+impl ServiceAccountKey {
+    /// Reads the JSON of a key.
+    ///
+    /// # Errors
+    /// `Invalid`, with what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(bad("the key is empty", NEW_KEY));
+        }
+        if text.contains("-----BEGIN ") && !text.starts_with('{') {
+            return Err(bad(
+                "it is a bare PEM: the ids of the key and of its service account are missing",
+                "give the whole JSON file that `yc iam key create` wrote",
+            ));
+        }
+        let mut fields = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => {
+                return Err(bad("it is JSON, but no object", "give the file that `yc iam key create` wrote"));
+            }
+            Err(error) if error.is_eof() => return Err(bad("the JSON breaks off: the key is cut", CUT)),
+            Err(error) => {
+                let place = format!("it is no JSON (line {}, column {})", error.line(), error.column());
+                return Err(bad(&place, "give the file that `yc iam key create` wrote"));
+            }
+        };
+        let private_key = take(&mut fields, ["private_key", "privateKey"])?;
+        // The answer of the REST API has the ids one floor down.
+        let mut fields = match fields.remove("key") {
+            Some(Value::Object(key)) => key,
+            _ => fields,
+        };
+        let account = take(&mut fields, ["service_account_id", "serviceAccountId"])?;
+        if account.is_none() && take(&mut fields, ["user_account_id", "userAccountId"])?.is_some() {
+            return Err(bad("it is a key of a user account, which IAM does not exchange", NEW_KEY));
+        }
+        if let Some(algorithm) = take(&mut fields, ["key_algorithm", "keyAlgorithm"])?
+            && !algorithm.starts_with("RSA")
+        {
+            return Err(bad("its `key_algorithm` is not RSA: IAM takes PS256 alone", NEW_KEY));
+        }
+        let id = take(&mut fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
+        let account = account.ok_or_else(|| missing("service_account_id"))?;
+        Self::new(&id, &account, &private_key.ok_or_else(|| missing("private_key"))?)
+    }
+
+    /// A key by its fields.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(crate) fn new(id: &str, service_account_id: &str, private_key: &str) -> Result<Self, Error> {
+        for (name, value) in [("id", id), ("service_account_id", service_account_id)] {
+            let fits = value.len() <= MAX_ID && value.bytes().all(|byte| byte.is_ascii_graphic());
+            if value.is_empty() {
+                return Err(missing(name));
+            }
+            if !fits {
+                return Err(bad(
+                    &format!("its `{name}` is no id"),
+                    "give the file that `yc iam key create` wrote",
+                ));
+            }
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            service_account_id: service_account_id.to_owned(),
+            pair: private(private_key)?,
+        })
+    }
+}
+
+impl fmt::Debug for ServiceAccountKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServiceAccountKey")
+            .field("id", &self.id)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A text field, by either of its names.
+fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zeroizing<String>>, Error> {
+    for name in names {
+        match fields.remove(name) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => return Ok(Some(Zeroizing::new(text))),
+            Some(_) => {
+                return Err(bad(
+                    &format!("its `{name}` is no text"),
+                    "give the file that `yc iam key create` wrote",
+                ));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The private key of a PEM, which may have a line of text in front (Yandex Cloud's has).
+fn private(pem: &str) -> Result<KeyPair, Error> {
+    if pem.trim().is_empty() {
+        return Err(missing("private_key"));
+    }
+    for (label, reason, help) in OTHERS {
+        if pem.contains(label) {
+            return Err(bad(reason, help));
+        }
+    }
+    let Some((_, rest)) = pem.split_once(BEGIN) else {
+        return Err(bad("its `private_key` is no PEM", "give the file that `yc iam key create` wrote"));
+    };
+    let Some((body, _)) = rest.split_once(END) else {
+        return Err(bad("its `private_key` breaks off: the key is cut", CUT));
+    };
+    // Some ways into a variable leave `\n` as two characters.
+    let body = Zeroizing::new(body.replace("\\r", "").replace("\\n", ""));
+    let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
+    let der = STANDARD.decode(&*body).map(Zeroizing::new);
+    let der = der.map_err(|_| bad("its `private_key` is damaged: it is no base64", CUT))?;
+    KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
+        "WrongAlgorithm" => bad("the private key is no RSA key", NEW_KEY),
+        "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),
+        "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
+        why => bad(&format!("its `private_key` is damaged ({why})"), CUT),
+    })
+}
+
+fn missing(field: &str) -> Error {
+    bad(&format!("the key has no `{field}`"), "give the whole JSON file that `yc iam key create` wrote")
+}
+
+fn bad(reason: &str, help: &'static str) -> Error {
+    Error::new(ErrorKind::Invalid, reason).with_help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,60}", id in "\\PC{0,60}", key in "(x|\\\\n|-----BEGIN PRIVATE KEY-----|-----END PRIVATE KEY-----|[A-Za-z0-9+/=\\s]{0,20}){0,6}") {
+            let _ = ServiceAccountKey::parse(&text);
+            let json = serde_json::json!({"id": id, "service_account_id": "aje", "private_key": key}).to_string();
+            prop_assert!(ServiceAccountKey::parse(&json).is_err());
+            for cut in 0..json.len() {
+                if let Some(part) = json.get(..cut) {
+                    prop_assert!(ServiceAccountKey::parse(part).is_err());
+                }
+            }
+        }
+    }
+}

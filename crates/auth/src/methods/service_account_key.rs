@@ -1,0 +1,403 @@
+//! `service-account-key`: an authorized key of a service account, by which a JWT is signed and exchanged for IAM tokens.
+//!
+//! For programs outside Yandex Cloud that cannot have a workload identity. The key does not end by itself: keep its file
+//! where nobody else can read it, and prefer the metadata service or workload identity where there is one.
+//!
+//! Variables: `YC_SERVICE_ACCOUNT_KEY_FILE`, a path, or the JSON itself; `YC_API_ENDPOINT` for the discovery endpoint.
+//! Errors: `NotConfigured` where the variable is not set, `Invalid` for a key that is missing or cannot be used,
+//! `Refused` where IAM says no, `Blocked` where the JWT would go to a foreign host.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ring::digest::{Digest, SHA256, digest};
+
+use super::file::NamedFile;
+use super::key_file::ServiceAccountKey;
+use super::sealed::Sealed;
+use super::{Identity, Look, Method, Supply, TokenSource};
+use crate::cloud::address::Given;
+use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::jwt::{self, Claims};
+use crate::system::{BoxFuture, System};
+use crate::token::{MAX_AGE, Token};
+use crate::{Error, ErrorKind};
+
+/// A key has some 3 KiB; what is much larger is another file.
+const MAX_FILE: usize = 64 << 10;
+
+/// How long to look at the mode of a file, which says nothing that could not be done without.
+const MODE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a JWT is good for. It is used at once, so that this is for clocks that differ.
+const JWT_LIFE: Duration = Duration::from_secs(600);
+
+/// An authorized key of a service account.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, ServiceAccountKeyAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// // As `yc iam key create --service-account-name robot -o key.json` writes it.
+/// let header = Credentials::from(ServiceAccountKeyAuth::from_file("key.json")).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServiceAccountKeyAuth {
+    options: ServiceAccountKeyAuthBuilder,
+}
+
+/// What can vary about [`ServiceAccountKeyAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServiceAccountKeyAuthBuilder {
+    written: Written,
+    iam: IamOptions,
+    audience: Option<String>,
+    jwt_life: Duration,
+    max_age: Duration,
+}
+
+/// Where the key is.
+#[derive(Clone, Debug)]
+enum Written {
+    Given(Arc<ServiceAccountKey>),
+    File(NamedFile),
+    Variable,
+}
+
+impl ServiceAccountKeyAuth {
+    /// The variable that automatic selection reads: a path, or the JSON of the key.
+    pub const VARIABLE: &'static str = "YC_SERVICE_ACCOUNT_KEY_FILE";
+
+    /// A given key: the JSON that `yc iam key create` writes, or that the REST API answers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where it is no such key, with what is wrong. Nothing of the key is shown.
+    pub fn new(json: impl AsRef<str>) -> Result<Self, Error> {
+        Ok(Self::builder(json)?.build())
+    }
+
+    /// The key in a file, which is read again for each exchange: a new key in it is seen. Nothing is looked at yet.
+    #[must_use]
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self::builder_from_file(path).build()
+    }
+
+    /// The key that `YC_SERVICE_ACCOUNT_KEY_FILE` names or holds. The variable is read at first use, once.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::builder_from_env().build()
+    }
+
+    /// A given key, with options.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn builder(json: impl AsRef<str>) -> Result<ServiceAccountKeyAuthBuilder, Error> {
+        let key =
+            ServiceAccountKey::parse(json.as_ref()).map_err(|error| error.of(Method::ServiceAccountKey))?;
+        Ok(ServiceAccountKeyAuthBuilder::new(Written::Given(Arc::new(key))))
+    }
+
+    /// The key in a file, with options.
+    pub fn builder_from_file(path: impl Into<PathBuf>) -> ServiceAccountKeyAuthBuilder {
+        ServiceAccountKeyAuthBuilder::new(Written::File(NamedFile::new(path, "key file")))
+    }
+
+    /// The key that `YC_SERVICE_ACCOUNT_KEY_FILE` names or holds, with options.
+    pub fn builder_from_env() -> ServiceAccountKeyAuthBuilder {
+        ServiceAccountKeyAuthBuilder::new(Written::Variable)
+    }
+}
+
+impl ServiceAccountKeyAuthBuilder {
+    fn new(written: Written) -> Self {
+        Self { written, iam: IamOptions::default(), audience: None, jwt_life: JWT_LIFE, max_age: MAX_AGE }
+    }
+
+    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
+    /// allows the JWT to go there, and to the hosts below it.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// The address of IAM, without discovery. Naming it here allows the JWT to go there.
+    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.iam.iam_endpoint = Some(Given::new(endpoint));
+        self
+    }
+
+    /// The audience of the JWT. By default the URL that it is exchanged at, such as
+    /// `https://iam.api.cloud.yandex.net/iam/v1/tokens`: what Yandex Cloud's documentation says. Whether other regions
+    /// take that of theirs alone is not known.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// How long a JWT is good for, from now on; 10 min, and 59 min at the most. It is dated 1 min back.
+    pub fn jwt_life(mut self, life: Duration) -> Self {
+        self.jwt_life = life;
+        self
+    }
+
+    /// Lets the JWT travel without TLS to a host that is not this machine. Whoever can listen there can have a token of
+    /// the service account while the JWT lives.
+    pub fn danger_allow_plaintext(mut self) -> Self {
+        self.iam.plaintext = true;
+        self
+    }
+
+    /// How long discovery and exchange may take together; 10 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.iam.timeout = limit;
+        self
+    }
+
+    /// How long an IAM token is used without another exchange; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> ServiceAccountKeyAuth {
+        ServiceAccountKeyAuth { options: self }
+    }
+}
+
+impl ServiceAccountKeyAuth {
+    /// The key where it is written, so far as that takes no look at a file.
+    fn held(&self, system: &System) -> Result<Held, Error> {
+        match &self.options.written {
+            Written::Given(key) => Ok(Held::Whole(Arc::clone(key))),
+            Written::File(file) => Ok(Held::file(file.clone())),
+            Written::Variable => match system.variable(Self::VARIABLE)? {
+                None => Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
+                    .at(Self::VARIABLE)
+                    .with_help(format!("set {} to the path of a key file, or to its JSON", Self::VARIABLE))),
+                Some(value) if value.starts_with('{') => {
+                    let key = ServiceAccountKey::parse(&value).map_err(|error| error.at(Self::VARIABLE))?;
+                    Ok(Held::Whole(Arc::new(key)))
+                }
+                Some(_) => NamedFile::from_variable(Self::VARIABLE, system).map(Held::file),
+            },
+        }
+    }
+
+    fn exchange(&self, system: &System) -> Result<Exchange, Error> {
+        let options = &self.options;
+        let held = self.held(system)?;
+        let iam = Iam::new(options.iam.clone(), "the JWT", system)?;
+        let audience = options.audience.clone();
+        Ok(Exchange { held, iam, audience, jwt_life: options.jwt_life, max_age: options.max_age })
+    }
+
+    /// A slot whose variable is set is taken or broken: a file that is not there must not make us somebody else.
+    async fn probe(&self, system: &System) -> Look {
+        let exchange = match self.exchange(system) {
+            Ok(exchange) => exchange,
+            Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                return Look::Absent("not set".to_owned());
+            }
+            Err(error) => return Look::Broken(error),
+        };
+        match system.within(exchange.iam.timeout(), exchange.held.key(system)).await {
+            Some(Ok(key)) => {
+                let reason = match exchange.held.warning(system).await {
+                    Some(warning) => format!("set, for {}; {warning}", key.service_account_id),
+                    None => format!("set, for {}", key.service_account_id),
+                };
+                Look::Found { supply: Supply::Source(Arc::new(exchange)), first: None, reason }
+            }
+            Some(Err(error)) => Look::Broken(error),
+            None => Look::Broken(exchange.held.unread(exchange.iam.timeout())),
+        }
+    }
+}
+
+impl Sealed for ServiceAccountKeyAuth {
+    fn method(&self) -> Method {
+        Method::ServiceAccountKey
+    }
+
+    fn place(&self, _system: &System) -> String {
+        match &self.options.written {
+            Written::Given(_) => "given value".to_owned(),
+            Written::File(file) => file.place(),
+            Written::Variable => Self::VARIABLE.to_owned(),
+        }
+    }
+
+    fn supply(&self, system: &System) -> Result<Supply, Error> {
+        Ok(Supply::Source(Arc::new(self.exchange(system)?)))
+    }
+
+    fn given_as<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+        Box::pin(async move {
+            let warning = match &self.options.written {
+                Written::File(file) => open_to_all(file.path(), system).await,
+                _ => None,
+            };
+            warning.map_or_else(|| "given".to_owned(), |warning| format!("given; {warning}"))
+        })
+    }
+
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async move {
+            let mut identity = Identity::of(self.method());
+            let held = match self.held(system) {
+                Ok(held) => held,
+                Err(error) => return identity.remark(error.to_string()),
+            };
+            match system.within(self.options.iam.timeout, held.key(system)).await {
+                Some(Ok(key)) => {
+                    identity.subject_id = Some(key.service_account_id.clone());
+                    identity.key_id = Some(key.id.clone());
+                    identity
+                }
+                Some(Err(error)) => identity.remark(error.to_string()),
+                None => identity.remark(held.unread(self.options.iam.timeout).to_string()),
+            }
+        })
+    }
+
+    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+        Box::pin(self.probe(system))
+    }
+}
+
+/// A key, or the file that it is read from again and again.
+enum Held {
+    Whole(Arc<ServiceAccountKey>),
+    File {
+        file: NamedFile,
+        /// What was read last, by its hash, and the key in it: to read an RSA key anew is dear.
+        last: Mutex<Option<(Digest, Arc<ServiceAccountKey>)>>,
+        warned: AtomicBool,
+    },
+}
+
+impl Held {
+    fn file(file: NamedFile) -> Self {
+        Self::File { file, last: Mutex::default(), warned: AtomicBool::new(false) }
+    }
+
+    async fn key(&self, system: &System) -> Result<Arc<ServiceAccountKey>, Error> {
+        let (file, last, warned) = match self {
+            Self::Whole(key) => return Ok(Arc::clone(key)),
+            Self::File { file, last, warned } => (file, last, warned),
+        };
+        let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
+        let hash = digest(&SHA256, text.as_bytes());
+        let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, key)) = known.filter(|(of, _)| of.as_ref() == hash.as_ref()) {
+            return Ok(key);
+        }
+        let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.place()))?;
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((hash, Arc::clone(&key)));
+        if let Some(warning) = open_to_all(file.path(), system).await
+            && !warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(file = file.place(), "{warning}");
+        }
+        Ok(key)
+    }
+
+    async fn warning(&self, system: &System) -> Option<String> {
+        match self {
+            Self::Whole(_) => None,
+            Self::File { file, .. } => open_to_all(file.path(), system).await,
+        }
+    }
+
+    /// The error of a file that is not read in time.
+    fn unread(&self, limit: Duration) -> Error {
+        let error = Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
+            .with_help("the file is a pipe without a writer, or on a server that is down");
+        match self {
+            Self::Whole(_) => error,
+            Self::File { file, .. } => error.at(file.place()),
+        }
+    }
+}
+
+/// What is to be said of a key that everybody on the machine can read.
+async fn open_to_all(path: &Path, system: &System) -> Option<String> {
+    let mode = system.within(MODE_TIMEOUT, system.file_mode(path)).await??;
+    (mode & 0o004 != 0)
+        .then(|| format!("every user of this machine can read the key (mode {mode:04o}); `chmod 600` it"))
+}
+
+/// The source: a key, and the IAM that it is exchanged at.
+struct Exchange {
+    held: Held,
+    iam: Iam,
+    audience: Option<String>,
+    jwt_life: Duration,
+    max_age: Duration,
+}
+
+impl TokenSource for Exchange {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async {
+            let key = self.held.key(system).await?;
+            exchange(&key, &self.iam, self.audience.as_deref(), self.jwt_life, system).await
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.iam.timeout()
+    }
+
+    fn max_age(&self) -> Duration {
+        self.max_age
+    }
+}
+
+/// Exchanges a JWT of a key in a profile of yc.
+#[cfg(feature = "profile")]
+pub(super) async fn exchange_key(
+    key: &ServiceAccountKey,
+    iam: &Iam,
+    system: &System,
+) -> Result<Token, Error> {
+    exchange(key, iam, None, JWT_LIFE, system).await
+}
+
+async fn exchange(
+    key: &ServiceAccountKey,
+    iam: &Iam,
+    audience: Option<&str>,
+    life: Duration,
+    system: &System,
+) -> Result<Token, Error> {
+    let sign = |url: String| {
+        let claims = Claims {
+            key_id: &key.id,
+            issuer: &key.service_account_id,
+            audience: audience.unwrap_or(&url),
+            now: system.clock().now().wall,
+            life,
+        };
+        jwt::sign(&claims, &key.pair)
+    };
+    iam.exchange_jwt(sign, system).await.map_err(explain)
+}
+
+/// What to do about a refusal. Only the words about a missing `kid` are known (dotnet-sdk#34); what IAM says of other
+/// JWTs is documented nowhere, so that the help covers all of it.
+fn explain(error: Error) -> Error {
+    if error.kind() != ErrorKind::Refused {
+        return error;
+    }
+    error.with_help(
+        "the key was deleted, is of another service account or of another region, or the clock of this machine is wrong: \
+         look at `yc iam key list --service-account-id ID` and at the clock; make a new key with `yc iam key create`",
+    )
+}
