@@ -50,6 +50,10 @@ pub(super) enum Proof {
 pub(super) struct Key {
     pub(super) id: Zeroizing<String>,
     pub(super) service_account_id: Zeroizing<String>,
+    #[cfg_attr(
+        not(feature = "service-account-key"),
+        expect(dead_code, reason = "only what signs with it reads it")
+    )]
     pub(super) private_key: Zeroizing<String>,
 }
 
