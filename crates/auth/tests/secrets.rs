@@ -11,9 +11,9 @@ use support::{Machine, cloud, logged_in, secs};
 use yandex_cloud_auth::system::{BoxFuture, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, OAuthTokenAuth, SubjectToken, System, Token, TokenSource,
-    WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, FunctionAuth, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, OAuthTokenAuth, ProfileAuth, SubjectToken, System, Token,
+    TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 /// Stands in every secret of these tests, and must stand in nothing that is printed.
@@ -335,6 +335,37 @@ fn a_token_that_a_failing_yc_prints_is_not_its_reason() {
     let machine = Machine::new()
         .with_yc(|_| TestRun::Exit(1, "CggVAgAAA-HUSH-older-shape\n".to_owned(), String::new()));
     assert_silent("yc", &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+}
+
+#[test]
+fn what_files_and_invocations_bring_is_not_shown() {
+    const TOKEN: &str = "/run/token";
+    const PROFILE: &str = "/run/config.yaml";
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for said in ways_to_say(secret) {
+            let machine = Machine::new();
+            machine.files.write(TOKEN, said.clone());
+            assert_silent(&said, &everything(&machine, &machine.with(TokenFileAuth::new(TOKEN))));
+            let json = serde_json::to_string(&said).unwrap();
+            for config in [
+                said.clone(),
+                format!("current: a\nprofiles: {{a: {{token: {json}}}}}"),
+                format!("current: a\nprofiles: {{a: {{service-account-key: {{private_key: {json}}}}}}}"),
+                format!("current: a\nprofiles: {{a: {{{json}: 1}}}}"),
+                format!("current: a\nprofiles: {{a: {{token: t1.HUSH.x, folder-id: {json}}}}}"),
+            ] {
+                machine.files.write(PROFILE, config.clone());
+                let auth = ProfileAuth::builder().path(PROFILE).build();
+                assert_silent(&config, &everything(&machine, &machine.with(auth)));
+            }
+            for json in [said.clone(), format!("{{\"access_token\":{json}}}")] {
+                match FunctionAuth::parse(&json) {
+                    Ok(auth) => assert_silent(&json, &everything(&machine, &machine.with(auth))),
+                    Err(error) => assert_silent(&json, &of_error(&error)),
+                }
+            }
+        }
+    }
 }
 
 #[test]
