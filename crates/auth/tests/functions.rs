@@ -10,7 +10,9 @@ use common::{HOUR, bare, header, secs};
 use http::{HeaderMap, HeaderValue};
 use yandex_cloud_auth::system::{BoxFuture, Spawner};
 use yandex_cloud_auth::testing::TestClock;
-use yandex_cloud_auth::{Credentials, Error, ErrorKind, FunctionAuth, HeaderOptions, Method, Scheme, System};
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, FunctionAuth, HeaderOptions, Method, Scheme, System,
+};
 
 /// Nobody may start anything: no thread, no fetch.
 #[derive(Clone, Default)]
@@ -264,4 +266,14 @@ fn whoever_subscribes_is_told_of_a_new_token_by_the_first_call_that_sends_it() {
     instance.invoked_with("b", 600).unwrap();
     header(&instance.credentials).unwrap();
     common::on_runtime(async { assert_eq!(changes.changed().await.unwrap().generation(), 2) });
+}
+
+#[test]
+fn it_has_no_slot_and_can_take_one() {
+    assert!(Automatic::new().slots().all(|slot| slot != "function"));
+    let auth = FunctionAuth::parse(json("a", 600)).unwrap();
+    let automatic = Automatic::new().replace("metadata", auth).unwrap();
+    let credentials = automatic.on(bare(&TestClock::new())).build();
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    assert_eq!(credentials.method(), Some(Method::Function));
 }

@@ -16,6 +16,7 @@ use yandex_cloud_auth::{
     ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
     ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, System,
 };
+use yandex_cloud_emulator::Emulator;
 
 const ACCOUNT: &str = "ajefake0account00001";
 const OTHER: &str = "ajefake0account00002";
@@ -474,4 +475,38 @@ fn one_thread_runs_both_for_many_callers() {
     }
     assert_eq!(asked_for.load(Ordering::SeqCst), 2, "one for each of the two");
     assert_eq!(common::on_runtime(async { credentials.header().await }).unwrap().unwrap(), expected);
+}
+
+/// A machine in the emulator's cloud.
+fn inside(cloud: &Emulator) -> System {
+    let environment = TestEnvironment::new([
+        ("YC_METADATA_ADDR", cloud.metadata_addr().to_string()),
+        ("YC_API_ENDPOINT", cloud.api_url()),
+    ]);
+    System::real().with_environment(environment)
+}
+
+#[test]
+fn the_emulator_lets_those_with_the_role_and_no_others() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let first = ImpersonationAuth::new(cloud.impersonated_account_id(), MetadataAuth::new());
+    let nested = ImpersonationAuth::new(cloud.nested_account_id(), first.clone());
+    for auth in [first, nested] {
+        assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+    }
+    let without = ImpersonationAuth::new(cloud.nested_account_id(), MetadataAuth::new());
+    let error = failure(&Credentials::from(without).on(inside(&cloud)));
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.help().unwrap().contains("iam.serviceAccounts.tokenCreator"), "{:?}", error.help());
+}
+
+#[test]
+fn a_token_that_was_revoked_behind_our_back_is_replaced() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let behind = Credentials::from(MetadataAuth::new()).on(inside(&cloud));
+    let held = behind.blocking().obtain(HeaderOptions::new()).unwrap();
+    cloud.revoke_iam_token(held.expose_secret().unwrap()).unwrap();
+    let auth = ImpersonationAuth::new(cloud.impersonated_account_id(), behind.clone());
+    assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+    assert!(behind.snapshot().unwrap().generation() > held.generation());
 }

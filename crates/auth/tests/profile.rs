@@ -260,6 +260,61 @@ fn it_works_against_the_emulator() {
     assert!(snapshot.expose_secret().unwrap().starts_with("t1."));
 }
 
+/// A profile with a key, as yc writes it of the key's file.
+fn with_key(emulator: &Emulator, json: &str) -> String {
+    let key: serde_json::Value = serde_json::from_str(json).unwrap();
+    let mut lines = String::new();
+    for (name, value) in key.as_object().unwrap() {
+        let text = value.as_str().unwrap();
+        match text.contains('\n') {
+            true => {
+                lines.push_str(&format!("      {name}: |\n"));
+                text.lines().for_each(|line| lines.push_str(&format!("        {line}\n")));
+            }
+            false => lines.push_str(&format!("      {name}: \"{text}\"\n")),
+        }
+    }
+    let endpoint = emulator.api_url();
+    format!("current: sa\nprofiles:\n  sa:\n    endpoint: {endpoint}\n    service-account-key:\n{lines}")
+}
+
+#[test]
+fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let machine = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
+    let system =
+        System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
+    let credentials = Credentials::from(ProfileAuth::new()).on(system);
+    let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    assert!(first.expose_secret().unwrap().starts_with("t1."));
+    assert!(first.expires_at().is_some());
+    let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+    assert_eq!(identity.subject_id.as_deref(), Some(emulator.service_account_id()));
+
+    // Another key stands there, and the first one is withdrawn.
+    machine.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
+    assert!(emulator.delete_service_account_key(&identity.key_id.unwrap()));
+    assert!(credentials.invalidate(&first));
+    let second = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    assert_ne!(second.expose_secret(), first.expose_secret());
+}
+
+#[test]
+fn a_key_that_is_none_is_told_and_not_shown() {
+    for private_key in ["FAKE", "-----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY-----"] {
+        let key = format!(
+            "{{id: ajefake0key, service_account_id: ajefake0account, private_key: \"{private_key}\"}}"
+        );
+        let machine = home(&format!("current: a\nprofiles: {{a: {{service-account-key: {key}}}}}"));
+        let error = failure(&machine, ProfileAuth::new());
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)), "{error}");
+        assert_eq!(error.place(), Some(FILE));
+        assert!(error.help().is_some());
+        assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+        assert!(machine.http.requests().is_empty());
+    }
+}
+
 #[test]
 fn it_has_no_slot_and_can_take_one() {
     let machine = machine();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{HOUR, Source, header, until};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
-use yandex_cloud_auth::{ApiKeyAuth, Credentials, EnvIamTokenAuth, IamTokenAuth, NoAuth};
+use yandex_cloud_auth::{ApiKeyAuth, Credentials, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, NoAuth};
 
 /// Allocations of one poll of `header()`, of its blocking twin and of `try_header()`.
 fn allocations(credentials: &Credentials) -> [u64; 3] {
@@ -35,6 +35,7 @@ fn a_ready_header_allocates_nothing() {
         ("a fetched token", fetched),
         ("api-key on the real clock", real_clock),
         ("iam-token", Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()).on(system.clone())),
+        ("function", Credentials::from(FunctionAuth::parse(r#"{"access_token":"t1.fake.x"}"#).unwrap())),
         ("none", Credentials::from(NoAuth::new()).on(system.clone())),
     ] {
         assert_eq!(allocations(&credentials), [0; 3], "{name}");

@@ -21,6 +21,7 @@ api-key              YC_API_KEY                   absent     not set
 iam-token            YC_IAM_TOKEN                 absent     not set
 oauth-token          YC_OAUTH_TOKEN               absent     not set
 service-account-key  YC_SERVICE_ACCOUNT_KEY_FILE  absent     not set
+workload-identity    YC_OIDC_TOKEN_FILE           absent     not set
 token-file           YC_IAM_TOKEN_FILE            absent     not set
 metadata             http://169.254.169.254       absent     Unreachable (test)
 env-iam-token        YC_TOKEN                     selected   set
@@ -35,7 +36,7 @@ fn it_serialises_as_a_list_of_attempts() {
     let report = machine.automatic().blocking().select().unwrap();
     let json = serde_json::to_value(&report).unwrap();
     let list = json.as_array().unwrap();
-    assert_eq!(list.len(), 8);
+    assert_eq!(list.len(), 9);
     assert_eq!(
         list[0],
         serde_json::json!({
@@ -47,7 +48,7 @@ fn it_serialises_as_a_list_of_attempts() {
         })
     );
     assert_eq!(
-        list[5],
+        list[6],
         serde_json::json!({
             "method": "metadata",
             "source": "http://169.254.169.254",
@@ -138,7 +139,7 @@ fn a_path_that_plays_tricks_with_the_terminal_is_shown_escaped() {
     let report = machine.automatic().blocking().select().unwrap();
     let source = &report.selected().unwrap().source;
     assert!(source.contains("\\n") && !source.contains(['\n', '\u{1b}']), "{source}");
-    assert_eq!(report.to_string().lines().count(), 9);
+    assert_eq!(report.to_string().lines().count(), 10);
     assert!(
         machine.log.lines().iter().all(|line| !line.contains(['\n', '\u{1b}'])),
         "{:?}",

@@ -11,8 +11,9 @@ use support::{Machine, cloud, logged_in, secs};
 use yandex_cloud_auth::system::{BoxFuture, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    MetadataAuth, OAuthTokenAuth, System, Token, TokenSource, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, FunctionAuth, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, OAuthTokenAuth, ProfileAuth, SubjectToken, System, Token,
+    TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 /// Stands in every secret of these tests, and must stand in nothing that is printed.
@@ -145,6 +146,12 @@ fn a_value_that_is_refused_is_not_shown() {
                 "YC_IAM_TOKEN",
                 "YC_OAUTH_TOKEN",
                 "YC_SERVICE_ACCOUNT_KEY_FILE",
+                "YC_SERVICE_ACCOUNT_ID",
+                "YC_OIDC_TOKEN_FILE",
+                "YC_OIDC_TOKEN",
+                "YC_OAUTH_ENDPOINT",
+                "ACTIONS_ID_TOKEN_REQUEST_URL",
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
                 "YC_IAM_TOKEN_FILE",
                 "YC_METADATA_ADDR",
                 "YC_TOKEN",
@@ -153,6 +160,12 @@ fn a_value_that_is_refused_is_not_shown() {
                 let machine = Machine::new().with_yc(logged_in).set(variable, &value);
                 let scenario = format!("{value:?} in {variable}");
                 assert_silent(&scenario, &everything(&machine, &machine.automatic()));
+                let federated = machine.clone().set("YC_SERVICE_ACCOUNT_ID", "ajefake0account00001");
+                assert_silent(&scenario, &everything(&federated, &federated.automatic()));
+                let github = WorkloadIdentityAuth::new(&value, SubjectToken::github_actions());
+                assert_silent(&scenario, &everything(&machine, &machine.with(github)));
+                let named = WorkloadIdentityAuth::new("ajefake0account00001", SubjectToken::variable(&value));
+                assert_silent(&scenario, &everything(&machine, &machine.with(named)));
                 if variable == "YC_API_ENDPOINT" {
                     let oauth = machine.with(OAuthTokenAuth::new("y0_x").unwrap());
                     assert_silent(&scenario, &everything(&machine, &oauth));
@@ -222,6 +235,50 @@ fn what_iam_and_discovery_repeat_is_masked() {
 }
 
 #[test]
+fn what_the_authorization_server_and_github_repeat_is_masked() {
+    // Each of the two is told one secret of ours without a shape, and may repeat that one.
+    for (from_github, own) in [(true, "HUSH-request-token"), (false, "HUSH.HUSH.HUSH")] {
+        for secret in SECRETS.iter().chain([&own]) {
+            for said in ways_to_say(secret) {
+                for status in [200, 302, 400, 401, 500] {
+                    let reply = TestReply::status(status, said.clone());
+                    let machine = Machine::new()
+                        .set("ACTIONS_ID_TOKEN_REQUEST_URL", "https://pipelines.example/idtoken?x=1")
+                        .set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "HUSH-request-token")
+                        .answering(move |request, _| match request.uri().path() {
+                            "/idtoken" if !from_github => {
+                                TestReply::status(200, r#"{"value":"HUSH.HUSH.HUSH"}"#)
+                            }
+                            _ => reply.clone(),
+                        });
+                    let subject = SubjectToken::github_actions();
+                    let auth = machine.with(WorkloadIdentityAuth::new("ajefake0account00001", subject));
+                    assert_silent(&format!("{status} {said}"), &everything(&machine, &auth));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_iam_repeats_of_the_token_that_it_is_asked_with_is_masked() {
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for said in ways_to_say(secret) {
+            for status in [200, 302, 400, 401, 403, 500] {
+                let reply = TestReply::status(status, said.clone());
+                let machine = Machine::new().answering(move |request, count| match request.uri().path() {
+                    "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
+                    _ => reply.clone(),
+                });
+                let given = IamTokenAuth::new(SHAPELESS).unwrap();
+                let auth = ImpersonationAuth::new("ajefake0account00001", given);
+                assert_silent(&format!("{status} {said}"), &everything(&machine, &machine.with(auth)));
+            }
+        }
+    }
+}
+
+#[test]
 fn our_own_token_is_masked_though_it_has_no_shape() {
     for secret in [SHAPELESS, "HUSH/AQVN-HUSH/HUSH", "t1-HUSH", "HUSH.HUSH"] {
         let mut said = ways_to_say(secret);
@@ -281,6 +338,37 @@ fn a_token_that_a_failing_yc_prints_is_not_its_reason() {
 }
 
 #[test]
+fn what_files_and_invocations_bring_is_not_shown() {
+    const TOKEN: &str = "/run/token";
+    const PROFILE: &str = "/run/config.yaml";
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for said in ways_to_say(secret) {
+            let machine = Machine::new();
+            machine.files.write(TOKEN, said.clone());
+            assert_silent(&said, &everything(&machine, &machine.with(TokenFileAuth::new(TOKEN))));
+            let json = serde_json::to_string(&said).unwrap();
+            for config in [
+                said.clone(),
+                format!("current: a\nprofiles: {{a: {{token: {json}}}}}"),
+                format!("current: a\nprofiles: {{a: {{service-account-key: {{private_key: {json}}}}}}}"),
+                format!("current: a\nprofiles: {{a: {{{json}: 1}}}}"),
+                format!("current: a\nprofiles: {{a: {{token: t1.HUSH.x, folder-id: {json}}}}}"),
+            ] {
+                machine.files.write(PROFILE, config.clone());
+                let auth = ProfileAuth::builder().path(PROFILE).build();
+                assert_silent(&config, &everything(&machine, &machine.with(auth)));
+            }
+            for json in [said.clone(), format!("{{\"access_token\":{json}}}")] {
+                match FunctionAuth::parse(&json) {
+                    Ok(auth) => assert_silent(&json, &everything(&machine, &machine.with(auth))),
+                    Err(error) => assert_silent(&json, &of_error(&error)),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn secrets_stay_out_of_the_command_line() {
     let machine = Machine::new().with_yc(logged_in);
     for variable in ["YC_API_KEY", "YC_OAUTH_TOKEN", "YC_TOKEN"] {
@@ -314,7 +402,9 @@ fn an_address_with_a_password_is_not_shown() {
 fn the_types_that_hold_a_secret_do_not_show_it() {
     let token = Token::new("t1.HUSH").unwrap().expiring_in(secs(60));
     let shown = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        ImpersonationAuth::new("t1.HUSH", IamTokenAuth::new("t1.HUSH").unwrap()),
+        WorkloadIdentityAuth::builder("HUSH", SubjectToken::file("eyJHUSH")).oauth_endpoint("user:HUSH@h"),
         ApiKeyAuth::new(SHAPELESS).unwrap(),
         IamTokenAuth::new("t1.HUSH").unwrap(),
         OAuthTokenAuth::new("y0_HUSH").unwrap(),

@@ -204,6 +204,21 @@ fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
 }
 
 #[test]
+fn a_token_that_stays_cut_is_never_taken() {
+    let old = whole("old");
+    for cut in ["t", "t1.", &whole("new")[..60]] {
+        let machine = Machine::holding(&old);
+        let credentials = machine.credentials();
+        header(&credentials).unwrap();
+        machine.files.write(FILE, cut);
+        for _ in 0..20 {
+            machine.clock.advance(secs(30));
+            assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{cut}");
+        }
+    }
+}
+
+#[test]
 fn a_token_of_another_shape_is_believed_when_it_stays() {
     let machine = Machine::holding(&whole("old"));
     let credentials = machine.credentials();

@@ -45,7 +45,7 @@
 //! | path | over gRPC | does |
 //! |---|---|---|
 //! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT, and revokes |
-//! | `POST /iam/v1/tokens:createForServiceAccount` | | impersonates a service account |
+//! | `POST /iam/v1/tokens:createForServiceAccount` | `IamTokenService` | impersonates a service account |
 //! | `POST /oauth/token` | | exchanges a token of an outside issuer |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
 //! | `POST /v1/chat/completions` | | chat, whole or as events |

@@ -99,7 +99,7 @@ async fn serves_every_subject_and_one_inside_another() {
 
 #[tokio::test]
 async fn refuses_those_without_the_role_and_accounts_that_do_not_exist() {
-    let emulator = Emulator::start().await.unwrap();
+    let emulator = Emulator::builder().federated_credential("repo:us/it", "ajelinked").start().await.unwrap();
     let other = Key::of(&emulator);
     emulator.add_service_account_key(&other.public_pem, "ajekeyofother", "ajeother").unwrap();
     let authorization = bearer(&emulator.iam_token().unwrap());
@@ -118,6 +118,7 @@ async fn refuses_those_without_the_role_and_accounts_that_do_not_exist() {
         (emulator.service_account_id(), Code::PermissionDenied, StatusCode::FORBIDDEN, denied),
         (emulator.nested_account_id(), Code::PermissionDenied, StatusCode::FORBIDDEN, denied),
         ("ajeother", Code::PermissionDenied, StatusCode::FORBIDDEN, denied),
+        ("ajelinked", Code::PermissionDenied, StatusCode::FORBIDDEN, denied),
     ] {
         let reply = ask(&emulator, &authorization, &json!({ "serviceAccountId": account })).await;
         assert_eq!(reply.status, status, "{account}");

@@ -29,8 +29,8 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::header`]; also inside a token source, where it would wait for itself.
     pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        let ready = self.credentials.inner.cache.look(|ready| Ok(ready.header()));
-        ready.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
+        let at_hand = self.credentials.header_at_hand();
+        at_hand.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
     }
 
     /// As [`Credentials::header_with`].

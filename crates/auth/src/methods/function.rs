@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::sealed::Sealed;
-use super::{Look, Method, Supply};
+use super::{Identity, Look, Method, Supply};
 use crate::cloud::access_token::read_fields;
 use crate::refresh::handed::Slot;
 use crate::refresh::policy::BadLife;
@@ -189,6 +189,10 @@ impl Sealed for FunctionAuth {
 
     fn supply_at_once(&self, system: &System) -> Option<Supply> {
         self.supply(system).ok()
+    }
+
+    fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async { Identity::of(self.method()).remark("the service account of the function") })
     }
 
     fn look<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Look> {

@@ -163,10 +163,10 @@ struct Watch {
 /// What the last look has found.
 #[derive(Default)]
 struct Last {
-    /// The token was of the whole documented shape.
-    whole: bool,
+    /// Whether the token was of the whole documented shape; nothing before the first one.
+    whole: Option<bool>,
     /// What stood there instead of such a token.
-    cut: Option<Secret>,
+    other: Option<Secret>,
 }
 
 impl Watch {
@@ -176,17 +176,22 @@ impl Watch {
         Ok(Token { secret: secret.map_err(|error| error.at(self.file.place()))?, life: Life::Unknown })
     }
 
-    /// A token that lost its shape has been cut, by a writer that is not done yet; unless it stays so, because the shape
-    /// has changed.
+    /// After a token of the whole shape, the beginning of one is cut: its writer is not done, or has died. What begins
+    /// otherwise may be of a later shape (docs, "IAM token": a change alters the prefix), and is believed when it stays.
     fn settled(&self, secret: Secret) -> Result<Secret, Error> {
-        let whole = is_whole_iam_token(secret.expose());
+        let value = secret.expose();
+        let whole = is_whole_iam_token(value);
+        let is_beginning = value.starts_with("t1.") || "t1.".starts_with(value);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.whole && !whole && last.cut.as_ref() != Some(&secret) {
-            last.cut = Some(secret);
+        if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
+            last.other = Some(secret);
             return Err(Error::new(ErrorKind::Invalid, "the file holds a part of a token")
                 .with_help("it is being written, perhaps; write it elsewhere and rename it into place"));
         }
-        *last = Last { whole, cut: None };
+        if last.whole.is_none() && !whole && is_beginning {
+            tracing::warn!("the token in the file does not have the documented shape; it may have been cut");
+        }
+        *last = Last { whole: Some(whole), other: None };
         Ok(secret)
     }
 }

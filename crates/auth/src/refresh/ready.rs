@@ -72,6 +72,7 @@ impl AsRef<[u8]> for Owned {
 }
 
 /// A header, and which token of its credentials is in it.
+#[cfg(feature = "tower")]
 pub(crate) struct Numbered {
     pub(crate) header: HeaderValue,
     pub(crate) generation: u64,
@@ -118,6 +119,7 @@ impl Ready {
     }
 
     /// The same, with its generation.
+    #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn numbered(&self) -> Option<Numbered> {
         Some(Numbered { header: self.header()?, generation: self.generation })

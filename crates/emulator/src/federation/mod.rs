@@ -58,6 +58,11 @@ impl Federation {
         linked.then_some(()).ok_or(Refusal::Target(refusal))
     }
 
+    /// Whether a service account is linked to any subject.
+    pub(crate) fn serves(&self, service_account_id: &str) -> bool {
+        self.credentials.iter().any(|credential| credential.service_account_id == service_account_id)
+    }
+
     fn subject(&self, token: &str, now: SystemTime) -> Result<String, &'static str> {
         let jwt = Jwt::read(token)?;
         self.jwks.verify(&jwt)?;

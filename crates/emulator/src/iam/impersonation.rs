@@ -48,7 +48,8 @@ pub(super) fn create(
     let creators = &cloud.options.token_creators;
     let exists = account == cloud.options.service_account_id
         || creators.know(account)
-        || cloud.identity.has_key_of(account);
+        || cloud.identity.has_key_of(account)
+        || cloud.federation.serves(account);
     // The texts are this emulator's own: the cloud's are not known.
     if !exists {
         return Err(Status::not_found("there is no service account of this id"));

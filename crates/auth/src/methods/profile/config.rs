@@ -50,6 +50,10 @@ pub(super) enum Proof {
 pub(super) struct Key {
     pub(super) id: Zeroizing<String>,
     pub(super) service_account_id: Zeroizing<String>,
+    #[cfg_attr(
+        not(feature = "service-account-key"),
+        expect(dead_code, reason = "only what signs with it reads it")
+    )]
     pub(super) private_key: Zeroizing<String>,
 }
 
@@ -203,8 +207,11 @@ impl Settings<'_> {
         }
     }
 
-    fn of_yc_alone(&self, what: &str) -> Error {
-        self.bad(&format!("it has `{what}`, which only yc knows how to use"))
+    /// The name of a setting is shown where it looks like one: it may be a secret, by a slip in the file.
+    fn of_yc_alone(&self, key: &str) -> Error {
+        let is_name = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        let what = if is_name { format!("`{key}`") } else { "an unknown setting".to_owned() };
+        self.bad(&format!("it has {what}, which only yc knows how to use"))
             .with_help("use the method yandex-cloud-cli, which asks yc for the token")
     }
 

@@ -143,7 +143,7 @@ impl ProfileAuth {
         ProfileAuthBuilder { name: None, file: None, iam: IamOptions::default(), max_age: MAX_AGE }
     }
 
-    /// What the profile says beside its login. Reads the file.
+    /// What the profile says beside its login. Reads the file, on a tokio runtime with time.
     ///
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where there is no file, or nothing says which profile; [`ErrorKind::Invalid`] where
@@ -157,7 +157,13 @@ impl ProfileAuth {
                 .and_then(|settings| Profile::of(&settings))
                 .map_err(|error| error.at(source.file.place()))
         };
-        read.await.map_err(|error| error.of(Method::Profile))
+        let limit = self.options.iam.timeout;
+        let profile = system.within(limit, read).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
+                .at(self.place(system))
+                .with_help("the file is a pipe without a writer, or on a server that is down"))
+        });
+        profile.map_err(|error| error.of(Method::Profile))
     }
 }
 
