@@ -5,6 +5,7 @@ mod support;
 
 use support::{IAM_TOKEN, Log, Machine, OAUTH_TOKEN, cloud, exchanged, header};
 use yandex_cloud_auth::{Credentials, ErrorKind, Method};
+use yandex_cloud_emulator::Emulator;
 
 #[test]
 fn the_beginning_of_a_string_tells_what_it_is() {
@@ -76,8 +77,9 @@ fn what_cannot_be_sent_is_refused_each_with_its_own_words_and_never_shown() {
         ("t1.FAKE\u{200b}", "ASCII"),
         ("AQVN FAKE", "space"),
         ("Basic FAKE", "space"),
-        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "JSON"),
-        (" \n{ }", "JSON"),
+        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "no PEM"),
+        (r#"{"id":"FAKE"}"#, "no `service_account_id`"),
+        (" \n{ }", "no `id`"),
     ] {
         let error = Credentials::from_string(text).unwrap_err();
         assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("auth")), "{text:?}: {error}");
@@ -92,9 +94,14 @@ fn what_cannot_be_sent_is_refused_each_with_its_own_words_and_never_shown() {
 
 #[test]
 fn a_service_account_key_is_told_from_an_api_key() {
-    let error = Credentials::from_string(r#"{"id":"FAKE"}"#).unwrap_err();
-    assert_eq!(error.method(), Some(Method::ServiceAccountKey));
-    assert!(error.to_string().contains("not supported yet"), "{error}");
+    let key = Emulator::start_in_thread().unwrap().service_account_key().unwrap();
+    for text in [key.clone(), format!(" \n{key}\n"), key.replace('\n', "")] {
+        let credentials = Credentials::from_string(text).unwrap();
+        assert_eq!(credentials.method(), Some(Method::ServiceAccountKey));
+    }
+    let error = Credentials::from_string(&key[..key.len() / 2]).unwrap_err();
+    assert_eq!(error.method(), Some(Method::ServiceAccountKey), "cut, it is still no API key");
+    assert!(error.reason().contains("cut"), "{error}");
 }
 
 #[test]

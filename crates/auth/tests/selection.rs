@@ -278,15 +278,19 @@ fn a_value_that_is_no_text_ends_the_selection() {
 }
 
 #[test]
-fn a_variable_of_a_method_that_does_not_exist_yet_is_never_passed_over() {
-    for (variable, method) in [("YC_SERVICE_ACCOUNT_KEY_FILE", Method::ServiceAccountKey)] {
+fn a_variable_whose_file_is_missing_is_never_passed_over() {
+    for (variable, method) in
+        [("YC_SERVICE_ACCOUNT_KEY_FILE", Method::ServiceAccountKey), ("YC_IAM_TOKEN_FILE", Method::TokenFile)]
+    {
         let machine = machine_with(&SOURCES[3..]).set(variable, "/run/FAKE.json");
         for automatic in [Automatic::new(), Automatic::new().lenient()] {
             let error = automatic.on(machine.system()).build().blocking().header().unwrap_err();
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(variable)));
+            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("/run/FAKE.json")));
             assert_eq!(error.method(), Some(method));
-            assert!(error.to_string().contains("not supported yet"), "{error}");
-            assert!(error.help().unwrap().contains(variable));
+            assert!(error.reason().contains("no such file"), "{error}");
+            let broken = error.report().unwrap().attempts().iter().find(|attempt| attempt.method == method);
+            let broken = broken.unwrap();
+            assert_eq!((broken.outcome, &*broken.source), (Outcome::Broken, variable));
         }
         assert!(machine.http.requests().is_empty(), "nothing behind it is asked");
 
