@@ -51,7 +51,10 @@ impl NamedFile {
 
     /// What it is called in errors and reports: its path, where that cannot be a token that was given by slip.
     pub(super) fn place(&self) -> String {
-        let plain = self.path.is_absolute() || self.path.starts_with(".") || self.path.starts_with("..");
+        let plain = self.path.is_absolute()
+            || self.path.starts_with(".")
+            || self.path.starts_with("..")
+            || self.path.extension().is_some_and(|extension| extension == "json");
         if plain { presentable(&self.path.to_string_lossy(), &[]) } else { self.by.to_owned() }
     }
 

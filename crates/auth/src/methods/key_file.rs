@@ -7,7 +7,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::rand::SystemRandom;
 use ring::rsa::KeyPair;
+use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -23,7 +25,7 @@ const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
 /// What stands in the place of such a key, and what is to be done about it.
-const OTHERS: [(&str, &str, &str); 7] = [
+const OTHERS: [(&str, &str, &str); 8] = [
     // The older form of encryption, which has the label of a key in the clear: so it comes first.
     (
         "Proc-Type: 4,ENCRYPTED",
@@ -43,6 +45,11 @@ const OTHERS: [(&str, &str, &str); 7] = [
     ("-----BEGIN EC PRIVATE KEY-----", "the private key is no RSA key", NEW_KEY),
     (
         "-----BEGIN PUBLIC KEY-----",
+        "a public key stands in the place of the private key",
+        "give the file as `yc iam key create` wrote it: `private_key` holds the private one",
+    ),
+    (
+        "-----BEGIN RSA PUBLIC KEY-----",
         "a public key stands in the place of the private key",
         "give the file as `yc iam key create` wrote it: `private_key` holds the private one",
     ),
@@ -189,13 +196,19 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     STANDARD
         .decode_vec(packed.as_bytes(), &mut der)
         .map_err(|_| bad("its `private_key` is damaged: it is no base64", CUT))?;
-    KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
+    let pair = KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
         // RSA keys have the first version of PKCS#8.
         "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is no RSA key", NEW_KEY),
         "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),
         "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
         why => bad(&format!("its `private_key` is damaged ({why})"), CUT),
-    })
+    })?;
+    // Some of its numbers are not looked at before it signs. This signature wants no random ones, so that it fails where
+    // the key does not work, and nowhere else.
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"", &mut signature)
+        .map_err(|_| bad("its `private_key` is damaged: its numbers do not belong together", CUT))?;
+    Ok(pair)
 }
 
 fn missing(field: &str) -> Error {

@@ -44,6 +44,8 @@ const JWT_LIFE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct ServiceAccountKeyAuth {
     options: ServiceAccountKeyAuthBuilder,
+    /// It has been said in the log that everybody can read the file.
+    warned: Arc<AtomicBool>,
 }
 
 /// What can vary about [`ServiceAccountKeyAuth`].
@@ -165,7 +167,7 @@ impl ServiceAccountKeyAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> ServiceAccountKeyAuth {
-        ServiceAccountKeyAuth { options: self }
+        ServiceAccountKeyAuth { options: self, warned: Arc::default() }
     }
 }
 
@@ -174,7 +176,7 @@ impl ServiceAccountKeyAuth {
     fn held(&self, system: &System) -> Result<Held, Error> {
         match &self.options.written {
             Written::Given(key) => Ok(Held::Whole(Arc::clone(key))),
-            Written::File(file) => Ok(Held::file(file.clone())),
+            Written::File(file) => Ok(self.held_in(file.clone())),
             Written::Variable => match system.variable(Self::VARIABLE)? {
                 None => Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
                     .at(Self::VARIABLE)
@@ -183,9 +185,13 @@ impl ServiceAccountKeyAuth {
                     let key = ServiceAccountKey::parse(&value).map_err(|error| error.at(Self::VARIABLE))?;
                     Ok(Held::Whole(Arc::new(key)))
                 }
-                Some(_) => NamedFile::from_variable(Self::VARIABLE, system).map(Held::file),
+                Some(_) => NamedFile::from_variable(Self::VARIABLE, system).map(|file| self.held_in(file)),
             },
         }
+    }
+
+    fn held_in(&self, file: NamedFile) -> Held {
+        Held::File { file, last: Mutex::default(), warned: Arc::clone(&self.warned) }
     }
 
     fn exchange(&self, system: &System) -> Result<Exchange, Error> {
@@ -277,15 +283,11 @@ enum Held {
         file: NamedFile,
         /// What was read last, by its hash, and the key in it: to read an RSA key anew is dear.
         last: Mutex<Option<(Digest, Arc<ServiceAccountKey>)>>,
-        warned: AtomicBool,
+        warned: Arc<AtomicBool>,
     },
 }
 
 impl Held {
-    fn file(file: NamedFile) -> Self {
-        Self::File { file, last: Mutex::default(), warned: AtomicBool::new(false) }
-    }
-
     async fn key(&self, system: &System) -> Result<Arc<ServiceAccountKey>, Error> {
         let (file, last, warned) = match self {
             Self::Whole(key) => return Ok(Arc::clone(key)),
@@ -405,6 +407,9 @@ async fn exchange(
 fn explain(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
     if error.kind() != ErrorKind::Refused {
         return error;
+    }
+    if matches!(error.status(), Some(404 | 405)) {
+        return error.with_help("no IAM answers there: look at YC_API_ENDPOINT, or the endpoint in code");
     }
     let said = error.reason().to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
