@@ -22,6 +22,9 @@ pub(crate) const SKEW: Duration = Duration::from_secs(60);
 /// The longest life that IAM allows, from `iat` to `exp`.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
+/// A shorter one would have ended when it is made, since its times are whole seconds.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// What a JWT says.
 pub(crate) struct Claims<'a> {
     /// The id of the key.
@@ -42,19 +45,22 @@ pub(crate) struct Claims<'a> {
 /// `Unavailable` where the machine has no random numbers to give.
 pub(crate) fn sign(claims: &Claims<'_>, key: &KeyPair) -> Result<Secret, Error> {
     let issued = claims.now.saturating_sub(SKEW);
-    let ends = (claims.now + claims.life).min(issued + LONGEST);
-    let header = json!({ "alg": "PS256", "kid": claims.key_id, "typ": "JWT" });
+    let ends = claims.now.saturating_add(claims.life.max(SHORTEST)).min(issued.saturating_add(LONGEST));
+    let header = json!({ "alg": "PS256", "kid": claims.key_id, "typ": "JWT" }).to_string();
     let body = json!({
         "iss": claims.issuer,
         "aud": claims.audience,
         "iat": issued.as_secs(),
         "exp": ends.as_secs(),
-    });
+    })
+    .to_string();
     let mut signature = vec![0; key.public().modulus_len()];
-    let mut jwt = Zeroizing::new(String::with_capacity(1024));
-    URL_SAFE_NO_PAD.encode_string(header.to_string(), &mut jwt);
+    // Room for all of it: a text that grew would leave copies behind, which nobody wipes.
+    let bytes = header.len() + body.len() + signature.len();
+    let mut jwt = Zeroizing::new(String::with_capacity(bytes * 4 / 3 + 8));
+    URL_SAFE_NO_PAD.encode_string(header, &mut jwt);
     jwt.push('.');
-    URL_SAFE_NO_PAD.encode_string(body.to_string(), &mut jwt);
+    URL_SAFE_NO_PAD.encode_string(body, &mut jwt);
     key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut signature)
         .map_err(|_| Error::new(ErrorKind::Unavailable, "the JWT could not be signed: no random numbers"))?;
     jwt.push('.');

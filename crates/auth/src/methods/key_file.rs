@@ -16,11 +16,20 @@ use crate::{Error, ErrorKind};
 /// Ids of Yandex Cloud have 20 characters, and 50 at the most (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
 
+/// A key has some 3 KiB; what is much larger is something else.
+pub(crate) const MAX_FILE: usize = 64 << 10;
+
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
 /// What stands in the place of such a key, and what is to be done about it.
-const OTHERS: [(&str, &str, &str); 6] = [
+const OTHERS: [(&str, &str, &str); 7] = [
+    // The older form of encryption, which has the label of a key in the clear: so it comes first.
+    (
+        "Proc-Type: 4,ENCRYPTED",
+        "the private key is encrypted with a password",
+        "give the file as `yc iam key create` wrote it, and keep it where nobody else can read it",
+    ),
     (
         "-----BEGIN RSA PRIVATE KEY-----",
         "the private key is in PKCS#1 form, and Yandex Cloud's are PKCS#8 (`BEGIN PRIVATE KEY`)",
@@ -58,6 +67,10 @@ impl ServiceAccountKey {
     /// # Errors
     /// `Invalid`, with what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_FILE {
+            let reason = format!("it is larger than {} KiB", MAX_FILE >> 10);
+            return Err(bad(&reason, "this is something else than a key; look at where it comes from"));
+        }
         let text = text.trim();
         if text.is_empty() {
             return Err(bad("the key is empty", NEW_KEY));
@@ -167,13 +180,18 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     let Some((body, _)) = rest.split_once(END) else {
         return Err(bad("its `private_key` breaks off: the key is cut", CUT));
     };
+    // Each buffer has room for all that comes into it: one that grew would leave a copy behind, which nobody wipes.
+    let mut packed = Zeroizing::new(String::with_capacity(body.len()));
     // Some ways into a variable leave `\n` as two characters.
-    let body = Zeroizing::new(body.replace("\\r", "").replace("\\n", ""));
-    let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
-    let der = STANDARD.decode(&*body).map(Zeroizing::new);
-    let der = der.map_err(|_| bad("its `private_key` is damaged: it is no base64", CUT))?;
+    let lines = body.split(|at: char| at.is_ascii_whitespace()).flat_map(|line| line.split("\\n"));
+    packed.extend(lines.flat_map(|line| line.split("\\r")));
+    let mut der = Zeroizing::new(Vec::with_capacity(packed.len()));
+    STANDARD
+        .decode_vec(packed.as_bytes(), &mut der)
+        .map_err(|_| bad("its `private_key` is damaged: it is no base64", CUT))?;
     KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
-        "WrongAlgorithm" => bad("the private key is no RSA key", NEW_KEY),
+        // RSA keys have the first version of PKCS#8.
+        "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is no RSA key", NEW_KEY),
         "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),
         "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
         why => bad(&format!("its `private_key` is damaged ({why})"), CUT),

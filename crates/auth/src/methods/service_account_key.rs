@@ -15,7 +15,7 @@ use std::time::Duration;
 use ring::digest::{Digest, SHA256, digest};
 
 use super::file::NamedFile;
-use super::key_file::ServiceAccountKey;
+use super::key_file::{MAX_FILE, ServiceAccountKey};
 use super::sealed::Sealed;
 use super::{Identity, Look, Method, Supply, TokenSource};
 use crate::cloud::address::Given;
@@ -24,9 +24,6 @@ use crate::cloud::jwt::{self, Claims};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
-
-/// A key has some 3 KiB; what is much larger is another file.
-const MAX_FILE: usize = 64 << 10;
 
 /// How long to look at the mode of a file, which says nothing that could not be done without.
 const MODE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -139,7 +136,8 @@ impl ServiceAccountKeyAuthBuilder {
         self
     }
 
-    /// How long a JWT is good for, from now on; 10 min, and 59 min at the most. It is dated 1 min back.
+    /// How long a JWT is good for, from now on; 10 min, 1 s at the least, and 59 min at the most. It is dated 1 min back,
+    /// for a server whose clock is behind, and that minute is a part of the hour that IAM allows.
     pub fn jwt_life(mut self, life: Duration) -> Self {
         self.jwt_life = life;
         self
@@ -300,7 +298,16 @@ impl Held {
             return Ok(key);
         }
         let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.place()))?;
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((hash, Arc::clone(&key)));
+        let before = last.lock().unwrap_or_else(PoisonError::into_inner).replace((hash, Arc::clone(&key)));
+        if let Some((_, before)) = before
+            && before.service_account_id != key.service_account_id
+        {
+            let (now, before) = (&key.service_account_id, &before.service_account_id);
+            tracing::warn!(
+                file = file.place(),
+                "the key is of the service account {now} now; it was of {before}"
+            );
+        }
         if let Some(warning) = open_to_all(file.path(), system).await
             && !warned.swap(true, Ordering::Relaxed)
         {
@@ -387,17 +394,37 @@ async fn exchange(
         };
         jwt::sign(&claims, &key.pair)
     };
-    iam.exchange_jwt(sign, system).await.map_err(explain)
+    let token = iam.exchange_jwt(sign, system).await;
+    token.map_err(|error| explain(error, key, system.clock().now().wall))
 }
 
-/// What to do about a refusal. Only the words about a missing `kid` are known (dotnet-sdk#34); what IAM says of other
-/// JWTs is documented nowhere, so that the help covers all of it.
-fn explain(error: Error) -> Error {
+/// What to do about a refusal.
+///
+/// Of IAM's words one text is known, that of a missing `kid` (dotnet-sdk#34); what it says of other JWTs is documented
+/// nowhere. So its words decide no more than which cause is named first, and every help names them all.
+fn explain(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
     if error.kind() != ErrorKind::Refused {
         return error;
     }
-    error.with_help(
-        "the key was deleted, is of another service account or of another region, or the clock of this machine is wrong: \
-         look at `yc iam key list --service-account-id ID` and at the clock; make a new key with `yc iam key create`",
-    )
+    let said = error.reason().to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let ServiceAccountKey { id, service_account_id: account, .. } = key;
+    let gone = format!(
+        "the key {id} was deleted, or is of another region \
+         (`yc iam key list --service-account-id {account}` shows those that are there)"
+    );
+    let clock = match i64::try_from(now.as_secs()).map(jiff::Timestamp::from_second) {
+        Ok(Ok(now)) => format!("the clock of this machine is wrong (it says {now})"),
+        Ok(Err(_)) | Err(_) => "the clock of this machine is wrong".to_owned(),
+    };
+    let mixed =
+        "its `id` or its `private_key` is of another key (make a new one: `yc iam key create`)".to_owned();
+    let causes = if says(&["expired", "'exp'", "'iat'", "not yet", "in the future", "clock"]) {
+        [clock, gone, mixed]
+    } else if says(&["signature", "'iss'", "missing"]) {
+        [mixed, gone, clock]
+    } else {
+        [gone, mixed, clock]
+    };
+    error.with_help(format!("look for the cause in this order: {}", causes.join("; ")))
 }
