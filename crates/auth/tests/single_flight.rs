@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::{HOUR, Source, header, on_runtime, secs, token, unavailable, until};
+use common::{HOUR, Source, header, joined, on_runtime, secs, token, unavailable, until};
 use yandex_cloud_auth::system::{BoxFuture, Spawner, System};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -84,7 +84,7 @@ fn threads_and_runtimes_share_one_fetch() {
     until("all wait", || credentials.counters().waited == 8);
     source.release();
     for thread in threads {
-        assert_eq!(thread.join().unwrap().unwrap(), "Bearer t1.fake.0");
+        assert_eq!(joined(thread).unwrap(), "Bearer t1.fake.0");
     }
     assert_eq!(source.started(), 1);
 }
@@ -144,10 +144,10 @@ fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
         let other = scope.spawn(|| credentials.blocking().header_with(patient(secs(20))));
         clock.wait_for_sleepers(3);
         clock.advance(Duration::from_millis(500));
-        let hasty = hasty.join().unwrap();
+        let hasty = joined(hasty);
         assert_eq!(source.ended(), 0, "the fetch was not cut");
         source.release();
-        (hasty, other.join().unwrap())
+        (hasty, joined(other))
     });
     let error = hasty.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -174,7 +174,7 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
         let call = scope.spawn(|| header(&credentials));
         clock.wait_for_sleepers(1);
         clock.advance(secs(30));
-        call.join().unwrap().unwrap_err()
+        joined(call).unwrap_err()
     });
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(source.ended(), 1, "its work was dropped");
