@@ -126,7 +126,7 @@ async fn both_wires_know_the_same_operations() {
     assert!(text.ends_with("you said: ping"));
     let over_rest = at(&emulator, "GET", &begun.id).await.json()["response"].clone();
     assert_eq!(over_rest["@type"], response.type_url);
-    assert_eq!(over_rest["alternatives"][0]["message"]["text"], text);
+    assert_eq!(over_rest["alternatives"][0]["message"]["text"], *text);
 
     let begun = start(&emulator).await;
     let cancelled = over_grpc(&emulator, &channel, grpc::OPERATION_CANCEL, id(&begun)).await.unwrap();
