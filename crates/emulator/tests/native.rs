@@ -169,7 +169,7 @@ async fn over_grpc_a_function_is_called_and_its_result_answered_too() {
         tools: tools.clone(),
         ..Default::default()
     };
-    let called = over_grpc(&emulator, completion(&[asked.clone()])).await.unwrap();
+    let called = over_grpc(&emulator, completion(std::slice::from_ref(&asked))).await.unwrap();
     let calls = called.message.unwrap();
     assert_eq!(called.status, 5, "ALTERNATIVE_STATUS_TOOL_CALLS");
     let list = [5.0, 4.0].map(|number| grpc::JsonValue { kind: Some(grpc::Json::Number(number)) });
@@ -188,7 +188,7 @@ async fn over_grpc_a_function_is_called_and_its_result_answered_too() {
 
     let one = grpc::Completion {
         parallel_tool_calls: Some(grpc::BoolValue { value: false }),
-        ..completion(&[asked.clone()])
+        ..completion(std::slice::from_ref(&asked))
     };
     let one = over_grpc(&emulator, one).await.unwrap().message.unwrap();
     let first = grpc::ToolCallList { tool_calls: expected[..1].to_vec() };
