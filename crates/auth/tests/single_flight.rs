@@ -144,10 +144,10 @@ fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
         let other = scope.spawn(|| credentials.blocking().header_with(patient(secs(20))));
         clock.wait_for_sleepers(3);
         clock.advance(Duration::from_millis(500));
-        let hasty = joined(hasty);
+        let hasty = hasty.join().unwrap();
         assert_eq!(source.ended(), 0, "the fetch was not cut");
         source.release();
-        (hasty, joined(other))
+        (hasty, other.join().unwrap())
     });
     let error = hasty.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -174,7 +174,7 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
         let call = scope.spawn(|| header(&credentials));
         clock.wait_for_sleepers(1);
         clock.advance(secs(30));
-        joined(call).unwrap_err()
+        call.join().unwrap().unwrap_err()
     });
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(source.ended(), 1, "its work was dropped");
