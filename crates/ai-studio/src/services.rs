@@ -4,17 +4,20 @@
 //! may have it; one that only the environment names may not.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use yandex_cloud_auth::cloud::{Address, Endpoint, Services as Discovered};
+use yandex_cloud_auth::system::{HttpError, HttpFault};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
 
 use crate::client::Service;
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
+use crate::verify::TLS_HELP;
 
 /// The key of the OpenAI-compatible API in the service map; the Python SDK's.
 const OPENAI: &str = "http_completions";
@@ -277,7 +280,10 @@ fn undiscovered(error: &auth::Error) -> Error {
         _ => ErrorKind::UnknownEndpoint,
     };
     let own = Error::new(kind, format!("endpoint discovery: {error}")).with_retry_after(error.retry_after());
+    // The auth crate knows no `verify`.
+    let fault = error.source().and_then(|source| source.downcast_ref()).map(HttpError::fault);
     match error.help() {
+        Some(_) if fault == Some(HttpFault::Tls) => own.with_help(TLS_HELP),
         Some(help) => own.with_help(help.to_owned()),
         None => own,
     }

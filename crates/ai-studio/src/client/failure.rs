@@ -11,6 +11,7 @@ use yandex_cloud_auth::{self as auth, Method};
 
 use crate::error::{Context, Error, ErrorKind};
 use crate::retry::is_retried;
+use crate::verify::TLS_HELP;
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -53,9 +54,7 @@ impl Failure {
         if let Some(tls) = inner::<rustls::Error>(&error) {
             // A certificate does not become another one within seconds.
             let again = !matches!(tls, rustls::Error::InvalidCertificate(_));
-            let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(
-                "for a certificate authority of your own there is `verify`, or SSL_CERT_FILE; plain text to this machine needs `http://`",
-            );
+            let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(TLS_HELP);
             return Self { error: own.with_source(&error), again, tls: true };
         }
         let why = inner::<io::Error>(&error)
