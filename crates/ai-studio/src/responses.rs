@@ -23,6 +23,7 @@ use yandex_cloud_auth::{self as auth, System};
 
 use crate::client::{Service as Place, call_headers};
 use crate::error::Error;
+use crate::folder::project;
 use crate::retry::{RetryPolicy, is_retried};
 use crate::sdk::AiStudio;
 
@@ -109,7 +110,8 @@ impl OpenAiConfig {
 impl Config for OpenAiConfig {
     /// Those of one call: its attempts have the same.
     fn headers(&self) -> HeaderMap {
-        call_headers(Some(&Uuid::new_v4().to_string()), None, Some(&self.folder))
+        let id = HeaderValue::from_str(&Uuid::new_v4().to_string()).ok();
+        call_headers(id, None, project(&self.folder))
     }
 
     fn url(&self, path: &str) -> String {

@@ -3,11 +3,13 @@
 //! And whether the header may go there, as far as that is not the auth crate's own rule: hosts that were named in code
 //! may have it; one that only the environment names may not.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use reqwest::Url;
 use yandex_cloud_auth::cloud::{Address, Endpoint, Services as Discovered};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
@@ -67,6 +69,38 @@ impl From<Address> for Base {
     }
 }
 
+/// A service that the SDK calls itself, and the URLs of its calls as far as they are known beforehand.
+#[derive(Debug)]
+pub(crate) struct Place {
+    base: Base,
+    /// By path, and only what stands in the code.
+    urls: Mutex<Vec<(&'static str, Arc<Url>)>>,
+}
+
+impl Place {
+    fn new(base: Base) -> Self {
+        Self { base, urls: Mutex::default() }
+    }
+
+    /// The URL of a path behind the service's address.
+    pub(crate) fn url(&self, path: &Cow<'static, str>) -> Result<Arc<Url>, Error> {
+        let Cow::Borrowed(path) = path else { return self.parse(path) };
+        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = urls.iter().find(|(of, _)| of == path) {
+            return Ok(Arc::clone(url));
+        }
+        let url = self.parse(path)?;
+        urls.push((path, Arc::clone(&url)));
+        Ok(url)
+    }
+
+    fn parse(&self, path: &str) -> Result<Arc<Url>, Error> {
+        let url = Url::parse(&self.base.url(path));
+        url.map(Arc::new)
+            .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))
+    }
+}
+
 /// The `endpoint` option.
 #[derive(Clone, Default)]
 pub(crate) enum Given {
@@ -98,7 +132,7 @@ pub(crate) struct Services {
     endpoint: OnceLock<Endpoint>,
     list: Shared<Arc<Discovered>>,
     /// Where the services are that the SDK calls itself, once that is known.
-    bases: [OnceLock<Base>; 3],
+    places: [OnceLock<Place>; 3],
 }
 
 impl Services {
@@ -132,7 +166,7 @@ impl Services {
             map: read,
             endpoint: OnceLock::new(),
             list: Shared::default(),
-            bases: Default::default(),
+            places: Default::default(),
         })
     }
 
@@ -158,17 +192,26 @@ impl Services {
     }
 
     /// Where a service that the SDK calls itself is.
+    #[cfg(any(feature = "responses", test))]
     pub(crate) async fn base(&self, service: Service) -> Result<&Base, Error> {
-        let known = &self.bases[service as usize];
-        if let Some(base) = known.get() {
-            return Ok(base);
+        self.place(service).await.map(|place| &place.base)
+    }
+
+    /// The same, with the URLs of its calls.
+    pub(crate) async fn place(&self, service: Service) -> Result<&Place, Error> {
+        match self.places[service as usize].get() {
+            Some(place) => Ok(place),
+            None => Box::pin(self.find(service)).await,
         }
+    }
+
+    async fn find(&self, service: Service) -> Result<&Place, Error> {
         let base = match service {
             Service::OpenAi => self.openai().await,
             Service::FoundationModels => self.named("ai-foundation-models").await,
             Service::Operations => self.named("operation").await,
         }?;
-        Ok(known.get_or_init(|| base))
+        Ok(self.places[service as usize].get_or_init(|| Place::new(base)))
     }
 
     /// The OpenAI-compatible API. The public endpoint's is documented; others have it where the models are.
@@ -318,6 +361,18 @@ mod tests {
         assert_eq!(unknown.kind(), ErrorKind::UnknownEndpoint);
         assert!(unknown.to_string().contains("`ai-tea`") && unknown.help().is_some());
         assert_eq!(http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
+    }
+
+    #[tokio::test]
+    async fn the_url_of_a_call_is_that_of_its_path_whether_it_was_parsed_before_or_not() {
+        let map = [("http_completions", "https://gate.example/openai/v1/")];
+        let (services, _) = services(Given::None, &map, "");
+        let place = services.place(Service::OpenAi).await.unwrap();
+        for path in ["/models", "/chat/completions", "/models", "/a b?c=d#e", "/../x"] {
+            let parsed = Url::parse(&format!("https://gate.example/openai/v1{path}")).unwrap();
+            assert_eq!(*place.url(&path.into()).unwrap(), parsed);
+            assert_eq!(*place.url(&path.to_owned().into()).unwrap(), parsed);
+        }
     }
 
     #[tokio::test]

@@ -80,12 +80,12 @@ impl Operation {
     /// [`ErrorKind::Operation`] where it failed; else as the call goes.
     pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
         let call = Call::get(Service::Operations, self.path("")?);
-        let (state, context) =
+        let (state, journey) =
             self.client.ask_in_context::<OperationState>(call, self.client.deadline(TIMEOUT)).await?;
         if state.is_running() {
             return Ok(None);
         }
-        self.outcome(&state).map(Some).map_err(|error| error.with_context(context))
+        self.outcome(&state).map(Some).map_err(|error| error.with_context(journey.context()))
     }
 
     /// Waits for the answer, asking from time to time.
