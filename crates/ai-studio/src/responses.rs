@@ -79,7 +79,7 @@ impl AiStudio {
     pub async fn responses(&self) -> Result<OpenAiClient, Error> {
         let inner = self.client.inner();
         let folder = self.client.folder().await?;
-        let base = inner.services.base(Place::OpenAi).await?;
+        let place = inner.services.place(Place::OpenAi).await?;
         let http = self.client.http().await?.get_ref().clone();
         let layer = inner.services.layer(inner.credentials.clone())?;
         let service = Persistent {
@@ -87,7 +87,7 @@ impl AiStudio {
             policy: inner.retry.clone(),
             system: inner.system.clone(),
         };
-        let config = OpenAiConfig::new(base.url(""), folder);
+        let config = OpenAiConfig::new(place.base.url(""), folder);
         Ok(async_openai::Client::build(http, config).with_http_service(service))
     }
 }

@@ -6,17 +6,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use yandex_cloud_auth::cloud::{Address, Endpoint, Services as Discovered};
+use yandex_cloud_auth::cloud::{Address, Endpoint};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
 
 use crate::client::Service;
+use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind};
-use crate::shared::Shared;
 
 /// The key of the OpenAI-compatible API in the service map; the Python SDK's.
 const OPENAI: &str = "http_completions";
@@ -26,9 +26,6 @@ const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
 
 /// What the public endpoint's discovery does not list.
 const UNLISTED: [(&str, &str); 1] = [("ai-tts-v3", "tts.api.cloud.yandex.net")];
-
-/// How long the list of services may take to come.
-const DISCOVERY: Duration = Duration::from_secs(10);
 
 /// Where a service is: an address, and what stands before its paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +69,16 @@ impl From<Address> for Base {
 /// A service that the SDK calls itself, and the URLs of its calls as far as they are known beforehand.
 #[derive(Debug)]
 pub(crate) struct Place {
-    base: Base,
+    pub(crate) base: Base,
+    /// Until when that is taken for true, by the monotonic clock; for ever where nobody was asked.
+    until: Option<Duration>,
     /// By path, and only what stands in the code.
     urls: Mutex<Vec<(&'static str, Arc<Url>)>>,
 }
 
 impl Place {
-    fn new(base: Base) -> Self {
-        Self { base, urls: Mutex::default() }
+    fn new(base: Base, until: Option<Duration>) -> Self {
+        Self { base, until, urls: Mutex::default() }
     }
 
     /// The URL of a path behind the service's address.
@@ -130,9 +129,9 @@ pub(crate) struct Services {
     map: BTreeMap<String, Base>,
     /// Settled at first use.
     endpoint: OnceLock<Endpoint>,
-    list: Shared<Arc<Discovered>>,
-    /// Where the services are that the SDK calls itself, once that is known.
-    places: [OnceLock<Place>; 3],
+    discovery: Discovery,
+    /// Where the services are that the SDK calls itself, as far as that is known.
+    places: [Mutex<Option<Arc<Place>>>; 3],
 }
 
 impl Services {
@@ -165,7 +164,7 @@ impl Services {
             given,
             map: read,
             endpoint: OnceLock::new(),
-            list: Shared::default(),
+            discovery: Discovery::default(),
             places: Default::default(),
         })
     }
@@ -192,30 +191,35 @@ impl Services {
     }
 
     /// Where a service that the SDK calls itself is.
-    #[cfg(any(feature = "responses", test))]
-    pub(crate) async fn base(&self, service: Service) -> Result<&Base, Error> {
-        self.place(service).await.map(|place| &place.base)
-    }
-
-    /// The same, with the URLs of its calls.
-    pub(crate) async fn place(&self, service: Service) -> Result<&Place, Error> {
-        match self.places[service as usize].get() {
+    pub(crate) async fn place(&self, service: Service) -> Result<Arc<Place>, Error> {
+        let known = self.known(service).clone();
+        match known.filter(|place| place.until.is_none_or(|until| self.now() < until)) {
             Some(place) => Ok(place),
             None => Box::pin(self.find(service)).await,
         }
     }
 
-    async fn find(&self, service: Service) -> Result<&Place, Error> {
-        let base = match service {
+    async fn find(&self, service: Service) -> Result<Arc<Place>, Error> {
+        let (base, until) = match service {
             Service::OpenAi => self.openai().await,
-            Service::FoundationModels => self.named("ai-foundation-models").await,
-            Service::Operations => self.named("operation").await,
+            Service::FoundationModels => self.look_up("ai-foundation-models").await,
+            Service::Operations => self.look_up("operation").await,
         }?;
-        Ok(self.places[service as usize].get_or_init(|| Place::new(base)))
+        let place = Arc::new(Place::new(base, until));
+        *self.known(service) = Some(Arc::clone(&place));
+        Ok(place)
+    }
+
+    fn known(&self, service: Service) -> MutexGuard<'_, Option<Arc<Place>>> {
+        self.places[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.system.clock().now().monotonic
     }
 
     /// The OpenAI-compatible API. The public endpoint's is documented; others have it where the models are.
-    async fn openai(&self) -> Result<Base, Error> {
+    async fn openai(&self) -> Result<(Base, Option<Duration>), Error> {
         let below = |mut base: Base| {
             if base.path.is_empty() {
                 base.path = "/v1".to_owned();
@@ -223,18 +227,23 @@ impl Services {
             base
         };
         if let Some(base) = self.map.get(OPENAI) {
-            return Ok(below(base.clone()));
+            return Ok((below(base.clone()), None));
         }
         if self.is_public()? {
-            return Ok(below(Base::from(PUBLIC_OPENAI.parse::<Address>()?)));
+            return Ok((below(Base::from(PUBLIC_OPENAI.parse::<Address>()?)), None));
         }
-        self.named("ai-foundation-models").await.map(below)
+        self.look_up("ai-foundation-models").await.map(|(base, until)| (below(base), until))
     }
 
     /// Where the service `id` is.
     pub(crate) async fn named(&self, id: &str) -> Result<Base, Error> {
+        self.look_up(id).await.map(|(base, _)| base)
+    }
+
+    /// The same, and until when that is taken for true.
+    async fn look_up(&self, id: &str) -> Result<(Base, Option<Duration>), Error> {
         if let Some(base) = self.map.get(id) {
-            return Ok(base.clone());
+            return Ok((base.clone(), None));
         }
         let Some(endpoint) = self.endpoint()? else {
             return Err(Error::new(
@@ -246,20 +255,19 @@ impl Services {
             )));
         };
         refuse_foreign(endpoint)?;
-        let list = self.list.get(&self.system, || {
-            let (endpoint, system) = (endpoint.clone(), self.system.clone());
-            async move {
-                let list = endpoint.services(&system, DISCOVERY).await;
-                list.map(Arc::new).map_err(|error| undiscovered(&error))
-            }
-        });
-        if let Some(address) = list.await?.address(id)? {
-            return Ok(address.into());
+        let mut listed = self.discovery.list(endpoint, &self.system).await?;
+        let mut address = listed.list.address(id)?;
+        if address.is_none() && listed.may_lack(self.now()) {
+            listed = self.discovery.newer(listed, endpoint, &self.system).await?;
+            address = listed.list.address(id)?;
+        }
+        if let Some(address) = address {
+            return Ok((address.into(), Some(listed.until)));
         }
         if self.is_public()?
             && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
         {
-            return Ok(Base::from(host.parse::<Address>()?));
+            return Ok((Base::from(host.parse::<Address>()?), Some(listed.until)));
         }
         Err(Error::new(ErrorKind::UnknownEndpoint, format!("{} knows no service `{id}`", endpoint.address()))
             .with_help(format!("look at the id and at the endpoint, or name `{id}` in `service_map`")))
@@ -312,20 +320,6 @@ fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
         .into())
 }
 
-/// Not a question of authentication, though the auth crate asks it: the list is asked for without credentials.
-fn undiscovered(error: &auth::Error) -> Error {
-    let kind = match error.kind() {
-        auth::ErrorKind::Unavailable => ErrorKind::Unavailable,
-        auth::ErrorKind::Blocked => return error.clone().into(),
-        _ => ErrorKind::UnknownEndpoint,
-    };
-    let own = Error::new(kind, format!("endpoint discovery: {error}")).with_retry_after(error.retry_after());
-    match error.help() {
-        Some(help) => own.with_help(help.to_owned()),
-        None => own,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +339,7 @@ mod tests {
     }
 
     async fn url(services: &Services, service: Service) -> String {
-        services.base(service).await.map_or_else(|error| error.to_string(), |base| base.url("/x"))
+        services.place(service).await.map_or_else(|error| error.to_string(), |place| place.base.url("/x"))
     }
 
     #[tokio::test]
@@ -381,7 +375,7 @@ mod tests {
         let (mapped, http) = services(Given::None, &map, "");
         assert_eq!(url(&mapped, Service::OpenAi).await, "https://gate.example/openai/v1/x");
         assert_eq!(url(&mapped, Service::Operations).await, "https://127.0.0.1:1/x");
-        let error = mapped.base(Service::FoundationModels).await.unwrap_err();
+        let error = mapped.place(Service::FoundationModels).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
         assert!(error.to_string().contains("`ai-foundation-models`"), "{error}");
         assert!(http.requests().is_empty());
@@ -393,7 +387,7 @@ mod tests {
     async fn an_endpoint_of_others_in_the_environment_is_not_even_asked() {
         let (services, http) = services(Given::Nothing, &[], "api.evil.example");
         for service in [Service::OpenAi, Service::FoundationModels, Service::Operations] {
-            let error = services.base(service).await.unwrap_err();
+            let error = services.place(service).await.unwrap_err();
             assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
             assert!(error.to_string().contains("YC_API_ENDPOINT") && error.help().is_some(), "{error}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 use uuid::Uuid;
 use yandex_cloud_auth::Method;
@@ -11,6 +11,9 @@ use yandex_cloud_auth::Method;
 use super::call::Call;
 use super::parts::Parts;
 use crate::error::{Context, Error, ErrorKind};
+
+const SERVER_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TRACE_ID: HeaderName = HeaderName::from_static("x-server-trace-id");
 
 /// What a call is waiting for.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,7 @@ pub(crate) struct Journey {
     sent: u32,
     /// Where the last attempt was to go.
     url: Option<Arc<Url>>,
-    /// `x-request-id` and `x-server-trace-id`, the server's, of the last attempt.
+    /// The server's ids of the request, of the last attempt.
     ids: [Option<HeaderValue>; 2],
     /// Why the attempt before this one failed.
     pub(super) last: Option<Error>,
@@ -84,7 +87,7 @@ impl Journey {
 
     /// Takes down the server's ids of the request.
     pub(super) fn note(&mut self, headers: &HeaderMap) {
-        self.ids = ["x-request-id", "x-server-trace-id"].map(|name| headers.get(name).cloned());
+        self.ids = [SERVER_REQUEST_ID, SERVER_TRACE_ID].map(|name| headers.get(name).cloned());
     }
 
     /// Which call it is, as errors say it: made when there is one.
