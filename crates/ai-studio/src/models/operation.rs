@@ -88,11 +88,11 @@ impl Operation {
     /// [`ErrorKind::Operation`] where it failed; else as the call goes.
     pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
         let answer = self.client.ask_in_context(self.call("")?, self.client.deadline(TIMEOUT)).await;
-        let (state, context): (OperationState, _) = answer.map_err(unknown)?;
+        let (state, journey): (OperationState, _) = answer.map_err(unknown)?;
         if state.is_running() {
             return Ok(None);
         }
-        self.outcome(&state).map(Some).map_err(|error| error.with_context(context))
+        self.outcome(&state).map(Some).map_err(|error| error.with_context(journey.context()))
     }
 
     /// Waits for the answer, asking from time to time.
