@@ -82,10 +82,13 @@ impl Place {
     }
 
     /// The URL of a path behind the service's address.
-    pub(crate) fn url(&self, path: &Cow<'static, str>) -> Result<Arc<Url>, Error> {
-        let Cow::Borrowed(path) = path else { return self.parse(path) };
+    pub(crate) fn url(&self, path: Cow<'static, str>) -> Result<Arc<Url>, Error> {
+        let path = match path {
+            Cow::Borrowed(path) => path,
+            Cow::Owned(path) => return self.parse(&path),
+        };
         let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, url)) = urls.iter().find(|(of, _)| of == path) {
+        if let Some((_, url)) = urls.iter().find(|(of, _)| *of == path) {
             return Ok(Arc::clone(url));
         }
         let url = self.parse(path)?;
@@ -364,8 +367,8 @@ mod tests {
         let place = services.place(Service::OpenAi).await.unwrap();
         for path in ["/models", "/chat/completions", "/models", "/a b?c=d#e", "/../x"] {
             let parsed = Url::parse(&format!("https://gate.example/openai/v1{path}")).unwrap();
-            assert_eq!(*place.url(&path.into()).unwrap(), parsed);
-            assert_eq!(*place.url(&path.to_owned().into()).unwrap(), parsed);
+            assert_eq!(*place.url(path.into()).unwrap(), parsed);
+            assert_eq!(*place.url(path.to_owned().into()).unwrap(), parsed);
         }
     }
 

@@ -238,7 +238,7 @@ impl Client {
             Service::OpenAi => inner.folder.known_in(&inner.system),
             Service::FoundationModels | Service::Operations => None,
         };
-        let url = place.url(&journey.call.path).map_err(Failure::final_)?;
+        let url = place.url(journey.call.path.clone()).map_err(Failure::final_)?;
         let parts = journey.parts(url, project);
         journey.send();
         let request = parts.request();

@@ -47,19 +47,22 @@ impl Parts {
     }
 }
 
-/// Makes the request of these parts once more.
+/// Makes the request of these parts once more; nothing else has to be kept.
 #[derive(Clone, Debug)]
 pub(super) struct Again(pub(super) Arc<Parts>);
 
-impl Replay<Request> for Again {
-    type Kept = ();
+/// The body is within the limit.
+pub(super) struct Fits;
 
-    fn keep(&self, request: Request, limit: usize) -> (Request, Option<()>) {
+impl Replay<Request> for Again {
+    type Kept = Fits;
+
+    fn keep(&self, request: Request, limit: usize) -> (Request, Option<Fits>) {
         let fits = self.0.body.as_ref().is_none_or(|body| body.len() <= limit);
-        (request, fits.then_some(()))
+        (request, fits.then_some(Fits))
     }
 
-    fn again(&self, (): ()) -> Option<Request> {
+    fn again(&self, _: Fits) -> Option<Request> {
         Some(self.0.request())
     }
 }
