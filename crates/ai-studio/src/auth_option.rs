@@ -81,7 +81,7 @@ impl Auth {
                 Ok(Credentials::from(builder.build()).on(around.system))
             }
             Self::Credentials(credentials) => Ok(credentials),
-            Self::Bad(error) => Err(error.into()),
+            Self::Bad(error) => Err(Error::of_auth(error)),
         }
     }
 }

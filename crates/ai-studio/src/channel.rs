@@ -20,7 +20,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 impl AiStudio {
     /// An authorised channel to the service `id`, for a generated client: its address by `service_map` or discovery, the
     /// header of the SDK's credentials, `x-client-request-id` and `x-data-logging-enabled` on each call. It connects on
-    /// first use, and directly: gRPC goes through no proxy.
+    /// first use, within 10 s and as long again for TLS, and directly: gRPC goes through no proxy.
     ///
     /// Set deadlines per request (`Request::set_timeout`), so that the wait for a token counts into them. Nothing is
     /// retried but what a server refused for its token, once, where the whole message is at hand.
@@ -54,7 +54,8 @@ impl AiStudio {
             .map_err(|error| bad("not the address of a service").with_source(&error))?;
         if base.address.is_tls() {
             let roots = aside(inner.trust.clone(), Trust::roots).await?;
-            let tls = ClientTlsConfig::new().trust_anchors(roots.roots);
+            // The endpoint's own limit ends where the handshake begins.
+            let tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(CONNECT);
             endpoint =
                 endpoint.tls_config(tls).map_err(|error| bad("TLS cannot be set up").with_source(&error))?;
         }

@@ -147,6 +147,12 @@ impl Error {
         self.change(|inner| inner.source = Some(Arc::new(cause)))
     }
 
+    /// What the auth crate finds wrong with the string of `auth`. It is none of any method, so none is named.
+    pub(crate) fn of_auth(error: auth::Error) -> Self {
+        let reason = format!("auth: {}", error.reason());
+        Self::new(ErrorKind::Auth, reason).change(|inner| inner.auth = Some(error))
+    }
+
     /// What the auth crate finds wrong with an option: an address, the file of an authority.
     pub(crate) fn of_option(error: auth::Error) -> Self {
         if error.kind() != auth::ErrorKind::Invalid {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use yandex_cloud_auth::cloud::{Finding, metadata_folder};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
@@ -87,7 +88,31 @@ impl fmt::Display for FolderReport {
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
     places: Places,
-    found: Shared<(String, FolderReport)>,
+    found: Shared<Found>,
+}
+
+/// A folder that was found. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    id: Arc<str>,
+    /// The id as the header of a call has it.
+    project: Option<HeaderValue>,
+    report: FolderReport,
+}
+
+impl Found {
+    fn new(id: &str, report: FolderReport) -> Self {
+        Self { id: id.into(), project: project(id), report }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// What cannot stand in a header is no folder's id: the server says so of the model's URI, better than we could.
+pub(crate) fn project(id: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(id).ok()
 }
 
 /// Where it may be found.
@@ -112,34 +137,41 @@ impl Folder {
         Ok(Self { places: Places { given, yc_profile, yc_endpoint }, found: Shared::default() })
     }
 
-    /// The id, where knowing it takes no look at anything but the environment.
-    pub(crate) fn known_in(&self, system: &System) -> Option<String> {
-        self.places
-            .given
-            .clone()
-            .or_else(|| self.found.peek().map(|(id, _)| id))
-            .or_else(|| variable(system).ok()?)
+    /// The id as the header of a call has it, where knowing it takes no look at anything but the environment.
+    pub(crate) fn known_in(&self, system: &System) -> Option<HeaderValue> {
+        if let Some(found) = self.at_hand() {
+            return found.project;
+        }
+        match &self.places.given {
+            Some(id) => project(id),
+            None => project(&variable(system).ok()??),
+        }
     }
 
     pub(crate) fn report(&self) -> Option<FolderReport> {
-        self.found.peek().map(|(_, report)| report)
+        self.at_hand().map(|found| found.report)
+    }
+
+    /// What was found already.
+    pub(crate) fn at_hand(&self) -> Option<Found> {
+        self.found.peek()
     }
 
     /// The id. Whoever stops waiting for it ends no search.
     pub(crate) async fn id(&self, system: &System, credentials: &Credentials) -> Result<String, Error> {
-        if let Some((id, _)) = self.found.peek() {
-            return Ok(id);
+        if let Some(found) = self.at_hand() {
+            return Ok(found.id().to_owned());
         }
         let mut search = Search::default();
         if let Some((source, id)) = self.places.at_hand(system, &mut search)? {
-            self.found.keep(search.end(source, id.clone()));
+            self.found.keep(search.end(source, &id));
             return Ok(id);
         }
         let look = || {
             let (places, system, credentials) = (self.places.clone(), system.clone(), credentials.clone());
             async move { places.look(&system, &credentials, search).await }
         };
-        self.found.get(system, look).await.map(|(id, _)| id)
+        self.found.get(system, look).await.map(|found| found.id().to_owned())
     }
 }
 
@@ -154,10 +186,10 @@ impl Search {
         self.attempts.push(FolderAttempt { source, outcome: Outcome::Absent, reason: reason.to_owned() });
     }
 
-    fn end(mut self, source: &'static str, id: String) -> (String, FolderReport) {
+    fn end(mut self, source: &'static str, id: &str) -> Found {
         tracing::info!(source, folder = %id, "the folder was found");
-        self.attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.clone() });
-        (id, FolderReport::new(self.attempts))
+        self.attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.to_owned() });
+        Found::new(id, FolderReport::new(self.attempts))
     }
 }
 
@@ -181,15 +213,15 @@ impl Places {
         system: &System,
         credentials: &Credentials,
         mut search: Search,
-    ) -> Result<(String, FolderReport), Error> {
+    ) -> Result<Found, Error> {
         match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
-            Finding::Found(id) => return Ok(search.end(METADATA, id)),
+            Finding::Found(id) => return Ok(search.end(METADATA, &id)),
             Finding::Absent(reason) => search.absent(METADATA, &reason),
         }
         match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
             Finding::Found(id) => {
                 check(&id).map_err(|reason| invalid(YC, reason))?;
-                return Ok(search.end(YC, id));
+                return Ok(search.end(YC, &id));
             }
             Finding::Absent(reason) => search.absent(YC, &reason),
         }

@@ -19,12 +19,12 @@ pub(crate) async fn ask_checked<T: Wire>(
     deadline: Deadline,
     check: impl FnOnce(&T) -> Result<(), Error>,
 ) -> Result<T, Error> {
-    let (came, context) = client.ask_in_context(call, deadline).await?;
+    let (came, journey) = client.ask_in_context(call, deadline).await?;
     let outcome = match came {
         InBand::Answer(answer) => check(&answer).map(|()| answer),
         InBand::Error(kind, reason) => Err(Error::new(kind, reason)),
     };
-    outcome.map_err(|error| error.with_context(context))
+    outcome.map_err(|error| error.with_context(journey.context()))
 }
 
 /// What came where an answer was awaited.

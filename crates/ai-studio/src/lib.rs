@@ -297,6 +297,7 @@ mod builder;
 mod channel;
 pub mod chat;
 mod client;
+mod discovery;
 mod error;
 mod folder;
 mod in_band;

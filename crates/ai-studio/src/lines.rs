@@ -1,7 +1,8 @@
 //! JSON objects that follow each other in a stream, taken apart as their bytes come.
 //!
 //! So a stream of gRPC comes over REST: `{"result":{…}}`, a line each as a rule. Here an object ends where its last
-//! brace closes, so that neither lines nor cuts matter. Each byte is looked at once, and no more than 16 MiB is held.
+//! brace closes, so that neither lines nor cuts matter. Each byte is looked at once, no more than 16 MiB is held, and no
+//! more than 256 MiB is taken in all.
 
 use crate::window::Window;
 
@@ -19,6 +20,7 @@ pub(crate) struct Objects {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     TooLarge,
+    Endless,
     NotObjects,
 }
 
@@ -26,6 +28,7 @@ impl Broken {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::TooLarge => "an object of the stream is larger than 16 MiB",
+            Self::Endless => "the stream is larger than 256 MiB",
             Self::NotObjects => "the stream is not one of JSON objects",
         }
     }
@@ -66,6 +69,9 @@ impl Objects {
                 _ => return Some(Err(Broken::NotObjects)),
             }
         }
+        if self.window.is_endless() {
+            return Some(Err(Broken::Endless));
+        }
         self.window.is_too_large().then_some(Err(Broken::TooLarge))
     }
 
@@ -81,6 +87,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::window::TOTAL;
 
     /// What comes of bytes that arrive in pieces cut at these places.
     fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Value>, Broken> {
@@ -132,6 +139,17 @@ mod tests {
             objects.next().map(|object| object.map(<[u8]>::len))
         });
         assert_eq!(broken, Some(Err(Broken::TooLarge)));
+    }
+
+    #[test]
+    fn takes_no_more_in_all_than_its_limit_and_gives_what_came_before() {
+        let mut objects = Objects::default();
+        objects.window.total = TOTAL - 2;
+        objects.push(b"{}");
+        assert_eq!(objects.next(), Some(Ok(b"{}".as_slice())));
+        assert_eq!(objects.next(), None, "just as much as may come");
+        objects.push(b"\n");
+        assert_eq!(objects.next(), Some(Err(Broken::Endless)));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use yandex_cloud_auth::{self as auth, System};
 
 use crate::client::{Service as Place, call_headers};
 use crate::error::Error;
+use crate::folder::project;
 use crate::retry::{RetryPolicy, is_retried};
 use crate::sdk::AiStudio;
 
@@ -78,7 +79,7 @@ impl AiStudio {
     pub async fn responses(&self) -> Result<OpenAiClient, Error> {
         let inner = self.client.inner();
         let folder = self.client.folder().await?;
-        let base = inner.services.base(Place::OpenAi).await?;
+        let place = inner.services.place(Place::OpenAi).await?;
         let http = self.client.http().await?.get_ref().clone();
         let layer = inner.services.layer(inner.credentials.clone())?;
         let service = Persistent {
@@ -86,7 +87,7 @@ impl AiStudio {
             policy: inner.retry.clone(),
             system: inner.system.clone(),
         };
-        let config = OpenAiConfig::new(base.url(""), folder);
+        let config = OpenAiConfig::new(place.base.url(""), folder);
         Ok(async_openai::Client::build(http, config).with_http_service(service))
     }
 }
@@ -109,7 +110,8 @@ impl OpenAiConfig {
 impl Config for OpenAiConfig {
     /// Those of one call: its attempts have the same.
     fn headers(&self) -> HeaderMap {
-        call_headers(Some(&Uuid::new_v4().to_string()), None, Some(&self.folder))
+        let id = HeaderValue::from_str(&Uuid::new_v4().to_string()).ok();
+        call_headers(id, None, project(&self.folder))
     }
 
     fn url(&self, path: &str) -> String {

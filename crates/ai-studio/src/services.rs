@@ -3,18 +3,20 @@
 //! And whether the header may go there, as far as that is not the auth crate's own rule: hosts that were named in code
 //! may have it; one that only the environment names may not.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use yandex_cloud_auth::cloud::{Address, Endpoint, Services as Discovered};
+use reqwest::Url;
+use yandex_cloud_auth::cloud::{Address, Endpoint};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
 
 use crate::client::Service;
+use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind};
-use crate::shared::Shared;
 
 /// The key of the OpenAI-compatible API in the service map; the Python SDK's.
 const OPENAI: &str = "http_completions";
@@ -24,9 +26,6 @@ const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
 
 /// What the public endpoint's discovery does not list.
 const UNLISTED: [(&str, &str); 1] = [("ai-tts-v3", "tts.api.cloud.yandex.net")];
-
-/// How long the list of services may take to come.
-const DISCOVERY: Duration = Duration::from_secs(10);
 
 /// Where a service is: an address, and what stands before its paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +66,43 @@ impl From<Address> for Base {
     }
 }
 
+/// A service that the SDK calls itself, and the URLs of its calls as far as they are known beforehand.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) base: Base,
+    /// Until when that is taken for true, by the monotonic clock; for ever where nobody was asked.
+    until: Option<Duration>,
+    /// By path, and only what stands in the code.
+    urls: Mutex<Vec<(&'static str, Arc<Url>)>>,
+}
+
+impl Place {
+    fn new(base: Base, until: Option<Duration>) -> Self {
+        Self { base, until, urls: Mutex::default() }
+    }
+
+    /// The URL of a path behind the service's address.
+    pub(crate) fn url(&self, path: Cow<'static, str>) -> Result<Arc<Url>, Error> {
+        let path = match path {
+            Cow::Borrowed(path) => path,
+            Cow::Owned(path) => return self.parse(&path),
+        };
+        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = urls.iter().find(|(of, _)| *of == path) {
+            return Ok(Arc::clone(url));
+        }
+        let url = self.parse(path)?;
+        urls.push((path, Arc::clone(&url)));
+        Ok(url)
+    }
+
+    fn parse(&self, path: &str) -> Result<Arc<Url>, Error> {
+        let url = Url::parse(&self.base.url(path));
+        url.map(Arc::new)
+            .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))
+    }
+}
+
 /// The `endpoint` option.
 #[derive(Clone, Default)]
 pub(crate) enum Given {
@@ -96,9 +132,9 @@ pub(crate) struct Services {
     map: BTreeMap<String, Base>,
     /// Settled at first use.
     endpoint: OnceLock<Endpoint>,
-    list: Shared<Arc<Discovered>>,
-    /// Where the services are that the SDK calls itself, once that is known.
-    bases: [OnceLock<Base>; 3],
+    discovery: Discovery,
+    /// Where the services are that the SDK calls itself, as far as that is known.
+    places: [Mutex<Option<Arc<Place>>>; 3],
 }
 
 impl Services {
@@ -131,8 +167,8 @@ impl Services {
             given,
             map: read,
             endpoint: OnceLock::new(),
-            list: Shared::default(),
-            bases: Default::default(),
+            discovery: Discovery::default(),
+            places: Default::default(),
         })
     }
 
@@ -158,21 +194,35 @@ impl Services {
     }
 
     /// Where a service that the SDK calls itself is.
-    pub(crate) async fn base(&self, service: Service) -> Result<&Base, Error> {
-        let known = &self.bases[service as usize];
-        if let Some(base) = known.get() {
-            return Ok(base);
+    pub(crate) async fn place(&self, service: Service) -> Result<Arc<Place>, Error> {
+        let known = self.known(service).clone();
+        match known.filter(|place| place.until.is_none_or(|until| self.now() < until)) {
+            Some(place) => Ok(place),
+            None => Box::pin(self.find(service)).await,
         }
-        let base = match service {
+    }
+
+    async fn find(&self, service: Service) -> Result<Arc<Place>, Error> {
+        let (base, until) = match service {
             Service::OpenAi => self.openai().await,
-            Service::FoundationModels => self.named("ai-foundation-models").await,
-            Service::Operations => self.named("operation").await,
+            Service::FoundationModels => self.look_up("ai-foundation-models").await,
+            Service::Operations => self.look_up("operation").await,
         }?;
-        Ok(known.get_or_init(|| base))
+        let place = Arc::new(Place::new(base, until));
+        *self.known(service) = Some(Arc::clone(&place));
+        Ok(place)
+    }
+
+    fn known(&self, service: Service) -> MutexGuard<'_, Option<Arc<Place>>> {
+        self.places[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.system.clock().now().monotonic
     }
 
     /// The OpenAI-compatible API. The public endpoint's is documented; others have it where the models are.
-    async fn openai(&self) -> Result<Base, Error> {
+    async fn openai(&self) -> Result<(Base, Option<Duration>), Error> {
         let below = |mut base: Base| {
             if base.path.is_empty() {
                 base.path = "/v1".to_owned();
@@ -180,18 +230,23 @@ impl Services {
             base
         };
         if let Some(base) = self.map.get(OPENAI) {
-            return Ok(below(base.clone()));
+            return Ok((below(base.clone()), None));
         }
         if self.is_public()? {
-            return Ok(below(Base::from(PUBLIC_OPENAI.parse::<Address>()?)));
+            return Ok((below(Base::from(PUBLIC_OPENAI.parse::<Address>()?)), None));
         }
-        self.named("ai-foundation-models").await.map(below)
+        self.look_up("ai-foundation-models").await.map(|(base, until)| (below(base), until))
     }
 
     /// Where the service `id` is.
     pub(crate) async fn named(&self, id: &str) -> Result<Base, Error> {
+        self.look_up(id).await.map(|(base, _)| base)
+    }
+
+    /// The same, and until when that is taken for true.
+    async fn look_up(&self, id: &str) -> Result<(Base, Option<Duration>), Error> {
         if let Some(base) = self.map.get(id) {
-            return Ok(base.clone());
+            return Ok((base.clone(), None));
         }
         let Some(endpoint) = self.endpoint()? else {
             return Err(Error::new(
@@ -203,20 +258,19 @@ impl Services {
             )));
         };
         refuse_foreign(endpoint)?;
-        let list = self.list.get(&self.system, || {
-            let (endpoint, system) = (endpoint.clone(), self.system.clone());
-            async move {
-                let list = endpoint.services(&system, DISCOVERY).await;
-                list.map(Arc::new).map_err(|error| undiscovered(&error))
-            }
-        });
-        if let Some(address) = list.await?.address(id)? {
-            return Ok(address.into());
+        let mut listed = self.discovery.list(endpoint, &self.system).await?;
+        let mut address = listed.list.address(id)?;
+        if address.is_none() && listed.may_lack(self.now()) {
+            listed = self.discovery.newer(listed, endpoint, &self.system).await?;
+            address = listed.list.address(id)?;
+        }
+        if let Some(address) = address {
+            return Ok((address.into(), Some(listed.until)));
         }
         if self.is_public()?
             && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
         {
-            return Ok(Base::from(host.parse::<Address>()?));
+            return Ok((Base::from(host.parse::<Address>()?), Some(listed.until)));
         }
         Err(Error::new(ErrorKind::UnknownEndpoint, format!("{} knows no service `{id}`", endpoint.address()))
             .with_help(format!("look at the id and at the endpoint, or name `{id}` in `service_map`")))
@@ -269,20 +323,6 @@ fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
         .into())
 }
 
-/// Not a question of authentication, though the auth crate asks it: the list is asked for without credentials.
-fn undiscovered(error: &auth::Error) -> Error {
-    let kind = match error.kind() {
-        auth::ErrorKind::Unavailable => ErrorKind::Unavailable,
-        auth::ErrorKind::Blocked => return error.clone().into(),
-        _ => ErrorKind::UnknownEndpoint,
-    };
-    let own = Error::new(kind, format!("endpoint discovery: {error}")).with_retry_after(error.retry_after());
-    match error.help() {
-        Some(help) => own.with_help(help.to_owned()),
-        None => own,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +342,7 @@ mod tests {
     }
 
     async fn url(services: &Services, service: Service) -> String {
-        services.base(service).await.map_or_else(|error| error.to_string(), |base| base.url("/x"))
+        services.place(service).await.map_or_else(|error| error.to_string(), |place| place.base.url("/x"))
     }
 
     #[tokio::test]
@@ -321,12 +361,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_url_of_a_call_is_that_of_its_path_whether_it_was_parsed_before_or_not() {
+        let map = [("http_completions", "https://gate.example/openai/v1/")];
+        let (services, _) = services(Given::None, &map, "");
+        let place = services.place(Service::OpenAi).await.unwrap();
+        for path in ["/models", "/chat/completions", "/models", "/a b?c=d#e", "/../x"] {
+            let parsed = Url::parse(&format!("https://gate.example/openai/v1{path}")).unwrap();
+            assert_eq!(*place.url(path.into()).unwrap(), parsed);
+            assert_eq!(*place.url(path.to_owned().into()).unwrap(), parsed);
+        }
+    }
+
+    #[tokio::test]
     async fn what_the_map_names_goes_first_and_needs_no_endpoint() {
         let map = [("http_completions", "https://gate.example/openai/v1/"), ("operation", "127.0.0.1:1")];
         let (mapped, http) = services(Given::None, &map, "");
         assert_eq!(url(&mapped, Service::OpenAi).await, "https://gate.example/openai/v1/x");
         assert_eq!(url(&mapped, Service::Operations).await, "https://127.0.0.1:1/x");
-        let error = mapped.base(Service::FoundationModels).await.unwrap_err();
+        let error = mapped.place(Service::FoundationModels).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
         assert!(error.to_string().contains("`ai-foundation-models`"), "{error}");
         assert!(http.requests().is_empty());
@@ -338,7 +390,7 @@ mod tests {
     async fn an_endpoint_of_others_in_the_environment_is_not_even_asked() {
         let (services, http) = services(Given::Nothing, &[], "api.evil.example");
         for service in [Service::OpenAi, Service::FoundationModels, Service::Operations] {
-            let error = services.base(service).await.unwrap_err();
+            let error = services.place(service).await.unwrap_err();
             assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
             assert!(error.to_string().contains("YC_API_ENDPOINT") && error.help().is_some(), "{error}");
         }

@@ -57,6 +57,27 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         Err(begun)
     }
 
+    /// Looks anew where `old` says that what is kept has become old, and gives what is to be kept until the look has
+    /// ended; after a failure that stays.
+    pub(crate) fn renew<F>(
+        &self,
+        system: &System,
+        old: impl FnOnce(&T) -> Option<T>,
+        look: impl FnOnce(T) -> F,
+    ) where
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let mut place = self.place();
+        let kept = place.as_ref().and_then(|look| old(look.borrow().as_ref()?.as_ref().ok()?));
+        let Some(kept) = kept else { return };
+        let (told, begun) = watch::channel(Some(Ok(kept.clone())));
+        *place = Some(begun);
+        drop(place);
+        let look = look(kept.clone());
+        let renewed = async move { Ok(look.await.unwrap_or(kept)) };
+        system.spawner().spawn(Box::pin(tell(told, renewed)));
+    }
+
     /// What is kept, without waiting for anybody.
     pub(crate) fn peek(&self) -> Option<T> {
         self.place().as_ref()?.borrow().as_ref()?.as_ref().ok().cloned()

@@ -2,7 +2,8 @@
 //!
 //! By the rules of the HTML standard (section 9.2.6): lines end in LF, CR or CRLF, a blank line ends an event, several
 //! `data` lines make one text, comments and unknown fields are passed over. Bytes may be cut anywhere, inside a
-//! character or between CR and LF too. Each byte is looked at once, and no more than [`LIMIT`] is held.
+//! character or between CR and LF too. Each byte is looked at once, no more than [`LIMIT`] is held,
+//! and no more than [`TOTAL`](crate::window::TOTAL) is taken in all.
 
 use std::str;
 
@@ -30,6 +31,7 @@ const STRAY: usize = 4096;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     TooLarge,
+    Endless,
     NotText,
 }
 
@@ -37,6 +39,7 @@ impl Broken {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::TooLarge => "an event of the stream is larger than 16 MiB",
+            Self::Endless => "the stream is larger than 256 MiB",
             Self::NotText => "an event of the stream is not UTF-8",
         }
     }
@@ -58,6 +61,9 @@ impl Events {
             } else if let Err(broken) = self.field(from, to) {
                 return Some(Err(broken));
             }
+        }
+        if self.window.is_endless() {
+            return Some(Err(Broken::Endless));
         }
         self.window.is_too_large().then_some(Err(Broken::TooLarge))
     }
@@ -143,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::window::TOTAL;
 
     /// What comes of bytes that arrive in pieces cut at these places.
     fn decode(bytes: &[u8], cuts: &[usize]) -> Vec<String> {
@@ -206,6 +213,17 @@ mod tests {
             events.next()
         });
         assert_eq!(broken, Some(Err(Broken::TooLarge)), "in many lines");
+    }
+
+    #[test]
+    fn takes_no_more_in_all_than_its_limit_and_gives_what_came_before() {
+        let mut events = Events::default();
+        events.window.total = TOTAL - 9;
+        events.push(b"data: a\n\n");
+        assert_eq!(events.next(), Some(Ok("a".to_owned())));
+        assert_eq!(events.next(), None, "just as much as may come");
+        events.push(b":");
+        assert_eq!(events.next(), Some(Err(Broken::Endless)));
     }
 
     #[test]

@@ -20,6 +20,9 @@ use yandex_cloud_auth::system::{
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
 
+/// What to do where TLS fails.
+pub(crate) const TLS_HELP: &str = "for a certificate authority of your own there is `verify`, or SSL_CERT_FILE; plain text to this machine needs `http://`";
+
 /// A file of certificates is a few hundred KiB at the most.
 const MAX_FILE: usize = 4 << 20;
 

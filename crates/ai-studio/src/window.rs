@@ -3,6 +3,9 @@
 /// How much is held at most: an event or object of this size is not one that was meant.
 pub(crate) const LIMIT: usize = 16 << 20;
 
+/// How much a stream may be in all: hundreds of times the longest answer.
+pub(crate) const TOTAL: u64 = 256 << 20;
+
 /// Bytes as they come, with what was used in front and what was looked at behind it.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
@@ -11,6 +14,8 @@ pub(crate) struct Window {
     pub(crate) start: usize,
     /// Up to where it was looked at.
     pub(crate) seen: usize,
+    /// How many bytes have come in all.
+    pub(crate) total: u64,
 }
 
 impl Window {
@@ -23,10 +28,16 @@ impl Window {
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
+        self.total = self.total.saturating_add(bytes.len() as u64);
     }
 
     /// Whether more is held than may be.
     pub(crate) fn is_too_large(&self) -> bool {
         self.bytes.len() - self.start > LIMIT
+    }
+
+    /// Whether more has come than a stream may be. Asked once all that came is used, so that nothing of it is lost.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.total > TOTAL
     }
 }

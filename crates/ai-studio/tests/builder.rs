@@ -25,6 +25,7 @@ fn a_string_that_is_no_credential_fails_before_anything_is_done_and_is_not_shown
         let error = sdk_at("127.0.0.1:1").auth(text).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Auth, "{text:?}");
         assert!(error.auth().is_some() && error.help().is_some());
+        assert!(error.to_string().starts_with("auth: the "), "it names the option, once: {error}");
         assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
     }
 }

@@ -4,12 +4,16 @@
 
 mod fixture;
 
+use std::time::Duration;
+
 use fixture::sdk_at;
 use tonic::client::Grpc;
 use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
 use yandex_ai_studio_sdk::{AiStudioBuilder, ErrorKind, Verify};
 use yandex_cloud_emulator::{Emulator, Service};
+
+const METHOD: &str = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion";
 
 #[derive(prost::Message)]
 struct Asked(
@@ -30,11 +34,10 @@ async fn complete(sdk: AiStudioBuilder, folder: &str) -> Result<String, tonic::S
     let channel = sdk.build().unwrap().channel("ai-foundation-models").await.unwrap();
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
-    let method = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion";
     let said = vec![Said("user".into(), "hello".into())];
     let asked = Request::new(Asked(format!("gpt://{folder}/yandexgpt"), Some(Options(false)), said));
     let codec = ProstCodec::<Asked, Answer>::default();
-    let mut answers = client.server_streaming(asked, method.parse().unwrap(), codec).await?.into_inner();
+    let mut answers = client.server_streaming(asked, METHOD.parse().unwrap(), codec).await?.into_inner();
     let mut text = String::new();
     while let Some(Answer(alternatives)) = answers.message().await? {
         text = alternatives[0].0.as_ref().unwrap().1.clone();
@@ -69,6 +72,28 @@ async fn an_authority_that_is_not_trusted_is_not_spoken_to() {
     let sdk = sdk_at(&url).without_endpoint().service_map([("ai-foundation-models", &url)]);
     assert_eq!(complete(sdk, emulator.folder_id()).await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(emulator.counters().requests(Service::Ai), 0);
+}
+
+/// On a clock of the runtime that goes on whenever nobody has anything to do but to wait.
+#[tokio::test]
+async fn who_takes_a_connection_and_is_silent_is_waited_for_ten_seconds() {
+    // The kernel takes the connection; nobody answers the handshake.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let sdk = sdk_at("127.0.0.1:1").service_map([("ai-foundation-models", &url)]);
+    let mut client = Grpc::new(sdk.build().unwrap().channel("ai-foundation-models").await.unwrap());
+    // A header at hand: a fetch would be another thread's work, which the runtime does not see.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let call = async {
+        client.ready().await.map_err(|error| tonic::Status::from_error(error.into()))?;
+        let codec = ProstCodec::<Asked, Answer>::default();
+        client.unary(Request::new(Asked::default()), METHOD.parse().unwrap(), codec).await
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it gives up");
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    let passed = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&passed), "{passed:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fixture::server::{Reply, Server};
-use fixture::{machine, sdk_mapped};
+use fixture::{machine, sdk_mapped, soon};
 use tokio::sync::{Notify, Semaphore};
 use yandex_ai_studio_sdk::auth::system::{BoxFuture, HttpError, HttpOptions, HttpTransport};
 use yandex_ai_studio_sdk::auth::testing::TestClock;
@@ -63,7 +63,7 @@ async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
     tokio::task::yield_now().await;
     assert!(!call.is_finished());
     clock.advance(Duration::from_millis(1));
-    let error = call.await.unwrap().unwrap_err();
+    let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
     assert!(error.is_transient() && error.to_string().contains("no answer after 60s"), "{error}");
     assert_eq!(server.seen().len(), 1);
@@ -86,7 +86,7 @@ async fn a_later_attempt_has_what_the_earlier_ones_have_left() {
     clock.advance(Duration::from_secs(1));
     server.wait_for(2).await;
     clock.advance(LIMIT - Duration::from_secs(1));
-    let error = call.await.unwrap().unwrap_err();
+    let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 2));
     assert!(error.to_string().contains("no backend"), "it tells what was before: {error}");
 }
@@ -100,15 +100,15 @@ async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_nex
     let credentials = Credentials::from_source(source.clone()).on(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let call = spawn(&sdk);
-    source.begun.notified().await;
+    soon(source.begun.notified()).await;
     clock.advance(LIMIT);
-    let error = call.await.unwrap().unwrap_err();
+    let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("no token after 60s"), "{error}");
     assert_eq!(server.connections(), 0);
 
     source.let_go.add_permits(1);
-    spawn(&sdk).await.unwrap().unwrap();
+    soon(spawn(&sdk)).await.unwrap().unwrap();
     assert_eq!(source.asked.load(Ordering::Relaxed), 1, "one fetch for both");
     assert_eq!(server.seen()[0].header("authorization"), Some("Bearer t1.fake.0"));
 }
@@ -123,7 +123,7 @@ async fn a_stream_that_falls_silent_ends_at_the_deadline() {
     let mut stream = completions.run_stream("hello").await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
     clock.advance(Duration::from_secs(30));
-    let error = stream.next().await.unwrap().unwrap_err();
+    let error = soon(stream.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("30s") && error.client_request_id().is_some(), "{error}");
     assert!(stream.next().await.is_none());
@@ -186,7 +186,7 @@ async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_th
         waiting.wait_for_sleepers(11);
         waiting.advance(second);
     });
-    let outcomes = hasty.await;
+    let outcomes = soon(hasty).await;
     armed.await.unwrap();
     assert_eq!(outcomes.len(), 9);
     for outcome in outcomes {
@@ -197,7 +197,7 @@ async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_th
     assert_eq!((server.connections(), patient.is_finished()), (0, false));
 
     metadata.let_go.add_permits(1);
-    assert_eq!(patient.await.unwrap().unwrap().text(), "hi");
+    assert_eq!(soon(patient).await.unwrap().unwrap().text(), "hi");
     assert!(server.seen()[0].body.contains("gpt://b1gmetadata/yandexgpt/latest"));
     assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all");
 }
@@ -217,7 +217,7 @@ async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
     metadata.let_go.add_permits(1);
     server.wait_for(1).await;
     clock.advance(Duration::from_secs(1));
-    let error = call.await.unwrap().unwrap_err();
+    let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
     assert!(error.to_string().contains("no answer after 5s"), "{error}");
 }
@@ -231,7 +231,7 @@ async fn slow_discovery_counts_into_the_deadline_too() {
     let call = tokio::spawn(async move { call.run("hello").await });
     server.wait_for(1).await;
     clock.advance(Duration::from_secs(5));
-    let error = call.await.unwrap().unwrap_err();
+    let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0));
     assert_eq!(server.seen()[0].line(), "GET /endpoints");
     assert_eq!(server.seen()[0].header("authorization"), None, "discovery has no header");

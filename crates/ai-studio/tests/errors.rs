@@ -4,11 +4,12 @@
 mod fixture;
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use fixture::server::{Reply, Server};
-use fixture::{API_KEY, Hasty, machine, sdk_at, sdk_mapped};
+use fixture::{API_KEY, Hasty, machine, sdk_at, sdk_mapped, soon};
 use yandex_ai_studio_sdk::auth::{IamTokenAuth, Method};
-use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind, RetryPolicy};
+use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 async fn error_of(reply: Reply) -> (Error, Server) {
@@ -173,6 +174,37 @@ async fn refused_credentials_name_their_method_and_what_to_do() {
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 401));
     assert!(error.help().unwrap().contains("iam-token"), "{:?}", error.help());
+}
+
+#[tokio::test]
+async fn discovery_at_a_server_that_speaks_plain_text_says_how_to_write_the_endpoint() {
+    let emulator = Emulator::start().await.unwrap();
+    let authority = Emulator::builder().tls(true).start().await.unwrap().ca_pem().unwrap().to_owned();
+    let endpoint = format!("https://{}", emulator.api_addr());
+    let sdk =
+        sdk_at(&endpoint).verify(Verify::pem(authority)).retry_policy(RetryPolicy::none()).build().unwrap();
+    let error = sdk.chat().models().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("the server does not speak TLS"), "{error}");
+    let help = error.help().unwrap();
+    assert!(help.contains("`http://`") && help.contains("`verify`"), "{help}");
+}
+
+#[tokio::test]
+async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
+    let server = Server::always(Reply::status(429).with("retry-after", "7")).await;
+    let clock = Hasty::with_discovery();
+    let sdk = sdk_at(&server.url())
+        .system(machine([]).with_clock(clock.clone()))
+        .retry_policy(RetryPolicy::new().max_attempts(2))
+        .build()
+        .unwrap();
+    let error = soon(sdk.chat().models()).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Unavailable, true), "{error}");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert!(error.to_string().contains("endpoint discovery: ") && error.to_string().contains("HTTP 429"));
+    assert!(error.help().unwrap().contains("asked too often"), "{:?}", error.help());
+    assert_eq!((server.seen().len(), clock.slept()), (2, vec![7000]));
 }
 
 #[test]

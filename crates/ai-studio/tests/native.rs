@@ -14,7 +14,7 @@ use yandex_ai_studio_sdk::auth::testing::TestClock;
 use yandex_ai_studio_sdk::models::{CompletionAnswer, CompletionRequest, TokenizeRequest};
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 
-use self::scripted::{FOLDER, Reply, Server};
+use self::scripted::{FOLDER, Reply, Server, soon};
 
 fn answer() -> Value {
     json!({
@@ -261,6 +261,7 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
         assert!(error.to_string().contains(words), "{error}");
         assert!(error.to_string().contains("the operation d7qqr3frkl81js0udlr9"), "{error}");
         assert_eq!(error.request_id(), Some("scripted"));
+        assert!(error.help().is_some(), "{error}");
     }
 }
 
@@ -269,15 +270,40 @@ async fn waits_no_longer_than_it_was_told_to() {
     let server = Server::saying(Reply::json(&json!({ "id": "d7q", "done": false })));
     let clock = Jumping::by(10);
     let operation = server.sdk_on(clock.system()).models().operation("d7q");
-    let error = operation.poll_timeout(Duration::from_secs(25)).wait().await.unwrap_err();
+    let error = soon(operation.poll_timeout(Duration::from_secs(25))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.help().unwrap().contains("attach_deferred"));
     assert_eq!(clock.passed(), Duration::from_secs(30));
 
     let clock = Jumping::by(10);
     let operation = server.sdk_on(clock.system()).models().operation("d7q");
-    assert_eq!(operation.await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(soon(operation).await.unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!(clock.passed(), Duration::from_secs(3600), "an hour unless it is said");
+}
+
+#[tokio::test]
+async fn pauses_between_two_questions_whatever_it_is_told() {
+    let clock = Jumping { clock: TestClock::new(), interval: Duration::from_millis(100) };
+    let server = operations(done(&json!({ "response": response() })));
+    let model = server.sdk_on(clock.system()).models().completions("yandexgpt");
+    let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::ZERO);
+    soon(operation).await.unwrap();
+    assert_eq!((clock.passed(), server.asked().len()), (Duration::from_millis(200), 4));
+}
+
+#[tokio::test]
+async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
+    let server = operations(json!({}));
+    let operation = server.sdk().models().operation("forgotten");
+    for error in [
+        operation.status().await.unwrap_err(),
+        operation.poll().await.unwrap_err(),
+        operation.cancel().await.unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 404));
+        let help = error.help().unwrap();
+        assert!(help.contains("the id of the operation") && !help.contains("model"), "{help}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod fixture;
 use async_openai::error::OpenAIError;
 use async_openai::types::responses::CreateResponseArgs;
 use fixture::server::{Reply, Server};
-use fixture::{API_KEY, FOLDER, Hasty, Tokens, machine, sdk_at, sdk_mapped};
+use fixture::{API_KEY, FOLDER, Hasty, Tokens, machine, sdk_at, sdk_mapped, soon};
 use yandex_ai_studio_sdk::RetryPolicy;
 use yandex_ai_studio_sdk::auth::{self, Credentials};
 use yandex_cloud_emulator::Emulator;
@@ -85,7 +85,8 @@ async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
         .retry_policy(RetryPolicy::new().unlimited_attempts())
         .build()
         .unwrap();
-    sdk.responses().await.unwrap().models().list().await.unwrap_err();
+    let client = sdk.responses().await.unwrap();
+    soon(client.models().list()).await.unwrap_err();
     assert_eq!((server.seen().len(), clock.slept().len()), (1, 0));
 
     let server = Server::always(Reply::status(503)).await;
@@ -95,7 +96,8 @@ async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
         .retry_policy(RetryPolicy::new().unlimited_attempts())
         .build()
         .unwrap();
-    sdk.responses().await.unwrap().models().list().await.unwrap_err();
+    let client = sdk.responses().await.unwrap();
+    soon(client.models().list()).await.unwrap_err();
     let waited: u128 = clock.slept().iter().sum();
     assert!((170_000..180_000).contains(&waited), "{waited} ms");
 }

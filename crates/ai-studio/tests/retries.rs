@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fixture::server::{Reply, Server};
-use fixture::{Hasty, machine, sdk_mapped};
+use fixture::{Hasty, machine, sdk_mapped, soon};
 use yandex_ai_studio_sdk::auth::system::BoxFuture;
 use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{ErrorKind, RetryPolicy};
@@ -73,7 +73,7 @@ async fn who_asks_for_more_time_than_there_is_is_not_waited_for() {
     let server = Server::always(Reply::status(429).with("retry-after", "3600")).await;
     let clock = Hasty::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
-    let error = sdk.chat().models().await.unwrap_err();
+    let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Unavailable, 429));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
     assert_eq!((server.seen().len(), clock.slept().len()), (1, 0));
@@ -92,7 +92,7 @@ async fn attempts_and_waits_share_one_deadline() {
         .retry_policy(policy)
         .build()
         .unwrap();
-    let error = sdk.chat().models().await.unwrap_err();
+    let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 503);
     assert_eq!(clock.slept(), [9000; 6], "the limit is a minute");
     assert_eq!(server.seen().len(), 7);

@@ -19,16 +19,18 @@
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
-//! | `service-account-key` | `ServiceAccountKeyAuth` | `YC_SERVICE_ACCOUNT_KEY_FILE` | programs elsewhere, with an authorized key of a service account |
+//! | `service-account-key` | `ServiceAccountKeyAuth` | `YC_SERVICE_ACCOUNT_KEY_FILE` | programs outside Yandex Cloud, with an authorized key of a service account |
 //! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no secret stored |
 //! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
-//! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
-//! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
-//! | `impersonation` | [`ImpersonationAuth`] | | a service account by way of other credentials |
+//! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
+//! | `impersonation` | [`ImpersonationAuth`] | | another service account, by way of other credentials |
+//! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
+//!
+//! The first nine are the slots of automatic selection, in its order; the others are for a program to name.
 //!
 //! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
 //! one fetch at a time serves all; no failure is final; a secret is never printed, and goes only where it belongs.
@@ -41,7 +43,7 @@
 //! use yandex_cloud_auth::testing::TestEnvironment;
 //! use yandex_cloud_auth::{Credentials, MetadataAuth, Method, System};
 //!
-//! Credentials::from_string("t1.fake.token")?; // an IAM token, an OAuth token (`y0_…`), or an API key
+//! Credentials::from_string("t1.fake.token")?; // an IAM token, an OAuth token (`y0_…`), a key's JSON, or an API key
 //! let _ = Credentials::from(MetadataAuth::new());
 //!
 //! # let machine = System::real().with_environment(TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]));
@@ -52,6 +54,26 @@
 //! assert_eq!(credentials.method(), Some(Method::ApiKey));
 //! println!("{}", credentials.report().unwrap());
 //! # Ok::<(), yandex_cloud_auth::Error>(())
+//! ```
+//!
+//! Credentials can stand behind others: here a robot, by way of another service account whose key is in a file. Each
+//! side keeps its own token fresh; a revoked one is sent by nobody in the process any more.
+//!
+//! ```no_run
+//! # #[cfg(feature = "service-account-key")]
+//! # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+//! use yandex_cloud_auth::{
+//!     Credentials, HeaderOptions, ImpersonationAuth, RevokeOptions, ServiceAccountKeyAuth,
+//! };
+//!
+//! let key = Credentials::from(ServiceAccountKeyAuth::from_file("key.json"));
+//! let robot = Credentials::from(ImpersonationAuth::new("ajefakefakefakefakef", key.clone()));
+//! let header = robot.header().await?;
+//!
+//! let identity = robot.identity(HeaderOptions::new()).await?; // no secret in it
+//! println!("{:?}, by way of {:?}", identity.subject_id, identity.by_way_of.and_then(|way| way.subject_id));
+//! robot.revoke(RevokeOptions::new()).await?; // when the work is done
+//! # Ok(()) }
 //! ```
 //!
 //! # In front of a client
@@ -104,6 +126,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `transport`, on by default | the HTTP client behind methods that fetch; without it [`System`] has to be given one |
+//! | `service-account-key`, on by default | `ServiceAccountKeyAuth`, which signs with ring; without it a set `YC_SERVICE_ACCOUNT_KEY_FILE` is an error |
 //! | `profile`, on by default | `ProfileAuth`, which reads the configuration of yc |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
 //! | `reqwest`, `tonic`, `async-openai` | the same for those clients |

@@ -158,6 +158,7 @@ fn a_token_past_its_end_is_not_sent_though_nobody_renews_it() {
     source.set(|_| Err(common::unavailable()));
     machine.clock.advance(secs(11 * 3600));
     assert!(header(&credentials).contains("t1.fake.0+"), "alive, it is sent");
+    until("the renewal beside the call has failed", || credentials.counters().failures == 1);
     machine.clock.advance(secs(3600));
     let error = failure(&credentials);
     assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, header, secs};
+use support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, header, joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -165,7 +165,7 @@ fn an_answer_after_150_ms_at_the_default_address_is_taken() {
     let call = std::thread::spawn(move || header(&credentials));
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(Duration::from_millis(150));
-    assert_eq!(call.join().unwrap(), format!("Bearer {METADATA_TOKEN}"));
+    assert_eq!(joined(call), format!("Bearer {METADATA_TOKEN}"));
 }
 
 /// What a reply of the metadata service does to a selection that has `YC_TOKEN` behind it.
@@ -371,7 +371,7 @@ fn silence_after_connecting_is_bounded_and_never_makes_it_somebody_else() {
     let call = std::thread::spawn(move || credentials.blocking().header());
     machine.clock.wait_for_sleepers(1);
     machine.clock.advance(Duration::from_millis(5100));
-    let error = call.join().unwrap().unwrap_err();
+    let error = joined(call).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
     assert!(error.reason().contains("5s"), "{error}");
     let report = error.report().unwrap();
@@ -391,7 +391,7 @@ fn the_timeouts_are_the_callers_to_choose() {
     let call = std::thread::spawn(move || credentials.blocking().header());
     machine.clock.wait_for_sleepers(1);
     machine.clock.advance(Duration::from_millis(300));
-    assert_eq!(call.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn a_deadline_covers_the_selection() {
     };
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(Duration::from_millis(500));
-    let error = call.join().unwrap().unwrap_err();
+    let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("500ms"), "{error}");
     assert!(credentials.method().is_none());

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::SystemTime;
 
-use support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header, secs};
+use support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header, joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, Method, OAuthTokenAuth, System};
@@ -319,7 +319,7 @@ fn a_silent_discovery_leaves_time_for_the_exchange() {
     assert_eq!(asked.recv().unwrap(), "/endpoints");
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(5));
-    call.join().unwrap().unwrap();
+    joined(call).unwrap();
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
 }
 
@@ -332,7 +332,7 @@ fn a_silent_iam_is_given_up_after_ten_seconds_in_all() {
     machine.clock.advance(secs(5));
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
     machine.clock.advance(secs(5));
-    assert_eq!(call.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 /// A discovery that takes a second and finds an IAM that is silent at first; then both answer.
@@ -369,7 +369,7 @@ fn an_address_that_was_silent_until_the_end_of_all_time_is_forgotten() {
     machine.clock.advance(secs(1));
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
     machine.clock.advance(secs(9));
-    let error = call.join().unwrap().unwrap_err();
+    let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("no token within 10s"), "the outer limit: {error}");
 
@@ -399,7 +399,7 @@ fn the_timeout_is_the_callers_to_choose() {
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(2));
-    let error = call.join().unwrap().unwrap_err();
+    let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("2s"), "{error}");
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, logged_in, secs};
+use support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, joined, logged_in, secs};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply};
 use yandex_cloud_auth::{ApiKeyAuth, Automatic, MetadataAuth, Outcome, YandexCloudCliAuth};
 
@@ -83,7 +83,7 @@ fn it_tells_how_long_each_look_took() {
     let call = std::thread::spawn(move || credentials.blocking().select());
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(Duration::from_millis(150));
-    let report = call.join().unwrap().unwrap();
+    let report = joined(call).unwrap();
     let selected = report.selected().unwrap();
     assert_eq!(selected.elapsed, Duration::from_millis(150));
     assert_eq!(serde_json::to_value(selected).unwrap()["elapsed_ms"], 150);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{
     API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, YC_TOKEN, cloud,
-    exchanged, header, logged_in, secs,
+    exchanged, header, joined, logged_in, secs,
 };
 use yandex_cloud_auth::system::{BoxFuture, Environment, Files};
 use yandex_cloud_auth::testing::{TestFiles, TestReply, TestRun};
@@ -612,7 +612,7 @@ fn clones_share_one_selection() {
         })
         .collect();
     for thread in threads {
-        assert_eq!(thread.join().unwrap(), format!("Bearer {METADATA_TOKEN}"));
+        assert_eq!(joined(thread), format!("Bearer {METADATA_TOKEN}"));
     }
     assert!(asked.load(Ordering::SeqCst));
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::{HOUR, Source, header, on_runtime, secs, token, unavailable, until};
+use common::{HOUR, Source, header, joined, on_runtime, secs, token, unavailable, until};
 use yandex_cloud_auth::system::{BoxFuture, Spawner, System};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -84,7 +84,7 @@ fn threads_and_runtimes_share_one_fetch() {
     until("all wait", || credentials.counters().waited == 8);
     source.release();
     for thread in threads {
-        assert_eq!(thread.join().unwrap().unwrap(), "Bearer t1.fake.0");
+        assert_eq!(joined(thread).unwrap(), "Bearer t1.fake.0");
     }
     assert_eq!(source.started(), 1);
 }

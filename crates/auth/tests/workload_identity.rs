@@ -1,6 +1,7 @@
 //! Workload identity: where the subject token comes from, where it goes, and what the answers become.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
+mod common;
 mod support;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
+use common::until;
 use support::{IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, header, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestReply};
@@ -174,6 +176,7 @@ fn a_token_at_hand_outlives_a_file_that_is_gone() {
     machine.files.remove(FILE);
     machine.clock.advance(secs(3 * 3600));
     assert_eq!(header(&credentials), held);
+    until("the renewal beside the call has failed", || credentials.counters().failures == 1);
     machine.clock.advance(secs(9 * 3600));
     let error = failure(&credentials);
     assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)));
@@ -646,11 +649,11 @@ fn an_authorization_server_of_somebody_elses_in_the_environment_is_warned_about(
 
 #[test]
 fn everything_together_takes_no_longer_than_the_limit() {
-    // Who is silent, and how often the clock has to pass five seconds.
-    for (silent, subject, steps) in [
-        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 1),
-        ("/oauth/token", SubjectToken::github_actions(), 2),
-        ("", SubjectToken::from_fn(std::future::pending), 2),
+    // Who is silent, and what is said after which time.
+    for (silent, subject, limit, words) in [
+        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 5, "no answer within 5s"),
+        ("/oauth/token", SubjectToken::github_actions(), 10, "within 10s"),
+        ("", SubjectToken::from_fn(std::future::pending), 10, "no token within 10s"),
     ] {
         let (tell, asked) = mpsc::channel();
         let tell = Mutex::new(tell);
@@ -665,11 +668,10 @@ fn everything_together_takes_no_longer_than_the_limit() {
         let call = std::thread::spawn(move || credentials.blocking().header().unwrap_err());
         while !silent.is_empty() && asked.recv().unwrap() != silent {}
         machine.clock.wait_for_sleepers(1 + usize::from(!silent.is_empty()));
-        for _ in 0..steps {
-            machine.clock.advance(secs(5));
-        }
+        machine.clock.advance(secs(limit));
         let error = call.join().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.reason().contains(words), "{error}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::mpsc;
 
-use support::{IAM_TOKEN, Machine, YC, YC_TOKEN, header, logged_in, secs, words};
+use support::{IAM_TOKEN, Machine, YC, YC_TOKEN, header, joined, logged_in, secs, words};
 use yandex_cloud_auth::system::Command;
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
 use yandex_cloud_auth::{
@@ -203,7 +203,7 @@ fn a_yc_that_hangs_is_given_up_in_thirty_seconds() {
         machine.clock.advance(secs(29));
         assert!(!call.is_finished());
         machine.clock.advance(secs(1));
-        let error = call.join().unwrap().unwrap_err();
+        let error = joined(call).unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
         assert!(error.reason().contains("30s") && error.reason().contains("killed"), "{error}");
         assert!(error.help().unwrap().contains("browser"), "{:?}", error.help());
@@ -222,7 +222,7 @@ fn the_timeout_is_the_callers_to_choose() {
     asked.recv().unwrap();
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(3));
-    assert!(call.join().unwrap().unwrap_err().reason().contains("3s"));
+    assert!(joined(call).unwrap_err().reason().contains("3s"));
 }
 
 #[test]

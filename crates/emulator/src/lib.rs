@@ -123,6 +123,7 @@ mod routes;
 mod server;
 mod shelf;
 mod status;
+mod structs;
 mod sync;
 mod work;
 

@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
+use crate::structs::Struct;
+
 /// `google.protobuf.Timestamp`
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Timestamp {
@@ -106,7 +108,7 @@ pub(crate) struct ApiEndpoint {
     pub(crate) address: String,
 }
 
-/// `yandex.cloud.ai.foundation_models.v1.CompletionRequest`
+/// `yandex.cloud.ai.foundation_models.v1.CompletionRequest`; its oneof of formats read as two fields
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct CompletionRequest {
     #[prost(string, tag = 1)]
@@ -115,6 +117,70 @@ pub(crate) struct CompletionRequest {
     pub(crate) completion_options: Option<CompletionOptions>,
     #[prost(message, repeated, tag = 3)]
     pub(crate) messages: Vec<ChatMessage>,
+    #[prost(message, repeated, tag = 4)]
+    pub(crate) tools: Vec<Tool>,
+    #[prost(bool, optional, tag = 5)]
+    pub(crate) json_object: Option<bool>,
+    #[prost(message, optional, tag = 6)]
+    pub(crate) json_schema: Option<JsonSchema>,
+    #[prost(message, optional, tag = 7)]
+    pub(crate) parallel_tool_calls: Option<bool>,
+    #[prost(message, optional, tag = 8)]
+    pub(crate) tool_choice: Option<ToolChoice>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.Tool`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Tool {
+    #[prost(message, optional, tag = 1)]
+    pub(crate) function: Option<FunctionTool>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.FunctionTool`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FunctionTool {
+    #[prost(string, tag = 1)]
+    pub(crate) name: String,
+    #[prost(message, optional, tag = 3)]
+    pub(crate) parameters: Option<Struct>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.JsonSchema`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct JsonSchema {
+    #[prost(message, optional, tag = 1)]
+    pub(crate) schema: Option<Struct>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolChoice`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ToolChoice {
+    #[prost(enumeration = "ToolChoiceMode", optional, tag = 1)]
+    pub(crate) mode: Option<i32>,
+    #[prost(string, optional, tag = 2)]
+    pub(crate) function_name: Option<String>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolChoice.ToolChoiceMode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum ToolChoiceMode {
+    Unspecified = 0,
+    None = 1,
+    Auto = 2,
+    Required = 3,
+}
+
+impl ToolChoiceMode {
+    /// As JSON has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "TOOL_CHOICE_MODE_UNSPECIFIED",
+            Self::None => "NONE",
+            Self::Auto => "AUTO",
+            Self::Required => "REQUIRED",
+        }
+    }
 }
 
 /// `yandex.cloud.ai.foundation_models.v1.CompletionOptions`
@@ -124,13 +190,61 @@ pub(crate) struct CompletionOptions {
     pub(crate) stream: bool,
 }
 
-/// `yandex.cloud.ai.foundation_models.v1.Message`
+/// `yandex.cloud.ai.foundation_models.v1.Message`; its oneof read as three fields
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ChatMessage {
     #[prost(string, tag = 1)]
     pub(crate) role: String,
     #[prost(string, optional, tag = 2)]
     pub(crate) text: Option<String>,
+    #[prost(message, optional, tag = 3)]
+    pub(crate) tool_call_list: Option<ToolCallList>,
+    #[prost(message, optional, tag = 4)]
+    pub(crate) tool_result_list: Option<ToolResultList>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolCallList`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ToolCallList {
+    #[prost(message, repeated, tag = 1)]
+    pub(crate) tool_calls: Vec<ToolCall>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolCall`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ToolCall {
+    #[prost(message, optional, tag = 1)]
+    pub(crate) function_call: Option<FunctionCall>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.FunctionCall`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FunctionCall {
+    #[prost(string, tag = 1)]
+    pub(crate) name: String,
+    #[prost(message, optional, tag = 2)]
+    pub(crate) arguments: Option<Struct>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolResultList`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ToolResultList {
+    #[prost(message, repeated, tag = 1)]
+    pub(crate) tool_results: Vec<ToolResult>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.ToolResult`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ToolResult {
+    #[prost(message, optional, tag = 1)]
+    pub(crate) function_result: Option<FunctionResult>,
+}
+
+/// `yandex.cloud.ai.foundation_models.v1.FunctionResult`
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FunctionResult {
+    #[prost(string, optional, tag = 2)]
+    pub(crate) content: Option<String>,
 }
 
 /// `yandex.cloud.ai.foundation_models.v1.CompletionResponse`

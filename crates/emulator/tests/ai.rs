@@ -33,8 +33,8 @@ fn completion(emulator: &Emulator, stream: bool) -> grpc::Completion {
     grpc::Completion {
         model_uri: model(emulator),
         options: Some(grpc::Options { stream, temperature: Some(0.5) }),
-        messages: vec![grpc::ChatMessage { role: "user".to_owned(), text: "hello there".to_owned() }],
-        json_object: true,
+        messages: vec![grpc::ChatMessage::user("hello there")],
+        ..grpc::Completion::default()
     }
 }
 
@@ -357,7 +357,7 @@ async fn text_generation_streams_growing_prefixes() {
     let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
     assert!(answers.len() > 2, "{}", answers.len());
     let texts: Vec<&str> =
-        answers.iter().map(|a| a.alternatives[0].message.as_ref().unwrap().text.as_str()).collect();
+        answers.iter().map(|a| a.alternatives[0].message.as_ref().unwrap().text()).collect();
     assert!(texts.windows(2).all(|pair| pair[1].len() > pair[0].len() && pair[1].starts_with(pair[0])));
     let expected = format!(
         "authenticated as service account {} by api-key; you said: hello there",
@@ -373,7 +373,7 @@ async fn text_generation_streams_growing_prefixes() {
     let request = grpc::with(&key, completion(&emulator, false));
     let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
     assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0].alternatives[0].message.as_ref().unwrap().text, expected);
+    assert_eq!(answers[0].alternatives[0].message.as_ref().unwrap().text(), expected);
     assert_eq!(answers[0].model_version, "emulator");
 }
 

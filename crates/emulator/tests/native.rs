@@ -4,8 +4,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Reply, api_key, bearer, grpc, post};
 use http::StatusCode;
+use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Service};
@@ -125,6 +128,143 @@ async fn answers_in_json_where_it_is_asked_to() {
     let schema = json!({ "properties": { "name": { "type": "string" } } });
     let body = completion(&emulator, &json!({ "jsonSchema": { "schema": schema } }));
     assert!(text(&ask(&emulator, "completion", &body).await)["name"].is_string());
+}
+
+/// Over gRPC, whole.
+async fn over_grpc(emulator: &Emulator, asked: grpc::Completion) -> Result<grpc::Alternative, tonic::Status> {
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let asked = grpc::Completion { model_uri: model(emulator), ..asked };
+    let request = grpc::with(&api_key(emulator.api_key()), asked);
+    let mut answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await?;
+    assert_eq!(answers.len(), 1);
+    Ok(answers.remove(0).alternatives.remove(0))
+}
+
+/// `{"type": "object", "properties": {name: schema}}`
+fn schema_of(name: &str, schema: grpc::Struct) -> grpc::Struct {
+    let properties = grpc::object([(name, grpc::Json::Object(schema))]);
+    grpc::object([
+        ("type", grpc::Json::Text("object".to_owned())),
+        ("properties", grpc::Json::Object(properties)),
+    ])
+}
+
+fn of_type(name: &str) -> grpc::Struct {
+    grpc::object([("type", grpc::Json::Text(name.to_owned()))])
+}
+
+#[tokio::test]
+async fn over_grpc_a_function_is_called_and_its_result_answered_too() {
+    let emulator = Emulator::start().await.unwrap();
+    let items = grpc::Json::Object(of_type("integer"));
+    let numbers = grpc::object([("type", grpc::Json::Text("array".to_owned())), ("items", items)]);
+    let function = |name: &str, parameters| {
+        let function = grpc::FunctionTool { name: name.to_owned(), parameters, ..Default::default() };
+        grpc::Tool { function: Some(function) }
+    };
+    let tools = vec![function("something", Some(schema_of("numbers", numbers))), function("nothing", None)];
+    let asked = grpc::ChatMessage::user("do something with 5 and 4, then nothing");
+    let completion = |messages: &[grpc::ChatMessage]| grpc::Completion {
+        messages: messages.to_vec(),
+        tools: tools.clone(),
+        ..Default::default()
+    };
+    let called = over_grpc(&emulator, completion(std::slice::from_ref(&asked))).await.unwrap();
+    let calls = called.message.unwrap();
+    assert_eq!(called.status, 5, "ALTERNATIVE_STATUS_TOOL_CALLS");
+    let list = [5.0, 4.0].map(|number| grpc::JsonValue { kind: Some(grpc::Json::Number(number)) });
+    let list = grpc::JsonList { values: list.to_vec() };
+    let call = |name: &str, arguments| grpc::ToolCall {
+        function_call: Some(grpc::FunctionCall { name: name.to_owned(), arguments: Some(arguments) }),
+    };
+    let expected = vec![
+        call("something", grpc::object([("numbers", grpc::Json::List(list))])),
+        call("nothing", grpc::object([])),
+    ];
+    assert_eq!(
+        calls.content,
+        Some(grpc::Content::ToolCallList(grpc::ToolCallList { tool_calls: expected.clone() }))
+    );
+
+    let one = grpc::Completion {
+        parallel_tool_calls: Some(grpc::BoolValue { value: false }),
+        ..completion(std::slice::from_ref(&asked))
+    };
+    let one = over_grpc(&emulator, one).await.unwrap().message.unwrap();
+    let first = grpc::ToolCallList { tool_calls: expected[..1].to_vec() };
+    assert_eq!(one.content, Some(grpc::Content::ToolCallList(first)));
+
+    let result = grpc::FunctionResult { name: "something".to_owned(), content: "20".to_owned() };
+    let results =
+        grpc::ToolResultList { tool_results: vec![grpc::ToolResult { function_result: Some(result) }] };
+    let results =
+        grpc::ChatMessage { role: "user".to_owned(), content: Some(grpc::Content::ToolResultList(results)) };
+    let answered = over_grpc(&emulator, completion(&[asked, calls, results])).await.unwrap();
+    assert!(answered.message.unwrap().text().ends_with("; the tool said: 20"));
+
+    for (choice, called) in [
+        (grpc::Choice::Mode(1), Some(false)),
+        (grpc::Choice::Mode(2), Some(false)),
+        (grpc::Choice::Mode(3), Some(true)),
+        (grpc::Choice::FunctionName("something".to_owned()), Some(true)),
+        (grpc::Choice::FunctionName("other".to_owned()), None),
+        (grpc::Choice::Mode(0), None),
+    ] {
+        let tool_choice = Some(grpc::ToolChoice { choice: Some(choice.clone()) });
+        let asked = grpc::Completion { tool_choice, ..completion(&[grpc::ChatMessage::user("hello")]) };
+        let answer = over_grpc(&emulator, asked).await.map_err(|refusal| refusal.code());
+        let is_call = answer.map(|answer| answer.message.unwrap().content);
+        let is_call = is_call.map(|content| matches!(content, Some(grpc::Content::ToolCallList(_))));
+        assert_eq!(is_call, called.ok_or(Code::InvalidArgument), "{choice:?}");
+    }
+}
+
+#[tokio::test]
+async fn over_grpc_an_operation_ends_in_a_call_of_a_function_too() {
+    let emulator = Emulator::start().await.unwrap();
+    emulator.clock().freeze();
+    let channel = grpc::connect(emulator.api_addr()).await;
+    let function = grpc::FunctionTool { name: "something".to_owned(), ..Default::default() };
+    let asked = grpc::Completion {
+        model_uri: model(&emulator),
+        messages: vec![grpc::ChatMessage::user("do something")],
+        tools: vec![grpc::Tool { function: Some(function) }],
+        ..Default::default()
+    };
+    let key = api_key(emulator.api_key());
+    let request = grpc::with(&key, asked);
+    let begun = grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, request).await.unwrap();
+    emulator.clock().advance(Duration::from_secs(2));
+    let request = grpc::with(&key, grpc::text(&begun.into_inner().id));
+    let done = grpc::unary::<_, grpc::Operation>(&channel, grpc::OPERATION_GET, request).await.unwrap();
+    let Some(grpc::Outcome::Response(response)) = done.into_inner().outcome else { panic!("no answer") };
+    let completed = grpc::Completed::decode(response.value.as_slice()).unwrap();
+    let content = completed.alternatives[0].message.as_ref().unwrap().content.as_ref();
+    let Some(grpc::Content::ToolCallList(calls)) = content else { panic!("{content:?}") };
+    assert_eq!(calls.tool_calls[0].function_call.as_ref().unwrap().name, "something");
+}
+
+#[tokio::test]
+async fn over_grpc_answers_in_json_where_it_is_asked_to_too() {
+    let emulator = Emulator::start().await.unwrap();
+    let asked = |format| grpc::Completion {
+        messages: vec![grpc::ChatMessage::user("hello")],
+        format: Some(format),
+        ..Default::default()
+    };
+    let schema = Some(schema_of("name", of_type("string")));
+    for (format, field) in [
+        (grpc::Format::JsonObject(true), "answer"),
+        (grpc::Format::JsonSchema(grpc::JsonSchema { schema }), "name"),
+    ] {
+        let answer = over_grpc(&emulator, asked(format)).await.unwrap().message.unwrap();
+        let answer: Value = serde_json::from_str(answer.text()).unwrap();
+        assert!(answer[field].is_string(), "{answer}");
+    }
+    let plain = over_grpc(&emulator, asked(grpc::Format::JsonObject(false))).await.unwrap().message.unwrap();
+    assert!(plain.text().ends_with("you said: hello"));
+    let none = grpc::Format::JsonSchema(grpc::JsonSchema { schema: None });
+    assert_eq!(over_grpc(&emulator, asked(none)).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]

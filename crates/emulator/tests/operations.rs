@@ -108,8 +108,8 @@ async fn both_wires_know_the_same_operations() {
     let asked = grpc::Completion {
         model_uri: format!("gpt://{}/yandexgpt/latest", emulator.folder_id()),
         options: None,
-        messages: vec![grpc::ChatMessage { role: "user".to_owned(), text: "ping".to_owned() }],
-        json_object: false,
+        messages: vec![grpc::ChatMessage::user("ping")],
+        ..grpc::Completion::default()
     };
     let request = grpc::with(&api_key(emulator.api_key()), asked.clone());
     let begun = grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, request).await.unwrap();
@@ -122,7 +122,7 @@ async fn both_wires_know_the_same_operations() {
     let done = over_grpc(&emulator, &channel, grpc::OPERATION_GET, &begun.id).await.unwrap();
     let Some(grpc::Outcome::Response(response)) = done.outcome else { panic!("{done:?}") };
     let completed = grpc::Completed::decode(response.value.as_slice()).unwrap();
-    let text = &completed.alternatives[0].message.as_ref().unwrap().text;
+    let text = &completed.alternatives[0].message.as_ref().unwrap().text();
     assert!(text.ends_with("you said: ping"));
     let over_rest = at(&emulator, "GET", &begun.id).await.json()["response"].clone();
     assert_eq!(over_rest["@type"], response.type_url);

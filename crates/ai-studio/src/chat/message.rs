@@ -1,5 +1,6 @@
 //! Messages of the chat on the wire: who said what, in text or in parts, and which tools are called.
 
+use serde::Serializer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -131,6 +132,13 @@ impl Wire for Content {
         match self {
             Self::Text(text) => text.write(),
             Self::Parts(parts) => parts.write(),
+        }
+    }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.write_to(serializer),
+            Self::Parts(parts) => parts.write_to(serializer),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is asked of the chat API, field by field.
 
+use serde::Serializer;
 use serde_json::Value;
 
 use crate::chat::message::ChatMessage;
@@ -127,6 +128,13 @@ impl Wire for EmbeddingInput {
         match self {
             Self::Text(text) => text.write(),
             Self::Texts(texts) => texts.write(),
+        }
+    }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.write_to(serializer),
+            Self::Texts(texts) => texts.write_to(serializer),
         }
     }
 }

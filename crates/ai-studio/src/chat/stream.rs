@@ -17,8 +17,8 @@ use crate::wire::Wire;
 /// An answer of the chat, in chunks: a [`Stream`] that also has a [`next`](Self::next) of its own.
 ///
 /// It ends where the server says that the answer is complete. Everything else is an error, after which nothing comes:
-/// a cut, an error of the server's, an event that cannot be read. Nothing is ever asked for again, so nothing comes
-/// twice. Dropping it ends the connection.
+/// a cut, an error of the server's, an event that cannot be read or is larger than 16 MiB, more than 256 MiB in all.
+/// Nothing is ever asked for again, so nothing comes twice. Dropping it ends the connection.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
@@ -64,7 +64,7 @@ impl ChatStream {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the time of the call is over,
-    /// [`ErrorKind::Unreadable`] where something else came, and what the server tells inside of the stream.
+    /// [`ErrorKind::Unreadable`] where something else came or too much, and what the server tells inside of the stream.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the next one goes on.
@@ -129,7 +129,7 @@ impl ChatStream {
                 Some(Ok(data)) if data.trim().is_empty() => {}
                 Some(Ok(data)) => return Poll::Ready(self.read(&data).map(Some)),
                 Some(Err(broken)) => {
-                    return Poll::Ready(Err(self.incoming.error(ErrorKind::Unreadable, broken.reason())));
+                    return Poll::Ready(Err(self.broken(broken.reason())));
                 }
                 None if self.state == State::Coming => match ready!(self.incoming.poll_piece(context)) {
                     Some(Ok(bytes)) => self.events.push(&bytes),
@@ -176,6 +176,12 @@ impl ChatStream {
             (ErrorKind::Unreadable, format!("what came is not a stream of events: {begin}"))
         });
         self.incoming.error(kind, reason)
+    }
+
+    fn broken(&self, reason: &str) -> Error {
+        self.incoming
+            .error(ErrorKind::Unreadable, reason)
+            .with_help("something else than the service answers there, or the service has changed")
     }
 
     fn cut(&self) -> Error {

@@ -1,5 +1,6 @@
 //! One call, before it is sent: to which service, and what.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,19 +29,19 @@ pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) method: Method,
     /// Behind the service's address; begins with a slash.
-    pub(crate) path: String,
+    pub(crate) path: Cow<'static, str>,
     /// JSON.
     pub(crate) body: Option<Bytes>,
 }
 
 impl Call {
-    pub(crate) fn get(service: Service, path: impl Into<String>) -> Self {
+    pub(crate) fn get(service: Service, path: impl Into<Cow<'static, str>>) -> Self {
         Self { service, method: Method::GET, path: path.into(), body: None }
     }
 
     pub(crate) fn post(
         service: Service,
-        path: impl Into<String>,
+        path: impl Into<Cow<'static, str>>,
         body: &impl Serialize,
     ) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| {

@@ -9,8 +9,9 @@ use yandex_cloud_auth::cloud::retry_after;
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 
-use crate::error::{Context, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::retry::is_retried;
+use crate::verify::TLS_HELP;
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -53,9 +54,7 @@ impl Failure {
         if let Some(tls) = inner::<rustls::Error>(&error) {
             // A certificate does not become another one within seconds.
             let again = !matches!(tls, rustls::Error::InvalidCertificate(_));
-            let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(
-                "for a certificate authority of your own there is `verify`, or SSL_CERT_FILE; plain text to this machine needs `http://`",
-            );
+            let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(TLS_HELP);
             return Self { error: own.with_source(&error), again, tls: true };
         }
         let why = inner::<io::Error>(&error)
@@ -79,7 +78,7 @@ impl Failure {
         headers: &HeaderMap,
         body: &[u8],
         own: &[&str],
-        context: &Context,
+        method: Option<Method>,
     ) -> Self {
         let kind = match status.as_u16() {
             408 | 429 | 500..=599 => ErrorKind::Unavailable,
@@ -95,7 +94,7 @@ impl Failure {
         let error = Error::new(kind, auth::presentable(&reason, own))
             .with_status(status)
             .with_retry_after(retry_after(headers))
-            .with_help(help(status, context.method));
+            .with_help(help(status, method));
         Self { error, again: is_retried(status), tls: false }
     }
 }
@@ -213,7 +212,7 @@ mod tests {
             (504, ErrorKind::Unavailable, false),
         ] {
             let status = StatusCode::from_u16(code).unwrap();
-            let failure = Failure::of_answer(status, &HeaderMap::new(), b"", &[], &Context::default());
+            let failure = Failure::of_answer(status, &HeaderMap::new(), b"", &[], None);
             assert_eq!((failure.error.kind(), failure.again), (kind, again), "{code}");
             assert_eq!(failure.error.status(), Some(status));
             assert!(failure.error.help().is_some());
@@ -224,11 +223,11 @@ mod tests {
         #[test]
         fn no_answer_panics_or_shows_a_key(code in 100_u16..600, before in "\\PC{0,20}", body: Vec<u8>) {
             let status = StatusCode::from_u16(code).unwrap();
-            let _ = Failure::of_answer(status, &HeaderMap::new(), &body, &[], &Context::default());
+            let _ = Failure::of_answer(status, &HeaderMap::new(), &body, &[], None);
             let body = format!("{before} hunter2hunter2 AQVNhunter");
             let body = serde_json::json!({"message": body}).to_string();
             let own = ["hunter2hunter2"];
-            let failure = Failure::of_answer(status, &HeaderMap::new(), body.as_bytes(), &own, &Context::default());
+            let failure = Failure::of_answer(status, &HeaderMap::new(), body.as_bytes(), &own, None);
             prop_assert!(!failure.error.to_string().contains("hunter2"));
             let debug = format!("{:?}", failure.error);
             prop_assert!(!debug.contains("hunter2"));

@@ -1,16 +1,19 @@
 //! One call on its way: what stays the same over its attempts, and what is known of it when it fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
-use reqwest::{Request, Url};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Url;
 use uuid::Uuid;
+use yandex_cloud_auth::Method;
 
 use super::call::Call;
-use super::transport::call_headers;
+use super::parts::Parts;
 use crate::error::{Context, Error, ErrorKind};
-use crate::services::Base;
+
+const SERVER_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TRACE_ID: HeaderName = HeaderName::from_static("x-server-trace-id");
 
 /// What a call is waiting for.
 #[derive(Clone, Copy, Debug)]
@@ -26,65 +29,85 @@ pub(super) enum Stage {
 }
 
 /// One call.
-pub(super) struct Journey {
+pub(crate) struct Journey {
     pub(super) call: Call,
-    pub(super) context: Context,
+    /// Ours.
+    id: Option<HeaderValue>,
     pub(super) stage: Stage,
     /// How many attempts were begun, sent or not.
     pub(super) made: u32,
+    /// How many were sent.
+    sent: u32,
+    /// Where the last attempt was to go.
+    url: Option<Arc<Url>>,
+    /// The server's ids of the request, of the last attempt.
+    ids: [Option<HeaderValue>; 2],
     /// Why the attempt before this one failed.
     pub(super) last: Option<Error>,
+    /// The method of authentication, once it is chosen.
+    pub(super) method: Option<Method>,
 }
 
 impl Journey {
     pub(super) fn new(call: Call) -> Self {
-        let context = Context { client_request_id: Some(Uuid::new_v4().to_string()), ..Context::default() };
-        Self { call, context, stage: Stage::Locating, made: 0, last: None }
+        let mut text = Uuid::encode_buffer();
+        let id = HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut text)).ok();
+        Self {
+            call,
+            id,
+            stage: Stage::Locating,
+            made: 0,
+            sent: 0,
+            url: None,
+            ids: [None, None],
+            last: None,
+            method: None,
+        }
     }
 
-    /// The request of the attempt that has begun, for a project where it names one.
-    pub(super) fn request(&mut self, base: &Base, project: Option<&str>) -> Result<Request, Error> {
-        let url = base.url(&self.call.path);
-        self.context.endpoint = Some(format!("{} {url}", self.call.method));
-        let url = Url::parse(&url)
-            .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))?;
-        let mut request = Request::new(self.call.method.clone(), url);
-        let headers = request.headers_mut();
-        // One call, one key: what tells its attempts from other calls to people does so to the server too.
-        let request_id = self.context.client_request_id.as_deref();
-        let idempotency_key = request_id.filter(|_| self.call.method == Method::POST);
-        *headers = call_headers(request_id, idempotency_key, project);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        if self.made > 1 {
-            headers.insert("x-retry-attempt", HeaderValue::from(self.made - 1));
-        }
-        if let Some(body) = &self.call.body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.clone().into());
-        }
-        Ok(request)
+    /// What the request of the attempt that has begun is made of, for a project where it names one.
+    pub(super) fn parts(&mut self, url: Arc<Url>, project: Option<HeaderValue>) -> Arc<Parts> {
+        self.url = Some(Arc::clone(&url));
+        Arc::new(Parts {
+            method: self.call.method.clone(),
+            url,
+            id: self.id.clone(),
+            project,
+            before: self.made.saturating_sub(1),
+            body: self.call.body.clone(),
+        })
     }
 
     /// An attempt goes out. What the server said of an earlier one is not said of this one.
     pub(super) fn send(&mut self) {
         self.stage = Stage::Sending;
-        self.context.attempts += 1;
-        self.context.request_id = None;
-        self.context.trace_id = None;
+        self.sent += 1;
+        self.ids = [None, None];
     }
 
     /// Takes down the server's ids of the request.
     pub(super) fn note(&mut self, headers: &HeaderMap) {
-        let id = |name: &str| {
-            let text = headers.get(name)?.to_str().ok()?.trim();
+        self.ids = [SERVER_REQUEST_ID, SERVER_TRACE_ID].map(|name| headers.get(name).cloned());
+    }
+
+    /// Which call it is, as errors say it: made when there is one.
+    pub(crate) fn context(&self) -> Context {
+        let [request_id, trace_id] = self.ids.each_ref().map(|id| {
+            let text = id.as_ref()?.to_str().ok()?.trim();
             (!text.is_empty()).then(|| text.get(..128).unwrap_or(text).to_owned())
-        };
-        self.context.request_id = id("x-request-id");
-        self.context.trace_id = id("x-server-trace-id");
+        });
+        Context {
+            endpoint: self.url.as_ref().map(|url| format!("{} {url}", self.call.method)),
+            method: self.method,
+            client_request_id: self.id.as_ref().and_then(|id| id.to_str().ok()).map(str::to_owned),
+            request_id,
+            trace_id,
+            attempts: self.sent,
+        }
     }
 
     pub(super) fn error(&self, kind: ErrorKind, reason: impl Into<String>) -> Error {
-        Error::new(kind, reason).with_context(self.context.clone())
+        Error::new(kind, reason).with_context(self.context())
     }
 
     /// The deadline has passed. `token` tells whether there is one at hand.

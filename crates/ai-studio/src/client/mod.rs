@@ -8,10 +8,13 @@ mod deadline;
 mod failure;
 mod incoming;
 mod journey;
+mod parts;
 mod transport;
 
 use std::fmt;
 use std::future::ready;
+use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,14 +29,16 @@ pub(crate) use self::deadline::Deadline;
 use self::deadline::End;
 use self::failure::Failure;
 pub(crate) use self::incoming::Incoming;
-use self::journey::{Journey, Stage};
+pub(crate) use self::journey::Journey;
+use self::journey::Stage;
+use self::parts::Again;
 pub(crate) use self::transport::Connections;
 #[cfg(feature = "responses")]
 pub(crate) use self::transport::call_headers;
 #[cfg(feature = "grpc")]
 pub(crate) use self::transport::{CONNECT, USER_AGENT, logging};
 use crate::blocking::Blocking;
-use crate::error::{Context, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
@@ -98,7 +103,11 @@ impl Client {
             Name::Whole(uri) => return Ok(uri.to_owned()),
             short => short,
         };
-        let folder = deadline.bound(self.folder()).await.unwrap_or_else(|| {
+        in_runtime()?;
+        if let Some(folder) = self.inner.folder.at_hand() {
+            return Ok(short.in_folder(scheme, folder.id()));
+        }
+        let folder = deadline.bound(Box::pin(self.folder())).await.unwrap_or_else(|| {
             let limit = deadline.end().limit;
             Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {limit:?}"))
                 .with_help("give `folder_id`, or set YC_FOLDER_ID; the search goes on for the next call"))
@@ -116,10 +125,10 @@ impl Client {
         &self,
         call: Call,
         deadline: Deadline,
-    ) -> Result<(T, Context), Error> {
+    ) -> Result<(T, Journey), Error> {
         let (body, _, journey) = self.make(call, deadline, |answer| read(answer, MAX_ANSWER)).await?;
         match serde_json::from_slice(&body) {
-            Ok(answer) => Ok((answer, journey.context)),
+            Ok(answer) => Ok((answer, journey)),
             Err(error) => Err(journey
                 .error(ErrorKind::Unreadable, format!("the answer cannot be read: {error}"))
                 .with_help(
@@ -131,7 +140,7 @@ impl Client {
     /// A stream whose head was 2xx. From here nothing is made again.
     pub(crate) async fn stream(&self, call: Call, deadline: Deadline) -> Result<Incoming, Error> {
         let (answer, deadline, journey) = self.make(call, deadline, |answer| ready(Ok(answer))).await?;
-        Ok(Incoming::new(answer, deadline, journey.context))
+        Ok(Incoming::new(answer, deadline, journey.context()))
     }
 
     /// By the clock of the system.
@@ -141,9 +150,17 @@ impl Client {
 
     /// The authorised HTTP client of this runtime.
     pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
-        let inner = &*self.inner;
-        let layer = || inner.services.layer(inner.credentials.clone());
-        inner.connections.client(in_runtime()?, layer, &inner.trust, &inner.system, inner.data_logging).await
+        let runtime = in_runtime()?;
+        match self.inner.connections.at_hand(runtime) {
+            Some(client) => Ok(client),
+            None => Box::pin(self.connect(runtime)).await,
+        }
+    }
+
+    async fn connect(&self, runtime: runtime::Id) -> Result<Arc<AuthClient>, Error> {
+        let Inner { connections, trust, system, data_logging, .. } = &*self.inner;
+        let layer = self.inner.services.layer(self.inner.credentials.clone())?;
+        connections.make(runtime, layer, trust, system, *data_logging).await
     }
 
     /// Makes a call, and reads of its answer what `read` reads: that much is within the attempts.
@@ -159,16 +176,17 @@ impl Client {
         in_runtime()?;
         let end = deadline.end();
         let mut journey = Journey::new(call);
-        let outcome = deadline.bound(self.persist(&mut journey, read, end)).await;
+        // Pinned here, for it is large to be handed over.
+        let outcome = deadline.bound(pin!(self.persist(&mut journey, read, end))).await;
         let outcome = outcome.unwrap_or_else(|| {
             let token = self.inner.credentials.snapshot().is_some();
             Err(journey.out_of_time(end.limit, token))
         });
         // The method may have been chosen on the way.
-        journey.context.method = self.inner.credentials.method();
+        journey.method = self.inner.credentials.method();
         match outcome {
             Ok(answer) => Ok((answer, deadline, journey)),
-            Err(error) => Err(error.with_context(journey.context)),
+            Err(error) => Err(error.with_context(journey.context())),
         }
     }
 
@@ -213,16 +231,18 @@ impl Client {
     async fn attempt(&self, journey: &mut Journey) -> Result<reqwest::Response, Failure> {
         let inner = &*self.inner;
         journey.made += 1;
-        let base = inner.services.base(journey.call.service).await.map_err(Failure::of)?;
+        let place = inner.services.place(journey.call.service).await.map_err(Failure::of)?;
         let http = self.http().await.map_err(Failure::of)?;
         // By the documentation every call of the OpenAI-compatible API names its project.
         let project = match journey.call.service {
             Service::OpenAi => inner.folder.known_in(&inner.system),
             Service::FoundationModels | Service::Operations => None,
         };
-        let request = journey.request(base, project.as_deref()).map_err(Failure::final_)?;
+        let url = place.url(journey.call.path.clone()).map_err(Failure::final_)?;
+        let parts = journey.parts(url, project);
         journey.send();
-        let answer = http.execute(request).await;
+        let request = parts.request();
+        let answer = http.with_replay(Again(parts)).execute(request).await;
         let answer = match answer.map_err(Failure::of_sending) {
             Ok(answer) => answer,
             Err(failure) => {
@@ -235,35 +255,40 @@ impl Client {
         journey.note(answer.headers());
         journey.stage = Stage::Reading;
         if !answer.status().is_success() {
-            return Err(self.refused(journey, answer).await);
+            return Err(Box::pin(self.refused(answer)).await);
         }
         Ok(answer)
     }
 
-    async fn refused(&self, journey: &mut Journey, answer: reqwest::Response) -> Failure {
+    async fn refused(&self, answer: reqwest::Response) -> Failure {
         let (status, headers) = (answer.status(), answer.headers().clone());
         // A status says more than that its explanation broke off.
         let body = read(answer, MAX_REFUSAL).await.unwrap_or_default();
-        journey.context.method = self.inner.credentials.method();
         // A server may quote what it was given, in a form that nothing tells apart from a word.
         let header = self.inner.credentials.snapshot().and_then(|snapshot| snapshot.header());
         let sent = header.as_ref().and_then(|header| header.to_str().ok()).unwrap_or_default();
         let own = sent.split_once(' ').map_or(sent, |(_, secret)| secret);
-        Failure::of_answer(status, &headers, &body, &[own], &journey.context)
+        Failure::of_answer(status, &headers, &body, &[own], self.inner.credentials.method())
     }
 }
 
 /// The whole body, bounded.
 async fn read(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Failure> {
-    let mut whole = BytesMut::new();
+    // What comes in one piece is not copied.
+    let (mut only, mut whole) = (Bytes::new(), BytesMut::new());
     while let Some(piece) = answer.chunk().await.map_err(Failure::of_connection)? {
-        if whole.len() + piece.len() > most {
+        if only.len() + whole.len() + piece.len() > most {
             let reason = format!("the answer is larger than {} MiB", most >> 20);
             return Err(Failure::final_(Error::new(ErrorKind::Unreadable, reason)));
         }
-        whole.extend_from_slice(&piece);
+        if only.is_empty() && whole.is_empty() {
+            only = piece;
+        } else {
+            whole.extend_from_slice(&mem::take(&mut only));
+            whole.extend_from_slice(&piece);
+        }
     }
-    Ok(whole.freeze())
+    Ok(if whole.is_empty() { only } else { whole.freeze() })
 }
 
 /// The runtime that runs this: the HTTP client would panic without one.

@@ -26,6 +26,10 @@ pub(crate) const USER_AGENT: &str =
 /// Whether the server may log what is said; by the documentation it does unless told otherwise.
 pub(crate) const DATA_LOGGING: HeaderName = HeaderName::from_static("x-data-logging-enabled");
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PROJECT: HeaderName = HeaderName::from_static("openai-project");
+
 /// How long a connection may take; the calls' deadline holds in any case.
 pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 
@@ -44,25 +48,24 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// The client of the runtime that this is called on.
-    pub(crate) async fn client(
+    /// The client of this runtime, where there is one.
+    pub(crate) fn at_hand(&self, runtime: Id) -> Option<Arc<AuthClient>> {
+        of(runtime, &self.clients())
+    }
+
+    /// Makes the client of the runtime that this is called on.
+    pub(crate) async fn make(
         &self,
         runtime: Id,
-        layer: impl FnOnce() -> Result<AuthLayer, Error>,
+        layer: AuthLayer,
         trust: &Trust,
         system: &System,
         data_logging: Option<bool>,
     ) -> Result<Arc<AuthClient>, Error> {
-        let here = |clients: &[(Id, Arc<AuthClient>)]| {
-            clients.iter().find(|(id, _)| *id == runtime).map(|(_, client)| Arc::clone(client))
-        };
-        if let Some(client) = here(&self.clients()) {
-            return Ok(client);
-        }
         let tls = self.tls.get(system, || aside(trust.clone(), Trust::tls)).await?;
-        let client = Arc::new(layer()?.replay_limit(REPLAY_LIMIT).client(make(tls, system, data_logging)?));
+        let client = Arc::new(layer.replay_limit(REPLAY_LIMIT).client(make(tls, system, data_logging)?));
         let mut clients = self.clients();
-        if let Some(client) = here(&clients) {
+        if let Some(client) = of(runtime, &clients) {
             return Ok(client);
         }
         if clients.len() >= RUNTIMES {
@@ -91,6 +94,10 @@ impl Connections {
     fn clients(&self) -> MutexGuard<'_, Vec<(Id, Arc<AuthClient>)>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn of(runtime: Id, clients: &[(Id, Arc<AuthClient>)]) -> Option<Arc<AuthClient>> {
+    clients.iter().find(|(id, _)| *id == runtime).map(|(_, client)| Arc::clone(client))
 }
 
 fn make(tls: ClientConfig, system: &System, data_logging: Option<bool>) -> Result<reqwest::Client, Error> {
@@ -155,17 +162,21 @@ fn first<'a>(
     Ok(None)
 }
 
+/// More than a request is sent with: as the map grows by doubling, it is to be made of this size at once.
+const HEADERS: usize = 12;
+
 /// The headers of one call that do not change from attempt to attempt.
 pub(crate) fn call_headers(
-    request_id: Option<&str>,
-    idempotency_key: Option<&str>,
-    project: Option<&str>,
+    request_id: Option<HeaderValue>,
+    idempotency_key: Option<HeaderValue>,
+    project: Option<HeaderValue>,
 ) -> HeaderMap {
-    let named = [
-        (HeaderName::from_static("x-client-request-id"), request_id),
-        (HeaderName::from_static("idempotency-key"), idempotency_key),
-        (HeaderName::from_static("openai-project"), project),
-    ];
-    // What cannot stand in a header is no folder's id: the server says so of the model's URI, better than we could.
-    named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value?).ok()?))).collect()
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    let named = [(REQUEST_ID, request_id), (IDEMPOTENCY_KEY, idempotency_key), (PROJECT, project)];
+    for (name, value) in named {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }

@@ -147,10 +147,10 @@ impl Models {
         deadline: Deadline,
     ) -> Result<Operation, Error> {
         let call = native("completionAsync", request)?;
-        let (state, context) = self.client.ask_in_context::<OperationState>(call, deadline).await?;
+        let (state, journey) = self.client.ask_in_context::<OperationState>(call, deadline).await?;
         if state.id.is_empty() {
             return Err(Error::new(ErrorKind::Unreadable, "the answer is not an operation: it has no id")
-                .with_context(context));
+                .with_context(journey.context()));
         }
         Ok(self.operation(state.id))
     }

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::Value;
 
 use crate::client::{Call, Client, Service, TIMEOUT};
@@ -15,6 +16,12 @@ use crate::wire::Wire;
 /// How often to ask, and for how long: the Python SDK's.
 const INTERVAL: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(3600);
+
+/// The code of gRPC for what was cancelled.
+const CANCELLED: i64 = 1;
+
+/// The server is not asked more often than this, whatever the interval.
+const LEAST: Duration = Duration::from_millis(100);
 
 /// An operation that ends in an answer. Awaiting it waits for the answer.
 ///
@@ -54,9 +61,9 @@ impl Operation {
         &self.id
     }
 
-    /// How long to wait between two questions; 10 s unless it is said.
+    /// How long to wait between two questions; 10 s unless it is said, and 100 ms at the least.
     pub fn poll_interval(mut self, span: Duration) -> Self {
-        self.interval = span;
+        self.interval = span.max(LEAST);
         self
     }
 
@@ -71,7 +78,8 @@ impl Operation {
     /// # Errors
     /// As the call goes; that the operation failed is no error here.
     pub async fn status(&self) -> Result<OperationState, Error> {
-        self.client.ask(Call::get(Service::Operations, self.path("")?), self.client.deadline(TIMEOUT)).await
+        let answer = self.client.ask(self.call("")?, self.client.deadline(TIMEOUT)).await;
+        answer.map_err(unknown)
     }
 
     /// The answer where there is one by now, `None` where it still runs: asks once.
@@ -79,13 +87,12 @@ impl Operation {
     /// # Errors
     /// [`ErrorKind::Operation`] where it failed; else as the call goes.
     pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
-        let call = Call::get(Service::Operations, self.path("")?);
-        let (state, context) =
-            self.client.ask_in_context::<OperationState>(call, self.client.deadline(TIMEOUT)).await?;
+        let answer = self.client.ask_in_context(self.call("")?, self.client.deadline(TIMEOUT)).await;
+        let (state, journey): (OperationState, _) = answer.map_err(unknown)?;
         if state.is_running() {
             return Ok(None);
         }
-        self.outcome(&state).map(Some).map_err(|error| error.with_context(context))
+        self.outcome(&state).map(Some).map_err(|error| error.with_context(journey.context()))
     }
 
     /// Waits for the answer, asking from time to time.
@@ -123,19 +130,18 @@ impl Operation {
     /// As the call goes.
     pub async fn cancel(&self) -> Result<OperationState, Error> {
         // A GET it is: see `OperationService.Cancel` of Yandex Cloud's public API.
-        self.client
-            .ask(Call::get(Service::Operations, self.path(":cancel")?), self.client.deadline(TIMEOUT))
-            .await
+        let answer = self.client.ask(self.call(":cancel")?, self.client.deadline(TIMEOUT)).await;
+        answer.map_err(unknown)
     }
 
-    fn path(&self, verb: &str) -> Result<String, Error> {
+    fn call(&self, verb: &str) -> Result<Call, Error> {
         let id = &self.id;
         let is_fit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '~');
         if id.is_empty() || !id.chars().all(is_fit) || id.chars().all(|letter| letter == '.') {
             return Err(Error::new(ErrorKind::Invalid, format!("{id:?} is not the id of an operation"))
                 .with_help("`Operation::id` tells the id of one that was begun"));
         }
-        Ok(format!("/operations/{id}{verb}"))
+        Ok(Call::get(Service::Operations, format!("/operations/{id}{verb}")))
     }
 
     /// What came of an operation that ended.
@@ -144,7 +150,10 @@ impl Operation {
         if state.is_failed() {
             let error = state.error.clone().unwrap_or_default();
             let reason = format!("the operation {id} failed with code {}: {}", error.code, error.message);
-            return Err(Error::new(ErrorKind::Operation, reason));
+            return Err(Error::new(ErrorKind::Operation, reason).with_help(match error.code {
+                CANCELLED => "it was cancelled: begin another where the answer is still wanted",
+                _ => "the server's words say why: mend what they name, or begin another later",
+            }));
         }
         match &state.response {
             Some(response) => answer_in(response).ok_or_else(|| {
@@ -152,11 +161,13 @@ impl Operation {
                     ErrorKind::Unreadable,
                     format!("the operation {id} ended in something else than an answer"),
                 )
+                .with_help("look at the id: it may be that of an operation of another kind")
             }),
             None => Err(Error::new(
                 ErrorKind::Operation,
                 format!("the operation {id} ended with neither an answer nor an error"),
-            )),
+            )
+            .with_help("begin another; where it happens again, tell Yandex Cloud's support the id")),
         }
     }
 
@@ -164,6 +175,16 @@ impl Operation {
         let (id, limit) = (&self.id, self.limit.as_secs_f64());
         Error::new(ErrorKind::Timeout, format!("the operation {id} has not ended in {limit} s"))
             .with_help("it goes on at the server: take it up again by its id, with `attach_deferred`")
+    }
+}
+
+/// What 404 means is another thing here than where a model is asked.
+fn unknown(error: Error) -> Error {
+    match error.status() {
+        Some(StatusCode::NOT_FOUND) => error.with_help(
+            "look at the id of the operation, and at the endpoint: it is known where it was begun, and not for ever",
+        ),
+        _ => error,
     }
 }
 

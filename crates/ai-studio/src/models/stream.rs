@@ -16,7 +16,8 @@ use crate::models::answer::CompletionAnswer;
 ///
 /// Each item is all of the answer so far, not what is new in it. The stream ends after an answer that is final.
 /// Everything else is an error, after which nothing comes: a cut, an error of the server's, something that cannot be
-/// read. Nothing is ever asked for again. Dropping it ends the connection.
+/// read or is larger than 16 MiB, more than 256 MiB in all. Nothing is ever asked for again. Dropping it ends the
+/// connection.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
@@ -47,7 +48,7 @@ impl CompletionStream {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the time of the call is over,
-    /// [`ErrorKind::Unreadable`] where something else came, and what the server tells inside of the stream.
+    /// [`ErrorKind::Unreadable`] where something else came or too much, and what the server tells inside of the stream.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the next one goes on.
@@ -95,7 +96,7 @@ impl CompletionStream {
             match self.objects.next() {
                 Some(Ok(object)) => return Poll::Ready(read(object, &self.incoming).map(Some)),
                 Some(Err(broken)) => {
-                    return Poll::Ready(Err(self.incoming.error(ErrorKind::Unreadable, broken.reason())));
+                    return Poll::Ready(Err(self.broken(broken.reason())));
                 }
                 None => {}
             }
@@ -109,6 +110,12 @@ impl CompletionStream {
 
     fn is_complete(&self) -> bool {
         !self.objects.is_inside() && self.answer.as_ref().is_some_and(CompletionAnswer::is_final)
+    }
+
+    fn broken(&self, reason: &str) -> Error {
+        self.incoming
+            .error(ErrorKind::Unreadable, reason)
+            .with_help("something else than the service answers there, or the service has changed")
     }
 
     fn cut(&self) -> Error {

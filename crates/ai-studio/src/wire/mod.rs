@@ -15,6 +15,7 @@
 
 mod values;
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 pub use self::values::Int64;
@@ -57,30 +58,55 @@ pub(crate) trait Wire: Sized + PartialEq {
     fn read(value: Value) -> Result<Read<Self>, Value>;
 
     fn write(&self) -> Value;
+
+    /// Writes what [`write`](Self::write) gives, where it can be without making that first.
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write().serialize(serializer)
+    }
+}
+
+/// Writes a value by [`Wire::write_to`].
+pub(crate) struct Written<'a, T>(pub(crate) &'a T);
+
+impl<T: Wire> Serialize for Written<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write_to(serializer)
+    }
 }
 
 /// The forms in which fields came that they would not be written in.
 pub(crate) type Kept = Extra;
 
-/// Takes a field out of the object it came in.
-pub(crate) fn take<T: Wire + Default>(object: &mut Extra, kept: &mut Kept, name: &str) -> T {
-    let Some(value) = object.remove(name) else { return T::default() };
+/// Reads what came under the name of a field.
+pub(crate) fn take<T: Wire + Default>(name: String, value: Value, extra: &mut Extra, kept: &mut Kept) -> T {
     if value.is_null() {
-        kept.insert(name.to_owned(), value);
+        kept.insert(name, value);
         return T::default();
     }
     match T::read(value) {
         Ok(Read { value, came }) => {
             // A default would not be written at all.
             if let Some(came) = came.or_else(|| (value == T::default()).then(|| value.write())) {
-                kept.insert(name.to_owned(), came);
+                kept.insert(name, came);
             }
             value
         }
         Err(value) => {
-            object.insert(name.to_owned(), value);
+            extra.insert(name, value);
             T::default()
         }
+    }
+}
+
+/// Writes a field of a message that has nothing beside its fields.
+pub(crate) fn entry<T: Wire + Default, M: SerializeMap>(
+    map: &mut M,
+    name: &str,
+    field: &T,
+) -> Result<(), M::Error> {
+    match *field == T::default() {
+        true => Ok(()),
+        false => map.serialize_entry(name, &Written(field)),
     }
 }
 
@@ -139,16 +165,31 @@ macro_rules! message {
             const PASSED_OVER: bool = true;
 
             fn read(value: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
-                let serde_json::Value::Object(mut extra) = value else { return Err(value) };
-                let mut kept = $crate::wire::Kept::new();
-                $( let $field = $crate::wire::take(&mut extra, &mut kept, $key); )*
-                $crate::wire::Read::exactly(Self { $( $field, )* extra, kept })
+                let serde_json::Value::Object(came) = value else { return Err(value) };
+                let mut message = Self::default();
+                let Self { $( $field, )* extra, kept } = &mut message;
+                for (name, value) in came {
+                    match name.as_str() {
+                        $( $key => *$field = $crate::wire::take(name, value, extra, kept), )*
+                        _ => drop(extra.insert(name, value)),
+                    }
+                }
+                $crate::wire::Read::exactly(message)
             }
 
             fn write(&self) -> serde_json::Value {
                 let mut object = self.extra.clone();
                 $( $crate::wire::put(&mut object, &self.kept, $key, &self.$field); )*
                 serde_json::Value::Object(object)
+            }
+
+            fn write_to<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !(self.extra.is_empty() && self.kept.is_empty()) {
+                    return serde::Serialize::serialize(&$crate::wire::Wire::write(self), serializer);
+                }
+                let mut map = serializer.serialize_map(None)?;
+                $( $crate::wire::entry(&mut map, $key, &self.$field)?; )*
+                serde::ser::SerializeMap::end(map)
             }
         }
 
@@ -157,7 +198,7 @@ macro_rules! message {
     (@serde $name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $crate::wire::Wire::write(self).serialize(serializer)
+                $crate::wire::Wire::write_to(self, serializer)
             }
         }
 
@@ -232,6 +273,10 @@ macro_rules! words {
 
             fn write(&self) -> serde_json::Value {
                 self.as_str().into()
+            }
+
+            fn write_to<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
 

@@ -1,8 +1,9 @@
 //! What fields hold: texts, numbers in all their forms, lists.
 
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
-use super::{Read, Wire, message};
+use super::{Read, Wire, Written, message};
 
 impl Wire for String {
     fn read(value: Value) -> Result<Read<Self>, Value> {
@@ -12,6 +13,10 @@ impl Wire for String {
 
     fn write(&self) -> Value {
         self.as_str().into()
+    }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
@@ -65,6 +70,10 @@ impl Wire for Value {
     fn write(&self) -> Value {
         self.clone()
     }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Serialize::serialize(self, serializer)
+    }
 }
 
 impl<T: Wire> Wire for Option<T> {
@@ -74,6 +83,13 @@ impl<T: Wire> Wire for Option<T> {
 
     fn write(&self) -> Value {
         self.as_ref().map_or(Value::Null, Wire::write)
+    }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Some(value) => value.write_to(serializer),
+            None => serializer.serialize_unit(),
+        }
     }
 }
 
@@ -117,6 +133,10 @@ impl<T: Wire> Wire for Vec<T> {
 
     fn write(&self) -> Value {
         self.iter().map(Wire::write).collect()
+    }
+
+    fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Written))
     }
 }
 

@@ -6,9 +6,11 @@
     reason = "each test file uses a part of it, and a failure is a panic"
 )]
 
+use std::future::IntoFuture;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use yandex_ai_studio_sdk::auth::System;
@@ -16,6 +18,11 @@ use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
 use yandex_ai_studio_sdk::{AiStudio, RetryPolicy};
 
 pub(crate) const FOLDER: &str = "b1gscripted";
+
+/// What it comes to; fails after half a minute of real time, where it would never come to anything.
+pub(crate) async fn soon<T>(work: impl IntoFuture<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), work.into_future()).await.expect("it comes to an end")
+}
 
 /// What was asked.
 #[derive(Clone, Debug)]

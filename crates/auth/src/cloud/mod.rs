@@ -38,6 +38,9 @@ const MAX_ANSWER: usize = 256 << 10;
 /// What to do about a service that is there and does not work.
 const LATER: &str = "the service does not work at the moment; it is asked again by and by";
 
+/// What to do about a service that has been asked too much.
+const TOO_OFTEN: &str = "it is there, and is asked too often: have patience; it is asked again by and by";
+
 /// What to do about an answer that cannot be the service's.
 const SOMEBODY_ELSE: &str = "something else than the service answers there: a captive portal, or a proxy";
 
@@ -112,7 +115,11 @@ pub(crate) fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str])
         reason = format!("{reason} (request id {id})");
     }
     // Our own secrets first, while the text is whole: what is cut or masked by shape would not be known again.
-    let help = if status.is_redirection() || kind == ErrorKind::Refused { SOMEBODY_ELSE } else { LATER };
+    let help = match status.as_u16() {
+        429 => TOO_OFTEN,
+        _ if status.is_redirection() || kind == ErrorKind::Refused => SOMEBODY_ELSE,
+        _ => LATER,
+    };
     let error =
         Error::new(kind, presentable(&reason, own)).at(url).with_help(help).with_status(status.as_u16());
     match retry_after(answer.headers()) {

@@ -159,6 +159,9 @@ mod double {
         }
     }
 
+    /// How long [`TestClock::wait_for_sleepers`] waits, by the machine's own clock.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     impl TestClock {
         /// A clock at 2026-11-24T00:00:00Z whose dice always fall on zero.
         #[must_use]
@@ -206,9 +209,16 @@ mod double {
         }
 
         /// Blocks until `count` sleeps are under way: so a test knows that a timer is armed before it moves the time.
+        ///
+        /// # Panics
+        /// Where they are not under way within 20 s of real time: a test is to fail, and not to hang.
         pub fn wait_for_sleepers(&self, count: usize) {
-            let state = self.state();
-            drop(self.shared.changed.wait_while(state, |state| state.sleepers.len() < count));
+            let too_few = |state: &mut State| state.sleepers.len() < count;
+            let waited = self.shared.changed.wait_timeout_while(self.state(), PATIENCE, too_few);
+            let (state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+            let armed = state.sleepers.len();
+            drop(state);
+            assert!(!outcome.timed_out(), "{armed} sleeps are under way, and {count} were waited for");
         }
 
         /// How many sleeps are under way.

@@ -8,6 +8,17 @@ use http::uri::{Authority, Scheme};
 use crate::cloud::address::{Address, ip, is_below, is_loopback, is_yandex_cloud, normal};
 use crate::{Error, ErrorKind};
 
+/// Where a request goes, as it says so itself.
+#[derive(Debug)]
+pub enum Destination<'a> {
+    /// As a URI says it, in whatever spelling.
+    Uri(&'a Uri),
+    /// The same, of a request that has no URI of its own.
+    Read(Uri),
+    /// Over HTTP, to a host that is spelt as [`normal`] would spell it.
+    Plain { tls: bool, host: &'a str, port: Option<u16> },
+}
+
 /// The rules of one layer. Those of the library hold until they are lifted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
@@ -83,7 +94,18 @@ pub(super) enum Verdict {
 impl Rules {
     /// Whether the header may go where a request goes.
     #[inline]
-    pub(super) fn judge(&self, uri: &Uri) -> Result<Verdict, Error> {
+    pub(super) fn judge(&self, destination: &Destination<'_>) -> Result<Verdict, Error> {
+        match destination {
+            Destination::Uri(uri) => self.judge_uri(uri),
+            Destination::Read(uri) => self.judge_uri(uri),
+            Destination::Plain { tls: true, host, .. } if is_yandex_cloud(host) => Ok(Verdict::Send),
+            Destination::Plain { tls: true, host, port } => self.judge_other(&Scheme::HTTPS, host, *port),
+            Destination::Plain { tls: false, host, port } => self.judge_other(&Scheme::HTTP, host, *port),
+        }
+    }
+
+    #[inline]
+    fn judge_uri(&self, uri: &Uri) -> Result<Verdict, Error> {
         let Some((scheme, authority)) = named_in(uri).or_else(|| self.of_origin(uri)) else {
             return self.nameless(uri);
         };
@@ -91,7 +113,7 @@ impl Rules {
         if *scheme == Scheme::HTTPS && is_yandex_cloud(&host) {
             return Ok(Verdict::Send);
         }
-        self.judge_other(scheme, authority, &host)
+        self.judge_other(scheme, &host, authority.port_u16())
     }
 
     fn of_origin(&self, uri: &Uri) -> Option<(&Scheme, &Authority)> {
@@ -102,14 +124,18 @@ impl Rules {
         named_in(self.origin.as_ref()?)
     }
 
-    fn judge_other(&self, scheme: &Scheme, authority: &Authority, host: &str) -> Result<Verdict, Error> {
+    fn judge_other(&self, scheme: &Scheme, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
         let tls = *scheme == Scheme::HTTPS;
-        let port = authority.port_u16().or(tls.then_some(443));
-        let near = self.loopback && is_loopback(host) && (tls || *scheme == Scheme::HTTP);
+        let port = port.or(tls.then_some(443));
+        // An emulator's address, mostly: told without parsing it.
+        let is_near = || host == "127.0.0.1" || is_loopback(host);
+        if self.loopback && (tls || *scheme == Scheme::HTTP) && is_near() {
+            return Ok(Verdict::Send);
+        }
         let known = self.any_host
             || is_yandex_cloud(host)
             || self.allowed.iter().any(|allowed| allowed.covers(host, port));
-        if near || (known && (tls || self.plain_text)) {
+        if known && (tls || self.plain_text) {
             return Ok(Verdict::Send);
         }
         if self.bare_elsewhere {
@@ -171,7 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn judge(rules: &Rules, uri: &str) -> Option<Verdict> {
-        match rules.judge(&uri.parse().unwrap()) {
+        match rules.judge(&Destination::Read(uri.parse().unwrap())) {
             Ok(verdict) => Some(verdict),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Blocked);
@@ -297,7 +323,7 @@ mod tests {
         #[test]
         fn no_uri_panics_and_only_ours_pass(text in "(https?://)?[a-zA-Z0-9.@:\\[\\]%-]{0,30}(api\\.cloud\\.yandex\\.net)?[a-z.:@/]{0,12}") {
             if let Ok(uri) = text.parse::<Uri>()
-                && let Ok(verdict) = Rules::default().judge(&uri)
+                && let Ok(verdict) = Rules::default().judge(&Destination::Uri(&uri))
             {
                 prop_assert_eq!(verdict, Verdict::Send);
                 prop_assert_eq!(uri.scheme(), Some(&Scheme::HTTPS));
@@ -317,7 +343,7 @@ mod tests {
         #[test]
         fn the_verdict_is_that_of_the_address_rules(host in "[a-zA-Z0-9.-]{0,12}(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|auth\\.yandex\\.cloud)\\.?[a-z]{0,3}") {
             if let (Ok(uri), Ok(address)) = (format!("https://{host}/").parse::<Uri>(), Address::parse(&host, true)) {
-                prop_assert_eq!(Rules::default().judge(&uri).is_ok(), address.is_yandex_cloud());
+                prop_assert_eq!(Rules::default().judge(&Destination::Uri(&uri)).is_ok(), address.is_yandex_cloud());
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What the layer needs of a request and of its answer, so that one service serves `http`'s and those of clients that
 //! have their own.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Request, Response, StatusCode};
 
+use super::destination::Destination;
 use super::timeout;
 use crate::Error;
 
@@ -20,11 +20,11 @@ impl<T> AuthResponse for Response<T> {}
 
 /// The traits from the inside: sealed, so that they can grow.
 pub(super) mod sealed {
-    use std::borrow::Cow;
     use std::time::Duration;
 
-    use http::{HeaderMap, StatusCode, Uri};
+    use http::{HeaderMap, StatusCode};
 
+    use super::super::destination::Destination;
     use crate::Error;
 
     pub trait Outgoing {
@@ -33,7 +33,7 @@ pub(super) mod sealed {
         fn headers_mut(&mut self) -> &mut HeaderMap;
 
         /// Where it goes, as far as it says so.
-        fn destination(&self) -> Result<Cow<'_, Uri>, Error>;
+        fn destination(&self) -> Result<Destination<'_>, Error>;
 
         /// How long all of it may take, where it carries a bound.
         fn time_left(&self) -> Option<Duration>;
@@ -48,7 +48,7 @@ pub(super) mod sealed {
         fn headers(&self) -> &HeaderMap;
 
         /// Who gave it, where that may be another than was asked: a client that follows redirects knows.
-        fn origin(&self) -> Option<Uri>;
+        fn origin(&self) -> Option<Destination<'_>>;
     }
 }
 
@@ -64,8 +64,8 @@ impl<B> sealed::Outgoing for Request<B> {
     }
 
     #[inline]
-    fn destination(&self) -> Result<Cow<'_, Uri>, Error> {
-        Ok(Cow::Borrowed(self.uri()))
+    fn destination(&self) -> Result<Destination<'_>, Error> {
+        Ok(Destination::Uri(self.uri()))
     }
 
     #[inline]
@@ -89,7 +89,7 @@ impl<T> sealed::Answer for Response<T> {
         self.headers()
     }
 
-    fn origin(&self) -> Option<Uri> {
+    fn origin(&self) -> Option<Destination<'_>> {
         None
     }
 }

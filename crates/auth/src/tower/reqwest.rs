@@ -1,14 +1,14 @@
 //! In front of reqwest: requests and answers are reqwest's own, bodies and answers that stream are not touched.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, Uri};
-use reqwest::{Client, Request, RequestBuilder, Response};
+use http::{HeaderMap, StatusCode};
+use reqwest::{Client, Request, RequestBuilder, Response, Url};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::destination::Destination;
 use super::error::AuthServiceError;
 use super::layer::AuthLayer;
 use super::replay::{CloneReplay, Replay};
@@ -64,6 +64,28 @@ impl<R: Replay<Request> + Clone> AuthService<Client, R> {
         self.clone().call(request).await
     }
 
+    /// The same client with the same layer, whose requests are kept for a second sending by `replay`.
+    ///
+    /// Cheap enough to be done for each request: whoever makes requests from parts of its own can make one again from
+    /// these, and need not have it cloned before it is known whether it will be refused.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::tower::{AuthLayer, NoReplay};
+    /// use yandex_cloud_auth::Credentials;
+    ///
+    /// # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = AuthLayer::new(Credentials::automatic()).client(http.clone());
+    ///
+    /// let request = http.get("https://ai.api.cloud.yandex.net/v1/models").build()?;
+    /// let answer = client.with_replay(NoReplay).execute(request).await?;
+    /// # let _ = answer;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_replay<N>(&self, replay: N) -> AuthService<Client, N> {
+        AuthService::new(self.inner.clone(), Arc::clone(&self.config), replay)
+    }
+
     /// Builds a request and sends it with the header: what `RequestBuilder::send` would do without.
     ///
     /// It is sent by the client behind the layer, whichever client the builder came from.
@@ -104,11 +126,14 @@ impl sealed::Outgoing for Request {
     }
 
     /// As reqwest itself will read it.
-    fn destination(&self) -> Result<Cow<'_, Uri>, Error> {
+    fn destination(&self) -> Result<Destination<'_>, Error> {
+        if let Some(plain) = plain(self.url()) {
+            return Ok(plain);
+        }
         let uri = self.url().as_str().parse().map_err(|error| {
             Error::new(ErrorKind::Invalid, "the request's URL is none that can be sent to").with_source(error)
         });
-        uri.map(Cow::Owned)
+        uri.map(Destination::Read)
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -129,7 +154,125 @@ impl sealed::Answer for Response {
         self.headers()
     }
 
-    fn origin(&self) -> Option<Uri> {
-        self.url().as_str().parse().ok()
+    fn origin(&self) -> Option<Destination<'_>> {
+        plain(self.url()).or_else(|| self.url().as_str().parse().ok().map(Destination::Read))
+    }
+}
+
+/// Where a URL leads that can be read in one way alone: a scheme, a name, perhaps a port, and characters that mean
+/// nothing to an authority. No user, no address in brackets, nothing to be escaped. Any other URL is read as a URI.
+fn plain(url: &Url) -> Option<Destination<'_>> {
+    const LONGEST: usize = 4096;
+    let tls = match url.scheme() {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let text = url.as_str();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:?&=%".contains(&byte);
+    if text.len() > LONGEST || !text.bytes().all(is_plain) {
+        return None;
+    }
+    let host = url.host_str()?;
+    if !host.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
+        return None;
+    }
+    Some(Destination::Plain { tls, host: host.strip_suffix('.').unwrap_or(host), port: url.port() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::destination::{Allowed, Rules};
+    use super::sealed::Outgoing;
+    use super::*;
+
+    /// What the rules say of a URL, and what they say of it as a URI.
+    fn judged(rules: &Rules, url: &Url) -> [String; 2] {
+        let request = Request::new(http::Method::GET, url.clone());
+        let of_url = request.destination().and_then(|destination| rules.judge(&destination));
+        let of_uri = match url.as_str().parse() {
+            Ok(uri) => format!("{:?}", rules.judge(&Destination::Read(uri))),
+            Err(_) => "none".to_owned(),
+        };
+        match of_url {
+            Err(error) if error.kind() == ErrorKind::Invalid => ["none".to_owned(), of_uri],
+            of_url => [format!("{of_url:?}"), of_uri],
+        }
+    }
+
+    fn all_rules() -> Vec<Rules> {
+        let allowed = vec![
+            Allowed::host("gate.example:8443").unwrap(),
+            Allowed::host("corp.example").unwrap(),
+            Allowed::host("[fd00::1]").unwrap(),
+            Allowed::below("in.example").unwrap(),
+        ];
+        let mut all = vec![Rules::default()];
+        for bits in 0..16_u8 {
+            all.push(Rules {
+                allowed: allowed.clone(),
+                loopback: bits & 1 != 0,
+                any_host: bits & 2 != 0,
+                plain_text: bits & 4 != 0,
+                bare_elsewhere: bits & 8 != 0,
+                origin: None,
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn a_url_is_judged_as_the_uri_that_is_sent_to() {
+        for (url, is_plain) in [
+            ("https://api.cloud.yandex.net", true),
+            ("https://LLM.api.cloud.yandex.net./v1?a=b", true),
+            ("https://api.cloud.yandex.net:443/%2f", true),
+            ("https://api.cloud.yandex.net:8443", true),
+            ("http://127.0.0.1:1/x", true),
+            ("http://0x7f.1/x", true),
+            ("https://gate.example:8443/", true),
+            ("https://api.cloud.yandex.net@evil.example/", false),
+            ("https://evil.example/@api.cloud.yandex.net", false),
+            ("https://evil.example\\@api.cloud.yandex.net/", false),
+            ("https://evil.example/?.api.cloud.yandex.net", true),
+            ("https://evil.example#.api.cloud.yandex.net", false),
+            ("https://user:hush@api.cloud.yandex.net/", false),
+            ("https://[::1]:8080/", false),
+            ("https://[fd00::1]/", false),
+            ("https://a_b.api.cloud.yandex.net/", false),
+            ("https://\u{43f}.api.cloud.yandex.net/", true),
+            ("https://api.cloud.yandex.net../", true),
+            ("ftp://api.cloud.yandex.net/", false),
+            ("wss://api.cloud.yandex.net/", false),
+            ("data:text/plain,x", false),
+            ("mailto:a@api.cloud.yandex.net", false),
+        ] {
+            let url: Url = url.parse().unwrap();
+            assert_eq!(plain(&url).is_some(), is_plain, "{url}");
+            for rules in all_rules() {
+                let [of_url, of_uri] = judged(&rules, &url);
+                assert_eq!(of_url, of_uri, "{url} by {rules:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_is_judged_otherwise_than_as_the_uri_that_is_sent_to(
+            scheme in "(https|http|HTTPS|wss|ftp|x|data):(//|/|\\\\|)",
+            user in "(|[a-z.]{0,6}@|api\\.cloud\\.yandex\\.net(:x)?@)",
+            host in "(\\PC{0,6}|[a-zA-Z0-9._-]{0,8})(|\\.?(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|gate\\.example|in\\.example|localhost)|127\\.0\\.0\\.1|\\[::1\\]|\\[fd00::1\\])\\.{0,2}",
+            port in "(|:|:443|:80|:8443|:[0-9]{1,6})",
+            rest in "(|[/?#\\\\]\\PC{0,10}|/[a-z.@:/%?&=]{0,12})",
+        ) {
+            if let Ok(url) = format!("{scheme}{user}{host}{port}{rest}").parse::<Url>() {
+                for rules in all_rules() {
+                    let [of_url, of_uri] = judged(&rules, &url);
+                    prop_assert_eq!(of_url, of_uri, "{}", url);
+                }
+            }
+        }
     }
 }

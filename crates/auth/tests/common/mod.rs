@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -172,8 +173,16 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Runs it to its end; fails after a minute of real time, where it would never come to one.
 pub(crate) fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(secs(60), work).await.expect("it comes to an end") })
+}
+
+/// What a thread came to; fails after ten seconds, where it would never end.
+pub(crate) fn joined<T>(thread: JoinHandle<T>) -> T {
+    until("the thread ends", || thread.is_finished());
+    thread.join().unwrap()
 }
 
 /// The wall clock's reading.

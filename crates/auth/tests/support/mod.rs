@@ -8,7 +8,8 @@
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -146,6 +147,16 @@ pub(crate) fn cloud(iam: TestReply) -> impl Fn(&http::Request<Vec<u8>>, usize) -
 
 pub(crate) fn exchanged() -> TestReply {
     TestReply::status(200, format!(r#"{{"iamToken":"{IAM_TOKEN}","expiresAt":"2026-11-24T12:00:00Z"}}"#))
+}
+
+/// What a thread came to; fails after ten seconds, where it would never end.
+pub(crate) fn joined<T>(thread: JoinHandle<T>) -> T {
+    let start = Instant::now();
+    while !thread.is_finished() {
+        assert!(start.elapsed() < secs(10), "a thread was waited for in vain");
+        std::thread::yield_now();
+    }
+    thread.join().unwrap()
 }
 
 pub(crate) fn secs(seconds: u64) -> Duration {

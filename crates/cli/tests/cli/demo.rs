@@ -8,12 +8,24 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::run::{Folder, yc_auth};
 
 #[test]
-fn it_shows_all_seven_and_the_automatic_choice() {
+fn it_shows_all_methods_and_the_automatic_choice() {
     let outcome = yc_auth(["demo"]).done();
     let text = outcome.answer();
-    for method in
-        ["api-key", "iam-token", "oauth-token", "metadata", "env-iam-token", "yandex-cloud-cli", "none"]
-    {
+    for method in [
+        "api-key",
+        "iam-token",
+        "oauth-token",
+        "service-account-key",
+        "workload-identity",
+        "token-file",
+        "metadata",
+        "env-iam-token",
+        "yandex-cloud-cli",
+        "profile",
+        "impersonation",
+        "function",
+        "none",
+    ] {
         assert!(text.contains(&format!("  ✓ {method} ")), "{method}: {text}");
     }
     for words in [

@@ -101,3 +101,18 @@ fn an_authority_that_cannot_be_written_is_told() {
     assert!(outcome.fails(1).contains("/nonexistent/ca.pem"), "{outcome:?}");
     assert_eq!(yc_auth(["emulator", "--tls"]).done().status, 2);
 }
+
+#[test]
+fn it_writes_a_key_that_its_owner_alone_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let path = folder.path.join("key.json");
+    let mut run = yc_auth(["emulator", "--key-file"]);
+    run.command.arg(&path);
+    let running = Running::start(run, "YC_SERVICE_ACCOUNT_KEY_FILE");
+    assert_eq!(running.variables["YC_SERVICE_ACCOUNT_KEY_FILE"], path.display().to_string());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let token = running.ask(&["token"], &["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_API_ENDPOINT"]).done();
+    assert!(token.answer().starts_with("t1."), "{token:?}");
+    running.end(Signal::TERM);
+}

@@ -13,6 +13,7 @@ mod doctor;
 mod emulator;
 mod identity;
 mod metadata;
+mod methods;
 mod oauth;
 mod output;
 mod pages;

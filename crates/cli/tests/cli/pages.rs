@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 7] = ["token", "header", "doctor", "demo", "emulator", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["token", "header", "doctor", "whoami", "revoke", "demo", "emulator", "completions", "man"];
 
 #[test]
 fn every_shell_gets_completions_for_every_command() {

@@ -49,6 +49,42 @@ fn its_shell_lines_run_as_they_stand() {
     }
 }
 
+#[test]
+fn its_lines_with_a_key_run_where_there_is_one() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let folder = Folder::new();
+    symlink(env!("CARGO_BIN_EXE_yc-auth"), folder.path.join("yc-auth")).unwrap();
+    fs::write(folder.path.join("key.json"), cloud.service_account_key().unwrap()).unwrap();
+    let leaked = cloud.iam_token().unwrap();
+    script(&folder.path.join("pass"), &format!("#!/bin/sh\necho {leaked}\n"));
+    let lines = blocks("sh").into_iter().find(|lines| lines.contains("--key-file")).unwrap();
+    let run = |lines: &str| {
+        Command::new("/bin/sh")
+            .args(["-e", "-c", lines])
+            .current_dir(&folder.path)
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path.display()))
+            .env("YC_API_ENDPOINT", cloud.api_url())
+            .env("ACCOUNT_ID", cloud.impersonated_account_id())
+            .output()
+            .unwrap()
+    };
+    let output = run(lines);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for beginning in [
+        "t1.",
+        "Authorization: Bearer t1.",
+        &format!("subject  {}", cloud.impersonated_account_id()),
+        &format!("  subject  {}", cloud.service_account_id()),
+        &format!("revoked: an IAM token of {}", cloud.service_account_id()),
+    ] {
+        assert!(printed.lines().any(|printed| printed.starts_with(beginning)), "{beginning}");
+    }
+    let again = run(lines.lines().last().unwrap());
+    assert_eq!(again.status.code(), Some(6), "it was revoked");
+}
+
 /// `tests/examples.rs` of each crate runs all that are there.
 #[test]
 fn its_examples_are_there() {
@@ -81,8 +117,9 @@ fn shape(text: &str) -> Vec<String> {
             let word = digits(word);
             while_replaced(&word, "00", "0")
         });
+        let line = words.collect::<Vec<_>>().join(" ").replace("µs", "ms").replace("in 0 s.", "in 0 ms.");
         // How long a look took is told only where it took long.
-        words.collect::<Vec<_>>().join(" ").replace("µs", "ms").replace(" (0 ms)", "")
+        line.replace(" (0 ms)", "")
     };
     text.trim_end().lines().map(numberless).collect()
 }

@@ -76,9 +76,10 @@ fn a_broken_slot_ends_the_selection_although_a_later_one_would_do() {
 }
 
 #[test]
-fn a_reserved_variable_is_4() {
+fn a_key_file_that_is_missing_is_4() {
     let outcome = yc_auth(["token"]).env("YC_SERVICE_ACCOUNT_KEY_FILE", "/nonexistent").done();
-    assert!(outcome.fails(4).contains("not supported yet"), "{outcome:?}");
+    assert!(outcome.fails(4).contains("/nonexistent: there is no such file"), "{outcome:?}");
+    assert!(outcome.stderr.contains("\nservice-account-key ") && outcome.stderr.contains("not-tried"));
 }
 
 #[test]

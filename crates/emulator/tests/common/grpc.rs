@@ -1,5 +1,6 @@
 //! The client's side of the messages, written apart from the server's so that one checks the other.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use http::uri::PathAndQuery;
@@ -70,9 +71,101 @@ pub struct Completion {
     pub options: Option<Options>,
     #[prost(message, repeated, tag = "3")]
     pub messages: Vec<ChatMessage>,
-    /// A field that the server does not know: a response format.
+    #[prost(message, repeated, tag = "4")]
+    pub tools: Vec<Tool>,
+    #[prost(oneof = "Format", tags = "5, 6")]
+    pub format: Option<Format>,
+    #[prost(message, optional, tag = "7")]
+    pub parallel_tool_calls: Option<BoolValue>,
+    #[prost(message, optional, tag = "8")]
+    pub tool_choice: Option<ToolChoice>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Tool {
+    #[prost(message, optional, tag = "1")]
+    pub function: Option<FunctionTool>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionTool {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub description: String,
+    #[prost(message, optional, tag = "3")]
+    pub parameters: Option<Struct>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Format {
     #[prost(bool, tag = "5")]
-    pub json_object: bool,
+    JsonObject(bool),
+    #[prost(message, tag = "6")]
+    JsonSchema(JsonSchema),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct JsonSchema {
+    #[prost(message, optional, tag = "1")]
+    pub schema: Option<Struct>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct BoolValue {
+    #[prost(bool, tag = "1")]
+    pub value: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ToolChoice {
+    #[prost(oneof = "Choice", tags = "1, 2")]
+    pub choice: Option<Choice>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Choice {
+    /// 1 none, 2 auto, 3 required.
+    #[prost(int32, tag = "1")]
+    Mode(i32),
+    #[prost(string, tag = "2")]
+    FunctionName(String),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Struct {
+    #[prost(map = "string, message", tag = "1")]
+    pub fields: HashMap<String, JsonValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct JsonValue {
+    #[prost(oneof = "Json", tags = "2, 3, 5, 6")]
+    pub kind: Option<Json>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Json {
+    #[prost(double, tag = "2")]
+    Number(f64),
+    #[prost(string, tag = "3")]
+    Text(String),
+    #[prost(message, tag = "5")]
+    Object(Struct),
+    #[prost(message, tag = "6")]
+    List(JsonList),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct JsonList {
+    #[prost(message, repeated, tag = "1")]
+    pub values: Vec<JsonValue>,
+}
+
+/// An object, as far as tests need one.
+pub fn object<const N: usize>(fields: [(&str, Json); N]) -> Struct {
+    let fields = fields.map(|(name, kind)| (name.to_owned(), JsonValue { kind: Some(kind) }));
+    Struct { fields: fields.into() }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -87,8 +180,69 @@ pub struct Options {
 pub struct ChatMessage {
     #[prost(string, tag = "1")]
     pub role: String,
+    #[prost(oneof = "Content", tags = "2, 3, 4")]
+    pub content: Option<Content>,
+}
+
+impl ChatMessage {
+    pub fn user(text: &str) -> Self {
+        Self { role: "user".to_owned(), content: Some(Content::Text(text.to_owned())) }
+    }
+
+    pub fn text(&self) -> &str {
+        let Some(Content::Text(text)) = &self.content else { panic!("no text: {self:?}") };
+        text
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Content {
     #[prost(string, tag = "2")]
-    pub text: String,
+    Text(String),
+    #[prost(message, tag = "3")]
+    ToolCallList(ToolCallList),
+    #[prost(message, tag = "4")]
+    ToolResultList(ToolResultList),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ToolCallList {
+    #[prost(message, repeated, tag = "1")]
+    pub tool_calls: Vec<ToolCall>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ToolCall {
+    #[prost(message, optional, tag = "1")]
+    pub function_call: Option<FunctionCall>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionCall {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub arguments: Option<Struct>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ToolResultList {
+    #[prost(message, repeated, tag = "1")]
+    pub tool_results: Vec<ToolResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ToolResult {
+    #[prost(message, optional, tag = "1")]
+    pub function_result: Option<FunctionResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionResult {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub content: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,19 +1,24 @@
-//! Text generation over gRPC. Tools and formats of answers are the REST twin's alone.
+//! Text generation over gRPC: what the REST twin takes, in messages.
 
 use bytes::Bytes;
 use http::{Request, Response};
 use prost::Message;
+use serde_json::{Value, json};
 
 use super::{DESCRIPTION, Part, RESPONSE_TYPE, complete, streamed};
-use crate::ai::rule::Asked;
+use crate::ai::rule::{Answer, Asked, Call, Choice, Form, Function};
 use crate::ai::{MODEL_VERSION, authenticated};
 use crate::body::Body;
 use crate::cloud::Cloud;
 use crate::grpc::{server_streaming, unary_by};
 use crate::identity::Caller;
-use crate::messages::{Alternative, Any, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage};
+use crate::messages::{
+    Alternative, Any, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage, FunctionCall,
+    FunctionTool, JsonSchema, ToolCall, ToolCallList, ToolChoice, ToolResultList,
+};
 use crate::operations::{self, Outcome};
 use crate::status::Status;
+use crate::structs::Struct;
 
 /// `TextGenerationService.Completion`
 pub(crate) async fn completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
@@ -57,25 +62,77 @@ pub(super) fn outcome(part: &Part) -> Outcome {
 }
 
 fn answer(cloud: &Cloud, caller: &Caller, asked: &CompletionRequest) -> Result<(Part, Vec<String>), Status> {
-    let said = asked.messages.iter().rev().find(|message| message.role == "user").or(asked.messages.last());
-    let said = said.ok_or_else(|| Status::invalid("messages is empty"))?.text.clone().unwrap_or_default();
+    let last = asked.messages.last().ok_or_else(|| Status::invalid("messages is empty"))?;
+    let user = asked.messages.iter().rev().find(|message| message.role == "user" && message.text.is_some());
+    let functions: Vec<Value> =
+        asked.tools.iter().filter_map(|tool| tool.function.as_ref()).map(json_of).collect();
+    let schema = match &asked.json_schema {
+        Some(JsonSchema { schema: None }) => return Err(Status::invalid("the format has no schema")),
+        Some(JsonSchema { schema: Some(schema) }) => Some(schema.to_json()),
+        None => None,
+    };
+    let of_model = Asked {
+        said: user.unwrap_or(last).text.clone().unwrap_or_default(),
+        tools_said: last.tool_result_list.as_ref().map(contents),
+        functions: functions.iter().map(Function::of).collect::<Result<_, _>>()?,
+        choice: asked.tool_choice.as_ref().map_or(Ok(Choice::Auto), choice)?,
+        parallel: asked.parallel_tool_calls != Some(false),
+        form: match &schema {
+            Some(schema) => Form::JsonSchema(schema),
+            None if asked.json_object == Some(true) => Form::JsonObject,
+            None => Form::Text,
+        },
+    };
     let prompt: Vec<String> = asked.messages.iter().filter_map(|message| message.text.clone()).collect();
-    let asked_of_model = Asked { said, ..Asked::default() };
-    Ok((complete(cloud, caller, &asked.model_uri, &asked_of_model, &prompt)?, prompt))
+    Ok((complete(cloud, caller, &asked.model_uri, &of_model, &prompt)?, prompt))
+}
+
+/// As the rule reads it.
+fn json_of(function: &FunctionTool) -> Value {
+    let mut json = json!({ "name": function.name });
+    if let Some(parameters) = &function.parameters {
+        json["parameters"] = parameters.to_json();
+    }
+    json
+}
+
+fn contents(list: &ToolResultList) -> String {
+    let contents =
+        list.tool_results.iter().filter_map(|result| result.function_result.as_ref()?.content.as_deref());
+    contents.collect::<Vec<_>>().join(", ")
+}
+
+fn choice(choice: &ToolChoice) -> Result<Choice<'_>, Status> {
+    match &choice.function_name {
+        Some(name) => Ok(Choice::Named(name)),
+        None => Choice::by_mode(choice.mode().name()),
+    }
 }
 
 fn message(part: &Part) -> CompletionResponse {
     let count = |tokens: usize| i64::try_from(tokens).unwrap_or(i64::MAX);
     CompletionResponse {
-        alternatives: vec![Alternative {
-            message: Some(ChatMessage { role: "assistant".to_owned(), text: Some(part.answer.words()) }),
-            status: part.status.into(),
-        }],
+        alternatives: vec![Alternative { message: Some(said(&part.answer)), status: part.status.into() }],
         usage: Some(ContentUsage {
             input_text_tokens: count(part.usage.prompt),
             completion_tokens: count(part.usage.completion),
             total_tokens: count(part.usage.total()),
         }),
         model_version: MODEL_VERSION.to_owned(),
+    }
+}
+
+fn said(answer: &Answer) -> ChatMessage {
+    let role = "assistant".to_owned();
+    match answer {
+        Answer::Text(text) => ChatMessage { role, text: Some(text.clone()), ..ChatMessage::default() },
+        Answer::Calls(calls) => {
+            let call = |call: &Call| {
+                let (name, arguments) = (call.name.clone(), Some(Struct::of(&call.arguments)));
+                ToolCall { function_call: Some(FunctionCall { name, arguments }) }
+            };
+            let tool_call_list = Some(ToolCallList { tool_calls: calls.iter().map(call).collect() });
+            ChatMessage { role, tool_call_list, ..ChatMessage::default() }
+        }
     }
 }
