@@ -96,8 +96,9 @@ pub(crate) enum Command {
     Whoami(Asked),
     /// Revoke an IAM token: Yandex Cloud takes it no more
     ///
-    /// The token of `--auth` (itself, standard input, or a file), or the one that `--method` gives. One of the two has to
-    /// be said: nothing is revoked by an automatic choice. Programs that hold the same token, such as others on this
+    /// The token of `--auth` (itself, standard input, or a file): the way for one that has leaked. Or the one that
+    /// `--method` or `--key-file` gives, which where they exchange something is one made for it. One of them has to be
+    /// said: nothing is revoked by an automatic choice. Programs that hold the same token, such as others on this
     /// virtual machine, are refused from then on and have to fetch another.
     #[command(after_help = SECRETS_SHOW)]
     Revoke(Asked),
@@ -128,8 +129,8 @@ pub(crate) enum Command {
 pub(crate) struct Asked {
     /// A key or token: itself, `-` for standard input, or `@FILE`
     ///
-    /// `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API key. `-` and `@FILE` (a pipe too, as in
-    /// `@<(pass show cloud)`) keep it out of `ps`; 1 MiB at most.
+    /// `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API key.
+    /// `-` and `@FILE` (a pipe too, as in `@<(pass show cloud)`) keep it out of `ps`; 1 MiB at most.
     #[arg(long, value_name = "STRING|-|@FILE", value_parser = OsStringValueParser::new().map(Auth::from),
         allow_hyphen_values = true)]
     pub(crate) auth: Option<Auth>,
@@ -463,6 +464,7 @@ mod tests {
             (&["token", "--method", "impersonation"], "--impersonate ID"),
             (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
             (&["token", "--auth", "-", "--key-file", "key.json"], "cannot be used with"),
+            (&["revoke", "--impersonate", "aje"], "say which token"),
         ] {
             let error = parsed(words).err().unwrap();
             assert_eq!(error.exit_code(), 2);

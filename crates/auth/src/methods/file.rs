@@ -38,7 +38,7 @@ impl NamedFile {
                 .with_help(format!("set {variable} to the path of a file, or choose another method")));
         };
         let is_content = Shape::of(&value) != Shape::Unknown
-            || value.starts_with('{')
+            || ["{", "eyJ", "AQVN"].iter().any(|start| value.starts_with(start))
             || value.contains("-----BEGIN ")
             || value.contains(['\n', '\0']);
         if is_content {
@@ -87,7 +87,8 @@ impl NamedFile {
 
     fn unreadable(&self, error: io::Error, limit: usize, missing: ErrorKind) -> Error {
         use io::ErrorKind::{
-            FileTooLarge, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+            FileTooLarge, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound,
+            PermissionDenied,
         };
         let (kind, reason, help) = match error.kind() {
             NotFound | NotADirectory => (
@@ -108,7 +109,9 @@ impl NamedFile {
                 format!("it is larger than {} KiB", limit >> 10),
                 "this is another file than was meant; look at the path",
             ),
-            InvalidInput => (ErrorKind::Invalid, "this cannot be a path".to_owned(), "look at the path"),
+            InvalidFilename | InvalidInput => {
+                (ErrorKind::Invalid, "this cannot be a path".to_owned(), "look at the path")
+            }
             _ => (
                 ErrorKind::Unavailable,
                 format!("it cannot be read: {error}"),

@@ -48,6 +48,7 @@ fn revoke_takes_a_token_from_a_flag_standard_input_or_a_method() {
     // It is dead: IAM takes it for nothing, not even for its own revocation.
     let again = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
     assert!(again.fails(6).contains("/iam/v1/tokens:revoke"), "{again:?}");
+    assert!(again.stderr.contains("was revoked before"), "{again:?}");
 
     let by_method = revoke(&["--method", "metadata", "--format", "json"]).done();
     assert_eq!(by_method.json(), json!({"method": "metadata", "subject_id": emulator.service_account_id()}));

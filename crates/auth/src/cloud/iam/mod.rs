@@ -102,7 +102,12 @@ impl Iam {
     pub(crate) async fn revoke(&self, token: &Secret, system: &System) -> Result<Option<String>, Error> {
         let iam = self.locate(system).await?;
         let subject = exchange::revoke(system, &iam.address, token, self.options.timeout).await;
-        self.remember(iam, subject)
+        self.remember(iam, subject).map_err(|error| match error.kind() {
+            ErrorKind::Refused => error.with_help(
+                "a token that is over or was revoked before is refused here as well; else look at which token it is, and at the endpoint",
+            ),
+            _ => error,
+        })
     }
 
     /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
