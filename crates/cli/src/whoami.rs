@@ -66,26 +66,26 @@ fn page(identity: Identity, now: SystemTime, paint: &Paint) -> String {
         None => at.clone(),
     });
     let mut text = String::new();
-    lines(&answer, expiry, "", &mut text);
+    lines(&answer, expiry.as_deref(), "", &mut text);
     for remark in &answer.remarks {
         text.push_str(&format!("{} {remark}\n", paint.bold("note:")));
     }
     text
 }
 
-fn lines(answer: &Answer, expiry: Option<String>, indent: &str, text: &mut String) {
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".to_owned());
+fn lines(answer: &Answer, expiry: Option<&str>, indent: &str, text: &mut String) {
+    let known = |value: Option<&str>| value.unwrap_or("not known").to_owned();
     let mut line = |name: &str, value: String| text.push_str(&format!("{indent}{name:8} {value}\n"));
     line("method", answer.method.to_owned());
-    line("subject", known(&answer.subject_id));
+    line("subject", known(answer.subject_id.as_deref()));
     if answer.key_id.is_some() {
-        line("key", known(&answer.key_id));
+        line("key", known(answer.key_id.as_deref()));
     }
-    line("folder", known(&answer.folder_id));
-    line("cloud", known(&answer.cloud_id));
-    line("expires", known(&expiry));
+    line("folder", known(answer.folder_id.as_deref()));
+    line("cloud", known(answer.cloud_id.as_deref()));
+    line("expires", known(expiry));
     if let Some(way) = &answer.by_way_of {
         line("by way of", String::new());
-        lines(way, way.expires_at.clone(), &format!("{indent}  "), text);
+        lines(way, way.expires_at.as_deref(), &format!("{indent}  "), text);
     }
 }
