@@ -206,7 +206,7 @@ impl Asked {
             (_, Some(method)) if self.key_file.is_some() && !method.takes_a_key_file() => {
                 Some(format!("the method {} takes no `--key-file`", method.method()))
             }
-            (None, None) if revokes && self.key_file.is_none() && self.impersonate.is_none() => Some(
+            (None, None) if revokes && self.key_file.is_none() => Some(
                 "say which token: `--auth STRING|-|@FILE`, `--key-file FILE` or `--method NAME`".to_owned(),
             ),
             _ => None,
