@@ -239,11 +239,12 @@ impl Services {
     }
 
     /// Where the service `id` is.
+    #[cfg(any(test, feature = "grpc"))]
     pub(crate) async fn named(&self, id: &str) -> Result<Base, Error> {
         self.look_up(id).await.map(|(base, _)| base)
     }
 
-    /// The same, and until when that is taken for true.
+    /// Where the service `id` is, and until when that is taken for true.
     async fn look_up(&self, id: &str) -> Result<(Base, Option<Duration>), Error> {
         if let Some(base) = self.map.get(id) {
             return Ok((base.clone(), None));
