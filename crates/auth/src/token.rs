@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
+use crate::system::Now;
 use crate::{Error, ErrorKind};
 
 /// How long a token is used without another look at its source (docs, "IAM token": ask for one hourly).
@@ -33,6 +34,17 @@ pub(crate) enum Life {
     In(Duration),
     /// Until a moment (`expiresAt`), by a clock that showed `date` when it answered (the header `Date`).
     Until { at: SystemTime, date: Option<SystemTime> },
+}
+
+impl Life {
+    /// When the token ends, in the words of its issuer; `life` is what they come to from `began` on.
+    pub(crate) fn end(self, began: Now, life: Option<Duration>) -> Option<SystemTime> {
+        match (self, life) {
+            (Self::Until { at, .. }, _) => Some(at),
+            (Self::In(_), Some(life)) => SystemTime::UNIX_EPOCH.checked_add(began.wall + life),
+            _ => None,
+        }
+    }
 }
 
 impl Token {

@@ -94,11 +94,12 @@ impl Credentials {
         let snapshot = self.obtain(HeaderOptions::new().deadline(limit)).await?;
         let method = snapshot.method();
         let told = |error: Error| error.of(method);
-        let token = match (snapshot.scheme(), snapshot.expose_secret()) {
-            (Some(Scheme::Bearer), Some(token)) => {
-                Secret::parse(token).map_err(|reason| told(Error::new(ErrorKind::Invalid, reason)))?
+        let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.expose_secret()) {
+            (Some(Scheme::Bearer), Some(header), Some(token)) => {
+                let token = Secret::parse(token);
+                (header, token.map_err(|reason| told(Error::new(ErrorKind::Invalid, reason)))?)
             }
-            (Some(Scheme::ApiKey), _) => {
+            (Some(Scheme::ApiKey), ..) => {
                 return Err(told(
                     Error::new(ErrorKind::Invalid, "an API key cannot be revoked as a token is").with_help(
                         "delete it: `yc iam api-key delete ID`, or in the console of its service account",
@@ -111,7 +112,7 @@ impl Credentials {
         let iam = Iam::new(options.iam, "the token", &system).map_err(told)?;
         let work = async move {
             let limit = iam.timeout();
-            let asked = system.within(limit, iam.revoke(&token, &system)).await;
+            let asked = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
             let asked = asked.unwrap_or_else(|| {
                 Err(Error::new(ErrorKind::Unavailable, format!("the token was not revoked within {limit:?}"))
                     .with_help("it may have been all the same; try again"))

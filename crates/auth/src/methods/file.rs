@@ -7,6 +7,7 @@ use std::io;
 #[cfg(feature = "service-account-key")]
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -120,6 +121,12 @@ impl NamedFile {
         };
         Error::new(kind, reason).at(self.place()).with_help(help).with_source(error)
     }
+}
+
+/// The error of a file that is not read in time.
+pub(super) fn unread(limit: Duration) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
+        .with_help("the file is a pipe without a writer, or on a server that is down")
 }
 
 impl fmt::Debug for NamedFile {

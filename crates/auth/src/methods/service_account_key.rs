@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ring::digest::{Digest, SHA256, digest};
 
-use super::file::NamedFile;
+use super::file::{NamedFile, unread};
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use super::sealed::Sealed;
 use super::{Identity, Look, Method, Supply, TokenSource};
@@ -327,11 +327,9 @@ impl Held {
 
     /// The error of a file that is not read in time.
     fn unread(&self, limit: Duration) -> Error {
-        let error = Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
-            .with_help("the file is a pipe without a writer, or on a server that is down");
         match self {
-            Self::Whole(_) => error,
-            Self::File { file, .. } => error.at(file.place()),
+            Self::Whole(_) => unread(limit),
+            Self::File { file, .. } => unread(limit).at(file.place()),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::file::NamedFile;
+use super::file::{NamedFile, unread};
 use super::sealed::Sealed;
 use super::{Look, Method, Supply, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
@@ -126,11 +126,7 @@ impl TokenFileAuth {
                 reason: "set, and the file holds a token".to_owned(),
             },
             Some(Err(error)) => Look::Broken(error),
-            None => Look::Broken(
-                Error::new(ErrorKind::Unavailable, format!("not read within {TIMEOUT:?}"))
-                    .at(watch.file.place())
-                    .with_help("the file is a pipe without a writer, or on a server that is down"),
-            ),
+            None => Look::Broken(unread(TIMEOUT).at(watch.file.place())),
         }
     }
 }

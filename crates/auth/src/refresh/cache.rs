@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
@@ -15,9 +15,8 @@ use super::flight::{Deadline, Flight, Outcome};
 use super::pace::Pace;
 use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
 use super::ready::{Ready, Scheme};
-use super::revoked;
 use crate::system::{BoxFuture, Now, System};
-use crate::token::{Life, Token};
+use crate::token::Token;
 use crate::{Error, ErrorKind, Method};
 
 /// What a flight is for.
@@ -429,9 +428,7 @@ impl Shared {
                 self.plan(book, method, &token, began, max_age, now)?
             }
         };
-        if ready.is_revoked() {
-            return Err(revoked::error().of(ready.method));
-        }
+        ready.check_unrevoked()?;
         let ready = Arc::new(ready);
         self.ready.store(Some(Arc::clone(&ready)));
         Ok(Some((ready, book.generation != before)))
@@ -491,11 +488,7 @@ impl Shared {
         let mut ready = Ready::new(method, Some((Scheme::Bearer, &token.secret)), generation, plan, seen);
         ready.given_again = before.is_some();
         ready.refused = refused_again;
-        ready.expires_at = match (token.life, life) {
-            (Life::Until { at, .. }, _) => Some(at),
-            (Life::In(_), Some(life)) => SystemTime::UNIX_EPOCH.checked_add(began.wall + life),
-            _ => None,
-        };
+        ready.expires_at = token.life.end(began, life);
         Ok(ready)
     }
 

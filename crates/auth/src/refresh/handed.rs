@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
@@ -14,9 +14,8 @@ use super::cache::short;
 use super::changes::Changes;
 use super::policy::{self, BadLife, LONGEST_LIFE, NEVER, Plan, State};
 use super::ready::{Ready, Scheme};
-use super::revoked;
 use crate::system::System;
-use crate::token::{Life, Token};
+use crate::token::Token;
 use crate::{Error, ErrorKind, Method};
 
 /// Where a token is handed over. Those who hand and those who send share it.
@@ -58,11 +57,7 @@ impl Slot {
             (None, None) => 1,
         };
         let mut ready = Ready::new(self.method, Some((Scheme::Bearer, &token.secret)), generation, plan, now);
-        ready.expires_at = match (token.life, life) {
-            (Life::Until { at, .. }, _) => Some(at),
-            (Life::In(_), Some(life)) => SystemTime::UNIX_EPOCH.checked_add(now.wall + life),
-            _ => None,
-        };
+        ready.expires_at = token.life.end(now, life);
         self.newest.store(Some(Arc::new(ready)));
         Ok(())
     }
@@ -90,9 +85,7 @@ impl Handed {
                     "hand over the token of each invocation, and attach a service account to the function",
                 ));
         };
-        if ready.is_revoked() {
-            return Err(revoked::error().of(slot.method));
-        }
+        ready.check_unrevoked()?;
         let now = slot.system.clock().now();
         if ready.state(now) == State::Dead {
             return Err(Error::new(

@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 
 use super::policy::{NEVER, Plan, State};
 use super::revoked::{self, Known};
-use crate::Method;
 use crate::secret::Secret;
 use crate::system::Now;
+use crate::{Error, Method};
 
 /// How a credential is presented: the first word of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,6 +140,14 @@ impl Ready {
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.is_revoked(|| self.secret().is_some_and(revoked::contains))
+    }
+
+    /// That this process has not had the token revoked.
+    ///
+    /// # Errors
+    /// `Refused` where it has.
+    pub(crate) fn check_unrevoked(&self) -> Result<(), Error> {
+        if self.is_revoked() { Err(revoked::error().of(self.method)) } else { Ok(()) }
     }
 
     /// What is left of the token's life.

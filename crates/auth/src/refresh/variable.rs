@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 use super::changes::Changes;
 use super::policy::Plan;
 use super::ready::{Ready, Scheme};
-use super::revoked;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, Method};
@@ -47,11 +46,11 @@ impl Variable {
         let value = value.as_ref().map_or("", |value| value.trim());
         let is_same = |ready: &Arc<Ready>| !value.is_empty() && ready.secret() == Some(value);
         if let Some(ready) = self.ready.load_full().filter(is_same) {
-            return sendable(ready);
+            return ready.check_unrevoked().map(|()| ready);
         }
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = self.ready.load_full().filter(is_same) {
-            return sendable(ready);
+            return ready.check_unrevoked().map(|()| ready);
         }
         let secret = (self.read)(system, &self.name).map_err(|error| error.of(Method::EnvIamToken))?;
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
@@ -63,10 +62,6 @@ impl Variable {
         if generation > 1 {
             changes.announce();
         }
-        sendable(ready)
+        ready.check_unrevoked().map(|()| ready)
     }
-}
-
-fn sendable(ready: Arc<Ready>) -> Result<Arc<Ready>, Error> {
-    if ready.is_revoked() { Err(revoked::error().of(ready.method)) } else { Ok(ready) }
 }

@@ -191,18 +191,25 @@ impl System {
     /// Reads a file of at most `limit` bytes, on a thread that may wait for it: the file may be a pipe, or on a server
     /// that is down, and the thread that runs the fetches has others to serve. Where there is no runtime, right here.
     pub(crate) async fn read_file(&self, path: &std::path::Path, limit: usize) -> std::io::Result<Vec<u8>> {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.files.read(path, limit) };
-        let (files, path) = (Arc::clone(&self.files), path.to_owned());
-        let read = runtime.spawn_blocking(move || files.read(&path, limit)).await;
+        let path = path.to_owned();
+        let read = self.on_files(move |files| files.read(&path, limit)).await;
         read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     /// Who may do what with a file, on such a thread too.
     #[cfg(feature = "service-account-key")]
     pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<u32> {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.files.mode(path) };
-        let (files, path) = (Arc::clone(&self.files), path.to_owned());
-        runtime.spawn_blocking(move || files.mode(&path)).await.ok()?
+        let path = path.to_owned();
+        self.on_files(move |files| files.mode(&path)).await.ok()?
+    }
+
+    async fn on_files<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&dyn Files) -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(look(&*self.files)) };
+        let files = Arc::clone(&self.files);
+        runtime.spawn_blocking(move || look(&*files)).await
     }
 
     /// Runs `work` for at most `limit`, by the system's clock; `None` where the time ran out (and `work` was dropped).

@@ -32,10 +32,7 @@ pub(super) async fn exchange(
 ) -> Result<Token, Error> {
     let url = iam.url(TOKENS);
     let request = post(&url, field(proof.field, proof.secret))?;
-    let mut answer = granted(system, request, &url, &[proof.secret.expose()], limit).await?;
-    let token = read_token(&answer, &url);
-    answer.body_mut().zeroize();
-    token
+    token(system, request, &url, proof.secret.expose(), limit).await
 }
 
 /// Asks for a token of a service account, on behalf of whoever `bearer` is.
@@ -50,23 +47,21 @@ pub(super) async fn for_service_account(
     let mut request = post(&url, json!({ "serviceAccountId": id }).to_string().into_bytes())?;
     request.headers_mut().insert(AUTHORIZATION, bearer.clone());
     let own = bearer.to_str().ok().and_then(|line| line.split_once(' ')).map_or("", |(_, secret)| secret);
-    let mut answer = granted(system, request, &url, &[own], limit).await?;
-    let token = read_token(&answer, &url);
-    answer.body_mut().zeroize();
-    token
+    token(system, request, &url, own, limit).await
 }
 
 /// Revokes a token by its own word (docs, "Revoking an IAM token"), and says whose it was.
 pub(super) async fn revoke(
     system: &System,
     iam: &Address,
+    bearer: &HeaderValue,
     token: &Secret,
     limit: Duration,
 ) -> Result<Option<String>, Error> {
     let url = iam.url("/iam/v1/tokens:revoke");
     let mut request = post(&url, field("iamToken", token))?;
-    request.headers_mut().insert(AUTHORIZATION, bearer(token, &url)?);
-    let answer = granted(system, request, &url, &[token.expose()], limit).await?;
+    request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+    let answer = granted(system, request, &url, token.expose(), limit).await?;
     let subject = json_object(&answer, &url)?.remove("subjectId");
     Ok(subject.as_ref().and_then(Value::as_str).map(|id| presentable(id, &[token.expose()])))
 }
@@ -78,14 +73,6 @@ fn field(name: &str, secret: &Secret) -> Vec<u8> {
     ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()
 }
 
-fn bearer(token: &Secret, url: &str) -> Result<HeaderValue, Error> {
-    let line = Zeroizing::new(["Bearer ", token.expose()].concat());
-    let mut header = HeaderValue::from_str(&line)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
 fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
     Request::post(url)
         .header(CONTENT_TYPE, "application/json")
@@ -94,16 +81,30 @@ fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))
 }
 
+/// The token that is answered.
+async fn token(
+    system: &System,
+    request: Request<Vec<u8>>,
+    url: &str,
+    own: &str,
+    limit: Duration,
+) -> Result<Token, Error> {
+    let mut answer = granted(system, request, url, own, limit).await?;
+    let token = read_token(&answer, url);
+    answer.body_mut().zeroize();
+    token
+}
+
 /// The answer where it is a 200.
 async fn granted(
     system: &System,
     request: Request<Vec<u8>>,
     url: &str,
-    own: &[&str],
+    own: &str,
     limit: Duration,
 ) -> Result<Response<Vec<u8>>, Error> {
     let answer = ask(system, request, url, limit).await?;
-    if answer.status() == 200 { Ok(answer) } else { Err(refusal(&answer, url, own)) }
+    if answer.status() == 200 { Ok(answer) } else { Err(refusal(&answer, url, &[own])) }
 }
 
 /// `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`, read against the clock of whoever answered.

@@ -98,10 +98,15 @@ impl Iam {
         self.remember(iam, token)
     }
 
-    /// Revokes a token, by its own word; whose it was, where IAM says so.
-    pub(crate) async fn revoke(&self, token: &Secret, system: &System) -> Result<Option<String>, Error> {
+    /// Revokes a token, by its own word, which is also in `bearer`; whose it was, where IAM says so.
+    pub(crate) async fn revoke(
+        &self,
+        bearer: &HeaderValue,
+        token: &Secret,
+        system: &System,
+    ) -> Result<Option<String>, Error> {
         let iam = self.locate(system).await?;
-        let subject = exchange::revoke(system, &iam.address, token, self.options.timeout).await;
+        let subject = exchange::revoke(system, &iam.address, bearer, token, self.options.timeout).await;
         self.remember(iam, subject).map_err(|error| match error.kind() {
             ErrorKind::Refused => error.with_help(
                 "a token that is over or was revoked before is refused here as well; else look at which token it is, and at the endpoint",

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub use self::subject::SubjectToken;
 use super::account::Account;
+use super::file::unread;
 use super::sealed::Sealed;
 use super::{Identity, Look, Method, Supply, TokenSource};
 use crate::cloud::address::Given;
@@ -180,11 +181,7 @@ impl WorkloadIdentityAuth {
                 Look::Absent(error.reason().to_owned())
             }
             Some(Err(error)) => Look::Broken(error),
-            None => Look::Broken(
-                Error::new(ErrorKind::Unavailable, format!("not read within {:?}", exchange.timeout))
-                    .at(exchange.subject.place())
-                    .with_help("the file is a pipe without a writer, or on a server that is down"),
-            ),
+            None => Look::Broken(unread(exchange.timeout).at(exchange.subject.place())),
         }
     }
 }
