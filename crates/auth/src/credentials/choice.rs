@@ -158,7 +158,7 @@ async fn choose(origin: &Origin, system: &System) -> Result<(Chosen, Option<(Tok
 /// The header of a method that has nothing to fetch, as long as it is alive.
 fn fixed(chosen: &Chosen, system: &System) -> Result<Fetched, Error> {
     match chosen.fixed(system) {
-        Some(ready) if system.clock().now().is_before(ready.plan.usable) => {
+        Some(ready) if system.clock().now().is_before(&ready.plan.usable) => {
             Ok(Fetched::Fixed(Box::new(ready)))
         }
         Some(_) => Err(Error::new(ErrorKind::Expired, "the given token is 12 h old, and nobody renews it")

@@ -22,7 +22,7 @@ use crate::methods::{AuthMethod, Own, Supply, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::changes::Changes;
 use crate::refresh::flight::Deadline;
-use crate::refresh::ready::{Ready, Snapshot};
+use crate::refresh::ready::{AtHand, Ready, Snapshot};
 use crate::selection::{Automatic, Meaning, Report, read};
 use crate::system::{BoxFuture, System};
 use crate::{Error, ErrorKind, Method};
@@ -227,16 +227,19 @@ impl Credentials {
     /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        self.at_hand(Ready::header)
+        match self.at_hand()? {
+            Ok(ready) => Some(Ok(ready.header())),
+            Err(error) => Some(Err(error)),
+        }
     }
 
-    /// What is to be known of the header at hand.
+    /// What needs no waiting.
     #[inline]
-    pub(crate) fn at_hand<T>(&self, show: impl Fn(&Ready) -> T) -> Option<Result<T, Error>> {
-        self.inner
-            .cache
-            .look(|ready| Ok(show(ready)))
-            .or_else(|| Some(self.inner.read(Duration::ZERO)?.map(|ready| show(&ready))))
+    pub(crate) fn at_hand(&self) -> Option<Result<AtHand, Error>> {
+        match self.inner.cache.at_hand() {
+            Some(ready) => Some(Ok(ready)),
+            None => self.inner.read(Duration::ZERO).map(|read| read.map(AtHand::from)),
+        }
     }
 
     /// The same, with a deadline or a least remaining life.

@@ -14,7 +14,7 @@ use super::changes::Changes;
 use super::flight::{Deadline, Flight, Outcome};
 use super::pace::Pace;
 use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
-use super::ready::{Ready, Scheme};
+use super::ready::{AtHand, Ready, Scheme};
 use crate::system::{BoxFuture, Now, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind, Method};
@@ -143,29 +143,28 @@ impl Cache {
         self.shared.ready.store(Some(Arc::new(ready)));
     }
 
-    /// Shows what is at hand, where it is usable. Takes no lock, allocates nothing.
+    /// What is at hand, where it is usable. Takes no lock, allocates nothing.
     #[inline]
-    pub(crate) fn look<T>(&self, show: impl FnOnce(&Arc<Ready>) -> T) -> Option<T> {
+    pub(crate) fn at_hand(&self) -> Option<AtHand> {
         let ready = self.shared.ready.load();
-        let ready = ready.as_ref()?;
         let now = self.shared.system.clock().now();
-        match ready.state(now) {
+        match ready.as_ref()?.state(&now) {
             State::Fresh => {}
             State::Stale => self.shared.renew_beside(now),
             State::Dead => return None,
         }
-        Some(show(ready))
+        Some(AtHand(ready))
     }
 
-    /// What is at hand, where it is usable.
+    /// The same, to keep.
     pub(crate) fn usable(&self) -> Option<Arc<Ready>> {
-        self.look(Arc::clone)
+        self.at_hand()?.keep()
     }
 
     /// Starts a fetch that nobody waits for, where nothing is fresh and none is under way.
     pub(crate) fn prewarm(&self) {
         let now = self.shared.system.clock().now();
-        if self.shared.ready.load().as_ref().is_none_or(|ready| ready.state(now) != State::Fresh) {
+        if self.shared.ready.load().as_ref().is_none_or(|ready| ready.state(&now) != State::Fresh) {
             drop(self.shared.board(Goal::Header, Wish::Newer));
         }
     }
@@ -174,7 +173,7 @@ impl Cache {
     pub(crate) fn failure(&self) -> Option<Error> {
         let now = self.shared.system.clock().now();
         let book = self.shared.book();
-        book.failed.as_ref().filter(|(_, until)| now.is_before(*until)).map(|(error, _)| error.clone())
+        book.failed.as_ref().filter(|(_, until)| now.is_before(until)).map(|(error, _)| error.clone())
     }
 
     /// Waits for a usable header whose token lives for `min_ttl` more; `None` where the flight only made a choice.
@@ -241,7 +240,7 @@ impl Cache {
         if ready.generation != refused.generation || ready.secret() != refused.secret() {
             return false;
         }
-        if ready.refused && now.is_before(ready.plan.refresh) {
+        if ready.refused && now.is_before(&ready.plan.refresh) {
             return false;
         }
         // The first refusals are believed at once; a server that refuses every token must not become a storm of fetches.
@@ -317,7 +316,7 @@ impl Shared {
         }
         let current = self.ready.load_full();
         let came = match wish {
-            Wish::Usable => current.as_ref().is_some_and(|current| current.state(now) != State::Dead),
+            Wish::Usable => current.as_ref().is_some_and(|current| current.state(&now) != State::Dead),
             Wish::Newer => false,
             Wish::Longer(than) => current.as_ref().is_some_and(|current| !Arc::ptr_eq(current, than)),
         };
@@ -325,13 +324,13 @@ impl Shared {
             return Boarding::Again;
         }
         if let Some((error, until)) = &book.failed
-            && now.is_before(*until)
+            && now.is_before(until)
         {
             return Boarding::Failed(error.clone());
         }
         if let Wish::Longer(than) = wish {
-            let just_asked = book.last_attempt.is_some_and(|last| now.is_before(last + FLOOR));
-            let same_again = than.given_again && than.state(now) == State::Fresh;
+            let just_asked = book.last_attempt.is_some_and(|last| now.is_before(&(last + FLOOR)));
+            let same_again = than.given_again && than.state(&now) == State::Fresh;
             if than.plan.refresh == NEVER || just_asked || same_again || book.longer.rests(now) {
                 return Boarding::InVain(Arc::clone(than));
             }

@@ -87,7 +87,7 @@ impl Handed {
         };
         ready.check_unrevoked()?;
         let now = slot.system.clock().now();
-        if ready.state(now) == State::Dead {
+        if ready.state(&now) == State::Dead {
             return Err(Error::new(
                 ErrorKind::Expired,
                 "the token of an earlier invocation is over, and none was handed over since",

@@ -13,12 +13,12 @@ pub(crate) struct Pace {
 impl Pace {
     /// Whether it is too early for another one.
     pub(crate) fn rests(&self, now: Now) -> bool {
-        self.rests_until.is_some_and(|until| now.is_before(until))
+        self.rests_until.is_some_and(|until| now.is_before(&until))
     }
 
     /// It happens now. The first `free` in a row are not followed by a rest; a quiet minute begins anew.
     pub(crate) fn step(&mut self, now: Now, free: u32, dice: f64) {
-        let long_ago = self.rests_until.is_none_or(|until| !now.is_before(until + CEILING));
+        let long_ago = self.rests_until.is_none_or(|until| !now.is_before(&(until + CEILING)));
         self.in_a_row = if long_ago { 1 } else { self.in_a_row.saturating_add(1) };
         let rests_for = match self.in_a_row.saturating_sub(free) {
             0 => std::time::Duration::ZERO,

@@ -91,9 +91,9 @@ impl Plan {
 
     /// What may be done at `now`.
     pub(crate) fn state(&self, now: Now) -> State {
-        if now.is_before(self.fresh()) {
+        if now.is_before(&self.fresh()) {
             State::Fresh
-        } else if now.is_before(self.usable) {
+        } else if now.is_before(&self.usable) {
             State::Stale
         } else {
             State::Dead

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::Guard;
 use bytes::Bytes;
 use http::HeaderValue;
+#[cfg(feature = "tower")]
+use http::{HeaderMap, header::AUTHORIZATION};
 use zeroize::Zeroizing;
 
 use super::policy::{NEVER, Plan, State};
@@ -126,13 +129,13 @@ impl Ready {
     }
 
     #[inline]
-    pub(crate) fn state(&self, now: Now) -> State {
+    pub(crate) fn state(&self, now: &Now) -> State {
         if self.is_revoked() {
             State::Dead
-        } else if now.is_before(self.fresh) {
+        } else if now.is_before(&self.fresh) {
             State::Fresh
         } else {
-            self.plan.state(now)
+            self.plan.state(*now)
         }
     }
 
@@ -168,6 +171,51 @@ impl Ready {
 
     pub(crate) fn scheme(&self) -> Option<Scheme> {
         self.scheme
+    }
+}
+
+/// What is at hand, borrowed for a moment: taken and given back without a count that threads share.
+pub(crate) struct AtHand(pub(super) Guard<Option<Arc<Ready>>>);
+
+impl AtHand {
+    /// The same, for longer.
+    pub(super) fn keep(self) -> Option<Arc<Ready>> {
+        Guard::into_inner(self.0)
+    }
+
+    /// A copy of the header. Allocates nothing.
+    #[inline]
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        self.0.as_ref()?.header()
+    }
+
+    /// The same, with its generation.
+    #[cfg(feature = "tower")]
+    pub(crate) fn numbered(&self) -> Option<Numbered> {
+        self.0.as_ref()?.numbered()
+    }
+
+    /// Which token is in the header; none where there is no header.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn generation(&self) -> Option<u64> {
+        let ready = self.0.as_ref()?;
+        ready.scheme().map(|_| ready.generation)
+    }
+
+    /// Puts the header among others, on the shortest way: each stop on it is a copy.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn put_on(&self, headers: &mut HeaderMap) {
+        if let Some(header) = self.header() {
+            headers.insert(AUTHORIZATION, header);
+        }
+    }
+}
+
+impl From<Arc<Ready>> for AtHand {
+    fn from(ready: Arc<Ready>) -> Self {
+        Self(Guard::from_inner(Some(ready)))
     }
 }
 

@@ -25,7 +25,7 @@ impl Now {
     /// Whether both clocks are before `moment`: the rule for "may still be used".
     #[must_use]
     #[inline]
-    pub fn is_before(self, moment: Self) -> bool {
+    pub fn is_before(&self, moment: &Self) -> bool {
         (self.wall < moment.wall) & (self.monotonic < moment.monotonic)
     }
 

@@ -8,20 +8,9 @@ use http::uri::{Authority, Scheme};
 use crate::cloud::address::{Address, ip, is_below, is_loopback, is_yandex_cloud, normal};
 use crate::{Error, ErrorKind};
 
-/// Where a request goes, as it says so itself.
-#[derive(Debug)]
-pub enum Destination<'a> {
-    /// As a URI says it, in whatever spelling.
-    Uri(&'a Uri),
-    /// The same, of a request that has no URI of its own.
-    Read(Uri),
-    /// Over HTTP, to a host that is spelt as [`normal`] would spell it.
-    Plain { tls: bool, host: &'a str, port: Option<u16> },
-}
-
 /// The rules of one layer. Those of the library hold until they are lifted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rules {
+pub struct Rules {
     pub(super) allowed: Vec<Allowed>,
     pub(super) loopback: bool,
     pub(super) any_host: bool,
@@ -84,7 +73,7 @@ fn named(text: &str) -> Result<Address, Error> {
 
 /// What becomes of the header.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It goes.
     Send,
     /// The request goes without it.
@@ -92,20 +81,9 @@ pub(super) enum Verdict {
 }
 
 impl Rules {
-    /// Whether the header may go where a request goes.
+    /// Whether the header may go where a URI leads, in whatever spelling.
     #[inline]
-    pub(super) fn judge(&self, destination: &Destination<'_>) -> Result<Verdict, Error> {
-        match destination {
-            Destination::Uri(uri) => self.judge_uri(uri),
-            Destination::Read(uri) => self.judge_uri(uri),
-            Destination::Plain { tls: true, host, .. } if is_yandex_cloud(host) => Ok(Verdict::Send),
-            Destination::Plain { tls: true, host, port } => self.judge_other(&Scheme::HTTPS, host, *port),
-            Destination::Plain { tls: false, host, port } => self.judge_other(&Scheme::HTTP, host, *port),
-        }
-    }
-
-    #[inline]
-    fn judge_uri(&self, uri: &Uri) -> Result<Verdict, Error> {
+    pub(super) fn judge(&self, uri: &Uri) -> Result<Verdict, Error> {
         let Some((scheme, authority)) = named_in(uri).or_else(|| self.of_origin(uri)) else {
             return self.nameless(uri);
         };
@@ -122,6 +100,15 @@ impl Rules {
             return None;
         }
         named_in(self.origin.as_ref()?)
+    }
+
+    /// The same for HTTP and a host that is spelt as [`normal`] would spell it.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn judge_plain(&self, tls: bool, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
+        if tls && is_yandex_cloud(host) {
+            return Ok(Verdict::Send);
+        }
+        self.judge_other(if tls { &Scheme::HTTPS } else { &Scheme::HTTP }, host, port)
     }
 
     fn judge_other(&self, scheme: &Scheme, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
@@ -197,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn judge(rules: &Rules, uri: &str) -> Option<Verdict> {
-        match rules.judge(&Destination::Read(uri.parse().unwrap())) {
+        match rules.judge(&uri.parse().unwrap()) {
             Ok(verdict) => Some(verdict),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Blocked);
@@ -323,7 +310,7 @@ mod tests {
         #[test]
         fn no_uri_panics_and_only_ours_pass(text in "(https?://)?[a-zA-Z0-9.@:\\[\\]%-]{0,30}(api\\.cloud\\.yandex\\.net)?[a-z.:@/]{0,12}") {
             if let Ok(uri) = text.parse::<Uri>()
-                && let Ok(verdict) = Rules::default().judge(&Destination::Uri(&uri))
+                && let Ok(verdict) = Rules::default().judge(&uri)
             {
                 prop_assert_eq!(verdict, Verdict::Send);
                 prop_assert_eq!(uri.scheme(), Some(&Scheme::HTTPS));
@@ -343,7 +330,7 @@ mod tests {
         #[test]
         fn the_verdict_is_that_of_the_address_rules(host in "[a-zA-Z0-9.-]{0,12}(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|auth\\.yandex\\.cloud)\\.?[a-z]{0,3}") {
             if let (Ok(uri), Ok(address)) = (format!("https://{host}/").parse::<Uri>(), Address::parse(&host, true)) {
-                prop_assert_eq!(Rules::default().judge(&Destination::Uri(&uri)).is_ok(), address.is_yandex_cloud());
+                prop_assert_eq!(Rules::default().judge(&uri).is_ok(), address.is_yandex_cloud());
             }
         }
     }

@@ -168,20 +168,16 @@ where
                     }
                 }
                 Step::Sending { answer, sent } => {
-                    let answer = ready!(answer.poll(context));
-                    let is_refused = match (&answer, sent.as_ref()) {
-                        (Ok(answer), Some(sent)) => sent.config.is_refusal(answer),
-                        _ => false,
+                    let answer = match ready!(answer.poll(context)) {
+                        Ok(answer) => answer,
+                        Err(error) => return end(state, Err(AuthServiceError::of_service(error))),
                     };
-                    if !is_refused {
-                        return end(state, answer.map_err(AuthServiceError::of_service));
-                    }
-                    match (answer, sent.take()) {
-                        (Ok(answer), Some(sent)) => match refused(answer, sent) {
-                            Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
-                            Err(answer) => return end(state, Ok(answer)),
-                        },
-                        (answer, _) => return end(state, answer.map_err(AuthServiceError::of_service)),
+                    let Some(sent) = sent.take_if(|sent| sent.config.is_refusal(&answer)) else {
+                        return end(state, Ok(answer));
+                    };
+                    match refused(answer, sent) {
+                        Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
+                        Err(answer) => return end(state, Ok(answer)),
                     }
                 }
                 Step::Renewing { refused } => {

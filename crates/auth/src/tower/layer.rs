@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{StatusCode, Uri};
+use http::{HeaderName, StatusCode, Uri};
 
-use super::destination::{Allowed, Rules, Verdict};
+use super::destination::{Allowed, Rules};
 use super::replay::NoReplay;
 use super::request::{AuthRequest, AuthResponse};
 use super::service::AuthService;
 use super::timeout::Limit;
-use crate::refresh::ready::{Numbered, Ready};
+use crate::refresh::ready::Numbered;
 use crate::{Credentials, Error, HeaderOptions};
+
+// By name and not by text, which would be read anew for each answer.
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Puts the credentials' header on each request of the client behind it.
 ///
@@ -242,8 +245,8 @@ impl Config {
 
     /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.
     async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<Numbered>, Error> {
-        if let Some(header) = self.credentials.at_hand(Ready::numbered) {
-            return header;
+        if let Some(ready) = self.credentials.at_hand() {
+            return ready.map(|ready| ready.numbered());
         }
         let limit = Limit::of(request);
         let header = self.obtain(limit).await?;
@@ -262,7 +265,7 @@ impl Config {
     /// Whether an answer refuses the header.
     #[inline]
     pub(super) fn is_refusal(&self, answer: &impl AuthResponse) -> bool {
-        let grpc = |code: &str| answer.headers().get("grpc-status").is_some_and(|status| status == code);
+        let grpc = |code: &str| answer.headers().get(GRPC_STATUS).is_some_and(|status| status == code);
         let refuses = match answer.status() {
             StatusCode::UNAUTHORIZED => true,
             StatusCode::FORBIDDEN => self.refused_on_forbidden,
@@ -270,7 +273,7 @@ impl Config {
             _ => false,
         };
         // Whoever a redirect led to did not see the header, and so has nothing to say of it.
-        refuses && answer.origin().is_none_or(|uri| matches!(self.rules.judge(&uri), Ok(Verdict::Send)))
+        refuses && answer.is_by_addressee(&self.rules)
     }
 
     /// Drops the token that was sent, where it still is the one at hand.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use super::destination::Destination;
+use super::destination::{Rules, Verdict};
 use super::timeout;
 use crate::Error;
 
@@ -24,7 +24,7 @@ pub(super) mod sealed {
 
     use http::{HeaderMap, StatusCode};
 
-    use super::super::destination::Destination;
+    use super::super::destination::{Rules, Verdict};
     use crate::Error;
 
     pub trait Outgoing {
@@ -32,8 +32,8 @@ pub(super) mod sealed {
 
         fn headers_mut(&mut self) -> &mut HeaderMap;
 
-        /// Where it goes, as far as it says so.
-        fn destination(&self) -> Result<Destination<'_>, Error>;
+        /// Whether the header may go where it goes.
+        fn judge(&self, rules: &Rules) -> Result<Verdict, Error>;
 
         /// How long all of it may take, where it carries a bound.
         fn time_left(&self) -> Option<Duration>;
@@ -47,8 +47,9 @@ pub(super) mod sealed {
 
         fn headers(&self) -> &HeaderMap;
 
-        /// Who gave it, where that may be another than was asked: a client that follows redirects knows.
-        fn origin(&self) -> Option<Destination<'_>>;
+        /// Whether the header may have gone to whoever gave it. That may be another than was asked, which a client that
+        /// follows redirects knows.
+        fn is_by_addressee(&self, rules: &Rules) -> bool;
     }
 }
 
@@ -64,8 +65,8 @@ impl<B> sealed::Outgoing for Request<B> {
     }
 
     #[inline]
-    fn destination(&self) -> Result<Destination<'_>, Error> {
-        Ok(Destination::Uri(self.uri()))
+    fn judge(&self, rules: &Rules) -> Result<Verdict, Error> {
+        rules.judge(self.uri())
     }
 
     #[inline]
@@ -89,7 +90,7 @@ impl<T> sealed::Answer for Response<T> {
         self.headers()
     }
 
-    fn origin(&self) -> Option<Destination<'_>> {
-        None
+    fn is_by_addressee(&self, _: &Rules) -> bool {
+        true
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{Client, Request, RequestBuilder, Response, Url};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::destination::Destination;
+use super::destination::{Rules, Verdict};
 use super::error::AuthServiceError;
 use super::layer::AuthLayer;
 use super::replay::{CloneReplay, Replay};
@@ -125,15 +125,8 @@ impl sealed::Outgoing for Request {
         self.headers_mut()
     }
 
-    /// As reqwest itself will read it.
-    fn destination(&self) -> Result<Destination<'_>, Error> {
-        if let Some(plain) = plain(self.url()) {
-            return Ok(plain);
-        }
-        let uri = self.url().as_str().parse().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "the request's URL is none that can be sent to").with_source(error)
-        });
-        uri.map(Destination::Read)
+    fn judge(&self, rules: &Rules) -> Result<Verdict, Error> {
+        judge(rules, self.url())
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -154,14 +147,25 @@ impl sealed::Answer for Response {
         self.headers()
     }
 
-    fn origin(&self) -> Option<Destination<'_>> {
-        plain(self.url()).or_else(|| self.url().as_str().parse().ok().map(Destination::Read))
+    fn is_by_addressee(&self, rules: &Rules) -> bool {
+        matches!(judge(rules, self.url()), Ok(Verdict::Send))
     }
 }
 
-/// Where a URL leads that can be read in one way alone: a scheme, a name, perhaps a port, and characters that mean
-/// nothing to an authority. No user, no address in brackets, nothing to be escaped. Any other URL is read as a URI.
-fn plain(url: &Url) -> Option<Destination<'_>> {
+/// Whether the header may go where a URL leads, as reqwest itself will read it.
+fn judge(rules: &Rules, url: &Url) -> Result<Verdict, Error> {
+    if let Some((tls, host, port)) = plain(url) {
+        return rules.judge_plain(tls, host, port);
+    }
+    let uri = url.as_str().parse().map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the request's URL is none that can be sent to").with_source(error)
+    })?;
+    rules.judge(&uri)
+}
+
+/// TLS, host and port of a URL that can be read in one way alone: a scheme, a name, perhaps a port, and characters that
+/// mean nothing to an authority. No user, no address in brackets, nothing to be escaped. Any other is read as a URI.
+fn plain(url: &Url) -> Option<(bool, &str, Option<u16>)> {
     const LONGEST: usize = 4096;
     let tls = match url.scheme() {
         "https" => true,
@@ -177,23 +181,21 @@ fn plain(url: &Url) -> Option<Destination<'_>> {
     if !host.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
         return None;
     }
-    Some(Destination::Plain { tls, host: host.strip_suffix('.').unwrap_or(host), port: url.port() })
+    Some((tls, host.strip_suffix('.').unwrap_or(host), url.port()))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::destination::{Allowed, Rules};
-    use super::sealed::Outgoing;
+    use super::super::destination::Allowed;
     use super::*;
 
     /// What the rules say of a URL, and what they say of it as a URI.
     fn judged(rules: &Rules, url: &Url) -> [String; 2] {
-        let request = Request::new(http::Method::GET, url.clone());
-        let of_url = request.destination().and_then(|destination| rules.judge(&destination));
+        let of_url = judge(rules, url);
         let of_uri = match url.as_str().parse() {
-            Ok(uri) => format!("{:?}", rules.judge(&Destination::Read(uri))),
+            Ok(uri) => format!("{:?}", rules.judge(&uri)),
             Err(_) => "none".to_owned(),
         };
         match of_url {

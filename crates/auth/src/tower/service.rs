@@ -15,7 +15,6 @@ use super::layer::Config;
 use super::replay::{NoReplay, Replay};
 use super::request::{AuthRequest, AuthResponse};
 use super::timeout::Limit;
-use crate::refresh::ready::{Numbered, Ready};
 use crate::{Error, Method};
 
 /// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
@@ -61,10 +60,11 @@ impl Config {
     /// What becomes of a request: whether it gets a header at all. Without one it goes as it is.
     #[inline]
     pub(super) fn wants_header(&self, request: &impl AuthRequest) -> Result<bool, Error> {
-        if request.headers().contains_key(AUTHORIZATION) {
+        // A look at each name is quicker than a hash: requests have few.
+        if request.headers().keys().any(|name| *name == AUTHORIZATION) {
             return Ok(false);
         }
-        match request.destination().and_then(|uri| self.rules.judge(&uri)) {
+        match request.judge(&self.rules) {
             Ok(verdict) => Ok(verdict == Verdict::Send),
             Err(_) if self.credentials.method() == Some(Method::None) => Ok(false),
             Err(error) => Err(error),
@@ -95,18 +95,22 @@ where
             Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
             Err(error) => return ResponseFuture::failed(error),
         }
-        match self.config.credentials.at_hand(Ready::numbered) {
-            Some(Ok(Some(Numbered { header, generation }))) => {
+        match self.config.credentials.at_hand() {
+            Some(Ok(ready)) => {
+                let Some(generation) = ready.generation() else {
+                    return ResponseFuture::sending(self.inner.call(request), None);
+                };
                 // The service that was made ready is the one that is called; a clone of it is for a second sending.
                 let mut again = None;
                 if R::KEEPS {
                     (request, again) = keep(&self.config, self.replay.clone(), &self.inner, request);
                 }
-                request.headers_mut().insert(AUTHORIZATION, header);
+                ready.put_on(request.headers_mut());
+                drop(ready);
+                let answer = self.inner.call(request);
                 let sent = Sent { config: Arc::clone(&self.config), generation, again };
-                ResponseFuture::sending(self.inner.call(request), Some(sent))
+                ResponseFuture::sending(answer, Some(sent))
             }
-            Some(Ok(None)) => ResponseFuture::sending(self.inner.call(request), None),
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
                 let clone = self.inner.clone();
