@@ -11,7 +11,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -24,6 +24,9 @@ use yandex_cloud_emulator::Emulator;
 const ROUNDS: usize = 9;
 const CALLS: u32 = 2_000;
 const SOAK: u32 = 100_000;
+/// The SDK's.
+const USER_AGENT: &str =
+    concat!("yandex-ai-studio-sdk/", env!("CARGO_PKG_VERSION"), " rust/", env!("CARGO_PKG_RUST_VERSION"));
 
 fn main() {
     if std::env::args().any(|argument| argument == "emulator") {
@@ -85,8 +88,13 @@ impl Drop for Cloud {
     }
 }
 
-fn per_call(elapsed: Duration) -> f64 {
-    elapsed.as_secs_f64() * 1e6 / f64::from(CALLS)
+/// Microseconds of one call, of many one after another.
+async fn per_call(call: impl AsyncFn()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        call().await;
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS)
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -116,7 +124,7 @@ async fn against_reqwest(cloud: &Cloud) -> f64 {
             .header("x-client-request-id", &id)
             .header("idempotency-key", &id)
             .header("openai-project", &cloud.folder)
-            .header("user-agent", "yandex-ai-studio-sdk/0.1.0 rust/1.88")
+            .header("user-agent", USER_AGENT)
             .header("accept", "application/json, text/event-stream")
     };
     let ask = async |request: RequestBuilder| {
@@ -130,21 +138,10 @@ async fn against_reqwest(cloud: &Cloud) -> f64 {
     let mut rounds = Vec::new();
     // The first round is for connections and caches.
     for _ in 0..=ROUNDS {
-        let start = Instant::now();
-        for _ in 0..CALLS {
-            ask(least()).await;
-        }
-        let of_least = per_call(start.elapsed());
-        let start = Instant::now();
-        for _ in 0..CALLS {
-            ask(same()).await;
-        }
-        let of_same = per_call(start.elapsed());
-        let start = Instant::now();
-        for _ in 0..CALLS {
-            assert!(model.run("hello").await.unwrap().text().ends_with("hello"));
-        }
-        rounds.push([of_least, of_same, per_call(start.elapsed())]);
+        let of_least = per_call(async || ask(least()).await).await;
+        let of_same = per_call(async || ask(same()).await).await;
+        let ours = async || assert!(model.run("hello").await.unwrap().text().ends_with("hello"));
+        rounds.push([of_least, of_same, per_call(ours).await]);
     }
     let middle =
         |of: fn([f64; 3]) -> f64| median(&mut rounds[1..].iter().copied().map(of).collect::<Vec<_>>());

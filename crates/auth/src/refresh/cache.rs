@@ -464,7 +464,7 @@ impl Shared {
         if before.is_some() {
             plan = plan.given_again(now);
         }
-        if plan.state(now) == State::Dead {
+        if plan.state(&now) == State::Dead {
             let error =
                 Error::new(ErrorKind::Expired, "the source gives a token whose life is over").of(method);
             return Err(

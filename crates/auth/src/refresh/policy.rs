@@ -90,7 +90,7 @@ impl Plan {
     }
 
     /// What may be done at `now`.
-    pub(crate) fn state(&self, now: Now) -> State {
+    pub(crate) fn state(&self, now: &Now) -> State {
         if now.is_before(&self.fresh()) {
             State::Fresh
         } else if now.is_before(&self.usable) {
@@ -197,10 +197,10 @@ mod tests {
         let plan = Plan::for_life(START, secs(3600), MAX_AGE, 0.0);
         let suspended = Now { wall: START.wall + secs(3600), ..START };
         let set_back = Now { wall: START.wall - secs(86_400), monotonic: START.monotonic + secs(3600) };
-        assert_eq!(plan.state(START), State::Fresh);
-        assert_eq!(plan.state(START + secs(3400)), State::Stale);
-        assert_eq!(plan.state(suspended), State::Dead);
-        assert_eq!(plan.state(set_back), State::Dead);
+        assert_eq!(plan.state(&START), State::Fresh);
+        assert_eq!(plan.state(&(START + secs(3400))), State::Stale);
+        assert_eq!(plan.state(&suspended), State::Dead);
+        assert_eq!(plan.state(&set_back), State::Dead);
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
             let plan = Plan::for_life(START, secs(life), secs(max_age), dice);
             prop_assert!(plan.refresh.wall < plan.usable.wall);
             prop_assert!(plan.usable.wall < plan.end.wall);
-            prop_assert_eq!(plan.state(plan.end), State::Dead);
+            prop_assert_eq!(plan.state(&plan.end), State::Dead);
         }
 
         #[test]

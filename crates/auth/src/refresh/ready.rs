@@ -135,7 +135,7 @@ impl Ready {
         } else if now.is_before(&self.fresh) {
             State::Fresh
         } else {
-            self.plan.state(*now)
+            self.plan.state(now)
         }
     }
 

@@ -105,9 +105,6 @@ impl Rules {
     /// The same for HTTP and a host that is spelt as [`normal`] would spell it.
     #[cfg(feature = "reqwest")]
     pub(super) fn judge_plain(&self, tls: bool, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
-        if tls && is_yandex_cloud(host) {
-            return Ok(Verdict::Send);
-        }
         self.judge_other(if tls { &Scheme::HTTPS } else { &Scheme::HTTP }, host, port)
     }
 
