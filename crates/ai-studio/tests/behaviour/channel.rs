@@ -1,0 +1,110 @@
+//! The authorised gRPC channel, over sockets, in plain text and over TLS.
+#![cfg(feature = "grpc")]
+
+use std::time::Duration;
+
+use crate::fixture::sdk_at;
+use tonic::client::Grpc;
+use tonic::{Code, Request};
+use tonic_prost::ProstCodec;
+use yandex_ai_studio_sdk::{AiStudioBuilder, ErrorKind, Verify};
+use yandex_cloud_emulator::{Emulator, Service};
+
+const METHOD: &str = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion";
+
+#[derive(prost::Message)]
+struct Asked(
+    #[prost(string, tag = 1)] String,
+    #[prost(message, optional, tag = 2)] Option<Options>,
+    #[prost(message, repeated, tag = 3)] Vec<Said>,
+);
+#[derive(prost::Message)]
+struct Options(#[prost(bool, tag = 1)] bool);
+#[derive(prost::Message)]
+struct Said(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] String);
+#[derive(prost::Message)]
+struct Answer(#[prost(message, repeated, tag = 1)] Vec<Alternative>);
+#[derive(prost::Message)]
+struct Alternative(#[prost(message, optional, tag = 1)] Option<Said>);
+
+async fn complete(sdk: AiStudioBuilder, folder: &str) -> Result<String, tonic::Status> {
+    let channel = sdk.build().unwrap().channel("ai-foundation-models").await.unwrap();
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let said = vec![Said("user".into(), "hello".into())];
+    let asked = Request::new(Asked(format!("gpt://{folder}/yandexgpt"), Some(Options(false)), said));
+    let codec = ProstCodec::<Asked, Answer>::default();
+    let mut answers = client.server_streaming(asked, METHOD.parse().unwrap(), codec).await?.into_inner();
+    let mut text = String::new();
+    while let Some(Answer(alternatives)) = answers.message().await? {
+        text = alternatives[0].0.as_ref().unwrap().1.clone();
+    }
+    Ok(text)
+}
+
+#[tokio::test]
+async fn calls_are_authorised_in_plain_text_to_this_machine_and_over_tls() {
+    for tls in [false, true] {
+        let emulator = Emulator::builder().tls(tls).start().await.unwrap();
+        let mut sdk = sdk_at(&emulator.api_url()).auth(emulator.api_key());
+        if let Some(pem) = emulator.ca_pem() {
+            sdk = sdk.verify(Verify::pem(pem));
+        }
+        let text = complete(sdk, emulator.folder_id()).await.unwrap();
+        assert!(text.contains("hello"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_arrive_as_grpc_knows_them() {
+    let emulator = Emulator::start().await.unwrap();
+    let sdk = sdk_at(&emulator.api_url()).auth("t1.FAKE-unknown.FAKE-signature");
+    assert_eq!(complete(sdk, emulator.folder_id()).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_authority_that_is_not_trusted_is_not_spoken_to() {
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let url = emulator.api_url();
+    let sdk = sdk_at(&url).without_endpoint().service_map([("ai-foundation-models", &url)]);
+    assert_eq!(complete(sdk, emulator.folder_id()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(emulator.counters().requests(Service::Ai), 0);
+}
+
+/// On a clock of the runtime that goes on whenever nobody has anything to do but to wait.
+#[tokio::test]
+async fn who_takes_a_connection_and_is_silent_is_waited_for_ten_seconds() {
+    // The kernel takes the connection; nobody answers the handshake.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let sdk = sdk_at("127.0.0.1:1").service_map([("ai-foundation-models", &url)]);
+    let mut client = Grpc::new(sdk.build().unwrap().channel("ai-foundation-models").await.unwrap());
+    // A header at hand: a fetch would be another thread's work, which the runtime does not see.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let call = async {
+        client.ready().await.map_err(|error| tonic::Status::from_error(error.into()))?;
+        let codec = ProstCodec::<Asked, Answer>::default();
+        client.unary(Request::new(Asked::default()), METHOD.parse().unwrap(), codec).await
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it gives up");
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    let passed = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&passed), "{passed:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_knows_is_an_error_that_names_it() {
+    let emulator = Emulator::start().await.unwrap();
+    let sdk = sdk_at(&emulator.api_url()).build().unwrap();
+    let error = sdk.channel("ai-tea").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
+    assert!(
+        error.to_string().contains("`ai-tea`") && error.help().unwrap().contains("service_map"),
+        "{error}"
+    );
+    let error = sdk_at("127.0.0.1:1").without_endpoint().build().unwrap().channel("iam").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
+    let below = sdk_at("127.0.0.1:1").service_map([("iam", "https://127.0.0.1:1/path")]).build().unwrap();
+    assert_eq!(below.channel("iam").await.unwrap_err().kind(), ErrorKind::Invalid);
+}

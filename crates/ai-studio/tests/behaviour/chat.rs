@@ -1,0 +1,291 @@
+//! The chat: what is sent for what was said, and what the answers are.
+
+use serde_json::{Value, json};
+use yandex_ai_studio_sdk::chat::{ChatAnswer, ChatMessage, ContentPart, FinishReason, ToolCall};
+use yandex_ai_studio_sdk::models::CompletionAnswer;
+use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
+
+use crate::scripted::{FOLDER, Reply, Server};
+
+fn hello() -> Value {
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_758_047_016, "model": "gpt://yandexgpt/latest",
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": "Hello!" }, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 9, "total_tokens": 21, "completion_tokens": 12 },
+    })
+}
+
+fn answer(value: Value) -> ChatAnswer {
+    serde_json::from_value(value).unwrap()
+}
+
+/// An answer that calls functions, by ids and names.
+fn calling(calls: &[(&str, &str)]) -> ChatAnswer {
+    let calls: Vec<Value> = calls
+        .iter()
+        .enumerate()
+        .map(|(index, (id, name))| {
+            json!({ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": "{}" } })
+        })
+        .collect();
+    answer(json!({ "choices": [{
+        "message": { "role": "assistant", "content": "", "tool_calls": calls }, "finish_reason": "tool_calls",
+    }] }))
+}
+
+/// The messages that are sent for an input.
+async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
+    let server = Server::saying(Reply::json(&hello()));
+    server.sdk().chat().completions("yandexgpt").run(messages).await?;
+    Ok(server.body()["messages"].clone())
+}
+
+#[tokio::test]
+async fn asks_as_the_python_sdk_does() {
+    let server = Server::saying(Reply::json(&hello()));
+    let model = server.sdk().chat().completions("yandexgpt");
+    let answer = model.run("hello").await.unwrap();
+    assert_eq!((answer.text(), answer.role()), ("Hello!", "assistant"));
+    assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
+    assert_eq!(answer.usage.as_ref().unwrap().total_tokens, Some(21));
+    assert_eq!(json!(answer), hello());
+    let asked = server.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].line, "POST /v1/chat/completions");
+    assert_eq!(
+        asked[0].body,
+        json!({
+            "model": format!("gpt://{FOLDER}/yandexgpt/latest"), "stream": false,
+            "messages": [{ "role": "user", "content": "hello" }],
+        })
+    );
+}
+
+#[tokio::test]
+async fn sends_every_option_under_its_name() {
+    let server = Server::saying(Reply::json(&hello()));
+    let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
+    let tool = Tool::function("something").description("does").parameters(schema.clone());
+    let model = server
+        .sdk()
+        .chat()
+        .completions("yandexgpt/rc")
+        .temperature(0.5)
+        .max_tokens(100)
+        .reasoning_mode("high")
+        .response_format(ResponseFormat::json_schema("Numbers", schema.clone()).strict(true))
+        .tools([tool.clone()])
+        .parallel_tool_calls(false)
+        .tool_choice(&tool)
+        .extra_query(json!({ "top_k": 3, "max_tokens": 7 }));
+    model.run("hello").await.unwrap();
+    assert_eq!(
+        server.body(),
+        json!({
+            "model": format!("gpt://{FOLDER}/yandexgpt/rc"), "stream": false,
+            "messages": [{ "role": "user", "content": "hello" }],
+            "temperature": 0.5, "max_tokens": 7, "reasoning_effort": "high", "top_k": 3,
+            "response_format": { "type": "json_schema", "json_schema": {
+                "name": "Numbers", "schema": schema, "strict": true } },
+            "tools": [{ "type": "function", "function": {
+                "name": "something", "description": "does", "parameters": schema } }],
+            "parallel_tool_calls": false,
+            "tool_choice": { "type": "function", "function": { "name": "something" } },
+        })
+    );
+    model.response_format(ResponseFormat::json()).tool_choice("required").run("hello").await.unwrap();
+    assert_eq!(server.body()["response_format"], json!({ "type": "json_object" }));
+    assert_eq!(server.body()["tool_choice"], "required");
+    assert_eq!(json!(ToolChoice::none()), "none");
+}
+
+#[tokio::test]
+async fn takes_texts_roles_messages_answers_and_lists_of_them() {
+    let user = json!([{ "role": "user", "content": "hello" }]);
+    assert_eq!(sent("hello").await.unwrap(), user);
+    assert_eq!(sent("hello".to_owned()).await.unwrap(), user);
+    assert_eq!(sent(("user", "hello")).await.unwrap(), user);
+    assert_eq!(sent(ChatMessage::text("user", "hello")).await.unwrap(), user);
+    assert_eq!(sent(["hello"]).await.unwrap(), user);
+    assert_eq!(sent(vec![("user".to_owned(), "hello")]).await.unwrap(), user);
+
+    let parts =
+        [ContentPart::text("what is this?"), ContentPart::image("data:image/png;base64,AA==")].to_vec();
+    let conversation = vec![
+        Message::system("Your name is Arkadiy"),
+        Message::user("Hello!"),
+        Message::from(&answer(hello())),
+        Message::user(parts),
+    ];
+    let awaited = json!([
+        { "role": "system", "content": "Your name is Arkadiy" },
+        { "role": "user", "content": "Hello!" },
+        { "role": "assistant", "content": "Hello!" },
+        { "role": "user", "content": [
+            { "type": "text", "text": "what is this?" },
+            { "type": "image_url", "image_url": { "url": "data:image/png;base64,AA==" } },
+        ] },
+    ]);
+    assert_eq!(sent(&conversation).await.unwrap(), awaited);
+    assert_eq!(sent(conversation).await.unwrap(), awaited);
+}
+
+#[tokio::test]
+async fn gives_back_the_calls_of_an_answer_and_the_results_by_id_or_by_name() {
+    let call = |index: u64, id: &str, name: &str| json!({ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": "{}" } });
+    let two = calling(&[("1", "something"), ("2", "spooning")]);
+    let messages = [
+        Message::user("do"),
+        (&two).into(),
+        Message::function_result("spooning", "-10"),
+        Message::tool_result("1", "+20"),
+    ];
+    let awaited = json!([
+        { "role": "user", "content": "do" },
+        { "role": "assistant", "tool_calls": [call(0, "1", "something"), call(1, "2", "spooning")] },
+        { "role": "tool", "content": "-10", "tool_call_id": "2" },
+        { "role": "tool", "content": "+20", "tool_call_id": "1" },
+    ]);
+    assert_eq!(sent(messages).await.unwrap(), awaited);
+
+    let twice = calling(&[("1", "something"), ("2", "something")]);
+    for (messages, words) in [
+        ([Message::from(&twice), Message::function_result("something", "")], "more than once"),
+        ([Message::from(&two), Message::function_result("else", "")], "does not call"),
+        ([Message::user("do"), Message::function_result("something", "")], "does not call"),
+    ] {
+        let error = sent(messages).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.help().is_some());
+    }
+}
+
+#[tokio::test]
+async fn completes_the_type_of_a_call_that_a_model_left_empty() {
+    let came = answer(json!({ "choices": [{ "message": { "role": "assistant", "tool_calls": [
+        { "index": 0, "id": "1", "type": "", "function": { "name": "sum", "arguments": "{}" } },
+    ] } }] }));
+    let sent = sent([Message::from(&came), Message::tool_result("1", "")]).await.unwrap();
+    assert_eq!(sent[0]["tool_calls"][0]["type"], "function");
+    assert_eq!(sent[1], json!({ "role": "tool", "content": "", "tool_call_id": "1" }));
+}
+
+#[tokio::test]
+async fn takes_what_native_models_said() {
+    let native: CompletionAnswer = serde_json::from_value(json!({ "alternatives": [{ "message": {
+        "role": "assistant",
+        "toolCallList": { "toolCalls": [{ "functionCall": { "name": "sum", "arguments": { "a": 1.5 } } }] },
+    } }] }))
+    .unwrap();
+    let sent = sent([Message::from(native), Message::function_result("sum", "2")]).await.unwrap();
+    let call = &sent[0]["tool_calls"][0];
+    assert_eq!(call["function"], json!({ "name": "sum", "arguments": "{\"a\":1.5}" }));
+    assert_eq!(sent[1]["tool_call_id"], call["id"]);
+}
+
+#[tokio::test]
+async fn refuses_what_the_chat_would_not_understand_before_it_is_sent() {
+    let server = Server::saying(Reply::json(&hello()));
+    let format = ResponseFormat::json_schema("", json!({}));
+    let error =
+        server.sdk().chat().completions("yandexgpt").response_format(format).run("x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for extra in [json!([1]), json!("top_k")] {
+        let error =
+            server.sdk().chat().completions("yandexgpt").extra_query(extra).run("x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn tells_an_error_that_came_with_status_200_and_an_answer_that_is_none() {
+    for (reply, kind) in [
+        (json!({ "error": { "message": "overloaded", "code": 503 } }), ErrorKind::Unavailable),
+        (json!({ "error": { "message": "bad request", "code": 400 } }), ErrorKind::Refused),
+        (json!(["hello"]), ErrorKind::Unreadable),
+    ] {
+        let server = Server::saying(Reply::json(&reply));
+        let error = server.sdk().chat().completions("yandexgpt").run("hello").await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn reads_arguments_and_texts_as_types() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Numbers {
+        numbers: Vec<i64>,
+    }
+    let call = ToolCall::function("1", "something", r#"{"numbers":[5,4,1]}"#);
+    assert_eq!(call.parse::<Numbers>().unwrap(), Numbers { numbers: vec![5, 4, 1] });
+    let broken = ToolCall::function("1", "something", r#"{"numbers":"#);
+    assert_eq!(broken.parse::<Numbers>().unwrap_err().kind(), ErrorKind::Unreadable);
+
+    let said = |text: &str| answer(json!({ "choices": [{ "message": { "content": text } }] }));
+    assert_eq!(said(r#"{"numbers":[5]}"#).parse::<Numbers>().unwrap(), Numbers { numbers: vec![5] });
+    assert_eq!(said("Sorry").parse::<Numbers>().unwrap_err().kind(), ErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn embeds_texts() {
+    let came = json!({
+        "object": "list", "model": "emb://b1g/text-search-doc/latest",
+        "data": [{ "index": 0, "embedding": [0.0469970703125, 0, -1], "object": "embedding" }],
+        "usage": { "prompt_tokens": 3, "total_tokens": 3 },
+    });
+    let server = Server::saying(Reply::json(&came));
+    let model = server.sdk().chat().text_embeddings("doc").dimensions(3).encoding_format("float");
+    let answer = model.run("hello").await.unwrap();
+    assert_eq!(answer.vector(), [0.046_997_070_312_5, 0.0, -1.0]);
+    assert_eq!(json!(answer), came);
+    assert_eq!(
+        server.body(),
+        json!({
+            "model": format!("emb://{FOLDER}/text-search-doc/latest"), "input": ["hello"],
+            "dimensions": 3, "encoding_format": "float",
+        })
+    );
+    assert_eq!(server.asked()[0].line, "POST /v1/embeddings");
+
+    let error = model.run(["one", "two"]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    let base64 = json!({ "data": [{ "index": 0, "embedding": "AAAA" }] });
+    let server = Server::saying(Reply::json(&base64));
+    let error = server.sdk().chat().text_embeddings("doc").run("hello").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn lists_models_by_what_they_do() {
+    let came = json!({ "object": "list", "data": [
+        { "id": "gpt://b1g/yandexgpt/latest", "object": "model", "created": 0, "owned_by": "yandex" },
+        { "id": "emb://b1g/text-search-doc/latest", "object": "model", "owned_by": "yandex" },
+        { "id": "gpt://b1g/yandexgpt/rc", "owned_by": null },
+    ] });
+    let server = Server::saying(Reply::json(&came));
+    let chat = server.sdk().chat();
+    assert_eq!(json!(chat.models().await.unwrap()), came);
+    assert_eq!(server.asked()[0].line, "GET /v1/models");
+    let ids = |models: Vec<yandex_ai_studio_sdk::chat::ModelInfo>| -> Vec<String> {
+        models.into_iter().map(|model| model.id).collect()
+    };
+    let completions = ids(chat.completions_models().await.unwrap());
+    assert_eq!(completions, ["gpt://b1g/yandexgpt/latest", "gpt://b1g/yandexgpt/rc"]);
+    assert_eq!(ids(chat.text_embeddings_models().await.unwrap()), ["emb://b1g/text-search-doc/latest"]);
+}
+
+#[test]
+fn calls_can_be_made_on_any_thread() {
+    fn on_any_thread<T: Send>(value: T) -> T {
+        value
+    }
+    let server = Server::saying(Reply::json(&hello()));
+    let model = server.sdk().chat().completions("yandexgpt");
+    drop(on_any_thread(model.run("hello")));
+    drop(on_any_thread(model.run(vec![Message::user("hello")])));
+    let native = server.sdk().models().completions("yandexgpt");
+    drop(on_any_thread(native.run(("user", "hello"))));
+    drop(on_any_thread(native.attach_deferred("id").wait()));
+}

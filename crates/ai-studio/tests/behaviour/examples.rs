@@ -1,0 +1,33 @@
+//! The examples: each runs without a variable, says what it should, and is short enough to be read at once.
+
+#![cfg(feature = "responses")]
+
+use crate::shared::Examples;
+
+const EXAMPLES: Examples = Examples {
+    folder: env!("CARGO_MANIFEST_DIR"),
+    all: &[
+        ("chat", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
+        ("deferred", &["it runs: ", "you said: What is a platypus?\n"]),
+        (
+            "functions",
+            &[
+                "the model calls sum({\"numbers\":[5,4]})\n",
+                "the tool said: 9\n",
+                "you said: say it in JSON\n",
+            ],
+        ),
+        ("responses", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
+        ("synchronous", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
+    ],
+};
+
+#[test]
+fn each_example_runs_with_no_variable_set() {
+    EXAMPLES.run();
+}
+
+#[test]
+fn each_example_has_sixty_lines_at_most_and_is_run() {
+    EXAMPLES.have_at_most(60);
+}

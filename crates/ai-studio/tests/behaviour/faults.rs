@@ -1,0 +1,156 @@
+//! What goes wrong in production, over sockets: tokens refused and revoked, servers down, streams cut, uploads refused.
+
+use std::time::Duration;
+
+use crate::fixture::server::{Reply, Server};
+use crate::fixture::{Hasty, Tokens, machine, sdk_mapped};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use yandex_ai_studio_sdk::auth::Credentials;
+use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+/// An SDK with these tokens, and a server that refuses the first of them.
+async fn refusing_the_first() -> (Server, AiStudio, Tokens) {
+    let server = Server::start(|request, _| match request.header("authorization") {
+        Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
+        _ => Reply::models(),
+    })
+    .await;
+    let (tokens, system) = (Tokens::default(), machine([]).with_clock(Hasty::default()));
+    let credentials = Credentials::from_source(tokens.clone()).on(system.clone());
+    let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
+    (server, sdk, tokens)
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
+    let (server, sdk, tokens) = refusing_the_first().await;
+    sdk.chat().models().await.unwrap();
+    let seen = server.seen();
+    let headers: Vec<_> = seen.iter().map(|request| request.header("authorization").unwrap()).collect();
+    assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
+    assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
+    assert_eq!(seen[1].header("x-retry-attempt"), None, "it is no attempt of the policy's");
+    assert_eq!(tokens.fetched(), 2);
+}
+
+#[tokio::test]
+async fn a_token_refused_again_is_told_after_one_replay_and_never_retried() {
+    let server = Server::always(Reply::status(401)).await;
+    let system = machine([]).with_clock(Hasty::default());
+    let credentials = Credentials::from_source(Tokens::default()).on(system.clone());
+    let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
+    let error = sdk.chat().models().await.unwrap_err();
+    assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 401));
+    assert_eq!((server.seen().len(), error.attempts()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once() {
+    let cloud = Emulator::start().await.unwrap();
+    let metadata = cloud.metadata_addr().to_string();
+    let sdk = AiStudio::builder()
+        .system(machine([("YC_METADATA_ADDR", metadata.as_str())]))
+        .folder_id(cloud.folder_id())
+        .endpoint(cloud.api_url())
+        .build()
+        .unwrap();
+    let all = || join_all((0..64).map(|_| async { sdk.chat().completions("yandexgpt").run("hello").await }));
+    assert!(all().await.into_iter().all(|answer| answer.is_ok()));
+    let before = cloud.counters().snapshot();
+    assert_eq!((before.tokens_issued, before.unauthenticated), (1, 0));
+
+    let header = sdk.credentials().header().await.unwrap().unwrap();
+    cloud.revoke_iam_token(header.to_str().unwrap().strip_prefix("Bearer ").unwrap()).unwrap();
+    // The refusals come when all have sent.
+    cloud.faults().add(Fault::latency(Duration::from_millis(100)).on(Service::Ai));
+    for answer in all().await {
+        assert!(answer.unwrap().text().contains("hello"));
+    }
+    let after = cloud.counters().snapshot();
+    assert_eq!(after.tokens_issued, 2, "one fetch for all");
+    assert!(after.unauthenticated > 1, "more than one was under way");
+    let asked = after.services[&Service::Ai] - before.services[&Service::Ai];
+    assert_eq!(asked, 64 + after.unauthenticated, "one replay for each");
+}
+
+#[tokio::test]
+async fn a_service_that_is_unavailable_twice_is_asked_a_third_time() {
+    let cloud = Emulator::start().await.unwrap();
+    cloud.faults().add(Fault::status(503).on(Service::Ai).times(2));
+    let clock = Hasty::default();
+    let sdk = sdk_mapped(&cloud.api_url())
+        .system(machine([]).with_clock(clock.clone()))
+        .folder_id(cloud.folder_id())
+        .auth(cloud.api_key())
+        .build()
+        .unwrap();
+    assert!(sdk.models().completions("yandexgpt").run("hello").await.unwrap().text().contains("hello"));
+    assert_eq!(clock.slept(), [1000, 1500]);
+    assert_eq!(cloud.counters().requests(Service::Ai), 3);
+}
+
+#[tokio::test]
+async fn a_stream_that_was_cut_is_an_error_and_is_not_asked_for_again() {
+    let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
+    let grown = r#"{"result":{"alternatives":[{"message":{"role":"assistant","text":"one"},"status":"ALTERNATIVE_STATUS_PARTIAL"}]}}"#;
+    let server = Server::start(move |request, _| {
+        Reply::Cut(if request.line().ends_with("/chat/completions") { begun } else { grown }.to_owned())
+    })
+    .await;
+    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+
+    let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(stream.next().await.is_none());
+    assert_eq!(server.seen().len(), 1);
+
+    let mut stream = sdk.models().completions("yandexgpt").run_stream("hello").await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(stream.next().await.is_none());
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_newer_token() {
+    const PIECE: Bytes = Bytes::from_static(&[b'x'; 64 << 10]);
+    const PIECES: usize = 256;
+    let (server, sdk, tokens) = refusing_the_first().await;
+    let http = sdk.http().await.unwrap();
+    let upload = || {
+        let pieces = std::iter::repeat_n(PIECE, PIECES).map(Ok::<_, std::io::Error>);
+        http.get_ref()
+            .post(format!("{}/upload", server.url()))
+            .header("content-length", PIECES * PIECE.len())
+            .body(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)))
+    };
+    assert_eq!(http.send(upload()).await.unwrap().status(), 401, "it cannot be made again");
+    assert_eq!(server.seen().len(), 1);
+    assert_eq!(http.send(upload()).await.unwrap().status(), 200);
+    let seen = server.seen();
+    assert!(seen.iter().all(|request| request.body.len() == PIECES * PIECE.len()));
+    assert_eq!(seen[1].header("authorization"), Some("Bearer t1.fake.1"));
+    assert_eq!(tokens.fetched(), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_ends_its_connection_and_hurts_nobody() {
+    let server = Server::start(|request, _| match request.line() {
+        "GET /v1/models" => Reply::models(),
+        _ => Reply::Silence,
+    })
+    .await;
+    let sdk = sdk_mapped(&server.url()).build().unwrap();
+    let dropped = sdk.clone();
+    let call = tokio::spawn(async move { dropped.chat().completions("yandexgpt").run("hello").await });
+    server.wait_for(1).await;
+    sdk.chat().models().await.unwrap();
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    server.wait_for_closed(1).await;
+    sdk.chat().models().await.unwrap();
+    assert_eq!((server.seen().len(), server.connections()), (3, 2));
+}

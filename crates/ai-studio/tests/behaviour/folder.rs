@@ -1,0 +1,145 @@
+//! Which folder: the order of the sources, the report, and what ends the search.
+
+use crate::fixture::server::{Reply, Server};
+use crate::fixture::{API_KEY, machine};
+use yandex_ai_studio_sdk::auth::system::Command;
+use yandex_ai_studio_sdk::auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
+use yandex_ai_studio_sdk::auth::{Outcome, System, YandexCloudCliAuth};
+use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, ErrorKind};
+
+fn sdk(system: System) -> AiStudioBuilder {
+    AiStudio::builder().system(system).auth(API_KEY)
+}
+
+/// A machine with a yc, and a person at the terminal or none.
+fn with_yc(variables: &[(&str, &str)], terminal: bool) -> (System, TestProcesses) {
+    let mut environment = TestEnvironment::new(variables.iter().copied());
+    environment.set("PATH", "/opt/bin");
+    if terminal {
+        environment = environment.with_terminal();
+    }
+    let processes = TestProcesses::new(|command: &Command| {
+        let words: Vec<_> = command.arguments.iter().map(|word| word.to_str().unwrap()).collect();
+        match words.as_slice() {
+            ["config", "get", "folder-id", "--profile", "work"] => TestRun::prints("b1gwork\n"),
+            ["config", "get", "folder-id"] => TestRun::prints("b1gactive\n"),
+            ["config", "get", "endpoint", ..] => TestRun::prints("api.cloud.yandex.net:443\n"),
+            _ => TestRun::Exit(1, String::new(), format!("{words:?}")),
+        }
+    });
+    let system = machine([])
+        .with_environment(environment)
+        .with_files(TestFiles::new([("/opt/bin/yc", "")]))
+        .with_processes(processes.clone());
+    (system, processes)
+}
+
+#[tokio::test]
+async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
+    let metadata = Server::always(Reply::body(200, "b1gmetadata\n")).await;
+    let nothing = Server::always(Reply::status(404)).await;
+    let (here, gone) = (metadata.address().to_string(), nothing.address().to_string());
+    // given, variable, metadata -> source, folder
+    for (given, variable, address, source, folder) in [
+        ("b1ggiven", "b1gvariable", &here, "folder_id", "b1ggiven"),
+        (" ", "b1gvariable", &here, "YC_FOLDER_ID", "b1gvariable"),
+        ("", " ", &here, "metadata", "b1gmetadata"),
+        ("", "", &gone, "yc config get folder-id", "b1gactive"),
+    ] {
+        let variables = [("YC_FOLDER_ID", variable), ("YC_METADATA_ADDR", address.as_str())];
+        let sdk = sdk(with_yc(&variables, true).0).folder_id(given).build().unwrap();
+        assert!(sdk.folder_report().is_none());
+        assert_eq!(sdk.folder_id().await.unwrap(), folder);
+        let report = sdk.folder_report().unwrap();
+        assert_eq!(report.selected().unwrap().source, source);
+        let order: Vec<_> = report.attempts().iter().map(|attempt| attempt.source).collect();
+        assert_eq!(order, ["folder_id", "YC_FOLDER_ID", "metadata", "yc config get folder-id"]);
+        assert!(report.to_string().contains(folder), "{report}");
+        let after = report.attempts().iter().skip_while(|attempt| attempt.source != source).skip(1);
+        assert!(after.clone().all(|attempt| attempt.outcome == Outcome::NotTried), "{report}");
+    }
+    assert_eq!(metadata.seen().len(), 1, "earlier sources keep it from being asked");
+    let seen = &metadata.seen()[0];
+    assert_eq!(seen.line(), "GET /computeMetadata/v1/yandex/folder-id");
+    assert_eq!(seen.header("metadata-flavor"), Some("Google"));
+    assert_eq!(seen.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn where_there_is_none_every_source_is_named() {
+    let nothing = Server::always(Reply::status(404)).await;
+    let address = nothing.address().to_string();
+    let error = sdk(machine([("YC_METADATA_ADDR", address.as_str())]))
+        .build()
+        .unwrap()
+        .chat()
+        .completions("yandexgpt")
+        .run("hello")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for source in ["folder_id", "YC_FOLDER_ID", "metadata", "yc"] {
+        assert!(error.to_string().contains(source), "{error}");
+    }
+    assert!(error.help().unwrap().contains("YC_FOLDER_ID"));
+}
+
+#[tokio::test]
+async fn a_source_that_is_there_and_broken_ends_the_search() {
+    let broken = Server::always(Reply::status(500)).await;
+    let strange = Server::always(Reply::body(200, "<html>")).await;
+    for (server, why) in [(broken, "HTTP 500"), (strange, "no folder's id")] {
+        let address = server.address().to_string();
+        let (system, yc) = with_yc(&[("YC_METADATA_ADDR", &address)], true);
+        let error = sdk(system).build().unwrap().folder_id().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains(why) && error.help().is_some(), "{error}");
+        assert!(yc.commands().is_empty());
+    }
+    let error = sdk(machine([("YC_FOLDER_ID", "b1g/../x")])).build().unwrap().folder_id().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().starts_with("YC_FOLDER_ID: "), "{error}");
+    assert_eq!(sdk(machine([])).folder_id("b1g x").build().unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn yc_is_asked_without_a_person_only_where_it_was_named() {
+    let nothing = Server::always(Reply::status(404)).await;
+    let address = nothing.address().to_string();
+    let variables = [("YC_METADATA_ADDR", address.as_str())];
+
+    let (system, yc) = with_yc(&variables, false);
+    let error = sdk(system.clone()).build().unwrap().folder_id().await.unwrap_err();
+    assert!(error.to_string().contains("standard input is no terminal"), "{error}");
+    assert!(yc.commands().is_empty());
+
+    let named = sdk(system.clone()).yc_profile("work").build().unwrap();
+    assert_eq!(named.folder_id().await.unwrap(), "b1gwork");
+    let named = sdk(system.clone()).auth(YandexCloudCliAuth::new()).build().unwrap();
+    assert_eq!(named.folder_id().await.unwrap(), "b1gactive");
+
+    let elsewhere = sdk(system).yc_profile("work").endpoint("api.yandexcloud.kz:443").build().unwrap();
+    let error = elsewhere.folder_id().await.unwrap_err();
+    assert!(error.to_string().contains("its endpoint is api.cloud.yandex.net:443"), "{error}");
+}
+
+#[tokio::test]
+async fn it_is_looked_for_once_and_by_one_of_many() {
+    let metadata = Server::always(Reply::body(200, "b1gmetadata")).await;
+    let address = metadata.address().to_string();
+    let sdk = sdk(machine([("YC_METADATA_ADDR", address.as_str())])).build().unwrap();
+    let all = futures_util::future::join_all((0..50).map(|_| sdk.folder_id())).await;
+    assert!(all.into_iter().all(|folder| folder.unwrap() == "b1gmetadata"));
+    assert_eq!(metadata.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_whole_uri_needs_no_folder() {
+    let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
+    let server = Server::always(Reply::body(200, answer)).await;
+    let url = server.url();
+    let sdk = sdk(machine([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();
+    sdk.chat().completions("gpt://b1gother/yandexgpt/rc").run("hello").await.unwrap();
+    assert!(server.seen()[0].body.contains("gpt://b1gother/yandexgpt/rc"));
+    assert!(sdk.folder_report().is_none());
+}

@@ -1,0 +1,27 @@
+//! The behaviour of the SDK through its public interface: one module a behaviour.
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+mod fixture;
+mod recorded;
+mod scripted;
+#[path = "../../../../tests/shared/examples.rs"]
+mod shared;
+
+mod blocking;
+mod builder;
+mod channel;
+mod chat;
+mod deadlines;
+mod destinations;
+mod emulator;
+mod errors;
+mod examples;
+mod faults;
+mod folder;
+mod native;
+mod recordings;
+mod responses;
+mod retries;
+mod streams;
+mod troubleshooting;
+mod wire;

@@ -1,0 +1,356 @@
+//! Native models: completions, operations that outlive their handle, tokens, embeddings.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use yandex_ai_studio_sdk::auth::System;
+use yandex_ai_studio_sdk::auth::system::{BoxFuture, Clock, Now};
+use yandex_ai_studio_sdk::auth::testing::TestClock;
+use yandex_ai_studio_sdk::models::{CompletionAnswer, CompletionRequest, TokenizeRequest};
+use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
+
+use crate::scripted::{FOLDER, Reply, Server, soon};
+
+fn answer() -> Value {
+    json!({
+        "alternatives": [{
+            "message": { "role": "assistant", "text": "Hi there!" }, "status": "ALTERNATIVE_STATUS_FINAL",
+        }],
+        "usage": { "inputTextTokens": "15", "completionTokens": "8", "totalTokens": "23" },
+        "modelVersion": "07.03.2024",
+    })
+}
+
+async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
+    let server = Server::saying(Reply::json(&answer()));
+    server.sdk().models().completions("yandexgpt").run(messages).await?;
+    Ok(server.body()["messages"].clone())
+}
+
+#[tokio::test]
+async fn asks_as_the_recordings_have_it_and_reads_answers_wrapped_or_bare() {
+    for reply in [answer(), json!({ "result": answer() })] {
+        let server = Server::saying(Reply::json(&reply));
+        let answered = server.sdk().models().completions("yandexgpt").run("hello").await.unwrap();
+        assert_eq!((answered.text(), answered.role(), answered.is_final()), ("Hi there!", "assistant", true));
+        assert_eq!(answered.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
+        assert_eq!(json!(answered), answer());
+        assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/completion");
+        assert_eq!(
+            server.body(),
+            json!({
+                "modelUri": format!("gpt://{FOLDER}/yandexgpt/latest"), "completionOptions": {},
+                "messages": [{ "role": "user", "text": "hello" }],
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn sends_every_option_under_its_name() {
+    let server = Server::saying(Reply::json(&answer()));
+    let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
+    let tool = Tool::function("something").description("does").parameters(schema.clone()).strict(true);
+    let model = server
+        .sdk()
+        .models()
+        .completions("yandexgpt/rc")
+        .temperature(0.5)
+        .max_tokens(100)
+        .reasoning_mode("enabled_hidden")
+        .response_format(ResponseFormat::json_schema("Numbers", schema.clone()))
+        .tools([tool.clone()])
+        .parallel_tool_calls(false)
+        .tool_choice(&tool);
+    model.run("hello").await.unwrap();
+    assert_eq!(
+        server.body(),
+        json!({
+            "modelUri": format!("gpt://{FOLDER}/yandexgpt/rc"),
+            "completionOptions": {
+                "temperature": 0.5, "maxTokens": "100", "reasoningOptions": { "mode": "ENABLED_HIDDEN" },
+            },
+            "messages": [{ "role": "user", "text": "hello" }],
+            "jsonSchema": { "schema": schema },
+            "tools": [{ "function": {
+                "name": "something", "description": "does", "parameters": schema, "strict": true } }],
+            "parallelToolCalls": false,
+            "toolChoice": { "functionName": "something" },
+        })
+    );
+    model.response_format(ResponseFormat::json()).tool_choice(ToolChoice::auto()).run("hello").await.unwrap();
+    assert_eq!(server.body()["jsonObject"], true);
+    assert_eq!(server.body()["jsonSchema"], Value::Null);
+    assert_eq!(server.body()["toolChoice"], json!({ "mode": "AUTO" }));
+}
+
+#[tokio::test]
+async fn gives_back_calls_and_puts_results_that_follow_each_other_together() {
+    let calls = json!({ "toolCalls": [
+        { "functionCall": { "name": "something", "arguments": { "numbers": [5.0, 4.0, 1.0] } } },
+        { "functionCall": { "name": "spooning", "arguments": {} } },
+    ] });
+    let called: CompletionAnswer = serde_json::from_value(json!({ "alternatives": [{
+        "message": { "role": "assistant", "toolCallList": calls }, "status": "ALTERNATIVE_STATUS_TOOL_CALLS",
+    }] }))
+    .unwrap();
+    let result =
+        |name: &str, content: &str| json!({ "functionResult": { "name": name, "content": content } });
+    assert_eq!(
+        sent([
+            Message::user("do"),
+            (&called).into(),
+            Message::function_result("something", "+20"),
+            Message::function_result("spooning", "-10"),
+        ])
+        .await
+        .unwrap(),
+        json!([
+            { "role": "user", "text": "do" },
+            { "role": "assistant", "toolCallList": calls },
+            { "role": "user", "toolResultList": { "toolResults": [
+                result("something", "+20"), result("spooning", "-10") ] } },
+        ])
+    );
+}
+
+#[tokio::test]
+async fn takes_what_the_chat_said_as_far_as_it_is_text() {
+    let called: yandex_ai_studio_sdk::chat::ChatAnswer =
+        serde_json::from_value(json!({ "choices": [{ "message": {
+        "role": "assistant", "content": null,
+        "tool_calls": [{ "id": "1", "type": "", "function": { "name": "sum", "arguments": "{\"a\":1}" } }],
+    } }] }))
+        .unwrap();
+    assert_eq!(
+        sent([Message::from(&called), Message::tool_result("1", "2")]).await.unwrap(),
+        json!([
+            { "role": "assistant", "toolCallList": { "toolCalls": [
+                { "functionCall": { "name": "sum", "arguments": { "a": 1 } } } ] } },
+            { "role": "user", "toolResultList": { "toolResults": [
+                { "functionResult": { "name": "sum", "content": "2" } } ] } },
+        ])
+    );
+    let image = yandex_ai_studio_sdk::chat::ContentPart::image("https://example.com/cat.png");
+    let error = sent(Message::user(vec![image])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let error = sent([Message::tool_result("1", "2")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+/// A clock on which every wait between two questions is over at once: the time jumps by it.
+#[derive(Clone)]
+struct Jumping {
+    clock: TestClock,
+    interval: Duration,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        if span != self.interval {
+            return self.clock.sleep(span);
+        }
+        let clock = self.clock.clone();
+        Box::pin(async move { clock.advance(span) })
+    }
+}
+
+impl Jumping {
+    fn by(seconds: u64) -> Self {
+        Self { clock: TestClock::new(), interval: Duration::from_secs(seconds) }
+    }
+
+    fn system(&self) -> System {
+        System::real().with_clock(self.clone())
+    }
+
+    fn passed(&self) -> Duration {
+        self.clock.now().monotonic - TestClock::new().now().monotonic
+    }
+}
+
+/// Takes a request, and gives the operation's last state after two questions.
+fn operations(last: Value) -> Server {
+    let questions = AtomicUsize::new(0);
+    Server::new(move |asked| {
+        let running = json!({ "id": "d7qqr3frkl81js0udlr9", "description": "Async GPT Completion" });
+        match asked.line.as_str() {
+            "POST /foundationModels/v1/completionAsync" => Reply::json(&running),
+            "GET /operations/d7qqr3frkl81js0udlr9:cancel" => {
+                Reply::json(&json!({ "id": "d7qqr3frkl81js0udlr9", "done": true, "error": { "code": 1 } }))
+            }
+            "GET /operations/d7qqr3frkl81js0udlr9" if questions.fetch_add(1, Ordering::SeqCst) < 2 => {
+                Reply::json(&running)
+            }
+            "GET /operations/d7qqr3frkl81js0udlr9" => Reply::json(&last),
+            _ => Reply::json(&json!({ "message": "not found" })).status(404),
+        }
+    })
+}
+
+fn done(outcome: &Value) -> Value {
+    let mut state = json!({ "id": "d7qqr3frkl81js0udlr9", "done": true });
+    state.as_object_mut().unwrap().extend(outcome.as_object().unwrap().clone());
+    state
+}
+
+fn response() -> Value {
+    let mut response = answer();
+    response["@type"] = json!("type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse");
+    response
+}
+
+#[tokio::test]
+async fn waits_for_a_deferred_answer_by_the_clock_of_the_system() {
+    let server = operations(done(&json!({ "response": response(), "error": { "code": 0, "message": "" } })));
+    let clock = Jumping::by(10);
+    let model = server.sdk_on(clock.system()).models().completions("yandexgpt");
+    let operation = model.run_deferred("ping").await.unwrap();
+    assert_eq!(operation.id(), "d7qqr3frkl81js0udlr9");
+    assert_eq!(server.body()["messages"], json!([{ "role": "user", "text": "ping" }]));
+    let answered = operation.await.unwrap();
+    assert_eq!(answered.text(), "Hi there!");
+    assert_eq!(json!(answered), response(), "with what the response says of itself");
+    assert_eq!(clock.passed(), Duration::from_secs(20));
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn takes_an_operation_up_by_its_id_polls_it_and_cancels_it() {
+    let server = operations(done(&json!({ "response": response() })));
+    let model = server.sdk().models().completions("yandexgpt");
+    drop(model.run_deferred("ping").await.unwrap());
+    assert_eq!(server.asked().len(), 1, "to let go of a handle says nothing to the server");
+
+    let operation = model.attach_deferred("d7qqr3frkl81js0udlr9");
+    assert!(operation.status().await.unwrap().is_running());
+    assert!(operation.poll().await.unwrap().is_none());
+    assert_eq!(operation.poll().await.unwrap().unwrap().text(), "Hi there!");
+    assert!(operation.status().await.unwrap().is_succeeded());
+    assert!(operation.cancel().await.unwrap().is_failed());
+    assert_eq!(server.asked().last().unwrap().line, "GET /operations/d7qqr3frkl81js0udlr9:cancel");
+}
+
+#[tokio::test]
+async fn tells_how_an_operation_ended_that_gave_no_answer() {
+    let failed =
+        json!({ "response": {}, "error": { "code": 8, "message": "quota exceeded", "details": [] } });
+    let other = json!({ "response": { "@type": "type.googleapis.com/google.protobuf.Empty" } });
+    for (outcome, kind, words) in [
+        (failed, ErrorKind::Operation, "quota exceeded"),
+        (json!({ "error": { "code": 1, "message": "cancelled" } }), ErrorKind::Operation, "cancelled"),
+        (json!({}), ErrorKind::Operation, "neither"),
+        (json!({ "error": { "code": 0 } }), ErrorKind::Operation, "neither"),
+        (other, ErrorKind::Unreadable, "something else"),
+        (json!({ "response": [] }), ErrorKind::Unreadable, "something else"),
+    ] {
+        let server = operations(done(&outcome));
+        let model = server.sdk_on(Jumping::by(1).system()).models().completions("yandexgpt");
+        let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::from_secs(1));
+        let error = operation.wait().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains("the operation d7qqr3frkl81js0udlr9"), "{error}");
+        assert_eq!(error.request_id(), Some("scripted"));
+        assert!(error.help().is_some(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn waits_no_longer_than_it_was_told_to() {
+    let server = Server::saying(Reply::json(&json!({ "id": "d7q", "done": false })));
+    let clock = Jumping::by(10);
+    let operation = server.sdk_on(clock.system()).models().operation("d7q");
+    let error = soon(operation.poll_timeout(Duration::from_secs(25))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.help().unwrap().contains("attach_deferred"));
+    assert_eq!(clock.passed(), Duration::from_secs(30));
+
+    let clock = Jumping::by(10);
+    let operation = server.sdk_on(clock.system()).models().operation("d7q");
+    assert_eq!(soon(operation).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(clock.passed(), Duration::from_secs(3600), "an hour unless it is said");
+}
+
+#[tokio::test]
+async fn pauses_between_two_questions_whatever_it_is_told() {
+    let clock = Jumping { clock: TestClock::new(), interval: Duration::from_millis(100) };
+    let server = operations(done(&json!({ "response": response() })));
+    let model = server.sdk_on(clock.system()).models().completions("yandexgpt");
+    let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::ZERO);
+    soon(operation).await.unwrap();
+    assert_eq!((clock.passed(), server.asked().len()), (Duration::from_millis(200), 4));
+}
+
+#[tokio::test]
+async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
+    let server = operations(json!({}));
+    let operation = server.sdk().models().operation("forgotten");
+    for error in [
+        operation.status().await.unwrap_err(),
+        operation.poll().await.unwrap_err(),
+        operation.cancel().await.unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 404));
+        let help = error.help().unwrap();
+        assert!(help.contains("the id of the operation") && !help.contains("model"), "{help}");
+    }
+}
+
+#[tokio::test]
+async fn refuses_what_is_no_id_before_it_is_sent() {
+    let server = Server::saying(Reply::json(&json!({})));
+    for id in ["", "..", "a/b", "a?b", "a b", "идентификатор", "a%2fb"] {
+        let error = server.sdk().models().operation(id).status().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{id:?}");
+    }
+    assert!(server.asked().is_empty());
+    let error = server.sdk().models().completions("yandexgpt").run_deferred("x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "an operation without an id is none");
+}
+
+#[tokio::test]
+async fn takes_texts_apart() {
+    let came = json!({
+        "tokens": [{ "id": "1", "text": "<s>", "special": true }, { "id": "45533", "text": "▁ping" }],
+        "modelVersion": "07.03.2024",
+    });
+    let server = Server::saying(Reply::json(&came));
+    let models = server.sdk().models();
+    let tokens = models.completions("yandexgpt").tokenize("ping").await.unwrap();
+    assert_eq!(tokens.len(), 2);
+    assert_eq!((tokens[0].special, tokens[1].special, tokens[1].id.unwrap().get()), (true, false, 45533));
+    let request: CompletionRequest = serde_json::from_value(server.body()).unwrap();
+    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/tokenizeCompletion");
+    assert_eq!(json!(models.tokenize(&request).await.unwrap()), came);
+
+    let mut request = TokenizeRequest::default();
+    "gpt://b1g/yandexgpt/latest".clone_into(&mut request.model_uri);
+    "ping".clone_into(&mut request.text);
+    assert_eq!(json!(models.tokenize_text(&request).await.unwrap()), came);
+    assert_eq!(server.asked().last().unwrap().line, "POST /foundationModels/v1/tokenize");
+}
+
+#[tokio::test]
+async fn turns_a_text_into_a_vector() {
+    let came =
+        json!({ "embedding": [0.0469970703125, 0, -1], "numTokens": "3", "modelVersion": "06.12.2023" });
+    let server = Server::saying(Reply::json(&came));
+    let model = server.sdk().models().text_embeddings("query").dimensions(3);
+    let answer = model.run("hello").await.unwrap();
+    assert_eq!(answer.embedding, [0.046_997_070_312_5, 0.0, -1.0]);
+    assert_eq!(answer.num_tokens.unwrap(), 3);
+    assert_eq!(json!(answer), came);
+    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/textEmbedding");
+    let uri = format!("emb://{FOLDER}/text-search-query/latest");
+    assert_eq!(server.body(), json!({ "modelUri": uri, "text": "hello", "dim": "3" }));
+
+    let server = Server::saying(Reply::json(&json!({ "numTokens": "3" })));
+    let error = server.sdk().models().text_embeddings("doc").run("hello").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+}

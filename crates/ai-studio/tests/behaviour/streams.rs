@@ -1,0 +1,338 @@
+//! Streams: what comes is given once and in order, and an end is an end only where the server says so.
+
+use futures_util::StreamExt;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use yandex_ai_studio_sdk::chat::{ChatStream, FinishReason};
+use yandex_ai_studio_sdk::models::{AlternativeStatus, CompletionStream};
+use yandex_ai_studio_sdk::{Error, ErrorKind, Message};
+
+use crate::scripted::{Reply, Server};
+
+fn chunk(delta: &Value) -> Value {
+    json!({ "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_758_299_821, "model": "gpt://gemma",
+            "choices": [{ "index": 0, "delta": delta }] })
+}
+
+fn said(text: &str) -> Value {
+    chunk(&json!({ "content": text }))
+}
+
+fn finish(reason: &str) -> Value {
+    let mut chunk = chunk(&json!({}));
+    chunk["choices"][0]["finish_reason"] = json!(reason);
+    chunk
+}
+
+fn usage() -> Value {
+    json!({ "id": "chatcmpl-1", "choices": [], "usage": { "prompt_tokens": 20, "total_tokens": 22 } })
+}
+
+async fn chat(reply: Reply) -> ChatStream {
+    let server = Server::saying(reply);
+    server.sdk().chat().completions("gemma-3-27b-it").run_stream("hello").await.unwrap()
+}
+
+/// All texts, and the error at the end if there is one.
+async fn texts(mut stream: ChatStream) -> (String, Option<Error>) {
+    let mut text = String::new();
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => text.push_str(chunk.text()),
+            Err(error) => {
+                assert!(stream.next().await.is_none(), "nothing comes after an error");
+                return (text, Some(error));
+            }
+        }
+    }
+    assert!(stream.next().await.is_none(), "nothing comes after the end");
+    (text, None)
+}
+
+#[tokio::test]
+async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
+    let events = [
+        chunk(&json!({ "role": "assistant" })),
+        said("Hel"),
+        said("lo"),
+        said(" 😊"),
+        finish("stop"),
+        usage(),
+    ];
+    let server = Server::saying(Reply::events(&events).done());
+    let model = server.sdk().chat().completions("yandexgpt");
+    let mut stream = model.run_stream("hello").await.unwrap();
+    assert_eq!(server.body()["stream"], true);
+    let mut grown = Vec::new();
+    for event in &events {
+        assert_eq!(json!(stream.next().await.unwrap().unwrap()), *event);
+        grown.push(stream.answer().text().to_owned());
+    }
+    assert!(stream.next().await.is_none());
+    assert_eq!(grown, ["", "Hel", "Hello", "Hello 😊", "Hello 😊", "Hello 😊"]);
+    let answer = stream.finish().await.unwrap();
+    assert_eq!((answer.text(), answer.role()), ("Hello 😊", "assistant"));
+    assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
+    assert_eq!(answer.usage.unwrap().total_tokens, Some(22));
+    assert_eq!((answer.id.as_str(), answer.object.as_str()), ("chatcmpl-1", "chat.completion"));
+    assert_eq!(server.asked().len(), 1);
+
+    let stream = model.run_stream("hello").await.unwrap();
+    let chunks: Vec<_> = stream.map(Result::unwrap).collect().await;
+    assert_eq!(chunks.len(), events.len(), "as a stream of the futures crate too");
+}
+
+#[tokio::test]
+async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
+    let fragment = |index: u64, id: &str, name: &str, arguments: &str| {
+        chunk(&json!({ "tool_calls": [
+            { "index": index, "id": id, "type": "", "function": { "name": name, "arguments": arguments } },
+        ] }))
+    };
+    let events = [
+        chunk(&json!({ "role": "assistant" })),
+        fragment(0, "call-a", "calculator", "{\"expression\": \""),
+        fragment(0, "", "", "7"),
+        fragment(1, "call-b", "clock", ""),
+        fragment(0, "", "", "@8\"}"),
+        fragment(1, "", "", "{}"),
+        finish("tool_calls"),
+    ];
+    let answer = chat(Reply::events(&events).done()).await.finish().await.unwrap();
+    assert_eq!(answer.finish_reason(), Some(&FinishReason::ToolCalls));
+    assert_eq!(
+        json!(answer.tool_calls()),
+        json!([
+            { "index": 0, "id": "call-a", "type": "function",
+              "function": { "name": "calculator", "arguments": "{\"expression\": \"7@8\"}" } },
+            { "index": 1, "id": "call-b", "type": "function",
+              "function": { "name": "clock", "arguments": "{}" } },
+        ])
+    );
+
+    let server = Server::saying(Reply::events(&[finish("stop")]).done());
+    let model = server.sdk().chat().completions("yandexgpt");
+    let conversation = [Message::from(&answer), Message::function_result("calculator", "-5")];
+    model.run_stream(conversation).await.unwrap().finish().await.unwrap();
+    let sent = server.body();
+    assert_eq!(sent["messages"][0], json!({ "role": "assistant", "tool_calls": answer.tool_calls() }));
+    assert_eq!(sent["messages"][1], json!({ "role": "tool", "content": "-5", "tool_call_id": "call-a" }));
+}
+
+#[tokio::test]
+async fn a_filter_takes_the_place_of_what_was_said() {
+    let mut filtered = said("I cannot talk of that.");
+    filtered["choices"][0]["finish_reason"] = json!("content_filter");
+    let answer = chat(Reply::events(&[said("Once upon"), filtered]).done()).await.finish().await.unwrap();
+    assert_eq!(answer.text(), "I cannot talk of that.");
+    assert_eq!(answer.finish_reason(), Some(&FinishReason::ContentFilter));
+}
+
+#[tokio::test]
+async fn keeps_choices_and_thoughts_apart() {
+    let choice = |index: u64, delta: Value, reason: Option<&str>| json!({ "choices": [{ "index": index, "delta": delta, "finish_reason": reason }] });
+    let events = [
+        choice(1, json!({ "role": "assistant", "reasoning_content": "hm" }), None),
+        choice(0, json!({ "role": "assistant", "content": "a" }), None),
+        choice(1, json!({ "reasoning_content": "m", "content": "b" }), Some("stop")),
+        choice(0, json!({ "content": "a" }), Some("length")),
+    ];
+    let answer = chat(Reply::events(&events)).await.finish().await.unwrap();
+    let texts: Vec<_> = answer.choices.iter().map(|choice| choice.message.as_text()).collect();
+    assert_eq!(texts, ["aa", "b"]);
+    assert_eq!(answer.choices[1].message.reasoning_content.as_deref(), Some("hmm"));
+    assert_eq!(answer.reasoning_text(), None);
+
+    let error = chat(Reply::events(&events[..3])).await.finish().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice had not ended");
+}
+
+#[tokio::test]
+async fn an_end_that_the_server_did_not_tell_is_a_cut() {
+    let (begun, whole) = ([said("Hel")], [said("Hel"), finish("stop")]);
+    for (reply, complete) in [
+        (Reply::events(&whole).done(), true),
+        (Reply::events(&whole), true),
+        (Reply::events(&begun).done(), true),
+        (Reply::events(&whole).done().cut(), true),
+        (Reply::events(&begun), false),
+        (Reply::events(&begun).cut(), false),
+        (Reply::events(&whole).cut(), false),
+        (Reply::pieces([format!("data: {}\n\ndata: {{\"choices\":[", said("Hel"))]), false),
+        (Reply::pieces([format!("data: {}\n\ndata: [DO", said("Hel"))]), false),
+        (Reply::pieces([format!("data: {}\n\ndata: [DONE]", said("Hel"))]), true),
+        (Reply::pieces([format!("data: {}", said("Hel"))]), false),
+    ] {
+        let shown = format!("{reply:?}");
+        let (text, error) = texts(chat(reply).await).await;
+        assert_eq!(text, "Hel", "{shown}");
+        assert_eq!(error.as_ref().map(Error::kind), (!complete).then_some(ErrorKind::Unavailable), "{shown}");
+    }
+    let (_, error) = texts(chat(Reply::pieces([""])).await).await;
+    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "nothing at all is no answer");
+}
+
+#[tokio::test]
+async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
+    let events =
+        [said("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
+    let (text, error) = texts(chat(Reply::events(&events).done()).await).await;
+    let error = error.unwrap();
+    assert_eq!((text.as_str(), error.kind()), ("Hel", ErrorKind::Unavailable));
+    assert!(error.to_string().contains("out of memory"), "{error}");
+    assert_eq!(error.request_id(), Some("scripted"));
+}
+
+#[tokio::test]
+async fn tells_what_it_cannot_read() {
+    for broken in ["{\"choices\":", "nonsense", "[1]", "\"text\""] {
+        let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
+        assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
+    }
+    for (body, kind, words) in [
+        ("<html>sign in, please</html>", ErrorKind::Unreadable, "sign in"),
+        (r#"{"error":{"message":"no such model","code":404}}"#, ErrorKind::Refused, "no such model"),
+        (r#"{"id":"1","choices":[]}"#, ErrorKind::Unreadable, "not a stream of events"),
+    ] {
+        let (_, error) = texts(chat(Reply::pieces([body])).await).await;
+        let error = error.unwrap();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let huge = vec![b'a'; 1 << 20];
+    let pieces = std::iter::once(&b"data: "[..]).chain(std::iter::repeat_n(&huge[..], 20));
+    let (_, error) = texts(chat(Reply::pieces(pieces)).await).await;
+    assert_eq!(error.unwrap().kind(), ErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn passes_over_comments_other_fields_and_empty_events() {
+    let bytes = format!(
+        ": hello\r\n\r\nevent: message\r\nid: 1\r\ndata: {}\r\n\r\ndata:\r\n\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n",
+        said("a"),
+        finish("stop"),
+    );
+    let (text, error) = texts(chat(Reply::pieces([bytes])).await).await;
+    assert_eq!((text.as_str(), error.is_none()), ("a", true));
+}
+
+#[tokio::test]
+async fn a_stream_that_broke_is_never_asked_for_again() {
+    let server = Server::saying(Reply::events(&[said("Hel"), said("lo")]).cut());
+    let stream = server.sdk().chat().completions("yandexgpt").run_stream("hello").await.unwrap();
+    let (text, error) = texts(stream).await;
+    assert_eq!((text.as_str(), error.unwrap().kind()), ("Hello", ErrorKind::Unavailable));
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
+    let mut stream = chat(Reply::events(&[said("Hel")])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.answer().text(), "Hel");
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    let mut stream = native(Reply::pieces([grown("Plat", PARTIAL).to_string()])).await;
+    while stream.next().await.is_some() {}
+    assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// The native API: what was said grows.
+fn grown(text: &str, status: &str) -> Value {
+    json!({
+        "alternatives": [{ "message": { "role": "assistant", "text": text }, "status": status }],
+        "usage": { "inputTextTokens": "26", "completionTokens": "11", "totalTokens": "37" },
+        "modelVersion": "07.03.2024",
+    })
+}
+
+const PARTIAL: &str = "ALTERNATIVE_STATUS_PARTIAL";
+const FINAL: &str = "ALTERNATIVE_STATUS_FINAL";
+
+async fn native(reply: Reply) -> CompletionStream {
+    let server = Server::saying(reply);
+    let stream = server.sdk().models().completions("yandexgpt").run_stream("hello").await.unwrap();
+    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/completion");
+    assert_eq!(server.body()["completionOptions"], json!({ "stream": true }));
+    stream
+}
+
+#[tokio::test]
+async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
+    let answers = [grown("Plat", PARTIAL), grown("Platypuses", PARTIAL), grown("Platypuses!", FINAL)];
+    let wrap = |answer: &Value| json!({ "result": answer }).to_string();
+    for bytes in [
+        answers.each_ref().map(wrap).join("\n"),
+        answers.each_ref().map(wrap).join(""),
+        answers.each_ref().map(Value::to_string).join("\r\n"),
+        answers.each_ref().map(Value::to_string).join("") + "\n",
+    ] {
+        let stream = native(Reply::pieces([bytes])).await;
+        let came: Vec<Value> = stream.map(|answer| json!(answer.unwrap())).collect().await;
+        assert_eq!(came, answers);
+    }
+    let whole = native(Reply::pieces(answers.each_ref().map(wrap))).await.finish().await.unwrap();
+    assert_eq!(whole.text(), "Platypuses!");
+    assert_eq!(whole.status(), Some(&AlternativeStatus::Final));
+    assert_eq!(whole.usage.unwrap().total_tokens.unwrap(), 37);
+}
+
+#[tokio::test]
+async fn a_native_answer_that_is_not_final_was_cut() {
+    let partial = json!({ "result": grown("Plat", PARTIAL) }).to_string();
+    let whole = json!({ "result": grown("Platypuses", FINAL) }).to_string();
+    let error = json!({ "error": { "grpcCode": 8, "httpCode": 429, "message": "quota" } }).to_string();
+    for (pieces, kind) in [
+        (vec![partial.clone()], ErrorKind::Unavailable),
+        (vec![partial.clone(), whole[..20].to_owned()], ErrorKind::Unavailable),
+        (vec![whole.clone(), whole[..20].to_owned()], ErrorKind::Unavailable),
+        (vec![], ErrorKind::Unavailable),
+        (vec![partial.clone(), error], ErrorKind::Unavailable),
+        (vec![partial.clone(), "<html>".to_owned()], ErrorKind::Unreadable),
+        (vec![partial.clone(), "{1}".to_owned()], ErrorKind::Unreadable),
+    ] {
+        let shown = format!("{pieces:?}");
+        let told = native(Reply::pieces(pieces)).await.finish().await.unwrap_err();
+        assert_eq!(told.kind(), kind, "{shown}: {told}");
+    }
+    let told = native(Reply::pieces([whole]).cut()).await.finish().await.unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::Unavailable, "the connection broke");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn cuts_between_packets_change_nothing(
+        words in prop::collection::vec("\\PC{0,12}", 1..8),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        crlf in any::<bool>(),
+    ) {
+        let end = if crlf { "\r\n\r\n" } else { "\n\n" };
+        let events = words.iter().map(|word| said(word)).chain([finish("stop")]);
+        let mut bytes: Vec<u8> = events.flat_map(|event| format!("data: {event}{end}").into_bytes()).collect();
+        bytes.extend(format!("data: [DONE]{end}").into_bytes());
+        let pieces = cut(&bytes, &cuts);
+        let answers: Vec<u8> = (1..=words.len())
+            .flat_map(|count| {
+                let status = if count == words.len() { FINAL } else { PARTIAL };
+                json!({ "result": grown(&words[..count].concat(), status) }).to_string().into_bytes()
+            })
+            .collect();
+        let native_pieces = cut(&answers, &cuts);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (text, error) = texts(chat(Reply::pieces(pieces)).await).await;
+            assert_eq!((text, error.map(|error| error.to_string())), (words.concat(), None));
+            let answer = native(Reply::pieces(native_pieces)).await.finish().await.unwrap();
+            assert_eq!(answer.text(), words.concat());
+        });
+    }
+}
+
+fn cut(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|pair| bytes[pair[0]..pair[1]].to_vec()).collect()
+}

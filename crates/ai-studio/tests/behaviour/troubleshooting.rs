@@ -1,0 +1,39 @@
+//! The part of the page that people search by error text speaks of errors of the SDK that exist.
+
+use std::path::Path;
+
+/// Every heading in backquotes is a text that this crate can say.
+#[test]
+fn every_heading_is_the_text_of_an_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(page) = std::fs::read_to_string(root.join("../../TROUBLESHOOTING.md")) else {
+        println!("passed over: the page is not beside this crate");
+        return;
+    };
+    let (_, page) = page.split_once("\n# Calls of the SDK\n").unwrap();
+    let mut sources = String::new();
+    collect(&root.join("src"), &mut sources);
+    // A text may have code in it, which a heading cannot set apart.
+    let sources = sources.to_lowercase().replace('`', "");
+    let headings: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `"))
+        .map(|line| line.trim_end_matches('`').to_lowercase())
+        .collect();
+    assert!(headings.len() > 20);
+    for heading in headings {
+        let said = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
+        assert!(sources.contains(&said), "no error says {heading:?}");
+    }
+}
+
+fn collect(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests that need a process of their own, because what they look at belongs to the whole process.
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+#[path = "../behaviour/fixture/mod.rs"]
+mod fixture;
+
+mod warnings;

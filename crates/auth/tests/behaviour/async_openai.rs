@@ -1,0 +1,154 @@
+//! The layer in front of async-openai, over sockets: whose header is sent, replays, retries outside, errors.
+
+use std::time::Duration;
+
+use crate::common::{HOUR, Source, header, on_runtime};
+use crate::wire::{Wire, answer};
+use async_openai::config::OpenAIConfig;
+use async_openai::error::OpenAIError;
+use async_openai::middleware::HttpRequestFactory;
+use async_openai::middleware::retry::OpenAIRetryLayer;
+use async_openai::types::embeddings::CreateEmbeddingRequestArgs;
+use bytes::Bytes;
+use reqwest::{Body, Client, Method, Request};
+use tower_layer::Layer;
+use tower_service::Service;
+use yandex_cloud_auth::system::System;
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::tower::AuthLayer;
+use yandex_cloud_auth::{Credentials, Error, ErrorKind, NoAuth};
+
+fn http() -> Client {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().unwrap()
+}
+
+fn fetched() -> (Source, Credentials) {
+    let source = Source::living(HOUR);
+    let credentials = source.on(&TestClock::new());
+    (source, credentials)
+}
+
+/// Requests with a key of the configuration's, and a body that streams.
+fn factory(url: &str, timeout: Option<Duration>) -> HttpRequestFactory {
+    let url: reqwest::Url = url.parse().unwrap();
+    HttpRequestFactory::new(move || {
+        let mut request = Request::new(Method::POST, url.clone());
+        request.headers_mut().insert("authorization", "Bearer sk-openai".parse().unwrap());
+        *request.timeout_mut() = timeout;
+        let part = Ok::<_, std::io::Error>(Bytes::from_static(b"streamed"));
+        *request.body_mut() = Some(Body::wrap_stream(futures_util::stream::iter([part])));
+        async { Ok(request) }
+    })
+}
+
+fn kind(error: &OpenAIError) -> ErrorKind {
+    let OpenAIError::Boxed(error) = error else { panic!("{error}") };
+    error.downcast_ref::<Error>().unwrap().kind()
+}
+
+#[test]
+fn a_clients_calls_carry_the_credentials_header_and_never_the_configurations() {
+    let (_source, credentials) = fetched();
+    let wire = Wire::answering(|seen| {
+        assert_eq!(seen.path, "/v1/embeddings");
+        let body = r#"{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":1,"total_tokens":1}}"#;
+        let length = body.len();
+        format!(
+            "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+    });
+    let config = OpenAIConfig::new().with_api_base(wire.url("/v1"));
+    for key in ["", "sk-openai"] {
+        let service = AuthLayer::new(credentials.clone()).allow_loopback().openai_service(http());
+        let client = async_openai::Client::build(http(), config.clone().with_api_key(key));
+        let client = client.with_http_service(service);
+        let request = CreateEmbeddingRequestArgs::default().model("m").input("x").build().unwrap();
+        let answer = on_runtime(async { client.embeddings().create(request).await.unwrap() });
+        assert_eq!(answer.data[0].embedding, [0.5]);
+    }
+    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
+}
+
+#[test]
+fn with_the_method_none_there_is_no_header_and_elsewhere_the_configurations_is_kept() {
+    let (source, credentials) = fetched();
+    let none = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    let wire = Wire::answering(|_| answer(200));
+    on_runtime(async {
+        for layer in [AuthLayer::new(none), AuthLayer::new(credentials).bare_elsewhere()] {
+            layer.openai_service(http()).call(factory(&wire.url("/"), None)).await.unwrap();
+        }
+    });
+    assert_eq!(wire.headers(), ["", "Bearer sk-openai"]);
+    assert_eq!(source.started(), 0);
+}
+
+#[test]
+fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+    let (source, credentials) = fetched();
+    let wire = Wire::answering(|_| answer(200));
+    let mut service = AuthLayer::new(credentials).openai_service(http());
+    let error = on_runtime(async { service.call(factory(&wire.url("/"), None)).await.unwrap_err() });
+    assert_eq!(kind(&error), ErrorKind::Blocked);
+    assert_eq!((wire.seen().len(), source.started()), (0, 0));
+}
+
+#[test]
+fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned_as_it_came() {
+    for (wire, limit, status, sent) in [
+        (Wire::refusing_the_first(), 1, 200, 2),
+        (Wire::answering(|_| answer(401)), 1, 401, 2),
+        (Wire::refusing_the_first(), 0, 401, 1),
+    ] {
+        let (_source, credentials) = fetched();
+        let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(limit);
+        let mut service = layer.openai_service(http());
+        let answer = on_runtime(async { service.call(factory(&wire.url("/"), None)).await.unwrap() });
+        assert_eq!(answer.status(), status);
+        assert_eq!(wire.headers(), &["Bearer t1.fake.0", "Bearer t1.fake.1"][..sent]);
+        assert!(wire.seen().iter().all(|request| request.body == b"streamed"));
+        assert_ne!(header(&credentials).unwrap(), "Bearer t1.fake.0", "the refused token was dropped");
+    }
+}
+
+#[test]
+fn retries_outside_have_a_header_each_and_do_not_try_again_what_the_layer_says() {
+    let (source, credentials) = fetched();
+    let own = credentials.clone();
+    let wire = Wire::answering(move |seen| {
+        if seen.authorization != "Bearer t1.fake.0" {
+            return answer(200);
+        }
+        // Before the retry there is a newer token.
+        own.invalidate(&own.snapshot().unwrap());
+        answer(503).replace("\r\n\r\n", "\r\nretry-after: 0\r\n\r\n")
+    });
+    let layer = AuthLayer::new(credentials.clone()).allow_loopback();
+    let mut service = OpenAIRetryLayer::default().layer(layer.openai_service(http()));
+    on_runtime(async {
+        let answer = service.call(factory(&wire.url("/"), None)).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        source.set(|_| Err(crate::common::unavailable()));
+        credentials.invalidate(&credentials.snapshot().unwrap());
+        let error = service.call(factory(&wire.url("/"), None)).await.unwrap_err();
+        assert_eq!(kind(&error), ErrorKind::Unavailable);
+    });
+    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
+    assert_eq!(source.started(), 3);
+}
+
+#[test]
+fn the_time_of_the_request_bounds_the_wait_for_a_header() {
+    let source = Source::living(HOUR);
+    source.hold();
+    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
+    let layer = AuthLayer::new(Credentials::from_source(source.clone()).on(machine));
+    let url = "https://ai.api.cloud.yandex.net/v1/models";
+    let call = async {
+        layer.openai_service(http()).call(factory(url, Some(Duration::from_millis(20)))).await.unwrap_err()
+    };
+    assert_eq!(kind(&on_runtime(call)), ErrorKind::Unavailable);
+    assert_eq!((source.started(), source.ended()), (1, 0), "the fetch goes on for others");
+}

@@ -1,0 +1,223 @@
+//! Where an OAuth token may go: Yandex Cloud's hosts and those named in code, over TLS, or this machine.
+
+use std::sync::{Arc, Mutex};
+
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header};
+use proptest::prelude::*;
+use yandex_cloud_auth::testing::TestReply;
+use yandex_cloud_auth::{
+    ApiKeyAuth, Credentials, Error, ErrorKind, OAuthTokenAuth, OAuthTokenAuthBuilder, YandexCloudCliAuth,
+};
+
+/// A machine whose discovery names `iam`, and the list of hosts that were shown the token.
+fn machine(iam: &'static str) -> (Machine, Arc<Mutex<Vec<String>>>) {
+    let shown: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&shown);
+    let machine = Machine::new().answering(move |request, _| {
+        let everything = format!("{request:?} {}", String::from_utf8_lossy(request.body()));
+        if everything.contains(OAUTH_TOKEN) {
+            let uri = request.uri();
+            seen.lock().unwrap().push(format!("{}://{}", uri.scheme().unwrap(), uri.authority().unwrap()));
+        }
+        match request.uri().path() {
+            "/endpoints" => {
+                TestReply::status(200, format!(r#"{{"endpoints":[{{"id":"iam","address":"{iam}"}}]}}"#))
+            }
+            _ => exchanged(),
+        }
+    });
+    (machine, shown)
+}
+
+fn builder() -> OAuthTokenAuthBuilder {
+    OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap()
+}
+
+fn ask(machine: &Machine, auth: OAuthTokenAuthBuilder) -> Result<(), Error> {
+    Credentials::from(auth.build()).on(machine.system()).blocking().header().map(|_| ())
+}
+
+#[test]
+fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
+    // endpoint in code, host that it names, where the token goes
+    for (endpoint, iam, goes) in [
+        ("api.cloud.yandex.net", "iam.api.cloud.yandex.net:443", Some("https://iam.api.cloud.yandex.net")),
+        ("api.cloud.yandex.net", "IAM.API.CLOUD.YANDEX.NET.", Some("https://iam.api.cloud.yandex.net")),
+        ("api.cloud.yandex.net", "iam.api.yandexcloud.kz:443", Some("https://iam.api.yandexcloud.kz")),
+        ("api.corp.example", "iam.api.corp.example", Some("https://iam.api.corp.example")),
+        ("api.corp.example", "api.corp.example:8443", Some("https://api.corp.example:8443")),
+        ("api.corp.example", "iam.api.cloud.yandex.net", Some("https://iam.api.cloud.yandex.net")),
+        // What names no scheme is spoken to like the endpoint.
+        ("http://127.0.0.1:9", "127.0.0.1:10", Some("http://127.0.0.1:10")),
+        ("https://127.0.0.1:9", "127.0.0.1:10", Some("https://127.0.0.1:10")),
+        ("http://localhost:9", "https://localhost:10", Some("https://localhost:10")),
+        ("127.0.0.1:9", "http://[::1]:10", Some("http://[::1]:10")),
+        // Nobody's business.
+        ("api.cloud.yandex.net", "iam.example.com:443", None),
+        ("api.cloud.yandex.net", "iam.api.cloud.yandex.net.example.com", None),
+        ("api.cloud.yandex.net", "iamapi.cloud.yandex.net", None),
+        ("api.cloud.yandex.net", "evilapi.cloud.yandex.net", None),
+        ("api.cloud.yandex.net", "functions.yandexcloud.net", None),
+        ("api.cloud.yandex.net", "storage.yandexcloud.net", None),
+        ("api.cloud.yandex.net", "http://iam.api.cloud.yandex.net", None),
+        ("api.cloud.yandex.net", "127.0.0.1:443", None),
+        ("api.cloud.yandex.net", "localhost:443", None),
+        ("api.cloud.yandex.net", "169.254.169.254", None),
+        ("api.corp.example", "iam.corp.example", None),
+        ("api.corp.example", "evilapi.corp.example", None),
+        ("api.corp.example", "http://iam.api.corp.example", None),
+        ("http://127.0.0.1:9", "10.0.0.1:10", None),
+        ("http://127.0.0.1:9", "http://iam.api.cloud.yandex.net", None),
+    ] {
+        let (machine, shown) = machine(iam);
+        let outcome = ask(&machine, builder().endpoint(endpoint));
+        let expected: Vec<String> = goes.map(str::to_owned).into_iter().collect();
+        assert_eq!(*shown.lock().unwrap(), expected, "{endpoint} names {iam}");
+        match goes {
+            Some(_) => outcome.unwrap(),
+            None => {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint} names {iam}: {error}");
+                assert!(error.help().unwrap().contains("in code"), "{:?}", error.help());
+                assert_eq!(machine.http.requests().len(), 1, "nothing is sent there");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_discovered_address_that_is_none_is_an_outage_of_discovery() {
+    for iam in ["", "user@iam.api.cloud.yandex.net", "iam.api.cloud.yandex.net/x", "ftp://h", "h:0"] {
+        let (machine, shown) = machine(iam);
+        let error = ask(&machine, builder().endpoint("api.corp.example")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{iam}: {error}");
+        assert!(shown.lock().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
+    for endpoint in [
+        "http://api.cloud.yandex.net",
+        "http://api.corp.example",
+        "http://10.0.0.1:8080",
+        "http://169.254.169.254",
+        "http://127.0.0.1.example.com",
+        "http://notlocalhost",
+    ] {
+        let (machine, shown) = machine("iam.api.cloud.yandex.net");
+        let in_code = ask(&machine, builder().endpoint(endpoint)).unwrap_err();
+        let as_iam = ask(&machine, builder().iam_endpoint(endpoint)).unwrap_err();
+        let in_variable = {
+            let machine = machine.clone().set("YC_API_ENDPOINT", endpoint);
+            ask(&machine, builder()).unwrap_err()
+        };
+        for error in [in_code, as_iam, in_variable] {
+            assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint}: {error}");
+            assert!(error.reason().contains("without TLS"), "{error}");
+            assert!(error.help().is_some());
+        }
+        assert!(shown.lock().unwrap().is_empty(), "{endpoint}");
+        assert!(machine.http.requests().is_empty(), "{endpoint}: nothing at all is sent");
+    }
+
+    let (machine, shown) = machine("http://iam.api.corp.example");
+    ask(&machine, builder().endpoint("http://api.corp.example").danger_allow_plaintext()).unwrap();
+    assert_eq!(*shown.lock().unwrap(), ["http://iam.api.corp.example"]);
+}
+
+#[test]
+fn a_host_named_in_code_is_taken_at_its_word() {
+    let (machine, shown) = machine("iam.api.cloud.yandex.net");
+    ask(&machine, builder().iam_endpoint("iam.corp.example")).unwrap();
+    assert_eq!(*shown.lock().unwrap(), ["https://iam.corp.example"]);
+    assert!(machine.log.warnings().iter().all(|line| !line.contains("not Yandex Cloud's")));
+}
+
+#[test]
+fn a_foreign_endpoint_in_the_environment_is_noted_and_warned_about() {
+    for (endpoint, foreign) in [
+        ("", false),
+        ("api.cloud.yandex.net:443", false),
+        ("api.yandexcloud.kz:443", false),
+        ("https://127.0.0.1:9", false),
+        ("localhost:9", false),
+        ("api.corp.example", true),
+        ("api.cloud.yandex.net.example.com", true),
+        ("10.0.0.1", true),
+    ] {
+        let (machine, _) = machine("iam.api.cloud.yandex.net");
+        let machine = machine.set("YC_API_ENDPOINT", endpoint).set("YC_OAUTH_TOKEN", OAUTH_TOKEN);
+        let credentials = machine.automatic();
+        header(&credentials);
+        let report = credentials.report().unwrap();
+        let host = endpoint.split(':').next().unwrap();
+        let noted = report.notes().iter().any(|note| note.contains("YC_API_ENDPOINT") && note.contains(host));
+        assert_eq!(noted, foreign, "{endpoint}: {report}");
+        assert_eq!(report.to_string().contains("note: "), foreign, "{report}");
+        let warned = machine.log.warnings().iter().any(|line| line.contains("YC_API_ENDPOINT"));
+        assert_eq!(warned, foreign, "{endpoint}: {:?}", machine.log.warnings());
+    }
+}
+
+#[test]
+fn a_foreign_endpoint_in_the_environment_that_yc_is_sent_to_is_warned_about() {
+    let machine =
+        Machine::new().with_yc(crate::support::logged_in).set("YC_API_ENDPOINT", "api.corp.example");
+    header(&machine.with(YandexCloudCliAuth::new()));
+    let warnings = machine.log.warnings();
+    assert!(warnings.iter().any(|line| line.contains("api.corp.example")), "{warnings:?}");
+
+    let machine = Machine::new().with_yc(crate::support::logged_in);
+    header(&machine.with(YandexCloudCliAuth::builder().endpoint("api.corp.example").build()));
+    assert!(machine.log.warnings().is_empty(), "named in code");
+}
+
+#[test]
+fn a_redirect_of_iam_is_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let location = vec![("location", "https://iam.example.com/iam/v1/tokens".to_owned())];
+        let machine = Machine::new().answering(cloud(TestReply::Answer(status, location, Vec::new())));
+        let error = ask(&machine, builder()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.reason().contains("redirect"), "{error}");
+        assert!(machine.http.requests().iter().all(|request| !request.contains("example.com")));
+    }
+}
+
+#[test]
+fn static_credentials_are_sent_nowhere_by_the_library() {
+    let machine = Machine::new();
+    header(&machine.with(ApiKeyAuth::new("AQVN-FAKE").unwrap()));
+    header(&machine.with(yandex_cloud_auth::IamTokenAuth::new(IAM_TOKEN).unwrap()));
+    assert!(machine.http.requests().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_of_discovery_leads_the_token_astray(
+        before in "[a-z.@:/\\\\%#?-]{0,12}",
+        host in prop::sample::select(vec!["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "", "127.0.0.1"]),
+        after in "[a-z.@:/\\\\%#?0-9-]{0,12}",
+    ) {
+        let text: &'static str = Box::leak(format!("{before}{host}{after}").into_boxed_str());
+        let (machine, shown) = machine(Box::leak(serde_json::to_string(text).unwrap().into_boxed_str()).trim_matches('"'));
+        let _ = ask(&machine, builder().endpoint("api.cloud.yandex.net"));
+        for url in &*shown.lock().unwrap() {
+            let host = url.strip_prefix("https://").unwrap().split(':').next().unwrap();
+            prop_assert!(host == "api.cloud.yandex.net" || host.ends_with(".api.cloud.yandex.net"), "{text}: {url}");
+            prop_assert!(!url.contains('@'), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_answer_of_discovery_makes_it_panic(body: Vec<u8>, field in "\\PC{0,40}") {
+        for body in [body.clone(), serde_json::json!({"endpoints": [{"id": "iam", "address": field}]}).to_string().into()] {
+            let machine = Machine::new().always(TestReply::status(200, body));
+            let error = ask(&machine, builder().endpoint("api.corp.example")).unwrap_err();
+            prop_assert!(!error.reason().contains("dropped"), "{error}");
+        }
+    }
+}

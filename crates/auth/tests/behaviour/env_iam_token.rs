@@ -1,0 +1,171 @@
+//! `env-iam-token`: a variable that somebody else keeps fresh, read for every request.
+
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, header, secs};
+use yandex_cloud_auth::{Automatic, Credentials, EnvIamTokenAuth, ErrorKind, HeaderOptions, Method};
+
+fn machine() -> Machine {
+    Machine::new().set("YC_TOKEN", IAM_TOKEN)
+}
+
+fn each(machine: &Machine) -> [Credentials; 2] {
+    [machine.with(EnvIamTokenAuth::new()), machine.automatic()]
+}
+
+#[test]
+fn each_request_has_the_value_that_stands_there_now() {
+    let machine = machine();
+    for credentials in each(&machine) {
+        for value in ["t1.FAKE-a.x", "t1.FAKE-b.x", "t1.FAKE-a.x", "CggVAgAAA-FAKE-older-shape"] {
+            machine.environment.set("YC_TOKEN", value);
+            assert_eq!(header(&credentials), format!("Bearer {value}"));
+            assert_eq!(credentials.try_header().unwrap().unwrap().unwrap(), format!("Bearer {value}"));
+        }
+        machine.environment.set("YC_TOKEN", IAM_TOKEN);
+    }
+}
+
+#[test]
+fn the_header_is_made_again_only_when_the_value_has_changed() {
+    let machine = machine();
+    for credentials in each(&machine) {
+        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        for same in [IAM_TOKEN, " t1.FAKE-body.FAKE-signature\n"] {
+            machine.environment.set("YC_TOKEN", same);
+            let again = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+            assert_eq!(again.generation(), first.generation());
+            let (one, two) = (first.header().unwrap(), again.header().unwrap());
+            assert_eq!(one.as_bytes().as_ptr(), two.as_bytes().as_ptr(), "the very same bytes");
+        }
+        machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
+        let changed = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert_eq!(changed.generation(), first.generation() + 1);
+        machine.environment.set("YC_TOKEN", IAM_TOKEN);
+    }
+}
+
+#[test]
+fn a_value_that_is_gone_or_bad_is_an_error_at_once_and_never_the_last_one() {
+    let machine = machine();
+    for credentials in each(&machine) {
+        header(&credentials);
+        for (value, kind) in [
+            (None, ErrorKind::NotConfigured),
+            (Some(""), ErrorKind::NotConfigured),
+            (Some(" \n"), ErrorKind::NotConfigured),
+            (Some(OAUTH_TOKEN), ErrorKind::Invalid),
+            (Some("FAKE\nFAKE"), ErrorKind::Invalid),
+            (Some("Bearer FAKE"), ErrorKind::Invalid),
+            (Some("ФАЛЬШИВЫЙ"), ErrorKind::Invalid),
+        ] {
+            match value {
+                Some(value) => machine.environment.set("YC_TOKEN", value),
+                None => machine.environment.remove("YC_TOKEN"),
+            }
+            for error in
+                [credentials.blocking().header().unwrap_err(), credentials.try_header().unwrap().unwrap_err()]
+            {
+                assert_eq!((error.kind(), error.place()), (kind, Some("YC_TOKEN")), "{value:?}");
+                assert_eq!(error.method(), Some(Method::EnvIamToken));
+                assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+            }
+            // Not remembered: no time passes before the next value counts.
+            machine.environment.set("YC_TOKEN", IAM_TOKEN);
+            assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "after {value:?}");
+        }
+    }
+}
+
+#[test]
+fn a_value_is_used_as_long_as_it_stands_there() {
+    let machine = machine();
+    for credentials in each(&machine) {
+        header(&credentials);
+        machine.clock.advance(secs(48 * 3600));
+        assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
+    }
+}
+
+#[test]
+fn the_variable_can_have_another_name() {
+    let machine = machine().set("MY_TOKEN", "t1.FAKE-mine.x");
+    let credentials = machine.with(EnvIamTokenAuth::variable("MY_TOKEN"));
+    assert_eq!(header(&credentials), "Bearer t1.FAKE-mine.x");
+    assert_eq!(credentials.report().unwrap().selected().unwrap().source, "MY_TOKEN");
+    machine.environment.remove("MY_TOKEN");
+    assert_eq!(credentials.blocking().header().unwrap_err().place(), Some("MY_TOKEN"));
+}
+
+#[test]
+fn a_refused_value_is_dropped_only_by_a_newer_one() {
+    let machine = machine();
+    for credentials in each(&machine) {
+        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert!(!credentials.invalidate(&refused), "the same value still stands there");
+        machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
+        assert!(credentials.invalidate(&refused), "a retry has something else to send");
+        assert_eq!(header(&credentials), "Bearer t1.FAKE-new.x");
+        machine.environment.set("YC_TOKEN", IAM_TOKEN);
+    }
+}
+
+#[test]
+fn nothing_is_asked_of_anybody() {
+    let machine = machine();
+    let credentials = machine.with(EnvIamTokenAuth::new());
+    header(&credentials);
+    credentials.prewarm();
+    assert!(machine.http.requests().is_empty() && machine.processes.commands().is_empty());
+    assert_eq!(credentials.counters().fetches, 0);
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_and_not_shown() {
+    for (name, shown) in [
+        ("t1.FAKE-body.FAKE-signature", "t1.***"),
+        ("FAKE-key", "***"),
+        ("y0_FAKE-oauth", "y0_***"),
+        ("1FAKE", "***"),
+        ("FAKE NAME", "***"),
+        ("FAKE=1", "***"),
+        ("FAKE\0", "***"),
+        ("FAKEЁ", "***"),
+        ("", "***"),
+    ] {
+        let machine = machine();
+        for auth in [EnvIamTokenAuth::variable(name), EnvIamTokenAuth::variable(name).clone()] {
+            assert!(!format!("{auth:?} {auth:#?}").contains("FAKE"), "{auth:?}");
+            let credentials = machine.with(auth);
+            for error in
+                [credentials.blocking().header().unwrap_err(), credentials.try_header().unwrap().unwrap_err()]
+            {
+                assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(shown)), "{name:?}");
+                assert_eq!(error.method(), Some(Method::EnvIamToken));
+                assert!(error.help().unwrap().contains("the name of a variable"), "{:?}", error.help());
+                assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+            }
+            let report = credentials.report().unwrap();
+            assert!(!format!("{report} {report:?}").contains("FAKE"), "{report}");
+        }
+        let slot = Automatic::new().replace("api-key", EnvIamTokenAuth::variable(name)).unwrap();
+        let error = slot.on(machine.system()).build().blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
+        let report = error.report().unwrap();
+        assert!(!format!("{error} {report}").contains("FAKE"), "{report}");
+        assert!(machine.log.lines().iter().all(|line| !line.contains("FAKE")), "{:?}", machine.log.lines());
+    }
+}
+
+#[test]
+fn a_token_that_could_be_a_name_is_looked_for_and_shown_masked() {
+    let machine = machine();
+    for (name, shown) in [("y0_FAKE_oauth", "y0_***"), ("AQVNFAKE", "AQVN***"), ("eyJFAKE", "eyJ***")] {
+        let auth = EnvIamTokenAuth::variable(name);
+        assert!(!format!("{auth:?}").contains("FAKE"), "{auth:?}");
+        let credentials = machine.with(auth);
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(shown)));
+        let shown = format!("{error} {error:?} {} {:?}", credentials.report().unwrap(), machine.log.lines());
+        assert!(!shown.contains("FAKE"), "{shown}");
+    }
+    assert!(format!("{:?}", EnvIamTokenAuth::variable("MY_TOKEN_2")).contains("MY_TOKEN_2"));
+}

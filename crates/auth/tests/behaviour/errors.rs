@@ -1,0 +1,240 @@
+//! Errors: which kind each failure is, and that each says where, why and what next.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, logged_in, secs};
+use yandex_cloud_auth::system::HttpFault;
+use yandex_cloud_auth::testing::{TestReply, TestRun};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth, MetadataAuth,
+    Method, OAuthTokenAuth, YandexCloudCliAuth,
+};
+
+fn failure(credentials: &Credentials) -> Error {
+    credentials.blocking().header().unwrap_err()
+}
+
+/// One failure of each sort, with the kind that it must be of.
+fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
+    let status = |status| Machine::new().always(TestReply::status(status, ""));
+    let iam = |status| {
+        let machine = Machine::new().answering(cloud(TestReply::status(status, "")));
+        failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
+    };
+    let metadata = |machine: &Machine| failure(&machine.with(MetadataAuth::new()));
+    let yc =
+        |run: TestRun| failure(&Machine::new().with_yc(move |_| run.clone()).with(YandexCloudCliAuth::new()));
+    let variable = |name, value| Machine::new().set(name, value);
+    let oauth_at = |endpoint: &str| {
+        let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().endpoint(endpoint).build();
+        failure(&Machine::new().answering(cloud(TestReply::status(500, ""))).with(auth))
+    };
+    let expired = {
+        let machine = variable("YC_IAM_TOKEN", IAM_TOKEN);
+        let credentials = machine.with(IamTokenAuth::from_env());
+        credentials.blocking().header().unwrap();
+        machine.clock.advance(secs(13 * 3600));
+        failure(&credentials)
+    };
+    vec![
+        ("nothing is set", ErrorKind::NotConfigured, failure(&Machine::new().automatic())),
+        ("no key", ErrorKind::NotConfigured, failure(&Machine::new().with(ApiKeyAuth::from_env()))),
+        ("no variable", ErrorKind::NotConfigured, failure(&Machine::new().with(EnvIamTokenAuth::new()))),
+        ("no yc", ErrorKind::NotConfigured, failure(&Machine::new().with(YandexCloudCliAuth::new()))),
+        ("a bad string", ErrorKind::Invalid, Credentials::from_string("").unwrap_err()),
+        ("a bad value", ErrorKind::Invalid, failure(&variable("YC_API_KEY", "a b").automatic())),
+        ("a bad address", ErrorKind::Invalid, failure(&variable("YC_METADATA_ADDR", "h/x").automatic())),
+        ("a bad endpoint", ErrorKind::Invalid, oauth_at("ftp://h")),
+        ("no token file", ErrorKind::Invalid, failure(&variable("YC_IAM_TOKEN_FILE", "/x").automatic())),
+        ("metadata 404", ErrorKind::Refused, metadata(&status(404))),
+        ("metadata 403", ErrorKind::Refused, metadata(&status(403))),
+        ("metadata 408", ErrorKind::Unavailable, metadata(&status(408))),
+        ("metadata 429", ErrorKind::Unavailable, metadata(&status(429))),
+        ("metadata 500", ErrorKind::Unavailable, metadata(&status(500))),
+        ("metadata 301", ErrorKind::Unavailable, metadata(&status(301))),
+        ("metadata unreadable", ErrorKind::Unavailable, metadata(&status(200))),
+        (
+            "metadata unreachable",
+            ErrorKind::Unavailable,
+            metadata(&Machine::new().always(TestReply::Fail(HttpFault::ConnectRefused))),
+        ),
+        ("IAM 400", ErrorKind::Refused, iam(400)),
+        ("IAM 401", ErrorKind::Refused, iam(401)),
+        ("IAM 403", ErrorKind::Refused, iam(403)),
+        ("IAM 408", ErrorKind::Unavailable, iam(408)),
+        ("IAM 429", ErrorKind::Unavailable, iam(429)),
+        ("IAM 503", ErrorKind::Unavailable, iam(503)),
+        ("IAM unreadable", ErrorKind::Unavailable, iam(200)),
+        ("discovery down", ErrorKind::Unavailable, oauth_at("127.0.0.1:9")),
+        ("no TLS", ErrorKind::Blocked, oauth_at("http://api.corp.example")),
+        ("a foreign host", ErrorKind::Blocked, {
+            let foreign = r#"{"endpoints":[{"id":"iam","address":"iam.example.com"}]}"#;
+            let machine = Machine::new().always(TestReply::status(200, foreign));
+            failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
+        }),
+        ("yc fails", ErrorKind::Unavailable, yc(TestRun::Exit(1, String::new(), "oops".to_owned()))),
+        (
+            "yc is refused",
+            ErrorKind::Refused,
+            yc(TestRun::Exit(1, String::new(), "code = Unauthenticated".to_owned())),
+        ),
+        ("yc prints nothing", ErrorKind::Unavailable, yc(TestRun::prints(""))),
+        ("yc does not start", ErrorKind::Unavailable, yc(TestRun::Fail(io::ErrorKind::PermissionDenied))),
+        ("12 h old", ErrorKind::Expired, expired),
+        ("too short a life", ErrorKind::Expired, {
+            let machine = Machine::new().with_yc(logged_in);
+            let credentials = machine.with(YandexCloudCliAuth::new());
+            let options = HeaderOptions::new().min_ttl(secs(20 * 3600));
+            credentials.blocking().header_with(options).unwrap_err()
+        }),
+    ]
+}
+
+#[test]
+fn each_failure_is_of_its_kind() {
+    for (name, kind, error) in failures() {
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+        assert_eq!(error.is_transient(), kind == ErrorKind::Unavailable, "{name}");
+    }
+}
+
+#[test]
+fn each_failure_is_one_line_that_says_where_and_why() {
+    for (name, _, error) in failures() {
+        let line = error.to_string();
+        assert!(!line.contains('\n') && line.len() < 2048, "{name}: {line}");
+        assert!(!line.ends_with('.'), "{name}: {line}");
+        let reason = error.reason();
+        assert!(!reason.is_empty() && line.ends_with(reason), "{name}: {line}");
+        let first = line.chars().next().unwrap();
+        assert!(!first.is_uppercase(), "{name}: {line}");
+        let method = error.method().map(|method| format!("{method}: ")).unwrap_or_default();
+        let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
+        assert_eq!(line, format!("{method}{place}{reason}"), "{name}");
+        assert_eq!(error.method().is_none(), name == "nothing is set", "{name}: {line}");
+    }
+}
+
+#[test]
+fn each_failure_says_what_to_do_next() {
+    for (name, _, error) in failures() {
+        assert!(error.help().is_some_and(|help| help.len() > 10), "{name}: {error}");
+        assert!(!error.help().unwrap().ends_with('.'), "{name}: {:?}", error.help());
+    }
+}
+
+#[test]
+fn a_service_that_is_not_reached_names_what_leads_to_it() {
+    let at = |fault| {
+        let discovery =
+            Machine::new().set("YC_API_ENDPOINT", "api.corp.example").always(TestReply::Fail(fault));
+        let iam = Machine::new().answering(cloud(TestReply::Fail(fault)));
+        [discovery, iam].map(|machine| failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())))
+    };
+    for (fault, word) in [
+        (HttpFault::ConnectRefused, "YC_API_ENDPOINT"),
+        (HttpFault::ConnectTimeout, "HTTPS_PROXY"),
+        (HttpFault::Unreachable, "HTTPS_PROXY"),
+        (HttpFault::NameResolution, "YC_API_ENDPOINT"),
+        (HttpFault::Proxy, "NO_PROXY"),
+        (HttpFault::Tls, "SSL_CERT_FILE"),
+        (HttpFault::Interrupted, "by and by"),
+        (HttpFault::Malformed, "proxy"),
+        (HttpFault::TooLarge, "proxy"),
+        (HttpFault::Request, "tokio"),
+    ] {
+        for error in at(fault) {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.help().unwrap().contains(word), "{error}: {:?}", error.help());
+        }
+    }
+}
+
+#[test]
+fn kinds_have_stable_names() {
+    for (kind, name) in [
+        (ErrorKind::NotConfigured, "not-configured"),
+        (ErrorKind::Invalid, "invalid"),
+        (ErrorKind::Unavailable, "unavailable"),
+        (ErrorKind::Refused, "refused"),
+        (ErrorKind::Expired, "expired"),
+        (ErrorKind::Blocked, "blocked"),
+    ] {
+        assert_eq!(kind.name(), name);
+    }
+}
+
+#[test]
+fn methods_have_stable_names() {
+    for (method, name) in [
+        (Method::ApiKey, "api-key"),
+        (Method::EnvIamToken, "env-iam-token"),
+        (Method::Function, "function"),
+        (Method::IamToken, "iam-token"),
+        (Method::Metadata, "metadata"),
+        (Method::None, "none"),
+        (Method::OAuthToken, "oauth-token"),
+        (Method::ServiceAccountKey, "service-account-key"),
+        (Method::TokenFile, "token-file"),
+        (Method::YandexCloudCli, "yandex-cloud-cli"),
+    ] {
+        assert_eq!((method.name(), &*method.to_string()), (name, name));
+    }
+}
+
+#[test]
+fn an_error_of_ones_own_is_made_fit_to_show() {
+    let error = Error::new(ErrorKind::Unavailable, "  the vault\u{1b}[31m says\nt1.FAKE-token.x  ")
+        .at("https://user:FAKE@vault.example")
+        .with_help("open the vault")
+        .with_retry_after(secs(3))
+        .with_source(io::Error::from(io::ErrorKind::BrokenPipe));
+    assert_eq!(error.to_string(), "https://***@vault.example: the vault\\u{1b}[31m says\\nt1.***");
+    assert_eq!((error.help(), error.retry_after()), (Some("open the vault"), Some(secs(3))));
+    assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());
+    assert_eq!(error.clone().to_string(), error.to_string());
+    let long = Error::new(ErrorKind::Invalid, "x".repeat(1 << 20));
+    assert!(long.to_string().len() <= 1024 + '…'.len_utf8());
+}
+
+#[test]
+fn an_error_crosses_threads() {
+    fn crosses<T: Send + Sync + Clone + 'static>() {}
+    crosses::<Error>();
+    crosses::<Credentials>();
+}
+
+#[test]
+fn the_causes_stay_within_reach() {
+    let machine = Machine::new().always(TestReply::Fail(HttpFault::ConnectRefused));
+    let error = failure(&machine.with(MetadataAuth::new()));
+    assert!(error.source().is_some());
+    let error = failure(
+        &Machine::new()
+            .with_yc(|_| TestRun::Fail(io::ErrorKind::PermissionDenied))
+            .with(YandexCloudCliAuth::new()),
+    );
+    assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());
+}
+
+#[test]
+fn a_server_that_names_a_time_is_honoured() {
+    let date = "Tue, 24 Nov 2026 00:00:00 GMT";
+    for (after, wait) in [
+        ("7", Some(secs(7))),
+        ("Tue, 24 Nov 2026 00:01:00 GMT", Some(secs(60))),
+        ("soon", None),
+        ("-1", None),
+        ("99999999999999999999999", None),
+    ] {
+        for status in [429, 503] {
+            let headers = vec![("retry-after", after.to_owned()), ("date", date.to_owned())];
+            let machine = Machine::new().always(TestReply::Answer(status, headers, Vec::new()));
+            let error = failure(&machine.with(MetadataAuth::new()));
+            assert_eq!(error.retry_after(), wait, "{after}");
+        }
+    }
+    assert_eq!(Duration::from_secs(7), secs(7));
+}

@@ -1,0 +1,276 @@
+//! `function`: the token that each invocation brings, in a process that stands still between two of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::{HOUR, bare, header, secs};
+use http::{HeaderMap, HeaderValue};
+use yandex_cloud_auth::system::{BoxFuture, Spawner};
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, FunctionAuth, HeaderOptions, Method, Scheme, System,
+};
+
+/// Nobody may start anything: no thread, no fetch.
+#[derive(Clone, Default)]
+struct Nothing(Arc<AtomicUsize>);
+
+impl Spawner for Nothing {
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        drop(work);
+    }
+}
+
+/// One instance of a function: its clock, what it has handed over to, and the client that it keeps.
+struct Instance {
+    clock: TestClock,
+    auth: FunctionAuth,
+    credentials: Credentials,
+    started: Nothing,
+}
+
+impl Instance {
+    fn new() -> Self {
+        let (clock, started) = (TestClock::new(), Nothing::default());
+        let system: System = bare(&clock).with_spawner(started.clone());
+        let auth = FunctionAuth::on(system.clone());
+        let credentials = Credentials::from(auth.clone()).on(system);
+        Self { clock, auth, credentials, started }
+    }
+
+    /// An invocation that brings a token.
+    fn invoked_with(&self, name: &str, life: u64) -> Result<(), Error> {
+        self.auth.begin(&headers(&json(name, life)))
+    }
+
+    fn failure(&self) -> Error {
+        self.credentials.blocking().header().unwrap_err()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        assert_eq!(self.started.0.load(Ordering::SeqCst), 0, "something was started");
+    }
+}
+
+fn json(name: &str, life: u64) -> String {
+    format!(r#"{{"access_token":"t1.FAKE-{name}.x","expires_in":{life},"token_type":"Bearer"}}"#)
+}
+
+fn headers(json: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(FunctionAuth::HEADER, HeaderValue::from_bytes(json.as_bytes()).unwrap());
+    headers
+}
+
+#[test]
+fn one_invocation_has_credentials_of_its_own() {
+    let string = serde_json::to_string(&json("a", 42_637)).unwrap();
+    for auth in [
+        FunctionAuth::parse(json("a", 42_637)),
+        FunctionAuth::parse(format!("  {}\n", json("a", 42_637))),
+        FunctionAuth::parse(string),
+        FunctionAuth::from_headers(&headers(&json("a", 42_637))),
+    ] {
+        let credentials = Credentials::from(auth.unwrap());
+        let snapshot = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert_eq!(snapshot.header().unwrap(), "Bearer t1.FAKE-a.x");
+        assert!(snapshot.header().unwrap().is_sensitive());
+        assert_eq!((snapshot.method(), snapshot.scheme()), (Method::Function, Some(Scheme::Bearer)));
+        assert!(snapshot.expires_at().is_some());
+        assert!(!credentials.invalidate(&snapshot), "there is no other");
+        assert_eq!(credentials.method().unwrap().name(), "function");
+        assert_eq!(credentials.report().unwrap().selected().unwrap().source, "invocation");
+    }
+}
+
+#[test]
+fn a_warm_instance_sends_the_newest_token() {
+    let instance = Instance::new();
+    for name in ["a", "b", "c"] {
+        instance.invoked_with(name, 3600).unwrap();
+        assert_eq!(header(&instance.credentials).unwrap(), format!("Bearer t1.FAKE-{name}.x"));
+        let at_hand = instance.credentials.try_header().unwrap().unwrap().unwrap();
+        assert_eq!(at_hand, format!("Bearer t1.FAKE-{name}.x"));
+        instance.clock.advance(secs(60));
+    }
+    assert_eq!(instance.credentials.snapshot().unwrap().generation(), 3);
+    instance.auth.set(json("d", 3600)).unwrap();
+    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-d.x");
+    instance.credentials.prewarm();
+}
+
+#[test]
+fn the_same_token_again_keeps_its_generation_and_has_the_life_that_came_with_it() {
+    let instance = Instance::new();
+    for life in [3600, 3000, 2400] {
+        instance.invoked_with("a", life).unwrap();
+        let snapshot = instance.credentials.snapshot().unwrap();
+        assert_eq!(snapshot.generation(), 1);
+        let left = snapshot.expires_at().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(left - crate::common::wall(&instance.clock), secs(life));
+        instance.clock.advance(secs(600));
+    }
+    // Without a life nothing new is learned of it.
+    instance.auth.set(r#"{"access_token":"t1.FAKE-a.x"}"#).unwrap();
+    instance.clock.advance(secs(1800));
+    assert_eq!(instance.failure().kind(), ErrorKind::Expired);
+}
+
+#[test]
+fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
+    let jumps: [fn(&TestClock); 4] = [
+        |clock| clock.suspend(HOUR),
+        |clock| clock.advance(HOUR),
+        |clock| {
+            clock.set_wall_back(24 * HOUR);
+            clock.advance(HOUR);
+        },
+        |clock| {
+            clock.advance(secs(1800));
+            clock.suspend(secs(1800));
+        },
+    ];
+    for jump in jumps {
+        for used in [true, false] {
+            let instance = Instance::new();
+            instance.invoked_with("a", 3600).unwrap();
+            if used {
+                header(&instance.credentials).unwrap();
+            }
+            jump(&instance.clock);
+            // The next invocation brings none.
+            let missing = instance.auth.begin(&HeaderMap::new()).unwrap_err();
+            assert_eq!(missing.kind(), ErrorKind::NotConfigured);
+            let error = instance.failure();
+            assert_eq!((error.kind(), error.method()), (ErrorKind::Expired, Some(Method::Function)));
+            assert!(error.help().unwrap().contains("each invocation"));
+            assert!(instance.credentials.snapshot().is_none());
+
+            instance.invoked_with("b", 3600).unwrap();
+            assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-b.x", "nothing is final");
+        }
+    }
+}
+
+#[test]
+fn it_is_not_sent_in_its_last_seconds() {
+    let instance = Instance::new();
+    instance.invoked_with("a", 3600).unwrap();
+    instance.clock.advance(secs(3589));
+    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    instance.clock.advance(secs(1));
+    assert_eq!(instance.failure().kind(), ErrorKind::Expired);
+}
+
+#[test]
+fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
+    let instance = Instance::new();
+    let error = instance.failure();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::NotConfigured, Some(Method::Function)));
+    assert!(error.help().unwrap().contains("service account"));
+
+    instance.invoked_with("a", 3600).unwrap();
+    let error = instance.auth.begin(&HeaderMap::new()).unwrap_err();
+    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("Lambda-Runtime-Token-Json")));
+    assert!(error.help().unwrap().contains("service account"));
+    instance.auth.set("{").unwrap_err();
+    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+}
+
+#[test]
+fn whatever_is_no_token_is_refused_and_not_shown() {
+    for (json, reason) in [
+        ("", "no JSON object"),
+        ("t1.FAKE.x", "no JSON object"),
+        ("[\"FAKE\"]", "no JSON object"),
+        ("\"FAKE\"", "no JSON object"),
+        ("\"{\\\"FAKE\"", "no JSON object"),
+        ("{\"token\":\"FAKE\"}", "`access_token`"),
+        ("{\"access_token\":5}", "`access_token`"),
+        ("{\"access_token\":\"FAKE FAKE\"}", "a space"),
+        ("{\"access_token\":\"FAKE\",\"expires_in\":\"FAKE\"}", "`expires_in` is no number"),
+        ("{\"access_token\":\"FAKE\",\"expires_in\":0}", "outside 1 s to 24 h"),
+        ("{\"access_token\":\"FAKE\",\"expires_in\":-5}", "outside 1 s to 24 h"),
+        ("{\"access_token\":\"FAKE\",\"expires_in\":86401}", "outside 1 s to 24 h"),
+        (&format!("{{\"access_token\":\"{}\"}}", "FAKE".repeat(5000)), "16 KiB"),
+    ] {
+        for error in
+            [FunctionAuth::parse(json).unwrap_err(), FunctionAuth::from_headers(&headers(json)).unwrap_err()]
+        {
+            assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Function)));
+            assert!(error.reason().contains(reason), "{json}: {error}");
+            assert!(error.help().is_some());
+            assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+        }
+    }
+    let mut twice = headers(&json("a", 3600));
+    twice.append(FunctionAuth::HEADER, HeaderValue::from_static("{}"));
+    assert!(FunctionAuth::from_headers(&twice).unwrap_err().reason().contains("more than once"));
+    let auth = FunctionAuth::parse(json("a", 3600)).unwrap();
+    let shown = format!("{auth:?} {:?}", Credentials::from(auth.clone()));
+    assert!(!shown.contains("FAKE"), "{shown}");
+}
+
+#[test]
+fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_the_most() {
+    let instance = Instance::new();
+    for _ in 0..12 {
+        instance.auth.set(r#"{"access_token":"t1.FAKE-a.x"}"#).unwrap();
+        assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+        assert_eq!(instance.credentials.snapshot().unwrap().expires_at(), None);
+        instance.clock.suspend(HOUR);
+    }
+    assert_eq!(instance.failure().kind(), ErrorKind::Expired);
+}
+
+#[test]
+fn a_call_can_ask_for_a_life_and_a_refusal_for_another_token() {
+    let instance = Instance::new();
+    instance.invoked_with("a", 600).unwrap();
+    let asking = |span| instance.credentials.blocking().obtain(HeaderOptions::new().min_ttl(secs(span)));
+    let refused = asking(600).unwrap();
+    let error = asking(601).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    assert!(error.reason().contains("600 s") && error.reason().contains("601 s"), "{error}");
+
+    assert!(!instance.credentials.invalidate(&refused), "there is no other");
+    instance.invoked_with("b", 600).unwrap();
+    assert!(instance.credentials.invalidate(&refused), "there is one now");
+    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-b.x");
+}
+
+#[test]
+fn two_clients_of_one_instance_share_what_is_handed_over() {
+    let instance = Instance::new();
+    let other = Credentials::from(instance.auth.clone());
+    instance.invoked_with("a", 600).unwrap();
+    for credentials in [&instance.credentials, &other, &other.clone()] {
+        assert_eq!(header(credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    }
+    instance.clock.advance(secs(600));
+    assert_eq!(other.blocking().header().unwrap_err().kind(), ErrorKind::Expired, "by the clock of the slot");
+}
+
+#[test]
+fn whoever_subscribes_is_told_of_a_new_token_by_the_first_call_that_sends_it() {
+    let instance = Instance::new();
+    instance.invoked_with("a", 600).unwrap();
+    header(&instance.credentials).unwrap();
+    let mut changes = instance.credentials.subscribe();
+    instance.invoked_with("b", 600).unwrap();
+    header(&instance.credentials).unwrap();
+    crate::common::on_runtime(async { assert_eq!(changes.changed().await.unwrap().generation(), 2) });
+}
+
+#[test]
+fn it_has_no_slot_and_can_take_one() {
+    assert!(Automatic::new().slots().all(|slot| slot != "function"));
+    let auth = FunctionAuth::parse(json("a", 600)).unwrap();
+    let automatic = Automatic::new().replace("metadata", auth).unwrap();
+    let credentials = automatic.on(bare(&TestClock::new())).build();
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    assert_eq!(credentials.method(), Some(Method::Function));
+}

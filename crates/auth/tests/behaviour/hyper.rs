@@ -1,0 +1,50 @@
+//! The layer in front of hyper-util's client, over HTTP/1 and over HTTP/2 without TLS.
+
+use crate::common::on_runtime;
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::{Layer, ServiceExt};
+use yandex_cloud_auth::testing::TestEnvironment;
+use yandex_cloud_auth::tower::{AuthLayer, CloneReplay};
+use yandex_cloud_auth::{Credentials, System};
+use yandex_cloud_emulator::{Emulator, Service};
+
+#[test]
+fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        on_runtime(async {
+            let cloud = Emulator::start().await.unwrap();
+            let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+            let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+            let http =
+                Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
+            let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay(CloneReplay);
+            let client = layer.layer(http);
+            let header = credentials.header().await.unwrap().unwrap();
+
+            for revoked in [false, true] {
+                if revoked {
+                    let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap();
+                    cloud.revoke_iam_token(token).unwrap();
+                }
+                let model = format!("gpt://{}/yandexgpt", cloud.folder_id());
+                let said = serde_json::json!([{ "role": "user", "content": "over hyper" }]);
+                let asked = serde_json::json!({ "model": model, "messages": said });
+                let request = Request::post(format!("{}/v1/chat/completions", cloud.api_url()))
+                    .header("content-type", "application/json")
+                    .body(Full::new(Bytes::from(asked.to_string())))
+                    .unwrap();
+                let answer = client.clone().oneshot(request).await.unwrap();
+                assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+                let body = answer.into_body().collect().await.unwrap().to_bytes();
+                assert!(String::from_utf8_lossy(&body).contains("you said: over hyper"));
+            }
+            let counts = cloud.counters();
+            assert_eq!((counts.unauthenticated(), counts.requests(Service::Ai)), (1, 3));
+            assert_eq!(counts.tokens_issued(), 2);
+        });
+    }
+}

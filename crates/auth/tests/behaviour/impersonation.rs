@@ -1,0 +1,511 @@
+//! Impersonation: what IAM is asked with, whose token is renewed when, and what a "no" becomes.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::common::{Source, token, until};
+use crate::support::{
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, cloud, exchanged, header, secs,
+};
+use yandex_cloud_auth::system::LibraryThread;
+use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, System,
+};
+use yandex_cloud_emulator::Emulator;
+
+const ACCOUNT: &str = "ajefake0account00001";
+const OTHER: &str = "ajefake0account00002";
+const DISCOVERY: &str = "GET https://api.cloud.yandex.net/endpoints";
+const IMPERSONATE: &str = "POST https://iam.api.cloud.yandex.net/iam/v1/tokens:createForServiceAccount";
+
+/// What a request for another's token says: the bearer, and whose is wanted.
+fn asked(request: &http::Request<Vec<u8>>) -> Option<(String, String)> {
+    if request.uri().path() != "/iam/v1/tokens:createForServiceAccount" {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    let bearer = request.headers()["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    Some((bearer.to_owned(), body["serviceAccountId"].as_str().unwrap().to_owned()))
+}
+
+/// The token that this IAM gives: it tells whose it is, and by way of which.
+fn of(account: &str, bearer: &str) -> String {
+    format!("{bearer}+{account}")
+}
+
+fn issued(token: &str) -> TestReply {
+    TestReply::status(200, format!(r#"{{"iamToken":"{token}","expiresAt":"2026-11-24T12:00:00Z"}}"#))
+}
+
+/// Discovery, metadata, the exchange of an OAuth token, and impersonation by whoever comes.
+fn iam(request: &http::Request<Vec<u8>>, count: usize) -> TestReply {
+    match (asked(request), request.uri().host()) {
+        (Some((bearer, account)), _) => issued(&of(&account, &bearer)),
+        (None, Some("169.254.169.254")) => TestReply::status(200, METADATA_ANSWER),
+        (None, _) => cloud(exchanged())(request, count),
+    }
+}
+
+fn by(credentials: impl Into<Credentials>) -> ImpersonationAuth {
+    ImpersonationAuth::new(ACCOUNT, credentials)
+}
+
+fn given() -> IamTokenAuth {
+    IamTokenAuth::new("t1.HUSH.given").unwrap()
+}
+
+fn failure(credentials: &Credentials) -> Error {
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.method(), Some(Method::Impersonation), "{error}");
+    let shown = format!("{error} {error:?} {:?} {credentials:?}", error.help());
+    assert!(!shown.contains("HUSH"), "{shown}");
+    error
+}
+
+#[test]
+fn iam_is_asked_with_the_token_of_the_credentials_and_discovery_without() {
+    let machine = Machine::new().answering(|request, count| {
+        match asked(request) {
+            Some((bearer, account)) => {
+                assert_eq!((&*bearer, &*account), ("t1.HUSH.given", ACCOUNT));
+                assert!(request.headers()["authorization"].is_sensitive());
+                assert_eq!(request.headers()["content-type"], "application/json");
+            }
+            None => assert!(!request.headers().contains_key("authorization")),
+        }
+        iam(request, count)
+    });
+    let credentials = machine.with(by(given()));
+    assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.HUSH.given")));
+    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE]);
+    assert_eq!(credentials.method(), Some(Method::Impersonation));
+    let shown = format!("{:?} {credentials:?} {:?}", machine.log.lines(), by(given()));
+    assert!(!shown.contains("HUSH"), "{shown}");
+}
+
+#[test]
+fn any_credentials_with_an_iam_token_will_do() {
+    let machine = Machine::new().set("YC_TOKEN", "t1.FAKE-env.x").answering(iam);
+    for (credentials, bearer) in [
+        (given().into(), "t1.HUSH.given"),
+        (EnvIamTokenAuth::new().into(), "t1.FAKE-env.x"),
+        (OAuthTokenAuth::new(OAUTH_TOKEN).unwrap().into(), IAM_TOKEN),
+        (MetadataAuth::new().into(), crate::support::METADATA_TOKEN),
+        (Credentials::automatic(), crate::support::METADATA_TOKEN),
+        (Credentials::from_source(Source::new(|_| token(7))), "t1.fake.7"),
+    ] {
+        let credentials = machine.with(by(credentials));
+        assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, bearer)));
+    }
+}
+
+#[test]
+fn it_nests() {
+    let machine = Machine::new().answering(iam);
+    let first = ImpersonationAuth::new(OTHER, MetadataAuth::new());
+    let credentials = machine.with(ImpersonationAuth::new(ACCOUNT, first));
+    let expected = of(ACCOUNT, &of(OTHER, crate::support::METADATA_TOKEN));
+    assert_eq!(header(&credentials), format!("Bearer {expected}"));
+
+    let report = credentials.report().unwrap();
+    let place = format!("service account {ACCOUNT} by way of service account {OTHER} by way of metadata");
+    assert_eq!(report.selected().unwrap().source, place);
+    let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+    assert_eq!(identity.subject_id.as_deref(), Some(ACCOUNT));
+    let behind = identity.by_way_of.unwrap();
+    assert_eq!(behind.subject_id.as_deref(), Some(OTHER));
+    assert_eq!(behind.by_way_of.unwrap().method, Method::Metadata);
+}
+
+#[test]
+fn each_of_the_two_tokens_is_renewed_in_its_own_time() {
+    // The credentials behind it have tokens of 10 min; those of the service account end at 12:00.
+    let source = Source::living(secs(600));
+    let machine = Machine::new().answering(iam);
+    let behind = Credentials::from_source(source.clone()).on(machine.system());
+    let credentials = machine.with(by(behind.clone()));
+    let held = header(&credentials);
+    assert_eq!((source.started(), held.as_str()), (1, &*format!("Bearer {}", of(ACCOUNT, "t1.fake.0"))));
+
+    machine.clock.advance(secs(3000));
+    assert_eq!((header(&credentials), source.started()), (held.clone(), 1), "neither is needed");
+
+    // Past the age at which a new one is asked for: beside the call, with a living token of the others.
+    machine.clock.advance(secs(700));
+    assert_eq!(header(&credentials), held);
+    let renewed = format!("Bearer {}", of(ACCOUNT, "t1.fake.1"));
+    until("it is renewed beside the calls", || header(&credentials) == renewed);
+    assert_eq!(source.started(), 2);
+
+    // A token of theirs that is at hand is used, and shared with whoever else has these credentials.
+    header(&behind);
+    let another = machine.with(ImpersonationAuth::new(OTHER, behind));
+    assert_eq!(header(&another), format!("Bearer {}", of(OTHER, "t1.fake.1")));
+    assert_eq!(source.started(), 2);
+}
+
+#[test]
+fn a_token_past_its_end_is_not_sent_though_nobody_renews_it() {
+    let source = Source::living(secs(600));
+    let machine = Machine::new().answering(iam);
+    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    header(&credentials);
+    source.set(|_| Err(crate::common::unavailable()));
+    machine.clock.advance(secs(11 * 3600));
+    assert!(header(&credentials).contains("t1.fake.0+"), "alive, it is sent");
+    until("the renewal beside the call has failed", || credentials.counters().failures == 1);
+    machine.clock.advance(secs(3600));
+    let error = failure(&credentials);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.reason().contains("the source is down"), "{error}");
+    source.set(|count| Ok(token(count)?.expiring_in(secs(600))));
+    machine.clock.advance(secs(60));
+    // IAM's answer ends at 12:00, and so does its life by our clock.
+    assert!(failure(&credentials).reason().contains("a life of"), "asked anew: nothing is final");
+}
+
+#[test]
+fn credentials_without_an_iam_token_are_an_error_at_once() {
+    let machine = Machine::new().set("YC_API_KEY", API_KEY).answering(iam);
+    for (credentials, name) in [
+        (Credentials::from(ApiKeyAuth::new(API_KEY).unwrap()), "api-key"),
+        (ApiKeyAuth::from_env().into(), "api-key"),
+        (NoAuth::new().into(), "none"),
+        (Credentials::automatic(), "api-key"),
+    ] {
+        let error = failure(&machine.with(by(credentials)));
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.reason().contains(name) && error.reason().contains("no IAM token"), "{error}");
+        assert!(error.help().unwrap().contains("metadata"));
+    }
+    assert!(machine.http.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_id_of_a_service_account_is_refused_and_not_shown() {
+    let machine = Machine::new().answering(iam);
+    for id in ["", "HUSH", "t1.HUSH.x", "AQVN-HUSH", "my robot HUSH", "aje/HUSH", &"h".repeat(51)] {
+        let credentials = machine.with(ImpersonationAuth::new(id, given()));
+        let error = failure(&credentials);
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("service account id")), "{id}");
+        assert!(error.help().is_some());
+        let shown = format!("{:?} {:?}", ImpersonationAuth::new(id, given()), machine.log.lines());
+        assert!(!shown.contains("HUSH") && !shown.contains("hhhh"), "{shown}");
+    }
+    assert!(machine.http.requests().is_empty());
+}
+
+/// An IAM that says 401 to these bearers.
+fn unauthenticated(
+    refused: &'static [&'static str],
+) -> impl Fn(&http::Request<Vec<u8>>, usize) -> TestReply + Send + Sync + 'static {
+    move |request, count| match asked(request) {
+        Some((bearer, _)) if refused.contains(&&*bearer) => TestReply::status(
+            401,
+            format!(r#"{{"code":16,"message":"The token {bearer} is invalid","details":[]}}"#),
+        ),
+        _ => iam(request, count),
+    }
+}
+
+#[test]
+fn a_token_that_iam_does_not_take_is_replaced_once() {
+    let source = Source::living(secs(3600));
+    let machine = Machine::new().answering(unauthenticated(&["t1.fake.0"]));
+    let behind = Credentials::from_source(source.clone()).on(machine.system());
+    let stale = behind.blocking().obtain(HeaderOptions::new()).unwrap();
+    let credentials = machine.with(by(behind.clone()));
+    assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.1")));
+    assert_eq!(source.started(), 2);
+    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
+    assert!(behind.snapshot().unwrap().generation() > stale.generation(), "dropped for everybody");
+}
+
+#[test]
+fn and_no_more_than_once() {
+    let source = Source::living(secs(3600));
+    let machine = Machine::new().answering(unauthenticated(&["t1.fake.0", "t1.fake.1", "t1.fake.2"]));
+    let error = failure(&machine.with(by(Credentials::from_source(source.clone()))));
+    assert_eq!((error.kind(), source.started()), (ErrorKind::Refused, 2));
+    assert!(error.reason().contains("HTTP 401") && !error.reason().contains("fake"), "{error}");
+    assert!(error.help().unwrap().contains("custom"), "{:?}", error.help());
+    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
+}
+
+#[test]
+fn a_token_that_nothing_can_replace_is_sent_once() {
+    let machine = Machine::new().set("YC_TOKEN", "t1.HUSH.env").answering(unauthenticated(&[
+        "t1.HUSH.given",
+        "t1.HUSH.env",
+        "t1.HUSH.same",
+    ]));
+    let same = Source::new(|_| yandex_cloud_auth::Token::new("t1.HUSH.same"));
+    for credentials in [given().into(), EnvIamTokenAuth::new().into(), Credentials::from_source(same)] {
+        let before = machine.http.requests().len();
+        let error = failure(&machine.with(by(credentials)));
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert_eq!(machine.http.requests()[before..], [DISCOVERY, IMPERSONATE]);
+    }
+}
+
+#[test]
+fn a_refusal_says_what_is_missing() {
+    for (status, kind, words) in [
+        (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
+        (404, ErrorKind::Refused, "the id, and not the name"),
+        (400, ErrorKind::Refused, "the id, and not the name"),
+        (429, ErrorKind::Unavailable, "asked again"),
+        (503, ErrorKind::Unavailable, "asked again"),
+        (302, ErrorKind::Unavailable, "something else"),
+    ] {
+        let machine = Machine::new().answering(move |request, count| match asked(request) {
+            Some((bearer, _)) => {
+                TestReply::status(status, format!(r#"{{"code":7,"message":"no {bearer}"}}"#))
+            }
+            None => iam(request, count),
+        });
+        let error = failure(&machine.with(by(given())));
+        assert_eq!((error.kind(), error.place()), (kind, IMPERSONATE.strip_prefix("POST ")), "{error}");
+        assert!(error.help().unwrap().contains(words), "{status}: {:?}", error.help());
+        assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE], "one try");
+    }
+}
+
+#[test]
+fn an_error_of_the_credentials_behind_it_is_told_with_all_that_it_says() {
+    let machine = Machine::new().answering(|request, _| match request.uri().host() {
+        Some("169.254.169.254") => {
+            TestReply::Answer(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
+        }
+        _ => panic!("IAM is not asked"),
+    });
+    let error = failure(&machine.with(by(MetadataAuth::new())));
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(40))));
+    assert!(error.reason().contains("metadata: http://169.254.169.254: HTTP 503"), "{error}");
+    let cause = error.source().unwrap().downcast_ref::<Error>().unwrap();
+    assert_eq!((cause.method(), error.help()), (Some(Method::Metadata), cause.help()));
+
+    let nothing = failure(&Machine::new().with(by(Credentials::automatic())));
+    assert_eq!(nothing.kind(), ErrorKind::NotConfigured);
+    assert!(nothing.report().unwrap().to_string().contains("YC_API_KEY"));
+
+    let revoked = IamTokenAuth::new("t1.HUSH\nx").unwrap_err();
+    assert!(!revoked.to_string().contains("HUSH"));
+}
+
+#[test]
+fn the_token_of_the_credentials_goes_to_iam_alone() {
+    // Who is named in code, or in the environment, what discovery says there, and where the token goes.
+    for (endpoint, found, goes) in [
+        ("api.cloud.yandex.net", "iam.api.cloud.yandex.net:443", Some("iam.api.cloud.yandex.net")),
+        ("api.cloud.yandex.net", "iam.evil.example:443", None),
+        ("api.cloud.yandex.net", "http://iam.api.cloud.yandex.net", None),
+        ("http://api.corp.example", "iam.api.corp.example", None),
+        ("http://127.0.0.1:9", "127.0.0.1:10", Some("127.0.0.1")),
+    ] {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let told = Arc::clone(&seen);
+        let machine = Machine::new().answering(move |request, _| {
+            let everything = format!("{:?} {}", request.headers(), String::from_utf8_lossy(request.body()));
+            let bearer = request.headers().get("authorization").is_some();
+            if bearer || everything.contains("HUSH") {
+                told.lock().unwrap().push(request.uri().host().unwrap().to_owned());
+            }
+            match request.uri().path() {
+                "/endpoints" => {
+                    TestReply::status(200, format!(r#"{{"endpoints":[{{"id":"iam","address":"{found}"}}]}}"#))
+                }
+                _ => issued("t1.FAKE.x"),
+            }
+        });
+        let in_code = ImpersonationAuth::builder(ACCOUNT, given()).endpoint(endpoint).build();
+        let by_variable = machine.clone().set("YC_API_ENDPOINT", endpoint).with(by(given()));
+        for credentials in [by_variable, machine.with(in_code)] {
+            match goes {
+                Some(host) => {
+                    header(&credentials);
+                    assert_eq!(seen.lock().unwrap().pop().as_deref(), Some(host));
+                }
+                None => assert_eq!(failure(&credentials).kind(), ErrorKind::Blocked, "{endpoint} {found}"),
+            }
+            assert!(seen.lock().unwrap().is_empty(), "{endpoint} {found}");
+        }
+    }
+    let machine = Machine::new().always(issued("t1.FAKE.x"));
+    let named = ImpersonationAuth::builder(ACCOUNT, given()).iam_endpoint("iam.corp.example").build();
+    header(&machine.with(named));
+    let plain = ImpersonationAuth::builder(ACCOUNT, given()).iam_endpoint("http://iam.corp.example");
+    assert_eq!(failure(&machine.with(plain.clone().build())).kind(), ErrorKind::Blocked);
+    header(&machine.with(plain.danger_allow_plaintext().build()));
+    assert_eq!(machine.http.requests().len(), 2);
+}
+
+#[test]
+fn credentials_go_along_to_another_machine_unless_they_have_one_of_their_own() {
+    let machine =
+        |name: &'static str| Machine::new().set("YC_TOKEN", &format!("t1.FAKE-{name}.x")).answering(iam);
+    let (here, there, own) = (machine("here"), machine("there"), machine("own"));
+    let bearer = |name: &str| format!("Bearer {}", of(ACCOUNT, &format!("t1.FAKE-{name}.x")));
+
+    let going = Credentials::from(by(EnvIamTokenAuth::new()));
+    assert_eq!(header(&here.with(going.clone())), bearer("here"));
+    assert_eq!(header(&here.with(going.clone()).on(there.system())), bearer("there"), "and further");
+    let nested = ImpersonationAuth::new(OTHER, by(EnvIamTokenAuth::new()));
+    let expected = format!("Bearer {}", of(OTHER, &of(ACCOUNT, "t1.FAKE-here.x")));
+    assert_eq!(header(&here.with(nested)), expected);
+
+    let staying = Credentials::from(by(own.with(EnvIamTokenAuth::new())));
+    assert_eq!(header(&here.with(staying.clone())), bearer("own"));
+    assert_eq!(header(&here.with(staying).on(there.system())), bearer("own"));
+    let chosen = Automatic::new().on(own.set("YC_METADATA_ADDR", "").system()).without("metadata").unwrap();
+    assert_eq!(header(&here.with(by(chosen.build()))), bearer("own"));
+
+    for automatic in [
+        Automatic::new().replace("api-key", by(EnvIamTokenAuth::new())).unwrap().on(here.system()),
+        Automatic::new().on(here.system()).replace("api-key", by(EnvIamTokenAuth::new())).unwrap(),
+    ] {
+        let credentials = automatic.build();
+        assert_eq!(header(&credentials), bearer("here"));
+        let selected = credentials.report().unwrap().selected().unwrap().clone();
+        assert_eq!((selected.method, &*selected.reason), (Method::Impersonation, "given"));
+        assert_eq!(header(&credentials.on(there.system())), bearer("there"));
+    }
+}
+
+#[test]
+fn making_and_moving_it_looks_at_nothing() {
+    let machine = Machine::new().answering(|_, _| panic!("nobody is asked"));
+    let source = Source::new(|_| panic!("nothing is fetched"));
+    let credentials = machine.with(ImpersonationAuth::new(OTHER, by(Credentials::from_source(source))));
+    let _ = (credentials.method(), credentials.report(), credentials.snapshot(), format!("{credentials:?}"));
+    assert_eq!(credentials.counters().fetches, 0);
+}
+
+#[test]
+fn the_last_drop_ends_both_fetches() {
+    let source = Source::living(secs(3600));
+    source.hold();
+    let machine = Machine::new().answering(|_, _| panic!("IAM is not asked"));
+    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    credentials.prewarm();
+    until("the fetch behind it is under way", || source.started() == 1);
+    drop(credentials);
+    until("it is dropped", || source.ended() == 1);
+}
+
+#[test]
+fn a_fetch_that_others_share_goes_on_when_the_impersonation_is_dropped() {
+    let source = Source::living(secs(3600));
+    source.hold();
+    let machine = Machine::new().answering(iam);
+    let behind = Credentials::from_source(source.clone()).on(machine.system());
+    let credentials = machine.with(by(behind.clone()));
+    credentials.prewarm();
+    until("the fetch behind it is under way", || source.started() == 1);
+    drop(credentials);
+    source.release();
+    assert_eq!(header(&behind), "Bearer t1.fake.0");
+    assert_eq!(source.started(), 1);
+}
+
+#[test]
+fn a_caller_whose_time_is_up_is_told_and_the_fetches_go_on() {
+    let source = Source::living(secs(3600));
+    source.hold();
+    let machine = Machine::new().answering(iam);
+    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    let caller = credentials.clone();
+    let call = std::thread::spawn(move || {
+        caller.blocking().header_with(HeaderOptions::new().deadline(secs(1))).unwrap_err()
+    });
+    until("the fetch behind it is under way", || source.started() == 1);
+    // The limits of both fetches, and the deadline of the caller.
+    machine.clock.wait_for_sleepers(3);
+    machine.clock.advance(secs(1));
+    assert_eq!(call.join().unwrap().kind(), ErrorKind::Unavailable);
+    source.release();
+    assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.0")));
+    assert_eq!(source.started(), 1);
+}
+
+#[test]
+fn the_two_together_take_no_longer_than_the_limit() {
+    let source = Source::living(secs(3600));
+    source.hold();
+    let machine = Machine::new().answering(iam);
+    let auth = ImpersonationAuth::builder(ACCOUNT, Credentials::from_source(source.clone())).timeout(secs(7));
+    let credentials = machine.with(auth.build());
+    let caller = credentials.clone();
+    let call = std::thread::spawn(move || caller.blocking().header().unwrap_err());
+    until("the fetch behind it is under way", || source.started() == 1);
+    machine.clock.wait_for_sleepers(2);
+    machine.clock.advance(secs(7));
+    assert!(call.join().unwrap().reason().contains("no token within 7s"));
+}
+
+/// Both fetches run on the one thread of the library, whatever the callers are.
+#[test]
+fn one_thread_runs_both_for_many_callers() {
+    let asked_for = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked_for);
+    let http = TestHttp::new(move |request, nth| {
+        count.fetch_add(usize::from(asked(request).is_some()), Ordering::SeqCst);
+        iam(request, nth)
+    });
+    let system = System::real()
+        .with_environment(TestEnvironment::empty())
+        .with_clock(yandex_cloud_auth::testing::TestClock::new())
+        .with_http(http)
+        .with_spawner(LibraryThread);
+    let nested = ImpersonationAuth::new(OTHER, by(MetadataAuth::new()));
+    let credentials = Credentials::from(nested).on(system);
+    let threads: Vec<_> = (0..16)
+        .map(|_| {
+            let clone = credentials.clone();
+            std::thread::spawn(move || header(&clone))
+        })
+        .collect();
+    let expected = format!("Bearer {}", of(OTHER, &of(ACCOUNT, crate::support::METADATA_TOKEN)));
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), expected);
+    }
+    assert_eq!(asked_for.load(Ordering::SeqCst), 2, "one for each of the two");
+    assert_eq!(crate::common::on_runtime(async { credentials.header().await }).unwrap().unwrap(), expected);
+}
+
+/// A machine in the emulator's cloud.
+fn inside(cloud: &Emulator) -> System {
+    let environment = TestEnvironment::new([
+        ("YC_METADATA_ADDR", cloud.metadata_addr().to_string()),
+        ("YC_API_ENDPOINT", cloud.api_url()),
+    ]);
+    System::real().with_environment(environment)
+}
+
+#[test]
+fn the_emulator_lets_those_with_the_role_and_no_others() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let first = ImpersonationAuth::new(cloud.impersonated_account_id(), MetadataAuth::new());
+    let nested = ImpersonationAuth::new(cloud.nested_account_id(), first.clone());
+    for auth in [first, nested] {
+        assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+    }
+    let without = ImpersonationAuth::new(cloud.nested_account_id(), MetadataAuth::new());
+    let error = failure(&Credentials::from(without).on(inside(&cloud)));
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.help().unwrap().contains("iam.serviceAccounts.tokenCreator"), "{:?}", error.help());
+}
+
+#[test]
+fn a_token_that_was_revoked_behind_our_back_is_replaced() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let behind = Credentials::from(MetadataAuth::new()).on(inside(&cloud));
+    let held = behind.blocking().obtain(HeaderOptions::new()).unwrap();
+    cloud.revoke_iam_token(held.expose_secret().unwrap()).unwrap();
+    let auth = ImpersonationAuth::new(cloud.impersonated_account_id(), behind.clone());
+    assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+    assert!(behind.snapshot().unwrap().generation() > held.generation());
+}

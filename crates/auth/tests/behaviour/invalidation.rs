@@ -1,0 +1,198 @@
+//! A server said no: exactly that token is dropped, once. And a caller who wants a longer life gets one, or is told.
+
+use crate::common::{HOUR, Source, header, on_runtime, secs, token, until};
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::{ApiKeyAuth, Credentials, ErrorKind, HeaderOptions, IamTokenAuth, NoAuth, Token};
+
+fn living_for(seconds: u64) -> HeaderOptions {
+    HeaderOptions::new().min_ttl(secs(seconds))
+}
+
+#[test]
+fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
+    let source = Source::living(HOUR);
+    let credentials = source.on(&TestClock::new());
+    header(&credentials).unwrap();
+    let refused = credentials.snapshot().unwrap();
+    on_runtime(async {
+        let calls: Vec<_> = (0..64)
+            .map(|_| {
+                let (credentials, refused) = (credentials.clone(), refused.clone());
+                tokio::spawn(async move {
+                    let dropped = credentials.invalidate(&refused);
+                    (dropped, credentials.obtain(HeaderOptions::new()).await.unwrap().generation())
+                })
+            })
+            .collect();
+        let mut dropped = 0;
+        for call in calls {
+            let (did_drop, generation) = call.await.unwrap();
+            assert_eq!(generation, 2);
+            dropped += usize::from(did_drop);
+        }
+        assert_eq!(dropped, 1);
+    });
+    assert_eq!(source.started(), 2);
+}
+
+#[test]
+fn an_old_refusal_does_not_kill_a_newer_token() {
+    let clock = TestClock::new();
+    let credentials = Source::living(HOUR).on(&clock);
+    header(&credentials).unwrap();
+    let old = credentials.snapshot().unwrap();
+    clock.advance(HOUR);
+    header(&credentials).unwrap();
+    assert!(!credentials.invalidate(&old));
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
+}
+
+#[test]
+fn methods_with_nothing_newer_keep_what_they_have() {
+    let system = crate::common::bare(&TestClock::new());
+    for credentials in [
+        Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()),
+        Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()),
+        Credentials::from(NoAuth::new()),
+    ] {
+        let credentials = credentials.on(system.clone());
+        let before = credentials.blocking().header().unwrap();
+        assert!(!credentials.invalidate(&credentials.snapshot().unwrap()));
+        assert_eq!(credentials.blocking().header().unwrap(), before);
+    }
+}
+
+#[test]
+fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_less_often() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::new(|_| Ok(Token::new("t1.fake.same")?.expiring_in(12 * HOUR)));
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    let mut dropped = 0;
+    for _ in 0..600 {
+        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert_eq!(sent.generation(), 1, "the same token keeps its generation, so nothing is replayed");
+        dropped += usize::from(credentials.invalidate(&sent));
+        clock.advance(secs(1));
+    }
+    // Ten minutes of refusals, one each second: without the back-off there would be 600 fetches.
+    assert!(dropped >= 1 && source.started() <= 32, "{dropped} dropped, {} fetches", source.started());
+    source.set(token);
+    until("another token comes", || {
+        clock.advance(secs(10));
+        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        credentials.invalidate(&sent);
+        sent.generation() > 1
+    });
+}
+
+#[test]
+fn a_server_that_refuses_every_token_does_not_make_a_storm_of_fetches() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::living(HOUR);
+    let credentials = source.in_step(&clock);
+    for _ in 0..6000 {
+        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        credentials.invalidate(&sent);
+        clock.advance(std::time::Duration::from_millis(10));
+    }
+    // A minute of refusals: three are believed at once, then at 2, 4, 8, 16 and 32 s.
+    assert!((6..=9).contains(&source.started()), "{} fetches", source.started());
+}
+
+#[test]
+fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::living(12 * HOUR);
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    source.set(|_| Err(crate::common::unavailable()));
+    clock.advance(HOUR + secs(1));
+    header(&credentials).unwrap();
+    until("the renewal has failed", || credentials.counters().failures == 1);
+    source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
+    assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.2");
+}
+
+#[test]
+fn a_longer_life_is_had_by_one_shared_refresh() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR);
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    clock.advance(secs(1800));
+    assert_eq!(credentials.blocking().header_with(living_for(1700)).unwrap().unwrap(), "Bearer t1.fake.0");
+    source.hold();
+    on_runtime(async {
+        let calls: Vec<_> = (0..50)
+            .map(|_| {
+                let credentials = credentials.clone();
+                tokio::spawn(async move { credentials.header_with(living_for(3000)).await.unwrap().unwrap() })
+            })
+            .collect();
+        until("all wait", || credentials.counters().waited == 51);
+        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0", "the others do not wait");
+        source.release();
+        for call in calls {
+            assert_eq!(call.await.unwrap(), "Bearer t1.fake.1");
+        }
+    });
+    assert_eq!(source.started(), 2);
+}
+
+#[test]
+fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR);
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    clock.advance(secs(100));
+    let error = credentials.blocking().header_with(living_for(7200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    assert!(error.to_string().contains("3600 s, and 7200 s"), "{error}");
+    assert_eq!(source.started(), 2);
+    for _ in 0..100 {
+        assert!(credentials.blocking().header_with(living_for(7200)).is_err());
+    }
+    assert_eq!(source.started(), 2, "no more than one a second");
+}
+
+#[test]
+fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let source = Source::living(HOUR);
+    let credentials = source.in_step(&clock);
+    for _ in 0..600 {
+        assert!(credentials.blocking().header_with(living_for(7200)).is_err());
+        clock.advance(secs(1));
+    }
+    assert!(source.started() <= 20, "{} fetches in ten minutes", source.started());
+}
+
+#[test]
+fn what_never_ends_lives_as_long_as_anybody_asks() {
+    let key =
+        Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()).on(crate::common::bare(&TestClock::new()));
+    let header = key.blocking().header_with(HeaderOptions::new().min_ttl(std::time::Duration::MAX));
+    assert_eq!(header.unwrap().unwrap(), "Api-Key AQVN-fake");
+}
+
+#[test]
+fn a_refresh_for_a_longer_life_that_fails_keeps_the_token() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR);
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    clock.advance(secs(1800));
+    source.set(|_| Err(crate::common::unavailable()));
+    let error = credentials.blocking().header_with(living_for(3000)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("1800 s"), "{error}");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("the source is down"));
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+}

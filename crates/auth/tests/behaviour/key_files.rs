@@ -1,0 +1,289 @@
+//! Authorized keys that do not work: files that cannot be read, keys of another kind, and what IAM refuses.
+#![cfg(feature = "service-account-key")]
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use crate::support::{IAM_TOKEN, Machine, cloud, exchanged, header, secs};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use yandex_cloud_auth::system::Files;
+use yandex_cloud_auth::testing::{TestFiles, TestReply};
+use yandex_cloud_auth::{Credentials, Error, ErrorKind, HeaderOptions, Method, ServiceAccountKeyAuth};
+use yandex_cloud_emulator::Emulator;
+
+const PATH: &str = "/etc/robot/key.json";
+
+/// RSA keys take a while to make: one for all tests.
+static KEY: LazyLock<String> =
+    LazyLock::new(|| Emulator::start_in_thread().unwrap().service_account_key().unwrap());
+
+fn with(name: &str, value: impl Into<Value>) -> String {
+    let mut key: Value = serde_json::from_str(&KEY).unwrap();
+    key[name] = value.into();
+    key.to_string()
+}
+
+fn field(name: &str) -> String {
+    serde_json::from_str::<Value>(&KEY).unwrap()[name].as_str().unwrap().to_owned()
+}
+
+fn failure(credentials: &Credentials) -> Error {
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.method(), Some(Method::ServiceAccountKey), "{error}");
+    assert!(error.help().is_some_and(|help| !help.is_empty()), "{error}");
+    assert!(!holds_a_secret(&format!("{error} {error:?}")), "{error}");
+    error
+}
+
+/// Whether a line of the private key, or a JWT, stands in the text.
+fn holds_a_secret(text: &str) -> bool {
+    let key = field("private_key");
+    let mut lines = key.lines().filter(|line| line.len() > 20 && !line.contains(' '));
+    lines.any(|line| text.contains(&line[..20])) || text.contains("eyJ0") || text.contains("eyJh")
+}
+
+/// A disk where each reading ends so.
+struct Broken(io::ErrorKind);
+
+impl Files for Broken {
+    fn read(&self, _path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+        Err(self.0.into())
+    }
+
+    fn is_executable(&self, _path: &Path) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_which_and_why() {
+    for (fault, kind, told) in [
+        (io::ErrorKind::NotFound, ErrorKind::Invalid, "there is no such file"),
+        (io::ErrorKind::NotADirectory, ErrorKind::Invalid, "there is no such file"),
+        (io::ErrorKind::IsADirectory, ErrorKind::Invalid, "it is a directory"),
+        (io::ErrorKind::PermissionDenied, ErrorKind::Invalid, "may not read it"),
+        (io::ErrorKind::FileTooLarge, ErrorKind::Invalid, "larger than 64 KiB"),
+        (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable, "cannot be read"),
+    ] {
+        let machine = Machine::new().set(ServiceAccountKeyAuth::VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
+        let system = machine.system().with_files(Broken(fault));
+        for credentials in [
+            Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).on(system.clone()),
+            Credentials::from(ServiceAccountKeyAuth::from_env()).on(system.clone()),
+            Credentials::automatic().on(system.clone()),
+        ] {
+            let error = failure(&credentials);
+            assert_eq!((error.kind(), error.place()), (kind, Some(PATH)), "{error}");
+            assert!(error.reason().contains(told), "{told}: {error}");
+        }
+        assert!(machine.http.requests().is_empty(), "nobody else is asked");
+    }
+}
+
+#[test]
+fn a_file_of_another_encoding_or_size_is_told() {
+    let utf16: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [&b"\xff\xfe"[..], &utf16].concat();
+    let padded = format!("{}{}", *KEY, " ".repeat(64 << 10));
+    for (content, told) in [(marked, "UTF-8"), (padded.clone().into_bytes(), "larger than 64 KiB")] {
+        let machine = Machine::new();
+        machine.files.write(PATH, content);
+        let error = failure(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(PATH)));
+        assert!(error.reason().contains(told), "{error}");
+    }
+    let error = ServiceAccountKeyAuth::new(padded).unwrap_err();
+    assert!(error.reason().contains("larger than 64 KiB"), "{error}");
+
+    let machine = Machine::new().answering(cloud(exchanged()));
+    machine.files.write(PATH, format!("\u{feff}{}", *KEY));
+    header(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
+}
+
+/// One value of DER.
+fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length = match (high, low) {
+        (0, 0..0x80) => vec![low],
+        (0, _) => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag], &*length, &*content].concat()
+}
+
+/// A PKCS#8 of an RSA key whose modulus has so many bytes. Its numbers are no key: what is looked at first is the length.
+fn rsa_of(bytes: usize) -> String {
+    let modulus = der(2, &[&[0, 0xc1], &vec![0x55; bytes - 2], &[1]]);
+    let (zero, number) = (der(2, &[&[0]]), der(2, &[&[1, 0, 1]]));
+    let key = der(0x30, &[&zero, &modulus, &number, &number, &number, &number, &number, &number, &number]);
+    let algorithm = der(0x30, &[&der(6, &[b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"]), &[5, 0]]);
+    let pkcs8 = der(0x30, &[&zero, &algorithm, &der(4, &[&key])]);
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8))
+}
+
+#[test]
+fn a_key_of_another_algorithm_or_length_is_told() {
+    let made = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap().serialize_pem();
+    let encrypted = field("private_key").replace("BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY").replacen(
+        "KEY-----\n",
+        "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,FAKE\n\n",
+        1,
+    );
+    for (pem, told) in [
+        (made(&rcgen::PKCS_ECDSA_P256_SHA256), "no RSA key"),
+        (made(&rcgen::PKCS_ED25519), "no RSA key"),
+        (rsa_of(128), "shorter than 2048 bits"),
+        (rsa_of(255), "shorter than 2048 bits"),
+        (encrypted, "encrypted with a password"),
+    ] {
+        let error = ServiceAccountKeyAuth::new(with("private_key", pem)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.reason().contains(told), "{told}: {error}");
+        assert!(error.help().unwrap().contains("yc iam key create"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_pem_that_a_template_has_put_on_one_line_is_read() {
+    for line_end in [" ", "", "\\r\\n", "\\n\n"] {
+        let pem = field("private_key").replace('\n', line_end);
+        let machine = Machine::new().answering(cloud(exchanged()));
+        header(&machine.with(ServiceAccountKeyAuth::new(with("private_key", pem)).unwrap()));
+    }
+}
+
+#[test]
+fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
+    for (said, first) in [
+        ("JWT is expired", "the clock of this machine"),
+        ("'iat' is in the future", "the clock of this machine"),
+        ("invalid signature", "its `id` or its `private_key`"),
+        ("The required field 'kid' is missing from the JWT header", "its `id` or its `private_key`"),
+        ("public key not found", "the key aje"),
+        ("", "the key aje"),
+    ] {
+        let answer = json!({ "code": 16, "message": said }).to_string();
+        let machine = Machine::new().answering(cloud(TestReply::status(401, answer)));
+        let error = failure(&machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.reason().contains(said), "{error}");
+        let help = error.help().unwrap();
+        assert!(help.starts_with(&format!("look for the cause in this order: {first}")), "{said}: {help}");
+        for part in [
+            &*field("id"),
+            &format!("yc iam key list --service-account-id {}", field("service_account_id")),
+            "yc iam key create",
+            "it says 2026-11-24T00:00:00Z",
+        ] {
+            assert!(help.contains(part), "{part}: {help}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_iam_is_not_blamed_on_the_key() {
+    let machine = Machine::new().answering(cloud(TestReply::status(503, "")));
+    let error = failure(&machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(!error.help().unwrap().contains("yc iam key"), "{error:?}");
+}
+
+#[test]
+fn a_life_past_all_bounds_is_brought_within_them() {
+    for (life, seconds) in [(secs(0), 61), (std::time::Duration::MAX, 3600)] {
+        let claims = Arc::new(Mutex::new(Value::Null));
+        let seen = Arc::clone(&claims);
+        let machine = Machine::new().answering(move |request, count| {
+            if request.uri().path() == "/iam/v1/tokens" {
+                let body: Value = serde_json::from_slice(request.body()).unwrap();
+                let part = body["jwt"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+                *seen.lock().unwrap() =
+                    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+            }
+            cloud(exchanged())(request, count)
+        });
+        header(&machine.with(ServiceAccountKeyAuth::builder(&*KEY).unwrap().jwt_life(life).build()));
+        let claims = claims.lock().unwrap();
+        assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), seconds);
+    }
+}
+
+#[test]
+fn a_file_that_becomes_somebody_elses_is_followed_with_a_warning() {
+    let machine = Machine::new().answering(|request, count| {
+        let token = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
+        cloud(TestReply::status(200, token))(request, count)
+    });
+    machine.files.write(PATH, KEY.as_str());
+    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    for (content, warnings) in [
+        (with("id", "ajefake0second0key00"), 0),
+        (with("service_account_id", "ajefake0other0sa0000"), 1),
+        (with("service_account_id", "ajefake0other0sa0000"), 1),
+    ] {
+        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        machine.files.write(PATH, content);
+        machine.clock.advance(secs(120));
+        assert!(credentials.invalidate(&sent));
+        header(&credentials);
+        let told = machine.log.warnings();
+        assert_eq!(told.len(), warnings, "{told:?}");
+        assert!(
+            told.iter().all(|line| line.contains("ajefake0other0sa0000") && line.contains(PATH)),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn neither_log_nor_report_nor_debug_shows_a_part_of_the_key_or_a_jwt() {
+    for answer in [exchanged(), TestReply::status(401, json!({ "message": *KEY }).to_string())] {
+        let machine = Machine::new().answering(cloud(answer));
+        machine.files.write(PATH, KEY.as_str());
+        machine.files.set_mode(PATH, 0o644);
+        let given = ServiceAccountKeyAuth::new(&*KEY).unwrap();
+        let mut shown = format!("{given:?} {:?}", ServiceAccountKeyAuth::builder(&*KEY).unwrap());
+        for credentials in [
+            machine.with(given),
+            machine.with(ServiceAccountKeyAuth::from_file(PATH)),
+            machine.clone().set(ServiceAccountKeyAuth::VARIABLE, &KEY).automatic(),
+        ] {
+            match credentials.blocking().header() {
+                Ok(header) => shown.push_str(&format!("{header:?}")),
+                Err(error) => shown.push_str(&format!("{error} {error:?}")),
+            }
+            if let Some(report) = credentials.report() {
+                shown.push_str(&format!("{report} {report:?}"));
+            }
+            let identity = credentials.blocking().identity(HeaderOptions::new());
+            shown.push_str(&format!("{identity:?} {credentials:?}"));
+        }
+        shown.push_str(&machine.log.lines().join("\n"));
+        assert!(!holds_a_secret(&shown), "{shown}");
+        assert!(shown.contains(&field("service_account_id")), "the test looks at something");
+    }
+}
+
+#[test]
+fn a_file_without_modes_is_not_complained_of() {
+    struct Modeless(TestFiles);
+    impl Files for Modeless {
+        fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+            self.0.read(path, limit)
+        }
+
+        fn is_executable(&self, _path: &Path) -> bool {
+            false
+        }
+    }
+    let machine = Machine::new().answering(cloud(exchanged()));
+    let system = machine.system().with_files(Modeless(TestFiles::new([(PATH, KEY.as_str())])));
+    let credentials = Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).on(system);
+    header(&credentials);
+    assert_eq!(credentials.report().unwrap().selected().unwrap().reason, "given");
+    assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.lines());
+}

@@ -1,0 +1,110 @@
+//! Law 5: making credentials does nothing, and dropping the last handle leaves nothing behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::{HOUR, Source, on_runtime, until};
+use yandex_cloud_auth::system::{BoxFuture, Spawner};
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestProcesses, TestRun};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, NoAuth, OAuthTokenAuth,
+    YandexCloudCliAuth,
+};
+
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Spawner for Counting {
+    fn spawn(&self, _work: BoxFuture<'static, ()>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
+    let (http, spawner) = (TestHttp::nobody(), Counting::default());
+    let processes = TestProcesses::new(|_| TestRun::Hang);
+    let system = crate::common::bare(&TestClock::new())
+        .with_environment(TestEnvironment::new([("YC_OAUTH_TOKEN", "y0_fake")]))
+        .with_http(http.clone())
+        .with_processes(processes.clone())
+        .with_spawner(spawner.clone());
+    let all = [
+        Automatic::new().on(system.clone()).build(),
+        Credentials::automatic().on(system.clone()),
+        Credentials::from(ApiKeyAuth::from_env()).on(system.clone()),
+        Credentials::from(IamTokenAuth::from_env()).on(system.clone()),
+        Credentials::from(EnvIamTokenAuth::new()).on(system.clone()),
+        Credentials::from(OAuthTokenAuth::from_env()).on(system.clone()),
+        Credentials::from(MetadataAuth::new()).on(system.clone()),
+        Credentials::from(YandexCloudCliAuth::new()).on(system.clone()),
+        Credentials::from(NoAuth::new()).on(system.clone()),
+        Credentials::from_string("AQVN-fake").unwrap().on(system.clone()),
+    ];
+    for credentials in &all {
+        let _ = (credentials.clone(), credentials.method(), credentials.report(), credentials.snapshot());
+    }
+    assert_eq!(spawner.0.load(Ordering::SeqCst), 0);
+    assert!(http.requests().is_empty() && processes.commands().is_empty());
+}
+
+#[test]
+fn nothing_is_known_before_the_selection() {
+    let environment = TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]);
+    let credentials =
+        Automatic::new().on(crate::common::bare(&TestClock::new()).with_environment(environment)).build();
+    assert!(
+        credentials.method().is_none() && credentials.report().is_none() && credentials.snapshot().is_none()
+    );
+    let report = credentials.blocking().select().unwrap();
+    assert_eq!(credentials.report(), Some(report));
+    assert_eq!(credentials.snapshot().unwrap().header().unwrap(), "Api-Key AQVN-fake");
+}
+
+#[test]
+fn dropping_the_last_handle_ends_its_fetch() {
+    let source = Source::living(HOUR);
+    source.hold();
+    let clock = TestClock::new();
+    let credentials = source.on(&clock);
+    let clone = credentials.clone();
+    credentials.prewarm();
+    until("the fetch has begun", || source.started() == 1);
+    drop(credentials);
+    assert_eq!(source.ended(), 0, "a handle is left");
+    // A moment in which the fetch is not being polled: it waits.
+    clock.wait_for_sleepers(1);
+    drop(clone);
+    assert_eq!(source.ended(), 1, "at once: the process may end next, and a child must not outlive it");
+    assert_eq!(clock.sleepers(), 0, "its timer is gone with it");
+}
+
+#[test]
+fn dropping_the_last_handle_kills_its_child() {
+    // The double's future owns the child as the real one does: dropped, it is gone. Real children: tests/processes.rs.
+    let processes = TestProcesses::new(|_| TestRun::Hang);
+    let clock = TestClock::new();
+    let system = crate::common::bare(&clock)
+        .with_processes(processes.clone())
+        .with_files(yandex_cloud_auth::testing::TestFiles::new([("/opt/yc", "")]));
+    let yc = YandexCloudCliAuth::builder().program("/opt/yc").build();
+    let credentials = Credentials::from(yc).on(system);
+    credentials.prewarm();
+    until("yc runs", || processes.commands().len() == 1);
+    drop(credentials);
+    until("its time limit is gone with it", || clock.sleepers() == 0);
+}
+
+#[test]
+fn a_call_in_flight_keeps_its_credentials_alive_and_no_longer() {
+    let source = Source::living(HOUR);
+    source.hold();
+    let credentials = source.on(&TestClock::new());
+    on_runtime(async {
+        let call = tokio::spawn(async move { credentials.header().await });
+        until("the fetch has begun", || source.started() == 1);
+        call.abort();
+        assert!(call.await.is_err());
+        until("its work is dropped", || source.ended() == 1);
+    });
+}

@@ -1,0 +1,47 @@
+//! The behaviour of the library through its public interface: one module a behaviour.
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+mod common;
+#[path = "../../../../tests/shared/examples.rs"]
+mod shared;
+mod support;
+mod wire;
+
+mod async_openai;
+mod bare_strings;
+mod destinations;
+mod env_iam_token;
+mod errors;
+mod examples;
+mod functions;
+mod given_values;
+mod hyper;
+mod identity;
+mod impersonation;
+mod invalidation;
+mod key_files;
+mod lifetimes;
+mod logs;
+mod metadata;
+mod oauth;
+mod processes;
+mod profile;
+mod ready_path;
+mod reentrance;
+mod refresh;
+mod reports;
+mod reqwest;
+mod revocation;
+mod revoke;
+mod secrets;
+mod selection;
+mod service_account_key;
+mod single_flight;
+mod token_file;
+mod tonic;
+mod tower;
+mod transport;
+mod troubleshooting;
+mod unusable_keys;
+mod workload_identity;
+mod yc;

@@ -1,0 +1,467 @@
+//! The metadata service: how it is asked, what its answers mean at the default address and at a configured one, and
+//! how long anybody waits for it.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::{
+    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, header, joined, secs,
+};
+use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
+use yandex_cloud_auth::testing::{TestHttp, TestReply};
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, HeaderOptions, MetadataAuth, Method, Outcome, System,
+};
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
+
+fn answers(body: &str) -> TestReply {
+    TestReply::status(200, body)
+}
+
+#[test]
+fn works_when_made_by_hand_with_the_variable_and_without() {
+    for (variable, url) in [
+        ("", METADATA_URL.to_owned()),
+        ("10.0.0.5", format!("http://10.0.0.5{PATH}")),
+        ("10.0.0.5:8080", format!("http://10.0.0.5:8080{PATH}")),
+        ("http://10.0.0.5:8080", format!("http://10.0.0.5:8080{PATH}")),
+        ("http://10.0.0.5:8080/", format!("http://10.0.0.5:8080{PATH}")),
+        ("HTTP://LOCALHOST:80/", format!("http://localhost{PATH}")),
+        ("[::1]:8080", format!("http://[::1]:8080{PATH}")),
+        (" metadata.internal\n", format!("http://metadata.internal{PATH}")),
+    ] {
+        for credentials in [MetadataAuth::new(), MetadataAuth::default(), MetadataAuth::from_env()] {
+            let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+            assert_eq!(header(&machine.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
+            assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}");
+        }
+        let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+        assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
+        assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
+    }
+}
+
+#[test]
+fn an_address_given_in_code_wins_over_the_variable() {
+    let machine = Machine::new().set("YC_METADATA_ADDR", "not an address").always(answers(METADATA_ANSWER));
+    let credentials = machine.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
+    assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
+    assert_eq!(machine.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_before_anything_is_sent() {
+    for address in [
+        "https://10.0.0.5",
+        "10.0.0.5/computeMetadata",
+        "10.0.0.5?x=1",
+        "user@10.0.0.5",
+        "http://user:FAKE-password@10.0.0.5",
+        "ftp://10.0.0.5",
+        "http://http://10.0.0.5",
+        "10.0.0.5:0",
+        "10.0.0.5:65536",
+        "10.0.0.5:port",
+        "10 0 0 5",
+        "/",
+        "http://",
+        "адрес",
+    ] {
+        let machine = Machine::new()
+            .set("YC_METADATA_ADDR", address)
+            .set("YC_TOKEN", IAM_TOKEN)
+            .always(answers(METADATA_ANSWER));
+        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+            let error = credentials.blocking().header().unwrap_err();
+            assert_eq!(
+                (error.kind(), error.place(), error.method()),
+                (ErrorKind::Invalid, Some("YC_METADATA_ADDR"), Some(Method::Metadata)),
+                "{address}"
+            );
+            assert!(error.help().unwrap().contains("host:port"), "{:?}", error.help());
+            assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+        }
+        assert!(machine.http.requests().is_empty(), "{address}");
+    }
+}
+
+#[test]
+fn the_request_carries_the_flavor_and_nothing_of_ours() {
+    let machine = Machine::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
+        assert_eq!(request.method(), "GET");
+        assert_eq!(request.headers()["metadata-flavor"], "Google");
+        assert!(!request.headers().contains_key("authorization"));
+        assert!(request.body().is_empty());
+        answers(METADATA_ANSWER)
+    });
+    header(&machine.automatic());
+    header(&machine.with(MetadataAuth::new()));
+}
+
+#[test]
+fn waits_for_a_connection_as_long_as_the_address_deserves() {
+    let short = secs(1) / 10;
+    // variable, by selection: connect timeout, tries
+    for (variable, automatic, connect_timeout, tries) in [
+        ("", true, short, 3),
+        ("10.0.0.5", true, secs(1), 1),
+        ("", false, secs(1), 1),
+        ("10.0.0.5", false, secs(1), 1),
+    ] {
+        let options: Arc<Mutex<Vec<HttpOptions>>> = Arc::default();
+        let seen = Arc::clone(&options);
+        let machine =
+            Machine::new().set("YC_METADATA_ADDR", variable).answering_with_options(move |_, options, _| {
+                seen.lock().unwrap().push(options);
+                TestReply::Fail(HttpFault::ConnectTimeout)
+            });
+        let credentials = if automatic { machine.automatic() } else { machine.with(MetadataAuth::new()) };
+        credentials.blocking().header().unwrap_err();
+        let options = options.lock().unwrap();
+        assert_eq!(options.len(), tries, "{variable:?} {automatic}");
+        for options in &*options {
+            assert_eq!(options.connect_timeout, connect_timeout, "{variable:?} {automatic}");
+            assert!(options.direct, "never through a proxy");
+            assert!(options.max_body <= 1 << 20);
+        }
+    }
+}
+
+#[test]
+fn a_second_connection_in_time_is_as_good_as_the_first() {
+    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
+        0 | 1 => TestReply::Fail(HttpFault::ConnectTimeout),
+        _ => answers(METADATA_ANSWER),
+    });
+    assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
+    assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+}
+
+#[test]
+fn a_refusal_ends_the_wait_at_once() {
+    for fault in [HttpFault::ConnectRefused, HttpFault::Unreachable, HttpFault::NameResolution] {
+        let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
+        assert_eq!(header(&machine.automatic()), format!("Bearer {IAM_TOKEN}"));
+        assert_eq!(machine.http.requests().len(), 1, "{fault:?}");
+        assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+    }
+}
+
+#[test]
+fn an_answer_after_150_ms_at_the_default_address_is_taken() {
+    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
+    let clock = machine.clock.clone();
+    let slow = TestHttp::with_options(move |_, _, _| {
+        let pause = clock.sleep(Duration::from_millis(150));
+        async move {
+            pause.await;
+            answers(METADATA_ANSWER)
+        }
+    });
+    let credentials = Automatic::new().on(machine.system().with_http(slow)).build();
+    let call = std::thread::spawn(move || header(&credentials));
+    machine.clock.wait_for_sleepers(2);
+    machine.clock.advance(Duration::from_millis(150));
+    assert_eq!(joined(call), format!("Bearer {METADATA_TOKEN}"));
+}
+
+/// What a reply of the metadata service does to a selection that has `YC_TOKEN` behind it.
+fn outcome(machine: &Machine) -> (Outcome, Option<Error>) {
+    let credentials = machine.automatic();
+    match credentials.blocking().select() {
+        Ok(report) => {
+            let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata);
+            (attempt.unwrap().outcome, None)
+        }
+        Err(error) => {
+            let report = error.report().unwrap().clone();
+            let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata);
+            (attempt.unwrap().outcome, Some(error))
+        }
+    }
+}
+
+#[test]
+fn what_an_answer_means_depends_on_who_named_the_address() {
+    use Outcome::{Absent, Broken, Selected};
+    let status = |status| TestReply::status(status, "");
+    // reply, at the default address, at a configured one
+    let table = [
+        (answers(METADATA_ANSWER), Selected, Selected),
+        (answers(r#"{"access_token":"CggVAgAAA-FAKE"}"#), Selected, Selected),
+        // nobody
+        (TestReply::Fail(HttpFault::ConnectTimeout), Absent, Broken),
+        (TestReply::Fail(HttpFault::ConnectRefused), Absent, Broken),
+        (TestReply::Fail(HttpFault::Unreachable), Absent, Broken),
+        (TestReply::Fail(HttpFault::NameResolution), Absent, Broken),
+        // somebody who does not keep to the protocol
+        (TestReply::Fail(HttpFault::Interrupted), Broken, Broken),
+        (TestReply::Fail(HttpFault::Malformed), Broken, Broken),
+        (TestReply::Fail(HttpFault::TooLarge), Broken, Broken),
+        // other clouds' machines
+        (status(301), Absent, Broken),
+        (status(302), Absent, Broken),
+        (status(307), Absent, Broken),
+        (status(308), Absent, Broken),
+        (status(400), Absent, Broken),
+        (status(401), Absent, Broken),
+        (status(403), Absent, Broken),
+        (status(405), Absent, Broken),
+        (answers(r#"{"access_token":"ya29.FAKE-google","expires_in":3599}"#), Absent, Broken),
+        // no service account
+        (status(404), Absent, Absent),
+        // ours, in trouble
+        (status(408), Broken, Broken),
+        (status(418), Broken, Broken),
+        (status(429), Broken, Broken),
+        (status(500), Broken, Broken),
+        (status(502), Broken, Broken),
+        (status(503), Broken, Broken),
+        (status(504), Broken, Broken),
+        // unreadable
+        (status(204), Broken, Broken),
+        (answers(""), Broken, Broken),
+        (answers("<html>hello</html>"), Broken, Broken),
+        (answers("[]"), Broken, Broken),
+        (answers("{}"), Broken, Broken),
+        (answers(r#"{"access_token":7}"#), Broken, Broken),
+        (answers(r#"{"access_token":""}"#), Broken, Broken),
+        (answers(r#"{"access_token":"FAKE FAKE"}"#), Broken, Broken),
+        (answers(r#"{"access_token":"t1.FAKE","expires_in":"soon"}"#), Broken, Broken),
+        (answers(r#"{"access_token":"t1.FAKE","expires_in":-5}"#), Broken, Broken),
+        (answers(r#"{"access_token":"t1.FAKE","expires_in":0}"#), Broken, Broken),
+        (answers(r#"{"access_token":"t1.FAKE","expires_in":86401}"#), Broken, Broken),
+        (answers(r#"{"access_token":"t1.FAKE""#), Broken, Broken),
+        (TestReply::status(200, b"{\"access_token\":\"\xff\"}".to_vec()), Broken, Broken),
+        (TestReply::status(200, vec![b' '; 2 << 20]), Broken, Broken),
+    ];
+    for (reply, at_default, at_configured) in table {
+        for (address, expected) in [("", at_default), ("10.0.0.5", at_configured)] {
+            let machine = Machine::new()
+                .set("YC_METADATA_ADDR", address)
+                .set("YC_TOKEN", IAM_TOKEN)
+                .always(reply.clone());
+            let (outcome, error) = outcome(&machine);
+            assert_eq!(outcome, expected, "{reply:?} at {address:?}");
+            assert_eq!(error.is_some(), expected == Broken, "{reply:?} at {address:?}");
+            if let Some(error) = error {
+                assert_eq!(error.method(), Some(Method::Metadata));
+                assert!(error.place().unwrap().starts_with("http://"), "{error}");
+                let help = error.help().unwrap_or_else(|| panic!("no help: {error}"));
+                let nobody = matches!(&reply, TestReply::Fail(fault) if fault.is_before_connection());
+                assert!(!nobody || help.contains("YC_METADATA_ADDR"), "{reply:?}: {help}");
+                assert!(!error.to_string().contains("FAKE"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_a_token_says_what_is_missing() {
+    for (body, reason) in [
+        ("{}", "`access_token`"),
+        (r#"{"token":"x"}"#, "`access_token`"),
+        (r#"{"access_token":null}"#, "`access_token`"),
+        (r#"{"access_token":" "}"#, "`access_token`: the value is empty"),
+        (r#"{"access_token":"t1.FAKE","expires_in":"1"}"#, "`expires_in`"),
+        ("oops", "no JSON"),
+        ("7", "not a JSON object"),
+    ] {
+        let machine = Machine::new().always(answers(body));
+        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+            let error = credentials.blocking().header().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
+            assert!(error.reason().contains(reason), "{body}: {error}");
+            assert_eq!(error.place(), Some("http://169.254.169.254"));
+        }
+    }
+}
+
+#[test]
+fn asked_by_name_it_tells_each_failure_apart() {
+    let reply = TestReply::status;
+    // reply -> kind, words of the reason, words of the help
+    for (reply, kind, reason, help) in [
+        (reply(404, ""), ErrorKind::Refused, "HTTP 404", "service account"),
+        (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", "something else"),
+        (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "by and by"),
+        (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "by and by"),
+        (reply(302, ""), ErrorKind::Unavailable, "redirect", "something else"),
+        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "something else"),
+        (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "something else"),
+        (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "by and by"),
+        (TestReply::Fail(HttpFault::ConnectTimeout), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
+        (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
+        (answers(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
+    ] {
+        let machine = Machine::new().always(reply.clone());
+        let error = machine.with(MetadataAuth::new()).blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.method()), (kind, Some(Method::Metadata)), "{reply:?}");
+        assert!(error.reason().contains(reason), "{error}");
+        assert!(error.help().unwrap().contains(help), "{error}: {:?}", error.help());
+    }
+}
+
+#[test]
+fn a_deadline_for_ever_is_one() {
+    let machine = Machine::new().always(answers(METADATA_ANSWER));
+    let forever = HeaderOptions::new().deadline(Duration::MAX);
+    assert!(machine.with(MetadataAuth::new()).blocking().header_with(forever).is_ok());
+}
+
+#[test]
+fn a_busy_service_is_asked_again_when_it_said() {
+    let busy = TestReply::Answer(429, vec![("retry-after", "20".to_owned())], Vec::new());
+    let machine = Machine::new().answering(move |_, count| match count {
+        0 => busy.clone(),
+        _ => answers(METADATA_ANSWER),
+    });
+    let credentials = machine.automatic();
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.retry_after(), Some(secs(20)));
+    assert!(error.is_transient());
+    machine.clock.advance(secs(19));
+    credentials.blocking().header().unwrap_err();
+    assert_eq!(machine.http.requests().len(), 1);
+    machine.clock.advance(secs(1));
+    assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
+}
+
+#[test]
+fn the_life_of_the_token_is_what_the_answer_says_remains() {
+    let machine = Machine::new().always(answers(METADATA_ANSWER));
+    let credentials = machine.automatic();
+    header(&credentials);
+    let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
+    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - machine.clock.now().wall;
+    assert_eq!(left, secs(42_617));
+}
+
+#[test]
+fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
+    for (address, warns) in [
+        ("127.0.0.1:80", false),
+        ("localhost:80", false),
+        ("169.254.10.20", false),
+        ("10.1.2.3", false),
+        ("192.168.1.1", false),
+        ("[fe80::1]", false),
+        ("8.8.8.8", true),
+        ("metadata.corp.example", true),
+    ] {
+        let machine = Machine::new().set("YC_METADATA_ADDR", address).always(answers(METADATA_ANSWER));
+        header(&machine.with(MetadataAuth::new()));
+        let warned = machine.log.warnings().iter().any(|line| line.contains("in clear"));
+        assert_eq!(warned, warns, "{address}");
+
+        let credentials = machine.automatic();
+        header(&credentials);
+        let report = credentials.report().unwrap();
+        assert_eq!(report.selected().unwrap().reason.contains("in clear"), warns, "{report}");
+    }
+}
+
+#[test]
+fn silence_after_connecting_is_bounded_and_never_makes_it_somebody_else() {
+    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
+    let credentials = machine.automatic();
+    let call = std::thread::spawn(move || credentials.blocking().header());
+    machine.clock.wait_for_sleepers(1);
+    machine.clock.advance(Duration::from_millis(5100));
+    let error = joined(call).unwrap_err();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
+    assert!(error.reason().contains("5s"), "{error}");
+    let report = error.report().unwrap();
+    let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
+    assert_eq!(broken.method, Method::Metadata);
+    assert_eq!(machine.http.requests().len(), 1, "not asked three times");
+}
+
+#[test]
+fn the_timeouts_are_the_callers_to_choose() {
+    let machine = Machine::new().always(TestReply::Silence);
+    let quick = MetadataAuth::builder()
+        .connect_timeout(Duration::from_millis(50))
+        .timeout(Duration::from_millis(250))
+        .build();
+    let credentials = machine.with(quick);
+    let call = std::thread::spawn(move || credentials.blocking().header());
+    machine.clock.wait_for_sleepers(1);
+    machine.clock.advance(Duration::from_millis(300));
+    assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_deadline_covers_the_selection() {
+    let machine = Machine::new().always(TestReply::Silence);
+    let credentials = machine.automatic();
+    let options = HeaderOptions::new().deadline(Duration::from_millis(500));
+    let call = {
+        let credentials = credentials.clone();
+        std::thread::spawn(move || credentials.blocking().header_with(options))
+    };
+    machine.clock.wait_for_sleepers(2);
+    machine.clock.advance(Duration::from_millis(500));
+    let error = joined(call).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.reason().contains("500ms"), "{error}");
+    assert!(credentials.method().is_none());
+}
+
+/// Credentials on real sockets, with an emulator's metadata service.
+fn real(emulator: &Emulator) -> (Credentials, System) {
+    let machine = Machine::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
+    let system = System::real().with_environment(machine.environment.clone());
+    let quick = MetadataAuth::builder().timeout(Duration::from_millis(500)).build();
+    (Credentials::from(quick).on(system.clone()), system)
+}
+
+#[test]
+fn over_a_socket_it_gives_a_token_that_the_cloud_issued() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let (by_hand, system) = real(&emulator);
+    let automatic = Automatic::new().on(system).build();
+    assert_eq!(header(&by_hand), header(&automatic), "the service gives its ageing token again");
+    assert!(header(&automatic).starts_with("Bearer t1."));
+    assert_eq!(automatic.method(), Some(Method::Metadata));
+    assert_eq!(emulator.counters().requests(Service::Metadata), 2);
+}
+
+#[test]
+fn over_a_socket_a_machine_without_a_service_account_is_absent() {
+    let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let (by_hand, system) = real(&emulator);
+    assert_eq!(by_hand.blocking().header().unwrap_err().kind(), ErrorKind::Refused);
+    let error = Automatic::new().on(system).build().blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConfigured);
+}
+
+#[test]
+fn over_a_socket_each_fault_is_an_error_in_bounded_time() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    for fault in [
+        Fault::hang(),
+        Fault::drip(Duration::from_millis(100)),
+        Fault::reset(),
+        Fault::garbage(),
+        Fault::huge_body(8 << 20),
+        Fault::truncated_body(),
+        Fault::status(503),
+    ] {
+        emulator.faults().clear();
+        emulator.faults().add(fault.clone());
+        let (credentials, _) = real(&emulator);
+        let began = Instant::now();
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.method()),
+            (ErrorKind::Unavailable, Some(Method::Metadata)),
+            "{fault:?}: {error}"
+        );
+        assert!(error.to_string().contains(&emulator.metadata_addr().to_string()), "{error}");
+        // 1 s to connect and 0.5 s for the answer, on a machine that may be busy.
+        assert!(began.elapsed() < secs(10), "{fault:?} took {:?}", began.elapsed());
+    }
+}

@@ -1,0 +1,445 @@
+//! `profile`: yc's configuration file, read without yc.
+
+use crate::support::{
+    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, cloud, exchanged, header,
+    secs,
+};
+use yandex_cloud_auth::system::HttpFault;
+use yandex_cloud_auth::testing::TestReply;
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Profile, ProfileAuth, System,
+};
+use yandex_cloud_emulator::Emulator;
+
+const FILE: &str = "/home/me/.config/yandex-cloud/config.yaml";
+
+/// As yc writes it, less the secrets.
+const CONFIG: &str = "\
+current: default
+profiles:
+  default:
+    token: y0_FAKE-oauth-token
+    cloud-id: b1gfake0cloud
+    folder-id: b1gfake0folder
+    organization-id: bpffake0organization
+    compute-default-zone: ru-central1-d
+  pasted:
+    token: t1.FAKE-pasted.x
+    folder-id: b1gfake0other
+  vm:
+    instance-service-account: true
+  bare:
+    folder-id: b1gfake0bare
+  empty:
+  federated:
+    federation-id: ajefake0federation
+    folder-id: b1gfake0federated
+";
+
+fn home(config: &str) -> Machine {
+    let machine = Machine::new().set("HOME", "/home/me").set("USERPROFILE", "/home/me");
+    machine.files.write(FILE, config);
+    machine
+}
+
+fn machine() -> Machine {
+    home(CONFIG).answering(|request, count| match request.uri().host() {
+        Some("169.254.169.254") => TestReply::status(200, METADATA_ANSWER),
+        _ => cloud(exchanged())(request, count),
+    })
+}
+
+fn failure(machine: &Machine, auth: ProfileAuth) -> Error {
+    machine.with(auth).blocking().header().unwrap_err()
+}
+
+fn profile(machine: &Machine, auth: &ProfileAuth) -> Result<Profile, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(auth.profile(&machine.system()))
+}
+
+#[test]
+fn an_oauth_token_is_exchanged() {
+    let machine = machine().answering(|request, count| {
+        if request.uri().path() == "/iam/v1/tokens" {
+            let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(body, serde_json::json!({ "yandexPassportOauthToken": OAUTH_TOKEN }));
+        }
+        cloud(exchanged())(request, count)
+    });
+    let credentials = machine.with(ProfileAuth::new());
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(
+        machine.http.requests(),
+        ["GET https://api.cloud.yandex.net/endpoints", "POST https://iam.api.cloud.yandex.net/iam/v1/tokens"]
+    );
+    assert!(machine.processes.commands().is_empty(), "without yc");
+    let snapshot = credentials.snapshot().unwrap();
+    assert_eq!(snapshot.method(), Method::Profile);
+    assert!(snapshot.expires_at().is_some());
+    assert_eq!(credentials.report().unwrap().selected().unwrap().source, FILE);
+}
+
+#[test]
+fn an_iam_token_that_was_pasted_is_used_as_it_is() {
+    let machine = machine();
+    let credentials = machine.with(ProfileAuth::named("pasted"));
+    assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
+    assert!(machine.http.requests().is_empty());
+}
+
+#[test]
+fn the_service_account_of_the_machine_is_taken_where_it_is_named_and_where_nothing_is() {
+    for name in ["vm", "bare", "empty"] {
+        let machine = machine();
+        let credentials = machine.with(ProfileAuth::named(name));
+        assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"), "{name}");
+        assert_eq!(machine.http.requests(), [format!("GET {METADATA_URL}")], "{name}");
+    }
+    // Off the cloud, whoever has an empty profile is told why the metadata service was asked.
+    let machine = machine().always(TestReply::Fail(HttpFault::ConnectTimeout));
+    let error = failure(&machine, ProfileAuth::named("empty"));
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Profile)));
+    assert!(error.help().unwrap().contains("`empty` has no login"), "{error:?}");
+    assert!(!failure(&machine, ProfileAuth::named("vm")).help().unwrap().contains("no login"));
+}
+
+#[test]
+fn a_login_that_yc_alone_knows_is_sent_to_yc() {
+    let machine = home(
+        "profiles:\n  a: {federation-id: x}\n  b: {username: x, folder-id: y}\n  c: {token: y0_FAKE, federation-id: x}\n  \
+         d: {token: y0_FAKE, impersonate-service-account-id: x}\n",
+    );
+    for (name, key) in [
+        ("a", "`federation-id`"),
+        ("b", "`username`"),
+        ("c", "`federation-id`"),
+        ("d", "`impersonate-service-account-id`"),
+    ] {
+        let error = failure(&machine, ProfileAuth::named(name));
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)), "{error}");
+        assert!(error.reason().contains(key), "{error}");
+        assert!(error.help().unwrap().contains("yandex-cloud-cli"), "{error:?}");
+    }
+    assert!(machine.http.requests().is_empty(), "nobody else is asked instead");
+}
+
+#[test]
+fn the_profile_is_the_one_in_code_else_in_the_variable_else_the_current_one() {
+    let machine = machine();
+    assert_eq!(header(&machine.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
+    machine.environment.set("YC_PROFILE", "pasted");
+    for auth in [ProfileAuth::new(), ProfileAuth::from_env(), ProfileAuth::builder().build()] {
+        assert_eq!(header(&machine.with(auth)), "Bearer t1.FAKE-pasted.x");
+    }
+    let credentials = machine.with(ProfileAuth::named("vm"));
+    assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
+}
+
+#[test]
+fn the_file_is_yc_s_own_or_the_one_in_code() {
+    let machine = machine();
+    machine.files.write("/etc/yc.yaml", "profiles: {mine: {token: t1.FAKE-mine.x}}");
+    let auth = ProfileAuth::builder().path("/etc/yc.yaml").profile("mine").build();
+    assert_eq!(header(&machine.with(auth)), "Bearer t1.FAKE-mine.x");
+
+    machine.environment.set("HOME", "");
+    machine.environment.set("USERPROFILE", "");
+    let error = failure(&machine, ProfileAuth::new());
+    assert_eq!(error.kind(), ErrorKind::NotConfigured);
+    assert_eq!(error.place(), Some(if cfg!(windows) { "USERPROFILE" } else { "HOME" }));
+}
+
+#[test]
+fn what_is_in_the_profile_is_read_again_for_each_token_and_its_name_stays() {
+    let machine = machine();
+    machine.environment.set("YC_PROFILE", "pasted");
+    let by_name = machine.with(ProfileAuth::new());
+    machine.environment.remove("YC_PROFILE");
+    machine.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
+    let by_current = machine.with(ProfileAuth::new());
+    machine.environment.set("YC_PROFILE", "pasted");
+    for credentials in [&by_name, &by_current] {
+        machine.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
+        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert_eq!(first.header().unwrap(), "Bearer t1.FAKE-pasted.x");
+        machine.environment.set("YC_PROFILE", "vm");
+        machine.files.write(FILE, CONFIG.replace("FAKE-pasted", "FAKE-newer"));
+        assert!(credentials.invalidate(&first));
+        assert_eq!(header(credentials), "Bearer t1.FAKE-newer.x");
+        machine.environment.remove("YC_PROFILE");
+    }
+}
+
+#[test]
+fn a_file_that_breaks_leaves_the_token_in_place() {
+    let machine = machine();
+    let credentials = machine.with(ProfileAuth::named("pasted"));
+    header(&credentials);
+    machine.files.write(FILE, "profiles: [");
+    machine.clock.advance(secs(3601));
+    for _ in 0..3 {
+        assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
+        machine.clock.advance(secs(60));
+    }
+}
+
+#[test]
+fn the_endpoint_of_the_profile_is_asked_where_nobody_named_another() {
+    let with = |endpoint: &str| {
+        home(&format!("current: a\nprofiles:\n  a:\n    token: y0_FAKE\n    endpoint: {endpoint}\n"))
+            .answering(|request, count| match request.uri().path() {
+                "/endpoints" => TestReply::status(404, ""),
+                _ => cloud(exchanged())(request, count),
+            })
+    };
+    let asked = |machine: &Machine, auth: ProfileAuth| {
+        let _ = machine.with(auth).blocking().header();
+        machine.http.requests()[0].clone()
+    };
+    let kz = with("api.yandexcloud.kz:443");
+    assert_eq!(asked(&kz, ProfileAuth::new()), "GET https://api.yandexcloud.kz/endpoints");
+    let kz = with("api.yandexcloud.kz:443").set("YC_API_ENDPOINT", "api.cloud.yandex.net");
+    assert_eq!(asked(&kz, ProfileAuth::new()), "GET https://api.cloud.yandex.net/endpoints");
+    let code = ProfileAuth::builder().endpoint("http://127.0.0.1:9").build();
+    assert_eq!(
+        asked(&kz.answering(|_, _| TestReply::status(404, "")), code),
+        "GET http://127.0.0.1:9/endpoints"
+    );
+    let iam = ProfileAuth::builder().iam_endpoint("iam.api.cloud.yandex.net").build();
+    let kz = with("api.yandexcloud.kz:443");
+    assert_eq!(asked(&kz, iam), "POST https://iam.api.cloud.yandex.net/iam/v1/tokens");
+}
+
+#[test]
+fn a_foreign_endpoint_in_the_file_is_warned_of_and_plaintext_is_blocked() {
+    let with = |endpoint: &str| {
+        home(&format!("current: a\nprofiles:\n  a:\n    token: y0_FAKE\n    endpoint: {endpoint}\n"))
+            .answering(cloud(exchanged()))
+    };
+    let foreign = with("api.corp.example");
+    assert_eq!(header(&foreign.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
+    let warnings = foreign.log.warnings().join("\n");
+    assert!(warnings.contains("yc's configuration") && warnings.contains("api.corp.example"), "{warnings}");
+    let strange = with("api.corp.example").always(TestReply::status(
+        200,
+        r#"{"endpoints":[{"id":"iam","address":"iam.strange.example:443"}]}"#,
+    ));
+    assert_eq!(failure(&strange, ProfileAuth::new()).kind(), ErrorKind::Blocked);
+    assert_eq!(strange.http.requests().len(), 1, "the token goes nowhere");
+
+    let plain = with("http://api.cloud.yandex.net");
+    assert_eq!(failure(&plain, ProfileAuth::new()).kind(), ErrorKind::Blocked);
+    assert!(plain.http.requests().is_empty());
+    let bad = failure(&with("ftp://x"), ProfileAuth::new());
+    assert_eq!(bad.kind(), ErrorKind::Invalid);
+    assert!(bad.place().unwrap().contains("yc's configuration"), "{bad}");
+}
+
+#[test]
+fn an_endpoint_that_is_not_needed_harms_nobody() {
+    let machine = home("current: a\nprofiles: {a: {token: t1.FAKE-a.x, endpoint: 'ftp://x'}}");
+    assert_eq!(header(&machine.with(ProfileAuth::new())), "Bearer t1.FAKE-a.x");
+}
+
+#[test]
+fn it_works_against_the_emulator() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let machine = home(&format!(
+        "current: a\nprofiles:\n  a:\n    token: {}\n    endpoint: {}\n",
+        emulator.oauth_token(),
+        emulator.api_url()
+    ));
+    let system =
+        System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
+    let credentials = Credentials::from(ProfileAuth::new()).on(system);
+    let snapshot = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    assert!(snapshot.expose_secret().unwrap().starts_with("t1."));
+}
+
+/// A profile with a key, as yc writes it of the key's file.
+fn with_key(emulator: &Emulator, json: &str) -> String {
+    let key: serde_json::Value = serde_json::from_str(json).unwrap();
+    let mut lines = String::new();
+    for (name, value) in key.as_object().unwrap() {
+        let text = value.as_str().unwrap();
+        match text.contains('\n') {
+            true => {
+                lines.push_str(&format!("      {name}: |\n"));
+                text.lines().for_each(|line| lines.push_str(&format!("        {line}\n")));
+            }
+            false => lines.push_str(&format!("      {name}: \"{text}\"\n")),
+        }
+    }
+    let endpoint = emulator.api_url();
+    format!("current: sa\nprofiles:\n  sa:\n    endpoint: {endpoint}\n    service-account-key:\n{lines}")
+}
+
+#[test]
+fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let machine = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
+    let system =
+        System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
+    let credentials = Credentials::from(ProfileAuth::new()).on(system);
+    let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    assert!(first.expose_secret().unwrap().starts_with("t1."));
+    assert!(first.expires_at().is_some());
+    let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+    assert_eq!(identity.subject_id.as_deref(), Some(emulator.service_account_id()));
+
+    // Another key stands there, and the first one is withdrawn.
+    machine.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
+    assert!(emulator.delete_service_account_key(&identity.key_id.unwrap()));
+    assert!(credentials.invalidate(&first));
+    let second = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    assert_ne!(second.expose_secret(), first.expose_secret());
+}
+
+#[test]
+fn a_key_that_is_none_is_told_and_not_shown() {
+    for private_key in ["FAKE", "-----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY-----"] {
+        let key = format!(
+            "{{id: ajefake0key, service_account_id: ajefake0account, private_key: \"{private_key}\"}}"
+        );
+        let machine = home(&format!("current: a\nprofiles: {{a: {{service-account-key: {key}}}}}"));
+        let error = failure(&machine, ProfileAuth::new());
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)), "{error}");
+        assert_eq!(error.place(), Some(FILE));
+        assert!(error.help().is_some());
+        assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+        assert!(machine.http.requests().is_empty());
+    }
+}
+
+#[test]
+fn it_has_no_slot_and_can_take_one() {
+    let machine = machine();
+    assert!(Automatic::new().slots().all(|slot| slot != "profile"));
+    let automatic = Automatic::new().replace("yandex-cloud-cli", ProfileAuth::named("pasted")).unwrap();
+    let automatic = automatic.without("metadata").unwrap();
+    let credentials = automatic.on(machine.system()).build();
+    assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
+    assert_eq!(credentials.method(), Some(Method::Profile));
+}
+
+#[test]
+fn what_the_profile_says_beside_its_login_is_open_to_others() {
+    let machine = machine();
+    let told = profile(&machine, &ProfileAuth::new()).unwrap();
+    assert_eq!(told.name, "default");
+    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0folder"));
+    assert_eq!(told.cloud_id.as_deref(), Some("b1gfake0cloud"));
+    assert_eq!(told.organization_id.as_deref(), Some("bpffake0organization"));
+    assert_eq!(told.endpoint, None);
+    assert!(!format!("{told:?}").contains("FAKE"));
+    // Of a login that is yc's affair too.
+    let told = profile(&machine, &ProfileAuth::named("federated")).unwrap();
+    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0federated"));
+    let machine = home("current: a\nprofiles: {a: {folder-id: t1.FAKE.x}}");
+    let error = profile(&machine, &ProfileAuth::new()).unwrap_err();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)));
+    assert!(!error.to_string().contains("FAKE"), "{error}");
+}
+
+#[test]
+fn whom_it_stands_for_is_told_as_far_as_it_is_known() {
+    let machine = machine();
+    for (name, folder, remark) in [
+        ("default", Some("b1gfake0folder"), "an OAuth token does not say whose"),
+        ("pasted", Some("b1gfake0other"), "an IAM token does not say whose"),
+        ("vm", None, "the service account of the machine"),
+    ] {
+        let credentials = machine.with(ProfileAuth::named(name));
+        let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+        assert_eq!((identity.method, identity.folder_id.as_deref()), (Method::Profile, folder));
+        assert!(identity.remarks[0].contains(name), "{identity:?}");
+        assert!(identity.remarks[1].contains(remark), "{identity:?}");
+    }
+}
+
+#[test]
+fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
+    let key = "{id: FAKE, service_account_id: FAKE, private_key: FAKE}";
+    // the file -> kind, words of the reason, of the help
+    for (config, kind, reason, help) in [
+        ("", ErrorKind::NotConfigured, "no current profile", "yc init"),
+        ("current: a", ErrorKind::Invalid, "no profile `a`", "it has no profiles"),
+        ("profiles: {a: {}, b: {}}", ErrorKind::NotConfigured, "no current profile", "`a`, `b`"),
+        ("current: c\nprofiles: {a: {}, b: {}}", ErrorKind::Invalid, "no profile `c`", "`a`, `b`"),
+        ("current: [c]", ErrorKind::Invalid, "`current` is no name", "yc init"),
+        ("current: a\nprofiles: [FAKE]", ErrorKind::Invalid, "`profiles` is no mapping", "yc init"),
+        ("current: a\nprofiles: {a: FAKE}", ErrorKind::Invalid, "`a` is no mapping", "yc init"),
+        ("FAKE", ErrorKind::Invalid, "no mapping", "yc init"),
+        ("- FAKE", ErrorKind::Invalid, "no mapping", "yc init"),
+        ("a: 'FAKE", ErrorKind::Invalid, "not YAML at line", "yc init"),
+        ("{\"current\": \"FAKE\"", ErrorKind::Invalid, "not YAML at line", "yc init"),
+        (
+            "current: a\nprofiles:\n  a: &x {token: y0_FAKE}",
+            ErrorKind::Invalid,
+            "an anchor at line 3",
+            "yc init",
+        ),
+        ("current: a\ncurrent: FAKE", ErrorKind::Invalid, "there before at line 2", "yc init"),
+        ("current: a\nprofiles: {a: {token: 1, token: FAKE}}", ErrorKind::Invalid, "there before", "yc init"),
+        (
+            "current: a\nprofiles: {a: {token: [FAKE]}}",
+            ErrorKind::Invalid,
+            "`token` is no text",
+            "yc config set",
+        ),
+        ("current: a\nprofiles: {a: {token: FAKE FAKE}}", ErrorKind::Invalid, "a space", "yc config set"),
+        ("current: a\nprofiles: {a: {token: AQVNFAKE}}", ErrorKind::Invalid, "an API key", "YC_API_KEY"),
+        (
+            &format!("current: a\nprofiles: {{a: {{token: FAKE, service-account-key: {key}}}}}"),
+            ErrorKind::Invalid,
+            "both `token` and `service-account-key`",
+            "yc config unset",
+        ),
+        (
+            "current: a\nprofiles: {a: {token: FAKE, instance-service-account: true}}",
+            ErrorKind::Invalid,
+            "both `token` and `instance-service-account`",
+            "yc config unset",
+        ),
+        (
+            "current: a\nprofiles: {a: {instance-service-account: FAKE}}",
+            ErrorKind::Invalid,
+            "neither true nor false",
+            "yc config set",
+        ),
+        (
+            "current: a\nprofiles: {a: {service-account-key: FAKE.json}}",
+            ErrorKind::Invalid,
+            "`service-account-key`: it is no mapping",
+            "key.json",
+        ),
+        (
+            "current: a\nprofiles: {a: {service-account-key: {id: FAKE, private_key: FAKE}}}",
+            ErrorKind::Invalid,
+            "no text `service_account_id`",
+            "key.json",
+        ),
+        (&"x".repeat((1 << 20) + 1), ErrorKind::Invalid, "larger than 1024 KiB", "path"),
+    ] {
+        let error = failure(&home(config), ProfileAuth::new());
+        assert_eq!((error.kind(), error.method()), (kind, Some(Method::Profile)), "{error}");
+        assert_eq!(error.place(), Some(FILE), "{error}");
+        assert!(error.reason().contains(reason), "{error}");
+        assert!(error.help().unwrap().contains(help), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+    }
+    let nothing = home("");
+    nothing.files.remove(FILE);
+    let error = failure(&nothing, ProfileAuth::new());
+    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(FILE)));
+}
+
+#[test]
+fn a_refusal_has_the_help_of_an_oauth_token() {
+    let machine =
+        machine().answering(cloud(TestReply::status(401, r#"{"message":"OAuth token is invalid"}"#)));
+    let error = failure(&machine, ProfileAuth::new());
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Profile)));
+    assert!(error.help().unwrap().contains("2026-06-01"));
+}

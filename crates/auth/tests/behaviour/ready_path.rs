@@ -1,0 +1,65 @@
+//! Law 6: a ready header costs no allocation and waits for no lock.
+
+use crate::common::{HOUR, Source, header, until};
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
+use yandex_cloud_auth::{ApiKeyAuth, Credentials, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, NoAuth};
+
+/// Allocations of one poll of `header()`, of its blocking twin and of `try_header()`.
+fn allocations(credentials: &Credentials) -> [u64; 3] {
+    let poll = || {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let call = std::pin::pin!(credentials.header());
+        assert!(call.poll(&mut context).is_ready());
+    };
+    let blocking = credentials.blocking();
+    let count = |work: &dyn Fn()| {
+        work();
+        allocation_counter::measure(work).count_total
+    };
+    [
+        count(&poll),
+        count(&|| assert!(blocking.header().is_ok())),
+        count(&|| assert!(credentials.try_header().is_some_and(|header| header.is_ok()))),
+    ]
+}
+
+#[test]
+fn a_ready_header_allocates_nothing() {
+    let system = crate::common::bare(&TestClock::new());
+    let fetched = Source::living(HOUR).on(&TestClock::new());
+    header(&fetched).unwrap();
+    let real_clock = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap());
+    for (name, credentials) in [
+        ("a fetched token", fetched),
+        ("api-key on the real clock", real_clock),
+        ("iam-token", Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()).on(system.clone())),
+        ("function", Credentials::from(FunctionAuth::parse(r#"{"access_token":"t1.fake.x"}"#).unwrap())),
+        ("none", Credentials::from(NoAuth::new()).on(system.clone())),
+    ] {
+        assert_eq!(allocations(&credentials), [0; 3], "{name}");
+    }
+}
+
+#[test]
+fn the_variable_alone_is_read_per_request() {
+    let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
+    let system = crate::common::bare(&TestClock::new()).with_environment(environment);
+    let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+    header(&credentials).unwrap();
+    // The value, and nothing for the header: it was made before.
+    assert!(allocations(&credentials)[0] <= 2);
+}
+
+#[test]
+fn a_stale_header_is_served_while_its_renewal_runs() {
+    let clock = TestClock::new();
+    let source = Source::living(12 * HOUR);
+    let credentials = source.on(&clock);
+    header(&credentials).unwrap();
+    clock.advance(2 * HOUR);
+    source.hold();
+    header(&credentials).unwrap();
+    until("the renewal runs", || source.started() == 2);
+    assert_eq!(allocations(&credentials), [0; 3]);
+    source.release();
+}

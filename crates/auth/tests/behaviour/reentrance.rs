@@ -1,0 +1,48 @@
+//! What is told of a fetch is told without a lock: whoever listens may ask the same credentials back.
+
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use crate::common::{HOUR, Source, header};
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::{Credentials, HeaderOptions};
+
+/// A waker that asks for a header on the spot.
+struct Asks(Credentials);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        let _ = (self.0.try_header(), self.0.counters(), self.0.subscribe());
+    }
+}
+
+#[test]
+fn a_waker_may_ask_for_a_header() {
+    let clock = TestClock::new();
+    let credentials = Source::living(HOUR).in_step(&clock);
+    let waker = Waker::from(Arc::new(Asks(credentials.clone())));
+    let mut changes = credentials.subscribe();
+    let mut change = std::pin::pin!(changes.changed());
+    assert!(change.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    header(&credentials).unwrap();
+    assert!(change.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[test]
+fn a_waker_may_be_the_last_owner_of_a_subscription() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR);
+    source.hold();
+    let credentials = source.on(&clock);
+    struct Owns(#[allow(dead_code, reason = "owned")] yandex_cloud_auth::Subscription);
+    impl Wake for Owns {
+        fn wake(self: Arc<Self>) {}
+    }
+    let mut changes = credentials.subscribe();
+    let owner = Waker::from(Arc::new(Owns(credentials.subscribe())));
+    assert!(std::pin::pin!(changes.changed()).poll(&mut Context::from_waker(&owner)).is_pending());
+    drop(owner);
+    drop(changes);
+    source.release();
+    assert!(credentials.blocking().obtain(HeaderOptions::new()).is_ok());
+}

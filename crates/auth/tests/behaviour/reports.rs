@@ -1,0 +1,157 @@
+//! The report of a selection: a table for people, a list for programs.
+
+use std::time::Duration;
+
+use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, joined, logged_in, secs};
+use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply};
+use yandex_cloud_auth::{ApiKeyAuth, Automatic, MetadataAuth, Outcome, YandexCloudCliAuth};
+
+#[test]
+fn it_displays_as_a_table() {
+    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).set("YC_API_ENDPOINT", "api.corp.example");
+    let report = machine.automatic().blocking().select().unwrap();
+    assert_eq!(
+        report.to_string(),
+        "\
+method               source                       outcome    why
+api-key              YC_API_KEY                   absent     not set
+iam-token            YC_IAM_TOKEN                 absent     not set
+oauth-token          YC_OAUTH_TOKEN               absent     not set
+service-account-key  YC_SERVICE_ACCOUNT_KEY_FILE  absent     not set
+workload-identity    YC_OIDC_TOKEN_FILE           absent     not set
+token-file           YC_IAM_TOKEN_FILE            absent     not set
+metadata             http://169.254.169.254       absent     Unreachable (test)
+env-iam-token        YC_TOKEN                     selected   set
+yandex-cloud-cli     yc                           not-tried
+note: YC_API_ENDPOINT names https://api.corp.example, which is not one of Yandex Cloud's hosts"
+    );
+}
+
+#[test]
+fn it_serialises_as_a_list_of_attempts() {
+    let machine = Machine::new().set("YC_API_KEY", API_KEY);
+    let report = machine.automatic().blocking().select().unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    let list = json.as_array().unwrap();
+    assert_eq!(list.len(), 9);
+    assert_eq!(
+        list[0],
+        serde_json::json!({
+            "method": "api-key",
+            "source": "YC_API_KEY",
+            "outcome": "selected",
+            "reason": "set",
+            "elapsed_ms": 0,
+        })
+    );
+    assert_eq!(
+        list[6],
+        serde_json::json!({
+            "method": "metadata",
+            "source": "http://169.254.169.254",
+            "outcome": "not-tried",
+            "reason": "",
+            "elapsed_ms": 0,
+        })
+    );
+
+    let machine = Machine::new().set("YC_API_KEY", OAUTH_TOKEN);
+    let error = machine.automatic().blocking().select().unwrap_err();
+    let json = serde_json::to_value(error.report().unwrap()).unwrap();
+    assert_eq!(json[0]["outcome"], "broken");
+    let machine = Machine::new();
+    let error = machine.automatic().blocking().select().unwrap_err();
+    let json = serde_json::to_value(error.report().unwrap()).unwrap();
+    assert_eq!(json[0]["outcome"], "absent");
+}
+
+#[test]
+fn it_tells_how_long_each_look_took() {
+    let machine = Machine::new();
+    let clock = machine.clock.clone();
+    let slow = TestHttp::with_options(move |_, _, _| {
+        let pause = clock.sleep_for(Duration::from_millis(150));
+        async move {
+            pause.await;
+            TestReply::status(200, METADATA_ANSWER)
+        }
+    });
+    let credentials = Automatic::new().on(machine.system().with_http(slow)).build();
+    let call = std::thread::spawn(move || credentials.blocking().select());
+    machine.clock.wait_for_sleepers(2);
+    machine.clock.advance(Duration::from_millis(150));
+    let report = joined(call).unwrap();
+    let selected = report.selected().unwrap();
+    assert_eq!(selected.elapsed, Duration::from_millis(150));
+    assert_eq!(serde_json::to_value(selected).unwrap()["elapsed_ms"], 150);
+}
+
+/// The sleep of the test clock, without its trait in scope.
+trait SleepFor {
+    fn sleep_for(&self, span: Duration) -> yandex_cloud_auth::system::BoxFuture<'static, ()>;
+}
+
+impl SleepFor for yandex_cloud_auth::testing::TestClock {
+    fn sleep_for(&self, span: Duration) -> yandex_cloud_auth::system::BoxFuture<'static, ()> {
+        yandex_cloud_auth::system::Clock::sleep(self, span)
+    }
+}
+
+#[test]
+fn a_method_that_was_given_reports_itself() {
+    let machine =
+        Machine::new().with_yc(logged_in).set("YC_API_KEY", API_KEY).set("YC_METADATA_ADDR", "10.0.0.1");
+    let machine = machine.always(TestReply::status(200, METADATA_ANSWER));
+    for (credentials, source) in [
+        (machine.with(ApiKeyAuth::new(API_KEY).unwrap()), "given value"),
+        (machine.with(ApiKeyAuth::from_env()), "YC_API_KEY"),
+        (machine.with(MetadataAuth::new()), "http://10.0.0.1"),
+        (machine.with(YandexCloudCliAuth::new()), crate::support::YC),
+    ] {
+        let report = credentials.blocking().select().unwrap();
+        assert_eq!(report.attempts().len(), 1);
+        let attempt = report.selected().unwrap();
+        assert_eq!((&*attempt.source, &*attempt.reason), (source, "given"));
+        assert_eq!(credentials.report(), Some(report.clone()), "it stays");
+    }
+}
+
+#[test]
+fn it_stays_as_it_was_when_the_choice_was_made() {
+    let machine = Machine::new().set("YC_API_KEY", API_KEY);
+    let credentials = machine.automatic();
+    let report = credentials.blocking().select().unwrap();
+    machine.environment.remove("YC_API_KEY");
+    machine.clock.advance(secs(24 * 3600));
+    assert_eq!(credentials.blocking().select().unwrap(), report);
+    assert_eq!(credentials.clone().report(), Some(report));
+}
+
+#[test]
+fn a_path_that_plays_tricks_with_the_terminal_is_shown_escaped() {
+    let folder = "/tmp/\u{1b}[2J\nFAKE row  selected";
+    let mut machine = Machine::new().with_yc(logged_in);
+    machine.environment = TestEnvironment::new([("PATH", folder)]).with_terminal();
+    machine.files = TestFiles::new([(format!("{folder}/yc"), "")]);
+    let report = machine.automatic().blocking().select().unwrap();
+    let source = &report.selected().unwrap().source;
+    assert!(source.contains("\\n") && !source.contains(['\n', '\u{1b}']), "{source}");
+    assert_eq!(report.to_string().lines().count(), 10);
+    assert!(
+        machine.log.lines().iter().all(|line| !line.contains(['\n', '\u{1b}'])),
+        "{:?}",
+        machine.log.lines()
+    );
+}
+
+#[test]
+fn outcomes_have_stable_names() {
+    for (outcome, name) in [
+        (Outcome::Selected, "selected"),
+        (Outcome::Absent, "absent"),
+        (Outcome::Broken, "broken"),
+        (Outcome::NotTried, "not-tried"),
+    ] {
+        assert_eq!(outcome.name(), name);
+    }
+}

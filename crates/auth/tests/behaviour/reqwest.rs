@@ -1,0 +1,212 @@
+//! The layer in front of reqwest, over sockets: its own requests and answers, replays, deadlines and redirects.
+
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::common::{HOUR, Source, header, on_runtime, until};
+use crate::wire::{Wire, answer, redirect};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::{Body, Client, Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+use yandex_cloud_auth::system::System;
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
+use yandex_cloud_auth::{Credentials, ErrorKind, NoAuth};
+
+fn client() -> Client {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().unwrap()
+}
+
+fn fetched() -> (Source, Credentials) {
+    let source = Source::living(HOUR);
+    let credentials = source.on(&TestClock::new());
+    (source, credentials)
+}
+
+fn near(credentials: Credentials) -> AuthClient {
+    AuthLayer::new(credentials).allow_loopback().client(client())
+}
+
+fn post(url: &str, body: impl Into<Body>) -> Request {
+    client().post(url).body(body).build().unwrap()
+}
+
+fn streamed(parts: &[&'static str]) -> Body {
+    let parts: Vec<_> = parts.iter().map(|part| Ok::<_, std::io::Error>(Bytes::from(*part))).collect();
+    Body::wrap_stream(futures_util::stream::iter(parts))
+}
+
+#[test]
+fn the_header_goes_with_the_request_and_streams_pass_both_ways() {
+    let (_source, credentials) = fetched();
+    let wire = Wire::answering(|_| {
+        "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+         3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+            .to_owned()
+    });
+    let text = on_runtime(async {
+        let answer = near(credentials).execute(post(&wire.url("/x"), streamed(&["a", "bc"]))).await.unwrap();
+        assert_eq!(answer.url().path(), "/x");
+        let chunks: Vec<_> = answer.bytes_stream().map(Result::unwrap).collect().await;
+        chunks.concat()
+    });
+    assert_eq!(text, b"onetwo");
+    assert_eq!(wire.seen()[0].body, b"abc");
+    assert_eq!(wire.headers(), ["Bearer t1.fake.0"]);
+}
+
+#[test]
+fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+    let (source, credentials) = fetched();
+    let wire = Wire::answering(|_| answer(200));
+    let client = AuthLayer::new(credentials).client(client());
+    on_runtime(async {
+        for url in [wire.url("/"), format!("http://api.cloud.yandex.net@127.0.0.1:{}/", wire.port())] {
+            let request = Request::new(reqwest::Method::GET, url.parse().unwrap());
+            let error = client.execute(request).await.unwrap_err();
+            assert_eq!(error.auth().unwrap().kind(), ErrorKind::Blocked, "{url}");
+        }
+        let error = client.execute(post("https://{{host}}/", "")).await.unwrap_err();
+        assert_eq!(error.auth().unwrap().kind(), ErrorKind::Invalid, "no URL that can be sent to");
+    });
+    assert_eq!((wire.seen().len(), source.started()), (0, 0));
+}
+
+#[test]
+fn a_body_at_hand_is_sent_once_more_up_to_the_limit_and_a_stream_is_not() {
+    for (body, again) in [
+        (Body::from("x".repeat(1000)), true),
+        (Body::from("x".repeat(1001)), false),
+        (streamed(&["x"]), false),
+    ] {
+        let (_source, credentials) = fetched();
+        let wire = Wire::refusing_the_first();
+        let client = AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(1000).client(client());
+        let answer = on_runtime(async { client.execute(post(&wire.url("/"), body)).await.unwrap().status() });
+        assert_eq!(answer, if again { 200 } else { 401 });
+        let seen = wire.seen();
+        assert_eq!(seen.len(), 1 + usize::from(again));
+        assert!(seen.iter().all(|request| request.body == seen[0].body));
+        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1", "the refused token was dropped");
+    }
+}
+
+#[test]
+fn a_redirect_to_another_host_loses_the_header_and_its_401_is_no_refusal_of_the_token() {
+    let elsewhere = Wire::answering(|_| answer(401));
+    // Another port is another host; so is another name for the same machine.
+    for target in [elsewhere.url("/"), format!("http://localhost:{}/", elsewhere.port())] {
+        let (source, credentials) = fetched();
+        let wire = Wire::answering(move |_| redirect(&target));
+        // Only the first may have the header.
+        let client = AuthLayer::new(credentials.clone())
+            .allow_host(format!("127.0.0.1:{}", wire.port()))
+            .unwrap()
+            .danger_send_in_plain_text()
+            .client(client());
+        let status = on_runtime(async { client.execute(post(&wire.url("/"), "x")).await.unwrap().status() });
+        assert_eq!(status, 401);
+        assert_eq!(wire.headers(), ["Bearer t1.fake.0"]);
+        assert_eq!(source.started(), 1, "the token is kept");
+        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    }
+    assert_eq!(elsewhere.headers(), ["", ""]);
+}
+
+#[test]
+fn a_redirect_on_the_same_host_keeps_the_header() {
+    let (_source, credentials) = fetched();
+    let wire = Wire::answering(|seen| if seen.path == "/old" { redirect("/new") } else { answer(200) });
+    let status =
+        on_runtime(async { near(credentials).execute(post(&wire.url("/old"), "x")).await.unwrap().status() });
+    assert_eq!(status, 200);
+    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
+}
+
+/// A client that tells what time it was left.
+#[derive(Clone)]
+struct Telling;
+
+impl Service<Request> for Telling {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Ready<Result<Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let left = request.timeout().map_or(0, Duration::as_nanos);
+        ready(Ok(http::Response::new(left.to_string()).into()))
+    }
+}
+
+#[test]
+fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it() {
+    let source = Source::living(HOUR);
+    source.hold();
+    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
+    let credentials = Credentials::from_source(source.clone()).on(machine);
+    let wire = Wire::answering(|_| answer(200));
+    on_runtime(async {
+        let mut request = post(&wire.url("/"), "x");
+        *request.timeout_mut() = Some(Duration::from_millis(20));
+        let error = near(credentials.clone()).execute(request).await.unwrap_err();
+        assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable);
+        assert_eq!((wire.seen().len(), source.ended()), (0, 0), "the fetch goes on for others");
+
+        let mut request = post("https://ai.api.cloud.yandex.net/", "x");
+        *request.timeout_mut() = Some(HOUR);
+        let mut service = AuthLayer::new(credentials.clone()).layer(Telling);
+        let call = tokio::spawn(async move { service.call(request).await });
+        until("it waits", || credentials.counters().waited == 2);
+        source.release();
+        let left: u128 = call.await.unwrap().unwrap().text().await.unwrap().parse().unwrap();
+        assert!(left > 0 && left < HOUR.as_nanos(), "{left}");
+    });
+    assert_eq!(source.started(), 1);
+}
+
+#[test]
+fn the_callers_own_header_passes_and_the_method_none_sends_nothing() {
+    let (source, credentials) = fetched();
+    let wire = Wire::answering(|_| answer(401));
+    let none = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    on_runtime(async {
+        let own = client().get(wire.url("/")).header("authorization", "Basic own");
+        AuthLayer::new(credentials).client(client()).send(own).await.unwrap();
+        AuthLayer::new(none).client(client()).send(client().get(wire.url("/"))).await.unwrap();
+    });
+    assert_eq!(wire.headers(), ["Basic own", ""]);
+    assert_eq!(source.started(), 0);
+}
+
+#[test]
+fn one_request_is_authorised_by_hand_and_left_as_it_is_where_it_may_not_be() {
+    let (source, credentials) = fetched();
+    let layer = AuthLayer::new(credentials);
+    on_runtime(async {
+        let mut request = post("https://other.example/", "x");
+        assert_eq!(layer.authorize(&mut request).await.unwrap_err().kind(), ErrorKind::Blocked);
+        assert_eq!((request.headers().contains_key("authorization"), source.started()), (false, 0));
+
+        let mut request = post("https://llm.api.cloud.yandex.net/", "x");
+        layer.authorize(&mut request).await.unwrap();
+        assert_eq!(request.headers()["authorization"], "Bearer t1.fake.0");
+        assert!(request.headers()["authorization"].is_sensitive());
+    });
+}
+
+#[test]
+fn what_makes_no_request_is_reqwests_error() {
+    let (source, credentials) = fetched();
+    let error = on_runtime(async { near(credentials).send(client().get("not a url")).await.unwrap_err() });
+    assert!(error.service().unwrap().is_builder());
+    assert_eq!(source.started(), 0);
+}

@@ -1,0 +1,106 @@
+//! Revoking a token: what IAM is told, and who in the process stops sending it.
+
+use crate::support::{API_KEY, Machine, header};
+use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Credentials, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method, NoAuth,
+    RevokeOptions, System,
+};
+use yandex_cloud_emulator::Emulator;
+
+fn machine(cloud: &Emulator, more: &[(&str, &str)]) -> System {
+    let metadata = cloud.metadata_addr().to_string();
+    let endpoint = cloud.api_url();
+    let own = [("YC_METADATA_ADDR", &*metadata), ("YC_API_ENDPOINT", &*endpoint)];
+    System::real().with_environment(TestEnvironment::new(own.into_iter().chain(more.iter().copied())))
+}
+
+fn error(credentials: &Credentials) -> yandex_cloud_auth::Error {
+    credentials.blocking().header().unwrap_err()
+}
+
+#[test]
+fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let metadata = Credentials::from(MetadataAuth::new()).on(machine(&cloud, &[]));
+    let token = header(&metadata).strip_prefix("Bearer ").unwrap().to_owned();
+    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).on(machine(&cloud, &[]));
+    let variable = Credentials::from(EnvIamTokenAuth::new()).on(machine(&cloud, &[("YC_TOKEN", &token)]));
+    let other = Credentials::from(IamTokenAuth::new(cloud.iam_token().unwrap()).unwrap());
+    let (held, kept) = (header(&given), header(&other));
+    assert_eq!((&held, &header(&variable)), (&format!("Bearer {token}"), &held));
+
+    let revoked = given.blocking().revoke(RevokeOptions::new()).unwrap();
+    assert_eq!(revoked.subject_id.as_deref(), Some(cloud.service_account_id()));
+
+    assert!(metadata.snapshot().is_none() && given.try_header().is_none_or(|header| header.is_err()));
+    let renewed = header(&metadata);
+    assert!(renewed != held && renewed.starts_with("Bearer t1."), "{renewed}");
+    for credentials in [&given, &variable] {
+        let error = error(credentials);
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains("revoked") && error.help().is_some());
+        assert!(!format!("{error} {error:?}").contains(&token));
+    }
+    assert_eq!(header(&other), kept, "others have nothing to do with it");
+    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).on(machine(&cloud, &[]));
+    assert_eq!(late.blocking().header().unwrap_err().kind(), ErrorKind::Refused, "nor does who comes later");
+}
+
+#[test]
+fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let credentials = Credentials::from(MetadataAuth::new()).on(machine(&cloud, &[]));
+    credentials.blocking().revoke(RevokeOptions::new().endpoint(cloud.api_url())).unwrap();
+    assert!(credentials.snapshot().is_none());
+    assert!(header(&credentials).starts_with("Bearer t1."));
+    assert_eq!(cloud.counters().snapshot().tokens_issued, 2);
+}
+
+#[test]
+fn what_iam_refuses_stays_in_place() {
+    let machine = Machine::new().answering(|request, _| match request.uri().path() {
+        "/endpoints" => TestReply::status(404, ""),
+        path => {
+            assert_eq!(path, "/iam/v1/tokens:revoke");
+            assert_eq!(request.uri().host(), Some("iam.api.cloud.yandex.net"), "its documented address");
+            assert_eq!(request.headers()["authorization"], "Bearer t1.fake.kept");
+            assert!(request.headers()["authorization"].is_sensitive());
+            let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(body, serde_json::json!({ "iamToken": "t1.fake.kept" }));
+            TestReply::status(403, r#"{"code":7,"message":"no t1.fake.kept","details":[]}"#)
+        }
+    });
+    let credentials = machine.with(IamTokenAuth::new("t1.fake.kept").unwrap());
+    let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::IamToken)));
+    assert!(!error.to_string().contains("t1.fake.kept"), "{error}");
+    assert_eq!(header(&credentials), "Bearer t1.fake.kept");
+}
+
+#[test]
+fn the_token_goes_nowhere_but_to_yandex_cloud_and_where_code_says() {
+    let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
+    let machine = Machine::new().always(TestReply::status(200, list));
+    let credentials = machine.with(IamTokenAuth::new("t1.fake.at-home").unwrap());
+    let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
+    assert_eq!(machine.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
+    let here = RevokeOptions::new().iam_endpoint("iam.corp.example");
+    assert_eq!(credentials.blocking().revoke(here).unwrap().subject_id, None);
+    assert_eq!(machine.http.requests().last().unwrap(), "POST https://iam.corp.example/iam/v1/tokens:revoke");
+    let plain = RevokeOptions::new().iam_endpoint("http://iam.corp.example");
+    let other = machine.with(IamTokenAuth::new("t1.fake.in-clear").unwrap());
+    assert_eq!(other.blocking().revoke(plain).unwrap_err().kind(), ErrorKind::Blocked);
+}
+
+#[test]
+fn only_iam_tokens_can_be_revoked() {
+    let machine = Machine::new();
+    for credentials in [machine.with(ApiKeyAuth::new(API_KEY).unwrap()), machine.with(NoAuth::new())] {
+        let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(!error.to_string().contains(API_KEY));
+    }
+    assert!(machine.http.requests().is_empty());
+}

@@ -1,0 +1,461 @@
+//! Law 7: a secret is never printed, whatever fails, whoever repeats it.
+
+use std::error::Error as _;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use crate::support::{Machine, cloud, logged_in, secs};
+use yandex_cloud_auth::system::{BoxFuture, HttpFault};
+use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, FunctionAuth, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, OAuthTokenAuth, ProfileAuth, SubjectToken, System, Token,
+    TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
+};
+
+/// Stands in every secret of these tests, and must stand in nothing that is printed.
+const HUSH: &str = "HUSH";
+
+/// Secrets of every shape that is known.
+const SECRETS: [&str; 8] = [
+    "t1.HUSH-body==.HUSH-signature",
+    "y0_HUSH-oauth_token",
+    "AQVN-HUSH-key",
+    "AQAAAA-HUSH-legacy-oauth",
+    "eyJHUSH.eyJHUSH.HUSH",
+    "ya29.HUSH-google",
+    "https://user:HUSH@proxy.corp.example:3128",
+    "-----BEGIN PRIVATE KEY-----\nHUSH\n-----END PRIVATE KEY-----",
+];
+
+/// A token without a shape: known only because it is ours.
+const SHAPELESS: &str = "HUSH~no/shape+at=all";
+
+/// Everything that a program could print of these credentials, after it has asked for a header.
+fn everything(machine: &Machine, credentials: &Credentials) -> String {
+    let mut shown = String::new();
+    let mut show = |value: &dyn Debug| shown.push_str(&format!("{value:?}\n{value:#?}\n"));
+    for _ in 0..2 {
+        match credentials.blocking().obtain(HeaderOptions::new()) {
+            Ok(snapshot) => {
+                show(&snapshot);
+                show(&snapshot.header());
+                show(&credentials.invalidate(&snapshot));
+            }
+            Err(error) => show(&of_error(&error)),
+        }
+        show(&credentials.try_header().map(|header| header.map_err(|error| of_error(&error))));
+        machine.clock.advance(secs(3601));
+    }
+    show(credentials);
+    show(&credentials.blocking());
+    show(&credentials.counters());
+    show(&credentials.subscribe());
+    if let Some(report) = credentials.report() {
+        show(&format!("{report} {report:?} {}", serde_json::to_string(&report).unwrap()));
+    }
+    show(&machine.system());
+    show(&machine.environment);
+    show(&machine.processes.commands());
+    show(&machine.log.lines());
+    shown
+}
+
+/// Everything that a program could print of an error.
+fn of_error(error: &Error) -> String {
+    let mut shown = format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.place(), error.help());
+    if let Some(report) = error.report() {
+        shown.push_str(&format!("{report} {report:?} {}", serde_json::to_string(report).unwrap()));
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        shown.push_str(&format!("{error} {error:?}"));
+        cause = error.source();
+    }
+    shown
+}
+
+fn assert_silent(scenario: &str, shown: &str) {
+    if let Some(at) = shown.find(HUSH) {
+        let from = shown[..at].char_indices().rev().nth(200).map_or(0, |(at, _)| at);
+        panic!("{scenario} prints a secret: …{}", &shown[from..at + HUSH.len()]);
+    }
+}
+
+/// The ways in which a server or a program may say a secret.
+fn ways_to_say(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).unwrap();
+    vec![
+        secret.to_owned(),
+        format!("bad token {secret}, sorry"),
+        format!("token={secret}&x=1"),
+        format!("\"{secret}\""),
+        format!("\u{1b}[31m{secret}\u{1b}[0m"),
+        format!("desc = \\n{secret}"),
+        percent_encoded(secret),
+        format!("url = https://h.example/?t={}&x=1", percent_encoded(secret)),
+        if secret == SHAPELESS { String::new() } else { json.replace('=', "\\u003d") },
+        format!("{{\"code\":16,\"message\":{json}}}"),
+        format!("{{\"error\":\"invalid_token\",\"error_description\":{json}}}"),
+        format!("{{\"access_token\":{json},\"iamToken\":{json},\"expires_in\":\"x\",\"expiresAt\":\"x\"}}"),
+        format!("{{\"access_token\":{json},\"iamToken\":{json}"),
+        format!("{{\"message\":\"{}\"}}", "x".repeat(1010) + &json[1..json.len() - 1]),
+        format!("{}{secret}", "é".repeat(508)),
+    ]
+}
+
+/// A secret as it stands in a URL, less the marks by which a URL's own parts are known.
+fn percent_encoded(secret: &str) -> String {
+    if secret == SHAPELESS {
+        return String::new(); // Of no shape, it is known by its very text alone.
+    }
+    secret.replace('=', "%3D").replace('+', "%2B").replace('\n', "%0A")
+}
+
+#[test]
+fn a_value_that_is_refused_is_not_shown() {
+    let mangled = |secret: &str| {
+        [
+            secret.to_owned(),
+            format!("{secret}\n{secret}"),
+            format!("Bearer {secret}"),
+            format!("{secret}\0"),
+            format!("{secret} {secret}"),
+            format!("{secret}ё"),
+            format!("{{\"private_key\":\"{secret}\""),
+        ]
+    };
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for value in mangled(secret) {
+            for result in [
+                Credentials::from_string(&value).map(|_| ()),
+                ApiKeyAuth::new(&value).map(|_| ()),
+                IamTokenAuth::new(&value).map(|_| ()),
+                OAuthTokenAuth::new(&value).map(|_| ()),
+                Token::new(&value).map(|_| ()),
+            ] {
+                if let Err(error) = result {
+                    assert_silent(&value, &of_error(&error));
+                }
+            }
+            for variable in [
+                "YC_API_KEY",
+                "YC_IAM_TOKEN",
+                "YC_OAUTH_TOKEN",
+                "YC_SERVICE_ACCOUNT_KEY_FILE",
+                "YC_SERVICE_ACCOUNT_ID",
+                "YC_OIDC_TOKEN_FILE",
+                "YC_OIDC_TOKEN",
+                "YC_OAUTH_ENDPOINT",
+                "ACTIONS_ID_TOKEN_REQUEST_URL",
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+                "YC_IAM_TOKEN_FILE",
+                "YC_METADATA_ADDR",
+                "YC_TOKEN",
+                "YC_API_ENDPOINT",
+            ] {
+                let machine = Machine::new().with_yc(logged_in).set(variable, &value);
+                let scenario = format!("{value:?} in {variable}");
+                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
+                let federated = machine.clone().set("YC_SERVICE_ACCOUNT_ID", "ajefake0account00001");
+                assert_silent(&scenario, &everything(&federated, &federated.automatic()));
+                let github = WorkloadIdentityAuth::new(&value, SubjectToken::github_actions());
+                assert_silent(&scenario, &everything(&machine, &machine.with(github)));
+                let named = WorkloadIdentityAuth::new("ajefake0account00001", SubjectToken::variable(&value));
+                assert_silent(&scenario, &everything(&machine, &machine.with(named)));
+                if variable == "YC_API_ENDPOINT" {
+                    let oauth = machine.with(OAuthTokenAuth::new("y0_x").unwrap());
+                    assert_silent(&scenario, &everything(&machine, &oauth));
+                    let yc = machine.with(YandexCloudCliAuth::new());
+                    assert_silent(&scenario, &everything(&machine, &yc));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_works_is_logged_and_shown_without_its_secret() {
+    let iam = TestReply::status(200, r#"{"iamToken":"t1.HUSH-iam.x","expiresAt":"2026-11-24T12:00:00Z"}"#);
+    let services = cloud(iam);
+    let machine = Machine::new()
+        .with_yc(|command| match crate::support::words(command)[0] {
+            "config" => TestRun::prints(""),
+            _ => TestRun::prints("t1.HUSH-yc.x"),
+        })
+        .answering(move |request, count| match request.uri().host() {
+            Some("169.254.169.254") => {
+                TestReply::status(200, r#"{"access_token":"t1.HUSH-metadata.x","expires_in":3600}"#)
+            }
+            _ => services(request, count),
+        })
+        .set("YC_API_KEY", "HUSH-key")
+        .set("YC_IAM_TOKEN", "t1.HUSH-given.x")
+        .set("YC_OAUTH_TOKEN", "y0_HUSH-oauth")
+        .set("YC_TOKEN", "t1.HUSH-env.x");
+    for (credentials, name) in [
+        (machine.automatic(), "automatic"),
+        (machine.with(ApiKeyAuth::from_env()), "api-key"),
+        (machine.with(IamTokenAuth::from_env()), "iam-token"),
+        (machine.with(OAuthTokenAuth::from_env()), "oauth-token"),
+        (machine.with(MetadataAuth::new()), "metadata"),
+        (machine.with(EnvIamTokenAuth::new()), "env-iam-token"),
+        (machine.with(YandexCloudCliAuth::new()), "yandex-cloud-cli"),
+        (machine.log.of(|| Credentials::from_string("t1.HUSH").unwrap()), "a string"),
+    ] {
+        assert!(credentials.blocking().header().unwrap().unwrap().to_str().unwrap().contains(HUSH), "{name}");
+        assert_silent(name, &everything(&machine, &credentials));
+    }
+}
+
+#[test]
+fn what_iam_and_discovery_repeat_is_masked() {
+    for secret in SECRETS {
+        for said in ways_to_say(secret) {
+            for status in [200, 302, 400, 401, 500] {
+                let id = vec![("x-request-id", said.replace(|c: char| c.is_control() || !c.is_ascii(), ""))];
+                let reply = TestReply::Answer(status, id, said.clone().into_bytes());
+                for from_iam in [true, false] {
+                    let reply = reply.clone();
+                    let machine = Machine::new().answering(move |request, count| {
+                        match (request.uri().path(), from_iam) {
+                            ("/iam/v1/tokens", _) | ("/endpoints", false) => reply.clone(),
+                            _ => cloud(reply.clone())(request, count),
+                        }
+                    });
+                    let credentials = machine.with(OAuthTokenAuth::new("y0_HUSH-ours").unwrap());
+                    assert_silent(&format!("{status} {said}"), &everything(&machine, &credentials));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_authorization_server_and_github_repeat_is_masked() {
+    // Each of the two is told one secret of ours without a shape, and may repeat that one.
+    for (from_github, own) in [(true, "HUSH-request-token"), (false, "HUSH.HUSH.HUSH")] {
+        for secret in SECRETS.iter().chain([&own]) {
+            for said in ways_to_say(secret) {
+                for status in [200, 302, 400, 401, 500] {
+                    let reply = TestReply::status(status, said.clone());
+                    let machine = Machine::new()
+                        .set("ACTIONS_ID_TOKEN_REQUEST_URL", "https://pipelines.example/idtoken?x=1")
+                        .set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "HUSH-request-token")
+                        .answering(move |request, _| match request.uri().path() {
+                            "/idtoken" if !from_github => {
+                                TestReply::status(200, r#"{"value":"HUSH.HUSH.HUSH"}"#)
+                            }
+                            _ => reply.clone(),
+                        });
+                    let subject = SubjectToken::github_actions();
+                    let auth = machine.with(WorkloadIdentityAuth::new("ajefake0account00001", subject));
+                    assert_silent(&format!("{status} {said}"), &everything(&machine, &auth));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_iam_repeats_of_the_token_that_it_is_asked_with_is_masked() {
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for said in ways_to_say(secret) {
+            for status in [200, 302, 400, 401, 403, 500] {
+                let reply = TestReply::status(status, said.clone());
+                let machine = Machine::new().answering(move |request, count| match request.uri().path() {
+                    "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
+                    _ => reply.clone(),
+                });
+                let given = IamTokenAuth::new(SHAPELESS).unwrap();
+                let auth = ImpersonationAuth::new("ajefake0account00001", given);
+                assert_silent(&format!("{status} {said}"), &everything(&machine, &machine.with(auth)));
+            }
+        }
+    }
+}
+
+#[test]
+fn our_own_token_is_masked_though_it_has_no_shape() {
+    for secret in [SHAPELESS, "HUSH/AQVN-HUSH/HUSH", "t1-HUSH", "HUSH.HUSH"] {
+        let mut said = ways_to_say(secret);
+        // Where the text is cut, in the middle of the token.
+        said.extend((990..1024).map(|before| format!("{{\"message\":\"{}{secret}\"}}", "x".repeat(before))));
+        for said in said {
+            for status in [400, 500] {
+                let reply = TestReply::status(status, said.clone());
+                let machine = Machine::new().answering(cloud(reply));
+                let credentials = machine.with(OAuthTokenAuth::new(secret).unwrap());
+                assert_silent(&format!("{status} {said}"), &everything(&machine, &credentials));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_metadata_service_repeats_is_masked() {
+    for secret in SECRETS {
+        for said in ways_to_say(secret) {
+            for status in [200, 302, 400, 404, 500] {
+                let machine = Machine::new().always(TestReply::status(status, said.clone()));
+                let scenario = format!("{status} {said}");
+                // A readable answer gives its token to requests, which is what it is for; nothing prints it.
+                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
+                assert_silent(&scenario, &everything(&machine, &machine.with(MetadataAuth::new())));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_yc_says_is_masked() {
+    for secret in SECRETS {
+        for said in ways_to_say(secret) {
+            for run in [
+                TestRun::Exit(0, said.clone(), String::new()),
+                TestRun::Exit(1, String::new(), said.clone()),
+                TestRun::Exit(1, said.clone(), String::new()),
+                TestRun::Exit(2, said.clone(), said.clone()),
+            ] {
+                let reply = run.clone();
+                let machine = Machine::new().with_yc(move |_| reply.clone());
+                let scenario = format!("{run:?}");
+                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
+                assert_silent(&scenario, &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_a_failing_yc_prints_is_not_its_reason() {
+    let machine = Machine::new()
+        .with_yc(|_| TestRun::Exit(1, "CggVAgAAA-HUSH-older-shape\n".to_owned(), String::new()));
+    assert_silent("yc", &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+}
+
+#[test]
+fn what_files_and_invocations_bring_is_not_shown() {
+    const TOKEN: &str = "/run/token";
+    const PROFILE: &str = "/run/config.yaml";
+    for secret in SECRETS.iter().chain([&SHAPELESS]) {
+        for said in ways_to_say(secret) {
+            let machine = Machine::new();
+            machine.files.write(TOKEN, said.clone());
+            assert_silent(&said, &everything(&machine, &machine.with(TokenFileAuth::new(TOKEN))));
+            let json = serde_json::to_string(&said).unwrap();
+            for config in [
+                said.clone(),
+                format!("current: a\nprofiles: {{a: {{token: {json}}}}}"),
+                format!("current: a\nprofiles: {{a: {{service-account-key: {{private_key: {json}}}}}}}"),
+                format!("current: a\nprofiles: {{a: {{{json}: 1}}}}"),
+                format!("current: a\nprofiles: {{a: {{token: t1.HUSH.x, folder-id: {json}}}}}"),
+            ] {
+                machine.files.write(PROFILE, config.clone());
+                let auth = ProfileAuth::builder().path(PROFILE).build();
+                assert_silent(&config, &everything(&machine, &machine.with(auth)));
+            }
+            for json in [said.clone(), format!("{{\"access_token\":{json}}}")] {
+                match FunctionAuth::parse(&json) {
+                    Ok(auth) => assert_silent(&json, &everything(&machine, &machine.with(auth))),
+                    Err(error) => assert_silent(&json, &of_error(&error)),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_stay_out_of_the_command_line() {
+    let machine = Machine::new().with_yc(logged_in);
+    for variable in ["YC_API_KEY", "YC_OAUTH_TOKEN", "YC_TOKEN"] {
+        machine.environment.set(variable, "HUSH");
+    }
+    machine.with(YandexCloudCliAuth::new()).blocking().header().unwrap();
+    for command in machine.processes.commands() {
+        assert!(command.arguments.iter().all(|word| !word.to_string_lossy().contains(HUSH)), "{command:?}");
+    }
+}
+
+#[test]
+fn an_address_with_a_password_is_not_shown() {
+    for address in ["https://user:HUSH@h.example", "user:HUSH@h.example", "user:HUSH:HUSH@h.example:1/x"] {
+        let methods = (
+            MetadataAuth::builder().address(address),
+            OAuthTokenAuth::builder("y0_HUSH").unwrap().endpoint(address).iam_endpoint(address),
+            YandexCloudCliAuth::builder().endpoint(address),
+        );
+        assert_silent(address, &format!("{methods:?} {methods:#?}"));
+        let built = (methods.0.build(), methods.1.build(), methods.2.build());
+        assert_silent(address, &format!("{built:?}"));
+        let machine = Machine::new().with_yc(logged_in);
+        assert_silent(address, &everything(&machine, &machine.with(built.0)));
+        assert_silent(address, &everything(&machine, &machine.with(built.1)));
+        assert_silent(address, &everything(&machine, &machine.with(built.2)));
+    }
+}
+
+#[test]
+fn the_types_that_hold_a_secret_do_not_show_it() {
+    let token = Token::new("t1.HUSH").unwrap().expiring_in(secs(60));
+    let shown = format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        ImpersonationAuth::new("t1.HUSH", IamTokenAuth::new("t1.HUSH").unwrap()),
+        WorkloadIdentityAuth::builder("HUSH", SubjectToken::file("eyJHUSH")).oauth_endpoint("user:HUSH@h"),
+        ApiKeyAuth::new(SHAPELESS).unwrap(),
+        IamTokenAuth::new("t1.HUSH").unwrap(),
+        OAuthTokenAuth::new("y0_HUSH").unwrap(),
+        OAuthTokenAuth::builder("y0_HUSH").unwrap(),
+        token,
+        TestEnvironment::new([("YC_TOKEN", "t1.HUSH")]),
+    );
+    assert_silent("Debug", &shown);
+    assert_silent(
+        "Debug",
+        &format!("{:?}", Automatic::new().replace("api-key", ApiKeyAuth::new("HUSH").unwrap())),
+    );
+}
+
+/// A source of the program's own, which is careless about what it says.
+struct Careless(&'static str);
+
+impl TokenSource for Careless {
+    fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async { Err(Error::new(ErrorKind::Refused, format!("no: {}", self.0)).at(self.0)) })
+    }
+}
+
+#[test]
+fn what_a_source_of_ones_own_says_is_masked() {
+    for secret in SECRETS {
+        let machine = Machine::new();
+        let credentials = Credentials::from_source(Careless(secret)).on(machine.system());
+        assert_silent(secret, &everything(&machine, &credentials));
+    }
+}
+
+#[test]
+fn no_panic_tells_a_secret_because_there_is_none() {
+    let panics: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&panics);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_none_or(|name| !name.contains("no_panic")) {
+            seen.lock().unwrap().push(panic.to_string());
+        }
+        before(panic);
+    }));
+    for body in ["", "\u{0}", "{", "[[[[", "\"", "{\"access_token\":{\"HUSH\":1}}", "\u{feff}{}"] {
+        for status in [100, 199, 200, 201, 299, 399, 499, 599, 999] {
+            let machine = Machine::new().always(TestReply::status(status, body));
+            everything(&machine, &machine.automatic());
+            everything(&machine, &machine.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
+        }
+    }
+    for fault in [HttpFault::Request, HttpFault::Proxy, HttpFault::Tls, HttpFault::NameResolution] {
+        let machine = Machine::new().always(TestReply::Fail(fault));
+        everything(&machine, &machine.automatic());
+        everything(&machine, &machine.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
+    }
+    assert_eq!(*panics.lock().unwrap(), Vec::<String>::new());
+}

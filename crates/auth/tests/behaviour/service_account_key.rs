@@ -1,0 +1,334 @@
+//! Authorized keys: what is signed and to whom it goes, what is no key, and when a file is read again.
+#![cfg(feature = "service-account-key")]
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use crate::support::{IAM_TOKEN, Machine, cloud, exchanged, header, secs};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use serde_json::{Value, json};
+use yandex_cloud_auth::system::Clock;
+use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
+use yandex_cloud_auth::{
+    Credentials, Error, ErrorKind, HeaderOptions, Method, Outcome, ServiceAccountKeyAuth, System,
+};
+use yandex_cloud_emulator::{Emulator, Service};
+
+const VARIABLE: &str = ServiceAccountKeyAuth::VARIABLE;
+const PATH: &str = "/etc/robot/key.json";
+const TOKENS: &str = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
+
+/// RSA keys take a while to make: one cloud, and with it one key, for all tests.
+static CLOUD: LazyLock<Emulator> = LazyLock::new(|| Emulator::start_in_thread().unwrap());
+static KEY: LazyLock<String> = LazyLock::new(|| CLOUD.service_account_key().unwrap());
+
+fn key() -> Value {
+    serde_json::from_str(&KEY).unwrap()
+}
+
+/// The key with one field changed, or without it.
+fn with(name: &str, value: Value) -> String {
+    let mut key = key();
+    match value {
+        Value::Null => drop(key.as_object_mut().unwrap().remove(name)),
+        value => key[name] = value,
+    }
+    key.to_string()
+}
+
+fn pem() -> String {
+    key()["private_key"].as_str().unwrap().to_owned()
+}
+
+/// The claims of a JWT whose signature is the key's.
+fn verified(jwt: &str) -> (Value, Value) {
+    let (signed, signature) = jwt.rsplit_once('.').unwrap();
+    let (head, body) = signed.split_once('.').unwrap();
+    let part = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let public = key()["public_key"].as_str().unwrap().replace("-----BEGIN PUBLIC KEY-----", "");
+    let public: String = public.replace("-----END PUBLIC KEY-----", "").split_whitespace().collect();
+    // What ring wants is at the end of a SubjectPublicKeyInfo of an RSA key, behind 24 bytes.
+    let der = STANDARD.decode(public).unwrap();
+    UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &der[24..])
+        .verify(signed.as_bytes(), &part(signature))
+        .expect("the signature is the key's");
+    let json = |text: &str| serde_json::from_slice(&part(text)).unwrap();
+    (json(head), json(body))
+}
+
+/// A machine whose IAM keeps the JWTs that it is given.
+fn recording(machine: Machine) -> (Machine, Arc<Mutex<Vec<String>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let jwts = Arc::clone(&seen);
+    let machine = machine.answering(move |request, count| {
+        if request.uri().path() == "/iam/v1/tokens" {
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(body.as_object().unwrap().len(), 1);
+            assert!(!request.headers().contains_key("authorization"), "IAM is called without one");
+            jwts.lock().unwrap().push(body["jwt"].as_str().unwrap().to_owned());
+        }
+        cloud(exchanged())(request, count)
+    });
+    (machine, seen)
+}
+
+#[test]
+fn what_is_signed_is_what_iam_wants_to_hear() {
+    let (machine, jwts) = recording(Machine::new());
+    let credentials = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(
+        machine.http.requests(),
+        ["GET https://api.cloud.yandex.net/endpoints".to_owned(), format!("POST {TOKENS}")],
+        "one discovery and one exchange from cold"
+    );
+    let jwts = jwts.lock().unwrap();
+    let (head, body) = verified(&jwts[0]);
+    assert_eq!(head, json!({ "typ": "JWT", "alg": "PS256", "kid": key()["id"] }));
+    let now = machine.clock.now().wall.as_secs();
+    assert_eq!(
+        body,
+        json!({
+            "iss": CLOUD.service_account_id(),
+            "aud": TOKENS,
+            "iat": now - 60,
+            "exp": now + 600,
+        })
+    );
+}
+
+#[test]
+fn the_audience_follows_iam_and_can_be_set_and_a_jwt_is_never_too_long() {
+    let builder = || ServiceAccountKeyAuth::builder(&*KEY).unwrap();
+    for (method, audience) in [
+        (
+            builder().iam_endpoint("iam.api.yandexcloud.kz").build(),
+            "https://iam.api.yandexcloud.kz/iam/v1/tokens",
+        ),
+        (builder().iam_endpoint("http://127.0.0.1:1").build(), "http://127.0.0.1:1/iam/v1/tokens"),
+        (builder().audience("https://elsewhere.example").build(), "https://elsewhere.example"),
+    ] {
+        let (machine, jwts) = recording(Machine::new());
+        header(&machine.with(method));
+        assert_eq!(verified(&jwts.lock().unwrap()[0]).1["aud"], audience);
+    }
+    for (life, seconds) in [(secs(60), 120), (Duration::MAX / 4, 3600)] {
+        let (machine, jwts) = recording(Machine::new());
+        header(&machine.with(builder().jwt_life(life).build()));
+        let body = verified(&jwts.lock().unwrap()[0]).1;
+        assert_eq!(body["exp"].as_u64().unwrap() - body["iat"].as_u64().unwrap(), seconds);
+    }
+}
+
+#[test]
+fn a_key_is_read_in_every_form_that_it_is_written_in() {
+    let original = key();
+    let camel = json!({
+        "id": original["id"],
+        "serviceAccountId": original["service_account_id"],
+        "keyAlgorithm": "RSA_2048",
+        "privateKey": original["private_key"],
+    });
+    let rest = json!({
+        "key": { "id": original["id"], "serviceAccountId": original["service_account_id"], "keyAlgorithm": "RSA_2048" },
+        "privateKey": original["private_key"],
+    });
+    let bare_pem = pem().split_once("-----BEGIN").map(|(_, rest)| format!("-----BEGIN{rest}")).unwrap();
+    assert!(pem().starts_with("PLEASE DO NOT REMOVE THIS LINE!"), "as Yandex Cloud writes it");
+    for text in [
+        KEY.clone(),
+        format!("\n {} \n", *KEY),
+        camel.to_string(),
+        rest.to_string(),
+        with("private_key", bare_pem.clone().into()),
+        with("private_key", bare_pem.trim_end().into()),
+        with("private_key", pem().replace('\n', "\r\n").into()),
+        with("private_key", pem().replace('\n', "\\n").into()),
+        with("public_key", Value::Null),
+        with("key_algorithm", Value::Null),
+    ] {
+        let (machine, jwts) = recording(Machine::new());
+        header(&machine.with(ServiceAccountKeyAuth::new(&text).unwrap()));
+        verified(&jwts.lock().unwrap()[0]);
+    }
+    let bare = Credentials::from_string(&*KEY).unwrap();
+    assert_eq!(bare.method(), Some(Method::ServiceAccountKey));
+}
+
+#[test]
+fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
+    let body = pem();
+    let cut = &body[..body.len() - 200];
+    let relabelled = |label: &str| body.replace("PRIVATE KEY", label);
+    let ec = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFAKEFAKEFAKEFAKE\nFAKEFAKEFAKEFAKEFAKEFAKEFAKhRANCAARFAKE\n-----END PRIVATE KEY-----\n";
+    for (text, told) in [
+        (String::new(), "the key is empty"),
+        (" \n".to_owned(), "the key is empty"),
+        (body.clone(), "a bare PEM"),
+        ("AQVN-FAKE-api-key".to_owned(), "no JSON (line 1"),
+        ("[]".to_owned(), "no object"),
+        (KEY[..KEY.len() / 2].to_owned(), "the key is cut"),
+        ("{}".to_owned(), "has no `id`"),
+        (with("id", Value::Null), "has no `id`"),
+        (with("id", "".into()), "has no `id`"),
+        (with("id", 5.into()), "its `id` is no text"),
+        (with("id", "a b".into()), "its `id` is no id"),
+        (with("service_account_id", Value::Null), "has no `service_account_id`"),
+        (with("private_key", Value::Null), "has no `private_key`"),
+        (with("private_key", "".into()), "has no `private_key`"),
+        (with("private_key", "hush-hush-hush".into()), "no PEM"),
+        (with("private_key", cut.into()), "breaks off"),
+        (with("private_key", body.replace("MII", "!!!").into()), "no base64"),
+        (with("private_key", body.replacen('M', "A", 3).into()), "damaged"),
+        (with("private_key", relabelled("RSA PRIVATE KEY").into()), "PKCS#1"),
+        (with("private_key", relabelled("ENCRYPTED PRIVATE KEY").into()), "encrypted"),
+        (with("private_key", relabelled("EC PRIVATE KEY").into()), "no RSA key"),
+        (with("private_key", relabelled("OPENSSH PRIVATE KEY").into()), "an SSH key"),
+        (with("private_key", key()["public_key"].clone()), "a public key stands"),
+        (with("private_key", ec.into()), "damaged"),
+        (with("key_algorithm", "ECDSA".into()), "not RSA"),
+        (
+            with("service_account_id", Value::Null).replacen('{', r#"{"user_account_id":"aje","#, 1),
+            "a user account",
+        ),
+    ] {
+        let error = ServiceAccountKeyAuth::new(&text).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.method()),
+            (ErrorKind::Invalid, Some(Method::ServiceAccountKey)),
+            "{error}"
+        );
+        assert!(error.to_string().contains(told), "{told}: {error}");
+        assert!(error.help().is_some());
+        hides(&error);
+        // The same, as a file.
+        let machine = Machine::new();
+        machine.files.write(PATH, text);
+        let error = machine.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
+        assert!(error.to_string().contains(told) && error.place() == Some(PATH), "{told}: {error}");
+        hides(&error);
+    }
+}
+
+#[track_caller]
+fn hides(error: &Error) {
+    let shown = format!("{error} {error:?} {:?}", error.help());
+    let inside = pem();
+    let line = inside.lines().nth(4).unwrap();
+    assert!(!shown.contains(&line[..12]) && !shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn a_file_is_read_again_and_a_bad_one_never_replaces_a_good_token() {
+    let (machine, jwts) = recording(Machine::new());
+    machine.files.write(PATH, KEY.as_str());
+    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+
+    machine.files.write(PATH, with("id", "ajefake0another0key0".into()));
+    assert!(credentials.invalidate(&first));
+    header(&credentials);
+    let kid = |at: usize| verified(&jwts.lock().unwrap()[at]).0["kid"].clone();
+    assert_eq!((kid(0), kid(1)), (key()["id"].clone(), json!("ajefake0another0key0")));
+
+    machine.files.write(PATH, &KEY[..100]);
+    machine.clock.advance(secs(4000));
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "the token at hand is good for hours");
+    machine.files.remove(PATH);
+    machine.clock.advance(secs(13 * 3600));
+    let error = credentials.blocking().header().unwrap_err();
+    assert!(error.to_string().contains(PATH) && error.reason().contains("no such file"), "{error}");
+}
+
+#[test]
+fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken() {
+    let slot = |machine: &Machine| {
+        let credentials = machine.automatic();
+        let outcome = credentials.blocking().select();
+        let report = match &outcome {
+            Ok(report) => report.clone(),
+            Err(error) => error.report().unwrap().clone(),
+        };
+        report.attempts().iter().find(|attempt| attempt.method == Method::ServiceAccountKey).unwrap().clone()
+    };
+    let unset = slot(&Machine::new());
+    assert_eq!(
+        (unset.outcome, unset.source.as_str(), unset.reason.as_str()),
+        (Outcome::Absent, VARIABLE, "not set")
+    );
+
+    let named = Machine::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
+    let missing = slot(&named);
+    assert_eq!((missing.outcome, missing.reason.as_str()), (Outcome::Broken, "there is no such file"));
+    named.files.write(PATH, KEY.as_str());
+    let found = slot(&named);
+    assert_eq!(found.outcome, Outcome::Selected);
+    assert_eq!(found.reason, format!("set, for {}", CLOUD.service_account_id()));
+    named.files.set_mode(PATH, 0o644);
+    assert!(slot(&named).reason.contains("every user of this machine can read the key (mode 0644)"));
+
+    let held = slot(&Machine::new().set(VARIABLE, &KEY));
+    assert_eq!((held.outcome, held.reason), (Outcome::Selected, found.reason));
+    let torn = slot(&Machine::new().set(VARIABLE, "{\"id\":"));
+    assert_eq!(torn.outcome, Outcome::Broken);
+    let token = slot(&Machine::new().set(VARIABLE, "y0_FAKE-oauth-token"));
+    assert_eq!(token.outcome, Outcome::Broken, "{token:?}");
+    let order = Machine::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
+    assert_eq!(slot(&order).outcome, Outcome::Selected, "before what is broken behind it");
+}
+
+#[test]
+fn a_key_that_everybody_can_read_is_told_in_the_report_of_a_given_path_too() {
+    let machine = Machine::new();
+    machine.files.write(PATH, KEY.as_str());
+    machine.files.set_mode(PATH, 0o604);
+    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let report = credentials.blocking().select().unwrap();
+    assert!(report.selected().unwrap().reason.contains("mode 0604"), "{report}");
+    machine.files.set_mode(PATH, 0o640);
+    let quiet = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    assert_eq!(quiet.blocking().select().unwrap().selected().unwrap().reason, "given");
+}
+
+#[test]
+fn the_jwt_goes_where_a_secret_may_go() {
+    let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
+    let machine = Machine::new().always(TestReply::status(200, list));
+    let error = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
+    let plain = ServiceAccountKeyAuth::builder(&*KEY).unwrap().endpoint("http://api.corp.example").build();
+    assert_eq!(machine.with(plain).blocking().header().unwrap_err().kind(), ErrorKind::Blocked);
+    assert!(machine.http.requests().iter().all(|request| request.starts_with("GET ")));
+}
+
+#[test]
+fn who_it_is_stands_in_the_key() {
+    let (machine, _) = recording(Machine::new());
+    let told = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let told = told.blocking().identity(HeaderOptions::new()).unwrap();
+    assert_eq!(told.subject_id.as_deref(), Some(CLOUD.service_account_id()));
+    assert_eq!(told.key_id.as_deref(), key()["id"].as_str());
+}
+
+#[test]
+fn the_emulator_verifies_the_signature_and_a_deleted_key_is_refused_with_its_tokens() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let file = cloud.create_service_account_key().unwrap();
+    let id = serde_json::from_str::<Value>(&file).unwrap()["id"].as_str().unwrap().to_owned();
+    let environment = TestEnvironment::new([("YC_API_ENDPOINT", cloud.api_url()), (VARIABLE, file)]);
+    let credentials = Credentials::automatic().on(System::real().with_environment(environment));
+    assert!(header(&credentials).starts_with("Bearer t1."));
+    assert_eq!(credentials.method(), Some(Method::ServiceAccountKey));
+    assert_eq!(cloud.counters().requests(Service::Iam), 1);
+    assert_eq!(cloud.counters().requests(Service::Endpoints), 1);
+
+    assert!(cloud.delete_service_account_key(&id));
+    let sent = credentials.snapshot().unwrap();
+    assert!(credentials.invalidate(&sent));
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.help().unwrap().contains("yc iam key create"));
+    assert!(!format!("{error:?}").contains("eyJ"), "{error:?}");
+}

@@ -1,0 +1,472 @@
+//! `token-file`: a file that something else keeps fresh, looked at beside the calls.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::{fs, io};
+
+use crate::common::{HOUR, InStep, bare, header, secs};
+use yandex_cloud_auth::system::{Files, SystemFiles};
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestFiles};
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Outcome, System, TokenFileAuth,
+};
+
+const FILE: &str = "/run/secrets/iam-token";
+const FIRST: &str = "t1.FAKE-first.x";
+const SECOND: &str = "t1.FAKE-second.x";
+
+/// A token of the whole documented shape.
+fn whole(name: &str) -> String {
+    format!("t1.FAKE-{name}.{}", "s".repeat(86))
+}
+
+struct Machine {
+    clock: TestClock,
+    files: TestFiles,
+    environment: TestEnvironment,
+}
+
+impl Machine {
+    fn holding(content: &str) -> Self {
+        Self {
+            clock: TestClock::new(),
+            files: TestFiles::new([(FILE, content)]),
+            environment: TestEnvironment::new([("YC_IAM_TOKEN_FILE", FILE)]),
+        }
+    }
+
+    /// Looks are taken in before the call that began them returns, so that a test is a sequence.
+    fn system(&self) -> System {
+        bare(&self.clock)
+            .with_files(self.files.clone())
+            .with_environment(self.environment.clone())
+            .with_spawner(InStep)
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials::from(TokenFileAuth::from_env()).on(self.system())
+    }
+
+    /// By name, by the variable, and by selection.
+    fn each(&self) -> [Credentials; 3] {
+        [
+            Credentials::from(TokenFileAuth::new(FILE)).on(self.system()),
+            self.credentials(),
+            Automatic::new().on(self.system()).build(),
+        ]
+    }
+
+    fn failure(&self) -> Error {
+        self.credentials().blocking().header().unwrap_err()
+    }
+}
+
+#[test]
+fn the_token_in_the_file_is_sent_and_its_life_is_not_known() {
+    for content in [FIRST.to_owned(), format!("{FIRST}\n"), format!("\u{feff} {FIRST}\r\n\n")] {
+        let machine = Machine::holding(&content);
+        for credentials in machine.each() {
+            assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+            let snapshot = credentials.snapshot().unwrap();
+            assert_eq!((snapshot.method(), snapshot.expires_at()), (Method::TokenFile, None));
+            assert_eq!(credentials.counters().fetches, 1, "selection's look is the first token");
+        }
+    }
+}
+
+#[test]
+fn a_changed_file_is_seen_within_the_interval_and_no_call_waits_for_it() {
+    let machine = Machine::holding(FIRST);
+    for credentials in machine.each() {
+        machine.files.write(FILE, FIRST);
+        header(&credentials).unwrap();
+        // The same token again and again must not make the looks rare.
+        for _ in 0..20 {
+            machine.clock.advance(secs(30));
+            assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+        }
+        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        assert_eq!(first.generation(), 1, "the same bytes");
+
+        machine.files.write(FILE, SECOND);
+        machine.clock.advance(secs(29));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "not looked at yet");
+        machine.clock.advance(secs(1));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "looked at beside this call");
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+        assert_eq!(credentials.snapshot().unwrap().generation(), 2);
+        assert_eq!(credentials.counters().waited, 1, "for the very first token alone");
+    }
+}
+
+#[test]
+fn the_interval_can_be_set() {
+    let machine = Machine::holding(FIRST);
+    let auth = TokenFileAuth::builder_from_env().max_age(secs(300)).build();
+    let credentials = Credentials::from(auth).on(machine.system());
+    header(&credentials).unwrap();
+    machine.files.write(FILE, SECOND);
+    for (step, token) in [(299, FIRST), (1, FIRST), (0, SECOND)] {
+        machine.clock.advance(secs(step));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {token}"), "{step}");
+    }
+}
+
+/// Files that count how often they are read.
+#[derive(Clone, Default)]
+struct Counting(TestFiles, Arc<AtomicUsize>);
+
+impl Files for Counting {
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.read(path, limit)
+    }
+
+    fn is_executable(&self, _path: &Path) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_call_between_two_looks_does_not_touch_the_file() {
+    let machine = Machine::holding(FIRST);
+    let files = Counting(machine.files.clone(), Arc::default());
+    let credentials =
+        Credentials::from(TokenFileAuth::from_env()).on(machine.system().with_files(files.clone()));
+    for _ in 0..100 {
+        header(&credentials).unwrap();
+        machine.clock.advance(secs(3));
+    }
+    let reads = files.1.load(Ordering::SeqCst);
+    assert_eq!(reads, 10, "one for each 30 s");
+}
+
+#[test]
+fn a_refused_token_is_replaced_at_once() {
+    let machine = Machine::holding(FIRST);
+    for credentials in machine.each() {
+        machine.files.write(FILE, FIRST);
+        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        machine.files.write(FILE, SECOND);
+        assert!(credentials.invalidate(&refused));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+    }
+}
+
+#[test]
+fn a_refused_token_that_stays_is_looked_after_no_less_often() {
+    let machine = Machine::holding(FIRST);
+    machine.clock.set_random(0.999);
+    let credentials = machine.credentials();
+    for _ in 0..8 {
+        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        credentials.invalidate(&refused);
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "the refusal stands");
+        machine.clock.advance(secs(30));
+        header(&credentials).unwrap();
+    }
+    machine.files.write(FILE, SECOND);
+    machine.clock.advance(secs(30));
+    header(&credentials).unwrap();
+    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+}
+
+#[test]
+fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
+    let (old, new) = (whole("old"), whole("new"));
+    for broken in ["", "\n", "t1.FAKE-ne", &new[..60], "{", "two\nlines", "y0_FAKE"] {
+        let machine = Machine::holding(&old);
+        let credentials = machine.credentials();
+        header(&credentials).unwrap();
+        machine.files.write(FILE, broken);
+        machine.clock.advance(secs(30));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{broken:?}");
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{broken:?}");
+        assert_eq!(credentials.counters().failures, 1, "{broken:?}: an error of the look alone");
+        // Within seconds it is looked at again.
+        machine.files.write(FILE, &*new);
+        machine.clock.advance(secs(5));
+        header(&credentials).unwrap();
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {new}"), "{broken:?}");
+    }
+    let machine = Machine::holding(&old);
+    let credentials = machine.credentials();
+    header(&credentials).unwrap();
+    machine.files.remove(FILE);
+    for _ in 0..100 {
+        machine.clock.advance(secs(300));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "gone");
+    }
+}
+
+#[test]
+fn a_token_that_stays_cut_is_never_taken() {
+    let old = whole("old");
+    for cut in ["t", "t1.", &whole("new")[..60]] {
+        let machine = Machine::holding(&old);
+        let credentials = machine.credentials();
+        header(&credentials).unwrap();
+        machine.files.write(FILE, cut);
+        for _ in 0..20 {
+            machine.clock.advance(secs(30));
+            assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{cut}");
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_shape_is_believed_when_it_stays() {
+    let machine = Machine::holding(&whole("old"));
+    let credentials = machine.credentials();
+    header(&credentials).unwrap();
+    machine.files.write(FILE, "t2.FAKE-of-a-later-shape");
+    for _ in 0..2 {
+        machine.clock.advance(secs(30));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {}", whole("old")));
+    }
+    assert_eq!(header(&credentials).unwrap(), "Bearer t2.FAKE-of-a-later-shape");
+}
+
+#[test]
+fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
+    let machine = Machine::holding(FIRST);
+    for credentials in machine.each() {
+        machine.files.write(FILE, FIRST);
+        header(&credentials).unwrap();
+        for _ in 0..(12 * 60 - 1) {
+            machine.clock.advance(secs(60));
+            header(&credentials).unwrap();
+        }
+        machine.clock.advance(secs(60));
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Expired, Some(Method::TokenFile)));
+        assert!(error.help().is_some());
+
+        machine.files.write(FILE, SECOND);
+        machine.clock.advance(secs(5));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"), "nothing is final");
+    }
+}
+
+#[test]
+fn a_suspended_machine_does_not_keep_a_token_alive() {
+    let machine = Machine::holding(FIRST);
+    let credentials = machine.credentials();
+    header(&credentials).unwrap();
+    machine.clock.suspend(12 * HOUR);
+    assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Expired);
+}
+
+#[test]
+fn a_configured_file_that_is_missing_ends_the_selection() {
+    let machine = Machine::holding(FIRST);
+    machine.environment.set("YC_TOKEN", "t1.FAKE-somebody-else.x");
+    machine.files.remove(FILE);
+    for automatic in [Automatic::new(), Automatic::new().lenient()] {
+        let credentials = automatic.on(machine.system()).build();
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)));
+        let report = error.report().unwrap();
+        let slot = report.attempts().iter().find(|slot| slot.method == Method::TokenFile).unwrap();
+        assert_eq!((slot.outcome, &*slot.source), (Outcome::Broken, "YC_IAM_TOKEN_FILE"));
+
+        // The sidecar comes up later.
+        machine.files.write(FILE, FIRST);
+        machine.clock.advance(secs(5));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+        machine.files.remove(FILE);
+    }
+}
+
+#[test]
+fn without_its_variable_it_is_absent_or_not_configured() {
+    let machine = Machine::holding(FIRST);
+    machine.environment.set("YC_IAM_TOKEN_FILE", " ");
+    machine.environment.set("YC_TOKEN", SECOND);
+    let error = machine.failure();
+    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));
+    let automatic = Automatic::new().on(machine.system()).build();
+    assert_eq!(header(&automatic).unwrap(), format!("Bearer {SECOND}"));
+}
+
+#[test]
+fn the_path_is_read_once() {
+    let machine = Machine::holding(FIRST);
+    let credentials = machine.credentials();
+    header(&credentials).unwrap();
+    machine.files.write("/run/other", SECOND);
+    machine.environment.set("YC_IAM_TOKEN_FILE", "/run/other");
+    for _ in 0..3 {
+        machine.clock.advance(secs(30));
+        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+    }
+}
+
+#[test]
+fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
+    let key =
+        "PLEASE DO NOT REMOVE THIS LINE\n-----BEGIN PRIVATE KEY-----\nFAKE\n-----END PRIVATE KEY-----\n";
+    // content -> words of the reason, and of the help
+    for (content, reason, help) in [
+        ("y0_FAKE-oauth", "an OAuth token", "YC_OAUTH_TOKEN"),
+        ("AQVNFAKE-key", "an API key", "YC_API_KEY"),
+        ("{\"id\":\"FAKE\"}", "JSON", "YC_SERVICE_ACCOUNT_KEY_FILE"),
+        ("\"t1.FAKE.x\"", "JSON", "the token alone"),
+        (key, "PEM", "YC_SERVICE_ACCOUNT_KEY_FILE"),
+        ("eyJFAKE.eyJFAKE.FAKE", "a JWT", "workload-identity"),
+        ("t1.FAKE.x\nt1.FAKE.y", "several lines", "on one line"),
+        ("Bearer t1.FAKE.x", "a scheme", "as it was issued"),
+        ("t1.FAKE x", "a space", "as it was issued"),
+        ("t1.FAKE-ключ", "outside ASCII", "as it was issued"),
+        ("t1.FAKE\0.x", "a control character", "as it was issued"),
+        ("", "empty", "rename"),
+        (&"t1.FAKE".repeat(2000), "longer than 8192", "as it was issued"),
+        (&"t1.FAKE".repeat(3000), "larger than 16 KiB", "look at the path"),
+    ] {
+        let error = Machine::holding(content).failure();
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::TokenFile)), "{error}");
+        assert_eq!(error.place(), Some(FILE));
+        assert!(error.reason().contains(reason), "{error}");
+        assert!(error.help().unwrap().contains(help), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+    }
+    let machine = Machine::holding("");
+    machine.files.write(FILE, b"t1.FAKE\xff".to_vec());
+    assert!(machine.failure().reason().contains("not UTF-8"));
+}
+
+#[test]
+fn a_secret_in_place_of_the_path_is_told_and_not_shown() {
+    for value in [FIRST, "y0_FAKE", "{\"id\":\"FAKE\"}", "-----BEGIN FAKE-----", "FAKE/of=no+shape"] {
+        let machine = Machine::holding("");
+        machine.environment.set("YC_IAM_TOKEN_FILE", value);
+        let error = machine.failure();
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("YC_IAM_TOKEN_FILE")));
+        assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
+    }
+    let slip = format!("{:?}", TokenFileAuth::new("FAKE/of=no+shape"));
+    assert!(!slip.contains("FAKE"), "{slip}");
+}
+
+/// A real folder, gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Real files, and a clock that the test moves.
+fn on_disk(clock: &TestClock, path: PathBuf) -> Credentials {
+    let system = bare(clock).with_files(SystemFiles).with_spawner(InStep);
+    Credentials::from(TokenFileAuth::new(path)).on(system)
+}
+
+#[test]
+fn a_rename_on_the_disk_is_seen() {
+    let (clock, folder) = (TestClock::new(), Folder::new("rename"));
+    fs::write(folder.file("token"), FIRST).unwrap();
+    let credentials = on_disk(&clock, folder.file("token"));
+    assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+    fs::write(folder.file("next"), SECOND).unwrap();
+    fs::rename(folder.file("next"), folder.file("token")).unwrap();
+    clock.advance(secs(30));
+    header(&credentials).unwrap();
+    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+}
+
+/// As Kubernetes does it: `token` is a link through `..data`, which is swapped for another by a rename.
+#[cfg(unix)]
+#[test]
+fn a_link_that_moves_on_the_disk_is_seen() {
+    use std::os::unix::fs::symlink;
+    let (clock, folder) = (TestClock::new(), Folder::new("links"));
+    for (version, token) in [("..2026_1", FIRST), ("..2026_2", SECOND)] {
+        fs::create_dir(folder.file(version)).unwrap();
+        fs::write(folder.file(version).join("token"), token).unwrap();
+    }
+    symlink("..2026_1", folder.file("..data")).unwrap();
+    symlink("..data/token", folder.file("token")).unwrap();
+    let credentials = on_disk(&clock, folder.file("token"));
+    assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+
+    symlink("..2026_2", folder.file("..data_tmp")).unwrap();
+    fs::rename(folder.file("..data_tmp"), folder.file("..data")).unwrap();
+    fs::remove_dir_all(folder.file("..2026_1")).unwrap();
+    clock.advance(secs(30));
+    header(&credentials).unwrap();
+    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_and_a_file_of_somebody_elses_are_told() {
+    struct Forbidden;
+
+    impl Files for Forbidden {
+        fn read(&self, _path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+
+        fn is_executable(&self, _path: &Path) -> bool {
+            false
+        }
+    }
+
+    let (clock, folder) = (TestClock::new(), Folder::new("kinds"));
+    let error = on_disk(&clock, folder.0.clone()).blocking().header().unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "it is a directory"));
+    assert_eq!(error.place(), folder.0.to_str());
+    // The user of a test may be root, who may read everything.
+    let system = bare(&clock).with_files(Forbidden);
+    let error = Credentials::from(TokenFileAuth::new(FILE)).on(system).blocking().header().unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "this process may not read it"));
+    assert!(error.help().unwrap().contains("mode"));
+}
+
+/// A pipe without a writer is opened for ever: on a thread of its own, and given up in time.
+#[test]
+fn a_file_that_cannot_be_read_in_time_holds_nobody_else_up() {
+    struct Stuck(Mutex<mpsc::Receiver<()>>);
+
+    impl Files for Stuck {
+        fn read(&self, _path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+            let _ = self.0.lock().unwrap().recv();
+            Err(io::ErrorKind::Interrupted.into())
+        }
+
+        fn is_executable(&self, _path: &Path) -> bool {
+            false
+        }
+    }
+
+    let clock = TestClock::new();
+    let (release, stuck) = mpsc::channel();
+    let credentials =
+        Credentials::from(TokenFileAuth::new(FILE)).on(bare(&clock).with_files(Stuck(Mutex::new(stuck))));
+    let call = std::thread::spawn({
+        let credentials = credentials.clone();
+        move || credentials.blocking().header().unwrap_err()
+    });
+    clock.wait_for_sleepers(1);
+    let source = crate::common::Source::living(HOUR);
+    assert_eq!(header(&source.on(&clock)).unwrap(), "Bearer t1.fake.0", "the same thread serves others");
+    clock.advance(secs(5));
+    let error = call.join().unwrap();
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::TokenFile)));
+    drop(release);
+}

@@ -1,0 +1,413 @@
+//! The layer in front of tonic, over sockets, against a tonic server: calls of each kind, refusals, deadlines, what is
+//! cut off in the middle.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::common::{HOUR, Source, header, on_runtime};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use http::uri::PathAndQuery;
+use tokio::runtime::Runtime;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Endpoint, Server};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
+use tower_service::Service;
+use yandex_cloud_auth::system::{BoxFuture, System};
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::tower::{AuthChannel, AuthInterceptor, AuthLayer};
+use yandex_cloud_auth::{Credentials, Error, ErrorKind};
+
+#[derive(prost::Message)]
+struct Text(#[prost(string, tag = 1)] String);
+
+fn text(text: &str) -> Text {
+    Text(text.to_owned())
+}
+
+type Texts = BoxStream<'static, Result<Text, Status>>;
+
+/// When a token is refused.
+#[derive(Clone, Copy, Debug)]
+enum Refusing {
+    Nothing,
+    /// The first token of a source, before the body is read.
+    AtOnce,
+    /// The first token, when so many messages were read.
+    After(usize),
+}
+
+/// A server that answers what it is told, and notes the headers.
+#[derive(Clone)]
+struct Echo {
+    seen: Arc<Mutex<Vec<String>>>,
+    read: Arc<AtomicUsize>,
+    refusing: Refusing,
+}
+
+impl Echo {
+    fn new(refusing: Refusing) -> Self {
+        Self { seen: Arc::default(), read: Arc::default(), refusing }
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Reads a stream to its end or to the refusal, and tells its length.
+    async fn all(&self, first: bool, mut texts: Streaming<Text>) -> Result<Text, Status> {
+        let mut length = 0;
+        for count in 1.. {
+            let Some(Text(text)) = texts.message().await? else { break };
+            self.read.fetch_add(text.len(), Ordering::SeqCst);
+            length += text.len();
+            if first && matches!(self.refusing, Refusing::After(limit) if limit == count) {
+                return Err(Status::unauthenticated("the token was revoked"));
+            }
+        }
+        Ok(Text(length.to_string()))
+    }
+
+    async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        let header = request.headers().get("authorization").map_or("", |header| header.to_str().unwrap());
+        self.seen.lock().unwrap().push(header.to_owned());
+        let first = header == "Bearer t1.fake.0";
+        if first && matches!(self.refusing, Refusing::AtOnce) {
+            return Status::unauthenticated("the token was revoked").into_http();
+        }
+        let path = request.uri().path().to_owned();
+        let mut grpc = tonic::server::Grpc::new(ProstCodec::<Text, Text>::default());
+        match path.as_str() {
+            "/echo/unary" => {
+                let echo =
+                    |request: Request<Text>| async { Ok::<_, Status>(Response::new(request.into_inner())) };
+                grpc.unary(service_fn(echo), request).await
+            }
+            "/echo/words" => {
+                let words = |request: Request<Text>| async {
+                    let words: Vec<_> =
+                        request.into_inner().0.split(' ').map(|word| Ok(text(word))).collect();
+                    Ok::<_, Status>(Response::new(stream::iter(words).boxed()))
+                };
+                grpc.server_streaming(service_fn(words), request).await
+            }
+            "/echo/all" => {
+                let all = move |request: Request<Streaming<Text>>| {
+                    let echo = self.clone();
+                    async move { Ok(Response::new(echo.all(first, request.into_inner()).await?)) }
+                };
+                grpc.client_streaming(service_fn(all), request).await
+            }
+            "/echo/each" => {
+                let each = |request: Request<Streaming<Text>>| async {
+                    Ok::<_, Status>(Response::new(request.into_inner().boxed() as Texts))
+                };
+                grpc.streaming(service_fn(each), request).await
+            }
+            // One message, then the refusal: it comes in trailers, when the answer has long begun.
+            "/echo/late" => {
+                let late = |_: Request<Text>| async {
+                    let end = Err(Status::unauthenticated("the token ran out"));
+                    Ok::<_, Status>(Response::new(stream::iter([Ok(text("one")), end]).boxed()))
+                };
+                grpc.server_streaming(service_fn(late), request).await
+            }
+            // One message, then nothing more.
+            "/echo/open" => {
+                let open = |_: Request<Text>| async {
+                    let one = stream::iter([Ok::<_, Status>(text("one"))]);
+                    Ok::<_, Status>(Response::new(one.chain(stream::pending()).boxed()))
+                };
+                grpc.server_streaming(service_fn(open), request).await
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+impl Service<http::Request<Body>> for Echo {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let echo = self.clone();
+        Box::pin(async move { Ok(echo.answer(request).await) })
+    }
+}
+
+/// A server on a runtime of its own, which takes the connections with it.
+struct Running {
+    address: SocketAddr,
+    runtime: Runtime,
+}
+
+impl Running {
+    fn start(echo: &Echo) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let address = runtime.block_on(serve(echo));
+        Self { address, runtime }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap()
+    }
+
+    fn channel(&self, credentials: Credentials) -> AuthChannel {
+        AuthLayer::new(credentials).allow_loopback().channel(&self.endpoint()).unwrap()
+    }
+
+    fn cut(self) {
+        self.runtime.shutdown_timeout(Duration::from_secs(10));
+    }
+}
+
+async fn serve(echo: &Echo) -> SocketAddr {
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = incoming.local_addr().unwrap();
+    tokio::spawn(Server::builder().serve_with_incoming(echo.clone(), incoming));
+    address
+}
+
+fn fetched() -> (Source, Credentials) {
+    let source = Source::living(HOUR);
+    let credentials = source.on(&TestClock::new());
+    (source, credentials)
+}
+
+/// The machine's clock, and nothing else of it.
+fn on_real_time(source: &Source) -> Credentials {
+    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
+    Credentials::from_source(source.clone()).on(machine)
+}
+
+fn path(name: &'static str) -> PathAndQuery {
+    PathAndQuery::from_static(name)
+}
+
+async fn unary(channel: AuthChannel, request: Request<Text>) -> Result<String, Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = ProstCodec::<Text, Text>::default();
+    client.unary(request, path("/echo/unary"), codec).await.map(|answer| answer.into_inner().0)
+}
+
+async fn words(channel: AuthChannel, method: &'static str) -> Result<Streaming<Text>, Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = ProstCodec::<Text, Text>::default();
+    let answer = client.server_streaming(Request::new(text("one two three")), path(method), codec).await?;
+    Ok(answer.into_inner())
+}
+
+async fn upload(channel: AuthChannel, parts: usize, size: usize) -> Result<String, Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = ProstCodec::<Text, Text>::default();
+    let texts = stream::iter((0..parts).map(move |_| Text("x".repeat(size))));
+    client
+        .client_streaming(Request::new(texts), path("/echo/all"), codec)
+        .await
+        .map(|text| text.into_inner().0)
+}
+
+async fn all(mut texts: Streaming<Text>) -> Vec<String> {
+    let mut whole = Vec::new();
+    while let Some(Text(text)) = texts.message().await.unwrap() {
+        whole.push(text);
+    }
+    whole
+}
+
+/// Each message is sent when the one before has come back.
+async fn talk(channel: AuthChannel) -> Vec<String> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let (say, said) = tokio::sync::mpsc::unbounded_channel::<&str>();
+    let texts = stream::unfold(said, |mut said| async { Some((text(said.recv().await?), said)) });
+    say.send("one").unwrap();
+    let codec = ProstCodec::<Text, Text>::default();
+    let answer = client.streaming(Request::new(texts), path("/echo/each"), codec).await.unwrap();
+    let mut heard = answer.into_inner();
+    let mut whole = vec![heard.message().await.unwrap().unwrap().0];
+    say.send("two").unwrap();
+    whole.push(heard.message().await.unwrap().unwrap().0);
+    drop(say);
+    assert!(heard.message().await.unwrap().is_none());
+    whole
+}
+
+#[test]
+fn calls_of_each_kind_are_authorised_and_sent_once_more_after_a_refusal() {
+    for refusing in [Refusing::Nothing, Refusing::AtOnce] {
+        let echo = Echo::new(refusing);
+        let server = Running::start(&echo);
+        let fresh = || server.channel(fetched().1);
+        on_runtime(async {
+            assert_eq!(unary(fresh(), Request::new(text("hello"))).await.unwrap(), "hello");
+            let words = words(fresh(), "/echo/words").await.unwrap();
+            assert_eq!(all(words).await, ["one", "two", "three"]);
+            assert_eq!(upload(fresh(), 3, 2).await.unwrap(), "6");
+            assert_eq!(talk(fresh()).await, ["one", "two"]);
+        });
+        let each: &[&str] = match refusing {
+            Refusing::Nothing => &["Bearer t1.fake.0"],
+            _ => &["Bearer t1.fake.0", "Bearer t1.fake.1"],
+        };
+        assert_eq!(echo.seen(), each.repeat(4), "{refusing:?}");
+    }
+}
+
+#[test]
+fn an_error_of_the_layer_arrives_as_a_status_and_nothing_is_sent() {
+    let echo = Echo::new(Refusing::Nothing);
+    let server = Running::start(&echo);
+    for (kind, code) in [
+        (ErrorKind::Unavailable, Code::Unavailable),
+        (ErrorKind::Refused, Code::Unauthenticated),
+        (ErrorKind::NotConfigured, Code::Unauthenticated),
+    ] {
+        let source = Source::new(move |_| Err(Error::new(kind, "no token").with_help("do this")));
+        let call = async {
+            unary(server.channel(source.on(&TestClock::new())), Request::new(text("x"))).await.unwrap_err()
+        };
+        let status = on_runtime(call);
+        assert_eq!(status.code(), code, "{status}");
+        assert!(status.message().ends_with("no token (do this)"), "{status}");
+    }
+    assert_eq!(echo.seen(), [""; 0]);
+}
+
+#[test]
+fn a_channel_to_a_host_that_may_not_have_the_header_is_not_made() {
+    let (source, credentials) = fetched();
+    let endpoint = Endpoint::from_static("https://api.cloud.yandex.net.example");
+    let error = AuthLayer::new(credentials).channel(&endpoint).unwrap_err();
+    assert_eq!((error.kind(), source.started()), (ErrorKind::Blocked, 0));
+}
+
+#[test]
+fn a_channel_is_made_on_a_runtime_and_elsewhere_there_is_an_error_and_no_panic() {
+    let endpoint = Endpoint::from_static("https://llm.api.cloud.yandex.net:443");
+    let layer = AuthLayer::new(fetched().1);
+    let error = layer.channel(&endpoint).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.help().unwrap().contains("runtime"));
+    on_runtime(async { layer.channel(&endpoint).unwrap() });
+}
+
+#[test]
+fn an_interceptor_sends_what_is_at_hand_and_never_waits() {
+    let (_source, credentials) = fetched();
+    let echo = Echo::new(Refusing::Nothing);
+    let server = Running::start(&echo);
+    on_runtime(async {
+        let channel = InterceptedService::new(
+            server.endpoint().connect_lazy(),
+            AuthInterceptor::new(credentials.clone()),
+        );
+        let mut client = Grpc::new(channel);
+        let mut call = async || {
+            client.ready().await.unwrap();
+            let codec = ProstCodec::<Text, Text>::default();
+            client.unary(Request::new(text("x")), path("/echo/unary"), codec).await
+        };
+        let status = call().await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("AuthLayer::channel"), "{status}");
+        credentials.header().await.unwrap();
+        assert_eq!(call().await.unwrap().into_inner().0, "x");
+    });
+    assert_eq!(echo.seen(), ["Bearer t1.fake.0"]);
+}
+
+#[test]
+fn an_upload_refused_within_the_limit_is_sent_again_and_beyond_it_the_refusal_is_returned() {
+    const KIB: usize = 1 << 10;
+    for (parts, again) in [(32, true), (128, false)] {
+        let (_source, credentials) = fetched();
+        let echo = Echo::new(Refusing::After(parts));
+        let server = Running::start(&echo);
+        let answer = on_runtime(async { upload(server.channel(credentials.clone()), parts, KIB).await });
+        let sent = parts * KIB;
+        if again {
+            assert_eq!(answer.unwrap(), sent.to_string());
+        } else {
+            let status = answer.unwrap_err();
+            assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "the token was revoked"));
+        }
+        let times = 1 + usize::from(again);
+        assert_eq!((echo.seen().len(), echo.read.load(Ordering::SeqCst)), (times, times * sent));
+        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1", "the refused token was dropped");
+    }
+}
+
+#[test]
+fn a_long_upload_is_not_kept() {
+    const PARTS: usize = 1024;
+    const SIZE: usize = 16 << 10;
+    let (_source, credentials) = fetched();
+    header(&credentials).unwrap();
+    let echo = Echo { refusing: Refusing::After(PARTS), ..Echo::new(Refusing::Nothing) };
+    // Client and server are on this thread, which is the one that is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let kept = allocation_counter::measure(|| {
+        runtime.block_on(async {
+            let endpoint = Endpoint::from_shared(format!("http://{}", serve(&echo).await)).unwrap();
+            let channel = AuthLayer::new(credentials.clone()).allow_loopback().channel(&endpoint).unwrap();
+            let status = upload(channel, PARTS, SIZE).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated);
+        });
+    });
+    assert_eq!(echo.read.load(Ordering::SeqCst), PARTS * SIZE);
+    assert!(kept.bytes_max < (PARTS * SIZE / 8) as u64, "{kept:?}");
+}
+
+#[test]
+fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_the_fetch_goes_on() {
+    let source = Source::living(HOUR);
+    source.hold();
+    let credentials = on_real_time(&source);
+    let echo = Echo::new(Refusing::Nothing);
+    let server = Running::start(&echo);
+    let mut request = Request::new(text("x"));
+    request.set_timeout(Duration::from_millis(20));
+    let status = on_runtime(async { unary(server.channel(credentials.clone()), request).await.unwrap_err() });
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert_eq!((source.started(), source.ended(), echo.seen().len()), (1, 0, 0));
+    source.release();
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+}
+
+#[test]
+fn a_stream_that_ends_in_the_middle_is_handed_on_as_it_is() {
+    let (source, credentials) = fetched();
+    let echo = Echo::new(Refusing::Nothing);
+    let server = Running::start(&echo);
+    on_runtime(async {
+        let mut late = words(server.channel(credentials.clone()), "/echo/late").await.unwrap();
+        assert_eq!(late.message().await.unwrap().unwrap().0, "one");
+        let status = late.message().await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "the token ran out"));
+
+        let mut open = words(server.channel(credentials.clone()), "/echo/open").await.unwrap();
+        assert_eq!(open.message().await.unwrap().unwrap().0, "one");
+        tokio::task::spawn_blocking(|| server.cut()).await.unwrap();
+        open.message().await.unwrap_err();
+    });
+    assert_eq!(echo.seen(), ["Bearer t1.fake.0"; 2], "neither was sent again");
+    assert_eq!((source.started(), header(&credentials).unwrap().as_str()), (1, "Bearer t1.fake.0"));
+}

@@ -1,0 +1,416 @@
+//! The layer: where the header goes, what it costs, and what happens when a server refuses it.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use crate::common::{HOUR, Source, header, on_runtime, until};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use tower_layer::Layer;
+use tower_service::Service;
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::tower::{AuthLayer, CloneReplay, TeeBody, TeeReplay};
+use yandex_cloud_auth::{ApiKeyAuth, Credentials, ErrorKind, NoAuth};
+
+const URL: &str = "https://llm.api.cloud.yandex.net/x";
+
+type Rule = dyn Fn(&str) -> Response<()> + Send + Sync;
+
+/// A server that answers by the header that it is sent, and notes it.
+#[derive(Clone)]
+struct Server {
+    seen: Arc<Mutex<Vec<String>>>,
+    rule: Arc<Rule>,
+}
+
+impl Server {
+    fn new(rule: impl Fn(&str) -> Response<()> + Send + Sync + 'static) -> Self {
+        Self { seen: Arc::default(), rule: Arc::new(rule) }
+    }
+
+    /// Refuses the first token of a source.
+    fn after_the_first() -> Self {
+        Self::new(|header| if header == "Bearer t1.fake.0" { status(401) } else { status(200) })
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl<B> Service<Request<B>> for Server {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let header = request.headers().get("authorization");
+        let header = header.map_or("", |header| header.to_str().unwrap()).to_owned();
+        let answer = (self.rule)(&header);
+        self.seen.lock().unwrap().push(header);
+        ready(Ok(answer))
+    }
+}
+
+fn status(code: u16) -> Response<()> {
+    let mut answer = Response::new(());
+    *answer.status_mut() = StatusCode::from_u16(code).unwrap();
+    answer
+}
+
+fn request(uri: &str) -> Request<&'static str> {
+    Request::post(uri).body("body").unwrap()
+}
+
+fn fetched() -> (Source, Credentials) {
+    let source = Source::living(HOUR);
+    let credentials = source.on(&TestClock::new());
+    (source, credentials)
+}
+
+#[test]
+fn the_ready_path_allocates_nothing() {
+    #[derive(Clone)]
+    struct Nothing;
+    impl Service<Request<()>> for Nothing {
+        type Response = Response<()>;
+        type Error = Infallible;
+        type Future = Ready<Result<Response<()>, Infallible>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, request: Request<()>) -> Self::Future {
+            assert!(request.headers().contains_key("authorization"));
+            ready(Ok(Response::new(())))
+        }
+    }
+    let (_source, credentials) = fetched();
+    header(&credentials).unwrap();
+    let mut service = AuthLayer::new(credentials).layer(Nothing);
+    let mut requests: Vec<_> = (0..2)
+        .map(|_| {
+            let mut request = Request::get(URL).body(()).unwrap();
+            request.headers_mut().reserve(4);
+            request
+        })
+        .collect();
+    let mut call = || {
+        let mut context = Context::from_waker(Waker::noop());
+        let answer = std::pin::pin!(service.call(requests.pop().unwrap()));
+        assert!(answer.poll(&mut context).is_ready());
+    };
+    call();
+    assert_eq!(allocation_counter::measure(&mut call).count_total, 0);
+}
+
+#[test]
+fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+    let (source, credentials) = fetched();
+    let server = Server::new(|_| status(200));
+    let mut service = AuthLayer::new(credentials).layer(server.clone());
+    on_runtime(async {
+        for uri in ["https://storage.yandexcloud.net/x", "http://127.0.0.1:1/", "/x"] {
+            let error = service.call(request(uri)).await.unwrap_err();
+            assert_eq!(error.auth().unwrap().kind(), ErrorKind::Blocked, "{uri}");
+            assert!(error.service().is_none());
+        }
+    });
+    assert_eq!((server.seen().len(), source.started()), (0, 0));
+}
+
+#[test]
+fn the_callers_own_header_passes_untouched_wherever_it_goes_and_is_never_replayed() {
+    let (source, credentials) = fetched();
+    let server = Server::new(|_| status(401));
+    let mut service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
+    on_runtime(async {
+        for uri in [URL, "http://other.example/"] {
+            let mut request = request(uri);
+            request.headers_mut().insert("authorization", "Basic own".parse().unwrap());
+            assert_eq!(service.call(request).await.unwrap().status(), 401);
+        }
+    });
+    assert_eq!(server.seen(), ["Basic own", "Basic own"]);
+    assert_eq!(source.started(), 0);
+}
+
+#[test]
+fn the_method_none_sends_nothing_so_it_may_go_anywhere() {
+    let credentials = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    let server = Server::new(|_| status(200));
+    let mut service = AuthLayer::new(credentials).layer(server.clone());
+    on_runtime(async { service.call(request("http://other.example/")).await.unwrap() });
+    assert_eq!(server.seen(), [""]);
+}
+
+#[test]
+fn a_refusal_is_answered_by_one_replay_with_a_newer_token() {
+    let grpc = |code: &'static str| {
+        move |header: &str| {
+            let mut answer = status(200);
+            if header == "Bearer t1.fake.0" {
+                answer.headers_mut().insert("grpc-status", code.parse().unwrap());
+            }
+            answer
+        }
+    };
+    for (server, replayed, forbidden) in [
+        (Server::after_the_first(), true, false),
+        (Server::new(grpc("16")), true, false),
+        (Server::new(grpc("7")), false, false),
+        (Server::new(grpc("7")), true, true),
+        (Server::new(|header| status(if header.ends_with('0') { 403 } else { 200 })), false, false),
+        (Server::new(|header| status(if header.ends_with('0') { 403 } else { 200 })), true, true),
+    ] {
+        let (_source, credentials) = fetched();
+        let mut layer = AuthLayer::new(credentials).replay(CloneReplay);
+        if forbidden {
+            layer = layer.refused_on_forbidden();
+        }
+        on_runtime(async { layer.layer(server.clone()).call(request(URL)).await.unwrap() });
+        let all = ["Bearer t1.fake.0", "Bearer t1.fake.1"];
+        assert_eq!(server.seen(), &all[..1 + usize::from(replayed)]);
+    }
+}
+
+#[test]
+fn a_second_refusal_is_returned_as_it_came() {
+    let (_source, credentials) = fetched();
+    let server = Server::new(|_| status(401));
+    let mut service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
+    let answer = on_runtime(async { service.call(request(URL)).await.unwrap() });
+    assert_eq!(answer.status(), 401);
+    assert_eq!(server.seen(), ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
+}
+
+#[test]
+fn the_first_answer_is_returned_where_nothing_newer_comes() {
+    let key =
+        Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()).on(crate::common::bare(&TestClock::new()));
+    let (source, failing) = fetched();
+    header(&failing).unwrap();
+    source.set(|_| Err(crate::common::unavailable()));
+    let (_source, off) = fetched();
+    for (credentials, limit) in [(key, 1), (failing, 1), (off, 0)] {
+        let server = Server::new(|_| status(401));
+        let layer = AuthLayer::new(credentials).replay(CloneReplay).replay_limit(limit);
+        let answer = on_runtime(async { layer.layer(server.clone()).call(request(URL)).await.unwrap() });
+        assert_eq!((answer.status().as_u16(), server.seen().len()), (401, 1));
+    }
+}
+
+#[test]
+fn a_token_refused_to_64_callers_is_fetched_once_and_each_replays_once() {
+    let (source, credentials) = fetched();
+    header(&credentials).unwrap();
+    let server = Server::after_the_first();
+    let service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
+    on_runtime(async {
+        let calls: Vec<_> = (0..64)
+            .map(|_| {
+                let mut service = service.clone();
+                tokio::spawn(async move { service.call(request(URL)).await.unwrap().status() })
+            })
+            .collect();
+        for call in calls {
+            assert_eq!(call.await.unwrap(), 200);
+        }
+    });
+    let seen = server.seen();
+    let first = seen.iter().filter(|header| *header == "Bearer t1.fake.0").count();
+    assert_eq!((seen.len() - first, source.started()), (64, 2));
+}
+
+#[test]
+fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_not_the_fetch() {
+    let span = std::time::Duration::from_millis(500);
+    // The layer's, the request's, and the shorter one of both.
+    for (by_layer, by_request) in [(Some(span), None), (None, Some("500m")), (Some(HOUR), Some("500m"))] {
+        let (clock, source) = (TestClock::new(), Source::living(HOUR));
+        source.hold();
+        let credentials = source.on(&clock);
+        let server = Server::new(|_| status(200));
+        let mut layer = AuthLayer::new(credentials.clone());
+        let mut request = request(URL);
+        if let Some(span) = by_layer {
+            layer = layer.deadline(span);
+        }
+        if let Some(text) = by_request {
+            request.headers_mut().insert("grpc-timeout", text.parse().unwrap());
+        }
+        let error = on_runtime(async {
+            let call = tokio::spawn(layer.layer(server.clone()).call(request));
+            // The limit of the fetch, and the deadline of the caller.
+            tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+            clock.advance(span);
+            call.await.unwrap().unwrap_err()
+        });
+        assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!((server.seen().len(), source.ended()), (0, 0), "the fetch was not cut");
+        source.release();
+        assert_eq!((header(&credentials).unwrap().as_str(), source.started()), ("Bearer t1.fake.0", 1));
+    }
+}
+
+#[test]
+fn the_fetch_of_a_dropped_call_goes_on_and_nothing_is_sent() {
+    let (source, credentials) = fetched();
+    source.hold();
+    let server = Server::new(|_| status(200));
+    on_runtime(async {
+        let call = tokio::spawn(AuthLayer::new(credentials.clone()).layer(server.clone()).call(request(URL)));
+        until("the fetch runs", || source.started() == 1);
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    });
+    source.release();
+    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!((server.seen().len(), source.started()), (0, 1));
+}
+
+type AnyBody = UnsyncBoxBody<Bytes, Infallible>;
+
+fn any_body(body: TeeBody<AnyBody>) -> AnyBody {
+    body.boxed_unsync()
+}
+
+/// Reads the whole body, then refuses the first token.
+#[derive(Clone, Default)]
+struct Reader {
+    bodies: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Service<Request<AnyBody>> for Reader {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<()>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<AnyBody>) -> Self::Future {
+        let bodies = Arc::clone(&self.bodies);
+        Box::pin(async move {
+            let refused = request.headers()["authorization"] == "Bearer t1.fake.0";
+            let body = request.into_body().collect().await.unwrap();
+            bodies.lock().unwrap().push(body.to_bytes().len());
+            Ok(status(if refused { 401 } else { 200 }))
+        })
+    }
+}
+
+#[test]
+fn a_streamed_body_is_sent_again_up_to_the_limit_and_without_trailers() {
+    for (size, trailers, again) in
+        [(1000, false, true), (1001, false, false), (100_000, false, false), (10, true, false)]
+    {
+        let (_source, credentials) = fetched();
+        let reader = Reader::default();
+        let layer =
+            AuthLayer::new(credentials).replay(TeeReplay::<AnyBody>::new(any_body)).replay_limit(1000);
+        let body = Full::new(Bytes::from(vec![b'x'; size]));
+        let body = match trailers {
+            true => body.with_trailers(async { Some(Ok(http::HeaderMap::new())) }).boxed_unsync(),
+            false => body.boxed_unsync(),
+        };
+        let request = Request::post(URL).body(body).unwrap();
+        let answer = on_runtime(async { layer.layer(reader.clone()).call(request).await.unwrap() });
+        let sent = reader.bodies.lock().unwrap().clone();
+        assert_eq!(answer.status(), if again { 200 } else { 401 }, "{size} {trailers}");
+        assert_eq!(sent, vec![size; 1 + usize::from(again)]);
+    }
+}
+
+#[test]
+fn empty_pieces_of_a_streamed_body_are_not_kept() {
+    struct Empty(usize);
+    impl http_body::Body for Empty {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            self.0 = self.0.saturating_sub(1);
+            Poll::Ready((self.0 > 0).then(|| Ok(http_body::Frame::data(Bytes::new()))))
+        }
+    }
+    /// Reads without keeping, as a connection does.
+    #[derive(Clone)]
+    struct Connection;
+    impl Service<Request<AnyBody>> for Connection {
+        type Response = Response<()>;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<Response<()>, Infallible>> + Send>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, request: Request<AnyBody>) -> Self::Future {
+            Box::pin(async move {
+                let mut body = request.into_body();
+                while body.frame().await.is_some() {}
+                Ok(status(200))
+            })
+        }
+    }
+    let (_source, credentials) = fetched();
+    header(&credentials).unwrap();
+    let layer = AuthLayer::new(credentials).replay(TeeReplay::<AnyBody>::new(any_body));
+    let request = Request::post(URL).body(Empty(100_000).boxed_unsync()).unwrap();
+    let kept = allocation_counter::measure(|| {
+        let mut service = layer.layer(Connection);
+        let answer = futures_util::FutureExt::now_or_never(service.call(request));
+        assert!(answer.is_some());
+    });
+    assert!(kept.bytes_max < 10_000, "{kept:?}");
+}
+
+#[test]
+fn a_cold_start_waits_once_for_all() {
+    let (source, credentials) = fetched();
+    source.hold();
+    let server = Server::new(|_| status(200));
+    let service = AuthLayer::new(credentials.clone()).layer(server.clone());
+    on_runtime(async {
+        let calls: Vec<_> = (0..16)
+            .map(|_| {
+                let mut service = service.clone();
+                tokio::spawn(async move { service.call(request(URL)).await.unwrap().status() })
+            })
+            .collect();
+        until("all wait", || credentials.counters().waited == 16);
+        source.release();
+        for call in calls {
+            assert_eq!(call.await.unwrap(), 200);
+        }
+    });
+    assert_eq!((source.started(), server.seen().len()), (1, 16));
+}
+
+#[test]
+fn in_front_of_tonic_an_error_is_a_status() {
+    for (kind, code) in [
+        (ErrorKind::Unavailable, tonic::Code::Unavailable),
+        (ErrorKind::Refused, tonic::Code::Unauthenticated),
+        (ErrorKind::Expired, tonic::Code::Unauthenticated),
+        (ErrorKind::Invalid, tonic::Code::Unauthenticated),
+        (ErrorKind::NotConfigured, tonic::Code::Unauthenticated),
+    ] {
+        let source =
+            Source::new(move |_| Err(yandex_cloud_auth::Error::new(kind, "no token").with_help("do this")));
+        let mut service = AuthLayer::new(source.on(&TestClock::new())).layer(Server::new(|_| status(200)));
+        let error = on_runtime(async { service.call(request(URL)).await.unwrap_err() });
+        let status = tonic::Status::from_error(Box::new(error));
+        assert_eq!(status.code(), code, "{kind:?}");
+        assert!(status.message().contains("no token (do this)"), "{}", status.message());
+    }
+}

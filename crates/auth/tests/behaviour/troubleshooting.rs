@@ -1,0 +1,40 @@
+//! The page that people search by error text speaks of errors that exist.
+
+use std::path::Path;
+
+/// Every heading in backquotes is a text that this crate can say, or one of a server that is told apart here.
+#[test]
+fn every_heading_is_the_text_of_an_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(page) = std::fs::read_to_string(root.join("../../TROUBLESHOOTING.md")) else {
+        println!("passed over: the page is not beside this crate");
+        return;
+    };
+    // What follows is the SDK's, and checked there.
+    let page = page.split("\n# Calls of the SDK\n").next().unwrap();
+    let mut sources = String::new();
+    collect(&root.join("src"), &mut sources);
+    let sources = sources.to_lowercase();
+    let headings: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `"))
+        .filter(|line| !line.ends_with("from the service"))
+        .map(|line| line.trim_end_matches('`').to_lowercase())
+        .collect();
+    assert!(headings.len() > 15);
+    for heading in headings {
+        let said = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
+        assert!(sources.contains(&said), "no error says {heading:?}");
+    }
+}
+
+fn collect(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}

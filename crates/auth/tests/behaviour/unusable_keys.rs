@@ -1,0 +1,170 @@
+//! Keys and paths that look right and are not; and that everybody is told once who else can read a key.
+#![cfg(feature = "service-account-key")]
+
+use std::sync::LazyLock;
+
+use crate::support::{Machine, cloud, exchanged, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use yandex_cloud_auth::system::SystemFiles;
+use yandex_cloud_auth::testing::TestReply;
+use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions, Method, ServiceAccountKeyAuth};
+use yandex_cloud_emulator::Emulator;
+
+const VARIABLE: &str = ServiceAccountKeyAuth::VARIABLE;
+const PATH: &str = "/etc/robot/key.json";
+
+/// The private key of a service account, in PEM.
+static GOOD: LazyLock<String> = LazyLock::new(|| {
+    let file = Emulator::start_in_thread().unwrap().service_account_key().unwrap();
+    let file: Value = serde_json::from_str(&file).unwrap();
+    file["private_key"].as_str().unwrap().to_owned()
+});
+
+fn file(private_key: &str) -> String {
+    json!({ "id": "ajefake0key", "service_account_id": "ajefake0robot", "private_key": private_key })
+        .to_string()
+}
+
+/// The error of using this key.
+#[track_caller]
+fn failure(private_key: &str) -> Error {
+    let machine = Machine::new().answering(cloud(exchanged()));
+    let outcome = ServiceAccountKeyAuth::new(file(private_key))
+        .and_then(|method| machine.with(method).blocking().header().map(|_| ()));
+    let error = outcome.unwrap_err();
+    assert_eq!(error.method(), Some(Method::ServiceAccountKey), "{error}");
+    assert!(error.help().is_some(), "{error}");
+    let shown = format!("{error} {error:?}");
+    for line in private_key.lines().filter(|line| !line.contains('-') && line.len() > 8) {
+        assert!(!shown.contains(&line[..8]), "{shown}");
+    }
+    error
+}
+
+#[test]
+fn a_public_key_in_either_form_is_told() {
+    for label in ["PUBLIC KEY", "RSA PUBLIC KEY"] {
+        let error = failure(&GOOD.replace("PRIVATE KEY", label));
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.reason().contains("public key"), "{label}: {error}");
+    }
+}
+
+#[test]
+fn a_place_where_no_iam_is_is_not_blamed_on_the_key() {
+    for status in [404, 405] {
+        let machine = Machine::new().answering(cloud(TestReply::status(status, "nothing here")));
+        let credentials = machine.with(ServiceAccountKeyAuth::new(file(&GOOD)).unwrap());
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        let help = error.help().unwrap();
+        assert!(help.contains("YC_API_ENDPOINT") && !help.contains("yc iam key"), "{help}");
+    }
+}
+
+/// The good key with one byte of another value in its `dP`, which no check of the key itself sees.
+fn with_wrong_exponent() -> String {
+    let (_, body) = GOOD.split_once("-----BEGIN PRIVATE KEY-----").unwrap();
+    let (body, _) = body.split_once("-----END").unwrap();
+    let body: String = body.split_whitespace().collect();
+    let mut der = STANDARD.decode(body).unwrap();
+    // PrivateKeyInfo { version, algorithm, OCTET STRING { RSAPrivateKey { version, n, e, d, p, q, dP, … } } }
+    let length = |der: &[u8], at: usize| match der[at + 1] {
+        short @ 0..0x80 => (2, usize::from(short)),
+        long => {
+            let bytes = usize::from(long & 0x7f);
+            let value = der[at + 2..at + 2 + bytes].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            (2 + bytes, value)
+        }
+    };
+    let into = |der: &[u8], at: usize| at + length(der, at).0;
+    let over = |der: &[u8], at: usize| at + length(der, at).0 + length(der, at).1;
+    let octets = over(&der, over(&der, into(&der, 0)));
+    let mut at = into(&der, into(&der, octets));
+    for _ in 0..6 {
+        at = over(&der, at);
+    }
+    let last = over(&der, at) - 1;
+    der[last] ^= 0x10;
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
+}
+
+#[test]
+fn a_key_whose_numbers_do_not_belong_together_is_damaged_and_not_worth_another_try() {
+    let error = failure(&with_wrong_exponent());
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.reason().contains("damaged"), "{error}");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_with_its_path() {
+    let machine = Machine::new();
+    machine.files.write("/etc/robot/latin1.json", b"{\"id\":\"\xe9\"}".to_vec());
+    machine.files.write("/etc/robot/large.json", vec![b' '; (64 << 10) + 1]);
+    for (path, told) in [
+        ("/etc/robot/none.json", "there is no such file"),
+        ("./none.json", "there is no such file"),
+        ("none.json", "there is no such file"),
+        ("keys/none.json", "there is no such file"),
+        ("/etc/robot/latin1.json", "not UTF-8"),
+        ("/etc/robot/large.json", "larger than 64 KiB"),
+    ] {
+        let given = machine.with(ServiceAccountKeyAuth::from_file(path));
+        let chosen = machine.clone().set(VARIABLE, path);
+        for error in [
+            given.blocking().header().unwrap_err(),
+            chosen.with(ServiceAccountKeyAuth::from_env()).blocking().header().unwrap_err(),
+            chosen.automatic().blocking().header().unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(path)), "{error}");
+            assert!(error.reason().contains(told), "{told}: {error}");
+        }
+    }
+    let folder = std::env::temp_dir();
+    let real = machine.system().with_files(SystemFiles);
+    let credentials = machine.with(ServiceAccountKeyAuth::from_file(&folder)).on(real);
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.reason().contains("it is a directory") || cfg!(windows), "{error}");
+}
+
+#[test]
+fn a_secret_in_place_of_the_path_is_not_shown() {
+    for value in ["AQVN-HUSH-key", "y0_HUSH", "t1.HUSH.HUSH", "HUSH-of-no-shape", "eyJHUSH.HUSH.HUSH"] {
+        let machine = Machine::new().set(VARIABLE, value);
+        let error = machine.automatic().blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        let shown = format!("{error} {error:?} {} {:?}", error.report().unwrap(), machine.log.lines());
+        assert!(!shown.contains("HUSH"), "{shown}");
+    }
+}
+
+#[test]
+fn that_everybody_can_read_the_file_is_logged_once_with_its_path() {
+    let machine = Machine::new().answering(|request, count| {
+        let body = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
+        cloud(TestReply::status(200, body))(request, count)
+    });
+    machine.files.write(PATH, file(&GOOD));
+    machine.files.set_mode(PATH, 0o644);
+    let chosen = machine.clone().set(VARIABLE, PATH);
+    for (machine, credentials) in
+        [(&machine, machine.with(ServiceAccountKeyAuth::from_file(PATH))), (&chosen, chosen.automatic())]
+    {
+        let before = machine.log.warnings().len();
+        for round in 1..4 {
+            let token = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+            credentials.blocking().identity(HeaderOptions::new()).unwrap();
+            machine.files.write(PATH, format!("{}{}", " ".repeat(round), file(&GOOD)));
+            assert!(credentials.invalidate(&token));
+        }
+        let said = &machine.log.warnings()[before..];
+        assert!(said.len() == 1 && said[0].contains("mode 0644") && said[0].contains(PATH), "{said:?}");
+    }
+    machine.files.set_mode(PATH, 0o640);
+    let before = machine.log.warnings().len();
+    header(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
+    assert_eq!(machine.log.warnings().len(), before, "{:?}", machine.log.warnings());
+}

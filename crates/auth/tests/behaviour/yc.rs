@@ -1,0 +1,399 @@
+//! The yc CLI: when it is asked, with which words and variables, and what becomes of what it prints.
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::mpsc;
+
+use crate::support::{IAM_TOKEN, Machine, YC, YC_TOKEN, header, joined, logged_in, secs, words};
+use yandex_cloud_auth::system::Command;
+use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
+use yandex_cloud_auth::{
+    Automatic, Credentials, Error, ErrorKind, Method, Outcome, System, YandexCloudCliAuth,
+};
+
+fn by_hand(machine: &Machine) -> Credentials {
+    machine.with(YandexCloudCliAuth::new())
+}
+
+fn failure(run: TestRun) -> Error {
+    by_hand(&Machine::new().with_yc(move |_| run.clone())).blocking().header().unwrap_err()
+}
+
+/// A yc whose profile has this endpoint.
+fn with_endpoint(printed: &'static str) -> Machine {
+    Machine::new().with_yc(move |command| match words(command)[0] {
+        "config" => TestRun::prints(printed),
+        _ => TestRun::prints(YC_TOKEN),
+    })
+}
+
+fn absent_reason(machine: &Machine) -> String {
+    let error = machine.automatic().blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConfigured, "{error}");
+    let report = error.report().unwrap().clone();
+    let attempt = report.attempts().last().unwrap();
+    assert_eq!((attempt.method, attempt.outcome), (Method::YandexCloudCli, Outcome::Absent), "{report}");
+    attempt.reason.clone()
+}
+
+#[test]
+fn it_is_asked_with_exactly_these_words() {
+    let create = ["iam", "create-token", "--no-user-output"];
+    let yc = YandexCloudCliAuth::builder;
+    // method, YC_PROFILE, YC_API_ENDPOINT -> words behind the command
+    for (auth, profile, endpoint, more) in [
+        (yc(), "", "", vec![]),
+        (yc(), "home", "", vec!["--profile", "home"]),
+        (yc().profile("work"), "", "", vec!["--profile", "work"]),
+        (yc().profile("work"), "home", "", vec!["--profile", "work"]),
+        (yc(), "", "api.yandexcloud.kz", vec!["--endpoint", "api.yandexcloud.kz:443"]),
+        (yc(), "", "https://API.yandexcloud.kz/", vec!["--endpoint", "api.yandexcloud.kz:443"]),
+        (yc(), "", "http://127.0.0.1", vec!["--endpoint", "127.0.0.1:443"]),
+        (yc(), "", "http://127.0.0.1:80", vec!["--endpoint", "127.0.0.1:80"]),
+        (yc().endpoint("127.0.0.1:8443"), "", "api.yandexcloud.kz", vec!["--endpoint", "127.0.0.1:8443"]),
+        (
+            yc().endpoint("api.yandexcloud.kz").profile("a b; rm"),
+            "home",
+            "",
+            vec!["--endpoint", "api.yandexcloud.kz:443", "--profile", "a b; rm"],
+        ),
+    ] {
+        let machine =
+            Machine::new().with_yc(logged_in).set("YC_PROFILE", profile).set("YC_API_ENDPOINT", endpoint);
+        assert_eq!(header(&machine.with(auth.build())), format!("Bearer {YC_TOKEN}"));
+        let commands = machine.processes.commands();
+        assert_eq!(commands.len(), 1, "asked by name, its endpoint is not looked at");
+        assert_eq!(commands[0].program, OsStr::new(YC));
+        assert_eq!(words(&commands[0]), [&create[..], &more].concat());
+    }
+}
+
+#[test]
+fn selection_asks_for_its_endpoint_first_as_the_same_profile() {
+    let machine = Machine::new().with_yc(logged_in).set("YC_PROFILE", "home");
+    assert_eq!(header(&machine.automatic()), format!("Bearer {YC_TOKEN}"));
+    let commands = machine.processes.commands();
+    assert_eq!(commands.len(), 2);
+    assert_eq!(words(&commands[0]), ["config", "get", "endpoint", "--profile", "home"]);
+    assert_eq!(words(&commands[1]), ["iam", "create-token", "--no-user-output", "--profile", "home"]);
+}
+
+#[test]
+fn it_inherits_the_environment_less_the_token_that_would_override_its_profile() {
+    let machine = Machine::new()
+        .with_yc(logged_in)
+        .set("HOME", "/home/someone")
+        .set("HTTPS_PROXY", "http://proxy.corp.example:3128")
+        .set("YC_CLI_INITIALIZATION_SILENCE", "false");
+    let without = Automatic::new().without("iam-token").unwrap();
+    machine.environment.set("YC_IAM_TOKEN", IAM_TOKEN);
+    header(&without.on(machine.system()).build());
+    let commands = machine.processes.commands();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let mut names: Vec<_> = command.environment.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["HOME", "HTTPS_PROXY", "PATH", "YC_CLI_INITIALIZATION_SILENCE"]);
+        let silence =
+            command.environment.iter().find(|(name, _)| name == "YC_CLI_INITIALIZATION_SILENCE").unwrap();
+        assert_eq!(silence.1, "true");
+        assert!(!format!("{command:?}").contains(IAM_TOKEN));
+    }
+}
+
+#[test]
+fn the_token_is_found_among_notices() {
+    let notice = "There is a new yc version '1.40.0' available. Current version: '1.15.0'.";
+    for (output, token) in [
+        (format!("{YC_TOKEN}\n"), YC_TOKEN),
+        (format!("{YC_TOKEN}\n\n{notice}\nSee release notes at https://yandex.cloud\n"), YC_TOKEN),
+        (format!("{notice}\r\n{YC_TOKEN}\r\n"), YC_TOKEN),
+        (format!("Opening the browser...\n t1.FAKE-old.x\n{YC_TOKEN}"), YC_TOKEN),
+        (format!("\u{feff}{notice}\n{YC_TOKEN}\n"), YC_TOKEN),
+        ("CggVAgAAA-FAKE-older-shape\n".to_owned(), "CggVAgAAA-FAKE-older-shape"),
+        ("notice\nCggVAgAAA-FAKE-older-shape\n\n".to_owned(), "CggVAgAAA-FAKE-older-shape"),
+    ] {
+        let printed = output.clone();
+        let machine = Machine::new().with_yc(move |_| TestRun::prints(printed.clone()));
+        assert_eq!(header(&by_hand(&machine)), format!("Bearer {token}"), "{output:?}");
+    }
+}
+
+#[test]
+fn output_without_a_token_is_an_error_that_says_what_came() {
+    for (output, reason) in [
+        ("", "it printed nothing"),
+        ("\n \r\n", "it printed nothing"),
+        ("There is a new yc version", "it printed no token"),
+        ("FAKE\u{1b}[0mFAKE", "it printed no token"),
+        ("y0_FAKE-oauth", "it printed an OAuth token, not an IAM token"),
+    ] {
+        let error = failure(TestRun::prints(output));
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
+        assert_eq!((error.reason(), error.place()), (reason, Some(YC)), "{output:?}");
+        assert!(error.help().unwrap().contains("yc iam create-token"));
+    }
+}
+
+#[test]
+fn a_failure_tells_ycs_own_words_with_secrets_masked() {
+    for (code, stderr, kind, reason) in [
+        (
+            1,
+            "ERROR: profile 'x' not found\n",
+            ErrorKind::Unavailable,
+            "exit status 1: ERROR: profile 'x' not found",
+        ),
+        (1, "ERROR: a\n\n  b\r\n", ErrorKind::Unavailable, "exit status 1: ERROR: a; b"),
+        (7, "", ErrorKind::Unavailable, "exit status 7: it said nothing"),
+        (
+            1,
+            "ERROR: iam token create failed: rpc error: code = Unauthenticated desc = OAuth token y0_FAKE-oauth is invalid or expired",
+            ErrorKind::Refused,
+            "exit status 1: ERROR: iam token create failed: rpc error: code = Unauthenticated desc = OAuth token y0_*** is invalid or expired",
+        ),
+        (
+            1,
+            "ERROR: open /home/a/.config/yandex-cloud/config.yaml: permission denied",
+            ErrorKind::Unavailable,
+            "exit status 1: ERROR: open /home/a/.config/yandex-cloud/config.yaml: permission denied",
+        ),
+        (
+            1,
+            "bad \u{1b}[31mt1.FAKE-a.b\u{1b}[0m",
+            ErrorKind::Unavailable,
+            "exit status 1: bad \\u{1b}[31mt1.***\\u{1b}[0m",
+        ),
+    ] {
+        let error = failure(TestRun::Exit(code, String::new(), stderr.to_owned()));
+        assert_eq!((error.kind(), error.reason(), error.place()), (kind, reason, Some(YC)), "{stderr:?}");
+        assert!(error.help().is_some());
+    }
+    let endless = failure(TestRun::Exit(1, String::new(), "x".repeat(60_000)));
+    assert!(endless.to_string().len() < 1200, "{}", endless.to_string().len());
+}
+
+#[test]
+fn a_program_that_cannot_be_started_says_why() {
+    for (fault, kind) in [
+        (io::ErrorKind::NotFound, ErrorKind::NotConfigured),
+        (io::ErrorKind::PermissionDenied, ErrorKind::Unavailable),
+        (io::ErrorKind::OutOfMemory, ErrorKind::Unavailable),
+    ] {
+        let error = failure(TestRun::Fail(fault));
+        assert_eq!((error.kind(), error.place()), (kind, Some(YC)), "{error}");
+        assert!(error.reason().starts_with("could not be run"), "{error}");
+    }
+}
+
+#[test]
+fn a_yc_that_hangs_is_given_up_in_thirty_seconds() {
+    let (tell, asked) = mpsc::channel();
+    let machine = Machine::new().with_yc(move |_| {
+        let _ = tell.send(());
+        TestRun::Hang
+    });
+    for credentials in [by_hand(&machine), machine.automatic()] {
+        let call = std::thread::spawn(move || credentials.blocking().header());
+        asked.recv().unwrap();
+        machine.clock.wait_for_sleepers(1);
+        machine.clock.advance(secs(29));
+        assert!(!call.is_finished());
+        machine.clock.advance(secs(1));
+        let error = joined(call).unwrap_err();
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
+        assert!(error.reason().contains("30s") && error.reason().contains("killed"), "{error}");
+        assert!(error.help().unwrap().contains("browser"), "{:?}", error.help());
+    }
+}
+
+#[test]
+fn the_timeout_is_the_callers_to_choose() {
+    let (tell, asked) = mpsc::channel();
+    let machine = Machine::new().with_yc(move |_| {
+        let _ = tell.send(());
+        TestRun::Hang
+    });
+    let credentials = machine.with(YandexCloudCliAuth::builder().timeout(secs(3)).build());
+    let call = std::thread::spawn(move || credentials.blocking().header());
+    asked.recv().unwrap();
+    machine.clock.wait_for_sleepers(2);
+    machine.clock.advance(secs(3));
+    assert!(joined(call).unwrap_err().reason().contains("3s"));
+}
+
+#[test]
+fn it_is_found_on_absolute_entries_of_path_in_their_order() {
+    // PATH, programs -> which is run
+    for (path, programs, run) in [
+        ("/a:/b", &["/a/yc", "/b/yc"][..], Some("/a/yc")),
+        ("/a:/b", &["/b/yc"], Some("/b/yc")),
+        ("bin:./x:/b", &["bin/yc", "./x/yc", "/b/yc"], Some("/b/yc")),
+        (":/b:", &["yc", "/yc", "/b/yc"], Some("/b/yc")),
+        ("bin:.", &["bin/yc", "./yc", "yc"], None),
+        ("", &["yc", "/usr/bin/yc"], None),
+        ("/a", &[], None),
+    ] {
+        let system = System::real()
+            .with_environment(TestEnvironment::new([("PATH", path)]).with_terminal())
+            .with_files(TestFiles::new(programs.iter().map(|path| (*path, ""))));
+        let processes = TestProcesses::new(logged_in);
+        let system = system.with_processes(processes.clone());
+        let credentials = Credentials::from(YandexCloudCliAuth::new()).on(system);
+        let outcome = credentials.blocking().header();
+        let asked: Vec<_> = processes.commands().iter().map(|c| c.program.display().to_string()).collect();
+        assert_eq!(asked, run.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{path:?}");
+        match run {
+            Some(run) => {
+                assert_eq!(credentials.report().unwrap().selected().unwrap().source, run);
+            }
+            None => {
+                let error = outcome.unwrap_err();
+                assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("PATH")));
+                assert!(error.help().unwrap().contains("https://"), "{:?}", error.help());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_named_in_code_is_run_by_its_full_path_or_not_at_all() {
+    let machine = Machine::new().with_yc(logged_in);
+    let with = |program: &str| machine.with(YandexCloudCliAuth::builder().program(program).build());
+    assert_eq!(header(&with(YC)), format!("Bearer {YC_TOKEN}"));
+    for (program, kind) in
+        [("yc", ErrorKind::Invalid), ("./yc", ErrorKind::Invalid), ("/nowhere/yc", ErrorKind::NotConfigured)]
+    {
+        let error = with(program).blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.place()), (kind, Some(program)));
+        assert!(error.help().is_some());
+    }
+}
+
+#[test]
+fn selection_passes_it_over_where_it_is_not_installed() {
+    assert!(absent_reason(&Machine::new().set("PATH", "/usr/bin")).contains("PATH"));
+}
+
+#[test]
+fn selection_passes_it_over_where_standard_input_is_no_terminal() {
+    let mut machine = Machine::new().with_yc(logged_in);
+    machine.environment = TestEnvironment::new([("PATH", "/opt/yandex-cloud/bin")]);
+    assert!(absent_reason(&machine).contains("no terminal"));
+    assert!(machine.processes.commands().is_empty());
+    assert_eq!(header(&by_hand(&machine)), format!("Bearer {YC_TOKEN}"), "asked by name, it needs none");
+}
+
+#[test]
+fn selection_takes_it_where_its_endpoint_is_the_one_asked_for() {
+    // YC_API_ENDPOINT, what yc prints, taken
+    for (wanted, printed, taken) in [
+        ("", "api.cloud.yandex.net:443\n", true),
+        ("", "api.cloud.yandex.net", true),
+        ("", "https://api.cloud.yandex.net:443/", true),
+        ("", "a notice\nAPI.cloud.yandex.net:443\n\n", true),
+        ("", "", true),
+        ("", "\n", true),
+        ("api.cloud.yandex.net", "", true),
+        ("https://api.cloud.yandex.net", "api.cloud.yandex.net:443", true),
+        ("api.yandexcloud.kz:443", "api.yandexcloud.kz", true),
+        ("api.yandexcloud.kz", "", false),
+        ("api.yandexcloud.kz", "api.cloud.yandex.net:443", false),
+        ("", "api.yandexcloud.kz:443", false),
+        ("", "api.cloud.yandex.net:8443", false),
+        ("", "http://api.cloud.yandex.net", true),
+        ("", "http://api.cloud.yandex.net:443", true),
+        ("", "http://api.cloud.yandex.net:80", false),
+        ("", "api.cloud.yandex.net:80", false),
+        ("http://127.0.0.1", "127.0.0.1:443", true),
+        ("http://127.0.0.1", "http://127.0.0.1/", true),
+        ("http://127.0.0.1", "127.0.0.1:80", false),
+        ("http://127.0.0.1:80", "127.0.0.1:80", true),
+        ("http://127.0.0.1:80", "127.0.0.1", false),
+        ("", "ftp://api.cloud.yandex.net", false),
+        ("", "not an endpoint", false),
+        ("", "api.cloud.yandex.net:443\na notice after it", false),
+    ] {
+        let machine = with_endpoint(printed).set("YC_API_ENDPOINT", wanted);
+        if taken {
+            assert_eq!(header(&machine.automatic()), format!("Bearer {YC_TOKEN}"), "{wanted:?} {printed:?}");
+        } else {
+            let reason = absent_reason(&machine);
+            assert!(reason.contains("endpoint"), "{wanted:?} {printed:?}: {reason}");
+            assert_eq!(machine.processes.commands().len(), 1, "no token is asked for");
+        }
+    }
+}
+
+#[test]
+fn what_it_prints_as_its_endpoint_is_told_fit_to_be_read() {
+    let endpoint: &'static str = Box::leak(
+        format!("\u{1b}[31mt1.FAKE-body.x https://user:FAKE-password@h {}", "x".repeat(5000))
+            .into_boxed_str(),
+    );
+    let reason = absent_reason(&with_endpoint(endpoint));
+    assert!(!reason.contains("FAKE") && !reason.contains('\u{1b}') && reason.len() < 1200, "{reason}");
+}
+
+#[test]
+fn selection_ends_where_it_is_there_and_broken() {
+    for (run, kind) in [
+        (TestRun::Exit(1, String::new(), "ERROR: no such profile".to_owned()), ErrorKind::Unavailable),
+        (TestRun::Exit(1, String::new(), "ERROR: Unauthenticated".to_owned()), ErrorKind::Refused),
+        (TestRun::Fail(io::ErrorKind::PermissionDenied), ErrorKind::Unavailable),
+    ] {
+        let machine = Machine::new().with_yc(move |_| run.clone());
+        let error = machine.automatic().blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.method()), (kind, Some(Method::YandexCloudCli)), "{error}");
+        assert_eq!(error.report().unwrap().attempts().last().unwrap().outcome, Outcome::Broken);
+    }
+}
+
+#[test]
+fn the_full_path_stands_in_the_report() {
+    let machine = Machine::new().with_yc(logged_in);
+    let report = machine.automatic().blocking().select().unwrap();
+    assert_eq!(report.selected().unwrap().source, YC);
+}
+
+#[test]
+fn its_token_is_taken_for_an_hour_and_then_asked_for_again() {
+    let (tell, asked) = mpsc::channel();
+    let machine = Machine::new().with_yc(move |_: &Command| {
+        let _ = tell.send(());
+        TestRun::prints(YC_TOKEN)
+    });
+    let credentials = by_hand(&machine);
+    header(&credentials);
+    asked.recv().unwrap();
+    machine.clock.advance(secs(3599));
+    header(&credentials);
+    assert!(asked.try_recv().is_err());
+    machine.clock.advance(secs(1));
+    assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
+    asked.recv().unwrap();
+    assert_eq!(credentials.snapshot().unwrap().expires_at(), None, "yc tells no expiry");
+}
+
+#[test]
+fn only_the_words_of_grpc_are_a_refusal() {
+    for (said, kind) in [
+        ("rpc error: code = Unauthenticated desc = x", ErrorKind::Refused),
+        ("rpc error: code = PermissionDenied desc = x", ErrorKind::Refused),
+        ("rpc error: code = NotFound desc = Subject not found", ErrorKind::Refused),
+        ("rpc error: code = InvalidArgument desc = x", ErrorKind::Refused),
+        ("rpc error: code = FailedPrecondition desc = x", ErrorKind::Refused),
+        ("server says UNAUTHENTICATED", ErrorKind::Refused),
+        ("server says PERMISSION_DENIED", ErrorKind::Refused),
+        ("rpc error: code = Unavailable desc = connection refused", ErrorKind::Unavailable),
+        ("rpc error: code = DeadlineExceeded desc = x", ErrorKind::Unavailable),
+        ("rpc error: code = Internal desc = permission denied", ErrorKind::Unavailable),
+        ("fork/exec /usr/bin/helper: permission denied", ErrorKind::Unavailable),
+        ("Permission denied", ErrorKind::Unavailable),
+        ("config.yaml is invalid or expired", ErrorKind::Unavailable),
+        ("open NotFound: no such file", ErrorKind::Unavailable),
+    ] {
+        let error = failure(TestRun::Exit(1, String::new(), format!("ERROR: {said}\n")));
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Callers without an executor: the header of `blocking()` on a client that blocks, and no thread for a call.
+#![cfg(target_os = "linux")]
+
+use crate::own_process::in_own_process;
+use std::thread;
+
+use crate::common::until;
+use http::header::AUTHORIZATION;
+use yandex_cloud_auth::testing::TestEnvironment;
+use yandex_cloud_auth::{Credentials, System};
+use yandex_cloud_emulator::{Emulator, Service};
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+// The only test of its process: the threads are its own.
+#[test]
+fn many_calls_from_many_threads_start_none_and_share_one_fetch() {
+    in_own_process(
+        "blocking_client::many_calls_from_many_threads_start_none_and_share_one_fetch",
+        share_one_fetch,
+    );
+}
+
+fn share_one_fetch() {
+    const CALLS: u64 = 50;
+    let cloud = Emulator::start_in_thread().unwrap();
+    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().on(System::real().with_environment(machine)).blocking();
+    let url = format!("{}/v1/models", cloud.api_url());
+    let agent = ureq::Agent::new_with_defaults();
+    let call = || {
+        let header = credentials.header().unwrap().unwrap();
+        assert_eq!(agent.get(&url).header(AUTHORIZATION, header).call().unwrap().status(), 200);
+    };
+    call();
+    let before = threads();
+    for _ in 0..CALLS {
+        call();
+        assert!(threads() <= before);
+    }
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..8).map(|_| scope.spawn(|| (0..CALLS).for_each(|_| call()))).collect();
+        while !callers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            assert!(threads() <= before + callers.len());
+            thread::yield_now();
+        }
+    });
+    until("the callers are gone", || threads() <= before);
+    assert_eq!(
+        (cloud.counters().requests(Service::Ai), cloud.counters().tokens_issued()),
+        (1 + 9 * CALLS, 1)
+    );
+}

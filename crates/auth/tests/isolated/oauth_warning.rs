@@ -1,0 +1,23 @@
+//! The warning about OAuth tokens: once in a process, so this test has a process of its own.
+
+use crate::own_process::in_own_process;
+use crate::support::{Machine, OAUTH_TOKEN, cloud, exchanged, header};
+use yandex_cloud_auth::OAuthTokenAuth;
+
+#[test]
+fn it_is_given_once_in_a_process_and_tells_what_to_do() {
+    in_own_process("oauth_warning::it_is_given_once_in_a_process_and_tells_what_to_do", warns_once);
+}
+
+fn warns_once() {
+    let machine = Machine::new().answering(cloud(exchanged())).set("YC_OAUTH_TOKEN", OAUTH_TOKEN);
+    header(&machine.automatic());
+    header(&machine.with(OAuthTokenAuth::from_env()));
+    header(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()));
+    let warnings = machine.log.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for word in ["2026-06-01", "whole account", "API key", "metadata", "yc", "leaked", "https://"] {
+        assert!(warnings[0].contains(word), "{word}: {warnings:?}");
+    }
+    assert!(!warnings[0].contains("FAKE"), "{warnings:?}");
+}

@@ -1,0 +1,43 @@
+//! Law 11: the library asks no question and writes to no stream, whatever happens.
+
+use std::process::{Command, Stdio};
+
+use crate::common::{HOUR, Source, header, secs, unavailable};
+use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
+use yandex_cloud_auth::{Automatic, Credentials, OAuthTokenAuth};
+
+/// What a program may see of the library: success, warnings, failures, a selection that finds nothing.
+#[test]
+fn a_noisy_day() {
+    let clock = TestClock::new();
+    let source = Source::living(HOUR);
+    let credentials = source.in_step(&clock);
+    header(&credentials).unwrap();
+    credentials.invalidate(&credentials.snapshot().unwrap());
+    source.set(|_| Err(unavailable()));
+    header(&credentials).unwrap_err();
+    clock.advance(secs(5));
+    Automatic::new().on(crate::common::bare(&clock)).build().blocking().header().unwrap_err();
+    let foreign =
+        TestEnvironment::new([("YC_API_ENDPOINT", "api.corp.example"), ("YC_OAUTH_TOKEN", "y0_fake")]);
+    let oauth = Credentials::from(OAuthTokenAuth::from_env())
+        .on(crate::common::bare(&clock).with_environment(foreign));
+    oauth.blocking().header().unwrap_err();
+}
+
+#[test]
+fn nothing_is_printed_all_day() {
+    let day = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "quiet::a_noisy_day", "--nocapture", "--test-threads=1"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(day.status.success());
+    assert_eq!(String::from_utf8_lossy(&day.stderr), "");
+    let printed = String::from_utf8_lossy(&day.stdout);
+    let ours: Vec<_> = printed
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("running 1 test") && !line.starts_with("test "))
+        .collect();
+    assert_eq!(ours, Vec::<&str>::new());
+}

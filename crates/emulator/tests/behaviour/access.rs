@@ -1,0 +1,121 @@
+//! From where the emulator may be reached, and from where not.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use crate::common::{FLAVOR, call, get, grpc, raw, token_url};
+use http::StatusCode;
+use http::uri::PathAndQuery;
+use serde_json::json;
+use tonic::transport::Endpoint;
+use yandex_cloud_emulator::Emulator;
+
+#[tokio::test]
+async fn refuses_to_listen_off_loopback_unless_told() {
+    let anywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let refusal = Emulator::builder().listen(anywhere).start().await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
+    assert!(refusal.to_string().contains("0.0.0.0:0 is not a loopback address"), "{refusal}");
+    let refusal = Emulator::builder().metadata_listen(anywhere).start().await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
+
+    let emulator = Emulator::builder().listen(anywhere).allow_non_loopback(true).start().await.unwrap();
+    let url = format!("http://127.0.0.1:{}/endpoints", emulator.api_addr().port());
+    assert_eq!(get(&url, &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn says_which_address_is_taken() {
+    let emulator = Emulator::start().await.unwrap();
+    let refusal = Emulator::builder().listen(emulator.api_addr()).start().await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
+    assert!(refusal.to_string().contains(&emulator.api_addr().to_string()), "{refusal}");
+}
+
+#[tokio::test]
+async fn answers_on_ipv6_where_there_is_one() {
+    let address: SocketAddr = "[::1]:0".parse().unwrap();
+    let Ok(emulator) = Emulator::builder().listen(address).start().await else { return };
+    let url = format!("{}/endpoints/iam", emulator.api_url());
+    let reply = get(&url, &[]).await;
+    assert_eq!(reply.json()["address"], emulator.api_addr().to_string());
+}
+
+#[tokio::test]
+async fn every_port_checks_host_and_origin() {
+    let emulator = Emulator::start().await.unwrap();
+    let endpoints = format!("{}/endpoints", emulator.api_url());
+    let state = format!("{}/_emulator/state", emulator.api_url());
+    let token = token_url(&emulator);
+
+    for (url, port) in [
+        (endpoints, emulator.api_addr().port()),
+        (state, emulator.api_addr().port()),
+        (token, emulator.metadata_addr().port()),
+    ] {
+        let ask = async |headers: &[(&str, &str)]| get(&url, &[&[FLAVOR], headers].concat()).await.status;
+        let other_port = format!("127.0.0.1:{}", port.wrapping_add(1));
+        let rebound = format!("evil.example:{port}");
+        assert_eq!(ask(&[]).await, StatusCode::OK, "{url}");
+        assert_eq!(ask(&[("host", &format!("localhost:{port}"))]).await, StatusCode::OK, "{url}");
+        assert_eq!(ask(&[("host", &format!("[::1]:{port}"))]).await, StatusCode::OK, "{url}");
+        assert_eq!(ask(&[("host", &rebound)]).await, StatusCode::FORBIDDEN, "{url}");
+        assert_eq!(ask(&[("host", &other_port)]).await, StatusCode::FORBIDDEN, "{url}");
+        assert_eq!(ask(&[("origin", "http://localhost")]).await, StatusCode::FORBIDDEN, "{url}");
+        assert_eq!(ask(&[("origin", "null")]).await, StatusCode::FORBIDDEN, "{url}");
+    }
+    assert_eq!(emulator.counters().tokens_issued(), 1);
+}
+
+#[tokio::test]
+async fn control_is_closed_to_other_origins() {
+    let emulator = Emulator::start().await.unwrap();
+    let url = format!("{}/_emulator/tokens/issue", emulator.api_url());
+    let body = json!({}).to_string();
+    let reply = call("POST", &url, &[("origin", "https://evil.example")], body.clone()).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    let reply = call("POST", &url, &[("host", "evil.example")], body).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    assert_eq!(emulator.counters().tokens_issued(), 0);
+}
+
+#[tokio::test]
+async fn needs_a_host_and_takes_no_second_one() {
+    let emulator = Emulator::start().await.unwrap();
+    let address = emulator.api_addr();
+    for head in [
+        "GET /endpoints HTTP/1.0\r\n".to_owned(),
+        format!("GET /endpoints HTTP/1.1\r\nHost: {address}\r\nHost: evil.example\r\nConnection: close\r\n"),
+        format!("GET http://evil.example/endpoints HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n"),
+    ] {
+        let answer = raw(address, format!("{head}\r\n").as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.contains(" 403 ") || answer.contains(" 400 "), "{head}{answer}");
+    }
+}
+
+#[tokio::test]
+async fn grpc_checks_the_authority() {
+    let emulator = Emulator::start().await.unwrap();
+    let address = emulator.api_addr();
+    let ask = async |origin: String| {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.origin(origin.parse().unwrap()).connect().await.unwrap();
+        let mut client = tonic::client::Grpc::new(channel);
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<grpc::Nothing, grpc::Endpoints>::default();
+        client.unary(grpc::bare(grpc::Nothing {}), PathAndQuery::from_static(grpc::LIST), codec).await
+    };
+    assert!(ask(format!("http://localhost:{}", address.port())).await.is_ok());
+    let refusal = ask(format!("http://evil.example:{}", address.port())).await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn answers_to_a_name_that_was_allowed() {
+    let emulator = Emulator::builder().host_name("emulator").start().await.unwrap();
+    let url = format!("{}/endpoints/iam", emulator.api_url());
+    let reply = get(&url, &[("host", "emulator:8080")]).await;
+    assert_eq!(reply.json()["address"], "emulator:8080");
+    assert_eq!(get(&url, &[("host", "other:8080")]).await.status, StatusCode::FORBIDDEN);
+}

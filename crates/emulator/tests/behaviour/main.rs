@@ -1,0 +1,25 @@
+//! The behaviour of the emulator, over real sockets: one module a behaviour.
+#![allow(clippy::unwrap_used, reason = "so a test fails")]
+
+mod common;
+
+mod access;
+mod ai;
+mod bad_input;
+mod control;
+mod discovery;
+mod embeddings;
+mod faults;
+mod federation;
+mod iam;
+mod impersonation;
+mod jwt;
+mod lifecycle;
+mod metadata;
+mod native;
+mod operations;
+#[cfg(feature = "replay")]
+mod replay;
+mod responses;
+mod service_account_keys;
+mod tls;

@@ -1,0 +1,25 @@
+//! Runs a test in a process of its own, because what the test looks at belongs to the whole process.
+
+use std::process::{Command, Stdio};
+
+/// Set in the child to the name of the one test that it runs.
+const VARIABLE: &str = "YC_AUTH_TEST_OF_THIS_PROCESS";
+
+/// Runs `test` in a new process: this test binary again, with the one test `name`, its path below the binary's root.
+pub(crate) fn in_own_process(name: &str, test: impl FnOnce()) {
+    if std::env::var(VARIABLE).is_ok_and(|child| child == name) {
+        return test();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(VARIABLE, name)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(
+        child.status.success() && stdout.contains("1 passed"),
+        "{name}: {}\n{stdout}{stderr}",
+        child.status
+    );
+}
