@@ -73,12 +73,12 @@ impl Auth {
     pub(crate) fn credentials(self, around: Around<'_>) -> Result<Credentials, Error> {
         match self {
             Self::Automatic => automatic(around),
-            Self::Method(credentials) => Ok(credentials.on(around.system)),
+            Self::Method(credentials) => Ok(credentials.with_system(around.system)),
             Self::Exchanged(mut builder) => {
                 if let Some(endpoint) = around.endpoint {
                     builder = builder.endpoint(endpoint);
                 }
-                Ok(Credentials::from(builder.build()).on(around.system))
+                Ok(Credentials::from(builder.build()).with_system(around.system))
             }
             Self::Credentials(credentials) => Ok(credentials),
             Self::Bad(error) => Err(Error::of_auth(error)),
@@ -99,7 +99,7 @@ fn automatic(around: Around<'_>) -> Result<Credentials, Error> {
         yc = yc.profile(profile);
     }
     let selection = selection.replace(Method::YandexCloudCli.name(), yc.build())?;
-    Ok(selection.on(around.system).build())
+    Ok(selection.with_system(around.system).build())
 }
 
 impl sealed::Sealed for &str {

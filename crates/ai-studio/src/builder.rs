@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use yandex_cloud_auth::{System, presentable};
+use yandex_cloud_auth::{System, redact};
 
 use crate::auth_option::{Around, Auth, IntoAuth};
 use crate::client::{Client, Connections, Inner};
@@ -179,8 +179,7 @@ impl AiStudioBuilder {
 
 impl fmt::Debug for AiStudioBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let map: Vec<_> =
-            self.service_map.iter().map(|(id, address)| (id, presentable(address, &[]))).collect();
+        let map: Vec<_> = self.service_map.iter().map(|(id, address)| (id, redact(address, &[]))).collect();
         formatter
             .debug_struct("AiStudioBuilder")
             .field("folder_id", &self.folder_id)

@@ -101,7 +101,7 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
-            reason: auth::presentable(&reason.into(), &[]),
+            reason: auth::redact(&reason.into(), &[]),
             help: None,
             status: None,
             retry_after: None,
@@ -119,7 +119,7 @@ impl Error {
     pub(crate) fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
         let help = match help.into() {
             Cow::Borrowed(text) => Cow::Borrowed(text),
-            Cow::Owned(text) => Cow::Owned(auth::presentable(&text, &[])),
+            Cow::Owned(text) => Cow::Owned(auth::redact(&text, &[])),
         };
         self.change(|inner| inner.help = Some(help))
     }
@@ -136,7 +136,7 @@ impl Error {
         for text in
             [&mut context.endpoint, &mut context.request_id, &mut context.trace_id].into_iter().flatten()
         {
-            *text = auth::presentable(text, &[]);
+            *text = auth::redact(text, &[]);
         }
         self.change(|inner| inner.context = context)
     }
@@ -312,7 +312,7 @@ struct Cause {
 
 impl Cause {
     fn of(error: &(dyn StdError + 'static)) -> Self {
-        let text = auth::presentable(&error.to_string(), &[]);
+        let text = auth::redact(&error.to_string(), &[]);
         Self { text, next: error.source().map(|next| Box::new(Self::of(next))) }
     }
 }

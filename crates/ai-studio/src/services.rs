@@ -119,7 +119,7 @@ impl fmt::Debug for Given {
         match self {
             Self::Nothing => formatter.write_str("by the environment"),
             Self::None => formatter.write_str("none"),
-            Self::This(text) => formatter.write_str(&auth::presentable(text, &[])),
+            Self::This(text) => formatter.write_str(&auth::redact(text, &[])),
         }
     }
 }
@@ -319,7 +319,7 @@ fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
     }
     let reason = format!("{} is not one of Yandex Cloud's hosts", endpoint.address());
     Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
-        .at(endpoint.place())
+        .at(endpoint.location())
         .with_help("where that host is meant, name it in code, by `endpoint` or `service_map`; else unset the variable")
         .into())
 }

@@ -77,7 +77,7 @@ fn measure(json: &str, method: ServiceAccountKeyAuth) -> [Vec<Duration>; 3] {
     };
     let system =
         System::real().with_environment(TestEnvironment::empty()).with_clock(clock.clone()).with_http(http);
-    let credentials = Credentials::from(method).on(system);
+    let credentials = Credentials::from(method).with_system(system);
     // The first one reads the key, and is not counted.
     for _ in 0..=EXCHANGES {
         credentials.blocking().header().unwrap();

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // reqwest's default features bring one
     let cloud = Emulator::start().await?;
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
 
     let http = reqwest::Client::new();
     let config = OpenAIConfig::new().with_api_base(cloud.api_url() + "/v1");

@@ -10,7 +10,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
     let cloud = Emulator::start_in_thread()?;
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine)).blocking();
+    let credentials =
+        Credentials::automatic().with_system(System::real().with_environment(machine)).blocking();
 
     for _ in 0..3 {
         // Once per request: it is kept fresh, and costs nothing while it is.

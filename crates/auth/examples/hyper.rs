@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
     let cloud = Emulator::start().await?;
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
 
     let layer = AuthLayer::new(credentials).allow_loopback().replay(CloneReplay);
     let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
     let cloud = Emulator::start().await?;
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
 
     let http = reqwest::Client::new();
     let client = AuthLayer::new(credentials.clone()).allow_loopback().client(http.clone());

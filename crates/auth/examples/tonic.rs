@@ -25,7 +25,7 @@ struct Alternative(#[prost(message, optional, tag = 1)] Option<Said>);
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cloud = Emulator::start().await?;
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
     let endpoint = Endpoint::from_shared(cloud.api_url())?;
     let mut client = Grpc::new(AuthLayer::new(credentials).allow_loopback().channel(&endpoint)?);
     client.ready().await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Method;
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::selection::Report;
 
 /// What went wrong, as far as a program may want to tell cases apart.
@@ -82,7 +82,7 @@ impl Error {
             kind,
             method: None,
             place: None,
-            reason: presentable(reason.as_ref(), &[]),
+            reason: redact(reason.as_ref(), &[]),
             help: None,
             retry_after: None,
             status: None,
@@ -99,7 +99,7 @@ impl Error {
     /// With the place it concerns: a variable, a URL, a file.
     #[must_use]
     pub fn at(self, place: impl AsRef<str>) -> Self {
-        self.change(|inner| inner.place = Some(presentable(place.as_ref(), &[])))
+        self.change(|inner| inner.place = Some(redact(place.as_ref(), &[])))
     }
 
     /// With what to do next.
@@ -107,7 +107,7 @@ impl Error {
     pub fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
         let help = match help.into() {
             Cow::Borrowed(text) => Cow::Borrowed(text),
-            Cow::Owned(text) => Cow::Owned(presentable(&text, &[])),
+            Cow::Owned(text) => Cow::Owned(redact(&text, &[])),
         };
         self.change(|inner| inner.help = Some(help))
     }
@@ -168,7 +168,7 @@ impl Error {
 
     /// The variable, URL or file that it concerns.
     #[must_use]
-    pub fn place(&self) -> Option<&str> {
+    pub fn location(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 

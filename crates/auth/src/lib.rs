@@ -48,7 +48,7 @@
 //!
 //! # let machine = System::real().with_environment(TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]));
 //! let credentials = Credentials::automatic();
-//! # let credentials = credentials.on(machine);
+//! # let credentials = credentials.with_system(machine);
 //! let header = credentials.blocking().header()?; // in async code: `credentials.header().await?`
 //! assert_eq!(header.unwrap(), "Api-Key AQVN-fake");
 //! assert_eq!(credentials.method(), Some(Method::ApiKey));
@@ -94,7 +94,7 @@
 //!
 //! // For one call: how long to wait, and how long the token has to live.
 //! let options = HeaderOptions::new().deadline(Duration::from_secs(2)).min_ttl(Duration::from_secs(60));
-//! let sent = credentials.blocking().obtain(options)?;
+//! let sent = credentials.blocking().get(options)?;
 //!
 //! // A server said 401: drop exactly this token. False here, since an API key has no successor.
 //! assert!(!credentials.invalidate(&sent));
@@ -160,8 +160,8 @@ pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
 #[cfg(feature = "service-account-key")]
 pub use self::methods::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::refresh::cache::Counters;
-pub use self::refresh::ready::{Scheme, Snapshot};
-pub use self::secret::presentable;
+pub use self::refresh::cached_header::{Scheme, Snapshot};
+pub use self::secret::redact;
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
 pub use self::system::System;
 pub use self::token::Token;

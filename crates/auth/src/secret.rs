@@ -101,12 +101,12 @@ fn is_word(byte: u8) -> bool {
 /// OAuth tokens, API keys, JWTs, PEM blocks, `user:password@`. Every [`Error`](crate::Error) of this crate is made so.
 ///
 /// ```
-/// use yandex_cloud_auth::presentable;
-/// assert_eq!(presentable("bad token t1.fake.token\n", &[]), "bad token t1.***");
-/// assert_eq!(presentable("no such key: hunter2", &["hunter2"]), "no such key: ***");
+/// use yandex_cloud_auth::redact;
+/// assert_eq!(redact("bad token t1.fake.token\n", &[]), "bad token t1.***");
+/// assert_eq!(redact("no such key: hunter2", &["hunter2"]), "no such key: ***");
 /// ```
 #[must_use]
-pub fn presentable(text: &str, own: &[&str]) -> String {
+pub fn redact(text: &str, own: &[&str]) -> String {
     let mut text = text.trim().to_owned();
     for secret in own.iter().filter(|secret| secret.len() >= 4) {
         text = text.replace(secret, &masked(secret));
@@ -381,10 +381,10 @@ mod tests {
             (r"t1.abc\u001b[0m \x1b[0m", r"t1.***\u001b[0m \x1b[0m"),
             (r"C:\t1.abc\new%zz", r"C:\t1.***%zz"),
         ] {
-            assert_eq!(presentable(text, &[]), shown);
+            assert_eq!(redact(text, &[]), shown);
         }
-        assert_eq!(presentable("the value hunter2 is wrong", &["hunter2"]), "the value *** is wrong");
-        assert!(presentable(&"я".repeat(5000), &[]).len() <= MAX_SHOWN + '…'.len_utf8());
+        assert_eq!(redact("the value hunter2 is wrong", &["hunter2"]), "the value *** is wrong");
+        assert!(redact(&"я".repeat(5000), &[]).len() <= MAX_SHOWN + '…'.len_utf8());
     }
 
     proptest! {
@@ -399,7 +399,7 @@ mod tests {
                 Just(r"\u003d".to_owned()),
             ],
         ) {
-            let shown = presentable(&format!("token t1.{} end", parts.join(&escape)), &[]);
+            let shown = redact(&format!("token t1.{} end", parts.join(&escape)), &[]);
             prop_assert_eq!(shown, "token t1.*** end");
         }
 
@@ -407,7 +407,7 @@ mod tests {
         fn never_panics_and_never_leaks(before in ".{0,40}", token in "[A-Za-z0-9_.-]{12,60}", after in ".{0,40}") {
             let secret = format!("t1.{token}");
             let text = format!("{before} {secret} {after}");
-            prop_assert!(!presentable(&text, &[]).contains(&secret[3..]));
+            prop_assert!(!redact(&text, &[]).contains(&secret[3..]));
             let _ = Secret::parse(&text);
             let _ = Shape::of(&text);
             let _ = is_whole_iam_token(&text);

@@ -11,7 +11,7 @@
 //! let environment = TestEnvironment::new([("YC_METADATA_ADDR", "127.0.0.1:1")]);
 //! let machine = System::real().with_environment(environment).with_http(http.clone());
 //!
-//! let credentials = Credentials::automatic().on(machine);
+//! let credentials = Credentials::automatic().with_system(machine);
 //! assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
 //! assert_eq!(credentials.method(), Some(Method::Metadata));
 //! assert!(!http.requests().is_empty());

@@ -51,7 +51,7 @@ impl Deadline {
     pub(crate) fn explain(self, error: Error, credentials: &Credentials) -> Error {
         match error.kind() {
             // The library's words for this are for programs that go on.
-            ErrorKind::Unavailable if self.is_over() && error.place().is_none() => {
+            ErrorKind::Unavailable if self.is_over() && error.location().is_none() => {
                 let what = match credentials.method() {
                     Some(method) => format!("{method}: no token"),
                     None => "no token".to_owned(),
@@ -104,7 +104,7 @@ pub(crate) fn using<T>(
     let children = Children::default();
     let system = System::real().with_processes(children.clone());
     let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
-    let credentials = build(asked, given.as_ref())?.on(system);
+    let credentials = build(asked, given.as_ref())?.with_system(system);
     let used = use_them(&credentials, deadline);
     // The last handle stops a fetch that is still under way; whatever it has started must not outlive us.
     drop(credentials);
@@ -114,7 +114,7 @@ pub(crate) fn using<T>(
 
 fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
     let start = Instant::now();
-    let header = credentials.blocking().obtain(deadline.options());
+    let header = credentials.blocking().get(deadline.options());
     let elapsed = start.elapsed();
     let header = header.map_err(|error| deadline.explain(error, credentials));
     let report = match &header {

@@ -109,7 +109,7 @@ impl Row {
     fn explicit(method: Method, error: &Error) -> Self {
         Self {
             method: method.name(),
-            source: error.place().unwrap_or("given").to_owned(),
+            source: error.location().unwrap_or("given").to_owned(),
             outcome: if error.kind() == ErrorKind::NotConfigured { "absent" } else { "broken" },
             reason: error.reason().to_owned(),
             elapsed_ms: 0,

@@ -28,7 +28,7 @@ pub(crate) fn run(asked: &Asked, deadline: Deadline, out: &mut dyn Write) -> Res
     let answer = credentials::using(asked, deadline, |credentials, deadline| {
         let told = |error| deadline.explain(error, credentials);
         // First the token, so that its time and that of IAM are one time.
-        credentials.blocking().obtain(deadline.options()).map_err(told)?;
+        credentials.blocking().get(deadline.options()).map_err(told)?;
         let options = match deadline.remaining() {
             Some(remaining) => options.timeout(remaining.max(Duration::from_millis(1))),
             None => options,

@@ -48,7 +48,7 @@ impl Source {
     }
 
     fn on(&self, clock: &TestClock) -> YdbCredentials {
-        YdbCredentials::from(Credentials::from_source(self.clone()).on(machine(clock)))
+        YdbCredentials::from(Credentials::from_source(self.clone()).with_system(machine(clock)))
     }
 }
 
@@ -108,8 +108,8 @@ async fn ticket(credentials: YdbCredentials) -> String {
 #[tokio::test]
 async fn a_clients_requests_carry_the_token_with_its_scheme_and_none_is_anonymous() {
     let clock = TestClock::new();
-    assert_eq!(ticket(Source::living(12 * HOUR).on(&clock)).await, "Bearer t1.fake.0");
-    let none = Credentials::from(NoAuth::new()).on(machine(&clock));
+    assert_eq!(ticket(Source::living(12 * HOUR).with_system(&clock)).await, "Bearer t1.fake.0");
+    let none = Credentials::from(NoAuth::new()).with_system(machine(&clock));
     assert_eq!(ticket(YdbCredentials::new(none)).await, "");
 }
 
@@ -121,7 +121,7 @@ async fn a_source_that_is_down_is_tried_again_until_it_is_up() {
     });
     // On the machine's clock, for both the library and ydb wait a little before they try again.
     let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let credentials = YdbCredentials::new(Credentials::from_source(source.clone()).on(machine));
+    let credentials = YdbCredentials::new(Credentials::from_source(source.clone()).with_system(machine));
     assert_eq!(ticket(credentials).await, "Bearer t1.fake.up");
 }
 
@@ -130,7 +130,7 @@ async fn a_refusal_ends_the_wait_of_the_client_and_says_what_to_do() {
     let source = Source::new(|_| Err(Error::new(ErrorKind::Refused, "no such account").with_help("do this")));
     let client = ydb::ClientBuilder::new_from_connection_string("grpc://127.0.0.1:1/?database=/local")
         .unwrap()
-        .with_credentials(source.on(&TestClock::new()))
+        .with_credentials(source.with_system(&TestClock::new()))
         .build();
     let error = client.await.err().unwrap().to_string();
     assert!(error.contains("no such account (do this)"), "{error}");
@@ -139,7 +139,7 @@ async fn a_refusal_ends_the_wait_of_the_client_and_says_what_to_do() {
 #[test]
 fn a_token_that_dies_within_the_hour_is_refreshed_before_ydb_has_it() {
     let (clock, source) = (TestClock::new(), Source::living(12 * HOUR));
-    let credentials = source.on(&clock);
+    let credentials = source.with_system(&clock);
     credentials.create_token().unwrap();
     credentials.create_token().unwrap();
     assert_eq!(source.fetches(), 1, "one that lives longer is shared");
@@ -151,10 +151,10 @@ fn a_token_that_dies_within_the_hour_is_refreshed_before_ydb_has_it() {
 #[test]
 fn where_none_lives_for_an_hour_or_the_source_is_down_ydb_has_what_is_usable() {
     let clock = TestClock::new();
-    Source::living(HOUR / 2).on(&clock).create_token().unwrap();
+    Source::living(HOUR / 2).with_system(&clock).create_token().unwrap();
 
     let source = Source::living(12 * HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.with_system(&clock);
     credentials.create_token().unwrap();
     source.set(|_| Err(Error::new(ErrorKind::Unavailable, "the source is down")));
     clock.advance(11 * HOUR + HOUR / 2);
@@ -166,7 +166,7 @@ fn where_none_lives_for_an_hour_or_the_source_is_down_ydb_has_what_is_usable() {
 
 #[test]
 fn it_works_without_a_runtime_and_shows_no_secret() {
-    let credentials = Source::living(12 * HOUR).on(&TestClock::new());
+    let credentials = Source::living(12 * HOUR).with_system(&TestClock::new());
     let info = credentials.create_token().unwrap();
     let shown = format!("{info:?} {} {credentials:?}", credentials.debug_string());
     assert!(!shown.contains("t1."), "{shown}");

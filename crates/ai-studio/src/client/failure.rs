@@ -91,7 +91,7 @@ impl Failure {
         if let Some(said) = said(body) {
             reason = format!("{reason}: {said}");
         }
-        let error = Error::new(kind, auth::presentable(&reason, own))
+        let error = Error::new(kind, auth::redact(&reason, own))
             .with_status(status)
             .with_retry_after(retry_after(headers))
             .with_help(help(status, method));

@@ -13,7 +13,7 @@ use reqwest::{NoProxy, Proxy, redirect};
 use rustls::ClientConfig;
 use tokio::runtime::Id;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
-use yandex_cloud_auth::{System, presentable};
+use yandex_cloud_auth::{System, redact};
 
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
@@ -134,10 +134,7 @@ fn proxy(system: &System) -> Result<Option<Proxy>, Error> {
     let value = if value.contains("://") { value } else { format!("http://{value}") };
     let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
     if !scheme.eq_ignore_ascii_case("http") {
-        return Err(refuse(&format!(
-            "a proxy over {}, and only http:// is supported",
-            presentable(scheme, &[])
-        )));
+        return Err(refuse(&format!("a proxy over {}, and only http:// is supported", redact(scheme, &[]))));
     }
     // Its own error may quote the user and password of the URL.
     let proxy = Proxy::https(value).map_err(|_| refuse("not the address of a proxy"))?;

@@ -45,7 +45,7 @@ fn auth_takes_strings_methods_and_credentials() {
     assert_eq!(method(YandexCloudCliAuth::new()), Some(Method::YandexCloudCli));
     assert_eq!(method(NoAuth::new()), Some(Method::None));
     assert_eq!(method(Credentials::from(NoAuth::new())), Some(Method::None));
-    assert_eq!(method(Automatic::new().on(machine([]))), None, "not chosen yet");
+    assert_eq!(method(Automatic::new().with_system(machine([]))), None, "not chosen yet");
     assert_eq!(method(None::<&str>), None);
 }
 

@@ -94,7 +94,7 @@ async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_nex
     let clock = TestClock::new();
     let system = machine([]).with_clock(clock.clone());
     let source = Slow::new();
-    let credentials = Credentials::from_source(source.clone()).on(system.clone());
+    let credentials = Credentials::from_source(source.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let call = spawn(&sdk);
     soon(source.begun.notified()).await;

@@ -18,7 +18,7 @@ async fn refusing_the_first() -> (Server, AiStudio, Tokens) {
     })
     .await;
     let (tokens, system) = (Tokens::default(), machine([]).with_clock(Hasty::default()));
-    let credentials = Credentials::from_source(tokens.clone()).on(system.clone());
+    let credentials = Credentials::from_source(tokens.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     (server, sdk, tokens)
 }
@@ -39,7 +39,7 @@ async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
 async fn a_token_refused_again_is_told_after_one_replay_and_never_retried() {
     let server = Server::always(Reply::status(401)).await;
     let system = machine([]).with_clock(Hasty::default());
-    let credentials = Credentials::from_source(Tokens::default()).on(system.clone());
+    let credentials = Credentials::from_source(Tokens::default()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 401));

@@ -60,7 +60,7 @@ async fn what_is_created_has_one_key_over_replays_and_attempts_and_another_call_
     })
     .await;
     let system = machine([]).with_clock(Hasty::default());
-    let credentials = Credentials::from_source(Tokens::default()).on(system.clone());
+    let credentials = Credentials::from_source(Tokens::default()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let client = sdk.responses().await.unwrap();
     let request = CreateResponseArgs::default().model("gpt://b1g/yandexgpt").input("hello").build().unwrap();

@@ -161,7 +161,7 @@ async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
     let server = Server::always(Reply::models()).await;
     let clock = Hasty::default();
     let system = machine([]).with_clock(clock.clone());
-    let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).on(system.clone());
+    let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [1000]);

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
 /// Where the public API is found, in each region, and where its IAM is when discovery is down.
@@ -200,7 +200,7 @@ impl std::ops::Deref for Given {
 
 impl fmt::Debug for Given {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&presentable(&self.0, &[]))
+        formatter.write_str(&redact(&self.0, &[]))
     }
 }
 

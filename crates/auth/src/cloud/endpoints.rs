@@ -36,7 +36,7 @@ pub struct Endpoint {
     /// Named in code: the user's own word for where secrets may go.
     pub(crate) explicit: bool,
     /// Where it came from, for errors.
-    place: &'static str,
+    location: &'static str,
 }
 
 impl Endpoint {
@@ -55,30 +55,30 @@ impl Endpoint {
         given: Option<&str>,
         system: &System,
     ) -> Result<Self, Error> {
-        let (text, place) = match given {
+        let (text, location) = match given {
             Some(text) => (text.to_owned(), "endpoint"),
             None => match system.variable(variable)? {
                 Some(text) => (text.to_string(), variable),
                 None => {
                     let without_scheme = usual.clone();
-                    return Ok(Self { address: usual, without_scheme, explicit: false, place: "default" });
+                    return Ok(Self { address: usual, without_scheme, explicit: false, location: "default" });
                 }
             },
         };
-        let address = Address::parse(&text, true).map_err(|error| error.at(place))?;
-        let without_scheme = Address::parse_without_scheme(&text).map_err(|error| error.at(place))?;
-        Ok(Self { address, without_scheme, explicit: given.is_some(), place })
+        let address = Address::parse(&text, true).map_err(|error| error.at(location))?;
+        let without_scheme = Address::parse_without_scheme(&text).map_err(|error| error.at(location))?;
+        Ok(Self { address, without_scheme, explicit: given.is_some(), location })
     }
 
-    /// The endpoint that a file names at `place`: like one in the environment, it is nobody's word in code.
+    /// The endpoint that a file names at `location`: like one in the environment, it is nobody's word in code.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] where it is no address.
     #[cfg(feature = "profile")]
-    pub(crate) fn in_file(text: &str, place: &'static str) -> Result<Self, Error> {
-        let address = Address::parse(text, true).map_err(|error| error.at(place))?;
-        let without_scheme = Address::parse_without_scheme(text).map_err(|error| error.at(place))?;
-        Ok(Self { address, without_scheme, explicit: false, place })
+    pub(crate) fn in_file(text: &str, location: &'static str) -> Result<Self, Error> {
+        let address = Address::parse(text, true).map_err(|error| error.at(location))?;
+        let without_scheme = Address::parse_without_scheme(text).map_err(|error| error.at(location))?;
+        Ok(Self { address, without_scheme, explicit: false, location })
     }
 
     /// Its address.
@@ -95,8 +95,8 @@ impl Endpoint {
 
     /// Where it came from: `endpoint` in code, `YC_API_ENDPOINT`, the configuration of yc, or `default`.
     #[must_use]
-    pub fn place(&self) -> &'static str {
-        self.place
+    pub fn location(&self) -> &'static str {
+        self.location
     }
 
     /// Whether it is neither Yandex Cloud's nor on this machine.
@@ -108,7 +108,7 @@ impl Endpoint {
     /// Says in the log that the environment sends secrets to a host of somebody else's.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
-            tracing::warn!(endpoint = %self.address, "{} names a host that is not Yandex Cloud's; {what}", self.place);
+            tracing::warn!(endpoint = %self.address, "{} names a host that is not Yandex Cloud's; {what}", self.location);
         }
     }
 
@@ -121,7 +121,7 @@ impl Endpoint {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
-            .at(self.place)
+            .at(self.location)
             .with_help("use https, or loopback; plain HTTP elsewhere has to be allowed in code"))
     }
 
@@ -282,7 +282,7 @@ mod tests {
                 address: Address::parse(endpoint, true).unwrap(),
                 without_scheme: Address::parse_without_scheme(endpoint).unwrap(),
                 explicit: true,
-                place: "endpoint",
+                location: "endpoint",
             };
             let address = Address::parse(found, endpoint.address.tls).unwrap();
             let admitted_as = admit(address, &endpoint, "iam", false);

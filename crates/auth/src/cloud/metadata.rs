@@ -237,7 +237,7 @@ mod tests {
         assert!(!resolve("").unwrap().configured);
         for value in ["https://h", "h/path", "h?q=1", "user@h", "http://user:secret@h", "h:99999"] {
             let error = resolve(value).unwrap_err();
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(VARIABLE)), "{value}");
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(VARIABLE)), "{value}");
             assert!(!error.to_string().contains("secret"));
         }
     }

@@ -28,7 +28,7 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::system::{HttpError, HttpFault, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
@@ -120,8 +120,7 @@ pub(crate) fn refusal(answer: &http::Response<Vec<u8>>, url: &str, own: &[&str])
         _ if status.is_redirection() || kind == ErrorKind::Refused => SOMEBODY_ELSE,
         _ => LATER,
     };
-    let error =
-        Error::new(kind, presentable(&reason, own)).at(url).with_help(help).with_status(status.as_u16());
+    let error = Error::new(kind, redact(&reason, own)).at(url).with_help(help).with_status(status.as_u16());
     match retry_after(answer.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,

@@ -4,8 +4,8 @@ use http::HeaderValue;
 
 use super::{Credentials, HeaderOptions, RevokeOptions, Revoked};
 use crate::methods::Identity;
+use crate::refresh::cached_header::Snapshot;
 use crate::refresh::flight::{block_on, is_in_flight};
-use crate::refresh::ready::Snapshot;
 use crate::selection::Report;
 use crate::{Error, ErrorKind};
 
@@ -29,8 +29,8 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::header`]; also inside a token source, where it would wait for itself.
     pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        let at_hand = self.credentials.header_at_hand();
-        at_hand.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
+        let get_cached = self.credentials.cached_header();
+        get_cached.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
     }
 
     /// As [`Credentials::header_with`].
@@ -38,16 +38,16 @@ impl Blocking {
     /// # Errors
     /// As [`header`](Self::header).
     pub fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
-        self.obtain(options).map(|snapshot| snapshot.header())
+        self.get(options).map(|snapshot| snapshot.header())
     }
 
-    /// As [`Credentials::obtain`].
+    /// As [`Credentials::get`].
     ///
     /// # Errors
     /// As [`header`](Self::header).
-    pub fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
+    pub fn get(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
         may_block()?;
-        block_on(self.credentials.obtain(options))
+        block_on(self.credentials.get(options))
     }
 
     /// As [`Credentials::select`].

@@ -1,9 +1,9 @@
 //! Whom credentials stand for.
 
-use super::errand::errand;
+use super::run_detached::run_detached;
 use super::{Credentials, HeaderOptions};
 use crate::methods::Identity;
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
 /// The folder that requests are meant for, as AI Studio's SDK reads it.
@@ -19,7 +19,7 @@ impl Credentials {
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
     pub async fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
-        let snapshot = self.obtain(options).await?;
+        let snapshot = self.get(options).await?;
         let Some(by) = self.inner.chosen.get().map(|chosen| std::sync::Arc::clone(&chosen.by)) else {
             return Err(Error::new(ErrorKind::Unavailable, "there is no choice"));
         };
@@ -32,14 +32,14 @@ impl Credentials {
                 None => Some(by.identity(&system).await),
             }
         };
-        let told = errand(&self.inner.system, work).await?;
+        let told = run_detached(&self.inner.system, work).await?;
         let mut identity =
             told.unwrap_or_else(|| Identity::of(method).remark("who it is was not told in time"));
         identity.expires_at = snapshot.expires_at();
         if identity.folder_id.is_none()
             && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)
         {
-            identity.folder_id = Some(presentable(&folder, &[]));
+            identity.folder_id = Some(redact(&folder, &[]));
             identity.remarks.push(format!("the folder is that of {FOLDER}"));
         }
         Ok(identity)

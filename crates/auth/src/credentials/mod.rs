@@ -2,9 +2,9 @@
 
 mod blocking;
 mod choice;
-mod errand;
 mod identity;
 mod revocation;
+mod run_detached;
 mod subscription;
 
 use std::fmt;
@@ -15,14 +15,14 @@ use std::time::Duration;
 use http::HeaderValue;
 
 pub use self::blocking::Blocking;
-use self::choice::{Chosen, Fetcher, Origin, Working};
+use self::choice::{Backend, CredentialsSource, Fetcher, Selected};
 pub use self::revocation::{RevokeOptions, Revoked};
 pub use self::subscription::Subscription;
-use crate::methods::{AuthMethod, Own, Supply, TokenSource};
+use crate::methods::{AuthMethod, Own, Provider, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};
-use crate::refresh::changes::Changes;
+use crate::refresh::cached_header::{CachedHeader, CachedHeaderGuard, Snapshot};
 use crate::refresh::flight::Deadline;
-use crate::refresh::ready::{AtHand, Ready, Snapshot};
+use crate::refresh::notifier::Notifier;
 use crate::selection::{Automatic, Meaning, Report, read};
 use crate::system::{BoxFuture, System};
 use crate::{Error, ErrorKind, Method};
@@ -49,12 +49,12 @@ pub struct Credentials {
 }
 
 struct Inner {
-    origin: Arc<Origin>,
+    source: Arc<CredentialsSource>,
     system: System,
     /// Whether they were put there, and stay there when other credentials that hold them are put elsewhere.
-    placed: bool,
-    chosen: Arc<OnceLock<Chosen>>,
-    changes: Arc<Changes>,
+    pinned: bool,
+    chosen: Arc<OnceLock<Selected>>,
+    changes: Arc<Notifier>,
     cache: Cache,
 }
 
@@ -95,12 +95,12 @@ impl HeaderOptions {
 
 impl<M: AuthMethod> From<M> for Credentials {
     fn from(method: M) -> Self {
-        Self::new(Origin::Method(Arc::new(method)), System::real(), false)
+        Self::new(CredentialsSource::Method(Arc::new(method)), System::real(), false)
     }
 }
 
 impl Credentials {
-    /// Chosen by what the machine offers, in the order of [`Automatic`]. Looks at nothing yet.
+    /// Selected by what the machine offers, in the order of [`Automatic`]. Looks at nothing yet.
     #[must_use]
     pub fn automatic() -> Self {
         Automatic::new().build()
@@ -141,8 +141,8 @@ impl Credentials {
         Self::from(Own::new(source))
     }
 
-    pub(crate) fn from_automatic(automatic: Automatic, system: System, placed: bool) -> Self {
-        Self::new(Origin::Automatic(automatic), system, placed)
+    pub(crate) fn from_automatic(automatic: Automatic, system: System, pinned: bool) -> Self {
+        Self::new(CredentialsSource::Automatic(automatic), system, pinned)
     }
 
     /// The same method on another machine than the real one, beginning anew: nothing chosen, nothing fetched.
@@ -150,52 +150,52 @@ impl Credentials {
     /// Credentials that the method holds, as [`ImpersonationAuth`](crate::ImpersonationAuth) does, go along, unless
     /// they were put on a machine of their own.
     #[must_use]
-    pub fn on(self, system: System) -> Self {
+    pub fn with_system(self, system: System) -> Self {
         self.at(system, true)
     }
 
     /// The same beside other credentials that are put on this machine; those that were put elsewhere stay there.
-    pub(crate) fn beside(&self, system: &System) -> Self {
-        if self.inner.placed { self.clone() } else { self.at(system.clone(), false) }
+    pub(crate) fn inherit_system(&self, system: &System) -> Self {
+        if self.inner.pinned { self.clone() } else { self.at(system.clone(), false) }
     }
 
-    fn at(&self, system: System, placed: bool) -> Self {
-        let origin = self.inner.origin.on(&system);
-        Self::new(origin, system, placed)
+    fn at(&self, system: System, pinned: bool) -> Self {
+        let source = self.inner.source.with_system(&system);
+        Self::new(source, system, pinned)
     }
 
     /// What they are called in a sentence: by the method, or by whom it impersonates.
-    pub(crate) fn called(&self) -> String {
-        match &*self.inner.origin {
-            Origin::Method(method) if method.method() == Method::Impersonation => {
-                method.place(&self.inner.system)
+    pub(crate) fn describe(&self) -> String {
+        match &*self.inner.source {
+            CredentialsSource::Method(method) if method.method() == Method::Impersonation => {
+                method.location(&self.inner.system)
             }
-            Origin::Method(method) => method.method().name().to_owned(),
-            Origin::Automatic(_) => {
+            CredentialsSource::Method(method) => method.method().name().to_owned(),
+            CredentialsSource::Automatic(_) => {
                 let chosen = self.inner.chosen.get().map(|chosen| chosen.method.name());
                 chosen.unwrap_or("automatic selection").to_owned()
             }
         }
     }
 
-    fn new(origin: Origin, system: System, placed: bool) -> Self {
-        let origin = Arc::new(origin);
+    fn new(source: CredentialsSource, system: System, pinned: bool) -> Self {
+        let source = Arc::new(source);
         let chosen = Arc::new(OnceLock::new());
-        let changes = Arc::new(Changes::default());
+        let changes = Arc::new(Notifier::default());
         let fetcher =
-            Fetcher { origin: Arc::clone(&origin), system: system.clone(), chosen: Arc::clone(&chosen) };
+            Fetcher { source: Arc::clone(&source), system: system.clone(), chosen: Arc::clone(&chosen) };
         let cache = Cache::new(system.clone(), Box::new(fetcher), Arc::clone(&changes));
-        if let Origin::Method(method) = &*origin
-            && let Some(supply) = method.supply_at_once(&system)
+        if let CredentialsSource::Method(method) = &*source
+            && let Some(provider) = method.provider_without_io(&system)
         {
-            let choice = Chosen::given(method, supply, &system, "given".to_owned(), Vec::new());
+            let choice = Selected::given(method, provider, &system, "given".to_owned(), Vec::new());
             if let Some(mut ready) = choice.fixed(&system) {
                 ready.generation = 1;
                 cache.put(ready);
             }
             let _ = chosen.set(choice);
         }
-        Self { inner: Arc::new(Inner { origin, system, placed, chosen, changes, cache }) }
+        Self { inner: Arc::new(Inner { source, system, pinned, chosen, changes, cache }) }
     }
 
     /// The value for `Authorization`, marked sensitive; `None` for the method `none` alone.
@@ -214,7 +214,7 @@ impl Credentials {
         let mut wait: Option<BoxFuture<'_, _>> = None;
         std::future::poll_fn(move |context| {
             if wait.is_none()
-                && let Some(header) = self.header_at_hand()
+                && let Some(header) = self.cached_header()
             {
                 return Poll::Ready(header);
             }
@@ -226,8 +226,8 @@ impl Credentials {
 
     /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
-    pub(crate) fn header_at_hand(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        match self.at_hand()? {
+    pub(crate) fn cached_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        match self.get_cached()? {
             Ok(ready) => Some(Ok(ready.header())),
             Err(error) => Some(Err(error)),
         }
@@ -235,10 +235,10 @@ impl Credentials {
 
     /// What needs no waiting.
     #[inline]
-    pub(crate) fn at_hand(&self) -> Option<Result<AtHand, Error>> {
-        match self.inner.cache.at_hand() {
+    pub(crate) fn get_cached(&self) -> Option<Result<CachedHeaderGuard, Error>> {
+        match self.inner.cache.get_cached() {
             Some(ready) => Some(Ok(ready)),
-            None => self.inner.read(Duration::ZERO).map(|read| read.map(AtHand::from)),
+            None => self.inner.read(Duration::ZERO).map(|read| read.map(CachedHeaderGuard::from)),
         }
     }
 
@@ -251,7 +251,7 @@ impl Credentials {
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
     pub async fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
-        self.obtain(options).await.map(|snapshot| snapshot.header())
+        self.get(options).await.map(|snapshot| snapshot.header())
     }
 
     /// The whole snapshot instead of its header alone: keep it beside the request, to
@@ -262,14 +262,13 @@ impl Credentials {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
-    pub async fn obtain(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
+    pub async fn get(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
         let mut deadline = Deadline::after(options.deadline);
         for _ in 0..3 {
             if let Some(read) = self.inner.read(options.min_ttl) {
                 return read.map(Snapshot);
             }
-            if let Some(ready) = self.inner.cache.obtain(Goal::Header, options.min_ttl, &mut deadline).await?
-            {
+            if let Some(ready) = self.inner.cache.get(Goal::Header, options.min_ttl, &mut deadline).await? {
                 return Ok(Snapshot(ready));
             }
         }
@@ -282,7 +281,7 @@ impl Credentials {
     /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
     #[inline]
     pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        self.header_at_hand().or_else(|| self.try_harder())
+        self.cached_header().or_else(|| self.try_harder())
     }
 
     #[cold]
@@ -290,7 +289,7 @@ impl Credentials {
         if let Some(error) = self.inner.cache.failure() {
             return Some(Err(error));
         }
-        if self.inner.chosen.get().is_some() || matches!(&*self.inner.origin, Origin::Method(_)) {
+        if self.inner.chosen.get().is_some() || matches!(&*self.inner.source, CredentialsSource::Method(_)) {
             self.inner.cache.prewarm();
         }
         None
@@ -309,7 +308,7 @@ impl Credentials {
             if let Some(chosen) = self.inner.chosen.get() {
                 return Ok(chosen.report.clone());
             }
-            let outcome = self.inner.cache.obtain(Goal::Select, Duration::ZERO, &mut deadline).await;
+            let outcome = self.inner.cache.get(Goal::Select, Duration::ZERO, &mut deadline).await;
             if self.inner.chosen.get().is_none() {
                 outcome?;
             }
@@ -319,9 +318,9 @@ impl Credentials {
 
     /// Starts the selection and the first fetch, where they are due, and returns at once.
     pub fn prewarm(&self) {
-        match self.inner.chosen.get().map(|chosen| &chosen.working) {
-            Some(Working::Variable(_) | Working::Handed(_)) => {}
-            Some(Working::Cached(_)) | None => self.inner.cache.prewarm(),
+        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
+            Some(Backend::Variable(_) | Backend::PushedToken(_)) => {}
+            Some(Backend::Cached(_)) | None => self.inner.cache.prewarm(),
         }
     }
 
@@ -333,9 +332,9 @@ impl Credentials {
     /// source is asked for another at growing intervals. And where servers refuse one token after another, the first three
     /// in a row are replaced at once, later ones at growing intervals: each replacement is a request to the source.
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
-        match self.inner.chosen.get().map(|chosen| &chosen.working) {
-            Some(Working::Cached(Supply::Source(_))) => self.inner.cache.invalidate(&refused.0),
-            Some(Working::Variable(_) | Working::Handed(_)) => {
+        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
+            Some(Backend::Cached(Provider::Source(_))) => self.inner.cache.invalidate(&refused.0),
+            Some(Backend::Variable(_) | Backend::PushedToken(_)) => {
                 let read = self.inner.read(Duration::ZERO);
                 read.is_some_and(|read| read.is_ok_and(|now| now.generation != refused.generation()))
             }
@@ -355,9 +354,9 @@ impl Credentials {
     /// The method: known from the start where one was given, else once it is chosen.
     #[must_use]
     pub fn method(&self) -> Option<Method> {
-        match &*self.inner.origin {
-            Origin::Method(method) => Some(method.method()),
-            Origin::Automatic(_) => self.inner.chosen.get().map(|chosen| chosen.method),
+        match &*self.inner.source {
+            CredentialsSource::Method(method) => Some(method.method()),
+            CredentialsSource::Automatic(_) => self.inner.chosen.get().map(|chosen| chosen.method),
         }
     }
 
@@ -390,11 +389,11 @@ impl Credentials {
 
 impl Inner {
     /// What stands there now, where the method is one that is read for every request.
-    fn read(&self, min_ttl: Duration) -> Option<Result<Arc<Ready>, Error>> {
-        match &self.chosen.get()?.working {
-            Working::Variable(variable) => Some(variable.read(&self.system, &self.changes)),
-            Working::Handed(handed) => Some(handed.read(min_ttl, &self.changes)),
-            Working::Cached(_) => None,
+    fn read(&self, min_ttl: Duration) -> Option<Result<Arc<CachedHeader>, Error>> {
+        match &self.chosen.get()?.backend {
+            Backend::Variable(variable) => Some(variable.read(&self.system, &self.changes)),
+            Backend::PushedToken(handed) => Some(handed.read(min_ttl, &self.changes)),
+            Backend::Cached(_) => None,
         }
     }
 }

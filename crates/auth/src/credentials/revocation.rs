@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::errand::errand;
+use super::run_detached::run_detached;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
-use crate::refresh::ready::Scheme;
+use crate::refresh::cached_header::Scheme;
 use crate::refresh::revoked;
 use crate::secret::Secret;
 use crate::{Error, ErrorKind};
@@ -91,7 +91,7 @@ impl Credentials {
     /// ```
     pub async fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
         let limit = options.iam.timeout;
-        let snapshot = self.obtain(HeaderOptions::new().deadline(limit)).await?;
+        let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
         let method = snapshot.method();
         let told = |error: Error| error.of(method);
         let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.expose_secret()) {
@@ -122,7 +122,8 @@ impl Credentials {
             }
             asked
         };
-        let subject_id = errand(&self.inner.system, work).await.and_then(|asked| asked).map_err(told)?;
+        let subject_id =
+            run_detached(&self.inner.system, work).await.and_then(|asked| asked).map_err(told)?;
         Ok(Revoked { subject_id })
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::{Credentials, Inner};
-use crate::refresh::changes::Changes;
-use crate::refresh::ready::Snapshot;
+use crate::refresh::cached_header::Snapshot;
+use crate::refresh::notifier::Notifier;
 
 /// Tells of new generations. Does not keep the credentials alive.
 ///
@@ -29,14 +29,14 @@ use crate::refresh::ready::Snapshot;
 /// ```
 pub struct Subscription {
     credentials: Weak<Inner>,
-    changes: Arc<Changes>,
+    changes: Arc<Notifier>,
     listener: u64,
     seen: u64,
 }
 
 impl Subscription {
-    pub(super) fn new(credentials: Weak<Inner>, changes: &Arc<Changes>) -> Self {
-        let (listener, seen) = changes.listen();
+    pub(super) fn new(credentials: Weak<Inner>, changes: &Arc<Notifier>) -> Self {
+        let (listener, seen) = changes.subscribe();
         Self { credentials, changes: Arc::clone(changes), listener, seen }
     }
 

@@ -7,7 +7,7 @@
 //! the variable), `NotConfigured` where the variable is not set.
 
 use super::sealed::Sealed;
-use super::{Method, Supply, Value};
+use super::{Method, Provider, Value};
 use crate::secret::Shape;
 use crate::system::System;
 use crate::{Error, ErrorKind};
@@ -50,17 +50,17 @@ impl Sealed for ApiKeyAuth {
         Method::ApiKey
     }
 
-    fn place(&self, _system: &System) -> String {
-        self.value.place()
+    fn location(&self, _system: &System) -> String {
+        self.value.location()
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
-        self.value.read(system, fits).map(Supply::Key)
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        self.value.read(system, fits).map(Provider::ApiKey)
     }
 
-    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
+    fn provider_without_io(&self, _system: &System) -> Option<Provider> {
         match &self.value {
-            Value::Given(secret) => Some(Supply::Key(secret.clone())),
+            Value::Given(secret) => Some(Provider::ApiKey(secret.clone())),
             Value::Variable(_) => None,
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::sealed::Sealed;
-use super::{Look, Method, Supply, TokenSource};
+use super::{Detection, Method, Provider, TokenSource};
 use crate::Error;
 use crate::system::{BoxFuture, System};
 
@@ -24,21 +24,21 @@ impl Sealed for Own {
         Method::Custom
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         "token source of the program".to_owned()
     }
 
-    fn supply(&self, _system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::clone(&self.0)))
+    fn provider(&self, _system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::clone(&self.0)))
     }
 
-    fn supply_at_once(&self, system: &System) -> Option<Supply> {
-        self.supply(system).ok()
+    fn provider_without_io(&self, system: &System) -> Option<Provider> {
+        self.provider(system).ok()
     }
 
-    fn look<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Look> {
-        let supply = Supply::Source(Arc::clone(&self.0));
-        let look = Look::Found { supply, first: None, reason: "given".to_owned() };
-        Box::pin(std::future::ready(look))
+    fn detect<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Detection> {
+        let provider = Provider::Source(Arc::clone(&self.0));
+        let detection = Detection::Found { provider, first: None, reason: "given".to_owned() };
+        Box::pin(std::future::ready(detection))
     }
 }

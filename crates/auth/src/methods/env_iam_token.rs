@@ -9,7 +9,7 @@
 use std::fmt;
 
 use super::sealed::Sealed;
-use super::{Method, Supply, read_iam_token, shown_name};
+use super::{Method, Provider, read_iam_token, shown_name};
 use crate::Error;
 use crate::system::System;
 
@@ -21,7 +21,7 @@ use crate::system::System;
 ///
 /// let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.first")]);
 /// let system = System::real().with_environment(environment.clone());
-/// let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+/// let credentials = Credentials::from(EnvIamTokenAuth::new()).with_system(system);
 /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.first");
 /// environment.set("YC_TOKEN", "t1.fake.second");
 /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.second");
@@ -74,16 +74,16 @@ impl Sealed for EnvIamTokenAuth {
         Method::EnvIamToken
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         shown_name(&self.variable)
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         read_iam_token(system, &self.variable)?;
-        Ok(Supply::Variable(self.variable.clone()))
+        Ok(Provider::Env(self.variable.clone()))
     }
 
-    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
-        Some(Supply::Variable(self.variable.clone()))
+    fn provider_without_io(&self, _system: &System) -> Option<Provider> {
+        Some(Provider::Env(self.variable.clone()))
     }
 }

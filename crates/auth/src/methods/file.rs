@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::secret::{Shape, presentable};
+use crate::secret::{Shape, redact};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -51,12 +51,12 @@ impl NamedFile {
     }
 
     /// What it is called in errors and reports: its path, where that cannot be a token that was given by slip.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn location(&self) -> String {
         let plain = self.path.is_absolute()
             || self.path.starts_with(".")
             || self.path.starts_with("..")
             || self.path.extension().is_some_and(|extension| extension == "json");
-        if plain { presentable(&self.path.to_string_lossy(), &[]) } else { self.by.to_owned() }
+        if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.by.to_owned() }
     }
 
     /// Its path, for more than its content.
@@ -80,7 +80,7 @@ impl NamedFile {
         let content = Zeroizing::new(content.map_err(|error| self.unreadable(error, limit, missing))?);
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
-                .at(self.place())
+                .at(self.location())
                 .with_help("look at what writes the file, and at its encoding")
         })?;
         Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
@@ -119,7 +119,7 @@ impl NamedFile {
                 "look at the disk or the server that the file is on; it is read again by and by",
             ),
         };
-        Error::new(kind, reason).at(self.place()).with_help(help).with_source(error)
+        Error::new(kind, reason).at(self.location()).with_help(help).with_source(error)
     }
 }
 
@@ -131,6 +131,6 @@ pub(super) fn unread(limit: Duration) -> Error {
 
 impl fmt::Debug for NamedFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.place())
+        formatter.write_str(&self.location())
     }
 }

@@ -17,10 +17,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply};
+use super::{Detection, Identity, Method, Provider};
 use crate::cloud::access_token::read_fields;
-use crate::refresh::handed::Slot;
-use crate::refresh::policy::BadLife;
+use crate::refresh::pushed_token::TokenCell;
+use crate::refresh::schedule::BadLife;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
@@ -65,7 +65,7 @@ const MAX_TEXT: usize = 16 << 10;
 /// container, anybody could send one with a token of their own, and the program would act on it.
 #[derive(Clone)]
 pub struct FunctionAuth {
-    slot: Arc<Slot>,
+    cell: Arc<TokenCell>,
 }
 
 impl FunctionAuth {
@@ -76,14 +76,14 @@ impl FunctionAuth {
     /// With no token yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::on(System::real())
+        Self::with_system(System::real())
     }
 
     /// With no token yet, and with the clocks of another machine: these, and not those of the credentials, count the life
     /// of a token from the moment when it is handed over.
     #[must_use]
-    pub fn on(system: System) -> Self {
-        Self { slot: Arc::new(Slot::new(Method::Function, system)) }
+    pub fn with_system(system: System) -> Self {
+        Self { cell: Arc::new(TokenCell::new(Method::Function, system)) }
     }
 
     /// With the token of an invocation: `{"access_token": "…", "expires_in": seconds}`, or a JSON string that holds that.
@@ -123,7 +123,7 @@ impl FunctionAuth {
             return Err(told(bad("the header is there more than once")));
         }
         let text = std::str::from_utf8(value.as_bytes()).map_err(|_| told(bad("it is not UTF-8")))?;
-        self.hand(text).map_err(told)
+        self.push(text).map_err(told)
     }
 
     /// Takes the token of a new invocation, `context.token`.
@@ -132,12 +132,12 @@ impl FunctionAuth {
     /// [`ErrorKind::Invalid`] where it is something else. The token that an earlier invocation brought stays then, for what
     /// is left of its life.
     pub fn set(&self, json: impl AsRef<str>) -> Result<(), Error> {
-        self.hand(json.as_ref()).map_err(|error| error.of(Method::Function).at("context.token"))
+        self.push(json.as_ref()).map_err(|error| error.of(Method::Function).at("context.token"))
     }
 
-    fn hand(&self, json: &str) -> Result<(), Error> {
-        self.slot
-            .hand(&read(json)?)
+    fn push(&self, json: &str) -> Result<(), Error> {
+        self.cell
+            .set(&read(json)?)
             .map_err(|BadLife(life)| bad(&format!("a life of {} s is outside 1 s to 24 h", life.as_secs())))
     }
 }
@@ -179,26 +179,26 @@ impl Sealed for FunctionAuth {
         Method::Function
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         "invocation".to_owned()
     }
 
-    fn supply(&self, _system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Handed(Arc::clone(&self.slot)))
+    fn provider(&self, _system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Pushed(Arc::clone(&self.cell)))
     }
 
-    fn supply_at_once(&self, system: &System) -> Option<Supply> {
-        self.supply(system).ok()
+    fn provider_without_io(&self, system: &System) -> Option<Provider> {
+        self.provider(system).ok()
     }
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async { Identity::of(self.method()).remark("the service account of the function") })
     }
 
-    fn look<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Look> {
-        let supply = Supply::Handed(Arc::clone(&self.slot));
-        let look = Look::Found { supply, first: None, reason: "given".to_owned() };
-        Box::pin(std::future::ready(look))
+    fn detect<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Detection> {
+        let provider = Provider::Pushed(Arc::clone(&self.cell));
+        let detection = Detection::Found { provider, first: None, reason: "given".to_owned() };
+        Box::pin(std::future::ready(detection))
     }
 }
 

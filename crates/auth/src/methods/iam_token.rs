@@ -7,7 +7,7 @@
 //! variable is not set, `Expired` after 12 h.
 
 use super::sealed::Sealed;
-use super::{Method, Supply, Value, iam_token_fits};
+use super::{Method, Provider, Value, iam_token_fits};
 use crate::Error;
 use crate::secret::{Shape, is_whole_iam_token};
 use crate::system::System;
@@ -59,18 +59,18 @@ impl Sealed for IamTokenAuth {
         Method::IamToken
     }
 
-    fn place(&self, _system: &System) -> String {
-        self.value.place()
+    fn location(&self, _system: &System) -> String {
+        self.value.location()
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let secret = self.value.read(system, iam_token_fits)?;
-        Ok(Supply::Given(secret, system.clock().now()))
+        Ok(Provider::Static(secret, system.clock().now()))
     }
 
-    fn supply_at_once(&self, system: &System) -> Option<Supply> {
+    fn provider_without_io(&self, system: &System) -> Option<Provider> {
         match &self.value {
-            Value::Given(secret) => Some(Supply::Given(secret.clone(), system.clock().now())),
+            Value::Given(secret) => Some(Provider::Static(secret.clone(), system.clock().now())),
             Value::Variable(_) => None,
         }
     }

@@ -16,10 +16,10 @@ use http::HeaderValue;
 
 use super::account::Account;
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply, TokenSource};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
-use crate::refresh::ready::{Scheme, Snapshot};
+use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Credentials, Error, ErrorKind, HeaderOptions};
@@ -124,11 +124,11 @@ impl Sealed for ImpersonationAuth {
         Method::Impersonation
     }
 
-    fn place(&self, _system: &System) -> String {
-        format!("{} by way of {}", self.options.account, self.options.credentials.called())
+    fn location(&self, _system: &System) -> String {
+        format!("{} by way of {}", self.options.account, self.options.credentials.describe())
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let options = &self.options;
         let id = options.account.id().map_err(|error| error.at("service account id"))?.to_owned();
         // Where the method is known, so is what it gives.
@@ -136,7 +136,7 @@ impl Sealed for ImpersonationAuth {
             return Err(no_iam_token(method));
         }
         let iam = Iam::new(options.iam.clone(), "the token of the credentials", system)?;
-        Ok(Supply::Source(Arc::new(Impersonation {
+        Ok(Provider::Source(Arc::new(Impersonation {
             id,
             credentials: options.credentials.clone(),
             iam,
@@ -145,9 +145,9 @@ impl Sealed for ImpersonationAuth {
         })))
     }
 
-    fn on(&self, system: &System) -> Option<Arc<dyn Sealed>> {
+    fn with_system(&self, system: &System) -> Option<Arc<dyn Sealed>> {
         let mut options = self.options.clone();
-        options.credentials = options.credentials.beside(system);
+        options.credentials = options.credentials.inherit_system(system);
         Some(Arc::new(Self { options }))
     }
 
@@ -166,11 +166,11 @@ impl Sealed for ImpersonationAuth {
         })
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         // It has no variable: whoever has put it into a slot means it.
-        Box::pin(std::future::ready(match self.supply(system) {
-            Ok(supply) => Look::Found { supply, first: None, reason: "given".to_owned() },
-            Err(error) => Look::Broken(error),
+        Box::pin(std::future::ready(match self.provider(system) {
+            Ok(provider) => Detection::Found { provider, first: None, reason: "given".to_owned() },
+            Err(error) => Detection::Invalid(error),
         }))
     }
 }
@@ -217,7 +217,7 @@ impl Impersonation {
 
     /// The IAM token of the credentials, as a header.
     async fn bearer(&self) -> Result<(Snapshot, HeaderValue), Error> {
-        let snapshot = self.credentials.obtain(HeaderOptions::new()).await.map_err(of_the_credentials)?;
+        let snapshot = self.credentials.get(HeaderOptions::new()).await.map_err(of_the_credentials)?;
         match (snapshot.scheme(), snapshot.header()) {
             (Some(Scheme::Bearer), Some(header)) => Ok((snapshot, header)),
             _ => Err(no_iam_token(snapshot.method())),
@@ -226,7 +226,7 @@ impl Impersonation {
 
     /// What to do about a "no" of IAM.
     fn explain(&self, error: Error) -> Error {
-        let (id, who) = (&self.id, self.credentials.called());
+        let (id, who) = (&self.id, self.credentials.describe());
         if error.kind() != ErrorKind::Refused {
             return error;
         }

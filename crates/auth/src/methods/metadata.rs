@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply, TokenSource};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::Error;
 use crate::cloud::address::Given;
 use crate::cloud::folder_and_cloud;
@@ -117,9 +117,9 @@ impl MetadataAuth {
         }
     }
 
-    fn source(&self, at: MetadataAddress) -> Supply {
+    fn source(&self, at: MetadataAddress) -> Provider {
         let service = Service { at, patience: self.patience(), max_age: self.options.max_age };
-        Supply::Source(std::sync::Arc::new(service))
+        Provider::Source(std::sync::Arc::new(service))
     }
 
     fn first_patience(&self, at: &MetadataAddress) -> Patience {
@@ -129,10 +129,10 @@ impl MetadataAuth {
         }
     }
 
-    async fn probe(&self, system: &System) -> Look {
+    async fn probe(&self, system: &System) -> Detection {
         let at = match MetadataAddress::resolve(self.options.address.as_deref(), system) {
             Ok(at) => at,
-            Err(error) => return Look::Broken(error),
+            Err(error) => return Detection::Invalid(error),
         };
         let warning = at.warning();
         if let Some(warning) = &warning {
@@ -140,19 +140,19 @@ impl MetadataAuth {
         }
         let began = system.clock().now();
         match fetch_token(system, &at, self.first_patience(&at)).await {
-            Ok(token) => Look::Found {
-                supply: self.source(at),
+            Ok(token) => Detection::Found {
+                provider: self.source(at),
                 first: Some((token, began)),
                 reason: warning
                     .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
             },
             Err(Failure { what: What::NoConnection { timed_out: true }, .. }) if !at.configured => {
-                Look::Silent("no connection in time".to_owned())
+                Detection::TimedOut("no connection in time".to_owned())
             }
             Err(failure) if is_absent(failure.what, at.configured) => {
-                Look::Absent(failure.error.reason().to_owned())
+                Detection::Absent(failure.error.reason().to_owned())
             }
-            Err(failure) => Look::Broken(failure.error),
+            Err(failure) => Detection::Invalid(failure.error),
         }
     }
 }
@@ -162,12 +162,12 @@ impl Sealed for MetadataAuth {
         Method::Metadata
     }
 
-    fn place(&self, system: &System) -> String {
+    fn location(&self, system: &System) -> String {
         MetadataAddress::resolve(self.options.address.as_deref(), system)
             .map_or_else(|_| Self::VARIABLE.to_owned(), |at| at.address.to_string())
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
         if let Some(warning) = at.warning() {
             tracing::warn!("{warning}");
@@ -194,7 +194,7 @@ impl Sealed for MetadataAuth {
         })
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(self.probe(system))
     }
 }

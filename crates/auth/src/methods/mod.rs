@@ -43,7 +43,7 @@ pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 #[cfg(feature = "profile")]
 pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
-pub(crate) use self::sealed::{Look, Supply};
+pub(crate) use self::sealed::{Detection, Provider};
 #[cfg(feature = "service-account-key")]
 pub use self::service_account_key::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
@@ -52,7 +52,7 @@ pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
-use crate::secret::{Secret, Shape, masked, presentable};
+use crate::secret::{Secret, Shape, masked, redact};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -186,7 +186,7 @@ impl Value {
         Secret::parse(raw).map(Self::Given).map_err(|reason| invalid(reason).of(method))
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         match self {
             Self::Given(_) => "given value".to_owned(),
             Self::Variable(name) => name.clone(),
@@ -230,7 +230,7 @@ fn is_name(name: &str) -> bool {
 
 /// The name of a variable, fit to show. What is no name may be a token of no known shape.
 fn shown_name(name: &str) -> String {
-    if is_name(name) { presentable(name, &[]) } else { masked(name) }
+    if is_name(name) { redact(name, &[]) } else { masked(name) }
 }
 
 /// An IAM token from a variable, refused where it is plainly something else.

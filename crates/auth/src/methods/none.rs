@@ -3,7 +3,7 @@
 //! For calls that need none, and for tests. Never chosen by itself and never meant by a string.
 
 use super::sealed::Sealed;
-use super::{Method, Supply};
+use super::{Method, Provider};
 use crate::Error;
 use crate::system::System;
 
@@ -30,15 +30,15 @@ impl Sealed for NoAuth {
         Method::None
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         "given".to_owned()
     }
 
-    fn supply(&self, _system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Nothing)
+    fn provider(&self, _system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Anonymous)
     }
 
-    fn supply_at_once(&self, _system: &System) -> Option<Supply> {
-        Some(Supply::Nothing)
+    fn provider_without_io(&self, _system: &System) -> Option<Provider> {
+        Some(Provider::Anonymous)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Identity, Method, Supply, TokenSource, Value};
+use super::{Identity, Method, Provider, TokenSource, Value};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
 use crate::secret::{Secret, Shape};
@@ -147,8 +147,8 @@ impl Sealed for OAuthTokenAuth {
         Method::OAuthToken
     }
 
-    fn place(&self, _system: &System) -> String {
-        self.options.value.place()
+    fn location(&self, _system: &System) -> String {
+        self.options.value.location()
     }
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
@@ -157,11 +157,11 @@ impl Sealed for OAuthTokenAuth {
         })
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let secret = self.options.value.read(system, fits)?;
         warn_once();
         let iam = Iam::new(self.options.iam.clone(), "the OAuth token", system)?;
-        Ok(Supply::Source(Arc::new(Exchange { secret, iam, max_age: self.options.max_age })))
+        Ok(Provider::Source(Arc::new(Exchange { secret, iam, max_age: self.options.max_age })))
     }
 }
 

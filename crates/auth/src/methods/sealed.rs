@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Identity, Method, TokenSource};
-use crate::refresh::handed::Slot;
+use crate::refresh::pushed_token::TokenCell;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::Token;
@@ -11,31 +11,31 @@ use crate::{Error, ErrorKind};
 
 /// What a method gives.
 #[derive(Clone)]
-pub enum Supply {
+pub enum Provider {
     /// No header.
-    Nothing,
-    /// A key that does not end.
-    Key(Secret),
-    /// A token that nobody renews, first seen at a moment.
-    Given(Secret, Now),
-    /// The name of a variable that is read for every request.
-    Variable(String),
-    /// Tokens that are handed over, one after another; the newest is read for every request.
-    Handed(Arc<Slot>),
-    /// Tokens, for the asking.
+    Anonymous,
+    /// An API key, which does not expire.
+    ApiKey(Secret),
+    /// A given token that is never renewed, and when it was first seen.
+    Static(Secret, Now),
+    /// The name of an environment variable that is read for every request.
+    Env(String),
+    /// Tokens that the program pushes; the newest one is read for every request.
+    Pushed(Arc<TokenCell>),
+    /// Tokens that are fetched.
     Source(Arc<dyn TokenSource>),
 }
 
 /// What a slot of automatic selection finds.
-pub enum Look {
-    /// Nothing here; the next slot is looked at.
+pub enum Detection {
+    /// Nothing is configured here; the next slot is tried.
     Absent(String),
-    /// Nobody answered in time: taken for nothing, though somebody may yet be there.
-    Silent(String),
-    /// Something is here, and it does not work: the selection ends.
-    Broken(Error),
-    /// This is it; with the first token, where finding out meant fetching one.
-    Found { supply: Supply, first: Option<(Token, Now)>, reason: String },
+    /// No answer in time. Counts as absent, but the report and the log say so.
+    TimedOut(String),
+    /// Configured, but invalid: selection stops with this error.
+    Invalid(Error),
+    /// This method is selected; with the first token, where detection had to fetch one.
+    Found { provider: Provider, first: Option<(Token, Now)>, reason: String },
 }
 
 /// A method, from the inside.
@@ -44,33 +44,33 @@ pub trait Sealed: Send + Sync + 'static {
     fn method(&self) -> Method;
 
     /// Where its value comes from, for people: a variable, an address, a program.
-    fn place(&self, system: &System) -> String;
+    fn location(&self, system: &System) -> String;
 
     /// The same for a slot that is not tried: without a look at files, which may be on a server that is down.
-    fn place_unseen(&self, system: &System) -> String {
-        self.place(system)
+    fn location_offline(&self, system: &System) -> String {
+        self.location(system)
     }
 
     /// What it gives, by what the machine says now.
     ///
     /// # Errors
     /// `NotConfigured` where there is nothing, anything else where there is something that does not work.
-    fn supply(&self, system: &System) -> Result<Supply, Error>;
+    fn provider(&self, system: &System) -> Result<Provider, Error>;
 
     /// What it gives where that needs no look at the machine.
-    fn supply_at_once(&self, system: &System) -> Option<Supply> {
+    fn provider_without_io(&self, system: &System) -> Option<Provider> {
         let _ = system;
         None
     }
 
     /// The same method with the credentials that it holds put on this machine too; `None` where it holds none.
-    fn on(&self, system: &System) -> Option<Arc<dyn Sealed>> {
+    fn with_system(&self, system: &System) -> Option<Arc<dyn Sealed>> {
         let _ = system;
         None
     }
 
     /// How it was come by where somebody named it, for the report: with what is to be said against it.
-    fn given_as<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+    fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
         let _ = system;
         Box::pin(async { "given".to_owned() })
     }
@@ -87,12 +87,14 @@ pub trait Sealed: Send + Sync + 'static {
     }
 
     /// What it finds as a slot of automatic selection.
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(async {
-            match self.supply(system) {
-                Ok(supply) => Look::Found { supply, first: None, reason: "set".to_owned() },
-                Err(error) if error.kind() == ErrorKind::NotConfigured => Look::Absent("not set".to_owned()),
-                Err(error) => Look::Broken(error),
+            match self.provider(system) {
+                Ok(provider) => Detection::Found { provider, first: None, reason: "set".to_owned() },
+                Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                    Detection::Absent("not set".to_owned())
+                }
+                Err(error) => Detection::Invalid(error),
             }
         })
     }

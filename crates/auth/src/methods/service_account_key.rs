@@ -17,7 +17,7 @@ use ring::digest::{Digest, SHA256, digest};
 use super::file::{NamedFile, unread};
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply, TokenSource};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
 use crate::cloud::jwt::{self, Claims};
@@ -203,13 +203,13 @@ impl ServiceAccountKeyAuth {
     }
 
     /// A slot whose variable is set is taken or broken: a file that is not there must not make us somebody else.
-    async fn probe(&self, system: &System) -> Look {
+    async fn probe(&self, system: &System) -> Detection {
         let exchange = match self.exchange(system) {
             Ok(exchange) => exchange,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Look::Absent("not set".to_owned());
+                return Detection::Absent("not set".to_owned());
             }
-            Err(error) => return Look::Broken(error),
+            Err(error) => return Detection::Invalid(error),
         };
         match system.within(exchange.iam.timeout(), exchange.held.key(system)).await {
             Some(Ok(key)) => {
@@ -217,10 +217,10 @@ impl ServiceAccountKeyAuth {
                     Some(warning) => format!("set, for {}; {warning}", key.service_account_id),
                     None => format!("set, for {}", key.service_account_id),
                 };
-                Look::Found { supply: Supply::Source(Arc::new(exchange)), first: None, reason }
+                Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
             }
-            Some(Err(error)) => Look::Broken(error),
-            None => Look::Broken(exchange.held.unread(exchange.iam.timeout())),
+            Some(Err(error)) => Detection::Invalid(error),
+            None => Detection::Invalid(exchange.held.unread(exchange.iam.timeout())),
         }
     }
 }
@@ -230,19 +230,19 @@ impl Sealed for ServiceAccountKeyAuth {
         Method::ServiceAccountKey
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         match &self.options.written {
             Written::Given(_) => "given value".to_owned(),
-            Written::File(file) => file.place(),
+            Written::File(file) => file.location(),
             Written::Variable => Self::VARIABLE.to_owned(),
         }
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::new(self.exchange(system)?)))
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::new(self.exchange(system)?)))
     }
 
-    fn given_as<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+    fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
         Box::pin(async move {
             let warning = match &self.options.written {
                 Written::File(file) => open_to_all(file.path(), system).await,
@@ -271,7 +271,7 @@ impl Sealed for ServiceAccountKeyAuth {
         })
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(self.probe(system))
     }
 }
@@ -299,21 +299,21 @@ impl Held {
         if let Some((_, key)) = known.filter(|(of, _)| of.as_ref() == hash.as_ref()) {
             return Ok(key);
         }
-        let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.place()))?;
+        let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.location()))?;
         let before = last.lock().unwrap_or_else(PoisonError::into_inner).replace((hash, Arc::clone(&key)));
         if let Some((_, before)) = before
             && before.service_account_id != key.service_account_id
         {
             let (now, before) = (&key.service_account_id, &before.service_account_id);
             tracing::warn!(
-                file = file.place(),
+                file = file.location(),
                 "the key is of the service account {now} now; it was of {before}"
             );
         }
         if let Some(warning) = open_to_all(file.path(), system).await
             && !warned.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(file = file.place(), "{warning}");
+            tracing::warn!(file = file.location(), "{warning}");
         }
         Ok(key)
     }
@@ -329,7 +329,7 @@ impl Held {
     fn unread(&self, limit: Duration) -> Error {
         match self {
             Self::Whole(_) => unread(limit),
-            Self::File { file, .. } => unread(limit).at(file.place()),
+            Self::File { file, .. } => unread(limit).at(file.location()),
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::file::{NamedFile, unread};
 use super::sealed::Sealed;
-use super::{Look, Method, Supply, TokenSource};
+use super::{Detection, Method, Provider, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
 use crate::system::{BoxFuture, System};
 use crate::token::{Life, Token};
@@ -39,7 +39,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// let files = TestFiles::new([("/run/secrets/iam-token", "t1.fake.token\n")]);
 /// let system = System::real().with_files(files);
-/// let credentials = Credentials::from(TokenFileAuth::new("/run/secrets/iam-token")).on(system);
+/// let credentials = Credentials::from(TokenFileAuth::new("/run/secrets/iam-token")).with_system(system);
 /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token");
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```
@@ -110,23 +110,23 @@ impl TokenFileAuth {
     }
 
     /// A slot whose variable is set is taken or broken: a file that is not there yet must not make us somebody else.
-    async fn probe(&self, system: &System) -> Look {
+    async fn probe(&self, system: &System) -> Detection {
         let watch = match self.watch(system) {
             Ok(watch) => watch,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Look::Absent("not set".to_owned());
+                return Detection::Absent("not set".to_owned());
             }
-            Err(error) => return Look::Broken(error),
+            Err(error) => return Detection::Invalid(error),
         };
         let began = system.clock().now();
         match system.within(TIMEOUT, watch.read(system)).await {
-            Some(Ok(token)) => Look::Found {
-                supply: Supply::Source(Arc::new(watch)),
+            Some(Ok(token)) => Detection::Found {
+                provider: Provider::Source(Arc::new(watch)),
                 first: Some((token, began)),
                 reason: "set, and the file holds a token".to_owned(),
             },
-            Some(Err(error)) => Look::Broken(error),
-            None => Look::Broken(unread(TIMEOUT).at(watch.file.place())),
+            Some(Err(error)) => Detection::Invalid(error),
+            None => Detection::Invalid(unread(TIMEOUT).at(watch.file.location())),
         }
     }
 }
@@ -136,15 +136,15 @@ impl Sealed for TokenFileAuth {
         Method::TokenFile
     }
 
-    fn place(&self, _system: &System) -> String {
-        self.options.file.as_ref().map_or_else(|| Self::VARIABLE.to_owned(), NamedFile::place)
+    fn location(&self, _system: &System) -> String {
+        self.options.file.as_ref().map_or_else(|| Self::VARIABLE.to_owned(), NamedFile::location)
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::new(self.watch(system)?)))
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::new(self.watch(system)?)))
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(self.probe(system))
     }
 }
@@ -169,7 +169,7 @@ impl Watch {
     async fn read(&self, system: &System) -> Result<Token, Error> {
         let text = self.file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
         let secret = understand(&text).and_then(|secret| self.settled(secret));
-        Ok(Token { secret: secret.map_err(|error| error.at(self.file.place()))?, life: Life::Unknown })
+        Ok(Token { secret: secret.map_err(|error| error.at(self.file.location()))?, life: Life::Unknown })
     }
 
     /// After a token of the whole shape, the beginning of one is cut: its writer is not done, or has died. What begins

@@ -1,7 +1,7 @@
 //! A method that is not in this build: its variable is never passed over in silence.
 
 use super::sealed::Sealed;
-use super::{Method, Supply};
+use super::{Method, Provider};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -16,11 +16,11 @@ impl Sealed for Unbuilt {
         self.method
     }
 
-    fn place(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         self.variable.to_owned()
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let Self { method, variable } = self;
         Err(match system.variable(variable)? {
             None => Error::new(ErrorKind::NotConfigured, "the variable is not set").at(*variable),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply, TokenSource};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::Finding;
 use crate::cloud::address::{Address, Given};
 use crate::cloud::endpoints::{self, Endpoint};
@@ -201,15 +201,15 @@ impl YandexCloudCliAuth {
         })
     }
 
-    async fn probe(&self, system: &System) -> Look {
+    async fn probe(&self, system: &System) -> Detection {
         match self.approach(system, false).await {
-            Ok(Ok(login)) => Look::Found {
-                supply: login.source(),
+            Ok(Ok(login)) => Detection::Found {
+                provider: login.source(),
                 first: None,
                 reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
             },
-            Ok(Err(reason)) => Look::Absent(reason),
-            Err(error) => Look::Broken(error),
+            Ok(Err(reason)) => Detection::Absent(reason),
+            Err(error) => Detection::Invalid(error),
         }
     }
 
@@ -284,15 +284,15 @@ impl Sealed for YandexCloudCliAuth {
         Method::YandexCloudCli
     }
 
-    fn place(&self, system: &System) -> String {
+    fn location(&self, system: &System) -> String {
         self.locate(system).map_or_else(|_| "yc".to_owned(), |program| program.display().to_string())
     }
 
-    fn place_unseen(&self, _system: &System) -> String {
+    fn location_offline(&self, _system: &System) -> String {
         self.options.program.as_ref().map_or_else(|| "yc".to_owned(), |program| program.display().to_string())
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
         let program = self.locate(system)?;
         self.login(program, system).map(Login::source)
     }
@@ -316,7 +316,7 @@ impl Sealed for YandexCloudCliAuth {
         })
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(self.probe(system))
     }
 }
@@ -333,11 +333,11 @@ struct Login {
 }
 
 impl Login {
-    fn source(self) -> Supply {
+    fn source(self) -> Provider {
         if let Some(endpoint) = &self.endpoint {
             endpoint.warn_if_foreign("yc sends its credentials there");
         }
-        Supply::Source(Arc::new(self))
+        Provider::Source(Arc::new(self))
     }
 
     /// The endpoint that was asked for, as yc understands it.

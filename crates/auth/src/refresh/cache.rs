@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
-use super::changes::Changes;
+use super::cached_header::{CachedHeader, CachedHeaderGuard, Scheme};
 use super::flight::{Deadline, Flight, Outcome};
-use super::pace::Pace;
-use super::policy::{self, BadLife, FLOOR, NEVER, Plan, State};
-use super::ready::{AtHand, Ready, Scheme};
+use super::notifier::Notifier;
+use super::schedule::{self, BadLife, FLOOR, NEVER, Schedule, State};
+use super::throttle::Throttle;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind, Method};
@@ -33,7 +33,7 @@ pub(crate) enum Fetched {
     /// A choice, and no header that could be kept.
     Choice,
     /// A header that does not come from a token source.
-    Fixed(Box<Ready>),
+    Fixed(Box<CachedHeader>),
     /// A token, asked for at `began`.
     Token { method: Method, token: Token, began: Now, max_age: Duration },
 }
@@ -63,11 +63,11 @@ pub(crate) struct Cache {
 struct Shared {
     system: System,
     fetch: Box<dyn Fetch>,
-    ready: ArcSwapOption<Ready>,
+    ready: ArcSwapOption<CachedHeader>,
     /// After a failed refresh: when a stale token is asked for again, by either clock, in milliseconds.
     next_ask: [AtomicU64; 2],
-    state: Mutex<Book>,
-    changes: Arc<Changes>,
+    state: Mutex<CacheState>,
+    changes: Arc<Notifier>,
     fetches: AtomicU64,
     failures: AtomicU64,
     waited: AtomicU64,
@@ -75,7 +75,7 @@ struct Shared {
 
 /// What is known besides the token.
 #[derive(Default)]
-struct Book {
+struct CacheState {
     flight: Option<Arc<Flight>>,
     failed: Option<(Error, Now)>,
     failures_in_a_row: u32,
@@ -83,13 +83,13 @@ struct Book {
     last_attempt: Option<Now>,
     generation: u64,
     /// The token that a server refused, until another one comes.
-    refused: Option<Arc<Ready>>,
+    refused: Option<Arc<CachedHeader>>,
     /// How often tokens were dropped, and a longer life was asked for.
-    drops: Pace,
-    longer: Pace,
+    drops: Throttle,
+    longer: Throttle,
 }
 
-impl Book {
+impl CacheState {
     /// The flight that is under way. One that a fork has copied is none: nobody flies it here.
     fn flight(&self) -> Option<&Arc<Flight>> {
         self.flight.as_ref().filter(|flight| flight.is_of_this_process())
@@ -97,31 +97,31 @@ impl Book {
 }
 
 /// How many refusals in a row are believed at once.
-const FREE_DROPS: u32 = 3;
+const BURST: u32 = 3;
 
 /// A flight to wait for, or the reason why there is none.
-enum Boarding {
+enum Join {
     Flight(Arc<Flight>),
     /// What was wished for may have come in the meantime.
     Again,
     Failed(Error),
     /// Asking again would not bring a token that lives longer than this one.
-    InVain(Arc<Ready>),
+    NothingBetter(Arc<CachedHeader>),
 }
 
 /// What a caller boards a flight for.
 #[derive(Clone, Copy)]
-enum Wish<'a> {
+enum Requirement<'a> {
     /// Any usable token.
     Usable,
     /// A newer one than is at hand.
     Newer,
     /// One that lives longer than this one.
-    Longer(&'a Arc<Ready>),
+    Longer(&'a Arc<CachedHeader>),
 }
 
 impl Cache {
-    pub(crate) fn new(system: System, fetch: Box<dyn Fetch>, changes: Arc<Changes>) -> Self {
+    pub(crate) fn new(system: System, fetch: Box<dyn Fetch>, changes: Arc<Notifier>) -> Self {
         let shared = Shared {
             system,
             fetch,
@@ -137,52 +137,52 @@ impl Cache {
     }
 
     /// Puts a header in place that needs no fetch.
-    pub(crate) fn put(&self, ready: Ready) {
-        let mut book = self.shared.book();
-        book.generation = ready.generation;
+    pub(crate) fn put(&self, ready: CachedHeader) {
+        let mut state = self.shared.state();
+        state.generation = ready.generation;
         self.shared.ready.store(Some(Arc::new(ready)));
     }
 
     /// What is at hand, where it is usable. Takes no lock, allocates nothing.
     #[inline]
-    pub(crate) fn at_hand(&self) -> Option<AtHand> {
+    pub(crate) fn get_cached(&self) -> Option<CachedHeaderGuard> {
         let ready = self.shared.ready.load();
         let now = self.shared.system.clock().now();
         match ready.as_ref()?.state(&now) {
             State::Fresh => {}
             State::Stale => self.shared.renew_beside(now),
-            State::Dead => return None,
+            State::Expired => return None,
         }
-        Some(AtHand(ready))
+        Some(CachedHeaderGuard(ready))
     }
 
     /// The same, to keep.
-    pub(crate) fn usable(&self) -> Option<Arc<Ready>> {
-        self.at_hand()?.keep()
+    pub(crate) fn usable(&self) -> Option<Arc<CachedHeader>> {
+        self.get_cached()?.keep()
     }
 
     /// Starts a fetch that nobody waits for, where nothing is fresh and none is under way.
     pub(crate) fn prewarm(&self) {
         let now = self.shared.system.clock().now();
         if self.shared.ready.load().as_ref().is_none_or(|ready| ready.state(&now) != State::Fresh) {
-            drop(self.shared.board(Goal::Header, Wish::Newer));
+            drop(self.shared.join_or_start(Goal::Header, Requirement::Newer));
         }
     }
 
     /// The failure that is remembered now.
     pub(crate) fn failure(&self) -> Option<Error> {
         let now = self.shared.system.clock().now();
-        let book = self.shared.book();
-        book.failed.as_ref().filter(|(_, until)| now.is_before(until)).map(|(error, _)| error.clone())
+        let state = self.shared.state();
+        state.failed.as_ref().filter(|(_, until)| now.is_before(until)).map(|(error, _)| error.clone())
     }
 
     /// Waits for a usable header whose token lives for `min_ttl` more; `None` where the flight only made a choice.
-    pub(crate) async fn obtain(
+    pub(crate) async fn get(
         &self,
         goal: Goal,
         min_ttl: Duration,
         deadline: &mut Deadline,
-    ) -> Result<Option<Arc<Ready>>, Error> {
+    ) -> Result<Option<Arc<CachedHeader>>, Error> {
         let shared = &self.shared;
         let mut asked_for_longer = false;
         let mut counted = false;
@@ -200,15 +200,15 @@ impl Cache {
                 }
                 asked_for_longer = true;
             }
-            let wish = usable.as_ref().map_or(Wish::Usable, Wish::Longer);
-            let flight = match shared.board(goal, wish) {
-                Boarding::Flight(flight) => flight,
-                Boarding::Again => {
+            let requirement = usable.as_ref().map_or(Requirement::Usable, Requirement::Longer);
+            let flight = match shared.join_or_start(goal, requirement) {
+                Join::Flight(flight) => flight,
+                Join::Again => {
                     asked_for_longer = false;
                     continue;
                 }
-                Boarding::Failed(error) => return Err(shared.explain(error, min_ttl, usable.as_deref())),
-                Boarding::InVain(ready) => {
+                Join::Failed(error) => return Err(shared.explain(error, min_ttl, usable.as_deref())),
+                Join::NothingBetter(ready) => {
                     let left = ready.remaining(shared.system.clock().now());
                     return Err(short(&ready, left, min_ttl, None));
                 }
@@ -233,9 +233,9 @@ impl Cache {
 
     /// Drops exactly the token of `refused`; false where it is not the one at hand, or its refusal is already known
     /// and the source had nothing else.
-    pub(crate) fn invalidate(&self, refused: &Ready) -> bool {
+    pub(crate) fn invalidate(&self, refused: &CachedHeader) -> bool {
         let now = self.shared.system.clock().now();
-        let mut book = self.shared.book();
+        let mut state = self.shared.state();
         let Some(ready) = self.shared.ready.load_full() else { return false };
         if ready.generation != refused.generation || ready.secret() != refused.secret() {
             return false;
@@ -244,15 +244,15 @@ impl Cache {
             return false;
         }
         // The first refusals are believed at once; a server that refuses every token must not become a storm of fetches.
-        if book.drops.rests(now) {
+        if state.drops.is_limited(now) {
             return false;
         }
-        book.drops.step(now, FREE_DROPS, self.shared.system.clock().random());
+        state.drops.record(now, BURST, self.shared.system.clock().random());
         self.shared.ready.store(None);
-        book.refused = Some(Arc::clone(&ready));
+        state.refused = Some(Arc::clone(&ready));
         // A failure that was remembered while this token stood in for it must not forbid the fetch that is due now.
-        book.failed = None;
-        drop(book);
+        state.failed = None;
+        drop(state);
         tracing::debug!(method = %ready.method, generation = ready.generation, "a server refused the token; dropped");
         true
     }
@@ -269,7 +269,7 @@ impl Cache {
 impl Drop for Cache {
     fn drop(&mut self) {
         // Not in one expression: `if let` would keep the lock while the worker is woken.
-        let flight = self.shared.book().flight.take();
+        let flight = self.shared.state().flight.take();
         if let Some(flight) = flight {
             flight.cancel.cancel();
         }
@@ -278,7 +278,7 @@ impl Drop for Cache {
 }
 
 impl Shared {
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn state(&self) -> MutexGuard<'_, CacheState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -288,10 +288,10 @@ impl Shared {
         if !self.ask_is_due(now) {
             return;
         }
-        let Ok(mut book) = self.state.try_lock() else { return };
-        if book.flight().is_none() && self.ask_is_due(now) {
-            let (_, work) = self.take_off(&mut book, Goal::Header);
-            drop(book);
+        let Ok(mut state) = self.state.try_lock() else { return };
+        if state.flight().is_none() && self.ask_is_due(now) {
+            let (_, work) = self.start_refresh(&mut state, Goal::Header);
+            drop(state);
             self.system.spawner().spawn(work);
         }
     }
@@ -307,50 +307,57 @@ impl Shared {
         self.next_ask[1].store(millis(moment.monotonic), Ordering::Relaxed);
     }
 
-    /// Joins the flight that is under way, or starts one where the wish is not met and there is hope.
-    fn board(self: &Arc<Self>, goal: Goal, wish: Wish<'_>) -> Boarding {
+    /// Joins the flight that is under way, or starts one where the requirement is not met and there is hope.
+    fn join_or_start(self: &Arc<Self>, goal: Goal, requirement: Requirement<'_>) -> Join {
         let now = self.system.clock().now();
-        let mut book = self.book();
-        if let Some(flight) = book.flight() {
-            return Boarding::Flight(Arc::clone(flight));
+        let mut state = self.state();
+        if let Some(flight) = state.flight() {
+            return Join::Flight(Arc::clone(flight));
         }
         let current = self.ready.load_full();
-        let came = match wish {
-            Wish::Usable => current.as_ref().is_some_and(|current| current.state(&now) != State::Dead),
-            Wish::Newer => false,
-            Wish::Longer(than) => current.as_ref().is_some_and(|current| !Arc::ptr_eq(current, than)),
+        let came = match requirement {
+            Requirement::Usable => {
+                current.as_ref().is_some_and(|current| current.state(&now) != State::Expired)
+            }
+            Requirement::Newer => false,
+            Requirement::Longer(than) => current.as_ref().is_some_and(|current| !Arc::ptr_eq(current, than)),
         };
         if came {
-            return Boarding::Again;
+            return Join::Again;
         }
-        if let Some((error, until)) = &book.failed
+        if let Some((error, until)) = &state.failed
             && now.is_before(until)
         {
-            return Boarding::Failed(error.clone());
+            return Join::Failed(error.clone());
         }
-        if let Wish::Longer(than) = wish {
-            let just_asked = book.last_attempt.is_some_and(|last| now.is_before(&(last + FLOOR)));
+        if let Requirement::Longer(than) = requirement {
+            let just_asked = state.last_attempt.is_some_and(|last| now.is_before(&(last + FLOOR)));
             let same_again = than.given_again && than.state(&now) == State::Fresh;
-            if than.plan.refresh == NEVER || just_asked || same_again || book.longer.rests(now) {
-                return Boarding::InVain(Arc::clone(than));
+            if than.plan.refresh == NEVER || just_asked || same_again || state.longer.is_limited(now) {
+                return Join::NothingBetter(Arc::clone(than));
             }
-            book.longer.step(now, 0, self.system.clock().random());
+            state.longer.record(now, 0, self.system.clock().random());
         }
-        let (flight, work) = self.take_off(&mut book, goal);
-        drop(book);
+        let (flight, work) = self.start_refresh(&mut state, goal);
+        drop(state);
         // Without the lock: a spawner that drops its work at once makes it land here and now.
         self.system.spawner().spawn(work);
-        Boarding::Flight(flight)
+        Join::Flight(flight)
     }
 
-    fn take_off(self: &Arc<Self>, book: &mut Book, goal: Goal) -> (Arc<Flight>, BoxFuture<'static, ()>) {
+    fn start_refresh(
+        self: &Arc<Self>,
+        state: &mut CacheState,
+        goal: Goal,
+    ) -> (Arc<Flight>, BoxFuture<'static, ()>) {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         // Stale calls need not even look at the lock while this is young.
         self.set_next_ask(self.system.clock().now() + FLOOR);
         let flight = Arc::new(Flight::default());
-        book.flight = Some(Arc::clone(&flight));
+        state.flight = Some(Arc::clone(&flight));
         let fetch = self.fetch.fetch(goal);
-        let landing = Landing { shared: Arc::downgrade(self), flight: Arc::clone(&flight), result: None };
+        let landing =
+            CompleteOnDrop { shared: Arc::downgrade(self), flight: Arc::clone(&flight), result: None };
         let work = flight.cancel.guard(Box::pin(async move {
             let mut landing = landing;
             landing.result = Some(fetch.await);
@@ -359,20 +366,20 @@ impl Shared {
     }
 
     /// Takes in what a flight brought.
-    fn land(&self, flight: &Arc<Flight>, result: Result<Fetched, Error>) -> Outcome {
+    fn complete(&self, flight: &Arc<Flight>, result: Result<Fetched, Error>) -> Outcome {
         let now = self.system.clock().now();
-        let mut book = self.book();
-        if book.flight.as_ref().is_some_and(|current| Arc::ptr_eq(current, flight)) {
-            book.flight = None;
+        let mut state = self.state();
+        if state.flight.as_ref().is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            state.flight = None;
         }
-        book.last_attempt = Some(now);
-        match result.and_then(|fetched| self.accept(&mut book, fetched, now)) {
+        state.last_attempt = Some(now);
+        match result.and_then(|fetched| self.accept(&mut state, fetched, now)) {
             Ok(landed) => {
-                book.failed = None;
-                book.failures_in_a_row = 0;
+                state.failed = None;
+                state.failures_in_a_row = 0;
                 self.set_next_ask(now + FLOOR);
                 // Subscribers to the log and to changes are others' code, which may ask for a header: not under the lock.
-                drop(book);
+                drop(state);
                 if let Some((ready, changed)) = landed {
                     tracing::debug!(
                         method = %ready.method,
@@ -385,20 +392,24 @@ impl Shared {
                         tracing::warn!(method = %ready.method, "a server refused the token, and the source gives the same one again");
                     }
                     if changed {
-                        self.changes.announce();
+                        self.changes.notify();
                     }
                 }
                 Ok(())
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                book.failures_in_a_row = book.failures_in_a_row.saturating_add(1);
-                let dice = self.system.clock().random();
-                let pause =
-                    policy::pause(error.is_transient(), book.failures_in_a_row, error.retry_after(), dice);
-                book.failed = Some((error.clone(), now + pause));
+                state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+                let jitter = self.system.clock().random();
+                let pause = schedule::pause(
+                    error.is_transient(),
+                    state.failures_in_a_row,
+                    error.retry_after(),
+                    jitter,
+                );
+                state.failed = Some((error.clone(), now + pause));
                 self.set_next_ask(now + pause);
-                drop(book);
+                drop(state);
                 let left = self.ready.load().as_ref().map_or(Duration::ZERO, |ready| ready.remaining(now));
                 let method = error.method().map(Method::name);
                 tracing::warn!(method, %error, remaining_seconds = left.as_secs(), again_in_ms = millis(pause), "no token was fetched");
@@ -410,41 +421,41 @@ impl Shared {
     /// Puts what was fetched in place: the header, and whether its token is a new one.
     fn accept(
         &self,
-        book: &mut Book,
+        state: &mut CacheState,
         fetched: Fetched,
         now: Now,
-    ) -> Result<Option<(Arc<Ready>, bool)>, Error> {
-        let before = book.generation;
+    ) -> Result<Option<(Arc<CachedHeader>, bool)>, Error> {
+        let before = state.generation;
         let ready = match fetched {
             Fetched::Choice => return Ok(None),
             Fetched::Fixed(ready) => {
                 let mut ready = *ready;
-                book.generation += 1;
-                ready.generation = book.generation;
+                state.generation += 1;
+                ready.generation = state.generation;
                 ready
             }
             Fetched::Token { method, token, began, max_age } => {
-                self.plan(book, method, &token, began, max_age, now)?
+                self.plan(state, method, &token, began, max_age, now)?
             }
         };
         ready.check_unrevoked()?;
         let ready = Arc::new(ready);
         self.ready.store(Some(Arc::clone(&ready)));
-        Ok(Some((ready, book.generation != before)))
+        Ok(Some((ready, state.generation != before)))
     }
 
     /// Makes a header of a token, with the limits that its life and its history give it.
     fn plan(
         &self,
-        book: &mut Book,
+        state: &mut CacheState,
         method: Method,
         token: &Token,
         began: Now,
         max_age: Duration,
         now: Now,
-    ) -> Result<Ready, Error> {
-        let dice = self.system.clock().random();
-        let life = policy::life(token.life, began).map_err(|BadLife(life)| {
+    ) -> Result<CachedHeader, Error> {
+        let jitter = self.system.clock().random();
+        let life = schedule::life(token.life, began).map_err(|BadLife(life)| {
             Error::new(
                 ErrorKind::Unavailable,
                 format!("the answer gives the token a life of {} s, outside 1 s to 24 h", life.as_secs()),
@@ -453,18 +464,18 @@ impl Shared {
             .with_help("look at the clock of this machine and at the source of the token")
         })?;
         let current = self.ready.load_full();
-        let is_same = |ready: &&Arc<Ready>| ready.secret() == Some(token.secret.expose());
-        let refused = book.refused.as_ref().filter(is_same).cloned();
+        let is_same = |ready: &&Arc<CachedHeader>| ready.secret() == Some(token.secret.expose());
+        let refused = state.refused.as_ref().filter(is_same).cloned();
         let before = refused.as_ref().or(current.as_ref()).filter(is_same);
         let seen = before.map_or(began, |before| before.seen);
         let mut plan = match life {
-            Some(life) => Plan::for_life(began, life, max_age, dice),
-            None => Plan::for_unknown_life(seen, began, max_age, dice),
+            Some(life) => Schedule::for_life(began, life, max_age, jitter),
+            None => Schedule::for_unknown_life(seen, began, max_age, jitter),
         };
         if before.is_some() {
             plan = plan.given_again(now);
         }
-        if plan.state(&now) == State::Dead {
+        if plan.state(&now) == State::Expired {
             let error =
                 Error::new(ErrorKind::Expired, "the source gives a token whose life is over").of(method);
             return Err(
@@ -473,25 +484,26 @@ impl Shared {
         }
         let refused_again = refused.is_some() || before.is_some_and(|before| before.refused);
         if refused_again {
-            book.refusals_in_a_row = book.refusals_in_a_row.saturating_add(1);
+            state.refusals_in_a_row = state.refusals_in_a_row.saturating_add(1);
             // A source that is looked at more often than that, a file for one, still is.
-            plan = plan.asked_by(now + policy::pause(true, book.refusals_in_a_row, None, dice));
+            plan = plan.refresh_by(now + schedule::pause(true, state.refusals_in_a_row, None, jitter));
         } else {
-            book.refusals_in_a_row = 0;
+            state.refusals_in_a_row = 0;
         }
-        book.refused = None;
+        state.refused = None;
         if before.is_none() {
-            book.generation += 1;
+            state.generation += 1;
         }
-        let generation = before.map_or(book.generation, |before| before.generation);
-        let mut ready = Ready::new(method, Some((Scheme::Bearer, &token.secret)), generation, plan, seen);
+        let generation = before.map_or(state.generation, |before| before.generation);
+        let mut ready =
+            CachedHeader::new(method, Some((Scheme::Bearer, &token.secret)), generation, plan, seen);
         ready.given_again = before.is_some();
         ready.refused = refused_again;
         ready.expires_at = token.life.end(began, life);
         Ok(ready)
     }
 
-    fn explain(&self, error: Error, min_ttl: Duration, usable: Option<&Ready>) -> Error {
+    fn explain(&self, error: Error, min_ttl: Duration, usable: Option<&CachedHeader>) -> Error {
         match usable {
             Some(ready) => short(ready, ready.remaining(self.system.clock().now()), min_ttl, Some(error)),
             None => error,
@@ -513,7 +525,7 @@ impl Shared {
 }
 
 /// The error for a token that lives less long than asked.
-pub(super) fn short(ready: &Ready, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
+pub(super) fn short(ready: &CachedHeader, left: Duration, min_ttl: Duration, cause: Option<Error>) -> Error {
     let kind = cause.as_ref().map_or(ErrorKind::Expired, Error::kind);
     let error = Error::new(
         kind,
@@ -536,13 +548,13 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// Lands a flight however it ends: with its result, or dropped on the way.
-struct Landing {
+struct CompleteOnDrop {
     shared: Weak<Shared>,
     flight: Arc<Flight>,
     result: Option<Result<Fetched, Error>>,
 }
 
-impl Drop for Landing {
+impl Drop for CompleteOnDrop {
     fn drop(&mut self) {
         let result = self.result.take().unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Unavailable, "the fetch was dropped before its end").with_help(
@@ -550,10 +562,10 @@ impl Drop for Landing {
             ))
         });
         let outcome = match self.shared.upgrade() {
-            Some(shared) => shared.land(&self.flight, result),
+            Some(shared) => shared.complete(&self.flight, result),
             None => result.map(|_| ()),
         };
-        self.flight.land(outcome);
+        self.flight.complete(outcome);
     }
 }
 
@@ -569,7 +581,7 @@ mod tests {
         fn fetch(&self, _goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
             Box::pin(async {
                 let now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
-                Ok(Fetched::Fixed(Box::new(Ready::new(Method::None, None, 0, Plan::FOREVER, now))))
+                Ok(Fetched::Fixed(Box::new(CachedHeader::new(Method::None, None, 0, Schedule::FOREVER, now))))
             })
         }
     }
@@ -578,8 +590,8 @@ mod tests {
     fn a_flight_that_a_fork_has_copied_is_nobodys() {
         let cache = Cache::new(System::real(), Box::new(Key), Arc::default());
         // What a child finds after a fork: a flight, and no thread behind it.
-        cache.shared.book().flight = Some(Arc::new(Flight::of_process(0)));
-        let ready = block_on(cache.obtain(Goal::Header, Duration::ZERO, &mut Deadline::after(None)));
+        cache.shared.state().flight = Some(Arc::new(Flight::of_process(0)));
+        let ready = block_on(cache.get(Goal::Header, Duration::ZERO, &mut Deadline::after(None)));
         assert!(ready.is_ok_and(|ready| ready.is_some()));
     }
 }

@@ -52,7 +52,7 @@ impl Flight {
     }
 
     /// Ends it: the first outcome stands, and every waiter is told.
-    pub(crate) fn land(&self, outcome: Outcome) {
+    pub(crate) fn complete(&self, outcome: Outcome) {
         let waiters = {
             let mut state = self.state();
             state.outcome.get_or_insert(outcome);

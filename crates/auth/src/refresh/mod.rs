@@ -3,11 +3,11 @@
 //! gets any more ([`revoked`]).
 
 pub(crate) mod cache;
-pub(crate) mod changes;
+pub(crate) mod cached_header;
 pub(crate) mod flight;
-pub(crate) mod handed;
-mod pace;
-pub(crate) mod policy;
-pub(crate) mod ready;
+pub(crate) mod notifier;
+pub(crate) mod pushed_token;
 pub(crate) mod revoked;
+pub(crate) mod schedule;
+mod throttle;
 pub(crate) mod variable;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 use zeroize::Zeroizing;
 
-use super::changes::Changes;
-use super::policy::Plan;
-use super::ready::{Ready, Scheme};
+use super::cached_header::{CachedHeader, Scheme};
+use super::notifier::Notifier;
+use super::schedule::Schedule;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, Method};
@@ -23,7 +23,7 @@ pub(crate) type Reader = fn(&System, &str) -> Result<Secret, Error>;
 pub(crate) struct Variable {
     name: String,
     read: Reader,
-    ready: ArcSwapOption<Ready>,
+    ready: ArcSwapOption<CachedHeader>,
     generation: AtomicU64,
     making: Mutex<()>,
 }
@@ -40,11 +40,11 @@ impl Variable {
     }
 
     /// The header for the value that stands there now.
-    pub(crate) fn read(&self, system: &System, changes: &Changes) -> Result<Arc<Ready>, Error> {
+    pub(crate) fn read(&self, system: &System, changes: &Notifier) -> Result<Arc<CachedHeader>, Error> {
         let raw = system.environment().variable(&self.name);
         let value = raw.and_then(|raw| raw.into_string().ok()).map(Zeroizing::new);
         let value = value.as_ref().map_or("", |value| value.trim());
-        let is_same = |ready: &Arc<Ready>| !value.is_empty() && ready.secret() == Some(value);
+        let is_same = |ready: &Arc<CachedHeader>| !value.is_empty() && ready.secret() == Some(value);
         if let Some(ready) = self.ready.load_full().filter(is_same) {
             return ready.check_unrevoked().map(|()| ready);
         }
@@ -55,12 +55,17 @@ impl Variable {
         let secret = (self.read)(system, &self.name).map_err(|error| error.of(Method::EnvIamToken))?;
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let now = system.clock().now();
-        let ready =
-            Ready::new(Method::EnvIamToken, Some((Scheme::Bearer, &secret)), generation, Plan::FOREVER, now);
+        let ready = CachedHeader::new(
+            Method::EnvIamToken,
+            Some((Scheme::Bearer, &secret)),
+            generation,
+            Schedule::FOREVER,
+            now,
+        );
         let ready = Arc::new(ready);
         self.ready.store(Some(Arc::clone(&ready)));
         if generation > 1 {
-            changes.announce();
+            changes.notify();
         }
         ready.check_unrevoked().map(|()| ready)
     }

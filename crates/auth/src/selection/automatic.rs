@@ -11,10 +11,10 @@ use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, IamTokenAuth, Look, MetadataAuth, OAuthTokenAuth, Own,
+    ApiKeyAuth, AuthMethod, Detection, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, OAuthTokenAuth, Own,
     TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::system::System;
 use crate::{Credentials, Error, ErrorKind, Method};
 
@@ -39,7 +39,7 @@ use crate::{Credentials, Error, ErrorKind, Method};
 /// use yandex_cloud_auth::{Automatic, Method, System};
 ///
 /// let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
-/// let selection = Automatic::new().without("metadata")?.on(System::real().with_environment(environment));
+/// let selection = Automatic::new().without("metadata")?.with_system(System::real().with_environment(environment));
 /// assert_eq!(selection.slots().last(), Some("yandex-cloud-cli"));
 /// let credentials = selection.build();
 /// credentials.blocking().select()?;
@@ -124,7 +124,7 @@ impl Automatic {
     /// }
     ///
     /// let selection = Automatic::new().replace_source("metadata", Vault)?;
-    /// let credentials = selection.on(System::real().with_environment(TestEnvironment::empty())).build();
+    /// let credentials = selection.with_system(System::real().with_environment(TestEnvironment::empty())).build();
     /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token-from-a-vault");
     /// assert_eq!(credentials.method(), Some(Method::Custom));
     /// # Ok::<(), Error>(())
@@ -144,7 +144,7 @@ impl Automatic {
     }
 
     /// On another machine than the real one.
-    pub fn on(mut self, system: System) -> Self {
+    pub fn with_system(mut self, system: System) -> Self {
         self.system = Some(system);
         self
     }
@@ -162,7 +162,7 @@ impl Automatic {
     /// With the credentials that methods hold put on a machine.
     pub(crate) fn with_methods_on(mut self, system: &System) -> Self {
         for slot in &mut self.slots {
-            if let Some(method) = slot.method.on(system) {
+            if let Some(method) = slot.method.with_system(system) {
                 slot.method = method;
             }
         }
@@ -182,35 +182,35 @@ impl Automatic {
         let mut walk = Walk { attempts: Vec::new(), silent: None };
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
-            let look = slot.method.look(system).await;
+            let detection = slot.method.detect(system).await;
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
-            let source = presentable(&slot.method.place(system), &[]);
+            let source = redact(&slot.method.location(system), &[]);
             let mut note = |outcome, reason: String| {
                 let source = source.clone();
                 walk.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
             };
-            match look {
-                Look::Absent(reason) => note(Outcome::Absent, reason),
-                Look::Silent(reason) => {
+            match detection {
+                Detection::Absent(reason) => note(Outcome::Absent, reason),
+                Detection::TimedOut(reason) => {
                     note(Outcome::Absent, reason);
                     walk.silent = Some(slot.method());
                 }
-                Look::Broken(error) if self.passes_over(slot, &error) => {
+                Detection::Invalid(error) if self.passes_over(slot, &error) => {
                     note(Outcome::Broken, format!("passed over: {}", error.reason()));
                 }
-                Look::Broken(error) => {
+                Detection::Invalid(error) => {
                     note(Outcome::Broken, error.reason().to_owned());
                     let report = walk.finish(&self.slots[at + 1..], system);
                     return Err(error.of(slot.method()).with_report(report));
                 }
-                Look::Found { supply, first, reason } => {
+                Detection::Found { provider, first, reason } => {
                     note(Outcome::Selected, reason);
                     if let Some(silent) = walk.silent {
                         tracing::warn!(chosen = %slot.method(), "{silent} did not answer in time, so {source} was taken");
                     }
                     tracing::info!(method = %slot.method(), %source, "selected");
                     let report = walk.finish(&self.slots[at + 1..], system);
-                    return Ok(Selection { method: Arc::clone(&slot.method), supply, first, report });
+                    return Ok(Selection { method: Arc::clone(&slot.method), provider, first, report });
                 }
             }
         }
@@ -272,7 +272,7 @@ impl Walk {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
             method: slot.method(),
-            source: slot.method.place_unseen(system),
+            source: slot.method.location_offline(system),
             outcome: Outcome::NotTried,
             reason: String::new(),
             elapsed: std::time::Duration::ZERO,
@@ -286,7 +286,11 @@ pub(crate) fn notes(system: &System) -> Vec<String> {
     let named = [Endpoint::resolve(None, system), authorization::endpoint(None, system)];
     let foreign = named.into_iter().flatten().filter(Endpoint::is_foreign);
     let note = |endpoint: Endpoint| {
-        format!("{} names {}, which is not one of Yandex Cloud's hosts", endpoint.place(), endpoint.address)
+        format!(
+            "{} names {}, which is not one of Yandex Cloud's hosts",
+            endpoint.location(),
+            endpoint.address
+        )
     };
     foreign.map(note).collect()
 }

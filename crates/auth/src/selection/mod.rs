@@ -11,7 +11,7 @@ pub(crate) use self::string::{Meaning, read};
 
 use std::sync::Arc;
 
-use crate::methods::Supply;
+use crate::methods::Provider;
 use crate::methods::sealed::Sealed;
 use crate::system::Now;
 use crate::token::Token;
@@ -19,7 +19,7 @@ use crate::token::Token;
 /// A choice, with what was learned on the way.
 pub(crate) struct Selection {
     pub(crate) method: Arc<dyn Sealed>,
-    pub(crate) supply: Supply,
+    pub(crate) provider: Provider,
     /// The token that finding out has fetched, and when it was asked for.
     pub(crate) first: Option<(Token, Now)>,
     pub(crate) report: Report,

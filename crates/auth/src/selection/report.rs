@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Method;
-use crate::secret::presentable;
+use crate::secret::redact;
 
 /// What became of one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ pub struct Attempt {
 /// use yandex_cloud_auth::{Automatic, System};
 ///
 /// let environment = TestEnvironment::new([("YC_API_KEY", "AQVN-fake-key")]);
-/// let credentials = Automatic::new().on(System::real().with_environment(environment)).build();
+/// let credentials = Automatic::new().with_system(System::real().with_environment(environment)).build();
 /// let report = credentials.blocking().select()?;
 /// assert_eq!(report.selected().unwrap().source, "YC_API_KEY");
 /// assert!(report.to_string().starts_with("method"));
@@ -76,8 +76,8 @@ impl Report {
     /// What is in an attempt may come from outside, a path or the words of a program: it is made fit to show here.
     pub(crate) fn new(attempts: Vec<Attempt>, notes: Vec<String>) -> Self {
         let fit = |attempt: Attempt| Attempt {
-            source: presentable(&attempt.source, &[]),
-            reason: presentable(&attempt.reason, &[]),
+            source: redact(&attempt.source, &[]),
+            reason: redact(&attempt.reason, &[]),
             ..attempt
         };
         Self { attempts: attempts.into_iter().map(fit).collect(), notes: notes.into() }

@@ -36,7 +36,7 @@ impl Now {
     }
 }
 
-/// A source of time, of waiting, and of the dice that spread waits.
+/// A source of time, of waiting, and of the jitter that spread waits.
 pub trait Clock: Send + Sync + 'static {
     /// Both clocks, now. On the path of every request: must be cheap and must not block.
     fn now(&self) -> Now;
@@ -163,7 +163,7 @@ mod double {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     impl TestClock {
-        /// A clock at 2026-11-24T00:00:00Z whose dice always fall on zero.
+        /// A clock at 2026-11-24T00:00:00Z whose jitter always fall on zero.
         #[must_use]
         pub fn new() -> Self {
             Self::default()
@@ -203,7 +203,7 @@ mod double {
             self.change(|state| state.now.wall = state.now.wall.saturating_sub(span));
         }
 
-        /// What the dice show from now on, in `0.0..1.0`.
+        /// What the jitter show from now on, in `0.0..1.0`.
         pub fn set_random(&self, random: f64) {
             self.change(|state| state.random = random);
         }

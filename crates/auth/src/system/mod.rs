@@ -48,7 +48,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// use yandex_cloud_auth::{Credentials, EnvIamTokenAuth, System};
 ///
 /// let system = System::real().with_environment(TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]));
-/// let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+/// let credentials = Credentials::from(EnvIamTokenAuth::new()).with_system(system);
 /// assert!(credentials.blocking().header()?.is_some());
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```

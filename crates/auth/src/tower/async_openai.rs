@@ -44,7 +44,7 @@ impl<R> AuthLayer<R> {
     /// `OpenAIConfig` puts an `Authorization` on each request: its key, the variable `OPENAI_API_KEY`, or `Bearer`
     /// and nothing. It is never sent where the layer has a say: the credentials' header takes its place, and with the
     /// method `none` there is no header at all. Only a request that goes
-    /// [`bare_elsewhere`](Self::bare_elsewhere) keeps it.
+    /// [`skip_other_hosts`](Self::skip_other_hosts) keeps it.
     ///
     /// # Retries
     /// `with_http_service` replaces the retries that the client has built in. To have them again, put them outside,
@@ -124,7 +124,7 @@ where
         config.credentials.prewarm();
         return Ok(answer);
     };
-    let newer = config.obtain(limit).await.ok().flatten();
+    let newer = config.get(limit).await.ok().flatten();
     let newer = newer.is_some_and(|newer| newer.generation != generation);
     let Some(factory) = newer.then(|| replay.again(kept)).flatten() else { return Ok(answer) };
     if poll_fn(|context| service.poll_ready(context)).await.is_err() {

@@ -16,7 +16,7 @@ pub struct Rules {
     pub(super) any_host: bool,
     pub(super) plain_text: bool,
     /// Requests to other hosts go as they are.
-    pub(super) bare_elsewhere: bool,
+    pub(super) skip_other_hosts: bool,
     /// Where requests go that name no host.
     pub(super) origin: Option<Uri>,
 }
@@ -122,7 +122,7 @@ impl Rules {
         if known && (tls || self.plain_text) {
             return Ok(Verdict::Send);
         }
-        if self.bare_elsewhere {
+        if self.skip_other_hosts {
             return Ok(Verdict::Bare);
         }
         let (reason, help) = if known {
@@ -146,7 +146,7 @@ impl Rules {
         if self.any_host && self.plain_text {
             return Ok(Verdict::Send);
         }
-        if self.bare_elsewhere {
+        if self.skip_other_hosts {
             return Ok(Verdict::Bare);
         }
         Err(Error::new(
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn elsewhere_goes_bare_where_that_was_asked_for() {
-        let rules = Rules { bare_elsewhere: true, ..Rules::default() };
+        let rules = Rules { skip_other_hosts: true, ..Rules::default() };
         assert_eq!(judge(&rules, "https://storage.yandexcloud.net/x"), Some(Verdict::Bare));
         assert_eq!(judge(&rules, "http://api.cloud.yandex.net"), Some(Verdict::Bare));
         assert_eq!(judge(&rules, "/x"), Some(Verdict::Bare));

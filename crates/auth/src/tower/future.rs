@@ -17,11 +17,11 @@ use super::request::{AuthRequest, AuthResponse};
 use super::service::keep;
 use super::timeout::Limit;
 use crate::Error;
-use crate::refresh::ready::Numbered;
+use crate::refresh::cached_header::VersionedHeader;
 use crate::system::BoxFuture;
 
 /// The wait for a header.
-pub(super) type Wait = BoxFuture<'static, Result<Option<Numbered>, Error>>;
+pub(super) type Wait = BoxFuture<'static, Result<Option<VersionedHeader>, Error>>;
 
 pin_project! {
     /// The answer to come.
@@ -112,7 +112,7 @@ where
         Q: AuthRequest,
     {
         let limit = Limit::of(&request);
-        let wait = config.obtain(limit);
+        let wait = config.get(limit);
         Self {
             state: State::Waiting {
                 held: Some(Box::new(Held { wait, limit, config, replay, service, request })),
@@ -123,7 +123,7 @@ where
 
 impl<S, R, Q: AuthRequest> Held<S, R, Q> {
     /// Sends it with the header that has come.
-    fn send(self, header: Option<Numbered>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
+    fn send(self, header: Option<VersionedHeader>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
     where
         S: Service<Q> + Clone,
         R: Replay<Q>,
@@ -132,7 +132,7 @@ impl<S, R, Q: AuthRequest> Held<S, R, Q> {
         if let Some(limit) = limit {
             limit.shorten(&mut request);
         }
-        let Some(Numbered { header, generation }) = header else {
+        let Some(VersionedHeader { header, generation }) = header else {
             return State::Sending { answer: service.call(request), sent: None };
         };
         let (mut request, again) = keep(&config, replay, &service, request);
@@ -251,7 +251,7 @@ fn refused<S, R: Replay<Q>, Q, A>(
     config.drop_refused(generation);
     match again {
         Some(again) if again.replay.can_again(&again.kept) => {
-            let wait = config.obtain(again.limit);
+            let wait = config.get(again.limit);
             Ok(Refused { wait, generation, again, answer })
         }
         _ => {

@@ -12,7 +12,7 @@ use super::replay::NoReplay;
 use super::request::{AuthRequest, AuthResponse};
 use super::service::AuthService;
 use super::timeout::Limit;
-use crate::refresh::ready::Numbered;
+use crate::refresh::cached_header::VersionedHeader;
 use crate::{Credentials, Error, HeaderOptions};
 
 // By name and not by text, which would be read anew for each answer.
@@ -111,14 +111,14 @@ impl<R> AuthLayer<R> {
     }
 
     /// Lets the header go to allowed hosts without TLS. Whoever is on the way then has the token.
-    pub fn danger_send_in_plain_text(self) -> Self {
+    pub fn danger_allow_plaintext(self) -> Self {
         self.with_rules(|rules| rules.plain_text = true)
     }
 
     /// Lets requests to hosts that may not have the header go without it, where they would fail. For clients that
     /// speak to others too, and for redirects that are followed in front of the layer.
-    pub fn bare_elsewhere(self) -> Self {
-        self.with_rules(|rules| rules.bare_elsewhere = true)
+    pub fn skip_other_hosts(self) -> Self {
+        self.with_rules(|rules| rules.skip_other_hosts = true)
     }
 
     /// Where the client sends requests whose URI names no host, as those of generated gRPC clients do. Without it
@@ -238,18 +238,20 @@ impl Config {
         if !self.wants_header(request)? {
             return Ok(None);
         }
-        let Some(Numbered { header, generation }) = self.header_for(request).await? else { return Ok(None) };
+        let Some(VersionedHeader { header, generation }) = self.header_for(request).await? else {
+            return Ok(None);
+        };
         request.headers_mut().insert(AUTHORIZATION, header);
         Ok(Some(generation))
     }
 
     /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.
-    async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<Numbered>, Error> {
-        if let Some(ready) = self.credentials.at_hand() {
-            return ready.map(|ready| ready.numbered());
+    async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<VersionedHeader>, Error> {
+        if let Some(ready) = self.credentials.get_cached() {
+            return ready.map(|ready| ready.versioned());
         }
         let limit = Limit::of(request);
-        let header = self.obtain(limit).await?;
+        let header = self.get(limit).await?;
         if let Some(limit) = limit {
             limit.shorten(request);
         }
@@ -257,9 +259,9 @@ impl Config {
     }
 
     /// Waits for a header.
-    pub(super) fn obtain(&self, limit: Option<Limit>) -> super::future::Wait {
+    pub(super) fn get(&self, limit: Option<Limit>) -> super::future::Wait {
         let (credentials, options) = (self.credentials.clone(), self.options(limit.map(Limit::left)));
-        Box::pin(async move { Ok(credentials.obtain(options).await?.0.numbered()) })
+        Box::pin(async move { Ok(credentials.get(options).await?.0.versioned()) })
     }
 
     /// Whether an answer refuses the header.

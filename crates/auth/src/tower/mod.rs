@@ -184,7 +184,7 @@
 //! # let credentials = Credentials::from(yandex_cloud_auth::ApiKeyAuth::new(cloud.api_key())?);
 //! # let url = format!("{}/v1/models", cloud.api_url());
 //! let blocking = credentials.blocking();
-//! let sent = blocking.obtain(HeaderOptions::new().deadline(Duration::from_secs(5)))?;
+//! let sent = blocking.get(HeaderOptions::new().deadline(Duration::from_secs(5)))?;
 //! let mut request = ureq::get(&url).config().http_status_as_error(false).build();
 //! if let Some(header) = sent.header() {
 //!     request = request.header(AUTHORIZATION, header);

@@ -218,7 +218,7 @@ mod tests {
                 loopback: bits & 1 != 0,
                 any_host: bits & 2 != 0,
                 plain_text: bits & 4 != 0,
-                bare_elsewhere: bits & 8 != 0,
+                skip_other_hosts: bits & 8 != 0,
                 origin: None,
             });
         }

@@ -95,7 +95,7 @@ where
             Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
             Err(error) => return ResponseFuture::failed(error),
         }
-        match self.config.credentials.at_hand() {
+        match self.config.credentials.get_cached() {
             Some(Ok(ready)) => {
                 let Some(generation) = ready.generation() else {
                     return ResponseFuture::sending(self.inner.call(request), None);

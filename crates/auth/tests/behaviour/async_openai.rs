@@ -26,7 +26,7 @@ fn http() -> Client {
 
 fn fetched() -> (Source, Credentials) {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     (source, credentials)
 }
 
@@ -74,10 +74,10 @@ fn a_clients_calls_carry_the_credentials_header_and_never_the_configurations() {
 #[test]
 fn with_the_method_none_there_is_no_header_and_elsewhere_the_configurations_is_kept() {
     let (source, credentials) = fetched();
-    let none = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    let none = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
     let wire = Wire::answering(|_| answer(200));
     on_runtime(async {
-        for layer in [AuthLayer::new(none), AuthLayer::new(credentials).bare_elsewhere()] {
+        for layer in [AuthLayer::new(none), AuthLayer::new(credentials).skip_other_hosts()] {
             layer.openai_service(http()).call(factory(&wire.url("/"), None)).await.unwrap();
         }
     });
@@ -144,7 +144,7 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header() {
     let source = Source::living(HOUR);
     source.hold();
     let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let layer = AuthLayer::new(Credentials::from_source(source.clone()).on(machine));
+    let layer = AuthLayer::new(Credentials::from_source(source.clone()).with_system(machine));
     let url = "https://ai.api.cloud.yandex.net/v1/models";
     let call = async {
         layer.openai_service(http()).call(factory(url, Some(Duration::from_millis(20)))).await.unwrap_err()

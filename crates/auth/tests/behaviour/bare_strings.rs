@@ -45,7 +45,7 @@ fn a_string_becomes_its_header_trimmed() {
         ("\tAQVN-FAKE \r\n", "Api-Key AQVN-FAKE".to_owned()),
         (OAUTH_TOKEN, format!("Bearer {IAM_TOKEN}")),
     ] {
-        let credentials = Credentials::from_string(text).unwrap().on(machine.system());
+        let credentials = Credentials::from_string(text).unwrap().with_system(machine.system());
         assert_eq!(header(&credentials), expected, "{text:?}");
     }
 }
@@ -79,7 +79,7 @@ fn what_cannot_be_sent_is_refused_each_with_its_own_words_and_never_shown() {
         (" \n{ }", "no `id`"),
     ] {
         let error = Credentials::from_string(text).unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("auth")), "{text:?}: {error}");
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("auth")), "{text:?}: {error}");
         assert!(error.reason().contains(reason), "{text:?}: {error}");
         assert!(error.help().is_some(), "{text:?}");
         assert!(error.method().is_some(), "{text:?}");

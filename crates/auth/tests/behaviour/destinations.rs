@@ -34,7 +34,7 @@ fn builder() -> OAuthTokenAuthBuilder {
 }
 
 fn ask(machine: &Machine, auth: OAuthTokenAuthBuilder) -> Result<(), Error> {
-    Credentials::from(auth.build()).on(machine.system()).blocking().header().map(|_| ())
+    Credentials::from(auth.build()).with_system(machine.system()).blocking().header().map(|_| ())
 }
 
 #[test]

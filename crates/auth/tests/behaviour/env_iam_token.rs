@@ -28,16 +28,16 @@ fn each_request_has_the_value_that_stands_there_now() {
 fn the_header_is_made_again_only_when_the_value_has_changed() {
     let machine = machine();
     for credentials in each(&machine) {
-        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         for same in [IAM_TOKEN, " t1.FAKE-body.FAKE-signature\n"] {
             machine.environment.set("YC_TOKEN", same);
-            let again = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+            let again = credentials.blocking().get(HeaderOptions::new()).unwrap();
             assert_eq!(again.generation(), first.generation());
             let (one, two) = (first.header().unwrap(), again.header().unwrap());
             assert_eq!(one.as_bytes().as_ptr(), two.as_bytes().as_ptr(), "the very same bytes");
         }
         machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
-        let changed = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let changed = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(changed.generation(), first.generation() + 1);
         machine.environment.set("YC_TOKEN", IAM_TOKEN);
     }
@@ -64,7 +64,7 @@ fn a_value_that_is_gone_or_bad_is_an_error_at_once_and_never_the_last_one() {
             for error in
                 [credentials.blocking().header().unwrap_err(), credentials.try_header().unwrap().unwrap_err()]
             {
-                assert_eq!((error.kind(), error.place()), (kind, Some("YC_TOKEN")), "{value:?}");
+                assert_eq!((error.kind(), error.location()), (kind, Some("YC_TOKEN")), "{value:?}");
                 assert_eq!(error.method(), Some(Method::EnvIamToken));
                 assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
             }
@@ -92,14 +92,14 @@ fn the_variable_can_have_another_name() {
     assert_eq!(header(&credentials), "Bearer t1.FAKE-mine.x");
     assert_eq!(credentials.report().unwrap().selected().unwrap().source, "MY_TOKEN");
     machine.environment.remove("MY_TOKEN");
-    assert_eq!(credentials.blocking().header().unwrap_err().place(), Some("MY_TOKEN"));
+    assert_eq!(credentials.blocking().header().unwrap_err().location(), Some("MY_TOKEN"));
 }
 
 #[test]
 fn a_refused_value_is_dropped_only_by_a_newer_one() {
     let machine = machine();
     for credentials in each(&machine) {
-        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert!(!credentials.invalidate(&refused), "the same value still stands there");
         machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
         assert!(credentials.invalidate(&refused), "a retry has something else to send");
@@ -138,7 +138,7 @@ fn a_name_that_is_none_is_refused_and_not_shown() {
             for error in
                 [credentials.blocking().header().unwrap_err(), credentials.try_header().unwrap().unwrap_err()]
             {
-                assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(shown)), "{name:?}");
+                assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(shown)), "{name:?}");
                 assert_eq!(error.method(), Some(Method::EnvIamToken));
                 assert!(error.help().unwrap().contains("the name of a variable"), "{:?}", error.help());
                 assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
@@ -147,7 +147,7 @@ fn a_name_that_is_none_is_refused_and_not_shown() {
             assert!(!format!("{report} {report:?}").contains("FAKE"), "{report}");
         }
         let slot = Automatic::new().replace("api-key", EnvIamTokenAuth::variable(name)).unwrap();
-        let error = slot.on(machine.system()).build().blocking().header().unwrap_err();
+        let error = slot.with_system(machine.system()).build().blocking().header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
         let report = error.report().unwrap();
         assert!(!format!("{error} {report}").contains("FAKE"), "{report}");
@@ -163,7 +163,7 @@ fn a_token_that_could_be_a_name_is_looked_for_and_shown_masked() {
         assert!(!format!("{auth:?}").contains("FAKE"), "{auth:?}");
         let credentials = machine.with(auth);
         let error = credentials.blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(shown)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(shown)));
         let shown = format!("{error} {error:?} {} {:?}", credentials.report().unwrap(), machine.log.lines());
         assert!(!shown.contains("FAKE"), "{shown}");
     }

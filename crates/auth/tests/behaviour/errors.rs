@@ -111,7 +111,7 @@ fn each_failure_is_one_line_that_says_where_and_why() {
         let first = line.chars().next().unwrap();
         assert!(!first.is_uppercase(), "{name}: {line}");
         let method = error.method().map(|method| format!("{method}: ")).unwrap_or_default();
-        let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
+        let place = error.location().map(|place| format!("{place}: ")).unwrap_or_default();
         assert_eq!(line, format!("{method}{place}{reason}"), "{name}");
         assert_eq!(error.method().is_none(), name == "nothing is set", "{name}: {line}");
     }

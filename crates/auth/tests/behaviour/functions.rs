@@ -34,8 +34,8 @@ impl Instance {
     fn new() -> Self {
         let (clock, started) = (TestClock::new(), Nothing::default());
         let system: System = bare(&clock).with_spawner(started.clone());
-        let auth = FunctionAuth::on(system.clone());
-        let credentials = Credentials::from(auth.clone()).on(system);
+        let auth = FunctionAuth::with_system(system.clone());
+        let credentials = Credentials::from(auth.clone()).with_system(system);
         Self { clock, auth, credentials, started }
     }
 
@@ -75,7 +75,7 @@ fn one_invocation_has_credentials_of_its_own() {
         FunctionAuth::from_headers(&headers(&json("a", 42_637))),
     ] {
         let credentials = Credentials::from(auth.unwrap());
-        let snapshot = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let snapshot = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(snapshot.header().unwrap(), "Bearer t1.FAKE-a.x");
         assert!(snapshot.header().unwrap().is_sensitive());
         assert_eq!((snapshot.method(), snapshot.scheme()), (Method::Function, Some(Scheme::Bearer)));
@@ -174,7 +174,10 @@ fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
 
     instance.invoked_with("a", 3600).unwrap();
     let error = instance.auth.begin(&HeaderMap::new()).unwrap_err();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("Lambda-Runtime-Token-Json")));
+    assert_eq!(
+        (error.kind(), error.location()),
+        (ErrorKind::NotConfigured, Some("Lambda-Runtime-Token-Json"))
+    );
     assert!(error.help().unwrap().contains("service account"));
     instance.auth.set("{").unwrap_err();
     assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
@@ -230,7 +233,7 @@ fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_the_most() {
 fn a_call_can_ask_for_a_life_and_a_refusal_for_another_token() {
     let instance = Instance::new();
     instance.invoked_with("a", 600).unwrap();
-    let asking = |span| instance.credentials.blocking().obtain(HeaderOptions::new().min_ttl(secs(span)));
+    let asking = |span| instance.credentials.blocking().get(HeaderOptions::new().min_ttl(secs(span)));
     let refused = asking(600).unwrap();
     let error = asking(601).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
@@ -270,7 +273,7 @@ fn it_has_no_slot_and_can_take_one() {
     assert!(Automatic::new().slots().all(|slot| slot != "function"));
     let auth = FunctionAuth::parse(json("a", 600)).unwrap();
     let automatic = Automatic::new().replace("metadata", auth).unwrap();
-    let credentials = automatic.on(bare(&TestClock::new())).build();
+    let credentials = automatic.with_system(bare(&TestClock::new())).build();
     assert_eq!(header(&credentials).unwrap(), "Bearer t1.FAKE-a.x");
     assert_eq!(credentials.method(), Some(Method::Function));
 }

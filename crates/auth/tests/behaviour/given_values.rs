@@ -89,7 +89,7 @@ fn a_missing_variable_is_named() {
             (machine.with(IamTokenAuth::from_env()), "YC_IAM_TOKEN"),
         ] {
             let error = credentials.blocking().header().unwrap_err();
-            assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(variable)));
+            assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(variable)));
             assert_eq!(error.method(), credentials.method());
             assert!(error.help().unwrap().contains(variable));
         }

@@ -18,7 +18,7 @@ fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
         on_runtime(async {
             let cloud = Emulator::start().await.unwrap();
             let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-            let credentials = Credentials::automatic().on(System::real().with_environment(machine));
+            let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
             let http =
                 Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
             let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay(CloneReplay);

@@ -125,7 +125,7 @@ fn each_of_the_two_tokens_is_renewed_in_its_own_time() {
     // The credentials behind it have tokens of 10 min; those of the service account end at 12:00.
     let source = Source::living(secs(600));
     let machine = Machine::new().answering(iam);
-    let behind = Credentials::from_source(source.clone()).on(machine.system());
+    let behind = Credentials::from_source(source.clone()).with_system(machine.system());
     let credentials = machine.with(by(behind.clone()));
     let held = header(&credentials);
     assert_eq!((source.started(), held.as_str()), (1, &*format!("Bearer {}", of(ACCOUNT, "t1.fake.0"))));
@@ -190,7 +190,11 @@ fn what_is_no_id_of_a_service_account_is_refused_and_not_shown() {
     for id in ["", "HUSH", "t1.HUSH.x", "AQVN-HUSH", "my robot HUSH", "aje/HUSH", &"h".repeat(51)] {
         let credentials = machine.with(ImpersonationAuth::new(id, given()));
         let error = failure(&credentials);
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("service account id")), "{id}");
+        assert_eq!(
+            (error.kind(), error.location()),
+            (ErrorKind::Invalid, Some("service account id")),
+            "{id}"
+        );
         assert!(error.help().is_some());
         let shown = format!("{:?} {:?}", ImpersonationAuth::new(id, given()), machine.log.lines());
         assert!(!shown.contains("HUSH") && !shown.contains("hhhh"), "{shown}");
@@ -215,8 +219,8 @@ fn unauthenticated(
 fn a_token_that_iam_does_not_take_is_replaced_once() {
     let source = Source::living(secs(3600));
     let machine = Machine::new().answering(unauthenticated(&["t1.fake.0"]));
-    let behind = Credentials::from_source(source.clone()).on(machine.system());
-    let stale = behind.blocking().obtain(HeaderOptions::new()).unwrap();
+    let behind = Credentials::from_source(source.clone()).with_system(machine.system());
+    let stale = behind.blocking().get(HeaderOptions::new()).unwrap();
     let credentials = machine.with(by(behind.clone()));
     assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.1")));
     assert_eq!(source.started(), 2);
@@ -268,7 +272,7 @@ fn a_refusal_says_what_is_missing() {
             None => iam(request, count),
         });
         let error = failure(&machine.with(by(given())));
-        assert_eq!((error.kind(), error.place()), (kind, IMPERSONATE.strip_prefix("POST ")), "{error}");
+        assert_eq!((error.kind(), error.location()), (kind, IMPERSONATE.strip_prefix("POST ")), "{error}");
         assert!(error.help().unwrap().contains(words), "{status}: {:?}", error.help());
         assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE], "one try");
     }
@@ -352,26 +356,27 @@ fn credentials_go_along_to_another_machine_unless_they_have_one_of_their_own() {
 
     let going = Credentials::from(by(EnvIamTokenAuth::new()));
     assert_eq!(header(&here.with(going.clone())), bearer("here"));
-    assert_eq!(header(&here.with(going.clone()).on(there.system())), bearer("there"), "and further");
+    assert_eq!(header(&here.with(going.clone()).with_system(there.system())), bearer("there"), "and further");
     let nested = ImpersonationAuth::new(OTHER, by(EnvIamTokenAuth::new()));
     let expected = format!("Bearer {}", of(OTHER, &of(ACCOUNT, "t1.FAKE-here.x")));
     assert_eq!(header(&here.with(nested)), expected);
 
     let staying = Credentials::from(by(own.with(EnvIamTokenAuth::new())));
     assert_eq!(header(&here.with(staying.clone())), bearer("own"));
-    assert_eq!(header(&here.with(staying).on(there.system())), bearer("own"));
-    let chosen = Automatic::new().on(own.set("YC_METADATA_ADDR", "").system()).without("metadata").unwrap();
+    assert_eq!(header(&here.with(staying).with_system(there.system())), bearer("own"));
+    let chosen =
+        Automatic::new().with_system(own.set("YC_METADATA_ADDR", "").system()).without("metadata").unwrap();
     assert_eq!(header(&here.with(by(chosen.build()))), bearer("own"));
 
     for automatic in [
-        Automatic::new().replace("api-key", by(EnvIamTokenAuth::new())).unwrap().on(here.system()),
-        Automatic::new().on(here.system()).replace("api-key", by(EnvIamTokenAuth::new())).unwrap(),
+        Automatic::new().replace("api-key", by(EnvIamTokenAuth::new())).unwrap().with_system(here.system()),
+        Automatic::new().with_system(here.system()).replace("api-key", by(EnvIamTokenAuth::new())).unwrap(),
     ] {
         let credentials = automatic.build();
         assert_eq!(header(&credentials), bearer("here"));
         let selected = credentials.report().unwrap().selected().unwrap().clone();
         assert_eq!((selected.method, &*selected.reason), (Method::Impersonation, "given"));
-        assert_eq!(header(&credentials.on(there.system())), bearer("there"));
+        assert_eq!(header(&credentials.with_system(there.system())), bearer("there"));
     }
 }
 
@@ -401,7 +406,7 @@ fn a_fetch_that_others_share_goes_on_when_the_impersonation_is_dropped() {
     let source = Source::living(secs(3600));
     source.hold();
     let machine = Machine::new().answering(iam);
-    let behind = Credentials::from_source(source.clone()).on(machine.system());
+    let behind = Credentials::from_source(source.clone()).with_system(machine.system());
     let credentials = machine.with(by(behind.clone()));
     credentials.prewarm();
     until("the fetch behind it is under way", || source.started() == 1);
@@ -461,7 +466,7 @@ fn one_thread_runs_both_for_many_callers() {
         .with_http(http)
         .with_spawner(LibraryThread);
     let nested = ImpersonationAuth::new(OTHER, by(MetadataAuth::new()));
-    let credentials = Credentials::from(nested).on(system);
+    let credentials = Credentials::from(nested).with_system(system);
     let threads: Vec<_> = (0..16)
         .map(|_| {
             let clone = credentials.clone();
@@ -491,10 +496,10 @@ fn the_emulator_lets_those_with_the_role_and_no_others() {
     let first = ImpersonationAuth::new(cloud.impersonated_account_id(), MetadataAuth::new());
     let nested = ImpersonationAuth::new(cloud.nested_account_id(), first.clone());
     for auth in [first, nested] {
-        assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+        assert!(header(&Credentials::from(auth).with_system(inside(&cloud))).starts_with("Bearer t1."));
     }
     let without = ImpersonationAuth::new(cloud.nested_account_id(), MetadataAuth::new());
-    let error = failure(&Credentials::from(without).on(inside(&cloud)));
+    let error = failure(&Credentials::from(without).with_system(inside(&cloud)));
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.help().unwrap().contains("iam.serviceAccounts.tokenCreator"), "{:?}", error.help());
 }
@@ -502,10 +507,10 @@ fn the_emulator_lets_those_with_the_role_and_no_others() {
 #[test]
 fn a_token_that_was_revoked_behind_our_back_is_replaced() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let behind = Credentials::from(MetadataAuth::new()).on(inside(&cloud));
-    let held = behind.blocking().obtain(HeaderOptions::new()).unwrap();
+    let behind = Credentials::from(MetadataAuth::new()).with_system(inside(&cloud));
+    let held = behind.blocking().get(HeaderOptions::new()).unwrap();
     cloud.revoke_iam_token(held.expose_secret().unwrap()).unwrap();
     let auth = ImpersonationAuth::new(cloud.impersonated_account_id(), behind.clone());
-    assert!(header(&Credentials::from(auth).on(inside(&cloud))).starts_with("Bearer t1."));
+    assert!(header(&Credentials::from(auth).with_system(inside(&cloud))).starts_with("Bearer t1."));
     assert!(behind.snapshot().unwrap().generation() > held.generation());
 }

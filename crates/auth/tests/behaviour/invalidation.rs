@@ -11,7 +11,7 @@ fn living_for(seconds: u64) -> HeaderOptions {
 #[test]
 fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     header(&credentials).unwrap();
     let refused = credentials.snapshot().unwrap();
     on_runtime(async {
@@ -20,7 +20,7 @@ fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
                 let (credentials, refused) = (credentials.clone(), refused.clone());
                 tokio::spawn(async move {
                     let dropped = credentials.invalidate(&refused);
-                    (dropped, credentials.obtain(HeaderOptions::new()).await.unwrap().generation())
+                    (dropped, credentials.get(HeaderOptions::new()).await.unwrap().generation())
                 })
             })
             .collect();
@@ -38,7 +38,7 @@ fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
 #[test]
 fn an_old_refusal_does_not_kill_a_newer_token() {
     let clock = TestClock::new();
-    let credentials = Source::living(HOUR).on(&clock);
+    let credentials = Source::living(HOUR).on_clock(&clock);
     header(&credentials).unwrap();
     let old = credentials.snapshot().unwrap();
     clock.advance(HOUR);
@@ -55,7 +55,7 @@ fn methods_with_nothing_newer_keep_what_they_have() {
         Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()),
         Credentials::from(NoAuth::new()),
     ] {
-        let credentials = credentials.on(system.clone());
+        let credentials = credentials.with_system(system.clone());
         let before = credentials.blocking().header().unwrap();
         assert!(!credentials.invalidate(&credentials.snapshot().unwrap()));
         assert_eq!(credentials.blocking().header().unwrap(), before);
@@ -67,11 +67,11 @@ fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_l
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::new(|_| Ok(Token::new("t1.fake.same")?.expiring_in(12 * HOUR)));
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     let mut dropped = 0;
     for _ in 0..600 {
-        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(sent.generation(), 1, "the same token keeps its generation, so nothing is replayed");
         dropped += usize::from(credentials.invalidate(&sent));
         clock.advance(secs(1));
@@ -81,7 +81,7 @@ fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_l
     source.set(token);
     until("another token comes", || {
         clock.advance(secs(10));
-        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&sent);
         sent.generation() > 1
     });
@@ -94,7 +94,7 @@ fn a_server_that_refuses_every_token_does_not_make_a_storm_of_fetches() {
     let source = Source::living(HOUR);
     let credentials = source.in_step(&clock);
     for _ in 0..6000 {
-        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&sent);
         clock.advance(std::time::Duration::from_millis(10));
     }
@@ -107,7 +107,7 @@ fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::living(12 * HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     source.set(|_| Err(crate::common::unavailable()));
     clock.advance(HOUR + secs(1));
@@ -122,7 +122,7 @@ fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
 fn a_longer_life_is_had_by_one_shared_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     clock.advance(secs(1800));
     assert_eq!(credentials.blocking().header_with(living_for(1700)).unwrap().unwrap(), "Bearer t1.fake.0");
@@ -148,7 +148,7 @@ fn a_longer_life_is_had_by_one_shared_refresh() {
 fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     clock.advance(secs(100));
     let error = credentials.blocking().header_with(living_for(7200)).unwrap_err();
@@ -176,8 +176,8 @@ fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
 
 #[test]
 fn what_never_ends_lives_as_long_as_anybody_asks() {
-    let key =
-        Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()).on(crate::common::bare(&TestClock::new()));
+    let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
+        .with_system(crate::common::bare(&TestClock::new()));
     let header = key.blocking().header_with(HeaderOptions::new().min_ttl(std::time::Duration::MAX));
     assert_eq!(header.unwrap().unwrap(), "Api-Key AQVN-fake");
 }
@@ -186,7 +186,7 @@ fn what_never_ends_lives_as_long_as_anybody_asks() {
 fn a_refresh_for_a_longer_life_that_fails_keeps_the_token() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     clock.advance(secs(1800));
     source.set(|_| Err(crate::common::unavailable()));

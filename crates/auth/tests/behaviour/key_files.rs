@@ -71,12 +71,12 @@ fn a_file_that_cannot_be_read_says_which_and_why() {
         let machine = Machine::new().set(ServiceAccountKeyAuth::VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
         let system = machine.system().with_files(Broken(fault));
         for credentials in [
-            Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).on(system.clone()),
-            Credentials::from(ServiceAccountKeyAuth::from_env()).on(system.clone()),
-            Credentials::automatic().on(system.clone()),
+            Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).with_system(system.clone()),
+            Credentials::from(ServiceAccountKeyAuth::from_env()).with_system(system.clone()),
+            Credentials::automatic().with_system(system.clone()),
         ] {
             let error = failure(&credentials);
-            assert_eq!((error.kind(), error.place()), (kind, Some(PATH)), "{error}");
+            assert_eq!((error.kind(), error.location()), (kind, Some(PATH)), "{error}");
             assert!(error.reason().contains(told), "{told}: {error}");
         }
         assert!(machine.http.requests().is_empty(), "nobody else is asked");
@@ -92,7 +92,7 @@ fn a_file_of_another_encoding_or_size_is_told() {
         let machine = Machine::new();
         machine.files.write(PATH, content);
         let error = failure(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(PATH)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(PATH)));
         assert!(error.reason().contains(told), "{error}");
     }
     let error = ServiceAccountKeyAuth::new(padded).unwrap_err();
@@ -225,7 +225,7 @@ fn a_file_that_becomes_somebody_elses_is_followed_with_a_warning() {
         (with("service_account_id", "ajefake0other0sa0000"), 1),
         (with("service_account_id", "ajefake0other0sa0000"), 1),
     ] {
-        let sent = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
         machine.files.write(PATH, content);
         machine.clock.advance(secs(120));
         assert!(credentials.invalidate(&sent));
@@ -282,7 +282,7 @@ fn a_file_without_modes_is_not_complained_of() {
     }
     let machine = Machine::new().answering(cloud(exchanged()));
     let system = machine.system().with_files(Modeless(TestFiles::new([(PATH, KEY.as_str())])));
-    let credentials = Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).on(system);
+    let credentials = Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).with_system(system);
     header(&credentials);
     assert_eq!(credentials.report().unwrap().selected().unwrap().reason, "given");
     assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.lines());

@@ -30,16 +30,16 @@ fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
         .with_processes(processes.clone())
         .with_spawner(spawner.clone());
     let all = [
-        Automatic::new().on(system.clone()).build(),
-        Credentials::automatic().on(system.clone()),
-        Credentials::from(ApiKeyAuth::from_env()).on(system.clone()),
-        Credentials::from(IamTokenAuth::from_env()).on(system.clone()),
-        Credentials::from(EnvIamTokenAuth::new()).on(system.clone()),
-        Credentials::from(OAuthTokenAuth::from_env()).on(system.clone()),
-        Credentials::from(MetadataAuth::new()).on(system.clone()),
-        Credentials::from(YandexCloudCliAuth::new()).on(system.clone()),
-        Credentials::from(NoAuth::new()).on(system.clone()),
-        Credentials::from_string("AQVN-fake").unwrap().on(system.clone()),
+        Automatic::new().with_system(system.clone()).build(),
+        Credentials::automatic().with_system(system.clone()),
+        Credentials::from(ApiKeyAuth::from_env()).with_system(system.clone()),
+        Credentials::from(IamTokenAuth::from_env()).with_system(system.clone()),
+        Credentials::from(EnvIamTokenAuth::new()).with_system(system.clone()),
+        Credentials::from(OAuthTokenAuth::from_env()).with_system(system.clone()),
+        Credentials::from(MetadataAuth::new()).with_system(system.clone()),
+        Credentials::from(YandexCloudCliAuth::new()).with_system(system.clone()),
+        Credentials::from(NoAuth::new()).with_system(system.clone()),
+        Credentials::from_string("AQVN-fake").unwrap().with_system(system.clone()),
     ];
     for credentials in &all {
         let _ = (credentials.clone(), credentials.method(), credentials.report(), credentials.snapshot());
@@ -51,8 +51,9 @@ fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
 #[test]
 fn nothing_is_known_before_the_selection() {
     let environment = TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]);
-    let credentials =
-        Automatic::new().on(crate::common::bare(&TestClock::new()).with_environment(environment)).build();
+    let credentials = Automatic::new()
+        .with_system(crate::common::bare(&TestClock::new()).with_environment(environment))
+        .build();
     assert!(
         credentials.method().is_none() && credentials.report().is_none() && credentials.snapshot().is_none()
     );
@@ -66,7 +67,7 @@ fn dropping_the_last_handle_ends_its_fetch() {
     let source = Source::living(HOUR);
     source.hold();
     let clock = TestClock::new();
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     let clone = credentials.clone();
     credentials.prewarm();
     until("the fetch has begun", || source.started() == 1);
@@ -88,7 +89,7 @@ fn dropping_the_last_handle_kills_its_child() {
         .with_processes(processes.clone())
         .with_files(yandex_cloud_auth::testing::TestFiles::new([("/opt/yc", "")]));
     let yc = YandexCloudCliAuth::builder().program("/opt/yc").build();
-    let credentials = Credentials::from(yc).on(system);
+    let credentials = Credentials::from(yc).with_system(system);
     credentials.prewarm();
     until("yc runs", || processes.commands().len() == 1);
     drop(credentials);
@@ -99,7 +100,7 @@ fn dropping_the_last_handle_kills_its_child() {
 fn a_call_in_flight_keeps_its_credentials_alive_and_no_longer() {
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {
         let call = tokio::spawn(async move { credentials.header().await });
         until("the fetch has begun", || source.started() == 1);

@@ -76,7 +76,7 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
         for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(
-                (error.kind(), error.place(), error.method()),
+                (error.kind(), error.location(), error.method()),
                 (ErrorKind::Invalid, Some("YC_METADATA_ADDR"), Some(Method::Metadata)),
                 "{address}"
             );
@@ -160,7 +160,7 @@ fn an_answer_after_150_ms_at_the_default_address_is_taken() {
             answers(METADATA_ANSWER)
         }
     });
-    let credentials = Automatic::new().on(machine.system().with_http(slow)).build();
+    let credentials = Automatic::new().with_system(machine.system().with_http(slow)).build();
     let call = std::thread::spawn(move || header(&credentials));
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(Duration::from_millis(150));
@@ -248,7 +248,7 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
             assert_eq!(error.is_some(), expected == Broken, "{reply:?} at {address:?}");
             if let Some(error) = error {
                 assert_eq!(error.method(), Some(Method::Metadata));
-                assert!(error.place().unwrap().starts_with("http://"), "{error}");
+                assert!(error.location().unwrap().starts_with("http://"), "{error}");
                 let help = error.help().unwrap_or_else(|| panic!("no help: {error}"));
                 let nobody = matches!(&reply, TestReply::Fail(fault) if fault.is_before_connection());
                 assert!(!nobody || help.contains("YC_METADATA_ADDR"), "{reply:?}: {help}");
@@ -274,7 +274,7 @@ fn an_answer_without_a_token_says_what_is_missing() {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
             assert!(error.reason().contains(reason), "{body}: {error}");
-            assert_eq!(error.place(), Some("http://169.254.169.254"));
+            assert_eq!(error.location(), Some("http://169.254.169.254"));
         }
     }
 }
@@ -415,14 +415,14 @@ fn real(emulator: &Emulator) -> (Credentials, System) {
     let machine = Machine::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
     let system = System::real().with_environment(machine.environment.clone());
     let quick = MetadataAuth::builder().timeout(Duration::from_millis(500)).build();
-    (Credentials::from(quick).on(system.clone()), system)
+    (Credentials::from(quick).with_system(system.clone()), system)
 }
 
 #[test]
 fn over_a_socket_it_gives_a_token_that_the_cloud_issued() {
     let emulator = Emulator::start_in_thread().unwrap();
     let (by_hand, system) = real(&emulator);
-    let automatic = Automatic::new().on(system).build();
+    let automatic = Automatic::new().with_system(system).build();
     assert_eq!(header(&by_hand), header(&automatic), "the service gives its ageing token again");
     assert!(header(&automatic).starts_with("Bearer t1."));
     assert_eq!(automatic.method(), Some(Method::Metadata));
@@ -434,7 +434,7 @@ fn over_a_socket_a_machine_without_a_service_account_is_absent() {
     let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let (by_hand, system) = real(&emulator);
     assert_eq!(by_hand.blocking().header().unwrap_err().kind(), ErrorKind::Refused);
-    let error = Automatic::new().on(system).build().blocking().header().unwrap_err();
+    let error = Automatic::new().with_system(system).build().blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConfigured);
 }
 

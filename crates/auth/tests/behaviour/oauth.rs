@@ -63,7 +63,7 @@ fn works_by_hand_from_its_variable_and_by_selection() {
         machine.with(OAuthTokenAuth::from_env()),
         machine.with(OAuthTokenAuth::builder_from_env().timeout(secs(3)).build()),
         machine.automatic(),
-        Credentials::from_string(OAUTH_TOKEN).unwrap().on(machine.system()),
+        Credentials::from_string(OAUTH_TOKEN).unwrap().with_system(machine.system()),
     ] {
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
         assert_eq!(credentials.method(), Some(Method::OAuthToken));
@@ -74,7 +74,7 @@ fn works_by_hand_from_its_variable_and_by_selection() {
 fn the_variable_is_read_once_and_missed_by_name() {
     let machine = Machine::new();
     let error = machine.with(OAuthTokenAuth::from_env()).blocking().header().unwrap_err();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("YC_OAUTH_TOKEN")));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_OAUTH_TOKEN")));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn any_other_endpoint_that_is_down_is_an_error() {
         });
         let error = failure(&machine);
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::OAuthToken)));
-        assert!(error.place().unwrap().ends_with("/endpoints"), "{error}");
+        assert!(error.location().unwrap().ends_with("/endpoints"), "{error}");
     }
 }
 
@@ -186,7 +186,7 @@ fn an_endpoint_that_is_none_is_refused_before_anything_is_sent() {
         let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().endpoint(endpoint).build();
         let from_code = Machine::new().with(auth).blocking().header().unwrap_err();
         for (error, place) in [(from_variable, "YC_API_ENDPOINT"), (from_code, "endpoint")] {
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(place)), "{endpoint}");
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(place)), "{endpoint}");
             assert!(error.help().is_some());
             assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         }
@@ -208,7 +208,7 @@ fn a_refusal_names_iam_the_cause_and_the_replacements() {
         let machine = Machine::new().answering(cloud(TestReply::status(status, body)));
         let error = failure(&machine);
         assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::OAuthToken)), "{error}");
-        assert_eq!(error.place(), Some("https://iam.api.cloud.yandex.net/iam/v1/tokens"));
+        assert_eq!(error.location(), Some("https://iam.api.cloud.yandex.net/iam/v1/tokens"));
         assert!(error.reason().contains(words), "{error}");
         let help = error.help().unwrap();
         for replacement in ["2026-06-01", "YC_API_KEY", "metadata", "yc"] {
@@ -358,7 +358,7 @@ fn an_address_that_was_silent_until_the_end_of_all_time_is_forgotten() {
     let machine = Machine::new();
     let (http, asked) = dead_at_first(&machine);
     let credentials = Credentials::from(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
-        .on(machine.system().with_http(http.clone()));
+        .with_system(machine.system().with_http(http.clone()));
     let clone = credentials.clone();
     let call = std::thread::spawn(move || clone.blocking().header());
     assert_eq!(asked.recv().unwrap(), "/endpoints");
@@ -440,7 +440,7 @@ fn max_age_decides_how_often_a_new_token_is_asked_for() {
 fn real(emulator: &Emulator, token: &str) -> Credentials {
     let machine = Machine::new().set("YC_API_ENDPOINT", &emulator.api_url());
     let system = System::real().with_environment(machine.environment.clone());
-    Credentials::from(OAuthTokenAuth::builder(token).unwrap().timeout(secs(2)).build()).on(system)
+    Credentials::from(OAuthTokenAuth::builder(token).unwrap().timeout(secs(2)).build()).with_system(system)
 }
 
 #[test]

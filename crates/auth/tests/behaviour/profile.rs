@@ -117,7 +117,7 @@ fn a_login_that_yc_alone_knows_is_sent_to_yc() {
         ("d", "`impersonate-service-account-id`"),
     ] {
         let error = failure(&machine, ProfileAuth::named(name));
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)), "{error}");
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)), "{error}");
         assert!(error.reason().contains(key), "{error}");
         assert!(error.help().unwrap().contains("yandex-cloud-cli"), "{error:?}");
     }
@@ -147,7 +147,7 @@ fn the_file_is_yc_s_own_or_the_one_in_code() {
     machine.environment.set("USERPROFILE", "");
     let error = failure(&machine, ProfileAuth::new());
     assert_eq!(error.kind(), ErrorKind::NotConfigured);
-    assert_eq!(error.place(), Some(if cfg!(windows) { "USERPROFILE" } else { "HOME" }));
+    assert_eq!(error.location(), Some(if cfg!(windows) { "USERPROFILE" } else { "HOME" }));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn what_is_in_the_profile_is_read_again_for_each_token_and_its_name_stays() {
     machine.environment.set("YC_PROFILE", "pasted");
     for credentials in [&by_name, &by_current] {
         machine.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
-        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(first.header().unwrap(), "Bearer t1.FAKE-pasted.x");
         machine.environment.set("YC_PROFILE", "vm");
         machine.files.write(FILE, CONFIG.replace("FAKE-pasted", "FAKE-newer"));
@@ -233,7 +233,7 @@ fn a_foreign_endpoint_in_the_file_is_warned_of_and_plaintext_is_blocked() {
     assert!(plain.http.requests().is_empty());
     let bad = failure(&with("ftp://x"), ProfileAuth::new());
     assert_eq!(bad.kind(), ErrorKind::Invalid);
-    assert!(bad.place().unwrap().contains("yc's configuration"), "{bad}");
+    assert!(bad.location().unwrap().contains("yc's configuration"), "{bad}");
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn it_works_against_the_emulator() {
     ));
     let system =
         System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
-    let credentials = Credentials::from(ProfileAuth::new()).on(system);
-    let snapshot = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    let credentials = Credentials::from(ProfileAuth::new()).with_system(system);
+    let snapshot = credentials.blocking().get(HeaderOptions::new()).unwrap();
     assert!(snapshot.expose_secret().unwrap().starts_with("t1."));
 }
 
@@ -281,8 +281,8 @@ fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
     let machine = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
     let system =
         System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
-    let credentials = Credentials::from(ProfileAuth::new()).on(system);
-    let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    let credentials = Credentials::from(ProfileAuth::new()).with_system(system);
+    let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
     assert!(first.expose_secret().unwrap().starts_with("t1."));
     assert!(first.expires_at().is_some());
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
@@ -292,7 +292,7 @@ fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
     machine.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
     assert!(emulator.delete_service_account_key(&identity.key_id.unwrap()));
     assert!(credentials.invalidate(&first));
-    let second = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    let second = credentials.blocking().get(HeaderOptions::new()).unwrap();
     assert_ne!(second.expose_secret(), first.expose_secret());
 }
 
@@ -305,7 +305,7 @@ fn a_key_that_is_none_is_told_and_not_shown() {
         let machine = home(&format!("current: a\nprofiles: {{a: {{service-account-key: {key}}}}}"));
         let error = failure(&machine, ProfileAuth::new());
         assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)), "{error}");
-        assert_eq!(error.place(), Some(FILE));
+        assert_eq!(error.location(), Some(FILE));
         assert!(error.help().is_some());
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         assert!(machine.http.requests().is_empty());
@@ -318,7 +318,7 @@ fn it_has_no_slot_and_can_take_one() {
     assert!(Automatic::new().slots().all(|slot| slot != "profile"));
     let automatic = Automatic::new().replace("yandex-cloud-cli", ProfileAuth::named("pasted")).unwrap();
     let automatic = automatic.without("metadata").unwrap();
-    let credentials = automatic.on(machine.system()).build();
+    let credentials = automatic.with_system(machine.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
     assert_eq!(credentials.method(), Some(Method::Profile));
 }
@@ -424,7 +424,7 @@ fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
     ] {
         let error = failure(&home(config), ProfileAuth::new());
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::Profile)), "{error}");
-        assert_eq!(error.place(), Some(FILE), "{error}");
+        assert_eq!(error.location(), Some(FILE), "{error}");
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
@@ -432,7 +432,7 @@ fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
     let nothing = home("");
     nothing.files.remove(FILE);
     let error = failure(&nothing, ProfileAuth::new());
-    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(FILE)));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(FILE)));
 }
 
 #[test]

@@ -26,15 +26,18 @@ fn allocations(credentials: &Credentials) -> [u64; 3] {
 #[test]
 fn a_ready_header_allocates_nothing() {
     let system = crate::common::bare(&TestClock::new());
-    let fetched = Source::living(HOUR).on(&TestClock::new());
+    let fetched = Source::living(HOUR).on_clock(&TestClock::new());
     header(&fetched).unwrap();
     let real_clock = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap());
     for (name, credentials) in [
         ("a fetched token", fetched),
         ("api-key on the real clock", real_clock),
-        ("iam-token", Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()).on(system.clone())),
+        (
+            "iam-token",
+            Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()).with_system(system.clone()),
+        ),
         ("function", Credentials::from(FunctionAuth::parse(r#"{"access_token":"t1.fake.x"}"#).unwrap())),
-        ("none", Credentials::from(NoAuth::new()).on(system.clone())),
+        ("none", Credentials::from(NoAuth::new()).with_system(system.clone())),
     ] {
         assert_eq!(allocations(&credentials), [0; 3], "{name}");
     }
@@ -44,7 +47,7 @@ fn a_ready_header_allocates_nothing() {
 fn the_variable_alone_is_read_per_request() {
     let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
     let system = crate::common::bare(&TestClock::new()).with_environment(environment);
-    let credentials = Credentials::from(EnvIamTokenAuth::new()).on(system);
+    let credentials = Credentials::from(EnvIamTokenAuth::new()).with_system(system);
     header(&credentials).unwrap();
     // The value, and nothing for the header: it was made before.
     assert!(allocations(&credentials)[0] <= 2);
@@ -54,7 +57,7 @@ fn the_variable_alone_is_read_per_request() {
 fn a_stale_header_is_served_while_its_renewal_runs() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     header(&credentials).unwrap();
     clock.advance(2 * HOUR);
     source.hold();

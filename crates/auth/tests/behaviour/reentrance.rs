@@ -33,7 +33,7 @@ fn a_waker_may_be_the_last_owner_of_a_subscription() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     struct Owns(#[allow(dead_code, reason = "owned")] yandex_cloud_auth::Subscription);
     impl Wake for Owns {
         fn wake(self: Arc<Self>) {}
@@ -44,5 +44,5 @@ fn a_waker_may_be_the_last_owner_of_a_subscription() {
     drop(owner);
     drop(changes);
     source.release();
-    assert!(credentials.blocking().obtain(HeaderOptions::new()).is_ok());
+    assert!(credentials.blocking().get(HeaderOptions::new()).is_ok());
 }

@@ -232,8 +232,8 @@ fn a_token_of_unknown_life_is_renewed_hourly_and_never_used_past_twelve_hours() 
 #[test]
 fn a_given_iam_token_that_is_twelve_hours_old_is_expired() {
     let clock = TestClock::new();
-    let credentials =
-        Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()).on(crate::common::bare(&clock));
+    let credentials = Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap())
+        .with_system(crate::common::bare(&clock));
     clock.advance(12 * HOUR - secs(1));
     assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.given");
     clock.advance(secs(1));

@@ -76,7 +76,7 @@ fn it_tells_how_long_each_look_took() {
             TestReply::status(200, METADATA_ANSWER)
         }
     });
-    let credentials = Automatic::new().on(machine.system().with_http(slow)).build();
+    let credentials = Automatic::new().with_system(machine.system().with_http(slow)).build();
     let call = std::thread::spawn(move || credentials.blocking().select());
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(Duration::from_millis(150));

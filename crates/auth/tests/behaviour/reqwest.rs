@@ -24,7 +24,7 @@ fn client() -> Client {
 
 fn fetched() -> (Source, Credentials) {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     (source, credentials)
 }
 
@@ -107,7 +107,7 @@ fn a_redirect_to_another_host_loses_the_header_and_its_401_is_no_refusal_of_the_
         let client = AuthLayer::new(credentials.clone())
             .allow_host(format!("127.0.0.1:{}", wire.port()))
             .unwrap()
-            .danger_send_in_plain_text()
+            .danger_allow_plaintext()
             .client(client());
         let status = on_runtime(async { client.execute(post(&wire.url("/"), "x")).await.unwrap().status() });
         assert_eq!(status, 401);
@@ -152,7 +152,7 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it()
     let source = Source::living(HOUR);
     source.hold();
     let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let credentials = Credentials::from_source(source.clone()).on(machine);
+    let credentials = Credentials::from_source(source.clone()).with_system(machine);
     let wire = Wire::answering(|_| answer(200));
     on_runtime(async {
         let mut request = post(&wire.url("/"), "x");
@@ -177,7 +177,7 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it()
 fn the_callers_own_header_passes_and_the_method_none_sends_nothing() {
     let (source, credentials) = fetched();
     let wire = Wire::answering(|_| answer(401));
-    let none = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    let none = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
     on_runtime(async {
         let own = client().get(wire.url("/")).header("authorization", "Basic own");
         AuthLayer::new(credentials).client(client()).send(own).await.unwrap();

@@ -25,7 +25,7 @@ struct Answer(#[prost(string, tag = 3)] String);
 
 fn credentials(cloud: &Emulator) -> Credentials {
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    Credentials::automatic().on(System::real().with_environment(machine))
+    Credentials::automatic().with_system(System::real().with_environment(machine))
 }
 
 /// All callers before the token is revoked, and all of them after.

@@ -22,10 +22,11 @@ fn error(credentials: &Credentials) -> yandex_cloud_auth::Error {
 #[test]
 fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let metadata = Credentials::from(MetadataAuth::new()).on(machine(&cloud, &[]));
+    let metadata = Credentials::from(MetadataAuth::new()).with_system(machine(&cloud, &[]));
     let token = header(&metadata).strip_prefix("Bearer ").unwrap().to_owned();
-    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).on(machine(&cloud, &[]));
-    let variable = Credentials::from(EnvIamTokenAuth::new()).on(machine(&cloud, &[("YC_TOKEN", &token)]));
+    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
+    let variable =
+        Credentials::from(EnvIamTokenAuth::new()).with_system(machine(&cloud, &[("YC_TOKEN", &token)]));
     let other = Credentials::from(IamTokenAuth::new(cloud.iam_token().unwrap()).unwrap());
     let (held, kept) = (header(&given), header(&other));
     assert_eq!((&held, &header(&variable)), (&format!("Bearer {token}"), &held));
@@ -43,14 +44,14 @@ fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another()
         assert!(!format!("{error} {error:?}").contains(&token));
     }
     assert_eq!(header(&other), kept, "others have nothing to do with it");
-    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).on(machine(&cloud, &[]));
+    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
     assert_eq!(late.blocking().header().unwrap_err().kind(), ErrorKind::Refused, "nor does who comes later");
 }
 
 #[test]
 fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let credentials = Credentials::from(MetadataAuth::new()).on(machine(&cloud, &[]));
+    let credentials = Credentials::from(MetadataAuth::new()).with_system(machine(&cloud, &[]));
     credentials.blocking().revoke(RevokeOptions::new().endpoint(cloud.api_url())).unwrap();
     assert!(credentials.snapshot().is_none());
     assert!(header(&credentials).starts_with("Bearer t1."));

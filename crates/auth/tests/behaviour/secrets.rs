@@ -36,7 +36,7 @@ fn everything(machine: &Machine, credentials: &Credentials) -> String {
     let mut shown = String::new();
     let mut show = |value: &dyn Debug| shown.push_str(&format!("{value:?}\n{value:#?}\n"));
     for _ in 0..2 {
-        match credentials.blocking().obtain(HeaderOptions::new()) {
+        match credentials.blocking().get(HeaderOptions::new()) {
             Ok(snapshot) => {
                 show(&snapshot);
                 show(&snapshot.header());
@@ -63,7 +63,8 @@ fn everything(machine: &Machine, credentials: &Credentials) -> String {
 
 /// Everything that a program could print of an error.
 fn of_error(error: &Error) -> String {
-    let mut shown = format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.place(), error.help());
+    let mut shown =
+        format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.location(), error.help());
     if let Some(report) = error.report() {
         shown.push_str(&format!("{report} {report:?} {}", serde_json::to_string(report).unwrap()));
     }
@@ -429,7 +430,7 @@ impl TokenSource for Careless {
 fn what_a_source_of_ones_own_says_is_masked() {
     for secret in SECRETS {
         let machine = Machine::new();
-        let credentials = Credentials::from_source(Careless(secret)).on(machine.system());
+        let credentials = Credentials::from_source(Careless(secret)).with_system(machine.system());
         assert_silent(secret, &everything(&machine, &credentials));
     }
 }

@@ -143,7 +143,7 @@ fn making_credentials_touches_nothing() {
         YandexCloudCliAuth::new().into(),
         NoAuth::new().into(),
     ] {
-        let credentials = credentials.on(system.clone());
+        let credentials = credentials.with_system(system.clone());
         let _ = (credentials.clone(), credentials.method(), credentials.report(), format!("{credentials:?}"));
         assert_eq!(credentials.counters().fetches, 0);
     }
@@ -222,7 +222,11 @@ fn the_wrong_kind_of_secret_ends_the_selection_and_names_the_right_variable() {
     ] {
         let machine = Machine::new().with_yc(logged_in).set(variable, value);
         let error = machine.automatic().blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(variable)), "{variable} {value}");
+        assert_eq!(
+            (error.kind(), error.location()),
+            (ErrorKind::Invalid, Some(variable)),
+            "{variable} {value}"
+        );
         assert!(error.help().unwrap().contains(right), "{variable} {value}: {:?}", error.help());
         assert!(machine.processes.commands().is_empty(), "the next one would be somebody else");
         let report = error.report().unwrap();
@@ -239,7 +243,7 @@ fn a_value_that_cannot_be_sent_ends_the_selection() {
             let machine = Machine::new().with_yc(logged_in).set(variable, value);
             let error = machine.automatic().blocking().header().unwrap_err();
             assert_eq!(
-                (error.kind(), error.place()),
+                (error.kind(), error.location()),
                 (ErrorKind::Invalid, Some(variable)),
                 "{variable} {value:?}"
             );
@@ -269,7 +273,7 @@ fn a_value_that_is_no_text_ends_the_selection() {
         let machine = Machine::new();
         machine.environment.set(variable, OsString::from_vec(b"FAKE-\xff".to_vec()));
         let error = machine.automatic().blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(variable)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(variable)));
         assert!(!error.to_string().contains("FAKE"), "{error}");
     }
 }
@@ -281,8 +285,8 @@ fn a_variable_whose_file_is_missing_is_never_passed_over() {
     {
         let machine = machine_with(&SOURCES[3..]).set(variable, "/run/FAKE.json");
         for automatic in [Automatic::new(), Automatic::new().lenient()] {
-            let error = automatic.on(machine.system()).build().blocking().header().unwrap_err();
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("/run/FAKE.json")));
+            let error = automatic.with_system(machine.system()).build().blocking().header().unwrap_err();
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("/run/FAKE.json")));
             assert_eq!(error.method(), Some(method));
             assert!(error.reason().contains("no such file"), "{error}");
             let broken = error.report().unwrap().attempts().iter().find(|attempt| attempt.method == method);
@@ -301,18 +305,20 @@ fn a_slot_can_be_removed_or_replaced_by_name() {
     let machine = machine_with(&SOURCES[3..]);
     let without = Automatic::new().without("metadata").unwrap();
     assert!(without.slots().all(|slot| slot != "metadata"));
-    let credentials = without.on(machine.system()).build();
+    let credentials = without.with_system(machine.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-env.FAKE-signature");
     assert!(machine.http.requests().is_empty());
 
     let given = IamTokenAuth::new(IAM_TOKEN).unwrap();
-    let credentials = Automatic::new().replace("api-key", given).unwrap().on(machine.system()).build();
+    let credentials =
+        Automatic::new().replace("api-key", given).unwrap().with_system(machine.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.method(), Some(Method::IamToken));
 
     let other = EnvIamTokenAuth::variable("MY_TOKEN");
     let machine = machine.set("MY_TOKEN", IAM_TOKEN);
-    let credentials = Automatic::new().replace("metadata", other).unwrap().on(machine.system()).build();
+    let credentials =
+        Automatic::new().replace("metadata", other).unwrap().with_system(machine.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.report().unwrap().selected().unwrap().source, "MY_TOKEN");
 }
@@ -321,7 +327,8 @@ fn a_slot_can_be_removed_or_replaced_by_name() {
 fn a_replaced_slot_keeps_its_options() {
     let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
     let metadata = MetadataAuth::builder().address("10.0.0.7:8080").build();
-    let credentials = Automatic::new().replace("metadata", metadata).unwrap().on(machine.system()).build();
+    let credentials =
+        Automatic::new().replace("metadata", metadata).unwrap().with_system(machine.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
     assert_eq!(
         machine.http.requests(),
@@ -330,7 +337,8 @@ fn a_replaced_slot_keeps_its_options() {
 
     let machine = Machine::new().with_yc(logged_in);
     let yc = YandexCloudCliAuth::builder().profile("work").build();
-    let credentials = Automatic::new().replace("yandex-cloud-cli", yc).unwrap().on(machine.system()).build();
+    let credentials =
+        Automatic::new().replace("yandex-cloud-cli", yc).unwrap().with_system(machine.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
     for command in machine.processes.commands() {
         assert!(crate::support::words(&command).ends_with(&["--profile", "work"]), "{command:?}");
@@ -351,7 +359,7 @@ fn a_slot_can_hold_a_token_source_of_the_programs_own() {
     let machine = machine_with(&SOURCES[4..]);
     let vault = Automatic::new().replace_source("metadata", Vault(Ok("t1.FAKE-vault.x"))).unwrap();
     assert!(vault.slots().any(|slot| slot == "metadata"), "the slot keeps its name");
-    let credentials = vault.clone().on(machine.system()).build();
+    let credentials = vault.clone().with_system(machine.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-vault.x");
     assert_eq!(credentials.method(), Some(Method::Custom));
     let report = credentials.report().unwrap();
@@ -362,11 +370,11 @@ fn a_slot_can_hold_a_token_source_of_the_programs_own() {
     );
     assert!(machine.http.requests().is_empty(), "nobody else is asked");
 
-    let before = vault.on(machine.set("YC_API_KEY", API_KEY).system()).build();
+    let before = vault.with_system(machine.set("YC_API_KEY", API_KEY).system()).build();
     assert_eq!(header(&before), format!("Api-Key {API_KEY}"), "the order stays");
 
     let shut = Automatic::new().replace_source("api-key", Vault(Err(ErrorKind::Refused))).unwrap();
-    let error = shut.on(Machine::new().system()).build().blocking().header().unwrap_err();
+    let error = shut.with_system(Machine::new().system()).build().blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Custom)), "{error}");
 }
 
@@ -387,8 +395,11 @@ fn a_slot_that_is_none_is_refused_by_name_with_the_names_there_are() {
 fn none_is_never_chosen_by_itself() {
     let machine = Machine::new();
     assert!(machine.automatic().blocking().header().is_err());
-    let credentials =
-        Automatic::new().replace("yandex-cloud-cli", NoAuth::new()).unwrap().on(machine.system()).build();
+    let credentials = Automatic::new()
+        .replace("yandex-cloud-cli", NoAuth::new())
+        .unwrap()
+        .with_system(machine.system())
+        .build();
     assert!(credentials.blocking().header().unwrap().is_none(), "unless somebody puts it there");
     assert_eq!(credentials.method(), Some(Method::None));
 }
@@ -475,13 +486,18 @@ fn a_slot_that_is_not_tried_is_named_without_a_look_at_the_files() {
     ] {
         let machine = Machine::new().with_yc(logged_in).set("YC_API_KEY", API_KEY);
         let automatic = Automatic::new().replace("yandex-cloud-cli", yc).unwrap();
-        let report =
-            automatic.on(machine.system().with_files(OutOfReach)).build().blocking().select().unwrap();
+        let report = automatic
+            .with_system(machine.system().with_files(OutOfReach))
+            .build()
+            .blocking()
+            .select()
+            .unwrap();
         let last = report.attempts().last().unwrap();
         assert_eq!((&*last.source, last.outcome), (name, Outcome::NotTried));
 
         let machine = machine.set("YC_API_KEY", IAM_TOKEN);
-        let error = machine.automatic().on(machine.system().with_files(OutOfReach)).blocking().select();
+        let error =
+            machine.automatic().with_system(machine.system().with_files(OutOfReach)).blocking().select();
         assert_eq!(
             error.unwrap_err().report().unwrap().attempts().last().unwrap().outcome,
             Outcome::NotTried
@@ -520,7 +536,7 @@ fn lenience_passes_over_metadata_and_yc_and_says_so() {
     let strict = machine.automatic().blocking().header().unwrap_err();
     assert_eq!(strict.method(), Some(Method::Metadata));
 
-    let credentials = Automatic::new().lenient().on(machine.system()).build();
+    let credentials = Automatic::new().lenient().with_system(machine.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     let report = credentials.report().unwrap();
     let metadata = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata).unwrap();
@@ -535,7 +551,7 @@ fn lenience_passes_over_metadata_and_yc_and_says_so() {
         let machine = Machine::new().with_yc(move |_| run.clone());
         let strict = machine.automatic().blocking().header().unwrap_err();
         assert_eq!(strict.method(), Some(Method::YandexCloudCli), "{strict}");
-        let lenient = Automatic::new().lenient().on(machine.system()).build();
+        let lenient = Automatic::new().lenient().with_system(machine.system()).build();
         let error = lenient.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::NotConfigured, None), "{error}");
         let report = error.report().unwrap();
@@ -550,7 +566,7 @@ fn lenience_does_not_extend_to_other_methods() {
         .set("YC_API_ENDPOINT", "http://api.corp.example")
         .set("YC_TOKEN", IAM_TOKEN);
     for automatic in [Automatic::new(), Automatic::new().lenient()] {
-        let error = automatic.on(machine.system()).build().blocking().header().unwrap_err();
+        let error = automatic.with_system(machine.system()).build().blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Blocked, Some(Method::OAuthToken)));
         assert_eq!(error.report().unwrap().attempts()[2].outcome, Outcome::Broken);
     }
@@ -566,8 +582,9 @@ fn lenience_does_not_extend_to_malformed_values() {
         ("YC_API_ENDPOINT", "ftp://x"),
     ] {
         let machine = Machine::new().with_yc(logged_in).set(variable, value);
-        let error = Automatic::new().lenient().on(machine.system()).build().blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(variable)), "{value}");
+        let error =
+            Automatic::new().lenient().with_system(machine.system()).build().blocking().header().unwrap_err();
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(variable)), "{value}");
     }
 }
 

@@ -207,7 +207,7 @@ fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
         let machine = Machine::new();
         machine.files.write(PATH, text);
         let error = machine.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
-        assert!(error.to_string().contains(told) && error.place() == Some(PATH), "{told}: {error}");
+        assert!(error.to_string().contains(told) && error.location() == Some(PATH), "{told}: {error}");
         hides(&error);
     }
 }
@@ -225,7 +225,7 @@ fn a_file_is_read_again_and_a_bad_one_never_replaces_a_good_token() {
     let (machine, jwts) = recording(Machine::new());
     machine.files.write(PATH, KEY.as_str());
     let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
-    let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+    let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
 
     machine.files.write(PATH, with("id", "ajefake0another0key0".into()));
     assert!(credentials.invalidate(&first));
@@ -318,7 +318,7 @@ fn the_emulator_verifies_the_signature_and_a_deleted_key_is_refused_with_its_tok
     let file = cloud.create_service_account_key().unwrap();
     let id = serde_json::from_str::<Value>(&file).unwrap()["id"].as_str().unwrap().to_owned();
     let environment = TestEnvironment::new([("YC_API_ENDPOINT", cloud.api_url()), (VARIABLE, file)]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(environment));
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(environment));
     assert!(header(&credentials).starts_with("Bearer t1."));
     assert_eq!(credentials.method(), Some(Method::ServiceAccountKey));
     assert_eq!(cloud.counters().requests(Service::Iam), 1);

@@ -19,7 +19,7 @@ fn patient(span: Duration) -> HeaderOptions {
 fn a_thousand_tasks_share_one_fetch_and_its_token() {
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {
         let calls: Vec<_> = (0..1000)
             .map(|_| {
@@ -40,7 +40,7 @@ fn a_thousand_tasks_share_one_fetch_and_its_token() {
 fn a_thousand_tasks_share_one_failure() {
     let source = Source::down();
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {
         let calls: Vec<_> = (0..1000)
             .map(|_| {
@@ -61,7 +61,7 @@ fn a_thousand_tasks_share_one_failure() {
 fn threads_and_runtimes_share_one_fetch() {
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     let barrier = Arc::new(Barrier::new(9));
     let threads: Vec<_> = (0..8)
         .map(|number| {
@@ -91,7 +91,7 @@ fn threads_and_runtimes_share_one_fetch() {
 fn the_fetch_outlives_the_caller_that_began_it() {
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {
         let leader = tokio::spawn({
             let credentials = credentials.clone();
@@ -115,7 +115,7 @@ fn the_fetch_outlives_the_caller_that_began_it() {
 fn the_fetch_outlives_the_runtime_that_began_it() {
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let call = runtime.spawn({
         let credentials = credentials.clone();
@@ -134,7 +134,7 @@ fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     let (hasty, patient_one) = std::thread::scope(|scope| {
         let hasty = scope.spawn(|| credentials.blocking().header_with(patient(Duration::from_millis(500))));
         // The limit of the fetch, and the deadline of the caller.
@@ -157,7 +157,7 @@ fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
 #[test]
 fn a_deadline_leaves_no_timer_behind() {
     let clock = TestClock::new();
-    let credentials = Source::living(HOUR).on(&clock);
+    let credentials = Source::living(HOUR).on_clock(&clock);
     credentials.blocking().header_with(patient(HOUR)).unwrap();
     until("every timer is gone", || clock.sleepers() == 0);
 }
@@ -167,7 +167,7 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     let error = std::thread::scope(|scope| {
         let call = scope.spawn(|| header(&credentials));
         clock.wait_for_sleepers(1);
@@ -181,9 +181,9 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
 #[test]
 fn works_without_a_runtime_and_on_a_foreign_executor() {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
-    let other = Source::living(HOUR).on(&TestClock::new());
+    let other = Source::living(HOUR).on_clock(&TestClock::new());
     assert_eq!(pollster(other.header()).unwrap().unwrap(), "Bearer t1.fake.0");
 }
 
@@ -206,7 +206,7 @@ fn selection_is_shared_too() {
     let system = crate::common::bare(&TestClock::new())
         .with_http(http.clone())
         .with_environment(TestEnvironment::new([("YC_METADATA_ADDR", "127.0.0.1:1")]));
-    let credentials = Automatic::new().on(system).build();
+    let credentials = Automatic::new().with_system(system).build();
     on_runtime(async {
         let calls: Vec<_> = (0..100)
             .map(|number| {
@@ -234,7 +234,7 @@ fn a_source_that_panics_is_an_error_and_is_asked_again() {
         0 => panic!("a user's source panicked (expected in this test)"),
         _ => token(count),
     });
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     clock.advance(secs(1));
     assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
@@ -261,7 +261,7 @@ fn a_spawner_of_the_users_own_runs_the_fetch() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let spawner = Runtime { works: Arc::default(), handle: Some(runtime.handle().clone()) };
     let system = crate::common::bare(&TestClock::new()).with_spawner(spawner.clone());
-    let credentials = Credentials::from_source(Source::living(HOUR)).on(system);
+    let credentials = Credentials::from_source(Source::living(HOUR)).with_system(system);
     assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
     assert_eq!(spawner.works.load(Ordering::SeqCst), 1);
 }
@@ -271,7 +271,7 @@ fn a_spawner_that_drops_its_work_fails_the_fetch_and_nobody_waits_for_ever() {
     let clock = TestClock::new();
     let spawner = Runtime::default();
     let system = crate::common::bare(&clock).with_spawner(spawner.clone());
-    let credentials = Credentials::from_source(Source::living(HOUR)).on(system);
+    let credentials = Credentials::from_source(Source::living(HOUR)).with_system(system);
     assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     clock.advance(secs(1));
     let hasty = credentials.blocking().header_with(patient(secs(1)));
@@ -293,8 +293,8 @@ impl TokenSource for Nested {
 #[test]
 fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
     let clock = TestClock::new();
-    let inner = Source::living(HOUR).on(&clock);
-    let outer = Credentials::from_source(Nested(inner)).on(crate::common::bare(&clock));
+    let inner = Source::living(HOUR).on_clock(&clock);
+    let outer = Credentials::from_source(Nested(inner)).with_system(crate::common::bare(&clock));
     let error = header(&outer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("would wait for itself"), "{error}");
@@ -303,20 +303,20 @@ fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
 #[test]
 fn trying_never_waits_and_never_selects() {
     let clock = TestClock::new();
-    let automatic = Automatic::new().on(crate::common::bare(&clock)).build();
+    let automatic = Automatic::new().with_system(crate::common::bare(&clock)).build();
     assert!(automatic.try_header().is_none());
     assert_eq!(automatic.counters().fetches, 0);
 
     let source = Source::living(HOUR);
     source.hold();
-    let credentials = source.on(&clock);
+    let credentials = source.on_clock(&clock);
     assert!(credentials.try_header().is_none());
     source.release();
     until("the fetch it began is done", || credentials.try_header().is_some());
     assert_eq!(credentials.try_header().unwrap().unwrap().unwrap(), "Bearer t1.fake.0");
     assert_eq!((source.started(), credentials.counters().waited), (1, 0));
 
-    let down = Source::new(|_| Err(unavailable())).on(&clock);
+    let down = Source::new(|_| Err(unavailable())).on_clock(&clock);
     down.prewarm();
     until("the failure is known", || down.try_header().is_some());
     assert_eq!(down.try_header().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);

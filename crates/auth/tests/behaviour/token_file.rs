@@ -45,15 +45,15 @@ impl Machine {
     }
 
     fn credentials(&self) -> Credentials {
-        Credentials::from(TokenFileAuth::from_env()).on(self.system())
+        Credentials::from(TokenFileAuth::from_env()).with_system(self.system())
     }
 
     /// By name, by the variable, and by selection.
     fn each(&self) -> [Credentials; 3] {
         [
-            Credentials::from(TokenFileAuth::new(FILE)).on(self.system()),
+            Credentials::from(TokenFileAuth::new(FILE)).with_system(self.system()),
             self.credentials(),
-            Automatic::new().on(self.system()).build(),
+            Automatic::new().with_system(self.system()).build(),
         ]
     }
 
@@ -86,7 +86,7 @@ fn a_changed_file_is_seen_within_the_interval_and_no_call_waits_for_it() {
             machine.clock.advance(secs(30));
             assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
         }
-        let first = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(first.generation(), 1, "the same bytes");
 
         machine.files.write(FILE, SECOND);
@@ -104,7 +104,7 @@ fn a_changed_file_is_seen_within_the_interval_and_no_call_waits_for_it() {
 fn the_interval_can_be_set() {
     let machine = Machine::holding(FIRST);
     let auth = TokenFileAuth::builder_from_env().max_age(secs(300)).build();
-    let credentials = Credentials::from(auth).on(machine.system());
+    let credentials = Credentials::from(auth).with_system(machine.system());
     header(&credentials).unwrap();
     machine.files.write(FILE, SECOND);
     for (step, token) in [(299, FIRST), (1, FIRST), (0, SECOND)] {
@@ -133,7 +133,7 @@ fn a_call_between_two_looks_does_not_touch_the_file() {
     let machine = Machine::holding(FIRST);
     let files = Counting(machine.files.clone(), Arc::default());
     let credentials =
-        Credentials::from(TokenFileAuth::from_env()).on(machine.system().with_files(files.clone()));
+        Credentials::from(TokenFileAuth::from_env()).with_system(machine.system().with_files(files.clone()));
     for _ in 0..100 {
         header(&credentials).unwrap();
         machine.clock.advance(secs(3));
@@ -147,7 +147,7 @@ fn a_refused_token_is_replaced_at_once() {
     let machine = Machine::holding(FIRST);
     for credentials in machine.each() {
         machine.files.write(FILE, FIRST);
-        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         machine.files.write(FILE, SECOND);
         assert!(credentials.invalidate(&refused));
         assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
@@ -160,7 +160,7 @@ fn a_refused_token_that_stays_is_looked_after_no_less_often() {
     machine.clock.set_random(0.999);
     let credentials = machine.credentials();
     for _ in 0..8 {
-        let refused = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+        let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&refused);
         assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "the refusal stands");
         machine.clock.advance(secs(30));
@@ -264,9 +264,9 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
     machine.environment.set("YC_TOKEN", "t1.FAKE-somebody-else.x");
     machine.files.remove(FILE);
     for automatic in [Automatic::new(), Automatic::new().lenient()] {
-        let credentials = automatic.on(machine.system()).build();
+        let credentials = automatic.with_system(machine.system()).build();
         let error = credentials.blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)));
         let report = error.report().unwrap();
         let slot = report.attempts().iter().find(|slot| slot.method == Method::TokenFile).unwrap();
         assert_eq!((slot.outcome, &*slot.source), (Outcome::Broken, "YC_IAM_TOKEN_FILE"));
@@ -285,8 +285,8 @@ fn without_its_variable_it_is_absent_or_not_configured() {
     machine.environment.set("YC_IAM_TOKEN_FILE", " ");
     machine.environment.set("YC_TOKEN", SECOND);
     let error = machine.failure();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));
-    let automatic = Automatic::new().on(machine.system()).build();
+    assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));
+    let automatic = Automatic::new().with_system(machine.system()).build();
     assert_eq!(header(&automatic).unwrap(), format!("Bearer {SECOND}"));
 }
 
@@ -326,7 +326,7 @@ fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
     ] {
         let error = Machine::holding(content).failure();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::TokenFile)), "{error}");
-        assert_eq!(error.place(), Some(FILE));
+        assert_eq!(error.location(), Some(FILE));
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
@@ -342,7 +342,7 @@ fn a_secret_in_place_of_the_path_is_told_and_not_shown() {
         let machine = Machine::holding("");
         machine.environment.set("YC_IAM_TOKEN_FILE", value);
         let error = machine.failure();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("YC_IAM_TOKEN_FILE")));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("YC_IAM_TOKEN_FILE")));
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
     }
     let slip = format!("{:?}", TokenFileAuth::new("FAKE/of=no+shape"));
@@ -373,7 +373,7 @@ impl Drop for Folder {
 /// Real files, and a clock that the test moves.
 fn on_disk(clock: &TestClock, path: PathBuf) -> Credentials {
     let system = bare(clock).with_files(SystemFiles).with_spawner(InStep);
-    Credentials::from(TokenFileAuth::new(path)).on(system)
+    Credentials::from(TokenFileAuth::new(path)).with_system(system)
 }
 
 #[test]
@@ -430,10 +430,11 @@ fn a_directory_and_a_file_of_somebody_elses_are_told() {
     let (clock, folder) = (TestClock::new(), Folder::new("kinds"));
     let error = on_disk(&clock, folder.0.clone()).blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "it is a directory"));
-    assert_eq!(error.place(), folder.0.to_str());
+    assert_eq!(error.location(), folder.0.to_str());
     // The user of a test may be root, who may read everything.
     let system = bare(&clock).with_files(Forbidden);
-    let error = Credentials::from(TokenFileAuth::new(FILE)).on(system).blocking().header().unwrap_err();
+    let error =
+        Credentials::from(TokenFileAuth::new(FILE)).with_system(system).blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "this process may not read it"));
     assert!(error.help().unwrap().contains("mode"));
 }
@@ -456,15 +457,19 @@ fn a_file_that_cannot_be_read_in_time_holds_nobody_else_up() {
 
     let clock = TestClock::new();
     let (release, stuck) = mpsc::channel();
-    let credentials =
-        Credentials::from(TokenFileAuth::new(FILE)).on(bare(&clock).with_files(Stuck(Mutex::new(stuck))));
+    let credentials = Credentials::from(TokenFileAuth::new(FILE))
+        .with_system(bare(&clock).with_files(Stuck(Mutex::new(stuck))));
     let call = std::thread::spawn({
         let credentials = credentials.clone();
         move || credentials.blocking().header().unwrap_err()
     });
     clock.wait_for_sleepers(1);
     let source = crate::common::Source::living(HOUR);
-    assert_eq!(header(&source.on(&clock)).unwrap(), "Bearer t1.fake.0", "the same thread serves others");
+    assert_eq!(
+        header(&source.on_clock(&clock)).unwrap(),
+        "Bearer t1.fake.0",
+        "the same thread serves others"
+    );
     clock.advance(secs(5));
     let error = call.join().unwrap();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::TokenFile)));

@@ -184,14 +184,14 @@ async fn serve(echo: &Echo) -> SocketAddr {
 
 fn fetched() -> (Source, Credentials) {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     (source, credentials)
 }
 
 /// The machine's clock, and nothing else of it.
 fn on_real_time(source: &Source) -> Credentials {
     let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    Credentials::from_source(source.clone()).on(machine)
+    Credentials::from_source(source.clone()).with_system(machine)
 }
 
 fn path(name: &'static str) -> PathAndQuery {
@@ -282,7 +282,9 @@ fn an_error_of_the_layer_arrives_as_a_status_and_nothing_is_sent() {
     ] {
         let source = Source::new(move |_| Err(Error::new(kind, "no token").with_help("do this")));
         let call = async {
-            unary(server.channel(source.on(&TestClock::new())), Request::new(text("x"))).await.unwrap_err()
+            unary(server.channel(source.on_clock(&TestClock::new())), Request::new(text("x")))
+                .await
+                .unwrap_err()
         };
         let status = on_runtime(call);
         assert_eq!(status.code(), code, "{status}");

@@ -72,7 +72,7 @@ fn request(uri: &str) -> Request<&'static str> {
 
 fn fetched() -> (Source, Credentials) {
     let source = Source::living(HOUR);
-    let credentials = source.on(&TestClock::new());
+    let credentials = source.on_clock(&TestClock::new());
     (source, credentials)
 }
 
@@ -144,7 +144,7 @@ fn the_callers_own_header_passes_untouched_wherever_it_goes_and_is_never_replaye
 
 #[test]
 fn the_method_none_sends_nothing_so_it_may_go_anywhere() {
-    let credentials = Credentials::from(NoAuth::new()).on(crate::common::bare(&TestClock::new()));
+    let credentials = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
     let server = Server::new(|_| status(200));
     let mut service = AuthLayer::new(credentials).layer(server.clone());
     on_runtime(async { service.call(request("http://other.example/")).await.unwrap() });
@@ -193,8 +193,8 @@ fn a_second_refusal_is_returned_as_it_came() {
 
 #[test]
 fn the_first_answer_is_returned_where_nothing_newer_comes() {
-    let key =
-        Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()).on(crate::common::bare(&TestClock::new()));
+    let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
+        .with_system(crate::common::bare(&TestClock::new()));
     let (source, failing) = fetched();
     header(&failing).unwrap();
     source.set(|_| Err(crate::common::unavailable()));
@@ -236,7 +236,7 @@ fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_not_the_fetch() {
     for (by_layer, by_request) in [(Some(span), None), (None, Some("500m")), (Some(HOUR), Some("500m"))] {
         let (clock, source) = (TestClock::new(), Source::living(HOUR));
         source.hold();
-        let credentials = source.on(&clock);
+        let credentials = source.on_clock(&clock);
         let server = Server::new(|_| status(200));
         let mut layer = AuthLayer::new(credentials.clone());
         let mut request = request(URL);
@@ -407,7 +407,8 @@ fn in_front_of_tonic_an_error_is_a_status() {
     ] {
         let source =
             Source::new(move |_| Err(yandex_cloud_auth::Error::new(kind, "no token").with_help("do this")));
-        let mut service = AuthLayer::new(source.on(&TestClock::new())).layer(Server::new(|_| status(200)));
+        let mut service =
+            AuthLayer::new(source.on_clock(&TestClock::new())).layer(Server::new(|_| status(200)));
         let error = on_runtime(async { service.call(request(URL)).await.unwrap_err() });
         let status = tonic::Status::from_error(Box::new(error));
         assert_eq!(status.code(), code, "{kind:?}");

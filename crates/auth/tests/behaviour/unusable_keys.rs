@@ -118,13 +118,13 @@ fn a_file_that_cannot_be_used_is_told_with_its_path() {
             chosen.with(ServiceAccountKeyAuth::from_env()).blocking().header().unwrap_err(),
             chosen.automatic().blocking().header().unwrap_err(),
         ] {
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(path)), "{error}");
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(path)), "{error}");
             assert!(error.reason().contains(told), "{told}: {error}");
         }
     }
     let folder = std::env::temp_dir();
     let real = machine.system().with_files(SystemFiles);
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(&folder)).on(real);
+    let credentials = machine.with(ServiceAccountKeyAuth::from_file(&folder)).with_system(real);
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.reason().contains("it is a directory") || cfg!(windows), "{error}");
@@ -155,7 +155,7 @@ fn that_everybody_can_read_the_file_is_logged_once_with_its_path() {
     {
         let before = machine.log.warnings().len();
         for round in 1..4 {
-            let token = credentials.blocking().obtain(HeaderOptions::new()).unwrap();
+            let token = credentials.blocking().get(HeaderOptions::new()).unwrap();
             credentials.blocking().identity(HeaderOptions::new()).unwrap();
             machine.files.write(PATH, format!("{}{}", " ".repeat(round), file(&GOOD)));
             assert!(credentials.invalidate(&token));

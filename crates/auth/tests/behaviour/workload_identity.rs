@@ -175,7 +175,7 @@ fn a_token_at_hand_outlives_a_file_that_is_gone() {
     until("the renewal beside the call has failed", || credentials.counters().failures == 1);
     machine.clock.advance(secs(9 * 3600));
     let error = failure(&credentials);
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(FILE)));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)));
     machine.files.write(FILE, SUBJECT);
     machine.clock.advance(secs(60));
     assert_eq!(header(&credentials), held, "nothing is final");
@@ -249,7 +249,7 @@ fn what_github_answers_instead_of_a_token_is_told_by_its_host() {
         let machine = machine().answering(move |_, _| answer.clone());
         let error = failure(&by(&machine, SubjectToken::github_actions()));
         assert_eq!(error.kind(), kind, "{error}");
-        assert_eq!(error.place(), Some("https://pipelines.actions.githubusercontent.example"));
+        assert_eq!(error.location(), Some("https://pipelines.actions.githubusercontent.example"));
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
         assert_eq!(machine.http.requests().len(), 1, "nothing is asked after it");
@@ -276,14 +276,14 @@ fn the_token_to_ask_github_with_never_travels_in_clear_nor_to_what_is_no_url() {
         let machine = machine().set(URL, url).set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
         for credentials in [by(&machine, SubjectToken::github_actions()), machine.automatic()] {
             let error = failure(&credentials);
-            assert_eq!((error.kind(), error.place()), (kind, Some(URL)), "{url}");
+            assert_eq!((error.kind(), error.location()), (kind, Some(URL)), "{url}");
             assert!(error.help().is_some());
         }
         assert!(machine.http.requests().is_empty(), "{url}");
     }
     let machine = machine().set(TOKEN, "HUSH HUSH");
     let error = failure(&by(&machine, SubjectToken::github_actions()));
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(TOKEN)));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(TOKEN)));
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn the_programs_own_subject_token_is_asked_for_at_each_exchange_where_fetches_ru
     assert_eq!((error.reason(), error.help()), ("the vault is shut", Some("open it")));
     let odd = SubjectToken::from_fn(|| async { Ok("HUSH".to_owned()) });
     let error = failure(&by(&machine, odd));
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("subject token of the program")));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("subject token of the program")));
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn what_is_no_subject_token_is_refused_before_anything_is_sent() {
             ),
         ] {
             let error = failure(&credentials);
-            assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(place)), "{value:?}");
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(place)), "{value:?}");
             assert!(error.reason().contains(words), "{value:?}: {error}");
             assert!(error.help().is_some());
         }
@@ -372,7 +372,7 @@ fn a_file_that_cannot_be_read_says_what_is_wrong_with_it() {
         ("/empty", "empty"),
     ] {
         let error = failure(&by(&machine, SubjectToken::file(path)));
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(path)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(path)));
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
     }
@@ -384,12 +384,16 @@ fn what_is_no_id_of_a_service_account_is_refused_and_not_shown() {
     for id in ["", " ", "HUSH", "t1.HUSH", "AQVN-HUSH", "aje/HUSH", "aje&audience=HUSH", &"a".repeat(51)] {
         let machine = machine().set("YC_SERVICE_ACCOUNT_ID", id).set("YC_OIDC_TOKEN", SUBJECT);
         let error = failure(&machine.with(WorkloadIdentityAuth::new(id, closure())));
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some("service account id")), "{id}");
+        assert_eq!(
+            (error.kind(), error.location()),
+            (ErrorKind::Invalid, Some("service account id")),
+            "{id}"
+        );
         assert!(error.help().unwrap().contains("service-account list"));
         for credentials in [machine.with(WorkloadIdentityAuth::from_env()), machine.automatic()] {
             let error = failure(&credentials);
             assert_eq!(
-                (error.kind(), error.place()),
+                (error.kind(), error.location()),
                 (ErrorKind::Invalid, Some("YC_SERVICE_ACCOUNT_ID")),
                 "{id}"
             );
@@ -403,7 +407,7 @@ fn a_name_of_a_variable_that_is_none_is_not_shown() {
     let error = failure(&by(&machine(), SubjectToken::variable("eyJHUSH.HUSH.HUSH")));
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let error = failure(&by(&machine(), SubjectToken::variable("NOT_THERE")));
-    assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("NOT_THERE")));
+    assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("NOT_THERE")));
 }
 
 /// What the slot is to do.
@@ -450,7 +454,7 @@ fn the_variables_open_the_slot_together() {
             for (name, value) in variables {
                 machine = machine.set(name, value);
             }
-            let credentials = automatic.on(machine.system()).build();
+            let credentials = automatic.with_system(machine.system()).build();
             let outcome = credentials.blocking().header();
             let find = |report: &yandex_cloud_auth::Report| {
                 let of_ours = |attempt: &&_| {
@@ -475,7 +479,7 @@ fn the_variables_open_the_slot_together() {
                 }
                 Broken(place, words) => {
                     let error = failure(&credentials);
-                    assert_eq!(error.place(), Some(place), "{variables:?}: {error}");
+                    assert_eq!(error.location(), Some(place), "{variables:?}: {error}");
                     assert_eq!(error.kind(), ErrorKind::Invalid);
                     assert!(error.reason().contains(words), "{variables:?}: {error}");
                     assert!(error.help().is_some());
@@ -496,7 +500,7 @@ fn made_by_hand_it_reads_the_same_variables_and_misses_them_by_name() {
         (Machine::new().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT), "YC_OIDC_TOKEN_FILE"),
     ] {
         let error = failure(&machine.with(WorkloadIdentityAuth::from_env()));
-        assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some(place)));
+        assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(place)));
         assert!(error.help().unwrap().contains("YC_SERVICE_ACCOUNT_ID"));
     }
 }
@@ -507,7 +511,7 @@ fn in_a_slot_of_ones_own_a_source_that_is_not_there_is_passed_over() {
         let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
         let auth = WorkloadIdentityAuth::new(ACCOUNT, subject);
         let automatic = Automatic::new().replace("workload-identity", auth).unwrap();
-        let credentials = automatic.on(machine.system()).build();
+        let credentials = automatic.with_system(machine.system()).build();
         header(&credentials);
         assert_eq!(credentials.method(), Some(Method::EnvIamToken));
     }
@@ -531,7 +535,7 @@ fn a_refusal_is_told_in_the_servers_words_with_what_to_compare() {
         for subject in sources() {
             let error = failure(&by(&machine, subject));
             assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-            assert_eq!(error.place(), Some("https://auth.yandex.cloud/oauth/token"));
+            assert_eq!(error.location(), Some("https://auth.yandex.cloud/oauth/token"));
             assert!(error.reason().contains(words), "{error}");
             assert!(error.help().unwrap().contains(help), "{:?}", error.help());
         }
@@ -612,7 +616,7 @@ fn the_subject_token_goes_to_the_authorization_server_alone() {
                 }
                 (None, kind) => {
                     let error = failure(&credentials);
-                    assert_eq!((Some(error.kind()), error.place()), (kind, Some(place)), "{named}");
+                    assert_eq!((Some(error.kind()), error.location()), (kind, Some(place)), "{named}");
                     assert!(shown.lock().unwrap().is_empty(), "{named}");
                 }
             }
@@ -706,7 +710,7 @@ fn the_emulator_exchanges_the_tokens_of_every_source() {
     let github = cloud.github_variables();
     let github: Vec<_> = github.iter().map(|(name, value)| (&**name, &**value)).collect();
     for variables in [&[("YC_OIDC_TOKEN_FILE", FILE)][..], &[("YC_OIDC_TOKEN", &*token)], &github] {
-        let credentials = Credentials::automatic().on(beside(&cloud, variables, &token));
+        let credentials = Credentials::automatic().with_system(beside(&cloud, variables, &token));
         assert!(header(&credentials).starts_with("Bearer t1."));
         assert_eq!(credentials.method(), Some(Method::WorkloadIdentity));
         let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
@@ -717,7 +721,7 @@ fn the_emulator_exchanges_the_tokens_of_every_source() {
     let system = beside(&cloud, &github, "");
     let audience = SubjectToken::github_actions_for(cloud.oidc_audience());
     let named = WorkloadIdentityAuth::new(cloud.service_account_id(), audience);
-    assert!(header(&Credentials::from(named).on(system)).starts_with("Bearer t1."));
+    assert!(header(&Credentials::from(named).with_system(system)).starts_with("Bearer t1."));
 }
 
 #[test]
@@ -729,7 +733,8 @@ fn the_emulator_refuses_what_the_federation_does_not_name() {
     let over = cloud.oidc_token_for(subject, audience, secs(60)).unwrap();
     cloud.clock().advance(secs(3600));
     for (token, help) in [(&foreign, "`sub`"), (&elsewhere, "`aud`"), (&over, "federation")] {
-        let credentials = Credentials::automatic().on(beside(&cloud, &[("YC_OIDC_TOKEN", token)], ""));
+        let credentials =
+            Credentials::automatic().with_system(beside(&cloud, &[("YC_OIDC_TOKEN", token)], ""));
         let error = credentials.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::WorkloadIdentity)));
         assert!(error.help().unwrap().contains(help), "{:?}", error.help());

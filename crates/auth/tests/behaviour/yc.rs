@@ -87,7 +87,7 @@ fn it_inherits_the_environment_less_the_token_that_would_override_its_profile() 
         .set("YC_CLI_INITIALIZATION_SILENCE", "false");
     let without = Automatic::new().without("iam-token").unwrap();
     machine.environment.set("YC_IAM_TOKEN", IAM_TOKEN);
-    header(&without.on(machine.system()).build());
+    header(&without.with_system(machine.system()).build());
     let commands = machine.processes.commands();
     assert_eq!(commands.len(), 2);
     for command in commands {
@@ -130,7 +130,7 @@ fn output_without_a_token_is_an_error_that_says_what_came() {
     ] {
         let error = failure(TestRun::prints(output));
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
-        assert_eq!((error.reason(), error.place()), (reason, Some(YC)), "{output:?}");
+        assert_eq!((error.reason(), error.location()), (reason, Some(YC)), "{output:?}");
         assert!(error.help().unwrap().contains("yc iam create-token"));
     }
 }
@@ -166,7 +166,7 @@ fn a_failure_tells_ycs_own_words_with_secrets_masked() {
         ),
     ] {
         let error = failure(TestRun::Exit(code, String::new(), stderr.to_owned()));
-        assert_eq!((error.kind(), error.reason(), error.place()), (kind, reason, Some(YC)), "{stderr:?}");
+        assert_eq!((error.kind(), error.reason(), error.location()), (kind, reason, Some(YC)), "{stderr:?}");
         assert!(error.help().is_some());
     }
     let endless = failure(TestRun::Exit(1, String::new(), "x".repeat(60_000)));
@@ -181,7 +181,7 @@ fn a_program_that_cannot_be_started_says_why() {
         (io::ErrorKind::OutOfMemory, ErrorKind::Unavailable),
     ] {
         let error = failure(TestRun::Fail(fault));
-        assert_eq!((error.kind(), error.place()), (kind, Some(YC)), "{error}");
+        assert_eq!((error.kind(), error.location()), (kind, Some(YC)), "{error}");
         assert!(error.reason().starts_with("could not be run"), "{error}");
     }
 }
@@ -239,7 +239,7 @@ fn it_is_found_on_absolute_entries_of_path_in_their_order() {
             .with_files(TestFiles::new(programs.iter().map(|path| (*path, ""))));
         let processes = TestProcesses::new(logged_in);
         let system = system.with_processes(processes.clone());
-        let credentials = Credentials::from(YandexCloudCliAuth::new()).on(system);
+        let credentials = Credentials::from(YandexCloudCliAuth::new()).with_system(system);
         let outcome = credentials.blocking().header();
         let asked: Vec<_> = processes.commands().iter().map(|c| c.program.display().to_string()).collect();
         assert_eq!(asked, run.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{path:?}");
@@ -249,7 +249,7 @@ fn it_is_found_on_absolute_entries_of_path_in_their_order() {
             }
             None => {
                 let error = outcome.unwrap_err();
-                assert_eq!((error.kind(), error.place()), (ErrorKind::NotConfigured, Some("PATH")));
+                assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("PATH")));
                 assert!(error.help().unwrap().contains("https://"), "{:?}", error.help());
             }
         }
@@ -265,7 +265,7 @@ fn a_program_named_in_code_is_run_by_its_full_path_or_not_at_all() {
         [("yc", ErrorKind::Invalid), ("./yc", ErrorKind::Invalid), ("/nowhere/yc", ErrorKind::NotConfigured)]
     {
         let error = with(program).blocking().header().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (kind, Some(program)));
+        assert_eq!((error.kind(), error.location()), (kind, Some(program)));
         assert!(error.help().is_some());
     }
 }

@@ -27,7 +27,8 @@ fn share_one_fetch() {
     const CALLS: u64 = 50;
     let cloud = Emulator::start_in_thread().unwrap();
     let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().on(System::real().with_environment(machine)).blocking();
+    let credentials =
+        Credentials::automatic().with_system(System::real().with_environment(machine)).blocking();
     let url = format!("{}/v1/models", cloud.api_url());
     let agent = ureq::Agent::new_with_defaults();
     let call = || {

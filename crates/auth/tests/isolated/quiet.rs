@@ -17,11 +17,11 @@ fn a_noisy_day() {
     source.set(|_| Err(unavailable()));
     header(&credentials).unwrap_err();
     clock.advance(secs(5));
-    Automatic::new().on(crate::common::bare(&clock)).build().blocking().header().unwrap_err();
+    Automatic::new().with_system(crate::common::bare(&clock)).build().blocking().header().unwrap_err();
     let foreign =
         TestEnvironment::new([("YC_API_ENDPOINT", "api.corp.example"), ("YC_OAUTH_TOKEN", "y0_fake")]);
     let oauth = Credentials::from(OAuthTokenAuth::from_env())
-        .on(crate::common::bare(&clock).with_environment(foreign));
+        .with_system(crate::common::bare(&clock).with_environment(foreign));
     oauth.blocking().header().unwrap_err();
 }
 

@@ -61,7 +61,7 @@ impl Stage {
             Method::IamToken => IamTokenAuth::new(token()?).map_err(told)?.into(),
             Method::EnvIamToken => {
                 let system = self.machine(&[(EnvIamTokenAuth::VARIABLE, &token()?)]);
-                return Ok(Credentials::from(EnvIamTokenAuth::new()).on(system));
+                return Ok(Credentials::from(EnvIamTokenAuth::new()).with_system(system));
             }
             Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(told)?.into(),
             Method::ServiceAccountKey => {
@@ -75,7 +75,7 @@ impl Stage {
                     ("YC_SERVICE_ACCOUNT_ID", self.emulator.service_account_id()),
                     ("YC_OAUTH_ENDPOINT", &self.emulator.api_url()),
                 ]);
-                return Ok(Credentials::from(WorkloadIdentityAuth::from_env()).on(system));
+                return Ok(Credentials::from(WorkloadIdentityAuth::from_env()).with_system(system));
             }
             Method::TokenFile => {
                 let file = self.file("token", &token()?).map_err(|error| error.to_string())?;
@@ -98,12 +98,12 @@ impl Stage {
             Method::None => NoAuth::new().into(),
             other => return Err(format!("the demo has no {other}")),
         }
-        .on(self.machine(&[])))
+        .with_system(self.machine(&[])))
     }
 
     fn use_it(&self, method: Method, credentials: &Credentials) -> Visit {
         let start = Instant::now();
-        let snapshot = credentials.blocking().obtain(HeaderOptions::new());
+        let snapshot = credentials.blocking().get(HeaderOptions::new());
         let elapsed = start.elapsed();
         let value = snapshot.as_ref().ok().and_then(yandex_cloud_auth::Snapshot::header);
         let header = snapshot.map_err(|error| error.to_string()).map(|snapshot| {
@@ -130,7 +130,7 @@ impl Stage {
     pub(crate) fn automatic(&self) -> (Option<Report>, Visit) {
         let offered = self.emulator.iam_token().unwrap_or_default();
         let machine = self.machine(&[(EnvIamTokenAuth::VARIABLE, &offered)]);
-        let credentials = Automatic::new().on(machine).build();
+        let credentials = Automatic::new().with_system(machine).build();
         let start = Instant::now();
         let chosen = credentials.blocking().select();
         let report = match &chosen {
@@ -148,8 +148,8 @@ impl Stage {
     /// # Errors
     /// Where there is no first token.
     pub(crate) fn oauth(&self) -> Result<Credentials, Error> {
-        let credentials =
-            Credentials::from(OAuthTokenAuth::new(self.emulator.oauth_token())?).on(self.machine(&[]));
+        let credentials = Credentials::from(OAuthTokenAuth::new(self.emulator.oauth_token())?)
+            .with_system(self.machine(&[]));
         credentials.blocking().header()?;
         Ok(credentials)
     }

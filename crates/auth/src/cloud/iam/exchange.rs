@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::cloud::address::Address;
 use crate::cloud::{ask, date, json_object, refusal, unreadable};
-use crate::secret::{Secret, presentable};
+use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
@@ -63,7 +63,7 @@ pub(super) async fn revoke(
     request.headers_mut().insert(AUTHORIZATION, bearer.clone());
     let answer = granted(system, request, &url, token.expose(), limit).await?;
     let subject = json_object(&answer, &url)?.remove("subjectId");
-    Ok(subject.as_ref().and_then(Value::as_str).map(|id| presentable(id, &[token.expose()])))
+    Ok(subject.as_ref().and_then(Value::as_str).map(|id| redact(id, &[token.expose()])))
 }
 
 /// `{"name":"secret"}`. A checked secret is visible ASCII; the two characters that JSON would escape are escaped here,

@@ -23,12 +23,12 @@ use self::config::{Config, Key, Proof, Settings};
 use super::file::NamedFile;
 use super::oauth_token::{explain, warn_once};
 use super::sealed::Sealed;
-use super::{Identity, Method, Supply, TokenSource};
+use super::{Identity, Method, Provider, TokenSource};
 use crate::cloud::address::Given;
 use crate::cloud::endpoints::{self, Endpoint};
 use crate::cloud::iam::{Iam, IamOptions};
 use crate::cloud::metadata::{MetadataAddress, Patience, fetch_token};
-use crate::secret::presentable;
+use crate::secret::redact;
 use crate::system::{BoxFuture, System};
 use crate::token::{Life, MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -111,7 +111,7 @@ impl Profile {
             folder_id: settings.id("folder-id")?,
             cloud_id: settings.id("cloud-id")?,
             organization_id: settings.id("organization-id")?,
-            endpoint: settings.text("endpoint")?.map(|text| presentable(text, &[])),
+            endpoint: settings.text("endpoint")?.map(|text| redact(text, &[])),
         })
     }
 }
@@ -155,12 +155,12 @@ impl ProfileAuth {
             let settings = config.profile(source.wanted.as_deref());
             settings
                 .and_then(|settings| Profile::of(&settings))
-                .map_err(|error| error.at(source.file.place()))
+                .map_err(|error| error.at(source.file.location()))
         };
         let limit = self.options.iam.timeout;
         let profile = system.within(limit, read).await.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
-                .at(self.place(system))
+                .at(self.location(system))
                 .with_help("the file is a pipe without a writer, or on a server that is down"))
         });
         profile.map_err(|error| error.of(Method::Profile))
@@ -259,12 +259,12 @@ impl Sealed for ProfileAuth {
         Method::Profile
     }
 
-    fn place(&self, system: &System) -> String {
-        self.file(system).map_or_else(|_| "configuration of yc".to_owned(), |file| file.place())
+    fn location(&self, system: &System) -> String {
+        self.file(system).map_or_else(|_| "configuration of yc".to_owned(), |file| file.location())
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::new(self.source(system)?)))
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::new(self.source(system)?)))
     }
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
@@ -289,8 +289,8 @@ impl ProfileAuth {
             Identity::of(Method::Profile).remark(format!("the profile `{}` of yc", profile.name));
         match settings.proof()? {
             Proof::Key(key) => {
-                identity.subject_id = Some(presentable(&key.service_account_id, &[]));
-                identity.key_id = Some(presentable(&key.id, &[]));
+                identity.subject_id = Some(redact(&key.service_account_id, &[]));
+                identity.key_id = Some(redact(&key.id, &[]));
             }
             Proof::OAuthToken(_) => {
                 identity.remarks.push("a Yandex account: an OAuth token does not say whose".to_owned());
@@ -326,12 +326,12 @@ struct Chosen {
 impl Source {
     async fn config(&self, system: &System) -> Result<Config, Error> {
         let text = self.file.read(system, MAX_FILE, ErrorKind::NotConfigured).await?;
-        Config::parse(&text).map_err(|error| error.at(self.file.place()))
+        Config::parse(&text).map_err(|error| error.at(self.file.location()))
     }
 
     async fn exchange(&self, system: &System) -> Result<Token, Error> {
         let config = self.config(system).await?;
-        let (chosen, proof) = self.choose(&config).map_err(|error| error.at(self.file.place()))?;
+        let (chosen, proof) = self.choose(&config).map_err(|error| error.at(self.file.location()))?;
         match proof {
             Proof::IamToken(secret) => Ok(Token { secret, life: Life::Unknown }),
             Proof::OAuthToken(secret) => {
@@ -348,7 +348,7 @@ impl Source {
     async fn exchange_key(&self, key: &Key, chosen: &Chosen, system: &System) -> Result<Token, Error> {
         use super::key_file::ServiceAccountKey;
         let read = ServiceAccountKey::new(&key.id, &key.service_account_id, &key.private_key);
-        let key = read.map_err(|error| error.at(self.file.place()))?;
+        let key = read.map_err(|error| error.at(self.file.location()))?;
         let iam = self.iam(chosen, "the JWT", system)?;
         super::service_account_key::exchange_key(&key, iam, system).await
     }
@@ -359,7 +359,7 @@ impl Source {
             ErrorKind::Invalid,
             "the profile has the key of a service account, which this build cannot use",
         )
-        .at(self.file.place())
+        .at(self.file.location())
         .with_help("build with the feature `service-account-key`, or use the method yandex-cloud-cli"))
     }
 

@@ -24,7 +24,7 @@ pub use self::subject::SubjectToken;
 use super::account::Account;
 use super::file::unread;
 use super::sealed::Sealed;
-use super::{Identity, Look, Method, Supply, TokenSource};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::address::Given;
 use crate::cloud::authorization::AuthorizationServer;
 use crate::secret::Secret;
@@ -164,24 +164,24 @@ impl WorkloadIdentityAuth {
 
     /// Whether there is a subject token, so far as that needs no asking: a slot whose variables are set is taken or
     /// broken, since the next one would be somebody else.
-    async fn probe(&self, system: &System) -> Look {
+    async fn probe(&self, system: &System) -> Detection {
         let exchange = match self.exchange(system) {
             Ok(exchange) => exchange,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Look::Absent(error.reason().to_owned());
+                return Detection::Absent(error.reason().to_owned());
             }
-            Err(error) => return Look::Broken(error),
+            Err(error) => return Detection::Invalid(error),
         };
         match system.within(exchange.timeout, exchange.subject.check(system)).await {
             Some(Ok(())) => {
                 let reason = format!("set, for the service account {}", exchange.id);
-                Look::Found { supply: Supply::Source(Arc::new(exchange)), first: None, reason }
+                Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
             }
             Some(Err(error)) if error.kind() == ErrorKind::NotConfigured => {
-                Look::Absent(error.reason().to_owned())
+                Detection::Absent(error.reason().to_owned())
             }
-            Some(Err(error)) => Look::Broken(error),
-            None => Look::Broken(unread(exchange.timeout).at(exchange.subject.place())),
+            Some(Err(error)) => Detection::Invalid(error),
+            None => Detection::Invalid(unread(exchange.timeout).at(exchange.subject.location())),
         }
     }
 }
@@ -191,15 +191,15 @@ impl Sealed for WorkloadIdentityAuth {
         Method::WorkloadIdentity
     }
 
-    fn place(&self, system: &System) -> String {
+    fn location(&self, system: &System) -> String {
         match &self.options.given {
-            Some((_, subject)) => subject.place(),
-            None => variables::place(system).to_owned(),
+            Some((_, subject)) => subject.location(),
+            None => variables::location(system).to_owned(),
         }
     }
 
-    fn supply(&self, system: &System) -> Result<Supply, Error> {
-        Ok(Supply::Source(Arc::new(self.exchange(system)?)))
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::new(self.exchange(system)?)))
     }
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
@@ -210,14 +210,14 @@ impl Sealed for WorkloadIdentityAuth {
         }) {
             Ok((id, subject)) => {
                 identity.subject_id = Some(id.to_owned());
-                identity = identity.remark(format!("by a token of another issuer ({})", subject.place()));
+                identity = identity.remark(format!("by a token of another issuer ({})", subject.location()));
             }
             Err(error) => identity = identity.remark(error),
         }
         Box::pin(std::future::ready(identity))
     }
 
-    fn look<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Look> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(self.probe(system))
     }
 }
@@ -267,14 +267,14 @@ impl Exchange {
             return error.with_help(format!(
                 "the subject token ({}) says of itself that it has expired{when}: let its issuer write a new one, or look \
                  at the clock of this machine",
-                self.subject.place()
+                self.subject.location()
             ));
         }
         error.with_help(format!(
             "compare the subject token ({}) with what was set up: its `iss` and `aud` with the federation's issuer and audiences, \
              its `sub`, letter by letter, with the external subject id of a federated credential of the service account {} \
              (`yc iam workload-identity federated-credential list --service-account-id {}`)",
-            self.subject.place(),
+            self.subject.location(),
             self.id,
             self.id
         ))

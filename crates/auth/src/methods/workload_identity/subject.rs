@@ -86,9 +86,9 @@ impl SubjectToken {
     }
 
     /// What it is called in errors and reports.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn location(&self) -> String {
         match &self.0 {
-            Origin::File(file) => file.place(),
+            Origin::File(file) => file.location(),
             Origin::Variable(name) => shown_name(name),
             Origin::GitHubActions { .. } => github::URL.to_owned(),
             Origin::Function(_) => "subject token of the program".to_owned(),
@@ -123,7 +123,7 @@ impl SubjectToken {
             }
             Origin::Function(fetch) => {
                 let token = Zeroizing::new(fetch().await?);
-                jwt::read(&token).map_err(|error| error.at(self.place()))
+                jwt::read(&token).map_err(|error| error.at(self.location()))
             }
         }
     }
@@ -132,7 +132,7 @@ impl SubjectToken {
 /// A file that is missing is one that somebody has to mend: nothing else stands in for it.
 async fn in_file(file: &NamedFile, system: &System) -> Result<Secret, Error> {
     let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
-    jwt::read(&text).map_err(|error| error.at(file.place()))
+    jwt::read(&text).map_err(|error| error.at(file.location()))
 }
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
@@ -151,6 +151,6 @@ fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
 
 impl fmt::Debug for SubjectToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("SubjectToken").field(&self.place()).finish()
+        formatter.debug_tuple("SubjectToken").field(&self.location()).finish()
     }
 }

@@ -63,7 +63,7 @@ fn of_github(account: Option<Account>, system: &System) -> Result<(Account, Subj
 }
 
 /// The variable that opens the slot now, or that would.
-pub(super) fn place(system: &System) -> &'static str {
+pub(super) fn location(system: &System) -> &'static str {
     let is_set = |name| system.variable(name).is_ok_and(|value| value.is_some());
     if is_set(FILE) {
         FILE

@@ -103,13 +103,13 @@ impl Source {
         self.shared.ended.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn on(&self, clock: &TestClock) -> Credentials {
-        Credentials::from_source(self.clone()).on(bare(clock))
+    pub(crate) fn on_clock(&self, clock: &TestClock) -> Credentials {
+        Credentials::from_source(self.clone()).with_system(bare(clock))
     }
 
     /// Fetches are taken in before the call that began them returns, so that a test is a sequence.
     pub(crate) fn in_step(&self, clock: &TestClock) -> Credentials {
-        Credentials::from_source(self.clone()).on(bare(clock).with_spawner(InStep))
+        Credentials::from_source(self.clone()).with_system(bare(clock).with_spawner(InStep))
     }
 }
 

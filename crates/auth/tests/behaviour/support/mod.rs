@@ -107,11 +107,11 @@ impl Machine {
     }
 
     pub(crate) fn automatic(&self) -> Credentials {
-        Automatic::new().on(self.system()).build()
+        Automatic::new().with_system(self.system()).build()
     }
 
     pub(crate) fn with(&self, credentials: impl Into<Credentials>) -> Credentials {
-        credentials.into().on(self.system())
+        credentials.into().with_system(self.system())
     }
 }
 

@@ -15,8 +15,8 @@ use http::HeaderValue;
 use http::{HeaderMap, header::AUTHORIZATION};
 use zeroize::Zeroizing;
 
-use super::policy::{NEVER, Plan, State};
 use super::revoked::{self, Known};
+use super::schedule::{NEVER, Schedule, State};
 use crate::secret::Secret;
 use crate::system::Now;
 use crate::{Error, Method};
@@ -45,10 +45,10 @@ impl Scheme {
 const COPIES: usize = 8;
 
 /// What is sent, and until when.
-pub(crate) struct Ready {
+pub(crate) struct CachedHeader {
     pub(crate) method: Method,
     pub(crate) generation: u64,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Schedule,
     /// Until when it is fresh: one look at each clock tells.
     fresh: Now,
     /// When this very token was first seen.
@@ -76,18 +76,18 @@ impl AsRef<[u8]> for Owned {
 
 /// A header, and which token of its credentials is in it.
 #[cfg(feature = "tower")]
-pub(crate) struct Numbered {
+pub(crate) struct VersionedHeader {
     pub(crate) header: HeaderValue,
     pub(crate) generation: u64,
 }
 
-impl Ready {
+impl CachedHeader {
     /// A header of `scheme` and `secret`; none where there is nothing to say.
     pub(crate) fn new(
         method: Method,
         value: Option<(Scheme, &Secret)>,
         generation: u64,
-        plan: Plan,
+        plan: Schedule,
         seen: Now,
     ) -> Self {
         let copy = || {
@@ -118,20 +118,20 @@ impl Ready {
     /// A copy of the header. Allocates nothing.
     #[inline]
     pub(crate) fn header(&self) -> Option<HeaderValue> {
-        self.copies[lane()].clone()
+        self.copies[shard()].clone()
     }
 
     /// The same, with its generation.
     #[cfg(feature = "tower")]
     #[inline]
-    pub(crate) fn numbered(&self) -> Option<Numbered> {
-        Some(Numbered { header: self.header()?, generation: self.generation })
+    pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
+        Some(VersionedHeader { header: self.header()?, generation: self.generation })
     }
 
     #[inline]
     pub(crate) fn state(&self, now: &Now) -> State {
         if self.is_revoked() {
-            State::Dead
+            State::Expired
         } else if now.is_before(&self.fresh) {
             State::Fresh
         } else {
@@ -175,11 +175,11 @@ impl Ready {
 }
 
 /// What is at hand, borrowed for a moment: taken and given back without a count that threads share.
-pub(crate) struct AtHand(pub(super) Guard<Option<Arc<Ready>>>);
+pub(crate) struct CachedHeaderGuard(pub(super) Guard<Option<Arc<CachedHeader>>>);
 
-impl AtHand {
+impl CachedHeaderGuard {
     /// The same, for longer.
-    pub(super) fn keep(self) -> Option<Arc<Ready>> {
+    pub(super) fn keep(self) -> Option<Arc<CachedHeader>> {
         Guard::into_inner(self.0)
     }
 
@@ -191,8 +191,8 @@ impl AtHand {
 
     /// The same, with its generation.
     #[cfg(feature = "tower")]
-    pub(crate) fn numbered(&self) -> Option<Numbered> {
-        self.0.as_ref()?.numbered()
+    pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
+        self.0.as_ref()?.versioned()
     }
 
     /// Which token is in the header; none where there is no header.
@@ -213,21 +213,21 @@ impl AtHand {
     }
 }
 
-impl From<Arc<Ready>> for AtHand {
-    fn from(ready: Arc<Ready>) -> Self {
+impl From<Arc<CachedHeader>> for CachedHeaderGuard {
+    fn from(ready: Arc<CachedHeader>) -> Self {
         Self(Guard::from_inner(Some(ready)))
     }
 }
 
 /// The copy that this thread takes.
 #[inline]
-fn lane() -> usize {
+fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % COPIES;
+        static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % COPIES;
     }
-    // A thread that is being torn down has lost its lane; any copy will do.
-    LANE.try_with(|lane| *lane).unwrap_or(0)
+    // A thread that is being torn down has lost its shard; any copy will do.
+    SHARD.try_with(|shard| *shard).unwrap_or(0)
 }
 
 /// A ready-made header with its generation and expiry. It does not change; newer ones take its place.
@@ -239,14 +239,14 @@ fn lane() -> usize {
 /// use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions, Method, Scheme};
 ///
 /// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake")?);
-/// let snapshot = credentials.blocking().obtain(HeaderOptions::new())?;
+/// let snapshot = credentials.blocking().get(HeaderOptions::new())?;
 /// assert_eq!(snapshot.header().unwrap(), "Api-Key AQVN-fake");
 /// assert_eq!((snapshot.method(), snapshot.scheme()), (Method::ApiKey, Some(Scheme::ApiKey)));
 /// assert_eq!(snapshot.expires_at(), None); // keys do not expire by themselves
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Snapshot(pub(crate) Arc<Ready>);
+pub struct Snapshot(pub(crate) Arc<CachedHeader>);
 
 impl Snapshot {
     /// The value for `Authorization`, marked sensitive; `None` for the method `none`.

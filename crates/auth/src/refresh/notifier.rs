@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 /// A count of changes, and who waits for the next one.
 #[derive(Default)]
-pub(crate) struct Changes(Mutex<ChangesState>);
+pub(crate) struct Notifier(Mutex<ChangesState>);
 
 #[derive(Default)]
 struct ChangesState {
@@ -16,7 +16,7 @@ struct ChangesState {
     listeners: BTreeMap<u64, Option<Waker>>,
 }
 
-impl Changes {
+impl Notifier {
     fn state(&self) -> MutexGuard<'_, ChangesState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -31,7 +31,7 @@ impl Changes {
     }
 
     /// There is a new generation.
-    pub(crate) fn announce(&self) {
+    pub(crate) fn notify(&self) {
         self.wake(|state| state.count += 1);
     }
 
@@ -41,7 +41,7 @@ impl Changes {
     }
 
     /// A new listener, and the count of changes so far.
-    pub(crate) fn listen(&self) -> (u64, u64) {
+    pub(crate) fn subscribe(&self) -> (u64, u64) {
         let mut state = self.state();
         state.next_listener += 1;
         let listener = state.next_listener;

@@ -30,12 +30,12 @@ pub(crate) enum State {
     /// Send it, and ask for another beside.
     Stale,
     /// Do not send it.
-    Dead,
+    Expired,
 }
 
 /// The limits of one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct Schedule {
     /// When it should be asked for again.
     pub(crate) refresh: Now,
     /// Until when it may be sent.
@@ -47,33 +47,33 @@ pub(crate) struct Plan {
 /// A moment that no clock reaches.
 pub(crate) const NEVER: Now = Now { wall: Duration::MAX, monotonic: Duration::MAX };
 
-impl Plan {
+impl Schedule {
     /// For what never changes and never ends.
     pub(crate) const FOREVER: Self = Self { refresh: NEVER, usable: NEVER, end: NEVER };
 
-    /// For a token with a known life, counted from the moment the fetch began. `dice` is in `0.0..1.0`.
-    pub(crate) fn for_life(fetched: Now, life: Duration, max_age: Duration, dice: f64) -> Self {
+    /// For a token with a known life, counted from the moment the fetch began. `jitter` is in `0.0..1.0`.
+    pub(crate) fn for_life(fetched: Now, life: Duration, max_age: Duration, jitter: f64) -> Self {
         let fresh = life.saturating_sub(advisory(life)).min(max_age);
         Self {
-            refresh: fetched + earlier(fresh, dice),
+            refresh: fetched + jittered(fresh, jitter),
             usable: fetched + (life - margin(life)),
             end: fetched + life,
         }
     }
 
     /// For a token of unknown life, which was first seen at `seen`.
-    pub(crate) fn for_unknown_life(seen: Now, fetched: Now, max_age: Duration, dice: f64) -> Self {
+    pub(crate) fn for_unknown_life(seen: Now, fetched: Now, max_age: Duration, jitter: f64) -> Self {
         let usable = seen + LONGEST_LIFE;
-        Self { refresh: fetched + earlier(max_age, dice), usable, end: usable }
+        Self { refresh: fetched + jittered(max_age, jitter), usable, end: usable }
     }
 
     /// For a token that the source gave again: the next ask comes at half of what is left.
     pub(crate) fn given_again(self, now: Now) -> Self {
-        self.asked_by(now + (now.until(self.end) / 2).max(FLOOR))
+        self.refresh_by(now + (now.until(self.end) / 2).max(FLOOR))
     }
 
     /// With the next ask at `moment`, where it would come later.
-    pub(crate) fn asked_by(mut self, moment: Now) -> Self {
+    pub(crate) fn refresh_by(mut self, moment: Now) -> Self {
         self.refresh = Now {
             wall: self.refresh.wall.min(moment.wall),
             monotonic: self.refresh.monotonic.min(moment.monotonic),
@@ -96,7 +96,7 @@ impl Plan {
         } else if now.is_before(&self.usable) {
             State::Stale
         } else {
-            State::Dead
+            State::Expired
         }
     }
 }
@@ -117,8 +117,8 @@ fn margin(life: Duration) -> Duration {
 }
 
 /// Up to a tenth earlier, so that a fleet that started together does not ask together.
-fn earlier(span: Duration, dice: f64) -> Duration {
-    span - span.mul_f64(dice.clamp(0.0, 1.0) / 10.0)
+fn jittered(span: Duration, jitter: f64) -> Duration {
+    span - span.mul_f64(jitter.clamp(0.0, 1.0) / 10.0)
 }
 
 /// The life of a token by what its answer said; `None` where it said nothing.
@@ -148,14 +148,14 @@ pub(crate) fn life(said: Life, fetched: Now) -> Result<Option<Duration>, BadLife
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadLife(pub(crate) Duration);
 
-/// How long a failure is remembered. `failures` counts this one. `dice` is in `0.0..1.0`.
+/// How long a failure is remembered. `failures` counts this one. `jitter` is in `0.0..1.0`.
 ///
 /// Transient: exponential with full jitter, 1 s to 60 s, or what the server asked for where that is longer, 5 min
 /// at the most. Permanent kinds, which somebody mends by hand: 1 s to 5 s.
-pub(crate) fn pause(transient: bool, failures: u32, retry_after: Option<Duration>, dice: f64) -> Duration {
+pub(crate) fn pause(transient: bool, failures: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let bound =
         if transient { CEILING.min(SECOND * 2_u32.saturating_pow(failures.min(10))) } else { 5 * SECOND };
-    let own = bound.mul_f64(dice.clamp(0.0, 1.0)).max(FLOOR);
+    let own = bound.mul_f64(jitter.clamp(0.0, 1.0)).max(FLOOR);
     let asked = retry_after.filter(|_| transient).unwrap_or_default();
     own.max(asked.min(5 * MINUTE))
 }
@@ -184,7 +184,7 @@ mod tests {
             (60, 3600, 45, 54),
             (4, 3600, 3, 3),
         ] {
-            let plan = Plan::for_life(START, secs(life), secs(max_age), 0.0);
+            let plan = Schedule::for_life(START, secs(life), secs(max_age), 0.0);
             assert_eq!(plan.refresh, START + secs(fresh), "fresh, life {life}");
             let usable_for = plan.usable.monotonic - START.monotonic;
             assert_eq!(usable_for.as_secs(), usable, "usable, life {life}");
@@ -194,29 +194,29 @@ mod tests {
 
     #[test]
     fn either_clock_ends_a_token() {
-        let plan = Plan::for_life(START, secs(3600), MAX_AGE, 0.0);
+        let plan = Schedule::for_life(START, secs(3600), MAX_AGE, 0.0);
         let suspended = Now { wall: START.wall + secs(3600), ..START };
         let set_back = Now { wall: START.wall - secs(86_400), monotonic: START.monotonic + secs(3600) };
         assert_eq!(plan.state(&START), State::Fresh);
         assert_eq!(plan.state(&(START + secs(3400))), State::Stale);
-        assert_eq!(plan.state(&suspended), State::Dead);
-        assert_eq!(plan.state(&set_back), State::Dead);
+        assert_eq!(plan.state(&suspended), State::Expired);
+        assert_eq!(plan.state(&set_back), State::Expired);
     }
 
     #[test]
     fn a_token_given_again_is_asked_for_at_half_of_what_is_left() {
-        let plan = Plan::for_life(START, secs(1000), secs(3600), 0.0).given_again(START);
+        let plan = Schedule::for_life(START, secs(1000), secs(3600), 0.0).given_again(START);
         assert_eq!(plan.refresh, START + secs(500));
         let nearly_over = START + Duration::from_millis(999_500);
-        let plan = Plan::for_life(START, secs(1000), secs(3600), 0.0);
-        let later = Plan { refresh: NEVER, ..plan }.given_again(nearly_over);
+        let plan = Schedule::for_life(START, secs(1000), secs(3600), 0.0);
+        let later = Schedule { refresh: NEVER, ..plan }.given_again(nearly_over);
         assert_eq!(later.refresh, nearly_over + FLOOR);
     }
 
     #[test]
     fn unknown_life_is_fresh_for_max_age_and_used_for_twelve_hours_from_first_sight() {
         let later = START + secs(3600);
-        let plan = Plan::for_unknown_life(START, later, MAX_AGE, 0.0);
+        let plan = Schedule::for_unknown_life(START, later, MAX_AGE, 0.0);
         assert_eq!(plan.refresh, later + MAX_AGE);
         assert_eq!(plan.usable, START + LONGEST_LIFE);
     }
@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_minute_and_honour_the_server() {
-        // transient, failures, retry_after, dice -> seconds
-        for (transient, failures, retry_after, dice, pause_is) in [
+        // transient, failures, retry_after, jitter -> seconds
+        for (transient, failures, retry_after, jitter, pause_is) in [
             (true, 1, None, 0.0, 1.0),
             (true, 1, None, 0.75, 1.5),
             (true, 4, None, 0.5, 8.0),
@@ -258,26 +258,26 @@ mod tests {
             (false, 9, None, 0.0, 1.0),
             (false, 9, Some(60), 0.0, 1.0),
         ] {
-            let pause = pause(transient, failures, retry_after.map(secs), dice).as_secs_f64();
+            let pause = pause(transient, failures, retry_after.map(secs), jitter).as_secs_f64();
             assert!(
                 (pause - pause_is).abs() < 1e-6,
-                "{transient} {failures} {retry_after:?} {dice}: {pause}"
+                "{transient} {failures} {retry_after:?} {jitter}: {pause}"
             );
         }
     }
 
     proptest! {
         #[test]
-        fn fresh_ends_before_usable_and_usable_before_the_end(life in 1_u64..86_400, max_age in 0_u64..100_000, dice in 0.0..1.0_f64) {
-            let plan = Plan::for_life(START, secs(life), secs(max_age), dice);
+        fn fresh_ends_before_usable_and_usable_before_the_end(life in 1_u64..86_400, max_age in 0_u64..100_000, jitter in 0.0..1.0_f64) {
+            let plan = Schedule::for_life(START, secs(life), secs(max_age), jitter);
             prop_assert!(plan.refresh.wall < plan.usable.wall);
             prop_assert!(plan.usable.wall < plan.end.wall);
-            prop_assert_eq!(plan.state(&plan.end), State::Dead);
+            prop_assert_eq!(plan.state(&plan.end), State::Expired);
         }
 
         #[test]
-        fn a_pause_is_between_a_second_and_five_minutes(transient: bool, failures: u32, asked in 0_u64..u64::MAX, dice in 0.0..1.0_f64) {
-            let pause = pause(transient, failures, Some(secs(asked)), dice);
+        fn a_pause_is_between_a_second_and_five_minutes(transient: bool, failures: u32, asked in 0_u64..u64::MAX, jitter in 0.0..1.0_f64) {
+            let pause = pause(transient, failures, Some(secs(asked)), jitter);
             prop_assert!(pause >= FLOOR && pause <= 5 * MINUTE);
         }
     }

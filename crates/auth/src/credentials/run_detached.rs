@@ -6,7 +6,7 @@ use crate::system::System;
 use crate::{Error, ErrorKind};
 
 /// Does it there, and waits for it. Who stops waiting does not stop the work: it has to be bounded.
-pub(super) async fn errand<T: Send + 'static>(
+pub(super) async fn run_detached<T: Send + 'static>(
     system: &System,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
