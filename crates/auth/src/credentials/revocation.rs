@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::run_detached::run_detached;
-use super::{Credentials, HeaderOptions};
+use super::{Credentials, HeaderOptions, dropped};
 use crate::cloud::address::Given;
 use crate::cloud::iam::{Iam, IamOptions};
 use crate::refresh::cached_header::Scheme;
 use crate::refresh::revoked;
 use crate::secret::Secret;
+use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
 /// Where a token is revoked, and how long that may take.
@@ -118,12 +118,12 @@ impl Credentials {
                     .with_help("it may have been all the same; try again"))
             });
             if asked.is_ok() {
-                revoked::note(token.expose());
+                revoked::record(token.expose());
             }
             asked
         };
         let subject_id =
-            run_detached(&self.inner.system, work).await.and_then(|asked| asked).map_err(told)?;
+            run_detached(&self.inner.system, work).await.unwrap_or_else(|| Err(dropped())).map_err(told)?;
         Ok(Revoked { subject_id })
     }
 }

@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod common;
+#[path = "../../../../tests/shared/folder_graph.rs"]
+mod folder_graph;
 #[path = "../../../../tests/shared/examples.rs"]
 mod shared;
 mod support;
 mod wire;
 
+mod architecture;
 mod async_openai;
 mod bare_strings;
 mod destinations;
