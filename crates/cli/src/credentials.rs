@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
     ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
@@ -102,7 +102,10 @@ pub(crate) fn using<T>(
 ) -> Result<T, Error> {
     let deadline = deadline.within(asked.timeout);
     let children = Children::default();
-    let system = System::real().with_processes(children.clone());
+    let mut system = System::real().with_processes(children.clone());
+    if let Some(endpoint) = flag(asked.endpoint.as_deref(), "--endpoint")? {
+        system = system.with_endpoints(Endpoints::new().api(endpoint));
+    }
     let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(asked, given.as_ref())?.with_system(system);
     let used = use_them(&credentials, deadline);
@@ -128,11 +131,7 @@ fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
 fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
     let own = own(asked, given)?;
     let Some(id) = flag(asked.impersonate.as_deref(), "--impersonate")? else { return Ok(own) };
-    let builder = ImpersonationAuth::builder(id, own);
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build().into(),
-        None => builder.build().into(),
-    })
+    Ok(ImpersonationAuth::new(id, own).into())
 }
 
 /// Those without, or in front of, an impersonation.
@@ -141,18 +140,9 @@ fn own(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
     let method = asked.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, given) {
         (None, None) if asked.key_file.is_some() => key(asked, None)?.into(),
-        (None, None) => Automatic::new()
-            .replace("oauth-token", oauth(asked, None)?)?
-            .replace("service-account-key", key(asked, None)?)?
-            .replace("yandex-cloud-cli", yc(asked)?)?
-            .build(),
+        (None, None) => Automatic::new().replace("yandex-cloud-cli", yc(asked)?)?.build(),
         (None, Some(value)) => {
-            let guessed = Credentials::from_string(&*value.text).map_err(|error| error.at(&value.place))?;
-            match guessed.method() {
-                Some(Method::OAuthToken) => oauth(asked, Some(value))?.into(),
-                Some(Method::ServiceAccountKey) => key(asked, Some(value))?.into(),
-                _ => guessed,
-            }
+            Credentials::from_string(&*value.text).map_err(|error| error.at(&value.place))?
         }
         (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
         (Some(MethodName::ApiKey), Some(value)) => {
@@ -162,7 +152,7 @@ fn own(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
         (Some(MethodName::IamToken), Some(value)) => {
             IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
         }
-        (Some(MethodName::OauthToken), value) => oauth(asked, value)?.into(),
+        (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(asked, value)?.into(),
         (Some(MethodName::WorkloadIdentity), _) => WorkloadIdentityAuth::from_env().into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
@@ -175,54 +165,31 @@ fn own(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
 }
 
 fn key(asked: &Asked, given: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
-    let builder = match (given, &asked.key_file) {
-        (Some(value), _) => {
-            ServiceAccountKeyAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?
-        }
-        (None, Some(file)) if file.as_os_str().is_empty() => {
-            return Err(empty("--key-file"));
-        }
-        (None, Some(file)) => ServiceAccountKeyAuth::builder_from_file(file),
-        (None, None) => ServiceAccountKeyAuth::builder_from_env(),
-    };
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
+    match (given, &asked.key_file) {
+        (Some(value), _) => ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.place)),
+        (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
+        (None, Some(file)) => Ok(ServiceAccountKeyAuth::from_file(file)),
+        (None, None) => Ok(ServiceAccountKeyAuth::from_env()),
+    }
 }
 
 fn profile(asked: &Asked) -> Result<ProfileAuth, Error> {
     let mut builder = ProfileAuth::builder();
-    if let Some(endpoint) = endpoint(asked)? {
-        builder = builder.endpoint(endpoint);
-    }
     if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
 }
 
-/// The endpoint of the flags.
-pub(crate) fn endpoint(asked: &Asked) -> Result<Option<&str>, Error> {
-    flag(asked.endpoint.as_deref(), "--endpoint")
-}
-
-fn oauth(asked: &Asked, given: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
-    let builder = match given {
-        Some(value) => OAuthTokenAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?,
-        None => OAuthTokenAuth::builder_from_env(),
-    };
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
+fn oauth(given: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
+    match given {
+        Some(value) => OAuthTokenAuth::new(&*value.text).map_err(|error| error.at(&value.place)),
+        None => Ok(OAuthTokenAuth::from_env()),
+    }
 }
 
 fn yc(asked: &Asked) -> Result<YandexCloudCliAuth, Error> {
     let mut builder = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = endpoint(asked)? {
-        builder = builder.endpoint(endpoint);
-    }
     if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }

@@ -21,17 +21,13 @@ struct Answer {
 
 /// Revokes the token.
 pub(crate) fn run(asked: &Asked, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut options = RevokeOptions::new();
-    if let Some(endpoint) = credentials::endpoint(asked)? {
-        options = options.endpoint(endpoint);
-    }
     let answer = credentials::using(asked, deadline, |credentials, deadline| {
         let told = |error| deadline.explain(error, credentials);
         // First the token, so that its time and that of IAM are one time.
         credentials.blocking().get(deadline.options()).map_err(told)?;
         let options = match deadline.remaining() {
-            Some(remaining) => options.timeout(remaining.max(Duration::from_millis(1))),
-            None => options,
+            Some(remaining) => RevokeOptions::new().timeout(remaining.max(Duration::from_millis(1))),
+            None => RevokeOptions::new(),
         };
         let revoked = credentials.blocking().revoke(options).map_err(told)?;
         let method = credentials.method().map(Method::name);
