@@ -3,13 +3,14 @@
 //! Yandex Cloud's own hosts are known by name. Customers' services live under `*.yandexcloud.net`, so those are not
 //! among them.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
 use crate::secret::redact;
-use crate::system::host::{ip, is_below, is_loopback, normal};
+use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
 /// Where the public API is found, in each region, and where its IAM is when discovery is down.
@@ -212,6 +213,27 @@ impl fmt::Debug for Given {
 
 fn bad(reason: &str) -> Error {
     Error::new(ErrorKind::Invalid, reason).with_help("give it as `host`, `host:port` or a URL without a path")
+}
+
+/// Lower case, without the dot of the root. Allocates only where something has to be changed.
+pub(crate) fn normal(host: &str) -> Cow<'_, str> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        host.to_ascii_lowercase().into()
+    } else {
+        host.into()
+    }
+}
+
+pub(crate) fn ip(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+pub(crate) fn is_below(host: &str, parent: &str) -> bool {
+    host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
 
 /// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.

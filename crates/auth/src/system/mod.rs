@@ -9,8 +9,8 @@ mod clock;
 mod endpoints;
 mod environment;
 mod files;
-pub(crate) mod host;
 mod http;
+mod loopback;
 mod process;
 mod spawner;
 
@@ -26,6 +26,7 @@ pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
+pub use self::loopback::is_loopback;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub use self::spawner::{LibraryThread, Spawner};
 

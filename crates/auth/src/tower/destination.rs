@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-use crate::cloud::address::{Address, is_yandex_cloud};
-use crate::system::host::{ip, is_below, is_loopback, normal};
+use crate::cloud::address::{Address, ip, is_below, is_yandex_cloud, normal};
+use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
 /// The rules of one layer. Those of the library hold until they are lifted.
