@@ -182,5 +182,5 @@ pub use self::report::{Attempt, Outcome, Report};
 pub use self::secret::{Secret, redact};
 pub use self::selection::Automatic;
 pub use self::source::TokenSource;
-pub use self::system::System;
+pub use self::system::{Endpoints, System};
 pub use self::token::Token;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cloud::installation::Installation;
 use crate::sync::Arc;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::{MAX_AGE, Token};
@@ -49,6 +50,15 @@ pub trait TokenSource: Send + Sync + 'static {
     /// How long a token is used before the source is asked again; 1 h by default.
     fn max_age(&self) -> Duration {
         MAX_AGE
+    }
+
+    /// The installation that the tokens belong to; that of `system` by default. For the methods of this crate alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if an address cannot be read.
+    #[doc(hidden)]
+    fn installation(&self, system: &System) -> Result<Installation, Error> {
+        Installation::of(system)
     }
 }
 

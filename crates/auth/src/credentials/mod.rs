@@ -17,7 +17,8 @@ pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
 pub use self::revocation::{RevokeOptions, Revoked};
 use self::selected::{Backend, CredentialsSource, Fetcher, Selected, SelectionState};
 pub use self::subscription::Subscription;
-use crate::methods::{AuthMethod, CustomAuth};
+use crate::cloud::installation::Installation;
+use crate::methods::{AuthMethod, CustomAuth, Provider};
 use crate::refresh::cache::{Cache, Counters};
 use crate::refresh::cached_header::{CachedHeader, Snapshot};
 use crate::report::Report;
@@ -187,6 +188,19 @@ impl Credentials {
     fn moved_to(&self, system: System, pinned: bool) -> Self {
         let source = self.inner.source.with_system(&system);
         Self::new(source, system, pinned)
+    }
+
+    /// The installation that the tokens belong to, and that may receive them. With a profile of yc behind the credentials,
+    /// the first fetch tells which one; before that, it is the installation of the system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if an address cannot be read.
+    #[doc(hidden)]
+    pub fn installation(&self) -> Result<Installation, Error> {
+        match self.inner.selection.get().map(|selected| &selected.backend) {
+            Some(Backend::Cached(Provider::Source(source))) => source.installation(&self.inner.system),
+            _ => Installation::of(&self.inner.system),
+        }
     }
 
     /// What the credentials are called in a sentence: by their method, or by the service account that they impersonate.
