@@ -41,7 +41,7 @@ pub(crate) fn outcome(options: &AuthOptions, deadline: Deadline) -> Outcome {
 pub(crate) fn with_credentials<T>(
     options: &AuthOptions,
     deadline: Deadline,
-    use_them: impl FnOnce(&Credentials, Deadline) -> Result<T, Error>,
+    use_credentials: impl FnOnce(&Credentials, Deadline) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let deadline = deadline.within(options.timeout);
     let subprocesses = Subprocesses::default();
@@ -51,7 +51,7 @@ pub(crate) fn with_credentials<T>(
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(options, value.as_ref())?.with_system(system);
-    let used = use_them(&credentials, deadline);
+    let used = use_credentials(&credentials, deadline);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
     drop(credentials);

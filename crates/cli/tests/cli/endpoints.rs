@@ -28,7 +28,8 @@ impl Installations {
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
         proxy.set_nonblocking(true).unwrap();
         let folder = Folder::new();
-        let (configured, other) = (Emulator::start_in_thread().unwrap(), Emulator::start_in_thread().unwrap());
+        let (configured, other) =
+            (Emulator::start_in_thread().unwrap(), Emulator::start_in_thread().unwrap());
         folder.file("key.json", configured.service_account_key().unwrap());
         folder.file("subject", configured.oidc_token().unwrap());
         std::fs::create_dir_all(folder.path.join(".config/yandex-cloud")).unwrap();
@@ -141,7 +142,8 @@ fn cases(installations: &Installations) -> Vec<Case> {
         case(&["token", "--impersonate", impersonated], &[EXCHANGE, IMPERSONATION])
             .env("YC_OAUTH_TOKEN", oauth),
         case(&["token", "--impersonate", impersonated, "--auth", "-"], &[IMPERSONATION]).stdin(token()),
-        case(&["whoami", "--impersonate", impersonated], &[IMPERSONATION]).env("YC_METADATA_ADDR", metadata.as_str()),
+        case(&["whoami", "--impersonate", impersonated], &[IMPERSONATION])
+            .env("YC_METADATA_ADDR", metadata.as_str()),
         case(&["token", "--method", "profile"], &[EXCHANGE]),
         case(&["token", "--method", "profile", "--profile", "robot"], &[EXCHANGE]),
         case(&["revoke", "--auth", "-"], &[REVOCATION]).stdin(token()),
