@@ -120,8 +120,8 @@ fn cases(installations: &Installations) -> Vec<Case> {
     let key_content = cloud.service_account_key().unwrap();
     let impersonated = cloud.impersonated_account_id();
     let metadata = cloud.metadata_addr().to_string();
-    let workload = |words: &[&str]| {
-        case(words, &[TOKEN_EXCHANGE])
+    let workload = |words: &[&str], routes: &[&'static str]| {
+        case(words, routes)
             .env("YC_OIDC_TOKEN_FILE", &subject)
             .env("YC_SERVICE_ACCOUNT_ID", account)
             .env("YC_OAUTH_ENDPOINT", cloud.api_url())
@@ -136,8 +136,10 @@ fn cases(installations: &Installations) -> Vec<Case> {
             .env("YC_SERVICE_ACCOUNT_KEY_FILE", &key),
         case(&["token", "--key-file", &key], &[EXCHANGE]),
         case(&["header", "--auth", "-"], &[EXCHANGE]).stdin(key_content),
-        workload(&["token"]),
-        workload(&["token", "--method", "workload-identity"]),
+        workload(&["token"], &[TOKEN_EXCHANGE]),
+        workload(&["token", "--method", "workload-identity"], &[TOKEN_EXCHANGE]),
+        workload(&["token", "--impersonate", impersonated], &[TOKEN_EXCHANGE, IMPERSONATION]),
+        workload(&["revoke", "--method", "workload-identity"], &[TOKEN_EXCHANGE, REVOCATION]),
         case(&["token", "--impersonate", impersonated, "--key-file", &key], &[EXCHANGE, IMPERSONATION]),
         case(&["token", "--impersonate", impersonated], &[EXCHANGE, IMPERSONATION])
             .env("YC_OAUTH_TOKEN", oauth),
