@@ -62,7 +62,7 @@ pub enum Auth {
 }
 
 /// What of the other options concerns the credentials.
-pub(crate) struct Around<'a> {
+pub(crate) struct AuthContext<'a> {
     pub(crate) system: System,
     pub(crate) endpoint: Option<&'a str>,
     pub(crate) yc_profile: Option<&'a str>,
@@ -70,15 +70,15 @@ pub(crate) struct Around<'a> {
 
 impl Auth {
     /// Puts it on the machine. Looks at nothing.
-    pub(crate) fn credentials(self, around: Around<'_>) -> Result<Credentials, Error> {
+    pub(crate) fn credentials(self, context: AuthContext<'_>) -> Result<Credentials, Error> {
         match self {
-            Self::Automatic => automatic(around),
-            Self::Method(credentials) => Ok(credentials.with_system(around.system)),
+            Self::Automatic => automatic(context),
+            Self::Method(credentials) => Ok(credentials.with_system(context.system)),
             Self::Exchanged(mut builder) => {
-                if let Some(endpoint) = around.endpoint {
+                if let Some(endpoint) = context.endpoint {
                     builder = builder.endpoint(endpoint);
                 }
-                Ok(Credentials::from(builder.build()).with_system(around.system))
+                Ok(Credentials::from(builder.build()).with_system(context.system))
             }
             Self::Credentials(credentials) => Ok(credentials),
             Self::Bad(error) => Err(Error::of_auth(error)),
@@ -87,19 +87,19 @@ impl Auth {
 }
 
 /// The auth crate's selection, with the slots that the other options concern made anew.
-fn automatic(around: Around<'_>) -> Result<Credentials, Error> {
+fn automatic(context: AuthContext<'_>) -> Result<Credentials, Error> {
     let mut selection = Automatic::new();
     let mut yc = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = around.endpoint {
+    if let Some(endpoint) = context.endpoint {
         let oauth = OAuthTokenAuth::builder_from_env().endpoint(endpoint).build();
         selection = selection.replace(Method::OAuthToken.name(), oauth)?;
         yc = yc.endpoint(endpoint);
     }
-    if let Some(profile) = around.yc_profile {
+    if let Some(profile) = context.yc_profile {
         yc = yc.profile(profile);
     }
     let selection = selection.replace(Method::YandexCloudCli.name(), yc.build())?;
-    Ok(selection.with_system(around.system).build())
+    Ok(selection.with_system(context.system).build())
 }
 
 impl sealed::Sealed for &str {
