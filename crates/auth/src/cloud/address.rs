@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::uri::Authority;
 
 use crate::secret::redact;
+use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
 /// Where the public API is found, in each region, and where its IAM is when discovery is down.
@@ -127,6 +128,12 @@ impl Address {
         self.tls && is_yandex_cloud(&self.host)
     }
 
+    /// Whether it belongs to the public installation: `api.cloud.yandex.net` or a host below it, over TLS.
+    pub(crate) fn is_public_installation(&self) -> bool {
+        let (api, _) = REGIONS[0];
+        self.tls && (self.host == api || is_below(&self.host, api))
+    }
+
     /// Whether it is loopback, link-local, or in a private range: where plain HTTP stays in a network of one's own.
     pub(crate) fn is_near(&self) -> bool {
         if self.is_loopback() {
@@ -227,11 +234,6 @@ pub(crate) fn ip(host: &str) -> Option<IpAddr> {
 
 pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
-}
-
-/// Whether a normalised host is this machine by its own name or address.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    host == "localhost" || is_below(host, "localhost") || ip(host).is_some_and(|ip| ip.is_loopback())
 }
 
 /// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.
