@@ -1,0 +1,49 @@
+//! The deadline of the whole command: `--timeout`, counted from the start of the process.
+
+use std::time::{Duration, Instant};
+
+use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions};
+
+/// When the command has to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    start: Instant,
+    limit: Option<Duration>,
+}
+
+impl Deadline {
+    /// Starts now, without a limit.
+    pub(crate) fn unbounded() -> Self {
+        Self { start: Instant::now(), limit: None }
+    }
+
+    /// The same start, with this limit.
+    pub(crate) fn within(self, limit: Option<Duration>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The time that is left; `None` without a limit.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.limit.map(|limit| limit.saturating_sub(self.start.elapsed()))
+    }
+
+    /// Whether no time is left.
+    pub(crate) fn is_exceeded(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// The remaining time as an option of the library.
+    pub(crate) fn options(self) -> HeaderOptions {
+        match self.remaining() {
+            Some(remaining) => HeaderOptions::new().deadline(remaining),
+            None => HeaderOptions::new(),
+        }
+    }
+
+    /// The error for work that did not end in time.
+    pub(crate) fn exceeded(self, what: &str) -> Error {
+        let limit = self.limit.unwrap_or_default();
+        Error::new(ErrorKind::Unavailable, format!("{what} within {limit:?} (`--timeout`)"))
+            .with_help("raise `--timeout`; `YC_AUTH_LOG=debug` shows what the command waits for")
+    }
+}
