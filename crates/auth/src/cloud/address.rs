@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::uri::Authority;
 
 use crate::secret::redact;
+use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
 /// Where the public API is found, in each region, and where its IAM is when discovery is down.
@@ -227,11 +228,6 @@ pub(crate) fn ip(host: &str) -> Option<IpAddr> {
 
 pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
-}
-
-/// Whether a normalised host is this machine by its own name or address.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    host == "localhost" || is_below(host, "localhost") || ip(host).is_some_and(|ip| ip.is_loopback())
 }
 
 /// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.

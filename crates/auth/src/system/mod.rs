@@ -9,6 +9,7 @@ mod clock;
 mod environment;
 mod files;
 mod http;
+mod loopback;
 mod process;
 mod spawner;
 
@@ -23,6 +24,7 @@ pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
+pub use self::loopback::is_loopback;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub use self::spawner::{LibraryThread, Spawner};
 

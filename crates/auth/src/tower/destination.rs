@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-use crate::cloud::address::{Address, ip, is_below, is_loopback, is_yandex_cloud, normal};
+use crate::cloud::address::{Address, ip, is_below, is_yandex_cloud, normal};
+use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
 /// The rules of one layer. Those of the library hold until they are lifted.

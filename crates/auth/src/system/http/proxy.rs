@@ -4,12 +4,10 @@
 //! never goes through a proxy, so `HTTP_PROXY` is not read. Neither does this machine itself: a proxy has its own
 //! loopback.
 
-use std::net::IpAddr;
-
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::super::Environment;
+use super::super::{Environment, is_loopback};
 use super::{HttpError, HttpFault};
 
 /// A proxy that opens tunnels.
@@ -65,14 +63,6 @@ fn first<'a>(
         }
     }
     Ok(None)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
-    }
 }
 
 #[cfg(test)]
