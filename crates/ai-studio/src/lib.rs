@@ -334,8 +334,3 @@ pub use self::verify::Verify;
 pub use self::chat::{Chat, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 pub use self::models::Models;
 pub use self::wire::{Extra, Int64};
-
-/// The README's code, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
