@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth, ImpersonationAuth,
-    MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth, Snapshot,
-    System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
+    Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::arguments::{AuthOptions, MethodName};
@@ -45,7 +45,10 @@ pub(crate) fn with_credentials<T>(
 ) -> Result<T, Error> {
     let deadline = deadline.within(options.timeout);
     let subprocesses = Subprocesses::default();
-    let system = System::real().with_processes(subprocesses.clone());
+    let mut system = System::real().with_processes(subprocesses.clone());
+    if let Some(endpoint) = flag(options.endpoint.as_deref(), "--endpoint")? {
+        system = system.with_endpoints(Endpoints::new().api(endpoint));
+    }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(options, value.as_ref())?.with_system(system);
     let used = use_them(&credentials, deadline);
@@ -72,11 +75,7 @@ fn attempt(credentials: &Credentials, deadline: Deadline) -> Outcome {
 fn build(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
     let base = base(options, value)?;
     let Some(id) = flag(options.impersonate.as_deref(), "--impersonate")? else { return Ok(base) };
-    let builder = ImpersonationAuth::builder(id, base);
-    Ok(match endpoint(options)? {
-        Some(endpoint) => builder.endpoint(endpoint).build().into(),
-        None => builder.build().into(),
-    })
+    Ok(ImpersonationAuth::new(id, base).into())
 }
 
 /// The credentials without impersonation, or those that impersonate.
@@ -85,19 +84,9 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
     let method = options.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, value) {
         (None, None) if options.key_file.is_some() => key(options, None)?.into(),
-        (None, None) => Automatic::new()
-            .replace("oauth-token", oauth(options, None)?)?
-            .replace("service-account-key", key(options, None)?)?
-            .replace("yandex-cloud-cli", yc(options)?)?
-            .build(),
+        (None, None) => Automatic::new().replace("yandex-cloud-cli", yc(options)?)?.build(),
         (None, Some(value)) => {
-            let guessed =
-                Credentials::from_string(&*value.text).map_err(|error| error.at(&value.location))?;
-            match guessed.method() {
-                Some(Method::OAuthToken) => oauth(options, Some(value))?.into(),
-                Some(Method::ServiceAccountKey) => key(options, Some(value))?.into(),
-                _ => guessed,
-            }
+            Credentials::from_string(&*value.text).map_err(|error| error.at(&value.location))?
         }
         (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
         (Some(MethodName::ApiKey), Some(value)) => {
@@ -107,7 +96,7 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         (Some(MethodName::IamToken), Some(value)) => {
             IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
         }
-        (Some(MethodName::OauthToken), value) => oauth(options, value)?.into(),
+        (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
         (Some(MethodName::WorkloadIdentity), _) => WorkloadIdentityAuth::from_env().into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
@@ -120,54 +109,33 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
 }
 
 fn key(options: &AuthOptions, value: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
-    let builder = match (value, &options.key_file) {
+    match (value, &options.key_file) {
         (Some(value), _) => {
-            ServiceAccountKeyAuth::builder(&*value.text).map_err(|error| error.at(&value.location))?
+            ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))
         }
-        (None, Some(file)) if file.as_os_str().is_empty() => {
-            return Err(empty("--key-file"));
-        }
-        (None, Some(file)) => ServiceAccountKeyAuth::builder_from_file(file),
-        (None, None) => ServiceAccountKeyAuth::builder_from_env(),
-    };
-    Ok(match endpoint(options)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
+        (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
+        (None, Some(file)) => Ok(ServiceAccountKeyAuth::from_file(file)),
+        (None, None) => Ok(ServiceAccountKeyAuth::from_env()),
+    }
 }
 
 fn profile(options: &AuthOptions) -> Result<ProfileAuth, Error> {
     let mut builder = ProfileAuth::builder();
-    if let Some(endpoint) = endpoint(options)? {
-        builder = builder.endpoint(endpoint);
-    }
     if let Some(profile) = flag(options.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
 }
 
-/// The endpoint of `--endpoint`.
-pub(crate) fn endpoint(options: &AuthOptions) -> Result<Option<&str>, Error> {
-    flag(options.endpoint.as_deref(), "--endpoint")
-}
-
-fn oauth(options: &AuthOptions, value: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
-    let builder = match value {
-        Some(value) => OAuthTokenAuth::builder(&*value.text).map_err(|error| error.at(&value.location))?,
-        None => OAuthTokenAuth::builder_from_env(),
-    };
-    Ok(match endpoint(options)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
+fn oauth(value: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
+    match value {
+        Some(value) => OAuthTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location)),
+        None => Ok(OAuthTokenAuth::from_env()),
+    }
 }
 
 fn yc(options: &AuthOptions) -> Result<YandexCloudCliAuth, Error> {
     let mut builder = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = endpoint(options)? {
-        builder = builder.endpoint(endpoint);
-    }
     if let Some(profile) = flag(options.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }

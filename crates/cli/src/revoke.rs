@@ -23,17 +23,13 @@ struct RevocationOutput {
 
 /// Revokes the token.
 pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut revoke_options = RevokeOptions::new();
-    if let Some(endpoint) = credentials::endpoint(options)? {
-        revoke_options = revoke_options.endpoint(endpoint);
-    }
     let answer = credentials::with_credentials(options, deadline, |credentials, deadline| {
         let explained = |error| deadline.explain(error, credentials);
         // First the token: fetching it and revoking it share the time limit of the command.
         credentials.blocking().get(deadline.options()).map_err(explained)?;
         let revoke_options = match deadline.remaining() {
-            Some(remaining) => revoke_options.timeout(remaining.max(Duration::from_millis(1))),
-            None => revoke_options,
+            Some(remaining) => RevokeOptions::new().timeout(remaining.max(Duration::from_millis(1))),
+            None => RevokeOptions::new(),
         };
         let revoked = credentials.blocking().revoke(revoke_options).map_err(explained)?;
         let method = credentials.method().map(Method::name);
