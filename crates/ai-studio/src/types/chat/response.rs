@@ -1,138 +1,139 @@
-//! What the chat API answers: whole, or in chunks.
+//! The responses of the OpenAI-compatible API: whole, or in chunks.
 
 use serde::de::DeserializeOwned;
 
-use crate::chat::message::{ChatMessage, ToolCall};
-use crate::error::{Error, ErrorKind};
-use crate::wire::{message, words};
+use super::message::{ChatMessage, ToolCall};
+use crate::error::Error;
+use crate::types::parse_text;
+use crate::wire::{message, open_enum};
 
 message! {
-    /// An answer of the chat.
+    /// A response of a chat model.
     ///
     /// ```
     /// use serde_json::json;
-    /// use yandex_ai_studio_sdk::chat::{ChatAnswer, FinishReason};
+    /// use yandex_ai_studio_sdk::chat::{ChatResponse, FinishReason};
     ///
-    /// let came = json!({
+    /// let received = json!({
     ///     "choices": [{ "message": { "role": "assistant", "content": "hi" }, "finish_reason": "stop" }],
     ///     "usage": null, "service_tier": "default",
     /// });
-    /// let answer: ChatAnswer = serde_json::from_value(came.clone())?;
-    /// assert_eq!(answer.text(), "hi");
-    /// assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
-    /// assert_eq!(json!(answer), came);
+    /// let response: ChatResponse = serde_json::from_value(received.clone())?;
+    /// assert_eq!(response.text(), "hi");
+    /// assert_eq!(response.finish_reason(), Some(&FinishReason::Stop));
+    /// assert_eq!(json!(response), received);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub struct ChatAnswer {
-        /// The id of the answer.
+    pub struct ChatResponse {
+        /// The id of the response.
         pub id: String = "id",
-        /// `chat.completion`.
+        /// Always `chat.completion`.
         pub object: String = "object",
-        /// When it was made, in seconds since 1970.
+        /// The creation time, in seconds since 1970.
         pub created: Option<u64> = "created",
-        /// Which model made it.
+        /// The model that generated the response.
         pub model: String = "model",
-        /// The answers to choose from; one, as a rule.
+        /// The alternatives; usually one.
         pub choices: Vec<ChatChoice> = "choices",
-        /// What it cost.
+        /// The number of tokens used.
         pub usage: Option<ChatUsage> = "usage",
     }
 
-    /// One of the answers to choose from.
+    /// One alternative of a [`ChatResponse`].
     pub struct ChatChoice {
-        /// Its place among them.
+        /// The index of the choice.
         pub index: Option<u64> = "index",
-        /// What the model says.
+        /// The message of the model.
         pub message: ChatMessage = "message",
-        /// Why it ended there.
+        /// Why the model stopped.
         pub finish_reason: Option<FinishReason> = "finish_reason",
     }
 
-    /// One piece of an answer that comes in chunks.
+    /// One chunk of a streamed response.
     pub struct ChatChunk {
-        /// The id of the answer, the same in all its chunks.
+        /// The id of the response; the same in all its chunks.
         pub id: String = "id",
-        /// `chat.completion.chunk`.
+        /// Always `chat.completion.chunk`.
         pub object: String = "object",
-        /// When the answer was begun, in seconds since 1970.
+        /// The creation time of the response, in seconds since 1970.
         pub created: Option<u64> = "created",
-        /// Which model makes it.
+        /// The model that generates the response.
         pub model: String = "model",
-        /// What is new; nothing in the last chunk, which tells the cost.
+        /// The new parts of the choices; empty in the last chunk, which carries the usage.
         pub choices: Vec<ChatChunkChoice> = "choices",
-        /// What it cost.
+        /// The number of tokens used.
         pub usage: Option<ChatUsage> = "usage",
     }
 
-    /// What is new in one of the answers to choose from.
+    /// The new part of one choice.
     pub struct ChatChunkChoice {
-        /// Its place among them.
+        /// The index of the choice.
         pub index: Option<u64> = "index",
-        /// What is new.
+        /// The new part of the message.
         pub delta: ChatMessage = "delta",
-        /// Why it ends here.
+        /// Why the model stopped, in the last chunk of the choice.
         pub finish_reason: Option<FinishReason> = "finish_reason",
     }
 
-    /// What an answer cost, in tokens.
+    /// The number of tokens used.
     pub struct ChatUsage {
-        /// Those of the request.
+        /// Tokens of the request.
         pub prompt_tokens: Option<u64> = "prompt_tokens",
-        /// Those of the answer.
+        /// Tokens of the response.
         pub completion_tokens: Option<u64> = "completion_tokens",
-        /// All.
+        /// The sum.
         pub total_tokens: Option<u64> = "total_tokens",
     }
 
-    /// An answer to a request for embeddings.
-    pub struct EmbeddingAnswer {
-        /// `list`.
+    /// The response to an [`EmbeddingRequest`](crate::chat::EmbeddingRequest).
+    pub struct EmbeddingResponse {
+        /// Always `list`.
         pub object: String = "object",
-        /// Which model made it.
+        /// The model that computed the vectors.
         pub model: String = "model",
         /// The vectors, one for each text.
         pub data: Vec<Embedding> = "data",
-        /// What it cost.
+        /// The number of tokens used.
         pub usage: Option<ChatUsage> = "usage",
     }
 
     /// The vector of one text.
     pub struct Embedding {
-        /// The place of its text in the request.
+        /// The index of the text in the request.
         pub index: Option<u64> = "index",
-        /// `embedding`.
+        /// Always `embedding`.
         pub object: String = "object",
-        /// The numbers.
+        /// The components of the vector.
         pub embedding: Vec<f64> = "embedding",
     }
 }
 
-words! {
-    /// Why an answer ended.
+open_enum! {
+    /// Why the model stopped.
     pub enum FinishReason {
-        /// It was complete.
+        /// The response is complete.
         Stop = "stop",
-        /// It had as many tokens as it may.
+        /// The response reached the maximum number of tokens.
         Length = "length",
-        /// It was replaced by what may be said.
+        /// The content filter replaced the response.
         ContentFilter = "content_filter",
-        /// The model wants tools called.
+        /// The model calls tools.
         ToolCalls = "tool_calls",
     }
 }
 
-impl ChatAnswer {
+impl ChatResponse {
     fn first(&self) -> Option<&ChatChoice> {
         self.choices.first()
     }
 
-    /// What the model says first; empty where it says nothing, such as where it calls tools.
+    /// The text of the first choice; empty where there is no text, for example with tool calls.
     #[must_use]
     pub fn text(&self) -> &str {
         self.first().map_or("", |choice| choice.message.as_text())
     }
 
-    /// What the model thought before it answered, where it tells.
+    /// The reasoning of the first choice, where the model returns reasoning.
     #[must_use]
     pub fn reasoning_text(&self) -> Option<&str> {
         self.first()?.message.reasoning_content.as_deref()
@@ -144,73 +145,62 @@ impl ChatAnswer {
         self.first().map_or("", |choice| &choice.message.role)
     }
 
-    /// Why the first choice ended.
+    /// Why the model stopped, of the first choice.
     #[must_use]
     pub fn finish_reason(&self) -> Option<&FinishReason> {
         self.first()?.finish_reason.as_ref()
     }
 
-    /// The tools that the model wants called.
+    /// The tool calls of the first choice.
     #[must_use]
     pub fn tool_calls(&self) -> &[ToolCall] {
         self.first().map_or(&[], |choice| &choice.message.tool_calls)
     }
 
-    /// The text as a type of yours, of an answer that was asked for in JSON.
+    /// Parses the text as JSON of your type. Use it with a [`ResponseFormat`](crate::ResponseFormat).
     ///
     /// ```
     /// # use serde_json::json;
-    /// # use yandex_ai_studio_sdk::chat::ChatAnswer;
+    /// # use yandex_ai_studio_sdk::chat::ChatResponse;
     /// #[derive(serde::Deserialize)]
     /// struct Animal { name: String }
     ///
-    /// # let came = json!({ "choices": [{ "message": { "content": r#"{ "name": "platypus" }"# } }] });
-    /// # let answer: ChatAnswer = serde_json::from_value(came)?;
-    /// let animal: Animal = answer.parse()?;
+    /// # let received = json!({ "choices": [{ "message": { "content": r#"{ "name": "platypus" }"# } }] });
+    /// # let response: ChatResponse = serde_json::from_value(received)?;
+    /// let animal: Animal = response.parse()?;
     /// assert_eq!(animal.name, "platypus");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where it is something else.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the text is not JSON of this type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        parse(self.text())
+        parse_text(self.text())
     }
 }
 
-/// The text of an answer as a type.
-pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| {
-        Error::new(
-            ErrorKind::Unreadable,
-            format!("the text of the answer is not the JSON asked for: {error}"),
-        )
-        .with_help("ask for it by a response format with a strict schema, and look why the answer ended")
-    })
-}
-
 impl ChatChunk {
-    /// What is new in the text.
+    /// The new text of the first choice.
     #[must_use]
     pub fn text(&self) -> &str {
         self.choices.first().map_or("", |choice| choice.delta.as_text())
     }
 
-    /// What is new in the reasoning.
+    /// The new reasoning of the first choice.
     #[must_use]
     pub fn reasoning_text(&self) -> &str {
         self.choices.first().and_then(|choice| choice.delta.reasoning_content.as_deref()).unwrap_or_default()
     }
 
-    /// Why the answer ends here, where it does.
+    /// Why the model stopped, in the last chunk of the first choice.
     #[must_use]
     pub fn finish_reason(&self) -> Option<&FinishReason> {
         self.choices.first()?.finish_reason.as_ref()
     }
 }
 
-impl EmbeddingAnswer {
-    /// The vector of the first text; empty where there is none.
+impl EmbeddingResponse {
+    /// The vector of the first text; empty where the response has no vector.
     #[must_use]
     pub fn vector(&self) -> &[f64] {
         self.data.first().map_or(&[], |embedding| &embedding.embedding)

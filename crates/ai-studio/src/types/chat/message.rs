@@ -1,4 +1,4 @@
-//! Messages of the chat on the wire: who said what, in text or in parts, and which tools are called.
+//! One message of the OpenAI-compatible API: a text, parts, or tool calls.
 
 use serde::Serializer;
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::wire::{Read, Wire, message};
 
 message! {
-    /// One message of a chat, as it is sent and answered.
+    /// One message of a chat, in requests and responses.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::chat::ChatMessage;
@@ -16,70 +16,70 @@ message! {
     /// assert_eq!(serde_json::json!(message), serde_json::json!({ "role": "user", "content": "hello" }));
     /// ```
     pub struct ChatMessage {
-        /// Who says it: `system`, `user`, `assistant` or `tool`.
+        /// The role of the author: `system`, `user`, `assistant` or `tool`.
         pub role: String = "role",
-        /// What is said.
+        /// The content.
         pub content: Option<Content> = "content",
-        /// What the model thought before it answered, where it tells.
+        /// The reasoning of the model, where the model returns it.
         pub reasoning_content: Option<String> = "reasoning_content",
-        /// The tools that the model wants called.
+        /// The tool calls of the model.
         pub tool_calls: Vec<ToolCall> = "tool_calls",
-        /// In an answer of a tool: the call that it answers.
+        /// In the result of a tool: the id of the call.
         pub tool_call_id: Option<String> = "tool_call_id",
-        /// The name of the participant, where several have the same role.
+        /// The name of the participant, where several participants share a role.
         pub name: Option<String> = "name",
     }
 
-    /// One part of a content: a text, an image, or something that this version does not know.
+    /// One part of a content: a text, an image, or a part of an unknown type.
     pub struct ContentPart {
-        /// What it is: `text` or `image_url`.
+        /// The type of the part: `text` or `image_url`.
         pub kind: String = "type",
-        /// The text, of a part that is one.
+        /// The text, of a text part.
         pub text: Option<String> = "text",
-        /// The image, of a part that is one.
+        /// The image, of an image part.
         pub image_url: Option<ImageUrl> = "image_url",
     }
 
-    /// An image, by its address.
+    /// An image by its URL.
     pub struct ImageUrl {
         /// `https://…`, or `data:image/png;base64,…`.
         pub url: String = "url",
-        /// How closely the model is to look: `low`, `high` or `auto`.
+        /// The level of detail: `low`, `high` or `auto`.
         pub detail: Option<String> = "detail",
     }
 
-    /// A tool that the model wants called.
+    /// One tool call of the model.
     ///
-    /// In a stream it comes in fragments, told apart by `index`;
-    /// [`ChatStream::finish`](crate::chat::ChatStream::finish) puts them together.
+    /// In a stream a call arrives in fragments with the same `index`;
+    /// [`ChatStream::finish`](crate::chat::ChatStream::finish) assembles them.
     pub struct ToolCall {
-        /// Its place among the calls of one answer.
+        /// The index of the call in its message.
         pub index: Option<u64> = "index",
-        /// What the answer to it refers to.
+        /// The id of the call; the result of the tool refers to it.
         pub id: String = "id",
-        /// `function`; some models leave it empty.
+        /// Always `function`; some models leave it empty.
         pub kind: String = "type",
-        /// Which function, with what.
+        /// The function and its arguments.
         pub function: FunctionCall = "function",
     }
 
-    /// A function and its arguments.
+    /// The function and the arguments of a call.
     pub struct FunctionCall {
-        /// Its name.
+        /// The name of the function.
         pub name: String = "name",
-        /// The arguments, JSON as a text.
+        /// The arguments, JSON in a string.
         pub arguments: Option<String> = "arguments",
     }
 }
 
 impl ChatMessage {
-    /// A message of one text.
+    /// A message with a text.
     #[must_use]
     pub fn text(role: impl Into<String>, text: impl Into<String>) -> Self {
         Self { role: role.into(), content: Some(Content::Text(text.into())), ..Self::default() }
     }
 
-    /// What is said, as far as it is text: the content, or its first part that is text.
+    /// The text of the content, or of its first text part; empty where there is no text.
     #[must_use]
     pub fn as_text(&self) -> &str {
         match &self.content {
@@ -96,9 +96,9 @@ impl ChatMessage {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Content {
-    /// A text.
+    /// One text.
     Text(String),
-    /// Texts and images.
+    /// A list of texts and images.
     Parts(Vec<ContentPart>),
 }
 
@@ -123,7 +123,7 @@ impl From<Vec<ContentPart>> for Content {
 impl Wire for Content {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            Value::String(text) => Read::exactly(Self::Text(text)),
+            Value::String(text) => Read::exact(Self::Text(text)),
             value => Ok(Vec::read(value)?.map(Self::Parts)),
         }
     }
@@ -144,7 +144,7 @@ impl Wire for Content {
 }
 
 impl ContentPart {
-    /// A text.
+    /// A text part.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::chat::ContentPart;
@@ -156,7 +156,7 @@ impl ContentPart {
         Self { kind: "text".to_owned(), text: Some(text.into()), ..Self::default() }
     }
 
-    /// An image by its address, `https://…` or `data:image/png;base64,…`.
+    /// An image part by its URL: `https://…` or `data:image/png;base64,…`.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::chat::ContentPart;
@@ -171,7 +171,7 @@ impl ContentPart {
 }
 
 impl ToolCall {
-    /// A call of a function. `arguments` is JSON as a text.
+    /// A call of a function. `arguments` is JSON in a string.
     #[must_use]
     pub fn function(id: impl Into<String>, name: impl Into<String>, arguments: impl Into<String>) -> Self {
         let function =
@@ -185,16 +185,16 @@ impl ToolCall {
         &self.function.name
     }
 
-    /// The arguments: JSON as a text, as the model wrote it.
+    /// The arguments: JSON in a string, as the model wrote it.
     #[must_use]
     pub fn arguments(&self) -> &str {
         self.function.arguments.as_deref().unwrap_or_default()
     }
 
-    /// The arguments as a type of yours.
+    /// Parses the arguments as your type.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where the model wrote something else.
+    /// [`ErrorKind::Unreadable`] where the arguments are not JSON of this type.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::chat::ToolCall;
@@ -212,14 +212,16 @@ impl ToolCall {
             let name = self.name();
             Error::new(
                 ErrorKind::Unreadable,
-                format!("the arguments of the call of {name:?} are not as declared: {error}"),
+                format!("the arguments of the call of {name:?} do not match the declaration: {error}"),
             )
-            .with_help("models make such mistakes: declare the tool as strict, or ask again")
+            .with_help(
+                "the model made a mistake: declare the tool with `strict(true)`, or repeat the request",
+            )
         })
     }
 
-    /// The call as it is sent back: what models leave empty is filled in.
-    pub(crate) fn whole(mut self) -> Self {
+    /// The call for the next request, with the type that some models leave empty.
+    pub(crate) fn with_type(mut self) -> Self {
         if self.kind.is_empty() {
             self.kind = "function".to_owned();
         }

@@ -1,4 +1,4 @@
-//! Messages of the native API on the wire, as proto3 JSON.
+//! One message of the native API: a text, tool calls, or results of tools.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::wire::message;
 
 message! {
-    /// One message, as it is sent and answered: a text, calls of tools, or results of tools.
+    /// One message, in requests and responses: a text, tool calls, or results of tools.
     ///
     /// ```
     /// use serde_json::json;
@@ -16,71 +16,71 @@ message! {
     /// assert_eq!(json!(message), json!({ "role": "user", "text": "hello" }));
     /// ```
     pub struct CompletionMessage {
-        /// Who says it: `system`, `user` or `assistant`.
+        /// The role of the author: `system`, `user` or `assistant`.
         pub role: String = "role",
-        /// What is said.
+        /// The text.
         pub text: Option<String> = "text",
-        /// The tools that the model wants called.
+        /// The tool calls of the model.
         pub tool_call_list: Option<ToolCallList> = "toolCallList",
-        /// What the tools gave.
+        /// The results of the tools.
         pub tool_result_list: Option<ToolResultList> = "toolResultList",
     }
 
-    /// The tools that the model wants called.
+    /// The tool calls of one message.
     pub struct ToolCallList {
-        /// One by one.
+        /// The calls, in order.
         pub tool_calls: Vec<NativeToolCall> = "toolCalls",
     }
 
-    /// A tool that the model wants called.
+    /// One tool call of the model.
     pub struct NativeToolCall {
-        /// Which function, with what.
+        /// The function and its arguments.
         pub function_call: Option<NativeFunctionCall> = "functionCall",
     }
 
-    /// A function and its arguments.
+    /// The function and the arguments of a call.
     pub struct NativeFunctionCall {
-        /// Its name.
+        /// The name of the function.
         pub name: String = "name",
-        /// The arguments, as JSON. Whole numbers come as floats here.
+        /// The arguments, as JSON. The service returns whole numbers as floats.
         pub arguments: Option<Value> = "arguments",
     }
 
-    /// What the tools gave.
+    /// The results of the tools, in one message.
     pub struct ToolResultList {
-        /// One by one.
+        /// The results, in order.
         pub tool_results: Vec<ToolResult> = "toolResults",
     }
 
-    /// What a tool gave.
+    /// The result of one tool.
     pub struct ToolResult {
-        /// Which function, and what.
+        /// The function and its result.
         pub function_result: Option<FunctionResult> = "functionResult",
     }
 
-    /// What a function gave.
+    /// The result of one function.
     pub struct FunctionResult {
-        /// The function's name.
+        /// The name of the function.
         pub name: String = "name",
-        /// What it gave.
+        /// The result, as text.
         pub content: Option<String> = "content",
     }
 }
 
 impl CompletionMessage {
-    /// A message of one text.
+    /// A message with a text.
     #[must_use]
     pub fn text(role: impl Into<String>, text: impl Into<String>) -> Self {
         Self { role: role.into(), text: Some(text.into()), ..Self::default() }
     }
 
-    /// What is said, as far as it is text.
+    /// The text; empty where there is no text.
     #[must_use]
     pub fn as_text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
     }
 
-    /// The tools that the model wants called.
+    /// The tool calls of the model.
     #[must_use]
     pub fn tool_calls(&self) -> &[NativeToolCall] {
         self.tool_call_list.as_ref().map_or(&[], |list| &list.tool_calls)
@@ -94,10 +94,10 @@ impl NativeToolCall {
         self.function_call.as_ref().map_or("", |call| &call.name)
     }
 
-    /// The arguments as a type of yours.
+    /// Parses the arguments as your type.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where the model gave something else.
+    /// [`ErrorKind::Unreadable`] where the arguments are not JSON of this type.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::models::NativeToolCall;
@@ -117,9 +117,11 @@ impl NativeToolCall {
             let name = self.name();
             Error::new(
                 ErrorKind::Unreadable,
-                format!("the arguments of the call of {name:?} are not as declared: {error}"),
+                format!("the arguments of the call of {name:?} do not match the declaration: {error}"),
             )
-            .with_help("models make such mistakes: declare the tool as strict, or ask again")
+            .with_help(
+                "the model made a mistake: declare the tool with `strict(true)`, or repeat the request",
+            )
         })
     }
 }

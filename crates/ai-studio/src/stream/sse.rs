@@ -1,128 +1,103 @@
-//! Server-sent events, taken apart as their bytes come.
+//! Splits a stream into server-sent events.
 //!
-//! By the rules of the HTML standard (section 9.2.6): lines end in LF, CR or CRLF, a blank line ends an event, several
-//! `data` lines make one text, comments and unknown fields are passed over. Bytes may be cut anywhere, inside a
-//! character or between CR and LF too. Each byte is looked at once, no more than [`LIMIT`] is held,
-//! and no more than [`TOTAL`](crate::window::TOTAL) is taken in all.
+//! The rules are those of the HTML standard (section 9.2.6): lines end in LF, CR or CRLF, a blank line ends an event,
+//! several `data` lines form one text, and comments and unknown fields are ignored. A packet may end anywhere, also
+//! inside a character or between CR and LF. The decoder looks at each byte once, and holds the limits of [`Buffer`].
 
-use std::str;
+use super::buffer::{Buffer, DecodeError, MAX_ITEM};
 
-use crate::window::{LIMIT, Window};
-
-/// Takes events out of bytes.
+/// The decoder.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// Looked at, for the end of a line.
-    window: Window,
-    /// Whether the last line ended in CR, so that an LF belongs to it.
+    /// Scanned for the end of a line.
+    buffer: Buffer,
+    /// Whether the last line ended in CR, so that a following LF belongs to that line.
     after_cr: bool,
-    /// Whether a byte order mark may still come.
+    /// Whether the decoder is past a byte order mark.
     begun: bool,
-    /// The data of the event under way; `None` while it has none.
+    /// The data of the current event; `None` before its first `data` line.
     data: Option<Vec<u8>>,
-    /// The beginning of the first line that is no field: what is told where there are no events at all.
+    /// The beginning of the first line that is not a field, for the error where the body has no events.
     stray: Vec<u8>,
 }
 
-/// How much of a line that is no field is kept.
-const STRAY: usize = 4096;
-
-/// Why the bytes are no events.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
-    TooLarge,
-    Endless,
-    NotText,
-}
-
-impl Broken {
-    pub(crate) fn reason(&self) -> &'static str {
-        match self {
-            Self::TooLarge => "an event of the stream is larger than 16 MiB",
-            Self::Endless => "the stream is larger than 256 MiB",
-            Self::NotText => "an event of the stream is not UTF-8",
-        }
-    }
-}
+/// The kept length of a line that is not a field.
+const MAX_STRAY: usize = 4096;
 
 impl Events {
-    /// More bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.window.push(bytes);
+        self.buffer.push(bytes);
     }
 
-    /// The data of the next event, as far as all of it has come.
-    pub(crate) fn next(&mut self) -> Option<Result<String, Broken>> {
+    /// The data of the next complete event.
+    pub(crate) fn next(&mut self) -> Option<Result<String, DecodeError>> {
         while let Some((from, to)) = self.line() {
             if from == to {
                 if let Some(data) = self.data.take() {
-                    return Some(String::from_utf8(data).map_err(|_| Broken::NotText));
+                    return Some(String::from_utf8(data).map_err(|_| DecodeError::NotUtf8));
                 }
-            } else if let Err(broken) = self.field(from, to) {
-                return Some(Err(broken));
+            } else if let Err(error) = self.field(from, to) {
+                return Some(Err(error));
             }
         }
-        if self.window.is_endless() {
-            return Some(Err(Broken::Endless));
-        }
-        self.window.is_too_large().then_some(Err(Broken::TooLarge))
+        self.buffer.check_limits().err().map(Err)
     }
 
-    /// The end of the bytes: the event that was under way, which the standard would discard. A server that forgets the
-    /// last blank line is forgiven; who uses the data sees whether it is whole.
-    pub(crate) fn end(&mut self) -> Option<Result<String, Broken>> {
+    /// The last event, after the end of the bytes. The standard discards an event without its blank line; this decoder
+    /// returns it, because some servers omit that line, and the caller can tell whether the data is complete.
+    pub(crate) fn end(&mut self) -> Option<Result<String, DecodeError>> {
         self.push(b"\n\n");
         self.next()
     }
 
-    /// The beginning of the first line that is no field; empty where all are.
+    /// The beginning of the first line that is not a field; empty where every line is a field.
     pub(crate) fn stray(&self) -> &[u8] {
         &self.stray
     }
 
-    /// The next line, as a range of the buffer, taken as used.
+    /// Consumes the next line, and returns its range in the buffer.
     fn line(&mut self) -> Option<(usize, usize)> {
-        if self.after_cr && self.window.start < self.window.bytes.len() {
+        if self.after_cr && self.buffer.start < self.buffer.bytes.len() {
             self.after_cr = false;
-            if self.window.bytes[self.window.start] == b'\n' {
-                self.window.start += 1;
-                self.window.seen = self.window.start;
+            if self.buffer.bytes[self.buffer.start] == b'\n' {
+                self.buffer.start += 1;
+                self.buffer.scanned = self.buffer.start;
             }
         }
         if !self.begun {
             const MARK: &[u8] = b"\xEF\xBB\xBF";
-            let came = &self.window.bytes[self.window.start..];
-            if came.len() < MARK.len() && MARK.starts_with(came) {
+            let unread = &self.buffer.bytes[self.buffer.start..];
+            if unread.len() < MARK.len() && MARK.starts_with(unread) {
                 return None;
             }
             self.begun = true;
-            if came.starts_with(MARK) {
-                self.window.start += MARK.len();
-                self.window.seen = self.window.start;
+            if unread.starts_with(MARK) {
+                self.buffer.start += MARK.len();
+                self.buffer.scanned = self.buffer.start;
             }
         }
-        let rest = &self.window.bytes[self.window.seen..];
+        let rest = &self.buffer.bytes[self.buffer.scanned..];
         let Some(length) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-            self.window.seen = self.window.bytes.len();
+            self.buffer.scanned = self.buffer.bytes.len();
             return None;
         };
-        let (from, to) = (self.window.start, self.window.seen + length);
-        self.after_cr = self.window.bytes[to] == b'\r';
-        self.window.start = to + 1;
-        self.window.seen = self.window.start;
+        let (from, to) = (self.buffer.start, self.buffer.scanned + length);
+        self.after_cr = self.buffer.bytes[to] == b'\r';
+        self.buffer.start = to + 1;
+        self.buffer.scanned = self.buffer.start;
         Some((from, to))
     }
 
-    /// One line that is not blank.
-    fn field(&mut self, from: usize, to: usize) -> Result<(), Broken> {
-        let line = &self.window.bytes[from..to];
+    /// Handles one line that is not blank.
+    fn field(&mut self, from: usize, to: usize) -> Result<(), DecodeError> {
+        let line = &self.buffer.bytes[from..to];
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         match &line[..colon] {
             b"data" => {}
             b"" | b"event" | b"id" | b"retry" => return Ok(()),
             _ => {
                 if self.stray.is_empty() {
-                    self.stray = line[..line.len().min(STRAY)].to_vec();
+                    self.stray = line[..line.len().min(MAX_STRAY)].to_vec();
                 }
                 return Ok(());
             }
@@ -130,8 +105,8 @@ impl Events {
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
         let held = self.data.as_ref().map_or(0, Vec::len);
-        if held + value.len() > LIMIT {
-            return Err(Broken::TooLarge);
+        if held + value.len() > MAX_ITEM {
+            return Err(DecodeError::ItemTooLarge);
         }
         match &mut self.data {
             None => self.data = Some(value.to_vec()),
@@ -149,9 +124,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::window::TOTAL;
+    use crate::stream::buffer::MAX_STREAM;
 
-    /// What comes of bytes that arrive in pieces cut at these places.
+    /// Decodes bytes that arrive in pieces, cut at these positions.
     fn decode(bytes: &[u8], cuts: &[usize]) -> Vec<String> {
         let mut events = Events::default();
         let mut list = Vec::new();
@@ -184,7 +159,7 @@ mod tests {
             ("\n\n\n", vec![]),
             ("\u{feff}data: a\n\n", vec!["a"]),
             ("data: привет 😊\n\n", vec!["привет 😊"]),
-            ("data: forgotten line", vec!["forgotten line"]),
+            ("data: missing end", vec!["missing end"]),
             ("data: a:b\n\n", vec!["a:b"]),
         ] {
             assert_eq!(decode(bytes.as_bytes(), &[]), events, "{bytes:?}");
@@ -194,47 +169,47 @@ mod tests {
     }
 
     #[test]
-    fn holds_no_more_than_its_limit() {
+    fn limits_the_size_of_an_event() {
         let endless = vec![b'a'; 1 << 20];
         let mut events = Events::default();
         events.push(b"data: ");
-        let broken = (0..20).find_map(|_| {
+        let error = (0..20).find_map(|_| {
             events.push(&endless);
             events.next()
         });
-        assert_eq!(broken, Some(Err(Broken::TooLarge)));
+        assert_eq!(error, Some(Err(DecodeError::ItemTooLarge)));
 
         let mut line = b"data: ".to_vec();
         line.extend_from_slice(&endless);
         line.push(b'\n');
         let mut events = Events::default();
-        let broken = (0..20).find_map(|_| {
+        let error = (0..20).find_map(|_| {
             events.push(&line);
             events.next()
         });
-        assert_eq!(broken, Some(Err(Broken::TooLarge)), "in many lines");
+        assert_eq!(error, Some(Err(DecodeError::ItemTooLarge)), "in many lines");
     }
 
     #[test]
-    fn takes_no_more_in_all_than_its_limit_and_gives_what_came_before() {
+    fn limits_the_size_of_the_stream_after_the_last_whole_event() {
         let mut events = Events::default();
-        events.window.total = TOTAL - 9;
+        events.buffer.total = MAX_STREAM - 9;
         events.push(b"data: a\n\n");
         assert_eq!(events.next(), Some(Ok("a".to_owned())));
-        assert_eq!(events.next(), None, "just as much as may come");
+        assert_eq!(events.next(), None, "exactly the limit is allowed");
         events.push(b":");
-        assert_eq!(events.next(), Some(Err(Broken::Endless)));
+        assert_eq!(events.next(), Some(Err(DecodeError::StreamTooLarge)));
     }
 
     #[test]
-    fn tells_bytes_that_are_no_text() {
+    fn rejects_data_that_is_not_utf8() {
         let mut events = Events::default();
         events.push(b"data: \xff\n\n");
-        assert_eq!(events.next(), Some(Err(Broken::NotText)));
+        assert_eq!(events.next(), Some(Err(DecodeError::NotUtf8)));
     }
 
     #[test]
-    fn looks_at_each_byte_once() {
+    fn scans_each_byte_once() {
         let line = format!("data: {}\n\n", "a".repeat(1 << 20));
         let mut events = Events::default();
         for byte in line.as_bytes() {
@@ -242,16 +217,16 @@ mod tests {
             match events.next() {
                 Some(event) => assert_eq!(event.unwrap().len(), 1 << 20),
                 None => assert_eq!(
-                    events.window.seen,
-                    events.window.bytes.len(),
-                    "what was searched is not again"
+                    events.buffer.scanned,
+                    events.buffer.bytes.len(),
+                    "scanned bytes are not scanned again"
                 ),
             }
         }
     }
 
     #[test]
-    fn keeps_what_is_no_field_for_an_error() {
+    fn keeps_the_first_line_that_is_not_a_field() {
         let mut events = Events::default();
         events.push(b": comment\nevent: a\n<html>\n<body>\ndata: a\n\n");
         assert_eq!(events.next(), Some(Ok("a".to_owned())));
@@ -259,12 +234,12 @@ mod tests {
         let mut events = Events::default();
         events.push(&[b'x'; 10_000]);
         assert_eq!(events.end(), None);
-        assert_eq!(events.stray().len(), STRAY);
+        assert_eq!(events.stray().len(), MAX_STRAY);
     }
 
     proptest! {
         #[test]
-        fn cuts_change_nothing(
+        fn packet_boundaries_do_not_matter(
             texts in prop::collection::vec("[^\r\n\u{0}]{0,20}", 0..8),
             end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
             cuts in prop::collection::vec(any::<usize>(), 0..20),
@@ -274,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
             let mut events = Events::default();
             let cut = cut.min(bytes.len());
             for part in [&bytes[..cut], &bytes[cut..]] {

@@ -1,49 +1,30 @@
-//! JSON objects that follow each other in a stream, taken apart as their bytes come.
+//! Splits a stream into JSON objects: the form of a gRPC stream over REST.
 //!
-//! So a stream of gRPC comes over REST: `{"result":{…}}`, a line each as a rule. Here an object ends where its last
-//! brace closes, so that neither lines nor cuts matter. Each byte is looked at once, no more than 16 MiB is held, and no
-//! more than 256 MiB is taken in all.
+//! The service usually sends one `{"result":{…}}` a line. Here an object ends where its last brace closes, so that line
+//! breaks and packet boundaries do not matter. The decoder looks at each byte once, and holds the limits of
+//! [`Buffer`].
 
-use crate::window::Window;
+use super::buffer::{Buffer, DecodeError};
 
-/// Takes objects out of bytes.
+/// The decoder.
 #[derive(Debug, Default)]
-pub(crate) struct Objects {
-    window: Window,
-    /// How many braces and brackets are open.
+pub(crate) struct JsonObjects {
+    buffer: Buffer,
+    /// The number of open braces and brackets.
     depth: usize,
     in_string: bool,
     after_backslash: bool,
 }
 
-/// Why the bytes are no objects.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
-    TooLarge,
-    Endless,
-    NotObjects,
-}
-
-impl Broken {
-    pub(crate) fn reason(&self) -> &'static str {
-        match self {
-            Self::TooLarge => "an object of the stream is larger than 16 MiB",
-            Self::Endless => "the stream is larger than 256 MiB",
-            Self::NotObjects => "the stream is not one of JSON objects",
-        }
-    }
-}
-
-impl Objects {
-    /// More bytes.
+impl JsonObjects {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.window.push(bytes);
+        self.buffer.push(bytes);
     }
 
-    /// The bytes of the next object, as far as all of it has come.
-    pub(crate) fn next(&mut self) -> Option<Result<&[u8], Broken>> {
-        while let Some(&byte) = self.window.bytes.get(self.window.seen) {
-            self.window.seen += 1;
+    /// The bytes of the next complete object.
+    pub(crate) fn next(&mut self) -> Option<Result<&[u8], DecodeError>> {
+        while let Some(&byte) = self.buffer.bytes.get(self.buffer.scanned) {
+            self.buffer.scanned += 1;
             if self.in_string {
                 match byte {
                     _ if self.after_backslash => self.after_backslash = false,
@@ -59,23 +40,20 @@ impl Objects {
                 b'}' | b']' if self.depth > 0 => {
                     self.depth -= 1;
                     if self.depth == 0 {
-                        let object = &self.window.bytes[self.window.start..self.window.seen];
-                        self.window.start = self.window.seen;
+                        let object = &self.buffer.bytes[self.buffer.start..self.buffer.scanned];
+                        self.buffer.start = self.buffer.scanned;
                         return Some(Ok(object));
                     }
                 }
                 _ if self.depth > 0 => {}
-                _ if byte.is_ascii_whitespace() => self.window.start = self.window.seen,
-                _ => return Some(Err(Broken::NotObjects)),
+                _ if byte.is_ascii_whitespace() => self.buffer.start = self.buffer.scanned,
+                _ => return Some(Err(DecodeError::NotObjects)),
             }
         }
-        if self.window.is_endless() {
-            return Some(Err(Broken::Endless));
-        }
-        self.window.is_too_large().then_some(Err(Broken::TooLarge))
+        self.buffer.check_limits().err().map(Err)
     }
 
-    /// Whether an object has begun and not ended.
+    /// Whether the bytes end inside an object.
     pub(crate) fn is_inside(&self) -> bool {
         self.depth > 0
     }
@@ -87,11 +65,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::window::TOTAL;
+    use crate::stream::buffer::MAX_STREAM;
 
-    /// What comes of bytes that arrive in pieces cut at these places.
-    fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Value>, Broken> {
-        let mut objects = Objects::default();
+    /// Decodes bytes that arrive in pieces, cut at these positions.
+    fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Value>, DecodeError> {
+        let mut objects = JsonObjects::default();
         let mut list = Vec::new();
         let mut from = 0;
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
@@ -108,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_objects_apart_in_whatever_way_they_follow() {
+    fn splits_objects_with_any_separator() {
         let two = [json!({ "a": "}{\\\"" }), json!({ "b": [{}, "]"] })];
         let [first, second] = [two[0].to_string(), two[1].to_string()];
         for bytes in [
@@ -123,38 +101,38 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_object() {
+    fn rejects_other_json_and_text() {
         for bytes in ["<html>", "null", "\"a\"", "[{}]", "{} x", "}"] {
-            assert_eq!(decode(bytes.as_bytes(), &[]), Err(Broken::NotObjects), "{bytes:?}");
+            assert_eq!(decode(bytes.as_bytes(), &[]), Err(DecodeError::NotObjects), "{bytes:?}");
         }
     }
 
     #[test]
-    fn holds_no_more_than_its_limit() {
+    fn limits_the_size_of_an_object() {
         let endless = vec![b'a'; 1 << 20];
-        let mut objects = Objects::default();
+        let mut objects = JsonObjects::default();
         objects.push(b"{\"a\":\"");
-        let broken = (0..20).find_map(|_| {
+        let error = (0..20).find_map(|_| {
             objects.push(&endless);
             objects.next().map(|object| object.map(<[u8]>::len))
         });
-        assert_eq!(broken, Some(Err(Broken::TooLarge)));
+        assert_eq!(error, Some(Err(DecodeError::ItemTooLarge)));
     }
 
     #[test]
-    fn takes_no_more_in_all_than_its_limit_and_gives_what_came_before() {
-        let mut objects = Objects::default();
-        objects.window.total = TOTAL - 2;
+    fn limits_the_size_of_the_stream_after_the_last_whole_object() {
+        let mut objects = JsonObjects::default();
+        objects.buffer.total = MAX_STREAM - 2;
         objects.push(b"{}");
         assert_eq!(objects.next(), Some(Ok(b"{}".as_slice())));
-        assert_eq!(objects.next(), None, "just as much as may come");
+        assert_eq!(objects.next(), None, "exactly the limit is allowed");
         objects.push(b"\n");
-        assert_eq!(objects.next(), Some(Err(Broken::Endless)));
+        assert_eq!(objects.next(), Some(Err(DecodeError::StreamTooLarge)));
     }
 
     #[test]
-    fn knows_that_an_object_was_cut() {
-        let mut objects = Objects::default();
+    fn detects_an_incomplete_object() {
+        let mut objects = JsonObjects::default();
         objects.push(b"{\"a\":{}} {\"b\":");
         assert!(objects.next().is_some());
         assert!(objects.next().is_none());
@@ -163,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cuts_change_nothing(
+        fn packet_boundaries_do_not_matter(
             texts in prop::collection::vec(".{0,20}", 0..8),
             between in prop::sample::select(vec!["", "\n", "\r\n", " "]),
             cuts in prop::collection::vec(any::<usize>(), 0..20),
@@ -174,8 +152,8 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
-            let mut objects = Objects::default();
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..200) {
+            let mut objects = JsonObjects::default();
             let cut = cut.min(bytes.len());
             for part in [&bytes[..cut], &bytes[cut..]] {
                 objects.push(part);

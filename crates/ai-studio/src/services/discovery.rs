@@ -124,11 +124,10 @@ mod tests {
     use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 
     use super::*;
-    use crate::client::Service;
-    use crate::services::{Given, Services};
+    use crate::services::{Given, Service, Services};
 
     async fn url(services: &Services, service: Service) -> String {
-        services.place(service).await.unwrap().base.url("/x")
+        services.locate(service).await.unwrap().base.join("/x")
     }
 
     /// Runs what is spawned on the runtime of the test.
@@ -218,7 +217,7 @@ mod tests {
         });
         let unknown = async |asked: usize| {
             for _ in 0..3 {
-                let error = services.named("ai-new").await.unwrap_err();
+                let error = services.by_id("ai-new").await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::UnknownEndpoint, "{error}");
             }
             assert_eq!(http.requests().len(), asked);
@@ -226,9 +225,9 @@ mod tests {
         unknown(1).await;
         clock.advance(UNKNOWN);
         unknown(2).await;
-        assert_eq!(services.named("operation").await.unwrap().address.host(), "a.api.cloud.yandex.net");
+        assert_eq!(services.by_id("operation").await.unwrap().address.host(), "a.api.cloud.yandex.net");
         clock.advance(UNKNOWN);
-        assert_eq!(services.named("ai-new").await.unwrap().address.host(), "new.api.cloud.yandex.net");
+        assert_eq!(services.by_id("ai-new").await.unwrap().address.host(), "new.api.cloud.yandex.net");
         assert_eq!(http.requests().len(), 3);
     }
 }

@@ -1,4 +1,4 @@
-//! What a model may call, whether it has to, and in which form it answers. The same for the chat and native models.
+//! Tools, tool choice and response format. The chat and the native models share them.
 
 use serde_json::Value;
 
@@ -18,25 +18,25 @@ message! {
     /// } }));
     /// ```
     pub struct Tool {
-        /// `function`.
+        /// The type of the tool: `function`.
         pub kind: String = "type",
-        /// The function, of a tool that is one.
+        /// The function, of a tool that is a function.
         pub function: Option<FunctionTool> = "function",
     }
 
     /// A function that the model may call.
     pub struct FunctionTool {
-        /// Its name.
+        /// The name of the function.
         pub name: String = "name",
-        /// What it does, for the model.
+        /// What the function does; the model reads it.
         pub description: Option<String> = "description",
-        /// The JSON schema of its arguments.
+        /// The JSON schema of the arguments.
         pub parameters: Option<Value> = "parameters",
-        /// Whether the model has to keep to the schema.
+        /// Whether the arguments must follow the schema.
         pub strict: Option<bool> = "strict",
     }
 
-    /// The form of the answer.
+    /// The format of the response.
     ///
     /// ```
     /// use serde_json::json;
@@ -51,33 +51,33 @@ message! {
     /// }));
     /// ```
     pub struct ResponseFormat {
-        /// `json_object` or `json_schema`.
+        /// The type of the format: `json_object` or `json_schema`.
         pub kind: String = "type",
-        /// The schema, where there is one.
+        /// The schema, of the type `json_schema`.
         pub json_schema: Option<JsonSchemaFormat> = "json_schema",
     }
 
-    /// A schema that the answer follows.
+    /// The JSON schema of a response.
     pub struct JsonSchemaFormat {
-        /// Its name, which the chat requires.
+        /// The name of the schema. The chat requires it.
         pub name: Option<String> = "name",
-        /// What it describes, for the model.
+        /// What the schema describes; the model reads it.
         pub description: Option<String> = "description",
         /// The JSON schema.
         pub schema: Option<Value> = "schema",
-        /// Whether the model has to keep to it.
+        /// Whether the response must follow the schema.
         pub strict: Option<bool> = "strict",
     }
 
-    /// The one tool that the model has to call.
+    /// The tool that the model must call.
     pub struct NamedTool {
-        /// `function`.
+        /// The type of the tool: `function`.
         pub kind: String = "type",
-        /// Which one.
+        /// The function.
         pub function: ToolName = "function",
     }
 
-    /// A tool by its name.
+    /// The name of a function.
     pub struct ToolName {
         /// The name.
         pub name: String = "name",
@@ -85,7 +85,7 @@ message! {
 }
 
 impl Tool {
-    /// A function by its name, without parameters as yet.
+    /// A function with this name, without parameters.
     #[must_use]
     pub fn function(name: impl Into<String>) -> Self {
         let function = FunctionTool { name: name.into(), ..FunctionTool::default() };
@@ -97,25 +97,25 @@ impl Tool {
         self
     }
 
-    /// What the function does, for the model.
+    /// Sets what the function does; the model reads it.
     #[must_use]
     pub fn description(self, text: impl Into<String>) -> Self {
         self.with(|function| function.description = Some(text.into()))
     }
 
-    /// The JSON schema of its arguments.
+    /// Sets the JSON schema of the arguments.
     #[must_use]
     pub fn parameters(self, schema: impl Into<Value>) -> Self {
         self.with(|function| function.parameters = Some(schema.into()))
     }
 
-    /// Whether the model has to keep to the schema.
+    /// Sets whether the arguments must follow the schema.
     #[must_use]
     pub fn strict(self, strict: bool) -> Self {
         self.with(|function| function.strict = Some(strict))
     }
 
-    /// The name of the function; empty for a tool of another kind.
+    /// The name of the function; empty for a tool of another type.
     #[must_use]
     pub fn name(&self) -> &str {
         self.function.as_ref().map_or("", |function| &function.name)
@@ -123,13 +123,13 @@ impl Tool {
 }
 
 impl ResponseFormat {
-    /// Some JSON object. Say so in the prompt as well.
+    /// Any JSON object. The prompt must ask for JSON, too.
     #[must_use]
     pub fn json() -> Self {
         Self { kind: "json_object".to_owned(), ..Self::default() }
     }
 
-    /// JSON by a schema, under a name.
+    /// JSON that follows a schema. `name` is the name of the schema.
     #[must_use]
     pub fn json_schema(name: impl Into<String>, schema: impl Into<Value>) -> Self {
         let json_schema = JsonSchemaFormat {
@@ -140,7 +140,7 @@ impl ResponseFormat {
         Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema), ..Self::default() }
     }
 
-    /// Whether the model has to keep to the schema; says nothing where there is no schema.
+    /// Sets whether the response must follow the schema; has no effect without a schema.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         if let Some(schema) = &mut self.json_schema {
@@ -150,7 +150,7 @@ impl ResponseFormat {
     }
 }
 
-/// Whether the model calls tools.
+/// Whether the model calls tools, and which.
 ///
 /// ```
 /// use serde_json::json;
@@ -165,32 +165,32 @@ impl ResponseFormat {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ToolChoice {
-    /// `none`, `auto` or `required`.
+    /// The mode: `none`, `auto` or `required`.
     Mode(String),
-    /// This one.
+    /// The model must call this function.
     Function(NamedTool),
 }
 
 impl ToolChoice {
-    /// It calls none.
+    /// The model calls no tool.
     #[must_use]
     pub fn none() -> Self {
         Self::from("none")
     }
 
-    /// As it likes: what holds where nothing is said.
+    /// The model decides; the default.
     #[must_use]
     pub fn auto() -> Self {
         Self::from("auto")
     }
 
-    /// It calls one or more.
+    /// The model calls one tool or more.
     #[must_use]
     pub fn required() -> Self {
         Self::from("required")
     }
 
-    /// It calls this function.
+    /// The model calls this function.
     #[must_use]
     pub fn function(name: impl Into<String>) -> Self {
         let function = ToolName { name: name.into(), ..ToolName::default() };
@@ -198,14 +198,14 @@ impl ToolChoice {
     }
 }
 
-/// A mode by its word.
+/// A mode: `none`, `auto` or `required`.
 impl From<&str> for ToolChoice {
     fn from(mode: &str) -> Self {
         Self::Mode(mode.to_owned())
     }
 }
 
-/// The function by its declaration.
+/// The function of this declaration.
 impl From<&Tool> for ToolChoice {
     fn from(tool: &Tool) -> Self {
         Self::function(tool.name())
@@ -215,7 +215,7 @@ impl From<&Tool> for ToolChoice {
 impl Wire for ToolChoice {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            Value::String(mode) => Read::exactly(Self::Mode(mode)),
+            Value::String(mode) => Read::exact(Self::Mode(mode)),
             value => Ok(NamedTool::read(value)?.map(Self::Function)),
         }
     }

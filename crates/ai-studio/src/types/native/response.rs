@@ -1,161 +1,162 @@
-//! What the native API answers, as proto3 JSON.
+//! The responses of the native API.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::message::{CompletionMessage, NativeToolCall};
 use crate::error::Error;
-use crate::models::message::{CompletionMessage, NativeToolCall};
-use crate::wire::{Int64, message, words};
+use crate::types::parse_text;
+use crate::wire::{Int64, message, open_enum};
 
 message! {
-    /// An answer of a native model: whole, or, in a stream, as far as it has grown.
+    /// A response of a native model. In a stream, each item is the whole response so far.
     ///
     /// ```
     /// use serde_json::json;
-    /// use yandex_ai_studio_sdk::models::{AlternativeStatus, CompletionAnswer};
+    /// use yandex_ai_studio_sdk::models::{AlternativeStatus, CompletionResponse};
     ///
-    /// let came = json!({
+    /// let received = json!({
     ///     "alternatives": [{
     ///         "message": { "role": "assistant", "text": "hi" }, "status": "ALTERNATIVE_STATUS_FINAL",
     ///     }],
     ///     "usage": { "inputTextTokens": "15", "completionTokens": "8", "totalTokens": "23" },
     ///     "modelVersion": "07.03.2024",
     /// });
-    /// let answer: CompletionAnswer = serde_json::from_value(came.clone())?;
-    /// assert_eq!(answer.text(), "hi");
-    /// assert_eq!(answer.status(), Some(&AlternativeStatus::Final));
-    /// assert_eq!(answer.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
-    /// assert_eq!(json!(answer), came);
+    /// let response: CompletionResponse = serde_json::from_value(received.clone())?;
+    /// assert_eq!(response.text(), "hi");
+    /// assert_eq!(response.status(), Some(&AlternativeStatus::Final));
+    /// assert_eq!(response.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
+    /// assert_eq!(json!(response), received);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub struct CompletionAnswer {
-        /// The answers to choose from; one, as a rule.
+    pub struct CompletionResponse {
+        /// The alternatives; usually one.
         pub alternatives: Vec<Alternative> = "alternatives",
-        /// What it cost.
+        /// The number of tokens used.
         pub usage: Option<CompletionUsage> = "usage",
-        /// Which version of the model made it.
+        /// The version of the model.
         pub model_version: String = "modelVersion",
     }
 
-    /// One of the answers to choose from.
+    /// One alternative of a [`CompletionResponse`].
     pub struct Alternative {
-        /// What the model says.
+        /// The message of the model.
         pub message: CompletionMessage = "message",
-        /// How far it is.
+        /// The status of the alternative.
         pub status: Option<AlternativeStatus> = "status",
     }
 
-    /// What an answer cost, in tokens.
+    /// The number of tokens used.
     pub struct CompletionUsage {
-        /// Those of the request.
+        /// Tokens of the request.
         pub input_text_tokens: Option<Int64> = "inputTextTokens",
-        /// Those of the answer.
+        /// Tokens of the response.
         pub completion_tokens: Option<Int64> = "completionTokens",
-        /// All.
+        /// The sum.
         pub total_tokens: Option<Int64> = "totalTokens",
-        /// What those of the answer were spent on.
+        /// What the tokens of the response were used for.
         pub completion_tokens_details: Option<CompletionTokensDetails> = "completionTokensDetails",
     }
 
-    /// What the tokens of an answer were spent on.
+    /// What the tokens of a response were used for.
     pub struct CompletionTokensDetails {
-        /// Those of the reasoning.
+        /// Tokens of the reasoning.
         pub reasoning_tokens: Option<Int64> = "reasoningTokens",
     }
 
-    /// A text, taken apart.
-    pub struct TokenizeAnswer {
-        /// Its tokens.
+    /// The tokens of a text.
+    pub struct TokenizeResponse {
+        /// The tokens, in order.
         pub tokens: Vec<Token> = "tokens",
-        /// Which version of the model took it apart.
+        /// The version of the model.
         pub model_version: String = "modelVersion",
     }
 
-    /// A token: what a model sees a text as.
+    /// One token of a text.
     pub struct Token {
-        /// Its number.
+        /// The id of the token.
         pub id: Option<Int64> = "id",
-        /// Its text.
+        /// The text of the token.
         pub text: String = "text",
-        /// Whether it stands for something else than text.
+        /// Whether the token is a special token, which is not part of the text.
         pub special: bool = "special",
     }
 
     /// The vector of a text.
-    pub struct TextEmbeddingAnswer {
-        /// The numbers.
+    pub struct TextEmbeddingResponse {
+        /// The components of the vector.
         pub embedding: Vec<f64> = "embedding",
-        /// How many tokens the text had.
+        /// The number of tokens of the text.
         pub num_tokens: Option<Int64> = "numTokens",
-        /// Which version of the model made it.
+        /// The version of the model.
         pub model_version: String = "modelVersion",
     }
 
-    /// An operation, as far as it is. [`Operation`](crate::models::Operation) follows it.
+    /// The state of an operation. [`Operation`](crate::models::Operation) waits for its end.
     pub struct OperationState {
-        /// Its id.
+        /// The id of the operation.
         pub id: String = "id",
-        /// What it does.
+        /// The description of the operation.
         pub description: String = "description",
-        /// When it was begun, RFC 3339.
+        /// When the operation started, RFC 3339.
         pub created_at: Option<String> = "createdAt",
-        /// Who began it.
+        /// The id of the account that started the operation.
         pub created_by: String = "createdBy",
-        /// When it last changed, RFC 3339.
+        /// When the operation last changed, RFC 3339.
         pub modified_at: Option<String> = "modifiedAt",
-        /// Whether it has ended.
+        /// Whether the operation has ended.
         pub done: bool = "done",
-        /// What it tells of itself.
+        /// The metadata of the operation.
         pub metadata: Option<Value> = "metadata",
-        /// Why it failed. Of one that succeeded it may be here too, with code 0.
+        /// Why the operation failed. A successful operation may have an error with code 0.
         pub error: Option<OperationError> = "error",
-        /// What it gave. Of one that failed it may be here too.
+        /// The result. A failed operation may have one, too.
         pub response: Option<Value> = "response",
     }
 
-    /// Why an operation failed: `google.rpc.Status`.
+    /// The error of a failed operation: `google.rpc.Status`.
     pub struct OperationError {
         /// The gRPC code.
         pub code: i64 = "code",
-        /// Why, in words.
+        /// The error message.
         pub message: String = "message",
-        /// Why, in messages of the service.
+        /// The details, as messages of the service.
         pub details: Vec<Value> = "details",
     }
 }
 
-words! {
-    /// How far an alternative is.
+open_enum! {
+    /// The status of an alternative.
     pub enum AlternativeStatus {
-        /// Not told.
+        /// Not specified.
         Unspecified = "ALTERNATIVE_STATUS_UNSPECIFIED",
-        /// It grows.
+        /// The text is incomplete; more follows in the stream.
         Partial = "ALTERNATIVE_STATUS_PARTIAL",
-        /// It ended at the limit of tokens.
+        /// The response reached the maximum number of tokens.
         TruncatedFinal = "ALTERNATIVE_STATUS_TRUNCATED_FINAL",
-        /// It is complete.
+        /// The response is complete.
         Final = "ALTERNATIVE_STATUS_FINAL",
-        /// It was replaced by what may be said.
+        /// The content filter replaced the response.
         ContentFilter = "ALTERNATIVE_STATUS_CONTENT_FILTER",
-        /// The model wants tools called.
+        /// The model calls tools.
         ToolCalls = "ALTERNATIVE_STATUS_TOOL_CALLS",
     }
 }
 
 impl AlternativeStatus {
-    /// Whether nothing will be added.
+    /// Whether the alternative is complete.
     #[must_use]
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Unspecified | Self::Partial)
     }
 }
 
-impl CompletionAnswer {
+impl CompletionResponse {
     fn first(&self) -> Option<&Alternative> {
         self.alternatives.first()
     }
 
-    /// What the model says first; empty where it says nothing, such as where it calls tools.
+    /// The text of the first alternative; empty where there is no text, for example with tool calls.
     #[must_use]
     pub fn text(&self) -> &str {
         self.first().map_or("", |alternative| alternative.message.as_text())
@@ -167,19 +168,19 @@ impl CompletionAnswer {
         self.first().map_or("", |alternative| &alternative.message.role)
     }
 
-    /// How far the first alternative is.
+    /// The status of the first alternative.
     #[must_use]
     pub fn status(&self) -> Option<&AlternativeStatus> {
         self.first()?.status.as_ref()
     }
 
-    /// The tools that the model wants called.
+    /// The tool calls of the first alternative.
     #[must_use]
     pub fn tool_calls(&self) -> &[NativeToolCall] {
         self.first().map_or(&[], |alternative| alternative.message.tool_calls())
     }
 
-    /// Whether nothing will be added to any alternative.
+    /// Whether all alternatives are complete.
     #[must_use]
     pub fn is_final(&self) -> bool {
         let is_final =
@@ -187,29 +188,29 @@ impl CompletionAnswer {
         !self.alternatives.is_empty() && self.alternatives.iter().all(is_final)
     }
 
-    /// The text as a type of yours, of an answer that was asked for in JSON.
+    /// Parses the text as JSON of your type. Use it with a [`ResponseFormat`](crate::ResponseFormat).
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is something else.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the text is not JSON of this type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        crate::chat::parse(self.text())
+        parse_text(self.text())
     }
 }
 
 impl OperationState {
-    /// Whether it has not ended.
+    /// Whether the operation is still running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         !self.done
     }
 
-    /// Whether it ended in an error.
+    /// Whether the operation ended with an error.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.done && self.error.as_ref().is_some_and(|error| error.code > 0)
     }
 
-    /// Whether it ended in an answer. The service may give an error with code 0 beside the answer.
+    /// Whether the operation ended with a result. The service may return an error with code 0 beside the result.
     #[must_use]
     pub fn is_succeeded(&self) -> bool {
         self.done && self.response.is_some() && !self.is_failed()

@@ -1,15 +1,16 @@
-//! What is asked of the native API, field by field, as proto3 JSON.
+//! The requests of the native API.
 
 use serde_json::Value;
 
-use crate::chat::{ResponseFormat, Tool, ToolChoice};
+use super::message::CompletionMessage;
 use crate::error::{Error, ErrorKind};
-use crate::models::message::CompletionMessage;
-use crate::wire::{Int64, message, words};
+use crate::types::tools::{ResponseFormat, Tool, ToolChoice};
+use crate::wire::{Extra, Int64, message, open_enum};
 
 message! {
-    /// A request to `POST /foundationModels/v1/completion`, `…/completionAsync` or `…/tokenizeCompletion`, sent
-    /// exactly as it is by [`Models::completion`](crate::models::Models::completion) and its siblings.
+    /// A request to `POST /foundationModels/v1/completion`, `…/completionAsync` or `…/tokenizeCompletion`.
+    ///
+    /// [`Models::completion`](crate::models::Models::completion) and its siblings send it unchanged.
     ///
     /// ```
     /// use serde_json::json;
@@ -26,105 +27,112 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct CompletionRequest {
-        /// The whole URI of the model: `gpt://<folder>/<name>/<version>`.
+        /// The model URI: `gpt://<folder>/<name>/<version>`.
         pub model_uri: String = "modelUri",
-        /// How it answers.
+        /// The options of the completion.
         pub completion_options: CompletionOptions = "completionOptions",
-        /// What was said so far.
+        /// The conversation so far.
         pub messages: Vec<CompletionMessage> = "messages",
-        /// What the model may call.
+        /// The tools that the model may call.
         pub tools: Vec<NativeTool> = "tools",
-        /// Whether the answer is some JSON object.
+        /// Whether the response is a JSON object.
         pub json_object: Option<bool> = "jsonObject",
-        /// The schema that the answer follows.
+        /// The JSON schema of the response.
         pub json_schema: Option<NativeJsonSchema> = "jsonSchema",
-        /// Whether it may call several tools at once.
+        /// Whether the model may call several tools at once.
         pub parallel_tool_calls: Option<bool> = "parallelToolCalls",
-        /// Whether it calls tools.
+        /// Whether the model calls tools, and which.
         pub tool_choice: Option<NativeToolChoice> = "toolChoice",
     }
 
-    /// How the model answers.
+    /// The options of a completion.
     pub struct CompletionOptions {
-        /// Whether the answer comes as it grows.
+        /// Whether the response is a stream.
         pub stream: Option<bool> = "stream",
-        /// From 0 to 1: the higher, the more the answers vary.
+        /// The sampling temperature, from 0 to 1.
         pub temperature: Option<f64> = "temperature",
-        /// How many tokens the answer may have.
+        /// The maximum number of generated tokens.
         pub max_tokens: Option<Int64> = "maxTokens",
-        /// How the model thinks.
+        /// The options of the reasoning.
         pub reasoning_options: Option<ReasoningOptions> = "reasoningOptions",
     }
 
-    /// How the model thinks.
+    /// The options of the reasoning.
     pub struct ReasoningOptions {
-        /// Whether it does.
+        /// Whether the model reasons.
         pub mode: Option<ReasoningMode> = "mode",
     }
 
     /// A tool that the model may call.
     pub struct NativeTool {
-        /// The function, of a tool that is one.
+        /// The function, of a tool that is a function.
         pub function: Option<NativeFunction> = "function",
     }
 
     /// A function that the model may call.
     pub struct NativeFunction {
-        /// Its name.
+        /// The name of the function.
         pub name: String = "name",
-        /// What it does, for the model.
+        /// What the function does; the model reads it.
         pub description: Option<String> = "description",
-        /// The JSON schema of its arguments.
+        /// The JSON schema of the arguments.
         pub parameters: Option<Value> = "parameters",
-        /// Whether the model has to keep to the schema.
+        /// Whether the arguments must follow the schema.
         pub strict: Option<bool> = "strict",
     }
 
-    /// A schema that the answer follows.
+    /// The JSON schema of a response.
     pub struct NativeJsonSchema {
         /// The JSON schema.
         pub schema: Option<Value> = "schema",
     }
 
-    /// Whether the model calls tools.
+    /// Whether the model calls tools, and which.
     pub struct NativeToolChoice {
         /// `NONE`, `AUTO` or `REQUIRED`.
         pub mode: Option<String> = "mode",
-        /// It calls this function.
+        /// The function that the model must call.
         pub function_name: Option<String> = "functionName",
     }
 
     /// A request to `POST /foundationModels/v1/tokenize`.
     pub struct TokenizeRequest {
-        /// The whole URI of the model.
+        /// The model URI.
         pub model_uri: String = "modelUri",
-        /// What to take apart.
+        /// The text to tokenize.
         pub text: String = "text",
     }
 
     /// A request to `POST /foundationModels/v1/textEmbedding`.
     pub struct TextEmbeddingRequest {
-        /// The whole URI of the model: `emb://<folder>/<name>/<version>`.
+        /// The model URI: `emb://<folder>/<name>/<version>`.
         pub model_uri: String = "modelUri",
-        /// What to embed.
+        /// The text to embed.
         pub text: String = "text",
-        /// How many numbers the vector has, of models that leave the choice.
+        /// The number of dimensions of the vector, for models that support several.
         pub dim: Option<Int64> = "dim",
     }
 }
 
-words! {
-    /// Whether the model thinks before it answers: `reasoning_mode` of the native models.
+open_enum! {
+    /// Whether the model reasons before it responds: `reasoning_mode` of the native models.
     pub enum ReasoningMode {
-        /// It does not.
+        /// The model does not reason.
         Disabled = "DISABLED",
-        /// It does, and does not tell.
+        /// The model reasons and does not return the reasoning.
         EnabledHidden = "ENABLED_HIDDEN",
     }
 }
 
 impl CompletionRequest {
-    /// The form of the answer. The native API knows neither name nor strictness.
+    /// A request that sends `completionOptions` even where no option is set, as the Python SDK does.
+    pub(crate) fn with_empty_options() -> Self {
+        let mut request = Self::default();
+        request.received.insert("completionOptions".to_owned(), Value::Object(Extra::new()));
+        request
+    }
+
+    /// Sets the format of the response. The native API has neither a name nor strictness for a schema.
     pub(crate) fn set_response_format(&mut self, format: ResponseFormat) {
         self.json_object = None;
         self.json_schema = None;
@@ -148,7 +156,7 @@ impl TryFrom<Tool> for NativeTool {
                 ErrorKind::Invalid,
                 format!("native models have no tool of type {kind:?}"),
             )
-            .with_help("declare functions, or use the chat"));
+            .with_help("declare functions, or use `sdk.chat()`"));
         };
         let function = NativeFunction {
             name: function.name,

@@ -1,106 +1,42 @@
-//! Where each service is: named in code, known, discovered, or one of the few that discovery does not list.
+//! The address of each service, and the hosts that may receive the header.
 //!
-//! And whether the header may go there, as far as that is not the auth crate's own rule: hosts that were named in code
-//! may have it; one that only the environment names may not.
+//! An address comes from the service map, from a documented constant, or from endpoint discovery. The header may go to
+//! Yandex Cloud's hosts and to hosts that the code names. A host that only the environment names never receives it.
 
-use std::borrow::Cow;
+mod base_url;
+mod discovery;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::Url;
 use yandex_cloud_auth::cloud::{Address, Endpoint};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
 
-use crate::client::Service;
-use crate::discovery::Discovery;
+pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
+use self::discovery::Discovery;
 use crate::error::{Error, ErrorKind};
 
-/// The key of the OpenAI-compatible API in the service map; the Python SDK's.
+/// The id of the OpenAI-compatible API in the service map, as in the Python SDK.
 const OPENAI: &str = "http_completions";
 
-/// Where the public endpoint has the OpenAI-compatible API (docs, "OpenAI compatibility").
+/// The host of the OpenAI-compatible API of the public endpoint (documentation, "OpenAI compatibility").
 const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
 
-/// What the public endpoint's discovery does not list.
+/// Services that the discovery of the public endpoint does not list.
 const UNLISTED: [(&str, &str); 1] = [("ai-tts-v3", "tts.api.cloud.yandex.net")];
 
-/// Where a service is: an address, and what stands before its paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Base {
-    pub(crate) address: Address,
-    /// Empty, or with a slash in front and none behind.
-    pub(crate) path: String,
-}
-
-impl Base {
-    /// `host`, `host:port` or a URL, with a path or without.
-    fn parse(text: &str) -> Result<Self, auth::Error> {
-        let text = text.trim();
-        let rest = text.find("://").map_or(0, |at| at + 3);
-        let (address, path) = match text[rest..].find('/') {
-            Some(slash) => text.split_at(rest + slash),
-            None => (text, ""),
-        };
-        let path = path.trim_end_matches('/');
-        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte)) {
-            return Err(auth::Error::new(
-                auth::ErrorKind::Invalid,
-                "behind the host is something else than a path",
-            )
-            .with_help("give it as `host`, `host:port` or a URL"));
-        }
-        Ok(Self { address: address.parse()?, path: path.to_owned() })
-    }
-
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{}{path}", self.address, self.path)
-    }
-}
-
-impl From<Address> for Base {
-    fn from(address: Address) -> Self {
-        Self { address, path: String::new() }
-    }
-}
-
-/// A service that the SDK calls itself, and the URLs of its calls as far as they are known beforehand.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) base: Base,
-    /// Until when that is taken for true, by the monotonic clock; for ever where nobody was asked.
-    until: Option<Duration>,
-    /// By path, and only what stands in the code.
-    urls: Mutex<Vec<(&'static str, Arc<Url>)>>,
-}
-
-impl Place {
-    fn new(base: Base, until: Option<Duration>) -> Self {
-        Self { base, until, urls: Mutex::default() }
-    }
-
-    /// The URL of a path behind the service's address.
-    pub(crate) fn url(&self, path: Cow<'static, str>) -> Result<Arc<Url>, Error> {
-        let path = match path {
-            Cow::Borrowed(path) => path,
-            Cow::Owned(path) => return self.parse(&path),
-        };
-        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, url)) = urls.iter().find(|(of, _)| *of == path) {
-            return Ok(Arc::clone(url));
-        }
-        let url = self.parse(path)?;
-        urls.push((path, Arc::clone(&url)));
-        Ok(url)
-    }
-
-    fn parse(&self, path: &str) -> Result<Arc<Url>, Error> {
-        let url = Url::parse(&self.base.url(path));
-        url.map(Arc::new)
-            .map_err(|error| Error::new(ErrorKind::Invalid, format!("the URL of the call: {error}")))
-    }
+/// A service that the SDK calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Service {
+    /// The OpenAI-compatible API: paths are below its `/v1`.
+    OpenAi,
+    /// The native models: paths begin with `/foundationModels/v1`.
+    FoundationModels,
+    /// Operations: paths begin with `/operations`.
+    Operations,
 }
 
 /// The `endpoint` option.
@@ -138,12 +74,12 @@ impl fmt::Debug for Given {
 pub(crate) struct Services {
     system: System,
     given: Given,
-    map: BTreeMap<String, Base>,
+    map: BTreeMap<String, BaseUrl>,
     /// Settled at first use.
     endpoint: OnceLock<Endpoint>,
     discovery: Discovery,
-    /// Where the services are that the SDK calls itself, as far as that is known.
-    places: [Mutex<Option<Arc<Place>>>; 3],
+    /// The last known URLs of the services that the SDK calls itself.
+    located: [Mutex<Option<Arc<ServiceUrl>>>; 3],
 }
 
 impl Services {
@@ -158,12 +94,12 @@ impl Services {
         }
         let mut read = BTreeMap::new();
         for (id, text) in map {
-            let place = format!("service_map: {id}");
-            let base = Base::parse(&text).map_err(|error| Error::of_option(error.at(&place)))?;
+            let location = format!("service_map: {id}");
+            let base = BaseUrl::parse(&text).map_err(|error| Error::of_option(error.at(&location)))?;
             if !base.address.is_tls() && !base.address.is_loopback() {
                 let reason = format!("{} would be spoken to without TLS", base.address);
                 return Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
-                    .at(place)
+                    .at(location)
                     .with_help("use https; plain text goes to this machine alone")
                     .into());
             }
@@ -175,7 +111,7 @@ impl Services {
             map: read,
             endpoint: OnceLock::new(),
             discovery: Discovery::default(),
-            places: Default::default(),
+            located: Default::default(),
         })
     }
 
@@ -198,59 +134,53 @@ impl Services {
         Ok(Some(self.endpoint.get_or_init(|| endpoint)))
     }
 
-    /// Where a service that the SDK calls itself is.
-    pub(crate) async fn place(&self, service: Service) -> Result<Arc<Place>, Error> {
+    /// The URL of a service that the SDK calls itself.
+    pub(crate) async fn locate(&self, service: Service) -> Result<Arc<ServiceUrl>, Error> {
         let known = self.known(service).clone();
-        match known.filter(|place| place.until.is_none_or(|until| self.now() < until)) {
-            Some(place) => Ok(place),
+        match known.filter(|url| url.valid_until.is_none_or(|until| self.now() < until)) {
+            Some(url) => Ok(url),
             None => Box::pin(self.find(service)).await,
         }
     }
 
-    async fn find(&self, service: Service) -> Result<Arc<Place>, Error> {
-        let (base, until) = match service {
+    async fn find(&self, service: Service) -> Result<Arc<ServiceUrl>, Error> {
+        let (base, valid_until) = match service {
             Service::OpenAi => self.openai().await,
             Service::FoundationModels => self.look_up("ai-foundation-models").await,
             Service::Operations => self.look_up("operation").await,
         }?;
-        let place = Arc::new(Place::new(base, until));
-        *self.known(service) = Some(Arc::clone(&place));
-        Ok(place)
+        let url = Arc::new(ServiceUrl::new(base, valid_until));
+        *self.known(service) = Some(Arc::clone(&url));
+        Ok(url)
     }
 
-    fn known(&self, service: Service) -> MutexGuard<'_, Option<Arc<Place>>> {
-        self.places[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self, service: Service) -> MutexGuard<'_, Option<Arc<ServiceUrl>>> {
+        self.located[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Duration {
         self.system.clock().now().monotonic
     }
 
-    /// The OpenAI-compatible API. The public endpoint's is documented; others have it where the models are.
-    async fn openai(&self) -> Result<(Base, Option<Duration>), Error> {
-        let below = |mut base: Base| {
-            if base.path.is_empty() {
-                base.path = "/v1".to_owned();
-            }
-            base
+    /// The OpenAI-compatible API. The documentation names the host for the public endpoint; other endpoints have this API
+    /// at the host of the native models.
+    async fn openai(&self) -> Result<(BaseUrl, Option<Duration>), Error> {
+        let (base, valid_until) = match self.map.get(OPENAI) {
+            Some(base) => (base.clone(), None),
+            None if self.is_public()? => (BaseUrl::from(PUBLIC_OPENAI.parse::<Address>()?), None),
+            None => self.look_up("ai-foundation-models").await?,
         };
-        if let Some(base) = self.map.get(OPENAI) {
-            return Ok((below(base.clone()), None));
-        }
-        if self.is_public()? {
-            return Ok((below(Base::from(PUBLIC_OPENAI.parse::<Address>()?)), None));
-        }
-        self.look_up("ai-foundation-models").await.map(|(base, until)| (below(base), until))
+        Ok((base.or_path("/v1"), valid_until))
     }
 
-    /// Where the service `id` is.
+    /// The URL of the service `id`.
     #[cfg(any(test, feature = "grpc"))]
-    pub(crate) async fn named(&self, id: &str) -> Result<Base, Error> {
+    pub(crate) async fn by_id(&self, id: &str) -> Result<BaseUrl, Error> {
         self.look_up(id).await.map(|(base, _)| base)
     }
 
-    /// Where the service `id` is, and until when that is taken for true.
-    async fn look_up(&self, id: &str) -> Result<(Base, Option<Duration>), Error> {
+    /// The URL of the service `id`, and until when it is valid.
+    async fn look_up(&self, id: &str) -> Result<(BaseUrl, Option<Duration>), Error> {
         if let Some(base) = self.map.get(id) {
             return Ok((base.clone(), None));
         }
@@ -276,7 +206,7 @@ impl Services {
         if self.is_public()?
             && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
         {
-            return Ok((Base::from(host.parse::<Address>()?), Some(listed.until)));
+            return Ok((BaseUrl::from(host.parse::<Address>()?), Some(listed.until)));
         }
         Err(Error::new(ErrorKind::UnknownEndpoint, format!("{} knows no service `{id}`", endpoint.address()))
             .with_help(format!("look at the id and at the endpoint, or name `{id}` in `service_map`")))
@@ -332,7 +262,6 @@ fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
 
     const LIST: &str = r#"{"endpoints": [
@@ -348,7 +277,10 @@ mod tests {
     }
 
     async fn url(services: &Services, service: Service) -> String {
-        services.place(service).await.map_or_else(|error| error.to_string(), |place| place.base.url("/x"))
+        services
+            .locate(service)
+            .await
+            .map_or_else(|error| error.to_string(), |located| located.base.join("/x"))
     }
 
     #[tokio::test]
@@ -358,24 +290,12 @@ mod tests {
         assert!(http.requests().is_empty(), "{:?}", http.requests());
         assert_eq!(url(&services, Service::FoundationModels).await, "https://llm.api.cloud.yandex.net/x");
         assert_eq!(url(&services, Service::Operations).await, "https://operation.api.cloud.yandex.net/x");
-        let tts = services.named("ai-tts-v3").await.unwrap();
+        let tts = services.by_id("ai-tts-v3").await.unwrap();
         assert_eq!(tts.address.authority(), "tts.api.cloud.yandex.net:443");
-        let unknown = services.named("ai-tea").await.unwrap_err();
+        let unknown = services.by_id("ai-tea").await.unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::UnknownEndpoint);
         assert!(unknown.to_string().contains("`ai-tea`") && unknown.help().is_some());
         assert_eq!(http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
-    }
-
-    #[tokio::test]
-    async fn the_url_of_a_call_is_that_of_its_path_whether_it_was_parsed_before_or_not() {
-        let map = [("http_completions", "https://gate.example/openai/v1/")];
-        let (services, _) = services(Given::None, &map, "");
-        let place = services.place(Service::OpenAi).await.unwrap();
-        for path in ["/models", "/chat/completions", "/models", "/a b?c=d#e", "/../x"] {
-            let parsed = Url::parse(&format!("https://gate.example/openai/v1{path}")).unwrap();
-            assert_eq!(*place.url(path.into()).unwrap(), parsed);
-            assert_eq!(*place.url(path.to_owned().into()).unwrap(), parsed);
-        }
     }
 
     #[tokio::test]
@@ -384,7 +304,7 @@ mod tests {
         let (mapped, http) = services(Given::None, &map, "");
         assert_eq!(url(&mapped, Service::OpenAi).await, "https://gate.example/openai/v1/x");
         assert_eq!(url(&mapped, Service::Operations).await, "https://127.0.0.1:1/x");
-        let error = mapped.place(Service::FoundationModels).await.unwrap_err();
+        let error = mapped.locate(Service::FoundationModels).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
         assert!(error.to_string().contains("`ai-foundation-models`"), "{error}");
         assert!(http.requests().is_empty());
@@ -396,7 +316,7 @@ mod tests {
     async fn an_endpoint_of_others_in_the_environment_is_not_even_asked() {
         let (services, http) = services(Given::Nothing, &[], "api.evil.example");
         for service in [Service::OpenAi, Service::FoundationModels, Service::Operations] {
-            let error = services.place(service).await.unwrap_err();
+            let error = services.locate(service).await.unwrap_err();
             assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
             assert!(error.to_string().contains("YC_API_ENDPOINT") && error.help().is_some(), "{error}");
         }
@@ -427,15 +347,6 @@ mod tests {
         ] {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(!error.to_string().contains("hush"));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "(https?://)?\\PC{0,40}") {
-            if let Ok(base) = Base::parse(&text) {
-                prop_assert!(base.url("/x").ends_with("/x"));
-            }
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What is asked of the chat API, field by field.
+//! The requests of the OpenAI-compatible API.
 
 use serde::Serializer;
 use serde_json::Value;
 
-use crate::chat::message::ChatMessage;
-use crate::chat::tools::{ResponseFormat, Tool, ToolChoice};
-use crate::wire::{Read, Wire, message, words};
+use super::message::ChatMessage;
+use crate::types::tools::{ResponseFormat, Tool, ToolChoice};
+use crate::wire::{Read, Wire, message, open_enum};
 
 message! {
-    /// A request to `POST /chat/completions`, sent exactly as it is by [`Chat::send`](crate::chat::Chat::send).
+    /// A request to `POST /chat/completions`. [`Chat::send`](crate::chat::Chat::send) sends it unchanged.
     ///
-    /// Parameters that have no field go into `extra`.
+    /// Parameters without a field of their own go into `extra`.
     ///
     /// ```
     /// use serde_json::json;
@@ -28,49 +28,49 @@ message! {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub struct ChatRequest {
-        /// The whole URI of the model: `gpt://<folder>/<name>/<version>`.
+        /// The model URI: `gpt://<folder>/<name>/<version>`.
         pub model: String = "model",
-        /// What was said so far.
+        /// The conversation so far.
         pub messages: Vec<ChatMessage> = "messages",
-        /// Whether the answer comes in chunks.
+        /// Whether the response is a stream of chunks.
         pub stream: Option<bool> = "stream",
-        /// From 0 to 1: the higher, the more the answers vary.
+        /// The sampling temperature, from 0 to 1.
         pub temperature: Option<f64> = "temperature",
-        /// How many tokens the answer may have.
+        /// The maximum number of generated tokens.
         pub max_tokens: Option<u64> = "max_tokens",
-        /// How much the model thinks before it answers.
+        /// How much the model reasons before it responds.
         pub reasoning_effort: Option<ReasoningEffort> = "reasoning_effort",
-        /// The form of the answer.
+        /// The format of the response.
         pub response_format: Option<ResponseFormat> = "response_format",
-        /// What the model may call.
+        /// The tools that the model may call.
         pub tools: Vec<Tool> = "tools",
-        /// Whether it may call several at once.
+        /// Whether the model may call several tools at once.
         pub parallel_tool_calls: Option<bool> = "parallel_tool_calls",
-        /// Whether it calls tools.
+        /// Whether the model calls tools, and which.
         pub tool_choice: Option<ToolChoice> = "tool_choice",
     }
 
-    /// A request to `POST /embeddings`, sent exactly as it is by [`Chat::embed`](crate::chat::Chat::embed).
+    /// A request to `POST /embeddings`. [`Chat::embed`](crate::chat::Chat::embed) sends it unchanged.
     pub struct EmbeddingRequest {
-        /// The whole URI of the model: `emb://<folder>/<name>/<version>`.
+        /// The model URI: `emb://<folder>/<name>/<version>`.
         pub model: String = "model",
-        /// What to embed.
+        /// The text to embed.
         pub input: Option<EmbeddingInput> = "input",
-        /// How many numbers a vector has, of models that leave the choice.
+        /// The number of dimensions of a vector, for models that support several.
         pub dimensions: Option<u64> = "dimensions",
-        /// In which form the numbers come: `float`.
+        /// The encoding of the vectors: `float`.
         pub encoding_format: Option<String> = "encoding_format",
     }
 }
 
-words! {
-    /// How much the model thinks before it answers: `reasoning_mode` of the chat.
+open_enum! {
+    /// How much a chat model reasons before it responds: `reasoning_mode` of the chat.
     pub enum ReasoningEffort {
-        /// Little.
+        /// Low.
         Low = "low",
-        /// More.
+        /// Medium.
         Medium = "medium",
-        /// Much.
+        /// High.
         High = "high",
     }
 }
@@ -79,13 +79,13 @@ words! {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EmbeddingInput {
-    /// One.
+    /// One text, sent as a string.
     Text(String),
-    /// Several.
+    /// Several texts, sent as a list.
     Texts(Vec<String>),
 }
 
-/// A list of one, as the Python SDK sends it.
+/// A list of one text, as the Python SDK sends it.
 impl From<&str> for EmbeddingInput {
     fn from(text: &str) -> Self {
         Self::Texts(vec![text.to_owned()])
@@ -119,7 +119,7 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for EmbeddingInput {
 impl Wire for EmbeddingInput {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         match value {
-            Value::String(text) => Read::exactly(Self::Text(text)),
+            Value::String(text) => Read::exact(Self::Text(text)),
             value => Ok(Vec::read(value)?.map(Self::Texts)),
         }
     }
