@@ -9,6 +9,7 @@ mod auth;
 mod demo;
 mod doctor;
 mod emulator;
+mod endpoints;
 mod identity;
 mod metadata;
 mod methods;
