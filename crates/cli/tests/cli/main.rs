@@ -16,6 +16,7 @@ mod methods;
 mod oauth;
 mod output;
 mod pages;
+mod pages_ru;
 mod readme;
 mod run;
 mod statuses;
