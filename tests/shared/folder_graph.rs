@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-type Graph = BTreeMap<String, BTreeSet<String>>;
+/// Each module, with the modules that it uses.
+pub type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Compares the crate in `folder` (`CARGO_MANIFEST_DIR`) with the table below the heading `name` in the section
 /// "Which folder may use which".
-pub(crate) fn check(folder: &str, name: &str) {
+pub fn check(folder: &str, name: &str) {
     let Ok(page) = std::fs::read_to_string(Path::new(folder).join("../../ARCHITECTURE.md")) else {
         // A packaged crate is checked without the page.
         return;
@@ -36,7 +37,7 @@ pub(crate) fn check(folder: &str, name: &str) {
 }
 
 /// The rows `` | `module` | `other`, `another` | `` of one table.
-fn table(page: &str, name: &str) -> Graph {
+pub fn table(page: &str, name: &str) -> Graph {
     let section = page.split("\n## Which folder may use which\n").nth(1).expect("the section is missing");
     let section = section.split("\n## ").next().unwrap();
     let heading = format!("### `{name}`\n");
@@ -51,7 +52,8 @@ fn table(page: &str, name: &str) -> Graph {
 }
 
 /// A circle in the graph, if there is one.
-fn circle(graph: &Graph) -> Option<Vec<String>> {
+#[must_use]
+pub fn circle(graph: &Graph) -> Option<Vec<String>> {
     fn visit(graph: &Graph, module: &str, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
         if path.iter().any(|before| before == module) {
             path.push(module.to_owned());
@@ -79,11 +81,10 @@ fn graph(src: &Path) -> Graph {
     let is_root = |module: &[String]| matches!(module, [root] if root == "lib" || root == "main");
     let (roots, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(module, _)| is_root(module));
     let mut graph: Graph = files.iter().map(|(module, _)| (module[0].clone(), BTreeSet::new())).collect();
-    let exports: BTreeMap<String, String> =
-        roots.iter().flat_map(|(_, text)| exports(&tokens(text))).collect();
+    let exports: BTreeMap<String, String> = roots.iter().flat_map(|(_, text)| exports(text)).collect();
     let root_items: BTreeSet<String> = roots.iter().flat_map(|(_, text)| tokens(text)).collect();
     for (module, text) in &files {
-        for segment in root_segments(&tokens(text), module.len()) {
+        for segment in root_segments(text, module.len()) {
             let used = match graph.contains_key(&segment) {
                 true => segment,
                 false => match exports.get(&segment) {
@@ -194,7 +195,9 @@ fn quote_length(text: &str) -> usize {
 }
 
 /// The first segment of each path that starts at the root of the crate. `depth` is the length of the module's path.
-fn root_segments(tokens: &[String], depth: usize) -> Vec<String> {
+#[must_use]
+pub fn root_segments(text: &str, depth: usize) -> Vec<String> {
+    let tokens = &*tokens(text);
     let mut found = Vec::new();
     // For each open brace, whether it is that of an inline module.
     let mut braces: Vec<bool> = Vec::new();
@@ -276,7 +279,9 @@ fn end_of_item(tokens: &[String], start: usize) -> usize {
 }
 
 /// The names that a root exports, each with the top-level module that it comes from.
-fn exports(tokens: &[String]) -> Vec<(String, String)> {
+#[must_use]
+pub fn exports(text: &str) -> Vec<(String, String)> {
+    let tokens = tokens(text);
     let mut exports = Vec::new();
     for (at, _) in tokens.iter().enumerate().filter(|(_, token)| *token == "use") {
         let path: Vec<&str> =
@@ -293,29 +298,4 @@ fn exports(tokens: &[String]) -> Vec<(String, String)> {
         }
     }
     exports
-}
-
-#[test]
-fn the_parser_finds_each_way_to_name_a_module_and_no_other_text() {
-    let text = r##"
-        use crate::{Item, alpha::One, beta::{Two, Three}};
-        use super::super::gamma;
-        fn f<'a>(x: &'a str) -> char { crate::delta::g(x, "crate::no", r#"crate::no"#, '"'); 'x' } // crate::no
-        #[cfg(test)] mod tests { use crate::no; }
-        mod inner { use super::super::super::epsilon; use super::super::not_the_root; }
-    "##;
-    let mut found = root_segments(&tokens(text), 2);
-    found.sort();
-    assert_eq!(found, ["Item", "alpha", "beta", "delta", "epsilon", "gamma"]);
-    let names = exports(&tokens("pub use self::alpha::{One, two::Two as Other}; pub use beta::Three;"));
-    let names: Vec<_> = names.iter().map(|(name, module)| format!("{name} {module}")).collect();
-    assert_eq!(names, ["One alpha", "Other alpha", "Three beta"]);
-}
-
-#[test]
-fn a_circle_in_a_table_is_found() {
-    let page = "\n## Which folder may use which\n\n### `x`\n| folder | may use |\n|---|---|\n| `a` | `b` |\n| `b` | `c`, `d` |\n| `c` | `a` |\n| `d` | |\n";
-    let table = table(page, "x");
-    assert_eq!(table.len(), 4);
-    assert_eq!(circle(&table).unwrap(), ["a", "b", "c", "a"]);
 }
