@@ -10,6 +10,7 @@ mod wire;
 mod async_openai;
 mod bare_strings;
 mod destinations;
+mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
