@@ -98,7 +98,9 @@ fn over(credentials: impl Into<Credentials>) -> ImpersonationAuth {
 type Way = (&'static str, &'static [(&'static str, &'static str)], fn() -> Credentials);
 
 /// Each method that exchanges something, by hand, by a bare string, and by automatic selection.
-const WAYS: [Way; 19] = [
+const WAYS: [Way; 21] = [
+    ("a given token, by hand", &[], || IamTokenAuth::new(new_token()).unwrap().into()),
+    ("a given token, by a string", &[], || Credentials::from_string(new_token()).unwrap()),
     ("OAuth, by hand", &[], || oauth().into()),
     ("OAuth, by a string", &[], || Credentials::from_string(OAUTH_TOKEN).unwrap()),
     ("OAuth, automatic", &[("YC_OAUTH_TOKEN", OAUTH_TOKEN)], Credentials::automatic),
@@ -163,7 +165,10 @@ fn no_request_and_no_command_goes_to_another_installation() {
                 let machine =
                     variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
                 let credentials = machine.with(credentials());
-                assert!(header(&credentials).starts_with("Bearer t1."), "{name}, {api} {place}");
+                if let Err(error) = credentials.blocking().header() {
+                    astray.push(format!("{name}, {api} {place}: {error}"));
+                    continue;
+                }
                 let fetched = asked(&machine, api);
                 credentials.blocking().revoke(RevokeOptions::new()).unwrap();
                 let hosts = asked(&machine, api);
