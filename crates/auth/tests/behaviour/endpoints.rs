@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, header, words};
+use crate::support::{METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, words};
+use test_support::token_source::header;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
     Automatic, Credentials, Endpoints, ErrorKind, IamTokenAuth, ImpersonationAuth, MetadataAuth, Method,
