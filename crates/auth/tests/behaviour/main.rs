@@ -7,6 +7,7 @@ mod architecture;
 mod async_openai;
 mod bare_strings;
 mod destinations;
+mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
