@@ -155,14 +155,23 @@ impl Credentials {
         self.at(system, true)
     }
 
-    /// The same beside other credentials that are put on this machine; those that were put elsewhere stay there.
-    pub(crate) fn inherit_system(&self, system: &System) -> Self {
+    /// The same credentials on this system, unless they have a system of their own. The SDK needs it for `auth`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inherit_system(&self, system: &System) -> Self {
         if self.inner.pinned { self.clone() } else { self.at(system.clone(), false) }
     }
 
     fn at(&self, system: System, pinned: bool) -> Self {
         let source = self.inner.source.with_system(&system);
         Self::new(source, system, pinned)
+    }
+
+    /// The system of the credentials. The SDK needs it to compare endpoints.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.inner.system
     }
 
     /// The installation that their tokens belong to, and that may see them. A profile of yc, and what stands on one,
