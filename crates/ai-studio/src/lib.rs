@@ -335,8 +335,3 @@ pub use self::messages::{IntoMessages, Message};
 pub use self::models::Models;
 pub use self::types::tools::{ResponseFormat, Tool, ToolChoice};
 pub use self::wire::{Extra, Int64};
-
-/// The README's code, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
