@@ -1,8 +1,9 @@
 //! What each method can tell of whom it stands for.
 
 use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, secs, words,
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, words,
 };
+use test_support::wait::secs;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
     ApiKeyAuth, Credentials, HeaderOptions, IamTokenAuth, Identity, MetadataAuth, Method, NoAuth,
@@ -92,5 +93,5 @@ fn why_there_is_no_token_is_the_error_and_a_slow_answer_is_not_waited_for() {
     });
     hangs.clock.wait_for_sleepers(1);
     hangs.clock.advance(secs(2));
-    assert_eq!(asked.join().unwrap().remarks, ["who it is was not told in time"]);
+    assert_eq!(asked.join().unwrap().remarks, ["no response about the subject in time"]);
 }
