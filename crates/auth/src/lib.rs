@@ -104,7 +104,7 @@
 //! let header = robot.header().await?;
 //!
 //! let identity = robot.identity(HeaderOptions::new()).await?; // contains no secret
-//! println!("{:?}, via {:?}", identity.subject_id, identity.by_way_of.and_then(|via| via.subject_id));
+//! println!("{:?}, via {:?}", identity.subject_id, identity.via.and_then(|via| via.subject_id));
 //! robot.revoke(RevokeOptions::new()).await?; // when the work is done
 //! # Ok(()) }
 //! ```

@@ -110,13 +110,13 @@ fn it_nests() {
     assert_eq!(header(&credentials), format!("Bearer {expected}"));
 
     let report = credentials.report().unwrap();
-    let place = format!("service account {ACCOUNT} by way of service account {OTHER} by way of metadata");
+    let place = format!("service account {ACCOUNT} via service account {OTHER} via metadata");
     assert_eq!(report.selected().unwrap().source, place);
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(identity.subject_id.as_deref(), Some(ACCOUNT));
-    let behind = identity.by_way_of.unwrap();
+    let behind = identity.via.unwrap();
     assert_eq!(behind.subject_id.as_deref(), Some(OTHER));
-    assert_eq!(behind.by_way_of.unwrap().method, Method::Metadata);
+    assert_eq!(behind.via.unwrap().method, Method::Metadata);
 }
 
 #[test]
