@@ -258,8 +258,8 @@ fn a_token_that_nothing_can_replace_is_sent_once() {
 fn a_refusal_says_what_is_missing() {
     for (status, kind, words) in [
         (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
-        (404, ErrorKind::Refused, "the id, and not the name"),
-        (400, ErrorKind::Refused, "the id, and not the name"),
+        (404, ErrorKind::Refused, "and not a name"),
+        (400, ErrorKind::Refused, "and not a name"),
         (429, ErrorKind::Unavailable, "asked again"),
         (503, ErrorKind::Unavailable, "asked again"),
         (302, ErrorKind::Unavailable, "something else"),
