@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::retry::RetryPolicy;
 use crate::sdk::AiStudio;
 use crate::services::{Given, Services};
-use crate::verify::{Trust, Verify};
+use crate::verify::{TrustStore, Verify};
 
 /// The options of an [`AiStudio`]. All may be left out.
 ///
@@ -149,7 +149,7 @@ impl AiStudioBuilder {
     /// spoken to in plain text; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is refused.
     pub fn build(self) -> Result<AiStudio, Error> {
         self.verify.check()?;
-        let trust = Trust::new(self.verify, self.system.unwrap_or_default());
+        let trust = TrustStore::new(self.verify, self.system.unwrap_or_default());
         let system = trust.system();
         let endpoint = match &self.endpoint {
             Given::This(text) => Some(text.clone()),

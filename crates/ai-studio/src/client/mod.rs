@@ -43,7 +43,7 @@ use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
 use crate::services::Services;
-use crate::verify::Trust;
+use crate::verify::TrustStore;
 
 /// How much of a whole answer is read: a picture in base64 is a few MiB.
 const MAX_ANSWER: usize = 64 << 20;
@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     pub(crate) credentials: Credentials,
     pub(crate) services: Services,
     pub(crate) folder: Folder,
-    pub(crate) trust: Trust,
+    pub(crate) trust: TrustStore,
     pub(crate) retry: RetryPolicy,
     pub(crate) data_logging: Option<bool>,
     pub(crate) connections: Connections,
@@ -151,7 +151,7 @@ impl Client {
     /// The authorised HTTP client of this runtime.
     pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
         let runtime = in_runtime()?;
-        match self.inner.connections.at_hand(runtime) {
+        match self.inner.connections.get_cached(runtime) {
             Some(client) => Ok(client),
             None => Box::pin(self.connect(runtime)).await,
         }
@@ -247,7 +247,7 @@ impl Client {
             Ok(answer) => answer,
             Err(failure) => {
                 if failure.tls {
-                    inner.connections.distrust(&http);
+                    inner.connections.reload_roots(&http);
                 }
                 return Err(failure);
             }
