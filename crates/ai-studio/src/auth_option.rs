@@ -4,7 +4,7 @@ use std::fmt;
 
 use yandex_cloud_auth::{
     self as auth, ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, Method,
-    NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, System, YandexCloudCliAuth,
+    NoAuth, OAuthTokenAuth, System, YandexCloudCliAuth,
 };
 
 use crate::error::Error;
@@ -53,8 +53,6 @@ pub enum Auth {
     Automatic,
     /// A method, to be put on the SDK's machine.
     Method(Credentials),
-    /// An OAuth token, which is exchanged where the SDK's endpoint says.
-    Exchanged(OAuthTokenAuthBuilder),
     /// As it is.
     Credentials(Credentials),
     /// A string that is no credential.
@@ -64,7 +62,6 @@ pub enum Auth {
 /// What of the other options concerns the credentials.
 pub(crate) struct Around<'a> {
     pub(crate) system: System,
-    pub(crate) endpoint: Option<&'a str>,
     pub(crate) yc_profile: Option<&'a str>,
 }
 
@@ -74,12 +71,6 @@ impl Auth {
         match self {
             Self::Automatic => automatic(around),
             Self::Method(credentials) => Ok(credentials.with_system(around.system)),
-            Self::Exchanged(mut builder) => {
-                if let Some(endpoint) = around.endpoint {
-                    builder = builder.endpoint(endpoint);
-                }
-                Ok(Credentials::from(builder.build()).with_system(around.system))
-            }
             Self::Credentials(credentials) => Ok(credentials),
             Self::Bad(error) => Err(Error::of_auth(error)),
         }
@@ -89,26 +80,16 @@ impl Auth {
 /// The auth crate's selection, with the slots that the other options concern made anew.
 fn automatic(around: Around<'_>) -> Result<Credentials, Error> {
     let mut selection = Automatic::new();
-    let mut yc = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = around.endpoint {
-        let oauth = OAuthTokenAuth::builder_from_env().endpoint(endpoint).build();
-        selection = selection.replace(Method::OAuthToken.name(), oauth)?;
-        yc = yc.endpoint(endpoint);
-    }
     if let Some(profile) = around.yc_profile {
-        yc = yc.profile(profile);
+        let yc = YandexCloudCliAuth::builder().profile(profile).build();
+        selection = selection.replace(Method::YandexCloudCli.name(), yc)?;
     }
-    let selection = selection.replace(Method::YandexCloudCli.name(), yc.build())?;
     Ok(selection.with_system(around.system).build())
 }
 
 impl sealed::Sealed for &str {
     fn into_auth(self) -> Auth {
         match Credentials::from_string(self) {
-            // Made again, because only its builder can be told the endpoint.
-            Ok(credentials) if credentials.method() == Some(Method::OAuthToken) => {
-                OAuthTokenAuth::builder(self).map_or_else(Auth::Bad, Auth::Exchanged)
-            }
             Ok(credentials) => Auth::Method(credentials),
             Err(error) => Auth::Bad(error),
         }
@@ -163,7 +144,6 @@ impl fmt::Debug for Auth {
         match self {
             Self::Automatic => formatter.write_str("automatic"),
             Self::Method(credentials) | Self::Credentials(credentials) => credentials.fmt(formatter),
-            Self::Exchanged(_) => formatter.write_str(Method::OAuthToken.name()),
             Self::Bad(error) => error.fmt(formatter),
         }
     }

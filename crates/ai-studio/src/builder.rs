@@ -149,20 +149,12 @@ impl AiStudioBuilder {
     /// spoken to in plain text; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is refused.
     pub fn build(self) -> Result<AiStudio, Error> {
         self.verify.check()?;
-        let trust = TrustStore::new(self.verify, self.system.unwrap_or_default());
+        let trust = TrustStore::new(self.verify, self.endpoint.put_on(self.system.unwrap_or_default()));
         let system = trust.system();
-        let endpoint = match &self.endpoint {
-            Given::This(text) => Some(text.clone()),
-            Given::Nothing | Given::None => None,
-        };
         let services = Services::new(system.clone(), self.endpoint, self.service_map)?;
-        let around = Around {
-            system: system.clone(),
-            endpoint: endpoint.as_deref(),
-            yc_profile: self.yc_profile.as_deref(),
-        };
+        let around = Around { system: system.clone(), yc_profile: self.yc_profile.as_deref() };
         let credentials = self.auth.credentials(around)?;
-        let folder = Folder::new(self.folder_id, self.yc_profile, endpoint)?;
+        let folder = Folder::new(self.folder_id, self.yc_profile)?;
         Ok(AiStudio::new(Client::new(Inner {
             system,
             credentials,

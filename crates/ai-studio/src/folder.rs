@@ -120,21 +120,15 @@ pub(crate) fn project(id: &str) -> Option<HeaderValue> {
 struct Places {
     given: Option<String>,
     yc_profile: Option<String>,
-    /// Where yc's folder would belong to, where that was given.
-    yc_endpoint: Option<String>,
 }
 
 impl Folder {
-    pub(crate) fn new(
-        given: Option<String>,
-        yc_profile: Option<String>,
-        yc_endpoint: Option<String>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(given: Option<String>, yc_profile: Option<String>) -> Result<Self, Error> {
         let given = given.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
         if let Some(id) = &given {
             check(id).map_err(|reason| invalid("folder_id", reason))?;
         }
-        Ok(Self { places: Places { given, yc_profile, yc_endpoint }, found: Shared::default() })
+        Ok(Self { places: Places { given, yc_profile }, found: Shared::default() })
     }
 
     /// The id as the header of a call has it, where knowing it takes no look at anything but the environment.
@@ -237,9 +231,6 @@ impl Places {
         let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
         if let Some(profile) = &self.yc_profile {
             yc = yc.profile(profile);
-        }
-        if let Some(endpoint) = &self.yc_endpoint {
-            yc = yc.endpoint(endpoint);
         }
         yc.build().config(system, "folder-id", named).await
     }

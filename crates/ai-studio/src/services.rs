@@ -114,6 +114,15 @@ pub(crate) enum Given {
     This(String),
 }
 
+impl Given {
+    /// The system with the endpoint that was given, for discovery and for the credentials alike.
+    pub(crate) fn put_on(&self, system: System) -> System {
+        let Self::This(text) = self else { return system };
+        let endpoints = system.endpoints().clone().api(text);
+        system.with_endpoints(endpoints)
+    }
+}
+
 impl fmt::Debug for Given {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,10 +153,8 @@ impl Services {
         given: Given,
         map: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        if let Given::This(text) = &given {
-            Endpoint::resolve(Some(text), &system)
-                .and_then(|endpoint| endpoint.check(false))
-                .map_err(Error::of_option)?;
+        if let Given::This(_) = &given {
+            Endpoint::resolve(&system).and_then(|endpoint| endpoint.check()).map_err(Error::of_option)?;
         }
         let mut read = BTreeMap::new();
         for (id, text) in map {
@@ -174,16 +181,14 @@ impl Services {
 
     /// The endpoint given in code, else the environment's, else the public one; `None` where there is to be none.
     pub(crate) fn endpoint(&self) -> Result<Option<&Endpoint>, Error> {
-        let given = match &self.given {
-            Given::None => return Ok(None),
-            Given::Nothing => None,
-            Given::This(text) => Some(text.as_str()),
-        };
+        if let Given::None = &self.given {
+            return Ok(None);
+        }
         if let Some(endpoint) = self.endpoint.get() {
             return Ok(Some(endpoint));
         }
-        let endpoint = Endpoint::resolve(given, &self.system).map_err(Error::of_option)?;
-        endpoint.check(false)?;
+        let endpoint = Endpoint::resolve(&self.system).map_err(Error::of_option)?;
+        endpoint.check()?;
         if endpoint.is_foreign() && !endpoint.is_explicit() {
             tracing::warn!(
                 endpoint = %endpoint.address(),
@@ -339,7 +344,7 @@ mod tests {
         let environment = TestEnvironment::new([("YC_API_ENDPOINT", variable)]);
         let system = System::real().with_environment(environment).with_http(http.clone());
         let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
-        (Services::new(system, given, map).unwrap(), http)
+        (Services::new(given.put_on(system), given, map).unwrap(), http)
     }
 
     async fn url(services: &Services, service: Service) -> String {
@@ -409,9 +414,9 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_told_before_anything_is_done() {
         let system = System::real().with_environment(TestEnvironment::empty());
-        let make = |given, map: &[(&str, &str)]| {
+        let make = |given: Given, map: &[(&str, &str)]| {
             let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
-            Services::new(system.clone(), given, map).map(|_| ()).unwrap_err()
+            Services::new(given.put_on(system.clone()), given, map).map(|_| ()).unwrap_err()
         };
         for (error, kind) in [
             (make(Given::This("http://api.corp.example".into()), &[]), ErrorKind::Auth),

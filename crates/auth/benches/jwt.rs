@@ -16,7 +16,7 @@ use ring::rsa::KeyPair;
 use ring::signature::RSA_PSS_SHA256;
 use yandex_cloud_auth::system::{BoxFuture, Clock, Now};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
-use yandex_cloud_auth::{Credentials, ServiceAccountKeyAuth, System};
+use yandex_cloud_auth::{Credentials, Endpoints, ServiceAccountKeyAuth, System};
 use yandex_cloud_emulator::Emulator;
 
 const EXCHANGES: usize = 1000;
@@ -27,12 +27,11 @@ fn main() {
     std::fs::write(&path, &json).unwrap();
     println!("a JWT signed by RSA-2048, µs (median and best of {EXCHANGES})");
     println!("  {:42} {:>8} {:>8} {:>14} {:>14}", "", "median", "best", "median ratio", "best ratio");
-    let given = ServiceAccountKeyAuth::builder(&json).unwrap();
-    let [bare, jwt, _] = measure(&json, given.iam_endpoint("iam.api.cloud.yandex.net").build());
+    let given = ServiceAccountKeyAuth::new(&json).unwrap();
+    let [bare, jwt, _] = measure(&json, given);
     line("bare signature", &bare, &bare);
     line("JWT and request, key given", &jwt, &bare);
-    let file = ServiceAccountKeyAuth::builder_from_file(&path);
-    let [bare, jwt, fetch] = measure(&json, file.iam_endpoint("iam.api.cloud.yandex.net").build());
+    let [bare, jwt, fetch] = measure(&json, ServiceAccountKeyAuth::from_file(&path));
     line("bare signature", &bare, &bare);
     line("JWT and request, key in a file", &jwt, &bare);
     line("the same and the reading of the file", &fetch, &bare);
@@ -75,8 +74,11 @@ fn measure(json: &str, method: ServiceAccountKeyAuth) -> [Vec<Duration>; 3] {
             TestReply::status(200, format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"{ends}"}}"#))
         })
     };
-    let system =
-        System::real().with_environment(TestEnvironment::empty()).with_clock(clock.clone()).with_http(http);
+    let system = System::real()
+        .with_environment(TestEnvironment::empty())
+        .with_clock(clock.clone())
+        .with_http(http)
+        .with_endpoints(Endpoints::new().iam("iam.api.cloud.yandex.net"));
     let credentials = Credentials::from(method).with_system(system);
     // The first one reads the key, and is not counted.
     for _ in 0..=EXCHANGES {

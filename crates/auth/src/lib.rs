@@ -163,5 +163,5 @@ pub use self::refresh::cache::Counters;
 pub use self::refresh::cached_header::{Scheme, Snapshot};
 pub use self::secret::redact;
 pub use self::selection::{Attempt, Automatic, Outcome, Report};
-pub use self::system::System;
+pub use self::system::{Endpoints, System};
 pub use self::token::Token;

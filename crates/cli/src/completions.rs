@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 /// Prints the completions.
 pub(crate) fn run(shell: Shell, out: &mut dyn Write) -> Result<(), Failure> {
-    // Into memory first: the generator panics where it cannot write.
+    // Into memory first: the generator panics on a write error.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut definitions(), "yc-auth", &mut script);
     out.write_all(&script)?;

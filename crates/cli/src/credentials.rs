@@ -1,118 +1,65 @@
-//! From the flags to credentials, and from credentials to the one header of this run, within its time.
+//! From the options to credentials, and from credentials to the one header of this run.
 
 use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
-    ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
+    Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
-use crate::arguments::{Asked, MethodName};
-use crate::children::Children;
+use crate::arguments::{AuthOptions, MethodName};
+use crate::deadline::Deadline;
 use crate::input::{self, Value};
+use crate::subprocesses::Subprocesses;
 
-/// When the command has to be done, counted from its start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    start: Instant,
-    span: Option<Duration>,
-}
-
-impl Deadline {
-    /// Starts the watch.
-    pub(crate) fn unbounded() -> Self {
-        Self { start: Instant::now(), span: None }
-    }
-
-    /// The same start, with an end.
-    pub(crate) fn within(self, span: Option<Duration>) -> Self {
-        Self { span, ..self }
-    }
-
-    /// What is left; `None` where there is no end.
-    pub(crate) fn remaining(self) -> Option<Duration> {
-        self.span.map(|span| span.saturating_sub(self.start.elapsed()))
-    }
-
-    fn is_over(self) -> bool {
-        self.remaining() == Some(Duration::ZERO)
-    }
-
-    /// What is left, as the library takes it.
-    pub(crate) fn options(self) -> HeaderOptions {
-        match self.remaining() {
-            Some(remaining) => HeaderOptions::new().deadline(remaining),
-            None => HeaderOptions::new(),
-        }
-    }
-
-    /// The same error, in words for a command that ends, where it came of the end of the time.
-    pub(crate) fn explain(self, error: Error, credentials: &Credentials) -> Error {
-        match error.kind() {
-            // The library's words for this are for programs that go on.
-            ErrorKind::Unavailable if self.is_over() && error.location().is_none() => {
-                let what = match credentials.method() {
-                    Some(method) => format!("{method}: no token"),
-                    None => "no token".to_owned(),
-                };
-                self.passed(&what)
-            }
-            _ => error,
-        }
-    }
-
-    /// The error for what was not done in time.
-    pub(crate) fn passed(self, what: &str) -> Error {
-        let span = self.span.unwrap_or_default();
-        Error::new(ErrorKind::Unavailable, format!("{what} within {span:?} (`--timeout`)"))
-            .with_help("allow more time; YC_AUTH_LOG=debug shows what was waited for")
-    }
-}
-
-/// What came of it.
+/// What one attempt to make a header gave.
 pub(crate) struct Outcome {
-    /// The header, or why there is none.
+    /// The header, or the reason for its absence.
     pub(crate) header: Result<Snapshot, Error>,
-    /// What was looked at, where the choice got that far.
+    /// The report of the selection, where the selection began.
     pub(crate) report: Option<Report>,
-    /// How long choosing and fetching took.
+    /// The duration of selection and fetch.
     pub(crate) elapsed: Duration,
 }
 
-/// Makes the header that was asked for.
-pub(crate) fn header(asked: &Asked, deadline: Deadline) -> Result<Snapshot, Error> {
-    outcome(asked, deadline).header
+/// Makes the header of these options.
+pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapshot, Error> {
+    outcome(options, deadline).header
 }
 
-/// The same, with what was learned on the way.
-pub(crate) fn outcome(asked: &Asked, deadline: Deadline) -> Outcome {
+/// Makes the header of these options, and keeps the report and the duration.
+pub(crate) fn outcome(options: &AuthOptions, deadline: Deadline) -> Outcome {
     let start = Instant::now();
-    match using(asked, deadline, |credentials, deadline| Ok(obtain(credentials, deadline))) {
+    match with_credentials(options, deadline, |credentials, deadline| Ok(attempt(credentials, deadline))) {
         Ok(outcome) => outcome,
         Err(error) => Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
     }
 }
 
-/// Opens the credentials of the flags for one use, and leaves nothing behind.
-pub(crate) fn using<T>(
-    asked: &Asked,
+/// Builds the credentials of these options for one use, and ends every program that the use has started.
+pub(crate) fn with_credentials<T>(
+    options: &AuthOptions,
     deadline: Deadline,
     use_them: impl FnOnce(&Credentials, Deadline) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let deadline = deadline.within(asked.timeout);
-    let children = Children::default();
-    let system = System::real().with_processes(children.clone());
-    let given = asked.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
-    let credentials = build(asked, given.as_ref())?.with_system(system);
+    let deadline = deadline.within(options.timeout);
+    let subprocesses = Subprocesses::default();
+    let mut system = System::real().with_processes(subprocesses.clone());
+    if let Some(endpoint) = flag(options.endpoint.as_deref(), "--endpoint")? {
+        system = system.with_endpoints(Endpoints::new().api(endpoint));
+    }
+    let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
+    let credentials = build(options, value.as_ref())?.with_system(system);
     let used = use_them(&credentials, deadline);
-    // The last handle stops a fetch that is still under way; whatever it has started must not outlive us.
+    // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
+    // so the command waits for the program's end before the process exits.
     drop(credentials);
-    children.wait_for_their_end();
+    subprocesses.wait_for_exit();
     used
 }
 
-fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
+fn attempt(credentials: &Credentials, deadline: Deadline) -> Outcome {
     let start = Instant::now();
     let header = credentials.blocking().get(deadline.options());
     let elapsed = start.elapsed();
@@ -124,112 +71,78 @@ fn obtain(credentials: &Credentials, deadline: Deadline) -> Outcome {
     Outcome { header, report, elapsed }
 }
 
-/// The credentials of the flags: nothing is looked at yet.
-fn build(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
-    let own = own(asked, given)?;
-    let Some(id) = flag(asked.impersonate.as_deref(), "--impersonate")? else { return Ok(own) };
-    let builder = ImpersonationAuth::builder(id, own);
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build().into(),
-        None => builder.build().into(),
-    })
+/// The credentials of these options. Building reads no variable and no file.
+fn build(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
+    let base = base(options, value)?;
+    let Some(id) = flag(options.impersonate.as_deref(), "--impersonate")? else { return Ok(base) };
+    Ok(ImpersonationAuth::new(id, base).into())
 }
 
-/// Those without, or in front of, an impersonation.
-fn own(asked: &Asked, given: Option<&Value>) -> Result<Credentials, Error> {
-    // Whom to impersonate by is chosen as if nobody were to be.
-    let method = asked.method.filter(|method| *method != MethodName::Impersonation);
-    Ok(match (method, given) {
-        (None, None) if asked.key_file.is_some() => key(asked, None)?.into(),
-        (None, None) => Automatic::new()
-            .replace("oauth-token", oauth(asked, None)?)?
-            .replace("service-account-key", key(asked, None)?)?
-            .replace("yandex-cloud-cli", yc(asked)?)?
-            .build(),
+/// The credentials without impersonation, or those that impersonate.
+fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
+    // `--method impersonation` names no method of its own for the impersonating identity: selection is automatic.
+    let method = options.method.filter(|method| *method != MethodName::Impersonation);
+    Ok(match (method, value) {
+        (None, None) if options.key_file.is_some() => key(options, None)?.into(),
+        (None, None) => Automatic::new().replace("yandex-cloud-cli", yc(options)?)?.build(),
         (None, Some(value)) => {
-            let guessed = Credentials::from_string(&*value.text).map_err(|error| error.at(&value.place))?;
-            match guessed.method() {
-                Some(Method::OAuthToken) => oauth(asked, Some(value))?.into(),
-                Some(Method::ServiceAccountKey) => key(asked, Some(value))?.into(),
-                _ => guessed,
-            }
+            Credentials::from_string(&*value.text).map_err(|error| error.at(&value.location))?
         }
         (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
         (Some(MethodName::ApiKey), Some(value)) => {
-            ApiKeyAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
+            ApiKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
         }
         (Some(MethodName::IamToken), None) => IamTokenAuth::from_env().into(),
         (Some(MethodName::IamToken), Some(value)) => {
-            IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.place))?.into()
+            IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
         }
-        (Some(MethodName::OauthToken), value) => oauth(asked, value)?.into(),
-        (Some(MethodName::ServiceAccountKey), value) => key(asked, value)?.into(),
+        (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
+        (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
         (Some(MethodName::WorkloadIdentity), _) => WorkloadIdentityAuth::from_env().into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
         (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
         (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
         (Some(MethodName::None | MethodName::Impersonation), _) => NoAuth::new().into(),
-        (Some(MethodName::Profile), _) => profile(asked)?.into(),
-        (Some(MethodName::YandexCloudCli), _) => yc(asked)?.into(),
+        (Some(MethodName::Profile), _) => profile(options)?.into(),
+        (Some(MethodName::YandexCloudCli), _) => yc(options)?.into(),
     })
 }
 
-fn key(asked: &Asked, given: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
-    let builder = match (given, &asked.key_file) {
+fn key(options: &AuthOptions, value: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
+    match (value, &options.key_file) {
         (Some(value), _) => {
-            ServiceAccountKeyAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?
+            ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))
         }
-        (None, Some(file)) if file.as_os_str().is_empty() => {
-            return Err(empty("--key-file"));
-        }
-        (None, Some(file)) => ServiceAccountKeyAuth::builder_from_file(file),
-        (None, None) => ServiceAccountKeyAuth::builder_from_env(),
-    };
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
+        (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
+        (None, Some(file)) => Ok(ServiceAccountKeyAuth::from_file(file)),
+        (None, None) => Ok(ServiceAccountKeyAuth::from_env()),
+    }
 }
 
-fn profile(asked: &Asked) -> Result<ProfileAuth, Error> {
+fn profile(options: &AuthOptions) -> Result<ProfileAuth, Error> {
     let mut builder = ProfileAuth::builder();
-    if let Some(endpoint) = endpoint(asked)? {
-        builder = builder.endpoint(endpoint);
-    }
-    if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
+    if let Some(profile) = flag(options.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
 }
 
-/// The endpoint of the flags.
-pub(crate) fn endpoint(asked: &Asked) -> Result<Option<&str>, Error> {
-    flag(asked.endpoint.as_deref(), "--endpoint")
+fn oauth(value: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
+    match value {
+        Some(value) => OAuthTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location)),
+        None => Ok(OAuthTokenAuth::from_env()),
+    }
 }
 
-fn oauth(asked: &Asked, given: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
-    let builder = match given {
-        Some(value) => OAuthTokenAuth::builder(&*value.text).map_err(|error| error.at(&value.place))?,
-        None => OAuthTokenAuth::builder_from_env(),
-    };
-    Ok(match endpoint(asked)? {
-        Some(endpoint) => builder.endpoint(endpoint).build(),
-        None => builder.build(),
-    })
-}
-
-fn yc(asked: &Asked) -> Result<YandexCloudCliAuth, Error> {
+fn yc(options: &AuthOptions) -> Result<YandexCloudCliAuth, Error> {
     let mut builder = YandexCloudCliAuth::builder();
-    if let Some(endpoint) = endpoint(asked)? {
-        builder = builder.endpoint(endpoint);
-    }
-    if let Some(profile) = flag(asked.profile.as_deref(), "--profile")? {
+    if let Some(profile) = flag(options.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
 }
 
-/// A flag that was given empty is a script's variable that was not set.
+/// The value of a flag. An empty one is an error: most likely a script expanded an unset variable.
 fn flag<'a>(value: Option<&'a str>, name: &str) -> Result<Option<&'a str>, Error> {
     match value.map(str::trim) {
         Some("") => Err(empty(name)),

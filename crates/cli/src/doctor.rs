@@ -1,6 +1,6 @@
-//! `yc-auth doctor`: why this method, and whether it gives a header. Secrets are masked.
+//! `yc-auth doctor`: which method is selected and why, and whether it gives a header. Secrets are masked.
 //!
-//! One header is made, with one fetch where the method fetches; no other service is called. JSON is
+//! Makes one header, with one fetch where the method fetches; calls no other service. JSON is
 //! `{"selected","attempts":[…],"error":{…}|null}`, on one line. The exit status is that of `token`.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -9,24 +9,25 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use yandex_cloud_auth::{Attempt, Error, ErrorKind, Method, Report, Scheme, Snapshot};
 
-use crate::arguments::{Asked, Format};
-use crate::credentials::{self, Deadline, Outcome};
+use crate::arguments::{AuthOptions, Format};
+use crate::color::Color;
+use crate::credentials::{self, Outcome};
+use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::log::Notes;
+use crate::log::Warnings;
 use crate::output;
-use crate::paint::{Paint, masked};
 
-/// Said of a value that nobody was asked about.
+/// The remark for a static value: `doctor` does not ask a server about it.
 const NOT_CHECKED: &str = "not checked with a server";
 
 #[derive(Serialize)]
-struct Answer {
+struct Diagnosis {
     selected: Option<&'static str>,
     attempts: Vec<Row>,
-    error: Option<Trouble>,
+    error: Option<ErrorOutput>,
 }
 
-/// One slot; the words are those of the library's report.
+/// One attempt of the selection, in the words of the library's report.
 #[derive(Serialize)]
 struct Row {
     method: &'static str,
@@ -37,7 +38,7 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Trouble {
+struct ErrorOutput {
     kind: &'static str,
     message: String,
     help: Option<String>,
@@ -45,53 +46,55 @@ struct Trouble {
 
 /// Prints the diagnosis.
 pub(crate) fn run(
-    asked: &Asked,
+    options: &AuthOptions,
     deadline: Deadline,
-    notes: &Notes,
+    warnings: &Warnings,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let outcome = credentials::outcome(asked, deadline);
-    let answer = answer(asked, &outcome);
-    match asked.format {
-        Format::Json => output::json(out, &answer)?,
+    let outcome = credentials::outcome(options, deadline);
+    let diagnosis = Diagnosis::of(options, &outcome);
+    match options.format {
+        Format::Json => output::json(out, &diagnosis)?,
         Format::Text => {
-            let mut remarks = outcome.report.as_ref().map_or_else(Vec::new, |report| report.notes().to_vec());
-            remarks.extend(notes.all());
-            remarks.dedup();
-            let page = Page { paint: Paint::for_stdout(), now: SystemTime::now() };
-            out.write_all(page.text(&answer, &outcome, &remarks).as_bytes())?;
+            let mut notes = outcome.report.as_ref().map_or_else(Vec::new, |report| report.notes().to_vec());
+            notes.extend(warnings.all());
+            notes.dedup();
+            let page = Page { color: Color::for_stdout(), now: SystemTime::now() };
+            out.write_all(page.text(&diagnosis, &outcome, &notes).as_bytes())?;
             out.flush()?;
         }
     }
     match outcome.header {
         Ok(_) => Ok(()),
-        // Standard error tells it too, unless both are the same terminal: there it stands already.
-        Err(error) if asked.format == Format::Text && stdout().is_terminal() && stderr().is_terminal() => {
-            Err(Failure::Told(error))
+        // The page already shows the error. Standard error repeats it, unless both go to the same terminal.
+        Err(error) if options.format == Format::Text && stdout().is_terminal() && stderr().is_terminal() => {
+            Err(Failure::AlreadyShown(error))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn answer(asked: &Asked, outcome: &Outcome) -> Answer {
-    let error = outcome.header.as_ref().err();
-    let mut attempts: Vec<Row> = match &outcome.report {
-        Some(report) => report.attempts().iter().map(Row::of).collect(),
-        None => asked
-            .method
-            .zip(error)
-            .map(|(name, error)| Row::explicit(name.method(), error))
-            .into_iter()
-            .collect(),
-    };
-    let selected = outcome.report.as_ref().and_then(Report::selected).map(|attempt| attempt.method);
-    if let Some(method) = selected
-        && matches!(method, Method::ApiKey | Method::IamToken | Method::EnvIamToken | Method::TokenFile)
-        && let Some(row) = attempts.iter_mut().find(|row| row.outcome == "selected")
-    {
-        row.reason = format!("{}; {NOT_CHECKED}", row.reason);
+impl Diagnosis {
+    fn of(options: &AuthOptions, outcome: &Outcome) -> Self {
+        let error = outcome.header.as_ref().err();
+        let mut attempts: Vec<Row> = match &outcome.report {
+            Some(report) => report.attempts().iter().map(Row::of).collect(),
+            None => options
+                .method
+                .zip(error)
+                .map(|(name, error)| Row::unusable(name.method(), error))
+                .into_iter()
+                .collect(),
+        };
+        let selected = outcome.report.as_ref().and_then(Report::selected).map(|attempt| attempt.method);
+        if let Some(method) = selected
+            && matches!(method, Method::ApiKey | Method::IamToken | Method::EnvIamToken | Method::TokenFile)
+            && let Some(row) = attempts.iter_mut().find(|row| row.outcome == "selected")
+        {
+            row.reason = format!("{}; {NOT_CHECKED}", row.reason);
+        }
+        Self { selected: selected.map(Method::name), attempts, error: error.map(ErrorOutput::of) }
     }
-    Answer { selected: selected.map(Method::name), attempts, error: error.map(Trouble::of) }
 }
 
 impl Row {
@@ -105,8 +108,8 @@ impl Row {
         }
     }
 
-    /// A method that was asked for by name and could not even begin.
-    fn explicit(method: Method, error: &Error) -> Self {
+    /// The method of `--method`, which failed before there was a report.
+    fn unusable(method: Method, error: &Error) -> Self {
         Self {
             method: method.name(),
             source: error.location().unwrap_or("given").to_owned(),
@@ -117,41 +120,41 @@ impl Row {
     }
 }
 
-impl Trouble {
+impl ErrorOutput {
     fn of(error: &Error) -> Self {
         Self { kind: error.kind().name(), message: error.to_string(), help: error.help().map(str::to_owned) }
     }
 }
 
-/// The diagnosis for a person.
+/// The diagnosis as text.
 struct Page {
-    paint: Paint,
+    color: Color,
     now: SystemTime,
 }
 
 impl Page {
-    fn text(&self, answer: &Answer, outcome: &Outcome, remarks: &[String]) -> String {
+    fn text(&self, diagnosis: &Diagnosis, outcome: &Outcome, notes: &[String]) -> String {
         let mut text = String::new();
-        if !answer.attempts.is_empty() {
-            text.push_str(&format!("{}\n", self.paint.bold("Selection")));
-            self.rows(&answer.attempts, &mut text);
+        if !diagnosis.attempts.is_empty() {
+            text.push_str(&format!("{}\n", self.color.bold("Selection")));
+            self.rows(&diagnosis.attempts, &mut text);
             text.push('\n');
         }
-        for remark in remarks {
-            text.push_str(&format!("{} {remark}\n", self.paint.bold("note:")));
+        for note in notes {
+            text.push_str(&format!("{} {note}\n", self.color.bold("note:")));
         }
-        if !remarks.is_empty() {
+        if !notes.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("{}\n", self.paint.bold("Header")));
-        match (&outcome.header, &answer.error) {
-            (Ok(snapshot), _) => self.header(snapshot, outcome.elapsed, &mut text),
-            (Err(_), trouble) => {
+        text.push_str(&format!("{}\n", self.color.bold("Header")));
+        match &outcome.header {
+            Ok(snapshot) => self.header(snapshot, outcome.elapsed, &mut text),
+            Err(_) => {
                 text.push_str("  none\n\n");
-                if let Some(Trouble { message, help, .. }) = trouble {
-                    text.push_str(&format!("{} {message}\n", self.paint.bad("error:")));
+                if let Some(ErrorOutput { message, help, .. }) = &diagnosis.error {
+                    text.push_str(&format!("{} {message}\n", self.color.red("error:")));
                     if let Some(help) = help {
-                        text.push_str(&format!("{} {help}\n", self.paint.bold("help:")));
+                        text.push_str(&format!("{} {help}\n", self.color.bold("help:")));
                     }
                 }
             }
@@ -179,9 +182,9 @@ impl Page {
             }
             let line = line.trim_end();
             let line = match row.outcome {
-                "selected" => self.paint.good(line),
-                "broken" => self.paint.bad(line),
-                _ => self.paint.dim(line),
+                "selected" => self.color.green(line),
+                "broken" => self.color.red(line),
+                _ => self.color.dim(line),
             };
             text.push_str(&line);
             text.push('\n');
@@ -191,26 +194,26 @@ impl Page {
     fn header(&self, snapshot: &Snapshot, elapsed: Duration, text: &mut String) {
         let (Some(scheme), Some(secret)) = (snapshot.scheme().map(Scheme::as_str), snapshot.expose_secret())
         else {
-            text.push_str("  none: requests go without credentials\n");
+            text.push_str("  none: requests carry no credentials\n");
             return;
         };
-        text.push_str(&format!("  Authorization: {scheme} {}\n", masked(secret)));
-        let life = match snapshot.expires_at() {
+        text.push_str(&format!("  Authorization: {scheme} {}\n", output::masked(secret)));
+        let expiry = match snapshot.expires_at() {
             Some(end) => {
                 let left = end.duration_since(self.now).unwrap_or_default();
                 format!(
                     "valid until {} ({} left)",
                     output::rfc3339(end).unwrap_or_default(),
-                    output::span(left)
+                    output::duration(left)
                 )
             }
-            None => "its expiry is not known".to_owned(),
+            None => "expiry not known".to_owned(),
         };
-        let how = match snapshot.method() {
+        let status = match snapshot.method() {
             Method::ApiKey => NOT_CHECKED.to_owned(),
-            Method::IamToken | Method::EnvIamToken | Method::TokenFile => format!("{NOT_CHECKED}; {life}"),
-            _ => life,
+            Method::IamToken | Method::EnvIamToken | Method::TokenFile => format!("{NOT_CHECKED}; {expiry}"),
+            _ => expiry,
         };
-        text.push_str(&format!("  {how}; made in {}\n", output::span(elapsed)));
+        text.push_str(&format!("  {status}; made in {}\n", output::duration(elapsed)));
     }
 }

@@ -1,23 +1,23 @@
-//! `yc-auth emulator`: a Yandex Cloud in the foreground, until Ctrl-C.
+//! `yc-auth emulator`: the emulator in the foreground, until Ctrl-C.
 //!
-//! Standard output has the variables to export, ready for a shell; standard error has what a person should know.
+//! Standard output has the variables to export, ready for a shell; standard error has the remarks for a person.
 
 use std::io::{self, Write, stderr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use yandex_cloud_emulator::{Emulator, Variable};
 
 use crate::arguments::EmulatorOptions;
-use crate::children::Signals;
 use crate::failure::Failure;
+use crate::signals::Signals;
 
-/// Runs until it is told to end.
+/// Runs the emulator until a signal ends it.
 pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), Failure> {
     let failed = |what: &str, error: &io::Error| Failure::Other(format!("emulator: {what}: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| failed("cannot be started", &error))?;
+        .map_err(|error| failed("cannot start", &error))?;
     let mut builder = Emulator::builder()
         .listen(options.listen)
         .metadata_listen(options.metadata_listen)
@@ -27,10 +27,10 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         builder = builder.token_lifetime(lifetime);
     }
     runtime.block_on(async {
-        // Listened for before anything is told, so that whoever reads it can end us.
-        let end = Signals::listen();
+        // Before anything is printed: a program that has read the variables may send a signal at once.
+        let signals = Signals::listen();
         let emulator = builder.start().await.map_err(|error| failed("cannot listen", &error))?;
-        let mut variables = emulator.env().map_err(|error| failed("cannot make its tokens", &error))?;
+        let variables = emulator.env().map_err(|error| failed("cannot make tokens", &error))?;
         if let (Some(path), Some(pem)) = (&options.ca_file, emulator.ca_pem()) {
             let shown = path.display();
             std::fs::write(path, pem).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
@@ -39,16 +39,26 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             let key = emulator.service_account_key();
             let key = key.map_err(|error| failed("cannot make a key", &error))?;
             let shown = path.display();
-            private(path, &key).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
+            write_private(path, &key).map_err(|error| failed(&format!("cannot write {shown}"), &error))?;
         }
-        tell(&emulator, options, &mut variables, out)?;
-        end.first().await;
+        out.write_all(exports(&emulator, options, &variables).as_bytes())?;
+        out.flush()?;
+        let _ = writeln!(
+            stderr().lock(),
+            "\nThe emulator listens on {} (API) and http://{} (metadata). Ctrl-C ends it.\n\
+             A program needs YC_API_ENDPOINT, YC_FOLDER_ID and one credential; without a credential it uses the\n\
+             metadata service.\n\
+             Exported variables outlive the emulator: unset them or close the shell afterwards.",
+            emulator.api_url(),
+            emulator.metadata_addr()
+        );
+        signals.first().await;
         Ok(())
     })
 }
 
-/// Writes a file that its owner alone can read.
-fn private(path: &Path, content: &str) -> io::Result<()> {
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, content: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -56,48 +66,31 @@ fn private(path: &Path, content: &str) -> io::Result<()> {
     options.open(path)?.write_all(content.as_bytes())
 }
 
-fn tell(
-    emulator: &Emulator,
-    options: &EmulatorOptions,
-    variables: &mut [Variable],
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+/// The lines that a shell evaluates: each variable with a comment.
+fn exports(emulator: &Emulator, options: &EmulatorOptions, variables: &[Variable]) -> String {
     let mut text = String::new();
-    for Variable { name, value, comment, .. } in variables {
+    let mut export = |comment: &str, name: &str, value: &str| {
         text.push_str(&format!("# {comment}\nexport {name}={}\n", quoted(value)));
+    };
+    let absolute =
+        |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+    for Variable { name, value, comment, .. } in variables {
+        export(comment, name, value);
     }
     if let Some(path) = &options.ca_file {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        text.push_str(&format!(
-            "# trust the emulator's certificate authority, and no other\nexport SSL_CERT_FILE={}\n",
-            quoted(&path.display().to_string())
-        ));
+        export("trust only the emulator's certificate authority", "SSL_CERT_FILE", &absolute(path));
     }
     if let Some(path) = &options.key_file {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        text.push_str(&format!(
-            "# an authorized key of the service account {}\nexport YC_SERVICE_ACCOUNT_KEY_FILE={}\n",
-            emulator.service_account_id(),
-            quoted(&path.display().to_string())
-        ));
+        let comment = format!("an authorized key of the service account {}", emulator.service_account_id());
+        export(&comment, "YC_SERVICE_ACCOUNT_KEY_FILE", &absolute(path));
     }
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    let _ = writeln!(
-        stderr().lock(),
-        "\nThe emulator listens on {} (API) and http://{} (metadata); Ctrl-C ends it.\n\
-         Give a program YC_API_ENDPOINT, YC_FOLDER_ID and one credential; without one it takes the metadata service.\n\
-         Exported variables outlive the emulator: unset them, or close the shell, when it is over.",
-        emulator.api_url(),
-        emulator.metadata_addr()
-    );
-    Ok(())
+    text
 }
 
-/// A word for any POSIX shell.
+/// The value as one word of any POSIX shell.
 fn quoted(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
-    if !value.is_empty() && value.bytes().all(plain) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    if !value.is_empty() && value.bytes().all(is_plain) {
         return value.to_owned();
     }
     format!("'{}'", value.replace('\'', r"'\''"))
@@ -108,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_value_is_one_word() {
+    fn every_value_is_one_shell_word() {
         for (value, word) in [
             ("http://127.0.0.1:80", "http://127.0.0.1:80"),
             ("", "''"),

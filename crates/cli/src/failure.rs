@@ -1,41 +1,29 @@
-//! Failures: the exit status that scripts go by, and what standard error says.
+//! Failures: the exit status for scripts, and the text on standard error.
 //!
-//! Standard error has the error line, then what to do, then, where the selection failed, what was looked at.
+//! Standard error gets the error line, then the help, then, where the selection failed, its report.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
-/// Why there is no answer.
+/// Why the command fails.
 pub(crate) enum Failure {
-    /// The library says so, or the command in its words.
+    /// An error of authentication, from the library or from this command.
     Auth(Error),
-    /// The same, and standard output has told it already, to the same terminal.
-    Told(Error),
-    /// The answer could not be written.
+    /// The same, but standard output has shown it already, on the same terminal.
+    AlreadyShown(Error),
+    /// The output could not be written.
     Output(io::Error),
     /// Anything else, in one line.
     Other(String),
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Auth(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
 impl Failure {
-    /// The exit status: by the kind of the error, not by the method that had it.
+    /// The exit status: it follows the kind of the error, not the method.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Auth(error) | Self::Told(error) => match error.kind() {
+            Self::Auth(error) | Self::AlreadyShown(error) => match error.kind() {
                 ErrorKind::NotConfigured => 3,
                 ErrorKind::Invalid | ErrorKind::Blocked => 4,
                 ErrorKind::Unavailable => 5,
@@ -46,8 +34,8 @@ impl Failure {
         }
     }
 
-    /// Tells it. Where nobody listens, the exit status still does.
-    pub(crate) fn tell(&self, to: &mut dyn Write) -> ExitCode {
+    /// Prints the failure and returns the exit status, which holds even where printing fails.
+    pub(crate) fn print(&self, to: &mut dyn Write) -> ExitCode {
         let _ = self.write(to);
         ExitCode::from(self.status())
     }
@@ -64,16 +52,28 @@ impl Failure {
                 }
                 Ok(())
             }
-            // Whoever closes our output wants no more of it, and no word about that.
+            // A reader that closes the pipe early, such as `head`, is no error for the user.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Self::Output(error) => writeln!(to, "error: the answer could not be written: {error}"),
+            Self::Output(error) => writeln!(to, "error: the output could not be written: {error}"),
             Self::Other(line) => writeln!(to, "error: {line}"),
-            Self::Told(_) => Ok(()),
+            Self::AlreadyShown(_) => Ok(()),
         }
     }
 }
 
-/// Help, version, or what is wrong with the command line.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Prints help, version, or the error of the command line.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
@@ -96,18 +96,19 @@ mod tests {
     }
 
     #[test]
-    fn says_the_error_then_the_help() {
-        let mut said = Vec::new();
-        let error = Error::new(ErrorKind::Invalid, "it is wrong").at("YC_X").with_help("mend it");
-        Failure::from(error).tell(&mut said);
-        assert_eq!(String::from_utf8(said).unwrap(), "error: YC_X: it is wrong\nhelp: mend it\n");
+    fn prints_the_error_then_the_help() {
+        let mut printed = Vec::new();
+        let error = Error::new(ErrorKind::Invalid, "the value is wrong").at("YC_X").with_help("correct it");
+        Failure::from(error).print(&mut printed);
+        let expected = "error: YC_X: the value is wrong\nhelp: correct it\n";
+        assert_eq!(String::from_utf8(printed).unwrap(), expected);
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_told_nothing() {
-        let mut said = Vec::new();
+    fn a_closed_pipe_prints_nothing() {
+        let mut printed = Vec::new();
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        failure.tell(&mut said);
-        assert_eq!((said.len(), failure.status()), (0, 1));
+        failure.print(&mut printed);
+        assert_eq!((printed.len(), failure.status()), (0, 1));
     }
 }

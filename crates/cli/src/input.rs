@@ -1,4 +1,4 @@
-//! The value of `--auth`, from wherever it comes: bounded in size and in time, wiped when done with.
+//! Reads the value of `--auth`: bounded in size and in time, wiped after use.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,36 +9,38 @@ use std::thread;
 use yandex_cloud_auth::{Error, ErrorKind};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::arguments::Auth;
-use crate::credentials::Deadline;
+use crate::arguments::AuthValue;
+use crate::deadline::Deadline;
 
-/// The most that is read. A key or token is far shorter; a service account key has some 3 KiB.
+/// The size limit. Keys and tokens are far shorter; a service account key has about 3 KiB.
 const LIMIT: usize = 1 << 20;
 
-/// A value, and where it stood.
+/// A value and its location, which errors name.
 pub(crate) struct Value {
     pub(crate) text: Zeroizing<String>,
-    pub(crate) place: String,
+    pub(crate) location: String,
 }
 
 /// Reads the value.
 ///
 /// # Errors
-/// `Invalid` where it cannot be read or is no text; `Unavailable` where it does not end in time.
-pub(crate) fn read(auth: &Auth, deadline: Deadline) -> Result<Value, Error> {
+/// `Invalid` where the value cannot be read or is not text; `Unavailable` where the input does not end in time.
+pub(crate) fn read(auth: &AuthValue, deadline: Deadline) -> Result<Value, Error> {
     match auth {
-        Auth::Given(text) => Ok(Value { text: text.clone(), place: "--auth".to_owned() }),
-        Auth::NotText => Err(not_text("--auth")),
-        Auth::Stdin => within(deadline, "standard input".to_owned(), || bounded(io::stdin().lock())),
-        Auth::File(path) if path.as_os_str().is_empty() => {
+        AuthValue::Inline(text) => Ok(Value { text: text.clone(), location: "--auth".to_owned() }),
+        AuthValue::NotText => Err(not_text("--auth")),
+        AuthValue::Stdin => {
+            read_in_time(deadline, "standard input".to_owned(), || read_all(io::stdin().lock()))
+        }
+        AuthValue::File(path) if path.as_os_str().is_empty() => {
             Err(Error::new(ErrorKind::Invalid, "there is no file name after the `@`")
                 .at("--auth")
                 .with_help("give `--auth @FILE`, or `--auth -` for standard input"))
         }
-        Auth::File(path) => {
-            let place = path.display().to_string();
+        AuthValue::File(path) => {
+            let location = path.display().to_string();
             let path = path.clone();
-            within(deadline, place, move || open(&path).and_then(bounded))
+            read_in_time(deadline, location, move || open(&path).and_then(read_all))
         }
     }
 }
@@ -51,50 +53,53 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads in a thread of its own where time is limited: neither opening a pipe nor reading one can be given up.
-fn within(
+/// Reads on a thread of its own where time is limited: opening and reading a pipe cannot be interrupted.
+fn read_in_time(
     deadline: Deadline,
-    place: String,
+    location: String,
     read: impl FnOnce() -> io::Result<Zeroizing<Vec<u8>>> + Send + 'static,
 ) -> Result<Value, Error> {
     let content = match deadline.remaining() {
         None => read(),
         Some(remaining) => {
-            let (done, result) = mpsc::channel();
-            thread::spawn(move || done.send(read()));
-            match result.recv_timeout(remaining) {
+            let (sender, receiver) = mpsc::channel();
+            thread::spawn(move || sender.send(read()));
+            match receiver.recv_timeout(remaining) {
                 Ok(content) => content,
-                Err(_) => return Err(deadline.passed("the value did not end").at(place)),
+                Err(_) => return Err(deadline.exceeded("the input did not end").at(location)),
             }
         }
     };
-    let content = content.map_err(|error| unreadable(&error).at(&place))?;
+    let content = content.map_err(|error| unreadable(&error).at(&location))?;
     match std::str::from_utf8(&content) {
-        Ok(text) => Ok(Value { text: Zeroizing::new(text.to_owned()), place }),
-        Err(_) => Err(not_text(&place)),
+        Ok(text) => Ok(Value { text: Zeroizing::new(text.to_owned()), location }),
+        Err(_) => Err(not_text(&location)),
     }
 }
 
-fn not_text(place: &str) -> Error {
+fn not_text(location: &str) -> Error {
     Error::new(ErrorKind::Invalid, "the value is not UTF-8 text")
-        .at(place)
-        .with_help("save it as plain text, without a byte order mark")
+        .at(location)
+        .with_help("save the value as plain text, without a byte order mark")
 }
 
 fn unreadable(error: &io::Error) -> Error {
     let help = match error.kind() {
-        io::ErrorKind::FileTooLarge => "a key or token is some hundred bytes long: is this the right file?",
-        _ => "give the path of a readable file that holds the key or token alone",
+        io::ErrorKind::FileTooLarge => {
+            "check that this is the right file: a key or token has a few hundred bytes"
+        }
+        _ => "give the path of a readable file that holds only the key or token",
     };
     Error::new(ErrorKind::Invalid, format!("cannot be read: {error}")).with_help(help)
 }
 
-/// Reads to the end, and leaves no copy behind while the buffer grows.
-fn bounded(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads to the end, and wipes each outgrown buffer.
+fn read_all(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(vec![0; 16 << 10]);
     let mut length = 0;
     loop {
         if length == content.len() {
+            // `Vec` itself would leave the old bytes in freed memory.
             let mut larger = Zeroizing::new(vec![0; content.len() * 4]);
             larger[..length].copy_from_slice(&content);
             content.zeroize();
@@ -121,9 +126,9 @@ mod tests {
     #[test]
     fn reads_up_to_the_limit_and_no_further() {
         for length in [0, 1, (16 << 10) - 1, 16 << 10, (16 << 10) + 1, LIMIT] {
-            assert_eq!(bounded(&vec![b'a'; length][..]).unwrap().len(), length);
+            assert_eq!(read_all(&vec![b'a'; length][..]).unwrap().len(), length);
         }
-        assert_eq!(bounded(io::repeat(b'a')).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        assert_eq!(bounded(&vec![b'a'; LIMIT + 1][..]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_all(io::repeat(b'a')).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_all(&vec![b'a'; LIMIT + 1][..]).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }

@@ -1,6 +1,6 @@
-//! `YC_AUTH_LOG`: the events of our own crates, on standard error. Nothing is set up where it is not asked for.
+//! `YC_AUTH_LOG`: the events of this project's crates, on standard error. Off by default, at no cost.
 //!
-//! A subscriber of our own: the usual one is larger than the rest of this command.
+//! The subscriber is written here because `tracing-subscriber` is larger than the rest of this command.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
@@ -13,64 +13,65 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The variable with the level.
+/// The variable that holds the level.
 pub(crate) const VARIABLE: &str = "YC_AUTH_LOG";
 
-/// Warnings, kept for `doctor` to show. Clones share them.
+/// The library's warnings, collected for `doctor`. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
 
-impl Notes {
-    /// What was warned of so far.
+impl Warnings {
+    /// The warnings so far.
     pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Starts logging at the level of the variable, and keeping warnings, where either is asked for.
-pub(crate) fn start(level: Option<&OsStr>, notes: Option<Notes>, complaints: &mut dyn Write) {
+/// Starts logging at the level of the variable, and collecting warnings, where either is requested.
+///
+/// An unknown level is reported to `errors`, and logging stays off.
+pub(crate) fn start(level: Option<&OsStr>, warnings: Option<Warnings>, errors: &mut dyn Write) {
     let level = level.filter(|level| !level.is_empty()).and_then(|level| {
         let parsed = level.to_str().and_then(|level| level.trim().parse::<LevelFilter>().ok());
         if parsed.is_none() {
-            let _ = writeln!(
-                complaints,
-                "warning: {VARIABLE}: no such level; give error, warn, info, debug or trace"
-            );
+            let _ =
+                writeln!(errors, "warning: {VARIABLE}: unknown level; use error, warn, info, debug or trace");
         }
         parsed
     });
     let level = level.unwrap_or(LevelFilter::OFF);
-    if level == LevelFilter::OFF && notes.is_none() {
+    if level == LevelFilter::OFF && warnings.is_none() {
         return;
     }
-    let log = Log { level, notes, start: Instant::now() };
-    // Nobody else in this process sets one.
+    let log = Log { level, warnings, start: Instant::now() };
+    // Cannot fail: no other code of this process sets a subscriber.
     let _ = tracing::subscriber::set_global_default(log);
 }
 
 struct Log {
     level: LevelFilter,
-    notes: Option<Notes>,
+    warnings: Option<Warnings>,
     start: Instant,
 }
 
 impl Log {
-    fn line(&self, level: Level, target: &str, words: &Words) -> String {
+    fn line(&self, level: Level, target: &str, text: &EventText) -> String {
         let at = self.start.elapsed().as_secs_f64() * 1e3;
-        let Words { message, fields } = words;
+        let EventText { message, fields } = text;
         format!("{at:9.1} ms {level:5} {target}: {message}{fields}\n")
     }
 }
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.target().starts_with("yandex_cloud_") || metadata.target().starts_with("yc_auth");
-        let noted = self.notes.is_some() && *metadata.level() == Level::WARN;
-        ours && metadata.is_event() && (noted || *metadata.level() <= self.level)
+        let is_ours =
+            metadata.target().starts_with("yandex_cloud_") || metadata.target().starts_with("yc_auth");
+        let is_collected = self.warnings.is_some() && *metadata.level() == Level::WARN;
+        is_ours && metadata.is_event() && (is_collected || *metadata.level() <= self.level)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.notes.is_some() { self.level.max(LevelFilter::WARN) } else { self.level })
+        Some(if self.warnings.is_some() { self.level.max(LevelFilter::WARN) } else { self.level })
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -86,32 +87,32 @@ impl Subscriber for Log {
     fn exit(&self, _span: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut words = Words::default();
-        event.record(&mut words);
+        let mut text = EventText::default();
+        event.record(&mut text);
         let level = *event.metadata().level();
         if level <= self.level {
-            let line = self.line(level, event.metadata().target(), &words);
+            let line = self.line(level, event.metadata().target(), &text);
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
-        // A failure that is returned is told anyway.
-        let is_told = event.metadata().fields().field("error").is_some();
-        if let Some(Notes(notes)) = &self.notes
+        // An event with an error repeats what the command prints as its own error.
+        let is_printed_anyway = event.metadata().fields().field("error").is_some();
+        if let Some(Warnings(warnings)) = &self.warnings
             && level == Level::WARN
-            && !is_told
+            && !is_printed_anyway
         {
-            notes.lock().unwrap_or_else(PoisonError::into_inner).push(words.message);
+            warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text.message);
         }
     }
 }
 
-/// An event in words, on one line.
+/// The text of an event, for one line.
 #[derive(Default)]
-struct Words {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Words {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
@@ -130,33 +131,33 @@ mod tests {
     use tracing::subscriber::with_default;
 
     #[test]
-    fn keeps_our_warnings_and_nothing_else() {
-        let notes = Notes::default();
-        let log = Log { level: LevelFilter::OFF, notes: Some(notes.clone()), start: Instant::now() };
+    fn collects_only_our_own_warnings() {
+        let warnings = Warnings::default();
+        let log = Log { level: LevelFilter::OFF, warnings: Some(warnings.clone()), start: Instant::now() };
         with_default(log, || {
             tracing::warn!(target: "yandex_cloud_auth", extra = 1, "ours");
-            tracing::warn!(target: "yandex_cloud_auth", error = "told", "a failure");
+            tracing::warn!(target: "yandex_cloud_auth", error = "reason", "a failure");
             tracing::warn!(target: "hyper", "theirs");
             tracing::info!(target: "yandex_cloud_auth", "less than a warning");
         });
-        assert_eq!(notes.all(), ["ours"]);
+        assert_eq!(warnings.all(), ["ours"]);
     }
 
     #[test]
-    fn an_unknown_level_is_told_and_harmless() {
-        let mut said = Vec::new();
-        start(Some(OsStr::new("loud")), None, &mut said);
-        assert!(String::from_utf8(said).unwrap().contains(VARIABLE));
-        let mut said = Vec::new();
-        start(Some(OsStr::new("")), None, &mut said);
-        assert!(said.is_empty());
+    fn an_unknown_level_is_reported_and_harmless() {
+        let mut printed = Vec::new();
+        start(Some(OsStr::new("loud")), None, &mut printed);
+        assert!(String::from_utf8(printed).unwrap().contains(VARIABLE));
+        let mut printed = Vec::new();
+        start(Some(OsStr::new("")), None, &mut printed);
+        assert!(printed.is_empty());
     }
 
     #[test]
-    fn a_line_has_the_level_the_crate_and_the_fields() {
-        let log = Log { level: LevelFilter::DEBUG, notes: None, start: Instant::now() };
-        let words = Words { message: "selected".to_owned(), fields: " method=none".to_owned() };
-        let line = log.line(Level::INFO, "yandex_cloud_auth", &words);
+    fn a_line_has_the_level_the_crate_the_message_and_the_fields() {
+        let log = Log { level: LevelFilter::DEBUG, warnings: None, start: Instant::now() };
+        let text = EventText { message: "selected".to_owned(), fields: " method=none".to_owned() };
+        let line = log.line(Level::INFO, "yandex_cloud_auth", &text);
         assert!(line.ends_with("INFO  yandex_cloud_auth: selected method=none\n"), "{line}");
     }
 }

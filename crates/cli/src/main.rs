@@ -1,12 +1,13 @@
-//! `yc-auth`: print a Yandex Cloud token or header, explain where it came from, and show it all working.
+//! `yc-auth`: prints a Yandex Cloud token or header, explains its origin, and demonstrates every method.
 //!
-//! Scripts depend on what is printed where and on the exit status: standard output carries the answer alone,
-//! `failure.rs` says what becomes of failures. Nothing that a subcommand does not need is started for it.
+//! Scripts depend on the output and the exit status: standard output carries the answer alone, and `failure.rs`
+//! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
-mod children;
+mod color;
 mod completions;
 mod credentials;
+mod deadline;
 mod demo;
 mod doctor;
 mod emulator;
@@ -16,8 +17,9 @@ mod input;
 mod log;
 mod manual;
 mod output;
-mod paint;
 mod revoke;
+mod signals;
+mod subprocesses;
 mod token;
 mod whoami;
 
@@ -25,12 +27,13 @@ use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
 use arguments::Command;
-use credentials::Deadline;
+use deadline::Deadline;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
-    if let Some(status) = demo::fake_yc::run_if_called() {
+    if let Some(status) = demo::fake_yc::run_if_called_as_yc() {
         return status;
     }
     let command = match arguments::parse(std::env::args_os()) {
@@ -39,20 +42,20 @@ fn main() -> ExitCode {
     };
     match run(&command, deadline) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(&mut stderr().lock()),
+        Err(failure) => failure.print(&mut stderr().lock()),
     }
 }
 
 fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
-    let notes = matches!(command, Command::Doctor(_)).then(log::Notes::default);
-    log::start(std::env::var_os(log::VARIABLE).as_deref(), notes.clone(), &mut stderr().lock());
+    let warnings = matches!(command, Command::Doctor(_)).then(log::Warnings::default);
+    log::start(std::env::var_os(log::VARIABLE).as_deref(), warnings.clone(), &mut stderr().lock());
     let out = &mut stdout().lock();
     match command {
-        Command::Token(asked) => token::run(asked, deadline, out),
-        Command::Header(asked) => header::run(asked, deadline, out),
-        Command::Doctor(asked) => doctor::run(asked, deadline, &notes.unwrap_or_default(), out),
-        Command::Whoami(asked) => whoami::run(asked, deadline, out),
-        Command::Revoke(asked) => revoke::run(asked, deadline, out),
+        Command::Token(options) => token::run(options, deadline, out),
+        Command::Header(options) => header::run(options, deadline, out),
+        Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
+        Command::Whoami(options) => whoami::run(options, deadline, out),
+        Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

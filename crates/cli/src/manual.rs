@@ -1,4 +1,4 @@
-//! `yc-auth man`: one page for the command and all its subcommands, made from the definitions of the command line.
+//! `yc-auth man`: one page for the command and all subcommands, made from the definitions of the command line.
 
 use std::io::{self, Write};
 
@@ -24,7 +24,7 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
-    let mut told: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut printed: Vec<(String, Vec<u8>)> = Vec::new();
     for subcommand in command.get_subcommands() {
         let name = format!("yc-auth {}", subcommand.get_name());
         writeln!(page, ".SS {}", escaped(&name))?;
@@ -32,12 +32,13 @@ fn page() -> io::Result<Vec<u8>> {
         page.extend(body(|part| man.render_synopsis_section(part))?);
         page.extend_from_slice(b".PP\n");
         page.extend(body(|part| man.render_description_section(part))?);
+        // Most subcommands share their options: the page lists them once.
         let options = body(|part| man.render_options_section(part))?;
-        match told.iter().find(|(_, same)| *same == options) {
+        match printed.iter().find(|(_, same)| *same == options) {
             Some((first, _)) => writeln!(page, ".PP\nThe options are those of {}.", escaped(first))?,
             None => {
                 page.extend_from_slice(&options);
-                told.push((name, options));
+                printed.push((name, options));
             }
         }
     }
@@ -45,7 +46,7 @@ fn page() -> io::Result<Vec<u8>> {
     for (status, meaning) in EXIT_STATUS {
         writeln!(page, ".TP\n\\fB{status}\\fR\n{}", escaped(meaning))?;
     }
-    page.extend_from_slice(b".SH ENVIRONMENT\nAn empty variable is an unset one.\n");
+    page.extend_from_slice(b".SH ENVIRONMENT\nAn empty variable counts as unset.\n");
     for (name, meaning) in VARIABLES {
         writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(meaning))?;
     }
@@ -58,7 +59,7 @@ fn page() -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A section without its heading and the definitions before it.
+/// A section without its heading and the roff definitions before it.
 fn body(render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u8>> {
     let mut section = Vec::new();
     render(&mut section)?;
@@ -68,7 +69,7 @@ fn body(render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<u
     Ok(section.split_off(start.unwrap_or(section.len())))
 }
 
-/// Text that roff takes for text.
+/// Text that roff does not read as a request or an escape.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }

@@ -1,4 +1,4 @@
-//! Answers: written whole, then wiped.
+//! The answer on standard output: written whole, then wiped. And the forms of its times and secrets.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ pub(crate) fn line(out: &mut dyn Write, parts: &[&str]) -> io::Result<()> {
 
 /// Writes one JSON object on one line.
 pub(crate) fn json(out: &mut dyn Write, answer: &impl Serialize) -> io::Result<()> {
-    // Room for the longest token, so that no copy is left behind while the buffer grows.
+    // Room for the longest token: a buffer that grows would leave a copy in freed memory.
     let mut line = Zeroizing::new(Vec::with_capacity(16 << 10));
     serde_json::to_writer(&mut *line, answer)?;
     line.push(b'\n');
@@ -26,21 +26,27 @@ pub(crate) fn json(out: &mut dyn Write, answer: &impl Serialize) -> io::Result<(
     out.flush()
 }
 
-/// RFC 3339 in UTC, in whole seconds: what `jq`'s `fromdate` reads. Rounded down, towards the safe side.
+/// RFC 3339 in UTC and whole seconds, as `jq`'s `fromdate` reads it. Rounded down: an expiry is never shown too late.
 pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
     let second = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     jiff::Timestamp::from_second(i64::try_from(second).ok()?).ok().map(|time| time.to_string())
 }
 
-/// A span in the two units that matter.
-pub(crate) fn span(span: Duration) -> String {
-    match span.as_secs() {
-        0 if span.as_millis() == 0 => format!("{} µs", span.as_micros()),
-        0 => format!("{} ms", span.as_millis()),
+/// A duration in its one or two largest units.
+pub(crate) fn duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 if duration.as_millis() == 0 => format!("{} µs", duration.as_micros()),
+        0 => format!("{} ms", duration.as_millis()),
         seconds @ 1..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// A secret as its documented prefix and `***`.
+pub(crate) fn masked(secret: &str) -> String {
+    let prefix = ["t1.", "AQVN"].into_iter().find(|prefix| secret.starts_with(prefix));
+    format!("{}***", prefix.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -54,11 +60,19 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_short_and_readable() {
+    fn durations_are_short_and_readable() {
         for (millis, text) in
             [(0, "0 µs"), (12, "12 ms"), (59_000, "59 s"), (61_000, "1 min 1 s"), (43_140_000, "11 h 59 min")]
         {
-            assert_eq!(span(Duration::from_millis(millis)), text);
+            assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_masked_secret_shows_only_its_prefix() {
+        for (secret, shown) in [("t1.fake", "t1.***"), ("AQVNfake", "AQVN***"), ("fake", "***"), ("", "***")]
+        {
+            assert_eq!(masked(secret), shown);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! `yc-auth revoke`: an IAM token that Yandex Cloud is to take no more.
+//! `yc-auth revoke`: revokes an IAM token.
 //!
-//! Text is one line that says whose token it was; JSON is `{"method","subject_id"}`, the id null where IAM did not say.
+//! Text is one line with the subject of the token. JSON is `{"method","subject_id"}`; the id is null where IAM did not
+//! return it.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,40 +9,37 @@ use std::time::Duration;
 use serde::Serialize;
 use yandex_cloud_auth::{Method, RevokeOptions};
 
-use crate::arguments::{Asked, Format};
-use crate::credentials::{self, Deadline};
+use crate::arguments::{AuthOptions, Format};
+use crate::credentials;
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::output;
 
 #[derive(Serialize)]
-struct Answer {
+struct RevocationOutput {
     method: Option<&'static str>,
     subject_id: Option<String>,
 }
 
 /// Revokes the token.
-pub(crate) fn run(asked: &Asked, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut options = RevokeOptions::new();
-    if let Some(endpoint) = credentials::endpoint(asked)? {
-        options = options.endpoint(endpoint);
-    }
-    let answer = credentials::using(asked, deadline, |credentials, deadline| {
-        let told = |error| deadline.explain(error, credentials);
-        // First the token, so that its time and that of IAM are one time.
-        credentials.blocking().get(deadline.options()).map_err(told)?;
-        let options = match deadline.remaining() {
-            Some(remaining) => options.timeout(remaining.max(Duration::from_millis(1))),
-            None => options,
+pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let answer = credentials::with_credentials(options, deadline, |credentials, deadline| {
+        let explained = |error| deadline.explain(error, credentials);
+        // First the token: fetching it and revoking it share the time limit of the command.
+        credentials.blocking().get(deadline.options()).map_err(explained)?;
+        let revoke_options = match deadline.remaining() {
+            Some(remaining) => RevokeOptions::new().timeout(remaining.max(Duration::from_millis(1))),
+            None => RevokeOptions::new(),
         };
-        let revoked = credentials.blocking().revoke(options).map_err(told)?;
+        let revoked = credentials.blocking().revoke(revoke_options).map_err(explained)?;
         let method = credentials.method().map(Method::name);
-        Ok(Answer { method, subject_id: revoked.subject_id })
+        Ok(RevocationOutput { method, subject_id: revoked.subject_id })
     })?;
-    match asked.format {
+    match options.format {
         Format::Json => output::json(out, &answer)?,
         Format::Text => {
-            let whose = answer.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
-            output::line(out, &["revoked: an IAM token", &whose])?;
+            let subject = answer.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
+            output::line(out, &["revoked: an IAM token", &subject])?;
         }
     }
     Ok(())

@@ -1,20 +1,21 @@
 //! `yc-auth token`: the token, or the API key, alone.
 //!
-//! Text is the bare value on a line; nothing at all for `none`. JSON is
-//! `{"method","scheme","token","expires_at"}`, with nulls for what there is none of.
+//! Text is the bare value on one line, and nothing for `none`. JSON is `{"method","scheme","token","expires_at"}`; a
+//! field without a value is null.
 
 use std::io::Write;
 
 use serde::Serialize;
-use yandex_cloud_auth::{Scheme, Snapshot};
+use yandex_cloud_auth::Scheme;
 
-use crate::arguments::{Asked, Format};
-use crate::credentials::{self, Deadline};
+use crate::arguments::{AuthOptions, Format};
+use crate::credentials;
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::output;
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct TokenOutput<'a> {
     method: &'a str,
     scheme: Option<&'a str>,
     token: Option<&'a str>,
@@ -22,26 +23,24 @@ struct Answer<'a> {
 }
 
 /// Prints the token.
-pub(crate) fn run(asked: &Asked, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let snapshot = credentials::header(asked, deadline)?;
-    match asked.format {
-        Format::Text => print(&snapshot, out),
+pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let snapshot = credentials::header(options, deadline)?;
+    let token = snapshot.expose_secret();
+    match options.format {
+        Format::Text => {
+            if let Some(token) = token {
+                output::line(out, &[token])?;
+            }
+        }
         Format::Json => output::json(
             out,
-            &Answer {
+            &TokenOutput {
                 method: snapshot.method().name(),
                 scheme: snapshot.scheme().map(Scheme::as_str),
-                token: snapshot.expose_secret(),
+                token,
                 expires_at: snapshot.expires_at().and_then(output::rfc3339),
             },
-        )
-        .map_err(Failure::Output),
-    }
-}
-
-fn print(snapshot: &Snapshot, out: &mut dyn Write) -> Result<(), Failure> {
-    if let Some(token) = snapshot.expose_secret() {
-        output::line(out, &[token])?;
+        )?,
     }
     Ok(())
 }

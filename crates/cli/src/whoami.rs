@@ -1,7 +1,7 @@
-//! `yc-auth whoami`: whom the credentials stand for, as far as the method can tell. Never the token.
+//! `yc-auth whoami`: the identity of the credentials, as far as the method knows it. Never the token.
 //!
-//! JSON is `{"method","subject_id","key_id","folder_id","cloud_id","expires_at","by_way_of","remarks"}`, with nulls for
-//! what is not known; `by_way_of` is an object of the same form, or null.
+//! JSON is `{"method","subject_id","key_id","folder_id","cloud_id","expires_at","by_way_of","remarks"}`; an unknown
+//! field is null. `by_way_of` is the impersonating identity, an object of the same form, or null.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -9,25 +9,27 @@ use std::time::SystemTime;
 use serde::Serialize;
 use yandex_cloud_auth::Identity;
 
-use crate::arguments::{Asked, Format};
-use crate::credentials::{self, Deadline};
+use crate::arguments::{AuthOptions, Format};
+use crate::color::Color;
+use crate::credentials;
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::output;
-use crate::paint::Paint;
 
 #[derive(Serialize)]
-struct Answer {
+struct IdentityOutput {
     method: &'static str,
     subject_id: Option<String>,
     key_id: Option<String>,
     folder_id: Option<String>,
     cloud_id: Option<String>,
     expires_at: Option<String>,
-    by_way_of: Option<Box<Answer>>,
+    #[serde(rename = "by_way_of")]
+    via: Option<Box<IdentityOutput>>,
     remarks: Vec<String>,
 }
 
-impl From<Identity> for Answer {
+impl From<Identity> for IdentityOutput {
     fn from(identity: Identity) -> Self {
         Self {
             method: identity.method.name(),
@@ -36,56 +38,56 @@ impl From<Identity> for Answer {
             folder_id: identity.folder_id,
             cloud_id: identity.cloud_id,
             expires_at: identity.expires_at.and_then(output::rfc3339),
-            by_way_of: identity.by_way_of.map(|way| Box::new(Self::from(*way))),
+            via: identity.by_way_of.map(|via| Box::new(Self::from(*via))),
             remarks: identity.remarks,
         }
     }
 }
 
-/// Prints it.
-pub(crate) fn run(asked: &Asked, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let identity = credentials::using(asked, deadline, |credentials, deadline| {
+/// Prints the identity.
+pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let identity = credentials::with_credentials(options, deadline, |credentials, deadline| {
         let identity = credentials.blocking().identity(deadline.options());
         identity.map_err(|error| deadline.explain(error, credentials))
     })?;
-    match asked.format {
-        Format::Json => output::json(out, &Answer::from(identity))?,
+    match options.format {
+        Format::Json => output::json(out, &IdentityOutput::from(identity))?,
         Format::Text => {
-            out.write_all(page(identity, SystemTime::now(), &Paint::for_stdout()).as_bytes())?;
+            out.write_all(page(identity, SystemTime::now(), &Color::for_stdout()).as_bytes())?;
             out.flush()?;
         }
     }
     Ok(())
 }
 
-fn page(identity: Identity, now: SystemTime, paint: &Paint) -> String {
+fn page(identity: Identity, now: SystemTime, color: &Color) -> String {
     let left = identity.expires_at.and_then(|end| end.duration_since(now).ok());
-    let answer = Answer::from(identity);
-    let expiry = answer.expires_at.as_ref().map(|at| match left {
-        Some(left) => format!("{at} ({} left)", output::span(left)),
+    let output = IdentityOutput::from(identity);
+    let expiry = output.expires_at.as_ref().map(|at| match left {
+        Some(left) => format!("{at} ({} left)", output::duration(left)),
         None => at.clone(),
     });
     let mut text = String::new();
-    lines(&answer, expiry.as_deref(), "", &mut text);
-    for remark in &answer.remarks {
-        text.push_str(&format!("{} {remark}\n", paint.bold("note:")));
+    lines(&output, expiry.as_deref(), "", &mut text);
+    for remark in &output.remarks {
+        text.push_str(&format!("{} {remark}\n", color.bold("note:")));
     }
     text
 }
 
-fn lines(answer: &Answer, expiry: Option<&str>, indent: &str, text: &mut String) {
-    let known = |value: Option<&str>| value.unwrap_or("not known").to_owned();
+fn lines(output: &IdentityOutput, expiry: Option<&str>, indent: &str, text: &mut String) {
+    let or_unknown = |value: Option<&str>| value.unwrap_or("not known").to_owned();
     let mut line = |name: &str, value: String| text.push_str(&format!("{indent}{name:8} {value}\n"));
-    line("method", answer.method.to_owned());
-    line("subject", known(answer.subject_id.as_deref()));
-    if answer.key_id.is_some() {
-        line("key", known(answer.key_id.as_deref()));
+    line("method", output.method.to_owned());
+    line("subject", or_unknown(output.subject_id.as_deref()));
+    if output.key_id.is_some() {
+        line("key", or_unknown(output.key_id.as_deref()));
     }
-    line("folder", known(answer.folder_id.as_deref()));
-    line("cloud", known(answer.cloud_id.as_deref()));
-    line("expires", known(expiry));
-    if let Some(way) = &answer.by_way_of {
-        line("by way of", String::new());
-        lines(way, way.expires_at.as_deref(), &format!("{indent}  "), text);
+    line("folder", or_unknown(output.folder_id.as_deref()));
+    line("cloud", or_unknown(output.cloud_id.as_deref()));
+    line("expires", or_unknown(expiry));
+    if let Some(via) = &output.via {
+        text.push_str(&format!("{indent}via\n"));
+        lines(via, via.expires_at.as_deref(), &format!("{indent}  "), text);
     }
 }

@@ -93,11 +93,6 @@
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
 
-#![cfg_attr(
-    feature = "replay",
-    doc = "\n# Recorded traffic\n[`replay`] serves recordings of the real service instead, and compares what is asked with what was recorded."
-)]
-
 mod ai;
 mod api;
 mod body;
@@ -117,8 +112,6 @@ mod jwt;
 mod messages;
 mod metadata;
 mod operations;
-#[cfg(feature = "replay")]
-pub mod replay;
 mod routes;
 mod server;
 mod shelf;

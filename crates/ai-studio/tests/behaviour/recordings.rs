@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use yandex_ai_studio_sdk::models::TextEmbeddingAnswer;
-use yandex_cloud_emulator::replay::Recording;
+use yandex_cloud_replay::Recording;
 
 use crate::recorded::session::{self, Tally};
 

@@ -128,6 +128,12 @@ impl Address {
         self.tls && is_yandex_cloud(&self.host)
     }
 
+    /// Whether it belongs to the public installation: `api.cloud.yandex.net` or a host below it, over TLS.
+    pub(crate) fn is_public_installation(&self) -> bool {
+        let (api, _) = REGIONS[0];
+        self.tls && (self.host == api || is_below(&self.host, api))
+    }
+
     /// Whether it is loopback, link-local, or in a private range: where plain HTTP stays in a network of one's own.
     pub(crate) fn is_near(&self) -> bool {
         if self.is_loopback() {

@@ -11,6 +11,7 @@ use zeroize::Zeroize;
 use super::access_token::access_token;
 use super::address::Address;
 use super::endpoints::Endpoint;
+use super::installation::Installation;
 use super::{ask, refusal};
 use crate::secret::Secret;
 use crate::system::System;
@@ -20,7 +21,7 @@ use crate::{Error, ErrorKind};
 /// The variable with another authorization server.
 pub(crate) const VARIABLE: &str = "YC_OAUTH_ENDPOINT";
 
-const USUAL_HOST: &str = "auth.yandex.cloud";
+const PUBLIC_HOST: &str = "auth.yandex.cloud";
 
 /// What stands in a form as it is (RFC 3986, "unreserved").
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -31,10 +32,14 @@ pub(crate) struct AuthorizationServer {
 }
 
 impl AuthorizationServer {
-    /// Reads where it is: given in code, else in `YC_OAUTH_ENDPOINT`, else the public one.
-    pub(crate) fn new(given: Option<&str>, plaintext: bool, system: &System) -> Result<Self, Error> {
-        let endpoint = endpoint(given, system)?;
-        endpoint.check(plaintext)?;
+    /// Reads where the authorization server is: in code, else in `YC_OAUTH_ENDPOINT`, else the public one.
+    ///
+    /// # Errors
+    /// `Invalid` where the address cannot be read, or where only the API was moved away from the public installation;
+    /// `Blocked` where the subject token would travel without TLS.
+    pub(crate) fn new(system: &System) -> Result<Self, Error> {
+        let endpoint = endpoint(system)?;
+        endpoint.check()?;
         endpoint.warn_if_foreign("the subject token goes there");
         Ok(Self { endpoint })
     }
@@ -70,10 +75,32 @@ impl AuthorizationServer {
     }
 }
 
-/// Where the authorization server is, and who said so.
-pub(crate) fn endpoint(given: Option<&str>, system: &System) -> Result<Endpoint, Error> {
-    let usual = Address { tls: true, host: USUAL_HOST.to_owned(), port: 443 };
-    Endpoint::resolve_in(VARIABLE, usual, given, system)
+/// Where the authorization server is, and where that was set.
+///
+/// # Errors
+/// `Invalid` where nothing names it and the rest of the installation is not the public one: the subject token would go
+/// to another installation than the one that the program asked for.
+pub(crate) fn endpoint(system: &System) -> Result<Endpoint, Error> {
+    if let Some(endpoint) = configured(system)? {
+        return Ok(endpoint);
+    }
+    if let Some(other) = Installation::of(system)?.outside_of_the_public_one()? {
+        let reason = format!("the variable is not set, and `{}` is {}", other.location(), other.address());
+        return Err(Error::new(ErrorKind::Invalid, reason).at(VARIABLE).with_help(format!(
+            "set {VARIABLE} (in code: `Endpoints::oauth`) to the authorization server of that installation; \
+             {PUBLIC_HOST} belongs to api.cloud.yandex.net alone"
+        )));
+    }
+    let address = Address { tls: true, host: PUBLIC_HOST.to_owned(), port: 443 };
+    Ok(Endpoint::public(address, system))
+}
+
+/// The authorization server in code or in `YC_OAUTH_ENDPOINT`; `None` where neither names one.
+pub(crate) fn configured(system: &System) -> Result<Option<Endpoint>, Error> {
+    match system.endpoints().given_oauth() {
+        Some(text) => Endpoint::in_code(text, "oauth endpoint", system).map(Some),
+        None => Endpoint::in_variable(VARIABLE, system),
+    }
 }
 
 /// `application/x-www-form-urlencoded`, made in a buffer that never grows: its old block would keep the secret.

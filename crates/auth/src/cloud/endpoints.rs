@@ -16,15 +16,16 @@ pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 /// A discovery endpoint, and who named it.
 ///
 /// ```
-/// use yandex_cloud_auth::System;
 /// use yandex_cloud_auth::cloud::Endpoint;
 /// use yandex_cloud_auth::testing::TestEnvironment;
+/// use yandex_cloud_auth::{Endpoints, System};
 ///
 /// let environment = TestEnvironment::new([("YC_API_ENDPOINT", "api.example.com")]);
 /// let system = System::real().with_environment(environment);
-/// let named = Endpoint::resolve(None, &system)?;
+/// let named = Endpoint::resolve(&system)?;
 /// assert!(named.is_foreign() && !named.is_explicit());
-/// let given = Endpoint::resolve(Some("http://127.0.0.1:8080"), &system)?;
+/// let system = system.with_endpoints(Endpoints::new().api("http://127.0.0.1:8080"));
+/// let given = Endpoint::resolve(&system)?;
 /// assert_eq!(given.address().to_string(), "http://127.0.0.1:8080");
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```
@@ -33,52 +34,65 @@ pub struct Endpoint {
     pub(crate) address: Address,
     /// The same as yc understands it.
     pub(crate) without_scheme: Address,
-    /// Named in code: the user's own word for where secrets may go.
-    pub(crate) explicit: bool,
-    /// Where it came from, for errors.
+    /// Named in code: the program's own word for where secrets may go.
+    explicit: bool,
+    /// Whether the program allows secrets to travel there without TLS.
+    plaintext: bool,
+    /// Where the address was set, for errors.
     location: &'static str,
 }
 
 impl Endpoint {
-    /// The endpoint given in code, else in `YC_API_ENDPOINT`, else the public one: `host`, `host:port` (TLS) or a URL.
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system, else in `YC_API_ENDPOINT`, else the public one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it is no address.
-    pub fn resolve(given: Option<&str>, system: &System) -> Result<Self, Error> {
-        Self::resolve_in(VARIABLE, Address::public_api(), given, system)
+    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    pub fn resolve(system: &System) -> Result<Self, Error> {
+        Ok(match Self::configured(system)? {
+            Some(endpoint) => endpoint,
+            None => Self::public(Address::public_api(), system),
+        })
     }
 
-    /// The endpoint given in code, else in `variable`, else the `usual` one.
-    pub(crate) fn resolve_in(
-        variable: &'static str,
-        usual: Address,
-        given: Option<&str>,
-        system: &System,
-    ) -> Result<Self, Error> {
-        let (text, location) = match given {
-            Some(text) => (text.to_owned(), "endpoint"),
-            None => match system.variable(variable)? {
-                Some(text) => (text.to_string(), variable),
-                None => {
-                    let without_scheme = usual.clone();
-                    return Ok(Self { address: usual, without_scheme, explicit: false, location: "default" });
-                }
-            },
-        };
-        let address = Address::parse(&text, true).map_err(|error| error.at(location))?;
-        let without_scheme = Address::parse_without_scheme(&text).map_err(|error| error.at(location))?;
-        Ok(Self { address, without_scheme, explicit: given.is_some(), location })
+    /// The endpoint in code or in `YC_API_ENDPOINT`; `None` where neither names one.
+    pub(crate) fn configured(system: &System) -> Result<Option<Self>, Error> {
+        if let Some(text) = system.endpoints().given_api() {
+            return Self::in_code(text, "endpoint", system).map(Some);
+        }
+        Self::in_variable(VARIABLE, system)
     }
 
-    /// The endpoint that a file names at `location`: like one in the environment, it is nobody's word in code.
+    /// The endpoint in a variable; `None` where it is not set.
+    pub(crate) fn in_variable(variable: &'static str, system: &System) -> Result<Option<Self>, Error> {
+        let text = system.variable(variable)?;
+        text.map(|text| Self::parse(&text, false, variable, system)).transpose()
+    }
+
+    /// An endpoint that the program names.
+    pub(crate) fn in_code(text: &str, location: &'static str, system: &System) -> Result<Self, Error> {
+        Self::parse(text, true, location, system)
+    }
+
+    /// The endpoint that a file names at `location`. Like one in the environment, it was not named in code.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it is no address.
+    /// [`ErrorKind::Invalid`] where the address cannot be read.
     #[cfg(feature = "profile")]
-    pub(crate) fn in_file(text: &str, location: &'static str) -> Result<Self, Error> {
+    pub(crate) fn in_file(text: &str, location: &'static str, system: &System) -> Result<Self, Error> {
+        Self::parse(text, false, location, system)
+    }
+
+    /// An address of Yandex Cloud that this library knows.
+    pub(crate) fn public(address: Address, system: &System) -> Self {
+        let (without_scheme, plaintext) = (address.clone(), system.endpoints().allows_plaintext());
+        Self { address, without_scheme, explicit: false, plaintext, location: "default" }
+    }
+
+    fn parse(text: &str, explicit: bool, location: &'static str, system: &System) -> Result<Self, Error> {
         let address = Address::parse(text, true).map_err(|error| error.at(location))?;
         let without_scheme = Address::parse_without_scheme(text).map_err(|error| error.at(location))?;
-        Ok(Self { address, without_scheme, explicit: false, location })
+        let plaintext = system.endpoints().allows_plaintext();
+        Ok(Self { address, without_scheme, explicit, plaintext, location })
     }
 
     /// Its address.
@@ -112,12 +126,13 @@ impl Endpoint {
         }
     }
 
-    /// Refuses plain HTTP to anywhere but this machine, unless `plaintext` was allowed in code.
+    /// Refuses plain HTTP to a host that is not this machine, unless the program allows it
+    /// ([`Endpoints::danger_allow_plaintext`](crate::Endpoints::danger_allow_plaintext)).
     ///
     /// # Errors
     /// [`ErrorKind::Blocked`].
-    pub fn check(&self, plaintext: bool) -> Result<(), Error> {
-        if self.address.is_tls() || self.address.is_loopback() || plaintext {
+    pub fn check(&self) -> Result<(), Error> {
+        if self.address.is_tls() || self.address.is_loopback() || self.plaintext {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
@@ -131,17 +146,17 @@ impl Endpoint {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use yandex_cloud_auth::System;
     /// use yandex_cloud_auth::cloud::Endpoint;
     /// use yandex_cloud_auth::testing::{TestHttp, TestReply};
+    /// use yandex_cloud_auth::{Endpoints, System};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
     /// let list = r#"{"endpoints": [{"id": "operation", "address": "operation.api.cloud.yandex.net:443"},
     ///                              {"id": "stray", "address": "stray.example:443"}]}"#;
     /// let http = TestHttp::new(move |_, _| TestReply::status(200, list));
-    /// let system = System::real().with_http(http);
+    /// let system = System::real().with_http(http).with_endpoints(Endpoints::new().api("api.cloud.yandex.net:443"));
     ///
-    /// let endpoint = Endpoint::resolve(Some("api.cloud.yandex.net:443"), &system)?;
+    /// let endpoint = Endpoint::resolve(&system)?;
     /// let services = endpoint.services(&system, Duration::from_secs(10)).await?;
     /// let operation = services.address("operation")?.unwrap();
     /// assert_eq!(operation.to_string(), "https://operation.api.cloud.yandex.net");
@@ -154,11 +169,7 @@ impl Endpoint {
     /// [`ErrorKind::Blocked`] where it would be asked in plain text, [`ErrorKind::Unavailable`] where nobody answers or
     /// the answer cannot be read, [`ErrorKind::Refused`] where the answer is a "no".
     pub async fn services(&self, system: &System, limit: Duration) -> Result<Services, Error> {
-        self.check(false)?;
-        self.list(system, false, limit).await
-    }
-
-    async fn list(&self, system: &System, plaintext: bool, limit: Duration) -> Result<Services, Error> {
+        self.check()?;
         let url = self.address.url("/endpoints");
         let request = http::Request::get(&url)
             .header("accept", "application/json")
@@ -185,7 +196,7 @@ impl Endpoint {
                 addresses.entry(id.to_owned()).or_insert_with(|| address.to_owned());
             }
         }
-        Ok(Services { endpoint: self.clone(), plaintext, addresses })
+        Ok(Services { endpoint: self.clone(), addresses })
     }
 }
 
@@ -193,7 +204,6 @@ impl Endpoint {
 #[derive(Clone, Debug)]
 pub struct Services {
     endpoint: Endpoint,
-    plaintext: bool,
     /// As they were told: one that may not be used is the error of whoever asks for it.
     addresses: BTreeMap<String, String>,
 }
@@ -211,7 +221,7 @@ impl Services {
         let found = Address::parse(text, self.endpoint.address.tls).map_err(|error| {
             unreadable(&self.url(), &format!("the address of `{id}`: {}", error.reason()))
         })?;
-        admit(found, &self.endpoint, id, self.plaintext).map(Some)
+        admit(found, &self.endpoint, id).map(Some)
     }
 
     /// The ids of the services, in alphabetical order.
@@ -229,20 +239,19 @@ pub(crate) async fn discover(
     system: &System,
     endpoint: &Endpoint,
     id: &str,
-    plaintext: bool,
     limit: Duration,
 ) -> Result<Address, Error> {
-    let services = endpoint.list(system, plaintext, limit).await?;
+    let services = endpoint.services(system, limit).await?;
     let missing = || unreadable(&services.url(), &format!("it has no address for `{id}`"));
     services.address(id)?.ok_or_else(missing)
 }
 
 /// A discovered host must be Yandex Cloud's, the endpoint's own or below it, or loopback when the endpoint is.
-fn admit(found: Address, endpoint: &Endpoint, id: &str, plaintext: bool) -> Result<Address, Error> {
+fn admit(found: Address, endpoint: &Endpoint, id: &str) -> Result<Address, Error> {
     let home = found.is_yandex_cloud()
         || found.is_at_or_below(&endpoint.address)
         || (found.is_loopback() && endpoint.address.is_loopback());
-    let sealed = found.tls || found.is_loopback() || plaintext;
+    let sealed = found.tls || found.is_loopback() || endpoint.plaintext;
     if home && sealed {
         return Ok(found);
     }
@@ -282,10 +291,11 @@ mod tests {
                 address: Address::parse(endpoint, true).unwrap(),
                 without_scheme: Address::parse_without_scheme(endpoint).unwrap(),
                 explicit: true,
+                plaintext: false,
                 location: "endpoint",
             };
             let address = Address::parse(found, endpoint.address.tls).unwrap();
-            let admitted_as = admit(address, &endpoint, "iam", false);
+            let admitted_as = admit(address, &endpoint, "iam");
             assert_eq!(admitted_as.as_ref().ok().map(Address::to_string).as_deref(), admitted, "{found}");
             assert!(
                 admitted_as.is_ok() || admitted_as.is_err_and(|error| error.kind() == ErrorKind::Blocked)

@@ -11,6 +11,7 @@ pub(crate) mod endpoints;
 mod finding;
 mod folder;
 pub(crate) mod iam;
+pub(crate) mod installation;
 #[cfg(feature = "service-account-key")]
 pub(crate) mod jwt;
 pub(crate) mod metadata;

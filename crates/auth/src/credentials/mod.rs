@@ -18,6 +18,7 @@ pub use self::blocking::Blocking;
 use self::choice::{Backend, CredentialsSource, Fetcher, Selected};
 pub use self::revocation::{RevokeOptions, Revoked};
 pub use self::subscription::Subscription;
+use crate::cloud::installation::Installation;
 use crate::methods::{AuthMethod, Own, Provider, TokenSource};
 use crate::refresh::cache::{Cache, Counters, Goal};
 use crate::refresh::cached_header::{CachedHeader, CachedHeaderGuard, Snapshot};
@@ -162,6 +163,19 @@ impl Credentials {
     fn at(&self, system: System, pinned: bool) -> Self {
         let source = self.inner.source.with_system(&system);
         Self::new(source, system, pinned)
+    }
+
+    /// The installation that their tokens belong to, and that may see them. A profile of yc, and what stands on one,
+    /// tells it once a token was fetched; before that, it is that of the system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where an address cannot be read.
+    #[doc(hidden)]
+    pub fn installation(&self) -> Result<Installation, Error> {
+        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
+            Some(Backend::Cached(Provider::Source(source))) => source.installation(&self.inner.system),
+            _ => Installation::of(&self.inner.system),
+        }
     }
 
     /// What they are called in a sentence: by the method, or by whom it impersonates.

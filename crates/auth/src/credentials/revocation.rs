@@ -4,57 +4,42 @@ use std::time::Duration;
 
 use super::run_detached::run_detached;
 use super::{Credentials, HeaderOptions};
-use crate::cloud::address::Given;
-use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::iam::{self, Iam};
 use crate::refresh::cached_header::Scheme;
 use crate::refresh::revoked;
 use crate::secret::Secret;
 use crate::{Error, ErrorKind};
 
-/// Where a token is revoked, and how long that may take.
+/// How long a revocation may take. It goes to the IAM of the credentials, as their [`System`](crate::System) says.
 ///
 /// ```
 /// use std::time::Duration;
 /// use yandex_cloud_auth::RevokeOptions;
-/// let options = RevokeOptions::new().endpoint("api.yandexcloud.kz:443").timeout(Duration::from_secs(5));
+/// let options = RevokeOptions::new().timeout(Duration::from_secs(5));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct RevokeOptions {
-    iam: IamOptions,
+    timeout: Duration,
 }
 
 impl RevokeOptions {
-    /// At the IAM of `YC_API_ENDPOINT`, else at the public one, within 10 s.
+    /// Within 10 s.
     pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
-    /// allows the token to go there, and to the hosts below it.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// The address of IAM, without discovery. Naming it here allows the token to go there.
-    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.iam_endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// Lets the token travel without TLS to a host that is not this machine. Whoever can listen there can act for its
-    /// subject until it is revoked.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.iam.plaintext = true;
-        self
+        Self { timeout: iam::TIMEOUT }
     }
 
     /// How long discovery and revocation may take together; 10 s. As long again may be waited for a token where none is
     /// at hand.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.iam.timeout = limit;
+        self.timeout = limit;
         self
+    }
+}
+
+impl Default for RevokeOptions {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -90,7 +75,7 @@ impl Credentials {
     /// # Ok(()) }
     /// ```
     pub async fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
-        let limit = options.iam.timeout;
+        let limit = options.timeout;
         let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
         let method = snapshot.method();
         let told = |error: Error| error.of(method);
@@ -109,7 +94,8 @@ impl Credentials {
             _ => return Err(told(Error::new(ErrorKind::Invalid, "there is no token to revoke"))),
         };
         let system = self.inner.system.clone();
-        let iam = Iam::new(options.iam, "the token", &system).map_err(told)?;
+        let installation = self.installation().map_err(told)?;
+        let iam = Iam::new(&installation, limit, "the token").map_err(told)?;
         let work = async move {
             let limit = iam.timeout();
             let asked = system.within(limit, iam.revoke(&bearer, &token, &system)).await;

@@ -9,7 +9,7 @@
 //! IAM token, `Refused` where IAM says no, `Blocked` where a token would go to a foreign host, and those of the
 //! credentials behind it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -17,8 +17,8 @@ use http::HeaderValue;
 use super::account::Account;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
-use crate::cloud::address::Given;
-use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::iam::{self, Iam};
+use crate::cloud::installation::Installation;
 use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -48,7 +48,6 @@ pub struct ImpersonationAuth {
 pub struct ImpersonationAuthBuilder {
     account: Account,
     credentials: Credentials,
-    iam: IamOptions,
     timeout: Duration,
     max_age: Duration,
 }
@@ -71,7 +70,6 @@ impl ImpersonationAuth {
         ImpersonationAuthBuilder {
             account: Account::new(service_account_id),
             credentials: credentials.into(),
-            iam: IamOptions::default(),
             timeout: TIMEOUT,
             max_age: MAX_AGE,
         }
@@ -79,30 +77,9 @@ impl ImpersonationAuth {
 }
 
 impl ImpersonationAuthBuilder {
-    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
-    /// allows the token of the credentials to go there, and to the hosts below it.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// The address of IAM, without discovery. Naming it here allows the token of the credentials to go there.
-    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.iam_endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// Lets the tokens travel without TLS to a host that is not this machine. Whoever can listen there can act for both
-    /// subjects.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.iam.plaintext = true;
-        self
-    }
-
     /// How long the credentials and IAM may take together; 40 s, of which IAM has 10 s at the most.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
-        self.iam.timeout = self.iam.timeout.min(limit);
         self
     }
 
@@ -128,18 +105,20 @@ impl Sealed for ImpersonationAuth {
         format!("{} by way of {}", self.options.account, self.options.credentials.describe())
     }
 
-    fn provider(&self, system: &System) -> Result<Provider, Error> {
+    fn provider(&self, _system: &System) -> Result<Provider, Error> {
         let options = &self.options;
         let id = options.account.id().map_err(|error| error.at("service account id"))?.to_owned();
         // Where the method is known, so is what it gives.
         if let Some(method @ (Method::ApiKey | Method::None)) = options.credentials.method() {
             return Err(no_iam_token(method));
         }
-        let iam = Iam::new(options.iam.clone(), "the token of the credentials", system)?;
+        // An address that cannot be used is an error before the credentials are asked for a token.
+        let installation = options.credentials.installation()?;
+        installation.iam()?.0.check()?;
         Ok(Provider::Source(Arc::new(Impersonation {
             id,
             credentials: options.credentials.clone(),
-            iam,
+            iam: OnceLock::new(),
             timeout: options.timeout,
             max_age: options.max_age,
         })))
@@ -179,7 +158,8 @@ impl Sealed for ImpersonationAuth {
 struct Impersonation {
     id: String,
     credentials: Credentials,
-    iam: Iam,
+    /// Where the token of the credentials goes. Known once they have a token: a profile of yc is read for it.
+    iam: OnceLock<Iam>,
     timeout: Duration,
     max_age: Duration,
 }
@@ -196,12 +176,17 @@ impl TokenSource for Impersonation {
     fn max_age(&self) -> Duration {
         self.max_age
     }
+
+    fn installation(&self, _system: &System) -> Result<Installation, Error> {
+        self.credentials.installation()
+    }
 }
 
 impl Impersonation {
     async fn impersonate(&self, system: &System) -> Result<Token, Error> {
         let (snapshot, bearer) = self.bearer().await?;
-        let refused = match self.iam.for_service_account(&bearer, &self.id, system).await {
+        let iam = self.iam()?;
+        let refused = match iam.for_service_account(&bearer, &self.id, system).await {
             Err(error) if error.status() == Some(401) => error,
             outcome => return outcome.map_err(|error| self.explain(error)),
         };
@@ -211,8 +196,18 @@ impl Impersonation {
         if fresh.generation() == snapshot.generation() {
             return Err(self.explain(refused));
         }
-        let outcome = self.iam.for_service_account(&bearer, &self.id, system).await;
+        let outcome = iam.for_service_account(&bearer, &self.id, system).await;
         outcome.map_err(|error| self.explain(error))
+    }
+
+    /// The IAM of the installation that the credentials belong to: their token never goes to another one.
+    fn iam(&self) -> Result<&Iam, Error> {
+        if let Some(iam) = self.iam.get() {
+            return Ok(iam);
+        }
+        let timeout = iam::TIMEOUT.min(self.timeout);
+        let iam = Iam::new(&self.credentials.installation()?, timeout, "the token of the credentials")?;
+        Ok(self.iam.get_or_init(|| iam))
     }
 
     /// The IAM token of the credentials, as a header.

@@ -52,6 +52,7 @@ pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
+use crate::cloud::installation::Installation;
 use crate::secret::{Secret, Shape, masked, redact};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -165,6 +166,15 @@ pub trait TokenSource: Send + Sync + 'static {
     /// How long a token is used without another look at the source; 1 h unless it says otherwise.
     fn max_age(&self) -> Duration {
         MAX_AGE
+    }
+
+    /// The installation that the tokens belong to. Not for sources of your own, which belong to that of their system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where an address cannot be read.
+    #[doc(hidden)]
+    fn installation(&self, system: &System) -> Result<Installation, Error> {
+        Installation::of(system)
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Identity, Method, Provider, TokenSource, Value};
-use crate::cloud::address::Given;
-use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::iam::{self, Iam};
+use crate::cloud::installation::Installation;
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -37,7 +37,7 @@ pub struct OAuthTokenAuth {
 #[must_use]
 pub struct OAuthTokenAuthBuilder {
     value: Value,
-    iam: IamOptions,
+    timeout: Duration,
     max_age: Duration,
 }
 
@@ -79,31 +79,12 @@ impl OAuthTokenAuth {
 
 impl OAuthTokenAuthBuilder {
     fn new(value: Value) -> Self {
-        Self { value, iam: IamOptions::default(), max_age: MAX_AGE }
-    }
-
-    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
-    /// allows the token to go there, and to the hosts below it.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// The address of IAM, without discovery. Naming it here allows the token to go there.
-    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.iam_endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// Lets the token travel without TLS to a host that is not this machine. Whoever can listen there owns the account.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.iam.plaintext = true;
-        self
+        Self { value, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
     /// How long discovery and exchange may take together; 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.iam.timeout = limit;
+        self.timeout = limit;
         self
     }
 
@@ -160,8 +141,9 @@ impl Sealed for OAuthTokenAuth {
     fn provider(&self, system: &System) -> Result<Provider, Error> {
         let secret = self.options.value.read(system, fits)?;
         warn_once();
-        let iam = Iam::new(self.options.iam.clone(), "the OAuth token", system)?;
-        Ok(Provider::Source(Arc::new(Exchange { secret, iam, max_age: self.options.max_age })))
+        let OAuthTokenAuthBuilder { timeout, max_age, .. } = self.options;
+        let iam = Iam::new(&Installation::of(system)?, timeout, "the OAuth token")?;
+        Ok(Provider::Source(Arc::new(Exchange { secret, iam, max_age })))
     }
 }
 

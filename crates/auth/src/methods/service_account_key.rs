@@ -18,8 +18,8 @@ use super::file::{NamedFile, unread};
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
-use crate::cloud::address::Given;
-use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::iam::{self, Iam};
+use crate::cloud::installation::Installation;
 use crate::cloud::jwt::{self, Claims};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
@@ -53,9 +53,9 @@ pub struct ServiceAccountKeyAuth {
 #[must_use]
 pub struct ServiceAccountKeyAuthBuilder {
     written: Written,
-    iam: IamOptions,
     audience: Option<String>,
     jwt_life: Duration,
+    timeout: Duration,
     max_age: Duration,
 }
 
@@ -114,20 +114,7 @@ impl ServiceAccountKeyAuth {
 
 impl ServiceAccountKeyAuthBuilder {
     fn new(written: Written) -> Self {
-        Self { written, iam: IamOptions::default(), audience: None, jwt_life: JWT_LIFE, max_age: MAX_AGE }
-    }
-
-    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the public one. Naming it here
-    /// allows the JWT to go there, and to the hosts below it.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// The address of IAM, without discovery. Naming it here allows the JWT to go there.
-    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.iam_endpoint = Some(Given::new(endpoint));
-        self
+        Self { written, audience: None, jwt_life: JWT_LIFE, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
     /// The audience of the JWT. By default the URL that it is exchanged at, such as
@@ -145,16 +132,9 @@ impl ServiceAccountKeyAuthBuilder {
         self
     }
 
-    /// Lets the JWT travel without TLS to a host that is not this machine. Whoever can listen there can have a token of
-    /// the service account while the JWT lives.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.iam.plaintext = true;
-        self
-    }
-
     /// How long discovery and exchange may take together; 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.iam.timeout = limit;
+        self.timeout = limit;
         self
     }
 
@@ -197,7 +177,7 @@ impl ServiceAccountKeyAuth {
     fn exchange(&self, system: &System) -> Result<Exchange, Error> {
         let options = &self.options;
         let held = self.held(system)?;
-        let iam = Iam::new(options.iam.clone(), "the JWT", system)?;
+        let iam = Iam::new(&Installation::of(system)?, options.timeout, "the JWT")?;
         let audience = options.audience.clone();
         Ok(Exchange { held, iam, audience, jwt_life: options.jwt_life, max_age: options.max_age })
     }
@@ -259,14 +239,14 @@ impl Sealed for ServiceAccountKeyAuth {
                 Ok(held) => held,
                 Err(error) => return identity.remark(error.to_string()),
             };
-            match system.within(self.options.iam.timeout, held.key(system)).await {
+            match system.within(self.options.timeout, held.key(system)).await {
                 Some(Ok(key)) => {
                     identity.subject_id = Some(key.service_account_id.clone());
                     identity.key_id = Some(key.id.clone());
                     identity
                 }
                 Some(Err(error)) => identity.remark(error.to_string()),
-                None => identity.remark(held.unread(self.options.iam.timeout).to_string()),
+                None => identity.remark(held.unread(self.options.timeout).to_string()),
             }
         })
     }

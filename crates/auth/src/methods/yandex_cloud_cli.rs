@@ -14,8 +14,8 @@ use std::time::Duration;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::Finding;
-use crate::cloud::address::{Address, Given};
-use crate::cloud::endpoints::{self, Endpoint};
+use crate::cloud::address::Address;
+use crate::cloud::endpoints::Endpoint;
 use crate::secret::{Secret, Shape};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::{Life, MAX_AGE, Token};
@@ -46,7 +46,6 @@ pub struct YandexCloudCliAuth {
 pub struct YandexCloudCliAuthBuilder {
     program: Option<PathBuf>,
     profile: Option<String>,
-    endpoint: Option<Given>,
     timeout: Duration,
     max_age: Duration,
 }
@@ -69,7 +68,6 @@ impl YandexCloudCliAuth {
         YandexCloudCliAuthBuilder {
             program: None,
             profile: None,
-            endpoint: None,
             timeout: Duration::from_secs(30),
             max_age: MAX_AGE,
         }
@@ -92,12 +90,6 @@ impl YandexCloudCliAuthBuilder {
     /// The profile; else `YC_PROFILE`, else yc's active one.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
-        self
-    }
-
-    /// The API endpoint that yc should use; else `YC_API_ENDPOINT`, else the profile's.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(Given::new(endpoint));
         self
     }
 
@@ -155,11 +147,7 @@ impl YandexCloudCliAuth {
             Some(profile) => Some(profile.clone()),
             None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
         };
-        let asked = self.options.endpoint.is_some() || system.variable(endpoints::VARIABLE)?.is_some();
-        let endpoint = match asked {
-            true => Some(Endpoint::resolve(self.options.endpoint.as_deref(), system)?),
-            false => None,
-        };
+        let endpoint = Endpoint::configured(system)?;
         let YandexCloudCliAuthBuilder { timeout, max_age, .. } = self.options;
         Ok(Login { program, profile, endpoint, timeout, max_age })
     }

@@ -283,8 +283,9 @@ impl Walk {
 
 /// What else the environment says that a person should know.
 pub(crate) fn notes(system: &System) -> Vec<String> {
-    let named = [Endpoint::resolve(None, system), authorization::endpoint(None, system)];
-    let foreign = named.into_iter().flatten().filter(Endpoint::is_foreign);
+    let named = [Endpoint::configured(system), authorization::configured(system)];
+    let named = named.into_iter().filter_map(Result::ok).flatten();
+    let foreign = named.filter(|endpoint| endpoint.is_foreign() && !endpoint.is_explicit());
     let note = |endpoint: Endpoint| {
         format!(
             "{} names {}, which is not one of Yandex Cloud's hosts",

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod clock;
+mod endpoints;
 mod environment;
 mod files;
 mod http;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::clock::{Clock, Now, SystemClock};
+pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
@@ -74,6 +76,7 @@ pub struct System {
     processes: Arc<dyn Processes>,
     files: Arc<dyn Files>,
     spawner: Arc<dyn Spawner>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl System {
@@ -91,6 +94,7 @@ impl System {
             processes: Arc::new(SystemProcesses),
             files: Arc::new(SystemFiles),
             spawner: Arc::new(LibraryThread),
+            endpoints: Arc::default(),
         }
     }
 
@@ -158,6 +162,19 @@ impl System {
         self
     }
 
+    /// With the addresses of Yandex Cloud given in code, for everything that runs on this system.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::{Endpoints, System};
+    /// let system = System::real().with_endpoints(Endpoints::new().api("api.yandexcloud.kz"));
+    /// assert_eq!(*system.endpoints(), Endpoints::new().api("api.yandexcloud.kz"));
+    /// ```
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = Arc::new(endpoints);
+        self
+    }
+
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &dyn Environment {
@@ -202,6 +219,12 @@ impl System {
     #[must_use]
     pub fn spawner(&self) -> &dyn Spawner {
         &*self.spawner
+    }
+
+    /// The addresses of Yandex Cloud that were given in code.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The value of a variable, trimmed. An empty variable counts as unset.

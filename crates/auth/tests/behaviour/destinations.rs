@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header};
 use proptest::prelude::*;
 use yandex_cloud_auth::testing::TestReply;
-use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials, Error, ErrorKind, OAuthTokenAuth, OAuthTokenAuthBuilder, YandexCloudCliAuth,
-};
+use yandex_cloud_auth::{ApiKeyAuth, Endpoints, Error, ErrorKind, OAuthTokenAuth, YandexCloudCliAuth};
 
 /// A machine whose discovery names `iam`, and the list of hosts that were shown the token.
 fn machine(iam: &'static str) -> (Machine, Arc<Mutex<Vec<String>>>) {
@@ -29,12 +27,9 @@ fn machine(iam: &'static str) -> (Machine, Arc<Mutex<Vec<String>>>) {
     (machine, shown)
 }
 
-fn builder() -> OAuthTokenAuthBuilder {
-    OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap()
-}
-
-fn ask(machine: &Machine, auth: OAuthTokenAuthBuilder) -> Result<(), Error> {
-    Credentials::from(auth.build()).with_system(machine.system()).blocking().header().map(|_| ())
+fn ask(machine: &Machine, endpoints: Endpoints) -> Result<(), Error> {
+    let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
+    machine.clone().at(endpoints).with(auth).blocking().header().map(|_| ())
 }
 
 #[test]
@@ -70,7 +65,7 @@ fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
         ("http://127.0.0.1:9", "http://iam.api.cloud.yandex.net", None),
     ] {
         let (machine, shown) = machine(iam);
-        let outcome = ask(&machine, builder().endpoint(endpoint));
+        let outcome = ask(&machine, Endpoints::new().api(endpoint));
         let expected: Vec<String> = goes.map(str::to_owned).into_iter().collect();
         assert_eq!(*shown.lock().unwrap(), expected, "{endpoint} names {iam}");
         match goes {
@@ -89,7 +84,7 @@ fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
 fn a_discovered_address_that_is_none_is_an_outage_of_discovery() {
     for iam in ["", "user@iam.api.cloud.yandex.net", "iam.api.cloud.yandex.net/x", "ftp://h", "h:0"] {
         let (machine, shown) = machine(iam);
-        let error = ask(&machine, builder().endpoint("api.corp.example")).unwrap_err();
+        let error = ask(&machine, Endpoints::new().api("api.corp.example")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{iam}: {error}");
         assert!(shown.lock().unwrap().is_empty());
     }
@@ -106,11 +101,11 @@ fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
         "http://notlocalhost",
     ] {
         let (machine, shown) = machine("iam.api.cloud.yandex.net");
-        let in_code = ask(&machine, builder().endpoint(endpoint)).unwrap_err();
-        let as_iam = ask(&machine, builder().iam_endpoint(endpoint)).unwrap_err();
+        let in_code = ask(&machine, Endpoints::new().api(endpoint)).unwrap_err();
+        let as_iam = ask(&machine, Endpoints::new().iam(endpoint)).unwrap_err();
         let in_variable = {
             let machine = machine.clone().set("YC_API_ENDPOINT", endpoint);
-            ask(&machine, builder()).unwrap_err()
+            ask(&machine, Endpoints::new()).unwrap_err()
         };
         for error in [in_code, as_iam, in_variable] {
             assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint}: {error}");
@@ -122,14 +117,14 @@ fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
     }
 
     let (machine, shown) = machine("http://iam.api.corp.example");
-    ask(&machine, builder().endpoint("http://api.corp.example").danger_allow_plaintext()).unwrap();
+    ask(&machine, Endpoints::new().api("http://api.corp.example").danger_allow_plaintext()).unwrap();
     assert_eq!(*shown.lock().unwrap(), ["http://iam.api.corp.example"]);
 }
 
 #[test]
 fn a_host_named_in_code_is_taken_at_its_word() {
     let (machine, shown) = machine("iam.api.cloud.yandex.net");
-    ask(&machine, builder().iam_endpoint("iam.corp.example")).unwrap();
+    ask(&machine, Endpoints::new().iam("iam.corp.example")).unwrap();
     assert_eq!(*shown.lock().unwrap(), ["https://iam.corp.example"]);
     assert!(machine.log.warnings().iter().all(|line| !line.contains("not Yandex Cloud's")));
 }
@@ -169,7 +164,8 @@ fn a_foreign_endpoint_in_the_environment_that_yc_is_sent_to_is_warned_about() {
     assert!(warnings.iter().any(|line| line.contains("api.corp.example")), "{warnings:?}");
 
     let machine = Machine::new().with_yc(crate::support::logged_in);
-    header(&machine.with(YandexCloudCliAuth::builder().endpoint("api.corp.example").build()));
+    let machine = machine.at(Endpoints::new().api("api.corp.example"));
+    header(&machine.with(YandexCloudCliAuth::new()));
     assert!(machine.log.warnings().is_empty(), "named in code");
 }
 
@@ -178,7 +174,7 @@ fn a_redirect_of_iam_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let location = vec![("location", "https://iam.example.com/iam/v1/tokens".to_owned())];
         let machine = Machine::new().answering(cloud(TestReply::Answer(status, location, Vec::new())));
-        let error = ask(&machine, builder()).unwrap_err();
+        let error = ask(&machine, Endpoints::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.reason().contains("redirect"), "{error}");
         assert!(machine.http.requests().iter().all(|request| !request.contains("example.com")));
@@ -204,7 +200,7 @@ proptest! {
     ) {
         let text: &'static str = Box::leak(format!("{before}{host}{after}").into_boxed_str());
         let (machine, shown) = machine(Box::leak(serde_json::to_string(text).unwrap().into_boxed_str()).trim_matches('"'));
-        let _ = ask(&machine, builder().endpoint("api.cloud.yandex.net"));
+        let _ = ask(&machine, Endpoints::new().api("api.cloud.yandex.net"));
         for url in &*shown.lock().unwrap() {
             let host = url.strip_prefix("https://").unwrap().split(':').next().unwrap();
             prop_assert!(host == "api.cloud.yandex.net" || host.ends_with(".api.cloud.yandex.net"), "{text}: {url}");
@@ -216,7 +212,7 @@ proptest! {
     fn no_answer_of_discovery_makes_it_panic(body: Vec<u8>, field in "\\PC{0,40}") {
         for body in [body.clone(), serde_json::json!({"endpoints": [{"id": "iam", "address": field}]}).to_string().into()] {
             let machine = Machine::new().always(TestReply::status(200, body));
-            let error = ask(&machine, builder().endpoint("api.corp.example")).unwrap_err();
+            let error = ask(&machine, Endpoints::new().api("api.corp.example")).unwrap_err();
             prop_assert!(!error.reason().contains("dropped"), "{error}");
         }
     }

@@ -8,8 +8,8 @@ use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, logged_in, secs};
 use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth, MetadataAuth,
-    Method, OAuthTokenAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
+    MetadataAuth, Method, OAuthTokenAuth, YandexCloudCliAuth,
 };
 
 fn failure(credentials: &Credentials) -> Error {
@@ -28,8 +28,13 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
         |run: TestRun| failure(&Machine::new().with_yc(move |_| run.clone()).with(YandexCloudCliAuth::new()));
     let variable = |name, value| Machine::new().set(name, value);
     let oauth_at = |endpoint: &str| {
-        let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().endpoint(endpoint).build();
-        failure(&Machine::new().answering(cloud(TestReply::status(500, ""))).with(auth))
+        let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
+        failure(
+            &Machine::new()
+                .at(Endpoints::new().api(endpoint))
+                .answering(cloud(TestReply::status(500, "")))
+                .with(auth),
+        )
     };
     let expired = {
         let machine = variable("YC_IAM_TOKEN", IAM_TOKEN);

@@ -11,8 +11,8 @@ use crate::support::{
 use yandex_cloud_auth::system::LibraryThread;
 use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, System,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, System,
 };
 use yandex_cloud_emulator::Emulator;
 
@@ -325,9 +325,9 @@ fn the_token_of_the_credentials_goes_to_iam_alone() {
                 _ => issued("t1.FAKE.x"),
             }
         });
-        let in_code = ImpersonationAuth::builder(ACCOUNT, given()).endpoint(endpoint).build();
         let by_variable = machine.clone().set("YC_API_ENDPOINT", endpoint).with(by(given()));
-        for credentials in [by_variable, machine.with(in_code)] {
+        let in_code = machine.at(Endpoints::new().api(endpoint)).with(by(given()));
+        for credentials in [by_variable, in_code] {
             match goes {
                 Some(host) => {
                     header(&credentials);
@@ -339,11 +339,11 @@ fn the_token_of_the_credentials_goes_to_iam_alone() {
         }
     }
     let machine = Machine::new().always(issued("t1.FAKE.x"));
-    let named = ImpersonationAuth::builder(ACCOUNT, given()).iam_endpoint("iam.corp.example").build();
-    header(&machine.with(named));
-    let plain = ImpersonationAuth::builder(ACCOUNT, given()).iam_endpoint("http://iam.corp.example");
-    assert_eq!(failure(&machine.with(plain.clone().build())).kind(), ErrorKind::Blocked);
-    header(&machine.with(plain.danger_allow_plaintext().build()));
+    let at = |endpoints| machine.clone().at(endpoints).with(by(given()));
+    header(&at(Endpoints::new().iam("iam.corp.example")));
+    let plain = Endpoints::new().iam("http://iam.corp.example");
+    assert_eq!(failure(&at(plain.clone())).kind(), ErrorKind::Blocked);
+    header(&at(plain.danger_allow_plaintext()));
     assert_eq!(machine.http.requests().len(), 2);
 }
 

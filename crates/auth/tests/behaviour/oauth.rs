@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header, joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
-use yandex_cloud_auth::{Credentials, Error, ErrorKind, Method, OAuthTokenAuth, System};
+use yandex_cloud_auth::{Credentials, Endpoints, Error, ErrorKind, Method, OAuthTokenAuth, System};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 const DISCOVERY: &str = "GET https://api.cloud.yandex.net/endpoints";
@@ -163,7 +163,8 @@ fn an_address_of_iam_given_in_code_skips_discovery() {
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
     ] {
         let machine = Machine::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
-        let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().iam_endpoint(iam).build();
+        let machine = machine.at(Endpoints::new().iam(iam));
+        let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
         assert_eq!(header(&machine.with(auth)), format!("Bearer {IAM_TOKEN}"));
         assert_eq!(machine.http.requests(), [format!("POST {url}/iam/v1/tokens")]);
     }
@@ -172,7 +173,8 @@ fn an_address_of_iam_given_in_code_skips_discovery() {
 #[test]
 fn an_endpoint_given_in_code_wins_over_the_variable() {
     let machine = Machine::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
-    let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().endpoint("api.cloud.yandex.net:443").build();
+    let machine = machine.at(Endpoints::new().api("api.cloud.yandex.net:443"));
+    let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
     assert_eq!(header(&machine.with(auth)), format!("Bearer {IAM_TOKEN}"));
 }
 
@@ -183,8 +185,9 @@ fn an_endpoint_that_is_none_is_refused_before_anything_is_sent() {
     {
         let machine = Machine::new().set("YC_API_ENDPOINT", endpoint).answering(cloud(exchanged()));
         let from_variable = failure(&machine);
-        let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().endpoint(endpoint).build();
-        let from_code = Machine::new().with(auth).blocking().header().unwrap_err();
+        let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
+        let from_code =
+            Machine::new().at(Endpoints::new().api(endpoint)).with(auth).blocking().header().unwrap_err();
         for (error, place) in [(from_variable, "YC_API_ENDPOINT"), (from_code, "endpoint")] {
             assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(place)), "{endpoint}");
             assert!(error.help().is_some());
@@ -293,6 +296,7 @@ fn the_request_id_is_told_for_support() {
 /// Runs the call beside the test, and tells of each request that it makes.
 fn observed(
     rule: impl Fn(&str) -> TestReply + Send + Sync + 'static,
+    endpoints: Endpoints,
     auth: OAuthTokenAuth,
 ) -> (Machine, mpsc::Receiver<String>, std::thread::JoinHandle<Result<(), Error>>) {
     let (tell, asked) = mpsc::channel();
@@ -303,6 +307,7 @@ fn observed(
         let _ = tell.lock().unwrap().send(path);
         reply
     });
+    let machine = machine.at(endpoints);
     let credentials = machine.with(auth);
     let call = std::thread::spawn(move || credentials.blocking().header().map(|_| ()));
     (machine, asked, call)
@@ -312,7 +317,7 @@ fn observed(
 fn a_silent_discovery_leaves_time_for_the_exchange() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
     let rule = |path: &str| if path == "/endpoints" { TestReply::Silence } else { exchanged() };
-    let (machine, asked, call) = observed(rule, auth);
+    let (machine, asked, call) = observed(rule, Endpoints::new(), auth);
     assert_eq!(asked.recv().unwrap(), "/endpoints");
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(5));
@@ -323,7 +328,7 @@ fn a_silent_discovery_leaves_time_for_the_exchange() {
 #[test]
 fn a_silent_iam_is_given_up_after_ten_seconds_in_all() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    let (machine, asked, call) = observed(|_| TestReply::Silence, auth);
+    let (machine, asked, call) = observed(|_| TestReply::Silence, Endpoints::new(), auth);
     assert_eq!(asked.recv().unwrap(), "/endpoints");
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(5));
@@ -390,9 +395,8 @@ fn an_iam_that_refuses_is_alive_and_stays_known() {
 
 #[test]
 fn the_timeout_is_the_callers_to_choose() {
-    let auth =
-        OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().iam_endpoint("127.0.0.1").timeout(secs(2)).build();
-    let (machine, asked, call) = observed(|_| TestReply::Silence, auth);
+    let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().timeout(secs(2)).build();
+    let (machine, asked, call) = observed(|_| TestReply::Silence, Endpoints::new().iam("127.0.0.1"), auth);
     assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
     machine.clock.wait_for_sleepers(2);
     machine.clock.advance(secs(2));

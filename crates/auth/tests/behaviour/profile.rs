@@ -7,7 +7,7 @@ use crate::support::{
 use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{
-    Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Profile, ProfileAuth, System,
+    Automatic, Credentials, Endpoints, Error, ErrorKind, HeaderOptions, Method, Profile, ProfileAuth, System,
 };
 use yandex_cloud_emulator::Emulator;
 
@@ -201,14 +201,13 @@ fn the_endpoint_of_the_profile_is_asked_where_nobody_named_another() {
     assert_eq!(asked(&kz, ProfileAuth::new()), "GET https://api.yandexcloud.kz/endpoints");
     let kz = with("api.yandexcloud.kz:443").set("YC_API_ENDPOINT", "api.cloud.yandex.net");
     assert_eq!(asked(&kz, ProfileAuth::new()), "GET https://api.cloud.yandex.net/endpoints");
-    let code = ProfileAuth::builder().endpoint("http://127.0.0.1:9").build();
+    let code = kz.at(Endpoints::new().api("http://127.0.0.1:9"));
     assert_eq!(
-        asked(&kz.answering(|_, _| TestReply::status(404, "")), code),
+        asked(&code.answering(|_, _| TestReply::status(404, "")), ProfileAuth::new()),
         "GET http://127.0.0.1:9/endpoints"
     );
-    let iam = ProfileAuth::builder().iam_endpoint("iam.api.cloud.yandex.net").build();
-    let kz = with("api.yandexcloud.kz:443");
-    assert_eq!(asked(&kz, iam), "POST https://iam.api.cloud.yandex.net/iam/v1/tokens");
+    let iam = with("api.yandexcloud.kz:443").at(Endpoints::new().iam("iam.api.cloud.yandex.net"));
+    assert_eq!(asked(&iam, ProfileAuth::new()), "POST https://iam.api.cloud.yandex.net/iam/v1/tokens");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::support::{API_KEY, Machine, header};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method, NoAuth,
-    RevokeOptions, System,
+    ApiKeyAuth, Credentials, Endpoints, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method,
+    NoAuth, RevokeOptions, System,
 };
 use yandex_cloud_emulator::Emulator;
 
@@ -51,8 +51,9 @@ fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another()
 #[test]
 fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let credentials = Credentials::from(MetadataAuth::new()).with_system(machine(&cloud, &[]));
-    credentials.blocking().revoke(RevokeOptions::new().endpoint(cloud.api_url())).unwrap();
+    let system = machine(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
+    let credentials = Credentials::from(MetadataAuth::new()).with_system(system);
+    credentials.blocking().revoke(RevokeOptions::new()).unwrap();
     assert!(credentials.snapshot().is_none());
     assert!(header(&credentials).starts_with("Bearer t1."));
     assert_eq!(cloud.counters().snapshot().tokens_issued, 2);
@@ -87,12 +88,12 @@ fn the_token_goes_nowhere_but_to_yandex_cloud_and_where_code_says() {
     let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
     assert_eq!(machine.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
-    let here = RevokeOptions::new().iam_endpoint("iam.corp.example");
-    assert_eq!(credentials.blocking().revoke(here).unwrap().subject_id, None);
+    let at = |iam| machine.clone().at(Endpoints::new().iam(iam));
+    let here = at("iam.corp.example").with(IamTokenAuth::new("t1.fake.at-home").unwrap());
+    assert_eq!(here.blocking().revoke(RevokeOptions::new()).unwrap().subject_id, None);
     assert_eq!(machine.http.requests().last().unwrap(), "POST https://iam.corp.example/iam/v1/tokens:revoke");
-    let plain = RevokeOptions::new().iam_endpoint("http://iam.corp.example");
-    let other = machine.with(IamTokenAuth::new("t1.fake.in-clear").unwrap());
-    assert_eq!(other.blocking().revoke(plain).unwrap_err().kind(), ErrorKind::Blocked);
+    let plain = at("http://iam.corp.example").with(IamTokenAuth::new("t1.fake.in-clear").unwrap());
+    assert_eq!(plain.blocking().revoke(RevokeOptions::new()).unwrap_err().kind(), ErrorKind::Blocked);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use crate::support::{Machine, cloud, logged_in, secs};
 use yandex_cloud_auth::system::{BoxFuture, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, FunctionAuth, HeaderOptions,
-    IamTokenAuth, ImpersonationAuth, MetadataAuth, OAuthTokenAuth, ProfileAuth, SubjectToken, System, Token,
-    TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, FunctionAuth,
+    HeaderOptions, IamTokenAuth, ImpersonationAuth, MetadataAuth, OAuthTokenAuth, ProfileAuth, SubjectToken,
+    System, Token, TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 /// Stands in every secret of these tests, and must stand in nothing that is printed.
@@ -383,16 +383,17 @@ fn an_address_with_a_password_is_not_shown() {
     for address in ["https://user:HUSH@h.example", "user:HUSH@h.example", "user:HUSH:HUSH@h.example:1/x"] {
         let methods = (
             MetadataAuth::builder().address(address),
-            OAuthTokenAuth::builder("y0_HUSH").unwrap().endpoint(address).iam_endpoint(address),
-            YandexCloudCliAuth::builder().endpoint(address),
+            Endpoints::new().api(address).iam(address).oauth(address),
         );
         assert_silent(address, &format!("{methods:?} {methods:#?}"));
-        let built = (methods.0.build(), methods.1.build(), methods.2.build());
+        let built = methods.0.build();
         assert_silent(address, &format!("{built:?}"));
-        let machine = Machine::new().with_yc(logged_in);
-        assert_silent(address, &everything(&machine, &machine.with(built.0)));
-        assert_silent(address, &everything(&machine, &machine.with(built.1)));
-        assert_silent(address, &everything(&machine, &machine.with(built.2)));
+        let machine = Machine::new().with_yc(logged_in).at(methods.1);
+        assert_silent(address, &format!("{:?}", machine.system().endpoints()));
+        assert_silent(address, &everything(&machine, &machine.with(built)));
+        let oauth = OAuthTokenAuth::new("y0_HUSH").unwrap();
+        assert_silent(address, &everything(&machine, &machine.with(oauth)));
+        assert_silent(address, &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
     }
 }
 
@@ -402,7 +403,7 @@ fn the_types_that_hold_a_secret_do_not_show_it() {
     let shown = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         ImpersonationAuth::new("t1.HUSH", IamTokenAuth::new("t1.HUSH").unwrap()),
-        WorkloadIdentityAuth::builder("HUSH", SubjectToken::file("eyJHUSH")).oauth_endpoint("user:HUSH@h"),
+        WorkloadIdentityAuth::builder("HUSH", SubjectToken::file("eyJHUSH")),
         ApiKeyAuth::new(SHAPELESS).unwrap(),
         IamTokenAuth::new("t1.HUSH").unwrap(),
         OAuthTokenAuth::new("y0_HUSH").unwrap(),

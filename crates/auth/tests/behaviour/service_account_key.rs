@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
-    Credentials, Error, ErrorKind, HeaderOptions, Method, Outcome, ServiceAccountKeyAuth, System,
+    Credentials, Endpoints, Error, ErrorKind, HeaderOptions, Method, Outcome, ServiceAccountKeyAuth, System,
 };
 use yandex_cloud_emulator::{Emulator, Service};
 
@@ -102,16 +102,17 @@ fn what_is_signed_is_what_iam_wants_to_hear() {
 #[test]
 fn the_audience_follows_iam_and_can_be_set_and_a_jwt_is_never_too_long() {
     let builder = || ServiceAccountKeyAuth::builder(&*KEY).unwrap();
-    for (method, audience) in [
+    for (builder, iam, audience) in [
+        (builder(), "iam.api.yandexcloud.kz", "https://iam.api.yandexcloud.kz/iam/v1/tokens"),
+        (builder(), "http://127.0.0.1:1", "http://127.0.0.1:1/iam/v1/tokens"),
         (
-            builder().iam_endpoint("iam.api.yandexcloud.kz").build(),
-            "https://iam.api.yandexcloud.kz/iam/v1/tokens",
+            builder().audience("https://elsewhere.example"),
+            "iam.api.cloud.yandex.net",
+            "https://elsewhere.example",
         ),
-        (builder().iam_endpoint("http://127.0.0.1:1").build(), "http://127.0.0.1:1/iam/v1/tokens"),
-        (builder().audience("https://elsewhere.example").build(), "https://elsewhere.example"),
     ] {
-        let (machine, jwts) = recording(Machine::new());
-        header(&machine.with(method));
+        let (machine, jwts) = recording(Machine::new().at(Endpoints::new().iam(iam)));
+        header(&machine.with(builder.build()));
         assert_eq!(verified(&jwts.lock().unwrap()[0]).1["aud"], audience);
     }
     for (life, seconds) in [(secs(60), 120), (Duration::MAX / 4, 3600)] {
@@ -298,8 +299,9 @@ fn the_jwt_goes_where_a_secret_may_go() {
     let machine = Machine::new().always(TestReply::status(200, list));
     let error = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
-    let plain = ServiceAccountKeyAuth::builder(&*KEY).unwrap().endpoint("http://api.corp.example").build();
-    assert_eq!(machine.with(plain).blocking().header().unwrap_err().kind(), ErrorKind::Blocked);
+    let plain = machine.clone().at(Endpoints::new().api("http://api.corp.example"));
+    let plain = plain.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    assert_eq!(plain.blocking().header().unwrap_err().kind(), ErrorKind::Blocked);
     assert!(machine.http.requests().iter().all(|request| request.starts_with("GET ")));
 }
 

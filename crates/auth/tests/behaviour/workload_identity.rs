@@ -10,8 +10,8 @@ use crate::support::{IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, header, s
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestReply};
 use yandex_cloud_auth::{
-    Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Outcome, SubjectToken, System,
-    WorkloadIdentityAuth,
+    Automatic, Credentials, Endpoints, Error, ErrorKind, HeaderOptions, Method, Outcome, SubjectToken,
+    System, WorkloadIdentityAuth,
 };
 use yandex_cloud_emulator::Emulator;
 
@@ -604,11 +604,12 @@ fn the_subject_token_goes_to_the_authorization_server_alone() {
             federation(granted())(request, count)
         });
         let in_variable = machine.clone().set("YC_OAUTH_ENDPOINT", named);
-        let builder = WorkloadIdentityAuth::builder(ACCOUNT, SubjectToken::github_actions());
-        let in_code = machine.with(builder.oauth_endpoint(named).build());
-        for (credentials, place) in
-            [(in_code, "endpoint"), (by(&in_variable, SubjectToken::github_actions()), "YC_OAUTH_ENDPOINT")]
-        {
+        let in_code = machine.at(Endpoints::new().oauth(named));
+        let in_code = by(&in_code, SubjectToken::github_actions());
+        for (credentials, place) in [
+            (in_code, "oauth endpoint"),
+            (by(&in_variable, SubjectToken::github_actions()), "YC_OAUTH_ENDPOINT"),
+        ] {
             match (goes, in_code_kind) {
                 (Some(goes), _) => {
                     header(&credentials);
@@ -622,10 +623,8 @@ fn the_subject_token_goes_to_the_authorization_server_alone() {
             }
         }
     }
-    let plain = WorkloadIdentityAuth::builder(ACCOUNT, closure())
-        .oauth_endpoint("http://auth.corp.example")
-        .danger_allow_plaintext();
-    header(&machine().with(plain.build()));
+    let plain = Endpoints::new().oauth("http://auth.corp.example").danger_allow_plaintext();
+    header(&by(&machine().at(plain), closure()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::{IAM_TOKEN, Machine, YC, YC_TOKEN, header, joined, logged_in
 use yandex_cloud_auth::system::Command;
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
 use yandex_cloud_auth::{
-    Automatic, Credentials, Error, ErrorKind, Method, Outcome, System, YandexCloudCliAuth,
+    Automatic, Credentials, Endpoints, Error, ErrorKind, Method, Outcome, System, YandexCloudCliAuth,
 };
 
 fn by_hand(machine: &Machine) -> Credentials {
@@ -50,11 +50,10 @@ fn it_is_asked_with_exactly_these_words() {
         (yc(), "", "https://API.yandexcloud.kz/", vec!["--endpoint", "api.yandexcloud.kz:443"]),
         (yc(), "", "http://127.0.0.1", vec!["--endpoint", "127.0.0.1:443"]),
         (yc(), "", "http://127.0.0.1:80", vec!["--endpoint", "127.0.0.1:80"]),
-        (yc().endpoint("127.0.0.1:8443"), "", "api.yandexcloud.kz", vec!["--endpoint", "127.0.0.1:8443"]),
         (
-            yc().endpoint("api.yandexcloud.kz").profile("a b; rm"),
+            yc().profile("a b; rm"),
             "home",
-            "",
+            "api.yandexcloud.kz",
             vec!["--endpoint", "api.yandexcloud.kz:443", "--profile", "a b; rm"],
         ),
     ] {
@@ -66,6 +65,11 @@ fn it_is_asked_with_exactly_these_words() {
         assert_eq!(commands[0].program, OsStr::new(YC));
         assert_eq!(words(&commands[0]), [&create[..], &more].concat());
     }
+    let machine = Machine::new().with_yc(logged_in).set("YC_API_ENDPOINT", "api.yandexcloud.kz");
+    let machine = machine.at(Endpoints::new().api("127.0.0.1:8443"));
+    header(&machine.with(yc().build()));
+    let commands = machine.processes.commands();
+    assert_eq!(words(&commands[0]), [&create[..], &["--endpoint", "127.0.0.1:8443"]].concat());
 }
 
 #[test]

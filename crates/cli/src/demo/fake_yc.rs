@@ -1,6 +1,6 @@
-//! This binary under the name `yc`: in the demo, the yc CLI of somebody who is logged in to the emulator.
+//! This binary under the name `yc`: in the demo, a yc CLI that is logged in to the emulator.
 //!
-//! It is that only where the demo says so, by a variable that it sets for its children alone.
+//! It acts as yc only where the demo sets a variable, which only the demo's own child processes get.
 
 use std::io::{self, Read, Write, stderr, stdout};
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use super::client;
 /// The variable with the emulator's address.
 pub(crate) const VARIABLE: &str = "YC_AUTH_DEMO_EMULATOR";
 
-/// Acts as yc where this binary was called by that name in the demo.
-pub(crate) fn run_if_called() -> Option<ExitCode> {
+/// Acts as yc where the demo called this binary by that name.
+pub(crate) fn run_if_called_as_yc() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;
     if Path::new(&name).file_stem()? != "yc" {
@@ -28,10 +28,10 @@ pub(crate) fn run_if_called() -> Option<ExitCode> {
     }
     let words: Vec<_> = arguments.filter_map(|word| word.into_string().ok()).collect();
     let words: Vec<_> = words.iter().map(String::as_str).collect();
-    match answer(&words, emulator) {
+    match output(&words, emulator) {
         Ok(line) => {
-            let told = stdout().write_all(line.as_bytes());
-            Some(told.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+            let written = stdout().write_all(line.as_bytes());
+            Some(written.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
         }
         Err(error) => {
             let _ = writeln!(stderr(), "ERROR: {error}");
@@ -40,19 +40,21 @@ pub(crate) fn run_if_called() -> Option<ExitCode> {
     }
 }
 
-fn answer(words: &[&str], emulator: SocketAddr) -> io::Result<Zeroizing<String>> {
+fn output(words: &[&str], emulator: SocketAddr) -> io::Result<Zeroizing<String>> {
     match words {
         ["config", "get", "endpoint", ..] => Ok(Zeroizing::new(format!("{emulator}\n"))),
         ["iam", "create-token", ..] => {
             let (status, mut body) = client::post(emulator, "/_emulator/tokens/issue", None, "{}")?;
             let mut text = Zeroizing::new(String::new());
             body.read_to_string(&mut text)?;
-            let answer: Value = serde_json::from_str(&text)?;
-            match answer.get("iamToken").and_then(Value::as_str) {
+            let response: Value = serde_json::from_str(&text)?;
+            match response.get("iamToken").and_then(Value::as_str) {
                 Some(token) if status == 200 => Ok(Zeroizing::new(format!("{token}\n"))),
-                _ => Err(io::Error::other(format!("the emulator said {status}"))),
+                _ => Err(io::Error::other(format!("the emulator answered {status}"))),
             }
         }
-        _ => Err(io::Error::other("the demo's yc knows `config get endpoint` and `iam create-token` alone")),
+        _ => {
+            Err(io::Error::other("the demo's yc supports only `config get endpoint` and `iam create-token`"))
+        }
     }
 }

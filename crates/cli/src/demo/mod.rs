@@ -1,112 +1,106 @@
-//! `yc-auth demo`: everything end to end, on a machine and against a cloud that are both in this process.
+//! `yc-auth demo`: every method end to end, on a simulated system and against an emulator, both in this process.
 //!
-//! What is shown is measured, and every claim is checked: the exit status is 0 only where all of them held.
+//! Every statement is measured and checked: the exit status is 0 only where all checks passed.
 
+mod checks;
 mod client;
 pub(crate) mod fake_yc;
-mod judge;
-mod scenes;
-mod screen;
-mod stage;
+mod fixture;
+mod printer;
+mod scenarios;
 
 use std::io::{self, Write};
 use std::time::Instant;
 
-use judge::Claim;
-use screen::Screen;
-use stage::Stage;
+use checks::Check;
+use fixture::Fixture;
+use printer::Printer;
 use yandex_cloud_auth::Method;
 
+use crate::color::{Color, is_capable_terminal};
 use crate::failure::Failure;
-use crate::output::span;
-use crate::paint::{Paint, is_live};
+use crate::output;
 
-/// Plays it.
+/// Runs the demo.
 pub(crate) fn run(out: &mut dyn Write) -> Result<(), Failure> {
     let start = Instant::now();
-    let stage =
-        Stage::set().map_err(|error| Failure::Other(format!("demo: the stage cannot be set: {error}")))?;
-    let mut screen = Screen::new(out, Paint::for_stdout(), is_live());
-    let tally = play(&stage, &mut screen)?;
-    drop(stage);
-    let Tally { held, broken } = tally;
-    let took = span(start.elapsed());
-    if broken == 0 {
-        let words = screen.paint.good(&format!("All {held} claims held"));
-        screen.heading(&format!("{words}, in {took}."))?;
+    let fixture =
+        Fixture::new().map_err(|error| Failure::Other(format!("demo: cannot be set up: {error}")))?;
+    let mut printer = Printer::new(out, Color::for_stdout(), is_capable_terminal());
+    let Totals { passed, failed } = run_all(&fixture, &mut printer)?;
+    drop(fixture);
+    let total = passed + failed;
+    if failed == 0 {
+        let elapsed = output::duration(start.elapsed());
+        let summary = printer.color.green(&format!("All {total} checks passed"));
+        printer.heading(&format!("{summary} in {elapsed}."))?;
         return Ok(());
     }
-    screen.heading(&screen.paint.bad(&format!("{broken} of {} claims did not hold.", held + broken)))?;
-    Err(Failure::Other(format!("demo: {broken} of {} claims did not hold", held + broken)))
+    printer.heading(&printer.color.red(&format!("{failed} of {total} checks failed.")))?;
+    Err(Failure::Other(format!("demo: {failed} of {total} checks failed")))
 }
 
-/// How many claims held, and how many did not.
+/// The numbers of passed and failed checks.
 #[derive(Default)]
-struct Tally {
-    held: usize,
-    broken: usize,
+struct Totals {
+    passed: usize,
+    failed: usize,
 }
 
-impl Tally {
-    fn take(&mut self, claim: &Claim, screen: &mut Screen<'_>) -> io::Result<()> {
-        match claim.held {
-            true => self.held += 1,
-            false => self.broken += 1,
+impl Totals {
+    fn add(&mut self, check: &Check, printer: &mut Printer<'_>) -> io::Result<()> {
+        match check.passed {
+            true => self.passed += 1,
+            false => self.failed += 1,
         }
-        screen.claim(claim.held, &claim.text)
+        printer.check(check)
     }
 }
 
-fn play(stage: &Stage, screen: &mut Screen<'_>) -> io::Result<Tally> {
-    let mut tally = Tally::default();
-    let emulator = &stage.emulator;
-    screen.line(&screen.paint.bold("A Yandex Cloud inside this program"))?;
-    screen.line(&format!(
-        "  API {}, metadata http://{}, folder {}",
-        emulator.api_url(),
-        emulator.metadata_addr(),
-        emulator.folder_id()
-    ))?;
+fn run_all(fixture: &Fixture, printer: &mut Printer<'_>) -> io::Result<Totals> {
+    let mut totals = Totals::default();
+    let emulator = &fixture.emulator;
+    printer.line(&printer.color.bold("An emulator of Yandex Cloud runs inside this program"))?;
+    printer.line(&format!("  API {}, metadata http://{}", emulator.api_url(), emulator.metadata_addr()))?;
 
-    screen.heading("Each method: the header, and what a chat completion with it says")?;
-    for method in scenes::METHODS {
-        screen.progress(method.name())?;
-        tally.take(&judge::visit(&stage.visit(method)), screen)?;
+    printer.heading("Every method: its header, then a chat completion and a streamed one")?;
+    for method in scenarios::METHODS {
+        printer.progress(method.name())?;
+        totals.add(&checks::method_run(&fixture.run_method(method)), printer)?;
     }
 
-    screen.heading("Automatic selection: the metadata service and YC_TOKEN and yc are there")?;
-    screen.progress("looking")?;
-    let (report, visit) = stage.automatic();
-    for line in
-        report.iter().flat_map(|report| report.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
-    {
-        screen.line(&screen.paint.dim(&format!("    {line}")))?;
+    printer.heading("Automatic selection: the metadata service, YC_TOKEN and yc are available")?;
+    printer.progress("selecting")?;
+    let (report, run) = fixture.run_automatic();
+    let table = report.as_ref().map(ToString::to_string).unwrap_or_default();
+    for line in table.lines() {
+        printer.line(&printer.color.dim(&format!("    {line}")))?;
     }
-    let mut claim = judge::visit(&visit);
-    let chosen = report.as_ref().and_then(|report| report.selected()).map(|attempt| attempt.method);
-    claim.held &= chosen == Some(Method::Metadata) && visit.method == Method::Metadata;
-    tally.take(&claim, screen)?;
+    let mut check = checks::method_run(&run);
+    let selected = report.as_ref().and_then(|report| report.selected()).map(|attempt| attempt.method);
+    check.passed &= selected == Some(Method::Metadata) && run.method == Method::Metadata;
+    totals.add(&check, printer)?;
 
-    screen.heading("A token goes stale: an hour passes, and IAM is slow")?;
-    screen.progress("calling")?;
-    let credentials = match stage.oauth() {
+    printer.heading("A token becomes stale while IAM is slow")?;
+    printer.progress("calling")?;
+    let credentials = match fixture.oauth() {
         Ok(credentials) => credentials,
         Err(error) => {
-            tally.take(&Claim { held: false, text: format!("no first token: {error}") }, screen)?;
-            return Ok(tally);
+            totals.add(&Check::failed(format!("no first token: {error}")), printer)?;
+            return Ok(totals);
         }
     };
-    for claim in judge::stale(&stage.stale(&credentials)) {
-        tally.take(&claim, screen)?;
+    for check in checks::stale_token(&fixture.stale_token(&credentials)) {
+        totals.add(&check, printer)?;
     }
 
-    screen.heading("IAM is cut off, for ten hours of a token that lives for twelve")?;
-    let facts = stage.outage(&credentials, |hour| {
-        let _ = screen.progress(&format!("hour {hour}"));
+    printer.heading("IAM is down for 10 of the 12 hours that a token lives")?;
+    let measured = fixture.iam_outage(&credentials, |hour| {
+        let _ = printer.progress(&format!("hour {hour}"));
     });
-    for claim in judge::outage(&facts) {
-        tally.take(&claim, screen)?;
+    for check in checks::iam_outage(&measured) {
+        totals.add(&check, printer)?;
     }
-    tally.take(&judge::refusals(emulator.counters().unauthenticated()), screen)?;
-    Ok(tally)
+    totals.add(&checks::rejected_requests(emulator.counters().unauthenticated()), printer)?;
+    Ok(totals)
 }

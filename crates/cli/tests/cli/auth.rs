@@ -1,4 +1,4 @@
-//! `--auth`: what a string is, and the ways to give it.
+//! `--auth`: what kind of value a string is, and the ways to give it.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::run::{Folder, at, yc_auth};
 
 #[test]
-fn a_string_is_what_it_looks_like() {
+fn the_shape_of_a_string_decides_its_method() {
     for (value, method) in
         [("t1.fake.token", "iam-token"), (" AQVN-fake\n", "api-key"), ("anything-fake", "api-key")]
     {
@@ -20,7 +20,7 @@ fn a_string_is_what_it_looks_like() {
 }
 
 #[test]
-fn a_method_skips_the_guess() {
+fn method_overrides_the_shape_of_the_string() {
     for (value, method) in [("t1.fake.token", "api-key"), ("fake-token-of-no-shape", "iam-token")] {
         let answer =
             yc_auth(["token", "--format", "json", "--method", method, "--auth", value]).done().json();
@@ -29,13 +29,13 @@ fn a_method_skips_the_guess() {
 }
 
 #[test]
-fn a_given_string_comes_before_every_variable() {
+fn auth_overrides_every_variable() {
     let run = yc_auth(["token", "--auth", "t1.fake.given"]).env("YC_API_KEY", "AQVN-fake");
     assert_eq!(run.done().answer(), "t1.fake.given\n");
 }
 
 #[test]
-fn standard_input_and_a_file_hold_it_too() {
+fn the_value_can_be_on_standard_input_or_in_a_file() {
     let folder = Folder::new();
     let file = folder.file("token", " t1.fake.token\r\n\n");
     assert_eq!(yc_auth(["token", "--auth", &at(&file)]).done().answer(), "t1.fake.token\n");
@@ -48,7 +48,7 @@ fn standard_input_and_a_file_hold_it_too() {
 }
 
 #[test]
-fn a_pipe_by_name_holds_it_too() {
+fn the_value_can_be_in_a_named_pipe() {
     let folder = Folder::new();
     let pipe = folder.pipe("pipe");
     let writer = thread::spawn({
@@ -60,7 +60,7 @@ fn a_pipe_by_name_holds_it_too() {
 }
 
 #[test]
-fn what_cannot_be_a_value_is_invalid_and_not_shown() {
+fn an_invalid_value_is_an_error_that_does_not_show_it() {
     let folder = Folder::new();
     let large = folder.file("large", vec![b'a'; (1 << 20) + 1]);
     let text = folder.file("binary", b"fake\xff\xfe-secret");
@@ -89,7 +89,7 @@ fn what_cannot_be_a_value_is_invalid_and_not_shown() {
 }
 
 #[test]
-fn endless_input_is_cut_off_at_a_mebibyte() {
+fn input_over_one_mebibyte_is_an_error() {
     let mut run = yc_auth(["token", "--auth", "-"]);
     run.command.stdin(Stdio::from(File::open("/dev/zero").unwrap()));
     assert!(run.done().fails(4).contains("standard input: cannot be read: larger than 1 MiB"));
@@ -97,7 +97,7 @@ fn endless_input_is_cut_off_at_a_mebibyte() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_without_being_shown() {
+fn bytes_that_are_not_text_are_an_error_that_does_not_show_them() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let run = yc_auth([OsStr::new("token"), OsStr::new("--auth"), OsStr::from_bytes(b"fake-secret\xff")]);
@@ -105,23 +105,23 @@ fn bytes_that_are_no_text_are_refused_without_being_shown() {
 }
 
 #[test]
-fn the_timeout_bounds_the_reading_too() {
+fn the_timeout_covers_reading_the_value() {
     let folder = Folder::new();
-    // Nobody ever writes to this one: not even opening it ends.
+    // No process writes to this pipe, so that even opening it blocks.
     let pipe = folder.pipe("pipe");
     let outcome = yc_auth(["token", "--timeout", "0.2", "--auth", &at(&pipe)]).done();
     assert!(outcome.fails(5).contains("within 200ms (`--timeout`)"), "{outcome:?}");
 
-    // Standard input that stays open.
+    // Standard input stays open and empty.
     let (reader, writer) = std::io::pipe().unwrap();
     let mut run = yc_auth(["token", "--timeout", "0.2", "--auth", "-"]);
     run.command.stdin(Stdio::from(reader));
-    assert!(run.done().fails(5).contains("standard input: the value did not end"));
+    assert!(run.done().fails(5).contains("standard input: the input did not end"));
     drop(writer);
 }
 
 #[test]
-fn what_is_empty_is_told_with_its_place() {
+fn an_empty_value_is_an_error_that_names_its_location() {
     let folder = Folder::new();
     let file = folder.file("empty", " \n");
     assert!(yc_auth(["token", "--auth", &at(&file)]).done().fails(4).contains("empty: the value is empty"));

@@ -1,4 +1,4 @@
-//! `doctor`: the report, one header, and no secret.
+//! `doctor`: prints the report and one header, and no secret.
 
 use serde_json::{Value, json};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
@@ -12,7 +12,7 @@ fn selected(diagnosis: &Value) -> &Value {
 }
 
 #[test]
-fn json_has_the_shape_of_the_contract() {
+fn json_has_the_documented_fields() {
     let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
     let diagnosis = outcome.json();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
@@ -29,7 +29,7 @@ fn json_has_the_shape_of_the_contract() {
 }
 
 #[test]
-fn a_failure_is_told_in_json_and_on_standard_error() {
+fn a_failure_is_in_the_json_and_on_standard_error() {
     let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_API_KEY", "t1.fake.token").done();
     let diagnosis = outcome.json();
     assert_eq!((outcome.status, &diagnosis["selected"]), (4, &Value::Null));
@@ -46,7 +46,7 @@ fn a_failure_is_told_in_json_and_on_standard_error() {
 }
 
 #[test]
-fn it_exits_as_token_would() {
+fn it_has_the_exit_status_and_errors_of_token() {
     let emulator = Emulator::start_in_thread().unwrap();
     emulator.faults().add(Fault::status(503).on(Service::Metadata));
     let metadata = emulator.metadata_addr().to_string();
@@ -65,13 +65,13 @@ fn it_exits_as_token_would() {
         };
         let (token, doctor) = (run("token"), run("doctor"));
         assert_eq!(token.status, doctor.status, "{words:?} {variables:?}: {doctor:?}");
-        let said = |outcome: &Outcome| outcome.stderr.split(" (request id").next().map(str::to_owned);
-        assert_eq!(said(&token), said(&doctor), "{words:?} {variables:?}");
+        let printed = |outcome: &Outcome| outcome.stderr.split(" (request id").next().map(str::to_owned);
+        assert_eq!(printed(&token), printed(&doctor), "{words:?} {variables:?}");
     }
 }
 
 #[test]
-fn static_values_are_said_to_be_unchecked() {
+fn static_values_are_marked_as_not_checked() {
     for (variable, value, shown) in [
         ("YC_API_KEY", "AQVN-fake-key", "Api-Key AQVN***"),
         ("YC_API_KEY", "key-of-no-shape-fake", "Api-Key ***"),
@@ -87,7 +87,7 @@ fn static_values_are_said_to_be_unchecked() {
 }
 
 #[test]
-fn it_fetches_once_and_calls_nothing_else() {
+fn it_fetches_one_token_and_calls_no_other_service() {
     let emulator = Emulator::start_in_thread().unwrap();
     let text = |outcome: Outcome| outcome.answer().to_owned();
     let metadata = yc_auth(["doctor"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
@@ -106,7 +106,7 @@ fn it_fetches_once_and_calls_nothing_else() {
 }
 
 #[test]
-fn a_method_that_cannot_begin_is_still_a_row() {
+fn an_unconfigured_method_still_gets_a_row() {
     let diagnosis = yc_auth(["doctor", "--format", "json", "--method", "api-key"]).done().json();
     let row = &diagnosis["attempts"][0];
     assert_eq!(
@@ -116,7 +116,7 @@ fn a_method_that_cannot_begin_is_still_a_row() {
 }
 
 #[test]
-fn a_fetch_that_fails_shows_the_choice_and_the_error() {
+fn a_failed_fetch_shows_the_selection_and_the_error() {
     let emulator = Emulator::start_in_thread().unwrap();
     let run = yc_auth(["doctor", "--format", "json"])
         .env("YC_API_ENDPOINT", emulator.api_url())

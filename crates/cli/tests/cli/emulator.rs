@@ -1,4 +1,4 @@
-//! `emulator`: what it prints leads to it, and it ends when told.
+//! `emulator`: the printed variables point a program at it, and a signal ends it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::{Folder, Run, yc_auth};
 
-/// A running one, and the variables it told.
+/// A running emulator, and the variables that it printed.
 struct Running {
     child: Child,
     variables: BTreeMap<String, String>,
@@ -32,11 +32,11 @@ impl Running {
         Self { child, variables }
     }
 
-    fn ask(&self, words: &[&str], names: &[&str]) -> Run {
+    fn yc_auth(&self, words: &[&str], names: &[&str]) -> Run {
         names.iter().fold(yc_auth(words), |run, name| run.env(name, &self.variables[*name]))
     }
 
-    /// Ends it; what it said to a person.
+    /// Ends it, and returns its standard error.
     fn end(self, signal: Signal) -> String {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         let output = self.child.wait_with_output().unwrap();
@@ -46,7 +46,7 @@ impl Running {
 }
 
 #[test]
-fn what_it_prints_leads_to_it_and_it_ends_cleanly() {
+fn the_printed_variables_work_and_a_signal_ends_it() {
     for signal in [Signal::INT, Signal::TERM] {
         let running = Running::start(yc_auth(["emulator"]), "YC_OAUTH_TOKEN");
         let names: Vec<_> = running.variables.keys().map(String::as_str).collect();
@@ -61,49 +61,49 @@ fn what_it_prints_leads_to_it_and_it_ends_cleanly() {
                 "YC_OAUTH_TOKEN"
             ]
         );
-        running.ask(&["token"], &["YC_METADATA_ADDR"]).done().answer();
-        running.ask(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]).done().answer();
-        let said = running.end(signal);
-        assert!(said.contains("outlive the emulator"), "{said}");
+        running.yc_auth(&["token"], &["YC_METADATA_ADDR"]).done().answer();
+        running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]).done().answer();
+        let printed = running.end(signal);
+        assert!(printed.contains("outlive the emulator"), "{printed}");
     }
 }
 
 #[test]
-fn tls_leaves_its_authority_where_it_was_told_to() {
+fn tls_writes_the_authority_to_the_given_file() {
     let folder = Folder::new();
     let file = folder.path.join("it's ca.pem");
     let run = yc_auth(
         ["emulator", "--tls", "--ca-file"].map(std::ffi::OsStr::new).into_iter().chain([file.as_os_str()]),
     );
     let running = Running::start(run, "SSL_CERT_FILE");
-    let run = running.ask(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]);
+    let run = running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]);
     run.env("SSL_CERT_FILE", &file).done().answer();
     running.end(Signal::TERM);
 }
 
 #[test]
-fn tokens_live_as_long_as_it_was_told() {
+fn tokens_have_the_given_lifetime() {
     let running = Running::start(yc_auth(["emulator", "--token-lifetime", "300"]), "YC_OAUTH_TOKEN");
-    let outcome = running.ask(&["doctor"], &["YC_METADATA_ADDR"]).done();
+    let outcome = running.yc_auth(&["doctor"], &["YC_METADATA_ADDR"]).done();
     assert!(outcome.answer().contains("(4 min 5"), "{outcome:?}");
     running.end(Signal::TERM);
 }
 
 #[test]
-fn it_refuses_to_be_reached_from_elsewhere() {
+fn it_refuses_an_address_outside_loopback() {
     let outcome = yc_auth(["emulator", "--listen", "0.0.0.0:0"]).done();
     assert!(outcome.fails(1).contains("emulator: cannot listen: "), "{outcome:?}");
 }
 
 #[test]
-fn an_authority_that_cannot_be_written_is_told() {
+fn an_authority_that_cannot_be_written_is_an_error() {
     let outcome = yc_auth(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).done();
     assert!(outcome.fails(1).contains("/nonexistent/ca.pem"), "{outcome:?}");
     assert_eq!(yc_auth(["emulator", "--tls"]).done().status, 2);
 }
 
 #[test]
-fn it_writes_a_key_that_its_owner_alone_can_read() {
+fn it_writes_a_key_that_only_its_owner_can_read() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let path = folder.path.join("key.json");
@@ -112,7 +112,7 @@ fn it_writes_a_key_that_its_owner_alone_can_read() {
     let running = Running::start(run, "YC_SERVICE_ACCOUNT_KEY_FILE");
     assert_eq!(running.variables["YC_SERVICE_ACCOUNT_KEY_FILE"], path.display().to_string());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let token = running.ask(&["token"], &["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_API_ENDPOINT"]).done();
+    let token = running.yc_auth(&["token"], &["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_API_ENDPOINT"]).done();
     assert!(token.answer().starts_with("t1."), "{token:?}");
     running.end(Signal::TERM);
 }

@@ -9,7 +9,7 @@ const KEYS: [&str; 8] =
     ["method", "subject_id", "key_id", "folder_id", "cloud_id", "expires_at", "by_way_of", "remarks"];
 
 #[test]
-fn whoami_tells_what_the_machine_knows_and_never_the_token() {
+fn whoami_prints_what_the_method_knows_and_never_the_token() {
     let emulator = Emulator::start_in_thread().unwrap();
     let metadata = emulator.metadata_addr().to_string();
     let outcome = yc_auth(["whoami"]).env("YC_METADATA_ADDR", &metadata).done();
@@ -32,7 +32,7 @@ fn whoami_tells_what_the_machine_knows_and_never_the_token() {
 }
 
 #[test]
-fn revoke_takes_a_token_from_a_flag_standard_input_or_a_method() {
+fn revoke_takes_the_token_from_standard_input_or_from_a_method() {
     let emulator = Emulator::start_in_thread().unwrap();
     let metadata = emulator.metadata_addr().to_string();
     let revoke = |words: &[&str]| {
@@ -41,11 +41,11 @@ fn revoke_takes_a_token_from_a_flag_standard_input_or_a_method() {
             .env("YC_METADATA_ADDR", &metadata)
     };
     let token = emulator.iam_token().unwrap();
-    let whose = format!("revoked: an IAM token of {}\n", emulator.service_account_id());
+    let revoked = format!("revoked: an IAM token of {}\n", emulator.service_account_id());
     let outcome = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
-    assert_eq!(outcome.answer(), whose);
+    assert_eq!(outcome.answer(), revoked);
     assert_eq!(emulator.counters().snapshot().services[&yandex_cloud_emulator::Service::Iam], 1);
-    // It is dead: IAM takes it for nothing, not even for its own revocation.
+    // IAM rejects a revoked token everywhere, even for its own revocation.
     let again = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
     assert!(again.fails(6).contains("/iam/v1/tokens:revoke"), "{again:?}");
     assert!(again.stderr.contains("was revoked before"), "{again:?}");
@@ -57,6 +57,6 @@ fn revoke_takes_a_token_from_a_flag_standard_input_or_a_method() {
 
     let key = revoke(&["--auth", "-"]).stdin("AQVN-FAKE-api-key").hides("AQVN-FAKE-api-key").done();
     assert!(key.fails(4).contains("yc iam api-key delete"), "{key:?}");
-    assert_eq!(revoke(&[]).done().status, 2, "nothing is revoked by chance");
+    assert_eq!(revoke(&[]).done().status, 2, "automatic selection must not revoke");
     yc_auth(["revoke", "--auth", "t1.fake.token", "--endpoint", ""]).done().fails(4);
 }

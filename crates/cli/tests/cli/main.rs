@@ -1,12 +1,10 @@
-//! The command as scripts see it: what it prints where, and what it exits with.
+//! The command as scripts see it: its output, its error output, its exit status.
 //!
-//! Each test runs the binary with an environment of its own, against an emulator of its own; nothing is spoken to
-//! but loopback.
+//! Each test runs the binary with its own environment and its own emulator, and connects only to loopback.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
-mod answers;
 mod auth;
 mod demo;
 mod doctor;
@@ -20,4 +18,5 @@ mod pages;
 mod readme;
 mod run;
 mod statuses;
+mod token_and_header;
 mod yc;

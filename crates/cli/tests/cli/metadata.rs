@@ -1,4 +1,4 @@
-//! The metadata service in its moods, and the words for each.
+//! The metadata service, working and failing, and the error for each failure.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn on(emulator: &Emulator, words: &[&str]) -> Run {
 }
 
 #[test]
-fn it_is_chosen_where_it_answers_and_asked_once() {
+fn it_is_selected_where_it_answers_and_gets_one_request() {
     let emulator = Emulator::start_in_thread().unwrap();
     let answer = on(&emulator, &["token", "--format", "json"]).env("YC_TOKEN", "t1.fake.later").done().json();
     assert_eq!(answer["method"], json!("metadata"));
@@ -20,7 +20,7 @@ fn it_is_chosen_where_it_answers_and_asked_once() {
 }
 
 #[test]
-fn without_a_service_account_it_is_passed_over_but_refused_where_it_is_asked_for() {
+fn without_a_service_account_selection_skips_it_but_method_reports_the_404() {
     let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let outcome = on(&emulator, &["token"]).env("YC_TOKEN", "t1.fake.later").done();
     assert_eq!(outcome.answer(), "t1.fake.later\n");
@@ -28,7 +28,7 @@ fn without_a_service_account_it_is_passed_over_but_refused_where_it_is_asked_for
 }
 
 #[test]
-fn a_broken_one_ends_the_selection() {
+fn a_failing_one_stops_the_selection() {
     let emulator = Emulator::start_in_thread().unwrap();
     for fault in [
         Fault::status(503),
@@ -52,7 +52,7 @@ fn a_broken_one_ends_the_selection() {
 }
 
 #[test]
-fn the_timeout_bounds_a_silent_one() {
+fn the_timeout_covers_a_silent_one() {
     let emulator = Emulator::start_in_thread().unwrap();
     for fault in [Fault::hang(), Fault::drip(Duration::from_millis(100))] {
         emulator.faults().clear();
@@ -67,7 +67,7 @@ fn the_timeout_bounds_a_silent_one() {
 }
 
 #[test]
-fn an_address_that_is_none_is_4() {
+fn an_invalid_address_is_4() {
     for address in [
         "https://127.0.0.1",
         "127.0.0.1/path",
@@ -83,7 +83,7 @@ fn an_address_that_is_none_is_4() {
 }
 
 #[test]
-fn a_url_for_an_address_will_do() {
+fn the_address_can_be_a_url() {
     let emulator = Emulator::start_in_thread().unwrap();
     let address = format!("http://{}/", emulator.metadata_addr());
     yc_auth(["token"]).env("YC_METADATA_ADDR", address).done().answer();

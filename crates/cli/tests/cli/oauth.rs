@@ -1,4 +1,4 @@
-//! OAuth tokens: exchanged at the endpoint that was named, and nowhere else.
+//! OAuth tokens: the exchange at the configured endpoint, and its failures.
 
 use serde_json::json;
 use yandex_cloud_emulator::{Emulator, Fault, Service};
@@ -22,23 +22,26 @@ fn it_is_exchanged_at_the_endpoint_of_the_flag() {
 }
 
 #[test]
-fn a_refusal_is_6_with_the_servers_words_and_the_way_out() {
+fn a_refusal_is_6_with_the_servers_message_and_a_help() {
     let emulator = Emulator::start_in_thread().unwrap();
-    for (token, words) in [
+    for (token, message) in [
         (emulator.new_oauth_token(), "is not supported for IAM token exchange"),
         ("y0_fake-and-unknown", "OAuth token is invalid or expired"),
     ] {
         let run =
             yc_auth(["token"]).env("YC_API_ENDPOINT", emulator.api_url()).secret("YC_OAUTH_TOKEN", token);
         let outcome = run.done();
-        let said = outcome.fails(6);
-        assert!(said.starts_with("error: oauth-token: http://127.0.0.1:") && said.contains(words), "{said}");
-        assert!(said.contains("\nhelp: ") && said.contains("YC_API_KEY"), "{said}");
+        let printed = outcome.fails(6);
+        assert!(
+            printed.starts_with("error: oauth-token: http://127.0.0.1:") && printed.contains(message),
+            "{printed}"
+        );
+        assert!(printed.contains("\nhelp: ") && printed.contains("YC_API_KEY"), "{printed}");
     }
 }
 
 #[test]
-fn an_endpoint_that_is_down_or_slow_is_5() {
+fn an_unreachable_or_slow_endpoint_is_5() {
     let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
     assert!(run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done().fails(5).contains(NOBODY));
 
@@ -53,7 +56,7 @@ fn an_endpoint_that_is_down_or_slow_is_5() {
 }
 
 #[test]
-fn it_is_not_sent_in_clear() {
+fn it_is_not_sent_without_tls() {
     for words in [&["token", "--endpoint", "http://api.example.test"][..], &["token"]] {
         let run = yc_auth(words).env("YC_API_ENDPOINT", "http://api.example.test");
         let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
@@ -62,7 +65,7 @@ fn it_is_not_sent_in_clear() {
 }
 
 #[test]
-fn tls_trusts_the_authority_of_the_variable() {
+fn tls_trusts_the_authority_of_ssl_cert_file() {
     let emulator = Emulator::builder().tls(true).start_in_thread().unwrap();
     let folder = Folder::new();
     let authority = folder.file("ca.pem", emulator.ca_pem().unwrap());

@@ -1,4 +1,4 @@
-//! Where the answer goes when nobody takes it, what a terminal gets, and what is logged.
+//! Output that cannot be written, output on a terminal, and the log.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,24 +10,24 @@ use yandex_cloud_emulator::Emulator;
 
 use crate::run::yc_auth;
 
-/// A terminal: its far end, and the line that a program is given.
+/// A pseudo-terminal: the end of the test, and the end of the program.
 pub(crate) fn terminal() -> (File, File) {
     use std::os::unix::ffi::OsStrExt;
-    let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&far).unwrap();
-    unlockpt(&far).unwrap();
-    let name = ptsname(&far, Vec::new()).unwrap();
+    let test_end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&test_end).unwrap();
+    unlockpt(&test_end).unwrap();
+    let name = ptsname(&test_end, Vec::new()).unwrap();
     let name = std::ffi::OsStr::from_bytes(name.as_bytes());
-    let line = rustix::fs::open(
+    let program_end = rustix::fs::open(
         name,
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY,
         rustix::fs::Mode::empty(),
     );
-    (far.into(), line.unwrap().into())
+    (test_end.into(), program_end.unwrap().into())
 }
 
 #[test]
-fn a_closed_pipe_is_no_panic_and_no_word() {
+fn a_closed_pipe_causes_no_panic_and_no_message() {
     for words in [&["token"][..], &["header"], &["doctor"], &["man"], &["completions", "bash"], &["demo"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -44,7 +44,7 @@ fn a_closed_pipe_is_no_panic_and_no_word() {
 }
 
 #[test]
-fn a_closed_standard_error_is_no_panic() {
+fn a_closed_standard_error_causes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut run = yc_auth(["token"]).env("YC_AUTH_LOG", "trace");
@@ -54,34 +54,34 @@ fn a_closed_standard_error_is_no_panic() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_an_error() {
     let mut run = yc_auth(["token"]).env("YC_IAM_TOKEN", "t1.fake.token");
     run.command.stdout(Stdio::from(File::options().write(true).open("/dev/full").unwrap()));
     let outcome = run.done();
     assert_eq!(outcome.status, 1);
-    assert!(outcome.stderr.contains("the answer could not be written"), "{outcome:?}");
+    assert!(outcome.stderr.contains("the output could not be written"), "{outcome:?}");
 }
 
-/// What a person sees who runs it at a terminal.
+/// What a terminal shows when the command runs on it.
 fn at_terminal(words: &[&str], variables: &[(&str, &str)]) -> String {
-    let (mut far, line) = terminal();
+    let (mut test_end, program_end) = terminal();
     let mut run = variables.iter().fold(yc_auth(words), |run, (name, value)| run.env(name, value));
-    run.command.stdout(Stdio::from(line.try_clone().unwrap())).stderr(Stdio::from(line));
+    run.command.stdout(Stdio::from(program_end.try_clone().unwrap())).stderr(Stdio::from(program_end));
     let seen = thread::spawn(move || {
         let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
-        // The far end fails, rather than ends, when the last program has closed its line.
-        while let Ok(length @ 1..) = far.read(&mut chunk) {
+        // Reading fails, instead of reaching an end, when the last program has closed its end.
+        while let Ok(length @ 1..) = test_end.read(&mut chunk) {
             seen.extend_from_slice(&chunk[..length]);
         }
         String::from_utf8(seen).unwrap()
     });
     run.done();
-    // The command keeps the line open until it is dropped, which `done` has done.
+    // `done` has dropped the command, which held the last handle of the program's end.
     seen.join().unwrap()
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
+fn color_appears_only_on_terminals_that_accept_it() {
     let seen = at_terminal(&["doctor"], &[("YC_IAM_TOKEN", "t1.fake.token")]);
     assert!(seen.contains("\u{1b}[32m") && !seen.contains("fake"), "{seen:?}");
     for plain in [("NO_COLOR", "1"), ("TERM", "dumb")] {
@@ -93,13 +93,13 @@ fn colour_is_for_terminals_that_want_it() {
 }
 
 #[test]
-fn a_person_is_told_an_error_once() {
+fn a_terminal_shows_an_error_once() {
     let seen = at_terminal(&["doctor", "--method", "api-key"], &[("NO_COLOR", "1")]);
     assert_eq!(seen.matches("error: ").count(), 1, "{seen}");
 }
 
 #[test]
-fn the_log_is_silent_until_asked_and_then_ours_alone() {
+fn the_log_is_off_by_default_and_has_only_this_projects_crates() {
     let emulator = Emulator::start_in_thread().unwrap();
     let run = |level: &str| {
         yc_auth(["token"])

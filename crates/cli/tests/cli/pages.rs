@@ -1,4 +1,4 @@
-//! Help, version, completions, man page: all from the same definitions.
+//! Help, version, completions and man page: all are made from the same definitions.
 
 use std::process::{Command, Stdio};
 
@@ -8,15 +8,15 @@ const COMMANDS: [&str; 9] =
     ["token", "header", "doctor", "whoami", "revoke", "demo", "emulator", "completions", "man"];
 
 #[test]
-fn every_shell_gets_completions_for_every_command() {
+fn the_completions_of_every_shell_have_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let outcome = yc_auth(["completions", shell]).done();
         for command in COMMANDS {
             assert!(outcome.answer().contains(command), "{shell}: {command}");
         }
-        // The generators for the other shells do not know the values of an option.
-        let knows_values = matches!(shell, "bash" | "zsh" | "fish");
-        assert!(!knows_values || outcome.answer().contains("yandex-cloud-cli"), "{shell}");
+        // The generators of the other shells do not include the values of an option.
+        let includes_values = matches!(shell, "bash" | "zsh" | "fish");
+        assert!(!includes_values || outcome.answer().contains("yandex-cloud-cli"), "{shell}");
     }
     let script = yc_auth(["completions", "bash"]).done();
     let checked = Command::new("bash").args(["-n", "-c", script.answer()]).stdin(Stdio::null()).status();
@@ -24,7 +24,7 @@ fn every_shell_gets_completions_for_every_command() {
 }
 
 #[test]
-fn the_man_page_tells_commands_statuses_and_variables() {
+fn the_man_page_has_commands_statuses_and_variables() {
     let outcome = yc_auth(["man"]).done();
     let page = outcome.answer();
     assert!(page.contains(".TH yc-auth 1"), "{}", &page[..200]);
@@ -37,7 +37,7 @@ fn the_man_page_tells_commands_statuses_and_variables() {
 }
 
 #[test]
-fn help_warns_of_secrets_on_the_command_line() {
+fn help_warns_about_secrets_on_the_command_line() {
     for words in [&["--help"][..], &["token", "--help"], &["header", "-h"], &["doctor", "--help"]] {
         let outcome = yc_auth(words).done();
         assert!(outcome.answer().contains("process list (`ps`)"), "{words:?}");
@@ -48,10 +48,10 @@ fn help_warns_of_secrets_on_the_command_line() {
     }
     let outcome = yc_auth(["emulator", "--help"]).done();
     let unwrapped: Vec<_> = outcome.answer().split_whitespace().collect();
-    assert!(unwrapped.join(" ").contains("Exported variables outlive it"));
+    assert!(unwrapped.join(" ").contains("Exported variables outlive the emulator"));
 }
 
 #[test]
-fn the_version_is_the_packages() {
+fn the_version_is_that_of_the_package() {
     assert_eq!(yc_auth(["--version"]).done().answer(), concat!("yc-auth ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -1,42 +1,79 @@
-//! The README is true: its shell lines run as they stand, and its pictures are what the command prints.
+//! The pages are true: the README's and the manual's shell lines run unchanged, and their pictures show what the
+//! command prints.
+//!
+//! A block belongs to no fixed page: the tests search the README and `docs/` for the block with a given content.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use yandex_cloud_emulator::Emulator;
 
 use crate::run::{Folder, yc_auth};
 
-const README: &str = include_str!("../../../../README.md");
-
-/// The text of the code blocks of one language, in order.
-fn blocks(language: &str) -> Vec<&'static str> {
-    let fence = format!("```{language}\n");
-    README.split(&fence[..]).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn script(path: &Path, text: &str) {
+/// Every page, with its path: the README first, then `docs/`, by name.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths: Vec<_> =
+        fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.sort();
+    paths.insert(0, root().join("README.md"));
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The code blocks of one language, over all pages.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let blocks_of = |(_, page): (PathBuf, String)| {
+        let blocks = page.split(&fence[..]).skip(1).filter_map(|rest| rest.split("```").next());
+        blocks.map(str::to_owned).collect::<Vec<_>>()
+    };
+    pages().into_iter().flat_map(blocks_of).collect()
+}
+
+/// The first code block of this language that contains all of these.
+#[track_caller]
+fn block(language: &str, contents: &[&str]) -> String {
+    let found = blocks(language).into_iter().find(|block| contents.iter().all(|text| block.contains(text)));
+    found.unwrap_or_else(|| panic!("no page has a block of {language} with {contents:?}"))
+}
+
+fn write_script(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-#[test]
-fn its_shell_lines_run_as_they_stand() {
-    let folder = Folder::new();
-    symlink(env!("CARGO_BIN_EXE_yc-auth"), folder.path.join("yc-auth")).unwrap();
-    // What the lines name besides: a client that shows what it would send, and a password store.
-    script(&folder.path.join("curl"), "#!/bin/sh\necho \"curl $*\"\n");
-    script(&folder.path.join("pass"), "#!/bin/sh\necho AQVN-from-the-store\n");
-    let lines = blocks("sh").into_iter().find(|lines| lines.contains("yc-auth header")).unwrap();
-    assert_eq!(lines.lines().count(), 5);
-    let output = Command::new("/bin/sh")
+/// Runs shell lines in a folder that has `yc-auth`, and nothing of the user's environment.
+fn sh(folder: &Folder, lines: &str, variables: &[(&str, &str)]) -> Output {
+    Command::new("/bin/sh")
         .args(["-e", "-c", lines])
+        .current_dir(&folder.path)
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", folder.path.display()))
+        .envs(variables.iter().copied())
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn folder_with_yc_auth() -> Folder {
+    let folder = Folder::new();
+    symlink(env!("CARGO_BIN_EXE_yc-auth"), folder.path.join("yc-auth")).unwrap();
+    folder
+}
+
+#[test]
+fn the_shell_lines_run_unchanged() {
+    let folder = folder_with_yc_auth();
+    // The other programs that the lines use: a client that prints its arguments, and a password store.
+    write_script(&folder.path.join("curl"), "#!/bin/sh\necho \"curl $*\"\n");
+    write_script(&folder.path.join("pass"), "#!/bin/sh\necho AQVN-from-the-store\n");
+    let lines = block("sh", &["yc-auth header", "yc-auth token --format json", "yc-auth header --auth -"]);
+    let output = sh(&folder, &lines, &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     for line in [
@@ -50,26 +87,16 @@ fn its_shell_lines_run_as_they_stand() {
 }
 
 #[test]
-fn its_lines_with_a_key_run_where_there_is_one() {
+fn the_shell_lines_with_a_key_run_against_the_emulator() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let folder = Folder::new();
-    symlink(env!("CARGO_BIN_EXE_yc-auth"), folder.path.join("yc-auth")).unwrap();
+    let folder = folder_with_yc_auth();
     fs::write(folder.path.join("key.json"), cloud.service_account_key().unwrap()).unwrap();
     let leaked = cloud.iam_token().unwrap();
-    script(&folder.path.join("pass"), &format!("#!/bin/sh\necho {leaked}\n"));
-    let lines = blocks("sh").into_iter().find(|lines| lines.contains("--key-file")).unwrap();
-    let run = |lines: &str| {
-        Command::new("/bin/sh")
-            .args(["-e", "-c", lines])
-            .current_dir(&folder.path)
-            .env_clear()
-            .env("PATH", format!("{}:/usr/bin:/bin", folder.path.display()))
-            .env("YC_API_ENDPOINT", cloud.api_url())
-            .env("ACCOUNT_ID", cloud.impersonated_account_id())
-            .output()
-            .unwrap()
-    };
-    let output = run(lines);
+    write_script(&folder.path.join("pass"), &format!("#!/bin/sh\necho {leaked}\n"));
+    let lines = block("sh", &["--key-file", "--impersonate", "yc-auth revoke"]);
+    let url = cloud.api_url();
+    let variables = [("YC_API_ENDPOINT", url.as_str()), ("ACCOUNT_ID", cloud.impersonated_account_id())];
+    let output = sh(&folder, &lines, &variables);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for beginning in [
@@ -81,69 +108,77 @@ fn its_lines_with_a_key_run_where_there_is_one() {
     ] {
         assert!(printed.lines().any(|printed| printed.starts_with(beginning)), "{beginning}");
     }
-    let again = run(lines.lines().last().unwrap());
-    assert_eq!(again.status.code(), Some(6), "it was revoked");
+    let revoke = lines.lines().find(|line| line.contains("yc-auth revoke")).unwrap();
+    let again = sh(&folder, revoke, &variables);
+    assert_eq!(again.status.code(), Some(6), "the first run revoked the token");
 }
 
-/// `tests/examples.rs` of each crate runs all that are there.
+/// `tests/examples.rs` of each crate runs all examples.
 #[test]
-fn its_examples_are_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let lines = blocks("sh").into_iter().flat_map(str::lines);
-    let examples: Vec<_> = lines.filter(|line| line.contains(" --example ")).collect();
+fn every_example_that_a_page_names_exists() {
+    let lines: Vec<_> =
+        blocks("sh").iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let examples: Vec<_> = lines.iter().filter(|line| line.contains(" --example ")).collect();
     assert!(!examples.is_empty());
     for line in examples {
-        let words: Vec<_> = line.split(' ').collect();
-        let ["cargo", "run", "-p", package, "--example", name] = words[..] else { panic!("{line}") };
+        let word_after = |flag| line.split(' ').skip_while(|word| *word != flag).nth(1);
+        let (Some(package), Some(name)) = (word_after("-p"), word_after("--example")) else {
+            panic!("{line}")
+        };
         let folder = match package {
             "yandex-ai-studio-sdk" => "ai-studio",
             package => package.trim_start_matches("yandex-cloud-"),
         };
-        let manifest = root.join("crates").join(folder).join("Cargo.toml");
+        let manifest = root().join("crates").join(folder).join("Cargo.toml");
         assert!(fs::read_to_string(&manifest).unwrap().contains(&format!("name = \"{package}\"")), "{line}");
         assert!(manifest.with_file_name("examples").join(format!("{name}.rs")).exists(), "{line}");
     }
-    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        assert!(link.starts_with("https://") || root.join(link).exists(), "{link}");
-    }
-}
-
-/// A text with its numbers, and the padding behind them, made equal.
-fn shape(text: &str) -> Vec<String> {
-    let digits =
-        |word: &str| word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
-    let numberless = |line: &str| {
-        let words = line.split_whitespace().map(|word| {
-            let word = digits(word);
-            while_replaced(&word, "00", "0")
-        });
-        let line = words.collect::<Vec<_>>().join(" ").replace("µs", "ms").replace("in 0 s.", "in 0 ms.");
-        // How long a look took is told only where it took long.
-        line.replace(" (0 ms)", "")
-    };
-    text.trim_end().lines().map(numberless).collect()
-}
-
-fn while_replaced(text: &str, from: &str, to: &str) -> String {
-    let mut text = text.to_owned();
-    while text.contains(from) {
-        text = text.replace(from, to);
-    }
-    text
 }
 
 #[test]
-fn its_picture_of_doctor_is_what_doctor_prints() {
+fn every_relative_link_leads_to_a_file() {
+    for (path, page) in pages() {
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            let exists = file.is_empty() || path.with_file_name(file).exists();
+            assert!(link.starts_with("https://") || exists, "{}: {link}", path.display());
+        }
+    }
+}
+
+/// A text in which all numbers, and the padding after them, are equal.
+fn shape(text: &str) -> Vec<String> {
+    let without_digits =
+        |word: &str| word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
+    let without_numbers = |line: &str| {
+        let words = line.split_whitespace().map(|word| {
+            let mut word = without_digits(word);
+            while word.contains("00") {
+                word = word.replace("00", "0");
+            }
+            word
+        });
+        let line = words.collect::<Vec<_>>().join(" ").replace("µs", "ms").replace("in 0 s.", "in 0 ms.");
+        // The report shows how long an attempt took only where it took a millisecond or more.
+        line.replace(" (0 ms)", "")
+    };
+    text.trim_end().lines().map(without_numbers).collect()
+}
+
+#[test]
+fn the_picture_of_doctor_is_what_doctor_prints() {
     let cloud = Emulator::start_in_thread().unwrap();
     let outcome = yc_auth(["doctor"])
         .env("YC_METADATA_ADDR", cloud.metadata_addr().to_string())
         .env("PATH", "/usr/bin:/bin")
         .done();
-    assert_eq!(shape(outcome.answer()), shape(blocks("text")[0]));
+    let picture = block("text", &["Selection\n", "✓ metadata", "Header\n"]);
+    assert_eq!(shape(outcome.answer()), shape(&picture));
 }
 
 #[test]
-fn its_picture_of_the_demo_is_what_the_demo_prints() {
+fn the_picture_of_the_demo_is_what_the_demo_prints() {
     let outcome = yc_auth(["demo"]).done();
-    assert_eq!(shape(outcome.answer()), shape(blocks("text")[1]));
+    let picture = block("text", &["Automatic selection", "checks passed"]);
+    assert_eq!(shape(outcome.answer()), shape(&picture));
 }

@@ -1,17 +1,17 @@
-//! The exit status, by the kind of the failure; and what standard error says beside.
+//! The exit status by the kind of the failure, and the text on standard error.
 
 use crate::run::{NOBODY, yc_auth};
 
 #[test]
 fn nothing_found_is_3_with_the_report() {
-    // A metadata service without a service account is passed over; nobody there at all would be broken.
+    // Selection skips a metadata service without a service account; an unreachable one at a configured address is broken.
     let emulator =
         yandex_cloud_emulator::Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let outcome = yc_auth(["token"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()).done();
-    let said = outcome.fails(3);
-    let lines: Vec<_> = said.lines().collect();
+    let printed = outcome.fails(3);
+    let lines: Vec<_> = printed.lines().collect();
     assert_eq!(lines[0], "error: nothing to authenticate with was found");
-    assert!(lines[1].starts_with("help: "), "{said}");
+    assert!(lines[1].starts_with("help: "), "{printed}");
     for (method, source) in [
         ("api-key", "YC_API_KEY"),
         ("iam-token", "YC_IAM_TOKEN"),
@@ -24,14 +24,14 @@ fn nothing_found_is_3_with_the_report() {
         ("yandex-cloud-cli", "yc"),
     ] {
         let row = lines.iter().find(|line| line.starts_with(&format!("{method} ")));
-        let row = row.unwrap_or_else(|| panic!("no {method}: {said}"));
+        let row = row.unwrap_or_else(|| panic!("no {method}: {printed}"));
         assert!(row.contains(source) && row.contains("absent"), "{row}");
     }
 }
 
 #[test]
 fn a_method_without_its_value_is_3() {
-    for (method, place) in [
+    for (method, reason) in [
         ("api-key", "YC_API_KEY"),
         ("iam-token", "YC_IAM_TOKEN"),
         ("oauth-token", "YC_OAUTH_TOKEN"),
@@ -39,14 +39,14 @@ fn a_method_without_its_value_is_3() {
         ("yandex-cloud-cli", "no yc on PATH"),
     ] {
         let outcome = yc_auth(["token", "--method", method]).env("PATH", "/nonexistent").done();
-        let said = outcome.fails(3);
-        assert!(said.starts_with(&format!("error: {method}: ")) && said.contains(place), "{said}");
-        assert!(said.contains("\nhelp: "), "{said}");
+        let printed = outcome.fails(3);
+        assert!(printed.starts_with(&format!("error: {method}: ")) && printed.contains(reason), "{printed}");
+        assert!(printed.contains("\nhelp: "), "{printed}");
     }
 }
 
 #[test]
-fn a_wrong_kind_in_a_variable_is_4_and_names_the_right_one() {
+fn a_value_of_the_wrong_kind_is_4_and_names_the_right_variable() {
     for (variable, value, method, right) in [
         ("YC_API_KEY", "t1.fake.token", "api-key", "YC_IAM_TOKEN"),
         ("YC_API_KEY", "y0_fake-oauth", "api-key", "YC_OAUTH_TOKEN"),
@@ -58,21 +58,21 @@ fn a_wrong_kind_in_a_variable_is_4_and_names_the_right_one() {
         ("YC_IAM_TOKEN", "ключ-fake", "iam-token", "ASCII"),
     ] {
         let outcome = yc_auth(["token", "--method", method]).secret(variable, value).done();
-        let said = outcome.fails(4);
+        let printed = outcome.fails(4);
         assert!(
-            said.starts_with(&format!("error: {method}: {variable}: ")) && said.contains(right),
-            "{said}"
+            printed.starts_with(&format!("error: {method}: {variable}: ")) && printed.contains(right),
+            "{printed}"
         );
     }
 }
 
 #[test]
-fn a_broken_slot_ends_the_selection_although_a_later_one_would_do() {
+fn a_broken_source_stops_the_selection_even_where_a_later_one_works() {
     let run =
         yc_auth(["token"]).secret("YC_API_KEY", "t1.fake.token").secret("YC_IAM_TOKEN", "t1.fake.other");
     let outcome = run.done();
-    let said = outcome.fails(4);
-    assert!(said.contains("\napi-key ") && said.contains("not-tried"), "{said}");
+    let printed = outcome.fails(4);
+    assert!(printed.contains("\napi-key ") && printed.contains("not-tried"), "{printed}");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_token_file_that_is_missing_is_4() {
 }
 
 #[test]
-fn asked_and_silent_is_5() {
+fn an_unreachable_service_is_5() {
     let outcome = yc_auth(["token", "--method", "metadata"]).done();
     assert!(outcome.fails(5).contains(NOBODY), "{outcome:?}");
     assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
@@ -103,7 +103,7 @@ fn asked_and_silent_is_5() {
 }
 
 #[test]
-fn a_bad_command_line_is_2_and_repeats_no_secret() {
+fn an_invalid_command_line_is_2_and_repeats_no_secret() {
     let words: [&[&str]; 17] = [
         &[],
         &["tokn"],

@@ -1,4 +1,4 @@
-//! yc: its notices, its failures, its hangs; and that it never outlives this command.
+//! yc: its notices, its failures, its hangs. yc never outlives this command.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -25,8 +25,8 @@ fn its_token_is_found_among_notices() {
 }
 
 #[test]
-fn its_failures_are_told_in_its_words() {
-    for (behaviour, status, words) in [
+fn its_failures_are_shown_with_its_own_message() {
+    for (behaviour, status, message) in [
         ("nothing", 5, "it printed nothing"),
         ("words", 5, "it printed no token"),
         ("oauth", 5, "it printed an OAuth token"),
@@ -35,75 +35,75 @@ fn its_failures_are_told_in_its_words() {
         ("refused", 6, "OAuth token is invalid or expired"),
     ] {
         let outcome = with_yc(&[], behaviour).hides("FAKE-leaked").hides("FAKE-oauth").done();
-        let said = outcome.fails(status);
+        let printed = outcome.fails(status);
         assert!(
-            said.starts_with("error: yandex-cloud-cli: /") && said.contains(words),
-            "{behaviour}: {said}"
+            printed.starts_with("error: yandex-cloud-cli: /") && printed.contains(message),
+            "{behaviour}: {printed}"
         );
-        assert!(said.contains("\nhelp: "), "{said}");
+        assert!(printed.contains("\nhelp: "), "{printed}");
     }
 }
 
 #[test]
 fn profile_and_endpoint_are_passed_on() {
     let run = with_yc(&["--profile", "work", "--endpoint", "api.corp.test:443"], "arguments");
-    let said = run.done();
+    let printed = run.done();
     let (endpoint, profile) = ("__endpoint_api_corp_test_443", "__profile_work");
-    assert!(said.answer().contains(endpoint) && said.answer().contains(profile), "{said:?}");
+    assert!(printed.answer().contains(endpoint) && printed.answer().contains(profile), "{printed:?}");
     let run = with_yc(&[], "arguments").env("YC_PROFILE", "home");
     assert!(run.done().answer().contains("__profile_home"));
 }
 
 #[test]
-fn it_does_not_get_the_token_that_would_override_its_profile() {
+fn it_does_not_get_the_variable_that_would_override_its_profile() {
     let run = with_yc(&[], "environment").env("YC_IAM_TOKEN", "t1.fake.other");
     assert_eq!(run.done().answer(), "t1.FAKE-unset-true\n");
 }
 
-/// Reads a pipe to its end, in a thread: what was written, line by line, then the end.
+/// Reads a pipe on a thread, and sends its lines; `None` is its end.
 fn watch(pipe: &Path) -> mpsc::Receiver<Option<String>> {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let pipe = pipe.to_owned();
     thread::spawn(move || {
         for line in BufReader::new(File::open(pipe).unwrap()).lines() {
-            let _ = tell.send(Some(line.unwrap()));
+            let _ = sender.send(Some(line.unwrap()));
         }
-        let _ = tell.send(None);
+        let _ = sender.send(None);
     });
-    told
+    receiver
 }
 
 const LONG: Duration = Duration::from_secs(30);
 
 #[test]
-fn one_that_hangs_is_killed_with_its_child_when_the_time_is_up() {
+fn a_hanging_yc_is_killed_with_its_child_at_the_timeout() {
     let folder = Folder::new();
     let pipe = folder.pipe("alive");
-    let told = watch(&pipe);
+    let lines = watch(&pipe);
     let outcome = with_yc(&["--timeout", "0.5"], "hangs").env("FAKE_YC_PIPE", &pipe).done();
-    let said = outcome.fails(5);
-    assert!(said.starts_with("error: yandex-cloud-cli: no token within 500ms"), "{said}");
-    // The end of the pipe: both are gone. Received in order, and in no time where it works.
-    while told.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
+    let printed = outcome.fails(5);
+    assert!(printed.starts_with("error: yandex-cloud-cli: no token within 500ms"), "{printed}");
+    // The pipe ends when both processes have ended.
+    while lines.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
 }
 
 #[test]
-fn ctrl_c_and_sigterm_end_it_with_us() {
+fn ctrl_c_and_sigterm_end_yc_with_this_command() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let folder = Folder::new();
         let pipe = folder.pipe("alive");
-        let told = watch(&pipe);
+        let lines = watch(&pipe);
         let mut run = with_yc(&[], "hangs").env("FAKE_YC_PIPE", &pipe);
         let child = run.command.spawn().unwrap();
-        assert!(told.recv_timeout(LONG).expect("yc has not started").is_some());
+        assert!(lines.recv_timeout(LONG).expect("yc has not started").is_some());
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert_eq!(child.wait_with_output().unwrap().status.code(), Some(status));
-        while told.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
+        while lines.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
     }
 }
 
 #[test]
-fn it_is_not_chosen_where_nobody_sits_at_the_terminal() {
+fn selection_skips_it_where_standard_input_is_no_terminal() {
     let emulator =
         yandex_cloud_emulator::Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let run = |words: &[&str]| {
@@ -114,11 +114,11 @@ fn it_is_not_chosen_where_nobody_sits_at_the_terminal() {
     };
     assert!(run(&["token"]).done().fails(3).contains("standard input is no terminal"));
 
-    // At a terminal it is, where its endpoint is the one that is asked for.
-    let (_terminal, line) = crate::output::terminal();
+    // On a terminal selection takes yc, where the endpoint of yc is the configured one.
+    let (_test_end, program_end) = crate::output::terminal();
     let at_terminal = |words: &[&str], endpoint: &str| {
         let mut run = run(words).env("FAKE_YC_ENDPOINT", endpoint);
-        run.command.stdin(Stdio::from(line.try_clone().unwrap()));
+        run.command.stdin(Stdio::from(program_end.try_clone().unwrap()));
         run.done()
     };
     let answer = at_terminal(&["token", "--format", "json"], "").json();
@@ -127,6 +127,6 @@ fn it_is_not_chosen_where_nobody_sits_at_the_terminal() {
         (&json!("yandex-cloud-cli"), &json!("t1.FAKE-yc.token"))
     );
     assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("its endpoint is api.corp.test"));
-    let there = ["token", "--endpoint", "api.corp.test"];
-    assert_eq!(at_terminal(&there, "api.corp.test:443").answer(), "t1.FAKE-yc.token\n");
+    let with_endpoint = ["token", "--endpoint", "api.corp.test"];
+    assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").answer(), "t1.FAKE-yc.token\n");
 }

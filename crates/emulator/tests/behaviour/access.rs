@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::common::{FLAVOR, call, get, grpc, raw, token_url};
+use crate::common::{FLAVOR, grpc, token_url};
 use http::StatusCode;
 use http::uri::PathAndQuery;
 use serde_json::json;
+use test_support::http_client::{call, get, raw};
 use tonic::transport::Endpoint;
 use yandex_cloud_emulator::Emulator;
 

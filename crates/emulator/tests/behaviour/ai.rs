@@ -1,8 +1,9 @@
 //! AI Studio: who may call it, and what it answers.
 
-use crate::common::{FLAVOR, accepted, api_key, bearer, get, grpc, post, token_url};
+use crate::common::{FLAVOR, accepted, api_key, bearer, grpc, token_url};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{get, post};
 use tonic::Code;
 use yandex_cloud_emulator::Emulator;
 
@@ -10,7 +11,7 @@ fn model(emulator: &Emulator) -> String {
     format!("gpt://{}/yandexgpt/latest", emulator.folder_id())
 }
 
-async fn chat(emulator: &Emulator, authorization: &str, stream: bool) -> crate::common::Reply {
+async fn chat(emulator: &Emulator, authorization: &str, stream: bool) -> test_support::http_client::Response {
     let body = json!({
         "model": model(emulator),
         "messages": [{ "role": "system", "content": "be brief" }, { "role": "user", "content": "hello there" }],
@@ -21,7 +22,7 @@ async fn chat(emulator: &Emulator, authorization: &str, stream: bool) -> crate::
     post(&url, &[("authorization", authorization)], &body).await
 }
 
-fn content(reply: &crate::common::Reply) -> String {
+fn content(reply: &test_support::http_client::Response) -> String {
     reply.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -141,7 +142,7 @@ fn with_tools(emulator: &Emulator, more: &Value) -> Value {
     body
 }
 
-async fn chat_with(emulator: &Emulator, body: &Value) -> crate::common::Reply {
+async fn chat_with(emulator: &Emulator, body: &Value) -> test_support::http_client::Response {
     let url = format!("{}/v1/chat/completions", emulator.api_url());
     post(&url, &[("authorization", &api_key(emulator.api_key()))], body).await
 }
@@ -224,7 +225,8 @@ async fn chat_answers_in_json_where_it_is_asked_to() {
             "response_format": format,
         })
     };
-    let answer = |reply: &crate::common::Reply| serde_json::from_str::<Value>(&content(reply)).unwrap();
+    let answer =
+        |reply: &test_support::http_client::Response| serde_json::from_str::<Value>(&content(reply)).unwrap();
 
     let reply = chat_with(&emulator, &body(json!({ "type": "json_object" }))).await;
     assert!(answer(&reply)["answer"].as_str().unwrap().ends_with("you said: hello"));

@@ -1,7 +1,8 @@
 //! Requests that no client should send: an error each, and the emulator goes on.
 
-use crate::common::{FLAVOR, api_key, call, get, grpc, raw, token_url};
+use crate::common::{FLAVOR, api_key, grpc, token_url};
 use http::StatusCode;
+use test_support::http_client::{call, get, raw};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Service};
 

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::common::{FLAVOR, accepted, api_key, bearer, call, get, post, token_url};
+use crate::common::{FLAVOR, accepted, api_key, bearer, token_url};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{call, get, post};
 use yandex_cloud_emulator::{Emulator, Fault};
 
 fn url(emulator: &Emulator, path: &str) -> String {
     format!("{}/_emulator/{path}", emulator.api_url())
 }
 
-async fn tell(emulator: &Emulator, path: &str, body: Value) -> crate::common::Reply {
+async fn tell(emulator: &Emulator, path: &str, body: Value) -> test_support::http_client::Response {
     post(&url(emulator, path), &[], &body).await
 }
 

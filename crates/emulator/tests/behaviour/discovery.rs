@@ -1,8 +1,9 @@
 //! Endpoint discovery, over both wires.
 
-use crate::common::{get, grpc};
+use crate::common::grpc;
 use http::StatusCode;
 use serde_json::json;
+use test_support::http_client::get;
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Service};
 

@@ -1,15 +1,16 @@
 //! Vectors of texts: their shape, their rule, who may have them.
 
-use crate::common::{Reply, api_key, bearer, post};
+use crate::common::{api_key, bearer};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, post};
 use yandex_cloud_emulator::{Emulator, Service};
 
 fn model(emulator: &Emulator) -> String {
     format!("emb://{}/text-search-doc/latest", emulator.folder_id())
 }
 
-async fn embed(emulator: &Emulator, authorization: &str, body: &Value) -> Reply {
+async fn embed(emulator: &Emulator, authorization: &str, body: &Value) -> Response {
     post(&format!("{}/v1/embeddings", emulator.api_url()), &[("authorization", authorization)], body).await
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{FLAVOR, accepted, bearer, get, grpc, post, raw, token_url, try_call};
+use crate::common::{FLAVOR, accepted, bearer, grpc, token_url};
 use http::StatusCode;
 use serde_json::json;
+use test_support::http_client::{get, post, raw, try_call};
 use tokio::time::timeout;
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Fault, Service};
@@ -12,7 +13,9 @@ use yandex_cloud_emulator::{Emulator, Fault, Service};
 /// Long enough to see that nothing comes, short enough to wait for.
 const SOON: Duration = Duration::from_millis(150);
 
-async fn discover(emulator: &Emulator) -> Result<crate::common::Reply, crate::common::BoxError> {
+async fn discover(
+    emulator: &Emulator,
+) -> Result<test_support::http_client::Response, test_support::http_client::BoxError> {
     try_call("GET", &format!("{}/endpoints", emulator.api_url()), &[], "").await
 }
 

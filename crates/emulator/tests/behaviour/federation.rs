@@ -4,11 +4,12 @@ use std::io::ErrorKind;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::common::jwt::Key;
-use crate::common::{Reply, accepted, bearer, call, get, post};
+use crate::common::{accepted, bearer};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, call, get, post};
 use yandex_cloud_emulator::{Emulator, Fault, Renewal, Service};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -34,11 +35,11 @@ fn form(pairs: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-async fn send(emulator: &Emulator, body: String) -> Reply {
+async fn send(emulator: &Emulator, body: String) -> Response {
     call("POST", &format!("{}/oauth/token", emulator.api_url()), &[FORM], body).await
 }
 
-async fn exchange(emulator: &Emulator, subject_token: &str, account: &str) -> Reply {
+async fn exchange(emulator: &Emulator, subject_token: &str, account: &str) -> Response {
     let pairs = [
         ("grant_type", GRANT),
         ("requested_token_type", ACCESS_TOKEN),
@@ -49,12 +50,12 @@ async fn exchange(emulator: &Emulator, subject_token: &str, account: &str) -> Re
     send(emulator, form(&pairs)).await
 }
 
-fn token(reply: &Reply) -> String {
+fn token(reply: &Response) -> String {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     reply.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-fn refusal(reply: &Reply) -> (String, String) {
+fn refusal(reply: &Response) -> (String, String) {
     assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.text());
     let answer = reply.json();
     let text = |name: &str| answer[name].as_str().unwrap().to_owned();

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::common::{accepted, api_key, bearer, call, grpc, post};
+use crate::common::{accepted, api_key, bearer, grpc};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{call, post};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Renewal, Service};
 
-async fn exchange(emulator: &Emulator, body: &Value) -> crate::common::Reply {
+async fn exchange(emulator: &Emulator, body: &Value) -> test_support::http_client::Response {
     post(&format!("{}/iam/v1/tokens", emulator.api_url()), &[], body).await
 }
 
@@ -206,7 +207,9 @@ async fn revokes_a_token_of_any_origin_and_no_other() {
     let kind = ("content-type", "application/x-www-form-urlencoded");
     let federated = call("POST", &url("/oauth/token"), &[kind], form).await.json();
     let metadata =
-        crate::common::get(&crate::common::token_url(&emulator), &[crate::common::FLAVOR]).await.json();
+        test_support::http_client::get(&crate::common::token_url(&emulator), &[crate::common::FLAVOR])
+            .await
+            .json();
     let control = post(&url("/_emulator/tokens/issue"), &[], &json!({})).await.json();
 
     // The parent goes first, and its child is as good as before.

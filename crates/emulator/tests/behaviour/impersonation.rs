@@ -3,21 +3,22 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::common::jwt::Key;
-use crate::common::{Reply, accepted, api_key, bearer, grpc, post};
+use crate::common::{accepted, api_key, bearer, grpc};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, post};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Fault, Renewal};
 
 const REST: &str = "POST /iam/v1/tokens:createForServiceAccount";
 const GRPC: &str = "POST /yandex.cloud.iam.v1.IamTokenService/CreateForServiceAccount";
 
-async fn ask(emulator: &Emulator, authorization: &str, body: &Value) -> Reply {
+async fn ask(emulator: &Emulator, authorization: &str, body: &Value) -> Response {
     let url = format!("{}/iam/v1/tokens:createForServiceAccount", emulator.api_url());
     post(&url, &[("authorization", authorization)], body).await
 }
 
-async fn impersonate(emulator: &Emulator, token: &str, account: &str) -> Reply {
+async fn impersonate(emulator: &Emulator, token: &str, account: &str) -> Response {
     ask(emulator, &bearer(token), &json!({ "serviceAccountId": account })).await
 }
 
@@ -31,7 +32,7 @@ async fn impersonate_over_grpc(
     grpc::unary(&channel, grpc::CREATE_FOR_SERVICE_ACCOUNT, request).await.map(tonic::Response::into_inner)
 }
 
-fn token(reply: &Reply) -> String {
+fn token(reply: &Response) -> String {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     reply.json()["iamToken"].as_str().unwrap().to_owned()
 }
@@ -80,7 +81,9 @@ async fn serves_every_subject_and_one_inside_another() {
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
     let by_key = post(&url, &[], &json!({ "jwt": jwt })).await;
     let metadata =
-        crate::common::get(&crate::common::token_url(&emulator), &[crate::common::FLAVOR]).await.json();
+        test_support::http_client::get(&crate::common::token_url(&emulator), &[crate::common::FLAVOR])
+            .await
+            .json();
     let metadata = metadata["access_token"].as_str().unwrap().to_owned();
 
     for caller in [token(&user), token(&by_key), metadata, emulator.iam_token().unwrap()] {

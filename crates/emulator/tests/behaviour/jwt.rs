@@ -3,9 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::common::jwt::{AUDIENCE, Key};
-use crate::common::{Reply, accepted, bearer, grpc, post};
+use crate::common::{accepted, bearer, grpc};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, post};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Fault, Renewal};
 
@@ -19,7 +20,7 @@ async fn emulator() -> Emulator {
     emulator
 }
 
-async fn exchange(emulator: &Emulator, jwt: &str) -> Reply {
+async fn exchange(emulator: &Emulator, jwt: &str) -> Response {
     post(&format!("{}/iam/v1/tokens", emulator.api_url()), &[], &json!({ "jwt": jwt })).await
 }
 
@@ -29,7 +30,7 @@ async fn exchange_over_grpc(emulator: &Emulator, jwt: &str) -> Result<grpc::Crea
     grpc::unary(&channel, grpc::CREATE, grpc::bare(request)).await.map(tonic::Response::into_inner)
 }
 
-fn token(reply: &Reply) -> String {
+fn token(reply: &Response) -> String {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     reply.json()["iamToken"].as_str().unwrap().to_owned()
 }

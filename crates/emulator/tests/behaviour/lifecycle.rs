@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::common::{FLAVOR, accepted, api_key, bearer, get, token_url};
+use crate::common::{FLAVOR, accepted, api_key, bearer, token_url};
 use http::StatusCode;
+use test_support::http_client::get;
 use yandex_cloud_emulator::{Emulator, Service};
 
 #[test]
@@ -42,8 +43,12 @@ async fn drop_closes_the_ports_and_the_connections() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(yandex_cloud_emulator::Fault::hang());
     let api = emulator.api_addr();
-    let hanging =
-        tokio::spawn(crate::common::try_call("GET", leak(format!("http://{api}/endpoints")), &[], ""));
+    let hanging = tokio::spawn(test_support::http_client::try_call(
+        "GET",
+        leak(format!("http://{api}/endpoints")),
+        &[],
+        "",
+    ));
     while emulator.counters().requests(Service::Endpoints) == 0 {
         tokio::task::yield_now().await;
     }

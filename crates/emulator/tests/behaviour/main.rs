@@ -18,8 +18,6 @@ mod lifecycle;
 mod metadata;
 mod native;
 mod operations;
-#[cfg(feature = "replay")]
-mod replay;
 mod responses;
 mod service_account_keys;
 mod tls;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{FLAVOR, accepted, bearer, call, get, metadata_url, token_url};
+use crate::common::{FLAVOR, accepted, bearer, metadata_url, token_url};
 use http::StatusCode;
+use test_support::http_client::{call, get};
 use yandex_cloud_emulator::{Emulator, Renewal, Service};
 
 async fn token(emulator: &Emulator) -> (String, u64) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::common::{Reply, api_key, bearer, grpc, post};
+use crate::common::{api_key, bearer, grpc};
 use http::StatusCode;
 use prost::Message;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, post};
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Service};
 
@@ -17,7 +18,7 @@ fn embedding_model(emulator: &Emulator) -> String {
     format!("emb://{}/text-search-doc/latest", emulator.folder_id())
 }
 
-async fn ask(emulator: &Emulator, method: &str, body: &Value) -> Reply {
+async fn ask(emulator: &Emulator, method: &str, body: &Value) -> Response {
     let url = format!("{}/foundationModels/v1/{method}", emulator.api_url());
     post(&url, &[("authorization", &api_key(emulator.api_key()))], body).await
 }
@@ -34,7 +35,7 @@ fn completion(emulator: &Emulator, more: &Value) -> Value {
     body
 }
 
-fn alternative(reply: &Reply) -> Value {
+fn alternative(reply: &Response) -> Value {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     reply.json()["result"]["alternatives"][0].clone()
 }
@@ -115,7 +116,7 @@ async fn a_function_is_called_and_its_result_answered() {
 #[tokio::test]
 async fn answers_in_json_where_it_is_asked_to() {
     let emulator = Emulator::start().await.unwrap();
-    let text = |reply: &Reply| {
+    let text = |reply: &Response| {
         let alternative = alternative(reply);
         serde_json::from_str::<Value>(alternative["message"]["text"].as_str().unwrap()).unwrap()
     };

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::common::{Reply, api_key, call, get, grpc, post};
+use crate::common::{api_key, grpc};
 use http::StatusCode;
 use prost::Message;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, call, get, post};
 use tonic::Code;
 use tonic::transport::Channel;
 use yandex_cloud_emulator::{Emulator, Service};
@@ -19,7 +20,7 @@ async fn start(emulator: &Emulator) -> Value {
     post(&url, &[("authorization", &api_key(emulator.api_key()))], &body).await.json()
 }
 
-async fn at(emulator: &Emulator, method: &str, rest: &str) -> Reply {
+async fn at(emulator: &Emulator, method: &str, rest: &str) -> Response {
     let url = format!("{}/operations/{rest}", emulator.api_url());
     call(method, &url, &[("authorization", &api_key(emulator.api_key()))], "").await
 }

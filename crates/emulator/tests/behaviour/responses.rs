@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::{Reply, api_key, bearer, call, get, post};
+use crate::common::{api_key, bearer};
 use http::StatusCode;
 use serde_json::{Value, json};
+use test_support::http_client::{Response, call, get, post};
 use yandex_cloud_emulator::Emulator;
 
 fn model(emulator: &Emulator) -> String {
@@ -15,12 +16,12 @@ fn url(emulator: &Emulator, rest: &str) -> String {
     format!("{}/v1/responses{rest}", emulator.api_url())
 }
 
-async fn create(emulator: &Emulator, body: &Value) -> Reply {
+async fn create(emulator: &Emulator, body: &Value) -> Response {
     post(&url(emulator, ""), &[("authorization", &bearer(emulator.api_key()))], body).await
 }
 
 /// Of this method at a kept response.
-async fn at(emulator: &Emulator, method: &str, rest: &str) -> Reply {
+async fn at(emulator: &Emulator, method: &str, rest: &str) -> Response {
     call(method, &url(emulator, rest), &[("authorization", &api_key(emulator.api_key()))], "").await
 }
 
@@ -29,7 +30,7 @@ fn text(response: &Value) -> &str {
 }
 
 /// Name and data of each event.
-fn events(reply: &Reply) -> Vec<(String, Value)> {
+fn events(reply: &Response) -> Vec<(String, Value)> {
     assert_eq!(reply.header("content-type"), "text/event-stream");
     let text = reply.text();
     let event = |event: &str| {

@@ -1,10 +1,11 @@
 //! Authorized keys of service accounts: their files, those made elsewhere, and what goes with a deleted one.
 
 use crate::common::jwt::{Key, der};
-use crate::common::{accepted, bearer, post};
+use crate::common::{accepted, bearer};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
+use test_support::http_client::post;
 use yandex_cloud_emulator::{Builder, Emulator};
 
 /// Of 1024 bits, and of another kind; nobody has the other halves.
@@ -21,7 +22,7 @@ H9wbHcEt6pOAdE7+vEsqloltLXiyC/AGvT7Vc4A7ax+1N3uWhQek6WeqKg==
 -----END PUBLIC KEY-----
 ";
 
-async fn exchange(emulator: &Emulator, key: &Key) -> crate::common::Reply {
+async fn exchange(emulator: &Emulator, key: &Key) -> test_support::http_client::Response {
     let jwt = key.jwt(emulator.clock().now());
     post(&format!("{}/iam/v1/tokens", emulator.api_url()), &[], &json!({ "jwt": jwt })).await
 }
@@ -30,7 +31,7 @@ async fn authorization(emulator: &Emulator, key: &Key) -> String {
     bearer(exchange(emulator, key).await.json()["iamToken"].as_str().unwrap())
 }
 
-async fn control(emulator: &Emulator, call: &str, body: &Value) -> crate::common::Reply {
+async fn control(emulator: &Emulator, call: &str, body: &Value) -> test_support::http_client::Response {
     post(&format!("{}/_emulator/service-account-keys/{call}", emulator.api_url()), &[], body).await
 }
 
@@ -113,7 +114,8 @@ async fn deleting_one_ends_its_tokens_and_no_others() {
     for good in [&of_other, &given] {
         assert_eq!(accepted(&emulator, good).await, StatusCode::OK);
     }
-    let state = crate::common::get(&format!("{}/_emulator/state", emulator.api_url()), &[]).await.json();
+    let state =
+        test_support::http_client::get(&format!("{}/_emulator/state", emulator.api_url()), &[]).await.json();
     assert_eq!(state["iamTokens"], json!({ "valid": 2, "expired": 0, "revoked": 1 }));
 
     emulator.reset();

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write};
 use std::sync::Mutex;
 
-use crate::common::{bearer, call, get, grpc};
+use crate::common::{bearer, grpc};
 use serde_json::json;
+use test_support::http_client::{call, get};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use yandex_cloud_emulator::Emulator;
@@ -113,7 +114,7 @@ async fn a_presented_secret_appears_nowhere() {
         key.sign(&key.header(), &json!({ "iss": key.service_account_id, "aud": MARK })),
     ] {
         let url = format!("{}/iam/v1/tokens", emulator.api_url());
-        let reply = crate::common::post(&url, &[], &json!({ "jwt": jwt })).await;
+        let reply = test_support::http_client::post(&url, &[], &json!({ "jwt": jwt })).await;
         assert_eq!(reply.status, http::StatusCode::UNAUTHORIZED);
         write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
     }

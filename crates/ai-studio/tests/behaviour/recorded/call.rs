@@ -4,7 +4,7 @@ use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use yandex_ai_studio_sdk::AiStudio;
-use yandex_cloud_emulator::replay::{Interaction, Request};
+use yandex_cloud_replay::{Interaction, Request};
 
 use super::means::{self, same, string};
 use super::told::Told;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use yandex_ai_studio_sdk::auth::System;
 use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
 use yandex_ai_studio_sdk::{AiStudio, RetryPolicy};
-use yandex_cloud_emulator::replay::{Interaction, Recording, ReplayServer};
+use yandex_cloud_replay::{Interaction, Recording, ReplayServer};
 
 use super::call::{Call, perform};
 
@@ -26,7 +26,7 @@ enum Step {
 }
 
 pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
-    let mut passed_over = recording.not_covered.clone();
+    let mut passed_over = recording.unsupported.clone();
     let mut steps: Vec<(Step, Interaction)> = Vec::new();
     for interaction in recording.interactions.iter().cloned() {
         let request = &interaction.request;

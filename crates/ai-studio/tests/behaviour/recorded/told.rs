@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use yandex_ai_studio_sdk::Error;
-use yandex_cloud_emulator::replay::Interaction;
+use yandex_cloud_replay::Interaction;
 
 use super::means::same;
 
@@ -19,8 +19,8 @@ impl Told {
             Some(result) if result.is_object() => result.clone(),
             _ => value,
         };
-        let messages = recorded.answer.messages();
-        let status = recorded.answer.status.as_u16();
+        let messages = recorded.response.messages();
+        let status = recorded.response.status.as_u16();
         // What a whole answer of the native API is wrapped in; a stream's has been taken off.
         let is_completion = recorded.request.target == "/foundationModels/v1/completion";
         let messages = if is_completion { messages.into_iter().map(unwrapped).collect() } else { messages };

@@ -8,66 +8,51 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use self::exchange::Proof;
-use super::address::{Address, Given};
+use super::address::Address;
 use super::endpoints::{Endpoint, discover};
+use super::installation::Installation;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
-/// How IAM is reached: the options that all methods that ask it have.
-#[derive(Clone, Debug)]
-pub(crate) struct IamOptions {
-    /// The discovery endpoint; else `YC_API_ENDPOINT`, else the public one.
-    pub(crate) endpoint: Option<Given>,
-    /// The address of IAM itself, without discovery.
-    pub(crate) iam_endpoint: Option<Given>,
-    /// Whether the secret may travel without TLS off this machine.
-    pub(crate) plaintext: bool,
-    /// How long discovery and exchange may take together.
-    pub(crate) timeout: Duration,
-}
+/// How long discovery and exchange may take together, unless the program says otherwise.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Default for IamOptions {
-    fn default() -> Self {
-        Self { endpoint: None, iam_endpoint: None, plaintext: false, timeout: Duration::from_secs(10) }
-    }
-}
-
-/// IAM as one source sees it: an endpoint that was read once, and the address behind it once it is known.
+/// IAM as one source sees it: where it is was read once, and the address is kept once discovery named it.
 pub(crate) struct Iam {
-    options: IamOptions,
     endpoint: Endpoint,
-    /// Where discovery found IAM, while nobody asks there: who asks takes it, and puts it back when it was answered. So
-    /// it is forgotten however the asking ends without an answer, dropped too.
+    /// Whether the endpoint is IAM itself: discovery is not asked.
+    is_direct: bool,
+    timeout: Duration,
+    /// Where discovery found IAM, while no request to it is under way. A request takes the address, and puts it back when
+    /// IAM answered. So the address is forgotten however the request ends without an answer, dropped too.
     known: Mutex<Option<Address>>,
 }
 
 impl Iam {
-    /// Reads where it is to be looked for. `what` goes there, as the warning about a foreign host says it.
-    pub(crate) fn new(options: IamOptions, what: &str, system: &System) -> Result<Self, Error> {
-        let given = options.iam_endpoint.as_deref().or(options.endpoint.as_deref());
-        let endpoint = Endpoint::resolve(given, system)?;
-        Self::at(options, endpoint, what)
-    }
-
-    /// Looks for it at an endpoint.
-    pub(crate) fn at(options: IamOptions, endpoint: Endpoint, what: &str) -> Result<Self, Error> {
-        endpoint.check(options.plaintext)?;
+    /// IAM of an installation, for at most `timeout` each time. `what` goes there, as the warning about a foreign host
+    /// says it.
+    ///
+    /// # Errors
+    /// `Invalid` where the address cannot be read, `Blocked` where secrets would travel without TLS.
+    pub(crate) fn new(installation: &Installation, timeout: Duration, what: &str) -> Result<Self, Error> {
+        let (endpoint, is_direct) = installation.iam()?;
+        endpoint.check()?;
         endpoint.warn_if_foreign(&format!("{what} goes there"));
-        Ok(Self { options, endpoint, known: Mutex::new(None) })
+        Ok(Self { endpoint: endpoint.clone(), is_direct, timeout, known: Mutex::new(None) })
     }
 
     /// How long one asking may take in all.
     pub(crate) fn timeout(&self) -> Duration {
-        self.options.timeout
+        self.timeout
     }
 
     /// Exchanges an OAuth token.
     pub(crate) async fn exchange_oauth(&self, oauth: &Secret, system: &System) -> Result<Token, Error> {
         let iam = self.locate(system).await?;
         let proof = Proof { field: "yandexPassportOauthToken", secret: oauth };
-        let token = exchange::exchange(system, &iam.address, proof, self.options.timeout).await;
+        let token = exchange::exchange(system, &iam.address, proof, self.timeout).await;
         self.remember(iam, token)
     }
 
@@ -81,7 +66,7 @@ impl Iam {
         let iam = self.locate(system).await?;
         let jwt = make(iam.address.url(exchange::TOKENS))?;
         let proof = Proof { field: "jwt", secret: &jwt };
-        let token = exchange::exchange(system, &iam.address, proof, self.options.timeout).await;
+        let token = exchange::exchange(system, &iam.address, proof, self.timeout).await;
         self.remember(iam, token)
     }
 
@@ -93,8 +78,7 @@ impl Iam {
         system: &System,
     ) -> Result<Token, Error> {
         let iam = self.locate(system).await?;
-        let token =
-            exchange::for_service_account(system, &iam.address, bearer, id, self.options.timeout).await;
+        let token = exchange::for_service_account(system, &iam.address, bearer, id, self.timeout).await;
         self.remember(iam, token)
     }
 
@@ -106,7 +90,7 @@ impl Iam {
         system: &System,
     ) -> Result<Option<String>, Error> {
         let iam = self.locate(system).await?;
-        let subject = exchange::revoke(system, &iam.address, bearer, token, self.options.timeout).await;
+        let subject = exchange::revoke(system, &iam.address, bearer, token, self.timeout).await;
         self.remember(iam, subject).map_err(|error| match error.kind() {
             ErrorKind::Refused => error.with_help(
                 "a token that is over or was revoked before is refused here as well; else look at which token it is, and at the endpoint",
@@ -118,15 +102,15 @@ impl Iam {
     /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
     async fn locate(&self, system: &System) -> Result<Located, Error> {
         let endpoint = &self.endpoint;
-        if self.options.iam_endpoint.is_some() {
+        if self.is_direct {
             return Ok(Located { address: endpoint.address.clone(), discovered: false });
         }
         let known = self.known().take();
         if let Some(address) = known {
             return Ok(Located { address, discovered: true });
         }
-        let half = self.options.timeout / 2;
-        match discover(system, endpoint, "iam", self.options.plaintext, half).await {
+        let half = self.timeout / 2;
+        match discover(system, endpoint, "iam", half).await {
             Ok(address) => Ok(Located { address, discovered: true }),
             Err(error) if error.kind() == ErrorKind::Blocked => Err(error),
             Err(error) => match endpoint.address.documented_iam() {

@@ -24,9 +24,8 @@ use super::file::NamedFile;
 use super::oauth_token::{explain, warn_once};
 use super::sealed::Sealed;
 use super::{Identity, Method, Provider, TokenSource};
-use crate::cloud::address::Given;
-use crate::cloud::endpoints::{self, Endpoint};
-use crate::cloud::iam::{Iam, IamOptions};
+use crate::cloud::iam::{self, Iam};
+use crate::cloud::installation::Installation;
 use crate::cloud::metadata::{MetadataAddress, Patience, fetch_token};
 use crate::secret::redact;
 use crate::system::{BoxFuture, System};
@@ -62,7 +61,7 @@ pub struct ProfileAuth {
 pub struct ProfileAuthBuilder {
     name: Option<String>,
     file: Option<NamedFile>,
-    iam: IamOptions,
+    timeout: Duration,
     max_age: Duration,
 }
 
@@ -140,7 +139,7 @@ impl ProfileAuth {
 
     /// With options.
     pub fn builder() -> ProfileAuthBuilder {
-        ProfileAuthBuilder { name: None, file: None, iam: IamOptions::default(), max_age: MAX_AGE }
+        ProfileAuthBuilder { name: None, file: None, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
     /// What the profile says beside its login. Reads the file, on a tokio runtime with time.
@@ -157,7 +156,7 @@ impl ProfileAuth {
                 .and_then(|settings| Profile::of(&settings))
                 .map_err(|error| error.at(source.file.location()))
         };
-        let limit = self.options.iam.timeout;
+        let limit = self.options.timeout;
         let profile = system.within(limit, read).await.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
                 .at(self.location(system))
@@ -186,29 +185,9 @@ impl ProfileAuthBuilder {
         self
     }
 
-    /// The discovery endpoint, `host[:port]` or a URL; else `YC_API_ENDPOINT`, else the profile's, else the public one.
-    /// Naming it here allows what the profile proves itself with to go there, and to the hosts below it.
-    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// The address of IAM, without discovery. Naming it here allows what the profile proves itself with to go there.
-    pub fn iam_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.iam.iam_endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// Lets what the profile proves itself with travel without TLS to a host that is not this machine. Whoever can listen
-    /// there owns the account.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.iam.plaintext = true;
-        self
-    }
-
     /// How long reading the file, discovery and exchange may take together; 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.iam.timeout = limit;
+        self.timeout = limit;
         self
     }
 
@@ -249,8 +228,8 @@ impl ProfileAuth {
             Some(name) => Some(name.clone()),
             None => system.variable(Self::VARIABLE)?.map(|name| name.to_string()),
         };
-        let (iam, max_age) = (self.options.iam.clone(), self.options.max_age);
-        Ok(Source { file: self.file(system)?, wanted, iam, max_age, chosen: Mutex::default() })
+        let ProfileAuthBuilder { timeout, max_age, .. } = self.options;
+        Ok(Source { file: self.file(system)?, wanted, timeout, max_age, chosen: Mutex::default() })
     }
 }
 
@@ -269,7 +248,7 @@ impl Sealed for ProfileAuth {
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
-            let limit = self.options.iam.timeout;
+            let limit = self.options.timeout;
             match system.within(limit, self.tell(system)).await {
                 Some(Ok(identity)) => identity,
                 Some(Err(error)) => Identity::of(Method::Profile).remark(error.to_string()),
@@ -309,7 +288,7 @@ struct Source {
     file: NamedFile,
     /// The name that was asked for.
     wanted: Option<String>,
-    iam: IamOptions,
+    timeout: Duration,
     max_age: Duration,
     chosen: Mutex<Option<Arc<Chosen>>>,
 }
@@ -321,6 +300,13 @@ struct Chosen {
     endpoint: Option<String>,
     /// Looked for where the login needs it.
     iam: OnceLock<Iam>,
+}
+
+impl Chosen {
+    /// Where the profile logs in.
+    fn installation(&self, system: &System) -> Result<Installation, Error> {
+        Installation::of_profile(self.endpoint.as_deref(), system)
+    }
 }
 
 impl Source {
@@ -380,14 +366,7 @@ impl Source {
         if let Some(iam) = chosen.iam.get() {
             return Ok(iam);
         }
-        let given = self.iam.iam_endpoint.as_deref().or(self.iam.endpoint.as_deref());
-        let endpoint = match &chosen.endpoint {
-            Some(text) if given.is_none() && system.variable(endpoints::VARIABLE)?.is_none() => {
-                Endpoint::in_file(text, "the endpoint in yc's configuration")?
-            }
-            _ => Endpoint::resolve(given, system)?,
-        };
-        let iam = Iam::at(self.iam.clone(), endpoint, what)?;
+        let iam = Iam::new(&chosen.installation(system)?, self.timeout, what)?;
         Ok(chosen.iam.get_or_init(|| iam))
     }
 }
@@ -413,10 +392,18 @@ impl TokenSource for Source {
     }
 
     fn timeout(&self) -> Duration {
-        self.iam.timeout
+        self.timeout
     }
 
     fn max_age(&self) -> Duration {
         self.max_age
+    }
+
+    fn installation(&self, system: &System) -> Result<Installation, Error> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match chosen {
+            Some(chosen) => chosen.installation(system),
+            None => Installation::of(system),
+        }
     }
 }

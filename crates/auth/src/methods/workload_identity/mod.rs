@@ -25,7 +25,6 @@ use super::account::Account;
 use super::file::unread;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
-use crate::cloud::address::Given;
 use crate::cloud::authorization::AuthorizationServer;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
@@ -62,8 +61,6 @@ pub struct WorkloadIdentityAuth {
 pub struct WorkloadIdentityAuthBuilder {
     /// Who, and by what; else as the variables say.
     given: Option<(Account, SubjectToken)>,
-    endpoint: Option<Given>,
-    plaintext: bool,
     timeout: Duration,
     max_age: Option<Duration>,
 }
@@ -107,21 +104,7 @@ impl WorkloadIdentityAuth {
 
 impl WorkloadIdentityAuthBuilder {
     fn new(given: Option<(Account, SubjectToken)>) -> Self {
-        Self { given, endpoint: None, plaintext: false, timeout: Duration::from_secs(10), max_age: None }
-    }
-
-    /// The authorization server, `host[:port]` or a URL; else `YC_OAUTH_ENDPOINT`, else `auth.yandex.cloud`. Naming it
-    /// here allows the subject token to go there.
-    pub fn oauth_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(Given::new(endpoint));
-        self
-    }
-
-    /// Lets the tokens travel without TLS to a host that is not this machine. Whoever can listen there can act for the
-    /// service account.
-    pub fn danger_allow_plaintext(mut self) -> Self {
-        self.plaintext = true;
-        self
+        Self { given, timeout: Duration::from_secs(10), max_age: None }
     }
 
     /// How long the subject token and the exchange may take together; 10 s.
@@ -157,7 +140,7 @@ impl WorkloadIdentityAuth {
         let (account, subject) = self.who(system)?;
         let place = if options.given.is_some() { "service account id" } else { Self::ACCOUNT_VARIABLE };
         let id = account.id().map_err(|error| error.at(place))?.to_owned();
-        let server = AuthorizationServer::new(options.endpoint.as_deref(), options.plaintext, system)?;
+        let server = AuthorizationServer::new(system)?;
         let max_age = options.max_age.unwrap_or_else(|| subject.max_age());
         Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
     }

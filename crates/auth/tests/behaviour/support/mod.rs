@@ -18,7 +18,7 @@ use yandex_cloud_auth::system::{BoxFuture, Command, HttpOptions, Spawner};
 use yandex_cloud_auth::testing::{
     TestClock, TestEnvironment, TestFiles, TestHttp, TestProcesses, TestReply, TestRun,
 };
-use yandex_cloud_auth::{Automatic, Credentials, System};
+use yandex_cloud_auth::{Automatic, Credentials, Endpoints, System};
 
 pub(crate) const IAM_TOKEN: &str = "t1.FAKE-body.FAKE-signature";
 pub(crate) const OAUTH_TOKEN: &str = "y0_FAKE-oauth-token";
@@ -44,6 +44,7 @@ pub(crate) struct Machine {
     pub(crate) processes: TestProcesses,
     pub(crate) files: TestFiles,
     pub(crate) log: Log,
+    pub(crate) endpoints: Endpoints,
 }
 
 impl Machine {
@@ -55,11 +56,18 @@ impl Machine {
             processes: TestProcesses::new(|_| TestRun::Fail(std::io::ErrorKind::NotFound)),
             files: TestFiles::default(),
             log: Log::default(),
+            endpoints: Endpoints::new(),
         }
     }
 
     pub(crate) fn set(self, name: &str, value: &str) -> Self {
         self.environment.set(name, value);
+        self
+    }
+
+    /// With endpoints that are given in code.
+    pub(crate) fn at(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
         self
     }
 
@@ -104,6 +112,7 @@ impl Machine {
             .with_processes(self.processes.clone())
             .with_files(self.files.clone())
             .with_spawner(self.log.clone())
+            .with_endpoints(self.endpoints.clone())
     }
 
     pub(crate) fn automatic(&self) -> Credentials {

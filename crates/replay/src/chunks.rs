@@ -1,18 +1,21 @@
-//! A body in pieces of random sizes, each on its way before the next is made.
+//! A body that is sent in chunks of random sizes.
 //!
-//! What a client reads then ends anywhere: within an event, a line, a character.
+//! A chunk boundary can be at any byte: in the middle of an event, of a line, or of a character.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Frame;
 
-/// How large a piece may be, at least; of a large body a two-hundredth part.
-const LARGE: usize = 64;
+/// The size limit of a small chunk, in bytes.
 const SMALL: usize = 7;
+/// The size limit of a large chunk, in bytes. A body of more than 12,800 bytes gets a higher limit, so that it has
+/// about 200 large chunks.
+const LARGE: usize = 64;
 
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     rest: Bytes,
     large: usize,
     random: fastrand::Rng,
@@ -20,7 +23,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(body: Bytes, seed: u64) -> Self {
+    pub(crate) fn new(body: Bytes, seed: u64) -> Self {
         let large = LARGE.max(body.len() / 200);
         Self { rest: body, large, random: fastrand::Rng::with_seed(seed), flushing: false }
     }
@@ -28,7 +31,7 @@ impl Chunks {
 
 impl http_body::Body for Chunks {
     type Data = Bytes;
-    type Error = tonic::Status;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -37,7 +40,7 @@ impl http_body::Body for Chunks {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        // A body that is not ready makes the server send what it has.
+        // hyper sends its buffer when the body is pending, so each chunk leaves before the next one is made.
         if !std::mem::replace(&mut self.flushing, false) {
             self.flushing = true;
             cx.waker().wake_by_ref();

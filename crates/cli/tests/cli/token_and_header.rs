@@ -1,4 +1,4 @@
-//! `token` and `header`: the answer alone, in text and in JSON, for each method.
+//! `token` and `header`: only the answer, in text and in JSON, for each method.
 
 use serde_json::{Value, json};
 use yandex_cloud_emulator::Emulator;
@@ -7,7 +7,7 @@ use crate::run::{FAKES, keys, yc_auth};
 
 type Variables = Vec<(&'static str, String)>;
 
-/// Name of the method, the variables that open it, and the scheme of its header.
+/// The name of a method, the variables that configure it, and the scheme of its header.
 fn methods(emulator: &Emulator) -> Vec<(&'static str, Variables, &'static str)> {
     vec![
         ("api-key", vec![("YC_API_KEY", emulator.api_key().to_owned())], "Api-Key"),
@@ -69,7 +69,7 @@ fn each_method_prints_its_token_and_its_header() {
 }
 
 #[test]
-fn a_static_value_is_printed_as_it_is() {
+fn a_static_value_is_printed_trimmed_and_unchanged() {
     for (variable, value, scheme) in
         [("YC_API_KEY", "AQVN-fake-key", "Api-Key"), ("YC_IAM_TOKEN", "t1.fake.token", "Bearer")]
     {
@@ -92,13 +92,13 @@ fn none_prints_nothing_and_gives_nulls() {
 }
 
 #[test]
-fn the_order_of_the_variables_decides() {
+fn the_first_variable_in_the_order_wins() {
     let all = [
         ("YC_API_KEY", "AQVN-fake", "api-key"),
         ("YC_IAM_TOKEN", "t1.fake.one", "iam-token"),
         ("YC_TOKEN", "t1.fake.two", "env-iam-token"),
     ];
-    // Without a service account the metadata service is passed over, and `YC_TOKEN` comes into its own.
+    // Without a service account, selection skips the metadata service and reaches `YC_TOKEN`.
     let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     for first in 0..all.len() {
         let run = all[first..]
@@ -110,7 +110,7 @@ fn the_order_of_the_variables_decides() {
 }
 
 #[test]
-fn an_empty_variable_is_an_unset_one() {
+fn an_empty_variable_counts_as_unset() {
     let answer = yc_auth(["token"]).env("YC_API_KEY", "").env("YC_IAM_TOKEN", "t1.fake.token").done();
     assert_eq!(answer.answer(), "t1.fake.token\n");
 }

@@ -1,4 +1,4 @@
-//! What is played, and what is measured: by the counters of the library and of the emulator, and by its answers.
+//! The scenarios and their measurements: the counters of the library and of the emulator, and its responses.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use yandex_cloud_auth::{
 };
 use yandex_cloud_emulator::{Fault, Service};
 
-use super::client::{self, Answer};
-use super::judge::{Outage, Stale, Visit};
-use super::stage::Stage;
-use crate::paint::masked;
+use super::checks::{IamOutage, MethodRun, StaleToken};
+use super::client::{self, ChatResponse};
+use super::fixture::Fixture;
+use crate::output::masked;
 
-/// The methods, in the order in which they are shown.
+/// The methods, in the order of the output.
 pub(crate) const METHODS: [Method; 13] = [
     Method::ApiKey,
     Method::IamToken,
@@ -35,42 +35,42 @@ pub(crate) const METHODS: [Method; 13] = [
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How long IAM takes to answer while a token is stale.
+/// The delay of IAM's response while a token is stale.
 const LATENCY: Duration = Duration::from_millis(300);
 
-impl Stage {
-    /// Authenticates by one method, and sends a completion and a streamed one.
-    pub(crate) fn visit(&self, method: Method) -> Visit {
+impl Fixture {
+    /// Authenticates with one method, and requests a completion and a streamed one.
+    pub(crate) fn run_method(&self, method: Method) -> MethodRun {
         match self.credentials(method) {
-            Ok(credentials) => self.use_it(method, &credentials),
-            Err(error) => Visit {
+            Ok(credentials) => self.run_with(method, &credentials),
+            Err(error) => MethodRun {
                 method,
                 header: Err(error),
                 elapsed: Duration::ZERO,
-                chat: Err("not asked".to_owned()),
-                stream: Err("not asked".to_owned()),
+                chat: Err("not requested".to_owned()),
+                stream: Err("not requested".to_owned()),
             },
         }
     }
 
     fn credentials(&self, method: Method) -> Result<Credentials, String> {
-        let told = |error: Error| error.to_string();
+        let text = |error: Error| error.to_string();
         let token = || self.emulator.iam_token().map_err(|error| error.to_string());
         Ok(match method {
-            Method::ApiKey => Credentials::from(ApiKeyAuth::new(self.emulator.api_key()).map_err(told)?),
-            Method::IamToken => IamTokenAuth::new(token()?).map_err(told)?.into(),
+            Method::ApiKey => Credentials::from(ApiKeyAuth::new(self.emulator.api_key()).map_err(text)?),
+            Method::IamToken => IamTokenAuth::new(token()?).map_err(text)?.into(),
             Method::EnvIamToken => {
-                let system = self.machine(&[(EnvIamTokenAuth::VARIABLE, &token()?)]);
+                let system = self.system(&[(EnvIamTokenAuth::VARIABLE, &token()?)]);
                 return Ok(Credentials::from(EnvIamTokenAuth::new()).with_system(system));
             }
-            Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(told)?.into(),
+            Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(text)?.into(),
             Method::ServiceAccountKey => {
                 let key = self.emulator.service_account_key().map_err(|error| error.to_string())?;
-                ServiceAccountKeyAuth::new(key).map_err(told)?.into()
+                ServiceAccountKeyAuth::new(key).map_err(text)?.into()
             }
             Method::WorkloadIdentity => {
                 let subject = self.emulator.oidc_token().map_err(|error| error.to_string())?;
-                let system = self.machine(&[
+                let system = self.system(&[
                     ("YC_OIDC_TOKEN", &subject),
                     ("YC_SERVICE_ACCOUNT_ID", self.emulator.service_account_id()),
                     ("YC_OAUTH_ENDPOINT", &self.emulator.api_url()),
@@ -91,17 +91,17 @@ impl Stage {
             }
             Method::Function => {
                 let invocation = serde_json::json!({ "access_token": token()?, "expires_in": 3600 });
-                FunctionAuth::parse(invocation.to_string()).map_err(told)?.into()
+                FunctionAuth::parse(invocation.to_string()).map_err(text)?.into()
             }
             Method::Metadata => MetadataAuth::new().into(),
             Method::YandexCloudCli => YandexCloudCliAuth::new().into(),
             Method::None => NoAuth::new().into(),
-            other => return Err(format!("the demo has no {other}")),
+            other => return Err(format!("the demo does not cover {other}")),
         }
-        .with_system(self.machine(&[])))
+        .with_system(self.system(&[])))
     }
 
-    fn use_it(&self, method: Method, credentials: &Credentials) -> Visit {
+    fn run_with(&self, method: Method, credentials: &Credentials) -> MethodRun {
         let start = Instant::now();
         let snapshot = credentials.blocking().get(HeaderOptions::new());
         let elapsed = start.elapsed();
@@ -112,7 +112,7 @@ impl Stage {
                 .zip(snapshot.expose_secret())
                 .map(|(scheme, secret)| format!("{scheme} {}", masked(secret)))
         });
-        Visit {
+        MethodRun {
             method,
             header,
             elapsed,
@@ -121,45 +121,45 @@ impl Stage {
         }
     }
 
-    fn chat(&self, authorization: Option<&HeaderValue>, stream: bool) -> Result<Answer, String> {
+    fn chat(&self, authorization: Option<&HeaderValue>, stream: bool) -> Result<ChatResponse, String> {
         client::chat(self.emulator.api_addr(), self.emulator.folder_id(), authorization, stream)
             .map_err(|error| error.to_string())
     }
 
-    /// Lets the machine offer several methods, and the library choose.
-    pub(crate) fn automatic(&self) -> (Option<Report>, Visit) {
-        let offered = self.emulator.iam_token().unwrap_or_default();
-        let machine = self.machine(&[(EnvIamTokenAuth::VARIABLE, &offered)]);
-        let credentials = Automatic::new().with_system(machine).build();
+    /// Selects automatically on a system where several methods are available.
+    pub(crate) fn run_automatic(&self) -> (Option<Report>, MethodRun) {
+        let token = self.emulator.iam_token().unwrap_or_default();
+        let system = self.system(&[(EnvIamTokenAuth::VARIABLE, &token)]);
+        let credentials = Automatic::new().with_system(system).build();
         let start = Instant::now();
-        let chosen = credentials.blocking().select();
-        let report = match &chosen {
+        let selection = credentials.blocking().select();
+        let report = match &selection {
             Ok(report) => Some(report.clone()),
             Err(error) => error.report().cloned(),
         };
         let method = credentials.method().unwrap_or(Method::None);
         let elapsed = start.elapsed();
-        let visit = self.use_it(method, &credentials);
-        (report, Visit { elapsed: elapsed + visit.elapsed, ..visit })
+        let run = self.run_with(method, &credentials);
+        (report, MethodRun { elapsed: elapsed + run.elapsed, ..run })
     }
 
-    /// Credentials whose tokens come from IAM, with the first one in hand.
+    /// Credentials that get their tokens from IAM, and hold the first one.
     ///
     /// # Errors
-    /// Where there is no first token.
+    /// Where the first token cannot be fetched.
     pub(crate) fn oauth(&self) -> Result<Credentials, Error> {
         let credentials = Credentials::from(OAuthTokenAuth::new(self.emulator.oauth_token())?)
-            .with_system(self.machine(&[]));
+            .with_system(self.system(&[]));
         credentials.blocking().header()?;
         Ok(credentials)
     }
 
-    /// Lets the token go stale while IAM is slow, and calls from many threads.
-    pub(crate) fn stale(&self, credentials: &Credentials) -> Stale {
+    /// Makes the token stale while IAM is slow, and calls from many threads.
+    pub(crate) fn stale_token(&self, credentials: &Credentials) -> StaleToken {
         let (threads, calls_each) = (8, 250);
         let generation = generation(credentials);
         let waited = credentials.counters().waited;
-        let asked = self.emulator.counters().requests(Service::Iam);
+        let requests = self.emulator.counters().requests(Service::Iam);
         self.emulator.faults().add(Fault::latency(LATENCY).on(Service::Iam));
         self.advance(HOUR + Duration::from_secs(300));
         let (mut failed, mut longest) = (0, Duration::ZERO);
@@ -167,29 +167,29 @@ impl Stage {
             let callers: Vec<_> =
                 (0..threads).map(|_| scope.spawn(|| call(credentials, calls_each))).collect();
             for caller in callers {
-                let (failures, worst) = caller.join().unwrap_or((calls_each, Duration::MAX));
+                let (failures, slowest) = caller.join().unwrap_or((calls_each, Duration::MAX));
                 failed += failures;
-                longest = longest.max(worst);
+                longest = longest.max(slowest);
             }
         });
         let waited = credentials.counters().waited - waited;
-        // Not a call of the scene: it waits for the renewal, to see what became of it.
+        // Not one of the measured calls: it waits until the renewal has ended.
         let _ = credentials.blocking().header_with(HeaderOptions::new().min_ttl(11 * HOUR));
         self.emulator.faults().clear();
-        Stale {
+        StaleToken {
             calls: threads * calls_each,
             threads,
             failed,
             waited,
             longest,
             latency: LATENCY,
-            iam_requests: self.emulator.counters().requests(Service::Iam) - asked,
+            iam_requests: self.emulator.counters().requests(Service::Iam) - requests,
             generations: (generation, self::generation(credentials)),
         }
     }
 
-    /// Cuts IAM off for hours, goes on calling, and lets it come back. The token lives for twelve.
-    pub(crate) fn outage(&self, credentials: &Credentials, mut progress: impl FnMut(u64)) -> Outage {
+    /// Calls while IAM is down for hours, and after its return. The token lives for twelve hours.
+    pub(crate) fn iam_outage(&self, credentials: &Credentials, mut progress: impl FnMut(u64)) -> IamOutage {
         let (hours, calls_each) = (10, 100);
         let generation = generation(credentials);
         let failures = credentials.counters().failures;
@@ -205,21 +205,21 @@ impl Stage {
                 let header = credentials.try_header().and_then(Result::ok).flatten();
                 chats.0 += 1;
                 chats.1 +=
-                    u64::from(self.chat(header.as_ref(), false).is_ok_and(|answer| answer.status == 200));
-                // Not a call of the scene: it waits for the renewal to fail, which no life is long enough for.
+                    u64::from(self.chat(header.as_ref(), false).is_ok_and(|response| response.status == 200));
+                // Not one of the measured calls: it waits until the renewal has failed. No token lives for 13 hours.
                 let _ = credentials.blocking().header_with(HeaderOptions::new().min_ttl(13 * HOUR));
             }
         }
         let failed_renewals = credentials.counters().failures - failures;
         self.emulator.faults().clear();
-        // Longer than the longest pause between two attempts.
+        // Longer than the longest back-off between two attempts.
         self.advance(Duration::from_secs(120));
         let renewed = credentials.blocking().header_with(HeaderOptions::new().min_ttl(11 * HOUR));
         let after = match renewed {
             Ok(header) => self.chat(header.as_ref(), false),
             Err(error) => Err(error.to_string()),
         };
-        Outage {
+        IamOutage {
             hours,
             calls: hours * 2 * calls_each,
             failed,
@@ -232,7 +232,7 @@ impl Stage {
     }
 }
 
-/// Asks for the header so often; how often that failed, and how long it took at the worst.
+/// Gets the header `times` times; returns the number of failures and the longest duration.
 fn call(credentials: &Credentials, times: u64) -> (u64, Duration) {
     let (mut failed, mut longest) = (0, Duration::ZERO);
     for _ in 0..times {

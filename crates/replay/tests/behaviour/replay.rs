@@ -1,16 +1,16 @@
-//! Replay: recordings of both forms are served as they were made, and what differs is told.
+//! The server sends the recorded responses of both kinds of recordings, and reports every difference.
 
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::{Reply, get, post};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use yandex_cloud_emulator::replay::{Kind, Recording, ReplayServer};
+use test_support::http_client::{Response, get, post};
+use yandex_cloud_replay::{BodyKind, Recording, ReplayServer};
 
 const CHAT: &str = r#"interactions:
 - request:
@@ -116,15 +116,15 @@ fn chat_body() -> Value {
 
 const IS_JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
 
-async fn chat(server: &ReplayServer, body: &Value) -> Reply {
+async fn chat(server: &ReplayServer, body: &Value) -> Response {
     post(&format!("{}/v1/chat/completions", server.url()), &[IS_JSON], body).await
 }
 
-async fn models(server: &ReplayServer, project: &str) -> Reply {
+async fn models(server: &ReplayServer, project: &str) -> Response {
     get(&format!("{}/v1/models?limit=1", server.url()), &[("OpenAI-Project", project)]).await
 }
 
-/// The problems that a server tells of in the end.
+/// The differences that the server reports at the end.
 fn problems(server: ReplayServer) -> Vec<String> {
     server.finish().unwrap_err().problems().to_vec()
 }
@@ -152,7 +152,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn a_folder_is_read_with_all_below_it_by_name() {
+fn reads_a_folder_with_its_subfolders_sorted_by_path() {
     let folder = Folder::new("folder");
     folder.write("models/run.json", &completions().to_string());
     folder.write("chat/chat.yaml", CHAT);
@@ -165,36 +165,36 @@ fn a_folder_is_read_with_all_below_it_by_name() {
 
     folder.write("broken.yaml", "interactions: [");
     let error = Recording::read_folder(&folder.0).unwrap_err().to_string();
-    assert!(error.contains("/broken.yaml is no recording that can be read: not YAML at line"), "{error}");
+    assert!(error.contains("/broken.yaml as a recording: not YAML at line"), "{error}");
     assert!(Recording::read_folder(&folder.0.join("absent")).is_err());
 }
 
 #[test]
-fn http_is_read_as_it_was_recorded() {
+fn reads_http_recordings_without_changes() {
     let recording = Recording::from_yaml("chat", CHAT).unwrap();
     let [chat, models] = recording.interactions.as_slice() else { panic!("{recording:?}") };
     assert_eq!((&chat.request.method, &*chat.request.target), (&Method::POST, "/v1/chat/completions"));
     assert_eq!(chat.request.host.as_deref(), Some("llm.api.cloud.yandex.net"));
     assert_eq!(chat.request.json(), Some(chat_body()));
     assert_eq!(chat.request.headers["content-type"], "application/json");
-    assert_eq!((chat.answer.status, chat.answer.kind), (StatusCode::OK, Kind::Whole));
-    assert_eq!(chat.answer.messages()[0]["choices"][0]["message"]["content"], "it's so \u{1F60A}");
+    assert_eq!((chat.response.status, chat.response.kind), (StatusCode::OK, BodyKind::Whole));
+    assert_eq!(chat.response.messages()[0]["choices"][0]["message"]["content"], "it's so \u{1F60A}");
     assert_eq!((&*models.request.target, models.request.path()), ("/v1/models?limit=1", "/v1/models"));
-    assert_eq!((models.request.json(), models.answer.status), (None, StatusCode::FORBIDDEN));
+    assert_eq!((models.request.json(), models.response.status), (None, StatusCode::FORBIDDEN));
 
     let events = Recording::from_yaml("events", EVENTS).unwrap();
-    let answer = &events.interactions[0].answer;
-    assert_eq!(answer.kind, Kind::Events);
-    assert_eq!(answer.messages(), [json!({ "n": 1, "text": "при" }), json!({ "n": 2, "text": "вет" })]);
+    let response = &events.interactions[0].response;
+    assert_eq!(response.kind, BodyKind::Events);
+    assert_eq!(response.messages(), [json!({ "n": 1, "text": "при" }), json!({ "n": 2, "text": "вет" })]);
 }
 
 #[test]
-fn grpc_is_read_as_the_calls_that_it_maps_to() {
+fn converts_grpc_recordings_to_rest_calls() {
     let recording = Recording::from_json("run", &completions().to_string()).unwrap();
     let calls: Vec<(String, Vec<Value>)> = recording
         .interactions
         .iter()
-        .map(|one| (format!("{} {}", one.request.method, one.request.target), one.answer.messages()))
+        .map(|one| (format!("{} {}", one.request.method, one.request.target), one.response.messages()))
         .collect();
     let names: Vec<&str> = calls.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
@@ -211,24 +211,21 @@ fn grpc_is_read_as_the_calls_that_it_maps_to() {
     );
     assert_eq!(calls[1].1, [json!({ "alternatives": ["a"] }), json!({ "alternatives": ["ab"] })]);
     assert_eq!(calls[4].1, [json!({ "id": "d7q", "done": true })]);
-    assert_eq!(recording.interactions[1].class.as_deref(), Some("CompletionRequest"));
+    assert_eq!(recording.interactions[1].message_type.as_deref(), Some("CompletionRequest"));
     assert_eq!(recording.interactions[1].request.json(), Some(json!({ "n": 1 })));
     assert!(recording.interactions[4].request.body.is_empty());
     assert_eq!(
-        recording.not_covered,
-        [
-            "ImageGenerationRequest, answered by Operation",
-            "ConverseRequest, answered by nothing that is known"
-        ]
+        recording.unsupported,
+        ["ImageGenerationRequest with Operation", "ConverseRequest with an unsupported response"]
     );
 }
 
 #[tokio::test]
-async fn the_same_requests_get_the_recorded_answers() {
+async fn sends_the_recorded_responses_for_the_recorded_requests() {
     let recording = Recording::from_yaml("chat", CHAT).unwrap();
     let server = ReplayServer::start(&recording, 1).await.unwrap();
     let reply = chat(&server, &chat_body()).await;
-    assert_eq!(reply.body, recording.interactions[0].answer.body);
+    assert_eq!(reply.body, recording.interactions[0].response.body);
     assert_eq!(reply.header("x-server-trace-id"), "a:b:a:1");
     let reply = models(&server, "b1g").await;
     assert_eq!((reply.status, reply.message()), (StatusCode::FORBIDDEN, "no".to_owned()));
@@ -236,7 +233,7 @@ async fn the_same_requests_get_the_recorded_answers() {
 }
 
 #[tokio::test]
-async fn discovery_leads_back_to_the_server_and_streams_are_lines() {
+async fn discovery_returns_the_servers_own_address_and_streams_are_lines() {
     let recording = Recording::from_json("run", &completions().to_string()).unwrap();
     let server = ReplayServer::start(&recording, 1).await.unwrap();
     let url = server.url();
@@ -261,7 +258,7 @@ async fn discovery_leads_back_to_the_server_and_streams_are_lines() {
 }
 
 #[tokio::test]
-async fn a_wrong_body_or_header_is_answered_and_told() {
+async fn a_different_body_or_header_gets_the_response_and_is_reported() {
     let recording = Recording::from_yaml("chat", CHAT).unwrap();
     let server = ReplayServer::start(&recording, 7).await.unwrap();
     let mut wrong = chat_body();
@@ -269,7 +266,7 @@ async fn a_wrong_body_or_header_is_answered_and_told() {
     wrong["top_p"] = json!(0.5);
     let url = format!("{}/v1/chat/completions", server.url());
     let reply = post(&url, &[("content-type", "text/plain")], &wrong).await;
-    assert_eq!(reply.body, recording.interactions[0].answer.body);
+    assert_eq!(reply.body, recording.interactions[0].response.body);
     models(&server, "b1gother").await;
 
     let error = server.finish().unwrap_err();
@@ -282,14 +279,21 @@ async fn a_wrong_body_or_header_is_answered_and_told() {
             "GET /v1/models?limit=1: header openai-project: recorded b1g, sent b1gother",
         ]
     );
-    assert!(error.to_string().starts_with("not as recorded in chat (seed 7):\n  POST /v1/chat"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("the requests differ from the recording chat (seed 7):\n  POST /v1/chat")
+    );
 }
 
 #[tokio::test]
-async fn a_request_to_another_place_is_refused_and_told() {
+async fn a_request_to_another_path_is_refused_and_reported() {
     let server = ReplayServer::start(&Recording::from_yaml("chat", CHAT).unwrap(), 1).await.unwrap();
     let reply = models(&server, "b1g").await;
-    assert_eq!((reply.status, reply.message()), (StatusCode::BAD_REQUEST, "not as recorded".to_owned()));
+    assert_eq!(
+        (reply.status, reply.message()),
+        (StatusCode::BAD_REQUEST, "this request was not recorded".to_owned())
+    );
     chat(&server, &chat_body()).await;
     get(&format!("{}/v1/models", server.url()), &[("OpenAI-Project", "b1g")]).await;
     assert_eq!(
@@ -297,25 +301,25 @@ async fn a_request_to_another_place_is_refused_and_told() {
         [
             "GET /v1/models?limit=1 was sent where POST /v1/chat/completions was recorded",
             "GET /v1/models was sent where GET /v1/models?limit=1 was recorded",
-            "GET /v1/models?limit=1 was never asked for",
+            "GET /v1/models?limit=1 was not sent",
         ]
     );
 }
 
 #[tokio::test]
-async fn one_request_too_many_is_told() {
+async fn an_extra_request_is_reported() {
     let server = ReplayServer::start(&Recording::from_yaml("chat", CHAT).unwrap(), 1).await.unwrap();
     chat(&server, &chat_body()).await;
     models(&server, "b1g").await;
     models(&server, "b1g").await;
-    assert_eq!(problems(server), ["GET /v1/models?limit=1 was sent where nothing more was recorded"]);
+    assert_eq!(problems(server), ["GET /v1/models?limit=1 was sent where no further request was recorded"]);
 }
 
 #[tokio::test]
-async fn a_seed_decides_where_a_stream_is_cut_and_characters_are_cut_too() {
+async fn the_seed_determines_the_chunks_and_a_chunk_can_split_a_character() {
     let recording = Recording::from_yaml("events", EVENTS).unwrap();
-    let whole = recording.interactions[0].answer.body.clone();
-    let cuts = async |seed: u64| -> Vec<usize> {
+    let whole = recording.interactions[0].response.body.clone();
+    let chunk_ends = async |seed: u64| -> Vec<usize> {
         let server = ReplayServer::start(&recording, seed).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let request = http::Request::post(format!("{}/v1/chat/completions", server.url()));
@@ -335,36 +339,39 @@ async fn a_seed_decides_where_a_stream_is_cut_and_characters_are_cut_too() {
             })
             .collect()
     };
-    assert_eq!(cuts(1).await, cuts(1).await);
-    assert_ne!(cuts(1).await, cuts(2).await);
+    assert_eq!(chunk_ends(1).await, chunk_ends(1).await);
+    assert_ne!(chunk_ends(1).await, chunk_ends(2).await);
     let text = std::str::from_utf8(&whole).unwrap();
-    let mut cut_a_character = false;
+    let mut split_a_character = false;
     for seed in 0..20 {
-        cut_a_character |= cuts(seed).await.iter().any(|end| !text.is_char_boundary(*end));
+        split_a_character |= chunk_ends(seed).await.iter().any(|end| !text.is_char_boundary(*end));
     }
-    assert!(cut_a_character);
+    assert!(split_a_character);
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn refuses_files_that_are_not_recordings() {
     let interaction = |request: &str, response: &str| format!("interactions:\n- {{{request}, {response}}}\n");
     let request = "request: {method: GET, uri: 'https://h/p', body: null, headers: {}}";
     let response = "response: {status: {code: 200}, headers: {}, body: {string: ''}}";
     Recording::from_yaml("good", &interaction(request, response)).unwrap();
     for (yaml, reason) in [
         ("interactions: [".to_owned(), "not YAML"),
-        ("interactions: {}".to_owned(), "it has no list of interactions"),
-        ("[]".to_owned(), "it has no list of interactions"),
+        ("interactions: {}".to_owned(), "the document has no list `interactions`"),
+        ("[]".to_owned(), "the document has no list `interactions`"),
         ("interactions: &a [*a]".to_owned(), "an alias"),
         ("interactions: !!python/object []".to_owned(), "a tag"),
-        (interaction("request: {method: GET}", response), "interaction 0 has no uri that is one"),
-        (interaction("request: {uri: '/p', method: 'G T'}", response), "has no method that is one"),
-        (interaction(request, "response: {status: {code: many}}"), "has no status that is one"),
+        (interaction("request: {method: GET}", response), "interaction 0 has no valid uri"),
+        (interaction("request: {uri: '/p', method: 'G T'}", response), "has no valid method"),
+        (interaction(request, "response: {status: {code: many}}"), "has no valid status"),
         (interaction(request, "other: 1"), "interaction 0 has no response"),
-        (interaction(request, "response: {status: {code: 200}, headers: {'a b': x}}"), "has a bad header"),
+        (
+            interaction(request, "response: {status: {code: 200}, headers: {'a b': x}}"),
+            "has an invalid header",
+        ),
         (
             interaction(request, "response: {status: {code: 200}, body: {string: []}}"),
-            "has a body that is no text",
+            "has a body that is neither text nor binary",
         ),
     ] {
         let error = Recording::from_yaml("x", &yaml).unwrap_err().to_string();
@@ -372,6 +379,6 @@ fn what_is_no_recording_is_refused() {
     }
     for json in ["", "[]", "{}", r#"{"interactions": [{"request": {}}]}"#] {
         let error = Recording::from_json("x", json).unwrap_err().to_string();
-        assert!(error.contains("not the JSON of one at line"), "{error}");
+        assert!(error.contains("not the JSON of a recording at line"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
-//! Where the demo plays: an emulator in this process, and a machine that knows nothing but it.
+//! The demo's surroundings: an emulator in this process, and a system whose variables name only that emulator.
 //!
-//! No variable of the user's is read, no address but the emulator's is spoken to, and `yc` is this very binary, in a
+//! The demo reads no variable of the user and connects only to the emulator. Its `yc` is this binary, linked into a
 //! folder that is removed at the end.
 
 use std::collections::BTreeMap;
@@ -16,26 +16,26 @@ use yandex_cloud_auth::system::{BoxFuture, Clock, Environment, Now, SystemClock}
 use yandex_cloud_emulator::{Emulator, VirtualClock};
 
 use super::fake_yc;
-use crate::children::Signals;
+use crate::signals::Signals;
 
-/// The emulator, and the way to it.
-pub(crate) struct Stage {
+/// The emulator, its clock, and the files of the simulated system.
+pub(crate) struct Fixture {
     pub(crate) emulator: Emulator,
     clock: DemoClock,
     folder: Folder,
 }
 
-impl Stage {
-    /// Sets it up.
-    pub(crate) fn set() -> io::Result<Self> {
+impl Fixture {
+    /// Starts the emulator and makes the folder.
+    pub(crate) fn new() -> io::Result<Self> {
         let emulator = Emulator::start_in_thread()?;
         let folder = Folder::with_yc()?;
-        let clock = DemoClock { shown: emulator.clock(), start: emulator.clock().now() };
+        let clock = DemoClock { emulated: emulator.clock(), start: emulator.clock().now() };
         Ok(Self { emulator, clock, folder })
     }
 
-    /// A machine with these variables, beside those that lead to the emulator.
-    pub(crate) fn machine(&self, variables: &[(&str, &str)]) -> System {
+    /// A system with these variables and those that name the emulator.
+    pub(crate) fn system(&self, variables: &[(&str, &str)]) -> System {
         let emulator = &self.emulator;
         let mut all: BTreeMap<OsString, OsString> = [
             ("YC_API_ENDPOINT", emulator.api_url()),
@@ -49,20 +49,20 @@ impl Stage {
         System::real().with_environment(DemoEnvironment(all)).with_clock(self.clock.clone())
     }
 
-    /// Writes a file of the machine; its owner alone can look into its folder.
+    /// Writes a file into the folder, which only the user can open.
     pub(crate) fn file(&self, name: &str, content: &str) -> io::Result<PathBuf> {
         let path = self.folder.path.join(name);
         fs::write(&path, content)?;
         Ok(path)
     }
 
-    /// Lets time pass, for the emulator and for the credentials.
-    pub(crate) fn advance(&self, span: Duration) {
-        self.clock.shown.advance(span);
+    /// Advances the clock of the emulator and of the credentials.
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.clock.emulated.advance(duration);
     }
 }
 
-/// These variables, and a person at the terminal.
+/// An environment with only these variables, and with a terminal as standard input.
 struct DemoEnvironment(BTreeMap<OsString, OsString>);
 
 impl Environment for DemoEnvironment {
@@ -79,39 +79,40 @@ impl Environment for DemoEnvironment {
     }
 }
 
-/// The emulator's clock, which only goes forward here. Waits are real, so that hangs are bounded.
+/// The emulator's clock. Only the demo advances it. Sleeps use real time, so that time limits still work.
 #[derive(Clone)]
 struct DemoClock {
-    shown: VirtualClock,
+    emulated: VirtualClock,
     start: SystemTime,
 }
 
 impl Clock for DemoClock {
     fn now(&self) -> Now {
-        let now = self.shown.now();
+        let now = self.emulated.now();
         Now {
             wall: now.duration_since(UNIX_EPOCH).unwrap_or_default(),
             monotonic: now.duration_since(self.start).unwrap_or_default(),
         }
     }
 
-    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
-        SystemClock::new().sleep(span)
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        SystemClock::new().sleep(duration)
     }
 }
 
-/// A folder with this binary as `yc`; gone when dropped.
+/// A folder with this binary as `yc`; removed when dropped.
 struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
     fn with_yc() -> io::Result<Self> {
-        let dice = SystemClock::new().random().to_bits();
-        let path = std::env::temp_dir().join(format!("yc-auth-demo-{}-{dice:x}", std::process::id()));
+        let random = SystemClock::new().random().to_bits();
+        let path = std::env::temp_dir().join(format!("yc-auth-demo-{}-{random:x}", std::process::id()));
         let path = std::path::absolute(path)?;
-        clean_up_on_signal(path.clone())?;
-        create(&path)?;
+        // Before the folder exists: a signal at any moment must leave nothing behind.
+        remove_on_signal(path.clone())?;
+        create_private(&path)?;
         let folder = Self { path };
         let program = std::env::current_exe()?;
         let yc = folder.path.join(format!("yc{}", std::env::consts::EXE_SUFFIX));
@@ -122,8 +123,14 @@ impl Folder {
     }
 }
 
-/// Removes the folder at Ctrl-C too, and ends the process.
-fn clean_up_on_signal(folder: PathBuf) -> io::Result<()> {
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes the folder on Ctrl-C too, and ends the process.
+fn remove_on_signal(folder: PathBuf) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = {
         let _runtime = runtime.enter();
@@ -137,20 +144,14 @@ fn clean_up_on_signal(folder: PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
 #[cfg(unix)]
-fn create(path: &Path) -> io::Result<()> {
+fn create_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<()> {
+fn create_private(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 

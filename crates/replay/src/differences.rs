@@ -1,12 +1,12 @@
-//! Tells how a request differs from the recorded one, for a person to read.
+//! The differences between a request and the recorded one, as text for the developer of a test.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
-use super::Request;
+use crate::interaction::Request;
 
-/// Headers that change what a request means.
-const THAT_MATTER: [HeaderName; 4] = [
+/// Headers that change the meaning of a request.
+const SIGNIFICANT_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("openai-project"),
     HeaderName::from_static("openai-organization"),
     HeaderName::from_static("x-data-logging-enabled"),
@@ -14,32 +14,36 @@ const THAT_MATTER: [HeaderName; 4] = [
 ];
 
 const MAX_DIFFERENCES: usize = 20;
+/// The length at which a value is cut off, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// The differences in headers and body; none is the aim. Method and target have been compared before.
-pub(super) fn differences(recorded: &Request, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+/// The differences in the headers and the body. The caller has compared the method and the target.
+pub(crate) fn differences(recorded: &Request, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    let kinds = (content_type(&recorded.headers), content_type(headers));
-    if kinds.0.is_some() && kinds.0 != kinds.1 {
-        found.push(differs("header content-type", &shown(kinds.0.as_deref()), &shown(kinds.1.as_deref())));
+    let (recorded_type, sent_type) = (content_type(&recorded.headers), content_type(headers));
+    if recorded_type.is_some() && recorded_type != sent_type {
+        let (recorded, sent) = (shown(recorded_type.as_deref()), shown(sent_type.as_deref()));
+        found.push(difference("header content-type", &recorded, &sent));
     }
-    for name in THAT_MATTER {
+    for name in SIGNIFICANT_HEADERS {
         if let Some(value) = recorded.headers.get(&name) {
             let sent = headers.get(&name);
             if sent != Some(value) {
                 let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
                 let (value, sent) = (text(value), sent.map(text));
-                found.push(differs(&format!("header {name}"), &value, &shown(sent.as_deref())));
+                found.push(difference(&format!("header {name}"), &value, &shown(sent.as_deref())));
             }
         }
     }
     match (recorded.json(), serde_json::from_slice::<Value>(body)) {
-        (Some(recorded), Ok(sent)) => values(&mut String::from("body "), &recorded, &sent, &mut found),
+        (Some(recorded), Ok(sent)) => {
+            compare_values(&mut String::from("body "), &recorded, &sent, &mut found);
+        }
         _ if recorded.body == body => {}
-        (recorded_value, _) => {
-            let bytes = |bytes: &[u8]| format!("{:?}", short(&String::from_utf8_lossy(bytes)));
-            let what = if recorded_value.is_some() { "body, which is no JSON" } else { "body" };
-            found.push(differs(what, &bytes(&recorded.body), &bytes(body)));
+        (recorded_json, _) => {
+            let bytes = |bytes: &[u8]| format!("{:?}", shortened(&String::from_utf8_lossy(bytes)));
+            let what = if recorded_json.is_some() { "body, which is not JSON" } else { "body" };
+            found.push(difference(what, &bytes(&recorded.body), &bytes(body)));
         }
     }
     if found.len() > MAX_DIFFERENCES {
@@ -50,53 +54,55 @@ pub(super) fn differences(recorded: &Request, headers: &HeaderMap, body: &[u8]) 
     found
 }
 
-/// Without parameters, in lower case.
+/// The media type without parameters, in lower case.
 fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// Compares at a place, a JSON pointer after its name.
-fn values(place: &mut String, recorded: &Value, sent: &Value, found: &mut Vec<String>) {
+/// Compares two values. `path` is the name of the root, followed by the JSON pointer of the values.
+fn compare_values(path: &mut String, recorded: &Value, sent: &Value, found: &mut Vec<String>) {
     match (recorded, sent) {
         (Value::Object(recorded), Value::Object(sent)) => {
             for (key, value) in recorded {
-                at(place, key, |place| match sent.get(key) {
-                    Some(sent) => values(place, value, sent, found),
-                    None => found.push(differs(place, &short(&value.to_string()), "nothing")),
+                with_key(path, key, |path| match sent.get(key) {
+                    Some(sent) => compare_values(path, value, sent, found),
+                    None => found.push(difference(path, &shortened(&value.to_string()), "nothing")),
                 });
             }
             for (key, value) in sent.iter().filter(|(key, _)| !recorded.contains_key(*key)) {
-                at(place, key, |place| found.push(differs(place, "nothing", &short(&value.to_string()))));
+                let value = shortened(&value.to_string());
+                with_key(path, key, |path| found.push(difference(path, "nothing", &value)));
             }
         }
         (Value::Array(recorded), Value::Array(sent)) if recorded.len() == sent.len() => {
             for (index, (recorded, sent)) in recorded.iter().zip(sent).enumerate() {
-                at(place, &index.to_string(), |place| values(place, recorded, sent, found));
+                with_key(path, &index.to_string(), |path| compare_values(path, recorded, sent, found));
             }
         }
         _ if recorded == sent => {}
-        _ => found.push(differs(place, &short(&recorded.to_string()), &short(&sent.to_string()))),
+        _ => found.push(difference(path, &shortened(&recorded.to_string()), &shortened(&sent.to_string()))),
     }
 }
 
-fn at(place: &mut String, key: &str, act: impl FnOnce(&mut String)) {
-    let length = place.len();
-    place.push('/');
-    place.push_str(&key.replace('~', "~0").replace('/', "~1"));
-    act(place);
-    place.truncate(length);
+/// Calls `act` with the key appended to the path as a JSON pointer token (RFC 6901).
+fn with_key(path: &mut String, key: &str, act: impl FnOnce(&mut String)) {
+    let length = path.len();
+    path.push('/');
+    path.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    act(path);
+    path.truncate(length);
 }
 
-fn differs(place: &str, recorded: &str, sent: &str) -> String {
-    format!("{place}: recorded {recorded}, sent {sent}")
+fn difference(path: &str, recorded: &str, sent: &str) -> String {
+    format!("{path}: recorded {recorded}, sent {sent}")
 }
 
 fn shown(value: Option<&str>) -> String {
-    value.map_or_else(|| "nothing".to_owned(), short)
+    value.map_or_else(|| "nothing".to_owned(), shortened)
 }
 
-fn short(text: &str) -> String {
+fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
@@ -121,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_place_of_each_difference() {
+    fn names_the_json_pointer_of_each_difference() {
         let recorded = request(r#"{"a":[{"b/c":1}],"gone":null,"same":{"x":[1,2]},"list":[1]}"#);
         let sent = r#"{"same":{"x":[1,2]},"a":[{"b/c":1.0}],"new":"x","list":[]}"#;
         assert_eq!(
@@ -136,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn compares_bytes_where_there_is_no_json() {
+    fn compares_bytes_if_the_body_is_not_json() {
         assert!(differences(&request("plain"), &HeaderMap::new(), b"plain").is_empty());
         assert!(differences(&request(""), &HeaderMap::new(), b"").is_empty());
         for (recorded, sent) in [("plain", "other"), ("", "{}"), ("{}", ""), ("{}", "{")] {
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn says_how_many_more_there_are() {
+    fn says_how_many_more_differences_there_are() {
         let recorded = r#"{"a":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}"#;
         let sent = recorded.replace('1', "2");
         let found = differences(&request(recorded), &HeaderMap::new(), sent.as_bytes());

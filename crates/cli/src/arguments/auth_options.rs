@@ -1,0 +1,99 @@
+//! The options that every authenticating subcommand shares: which credentials, which endpoint, how to print.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use super::auth_value::AuthValue;
+use super::method_name::MethodName;
+use super::seconds::seconds;
+
+/// How to authenticate, and how to print the answer.
+#[derive(Args)]
+pub(crate) struct AuthOptions {
+    /// A key or token: the value itself, `-` for standard input, or `@FILE`
+    ///
+    /// `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API key.
+    /// `-` and `@FILE` (also a pipe, as in `@<(pass show cloud)`) keep the value out of `ps`. The limit is 1 MiB.
+    #[arg(long, value_name = "STRING|-|@FILE", value_parser = OsStringValueParser::new().map(AuthValue::from),
+        allow_hyphen_values = true)]
+    pub(crate) auth: Option<AuthValue>,
+
+    /// Use this method only, without automatic selection
+    ///
+    /// With `--auth`, the method says what kind of value the string is.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Option<MethodName>,
+
+    /// A service account's authorized key, as `yc iam key create -o FILE` writes it
+    ///
+    /// The same as `--method service-account-key` with `YC_SERVICE_ACCOUNT_KEY_FILE`.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Impersonate this service account with the selected credentials
+    ///
+    /// The selected identity needs the role `iam.serviceAccounts.tokenCreator` on this service account.
+    #[arg(long, value_name = "ID")]
+    pub(crate) impersonate: Option<String>,
+
+    /// The API endpoint, such as `api.yandexcloud.kz:443`
+    ///
+    /// Every secret is exchanged at this installation, and yc is asked for tokens of it. `host[:port]` means TLS;
+    /// `http://` is accepted for loopback only. Default: `YC_API_ENDPOINT`, then (for `profile`) the profile's
+    /// endpoint, then `api.cloud.yandex.net:443`.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) endpoint: Option<String>,
+
+    /// The yc profile, such as `prod`
+    ///
+    /// Default: `YC_PROFILE`, then the active profile.
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+
+    /// The time limit in seconds, such as `2.5`
+    ///
+    /// Covers the whole command: reading standard input, selecting, fetching. Without `--timeout` each method has its
+    /// own limit: metadata 5 s, IAM 10 s, yc 30 s.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// The output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+impl AuthOptions {
+    /// Why these options conflict; `None` where they do not.
+    pub(super) fn conflict(&self, revokes: bool) -> Option<String> {
+        match (&self.auth, self.method) {
+            (Some(_), Some(method)) if !method.takes_a_value() => Some(format!(
+                "the method {} takes no value: leave out `--auth` or `--method`",
+                method.method()
+            )),
+            (_, Some(MethodName::Impersonation)) if self.impersonate.is_none() => {
+                Some("name the service account to impersonate: `--impersonate ID`".to_owned())
+            }
+            (_, Some(method)) if self.key_file.is_some() && !method.takes_a_key_file() => {
+                Some(format!("the method {} takes no `--key-file`", method.method()))
+            }
+            // Revoking breaks every holder of the token, so the choice is never left to automatic selection.
+            (None, None) if revokes && self.key_file.is_none() => Some(
+                "name the token to revoke: `--auth STRING|-|@FILE`, `--key-file FILE` or `--method NAME`"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Plain text, for people and for `$(…)`
+    Text,
+    /// One JSON object
+    Json,
+}

@@ -1,0 +1,41 @@
+//! The options of `yc-auth emulator`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::seconds::seconds;
+
+/// How the emulator listens, and which files it writes.
+#[derive(Args)]
+pub(crate) struct EmulatorOptions {
+    /// The address of the API; default: a free port of 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    pub(crate) listen: SocketAddr,
+
+    /// The address of the metadata service; default: a free port of 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    pub(crate) metadata_listen: SocketAddr,
+
+    /// Serve the API over TLS; `--ca-file` receives the certificate authority
+    #[arg(long, requires = "ca_file")]
+    pub(crate) tls: bool,
+
+    /// Write the certificate authority to this file, such as `emulator-ca.pem`
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Write an authorized key of the emulator's service account to this file, such as `emulator-key.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// The lifetime of new IAM tokens, in seconds; default: 12 hours
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) token_lifetime: Option<Duration>,
+
+    /// Allow addresses outside loopback: every host that reaches the emulator gets its tokens
+    #[arg(long)]
+    pub(crate) allow_non_loopback: bool,
+}

@@ -1,0 +1,183 @@
+//! The command line: what the parser accepts, and what help, completions and the man page say about it.
+//!
+//! Parsing reads nothing but the arguments. `mask.rs` hides what could be a secret in a parser error.
+
+mod auth_options;
+mod auth_value;
+mod emulator_options;
+mod mask;
+mod method_name;
+mod reference;
+mod seconds;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(crate) use auth_options::{AuthOptions, Format};
+pub(crate) use auth_value::AuthValue;
+pub(crate) use emulator_options::EmulatorOptions;
+pub(crate) use method_name::MethodName;
+use reference::SECRETS_ARE_VISIBLE;
+pub(crate) use reference::{EXIT_STATUS, VARIABLES};
+
+#[derive(Parser)]
+#[command(
+    name = "yc-auth",
+    version,
+    about = "Print a Yandex Cloud token or header, explain its origin, and demonstrate every method",
+    after_help = reference::after_help(false),
+    after_long_help = reference::after_help(true),
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A subcommand with its options.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Print the token or the API key alone
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Token(AuthOptions),
+    /// Print the header: `Authorization: Bearer …`; print nothing for `none`
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Header(AuthOptions),
+    /// Explain which method is selected and why, and make one header; secrets are masked
+    ///
+    /// Lists every source in order with its result, then makes the header. Sends one token request if the method needs
+    /// one, and calls no other service: a key or a token that you give is not checked with a server. The exit status
+    /// is that of `token`.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Doctor(AuthOptions),
+    /// Show the identity of the credentials: subject, folder, expiry; never the token
+    ///
+    /// A token is opaque, so the method supplies these facts: from the key file, the configuration, the metadata
+    /// service or yc. The command fetches a token to learn its expiry.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Whoami(AuthOptions),
+    /// Revoke an IAM token: Yandex Cloud rejects it from then on
+    ///
+    /// `--auth` gives the token itself (as an argument, on standard input or in a file); use it for a token that has
+    /// leaked. `--method` or `--key-file` revokes the token that this method provides; a method that exchanges a secret
+    /// makes a new token and revokes that one. One of the three options is required: automatic selection never revokes
+    /// a token. Other programs that use the same token, for example on the same virtual machine, are rejected from
+    /// then on and have to fetch another token.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Revoke(AuthOptions),
+    /// Demonstrate every method end to end against an emulator inside this program
+    ///
+    /// Uses each method and automatic selection for a chat completion and a streamed one, renews a stale token, and
+    /// survives an outage of IAM. Connects to this machine only and ignores your configuration. Takes a few seconds;
+    /// exits with 1 if a check fails.
+    Demo,
+    /// Run an emulator of Yandex Cloud on this machine: IAM, metadata, endpoint discovery, AI Studio
+    ///
+    /// Runs until Ctrl-C, and prints the variables that point a program at the emulator. Exported variables outlive the
+    /// emulator: unset them or close the shell afterwards.
+    Emulator(EmulatorOptions),
+    /// Print the completions for a shell
+    ///
+    /// For bash: `source <(yc-auth completions bash)`; for fish: `yc-auth completions fish | source`.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page: `yc-auth man | man -l -`
+    Man,
+}
+
+impl Command {
+    /// The options of authentication, for the subcommands that authenticate.
+    fn auth_options(&self) -> Option<&AuthOptions> {
+        match self {
+            Self::Token(options)
+            | Self::Header(options)
+            | Self::Doctor(options)
+            | Self::Whoami(options)
+            | Self::Revoke(options) => Some(options),
+            _ => None,
+        }
+    }
+}
+
+/// Parses a command line.
+///
+/// # Errors
+/// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let command = Arguments::try_parse_from(arguments).map_err(mask::masked)?.command;
+    if let Some(options) = command.auth_options()
+        && let Some(reason) = options.conflict(matches!(command, Command::Revoke(_)))
+    {
+        return Err(definitions().error(clap::error::ErrorKind::ArgumentConflict, reason));
+    }
+    Ok(command)
+}
+
+/// The definitions from which help, completions and man page are made.
+pub(crate) fn definitions() -> clap::Command {
+    Arguments::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Command, clap::Error> {
+        parse(["yc-auth"].iter().chain(words).map(OsString::from))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        definitions().debug_assert();
+    }
+
+    #[test]
+    fn conflicting_options_are_rejected_with_a_reason() {
+        for (words, reason) in [
+            (&["revoke"][..], "name the token to revoke"),
+            (&["token", "--method", "metadata", "--auth", "-"], "takes no value"),
+            (&["token", "--method", "impersonation"], "--impersonate ID"),
+            (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
+            (&["token", "--auth", "-", "--key-file", "key.json"], "cannot be used with"),
+            (&["revoke", "--impersonate", "aje"], "name the token to revoke"),
+        ] {
+            let error = parsed(words).err().unwrap();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        for words in [
+            &["revoke", "--auth", "-"][..],
+            &["revoke", "--key-file", "key.json"],
+            &["whoami"],
+            &["token", "--method", "impersonation", "--impersonate", "aje", "--key-file", "key.json"],
+        ] {
+            assert!(parsed(words).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_never_repeats_a_secret_that_is_in_the_wrong_place() {
+        for words in [
+            &["token", "AQVNfake-key-in-the-wrong-place"][..],
+            &["token", "fake-key-of-no-known-shape-at-all"],
+            &["t1.fake.token"],
+            &["fake-key-of-no-known-shape-at-all"],
+            &["token", "--method", "y0_fake"],
+            &["token", "--key=fake-key-of-no-known-shape"],
+            &["token", "--timeout", "fake-key-of-no-known-shape"],
+            &["completions", "y0_fake"],
+        ] {
+            let Err(error) = parsed(words) else { panic!("{words:?} was accepted") };
+            let shown = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{shown}");
+            assert!(!shown.contains("fake"), "{words:?}: {shown}");
+        }
+        assert!(parsed(&["tokn"]).err().unwrap().to_string().contains("tokn"));
+        assert!(parsed(&["token", "--profle", "x"]).err().unwrap().to_string().contains("--profle"));
+    }
+}

@@ -1,0 +1,65 @@
+//! The text after the options: examples, exit statuses and variables. Help and man page print the same tables.
+
+/// What each exit status means; `failure.rs` maps errors to these numbers.
+pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
+    (0, "success"),
+    (1, "any other failure: the output could not be written, or a check of the demo failed"),
+    (2, "the command line is invalid"),
+    (3, "no credentials were found"),
+    (4, "a value, file or address is invalid, or a secret would be sent to a host that must not get it"),
+    (5, "a service or program is unavailable or did not answer in time; try the command again later"),
+    (6, "a service or program refused the credentials, or the token has expired"),
+];
+
+/// The variables that the command reads, and their meaning.
+pub(crate) const VARIABLES: [(&str, &str); 17] = [
+    ("YC_API_KEY", "an API key of a service account (method api-key)"),
+    ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
+    ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
+    ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
+    (
+        "YC_OIDC_TOKEN_FILE, YC_OIDC_TOKEN",
+        "a token of another issuer, exchanged for IAM tokens (workload-identity)",
+    ),
+    ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
+    ("YC_OAUTH_ENDPOINT", "the service that exchanges them, https://auth.yandex.cloud by default"),
+    ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
+    ("YC_METADATA_ADDR", "the address of the metadata service, where it is not the default (metadata)"),
+    ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
+    ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
+    ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
+    ("PATH", "the folders where the command searches for yc"),
+    ("HTTPS_PROXY, NO_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
+    ("SSL_CERT_FILE", "the certificate authorities to trust, instead of the system's"),
+    ("YC_AUTH_LOG", "the level of the log on standard error: error, warn, info, debug or trace"),
+    ("NO_COLOR", "turns color off on a terminal"),
+];
+
+/// The warning that follows the options of each subcommand with `--auth`.
+pub(super) const SECRETS_ARE_VISIBLE: &str = "A secret in `--auth` is visible in the process list (`ps`) and in the \
+    shell's history. Give it on standard input (`--auth -`), in a file or pipe (`--auth @FILE`), or in its variable.";
+
+const EXAMPLES: &str = "  yc-auth header | curl -H @- https://ai.api.cloud.yandex.net/v1/models
+  export YC_IAM_TOKEN=\"$(yc-auth token)\"
+  yc-auth token --auth @key.txt --format json
+  yc-auth header --key-file key.json --impersonate aje…
+  yc-auth doctor
+  yc-auth demo";
+
+/// The text after the options of the command itself; with both tables where `long`.
+pub(super) fn after_help(long: bool) -> String {
+    let mut text = format!("Examples:\n{EXAMPLES}\n\n{SECRETS_ARE_VISIBLE}");
+    if long {
+        text.push_str("\n\nExit status:");
+        for (status, meaning) in EXIT_STATUS {
+            text.push_str(&format!("\n  {status}  {meaning}"));
+        }
+        text.push_str("\n\nEnvironment:");
+        for (name, meaning) in VARIABLES {
+            text.push_str(&format!("\n  {name:21}  {meaning}"));
+        }
+    } else {
+        text.push_str("\n\n`--help` lists the exit statuses and the variables.");
+    }
+    text
+}
