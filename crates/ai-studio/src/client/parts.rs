@@ -55,14 +55,14 @@ pub(super) struct Again(pub(super) Arc<Parts>);
 pub(super) struct Fits;
 
 impl Replay<Request> for Again {
-    type Kept = Fits;
+    type Saved = Fits;
 
-    fn keep(&self, request: Request, limit: usize) -> (Request, Option<Fits>) {
+    fn save(&self, request: Request, limit: usize) -> (Request, Option<Fits>) {
         let fits = self.0.body.as_ref().is_none_or(|body| body.len() <= limit);
         (request, fits.then_some(Fits))
     }
 
-    fn again(&self, _: Fits) -> Option<Request> {
+    fn replay(&self, _: Fits) -> Option<Request> {
         Some(self.0.request())
     }
 }
@@ -90,15 +90,15 @@ mod tests {
             let first = again.0.request();
             let names: Vec<_> =
                 first.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
-            let (first, kept) = again.keep(first, 2);
-            let second = again.again(kept.unwrap()).unwrap();
+            let (first, kept) = again.save(first, 2);
+            let second = again.replay(kept.unwrap()).unwrap();
             assert_eq!(second.headers(), first.headers(), "{names:?}");
             assert_eq!((second.method(), second.url()), (first.method(), first.url()));
             assert_eq!((second.timeout(), second.version()), (first.timeout(), first.version()));
             let bytes =
                 |request: &Request| request.body().and_then(|body| body.as_bytes().map(<[u8]>::to_vec));
             assert_eq!(bytes(&second), bytes(&first));
-            assert_eq!(again.keep(first, 1).1.is_some(), again.0.body.is_none(), "within the limit alone");
+            assert_eq!(again.save(first, 1).1.is_some(), again.0.body.is_none(), "within the limit alone");
         }
     }
 }

@@ -247,6 +247,12 @@ impl Credentials {
         }
     }
 
+    /// The system that the credentials use.
+    #[cfg(feature = "tower")]
+    pub(crate) fn system(&self) -> &System {
+        &self.inner.system
+    }
+
     /// What needs no waiting.
     #[inline]
     pub(crate) fn get_cached(&self) -> Option<Result<CachedHeaderGuard, Error>> {
