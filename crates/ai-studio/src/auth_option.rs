@@ -60,17 +60,17 @@ pub enum Auth {
 }
 
 /// What of the other options concerns the credentials.
-pub(crate) struct Around<'a> {
+pub(crate) struct AuthContext<'a> {
     pub(crate) system: System,
     pub(crate) yc_profile: Option<&'a str>,
 }
 
 impl Auth {
     /// Puts it on the machine. Looks at nothing.
-    pub(crate) fn credentials(self, around: Around<'_>) -> Result<Credentials, Error> {
+    pub(crate) fn credentials(self, context: AuthContext<'_>) -> Result<Credentials, Error> {
         match self {
-            Self::Automatic => automatic(around),
-            Self::Method(credentials) => Ok(credentials.with_system(around.system)),
+            Self::Automatic => automatic(context),
+            Self::Method(credentials) => Ok(credentials.with_system(context.system)),
             Self::Credentials(credentials) => Ok(credentials),
             Self::Bad(error) => Err(Error::of_auth(error)),
         }
@@ -78,13 +78,13 @@ impl Auth {
 }
 
 /// The auth crate's selection, with the slots that the other options concern made anew.
-fn automatic(around: Around<'_>) -> Result<Credentials, Error> {
+fn automatic(context: AuthContext<'_>) -> Result<Credentials, Error> {
     let mut selection = Automatic::new();
-    if let Some(profile) = around.yc_profile {
+    if let Some(profile) = context.yc_profile {
         let yc = YandexCloudCliAuth::builder().profile(profile).build();
         selection = selection.replace(Method::YandexCloudCli.name(), yc)?;
     }
-    Ok(selection.with_system(around.system).build())
+    Ok(selection.with_system(context.system).build())
 }
 
 impl sealed::Sealed for &str {

@@ -1,4 +1,4 @@
-//! For code without an executor: a runtime that runs in the thread that waits, and starts none.
+//! Blocking calls: a runtime on the calling thread, for code without an executor. It starts no thread.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind};
 
-/// Waits for the futures and streams of the SDK; made by [`AiStudio::blocking`](crate::AiStudio::blocking). Cheap to
-/// clone. Several threads may wait at a time.
+/// Blocks on the futures and streams of the SDK; made by [`AiStudio::blocking`](crate::AiStudio::blocking). Cheap to
+/// clone. Several threads may wait at the same time.
 ///
 /// ```no_run
 /// use yandex_ai_studio_sdk::AiStudio;
@@ -22,13 +22,13 @@ use crate::error::{Error, ErrorKind};
 /// ```
 #[derive(Clone)]
 pub struct Blocking {
-    runtime: Arc<Private>,
+    runtime: Arc<OwnedRuntime>,
 }
 
-/// A runtime that may be dropped anywhere, inside another one too.
-struct Private(Option<Runtime>);
+/// A runtime that may be dropped inside another runtime: dropping a plain `Runtime` there panics.
+struct OwnedRuntime(Option<Runtime>);
 
-impl Drop for Private {
+impl Drop for OwnedRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -38,26 +38,26 @@ impl Drop for Private {
 
 impl Blocking {
     pub(crate) fn new() -> Result<Self, Error> {
-        may_block()?;
+        check_not_in_runtime()?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "the system gives no runtime").with_source(&error)
+            Error::new(ErrorKind::Invalid, "the runtime cannot be started").with_source(&error)
         })?;
-        Ok(Self { runtime: Arc::new(Private(Some(runtime))) })
+        Ok(Self { runtime: Arc::new(OwnedRuntime(Some(runtime))) })
     }
 
     pub(crate) fn checked(self) -> Result<Self, Error> {
-        may_block().map(|()| self)
+        check_not_in_runtime().map(|()| self)
     }
 
-    /// Waits for a call.
+    /// Waits for a future of the SDK.
     ///
     /// # Errors
-    /// The call's; [`ErrorKind::Invalid`] inside a runtime, where the call is not made.
+    /// The error of the call; [`ErrorKind::Invalid`] inside a tokio runtime, where nothing is sent.
     pub fn wait<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.block_on(call)?
     }
 
-    /// The items of a stream, each waited for when it is asked for.
+    /// An iterator over the items of a stream. Each `next` waits for one item.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -77,7 +77,7 @@ impl Blocking {
     }
 
     fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        may_block()?;
+        check_not_in_runtime()?;
         match &self.runtime.0 {
             Some(runtime) => Ok(runtime.block_on(work)),
             None => Err(Error::new(ErrorKind::Invalid, "the runtime has ended")),
@@ -85,12 +85,12 @@ impl Blocking {
     }
 }
 
-fn may_block() -> Result<(), Error> {
+fn check_not_in_runtime() -> Result<(), Error> {
     if Handle::try_current().is_err() {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Invalid, "`blocking` inside a runtime would block it")
-        .with_help("await the call instead; in a blocking task there is `tokio::runtime::Handle::block_on`"))
+        .with_help("await the call instead; in a blocking task use `tokio::runtime::Handle::block_on`"))
 }
 
 impl fmt::Debug for Blocking {
@@ -99,10 +99,10 @@ impl fmt::Debug for Blocking {
     }
 }
 
-/// The items of a stream, for code without an executor; made by [`Blocking::iter`].
+/// An iterator over the items of a stream; made by [`Blocking::iter`].
 pub struct Iter<S> {
     blocking: Blocking,
-    /// Gone when it has ended.
+    /// `None` after the end.
     stream: Option<Pin<Box<S>>>,
 }
 

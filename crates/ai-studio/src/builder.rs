@@ -1,11 +1,11 @@
-//! The options of the SDK: the Python SDK's, under the same names.
+//! The options of the SDK, under the names of the Python SDK.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use yandex_cloud_auth::{System, redact};
 
-use crate::auth_option::{Around, Auth, IntoAuth};
+use crate::auth_option::{Auth, AuthContext, IntoAuth};
 use crate::client::{Client, Connections, Inner};
 use crate::error::Error;
 use crate::folder::Folder;
@@ -14,17 +14,17 @@ use crate::sdk::AiStudio;
 use crate::services::{Given, Services};
 use crate::verify::{TrustStore, Verify};
 
-/// The options of an [`AiStudio`]. All may be left out.
+/// The options of an [`AiStudio`]. Every option has a default.
 ///
-/// | option | without it |
+/// | option | default |
 /// |---|---|
 /// | [`folder_id`](Self::folder_id) | `YC_FOLDER_ID`, the metadata service, the yc profile |
-/// | [`auth`](Self::auth) | what the machine offers, in the order of [`Automatic`](crate::auth::Automatic) |
+/// | [`auth`](Self::auth) | selection in the order of [`Automatic`](crate::auth::Automatic) |
 /// | [`endpoint`](Self::endpoint) | `YC_API_ENDPOINT`, else `api.cloud.yandex.net:443` |
 /// | [`service_map`](Self::service_map) | endpoint discovery |
-/// | [`yc_profile`](Self::yc_profile) | `YC_PROFILE`, else yc's active one |
+/// | [`yc_profile`](Self::yc_profile) | `YC_PROFILE`, else the current profile of yc |
 /// | [`retry_policy`](Self::retry_policy) | [`RetryPolicy::new`] |
-/// | [`enable_server_data_logging`](Self::enable_server_data_logging) | as the server does by default |
+/// | [`enable_server_data_logging`](Self::enable_server_data_logging) | the default of the server |
 /// | [`verify`](Self::verify) | the certificate authorities of the system |
 ///
 /// ```
@@ -54,49 +54,52 @@ pub struct AiStudioBuilder {
     system: Option<System>,
 }
 
-impl AiStudioBuilder {
-    pub(crate) fn new() -> Self {
-        Self::default()
+impl AiStudio {
+    /// Starts with the default options.
+    pub fn builder() -> AiStudioBuilder {
+        AiStudioBuilder::default()
     }
+}
 
-    /// The folder that models are in and calls are paid by. An empty one is as good as none.
+impl AiStudioBuilder {
+    /// Sets the folder of the models; calls are billed to its account. An empty id counts as not set.
     pub fn folder_id(mut self, id: impl Into<String>) -> Self {
         self.folder_id = Some(id.into());
         self
     }
 
-    /// The endpoint that knows where the services are: `host`, `host:port` or a URL.
+    /// Sets the API endpoint, which lists the addresses of the services: `host`, `host:port` or a URL.
     ///
-    /// A host that is not one of Yandex Cloud's has the header because it is named here; the same host in
-    /// `YC_API_ENDPOINT` would not. Plain text, by `http://`, is spoken to this machine alone.
+    /// A host outside Yandex Cloud receives the header because code names it here; from `YC_API_ENDPOINT` it would not.
+    /// Plain text (`http://`) is allowed only to loopback hosts.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Given::This(endpoint.into());
         self
     }
 
-    /// No endpoint at all, not the environment's either (`endpoint=None` in the Python SDK): only what
-    /// [`service_map`](Self::service_map) names can be called.
+    /// Sets that there is no endpoint, not even that of the environment (`endpoint=None` in the Python SDK). Calls reach
+    /// only the services of [`service_map`](Self::service_map).
     pub fn without_endpoint(mut self) -> Self {
         self.endpoint = Given::None;
         self
     }
 
-    /// How to authenticate: a string, a method, or credentials; see [`IntoAuth`]. Nothing is looked at or fetched before
-    /// the first call.
+    /// Sets how to authenticate: a string, a method, or credentials; see [`IntoAuth`]. The first call reads and fetches
+    /// what the method needs.
     pub fn auth(mut self, auth: impl IntoAuth) -> Self {
         self.auth = auth.into_auth();
         self
     }
 
-    /// The profile of the yc CLI, for automatic selection and for the folder.
+    /// Sets the profile of the yc CLI, for automatic selection and for the folder.
     pub fn yc_profile(mut self, profile: impl Into<String>) -> Self {
         self.yc_profile = Some(profile.into());
         self
     }
 
-    /// Where services are, by their ids, before all discovery: `host`, `host:port` or a URL. `http_completions` is the
-    /// OpenAI-compatible API, `ai-foundation-models` the native models, `operation` the operations. Adds to what was
-    /// given before.
+    /// Adds addresses of services by their ids: `host`, `host:port` or a URL. They take precedence over discovery.
+    /// `http_completions` is the OpenAI-compatible API, `ai-foundation-models` the native models, `operation` the
+    /// operations.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -117,43 +120,44 @@ impl AiStudioBuilder {
         self
     }
 
-    /// How often calls are made again. [`RetryPolicy::none`] for never.
+    /// Sets how often the SDK repeats a failed call; [`RetryPolicy::none`] for never.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
         self
     }
 
-    /// Whether the server may keep what is said, on every call (`x-data-logging-enabled`).
+    /// Sets whether the server may log the content of calls (`x-data-logging-enabled`).
     pub fn enable_server_data_logging(mut self, enabled: bool) -> Self {
         self.data_logging = Some(enabled);
         self
     }
 
-    /// Which certificate authorities are trusted: `true`, the path of a PEM file, or [`Verify::pem`].
+    /// Sets the trusted certificate authorities: `true`, the path of a PEM file, or [`Verify::pem`].
     pub fn verify(mut self, verify: impl Into<Verify>) -> Self {
         self.verify = verify.into();
         self
     }
 
-    /// Another machine than the real one: environment, clock, files, programs, and the transport of discovery and
-    /// tokens. An authority in [`verify`](Self::verify) takes the place of its transport.
+    /// Sets the system: environment, clock, files, processes, and the transport of discovery and tokens. A certificate
+    /// authority of [`verify`](Self::verify) replaces its transport.
     pub fn system(mut self, system: System) -> Self {
         self.system = Some(system);
         self
     }
 
-    /// The SDK. Does no I/O, starts nothing, looks at no variable, and needs no runtime.
+    /// Builds the SDK. Does no I/O, starts no task, reads no variable, and needs no runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string in `auth` is no credential, or an address would be
-    /// spoken to in plain text; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is refused.
+    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string of `auth` is not a credential, or a host outside this
+    /// machine has a plain-text address; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is
+    /// invalid.
     pub fn build(self) -> Result<AiStudio, Error> {
         self.verify.check()?;
         let trust = TrustStore::new(self.verify, self.endpoint.put_on(self.system.unwrap_or_default()));
         let system = trust.system();
         let services = Services::new(system.clone(), self.endpoint, self.service_map)?;
-        let around = Around { system: system.clone(), yc_profile: self.yc_profile.as_deref() };
-        let credentials = self.auth.credentials(around)?;
+        let context = AuthContext { system: system.clone(), yc_profile: self.yc_profile.as_deref() };
+        let credentials = self.auth.credentials(context)?;
         let folder = Folder::new(self.folder_id, self.yc_profile)?;
         Ok(AiStudio::new(Client::new(Inner {
             system,

@@ -46,7 +46,7 @@ impl AiStudio {
     pub async fn channel(&self, id: &str) -> Result<Channel, Error> {
         in_runtime()?;
         let inner = self.client.inner();
-        let base = inner.services.named(id).await?;
+        let base = inner.services.by_id(id).await?;
         let bad = |reason: &str| {
             Error::new(ErrorKind::Invalid, format!("service_map: {id}: {reason}"))
                 .with_help("give it as `host`, `host:port` or a URL without a path")
@@ -54,7 +54,7 @@ impl AiStudio {
         if !base.path.is_empty() {
             return Err(bad("a gRPC service has a host and no path"));
         }
-        let mut endpoint = Endpoint::from_shared(base.url(""))
+        let mut endpoint = Endpoint::from_shared(base.join(""))
             .and_then(|endpoint| endpoint.connect_timeout(CONNECT).user_agent(USER_AGENT))
             .map_err(|error| bad("not the address of a service").with_source(&error))?;
         if base.address.is_tls() {

@@ -1,4 +1,4 @@
-//! One error for everything that the SDK does: what kind, which call, why, and what to do next.
+//! The one error of the SDK: its kind, the call, the reason, and what to do next.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,25 +9,25 @@ use std::time::Duration;
 use http::StatusCode;
 use yandex_cloud_auth as auth;
 
-/// What went wrong, as far as a program may want to tell cases apart.
+/// The kinds of errors that a program may want to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no header for the call, or it may not go there; [`Error::auth`] is the cause.
+    /// The call has no header, or the header may not go to the host; [`Error::auth`] is the cause.
     Auth,
-    /// An option, a model's name or an argument that the SDK refuses; nothing was sent.
+    /// The SDK rejects an option, a model name or an argument; nothing was sent.
     Invalid,
-    /// Nobody knows the address of a service.
+    /// The address of a service is unknown.
     UnknownEndpoint,
-    /// Nobody reached, a connection cut, HTTP 408, 429 or 5xx. Worth another try.
+    /// The service cannot be reached, the connection broke, or HTTP 408, 429 or 5xx. A later call may succeed.
     Unavailable,
     /// The deadline of the call passed.
     Timeout,
-    /// A "no" of the server: any other HTTP 4xx. [`Error::status`] tells which.
+    /// The server refused the call: any other HTTP 4xx; see [`Error::status`].
     Refused,
-    /// An answer or an event that is not what was asked for.
+    /// A response or an event cannot be read.
     Unreadable,
-    /// An operation ended in an error.
+    /// An operation ended with an error.
     Operation,
 }
 
@@ -54,8 +54,8 @@ impl ErrorKind {
 
 /// Why a call failed. Cheap to clone.
 ///
-/// Displays as one line: the call, the reason, then what support asks for: the method of authentication and the ids of
-/// the request. No secret is in it: text from outside is masked, escaped and capped at 1 KiB when the error is made.
+/// Displays as one line: the call, the reason, the method of authentication, and the request ids that support asks for.
+/// It contains no secret: foreign text is masked, escaped and limited to 1 KiB.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
@@ -80,24 +80,24 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// Which call it was. Texts are as they came: an error makes them fit to show.
+/// The call of an error. [`Error::with_context`] masks the texts.
 #[derive(Clone, Default)]
 pub(crate) struct Context {
     /// `POST https://…`.
     pub(crate) endpoint: Option<String>,
     pub(crate) method: Option<auth::Method>,
-    /// `x-client-request-id`, ours.
+    /// `x-client-request-id`, made by the SDK.
     pub(crate) client_request_id: Option<String>,
-    /// `x-request-id`, the server's.
+    /// `x-request-id`, made by the server.
     pub(crate) request_id: Option<String>,
-    /// `x-server-trace-id`, the server's.
+    /// `x-server-trace-id`, made by the server.
     pub(crate) trace_id: Option<String>,
-    /// How many times it was sent.
+    /// How often the call was sent.
     pub(crate) attempts: u32,
 }
 
 impl Error {
-    /// An error of a kind, for a reason in one lower-case line. What is shaped like a secret in it is masked.
+    /// An error with a reason of one lower-case line. Text that looks like a secret is masked.
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -141,19 +141,19 @@ impl Error {
         self.change(|inner| inner.context = context)
     }
 
-    /// With its cause, whose text is made fit to show as well: it may quote a URL with a password, or an answer.
+    /// Adds the cause. Its text is masked, too, because it may quote a URL with a password, or a response.
     pub(crate) fn with_source(self, source: &(dyn StdError + 'static)) -> Self {
         let cause = Cause::of(source);
         self.change(|inner| inner.source = Some(Arc::new(cause)))
     }
 
-    /// What the auth crate finds wrong with the string of `auth`. It is none of any method, so none is named.
+    /// The error of the string in `auth`. The string has no method yet, so the text names no method.
     pub(crate) fn of_auth(error: auth::Error) -> Self {
         let reason = format!("auth: {}", error.reason());
         Self::new(ErrorKind::Auth, reason).change(|inner| inner.auth = Some(error))
     }
 
-    /// What the auth crate finds wrong with an option: an address, the file of an authority.
+    /// The error of the auth crate about an option: an address, or the file of a certificate authority.
     pub(crate) fn of_option(error: auth::Error) -> Self {
         if error.kind() != auth::ErrorKind::Invalid {
             return error.into();
@@ -165,19 +165,19 @@ impl Error {
         }
     }
 
-    /// What went wrong, for a program.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status of the answer, where there was one.
+    /// The HTTP status, where the server responded.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// Whether the same call may succeed later with nothing changed here.
+    /// Whether the same call may succeed later without a change in the program.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
@@ -187,55 +187,55 @@ impl Error {
         }
     }
 
-    /// How long to wait before another try, where a server said so (`Retry-After`).
+    /// How long to wait before another attempt, where the server says so (`Retry-After`).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after.or_else(|| self.0.auth.as_ref()?.retry_after())
     }
 
-    /// Why there was no header for the call, where that is what failed.
+    /// The error of the auth crate, where the call has no header.
     #[must_use]
     pub fn auth(&self) -> Option<&auth::Error> {
         self.0.auth.as_ref()
     }
 
-    /// The call, as `POST https://…`; `None` where none was made.
+    /// The call, as `POST https://…`; `None` where no call was made.
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {
         self.0.context.endpoint.as_deref()
     }
 
-    /// The method of authentication that the call was made with, as far as one was chosen.
+    /// The method of authentication of the call, once one is selected.
     #[must_use]
     pub fn auth_method(&self) -> Option<auth::Method> {
         self.0.context.method.or_else(|| self.0.auth.as_ref()?.method())
     }
 
-    /// `x-client-request-id`: the id that the SDK gave to the call, the same for all its attempts.
+    /// `x-client-request-id`: the id of the call, the same for all its attempts.
     #[must_use]
     pub fn client_request_id(&self) -> Option<&str> {
         self.0.context.client_request_id.as_deref()
     }
 
-    /// `x-request-id` of the answer.
+    /// `x-request-id` of the response.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.context.request_id.as_deref()
     }
 
-    /// `x-server-trace-id` of the answer: what Yandex Cloud's support asks for.
+    /// `x-server-trace-id` of the response: the id that Yandex Cloud support asks for.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.0.context.trace_id.as_deref()
     }
 
-    /// How many times the call was sent; a second sending after a refused token counts with the first.
+    /// How often the call was sent. The second request of an attempt, after a refused token, does not count.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.context.attempts
     }
 
-    /// Why, without the call and its ids: the server's own words, where it had some.
+    /// The reason, without the call and its ids. It includes the message of the server.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.0.reason
@@ -268,18 +268,18 @@ impl fmt::Display for Error {
             ("x-request-id", context.request_id.as_deref()),
             ("x-server-trace-id", context.trace_id.as_deref()),
         ];
-        let mut before = " (";
+        let mut separator = " (";
         for (name, value) in notes {
             if let Some(value) = value {
-                write!(formatter, "{before}{name} {value}")?;
-                before = ", ";
+                write!(formatter, "{separator}{name} {value}")?;
+                separator = ", ";
             }
         }
         if context.attempts > 1 {
-            write!(formatter, "{before}{} attempts", context.attempts)?;
-            before = ", ";
+            write!(formatter, "{separator}{} attempts", context.attempts)?;
+            separator = ", ";
         }
-        if before == ", " { formatter.write_str(")") } else { Ok(()) }
+        if separator == ", " { formatter.write_str(")") } else { Ok(()) }
     }
 }
 
@@ -304,7 +304,7 @@ impl StdError for Error {
     }
 }
 
-/// The cause of an error, as text.
+/// The cause of an error, as masked text.
 struct Cause {
     text: String,
     next: Option<Box<Self>>,

@@ -88,7 +88,7 @@ impl fmt::Display for FolderReport {
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
     places: Places,
-    found: Shared<Found>,
+    cached: Shared<Found>,
 }
 
 /// A folder that was found. Cheap to clone.
@@ -128,12 +128,12 @@ impl Folder {
         if let Some(id) = &given {
             check(id).map_err(|reason| invalid("folder_id", reason))?;
         }
-        Ok(Self { places: Places { given, yc_profile }, found: Shared::default() })
+        Ok(Self { places: Places { given, yc_profile }, cached: Shared::default() })
     }
 
     /// The id as the header of a call has it, where knowing it takes no look at anything but the environment.
-    pub(crate) fn known_in(&self, system: &System) -> Option<HeaderValue> {
-        if let Some(found) = self.at_hand() {
+    pub(crate) fn known_project(&self, system: &System) -> Option<HeaderValue> {
+        if let Some(found) = self.found() {
             return found.project;
         }
         match &self.places.given {
@@ -143,29 +143,29 @@ impl Folder {
     }
 
     pub(crate) fn report(&self) -> Option<FolderReport> {
-        self.at_hand().map(|found| found.report)
+        self.found().map(|found| found.report)
     }
 
     /// What was found already.
-    pub(crate) fn at_hand(&self) -> Option<Found> {
-        self.found.peek()
+    pub(crate) fn found(&self) -> Option<Found> {
+        self.cached.peek()
     }
 
     /// The id. Whoever stops waiting for it ends no search.
     pub(crate) async fn id(&self, system: &System, credentials: &Credentials) -> Result<String, Error> {
-        if let Some(found) = self.at_hand() {
+        if let Some(found) = self.found() {
             return Ok(found.id().to_owned());
         }
         let mut search = Search::default();
         if let Some((source, id)) = self.places.at_hand(system, &mut search)? {
-            self.found.keep(search.end(source, &id));
+            self.cached.keep(search.end(source, &id));
             return Ok(id);
         }
         let look = || {
             let (places, system, credentials) = (self.places.clone(), system.clone(), credentials.clone());
             async move { places.look(&system, &credentials, search).await }
         };
-        self.found.get(system, look).await.map(|found| found.id().to_owned())
+        self.cached.get(system, look).await.map(|found| found.id().to_owned())
     }
 }
 

@@ -297,11 +297,10 @@ mod builder;
 mod channel;
 pub mod chat;
 mod client;
-mod discovery;
+mod envelope;
 mod error;
 mod folder;
-mod in_band;
-mod lines;
+mod messages;
 mod model_uri;
 pub mod models;
 #[cfg(feature = "responses")]
@@ -310,9 +309,9 @@ mod retry;
 mod sdk;
 mod services;
 mod shared;
-mod sse;
+mod stream;
+mod types;
 mod verify;
-mod window;
 mod wire;
 
 /// The auth crate: `auth::ApiKeyAuth` is where a reader of the Python reference looks for it.
@@ -331,11 +330,8 @@ pub use self::retry::RetryPolicy;
 pub use self::sdk::AiStudio;
 pub use self::verify::Verify;
 
-pub use self::chat::{Chat, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
+pub use self::chat::Chat;
+pub use self::messages::{IntoMessages, Message};
 pub use self::models::Models;
+pub use self::types::tools::{ResponseFormat, Tool, ToolChoice};
 pub use self::wire::{Extra, Int64};
-
-/// The README's code, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

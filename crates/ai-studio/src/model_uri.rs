@@ -1,12 +1,12 @@
-//! The names of models: short ones are completed by the folder, whole URIs pass.
+//! Model names: the folder completes a short name, and a URI stays as it is.
 
 use crate::error::{Error, ErrorKind};
 
-/// What a model's name is, before the folder is known.
+/// A model name, before the folder is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Name<'a> {
-    /// `gpt://…`: as it is.
-    Whole(&'a str),
+    /// A URI: `gpt://…`.
+    Uri(&'a str),
     /// `yandexgpt`, or `yandexgpt/rc`.
     Short { name: &'a str, version: &'a str },
 }
@@ -16,17 +16,17 @@ impl<'a> Name<'a> {
         let text = text.trim();
         let refuse = |why: &str| {
             Err(Error::new(ErrorKind::Invalid, format!("the model name {text:?} {why}")).with_help(
-                "give a name as in `yandexgpt` or `yandexgpt/rc`, or a whole URI as in `gpt://<folder>/yandexgpt/latest`",
+                "use a name such as `yandexgpt` or `yandexgpt/rc`, or a URI such as `gpt://<folder>/yandexgpt/latest`",
             ))
         };
         if text.is_empty() {
             return refuse("is empty");
         }
         if text.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-            return refuse("has a space or a line break inside");
+            return refuse("contains whitespace or a control character");
         }
         if text.contains("://") {
-            return Ok(Self::Whole(text));
+            return Ok(Self::Uri(text));
         }
         let (name, version) = text.split_once('/').unwrap_or((text, "latest"));
         if name.is_empty() || version.is_empty() || version.contains('/') {
@@ -35,11 +35,21 @@ impl<'a> Name<'a> {
         Ok(Self::Short { name, version })
     }
 
+    /// The URI in this folder.
     pub(crate) fn in_folder(&self, scheme: &str, folder: &str) -> String {
         match self {
-            Self::Whole(uri) => (*uri).to_owned(),
+            Self::Uri(uri) => (*uri).to_owned(),
             Self::Short { name, version } => format!("{scheme}://{folder}/{name}/{version}"),
         }
+    }
+}
+
+/// The short names of the embedding models in the Python SDK, resolved.
+pub(crate) fn embedding_model(name: &str) -> &str {
+    match name {
+        "doc" => "text-search-doc",
+        "query" => "text-search-query",
+        other => other,
     }
 }
 
@@ -49,7 +59,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn completes_short_names_and_passes_whole_ones() {
+    fn completes_short_names_and_keeps_uris() {
         for (text, uri) in [
             ("yandexgpt", "gpt://b1g/yandexgpt/latest"),
             ("yandexgpt/rc", "gpt://b1g/yandexgpt/rc"),
@@ -63,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_name() {
+    fn rejects_malformed_names() {
         for text in ["", "  ", "a b", "a\nb", "/latest", "a/", "a/b/c", "a//"] {
             let error = Name::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text:?}");
@@ -73,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_panics(text in "\\PC{0,40}") {
+        fn never_panics(text in "\\PC{0,40}") {
             let _ = Name::parse(&text).map(|name| name.in_folder("gpt", "b1g"));
         }
     }

@@ -1,7 +1,7 @@
-//! A ready `async-openai` client: the Responses API and whatever else that crate can call, over the SDK's own transport.
+//! A ready `async-openai` client, for the Responses API and the other calls of that crate, over the SDK's transport.
 //!
-//! It is the SDK that authorises, by the layer behind the client; the configuration holds no key. Retries are the
-//! SDK's as well, since `async-openai` gives up its own where it is given a service.
+//! The layer behind the client authorises the calls, so the configuration holds no key. The SDK's retry policy applies,
+//! because `async-openai` does not retry through a service that it is given.
 
 use std::fmt;
 use std::mem;
@@ -21,16 +21,14 @@ use yandex_cloud_auth::system::BoxFuture;
 use yandex_cloud_auth::tower::OpenAiService;
 use yandex_cloud_auth::{self as auth, System};
 
-use crate::client::{Service as Place, call_headers};
+use crate::client::{Deadline, GENERATION_TIMEOUT, call_headers};
 use crate::error::Error;
 use crate::folder::project;
-use crate::retry::{RetryPolicy, is_retried};
+use crate::retry::{RetryPolicy, is_retryable};
 use crate::sdk::AiStudio;
+use crate::services::Service as AiStudioService;
 
-/// How long after its beginning a call may be made again: as long as the SDK's own calls that generate may take.
-const LIMIT: Duration = Duration::from_secs(180);
-
-/// An `async_openai` client that speaks to AI Studio; made by [`AiStudio::responses`]. It streams too:
+/// An `async_openai` client for AI Studio; made by [`AiStudio::responses`]. It supports streams:
 ///
 /// ```
 /// use async_openai::types::responses::{CreateResponseArgs, ResponseStreamEvent};
@@ -53,13 +51,13 @@ const LIMIT: Duration = Duration::from_secs(180);
 pub type OpenAiClient = async_openai::Client<OpenAiConfig>;
 
 impl AiStudio {
-    /// A ready `async_openai` client, for the Responses API and the rest of what that crate can call: with the
-    /// credentials, the addresses, the retries and the certificate authorities of the SDK, and its folder as the project.
+    /// A ready `async_openai` client, for the Responses API and the other calls of that crate. It uses the credentials,
+    /// addresses, retry policy and certificate authorities of the SDK, and the folder as the project.
     ///
-    /// It is not bound by a deadline: put one around its calls. Nothing is made again later than 180 s after it began,
-    /// whatever the policy or a `Retry-After` says. A stream of `async_openai` ends where the connection does: look for
-    /// the event that tells that the answer is complete. Use the client on the runtime that this is awaited on: its
-    /// connections belong there.
+    /// The client has no deadline: wrap its calls in one. It repeats no call later than 180 s after the call began,
+    /// independent of the policy and of `Retry-After`. A stream of `async_openai` ends with the connection: check for the
+    /// event that completes the response. Use the client on the runtime that awaits this method: the connections belong
+    /// to that runtime.
     ///
     /// ```no_run
     /// use async_openai::types::responses::CreateResponseArgs;
@@ -74,30 +72,30 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// As [`folder_id`](Self::folder_id) and [`http`](Self::http), and where nobody knows the address. An error of the
-    /// header arrives from the calls as `OpenAIError::Boxed`, with an [`auth::Error`] to downcast to.
+    /// As [`folder_id`](Self::folder_id) and [`http`](Self::http), and where the address of the service is unknown. Where a
+    /// call has no header, it fails with `OpenAIError::Boxed`; downcast the box to [`auth::Error`].
     pub async fn responses(&self) -> Result<OpenAiClient, Error> {
         let inner = self.client.inner();
         let folder = self.client.folder().await?;
-        let place = inner.services.place(Place::OpenAi).await?;
+        let service_url = inner.services.locate(AiStudioService::OpenAi).await?;
         let http = self.client.http().await?.get_ref().clone();
         let layer = inner.services.layer(inner.credentials.clone())?;
-        let service = Persistent {
+        let service = RetryService {
             inner: layer.openai_service(http.clone()),
             policy: inner.retry.clone(),
             system: inner.system.clone(),
         };
-        let config = OpenAiConfig::new(place.base.url(""), folder);
+        let config = OpenAiConfig::new(service_url.base.join(""), folder);
         Ok(async_openai::Client::build(http, config).with_http_service(service))
     }
 }
 
-/// The configuration of an [`OpenAiClient`]: an address and a project, and no key.
+/// The configuration of an [`OpenAiClient`]: an address and a project, without a key.
 #[derive(Clone)]
 pub struct OpenAiConfig {
     base: String,
     folder: String,
-    /// Empty: the trait wants one.
+    /// Empty. The trait requires a key.
     no_key: SecretString,
 }
 
@@ -108,7 +106,7 @@ impl OpenAiConfig {
 }
 
 impl Config for OpenAiConfig {
-    /// Those of one call: its attempts have the same.
+    /// The headers of one call; the same for all its attempts.
     fn headers(&self) -> HeaderMap {
         let id = HeaderValue::from_str(&Uuid::new_v4().to_string()).ok();
         call_headers(id, None, project(&self.folder))
@@ -141,15 +139,15 @@ impl fmt::Debug for OpenAiConfig {
     }
 }
 
-/// Attempts, by the policy, until the head of an answer is there.
+/// Repeats attempts by the policy, up to the head of the response.
 #[derive(Clone)]
-struct Persistent {
+struct RetryService {
     inner: OpenAiService,
     policy: RetryPolicy,
     system: System,
 }
 
-impl Service<HttpRequestFactory> for Persistent {
+impl Service<HttpRequestFactory> for RetryService {
     type Response = Response;
     type Error = OpenAIError;
     type Future = BoxFuture<'static, Result<Response, OpenAIError>>;
@@ -161,45 +159,52 @@ impl Service<HttpRequestFactory> for Persistent {
     fn call(&mut self, factory: HttpRequestFactory) -> Self::Future {
         let clone = self.clone();
         let ready = mem::replace(self, clone);
-        Box::pin(ready.send(factory))
+        Box::pin(ready.send_with_retry(factory))
     }
 }
 
-impl Persistent {
-    async fn send(mut self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
+impl RetryService {
+    async fn send_with_retry(mut self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
         let key = HeaderValue::try_from(Uuid::new_v4().to_string()).ok();
-        let begun = self.system.clock().now().monotonic;
+        let end = Deadline::after(GENERATION_TIMEOUT, &self.system).end();
         let mut attempts = 0;
         loop {
-            // The service is reqwest behind the layer, which is ready at all times.
-            let answer = self.inner.call(marked(factory.clone(), key.clone(), attempts)).await;
+            // No `poll_ready` before a repeated call: reqwest and the layer are always ready.
+            let response = self.inner.call(with_call_headers(factory.clone(), key.clone(), attempts)).await;
             attempts += 1;
-            let asked = match &answer {
-                Ok(answer) if is_retried(answer.status()) => retry_after(answer.headers()),
-                Err(OpenAIError::Reqwest(error)) if !error.is_builder() && !error.is_body() => None,
-                Err(OpenAIError::Boxed(error)) => match error.downcast_ref::<auth::Error>() {
-                    Some(error) if error.is_transient() => error.retry_after(),
-                    _ => return answer,
-                },
-                _ => return answer,
-            };
-            let clock = self.system.clock();
-            let left = LIMIT.saturating_sub(clock.now().monotonic.saturating_sub(begun));
-            let wait = self.policy.wait(attempts, asked, clock.random());
-            let Some(wait) = wait.filter(|wait| *wait < left) else { return answer };
+            let Some(retry_after) = retryable(&response) else { return response };
+            let wait = self.policy.wait(attempts, retry_after, end.left(&self.system), &self.system);
+            let Some(wait) = wait else { return response };
             tracing::debug!(
                 ?wait,
                 attempt = attempts,
-                "a call of the OpenAI client failed; it is made again"
+                "a call of the OpenAI client failed; the SDK repeats it"
             );
-            drop(answer);
-            clock.sleep(wait).await;
+            drop(response);
+            self.system.clock().sleep(wait).await;
         }
     }
 }
 
-/// Tells the server which call it is, where that makes a difference, and which attempt, from the second on.
-fn marked(factory: HttpRequestFactory, key: Option<HeaderValue>, before: u32) -> HttpRequestFactory {
+/// Whether another attempt may succeed, with the `Retry-After` of the server.
+fn retryable(outcome: &Result<Response, OpenAIError>) -> Option<Option<Duration>> {
+    match outcome {
+        Ok(response) => is_retryable(response.status()).then(|| retry_after(response.headers())),
+        Err(OpenAIError::Reqwest(error)) => (!error.is_builder() && !error.is_body()).then_some(None),
+        Err(OpenAIError::Boxed(error)) => {
+            let error = error.downcast_ref::<auth::Error>()?;
+            error.is_transient().then(|| error.retry_after())
+        }
+        Err(_) => None,
+    }
+}
+
+/// Adds the headers that tell the server which call and which attempt a request belongs to.
+fn with_call_headers(
+    factory: HttpRequestFactory,
+    key: Option<HeaderValue>,
+    earlier_attempts: u32,
+) -> HttpRequestFactory {
     HttpRequestFactory::new(move || {
         let (factory, key) = (factory.clone(), key.clone());
         async move {
@@ -209,8 +214,8 @@ fn marked(factory: HttpRequestFactory, key: Option<HeaderValue>, before: u32) ->
             {
                 request.headers_mut().entry("idempotency-key").or_insert(key);
             }
-            if before > 0 {
-                request.headers_mut().insert("x-retry-attempt", HeaderValue::from(before));
+            if earlier_attempts > 0 {
+                request.headers_mut().insert("x-retry-attempt", HeaderValue::from(earlier_attempts));
             }
             Ok(request)
         }

@@ -1,4 +1,4 @@
-//! The SDK object: one set of options, and everything that can be called with them.
+//! The SDK object: one set of options, and the clients that use them.
 
 use std::fmt;
 
@@ -6,17 +6,16 @@ use yandex_cloud_auth::Credentials;
 use yandex_cloud_auth::tower::AuthClient;
 
 use crate::blocking::Blocking;
-use crate::builder::AiStudioBuilder;
 use crate::chat::Chat;
 use crate::client::Client;
 use crate::error::Error;
 use crate::folder::FolderReport;
 use crate::models::Models;
 
-/// Yandex AI Studio. Cheap to clone; clones share credentials, connections and what was found out.
+/// The client of Yandex AI Studio. Cheap to clone; clones share credentials, connections, the folder and addresses.
 ///
-/// Making one does no I/O. The credentials, the folder and the addresses of services are found out by the first call
-/// that needs them.
+/// [`builder`](Self::builder) makes one, without I/O. The first call that needs the credentials, the folder or the
+/// address of a service looks it up.
 ///
 /// ```no_run
 /// use yandex_ai_studio_sdk::AiStudio;
@@ -34,57 +33,52 @@ pub struct AiStudio {
 }
 
 impl AiStudio {
-    /// Begins with the options.
-    pub fn builder() -> AiStudioBuilder {
-        AiStudioBuilder::new()
-    }
-
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Chat, embeddings and the list of models, over the OpenAI-compatible API.
+    /// The OpenAI-compatible API: chat, embeddings and the list of models.
     #[must_use]
     pub fn chat(&self) -> Chat {
         Chat::new(self.client.clone())
     }
 
-    /// The native models: completions, operations, tokenizer, embeddings.
+    /// The native API: completions, operations, tokenizer and embeddings.
     #[must_use]
     pub fn models(&self) -> Models {
         Models::new(self.client.clone())
     }
 
-    /// The folder: given, else in `YC_FOLDER_ID`, else the machine's by its metadata service, else the yc profile's.
-    /// Found once, and remembered; [`folder_report`](Self::folder_report) says where.
+    /// The folder id: that of the builder, else of `YC_FOLDER_ID`, else of the metadata service, else of the yc profile.
+    /// The SDK looks it up once; [`folder_report`](Self::folder_report) says where it was found.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where there is none, or where what was found is no folder's id;
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where a source is there and does not work.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where no source has a folder, or a value is not a folder id;
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where a source does not respond.
     ///
     /// # Cancel safety
-    /// Dropping the future ends no search: others may wait for it, and the next one who asks goes on with it.
+    /// Cancel safe: the search continues, and the next call shares it.
     pub async fn folder_id(&self) -> Result<String, Error> {
         self.client.folder().await
     }
 
-    /// Where the folder was looked for, and found; `None` before it was.
+    /// Where the SDK looked for the folder and found it; `None` before it is found.
     #[must_use]
     pub fn folder_report(&self) -> Option<FolderReport> {
         self.client.inner().folder.report()
     }
 
-    /// The credentials, whose [`report`](Credentials::report) says which method was chosen and why. They can be shared
-    /// with other clients.
+    /// The credentials. Their [`report`](Credentials::report) says which method was selected and why. Other clients can
+    /// share them.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.client.inner().credentials
     }
 
-    /// The HTTP client behind all calls, for any REST API of Yandex Cloud: it puts the header on each request, sends it
-    /// nowhere but to Yandex Cloud's hosts and those of `endpoint` and `service_map`, and once more where a server
-    /// refuses a token that can be renewed. It follows no redirect, and retries nothing. Use it on the runtime that this
-    /// is awaited on: its connections belong there.
+    /// The HTTP client behind all calls, for any REST API of Yandex Cloud. It adds the `Authorization` header, sends the
+    /// header only to Yandex Cloud's hosts and to those of `endpoint` and `service_map`, and repeats a request once where
+    /// the server refuses a token that can be refreshed. It follows no redirect and has no retry policy. Use the client
+    /// on the runtime that awaits this method: the connections belong to that runtime.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -93,20 +87,20 @@ impl AiStudio {
     /// # async fn example(sdk: AiStudio) -> Result<(), Box<dyn std::error::Error>> {
     /// let http = sdk.http().await?;
     /// let folders = http.get_ref().get("https://resource-manager.api.cloud.yandex.net/resource-manager/v1/folders");
-    /// let answer = http.send(folders.timeout(Duration::from_secs(10))).await?;
-    /// println!("{}", answer.status());
+    /// let response = http.send(folders.timeout(Duration::from_secs(10))).await?;
+    /// println!("{}", response.status());
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the authorities of `verify`, a proxy or `YC_API_ENDPOINT`
-    /// cannot be used.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the certificate authorities of `verify`, a proxy variable or
+    /// `YC_API_ENDPOINT` is invalid.
     pub async fn http(&self) -> Result<AuthClient, Error> {
         self.client.http().await.map(|client| (*client).clone())
     }
 
-    /// For code without an executor: a runtime that runs in the thread that waits. There is one for all clones, made at
-    /// the first need.
+    /// Blocking calls, for code without an executor. All clones share one runtime, which the first call of this method
+    /// makes. The runtime runs on the calling thread.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -118,13 +112,13 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) inside a runtime, which it would block, and where the system
-    /// gives no runtime.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) inside a tokio runtime, which a blocking call would block, and
+    /// where the runtime cannot be started.
     pub fn blocking(&self) -> Result<Blocking, Error> {
-        let kept = &self.client.inner().blocking;
-        match kept.get() {
+        let shared = &self.client.inner().blocking;
+        match shared.get() {
             Some(blocking) => blocking.clone().checked(),
-            None => Blocking::new().map(|made| kept.get_or_init(|| made).clone()),
+            None => Blocking::new().map(|new| shared.get_or_init(|| new).clone()),
         }
     }
 }

@@ -31,17 +31,23 @@ pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapsh
 /// Makes the header of these options, and keeps the report and the duration.
 pub(crate) fn outcome(options: &AuthOptions, deadline: Deadline) -> Outcome {
     let start = Instant::now();
-    match with_credentials(options, deadline, |credentials, deadline| Ok(attempt(credentials, deadline))) {
+    match with_session(options, deadline, |session| Ok(session.attempt())) {
         Ok(outcome) => outcome,
         Err(error) => Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
     }
 }
 
+/// The credentials of one run, and the time that is left for them.
+pub(crate) struct Session {
+    pub(crate) credentials: Credentials,
+    pub(crate) deadline: Deadline,
+}
+
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
-pub(crate) fn with_credentials<T>(
+pub(crate) fn with_session<T>(
     options: &AuthOptions,
     deadline: Deadline,
-    use_them: impl FnOnce(&Credentials, Deadline) -> Result<T, Error>,
+    use_session: impl FnOnce(&Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let deadline = deadline.within(options.timeout);
     let subprocesses = Subprocesses::default();
@@ -51,24 +57,44 @@ pub(crate) fn with_credentials<T>(
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(options, value.as_ref())?.with_system(system);
-    let used = use_them(&credentials, deadline);
+    let session = Session { credentials, deadline };
+    let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
-    drop(credentials);
+    drop(session);
     subprocesses.wait_for_exit();
     used
 }
 
-fn attempt(credentials: &Credentials, deadline: Deadline) -> Outcome {
-    let start = Instant::now();
-    let header = credentials.blocking().get(deadline.options());
-    let elapsed = start.elapsed();
-    let header = header.map_err(|error| deadline.explain(error, credentials));
-    let report = match &header {
-        Err(error) if error.report().is_some() => error.report().cloned(),
-        _ => credentials.report(),
-    };
-    Outcome { header, report, elapsed }
+impl Session {
+    fn attempt(&self) -> Outcome {
+        let start = Instant::now();
+        let header = self.credentials.blocking().get(self.deadline.options());
+        let elapsed = start.elapsed();
+        let header = header.map_err(|error| self.explain(error));
+        let report = match &header {
+            Err(error) if error.report().is_some() => error.report().cloned(),
+            _ => self.credentials.report(),
+        };
+        Outcome { header, report, elapsed }
+    }
+
+    /// The library's error in the terms of the command line.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match (error.kind(), error.location()) {
+            // Without a location, no service is to blame: the time was up. The library's own text is for a program that
+            // keeps running; this command ends.
+            (ErrorKind::Unavailable, None) if self.deadline.is_exceeded() => {
+                match self.credentials.method() {
+                    Some(method) => self.deadline.exceeded(&format!("{method}: no token")),
+                    None => self.deadline.exceeded("no token"),
+                }
+            }
+            // The library's name for an endpoint that its caller gives.
+            (_, Some("endpoint")) => error.at("--endpoint"),
+            _ => error,
+        }
+    }
 }
 
 /// The credentials of these options. Building reads no variable and no file.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use yandex_cloud_auth::{Credentials, Error, ErrorKind, HeaderOptions};
+use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions};
 
 /// When the command has to end.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,11 @@ impl Deadline {
         self.limit.map(|limit| limit.saturating_sub(self.start.elapsed()))
     }
 
+    /// Whether no time is left.
+    pub(crate) fn is_exceeded(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
     /// The remaining time as an option of the library.
     pub(crate) fn options(self) -> HeaderOptions {
         match self.remaining() {
@@ -40,21 +45,5 @@ impl Deadline {
         let limit = self.limit.unwrap_or_default();
         Error::new(ErrorKind::Unavailable, format!("{what} within {limit:?} (`--timeout`)"))
             .with_help("raise `--timeout`; `YC_AUTH_LOG=debug` shows what the command waits for")
-    }
-
-    /// The error to show: one that names `--timeout` where the deadline caused the library's error.
-    ///
-    /// The library's own text is for a program that keeps running; this command ends.
-    pub(crate) fn explain(self, error: Error, credentials: &Credentials) -> Error {
-        let is_timeout = error.kind() == ErrorKind::Unavailable
-            && error.location().is_none()
-            && self.remaining() == Some(Duration::ZERO);
-        if !is_timeout {
-            return error;
-        }
-        match credentials.method() {
-            Some(method) => self.exceeded(&format!("{method}: no token")),
-            None => self.exceeded("no token"),
-        }
     }
 }

@@ -23,16 +23,17 @@ struct RevocationOutput {
 
 /// Revokes the token.
 pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let answer = credentials::with_credentials(options, deadline, |credentials, deadline| {
-        let explained = |error| deadline.explain(error, credentials);
+    let answer = credentials::with_session(options, deadline, |session| {
+        let (credentials, deadline) = (session.credentials.blocking(), session.deadline);
+        let explained = |error| session.explain(error);
         // First the token: fetching it and revoking it share the time limit of the command.
-        credentials.blocking().get(deadline.options()).map_err(explained)?;
+        credentials.get(deadline.options()).map_err(explained)?;
         let revoke_options = match deadline.remaining() {
             Some(remaining) => RevokeOptions::new().timeout(remaining.max(Duration::from_millis(1))),
             None => RevokeOptions::new(),
         };
-        let revoked = credentials.blocking().revoke(revoke_options).map_err(explained)?;
-        let method = credentials.method().map(Method::name);
+        let revoked = credentials.revoke(revoke_options).map_err(explained)?;
+        let method = session.credentials.method().map(Method::name);
         Ok(RevocationOutput { method, subject_id: revoked.subject_id })
     })?;
     match options.format {

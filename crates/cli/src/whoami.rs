@@ -46,9 +46,9 @@ impl From<Identity> for IdentityOutput {
 
 /// Prints the identity.
 pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let identity = credentials::with_credentials(options, deadline, |credentials, deadline| {
-        let identity = credentials.blocking().identity(deadline.options());
-        identity.map_err(|error| deadline.explain(error, credentials))
+    let identity = credentials::with_session(options, deadline, |session| {
+        let identity = session.credentials.blocking().identity(session.deadline.options());
+        identity.map_err(|error| session.explain(error))
     })?;
     match options.format {
         Format::Json => output::json(out, &IdentityOutput::from(identity))?,

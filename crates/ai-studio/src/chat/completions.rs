@@ -1,20 +1,19 @@
-//! A chat model and the options it is asked with.
+//! A chat model with its options.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::chat::answer::ChatAnswer;
-use crate::chat::request::{ChatRequest, ReasoningEffort};
+use crate::chat::Chat;
 use crate::chat::stream::ChatStream;
-use crate::chat::tools::{ResponseFormat, Tool, ToolChoice};
-use crate::chat::turns::{IntoMessages, Message, to_chat};
-use crate::chat::{Chat, TIMEOUT};
-use crate::client::Deadline;
+use crate::client::{Deadline, GENERATION_TIMEOUT};
 use crate::error::{Error, ErrorKind};
+use crate::messages::{IntoMessages, Message, to_chat};
+use crate::types::chat::{ChatRequest, ChatResponse, ReasoningEffort};
+use crate::types::tools::{ResponseFormat, Tool, ToolChoice};
 use crate::wire::merged;
 
-/// A chat model with its options: what `sdk.chat.completions(…)` is in Python. Clones are independent.
+/// A chat model with its options: `sdk.chat.completions(…)` of the Python SDK. Clones are independent.
 ///
 /// ```no_run
 /// use yandex_ai_studio_sdk::{AiStudio, Error, Message, Tool};
@@ -24,9 +23,9 @@ use crate::wire::merged;
 /// let calculator = Tool::function("calculator").description("computes").parameters(schema);
 /// let model = sdk.chat().completions("yandexgpt").temperature(0.3).tools([calculator]);
 ///
-/// let answer = model.run("how much is 7@8?").await?;
-/// let mut conversation = vec![Message::user("how much is 7@8?"), Message::from(&answer)];
-/// for call in answer.tool_calls() {
+/// let response = model.run("how much is 7@8?").await?;
+/// let mut conversation = vec![Message::user("how much is 7@8?"), Message::from(&response)];
+/// for call in response.tool_calls() {
 ///     conversation.push(Message::tool_result(&call.id, "-5"));
 /// }
 /// println!("{}", model.run(conversation).await?.text());
@@ -44,7 +43,8 @@ pub struct ChatCompletions {
 
 impl ChatCompletions {
     pub(crate) fn new(chat: Chat, model: String) -> Self {
-        Self { chat, model, request: ChatRequest::default(), extra_query: Value::Null, timeout: TIMEOUT }
+        let (request, extra_query) = (ChatRequest::default(), Value::Null);
+        Self { chat, model, request, extra_query, timeout: GENERATION_TIMEOUT }
     }
 
     fn with(mut self, change: impl FnOnce(&mut ChatRequest)) -> Self {
@@ -52,57 +52,60 @@ impl ChatCompletions {
         self
     }
 
-    /// From 0 to 1: the higher, the more the answers vary.
+    /// Sets the sampling temperature, from 0 to 1.
     pub fn temperature(self, temperature: f64) -> Self {
         self.with(|request| request.temperature = Some(temperature))
     }
 
-    /// How many tokens an answer may have.
+    /// Sets the maximum number of generated tokens.
     pub fn max_tokens(self, tokens: u64) -> Self {
         self.with(|request| request.max_tokens = Some(tokens))
     }
 
-    /// How much the model thinks before it answers; sent as `reasoning_effort`.
+    /// Sets how much the model reasons before it responds; sent as `reasoning_effort`.
     pub fn reasoning_mode(self, mode: impl Into<ReasoningEffort>) -> Self {
         self.with(|request| request.reasoning_effort = Some(mode.into()))
     }
 
-    /// The form of the answer: JSON, or JSON by a schema.
+    /// Sets the format of the response: JSON, or JSON that follows a schema.
     pub fn response_format(self, format: ResponseFormat) -> Self {
         self.with(|request| request.response_format = Some(format))
     }
 
-    /// What the model may call.
+    /// Sets the tools that the model may call.
     pub fn tools(self, tools: impl IntoIterator<Item = Tool>) -> Self {
         self.with(|request| request.tools = tools.into_iter().collect())
     }
 
-    /// Whether it may call several tools at once.
+    /// Sets whether the model may call several tools at once.
     pub fn parallel_tool_calls(self, parallel: bool) -> Self {
         self.with(|request| request.parallel_tool_calls = Some(parallel))
     }
 
-    /// Whether it calls tools: `"none"`, `"auto"`, `"required"`, or the one that it has to call.
+    /// Sets whether the model calls tools: `"none"`, `"auto"`, `"required"`, or the tool that it must call.
     pub fn tool_choice(self, choice: impl Into<ToolChoice>) -> Self {
         self.with(|request| request.tool_choice = Some(choice.into()))
     }
 
-    /// Parameters beyond these, a JSON object, merged into the request: each wins over an option of the same name.
+    /// Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins over an option
+    /// of the same name.
     pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
         self.extra_query = fields.into();
         self
     }
 
-    /// How long a call may take, a stream to its end, and finding the folder included; 180 s unless it is said.
+    /// Sets the deadline of a call; 180 s by default. It covers everything, from finding the folder to the end of a
+    /// stream.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// The whole URI of the model: `gpt://<folder>/<name>/<version>`.
+    /// The URI of the model: `gpt://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// Where the name is none, or there is no folder.
+    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
+    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
         self.uri_within(&mut self.deadline()).await
     }
@@ -111,32 +114,31 @@ impl ChatCompletions {
         self.chat.client.model_uri("gpt", &self.model, deadline).await
     }
 
-    /// A deadline that begins now.
     fn deadline(&self) -> Deadline {
         self.chat.client.deadline(self.timeout)
     }
 
-    /// Asks for an answer, and waits for all of it.
+    /// Sends the messages, and waits for the whole response.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for what cannot be sent; any other kind as the call goes.
-    pub async fn run(&self, messages: impl IntoMessages) -> Result<ChatAnswer, Error> {
+    /// [`ErrorKind::Invalid`] where the request cannot be built; any other kind where the call fails.
+    pub async fn run(&self, messages: impl IntoMessages) -> Result<ChatResponse, Error> {
         let mut deadline = self.deadline();
         let request = self.request(messages.into_messages(), false, &mut deadline).await?;
         self.chat.send_within(&request, deadline).await
     }
 
-    /// Asks for an answer in chunks, and waits for its beginning.
+    /// Sends the messages, and waits for the beginning of a response in chunks.
     ///
     /// # Errors
-    /// As [`run`](Self::run), until the answer begins; from there the stream tells.
+    /// As [`run`](Self::run), until the response begins; from then on the stream returns the errors.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<ChatStream, Error> {
         let mut deadline = self.deadline();
         let request = self.request(messages.into_messages(), true, &mut deadline).await?;
         self.chat.stream_within(&request, deadline).await
     }
 
-    /// The request of these messages and options.
+    /// The request with these messages and the options.
     async fn request(
         &self,
         messages: Vec<Message>,
@@ -144,7 +146,7 @@ impl ChatCompletions {
         deadline: &mut Deadline,
     ) -> Result<ChatRequest, Error> {
         let mut request = self.request.clone();
-        check(request.response_format.as_ref())?;
+        check_schema_name(request.response_format.as_ref())?;
         request.messages = to_chat(messages)?;
         request.stream = Some(stream);
         request.model = self.uri_within(deadline).await?;
@@ -152,12 +154,12 @@ impl ChatCompletions {
     }
 }
 
-/// The chat refuses schemas without a name, in words that do not tell so.
-fn check(format: Option<&ResponseFormat>) -> Result<(), Error> {
+/// The service rejects a schema without a name, with a message that does not say so.
+fn check_schema_name(format: Option<&ResponseFormat>) -> Result<(), Error> {
     let schema = format.and_then(|format| format.json_schema.as_ref());
     if schema.is_some_and(|schema| schema.name.as_deref().unwrap_or_default().is_empty()) {
         return Err(Error::new(ErrorKind::Invalid, "the schema of the response format has no name")
-            .with_help("the chat requires one: `ResponseFormat::json_schema(name, schema)`"));
+            .with_help("the chat requires a name: `ResponseFormat::json_schema(name, schema)`"));
     }
     Ok(())
 }

@@ -1,23 +1,23 @@
-//! A model of the OpenAI-compatible API that turns texts into vectors.
+//! An embedding model of the OpenAI-compatible API.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::chat::answer::EmbeddingAnswer;
-use crate::chat::request::{EmbeddingInput, EmbeddingRequest};
-use crate::chat::{Chat, TIMEOUT};
-use crate::client::Deadline;
+use crate::chat::Chat;
+use crate::client::{Deadline, GENERATION_TIMEOUT};
 use crate::error::{Error, ErrorKind};
+use crate::model_uri::embedding_model;
+use crate::types::chat::{EmbeddingInput, EmbeddingRequest, EmbeddingResponse};
 use crate::wire::merged;
 
-/// A model that turns texts into vectors: what `sdk.chat.text_embeddings(…)` is in Python.
+/// An embedding model with its options: `sdk.chat.text_embeddings(…)` of the Python SDK.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
 /// # async fn example(sdk: AiStudio) -> Result<(), Error> {
-/// let answer = sdk.chat().text_embeddings("text-search-doc").dimensions(256).run("hello").await?;
-/// assert_eq!(answer.vector().len(), 256);
+/// let response = sdk.chat().text_embeddings("text-search-doc").dimensions(256).run("hello").await?;
+/// assert_eq!(response.vector().len(), 256);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -32,50 +32,53 @@ pub struct ChatEmbeddings {
 
 impl ChatEmbeddings {
     pub(crate) fn new(chat: Chat, model: String) -> Self {
-        Self { chat, model, request: EmbeddingRequest::default(), extra_query: Value::Null, timeout: TIMEOUT }
+        let (request, extra_query) = (EmbeddingRequest::default(), Value::Null);
+        Self { chat, model, request, extra_query, timeout: GENERATION_TIMEOUT }
     }
 
-    /// How many numbers a vector has, of models that leave the choice.
+    /// Sets the number of dimensions of a vector, for models that support several.
     pub fn dimensions(mut self, dimensions: u64) -> Self {
         self.request.dimensions = Some(dimensions);
         self
     }
 
-    /// In which form the numbers come: `float` is the one that is read.
+    /// Sets the encoding of the vectors. The SDK reads only `float`.
     pub fn encoding_format(mut self, format: impl Into<String>) -> Self {
         self.request.encoding_format = Some(format.into());
         self
     }
 
-    /// Parameters beyond these, a JSON object, merged into the request: each wins over an option of the same name.
+    /// Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins over an option
+    /// of the same name.
     pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
         self.extra_query = fields.into();
         self
     }
 
-    /// How long a call may take; 180 s unless it is said.
+    /// Sets the deadline of a call; 180 s by default.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// The whole URI of the model: `emb://<folder>/<name>/<version>`.
+    /// The URI of the model: `emb://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// Where the name is none, or there is no folder.
+    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
+    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
         self.uri_within(&mut self.chat.client.deadline(self.timeout)).await
     }
 
     async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.chat.client.model_uri("emb", crate::models::well_known(&self.model), deadline).await
+        self.chat.client.model_uri("emb", embedding_model(&self.model), deadline).await
     }
 
-    /// Turns a text into a vector; or a list of texts, where the model takes lists.
+    /// Embeds a text; or a list of texts, where the model supports lists.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where there is no vector for a text; any other kind as the call goes.
-    pub async fn run(&self, input: impl Into<EmbeddingInput>) -> Result<EmbeddingAnswer, Error> {
+    /// [`ErrorKind::Unreadable`] where a text has no vector in the response; any other kind where the call fails.
+    pub async fn run(&self, input: impl Into<EmbeddingInput>) -> Result<EmbeddingResponse, Error> {
         let input = input.into();
         let texts = match &input {
             EmbeddingInput::Text(_) => 1,
@@ -86,17 +89,17 @@ impl ChatEmbeddings {
         request.input = Some(input);
         request.model = self.uri_within(&mut deadline).await?;
         let request = merged(request, &self.extra_query)?;
-        self.chat.embed_within(&request, deadline, |answer| one_each(answer, texts)).await
+        self.chat.embed_within(&request, deadline, |response| check_vectors(response, texts)).await
     }
 }
 
-/// Vectors that came in another encoding are none.
-fn one_each(answer: &EmbeddingAnswer, texts: usize) -> Result<(), Error> {
-    let vectors = answer.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
+/// One vector for each text. A vector in another encoding is read as empty.
+fn check_vectors(response: &EmbeddingResponse, texts: usize) -> Result<(), Error> {
+    let vectors = response.data.iter().filter(|embedding| !embedding.embedding.is_empty()).count();
     if vectors == texts {
         return Ok(());
     }
-    let reason = format!("there are {vectors} vectors of numbers for {texts} texts");
+    let reason = format!("the response has {vectors} vectors for {texts} texts");
     Err(Error::new(ErrorKind::Unreadable, reason)
-        .with_help("embed one text a call, and ask for no other encoding than `float`"))
+        .with_help("embed one text per call, with the encoding `float`"))
 }

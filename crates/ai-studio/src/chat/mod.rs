@@ -1,44 +1,29 @@
-//! The chat: completions, embeddings and the list of models, over the OpenAI-compatible API.
+//! The OpenAI-compatible API: completions, embeddings and the list of models.
 
-mod answer;
-mod assembly;
 mod completions;
 mod embeddings;
-mod list;
-mod message;
-mod request;
 mod stream;
-mod tools;
-mod turns;
 
-use std::time::Duration;
-
-pub(crate) use self::answer::parse;
-pub use self::answer::{
-    ChatAnswer, ChatChoice, ChatChunk, ChatChunkChoice, ChatUsage, Embedding, EmbeddingAnswer, FinishReason,
-};
 pub use self::completions::ChatCompletions;
 pub use self::embeddings::ChatEmbeddings;
-pub use self::list::{ModelInfo, ModelList};
-pub use self::message::{ChatMessage, Content, ContentPart, FunctionCall, ImageUrl, ToolCall};
-pub use self::request::{ChatRequest, EmbeddingInput, EmbeddingRequest, ReasoningEffort};
 pub use self::stream::ChatStream;
-pub use self::tools::{
+use crate::client::{Call, Client, Deadline, GENERATION_TIMEOUT, TIMEOUT};
+use crate::error::Error;
+pub use crate::messages::{IntoMessages, Message};
+use crate::services::Service;
+pub use crate::types::chat::{
+    ChatChoice, ChatChunk, ChatChunkChoice, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Content,
+    ContentPart, Embedding, EmbeddingInput, EmbeddingRequest, EmbeddingResponse, FinishReason, FunctionCall,
+    ImageUrl, ModelInfo, ModelList, ReasoningEffort, ToolCall,
+};
+pub use crate::types::tools::{
     FunctionTool, JsonSchemaFormat, NamedTool, ResponseFormat, Tool, ToolChoice, ToolName,
 };
-pub(crate) use self::turns::to_native;
-pub use self::turns::{IntoMessages, Message};
-use crate::client::{self, Call, Client, Deadline, Service};
-use crate::error::Error;
-use crate::in_band;
 
-/// How long a call may take: the Python SDK's limit for calls that generate.
-const TIMEOUT: Duration = Duration::from_secs(180);
-
-/// Chat, embeddings and the list of models: what `sdk.chat` is in Python.
+/// Chat, embeddings and the list of models: `sdk.chat` of the Python SDK.
 ///
-/// Models take their options one by one; [`send`](Self::send), [`stream`](Self::stream) and [`embed`](Self::embed) take
-/// a whole request, and send it exactly as it is.
+/// A model object takes the options one by one. [`send`](Self::send), [`stream`](Self::stream) and
+/// [`embed`](Self::embed) take a whole request and send it unchanged.
 ///
 /// ```
 /// use serde_json::json;
@@ -55,7 +40,7 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 /// let request: ChatRequest = serde_json::from_value(json!({
 ///     "model": sdk.chat().completions("yandexgpt").uri().await?,
 ///     "messages": [{ "role": "user", "content": "hello" }],
-///     "top_k": 3, // which no option is for
+///     "top_k": 3, // a parameter without an option
 /// }))?;
 /// println!("{}", sdk.chat().send(&request).await?.text());
 /// # Ok(()) }
@@ -70,27 +55,25 @@ impl Chat {
         Self { client }
     }
 
-    /// A model that answers: `yandexgpt`, `yandexgpt/rc`, or a whole URI.
+    /// A model that generates text: `yandexgpt`, `yandexgpt/rc`, or a URI.
     pub fn completions(&self, model: impl Into<String>) -> ChatCompletions {
         ChatCompletions::new(self.clone(), model.into())
     }
 
-    /// A model that turns texts into vectors: `text-search-doc` (or `doc`), `text-search-query` (or `query`), or a
-    /// whole URI.
+    /// A model that embeds text: `text-search-doc` (or `doc`), `text-search-query` (or `query`), or a URI.
     pub fn text_embeddings(&self, model: impl Into<String>) -> ChatEmbeddings {
         ChatEmbeddings::new(self.clone(), model.into())
     }
 
-    /// The models that the folder may use, of all kinds.
+    /// All models that the folder can use.
     ///
     /// # Errors
-    /// As the call goes.
+    /// Any kind where the call fails.
     pub async fn models(&self) -> Result<ModelList, Error> {
-        let deadline = self.client.deadline(client::TIMEOUT);
-        in_band::ask(&self.client, Call::get(Service::OpenAi, "/models"), deadline).await
+        self.client.send(Call::get(Service::OpenAi, "/models"), self.client.deadline(TIMEOUT)).await
     }
 
-    /// The models that answer.
+    /// The models that generate text.
     ///
     /// # Errors
     /// As [`models`](Self::models).
@@ -98,7 +81,7 @@ impl Chat {
         self.models_of("gpt").await
     }
 
-    /// The models that turn texts into vectors.
+    /// The models that embed text.
     ///
     /// # Errors
     /// As [`models`](Self::models).
@@ -111,33 +94,33 @@ impl Chat {
         Ok(list.data.into_iter().filter(|model| model.scheme() == scheme).collect())
     }
 
-    /// Sends exactly this request, and waits for all of the answer.
+    /// Sends this request unchanged, and waits for the whole response.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn send(&self, request: &ChatRequest) -> Result<ChatAnswer, Error> {
-        self.send_within(request, self.client.deadline(TIMEOUT)).await
+    /// Any kind where the call fails.
+    pub async fn send(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
+        self.send_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
     }
 
-    /// Sends exactly this request, and waits for the beginning of the answer. The request has to ask for a stream.
+    /// Sends this request unchanged, and waits for the beginning of the response. The request must have `stream: true`.
     ///
     /// # Errors
-    /// As the call goes, until the answer begins; from there the stream tells.
+    /// Any kind where the call fails, until the response begins; from then on the stream returns the errors.
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
-        self.stream_within(request, self.client.deadline(TIMEOUT)).await
+        self.stream_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
     }
 
-    /// Sends exactly this request for vectors.
+    /// Sends this request for embeddings unchanged.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingAnswer, Error> {
-        self.embed_within(request, self.client.deadline(TIMEOUT), |_| Ok(())).await
+    /// Any kind where the call fails.
+    pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
+        self.embed_within(request, self.client.deadline(GENERATION_TIMEOUT), |_| Ok(())).await
     }
 
-    async fn send_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatAnswer, Error> {
+    async fn send_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatResponse, Error> {
         let call = Call::post(Service::OpenAi, "/chat/completions", request)?;
-        in_band::ask(&self.client, call, deadline).await
+        self.client.send(call, deadline).await
     }
 
     async fn stream_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatStream, Error> {
@@ -149,9 +132,9 @@ impl Chat {
         &self,
         request: &EmbeddingRequest,
         deadline: Deadline,
-        check: impl FnOnce(&EmbeddingAnswer) -> Result<(), Error>,
-    ) -> Result<EmbeddingAnswer, Error> {
+        check: impl FnOnce(&EmbeddingResponse) -> Result<(), Error>,
+    ) -> Result<EmbeddingResponse, Error> {
         let call = Call::post(Service::OpenAi, "/embeddings", request)?;
-        in_band::ask_checked(&self.client, call, deadline, check).await
+        self.client.send_checked(call, deadline, check).await
     }
 }

@@ -1,24 +1,25 @@
-//! An answer of the chat as it comes, chunk by chunk.
+//! A streamed response of the chat, chunk by chunk.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use serde_json::Value;
 
-use crate::chat::answer::{ChatAnswer, ChatChunk};
-use crate::chat::assembly;
-use crate::client::Incoming;
+use crate::client::BodyStream;
+use crate::envelope::error_in;
 use crate::error::{Error, ErrorKind};
-use crate::in_band::error_in;
-use crate::sse::Events;
+use crate::stream::sse::Events;
+use crate::stream::{Decoder, Frame, ItemStream, cut};
+use crate::types::chat::{ChatChunk, ChatResponse};
 use crate::wire::Wire;
 
-/// An answer of the chat, in chunks: a [`Stream`] that also has a [`next`](Self::next) of its own.
+/// A response of the chat in chunks. It is a [`Stream`], and has a [`next`](Self::next) of its own.
 ///
-/// It ends where the server says that the answer is complete. Everything else is an error, after which nothing comes:
-/// a cut, an error of the server's, an event that cannot be read or is larger than 16 MiB, more than 256 MiB in all.
-/// Nothing is ever asked for again, so nothing comes twice. Dropping it ends the connection.
+/// The stream ends where the service says that the response is complete. Every other end is an error: a cut connection,
+/// an error of the server, an event that cannot be read or is larger than 16 MiB, or more than 256 MiB in all. No chunk
+/// follows an error. The SDK never repeats the request of a stream, so no chunk arrives twice. Dropping the stream
+/// closes the connection.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
@@ -27,171 +28,47 @@ use crate::wire::Wire;
 /// while let Some(chunk) = stream.next().await {
 ///     print!("{}", chunk?.text());
 /// }
-/// println!(": {:?}", stream.answer().finish_reason());
+/// println!(": {:?}", stream.response().finish_reason());
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-#[must_use = "chunks come as they are asked for"]
-pub struct ChatStream {
-    incoming: Incoming,
-    events: Events,
-    state: State,
-    answer: ChatAnswer,
-    /// Why nothing more comes, where it is not that the answer is complete.
-    failure: Option<Error>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Coming,
-    /// The bytes have ended; the end is still to be judged.
-    Ended,
-    Over,
-}
+#[must_use = "a stream reads chunks only when polled"]
+pub struct ChatStream(ItemStream<ChatDecoder>);
 
 impl ChatStream {
-    pub(crate) fn new(incoming: Incoming) -> Self {
-        Self {
-            incoming,
-            events: Events::default(),
-            state: State::Coming,
-            answer: ChatAnswer::default(),
-            failure: None,
-        }
+    pub(crate) fn new(body: BodyStream) -> Self {
+        Self(ItemStream::new(body))
     }
 
-    /// The next chunk; `None` once the answer is complete.
+    /// The next chunk; `None` after the end of the response.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the time of the call is over,
-    /// [`ErrorKind::Unreadable`] where something else came or too much, and what the server tells inside of the stream.
+    /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the deadline of the call
+    /// passed, [`ErrorKind::Unreadable`] where the body is not a stream of chunks or is too large, and the error that
+    /// the server sends inside the stream.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: the next one goes on.
+    /// Cancel safe: the next call continues.
     pub async fn next(&mut self) -> Option<Result<ChatChunk, Error>> {
-        std::future::poll_fn(|context| self.poll_chunk(context)).await
+        self.0.next().await
     }
 
-    /// The answer as far as it has come: all chunks so far, put together.
+    /// The response so far, assembled from all received chunks.
     #[must_use]
-    pub fn answer(&self) -> &ChatAnswer {
-        &self.answer
+    pub fn response(&self) -> &ChatResponse {
+        &self.0.decoder().response
     }
 
-    /// Waits for the rest, and puts all of it together, what was taken by [`next`](Self::next) too.
+    /// Waits for the remaining chunks, and returns the whole response. It includes the chunks of earlier calls of
+    /// [`next`](Self::next).
     ///
     /// # Errors
-    /// As [`next`](Self::next): a part of an answer is none.
+    /// As [`next`](Self::next). A partial response is always an error.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the stream, and loses what has come.
-    pub async fn finish(mut self) -> Result<ChatAnswer, Error> {
-        while let Some(chunk) = self.next().await {
-            chunk?;
-        }
-        // It may have been told before, to somebody who did not listen.
-        self.failure.map_or(Ok(self.answer), Err)
-    }
-
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatChunk, Error>>> {
-        if self.state == State::Over {
-            return Poll::Ready(None);
-        }
-        let outcome = ready!(self.poll_outcome(context));
-        match outcome {
-            Ok(Some(chunk)) => {
-                assembly::add(&mut self.answer, &chunk);
-                Poll::Ready(Some(Ok(chunk)))
-            }
-            Ok(None) => {
-                self.state = State::Over;
-                // The last bytes of the body, so that the connection can be used again; they come with the event.
-                let _ = self.incoming.poll_piece(context);
-                Poll::Ready(None)
-            }
-            Err(error) => {
-                self.state = State::Over;
-                self.failure = Some(error.clone());
-                Poll::Ready(Some(Err(error)))
-            }
-        }
-    }
-
-    fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<ChatChunk>, Error>> {
-        loop {
-            let event = match self.state {
-                State::Coming => self.events.next(),
-                State::Ended | State::Over => self.events.end(),
-            };
-            match event {
-                Some(Ok(data)) if data.trim_start().starts_with("[DONE]") => return Poll::Ready(Ok(None)),
-                // Some servers send nothing now and then, to keep a connection alive.
-                Some(Ok(data)) if data.trim().is_empty() => {}
-                Some(Ok(data)) => return Poll::Ready(self.read(&data).map(Some)),
-                Some(Err(broken)) => {
-                    return Poll::Ready(Err(self.broken(broken.reason())));
-                }
-                None if self.state == State::Coming => match ready!(self.incoming.poll_piece(context)) {
-                    Some(Ok(bytes)) => self.events.push(&bytes),
-                    Some(Err(error)) => return Poll::Ready(Err(error)),
-                    None => self.state = State::Ended,
-                },
-                None => {
-                    return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.incomplete()) });
-                }
-            }
-        }
-    }
-
-    fn read(&self, data: &str) -> Result<ChatChunk, Error> {
-        let value: Value = match serde_json::from_str(data) {
-            Ok(value) => value,
-            Err(_) if self.state == State::Ended => return Err(self.cut()),
-            Err(error) => return Err(self.unreadable(&error.to_string())),
-        };
-        if let Some((kind, reason)) = error_in(&value) {
-            return Err(self.incoming.error(kind, reason));
-        }
-        match ChatChunk::read(value) {
-            Ok(chunk) => Ok(chunk.value),
-            Err(_) => Err(self.unreadable("it is not an object")),
-        }
-    }
-
-    /// Whether the server has told of everything it began how it ended.
-    fn is_complete(&self) -> bool {
-        let choices = &self.answer.choices;
-        !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
-    }
-
-    /// Why there is no complete answer: something else came, or it was cut.
-    fn incomplete(&self) -> Error {
-        let stray = self.events.stray();
-        if stray.is_empty() || !self.answer.choices.is_empty() {
-            return self.cut();
-        }
-        let value = serde_json::from_slice(stray).unwrap_or_default();
-        let (kind, reason) = error_in(&value).unwrap_or_else(|| {
-            let begin = String::from_utf8_lossy(stray.get(..100).unwrap_or(stray));
-            (ErrorKind::Unreadable, format!("what came is not a stream of events: {begin}"))
-        });
-        self.incoming.error(kind, reason)
-    }
-
-    fn broken(&self, reason: &str) -> Error {
-        self.incoming
-            .error(ErrorKind::Unreadable, reason)
-            .with_help("something else than the service answers there, or the service has changed")
-    }
-
-    fn cut(&self) -> Error {
-        self.incoming
-            .error(ErrorKind::Unavailable, "the stream was cut before the end of the answer")
-            .with_help("what came is a part of the answer; ask again for all of it")
-    }
-
-    fn unreadable(&self, why: &str) -> Error {
-        self.incoming.error(ErrorKind::Unreadable, format!("an event of the stream is not a chunk: {why}"))
+    /// Dropping the future closes the stream and loses the received chunks.
+    pub async fn finish(self) -> Result<ChatResponse, Error> {
+        self.0.finish().await
     }
 }
 
@@ -199,6 +76,80 @@ impl Stream for ChatStream {
     type Item = Result<ChatChunk, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_chunk(context)
+        self.get_mut().0.poll_next(context)
+    }
+}
+
+/// Decodes chunks, and assembles the response.
+#[derive(Debug, Default)]
+struct ChatDecoder {
+    events: Events,
+    response: ChatResponse,
+}
+
+impl Decoder for ChatDecoder {
+    type Item = ChatChunk;
+    type Response = ChatResponse;
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.events.push(bytes);
+    }
+
+    fn next(&mut self, ended: bool) -> Option<Result<Frame<ChatChunk>, Error>> {
+        loop {
+            let data = match if ended { self.events.end()? } else { self.events.next()? } {
+                Ok(data) => data,
+                Err(error) => return Some(Err(error.into())),
+            };
+            if data.trim_start().starts_with("[DONE]") {
+                return Some(Ok(Frame::End));
+            }
+            // Some servers send empty events to keep the connection alive.
+            if !data.trim().is_empty() {
+                return Some(self.chunk(&data, ended).map(Frame::Item));
+            }
+        }
+    }
+
+    /// Some servers omit `[DONE]`; then the response is complete when every choice has a finish reason.
+    fn check_end(&self) -> Result<(), Error> {
+        let choices = &self.response.choices;
+        if !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some()) {
+            return Ok(());
+        }
+        let stray = self.events.stray();
+        if stray.is_empty() || !choices.is_empty() {
+            return Err(cut());
+        }
+        let value = serde_json::from_slice(stray).unwrap_or_default();
+        let (kind, reason) = error_in(&value).unwrap_or_else(|| {
+            let start = String::from_utf8_lossy(stray.get(..100).unwrap_or(stray));
+            (ErrorKind::Unreadable, format!("the response is not a stream of events: {start}"))
+        });
+        Err(Error::new(kind, reason))
+    }
+
+    fn into_response(self) -> Result<ChatResponse, Error> {
+        Ok(self.response)
+    }
+}
+
+impl ChatDecoder {
+    fn chunk(&mut self, data: &str, ended: bool) -> Result<ChatChunk, Error> {
+        let unreadable = |why: &str| {
+            Error::new(ErrorKind::Unreadable, format!("an event of the stream is not a chunk: {why}"))
+        };
+        let value: Value = match serde_json::from_str(data) {
+            Ok(value) => value,
+            // The last event of a body may be a part of an event.
+            Err(_) if ended => return Err(cut()),
+            Err(error) => return Err(unreadable(&error.to_string())),
+        };
+        if let Some((kind, reason)) = error_in(&value) {
+            return Err(Error::new(kind, reason));
+        }
+        let chunk = ChatChunk::read(value).map_err(|_| unreadable("it is not an object"))?.value;
+        self.response.add_chunk(&chunk);
+        Ok(chunk)
     }
 }

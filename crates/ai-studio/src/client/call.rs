@@ -1,4 +1,4 @@
-//! One call, before it is sent: to which service, and what.
+//! One call before it is sent: the service, the path and the body.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,27 +8,20 @@ use http::Method;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
+use crate::services::Service;
 
-/// How long a call may take unless it says otherwise; the Python SDK's default.
+/// The default limit of a call: 60 s, as in the Python SDK.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Which service a call goes to. The client knows its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Service {
-    /// The OpenAI-compatible API: paths are below its `/v1`.
-    OpenAi,
-    /// The native models: paths begin with `/foundationModels/v1`.
-    FoundationModels,
-    /// Operations: paths begin with `/operations`.
-    Operations,
-}
+/// The default limit of a call that generates text: 180 s, as in the Python SDK.
+pub(crate) const GENERATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// One call.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) method: Method,
-    /// Behind the service's address; begins with a slash.
+    /// The path below the URL of the service; begins with a slash.
     pub(crate) path: Cow<'static, str>,
     /// JSON.
     pub(crate) body: Option<Bytes>,
@@ -46,7 +39,7 @@ impl Call {
     ) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| {
             Error::new(ErrorKind::Invalid, format!("the request cannot be written as JSON: {error}"))
-                .with_help("look at the fields of your own that were added to the request")
+                .with_help("check the fields that you added to the request")
         })?;
         let body = Some(Bytes::from(body));
         Ok(Self { service, method: Method::POST, path: path.into(), body })

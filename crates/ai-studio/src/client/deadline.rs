@@ -1,5 +1,5 @@
-//! The one deadline of a call, by the clock of its machine: over the folder, the token, all attempts, the waits between
-//! them, and the answer to its last byte.
+//! The deadline of a call, on the clock of the system. It covers the folder, the token, all attempts, the waits between
+//! them, and the response to its last byte.
 
 use std::fmt;
 use std::pin::pin;
@@ -15,12 +15,12 @@ pub(crate) struct Deadline {
     end: End,
 }
 
-/// When it ends.
+/// When a deadline ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
-    /// By the monotonic clock.
+    /// On the monotonic clock.
     at: Duration,
-    /// How long it was in all.
+    /// The duration of the whole deadline.
     pub(crate) limit: Duration,
 }
 
@@ -40,17 +40,17 @@ impl Deadline {
         self.end
     }
 
-    /// Whether it has passed; who asks is woken when it does.
+    /// Whether the deadline has passed; wakes the caller when it passes.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.timer.as_mut().poll(context)
     }
 
-    /// What `work` gives, or `None` where the deadline passes first.
+    /// The output of `work`, or `None` where the deadline passes first.
     pub(crate) async fn bound<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         std::future::poll_fn(|context| {
-            if let Poll::Ready(done) = work.as_mut().poll(context) {
-                return Poll::Ready(Some(done));
+            if let Poll::Ready(output) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
             }
             self.poll(context).map(|()| None)
         })

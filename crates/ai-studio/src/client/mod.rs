@@ -1,14 +1,14 @@
-//! The one client behind everything: a call in, a whole answer or a stream out.
+//! The one client of the SDK: sends a call, and returns a whole response or a stream.
 //!
-//! A call has one deadline, by the clock of the system; it is made again by the policy until the head of an answer is
-//! 2xx (for a whole answer, until all of it is there); and its errors say which call it was.
+//! A call has one deadline, on the clock of the system. The retry policy repeats attempts until a response has a 2xx
+//! head; for a whole response, until the body is complete. Every error says which call failed.
 
+mod body_stream;
 mod call;
+mod call_state;
 mod deadline;
 mod failure;
-mod incoming;
-mod journey;
-mod parts;
+mod request_template;
 mod transport;
 
 use std::fmt;
@@ -24,32 +24,33 @@ use tokio::runtime;
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
 
-pub(crate) use self::call::{Call, Service, TIMEOUT};
+pub(crate) use self::body_stream::BodyStream;
+pub(crate) use self::call::{Call, GENERATION_TIMEOUT, TIMEOUT};
+pub(crate) use self::call_state::CallState;
 pub(crate) use self::deadline::Deadline;
 use self::deadline::End;
 use self::failure::Failure;
-pub(crate) use self::incoming::Incoming;
-pub(crate) use self::journey::Journey;
-use self::journey::Stage;
-use self::parts::Again;
+use self::request_template::Retry;
 pub(crate) use self::transport::Connections;
 #[cfg(feature = "responses")]
 pub(crate) use self::transport::call_headers;
 #[cfg(feature = "grpc")]
 pub(crate) use self::transport::{CONNECT, USER_AGENT, logging};
 use crate::blocking::Blocking;
+use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
-use crate::services::Services;
+use crate::services::{Service, Services};
 use crate::verify::TrustStore;
+use crate::wire::Wire;
 
-/// How much of a whole answer is read: a picture in base64 is a few MiB.
-const MAX_ANSWER: usize = 64 << 20;
+/// The maximum size of a whole response. A picture in base64 has a few MiB.
+const MAX_RESPONSE: usize = 64 << 20;
 
-/// How much of an error's body is read.
-const MAX_REFUSAL: usize = 64 << 10;
+/// The maximum size of the body of an error.
+const MAX_ERROR_BODY: usize = 64 << 10;
 
 /// Cheap to clone; every model object holds one.
 #[derive(Clone)]
@@ -57,9 +58,9 @@ pub(crate) struct Client {
     inner: Arc<Inner>,
 }
 
-/// What a client is made of.
+/// The parts of a client.
 pub(crate) struct Inner {
-    /// The machine, with the transport that trusts what the calls trust.
+    /// The system, with a transport that trusts the same certificate authorities as the calls.
     pub(crate) system: System,
     pub(crate) credentials: Credentials,
     pub(crate) services: Services,
@@ -68,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) retry: RetryPolicy,
     pub(crate) data_logging: Option<bool>,
     pub(crate) connections: Connections,
-    /// The runtime of those who have none.
+    /// The runtime of [`AiStudio::blocking`](crate::AiStudio::blocking).
     pub(crate) blocking: OnceLock<Blocking>,
 }
 
@@ -81,18 +82,18 @@ impl Client {
         &self.inner
     }
 
-    /// A deadline that begins now: over all that one call of the user's takes.
+    /// A deadline that begins now. It covers everything that one call of the user takes.
     pub(crate) fn deadline(&self, limit: Duration) -> Deadline {
         Deadline::after(limit, &self.inner.system)
     }
 
-    /// The folder: looked for once, and remembered.
+    /// The folder: looked up once, then remembered.
     pub(crate) async fn folder(&self) -> Result<String, Error> {
         in_runtime()?;
         self.inner.folder.id(&self.inner.system, &self.inner.credentials).await
     }
 
-    /// The whole URI of a model. A whole one passes, and needs no folder.
+    /// The URI of a model. A name that is a URI already needs no folder.
     pub(crate) async fn model_uri(
         &self,
         scheme: &str,
@@ -100,55 +101,69 @@ impl Client {
         deadline: &mut Deadline,
     ) -> Result<String, Error> {
         let short = match Name::parse(name)? {
-            Name::Whole(uri) => return Ok(uri.to_owned()),
+            Name::Uri(uri) => return Ok(uri.to_owned()),
             short => short,
         };
         in_runtime()?;
-        if let Some(folder) = self.inner.folder.at_hand() {
+        if let Some(folder) = self.inner.folder.found() {
             return Ok(short.in_folder(scheme, folder.id()));
         }
         let folder = deadline.bound(Box::pin(self.folder())).await.unwrap_or_else(|| {
             let limit = deadline.end().limit;
             Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {limit:?}"))
-                .with_help("give `folder_id`, or set YC_FOLDER_ID; the search goes on for the next call"))
+                .with_help("set `folder_id` or YC_FOLDER_ID; the search continues and serves the next call"))
         });
         Ok(short.in_folder(scheme, &folder?))
     }
 
-    /// A whole answer.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call, deadline: Deadline) -> Result<T, Error> {
-        self.ask_in_context(call, deadline).await.map(|(answer, _)| answer)
+    /// Sends a call, and reads the whole response out of its envelope.
+    pub(crate) async fn send<T: Wire>(&self, call: Call, deadline: Deadline) -> Result<T, Error> {
+        self.send_checked(call, deadline, |_| Ok(())).await
     }
 
-    /// A whole answer, and what an error about its content has to say of the call.
-    pub(crate) async fn ask_in_context<T: DeserializeOwned>(
+    /// As [`send`](Self::send), with a check of the content of the response.
+    pub(crate) async fn send_checked<T: Wire>(
         &self,
         call: Call,
         deadline: Deadline,
-    ) -> Result<(T, Journey), Error> {
-        let (body, _, journey) = self.make(call, deadline, |answer| read(answer, MAX_ANSWER)).await?;
+        check: impl FnOnce(&T) -> Result<(), Error>,
+    ) -> Result<T, Error> {
+        let (envelope, state) = self.send_json::<Envelope<T>>(call, deadline).await?;
+        let checked = envelope.into_result().and_then(|response| check(&response).map(|()| response));
+        checked.map_err(|error| error.with_context(state.context()))
+    }
+
+    /// Sends a call, and reads the whole response as JSON. The state gives the context for later errors.
+    pub(crate) async fn send_json<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        deadline: Deadline,
+    ) -> Result<(T, CallState), Error> {
+        let (body, _, state) =
+            self.send_within(call, deadline, |response| read(response, MAX_RESPONSE)).await?;
         match serde_json::from_slice(&body) {
-            Ok(answer) => Ok((answer, journey)),
-            Err(error) => Err(journey
-                .error(ErrorKind::Unreadable, format!("the answer cannot be read: {error}"))
-                .with_help(
-                    "the service may have changed, or something else answers there: look at the endpoint",
-                )),
+            Ok(response) => Ok((response, state)),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Unreadable, format!("the response cannot be read: {error}"))
+                    .with_context(state.context())
+                    .with_help("the service has changed, or another server responds: check the endpoint"))
+            }
         }
     }
 
-    /// A stream whose head was 2xx. From here nothing is made again.
-    pub(crate) async fn stream(&self, call: Call, deadline: Deadline) -> Result<Incoming, Error> {
-        let (answer, deadline, journey) = self.make(call, deadline, |answer| ready(Ok(answer))).await?;
-        Ok(Incoming::new(answer, deadline, journey.context()))
+    /// Sends a call, and returns the body after a 2xx head. A stream is never repeated from then on.
+    pub(crate) async fn stream(&self, call: Call, deadline: Deadline) -> Result<BodyStream, Error> {
+        let (response, deadline, state) =
+            self.send_within(call, deadline, |response| ready(Ok(response))).await?;
+        Ok(BodyStream::new(response, deadline, state.context()))
     }
 
-    /// By the clock of the system.
-    pub(crate) async fn sleep(&self, span: Duration) {
-        self.inner.system.clock().sleep(span).await;
+    /// Sleeps on the clock of the system.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.inner.system.clock().sleep(duration).await;
     }
 
-    /// The authorised HTTP client of this runtime.
+    /// The authorised HTTP client of the current runtime.
     pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
         let runtime = in_runtime()?;
         match self.inner.connections.get_cached(runtime) {
@@ -163,139 +178,127 @@ impl Client {
         connections.make(runtime, layer, trust, system, *data_logging).await
     }
 
-    /// Makes a call, and reads of its answer what `read` reads: that much is within the attempts.
-    async fn make<T, F>(
+    /// Sends a call within the deadline. `read` reads the part of the response that an attempt covers.
+    async fn send_within<T, F>(
         &self,
         call: Call,
         mut deadline: Deadline,
         read: impl Fn(reqwest::Response) -> F,
-    ) -> Result<(T, Deadline, Journey), Error>
+    ) -> Result<(T, Deadline, CallState), Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         in_runtime()?;
         let end = deadline.end();
-        let mut journey = Journey::new(call);
-        // Pinned here, for it is large to be handed over.
-        let outcome = deadline.bound(pin!(self.persist(&mut journey, read, end))).await;
+        let mut state = CallState::new(call);
+        // Pinned in place: the future is large, and moving it costs time.
+        let outcome = deadline.bound(pin!(self.send_with_retry(&mut state, read, end))).await;
         let outcome = outcome.unwrap_or_else(|| {
-            let token = self.inner.credentials.snapshot().is_some();
-            Err(journey.out_of_time(end.limit, token))
+            let has_token = self.inner.credentials.snapshot().is_some();
+            Err(state.timed_out(end.limit, has_token))
         });
-        // The method may have been chosen on the way.
-        journey.method = self.inner.credentials.method();
+        // Read after the call, because the call itself may select the method.
+        state.method = self.inner.credentials.method();
         match outcome {
-            Ok(answer) => Ok((answer, deadline, journey)),
-            Err(error) => Err(error.with_context(journey.context())),
+            Ok(response) => Ok((response, deadline, state)),
+            Err(error) => Err(error.with_context(state.context())),
         }
     }
 
-    /// Attempts, by the policy and as long as there is time.
-    async fn persist<T, F>(
+    /// Sends attempts until one succeeds, a failure is final, or the policy or the time is exhausted.
+    async fn send_with_retry<T, F>(
         &self,
-        journey: &mut Journey,
+        state: &mut CallState,
         read: impl Fn(reqwest::Response) -> F,
         end: End,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let clock = self.inner.system.clock();
+        let Inner { system, retry, .. } = &*self.inner;
         loop {
-            journey.stage = Stage::Locating;
-            let answer = self.attempt(journey).await;
-            let failure = match answer {
-                Ok(answer) => match read(answer).await {
+            let Failure { error, is_retryable, .. } = match self.send_once(state).await {
+                Ok(response) => match read(response).await {
                     Ok(read) => return Ok(read),
                     Err(failure) => failure,
                 },
                 Err(failure) => failure,
             };
-            let error = failure.error;
-            let wait = match failure.again {
-                true => self.inner.retry.wait(journey.made, error.retry_after(), clock.random()),
-                false => None,
-            };
-            // Where there is no time for the wait, the reason is worth more than "out of time" would be.
-            let Some(wait) = wait.filter(|wait| *wait < end.left(&self.inner.system)) else {
+            if !is_retryable {
                 return Err(error);
-            };
-            tracing::debug!(%error, ?wait, attempt = journey.made, "a call failed; it is made again");
-            journey.stage = Stage::Waiting;
-            journey.last = Some(error);
-            clock.sleep(wait).await;
+            }
+            let wait = retry.wait(state.attempts, error.retry_after(), end.left(system), system);
+            let Some(wait) = wait else { return Err(error) };
+            tracing::debug!(%error, ?wait, attempt = state.attempts, "a call failed; the SDK repeats it");
+            state.begin_waiting(error);
+            system.clock().sleep(wait).await;
         }
     }
 
-    /// One attempt, to the head of an answer that is 2xx.
-    async fn attempt(&self, journey: &mut Journey) -> Result<reqwest::Response, Failure> {
+    /// Sends one attempt, up to a 2xx head of the response.
+    async fn send_once(&self, state: &mut CallState) -> Result<reqwest::Response, Failure> {
         let inner = &*self.inner;
-        journey.made += 1;
-        let place = inner.services.place(journey.call.service).await.map_err(Failure::of)?;
-        let http = self.http().await.map_err(Failure::of)?;
-        // By the documentation every call of the OpenAI-compatible API names its project.
-        let project = match journey.call.service {
-            Service::OpenAi => inner.folder.known_in(&inner.system),
+        state.begin_attempt();
+        let service = inner.services.locate(state.call.service).await.map_err(Failure::of_step)?;
+        let http = self.http().await.map_err(Failure::of_step)?;
+        // The documentation requires the project on every call of the OpenAI-compatible API.
+        let project = match state.call.service {
+            Service::OpenAi => inner.folder.known_project(&inner.system),
             Service::FoundationModels | Service::Operations => None,
         };
-        let url = place.url(journey.call.path.clone()).map_err(Failure::final_)?;
-        let parts = journey.parts(url, project);
-        journey.send();
-        let request = parts.request();
-        let answer = http.with_replay(Again(parts)).execute(request).await;
-        let answer = match answer.map_err(Failure::of_sending) {
-            Ok(answer) => answer,
-            Err(failure) => {
-                if failure.tls {
-                    inner.connections.reload_roots(&http);
-                }
-                return Err(failure);
+        let url = service.url(state.call.path.clone()).map_err(Failure::final_)?;
+        let template = state.template(url, project);
+        state.begin_sending();
+        let request = template.request();
+        let response = http.with_replay(Retry(template)).execute(request).await;
+        let response = response.map_err(Failure::of_sending).inspect_err(|failure| {
+            if failure.is_tls {
+                inner.connections.reload_roots(&http);
             }
-        };
-        journey.note(answer.headers());
-        journey.stage = Stage::Reading;
-        if !answer.status().is_success() {
-            return Err(Box::pin(self.refused(answer)).await);
+        })?;
+        state.begin_reading(response.headers());
+        if !response.status().is_success() {
+            return Err(Box::pin(self.refusal(response)).await);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    async fn refused(&self, answer: reqwest::Response) -> Failure {
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        // A status says more than that its explanation broke off.
-        let body = read(answer, MAX_REFUSAL).await.unwrap_or_default();
-        // A server may quote what it was given, in a form that nothing tells apart from a word.
+    async fn refusal(&self, response: reqwest::Response) -> Failure {
+        let (status, headers) = (response.status(), response.headers().clone());
+        // Where the body breaks off, the status alone still explains the error.
+        let body = read(response, MAX_ERROR_BODY).await.unwrap_or_default();
+        // The server may quote the secret that it received, so the error masks it by value, not only by shape.
         let header = self.inner.credentials.snapshot().and_then(|snapshot| snapshot.header());
         let sent = header.as_ref().and_then(|header| header.to_str().ok()).unwrap_or_default();
-        let own = sent.split_once(' ').map_or(sent, |(_, secret)| secret);
-        Failure::of_answer(status, &headers, &body, &[own], self.inner.credentials.method())
+        let secret = sent.split_once(' ').map_or(sent, |(_, secret)| secret);
+        Failure::of_response(status, &headers, &body, &[secret], self.inner.credentials.method())
     }
 }
 
-/// The whole body, bounded.
-async fn read(mut answer: reqwest::Response, most: usize) -> Result<Bytes, Failure> {
-    // What comes in one piece is not copied.
+/// Reads a body of at most `max` bytes.
+async fn read(mut response: reqwest::Response, max: usize) -> Result<Bytes, Failure> {
+    // A body that arrives in one chunk is not copied.
     let (mut only, mut whole) = (Bytes::new(), BytesMut::new());
-    while let Some(piece) = answer.chunk().await.map_err(Failure::of_connection)? {
-        if only.len() + whole.len() + piece.len() > most {
-            let reason = format!("the answer is larger than {} MiB", most >> 20);
+    while let Some(chunk) = response.chunk().await.map_err(Failure::of_connection)? {
+        if only.len() + whole.len() + chunk.len() > max {
+            let reason = format!("the response is larger than {} MiB", max >> 20);
             return Err(Failure::final_(Error::new(ErrorKind::Unreadable, reason)));
         }
         if only.is_empty() && whole.is_empty() {
-            only = piece;
+            only = chunk;
         } else {
             whole.extend_from_slice(&mem::take(&mut only));
-            whole.extend_from_slice(&piece);
+            whole.extend_from_slice(&chunk);
         }
     }
     Ok(if whole.is_empty() { only } else { whole.freeze() })
 }
 
-/// The runtime that runs this: the HTTP client would panic without one.
+/// The current runtime. The HTTP client would panic without one.
 pub(crate) fn in_runtime() -> Result<runtime::Id, Error> {
     runtime::Handle::try_current().map(|handle| handle.id()).map_err(|_| {
         Error::new(ErrorKind::Invalid, "no tokio runtime runs this call")
-            .with_help("await it on a tokio runtime, or wait for it with `AiStudio::blocking`")
+            .with_help("await the call on a tokio runtime, or wait for it with `AiStudio::blocking`")
     })
 }
 

@@ -1,20 +1,22 @@
-//! A native model and the options it is asked with.
+//! A native model with its options.
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::chat::{IntoMessages, Message, ResponseFormat, Tool, ToolChoice, to_native};
-use crate::client::Deadline;
+use crate::client::{Deadline, GENERATION_TIMEOUT, TIMEOUT};
 use crate::error::Error;
-use crate::models::answer::{CompletionAnswer, Token};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::messages::{IntoMessages, Message, to_native};
+use crate::models::Models;
 use crate::models::operation::Operation;
-use crate::models::request::{CompletionRequest, NativeTool, ReasoningMode, ReasoningOptions};
 use crate::models::stream::CompletionStream;
-use crate::models::{GENERATION, Models, OTHERWISE};
-use crate::wire::{Extra, Int64};
+use crate::types::native::{
+    CompletionRequest, CompletionResponse, NativeTool, ReasoningMode, ReasoningOptions, Token,
+};
+use crate::types::tools::{ResponseFormat, Tool, ToolChoice};
+use crate::wire::Int64;
 
-/// A native model with its options: what `sdk.models.completions(…)` is in Python. Clones are independent.
+/// A native model with its options: `sdk.models.completions(…)` of the Python SDK. Clones are independent.
 ///
 /// ```no_run
 /// use yandex_ai_studio_sdk::{AiStudio, Error, ResponseFormat};
@@ -27,8 +29,8 @@ use crate::wire::{Extra, Int64};
 ///     "type": "object", "properties": { "numbers": { "type": "array", "items": { "type": "integer" } } },
 /// });
 /// let model = sdk.models().completions("yandexgpt").response_format(ResponseFormat::json_schema("numbers", schema));
-/// let answer = model.run("collect all numbers from: 5, 4, a, 1").await?;
-/// assert_eq!(answer.parse::<Numbers>()?.numbers, [5, 4, 1]);
+/// let response = model.run("collect all numbers from: 5, 4, a, 1").await?;
+/// assert_eq!(response.parse::<Numbers>()?.numbers, [5, 4, 1]);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -37,16 +39,14 @@ pub struct Completions {
     models: Models,
     model: String,
     request: CompletionRequest,
-    /// As they were given: what of them cannot be sent is told when it would be.
+    /// Unconverted, because converting a tool may fail, and a builder returns no error.
     tools: Vec<Tool>,
     timeout: Option<Duration>,
 }
 
 impl Completions {
     pub(crate) fn new(models: Models, model: String) -> Self {
-        let mut request = CompletionRequest::default();
-        // Sent even where nothing is in it, as the Python SDK does.
-        request.kept.insert("completionOptions".to_owned(), Value::Object(Extra::new()));
+        let request = CompletionRequest::with_empty_options();
         Self { models, model, request, tools: Vec::new(), timeout: None }
     }
 
@@ -55,117 +55,118 @@ impl Completions {
         self
     }
 
-    /// From 0 to 1: the higher, the more the answers vary.
+    /// Sets the sampling temperature, from 0 to 1.
     pub fn temperature(self, temperature: f64) -> Self {
         self.with(|request| request.completion_options.temperature = Some(temperature))
     }
 
-    /// How many tokens an answer may have.
+    /// Sets the maximum number of generated tokens.
     pub fn max_tokens(self, tokens: u64) -> Self {
         let tokens = Int64(tokens.try_into().unwrap_or(i64::MAX));
         self.with(|request| request.completion_options.max_tokens = Some(tokens))
     }
 
-    /// Whether the model thinks before it answers.
+    /// Sets whether the model reasons before it responds.
     pub fn reasoning_mode(self, mode: impl Into<ReasoningMode>) -> Self {
         let options = ReasoningOptions { mode: Some(mode.into()), ..ReasoningOptions::default() };
         self.with(|request| request.completion_options.reasoning_options = Some(options))
     }
 
-    /// The form of the answer: JSON, or JSON by a schema.
+    /// Sets the format of the response: JSON, or JSON that follows a schema.
     pub fn response_format(self, format: ResponseFormat) -> Self {
         self.with(|request| request.set_response_format(format))
     }
 
-    /// What the model may call.
+    /// Sets the tools that the model may call.
     pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
         self.tools = tools.into_iter().collect();
         self
     }
 
-    /// Whether it may call several tools at once.
+    /// Sets whether the model may call several tools at once.
     pub fn parallel_tool_calls(self, parallel: bool) -> Self {
         self.with(|request| request.parallel_tool_calls = Some(parallel))
     }
 
-    /// Whether it calls tools: `"none"`, `"auto"`, `"required"`, or the one that it has to call.
+    /// Sets whether the model calls tools: `"none"`, `"auto"`, `"required"`, or the tool that it must call.
     pub fn tool_choice(self, choice: impl Into<ToolChoice>) -> Self {
         self.with(|request| request.tool_choice = Some(choice.into().into()))
     }
 
-    /// How long a call may take, a stream to its end, and finding the folder included. Unless it is said, 180 s for answers, 60 s for all else.
+    /// Sets the deadline of a call; by default 180 s for a generated response, 60 s otherwise. It covers everything, from
+    /// finding the folder to the end of a stream.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// The whole URI of the model: `gpt://<folder>/<name>/<version>`.
+    /// The URI of the model: `gpt://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// Where the name is none, or there is no folder.
+    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
+    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
-        self.uri_within(&mut self.deadline(OTHERWISE)).await
+        self.uri_within(&mut self.deadline(TIMEOUT)).await
     }
 
     async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
         self.models.client.model_uri("gpt", &self.model, deadline).await
     }
 
-    /// A deadline that begins now.
-    fn deadline(&self, otherwise: Duration) -> Deadline {
-        self.models.client.deadline(self.timeout.unwrap_or(otherwise))
+    fn deadline(&self, default: Duration) -> Deadline {
+        self.models.client.deadline(self.timeout.unwrap_or(default))
     }
 
-    /// Asks for an answer, and waits for all of it.
+    /// Sends the messages, and waits for the whole response.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for what cannot be sent; any other kind as the call goes.
-    pub async fn run(&self, messages: impl IntoMessages) -> Result<CompletionAnswer, Error> {
-        let mut deadline = self.deadline(GENERATION);
+    /// [`ErrorKind::Invalid`] where the request cannot be built; any other kind where the call fails.
+    pub async fn run(&self, messages: impl IntoMessages) -> Result<CompletionResponse, Error> {
+        let mut deadline = self.deadline(GENERATION_TIMEOUT);
         let request = self.request(messages.into_messages(), &mut deadline).await?;
         self.models.completion_within(&request, deadline).await
     }
 
-    /// Asks for an answer as it grows, and waits for its beginning.
+    /// Sends the messages, and waits for the beginning of a streamed response.
     ///
     /// # Errors
-    /// As [`run`](Self::run), until the answer begins; from there the stream tells.
+    /// As [`run`](Self::run), until the response begins; from then on the stream returns the errors.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<CompletionStream, Error> {
-        let mut deadline = self.deadline(GENERATION);
+        let mut deadline = self.deadline(GENERATION_TIMEOUT);
         let mut request = self.request(messages.into_messages(), &mut deadline).await?;
         request.completion_options.stream = Some(true);
         self.models.completion_stream_within(&request, deadline).await
     }
 
-    /// Asks for an answer to be fetched later, and waits until the server has taken the request.
+    /// Starts an operation that generates the response on the server, and waits until the server accepts the request.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     ///
     /// # Cancel safety
-    /// Dropping the future may leave an operation at the server whose id nobody knows.
+    /// Dropping the future may leave an operation on the server whose id is lost.
     pub async fn run_deferred(&self, messages: impl IntoMessages) -> Result<Operation, Error> {
-        let mut deadline = self.deadline(OTHERWISE);
+        let mut deadline = self.deadline(TIMEOUT);
         let request = self.request(messages.into_messages(), &mut deadline).await?;
         self.models.completion_deferred_within(&request, deadline).await
     }
 
-    /// Takes up an operation that was begun before, by its id. Asks nothing.
+    /// Attaches to a running operation by its id. Sends nothing.
     pub fn attach_deferred(&self, id: impl Into<String>) -> Operation {
         self.models.operation(id)
     }
 
-    /// The tokens that the model sees these messages as.
+    /// The tokens of these messages, as the model counts them.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn tokenize(&self, messages: impl IntoMessages) -> Result<Vec<Token>, Error> {
-        let mut deadline = self.deadline(OTHERWISE);
+        let mut deadline = self.deadline(TIMEOUT);
         let request = self.request(messages.into_messages(), &mut deadline).await?;
         Ok(self.models.tokenize_within(&request, deadline).await?.tokens)
     }
 
-    /// The request of these messages and options.
+    /// The request with these messages and the options.
     async fn request(
         &self,
         messages: Vec<Message>,

@@ -1,21 +1,21 @@
-//! A native model that turns a text into a vector.
+//! A native embedding model.
 
 use std::time::Duration;
 
-use crate::client::Deadline;
+use crate::client::{Deadline, TIMEOUT};
 use crate::error::{Error, ErrorKind};
-use crate::models::answer::TextEmbeddingAnswer;
-use crate::models::request::TextEmbeddingRequest;
-use crate::models::{Models, OTHERWISE};
+use crate::model_uri::embedding_model;
+use crate::models::Models;
+use crate::types::native::{TextEmbeddingRequest, TextEmbeddingResponse};
 use crate::wire::Int64;
 
-/// A native model that turns a text into a vector: what `sdk.models.text_embeddings(…)` is in Python.
+/// A native embedding model with its options: `sdk.models.text_embeddings(…)` of the Python SDK.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
 /// # async fn example(sdk: AiStudio) -> Result<(), Error> {
-/// let answer = sdk.models().text_embeddings("doc").run("hello").await?;
-/// println!("{:?}", answer.embedding);
+/// let response = sdk.models().text_embeddings("doc").run("hello").await?;
+/// println!("{:?}", response.embedding);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -29,59 +29,51 @@ pub struct TextEmbeddings {
 
 impl TextEmbeddings {
     pub(crate) fn new(models: Models, model: String) -> Self {
-        Self { models, model, dimensions: None, timeout: OTHERWISE }
+        Self { models, model, dimensions: None, timeout: TIMEOUT }
     }
 
-    /// How many numbers the vector has, of models that leave the choice.
+    /// Sets the number of dimensions of the vector, for models that support several.
     pub fn dimensions(mut self, dimensions: u64) -> Self {
         self.dimensions = Some(Int64(dimensions.try_into().unwrap_or(i64::MAX)));
         self
     }
 
-    /// How long a call may take; 60 s unless it is said.
+    /// Sets the deadline of a call; 60 s by default.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// The whole URI of the model: `emb://<folder>/<name>/<version>`.
+    /// The URI of the model: `emb://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// Where the name is none, or there is no folder.
+    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
+    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
         self.uri_within(&mut self.models.client.deadline(self.timeout)).await
     }
 
     async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.models.client.model_uri("emb", well_known(&self.model), deadline).await
+        self.models.client.model_uri("emb", embedding_model(&self.model), deadline).await
     }
 
-    /// Turns a text into a vector.
+    /// Embeds a text.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where there is none in the answer; any other kind as the call goes.
-    pub async fn run(&self, text: impl Into<String>) -> Result<TextEmbeddingAnswer, Error> {
+    /// [`ErrorKind::Unreadable`] where the response has no vector; any other kind where the call fails.
+    pub async fn run(&self, text: impl Into<String>) -> Result<TextEmbeddingResponse, Error> {
         let text = text.into();
         let mut deadline = self.models.client.deadline(self.timeout);
         let model_uri = self.uri_within(&mut deadline).await?;
         let dim = self.dimensions;
         let request = TextEmbeddingRequest { model_uri, text, dim, ..TextEmbeddingRequest::default() };
-        self.models.embed_within(&request, deadline, has_vector).await
+        self.models.embed_within(&request, deadline, check_vector).await
     }
 }
 
-fn has_vector(answer: &TextEmbeddingAnswer) -> Result<(), Error> {
-    if answer.embedding.is_empty() {
-        return Err(Error::new(ErrorKind::Unreadable, "there is no vector in the answer"));
+fn check_vector(response: &TextEmbeddingResponse) -> Result<(), Error> {
+    if response.embedding.is_empty() {
+        return Err(Error::new(ErrorKind::Unreadable, "the response has no vector"));
     }
     Ok(())
-}
-
-/// The Python SDK's short names of the two models.
-pub(crate) fn well_known(name: &str) -> &str {
-    match name {
-        "doc" => "text-search-doc",
-        "query" => "text-search-query",
-        other => other,
-    }
 }

@@ -1,44 +1,29 @@
-//! The native models: completions, operations, tokens and embeddings, over REST.
+//! The native API: completions, operations, tokens and embeddings, over REST.
 
-mod answer;
 mod completions;
 mod embeddings;
-mod message;
 mod operation;
-mod request;
 mod stream;
 
-use std::time::Duration;
-
-pub use self::answer::{
-    Alternative, AlternativeStatus, CompletionAnswer, CompletionTokensDetails, CompletionUsage,
-    OperationError, OperationState, TextEmbeddingAnswer, Token, TokenizeAnswer,
-};
 pub use self::completions::Completions;
 pub use self::embeddings::TextEmbeddings;
-pub(crate) use self::embeddings::well_known;
-pub use self::message::{
-    CompletionMessage, FunctionResult, NativeFunctionCall, NativeToolCall, ToolCallList, ToolResult,
-    ToolResultList,
-};
 pub use self::operation::Operation;
-pub use self::request::{
-    CompletionOptions, CompletionRequest, NativeFunction, NativeJsonSchema, NativeTool, NativeToolChoice,
-    ReasoningMode, ReasoningOptions, TextEmbeddingRequest, TokenizeRequest,
-};
 pub use self::stream::CompletionStream;
-use crate::client::{Call, Client, Deadline, Service, TIMEOUT};
+use crate::client::{Call, Client, Deadline, GENERATION_TIMEOUT, TIMEOUT};
 use crate::error::{Error, ErrorKind};
-use crate::in_band;
+use crate::services::Service;
+pub use crate::types::native::{
+    Alternative, AlternativeStatus, CompletionMessage, CompletionOptions, CompletionRequest,
+    CompletionResponse, CompletionTokensDetails, CompletionUsage, FunctionResult, NativeFunction,
+    NativeFunctionCall, NativeJsonSchema, NativeTool, NativeToolCall, NativeToolChoice, OperationError,
+    OperationState, ReasoningMode, ReasoningOptions, TextEmbeddingRequest, TextEmbeddingResponse, Token,
+    TokenizeRequest, TokenizeResponse, ToolCallList, ToolResult, ToolResultList,
+};
 
-/// How long a call may take: the Python SDK's limits, for calls that generate and for all others.
-const GENERATION: Duration = Duration::from_secs(180);
-const OTHERWISE: Duration = TIMEOUT;
-
-/// The native models: what `sdk.models` is in Python.
+/// The native models: `sdk.models` of the Python SDK.
 ///
-/// Models take their options one by one; [`completion`](Self::completion) and its siblings take a whole request, and
-/// send it exactly as it is.
+/// A model object takes the options one by one. [`completion`](Self::completion) and its siblings take a whole request
+/// and send it unchanged.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,65 +47,65 @@ impl Models {
         Self { client }
     }
 
-    /// A model that answers: `yandexgpt`, `yandexgpt/rc`, or a whole URI.
+    /// A model that generates text: `yandexgpt`, `yandexgpt/rc`, or a URI.
     pub fn completions(&self, model: impl Into<String>) -> Completions {
         Completions::new(self.clone(), model.into())
     }
 
-    /// A model that turns a text into a vector: `doc`, `query`, or a whole URI.
+    /// A model that embeds text: `doc`, `query`, or a URI.
     pub fn text_embeddings(&self, model: impl Into<String>) -> TextEmbeddings {
         TextEmbeddings::new(self.clone(), model.into())
     }
 
-    /// Sends exactly this request, and waits for all of the answer.
+    /// Sends this request unchanged, and waits for the whole response.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn completion(&self, request: &CompletionRequest) -> Result<CompletionAnswer, Error> {
-        self.completion_within(request, self.client.deadline(GENERATION)).await
+    /// Any kind where the call fails.
+    pub async fn completion(&self, request: &CompletionRequest) -> Result<CompletionResponse, Error> {
+        self.completion_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
     }
 
-    /// Sends exactly this request, and waits for the beginning of the answer. The request has to ask for a stream.
+    /// Sends this request unchanged, and waits for the beginning of the response. The request must have `stream: true`.
     ///
     /// # Errors
-    /// As the call goes, until the answer begins; from there the stream tells.
+    /// Any kind where the call fails, until the response begins; from then on the stream returns the errors.
     pub async fn completion_stream(&self, request: &CompletionRequest) -> Result<CompletionStream, Error> {
-        self.completion_stream_within(request, self.client.deadline(GENERATION)).await
+        self.completion_stream_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
     }
 
-    /// Sends exactly this request, for an answer to be fetched later.
+    /// Starts an operation with this request unchanged; the server generates the response.
     ///
     /// # Errors
-    /// As the call goes.
+    /// Any kind where the call fails.
     pub async fn completion_deferred(&self, request: &CompletionRequest) -> Result<Operation, Error> {
-        self.completion_deferred_within(request, self.client.deadline(OTHERWISE)).await
+        self.completion_deferred_within(request, self.client.deadline(TIMEOUT)).await
     }
 
-    /// Sends exactly this request, for the tokens that the model sees its messages as.
+    /// Sends this request unchanged, for the tokens of its messages.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn tokenize(&self, request: &CompletionRequest) -> Result<TokenizeAnswer, Error> {
-        self.tokenize_within(request, self.client.deadline(OTHERWISE)).await
+    /// Any kind where the call fails.
+    pub async fn tokenize(&self, request: &CompletionRequest) -> Result<TokenizeResponse, Error> {
+        self.tokenize_within(request, self.client.deadline(TIMEOUT)).await
     }
 
-    /// Sends exactly this request, for the tokens of a text alone.
+    /// Sends this request unchanged, for the tokens of a text without messages.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn tokenize_text(&self, request: &TokenizeRequest) -> Result<TokenizeAnswer, Error> {
-        in_band::ask(&self.client, native("tokenize", request)?, self.client.deadline(OTHERWISE)).await
+    /// Any kind where the call fails.
+    pub async fn tokenize_text(&self, request: &TokenizeRequest) -> Result<TokenizeResponse, Error> {
+        self.client.send(native("tokenize", request)?, self.client.deadline(TIMEOUT)).await
     }
 
-    /// Sends exactly this request for a vector.
+    /// Sends this request for an embedding unchanged.
     ///
     /// # Errors
-    /// As the call goes.
-    pub async fn embed(&self, request: &TextEmbeddingRequest) -> Result<TextEmbeddingAnswer, Error> {
-        self.embed_within(request, self.client.deadline(OTHERWISE), |_| Ok(())).await
+    /// Any kind where the call fails.
+    pub async fn embed(&self, request: &TextEmbeddingRequest) -> Result<TextEmbeddingResponse, Error> {
+        self.embed_within(request, self.client.deadline(TIMEOUT), |_| Ok(())).await
     }
 
-    /// An operation that was begun before, by its id. Asks nothing.
+    /// An operation that runs already, by its id. Sends nothing.
     pub fn operation(&self, id: impl Into<String>) -> Operation {
         Operation::new(self.client.clone(), id.into())
     }
@@ -129,8 +114,8 @@ impl Models {
         &self,
         request: &CompletionRequest,
         deadline: Deadline,
-    ) -> Result<CompletionAnswer, Error> {
-        in_band::ask(&self.client, native("completion", request)?, deadline).await
+    ) -> Result<CompletionResponse, Error> {
+        self.client.send(native("completion", request)?, deadline).await
     }
 
     async fn completion_stream_within(
@@ -147,33 +132,33 @@ impl Models {
         deadline: Deadline,
     ) -> Result<Operation, Error> {
         let call = native("completionAsync", request)?;
-        let (state, journey) = self.client.ask_in_context::<OperationState>(call, deadline).await?;
-        if state.id.is_empty() {
-            return Err(Error::new(ErrorKind::Unreadable, "the answer is not an operation: it has no id")
-                .with_context(journey.context()));
+        let (operation, state) = self.client.send_json::<OperationState>(call, deadline).await?;
+        if operation.id.is_empty() {
+            return Err(Error::new(ErrorKind::Unreadable, "the response is not an operation: it has no id")
+                .with_context(state.context()));
         }
-        Ok(self.operation(state.id))
+        Ok(self.operation(operation.id))
     }
 
     async fn tokenize_within(
         &self,
         request: &CompletionRequest,
         deadline: Deadline,
-    ) -> Result<TokenizeAnswer, Error> {
-        in_band::ask(&self.client, native("tokenizeCompletion", request)?, deadline).await
+    ) -> Result<TokenizeResponse, Error> {
+        self.client.send(native("tokenizeCompletion", request)?, deadline).await
     }
 
     async fn embed_within(
         &self,
         request: &TextEmbeddingRequest,
         deadline: Deadline,
-        check: impl FnOnce(&TextEmbeddingAnswer) -> Result<(), Error>,
-    ) -> Result<TextEmbeddingAnswer, Error> {
-        in_band::ask_checked(&self.client, native("textEmbedding", request)?, deadline, check).await
+        check: impl FnOnce(&TextEmbeddingResponse) -> Result<(), Error>,
+    ) -> Result<TextEmbeddingResponse, Error> {
+        self.client.send_checked(native("textEmbedding", request)?, deadline, check).await
     }
 }
 
-/// A call to a native model.
+/// A call of a method of the native API.
 fn native(method: &str, request: &impl serde::Serialize) -> Result<Call, Error> {
     Call::post(Service::FoundationModels, format!("/foundationModels/v1/{method}"), request)
 }

@@ -1,4 +1,4 @@
-//! An operation at the server: a call whose answer is fetched later.
+//! A long-running operation on the server.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
@@ -8,26 +8,27 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::client::{Call, Client, Service, TIMEOUT};
+use crate::client::{Call, CallState, Client, TIMEOUT};
 use crate::error::{Error, ErrorKind};
-use crate::models::answer::{CompletionAnswer, OperationState};
+use crate::services::Service;
+use crate::types::native::{CompletionResponse, OperationState};
 use crate::wire::Wire;
 
-/// How often to ask, and for how long: the Python SDK's.
-const INTERVAL: Duration = Duration::from_secs(10);
-const LIMIT: Duration = Duration::from_secs(3600);
+/// The default interval and limit of polling; those of the Python SDK.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+const POLL_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// The code of gRPC for what was cancelled.
+/// The minimum interval of polling, which protects the server from a busy loop.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The gRPC code of a cancelled operation.
 const CANCELLED: i64 = 1;
 
-/// The server is not asked more often than this, whatever the interval.
-const LEAST: Duration = Duration::from_millis(100);
-
-/// An operation that ends in an answer. Awaiting it waits for the answer.
+/// An operation that generates a response. Awaiting it waits for the response.
 ///
-/// It runs at the server, whatever becomes of this handle: dropping it only ends the waiting, and
-/// [`attach_deferred`](crate::models::Completions::attach_deferred) takes it up again by its id, in this process or
-/// another. [`cancel`](Self::cancel) is what ends it.
+/// The operation runs on the server. Dropping this handle only ends the waiting:
+/// [`attach_deferred`](crate::models::Completions::attach_deferred) attaches to the operation again by its id, in this
+/// process or another. [`cancel`](Self::cancel) ends the operation.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
@@ -42,7 +43,7 @@ const LEAST: Duration = Duration::from_millis(100);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "awaiting it gives the answer"]
+#[must_use = "await the operation for its response"]
 pub struct Operation {
     client: Client,
     id: String,
@@ -52,153 +53,159 @@ pub struct Operation {
 
 impl Operation {
     pub(crate) fn new(client: Client, id: String) -> Self {
-        Self { client, id, interval: INTERVAL, limit: LIMIT }
+        Self { client, id, interval: POLL_INTERVAL, limit: POLL_TIMEOUT }
     }
 
-    /// Its id, by which it can be taken up again.
+    /// The id of the operation.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// How long to wait between two questions; 10 s unless it is said, and 100 ms at the least.
-    pub fn poll_interval(mut self, span: Duration) -> Self {
-        self.interval = span.max(LEAST);
+    /// Sets the interval of polling; 10 s by default, at least 100 ms.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(MIN_POLL_INTERVAL);
         self
     }
 
-    /// How long to wait for the answer; an hour unless it is said. The operation goes on after that.
+    /// Sets how long to wait for the response; an hour by default. The operation continues after that.
     pub fn poll_timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// How far it is: asks once.
+    /// The state of the operation. Sends one call.
     ///
     /// # Errors
-    /// As the call goes; that the operation failed is no error here.
+    /// Any kind where the call fails. The failure of the operation is not an error here.
     pub async fn status(&self) -> Result<OperationState, Error> {
-        let answer = self.client.ask(self.call("")?, self.client.deadline(TIMEOUT)).await;
-        answer.map_err(unknown)
+        self.send("").await.map(|(operation, _)| operation)
     }
 
-    /// The answer where there is one by now, `None` where it still runs: asks once.
+    /// The response, or `None` while the operation runs. Sends one call.
     ///
     /// # Errors
-    /// [`ErrorKind::Operation`] where it failed; else as the call goes.
-    pub async fn poll(&self) -> Result<Option<CompletionAnswer>, Error> {
-        let answer = self.client.ask_in_context(self.call("")?, self.client.deadline(TIMEOUT)).await;
-        let (state, journey): (OperationState, _) = answer.map_err(unknown)?;
-        if state.is_running() {
+    /// [`ErrorKind::Operation`] where the operation failed; any other kind where the call fails.
+    pub async fn poll(&self) -> Result<Option<CompletionResponse>, Error> {
+        let (operation, state) = self.send("").await?;
+        if operation.is_running() {
             return Ok(None);
         }
-        self.outcome(&state).map(Some).map_err(|error| error.with_context(journey.context()))
+        self.outcome(&operation).map(Some).map_err(|error| error.with_context(state.context()))
     }
 
-    /// Waits for the answer, asking from time to time.
+    /// Waits for the response, and polls the server.
     ///
     /// # Errors
-    /// [`ErrorKind::Operation`] where it failed, [`ErrorKind::Timeout`] where it takes longer than
-    /// [`poll_timeout`](Self::poll_timeout); else as a call goes.
+    /// [`ErrorKind::Operation`] where the operation failed, [`ErrorKind::Timeout`] where it takes longer than
+    /// [`poll_timeout`](Self::poll_timeout); any other kind where a call fails.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the waiting alone.
-    pub async fn wait(&self) -> Result<CompletionAnswer, Error> {
+    /// Cancel safe: dropping the future ends only the waiting.
+    pub async fn wait(&self) -> Result<CompletionResponse, Error> {
         let mut limit = pin!(self.client.sleep(self.limit));
-        let mut answer = pin!(self.wait_for_ever());
+        let mut response = pin!(self.wait_without_limit());
         poll_fn(|context| {
-            if let Poll::Ready(outcome) = answer.as_mut().poll(context) {
+            if let Poll::Ready(outcome) = response.as_mut().poll(context) {
                 return Poll::Ready(outcome);
             }
-            limit.as_mut().poll(context).map(|()| Err(self.took_too_long()))
+            limit.as_mut().poll(context).map(|()| Err(self.timed_out()))
         })
         .await
     }
 
-    async fn wait_for_ever(&self) -> Result<CompletionAnswer, Error> {
+    async fn wait_without_limit(&self) -> Result<CompletionResponse, Error> {
         loop {
-            if let Some(answer) = self.poll().await? {
-                return Ok(answer);
+            if let Some(response) = self.poll().await? {
+                return Ok(response);
             }
             self.client.sleep(self.interval).await;
         }
     }
 
-    /// Asks the server to end it, and tells how far it is.
+    /// Cancels the operation, and returns its state.
     ///
     /// # Errors
-    /// As the call goes.
+    /// Any kind where the call fails.
     pub async fn cancel(&self) -> Result<OperationState, Error> {
-        // A GET it is: see `OperationService.Cancel` of Yandex Cloud's public API.
-        let answer = self.client.ask(self.call(":cancel")?, self.client.deadline(TIMEOUT)).await;
-        answer.map_err(unknown)
+        // The method is GET: see `OperationService.Cancel` of Yandex Cloud's public API.
+        self.send(":cancel").await.map(|(operation, _)| operation)
+    }
+
+    async fn send(&self, verb: &str) -> Result<(OperationState, CallState), Error> {
+        let response = self.client.send_json(self.call(verb)?, self.client.deadline(TIMEOUT)).await;
+        response.map_err(with_own_help)
     }
 
     fn call(&self, verb: &str) -> Result<Call, Error> {
         let id = &self.id;
-        let is_fit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '~');
-        if id.is_empty() || !id.chars().all(is_fit) || id.chars().all(|letter| letter == '.') {
+        let is_allowed =
+            |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '~');
+        if id.is_empty() || !id.chars().all(is_allowed) || id.chars().all(|letter| letter == '.') {
             return Err(Error::new(ErrorKind::Invalid, format!("{id:?} is not the id of an operation"))
-                .with_help("`Operation::id` tells the id of one that was begun"));
+                .with_help("use the id that `Operation::id` returned"));
         }
         Ok(Call::get(Service::Operations, format!("/operations/{id}{verb}")))
     }
 
-    /// What came of an operation that ended.
-    fn outcome(&self, state: &OperationState) -> Result<CompletionAnswer, Error> {
+    /// The result of an operation that has ended.
+    fn outcome(&self, state: &OperationState) -> Result<CompletionResponse, Error> {
         let id = &self.id;
         if state.is_failed() {
             let error = state.error.clone().unwrap_or_default();
             let reason = format!("the operation {id} failed with code {}: {}", error.code, error.message);
             return Err(Error::new(ErrorKind::Operation, reason).with_help(match error.code {
-                CANCELLED => "it was cancelled: begin another where the answer is still wanted",
-                _ => "the server's words say why: mend what they name, or begin another later",
+                CANCELLED => "the operation was cancelled: start another one if you still need the response",
+                _ => "the server's message says why: correct the request, or start another operation later",
             }));
         }
         match &state.response {
-            Some(response) => answer_in(response).ok_or_else(|| {
+            Some(response) => read_response(response).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Unreadable,
-                    format!("the operation {id} ended in something else than an answer"),
+                    format!("the operation {id} ended without a completion response"),
                 )
-                .with_help("look at the id: it may be that of an operation of another kind")
+                .with_help("check the id: it may belong to an operation of another type")
             }),
             None => Err(Error::new(
                 ErrorKind::Operation,
-                format!("the operation {id} ended with neither an answer nor an error"),
+                format!("the operation {id} ended with neither a response nor an error"),
             )
-            .with_help("begin another; where it happens again, tell Yandex Cloud's support the id")),
+            .with_help(
+                "start another operation; if it happens again, report the id to Yandex Cloud support",
+            )),
         }
     }
 
-    fn took_too_long(&self) -> Error {
+    fn timed_out(&self) -> Error {
         let (id, limit) = (&self.id, self.limit.as_secs_f64());
-        Error::new(ErrorKind::Timeout, format!("the operation {id} has not ended in {limit} s"))
-            .with_help("it goes on at the server: take it up again by its id, with `attach_deferred`")
+        Error::new(ErrorKind::Timeout, format!("the operation {id} did not end within {limit} s")).with_help(
+            "the operation continues on the server: attach to it by its id, with `attach_deferred`",
+        )
     }
 }
 
-/// What 404 means is another thing here than where a model is asked.
-fn unknown(error: Error) -> Error {
+/// HTTP 404 here means an unknown operation, not an unknown model.
+fn with_own_help(error: Error) -> Error {
     match error.status() {
         Some(StatusCode::NOT_FOUND) => error.with_help(
-            "look at the id of the operation, and at the endpoint: it is known where it was begun, and not for ever",
+            "check the id of the operation, and the endpoint: only the endpoint that started it knows it, and not forever",
         ),
         _ => error,
     }
 }
 
-/// An answer, and not some other message: an operation's response tells its type.
-fn answer_in(response: &Value) -> Option<CompletionAnswer> {
+/// The completion response of an operation; `None` where `@type` names another message.
+fn read_response(response: &Value) -> Option<CompletionResponse> {
     let kind = response.get("@type").and_then(Value::as_str);
     if kind.is_some_and(|kind| !kind.ends_with(".CompletionResponse")) {
         return None;
     }
-    CompletionAnswer::read(response.clone()).ok().map(|read| read.value)
+    CompletionResponse::read(response.clone()).ok().map(|read| read.value)
 }
 
 impl IntoFuture for Operation {
-    type Output = Result<CompletionAnswer, Error>;
+    type Output = Result<CompletionResponse, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -1,146 +1,116 @@
-//! An answer of a native model as it grows.
+//! A streamed response of a native model.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use serde_json::Value;
 
-use crate::client::Incoming;
+use crate::client::BodyStream;
+use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
-use crate::in_band::InBand;
-use crate::lines::Objects;
-use crate::models::answer::CompletionAnswer;
+use crate::stream::json_objects::JsonObjects;
+use crate::stream::{Decoder, Frame, ItemStream, cut};
+use crate::types::native::CompletionResponse;
 
-/// An answer of a native model as it grows: a [`Stream`] that also has a [`next`](Self::next) of its own.
+/// A streamed response of a native model. It is a [`Stream`], and has a [`next`](Self::next) of its own.
 ///
-/// Each item is all of the answer so far, not what is new in it. The stream ends after an answer that is final.
-/// Everything else is an error, after which nothing comes: a cut, an error of the server's, something that cannot be
-/// read or is larger than 16 MiB, more than 256 MiB in all. Nothing is ever asked for again. Dropping it ends the
-/// connection.
+/// Each item is the whole response so far, not only its new part. The stream ends after a final response. Every other
+/// end is an error: a cut connection, an error of the server, an object that cannot be read or is larger than 16 MiB, or
+/// more than 256 MiB in all. No item follows an error. The SDK never repeats the request of a stream. Dropping the stream
+/// closes the connection.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
 /// # async fn example(sdk: AiStudio) -> Result<(), Error> {
 /// let mut stream = sdk.models().completions("yandexgpt").run_stream("hello").await?;
-/// while let Some(answer) = stream.next().await {
-///     println!("{}", answer?.text());
+/// while let Some(response) = stream.next().await {
+///     println!("{}", response?.text());
 /// }
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-#[must_use = "answers come as they are asked for"]
-pub struct CompletionStream {
-    incoming: Incoming,
-    objects: Objects,
-    answer: Option<CompletionAnswer>,
-    over: bool,
-    /// Why nothing more comes, where it is not that the answer is final.
-    failure: Option<Error>,
-}
+#[must_use = "a stream reads items only when polled"]
+pub struct CompletionStream(ItemStream<CompletionDecoder>);
 
 impl CompletionStream {
-    pub(crate) fn new(incoming: Incoming) -> Self {
-        Self { incoming, objects: Objects::default(), answer: None, over: false, failure: None }
+    pub(crate) fn new(body: BodyStream) -> Self {
+        Self(ItemStream::new(body))
     }
 
-    /// The answer as far as it has grown; `None` once it was final.
+    /// The response so far; `None` after the final response.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the time of the call is over,
-    /// [`ErrorKind::Unreadable`] where something else came or too much, and what the server tells inside of the stream.
+    /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the deadline of the call
+    /// passed, [`ErrorKind::Unreadable`] where the body is not a stream of responses or is too large, and the error that
+    /// the server sends inside the stream.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: the next one goes on.
-    pub async fn next(&mut self) -> Option<Result<CompletionAnswer, Error>> {
-        std::future::poll_fn(|context| self.poll_answer(context)).await
+    /// Cancel safe: the next call continues.
+    pub async fn next(&mut self) -> Option<Result<CompletionResponse, Error>> {
+        self.0.next().await
     }
 
-    /// Waits for the final answer.
+    /// Waits for the final response.
     ///
     /// # Errors
-    /// As [`next`](Self::next): a part of an answer is none.
+    /// As [`next`](Self::next). A partial response is always an error.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the stream, and loses what has come.
-    pub async fn finish(mut self) -> Result<CompletionAnswer, Error> {
-        while let Some(answer) = self.next().await {
-            answer?;
-        }
-        // It may have been told before, to somebody who did not listen.
-        if let Some(error) = self.failure.take() {
-            return Err(error);
-        }
-        let last = self.answer.take();
-        last.ok_or_else(|| self.incoming.error(ErrorKind::Unreadable, "the stream has no answer in it"))
-    }
-
-    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<CompletionAnswer, Error>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let outcome = ready!(self.poll_outcome(context)).transpose();
-        match &outcome {
-            Some(Ok(answer)) => self.answer = Some(answer.clone()),
-            Some(Err(error)) => {
-                self.over = true;
-                self.failure = Some(error.clone());
-            }
-            None => self.over = true,
-        }
-        Poll::Ready(outcome)
-    }
-
-    fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<CompletionAnswer>, Error>> {
-        loop {
-            match self.objects.next() {
-                Some(Ok(object)) => return Poll::Ready(read(object, &self.incoming).map(Some)),
-                Some(Err(broken)) => {
-                    return Poll::Ready(Err(self.broken(broken.reason())));
-                }
-                None => {}
-            }
-            match ready!(self.incoming.poll_piece(context)) {
-                Some(Ok(bytes)) => self.objects.push(&bytes),
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(if self.is_complete() { Ok(None) } else { Err(self.cut()) }),
-            }
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        !self.objects.is_inside() && self.answer.as_ref().is_some_and(CompletionAnswer::is_final)
-    }
-
-    fn broken(&self, reason: &str) -> Error {
-        self.incoming
-            .error(ErrorKind::Unreadable, reason)
-            .with_help("something else than the service answers there, or the service has changed")
-    }
-
-    fn cut(&self) -> Error {
-        self.incoming
-            .error(ErrorKind::Unavailable, "the stream was cut before the end of the answer")
-            .with_help("what came is a part of the answer; ask again for all of it")
+    /// Dropping the future closes the stream and loses the received items.
+    pub async fn finish(self) -> Result<CompletionResponse, Error> {
+        self.0.finish().await
     }
 }
 
 impl Stream for CompletionStream {
-    type Item = Result<CompletionAnswer, Error>;
+    type Item = Result<CompletionResponse, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_answer(context)
+        self.get_mut().0.poll_next(context)
     }
 }
 
-fn read(object: &[u8], incoming: &Incoming) -> Result<CompletionAnswer, Error> {
+/// Decodes responses, and keeps the last one.
+#[derive(Debug, Default)]
+struct CompletionDecoder {
+    objects: JsonObjects,
+    last: Option<CompletionResponse>,
+}
+
+impl Decoder for CompletionDecoder {
+    type Item = CompletionResponse;
+    type Response = CompletionResponse;
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.objects.push(bytes);
+    }
+
+    fn next(&mut self, _ended: bool) -> Option<Result<Frame<CompletionResponse>, Error>> {
+        let response = match self.objects.next()? {
+            Ok(object) => read(object),
+            Err(error) => Err(error.into()),
+        };
+        if let Ok(response) = &response {
+            self.last = Some(response.clone());
+        }
+        Some(response.map(Frame::Item))
+    }
+
+    fn check_end(&self) -> Result<(), Error> {
+        let is_final = self.last.as_ref().is_some_and(CompletionResponse::is_final);
+        if is_final && !self.objects.is_inside() { Ok(()) } else { Err(cut()) }
+    }
+
+    fn into_response(self) -> Result<CompletionResponse, Error> {
+        self.last.ok_or_else(|| Error::new(ErrorKind::Unreadable, "the stream contains no response"))
+    }
+}
+
+fn read(object: &[u8]) -> Result<CompletionResponse, Error> {
     let unreadable = |why: &str| {
-        incoming.error(ErrorKind::Unreadable, format!("an object of the stream is not an answer: {why}"))
+        Error::new(ErrorKind::Unreadable, format!("an object of the stream is not a response: {why}"))
     };
     let value: Value = serde_json::from_slice(object).map_err(|error| unreadable(&error.to_string()))?;
-    match InBand::read(value) {
-        Some(InBand::Answer(answer)) => Ok(answer),
-        Some(InBand::Error(kind, reason)) => Err(incoming.error(kind, reason)),
-        None => Err(unreadable("it is not an object")),
-    }
+    Envelope::read(value).ok_or_else(|| unreadable("it is not an object"))?.into_result()
 }

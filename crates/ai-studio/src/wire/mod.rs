@@ -1,17 +1,15 @@
-//! JSON messages that lose nothing.
+//! JSON messages that lose no data: reading a JSON object as a message and writing the message gives the same object.
 //!
-//! What a service sends is read by what this version knows of it, and written back as it came. The rule:
+//! The rules:
 //!
-//! - A field holds what its value can be read as. A value that is missing, null or of another kind leaves the field at
-//!   its default.
-//! - A field at its default is not written. So where "not there" and "zero" differ, the field is an `Option`.
-//! - What came under an unknown name is in `extra`, and is written back. So is what came under a known name and could
-//!   not be read, until the field is set.
-//! - Where a field would be written in another form than it came in (`15` for `"15"`, nothing for `null` or `[]`), the
-//!   form it came in is kept beside it, and is written as long as the field says the same. So a field that is set, or
-//!   cleared, is never shadowed by what was read.
-//!
-//! From which follows: any JSON object that is read as any message, and written, is the same object.
+//! - A field holds its value where the value has the expected type. A value that is missing, null or of another type
+//!   leaves the field at its default.
+//! - A field at its default is not written. So a field is an `Option` where "missing" and "zero" differ.
+//! - A value under an unknown name goes into `extra` and is written back. A value under a known name that cannot be
+//!   read goes there, too, until the field is set.
+//! - Where writing a field would give another form than the received one (`15` for `"15"`, nothing for `null` or `[]`),
+//!   the message keeps the received form and writes it back as long as the field still has the same value. So a field
+//!   that the program sets or clears always wins over the received form.
 
 mod values;
 
@@ -21,7 +19,7 @@ use serde_json::{Map, Value};
 pub use self::values::Int64;
 use crate::error::{Error, ErrorKind};
 
-/// Fields by name, as JSON: what a message has beyond the fields that this version knows.
+/// The fields of a message that this version does not know, by name.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::chat::ChatAnswer;
@@ -32,62 +30,69 @@ use crate::error::{Error, ErrorKind};
 /// ```
 pub type Extra = Map<String, Value>;
 
-/// What a value was read as.
+/// A value that was read.
 pub(crate) struct Read<T> {
     pub(crate) value: T,
-    /// The value as it came, where writing would give another one.
-    pub(crate) came: Option<Value>,
+    /// The received JSON, where writing `value` would give other JSON.
+    pub(crate) received: Option<Value>,
 }
 
 impl<T> Read<T> {
-    pub(crate) fn exactly<E>(value: T) -> Result<Self, E> {
-        Ok(Self { value, came: None })
+    /// A value that is written as it was received.
+    pub(crate) fn exact<E>(value: T) -> Result<Self, E> {
+        Ok(Self { value, received: None })
     }
 
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Read<U> {
-        Read { value: change(self.value), came: self.came }
+        Read { value: change(self.value), received: self.received }
     }
 }
 
-/// What can be the value of a field.
+/// A type that a field can have.
 pub(crate) trait Wire: Sized + PartialEq {
-    /// Whether a list passes over items that are not of this kind. Not in lists of bare values, where places count.
-    const PASSED_OVER: bool = false;
+    /// Whether a list of this type skips items that cannot be read. A list of bare values must not: positions count.
+    const SKIPPED_IN_LISTS: bool = false;
 
-    /// Takes the value, and gives it back where it is of another kind. Never asked about null.
+    /// Reads the value; returns the value as the error where it has another type. Callers handle null themselves.
     fn read(value: Value) -> Result<Read<Self>, Value>;
 
+    /// The JSON of the value.
     fn write(&self) -> Value;
 
-    /// Writes what [`write`](Self::write) gives, where it can be without making that first.
+    /// Serializes the same JSON as [`write`](Self::write), where possible without building a [`Value`] first.
     fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.write().serialize(serializer)
     }
 }
 
-/// Writes a value by [`Wire::write_to`].
-pub(crate) struct Written<'a, T>(pub(crate) &'a T);
+/// Serializes a value by [`Wire::write_to`].
+pub(crate) struct ByWire<'a, T>(pub(crate) &'a T);
 
-impl<T: Wire> Serialize for Written<'_, T> {
+impl<T: Wire> Serialize for ByWire<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.write_to(serializer)
     }
 }
 
-/// The forms in which fields came that they would not be written in.
-pub(crate) type Kept = Extra;
+/// The received forms of fields, where writing the field would give another form; by name.
+pub(crate) type Received = Extra;
 
-/// Reads what came under the name of a field.
-pub(crate) fn take<T: Wire + Default>(name: String, value: Value, extra: &mut Extra, kept: &mut Kept) -> T {
+/// Reads the value of a field.
+pub(crate) fn read_field<T: Wire + Default>(
+    name: String,
+    value: Value,
+    extra: &mut Extra,
+    received_forms: &mut Received,
+) -> T {
     if value.is_null() {
-        kept.insert(name, value);
+        received_forms.insert(name, value);
         return T::default();
     }
     match T::read(value) {
-        Ok(Read { value, came }) => {
-            // A default would not be written at all.
-            if let Some(came) = came.or_else(|| (value == T::default()).then(|| value.write())) {
-                kept.insert(name, came);
+        Ok(Read { value, received }) => {
+            // A default is not written, so a received default must be kept.
+            if let Some(received) = received.or_else(|| (value == T::default()).then(|| value.write())) {
+                received_forms.insert(name, received);
             }
             value
         }
@@ -98,36 +103,42 @@ pub(crate) fn take<T: Wire + Default>(name: String, value: Value, extra: &mut Ex
     }
 }
 
-/// Writes a field of a message that has nothing beside its fields.
-pub(crate) fn entry<T: Wire + Default, M: SerializeMap>(
+/// Serializes a field of a message without extra fields and received forms.
+pub(crate) fn serialize_field<T: Wire + Default, M: SerializeMap>(
     map: &mut M,
     name: &str,
     field: &T,
 ) -> Result<(), M::Error> {
     match *field == T::default() {
         true => Ok(()),
-        false => map.serialize_entry(name, &Written(field)),
+        false => map.serialize_entry(name, &ByWire(field)),
     }
 }
 
-/// Puts a field into the object to be written, which has the extra fields already.
-pub(crate) fn put<T: Wire + Default>(object: &mut Extra, kept: &Kept, name: &str, field: &T) {
+/// Writes a field into an object that already has the extra fields.
+pub(crate) fn write_field<T: Wire + Default>(
+    object: &mut Extra,
+    received_forms: &Received,
+    name: &str,
+    field: &T,
+) {
     let is_set = *field != T::default();
     if !is_set && object.contains_key(name) {
         return;
     }
-    let as_it_came = kept.get(name).filter(|value| {
+    let received = received_forms.get(name).filter(|value| {
         let read = if value.is_null() { None } else { T::read(Value::clone(value)).ok() };
         read.map(|read| read.value).unwrap_or_default() == *field
     });
-    match as_it_came {
+    match received {
         Some(value) => drop(object.insert(name.to_owned(), value.clone())),
         None if is_set => drop(object.insert(name.to_owned(), field.write())),
         None => {}
     }
 }
 
-/// A message with the fields of an object over it: each wins over what the message says. Null is no fields.
+/// A message with the fields of an object merged in; a field of the object replaces that of the message. Null stands
+/// for no fields.
 pub(crate) fn merged<T: Wire>(message: T, fields: &Value) -> Result<T, Error> {
     if fields.is_null() {
         return Ok(message);
@@ -140,10 +151,10 @@ pub(crate) fn merged<T: Wire>(message: T, fields: &Value) -> Result<T, Error> {
         }
     }
     Err(Error::new(ErrorKind::Invalid, "the extra query is not a JSON object")
-        .with_help("give it as in `extra_query(json!({ \"top_k\": 3 }))`"))
+        .with_help("pass a JSON object, for example `extra_query(json!({ \"top_k\": 3 }))`"))
 }
 
-/// Declares messages: a struct, the names of its fields on the wire, and both directions of the rule above.
+/// Declares message structs with the JSON names of their fields, and implements reading and writing.
 macro_rules! message {
     ($(
         $(#[$meta:meta])*
@@ -156,39 +167,39 @@ macro_rules! message {
         #[non_exhaustive]
         pub struct $name {
             $( $(#[$field_meta])* pub $field: $type, )*
-            /// Fields that have no place above, and those whose value could not be read. Written as they are.
+            /// Unknown fields, and known fields whose value could not be read. They are written back unchanged.
             pub extra: $crate::wire::Extra,
-            pub(crate) kept: $crate::wire::Kept,
+            pub(crate) received: $crate::wire::Received,
         }
 
         impl $crate::wire::Wire for $name {
-            const PASSED_OVER: bool = true;
+            const SKIPPED_IN_LISTS: bool = true;
 
             fn read(value: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
-                let serde_json::Value::Object(came) = value else { return Err(value) };
+                let serde_json::Value::Object(object) = value else { return Err(value) };
                 let mut message = Self::default();
-                let Self { $( $field, )* extra, kept } = &mut message;
-                for (name, value) in came {
+                let Self { $( $field, )* extra, received } = &mut message;
+                for (name, value) in object {
                     match name.as_str() {
-                        $( $key => *$field = $crate::wire::take(name, value, extra, kept), )*
+                        $( $key => *$field = $crate::wire::read_field(name, value, extra, received), )*
                         _ => drop(extra.insert(name, value)),
                     }
                 }
-                $crate::wire::Read::exactly(message)
+                $crate::wire::Read::exact(message)
             }
 
             fn write(&self) -> serde_json::Value {
                 let mut object = self.extra.clone();
-                $( $crate::wire::put(&mut object, &self.kept, $key, &self.$field); )*
+                $( $crate::wire::write_field(&mut object, &self.received, $key, &self.$field); )*
                 serde_json::Value::Object(object)
             }
 
             fn write_to<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if !(self.extra.is_empty() && self.kept.is_empty()) {
+                if !(self.extra.is_empty() && self.received.is_empty()) {
                     return serde::Serialize::serialize(&$crate::wire::Wire::write(self), serializer);
                 }
                 let mut map = serializer.serialize_map(None)?;
-                $( $crate::wire::entry(&mut map, $key, &self.$field)?; )*
+                $( $crate::wire::serialize_field(&mut map, $key, &self.$field)?; )*
                 serde::ser::SerializeMap::end(map)
             }
         }
@@ -208,7 +219,7 @@ macro_rules! message {
                 match $crate::wire::Wire::read(value) {
                     Ok($crate::wire::Read { value, .. }) => Ok(value),
                     Err(_) => Err(serde::de::Error::custom(concat!(
-                        "what came is not of the kind of ", stringify!($name)
+                        "the value is not a ", stringify!($name)
                     ))),
                 }
             }
@@ -216,8 +227,8 @@ macro_rules! message {
     };
 }
 
-/// Declares sets of words, open to those of other versions. Letter case is forgiven.
-macro_rules! words {
+/// Declares enums of words with a variant for unknown words. Reading ignores case.
+macro_rules! open_enum {
     ($(
         $(#[$meta:meta])*
         pub enum $name:ident {
@@ -229,12 +240,12 @@ macro_rules! words {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_meta])* $variant, )*
-            /// A word that this version does not know.
+            /// A value that this version does not know.
             Other(String),
         }
 
         impl $name {
-            /// The word on the wire.
+            /// The value in JSON.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -264,11 +275,11 @@ macro_rules! words {
         }
 
         impl $crate::wire::Wire for $name {
-            fn read(came: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
-                let Some(word) = came.as_str() else { return Err(came) };
+            fn read(received: serde_json::Value) -> Result<$crate::wire::Read<Self>, serde_json::Value> {
+                let Some(word) = received.as_str() else { return Err(received) };
                 let value = Self::from(word);
                 let exact = value.as_str() == word;
-                Ok($crate::wire::Read { value, came: (!exact).then_some(came) })
+                Ok($crate::wire::Read { value, received: (!exact).then_some(received) })
             }
 
             fn write(&self) -> serde_json::Value {
@@ -284,4 +295,4 @@ macro_rules! words {
     )*};
 }
 
-pub(crate) use {message, words};
+pub(crate) use {message, open_enum};

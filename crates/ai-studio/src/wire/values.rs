@@ -1,14 +1,14 @@
-//! What fields hold: texts, numbers in all their forms, lists.
+//! The types of fields: strings, numbers in all their JSON forms, lists.
 
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
-use super::{Read, Wire, Written, message};
+use super::{ByWire, Read, Wire, message};
 
 impl Wire for String {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         let Value::String(text) = value else { return Err(value) };
-        Read::exactly(text)
+        Read::exact(text)
     }
 
     fn write(&self) -> Value {
@@ -23,7 +23,7 @@ impl Wire for String {
 impl Wire for bool {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         let Value::Bool(is) = value else { return Err(value) };
-        Read::exactly(is)
+        Read::exact(is)
     }
 
     fn write(&self) -> Value {
@@ -52,9 +52,9 @@ impl Wire for i64 {
 }
 
 impl Wire for f64 {
-    fn read(came: Value) -> Result<Read<Self>, Value> {
-        let Some(value) = came.as_f64() else { return Err(came) };
-        Ok(Read { value, came: (!came.is_f64()).then_some(came) })
+    fn read(received: Value) -> Result<Read<Self>, Value> {
+        let Some(value) = received.as_f64() else { return Err(received) };
+        Ok(Read { value, received: (!received.is_f64()).then_some(received) })
     }
 
     fn write(&self) -> Value {
@@ -64,7 +64,7 @@ impl Wire for f64 {
 
 impl Wire for Value {
     fn read(value: Value) -> Result<Read<Self>, Value> {
-        Read::exactly(value)
+        Read::exact(value)
     }
 
     fn write(&self) -> Value {
@@ -93,41 +93,40 @@ impl<T: Wire> Wire for Option<T> {
     }
 }
 
-/// A list in which nothing could be read is not read.
+/// A list without one readable item counts as unreadable.
 impl<T: Wire> Wire for Vec<T> {
     fn read(value: Value) -> Result<Read<Self>, Value> {
         let Value::Array(items) = value else { return Err(value) };
         let is_empty = items.is_empty();
         let mut list = Self::with_capacity(items.len());
-        // The list as it came, from the first item on that would be written otherwise.
-        let mut came: Option<Vec<Value>> = None;
+        // The received list, filled from the first item on whose written form differs: usually none does.
+        let mut received: Option<Vec<Value>> = None;
         let mut items = items.into_iter();
         while let Some(item) = items.next() {
             match if item.is_null() { Err(item) } else { T::read(item) } {
-                Ok(Read { value, came: None }) => {
-                    if let Some(came) = &mut came {
-                        came.push(value.write());
+                Ok(Read { value, received: None }) => {
+                    if let Some(received) = &mut received {
+                        received.push(value.write());
                     }
                     list.push(value);
                 }
-                Ok(Read { value, came: Some(item) }) => {
-                    came.get_or_insert_with(|| list.iter().map(Wire::write).collect()).push(item);
+                Ok(Read { value, received: Some(item) }) => {
+                    received.get_or_insert_with(|| list.iter().map(Wire::write).collect()).push(item);
                     list.push(value);
                 }
                 Err(item) => {
-                    let came = came.get_or_insert_with(|| list.iter().map(Wire::write).collect());
-                    came.push(item);
-                    if !T::PASSED_OVER {
-                        came.extend(items);
-                        return Err(Value::Array(std::mem::take(came)));
+                    let received = received.get_or_insert_with(|| list.iter().map(Wire::write).collect());
+                    received.push(item);
+                    if !T::SKIPPED_IN_LISTS {
+                        received.extend(items);
+                        return Err(Value::Array(std::mem::take(received)));
                     }
                 }
             }
         }
-        let came = came.map(Value::Array);
-        match came {
-            Some(came) if list.is_empty() && !is_empty => Err(came),
-            came => Ok(Read { value: list, came }),
+        match received.map(Value::Array) {
+            Some(received) if list.is_empty() && !is_empty => Err(received),
+            received => Ok(Read { value: list, received }),
         }
     }
 
@@ -136,13 +135,13 @@ impl<T: Wire> Wire for Vec<T> {
     }
 
     fn write_to<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Written))
+        serializer.collect_seq(self.iter().map(ByWire))
     }
 }
 
-/// A 64-bit integer of the native API, which writes them as strings: `"inputTextTokens": "15"`.
+/// A 64-bit integer of the native API, which is a string in JSON: `"inputTextTokens": "15"`.
 ///
-/// A number is read as well, and written back as the number it was.
+/// A JSON number is accepted, too, and is written back as a number.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::Int64;
@@ -161,7 +160,7 @@ impl Int64 {
         self.0
     }
 
-    /// The number, or zero where it is below.
+    /// The number as a count; zero where the number is negative.
     #[must_use]
     pub fn count(self) -> u64 {
         self.0.try_into().unwrap_or(0)
@@ -194,12 +193,12 @@ impl std::fmt::Display for Int64 {
 
 impl Wire for Int64 {
     fn read(value: Value) -> Result<Read<Self>, Value> {
-        let (number, came) = match whole(value)? {
-            Read { value, came: None } => (Self(value), Value::from(value)),
-            Read { value, came: Some(came) } => (Self(value), came),
+        let (number, received) = match whole(value)? {
+            Read { value, received: None } => (Self(value), Value::from(value)),
+            Read { value, received: Some(received) } => (Self(value), received),
         };
-        let exact = number.write() == came;
-        Ok(Read { value: number, came: (!exact).then_some(came) })
+        let exact = number.write() == received;
+        Ok(Read { value: number, received: (!exact).then_some(received) })
     }
 
     fn write(&self) -> Value {
@@ -209,9 +208,10 @@ impl Wire for Int64 {
 
 message!(@serde Int64);
 
-/// A whole number: as such, as a float without a fraction, or as a string of digits. Exact in the first form alone.
-fn whole<T: TryFrom<i128>>(came: Value) -> Result<Read<T>, Value> {
-    let number = match &came {
+/// Reads a whole number: a JSON integer, a float without a fraction, or a string of digits. Only the first form is
+/// written as it was received.
+fn whole<T: TryFrom<i128>>(received: Value) -> Result<Read<T>, Value> {
+    let number = match &received {
         Value::Number(number) => match number.as_i128() {
             Some(whole) => Some((whole, true)),
             None => number.as_f64().and_then(float_as_whole).map(|whole| (whole, false)),
@@ -220,12 +220,12 @@ fn whole<T: TryFrom<i128>>(came: Value) -> Result<Read<T>, Value> {
         _ => None,
     };
     match number.and_then(|(whole, exact)| Some((T::try_from(whole).ok()?, exact))) {
-        Some((value, exact)) => Ok(Read { value, came: (!exact).then_some(came) }),
-        None => Err(came),
+        Some((value, exact)) => Ok(Read { value, received: (!exact).then_some(received) }),
+        None => Err(received),
     }
 }
 
-/// Within the range where every whole number is a float, so that nothing is rounded.
+/// Only within 53 bits, where a float represents every whole number, so that nothing is rounded.
 #[allow(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
 fn float_as_whole(float: f64) -> Option<i128> {
     const EXACT: f64 = 9_007_199_254_740_992.0;

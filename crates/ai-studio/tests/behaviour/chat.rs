@@ -1,8 +1,8 @@
 //! The chat: what is sent for what was said, and what the answers are.
 
 use serde_json::{Value, json};
-use yandex_ai_studio_sdk::chat::{ChatAnswer, ChatMessage, ContentPart, FinishReason, ToolCall};
-use yandex_ai_studio_sdk::models::CompletionAnswer;
+use yandex_ai_studio_sdk::chat::{ChatMessage, ChatResponse, ContentPart, FinishReason, ToolCall};
+use yandex_ai_studio_sdk::models::CompletionResponse;
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 
 use crate::scripted::{FOLDER, Reply, Server};
@@ -15,12 +15,12 @@ fn hello() -> Value {
     })
 }
 
-fn answer(value: Value) -> ChatAnswer {
+fn answer(value: Value) -> ChatResponse {
     serde_json::from_value(value).unwrap()
 }
 
 /// An answer that calls functions, by ids and names.
-fn calling(calls: &[(&str, &str)]) -> ChatAnswer {
+fn calling(calls: &[(&str, &str)]) -> ChatResponse {
     let calls: Vec<Value> = calls
         .iter()
         .enumerate()
@@ -151,8 +151,8 @@ async fn gives_back_the_calls_of_an_answer_and_the_results_by_id_or_by_name() {
     let twice = calling(&[("1", "something"), ("2", "something")]);
     for (messages, words) in [
         ([Message::from(&twice), Message::function_result("something", "")], "more than once"),
-        ([Message::from(&two), Message::function_result("else", "")], "does not call"),
-        ([Message::user("do"), Message::function_result("something", "")], "does not call"),
+        ([Message::from(&two), Message::function_result("else", "")], "no such call"),
+        ([Message::user("do"), Message::function_result("something", "")], "no such call"),
     ] {
         let error = sent(messages).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -173,7 +173,7 @@ async fn completes_the_type_of_a_call_that_a_model_left_empty() {
 
 #[tokio::test]
 async fn takes_what_native_models_said() {
-    let native: CompletionAnswer = serde_json::from_value(json!({ "alternatives": [{ "message": {
+    let native: CompletionResponse = serde_json::from_value(json!({ "alternatives": [{ "message": {
         "role": "assistant",
         "toolCallList": { "toolCalls": [{ "functionCall": { "name": "sum", "arguments": { "a": 1.5 } } }] },
     } }] }))

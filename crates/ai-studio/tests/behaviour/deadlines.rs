@@ -62,7 +62,7 @@ async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
     clock.advance(Duration::from_millis(1));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
-    assert!(error.is_transient() && error.to_string().contains("no answer after 60s"), "{error}");
+    assert!(error.is_transient() && error.to_string().contains("no response after 60s"), "{error}");
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -216,7 +216,7 @@ async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
     clock.advance(Duration::from_secs(1));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
-    assert!(error.to_string().contains("no answer after 5s"), "{error}");
+    assert!(error.to_string().contains("no response after 5s"), "{error}");
 }
 
 #[tokio::test]

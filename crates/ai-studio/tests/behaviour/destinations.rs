@@ -151,7 +151,7 @@ async fn a_redirect_is_not_followed() {
     let elsewhere = Server::always(Reply::models()).await;
     let server = Server::always(Reply::status(307).with("location", elsewhere.url())).await;
     let error = sdk_mapped(&server.url()).build().unwrap().chat().models().await.unwrap_err();
-    assert!(error.to_string().contains("HTTP 307, a redirect, which is never followed"), "{error}");
+    assert!(error.to_string().contains("HTTP 307, a redirect, and the SDK follows no redirect"), "{error}");
     assert_eq!((server.seen().len(), elsewhere.connections()), (1, 0));
 }
 

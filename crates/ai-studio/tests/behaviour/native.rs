@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use yandex_ai_studio_sdk::auth::System;
 use yandex_ai_studio_sdk::auth::system::{BoxFuture, Clock, Now};
 use yandex_ai_studio_sdk::auth::testing::TestClock;
-use yandex_ai_studio_sdk::models::{CompletionAnswer, CompletionRequest, TokenizeRequest};
+use yandex_ai_studio_sdk::models::{CompletionRequest, CompletionResponse, TokenizeRequest};
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 
 use crate::scripted::{FOLDER, Reply, Server, soon};
@@ -91,7 +91,7 @@ async fn gives_back_calls_and_puts_results_that_follow_each_other_together() {
         { "functionCall": { "name": "something", "arguments": { "numbers": [5.0, 4.0, 1.0] } } },
         { "functionCall": { "name": "spooning", "arguments": {} } },
     ] });
-    let called: CompletionAnswer = serde_json::from_value(json!({ "alternatives": [{
+    let called: CompletionResponse = serde_json::from_value(json!({ "alternatives": [{
         "message": { "role": "assistant", "toolCallList": calls }, "status": "ALTERNATIVE_STATUS_TOOL_CALLS",
     }] }))
     .unwrap();
@@ -117,7 +117,7 @@ async fn gives_back_calls_and_puts_results_that_follow_each_other_together() {
 
 #[tokio::test]
 async fn takes_what_the_chat_said_as_far_as_it_is_text() {
-    let called: yandex_ai_studio_sdk::chat::ChatAnswer =
+    let called: yandex_ai_studio_sdk::chat::ChatResponse =
         serde_json::from_value(json!({ "choices": [{ "message": {
         "role": "assistant", "content": null,
         "tool_calls": [{ "id": "1", "type": "", "function": { "name": "sum", "arguments": "{\"a\":1}" } }],
@@ -246,8 +246,8 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
         (json!({ "error": { "code": 1, "message": "cancelled" } }), ErrorKind::Operation, "cancelled"),
         (json!({}), ErrorKind::Operation, "neither"),
         (json!({ "error": { "code": 0 } }), ErrorKind::Operation, "neither"),
-        (other, ErrorKind::Unreadable, "something else"),
-        (json!({ "response": [] }), ErrorKind::Unreadable, "something else"),
+        (other, ErrorKind::Unreadable, "without a completion response"),
+        (json!({ "response": [] }), ErrorKind::Unreadable, "without a completion response"),
     ] {
         let server = operations(done(&outcome));
         let model = server.sdk_on(Jumping::by(1).system()).models().completions("yandexgpt");

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use yandex_ai_studio_sdk::models::TextEmbeddingAnswer;
+use yandex_ai_studio_sdk::models::TextEmbeddingResponse;
 use yandex_cloud_replay::Recording;
 
 use crate::recorded::session::{self, Tally};
@@ -60,7 +60,7 @@ async fn sends_what_was_recorded_and_reads_what_was_answered() {
 fn a_number_is_read_to_its_last_bit() {
     for text in ["-0.00047898292541503906", "0.0918560028076171875", "1e-7", "0.1", "9007199254740993.0"] {
         let answer = format!("{{\"embedding\":[{text}]}}");
-        let read: TextEmbeddingAnswer = serde_json::from_str(&answer).expect("an answer");
+        let read: TextEmbeddingResponse = serde_json::from_str(&answer).expect("an answer");
         assert_eq!(read.embedding, [text.parse::<f64>().expect("a number")]);
     }
 }

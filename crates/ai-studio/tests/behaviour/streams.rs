@@ -66,7 +66,7 @@ async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
     let mut grown = Vec::new();
     for event in &events {
         assert_eq!(json!(stream.next().await.unwrap().unwrap()), *event);
-        grown.push(stream.answer().text().to_owned());
+        grown.push(stream.response().text().to_owned());
     }
     assert!(stream.next().await.is_none());
     assert_eq!(grown, ["", "Hel", "Hello", "Hello 😊", "Hello 😊", "Hello 😊"]);
@@ -229,7 +229,7 @@ async fn a_stream_that_broke_is_never_asked_for_again() {
 async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
     let mut stream = chat(Reply::events(&[said("Hel")])).await;
     while stream.next().await.is_some() {}
-    assert_eq!(stream.answer().text(), "Hel");
+    assert_eq!(stream.response().text(), "Hel");
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 
     let mut stream = native(Reply::pieces([grown("Plat", PARTIAL).to_string()])).await;

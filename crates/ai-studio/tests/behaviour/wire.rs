@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use yandex_ai_studio_sdk::Int64;
-use yandex_ai_studio_sdk::chat::{self, ChatAnswer, ChatMessage, ChatRequest, Content, FinishReason};
-use yandex_ai_studio_sdk::models::{self, CompletionAnswer, CompletionRequest, OperationState};
+use yandex_ai_studio_sdk::chat::{self, ChatMessage, ChatRequest, ChatResponse, Content, FinishReason};
+use yandex_ai_studio_sdk::models::{self, CompletionRequest, CompletionResponse, OperationState};
 
 fn round_trip<T: Serialize + DeserializeOwned>(object: &Value) -> Value {
     let message: T = serde_json::from_value(object.clone()).unwrap();
@@ -22,7 +22,7 @@ macro_rules! cases {
 
 /// Every message of the two APIs.
 const MESSAGES: &[Case] = cases![
-    ChatAnswer,
+    ChatResponse,
     chat::ChatChoice,
     chat::ChatChunk,
     chat::ChatChunkChoice,
@@ -31,7 +31,7 @@ const MESSAGES: &[Case] = cases![
     chat::ChatUsage,
     chat::ContentPart,
     chat::Embedding,
-    chat::EmbeddingAnswer,
+    chat::EmbeddingResponse,
     chat::EmbeddingRequest,
     chat::FunctionCall,
     chat::FunctionTool,
@@ -45,7 +45,7 @@ const MESSAGES: &[Case] = cases![
     chat::ToolCall,
     chat::ToolName,
     models::Alternative,
-    CompletionAnswer,
+    CompletionResponse,
     models::CompletionMessage,
     models::CompletionOptions,
     CompletionRequest,
@@ -61,10 +61,10 @@ const MESSAGES: &[Case] = cases![
     models::OperationError,
     OperationState,
     models::ReasoningOptions,
-    models::TextEmbeddingAnswer,
+    models::TextEmbeddingResponse,
     models::TextEmbeddingRequest,
     models::Token,
-    models::TokenizeAnswer,
+    models::TokenizeResponse,
     models::TokenizeRequest,
     models::ToolCallList,
     models::ToolResult,
@@ -242,7 +242,7 @@ proptest! {
     fn a_number_of_64_bits_keeps_its_form(number in any::<i64>()) {
         for form in [json!(number), json!(number.to_string())] {
             let answer = json!({ "numTokens": form });
-            let read: models::TextEmbeddingAnswer = serde_json::from_value(answer.clone()).unwrap();
+            let read: models::TextEmbeddingResponse = serde_json::from_value(answer.clone()).unwrap();
             prop_assert_eq!(read.num_tokens, Some(Int64(number)));
             prop_assert_eq!(json!(read), answer);
         }
@@ -251,7 +251,7 @@ proptest! {
     #[test]
     fn floats_are_what_was_written_down(float in any::<f64>().prop_filter("JSON has no other", |float| float.is_finite())) {
         let text = format!(r#"{{"embedding":[{float:?},0]}}"#);
-        let read: models::TextEmbeddingAnswer = serde_json::from_str(&text).unwrap();
+        let read: models::TextEmbeddingResponse = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&read.embedding, &[float, 0.0]);
         prop_assert_eq!(json!(read), serde_json::from_str::<Value>(&text).unwrap());
     }
@@ -276,8 +276,8 @@ proptest! {
 #[test]
 fn only_objects_are_messages() {
     for value in [json!(null), json!([]), json!("text"), json!(1)] {
-        assert!(serde_json::from_value::<ChatAnswer>(value.clone()).is_err(), "{value}");
-        assert!(serde_json::from_value::<CompletionAnswer>(value.clone()).is_err(), "{value}");
+        assert!(serde_json::from_value::<ChatResponse>(value.clone()).is_err(), "{value}");
+        assert!(serde_json::from_value::<CompletionResponse>(value.clone()).is_err(), "{value}");
     }
 }
 
@@ -292,7 +292,7 @@ fn reads_around_whatever_is_missing_null_empty_or_of_another_kind() {
         ],
         "usage": { "prompt_tokens": -1, "total_tokens": 21, "cost": { "rub": 0.1 } },
     });
-    let answer: ChatAnswer = serde_json::from_value(came.clone()).unwrap();
+    let answer: ChatResponse = serde_json::from_value(came.clone()).unwrap();
     assert_eq!(answer.text(), "hi");
     assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
     assert_eq!(answer.created, Some(1_758_047_034));
@@ -306,7 +306,7 @@ fn reads_around_whatever_is_missing_null_empty_or_of_another_kind() {
     assert_eq!(json!(answer), came);
 
     for empty in [json!({}), json!({ "choices": [] }), json!({ "choices": null })] {
-        let answer: ChatAnswer = serde_json::from_value(empty.clone()).unwrap();
+        let answer: ChatResponse = serde_json::from_value(empty.clone()).unwrap();
         assert_eq!((answer.text(), answer.role(), answer.finish_reason()), ("", "", None));
         assert_eq!(json!(answer), empty);
     }
@@ -315,7 +315,7 @@ fn reads_around_whatever_is_missing_null_empty_or_of_another_kind() {
 #[test]
 fn a_vector_with_something_else_in_it_is_not_read_as_a_shorter_one() {
     let came = json!({ "embedding": [0.5, null, 0.25] });
-    let answer: models::TextEmbeddingAnswer = serde_json::from_value(came.clone()).unwrap();
+    let answer: models::TextEmbeddingResponse = serde_json::from_value(came.clone()).unwrap();
     assert!(answer.embedding.is_empty());
     assert_eq!(answer.extra["embedding"], came["embedding"]);
     assert_eq!(json!(answer), came);

@@ -60,7 +60,9 @@ fn it_is_not_sent_without_tls() {
     for words in [&["token", "--endpoint", "http://api.example.test"][..], &["token"]] {
         let run = yc_auth(words).env("YC_API_ENDPOINT", "http://api.example.test");
         let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
-        assert!(outcome.fails(4).contains("without TLS"), "{outcome:?}");
+        let place = if words.contains(&"--endpoint") { "--endpoint: " } else { "YC_API_ENDPOINT: " };
+        let printed = outcome.fails(4);
+        assert!(printed.contains(place) && printed.contains("without TLS"), "{printed}");
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn perform(sdk: &AiStudio, call: &Call, recorded: &Interaction)
                 place += 1;
             }
             told.ended(place)?;
-            means::assembled(stream.answer(), &told.messages)
+            means::assembled(stream.response(), &told.messages)
         }
         Call::Chat => told.whole(chat.send(&request(recorded)?).await, means::answer),
         Call::ChatEmbedding => told.whole(chat.embed(&request(recorded)?).await, means::embedding),

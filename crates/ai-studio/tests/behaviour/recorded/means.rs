@@ -5,12 +5,14 @@
 use std::fmt::Debug;
 
 use serde_json::Value;
-use yandex_ai_studio_sdk::chat::{ChatAnswer, ChatChunk, EmbeddingAnswer, ModelList};
-use yandex_ai_studio_sdk::models::{CompletionAnswer, OperationState, TextEmbeddingAnswer, TokenizeAnswer};
+use yandex_ai_studio_sdk::chat::{ChatChunk, ChatResponse, EmbeddingResponse, ModelList};
+use yandex_ai_studio_sdk::models::{
+    CompletionResponse, OperationState, TextEmbeddingResponse, TokenizeResponse,
+};
 
 type Verdict = Result<(), String>;
 
-pub(crate) fn answer(answer: &ChatAnswer, value: &Value) -> Verdict {
+pub(crate) fn answer(answer: &ChatResponse, value: &Value) -> Verdict {
     if value.pointer("/choices/0/message/content").is_none_or(|content| !content.is_array()) {
         same("text", answer.text(), &string(value, "/choices/0/message/content"))?;
     }
@@ -30,7 +32,7 @@ pub(crate) fn chunk(chunk: &ChatChunk, value: &Value) -> Verdict {
 }
 
 /// What the chunks are together.
-pub(crate) fn assembled(answer: &ChatAnswer, chunks: &[Value]) -> Verdict {
+pub(crate) fn assembled(answer: &ChatResponse, chunks: &[Value]) -> Verdict {
     let text: String = chunks.iter().map(|chunk| string(chunk, "/choices/0/delta/content")).collect();
     same("text of all", answer.text(), &text)?;
     let fragments = || {
@@ -54,11 +56,11 @@ pub(crate) fn models(list: &ModelList, value: &Value) -> Verdict {
     Ok(())
 }
 
-pub(crate) fn embedding(answer: &EmbeddingAnswer, value: &Value) -> Verdict {
+pub(crate) fn embedding(answer: &EmbeddingResponse, value: &Value) -> Verdict {
     same("vector", answer.vector(), &numbers(value, "/data/0/embedding"))
 }
 
-pub(crate) fn completion(answer: &CompletionAnswer, value: &Value) -> Verdict {
+pub(crate) fn completion(answer: &CompletionResponse, value: &Value) -> Verdict {
     same("text", answer.text(), &string(value, "/alternatives/0/message/text"))?;
     let calls = length(value, "/alternatives/0/message/toolCallList/toolCalls");
     same("calls", &answer.tool_calls().len(), &calls)?;
@@ -67,11 +69,11 @@ pub(crate) fn completion(answer: &CompletionAnswer, value: &Value) -> Verdict {
     same("tokens", &total, &string(value, "/usage/totalTokens"))
 }
 
-pub(crate) fn tokens(answer: &TokenizeAnswer, value: &Value) -> Verdict {
+pub(crate) fn tokens(answer: &TokenizeResponse, value: &Value) -> Verdict {
     same("tokens", &answer.tokens.len(), &length(value, "/tokens"))
 }
 
-pub(crate) fn vector(answer: &TextEmbeddingAnswer, value: &Value) -> Verdict {
+pub(crate) fn vector(answer: &TextEmbeddingResponse, value: &Value) -> Verdict {
     same("vector", answer.embedding.as_slice(), &numbers(value, "/embedding"))
 }
 

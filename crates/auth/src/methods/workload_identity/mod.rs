@@ -33,11 +33,8 @@ use crate::{Error, ErrorKind};
 
 /// A service account by way of a workload identity federation.
 ///
-/// How a federation is set up, and what the pipeline or the pod says:
-/// [GitHub Actions](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/github-actions.md),
-/// [GitLab](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/gitlab.md),
-/// [Kubernetes](https://github.com/yandex-cloud-auth/yandex-cloud-auth/blob/main/docs/kubernetes.md). Where Managed
-/// Kubernetes exchanges the tokens itself, the method is [`MetadataAuth`](crate::MetadataAuth).
+/// `docs/github-actions.md`, `docs/gitlab.md` and `docs/kubernetes.md` in the repository show how to set up a federation.
+/// Where Managed Kubernetes exchanges the tokens itself, the method is [`MetadataAuth`](crate::MetadataAuth).
 ///
 /// The exchange follows the documentation of Yandex Cloud, and has not been tried against the cloud itself.
 ///

@@ -1,0 +1,352 @@
+//! The address of each service, and the hosts that may receive the header.
+//!
+//! An address comes from the service map, from a documented constant, or from endpoint discovery. The header may go to
+//! Yandex Cloud's hosts and to hosts that the code names. A host that only the environment names never receives it.
+
+mod base_url;
+mod discovery;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use yandex_cloud_auth::cloud::{Address, Endpoint};
+use yandex_cloud_auth::tower::AuthLayer;
+use yandex_cloud_auth::{self as auth, Credentials, System};
+
+pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
+use self::discovery::Discovery;
+use crate::error::{Error, ErrorKind};
+
+/// The id of the OpenAI-compatible API in the service map, as in the Python SDK.
+const OPENAI: &str = "http_completions";
+
+/// The host of the OpenAI-compatible API of the public endpoint (documentation, "OpenAI compatibility").
+const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
+
+/// Services that the discovery of the public endpoint does not list.
+const UNLISTED: [(&str, &str); 1] = [("ai-tts-v3", "tts.api.cloud.yandex.net")];
+
+/// A service that the SDK calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Service {
+    /// The OpenAI-compatible API: paths are below its `/v1`.
+    OpenAi,
+    /// The native models: paths begin with `/foundationModels/v1`.
+    FoundationModels,
+    /// Operations: paths begin with `/operations`.
+    Operations,
+}
+
+/// The `endpoint` option.
+#[derive(Clone, Default)]
+pub(crate) enum Given {
+    /// Nothing was said: `YC_API_ENDPOINT`, else the public one.
+    #[default]
+    Nothing,
+    /// There is none: only what the service map names is known.
+    None,
+    This(String),
+}
+
+impl Given {
+    /// The system with the endpoint that was given, for discovery and for the credentials alike.
+    pub(crate) fn put_on(&self, system: System) -> System {
+        let Self::This(text) = self else { return system };
+        let endpoints = system.endpoints().clone().api(text);
+        system.with_endpoints(endpoints)
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => formatter.write_str("by the environment"),
+            Self::None => formatter.write_str("none"),
+            Self::This(text) => formatter.write_str(&auth::redact(text, &[])),
+        }
+    }
+}
+
+/// The addresses of one SDK object.
+#[derive(Debug)]
+pub(crate) struct Services {
+    system: System,
+    given: Given,
+    map: BTreeMap<String, BaseUrl>,
+    /// Settled at first use.
+    endpoint: OnceLock<Endpoint>,
+    discovery: Discovery,
+    /// The last known URLs of the services that the SDK calls itself.
+    located: [Mutex<Option<Arc<ServiceUrl>>>; 3],
+}
+
+impl Services {
+    /// Reads what was named in code, and nothing else.
+    pub(crate) fn new(
+        system: System,
+        given: Given,
+        map: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        if let Given::This(_) = &given {
+            Endpoint::resolve(&system).and_then(|endpoint| endpoint.check()).map_err(Error::of_option)?;
+        }
+        let mut read = BTreeMap::new();
+        for (id, text) in map {
+            let location = format!("service_map: {id}");
+            let base = BaseUrl::parse(&text).map_err(|error| Error::of_option(error.at(&location)))?;
+            if !base.address.is_tls() && !base.address.is_loopback() {
+                let reason = format!("{} would be spoken to without TLS", base.address);
+                return Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
+                    .at(location)
+                    .with_help("use https; plain text goes to this machine alone")
+                    .into());
+            }
+            read.insert(id, base);
+        }
+        Ok(Self {
+            system,
+            given,
+            map: read,
+            endpoint: OnceLock::new(),
+            discovery: Discovery::default(),
+            located: Default::default(),
+        })
+    }
+
+    /// The endpoint given in code, else the environment's, else the public one; `None` where there is to be none.
+    pub(crate) fn endpoint(&self) -> Result<Option<&Endpoint>, Error> {
+        if let Given::None = &self.given {
+            return Ok(None);
+        }
+        if let Some(endpoint) = self.endpoint.get() {
+            return Ok(Some(endpoint));
+        }
+        let endpoint = Endpoint::resolve(&self.system).map_err(Error::of_option)?;
+        endpoint.check()?;
+        if endpoint.is_foreign() && !endpoint.is_explicit() {
+            tracing::warn!(
+                endpoint = %endpoint.address(),
+                "YC_API_ENDPOINT names a host that is not Yandex Cloud's; nothing is sent there"
+            );
+        }
+        Ok(Some(self.endpoint.get_or_init(|| endpoint)))
+    }
+
+    /// The URL of a service that the SDK calls itself.
+    pub(crate) async fn locate(&self, service: Service) -> Result<Arc<ServiceUrl>, Error> {
+        let known = self.known(service).clone();
+        match known.filter(|url| url.valid_until.is_none_or(|until| self.now() < until)) {
+            Some(url) => Ok(url),
+            None => Box::pin(self.find(service)).await,
+        }
+    }
+
+    async fn find(&self, service: Service) -> Result<Arc<ServiceUrl>, Error> {
+        let (base, valid_until) = match service {
+            Service::OpenAi => self.openai().await,
+            Service::FoundationModels => self.look_up("ai-foundation-models").await,
+            Service::Operations => self.look_up("operation").await,
+        }?;
+        let url = Arc::new(ServiceUrl::new(base, valid_until));
+        *self.known(service) = Some(Arc::clone(&url));
+        Ok(url)
+    }
+
+    fn known(&self, service: Service) -> MutexGuard<'_, Option<Arc<ServiceUrl>>> {
+        self.located[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.system.clock().now().monotonic
+    }
+
+    /// The OpenAI-compatible API. The documentation names the host for the public endpoint; other endpoints have this API
+    /// at the host of the native models.
+    async fn openai(&self) -> Result<(BaseUrl, Option<Duration>), Error> {
+        let (base, valid_until) = match self.map.get(OPENAI) {
+            Some(base) => (base.clone(), None),
+            None if self.is_public()? => (BaseUrl::from(PUBLIC_OPENAI.parse::<Address>()?), None),
+            None => self.look_up("ai-foundation-models").await?,
+        };
+        Ok((base.or_path("/v1"), valid_until))
+    }
+
+    /// The URL of the service `id`.
+    #[cfg(any(test, feature = "grpc"))]
+    pub(crate) async fn by_id(&self, id: &str) -> Result<BaseUrl, Error> {
+        self.look_up(id).await.map(|(base, _)| base)
+    }
+
+    /// The URL of the service `id`, and until when it is valid.
+    async fn look_up(&self, id: &str) -> Result<(BaseUrl, Option<Duration>), Error> {
+        if let Some(base) = self.map.get(id) {
+            return Ok((base.clone(), None));
+        }
+        let Some(endpoint) = self.endpoint()? else {
+            return Err(Error::new(
+                ErrorKind::UnknownEndpoint,
+                format!("there is no endpoint to ask where the service `{id}` is"),
+            )
+            .with_help(format!(
+                "name it in `service_map`, as in (\"{id}\", \"host:443\"), or give an `endpoint`"
+            )));
+        };
+        refuse_foreign(endpoint)?;
+        let mut listed = self.discovery.list(endpoint, &self.system).await?;
+        let mut address = listed.list.address(id)?;
+        if address.is_none() && listed.may_lack(self.now()) {
+            listed = self.discovery.newer(listed, endpoint, &self.system).await?;
+            address = listed.list.address(id)?;
+        }
+        if let Some(address) = address {
+            return Ok((address.into(), Some(listed.until)));
+        }
+        if self.is_public()?
+            && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
+        {
+            return Ok((BaseUrl::from(host.parse::<Address>()?), Some(listed.until)));
+        }
+        Err(Error::new(ErrorKind::UnknownEndpoint, format!("{} knows no service `{id}`", endpoint.address()))
+            .with_help(format!("look at the id and at the endpoint, or name `{id}` in `service_map`")))
+    }
+
+    fn is_public(&self) -> Result<bool, Error> {
+        Ok(self.endpoint()?.is_some_and(|endpoint| *endpoint.address() == Address::public_api()))
+    }
+
+    /// The layer that lets the header go to Yandex Cloud, and to what was named in code; to this machine where it was
+    /// named at all.
+    pub(crate) fn layer(&self, credentials: Credentials) -> Result<AuthLayer, Error> {
+        let mut layer = AuthLayer::new(credentials);
+        let endpoint = self.endpoint()?;
+        let near = endpoint.is_some_and(|endpoint| endpoint.address().is_loopback());
+        if near || self.map.values().any(|base| base.address.is_loopback()) {
+            layer = layer.allow_loopback();
+        }
+        if let Some(endpoint) = endpoint
+            && endpoint.is_explicit()
+            && endpoint.is_foreign()
+        {
+            let host = endpoint.address().host();
+            layer = layer.allow_host(host)?;
+            // An IP address, or a name of one label, has none below it.
+            if let Ok(wider) = layer.clone().allow_hosts_below(host) {
+                layer = wider;
+            }
+        }
+        for base in self.map.values() {
+            let address = &base.address;
+            if !address.is_yandex_cloud() && !address.is_loopback() {
+                layer = layer.allow_host(address.authority())?;
+            }
+        }
+        Ok(layer)
+    }
+}
+
+/// Whoever can set a variable must not be able to have the header, nor what is said to a model: so not even the
+/// question where the services are goes there.
+fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
+    if !endpoint.is_foreign() || endpoint.is_explicit() {
+        return Ok(());
+    }
+    let reason = format!("{} is not one of Yandex Cloud's hosts", endpoint.address());
+    Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
+        .at(endpoint.location())
+        .with_help("where that host is meant, name it in code, by `endpoint` or `service_map`; else unset the variable")
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
+
+    const LIST: &str = r#"{"endpoints": [
+        {"id": "ai-foundation-models", "address": "llm.api.cloud.yandex.net:443"},
+        {"id": "operation", "address": "operation.api.cloud.yandex.net:443"}]}"#;
+
+    fn services(given: Given, map: &[(&str, &str)], variable: &str) -> (Services, TestHttp) {
+        let http = TestHttp::new(|_, _| TestReply::status(200, LIST));
+        let environment = TestEnvironment::new([("YC_API_ENDPOINT", variable)]);
+        let system = System::real().with_environment(environment).with_http(http.clone());
+        let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
+        (Services::new(given.put_on(system), given, map).unwrap(), http)
+    }
+
+    async fn url(services: &Services, service: Service) -> String {
+        services
+            .locate(service)
+            .await
+            .map_or_else(|error| error.to_string(), |located| located.base.join("/x"))
+    }
+
+    #[tokio::test]
+    async fn the_public_endpoints_services_are_known_or_discovered_by_one_request() {
+        let (services, http) = services(Given::Nothing, &[], "");
+        assert_eq!(url(&services, Service::OpenAi).await, "https://ai.api.cloud.yandex.net/v1/x");
+        assert!(http.requests().is_empty(), "{:?}", http.requests());
+        assert_eq!(url(&services, Service::FoundationModels).await, "https://llm.api.cloud.yandex.net/x");
+        assert_eq!(url(&services, Service::Operations).await, "https://operation.api.cloud.yandex.net/x");
+        let tts = services.by_id("ai-tts-v3").await.unwrap();
+        assert_eq!(tts.address.authority(), "tts.api.cloud.yandex.net:443");
+        let unknown = services.by_id("ai-tea").await.unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::UnknownEndpoint);
+        assert!(unknown.to_string().contains("`ai-tea`") && unknown.help().is_some());
+        assert_eq!(http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
+    }
+
+    #[tokio::test]
+    async fn what_the_map_names_goes_first_and_needs_no_endpoint() {
+        let map = [("http_completions", "https://gate.example/openai/v1/"), ("operation", "127.0.0.1:1")];
+        let (mapped, http) = services(Given::None, &map, "");
+        assert_eq!(url(&mapped, Service::OpenAi).await, "https://gate.example/openai/v1/x");
+        assert_eq!(url(&mapped, Service::Operations).await, "https://127.0.0.1:1/x");
+        let error = mapped.locate(Service::FoundationModels).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
+        assert!(error.to_string().contains("`ai-foundation-models`"), "{error}");
+        assert!(http.requests().is_empty());
+        let (bare, _) = services(Given::None, &[("http_completions", "llm.api.cloud.yandex.net")], "");
+        assert_eq!(url(&bare, Service::OpenAi).await, "https://llm.api.cloud.yandex.net/v1/x");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_of_others_in_the_environment_is_not_even_asked() {
+        let (services, http) = services(Given::Nothing, &[], "api.evil.example");
+        for service in [Service::OpenAi, Service::FoundationModels, Service::Operations] {
+            let error = services.locate(service).await.unwrap_err();
+            assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
+            assert!(error.to_string().contains("YC_API_ENDPOINT") && error.help().is_some(), "{error}");
+        }
+        assert!(http.requests().is_empty(), "{:?}", http.requests());
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_of_others_in_code_is_asked_and_held_to_its_own_hosts() {
+        let given = Given::This("api.corp.example:8443".to_owned());
+        let (services, http) = services(given, &[], "api.evil.example");
+        assert_eq!(url(&services, Service::OpenAi).await, "https://llm.api.cloud.yandex.net/v1/x");
+        assert_eq!(http.requests(), ["GET https://api.corp.example:8443/endpoints"]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_before_anything_is_done() {
+        let system = System::real().with_environment(TestEnvironment::empty());
+        let make = |given: Given, map: &[(&str, &str)]| {
+            let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
+            Services::new(given.put_on(system.clone()), given, map).map(|_| ()).unwrap_err()
+        };
+        for (error, kind) in [
+            (make(Given::This("http://api.corp.example".into()), &[]), ErrorKind::Auth),
+            (make(Given::This("api.corp.example/path".into()), &[]), ErrorKind::Invalid),
+            (make(Given::None, &[("iam", "http://10.0.0.1")]), ErrorKind::Auth),
+            (make(Given::None, &[("iam", "user:hush@h")]), ErrorKind::Invalid),
+            (make(Given::None, &[("iam", "h/p?q=1")]), ErrorKind::Invalid),
+        ] {
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(!error.to_string().contains("hush"));
+        }
+    }
+}
