@@ -105,7 +105,7 @@ where
                 if R::SAVES {
                     (request, retry) = save(&self.config, self.replay.clone(), &self.inner, request);
                 }
-                ready.put_on(request.headers_mut());
+                ready.insert_into(request.headers_mut());
                 // Dropped before the call, which may take long: the guard keeps an old snapshot alive.
                 drop(ready);
                 let response = self.inner.call(request);

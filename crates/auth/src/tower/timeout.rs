@@ -9,26 +9,24 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::request::AuthRequest;
 use crate::system::System;
+use crate::task::deadline::Deadline;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// When a request must be complete, by the monotonic clock of the credentials' system.
+/// When a request must be complete, on the clock of the credentials' system.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestDeadline {
-    at: Duration,
-}
+pub(super) struct RequestDeadline(Deadline);
 
 impl RequestDeadline {
     /// The deadline of a request that is made now; `None` where it carries no timeout.
     #[inline]
     pub(super) fn of(request: &impl AuthRequest, system: &System) -> Option<Self> {
-        let timeout = request.time_left()?;
-        Some(Self { at: system.clock().now().monotonic.saturating_add(timeout) })
+        Some(Self(Deadline::after(request.time_left()?, system)))
     }
 
     /// The time left; zero after the deadline.
     pub(super) fn left(self, system: &System) -> Duration {
-        self.at.saturating_sub(system.clock().now().monotonic)
+        self.0.left(system)
     }
 
     /// Sets the timeout of the request to the time left.
