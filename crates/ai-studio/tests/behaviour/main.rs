@@ -11,6 +11,7 @@ mod chat;
 mod deadlines;
 mod destinations;
 mod emulator;
+mod endpoints;
 mod errors;
 mod examples;
 mod faults;
