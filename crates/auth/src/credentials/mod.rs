@@ -181,13 +181,23 @@ impl Credentials {
     }
 
     /// The same credentials inside other credentials that are moved to `system`. Pinned ones stay on their own system.
-    fn inherit_system(&self, system: &System) -> Self {
+    /// Public for the SDK, which moves credentials to its own system.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inherit_system(&self, system: &System) -> Self {
         if self.inner.pinned { self.clone() } else { self.moved_to(system.clone(), false) }
     }
 
     fn moved_to(&self, system: System, pinned: bool) -> Self {
         let source = self.inner.source.with_system(&system);
         Self::new(source, system, pinned)
+    }
+
+    /// The system of the credentials. Public for the SDK, which compares endpoints.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.inner.system
     }
 
     /// The installation that the tokens belong to, and that may receive them. With a profile of yc behind the credentials,
