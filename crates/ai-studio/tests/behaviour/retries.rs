@@ -1,23 +1,23 @@
-//! When a call is made again, how long it waits before, and what stays the same.
+//! Retries of a call: which failures, which waits, and what stays the same.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::fixture::server::{Reply, Server};
-use crate::fixture::{Hasty, machine, sdk_mapped, soon};
+use crate::fixture::{JumpingClock, machine, sdk_mapped, soon};
 use yandex_ai_studio_sdk::auth::system::BoxFuture;
 use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{ErrorKind, RetryPolicy};
 
-/// Answers with these, one after another, and with a list of models from then on.
+/// Sends these replies in order, and then a list of models.
 async fn server(replies: Vec<Reply>) -> Server {
     Server::start(move |_, before| replies.get(before).cloned().unwrap_or_else(Reply::models)).await
 }
 
 #[tokio::test]
-async fn what_is_unavailable_or_exhausted_is_asked_again_with_growing_waits() {
+async fn retries_unavailable_and_exhausted_services_with_growing_waits() {
     let server = server(vec![Reply::status(503), Reply::status(429), Reply::status(502), Reply::Close]).await;
-    let clock = Hasty::default();
+    let clock = JumpingClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [1000, 1500, 2250, 3375]);
@@ -25,9 +25,9 @@ async fn what_is_unavailable_or_exhausted_is_asked_again_with_growing_waits() {
 }
 
 #[tokio::test]
-async fn after_five_attempts_the_last_failure_is_told() {
+async fn returns_the_last_failure_after_five_attempts() {
     let server = Server::always(Reply::body(503, r#"{"message":"no backend"}"#)).await;
-    let clock = Hasty::with_random(0.5);
+    let clock = JumpingClock::with_random(0.5);
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 5));
@@ -38,10 +38,10 @@ async fn after_five_attempts_the_last_failure_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_refused_or_out_of_order_is_told_at_once() {
+async fn returns_other_failures_at_once() {
     for status in [400, 401, 403, 404, 408, 409, 500, 501, 504, 302] {
         let server = Server::always(Reply::status(status).with("location", "http://127.0.0.1:1/")).await;
-        let clock = Hasty::default();
+        let clock = JumpingClock::default();
         let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
         let error = sdk.chat().models().await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
@@ -50,7 +50,7 @@ async fn what_is_refused_or_out_of_order_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_is_left_alone_as_long_as_it_asks() {
+async fn waits_as_long_as_retry_after_says() {
     let date = ("date", "Tue, 24 Nov 2026 00:00:00 GMT");
     let later = "Tue, 24 Nov 2026 00:00:09 GMT";
     let replies = vec![
@@ -59,16 +59,16 @@ async fn a_server_is_left_alone_as_long_as_it_asks() {
         Reply::status(503).with("retry-after", "0"),
     ];
     let server = server(replies).await;
-    let clock = Hasty::default();
+    let clock = JumpingClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [7000, 9000, 2250]);
 }
 
 #[tokio::test]
-async fn who_asks_for_more_time_than_there_is_is_not_waited_for() {
+async fn a_retry_after_beyond_the_deadline_ends_the_call() {
     let server = Server::always(Reply::status(429).with("retry-after", "3600")).await;
-    let clock = Hasty::default();
+    let clock = JumpingClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Unavailable, 429));
@@ -79,7 +79,7 @@ async fn who_asks_for_more_time_than_there_is_is_not_waited_for() {
 #[tokio::test]
 async fn attempts_and_waits_share_one_deadline() {
     let server = Server::always(Reply::status(503)).await;
-    let clock = Hasty::default();
+    let clock = JumpingClock::default();
     let policy = RetryPolicy::new()
         .unlimited_attempts()
         .backoff_multiplier(1.0)
@@ -91,13 +91,13 @@ async fn attempts_and_waits_share_one_deadline() {
         .unwrap();
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 503);
-    assert_eq!(clock.slept(), [9000; 6], "the limit is a minute");
+    assert_eq!(clock.slept(), [9000; 6], "the deadline is one minute");
     assert_eq!(server.seen().len(), 7);
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable_too() {
-    let clock = Hasty::default();
+async fn a_refused_connection_is_unavailable() {
+    let clock = JumpingClock::default();
     let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), error.status()), (ErrorKind::Unavailable, 5, None));
@@ -106,15 +106,16 @@ async fn nobody_there_is_unavailable_too() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_cut_is_asked_for_again() {
+async fn retries_a_cut_response() {
     let server = server(vec![Reply::Cut(r#"{"object":"#.to_owned())]).await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(JumpingClock::default())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
-async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
+async fn all_attempts_of_a_call_have_the_same_ids() {
     let answer =
         r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
     let server = Server::start(move |_, before| match before {
@@ -122,7 +123,8 @@ async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
         _ => Reply::body(200, answer),
     })
     .await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(JumpingClock::default())).build().unwrap();
     for _ in 0..2 {
         sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
     }
@@ -138,7 +140,7 @@ async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
     assert!(seen.iter().all(|request| request.body == seen[0].body));
 }
 
-/// A source that is down once.
+/// A token source that fails once.
 struct Recovering(AtomicUsize);
 
 impl TokenSource for Recovering {
@@ -157,9 +159,9 @@ impl TokenSource for Recovering {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
+async fn retries_a_transient_failure_of_the_token_source() {
     let server = Server::always(Reply::models()).await;
-    let clock = Hasty::default();
+    let clock = JumpingClock::default();
     let system = machine([]).with_clock(clock.clone());
     let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
@@ -169,7 +171,7 @@ async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_policy_of_none_is_one_attempt() {
+async fn the_policy_none_makes_one_attempt() {
     let server = Server::always(Reply::status(503)).await;
     let sdk = sdk_mapped(&server.url()).retry_policy(RetryPolicy::none()).build().unwrap();
     assert_eq!(sdk.chat().models().await.unwrap_err().attempts(), 1);
@@ -177,7 +179,7 @@ async fn a_policy_of_none_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_stream_is_begun_again_before_its_head_and_never_after() {
+async fn a_stream_is_retried_before_its_head_and_never_after() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let server = Server::start(move |_, before| match before {
         0 => Reply::status(503),
@@ -185,7 +187,8 @@ async fn a_stream_is_begun_again_before_its_head_and_never_after() {
         _ => panic!("a third attempt"),
     })
     .await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(JumpingClock::default())).build().unwrap();
     let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     stream.next().await.unwrap().unwrap();
     let error = stream.next().await.unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! Streams: what comes is given once and in order, and an end is an end only where the server says so.
+//! Streams: each item arrives once and in order, and only the server's end mark completes a response.
 
 use futures_util::StreamExt;
 use proptest::prelude::*;
@@ -33,24 +33,24 @@ async fn chat(reply: Reply) -> ChatStream {
     server.sdk().chat().completions("gemma-3-27b-it").run_stream("hello").await.unwrap()
 }
 
-/// All texts, and the error at the end if there is one.
+/// The joined texts, and the error at the end of the stream.
 async fn texts(mut stream: ChatStream) -> (String, Option<Error>) {
     let mut text = String::new();
     while let Some(chunk) = stream.next().await {
         match chunk {
             Ok(chunk) => text.push_str(chunk.text()),
             Err(error) => {
-                assert!(stream.next().await.is_none(), "nothing comes after an error");
+                assert!(stream.next().await.is_none(), "no item after an error");
                 return (text, Some(error));
             }
         }
     }
-    assert!(stream.next().await.is_none(), "nothing comes after the end");
+    assert!(stream.next().await.is_none(), "no item after the end");
     (text, None)
 }
 
 #[tokio::test]
-async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
+async fn returns_each_chunk_and_the_whole_response_at_the_end() {
     let events = [
         chunk(&json!({ "role": "assistant" })),
         said("Hel"),
@@ -79,11 +79,11 @@ async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
 
     let stream = model.run_stream("hello").await.unwrap();
     let chunks: Vec<_> = stream.map(Result::unwrap).collect().await;
-    assert_eq!(chunks.len(), events.len(), "as a stream of the futures crate too");
+    assert_eq!(chunks.len(), events.len(), "the same as a `futures` stream");
 }
 
 #[tokio::test]
-async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
+async fn assembles_tool_calls_from_fragments() {
     let fragment = |index: u64, id: &str, name: &str, arguments: &str| {
         chunk(&json!({ "tool_calls": [
             { "index": index, "id": id, "type": "", "function": { "name": name, "arguments": arguments } },
@@ -120,7 +120,7 @@ async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
 }
 
 #[tokio::test]
-async fn a_filter_takes_the_place_of_what_was_said() {
+async fn the_text_of_a_content_filter_replaces_earlier_text() {
     let mut filtered = said("I cannot talk of that.");
     filtered["choices"][0]["finish_reason"] = json!("content_filter");
     let answer = chat(Reply::events(&[said("Once upon"), filtered]).done()).await.finish().await.unwrap();
@@ -129,7 +129,7 @@ async fn a_filter_takes_the_place_of_what_was_said() {
 }
 
 #[tokio::test]
-async fn keeps_choices_and_thoughts_apart() {
+async fn keeps_choices_and_reasoning_apart() {
     let choice = |index: u64, delta: Value, reason: Option<&str>| json!({ "choices": [{ "index": index, "delta": delta, "finish_reason": reason }] });
     let events = [
         choice(1, json!({ "role": "assistant", "reasoning_content": "hm" }), None),
@@ -144,11 +144,11 @@ async fn keeps_choices_and_thoughts_apart() {
     assert_eq!(answer.reasoning_text(), None);
 
     let error = chat(Reply::events(&events[..3])).await.finish().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice had not ended");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice has no finish reason");
 }
 
 #[tokio::test]
-async fn an_end_that_the_server_did_not_tell_is_a_cut() {
+async fn an_end_without_an_end_mark_is_a_cut() {
     let (begun, whole) = ([said("Hel")], [said("Hel"), finish("stop")]);
     for (reply, complete) in [
         (Reply::events(&whole).done(), true),
@@ -169,11 +169,11 @@ async fn an_end_that_the_server_did_not_tell_is_a_cut() {
         assert_eq!(error.as_ref().map(Error::kind), (!complete).then_some(ErrorKind::Unavailable), "{shown}");
     }
     let (_, error) = texts(chat(Reply::pieces([""])).await).await;
-    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "nothing at all is no answer");
+    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "an empty body is not a response");
 }
 
 #[tokio::test]
-async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
+async fn returns_the_error_that_the_server_sends_in_the_stream() {
     let events =
         [said("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
     let (text, error) = texts(chat(Reply::events(&events).done()).await).await;
@@ -184,7 +184,7 @@ async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
 }
 
 #[tokio::test]
-async fn tells_what_it_cannot_read() {
+async fn unreadable_events_are_errors() {
     for broken in ["{\"choices\":", "nonsense", "[1]", "\"text\""] {
         let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
         assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
@@ -206,7 +206,7 @@ async fn tells_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn passes_over_comments_other_fields_and_empty_events() {
+async fn skips_comments_other_fields_and_empty_events() {
     let bytes = format!(
         ": hello\r\n\r\nevent: message\r\nid: 1\r\ndata: {}\r\n\r\ndata:\r\n\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n",
         said("a"),
@@ -217,7 +217,7 @@ async fn passes_over_comments_other_fields_and_empty_events() {
 }
 
 #[tokio::test]
-async fn a_stream_that_broke_is_never_asked_for_again() {
+async fn a_broken_stream_is_never_repeated() {
     let server = Server::saying(Reply::events(&[said("Hel"), said("lo")]).cut());
     let stream = server.sdk().chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     let (text, error) = texts(stream).await;
@@ -226,7 +226,7 @@ async fn a_stream_that_broke_is_never_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
+async fn finish_fails_after_an_ignored_error() {
     let mut stream = chat(Reply::events(&[said("Hel")])).await;
     while stream.next().await.is_some() {}
     assert_eq!(stream.response().text(), "Hel");
@@ -237,7 +237,7 @@ async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listen
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
-/// The native API: what was said grows.
+/// A response of the native API so far.
 fn grown(text: &str, status: &str) -> Value {
     json!({
         "alternatives": [{ "message": { "role": "assistant", "text": text }, "status": status }],
@@ -258,7 +258,7 @@ async fn native(reply: Reply) -> CompletionStream {
 }
 
 #[tokio::test]
-async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
+async fn reads_native_streams_wrapped_or_bare_with_or_without_line_breaks() {
     let answers = [grown("Plat", PARTIAL), grown("Platypuses", PARTIAL), grown("Platypuses!", FINAL)];
     let wrap = |answer: &Value| json!({ "result": answer }).to_string();
     for bytes in [
@@ -278,7 +278,7 @@ async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
 }
 
 #[tokio::test]
-async fn a_native_answer_that_is_not_final_was_cut() {
+async fn a_native_stream_without_a_final_response_is_cut() {
     let partial = json!({ "result": grown("Plat", PARTIAL) }).to_string();
     let whole = json!({ "result": grown("Platypuses", FINAL) }).to_string();
     let error = json!({ "error": { "grpcCode": 8, "httpCode": 429, "message": "quota" } }).to_string();
@@ -303,7 +303,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn cuts_between_packets_change_nothing(
+    fn packet_boundaries_do_not_matter(
         words in prop::collection::vec("\\PC{0,12}", 1..8),
         cuts in prop::collection::vec(any::<usize>(), 0..12),
         crlf in any::<bool>(),

@@ -1,4 +1,4 @@
-//! A server that answers by a script and remembers what it was asked, and an SDK that knows nobody else.
+//! A server that follows a script and records the requests, and an SDK that knows only this server.
 
 #![allow(
     dead_code,
@@ -19,21 +19,21 @@ use yandex_ai_studio_sdk::{AiStudio, RetryPolicy};
 
 pub(crate) const FOLDER: &str = "b1gscripted";
 
-/// What it comes to; fails after half a minute of real time, where it would never come to anything.
+/// The output of `work`. Fails after 30 s of real time instead of hanging.
 pub(crate) async fn soon<T>(work: impl IntoFuture<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), work.into_future()).await.expect("it comes to an end")
+    tokio::time::timeout(Duration::from_secs(30), work.into_future()).await.expect("the work ends")
 }
 
-/// What was asked.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// `POST /v1/chat/completions`.
     pub(crate) line: String,
-    /// Null where there was none.
+    /// Null without a body.
     pub(crate) body: Value,
 }
 
-/// What is answered.
+/// A reply.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     status: u16,
@@ -58,12 +58,12 @@ impl Reply {
         Self { status: 200, kind: "text/event-stream", pieces, cut: false }
     }
 
-    /// These events, each in a piece.
+    /// These events, one per piece.
     pub(crate) fn events<'a>(events: impl IntoIterator<Item = &'a Value>) -> Self {
         Self::pieces(events.into_iter().map(|event| format!("data: {event}\n\n")))
     }
 
-    /// One more event at the end.
+    /// Adds an event at the end.
     pub(crate) fn and(mut self, data: &str) -> Self {
         self.pieces.push(format!("data: {data}\n\n").into_bytes());
         self
@@ -78,7 +78,7 @@ impl Reply {
         self
     }
 
-    /// The connection breaks where the end would be.
+    /// The connection breaks instead of ending.
     pub(crate) fn cut(mut self) -> Self {
         self.cut = true;
         self
@@ -101,14 +101,14 @@ impl Reply {
     }
 }
 
-/// The server. It is gone with the test's process.
+/// The server. It ends with the process of the test.
 pub(crate) struct Server {
     url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
-    /// Answers by what was asked.
+    /// Replies by the request.
     pub(crate) fn new(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -123,27 +123,27 @@ impl Server {
         Self { url, asked }
     }
 
-    /// Always the same answer.
+    /// Always sends the same reply.
     pub(crate) fn saying(reply: Reply) -> Self {
         Self::new(move |_| reply.clone())
     }
 
-    /// All that was asked so far.
+    /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// What was asked last.
+    /// The body of the last request.
     pub(crate) fn body(&self) -> Value {
         self.asked().pop().unwrap().body
     }
 
-    /// An SDK that speaks to it, once a call.
+    /// An SDK that calls this server, without retries.
     pub(crate) fn sdk(&self) -> AiStudio {
         self.sdk_on(System::real())
     }
 
-    /// The same on a machine with a clock of the test's, say.
+    /// The same on another system, for example with a test clock.
     pub(crate) fn sdk_on(&self, system: System) -> AiStudio {
         let url = &self.url;
         let map = [("http_completions", format!("{url}/v1")), ("ai-foundation-models", url.clone())];
@@ -184,6 +184,6 @@ fn serve(mut stream: TcpStream, script: &dyn Fn(&Asked) -> Reply, journal: &Mute
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
     let asked = Asked { line, body };
     journal.lock().unwrap().push(asked.clone());
-    // The client may have gone by now, which is its right.
+    // The client may have closed the connection already; that is fine.
     let _ = script(&asked).write(&mut stream);
 }
