@@ -1,10 +1,10 @@
 //! The options of the builder. Building an SDK does no I/O.
 
+use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, FOLDER, machine, sdk_at, sdk_mapped};
+use test_support::http_server::Server;
 use yandex_ai_studio_sdk::auth::system::{Environment, Files};
 use yandex_ai_studio_sdk::auth::testing::{TestFiles, TestHttp};
 use yandex_ai_studio_sdk::auth::{
@@ -106,25 +106,25 @@ async fn the_endpoint_in_code_also_serves_the_token_exchange() {
 
 #[tokio::test]
 async fn sends_the_data_logging_header_only_where_the_option_is_set() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     for (option, header) in [(None, None), (Some(true), Some("true")), (Some(false), Some("false"))] {
         let mut builder = sdk_mapped(&server.url());
         if let Some(enabled) = option {
             builder = builder.enable_server_data_logging(enabled);
         }
         builder.build().unwrap().chat().models().await.unwrap();
-        assert_eq!(server.seen().last().unwrap().header("x-data-logging-enabled"), header);
+        assert_eq!(server.requests().last().unwrap().header("x-data-logging-enabled"), header);
     }
 }
 
 #[tokio::test]
 async fn calls_have_the_user_agent_and_the_project_and_share_a_connection() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let sdk = sdk_mapped(&server.url()).build().unwrap();
     for _ in 0..3 {
         sdk.clone().chat().models().await.unwrap();
     }
-    let seen = server.seen();
+    let seen = server.requests();
     let agent = seen[0].header("user-agent").unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert!(agent.starts_with(&format!("yandex-ai-studio-sdk/{version} rust/")), "{agent}");
@@ -135,7 +135,7 @@ async fn calls_have_the_user_agent_and_the_project_and_share_a_connection() {
 
 #[tokio::test]
 async fn sends_the_project_where_the_folder_is_known_and_never_searches_for_it() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let url = server.url();
     let sdk = |variables: &[(&str, &str)]| {
         AiStudio::builder()
@@ -148,7 +148,7 @@ async fn sends_the_project_where_the_folder_is_known_and_never_searches_for_it()
     };
     sdk(&[]).chat().models().await.unwrap();
     sdk(&[("YC_FOLDER_ID", "b1gvariable")]).chat().models().await.unwrap();
-    let seen = server.seen();
+    let seen = server.requests();
     let projects: Vec<_> = seen.iter().map(|request| request.header("openai-project")).collect();
     assert_eq!(projects, [None, Some("b1gvariable")]);
 }

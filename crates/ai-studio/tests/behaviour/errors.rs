@@ -1,16 +1,17 @@
 //! The content of errors, and the secrets that errors never show.
 
+use crate::fixture::{API_KEY, InstantClock, machine, sdk_at, sdk_mapped};
 use std::error::Error as _;
 use std::time::Duration;
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, JumpingClock, machine, sdk_at, sdk_mapped, soon};
+use test_support::http_server::{Reply, Server};
+use test_support::wait::soon;
 use yandex_ai_studio_sdk::auth::{IamTokenAuth, Method};
 use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 async fn error_of(reply: Reply) -> (Error, Server) {
-    let server = Server::always(reply).await;
+    let server = Server::always(reply);
     let sdk = sdk_mapped(&server.url()).retry_policy(RetryPolicy::none()).build().unwrap();
     let error = sdk.chat().completions("yandexgpt").run("hello").await.unwrap_err();
     (error, server)
@@ -27,7 +28,7 @@ async fn an_error_names_the_call_the_method_and_the_message_of_the_server() {
     assert_eq!(error.endpoint(), Some(url.as_str()));
     assert_eq!(error.auth_method(), Some(Method::ApiKey));
     assert_eq!((error.request_id(), error.trace_id()), (Some("r-1"), Some("t-1:s-1")));
-    assert_eq!(error.client_request_id(), server.seen()[0].header("x-client-request-id"));
+    assert_eq!(error.client_request_id(), server.requests()[0].header("x-client-request-id"));
     assert_eq!(error.reason(), "HTTP 404: no such model");
     assert!(!error.is_transient() && error.auth().is_none() && error.help().is_some());
     let id = error.client_request_id().unwrap();
@@ -77,8 +78,7 @@ async fn an_error_masks_a_sent_key_of_unknown_shape() {
     let server = Server::start(|request, _| {
         let header = request.header("authorization").unwrap();
         Reply::body(401, &format!(r#"{{"message":"no such key: {header}"}}"#))
-    })
-    .await;
+    });
     let sdk = sdk_mapped(&server.url()).auth("hunter2hunter2").build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert!(error.to_string().contains("no such key: Api-Key ***"), "{error}");
@@ -87,7 +87,7 @@ async fn an_error_masks_a_sent_key_of_unknown_shape() {
 
 #[tokio::test]
 async fn a_connection_error_shows_no_secret() {
-    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(JumpingClock::default()));
+    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(InstantClock::default()));
     let error = sdk.build().unwrap().chat().models().await.unwrap_err();
     assert_silent(&error, API_KEY);
     let proxy = machine([("HTTPS_PROXY", "socks5://user:hidden@proxy:1")]);
@@ -135,7 +135,7 @@ async fn an_error_in_a_200_response_names_the_call() {
     let reply = Reply::body(200, r#"{"error":{"message":"no such model","code":404}}"#);
     let (error, server) = error_of(reply.with("x-server-trace-id", "t-1")).await;
     assert!(error.to_string().contains("no such model"), "{error}");
-    assert_eq!(error.client_request_id(), server.seen()[0].header("x-client-request-id"));
+    assert_eq!(error.client_request_id(), server.requests()[0].header("x-client-request-id"));
     assert_eq!(error.trace_id(), Some("t-1"));
 }
 
@@ -189,8 +189,8 @@ async fn discovery_at_a_plain_text_server_explains_the_form_of_the_endpoint() {
 
 #[tokio::test]
 async fn rate_limited_discovery_waits_as_long_as_the_server_asks() {
-    let server = Server::always(Reply::status(429).with("retry-after", "7")).await;
-    let clock = JumpingClock::with_discovery();
+    let server = Server::always(Reply::status(429).with("retry-after", "7"));
+    let clock = InstantClock::with_discovery();
     let sdk = sdk_at(&server.url())
         .system(machine([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().max_attempts(2))
@@ -201,7 +201,7 @@ async fn rate_limited_discovery_waits_as_long_as_the_server_asks() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert!(error.to_string().contains("endpoint discovery: ") && error.to_string().contains("HTTP 429"));
     assert!(error.help().unwrap().contains("asked too often"), "{:?}", error.help());
-    assert_eq!((server.seen().len(), clock.slept()), (2, vec![7000]));
+    assert_eq!((server.requests().len(), clock.slept()), (2, vec![7000]));
 }
 
 #[test]
