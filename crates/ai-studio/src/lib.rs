@@ -319,7 +319,6 @@ mod responses;
 mod retry;
 mod sdk;
 mod services;
-mod shared;
 mod stream;
 mod types;
 mod verify;

@@ -4,6 +4,7 @@
 mod fixture;
 mod recorded;
 
+mod architecture;
 mod blocking;
 mod builder;
 mod channel;
@@ -20,6 +21,7 @@ mod native;
 mod recordings;
 mod responses;
 mod retries;
+mod shared_value;
 mod streams;
 mod troubleshooting;
 mod wire;

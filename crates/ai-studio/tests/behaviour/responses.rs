@@ -69,7 +69,11 @@ async fn all_requests_of_a_call_have_one_idempotency_key() {
     }
     let seen = server.requests();
     let keys: Vec<_> = seen.iter().map(|request| request.header("idempotency-key").unwrap()).collect();
-    assert_eq!((keys.len(), keys[0].len()), (4, 36), "refused, unavailable, successful; and another call: {keys:?}");
+    assert_eq!(
+        (keys.len(), keys[0].len()),
+        (4, 36),
+        "refused, unavailable, successful; and another call: {keys:?}"
+    );
     assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
 }
 
