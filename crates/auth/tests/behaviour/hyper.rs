@@ -13,7 +13,7 @@ use yandex_cloud_auth::{Credentials, System};
 use yandex_cloud_emulator::{Emulator, Service};
 
 #[test]
-fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
+fn a_refused_request_is_replayed_over_http_1_and_http_2() {
     for version in [Version::HTTP_11, Version::HTTP_2] {
         on_runtime(async {
             let cloud = Emulator::start().await.unwrap();
@@ -37,9 +37,9 @@ fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
                     .header("content-type", "application/json")
                     .body(Full::new(Bytes::from(asked.to_string())))
                     .unwrap();
-                let answer = client.clone().oneshot(request).await.unwrap();
-                assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
-                let body = answer.into_body().collect().await.unwrap().to_bytes();
+                let response = client.clone().oneshot(request).await.unwrap();
+                assert_eq!((response.status().as_u16(), response.version()), (200, version));
+                let body = response.into_body().collect().await.unwrap().to_bytes();
                 assert!(String::from_utf8_lossy(&body).contains("you said: over hyper"));
             }
             let counts = cloud.counters();
