@@ -65,7 +65,7 @@ fn empty_system(clock: &TestClock) -> System {
     System::real()
         .with_clock(clock.clone())
         .with_environment(TestEnvironment::empty())
-        .with_http(TestHttp::nobody())
+        .with_http(TestHttp::unreachable())
 }
 
 /// A server that records tickets.
@@ -121,7 +121,7 @@ async fn ydb_retries_while_the_source_is_down() {
         _ => Token::new("t1.fake.up"),
     });
     // On the real clock: the library and ydb both wait shortly before they retry.
-    let system = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
+    let system = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::unreachable());
     let credentials = YdbCredentials::new(Credentials::from_source(source.clone()).with_system(system));
     assert_eq!(ticket(credentials).await, "Bearer t1.fake.up");
 }
