@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use yandex_cloud_auth::cloud::{Finding, metadata_folder};
+use yandex_cloud_auth::sdk_support::{metadata_folder, yc_config};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
@@ -209,15 +209,15 @@ impl Places {
         mut search: Search,
     ) -> Result<Found, Error> {
         match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
-            Finding::Found(id) => return Ok(search.end(METADATA, &id)),
-            Finding::Absent(reason) => search.absent(METADATA, &reason),
+            Ok(id) => return Ok(search.end(METADATA, &id)),
+            Err(reason) => search.absent(METADATA, &reason),
         }
         match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
-            Finding::Found(id) => {
+            Ok(id) => {
                 check(&id).map_err(|reason| invalid(YC, reason))?;
                 return Ok(search.end(YC, &id));
             }
-            Finding::Absent(reason) => search.absent(YC, &reason),
+            Err(reason) => search.absent(YC, &reason),
         }
         let tried: Vec<_> =
             search.attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
@@ -226,13 +226,17 @@ impl Places {
     }
 
     /// yc may be asked without a person at the terminal where it was named: by its profile, or as the credentials.
-    async fn ask_yc(&self, system: &System, credentials: &Credentials) -> Result<Finding, auth::Error> {
+    async fn ask_yc(
+        &self,
+        system: &System,
+        credentials: &Credentials,
+    ) -> Result<Result<String, String>, auth::Error> {
         let named = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
         let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
         if let Some(profile) = &self.yc_profile {
             yc = yc.profile(profile);
         }
-        yc.build().config(system, "folder-id", named).await
+        yc_config(&yc.build(), system, "folder-id", named).await
     }
 }
 

@@ -16,7 +16,7 @@ use reqwest::Response;
 use secrecy::SecretString;
 use tower_service::Service;
 use uuid::Uuid;
-use yandex_cloud_auth::cloud::retry_after;
+use yandex_cloud_auth::sdk_support::retry_after;
 use yandex_cloud_auth::system::BoxFuture;
 use yandex_cloud_auth::tower::OpenAiService;
 use yandex_cloud_auth::{self as auth, System};

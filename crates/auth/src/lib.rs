@@ -133,11 +133,13 @@
 //! | `serde` | `Serialize` for the report |
 //! | `testing` | stand-ins for the machine |
 
-pub mod cloud;
+mod cloud;
 mod credentials;
 mod error;
 mod methods;
 mod refresh;
+#[doc(hidden)]
+pub mod sdk_support;
 mod secret;
 mod selection;
 pub mod system;

@@ -200,7 +200,7 @@ async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Unavailable, true), "{error}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert!(error.to_string().contains("endpoint discovery: ") && error.to_string().contains("HTTP 429"));
-    assert!(error.help().unwrap().contains("asked too often"), "{:?}", error.help());
+    assert!(error.help().unwrap().contains("rate-limiting"), "{:?}", error.help());
     assert_eq!((server.seen().len(), clock.slept()), (2, vec![7000]));
 }
 

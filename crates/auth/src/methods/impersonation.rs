@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::account::Account;
 use super::sealed::Sealed;
+use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
@@ -46,7 +46,7 @@ pub struct ImpersonationAuth {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ImpersonationAuthBuilder {
-    account: Account,
+    account: ServiceAccountId,
     credentials: Credentials,
     timeout: Duration,
     max_age: Duration,
@@ -68,7 +68,7 @@ impl ImpersonationAuth {
         credentials: impl Into<Credentials>,
     ) -> ImpersonationAuthBuilder {
         ImpersonationAuthBuilder {
-            account: Account::new(service_account_id),
+            account: ServiceAccountId::new(service_account_id),
             credentials: credentials.into(),
             timeout: TIMEOUT,
             max_age: MAX_AGE,

@@ -3,28 +3,26 @@
 //! A method knows where its value comes from, what can be wrong with it, and how a token is fetched with it. It
 //! knows nothing of caching or retrying.
 
-mod account;
 mod api_key;
 mod custom;
+#[cfg(not(feature = "service-account-key"))]
+mod disabled_method;
 mod env_iam_token;
-mod file;
 mod function;
 mod iam_token;
 mod identity;
 mod impersonation;
-#[cfg(feature = "service-account-key")]
-mod key_file;
 mod metadata;
 mod none;
 mod oauth_token;
 #[cfg(feature = "profile")]
 mod profile;
 pub(crate) mod sealed;
+mod secret_file;
+mod service_account_id;
 #[cfg(feature = "service-account-key")]
 mod service_account_key;
 mod token_file;
-#[cfg(not(feature = "service-account-key"))]
-mod unbuilt;
 mod workload_identity;
 mod yandex_cloud_cli;
 
@@ -33,6 +31,8 @@ use std::time::Duration;
 
 pub use self::api_key::ApiKeyAuth;
 pub(crate) use self::custom::Own;
+#[cfg(not(feature = "service-account-key"))]
+pub(crate) use self::disabled_method::DisabledMethod;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
@@ -47,8 +47,6 @@ pub(crate) use self::sealed::{Detection, Provider};
 #[cfg(feature = "service-account-key")]
 pub use self::service_account_key::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
-#[cfg(not(feature = "service-account-key"))]
-pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 

@@ -146,7 +146,7 @@ fn a_service_that_is_not_reached_names_what_leads_to_it() {
         (HttpFault::NameResolution, "YC_API_ENDPOINT"),
         (HttpFault::Proxy, "NO_PROXY"),
         (HttpFault::Tls, "SSL_CERT_FILE"),
-        (HttpFault::Interrupted, "by and by"),
+        (HttpFault::Interrupted, "unavailable at the moment"),
         (HttpFault::Malformed, "proxy"),
         (HttpFault::TooLarge, "proxy"),
         (HttpFault::Request, "tokio"),

@@ -174,7 +174,7 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.reason().contains(said), "{error}");
         let help = error.help().unwrap();
-        assert!(help.starts_with(&format!("look for the cause in this order: {first}")), "{said}: {help}");
+        assert!(help.starts_with(&format!("check these causes in this order: {first}")), "{said}: {help}");
         for part in [
             &*field("id"),
             &format!("yc iam key list --service-account-id {}", field("service_account_id")),

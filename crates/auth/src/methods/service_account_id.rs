@@ -1,17 +1,18 @@
-//! The id of a service account, as a program or a variable gives it.
+//! The id of a service account, from a program or a variable.
 
 use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// IAM takes no longer ones (`iam_token_service.proto`).
+/// The longest id that IAM accepts (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
 
-/// What was given for an id. Looked at on first use; shown only where it is one, since a secret may have slipped in.
+/// A text given as an id. It is checked at first use, and shown only if it is an id: it may be a secret, given by
+/// mistake.
 #[derive(Clone)]
-pub(super) struct Account(String);
+pub(super) struct ServiceAccountId(String);
 
-impl Account {
+impl ServiceAccountId {
     pub(super) fn new(given: impl Into<String>) -> Self {
         Self(given.into())
     }
@@ -19,7 +20,7 @@ impl Account {
     /// The id.
     ///
     /// # Errors
-    /// `Invalid` where it cannot be one. The value is not shown.
+    /// `Invalid` if the text cannot be an id. The error does not show the text.
     pub(super) fn id(&self) -> Result<&str, Error> {
         let id = self.0.trim();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -32,13 +33,13 @@ impl Account {
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for ServiceAccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "service account {}", self.id().unwrap_or("***"))
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for ServiceAccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }
