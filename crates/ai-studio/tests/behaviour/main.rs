@@ -3,7 +3,6 @@
 
 mod fixture;
 mod recorded;
-mod scripted;
 
 mod blocking;
 mod builder;
@@ -12,6 +11,7 @@ mod chat;
 mod deadlines;
 mod destinations;
 mod emulator;
+mod endpoints;
 mod errors;
 mod examples;
 mod faults;

@@ -1,27 +1,26 @@
-//! The id of a service account, from a program or a variable.
+//! The id of a service account, as a program or a variable gives it.
 
 use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// The longest id that IAM accepts (`iam_token_service.proto`).
+/// IAM takes no longer ones (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
 
-/// A text given as an id. It is checked at first use, and shown only if it is an id: it may be a secret, given by
-/// mistake.
+/// What was given for an id. Looked at on first use; shown only where it is one, since a secret may have slipped in.
 #[derive(Clone)]
-pub(super) struct ServiceAccountId(String);
+pub(crate) struct ServiceAccountId(String);
 
 impl ServiceAccountId {
-    pub(super) fn new(given: impl Into<String>) -> Self {
+    pub(crate) fn new(given: impl Into<String>) -> Self {
         Self(given.into())
     }
 
     /// The id.
     ///
     /// # Errors
-    /// `Invalid` if the text cannot be an id. The error does not show the text.
-    pub(super) fn id(&self) -> Result<&str, Error> {
+    /// `Invalid` where it cannot be one. The value is not shown.
+    pub(crate) fn id(&self) -> Result<&str, Error> {
         let id = self.0.trim();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(fits) {

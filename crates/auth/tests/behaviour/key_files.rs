@@ -179,7 +179,7 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
             &*field("id"),
             &format!("yc iam key list --service-account-id {}", field("service_account_id")),
             "yc iam key create",
-            "it says 2026-11-24T00:00:00Z",
+            "it shows 2026-11-24T00:00:00Z",
         ] {
             assert!(help.contains(part), "{part}: {help}");
         }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod architecture;
 mod async_openai;
 mod bare_strings;
 mod destinations;
