@@ -163,8 +163,8 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
     for (said, first) in [
         ("JWT is expired", "the clock of this machine"),
         ("'iat' is in the future", "the clock of this machine"),
-        ("invalid signature", "its `id` or its `private_key`"),
-        ("The required field 'kid' is missing from the JWT header", "its `id` or its `private_key`"),
+        ("invalid signature", "`id` and `private_key`"),
+        ("The required field 'kid' is missing from the JWT header", "`id` and `private_key`"),
         ("public key not found", "the key aje"),
         ("", "the key aje"),
     ] {
