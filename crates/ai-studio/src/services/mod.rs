@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_support::{Address, Endpoint};
+use yandex_cloud_auth::sdk_internals::{Address, Endpoint};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, Method, System};
 
@@ -82,7 +82,7 @@ impl Services {
             endpoint_input,
             map: parsed,
             endpoint: OnceLock::new(),
-            discovery: Discovery::default(),
+            discovery: Discovery::new(),
             located: Default::default(),
         })
     }

@@ -20,7 +20,7 @@ const REGIONS: [(&str, &str); 2] =
 /// A host, a port, and whether requests use TLS. Displays as a URL.
 ///
 /// ```
-/// use yandex_cloud_auth::sdk_support::Address;
+/// use yandex_cloud_auth::sdk_internals::Address;
 ///
 /// let llm: Address = "LLM.api.cloud.yandex.net:443".parse()?;
 /// assert_eq!(llm.to_string(), "https://llm.api.cloud.yandex.net");

@@ -17,7 +17,7 @@ pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 /// The address of the API, of IAM or of the authorization server, and where the address was set.
 ///
 /// ```
-/// use yandex_cloud_auth::sdk_support::Endpoint;
+/// use yandex_cloud_auth::sdk_internals::Endpoint;
 /// use yandex_cloud_auth::testing::TestEnvironment;
 /// use yandex_cloud_auth::{Endpoints, System};
 ///
@@ -158,7 +158,7 @@ impl Endpoint {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use yandex_cloud_auth::sdk_support::Endpoint;
+    /// use yandex_cloud_auth::sdk_internals::Endpoint;
     /// use yandex_cloud_auth::testing::{TestHttp, TestReply};
     /// use yandex_cloud_auth::{Endpoints, System};
     ///

@@ -19,7 +19,7 @@ const MAX_ID: usize = 64;
 ///
 /// ```
 /// use yandex_cloud_auth::System;
-/// use yandex_cloud_auth::sdk_support::metadata_folder;
+/// use yandex_cloud_auth::sdk_internals::metadata_folder;
 /// use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {

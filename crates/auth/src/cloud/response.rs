@@ -69,7 +69,7 @@ pub fn server_message(body: &[u8]) -> Option<String> {
 ///
 /// ```
 /// use std::time::Duration;
-/// use yandex_cloud_auth::sdk_support::retry_after;
+/// use yandex_cloud_auth::sdk_internals::retry_after;
 ///
 /// let response = http::Response::builder().status(429).header("retry-after", "7").body(()).unwrap();
 /// assert_eq!(retry_after(response.headers()), Some(Duration::from_secs(7)));

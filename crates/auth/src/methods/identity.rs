@@ -33,8 +33,8 @@ pub struct Identity {
     pub cloud_id: Option<String>,
     /// The expiry of the current token, as its issuer gives it.
     pub expires_at: Option<SystemTime>,
-    /// The identity that impersonates the service account.
-    pub by_way_of: Option<Box<Identity>>,
+    /// The identity of the underlying credentials, for a service account that is impersonated.
+    pub via: Option<Box<Identity>>,
     /// Reasons for missing fields, and other remarks for people.
     pub remarks: Vec<String>,
 }
@@ -49,7 +49,7 @@ impl Identity {
             folder_id: None,
             cloud_id: None,
             expires_at: None,
-            by_way_of: None,
+            via: None,
             remarks: Vec::new(),
         }
     }

@@ -5,6 +5,8 @@ pub use crate::cloud::endpoints::{Endpoint, Services};
 pub use crate::cloud::folder::metadata_folder;
 pub use crate::cloud::installation::Installation;
 pub use crate::cloud::response::{retry_after, server_message};
+pub use crate::task::deadline::{Deadline, Timer};
+pub use crate::task::shared_value::SharedValue;
 use crate::{Error, System, YandexCloudCliAuth};
 
 /// One value of yc's configuration, `yc config get KEY`; `Ok(Err(reason))` if yc has none, or if automatic selection
