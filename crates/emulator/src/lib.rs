@@ -95,8 +95,7 @@
 
 mod ai;
 mod api;
-mod body;
-mod builder;
+mod bounded_store;
 mod clock;
 mod cloud;
 mod control;
@@ -105,24 +104,22 @@ mod emulator;
 mod endpoints;
 mod faults;
 mod federation;
-mod grpc;
 mod iam;
 mod identity;
+mod job;
 mod jwt;
 mod messages;
 mod metadata;
 mod operations;
 mod routes;
 mod server;
-mod shelf;
-mod status;
 mod structs;
 mod sync;
-mod work;
+mod token_exchange;
+mod wire;
 
-pub use builder::Builder;
 pub use clock::VirtualClock;
 pub use counters::{Counters, Counts, Service};
-pub use emulator::{Emulator, Variable};
+pub use emulator::{Builder, Emulator, Variable};
 pub use faults::{Fault, Faults};
 pub use identity::Renewal;

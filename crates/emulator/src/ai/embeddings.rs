@@ -7,12 +7,13 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated};
-use crate::body::{self, Body};
+use super::{MODEL_VERSION, ModelUri, Scheme, Usage};
 use crate::cloud::Cloud;
-use crate::grpc::unary_by;
+use crate::cloud::authenticated;
 use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::grpc::unary_by;
+use crate::wire::status::Status;
 
 /// How long a vector is where the request does not say.
 const DIMENSIONS: usize = 256;
@@ -45,23 +46,23 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), true)?;
-    let asked: EmbeddingRequest = body::read_json(request.into_body()).await?;
-    ModelUri::check(cloud, Scheme::Embedding, &asked.model)?;
-    if asked.encoding_format.as_deref().is_some_and(|format| format != "float") {
+    let request: EmbeddingRequest = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Embedding, &request.model)?;
+    if request.encoding_format.as_deref().is_some_and(|format| format != "float") {
         return Err(Status::invalid("encoding_format is not float"));
     }
-    let texts = match asked.input {
+    let texts = match request.input {
         Input::Text(text) => vec![text],
         Input::Texts(texts) => texts,
     };
     let [text] = texts.as_slice() else {
         return Err(Status::invalid("input is not exactly one text"));
     };
-    let embedding = vector(text, asked.dimensions)?;
+    let embedding = vector(text, request.dimensions)?;
     let tokens = Usage::of([text.as_str()], "").prompt;
     let answer = json!({
         "object": "list",
-        "model": asked.model,
+        "model": request.model,
         "data": [{ "index": 0, "embedding": embedding, "object": "embedding" }],
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     });
@@ -95,13 +96,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), false)?;
-    let asked: NativeRequest = body::read_json(request.into_body()).await?;
-    let dim = match asked.dim {
+    let request: NativeRequest = body::read_json(request.into_body()).await?;
+    let dim = match request.dim {
         None => None,
         Some(Int64::Number(dim)) => Some(dim),
         Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
     };
-    let answer = embed(cloud, &asked.model_uri, &asked.text, dim)?;
+    let answer = embed(cloud, &request.model_uri, &request.text, dim)?;
     let answer = json!({
         "embedding": answer.embedding,
         "numTokens": answer.num_tokens.to_string(),
@@ -117,8 +118,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = authenticated(cloud, request.headers(), false);
-    unary_by(caller, request, |_, asked: TextEmbeddingRequest| {
-        embed(cloud, &asked.model_uri, &asked.text, asked.dim)
+    unary_by(caller, request, |_, request: TextEmbeddingRequest| {
+        embed(cloud, &request.model_uri, &request.text, request.dim)
     })
     .await
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde_json::Value;
 
-use crate::body::{Body, Pieces};
+use crate::wire::body::{Body, Pieces};
 
 pub(super) const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 

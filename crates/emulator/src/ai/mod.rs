@@ -1,38 +1,23 @@
 //! AI Studio: a model that tells who asked, how that was proved, and what was said.
 //!
-//! The rule of the answer is in `rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
+//! The rule of the answer is in `model_rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
 //! here; the wires are beside.
 
 pub(crate) mod chat;
 mod content;
 pub(crate) mod embeddings;
 mod events;
+mod model_rule;
 pub(crate) mod models;
 pub(crate) mod responses;
-mod rule;
 pub(crate) mod text_generation;
 pub(crate) mod tokenizer;
 
-use http::HeaderMap;
-
 use crate::clock::seconds;
 use crate::cloud::Cloud;
-use crate::identity::{Accepts, Caller};
-use crate::status::Status;
-
-/// Any of these lets an API key use text models.
-const SCOPES: &[&str] = &["yc.ai.languageModels.execute", "yc.ai.foundationModels.execute"];
+use crate::wire::status::Status;
 
 const MODEL_VERSION: &str = "emulator";
-
-/// Of the OpenAI-compatible paths and of the gRPC services; only the former take a key as `Bearer`.
-pub(crate) fn authenticated(
-    cloud: &Cloud,
-    headers: &HeaderMap,
-    api_key_as_bearer: bool,
-) -> Result<Caller, Status> {
-    cloud.identity.authenticate(headers, Accepts { api_key: Some(SCOPES), api_key_as_bearer })
-}
 
 /// What a model is for, and so the scheme of its address.
 #[derive(Clone, Copy)]

@@ -3,10 +3,11 @@
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{authenticated, folder_allowed};
-use crate::body::{self, Body};
+use super::folder_allowed;
 use crate::cloud::Cloud;
-use crate::status::Status;
+use crate::cloud::authenticated;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 /// Scheme, name and version, owner.
 const MODELS: &[(&str, &str, &str)] = &[

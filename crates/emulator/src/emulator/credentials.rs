@@ -4,27 +4,27 @@ use std::io;
 use std::time::Duration;
 
 use super::Emulator;
-use crate::federation::github;
-use crate::identity::Origin;
+use crate::identity::Grant;
+use crate::token_exchange::github;
 
 /// Credentials: those of the service account, those of a user, and those of the outside.
 impl Emulator {
     /// An OAuth token that IAM exchanges.
     #[must_use]
     pub fn oauth_token(&self) -> &str {
-        &self.parts.oauth_token
+        &self.instance.oauth_token
     }
 
     /// An OAuth token that IAM refuses, for it was issued on or after 2026-06-01.
     #[must_use]
     pub fn new_oauth_token(&self) -> &str {
-        &self.parts.new_oauth_token
+        &self.instance.new_oauth_token
     }
 
     /// An API key of the service account.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        &self.parts.api_key
+        &self.instance.api_key
     }
 
     /// A new IAM token of the service account, with the lifetime that was set at the start.
@@ -32,7 +32,7 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn iam_token(&self) -> io::Result<String> {
-        self.iam_token_for(self.parts.cloud.options.token_lifetime)
+        self.iam_token_for(self.instance.cloud.options.token_lifetime)
     }
 
     /// A new IAM token of the service account that lives so long.
@@ -40,7 +40,7 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn iam_token_for(&self, lifetime: Duration) -> io::Result<String> {
-        let issued = self.parts.cloud.issue(Origin::Issued, lifetime);
+        let issued = self.instance.cloud.issue(Grant::Issued, lifetime);
         issued.map(|issued| issued.token).map_err(io::Error::other)
     }
 
@@ -50,7 +50,7 @@ impl Emulator {
     /// When the system gives no random bytes.
     pub fn api_key_with_scopes(&self, scopes: &[&str]) -> io::Result<String> {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         cloud.identity.issue_api_key(cloud.service_account(), Some(scopes)).map_err(io::Error::other)
     }
 
@@ -73,7 +73,7 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn service_account_key(&self) -> io::Result<String> {
-        self.parts.cloud.service_account_key().map_err(io::Error::other)
+        self.instance.cloud.service_account_key().map_err(io::Error::other)
     }
 
     /// Another authorized key of the service account, new each time, in the same form.
@@ -81,7 +81,7 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn create_service_account_key(&self) -> io::Result<String> {
-        let file = self.parts.cloud.create_service_account_key();
+        let file = self.instance.cloud.create_service_account_key();
         file.and_then(|file| file.to_json()).map_err(io::Error::other)
     }
 
@@ -97,7 +97,7 @@ impl Emulator {
         key_id: &str,
         service_account_id: &str,
     ) -> io::Result<()> {
-        let added = self.parts.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
+        let added = self.instance.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
         added.map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))
     }
 
@@ -114,33 +114,33 @@ impl Emulator {
     /// # Ok(()) }
     /// ```
     pub fn delete_service_account_key(&self, id: &str) -> bool {
-        self.parts.cloud.identity.delete_key(id)
+        self.instance.cloud.identity.delete_key(id)
     }
 
     /// A service account that every subject of this cloud may impersonate, unless
     /// [`Builder::token_creators`](crate::Builder::token_creators) says otherwise.
     #[must_use]
     pub fn impersonated_account_id(&self) -> &str {
-        &self.parts.cloud.options.token_creators.impersonated
+        &self.instance.cloud.options.token_creators.impersonated
     }
 
     /// A second one, which [`impersonated_account_id`](Self::impersonated_account_id) alone may impersonate: for
     /// an impersonation inside another.
     #[must_use]
     pub fn nested_account_id(&self) -> &str {
-        &self.parts.cloud.options.token_creators.nested
+        &self.instance.cloud.options.token_creators.nested
     }
 
     /// The audience that an outside issuer's token has to have.
     #[must_use]
     pub fn oidc_audience(&self) -> &str {
-        &self.parts.cloud.federation.audience
+        &self.instance.cloud.federation.audience
     }
 
     /// The outside subject that is linked to [`service_account_id`](Self::service_account_id).
     #[must_use]
     pub fn oidc_subject(&self) -> &str {
-        &self.parts.cloud.options.oidc_subject
+        &self.instance.cloud.options.oidc_subject
     }
 
     /// A token of the outside issuer, such as a job of GitHub Actions has: it lives for an hour, and `/oauth/token`
@@ -157,7 +157,7 @@ impl Emulator {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn oidc_token_for(&self, subject: &str, audience: &str, lifetime: Duration) -> io::Result<String> {
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime).map_err(io::Error::other)
     }
 
@@ -176,7 +176,7 @@ impl Emulator {
     /// ```
     #[must_use]
     pub fn github_variables(&self) -> [(String, String); 2] {
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         github::variables(&self.api_url(), &cloud.github_request_token)
     }
 
@@ -185,7 +185,7 @@ impl Emulator {
     /// # Errors
     /// [`NotFound`](io::ErrorKind::NotFound) for a token that was not issued here.
     pub fn revoke_iam_token(&self, token: &str) -> io::Result<()> {
-        let found = self.parts.cloud.identity.revoke_iam(token).is_some();
+        let found = self.instance.cloud.identity.revoke_iam(token).is_some();
         found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
@@ -194,7 +194,7 @@ impl Emulator {
     /// # Errors
     /// [`NotFound`](io::ErrorKind::NotFound) for a key that was not issued here.
     pub fn revoke_api_key(&self, key: &str) -> io::Result<()> {
-        let found = self.parts.cloud.identity.revoke_api_key(key);
+        let found = self.instance.cloud.identity.revoke_api_key(key);
         found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 }

@@ -1,5 +1,6 @@
 //! The running emulator, as the program that started it holds it. Its credentials are in `credentials.rs`.
 
+mod builder;
 mod credentials;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::builder::Builder;
+pub use self::builder::Builder;
 use crate::clock::VirtualClock;
 use crate::cloud::Cloud;
 use crate::counters::Counters;
@@ -29,12 +30,12 @@ use crate::faults::Faults;
 /// # Ok(()) }
 /// ```
 pub struct Emulator {
-    parts: Parts,
+    instance: Instance,
     running: Running,
 }
 
 /// What an emulator is made of.
-pub(crate) struct Parts {
+pub(crate) struct Instance {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) api_addr: SocketAddr,
     pub(crate) metadata_addr: SocketAddr,
@@ -116,69 +117,69 @@ impl Emulator {
         Builder::default()
     }
 
-    pub(crate) fn new(parts: Parts, running: Running) -> Self {
-        Self { parts, running }
+    pub(crate) fn new(instance: Instance, running: Running) -> Self {
+        Self { instance, running }
     }
 
     /// Where the API listens.
     #[must_use]
     pub fn api_addr(&self) -> SocketAddr {
-        self.parts.api_addr
+        self.instance.api_addr
     }
 
     /// The API as a URL: `http://127.0.0.1:PORT`, or `https://` with TLS.
     #[must_use]
     pub fn api_url(&self) -> String {
-        let scheme = if self.parts.ca_pem.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.parts.api_addr)
+        let scheme = if self.instance.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.instance.api_addr)
     }
 
     /// Where the metadata service listens.
     #[must_use]
     pub fn metadata_addr(&self) -> SocketAddr {
-        self.parts.metadata_addr
+        self.instance.metadata_addr
     }
 
     /// The certificate authority that signed the API's certificate, in PEM; `None` without TLS.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.parts.ca_pem.as_deref()
+        self.instance.ca_pem.as_deref()
     }
 
     /// The folder that models are in.
     #[must_use]
     pub fn folder_id(&self) -> &str {
-        &self.parts.cloud.options.folder_id
+        &self.instance.cloud.options.folder_id
     }
 
     /// The service account that [`api_key`](Self::api_key) and [`iam_token`](Self::iam_token) stand for.
     #[must_use]
     pub fn service_account_id(&self) -> &str {
-        &self.parts.cloud.options.service_account_id
+        &self.instance.cloud.options.service_account_id
     }
 
     /// The emulator's time.
     #[must_use]
     pub fn clock(&self) -> VirtualClock {
-        self.parts.cloud.clock.clone()
+        self.instance.cloud.clock.clone()
     }
 
     /// What goes wrong.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        self.parts.cloud.faults.clone()
+        self.instance.cloud.faults.clone()
     }
 
     /// What was asked.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.parts.cloud.counters.clone()
+        self.instance.cloud.counters.clone()
     }
 
     /// Back to how it began: no faults, no counts, no IAM tokens, no operations and responses kept, the clock at
     /// its start, revoked API keys and deleted authorized keys good again.
     pub fn reset(&self) {
-        self.parts.cloud.reset();
+        self.instance.cloud.reset();
     }
 
     /// Stops, and returns when both ports are closed. (Dropping stops too, but a port may be open for a moment more.)
@@ -210,8 +211,8 @@ impl Emulator {
     pub fn env(&self) -> io::Result<Vec<Variable>> {
         let variable = |name, value, comment| Variable { name, value, comment };
         // Without a scheme an endpoint means TLS.
-        let endpoint = match self.parts.ca_pem {
-            Some(_) => self.parts.api_addr.to_string(),
+        let endpoint = match self.instance.ca_pem {
+            Some(_) => self.instance.api_addr.to_string(),
             None => self.api_url(),
         };
         Ok(vec![
@@ -220,7 +221,7 @@ impl Emulator {
                 endpoint,
                 "endpoint discovery, and through it all services; for the Python SDK without http://",
             ),
-            variable("YC_METADATA_ADDR", self.parts.metadata_addr.to_string(), "the metadata service"),
+            variable("YC_METADATA_ADDR", self.instance.metadata_addr.to_string(), "the metadata service"),
             variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder that models are in"),
             variable("YC_API_KEY", self.api_key().to_owned(), "method api-key"),
             variable("YC_IAM_TOKEN", self.iam_token()?, "method iam-token"),
@@ -247,7 +248,7 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("api", &self.api_url())
-            .field("metadata", &self.parts.metadata_addr)
+            .field("metadata", &self.instance.metadata_addr)
             .finish_non_exhaustive()
     }
 }

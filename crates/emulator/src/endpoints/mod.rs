@@ -4,7 +4,7 @@ pub(crate) mod grpc;
 pub(crate) mod rest;
 
 use crate::messages::ApiEndpoint;
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// The ids that clients of AI Studio look up. `ai-tts-v3` is not among them, as in the real list.
 const IDS: &[&str] = &[

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::body::Body;
+use crate::wire::body::Body;
 
 pub(super) struct Drip {
     inner: Body,

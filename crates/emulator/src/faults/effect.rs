@@ -8,26 +8,26 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
 use super::drip::Drip;
-use super::{Kind, Plan};
-use crate::body::{self, Body, Pieces};
-use crate::server::Hangup;
-use crate::status::Status;
+use super::hangup::Hangup;
+use super::{CallFaults, Kind};
+use crate::wire::body::{self, Body, Pieces};
+use crate::wire::status::Status;
 
 /// Not JSON, not UTF-8, not protobuf: the first byte is a field of a wire type that does not exist.
 const GARBAGE: &[u8] = b"\xff\xfe{\"iamToken\": \x00<html>";
 const CHUNK: usize = 64 << 10;
 
-/// Makes the answer, or what the plan puts in its place.
-pub(crate) async fn around(
-    plan: Plan,
+/// Makes the answer, or what the faults puts in its place.
+pub(crate) async fn apply(
+    faults: CallFaults,
     grpc: bool,
     hangup: &Hangup,
     answer: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
-    if !plan.latency.is_zero() {
-        tokio::time::sleep(plan.latency).await;
+    if !faults.latency.is_zero() {
+        tokio::time::sleep(faults.latency).await;
     }
-    match plan.effect {
+    match faults.effect {
         None | Some(Kind::Latency { .. } | Kind::SameOldToken) => answer.await,
         Some(Kind::Hang) => pending().await,
         Some(Kind::Reset) => {

@@ -4,6 +4,7 @@
 
 mod drip;
 mod effect;
+mod hangup;
 mod json;
 
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,8 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
-pub(crate) use effect::around;
+pub(crate) use effect::apply;
+pub(crate) use hangup::Hangup;
 pub(crate) use json::FaultRequest;
 
 use crate::counters::Service;
@@ -220,19 +222,19 @@ impl Faults {
     }
 
     /// What goes wrong with this call. Uses up one of the counted hits of each fault concerned.
-    pub(crate) fn take(&self, service: Service, path: &str) -> Plan {
-        let mut plan = Plan::default();
+    pub(crate) fn take(&self, service: Service, path: &str) -> CallFaults {
+        let mut faults = CallFaults::default();
         lock(&self.active).retain_mut(|fault| {
-            if plan.effect.is_some() || !fault.hits(service, path) {
+            if faults.effect.is_some() || !fault.hits(service, path) {
                 return true;
             }
             match &fault.kind {
-                Kind::Latency { milliseconds } => plan.latency += Duration::from_millis(*milliseconds),
+                Kind::Latency { milliseconds } => faults.latency += Duration::from_millis(*milliseconds),
                 Kind::SameOldToken if matches!(service, Service::Iam | Service::Metadata) => {
-                    plan.same_old_token = true;
+                    faults.same_old_token = true;
                 }
                 Kind::SameOldToken => return true,
-                effect => plan.effect = Some(effect.clone()),
+                effect => faults.effect = Some(effect.clone()),
             }
             match &mut fault.times {
                 None => true,
@@ -242,13 +244,13 @@ impl Faults {
                 }
             }
         });
-        plan
+        faults
     }
 }
 
 /// What goes wrong with one call.
 #[derive(Default)]
-pub(crate) struct Plan {
+pub(crate) struct CallFaults {
     latency: Duration,
     effect: Option<Kind>,
     pub(crate) same_old_token: bool,
@@ -283,7 +285,7 @@ mod tests {
         faults.add(Fault::latency(Duration::from_millis(5)));
         faults.add(Fault::reset().on_path("/v1/"));
         faults.add(Fault::hang());
-        let plan = faults.take(Service::Ai, "/v1/models");
-        assert_eq!((plan.latency, plan.effect), (Duration::from_millis(5), Some(Kind::Reset)));
+        let faults = faults.take(Service::Ai, "/v1/models");
+        assert_eq!((faults.latency, faults.effect), (Duration::from_millis(5), Some(Kind::Reset)));
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{later, seconds};
 use crate::identity;
-use crate::status::Status;
+use crate::wire::status::Status;
 
 pub(crate) struct Issuer {
     /// Its address, the `iss` of its tokens.

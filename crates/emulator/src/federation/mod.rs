@@ -4,9 +4,6 @@
 //! There is one federation. Its issuer is the emulator's own (`issuer.rs`), or another whose keys were given. The
 //! rules are here; `exchange.rs` is the wire, and `github.rs` the place where a workflow gets its token.
 
-pub(crate) mod exchange;
-mod form;
-pub(crate) mod github;
 mod issuer;
 mod jwks;
 
@@ -37,7 +34,7 @@ pub(crate) struct Federation {
 
 /// What a token is refused for.
 #[derive(Debug, PartialEq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// The token is not good.
     Token(&'static str),
     /// It is, but not for that service account.
@@ -48,7 +45,12 @@ impl Federation {
     /// Checks that the token is good and that its subject is linked to the service account.
     ///
     /// The cloud's own texts are not known.
-    fn check(&self, token: &str, service_account_id: &str, now: SystemTime) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        token: &str,
+        service_account_id: &str,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
         let subject = self.subject(token, now).map_err(Refusal::Token)?;
         let linked = self.credentials.iter().any(|credential| {
             credential.external_subject == subject && credential.service_account_id == service_account_id

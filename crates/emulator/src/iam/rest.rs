@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::impersonation;
-use crate::body::{self, Body};
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::identity::Issued;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,9 +4,9 @@ use std::fmt;
 
 use http::{HeaderMap, header};
 
-use super::{Identity, Origin, Subject, hash};
-use crate::status::Status;
+use super::{Grant, Identity, Subject, hash};
 use crate::sync::lock;
+use crate::wire::status::Status;
 
 /// What a service accepts as proof.
 #[derive(Clone, Copy)]
@@ -29,20 +29,20 @@ pub(crate) struct Caller {
 
 enum Proof {
     ApiKey,
-    IamToken(Origin),
+    IamToken(Grant),
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proof = match &self.proof {
             Proof::ApiKey => "api-key",
-            Proof::IamToken(Origin::Issued) => "iam-token",
-            Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
-            Proof::IamToken(Origin::ServiceAccountKey(_)) => "iam-token from service-account-key",
-            Proof::IamToken(Origin::Impersonation) => "iam-token from impersonation",
-            Proof::IamToken(Origin::WorkloadIdentity) => "iam-token from workload-identity",
-            Proof::IamToken(Origin::Control) => "iam-token from control",
-            Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
+            Proof::IamToken(Grant::Issued) => "iam-token",
+            Proof::IamToken(Grant::OAuth) => "iam-token from oauth-token",
+            Proof::IamToken(Grant::ServiceAccountKey(_)) => "iam-token from service-account-key",
+            Proof::IamToken(Grant::Impersonation) => "iam-token from impersonation",
+            Proof::IamToken(Grant::WorkloadIdentity) => "iam-token from workload-identity",
+            Proof::IamToken(Grant::Control) => "iam-token from control",
+            Proof::IamToken(Grant::Metadata) => "iam-token from metadata",
         };
         write!(f, "{} by {proof}", self.subject)
     }
@@ -84,7 +84,7 @@ impl Identity {
         let known = lock(&self.known);
         match known.iam.get(&hash(token)) {
             Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {
-                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.origin.clone()) })
+                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.grant.clone()) })
             }
             _ => Err(Status::unauthenticated("The token is invalid")),
         }

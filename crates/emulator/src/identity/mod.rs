@@ -1,27 +1,29 @@
 //! Who exists here and what proves it: tokens and keys, known by their hash alone.
 
-mod ageing;
 mod authorization;
 mod rsa_key;
 mod secrets;
 mod service_account_key;
+mod token_cache;
+mod token_creators;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-pub(crate) use ageing::Ageing;
-pub use ageing::Renewal;
 pub(crate) use authorization::{Accepts, Caller};
 use secrets::{Hash, hash};
 pub(crate) use secrets::{github_request_token, hex};
 use service_account_key::Keys;
 pub(crate) use service_account_key::{KeyFile, Signer};
+pub use token_cache::Renewal;
+pub(crate) use token_cache::TokenCache;
+pub(crate) use token_creators::TokenCreators;
 
 use crate::clock::{VirtualClock, later};
-use crate::status::Status;
 use crate::sync::lock;
+use crate::wire::status::Status;
 
 /// From this many tokens on, the dead ones are forgotten now and then.
 const MANY: usize = 4096;
@@ -56,7 +58,7 @@ impl fmt::Display for Subject {
 
 /// Where an IAM token came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
+pub(crate) enum Grant {
     OAuth,
     /// By a JWT that the key of this id has signed.
     ServiceAccountKey(Arc<str>),
@@ -81,7 +83,7 @@ pub(crate) struct Issued {
 
 struct IamToken {
     subject: Subject,
-    origin: Origin,
+    grant: Grant,
     expires_at: SystemTime,
     revoked: bool,
 }
@@ -89,8 +91,8 @@ struct IamToken {
 impl IamToken {
     /// Whether it has gone before its time: by itself, or with the key that it was obtained with.
     fn is_revoked(&self, keys: &Keys) -> bool {
-        match &self.origin {
-            Origin::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
+        match &self.grant {
+            Grant::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
             _ => self.revoked,
         }
     }
@@ -120,7 +122,7 @@ struct Known {
 
 /// How many IAM tokens are known, by what they are good for.
 #[derive(Default)]
-pub(crate) struct Census {
+pub(crate) struct TokenCounts {
     pub(crate) valid: u64,
     pub(crate) expired: u64,
     pub(crate) revoked: u64,
@@ -140,7 +142,7 @@ impl Identity {
     pub(crate) fn issue_iam(
         &self,
         subject: Subject,
-        origin: Origin,
+        grant: Grant,
         lifetime: Duration,
     ) -> Result<Issued, Status> {
         let token = secrets::iam_token()?;
@@ -151,7 +153,7 @@ impl Identity {
             iam.retain(|_, token| token.expires_at > now && !token.is_revoked(keys));
             *limit = iam.len() * 2;
         }
-        iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
+        iam.insert(hash(&token), IamToken { subject, grant, expires_at, revoked: false });
         Ok(Issued { token, expires_at, lifetime })
     }
 
@@ -202,18 +204,18 @@ impl Identity {
         known.iam.get(&hash(iam_token)).is_none_or(|token| token.is_revoked(&known.keys))
     }
 
-    pub(crate) fn census(&self) -> Census {
+    pub(crate) fn token_counts(&self) -> TokenCounts {
         let now = self.clock.now();
         let known = lock(&self.known);
-        known.iam.values().fold(Census::default(), |mut census, token| {
+        known.iam.values().fold(TokenCounts::default(), |mut token_counts, token| {
             if token.is_revoked(&known.keys) {
-                census.revoked += 1;
+                token_counts.revoked += 1;
             } else if token.expires_at <= now {
-                census.expired += 1;
+                token_counts.expired += 1;
             } else {
-                census.valid += 1;
+                token_counts.valid += 1;
             }
-            census
+            token_counts
         })
     }
 

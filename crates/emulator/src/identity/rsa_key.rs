@@ -10,7 +10,7 @@ use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding}
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::{PrivateKey, PublicKey};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// The size of the keys that `yc iam key create` makes.
 const BITS: usize = 2048;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// All that is remembered of a secret.
 pub(crate) type Hash = [u8; 32];

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::rsa_key::{self, RsaKey};
 use super::{Identity, Subject, secrets};
 use crate::clock::rfc3339;
-use crate::status::Status;
 use crate::sync::lock;
+use crate::wire::status::Status;
 
 /// The longest id of a key, as the cloud has it.
 const MAX_ID: usize = 50;

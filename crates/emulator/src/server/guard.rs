@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Uri, header};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {

@@ -2,8 +2,8 @@
 //!
 //! What is answered is decided in `api.rs` and `metadata.rs`.
 
-mod answer;
 mod guard;
+mod respond;
 mod tls;
 
 use std::convert::Infallible;
@@ -19,31 +19,21 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use answer::Port;
 pub(crate) use guard::Guard;
+pub(crate) use respond::Port;
 pub(crate) use tls::Tls;
 
-use crate::body::Body;
 use crate::cloud::Cloud;
+use crate::faults::Hangup;
+use crate::wire::body::Body;
 
 /// How long a client may take for its handshake and for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD: usize = 64 << 10;
 const MAX_STREAMS: u32 = 1024;
-
-/// Closes the connection that a request came on.
-#[derive(Clone, Default)]
-pub(crate) struct Hangup(Arc<Notify>);
-
-impl Hangup {
-    pub(crate) fn close(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// One port: what it serves and for whom.
 pub(crate) struct Server {
@@ -102,15 +92,15 @@ impl Server {
             .max_concurrent_streams(MAX_STREAMS);
 
         let hangup = Hangup::default();
-        let closed = Arc::clone(&hangup.0);
+        let closed = hangup.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (server, hangup) = (Arc::clone(&self), hangup.clone());
-            async move { Ok::<Response<Body>, Infallible>(server.answer(&hangup, request).await) }
+            async move { Ok::<Response<Body>, Infallible>(server.respond(&hangup, request).await) }
         });
         // A client that breaks the protocol gets its connection closed, and that is all there is to say.
         tokio::select! {
             _ = http.serve_connection(TokioIo::new(stream), service) => {}
-            () = closed.notified() => {}
+            () = closed.closed() => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 
 mod access;
+mod architecture;
 mod ai;
 mod bad_input;
 mod control;

@@ -5,12 +5,12 @@
 pub(crate) mod grpc;
 pub(crate) mod rest;
 
-use super::rule::{self, Answer, Asked};
+use super::model_rule::{self, Output, Prompt};
 use super::{ModelUri, Scheme, Usage, pieces};
 use crate::cloud::Cloud;
 use crate::identity::Caller;
 use crate::messages::AlternativeStatus;
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// How many words a prefix grows by.
 const STEP: usize = 3;
@@ -22,7 +22,7 @@ const RESPONSE_TYPE: &str = "type.googleapis.com/yandex.cloud.ai.foundation_mode
 
 /// One message of the answer.
 struct Part {
-    answer: Answer,
+    answer: Output,
     status: AlternativeStatus,
     usage: Usage,
 }
@@ -31,31 +31,31 @@ fn complete(
     cloud: &Cloud,
     caller: &Caller,
     model: &str,
-    asked: &Asked<'_>,
-    prompt: &[String],
+    prompt: &Prompt<'_>,
+    texts: &[String],
 ) -> Result<Part, Status> {
     ModelUri::check(cloud, Scheme::Text, model)?;
-    let answer = rule::answer(caller, asked)?;
+    let answer = model_rule::respond(caller, prompt)?;
     let status = match answer {
-        Answer::Text(_) => AlternativeStatus::Final,
-        Answer::Calls(_) => AlternativeStatus::ToolCalls,
+        Output::Text(_) => AlternativeStatus::Final,
+        Output::Calls(_) => AlternativeStatus::ToolCalls,
     };
-    let usage = Usage::of(prompt.iter().map(String::as_str), &answer.words());
+    let usage = Usage::of(texts.iter().map(String::as_str), &answer.words());
     Ok(Part { answer, status, usage })
 }
 
 /// The prefixes of an answer, and the answer.
-fn streamed(last: Part, prompt: &[String]) -> Vec<Part> {
+fn streamed(last: Part, texts: &[String]) -> Vec<Part> {
     let mut parts = Vec::new();
-    if let Answer::Text(text) = &last.answer {
+    if let Output::Text(text) = &last.answer {
         let mut prefix = String::new();
         for (n, piece) in pieces(text).enumerate() {
             prefix.push_str(piece);
             if (n + 1) % STEP == 0 && prefix.len() < text.len() {
                 let text = prefix.trim_end().to_owned();
                 parts.push(Part {
-                    usage: Usage::of(prompt.iter().map(String::as_str), &text),
-                    answer: Answer::Text(text),
+                    usage: Usage::of(texts.iter().map(String::as_str), &text),
+                    answer: Output::Text(text),
                     status: AlternativeStatus::Partial,
                 });
             }

@@ -1,20 +1,25 @@
 //! The state behind all ports, and the options it was made with.
 
+mod access;
+mod operation;
+mod stored_response;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
 use crate::federation::{Federation, Issuer};
-use crate::iam::TokenCreators;
-use crate::identity::{self, Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
-use crate::operations::Operation;
-use crate::shelf::Shelf;
-use crate::status::Status;
+use crate::identity::{self, Grant, Identity, Issued, KeyFile, Renewal, Subject, TokenCache, TokenCreators};
+pub(crate) use access::authenticated;
+pub(crate) use operation::{Operation, Outcome};
+pub(crate) use stored_response::{ResponseRecord, StoredResponse};
+
+use crate::bounded_store::BoundedStore;
+use crate::job::JobTiming;
 use crate::sync::lock;
-use crate::work::Pace;
+use crate::wire::status::Status;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -28,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) metadata_renewal: Renewal,
     pub(crate) exchange_renewal: Renewal,
     /// Of operations and of responses in the background.
-    pub(crate) pace: Pace,
+    pub(crate) job_timing: JobTiming,
 }
 
 impl Default for Options {
@@ -47,7 +52,7 @@ impl Default for Options {
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),
             exchange_renewal: Renewal::Always,
-            pace: Pace { delay: Duration::from_secs(2), polls: None },
+            job_timing: JobTiming { delay: Duration::from_secs(2), polls: None },
         }
     }
 }
@@ -64,10 +69,10 @@ pub(crate) struct Cloud {
     pub(crate) issuer: Issuer,
     pub(crate) federation: Federation,
     pub(crate) github_request_token: String,
-    pub(crate) responses: Shelf<responses::Kept>,
-    pub(crate) operations: Shelf<Operation>,
-    exchanged: Ageing,
-    metadata: Ageing,
+    pub(crate) responses: BoundedStore<StoredResponse>,
+    pub(crate) operations: BoundedStore<Operation>,
+    exchanged: TokenCache,
+    metadata: TokenCache,
     /// The file of the service account's first key, from when it is first asked for.
     key_file: Mutex<Option<String>>,
 }
@@ -86,10 +91,10 @@ impl Cloud {
             issuer,
             federation,
             github_request_token: identity::github_request_token()?,
-            responses: Shelf::default(),
-            operations: Shelf::default(),
-            exchanged: Ageing::new(options.exchange_renewal),
-            metadata: Ageing::new(options.metadata_renewal),
+            responses: BoundedStore::default(),
+            operations: BoundedStore::default(),
+            exchanged: TokenCache::new(options.exchange_renewal),
+            metadata: TokenCache::new(options.metadata_renewal),
             key_file: Mutex::default(),
             clock,
             options,
@@ -105,18 +110,18 @@ impl Cloud {
     }
 
     /// A new IAM token of the service account.
-    pub(crate) fn issue(&self, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
-        self.make(self.service_account(), origin, lifetime)
+    pub(crate) fn issue(&self, grant: Grant, lifetime: Duration) -> Result<Issued, Status> {
+        self.make(self.service_account(), grant, lifetime)
     }
 
     /// What IAM gives for a proof that it has found good.
     pub(crate) fn exchange(
         &self,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         same_old: bool,
     ) -> Result<Issued, Status> {
-        self.ageing(&self.exchanged, subject, origin, same_old)
+        self.ageing(&self.exchanged, subject, grant, same_old)
     }
 
     /// The first key of the service account, as a file. The first call makes it, and the others wait for that.
@@ -137,7 +142,7 @@ impl Cloud {
 
     /// The token of the service account that the virtual machine has.
     pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
-        self.ageing(&self.metadata, &self.service_account(), &Origin::Metadata, same_old)
+        self.ageing(&self.metadata, &self.service_account(), &Grant::Metadata, same_old)
     }
 
     /// Back to how it began, with the same OAuth tokens, API keys and authorized keys.
@@ -154,23 +159,23 @@ impl Cloud {
 
     fn ageing(
         &self,
-        tokens: &Ageing,
+        tokens: &TokenCache,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         same_old: bool,
     ) -> Result<Issued, Status> {
         tokens.get(
             subject,
-            origin,
+            grant,
             self.clock.now(),
             same_old,
             |token| self.identity.is_revoked(token),
-            || self.make(subject.clone(), origin.clone(), self.options.token_lifetime),
+            || self.make(subject.clone(), grant.clone(), self.options.token_lifetime),
         )
     }
 
-    fn make(&self, subject: Subject, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
-        let issued = self.identity.issue_iam(subject, origin, lifetime)?;
+    fn make(&self, subject: Subject, grant: Grant, lifetime: Duration) -> Result<Issued, Status> {
+        let issued = self.identity.issue_iam(subject, grant, lifetime)?;
         self.counters.count_token();
         Ok(issued)
     }

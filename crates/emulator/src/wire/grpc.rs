@@ -11,8 +11,8 @@ use prost::Message;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic_prost::ProstCodec;
 
-use crate::body::{self, Body};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 /// Answers a call that has one request and one answer.
 pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use super::{Issued, Origin, Subject};
-use crate::status::Status;
+use super::{Grant, Issued, Subject};
 use crate::sync::lock;
+use crate::wire::status::Status;
 
 /// When a service makes a new token instead of handing out the one it has.
 ///
@@ -43,12 +43,12 @@ impl Renewal {
 }
 
 /// Tokens in the hand of one service: the last that it gave to each subject for each kind of proof.
-pub(crate) struct Ageing {
+pub(crate) struct TokenCache {
     renewal: Renewal,
-    current: Mutex<HashMap<(Subject, Origin), Issued>>,
+    current: Mutex<HashMap<(Subject, Grant), Issued>>,
 }
 
-impl Ageing {
+impl TokenCache {
     pub(crate) fn new(renewal: Renewal) -> Self {
         Self { renewal, current: Mutex::default() }
     }
@@ -58,14 +58,14 @@ impl Ageing {
     pub(crate) fn get(
         &self,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         now: SystemTime,
         same_old: bool,
         is_dead: impl FnOnce(&str) -> bool,
         issue: impl FnOnce() -> Result<Issued, Status>,
     ) -> Result<Issued, Status> {
         let mut current = lock(&self.current);
-        let whose = (subject.clone(), origin.clone());
+        let whose = (subject.clone(), grant.clone());
         if let Some(token) = current.get(&whose)
             && (same_old || !(self.renewal.is_due(token, now) || is_dead(&token.token)))
         {

@@ -6,9 +6,9 @@ use http::{HeaderMap, Response, StatusCode, Uri, header};
 use serde_json::json;
 
 use super::form::Form;
-use crate::body::{self, Body};
 use crate::cloud::Cloud;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 /// With a query already, as GitHub's has: a client adds its `&audience=…`.
 const PATH_AND_QUERY: &str = "/_emulator/github/token?api-version=2.0";

@@ -8,7 +8,7 @@ use http::{Response, StatusCode, header};
 use serde_json::json;
 use tonic::Code;
 
-use crate::body::{self, Body};
+use crate::wire::body::{self, Body};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Status {

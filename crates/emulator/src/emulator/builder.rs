@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
+use super::{Emulator, Instance, Running};
 use crate::clock::VirtualClock;
 use crate::cloud::{Cloud, Options};
-use crate::emulator::{Emulator, Parts, Running};
 use crate::federation::{Credential, Federation, ISSUER_PATH, Issuer, Jwks};
 use crate::identity::Renewal;
 use crate::server::{self, Guard, Port, Server, Tls};
@@ -200,14 +200,14 @@ impl Builder {
 
     /// How long an operation takes, and a response in the background, by the emulator's clock. 2 s by default.
     pub fn operation_delay(mut self, delay: Duration) -> Self {
-        self.options.pace.delay = delay;
+        self.options.job_timing.delay = delay;
         self
     }
 
     /// An operation is done when it is asked about for this many times, if the clock has not brought that about
     /// before; for clients whose own clock leaps. By default the clock alone decides.
     pub fn operation_polls(mut self, polls: u32) -> Self {
-        self.options.pace.polls = Some(polls);
+        self.options.job_timing.polls = Some(polls);
         self
     }
 
@@ -233,9 +233,9 @@ impl Builder {
     /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback);
     /// keys of an [`oidc_issuer`](Self::oidc_issuer) that cannot be read.
     pub async fn start(self) -> io::Result<Emulator> {
-        let (parts, api, metadata) = self.bind().await?;
+        let (instance, api, metadata) = self.bind().await?;
         let tasks = vec![tokio::spawn(api), tokio::spawn(metadata)];
-        Ok(Emulator::new(parts, Running::Tasks(tasks)))
+        Ok(Emulator::new(instance, Running::Tasks(tasks)))
     }
 
     /// Starts on a thread and a runtime of its own, for programs that have none.
@@ -245,18 +245,18 @@ impl Builder {
     /// As [`start`](Self::start); also when the thread or the runtime cannot be made.
     pub fn start_in_thread(self) -> io::Result<Emulator> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (report, started) = mpsc::channel::<io::Result<Parts>>();
+        let (report, started) = mpsc::channel::<io::Result<Instance>>();
         // The runtime is made, entered and dropped in the thread, so that the caller may be in one of its own.
         let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
             let start = || -> io::Result<_> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let (parts, api, metadata) = runtime.block_on(self.bind())?;
-                Ok((runtime, parts, api, metadata))
+                let (instance, api, metadata) = runtime.block_on(self.bind())?;
+                Ok((runtime, instance, api, metadata))
             };
             match start() {
                 Err(error) => drop(report.send(Err(error))),
-                Ok((runtime, parts, api, metadata)) => {
-                    drop(report.send(Ok(parts)));
+                Ok((runtime, instance, api, metadata)) => {
+                    drop(report.send(Ok(instance)));
                     runtime.block_on(async move {
                         tokio::select! {
                             () = async { tokio::join!(api, metadata); } => {}
@@ -266,8 +266,8 @@ impl Builder {
                 }
             }
         })?;
-        let parts = started.recv().map_err(|_| io::Error::other("the emulator's thread has died"))??;
-        Ok(Emulator::new(parts, Running::Thread(Some((stop, thread)))))
+        let instance = started.recv().map_err(|_| io::Error::other("the emulator's thread has died"))??;
+        Ok(Emulator::new(instance, Running::Thread(Some((stop, thread)))))
     }
 
     fn federation(&self, own: &Issuer) -> io::Result<Federation> {
@@ -290,8 +290,11 @@ impl Builder {
 
     async fn bind(
         self,
-    ) -> io::Result<(Parts, impl Future<Output = ()> + Send + use<>, impl Future<Output = ()> + Send + use<>)>
-    {
+    ) -> io::Result<(
+        Instance,
+        impl Future<Output = ()> + Send + use<>,
+        impl Future<Output = ()> + Send + use<>,
+    )> {
         let tls = self.tls.then(|| Tls::new(&self.host_names)).transpose()?;
         let api = server::bind(self.listen, self.allow_non_loopback).await?;
         let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
@@ -303,8 +306,8 @@ impl Builder {
         let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
         let cloud = Cloud::new(self.options, clock, issuer, federation).map_err(io::Error::other)?;
         let cloud = Arc::new(cloud);
-        let secret = |made: Result<String, crate::status::Status>| made.map_err(io::Error::other);
-        let parts = Parts {
+        let secret = |made: Result<String, crate::wire::status::Status>| made.map_err(io::Error::other);
+        let instance = Instance {
             api_key: secret(cloud.identity.issue_api_key(cloud.service_account(), self.api_key_scopes))?,
             oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), false))?,
             new_oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), true))?,
@@ -322,6 +325,6 @@ impl Builder {
         let acceptor = tls.map(|tls| tls.acceptor);
         let api = serve(Port::Api, api_addr, acceptor).run(api);
         let metadata = serve(Port::Metadata, metadata_addr, None).run(metadata);
-        Ok((parts, api, metadata))
+        Ok((instance, api, metadata))
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Sleep, sleep};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// The body of every answer. tonic's type, so that gRPC answers need no wrapping.
 pub(crate) type Body = tonic::body::Body;
