@@ -1,4 +1,4 @@
-//! The API port: which service answers a route.
+//! The API port: calls the service of each route.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};

@@ -1,9 +1,9 @@
-//! The control API under `/_emulator/`, for those who are not in the emulator's process.
+//! The control API under `/_emulator/`, for other processes.
 //!
-//! It asks for no credentials: what it can do, anyone on this machine may. `Host` and `Grant` are checked
-//! before it is reached.
+//! The control API requires no credentials: every process of this computer can use it. The server checks `Host` and
+//! `Origin` before.
 //!
-//! The calls are listed in the documentation of the crate.
+//! The documentation of the crate lists the calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Job that takes time: it is done at a moment of the virtual clock, or when it has been asked after often enough.
+//! A job that completes at a time of the virtual clock, or after a number of polls.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`, the OpenAI-compatible API: one answer, or a stream of server-sent events.
+//! `POST /v1/chat/completions`, the OpenAI-compatible API: a complete response, or a stream of server-sent events.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -97,7 +97,7 @@ struct Completion {
     id: String,
     created: u64,
     model: String,
-    /// How many messages there were: it tells the calls of one conversation apart.
+    /// The number of messages, which makes the call ids of a conversation distinct.
     turn: usize,
     answer: Output,
     usage: Usage,
@@ -119,7 +119,7 @@ impl Completion {
         body::json(StatusCode::OK, &answer)
     }
 
-    /// The order of the real service: the role, the words or calls, the reason of the end, the usage, `[DONE]`.
+    /// The events in the order of the real service: the role, the words or calls, the finish reason, the usage, `[DONE]`.
     fn into_stream(self) -> Response<Body> {
         let delta = |delta: Value| json!([{ "index": 0, "delta": delta }]);
         let mut choices = vec![delta(json!({ "role": "assistant" }))];

@@ -1,6 +1,6 @@
-//! Vectors of texts: `POST /v1/embeddings` of the OpenAI-compatible API, and `EmbeddingsService` over both wires.
+//! Embeddings: `POST /v1/embeddings` of the OpenAI-compatible API, and `EmbeddingsService` over REST and gRPC.
 //!
-//! A vector depends on the text alone, whatever the model: a test may compare two of them.
+//! A vector depends only on the text, not on the model, so that a test can compare vectors.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -15,10 +15,10 @@ use crate::wire::body::{self, Body};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
-/// How long a vector is where the request does not say.
+/// The number of dimensions if the request has none.
 const DIMENSIONS: usize = 256;
 const MAX_DIMENSIONS: i64 = 4096;
-/// Coordinates are whole fractions of it: few enough digits for a parser that is not exact.
+/// Coordinates are multiples of 1/ONE: they have few digits, so that every parser reads them exactly.
 const ONE: f64 = (1_u32 << 14) as f64;
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct EmbeddingRequest {
     encoding_format: Option<String>,
 }
 
-/// The real service takes one text, alone or in a list.
+/// The real service accepts one text, alone or in a list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Input {
@@ -78,7 +78,7 @@ struct NativeRequest {
     dim: Option<Int64>,
 }
 
-/// proto3's JSON writes it as a string, and reads numbers too.
+/// proto3 JSON writes an int64 as a string, and also reads numbers.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Int64 {
@@ -133,7 +133,8 @@ fn embed(cloud: &Cloud, model: &str, text: &str, dim: Option<i64>) -> Result<Tex
     })
 }
 
-/// Of length one, so that a scalar product is a cosine; rounded, so that any parser reads the same numbers.
+/// A vector of length one, so that a scalar product is a cosine. Coordinates are rounded, so that every parser reads the
+/// same numbers.
 fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     let dimensions = match dimensions {
         None => DIMENSIONS,
@@ -151,7 +152,7 @@ fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     Ok(coordinates.into_iter().map(|x| (x / length * ONE).round() / ONE).collect())
 }
 
-/// The next of a series (`SplitMix64`), between -1 and 1 and never 0.
+/// The next number of a `SplitMix64` sequence, between -1 and 1 and never 0.
 fn coordinate(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

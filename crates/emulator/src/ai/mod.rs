@@ -1,7 +1,7 @@
-//! AI Studio: a model that tells who asked, how that was proved, and what was said.
+//! AI Studio: a model whose output names the caller, the credential and the text of the user.
 //!
-//! The rule of the answer is in `model_rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
-//! here; the wires are beside.
+//! `model_rule.rs` computes the output. This file has the parts that all protocols share: model URIs, streaming pieces and
+//! token counts.
 
 pub(crate) mod chat;
 mod content;
@@ -19,7 +19,7 @@ use crate::wire::status::Status;
 
 const MODEL_VERSION: &str = "emulator";
 
-/// What a model is for, and so the scheme of its address.
+/// The purpose of a model, which is the scheme of its URI.
 #[derive(Clone, Copy)]
 enum Scheme {
     Text,
@@ -35,7 +35,7 @@ impl Scheme {
     }
 }
 
-/// A model's address, such as `gpt://<folder>/<name>/<version>`, of a folder that the caller may use.
+/// The URI of a model, such as `gpt://<folder>/<name>/<version>`, in a folder that the caller may use.
 struct ModelUri<'a> {
     name: &'a str,
 }
@@ -66,7 +66,7 @@ fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
     )))
 }
 
-/// The pieces a text is streamed in: words, each with the space after it.
+/// The pieces of a streamed text: words, each with the space after it.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(char::is_whitespace)
 }

@@ -6,10 +6,12 @@
 //! | the tool choice forces a function, or a word of the last user message is the name of a function | calls of these functions |
 //! | anything else | `authenticated as …; you said: …` |
 //!
-//! A text that is prompt for as JSON is `{"answer": text}`; by a schema, a value of that schema.
-//! A call's arguments are a value of the function's schema too. A value of a schema has the properties that are
-//! required (or all, if none is); a string is what was user_text, or the first of an `enum`; numbers are those that were
-//! user_text, or 0; a boolean is true; a list of numbers has all that were user_text, another list one item.
+//! If the request asks for a JSON object, the output is `{"answer": text}`. If the request has a schema, the output is an
+//! example value of the schema. The arguments of a call are an example value of the function's schema.
+//!
+//! An example value has the required properties, or all properties if none is required. A string is the text of the
+//! user, or the first value of an `enum`. A number is a number of the user's text, or 0. A boolean is true. A list of
+//! numbers has all numbers of the user's text. Another list has one item.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -24,12 +26,12 @@ const MAX_DEPTH: usize = 16;
 const MAX_PARTS: u32 = 256;
 const MAX_STRING: usize = 1024;
 
-/// What was prompt, whatever the wire.
+/// The content of a request, independent of the protocol.
 #[derive(Default)]
 pub(super) struct Prompt<'a> {
     /// The last message of the user.
     pub(super) user_text: String,
-    /// What the tools user_text, where they spoke last.
+    /// The results of tools, if the last messages are results.
     pub(super) tool_results: Option<String>,
     pub(super) functions: Vec<Function<'a>>,
     pub(super) choice: Choice<'a>,
@@ -265,7 +267,7 @@ fn object(
         .collect()
 }
 
-/// The numbers that were user_text, as far as they are of the kind.
+/// The numbers of the user's text that have this type.
 fn numbers(user_text: &str, kind: &str) -> Vec<Value> {
     let words = user_text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-'));
     let number = |word: &str| {

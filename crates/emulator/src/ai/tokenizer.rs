@@ -1,4 +1,4 @@
-//! `TokenizerService`, over both wires. A token is a word, with a number that depends on the word alone.
+//! `TokenizerService` over REST and gRPC. A token is a word. Its id depends only on the word.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -91,7 +91,7 @@ fn as_json(answer: &TokenizeResponse) -> Value {
     json!({ "tokens": tokens, "modelVersion": answer.model_version })
 }
 
-/// Above the special ones, and small enough to be read.
+/// The id is larger than the ids of special tokens, and short.
 fn number(word: &str) -> i64 {
     let hash =
         word.bytes().fold(0xcbf2_9ce4_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

@@ -1,4 +1,4 @@
-//! The state behind all ports, and the options it was made with.
+//! The state that all ports share, and its options.
 
 mod access;
 mod operation;
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
     pub(crate) exchange_renewal: Renewal,
-    /// Of operations and of responses in the background.
+    /// The timing of operations and of background responses.
     pub(crate) job_timing: JobTiming,
 }
 
@@ -57,7 +57,7 @@ impl Default for Options {
     }
 }
 
-/// The user whose OAuth tokens exist here.
+/// The user of the OAuth tokens.
 const USER_ID: &str = "ajefake0emulator0usr";
 
 pub(crate) struct Cloud {
@@ -73,7 +73,7 @@ pub(crate) struct Cloud {
     pub(crate) operations: BoundedStore<Operation>,
     exchanged: TokenCache,
     metadata: TokenCache,
-    /// The file of the service account's first key, from when it is first asked for.
+    /// The first key of the service account, created on the first request for it.
     key_file: Mutex<Option<String>>,
 }
 
@@ -114,17 +114,18 @@ impl Cloud {
         self.make(self.service_account(), grant, lifetime)
     }
 
-    /// What IAM gives for a proof that it has found good.
+    /// IAM's token for a valid credential.
     pub(crate) fn exchange(
         &self,
         subject: &Subject,
         grant: &Grant,
         same_old: bool,
     ) -> Result<Issued, Status> {
-        self.ageing(&self.exchanged, subject, grant, same_old)
+        self.cached(&self.exchanged, subject, grant, same_old)
     }
 
-    /// The first key of the service account, as a file. The first call makes it, and the others wait for that.
+    /// The first key of the service account, as a file. The first call creates the key; concurrent calls wait, because the
+    /// lock is held meanwhile.
     pub(crate) fn service_account_key(&self) -> Result<String, Status> {
         let mut file = lock(&self.key_file);
         if let Some(file) = &*file {
@@ -133,19 +134,19 @@ impl Cloud {
         Ok(file.insert(self.create_service_account_key()?.to_json()?).clone())
     }
 
-    /// Another key of the service account.
+    /// A new key of the service account.
     pub(crate) fn create_service_account_key(&self) -> Result<KeyFile, Status> {
         let file = KeyFile::generate(self.options.service_account_id.clone(), self.clock.now())?;
         self.identity.add_key(&file)?;
         Ok(file)
     }
 
-    /// The token of the service account that the virtual machine has.
+    /// The token of the virtual machine's service account.
     pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
-        self.ageing(&self.metadata, &self.service_account(), &Grant::Metadata, same_old)
+        self.cached(&self.metadata, &self.service_account(), &Grant::Metadata, same_old)
     }
 
-    /// Back to how it began, with the same OAuth tokens, API keys and authorized keys.
+    /// Restores the initial state, with the same OAuth tokens, API keys and authorized keys.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.counters.reset();
@@ -157,7 +158,7 @@ impl Cloud {
         self.operations.clear();
     }
 
-    fn ageing(
+    fn cached(
         &self,
         tokens: &TokenCache,
         subject: &Subject,

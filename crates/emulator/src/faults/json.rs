@@ -1,4 +1,4 @@
-//! A fault as `POST /_emulator/faults` takes it.
+//! The JSON format of a fault in `POST /_emulator/faults`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! IAM: exchange of a proof for an IAM token, and revocation. The rules here, the two wires beside.
+//! IAM: exchange of a credential for an IAM token, and revocation. `rest.rs` and `grpc.rs` are the two protocols.
 
 pub(crate) mod grpc;
 mod impersonation;
@@ -15,7 +15,7 @@ const MAX_OAUTH: usize = 4000;
 const MAX_JWT: usize = 8000;
 const MAX_IAM: usize = 4096;
 
-/// `IamTokenService.Create`. Takes no credentials but the proof itself.
+/// `IamTokenService.Create`. The request needs no other credentials.
 fn create(
     cloud: &Cloud,
     same_old: bool,

@@ -1,4 +1,4 @@
-//! IAM over REST: lowerCamelCase JSON, and `snake_case` as protobuf's JSON also allows.
+//! IAM over REST: JSON with lowerCamelCase names, or `snake_case` names, which proto3 JSON also allows.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};

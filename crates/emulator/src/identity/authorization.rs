@@ -1,4 +1,4 @@
-//! The check of an `authorization` header, the same for REST and gRPC.
+//! The check of the `authorization` header, for REST and gRPC.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use super::{Grant, Identity, Subject, hash};
 use crate::sync::lock;
 use crate::wire::status::Status;
 
-/// What a service accepts as proof.
+/// The credentials that a service accepts.
 #[derive(Clone, Copy)]
 pub(crate) struct Accepts {
-    /// API keys, if they have one of these scopes.
+    /// API keys with one of these scopes.
     pub(crate) api_key: Option<&'static [&'static str]>,
-    /// API keys under the `Bearer` scheme too, as OpenAI's libraries send them.
+    /// API keys with the scheme `Bearer`, which OpenAI's libraries send.
     pub(crate) api_key_as_bearer: bool,
 }
 
@@ -21,7 +21,7 @@ impl Accepts {
     pub(crate) const IAM_TOKEN: Self = Self { api_key: None, api_key_as_bearer: false };
 }
 
-/// Who made a call, and how that was proved.
+/// The subject of a call and its credential.
 pub(crate) struct Caller {
     pub(crate) subject: Subject,
     proof: Proof,
@@ -49,10 +49,10 @@ impl fmt::Display for Caller {
 }
 
 impl Identity {
-    /// Who calls.
+    /// The caller of a request.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when the header is missing, ambiguous or wrong; `PERMISSION_DENIED` when a key lacks the scope.
+    /// `UNAUTHENTICATED`: the header is missing, repeated or invalid. `PERMISSION_DENIED`: the API key lacks the scope.
     pub(crate) fn authenticate(&self, headers: &HeaderMap, accepts: Accepts) -> Result<Caller, Status> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {

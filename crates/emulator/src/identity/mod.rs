@@ -1,4 +1,4 @@
-//! Who exists here and what proves it: tokens and keys, known by their hash alone.
+//! The subjects of the emulator and their tokens and keys. Secrets are stored only as hashes.
 
 mod authorization;
 mod rsa_key;
@@ -25,14 +25,14 @@ use crate::clock::{VirtualClock, later};
 use crate::sync::lock;
 use crate::wire::status::Status;
 
-/// From this many tokens on, the dead ones are forgotten now and then.
+/// At this number of tokens, expired and revoked tokens are removed.
 const MANY: usize = 4096;
 
-/// The refusal of OAuth tokens of the new kind, as IAM words it.
+/// IAM's message for OAuth tokens that were issued after the cut-off date.
 const CLOSED: &str = "is not supported for IAM token exchange";
 const CUT_OFF: &str = "2026-06-01";
 
-/// Whom a token or a key stands for.
+/// The owner of a token or a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     ServiceAccount(Arc<str>),
@@ -56,24 +56,24 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where an IAM token came from.
+/// How an IAM token was obtained.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Grant {
     OAuth,
-    /// By a JWT that the key of this id has signed.
+    /// With a JWT that the key with this id signed.
     ServiceAccountKey(Arc<str>),
-    /// Of a service account, by the token of another subject.
+    /// With the IAM token of another subject.
     Impersonation,
-    /// By the token of an outside issuer.
+    /// With a token of an OIDC issuer.
     WorkloadIdentity,
     Metadata,
-    /// By the control API.
+    /// From the control API.
     Control,
-    /// In code.
+    /// From a method of the emulator.
     Issued,
 }
 
-/// An IAM token that this emulator made.
+/// A new IAM token.
 #[derive(Clone)]
 pub(crate) struct Issued {
     pub(crate) token: String,
@@ -89,7 +89,7 @@ struct IamToken {
 }
 
 impl IamToken {
-    /// Whether it has gone before its time: by itself, or with the key that it was obtained with.
+    /// Whether the token, or the key that it was obtained with, was revoked.
     fn is_revoked(&self, keys: &Keys) -> bool {
         match &self.grant {
             Grant::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
@@ -100,7 +100,7 @@ impl IamToken {
 
 struct ApiKey {
     subject: Subject,
-    /// `None` is a key that may do everything.
+    /// `None` means all scopes.
     scopes: Option<Vec<String>>,
     revoked: bool,
 }
@@ -113,14 +113,14 @@ struct OAuthToken {
 #[derive(Default)]
 struct Known {
     iam: HashMap<Hash, IamToken>,
-    /// The number of IAM tokens at which to look for dead ones next.
+    /// The number of IAM tokens at which the next cleanup starts.
     limit: usize,
     api_keys: HashMap<Hash, ApiKey>,
     oauth: HashMap<Hash, OAuthToken>,
     keys: Keys,
 }
 
-/// How many IAM tokens are known, by what they are good for.
+/// The numbers of IAM tokens by state.
 #[derive(Default)]
 pub(crate) struct TokenCounts {
     pub(crate) valid: u64,
@@ -173,7 +173,7 @@ impl Identity {
         Ok(token)
     }
 
-    /// Whom an OAuth token stands for, if IAM would exchange it.
+    /// The owner of an OAuth token that IAM accepts.
     pub(crate) fn exchange(&self, oauth_token: &str) -> Result<Subject, Status> {
         match lock(&self.known).oauth.get(&hash(oauth_token)) {
             None => Err(Status::unauthenticated("OAuth token is invalid or expired")),
@@ -185,7 +185,7 @@ impl Identity {
         }
     }
 
-    /// Revokes a token, dead ones too; `None` for one that was never issued here.
+    /// Revokes a token, also an expired one. `None` if the token was not issued here.
     pub(crate) fn revoke_iam(&self, token: &str) -> Option<Subject> {
         let mut known = lock(&self.known);
         let token = known.iam.get_mut(&hash(token))?;
@@ -219,7 +219,7 @@ impl Identity {
         })
     }
 
-    /// Forgets all IAM tokens and restores all keys.
+    /// Removes all IAM tokens and restores all keys.
     pub(crate) fn reset(&self) {
         let mut known = lock(&self.known);
         known.iam.clear();

@@ -1,4 +1,4 @@
-//! A token that is handed out again and again while it has life left, as the metadata service does.
+//! Tokens that a service returns again until they are near their expiry, as the metadata service does.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use super::{Grant, Issued, Subject};
 use crate::sync::lock;
 use crate::wire::status::Status;
 
-/// When a service makes a new token instead of handing out the one it has.
+/// When a service issues a new token instead of returning the previous one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::wire::status::Status;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Renewal {
-    /// Every time: no two answers carry the same token.
+    /// For every request.
     Always,
-    /// When less than this much of its life is left.
+    /// When the remaining lifetime is less than this.
     Below(Duration),
-    /// When less than this part of its lifetime is left, in percent.
+    /// When the remaining lifetime is less than this part of the lifetime, in percent.
     BelowPercent(u8),
 }
 
@@ -42,7 +42,7 @@ impl Renewal {
     }
 }
 
-/// Tokens in the hand of one service: the last that it gave to each subject for each kind of proof.
+/// The last token of a service for each subject and each grant.
 pub(crate) struct TokenCache {
     renewal: Renewal,
     current: Mutex<HashMap<(Subject, Grant), Issued>>,
@@ -53,8 +53,8 @@ impl TokenCache {
         Self { renewal, current: Mutex::default() }
     }
 
-    /// The token of the hour. `same_old` keeps the present one whatever its age; `is_dead` tells of a
-    /// token that has to go before its time.
+    /// The current token. `same_old` returns the previous token even if it has expired. `is_dead` says whether a token was
+    /// revoked.
     pub(crate) fn get(
         &self,
         subject: &Subject,

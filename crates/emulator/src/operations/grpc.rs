@@ -12,7 +12,7 @@ use crate::wire::body::Body;
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
-/// Begins an operation.
+/// Starts an operation.
 pub(crate) fn start(
     cloud: &Cloud,
     caller: &Caller,

@@ -1,7 +1,7 @@
-//! Operations: work that a call began and that is asked about by id. The rules here, the two wires beside.
+//! Operations: asynchronous calls that a client polls by id. `rest.rs` and `grpc.rs` are the two protocols.
 //!
-//! An operation is done after the delay that the emulator was built with. It is kept for as long as the shelf has
-//! room, and anyone who may use the folder may ask about it.
+//! An operation completes after the delay of the builder. It is stored until the store is full. Everyone who may use the
+//! folder may poll it.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
@@ -13,7 +13,7 @@ use crate::identity::{Caller, hex};
 use crate::job::{Job, JobState};
 use crate::wire::status::Status;
 
-/// What a cancelled operation has in the place of an answer.
+/// The error message of a cancelled operation.
 const CANCELLED: &str = "the operation was cancelled";
 
 fn start(
@@ -50,10 +50,10 @@ fn act(cloud: &Cloud, id: &str, act: fn(&mut Job, SystemTime) -> JobState) -> Re
         act(&mut operation.job, now);
         operation.clone()
     };
-    cloud.operations.with(id, act).ok_or_else(|| Status::not_found("no operation with this id is kept here"))
+    cloud.operations.with(id, act).ok_or_else(|| Status::not_found("no stored operation has this id"))
 }
 
-/// Those who may use the models may ask about what they began.
+/// Callers who may use the models may poll operations.
 fn authenticated(cloud: &Cloud, headers: &http::HeaderMap) -> Result<Caller, Status> {
     cloud::authenticated(cloud, headers, false)
 }

@@ -11,7 +11,7 @@ use crate::job::JobState;
 use crate::wire::body::{self, Body};
 use crate::wire::status::Status;
 
-/// Begins an operation and answers with it.
+/// Starts an operation and responds with it.
 pub(crate) fn start(
     cloud: &Cloud,
     caller: &Caller,
@@ -27,7 +27,7 @@ pub(crate) fn get(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Resp
     Ok(answer(&super::get(cloud, id(path))?))
 }
 
-/// `GET /operations/{id}:cancel`, as the service's definition has it, and `POST`, as its guide has
+/// `GET /operations/{id}:cancel`, as in the service's definition, and `POST`, as in its guide
 pub(crate) fn cancel(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
     super::authenticated(cloud, headers)?;
     Ok(answer(&super::cancel(cloud, id(path.trim_end_matches(":cancel")))?))

@@ -1,4 +1,4 @@
-//! From a request to its answer: the checks, the count, the fault, the service, the headers.
+//! From a request to its response: checks, counters, faults, the service, and the common headers.
 
 use std::time::SystemTime;
 
@@ -97,7 +97,8 @@ fn is_grpc_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|status| status == "16")
 }
 
-/// The client's id for the call, if it looks like one: nothing else is echoed, lest it be a secret.
+/// The request id of the client, if the value has the format of an id. Other values are not echoed, because they could
+/// be secrets.
 fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(CLIENT_REQUEST_ID)?;
     let good = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';

@@ -1,6 +1,6 @@
-//! `POST /oauth/token`: the exchange of tokens (RFC 8693), which the cloud has at `auth.yandex.cloud`.
+//! `POST /oauth/token`: the exchange of OIDC tokens (RFC 8693). The cloud has it at `auth.yandex.cloud`.
 //!
-//! Its refusals are those of the standard: the cloud's own are not known.
+//! The errors are those of the standard, because the messages of the cloud are not known.
 
 mod form;
 pub(crate) mod github;
@@ -22,7 +22,7 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
-/// An error as OAuth tells it (RFC 6749, 5.2).
+/// An OAuth error response (RFC 6749, 5.2).
 struct OAuthError {
     status: StatusCode,
     error: &'static str,

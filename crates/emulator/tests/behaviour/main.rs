@@ -4,8 +4,8 @@
 mod common;
 
 mod access;
-mod architecture;
 mod ai;
+mod architecture;
 mod bad_input;
 mod control;
 mod discovery;

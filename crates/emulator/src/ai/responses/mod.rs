@@ -1,8 +1,8 @@
-//! The Responses API: `POST /v1/responses`, whole or streamed, and what is kept of it: `GET` and `DELETE
-//! /v1/responses/{id}`, `POST /v1/responses/{id}/cancel`.
+//! The Responses API: `POST /v1/responses`, complete or as a stream; `GET` and `DELETE /v1/responses/{id}`; `POST
+//! /v1/responses/{id}/cancel`.
 //!
-//! A response is kept unless `store` is false, for as long as the shelf has room. One that was request for in the
-//! background is done after the emulator's delay. `previous_response_id` has to be known, and changes nothing.
+//! A response is stored unless `store` is false, until the store is full. A background response completes after the
+//! emulator's delay. `previous_response_id` has to name a stored response, and has no other effect.
 
 mod request;
 mod stream;
@@ -32,12 +32,14 @@ where
     let request: ResponseRequest = body::read_json(request.into_body()).await?;
     let model = model(cloud, project.as_deref(), request.model.as_deref())?;
     if request.previous_response_id.as_deref().is_some_and(|id| !cloud.responses.has(id)) {
-        return Err(Status::not_found("previous_response_id names no response that is kept here"));
+        return Err(Status::not_found("no stored response has the id in previous_response_id"));
     }
     let background = request.background == Some(true);
     let (store, stream) = (request.store != Some(false), request.stream == Some(true));
     if background && (!store || stream) {
-        return Err(Status::invalid("background goes neither with store: false nor, here, with stream"));
+        return Err(Status::invalid(
+            "background cannot be combined with store: false, or, in the emulator, with stream",
+        ));
     }
     let record = respond(cloud, &caller, &request, model)?;
     let answer = if stream {
@@ -55,7 +57,7 @@ where
     Ok(answer)
 }
 
-/// `GET /v1/responses/{id}`, with `?stream=true` as events
+/// `GET /v1/responses/{id}`, as events with `?stream=true`
 pub(crate) fn get(cloud: &Cloud, headers: &HeaderMap, uri: &Uri) -> Result<Response<Body>, Status> {
     checked(cloud, headers)?;
     let now = cloud.clock.now();
@@ -100,7 +102,7 @@ fn checked(cloud: &Cloud, headers: &HeaderMap) -> Result<(), Status> {
     project(cloud, headers).map(drop)
 }
 
-/// The folder of `OpenAI-Project`.
+/// The folder in the header `OpenAI-Project`.
 fn project(cloud: &Cloud, headers: &HeaderMap) -> Result<Option<String>, Status> {
     let Some(folder) = headers.get("openai-project") else { return Ok(None) };
     let folder = folder.to_str().unwrap_or_default();
@@ -108,7 +110,7 @@ fn project(cloud: &Cloud, headers: &HeaderMap) -> Result<Option<String>, Status>
     Ok(Some(folder.to_owned()))
 }
 
-/// A model's address: as it was given, or record of a bare name and the folder of the header.
+/// The URI of a model: as the request gives it, or from a bare name and the folder of the header.
 fn model(cloud: &Cloud, project: Option<&str>, request: Option<&str>) -> Result<String, Status> {
     let request =
         request.filter(|model| !model.is_empty()).ok_or_else(|| Status::invalid("model is missing"))?;
@@ -128,7 +130,7 @@ fn id(path: &str) -> &str {
 }
 
 fn unknown() -> Status {
-    Status::not_found("no response with this id is kept here")
+    Status::not_found("no stored response has this id")
 }
 
 /// The response of the model to a request.

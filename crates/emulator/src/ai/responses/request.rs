@@ -1,4 +1,4 @@
-//! A request for a response: what the model's rule needs of it, and the settings that the answer repeats.
+//! A request of the Responses API: its prompt for the model's rule, and the settings that the response repeats.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -33,7 +33,7 @@ enum Input {
     Items(Vec<Item>),
 }
 
-/// A message, a function's result, or something that the rule passes over.
+/// A message, the result of a function, or an item that the rule ignores.
 #[derive(Deserialize)]
 struct Item {
     role: Option<String>,
@@ -90,7 +90,7 @@ impl ResponseRequest {
         })
     }
 
-    /// All texts that were sent, for the count of tokens.
+    /// All texts of the request, for the token count.
     pub(super) fn texts(&self) -> Vec<String> {
         let input = match &self.input {
             Input::Text(text) => vec![text.clone()],

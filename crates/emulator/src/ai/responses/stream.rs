@@ -1,4 +1,4 @@
-//! A response as the events of its making, numbered, in OpenAI's order. The last is `response.completed`.
+//! A response as numbered events in OpenAI's order. The last event is `response.completed`.
 
 use bytes::Bytes;
 use http::Response;

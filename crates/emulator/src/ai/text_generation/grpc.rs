@@ -1,4 +1,4 @@
-//! Text generation over gRPC: what the REST twin takes, in messages.
+//! Text generation over gRPC.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -54,7 +54,7 @@ where
     .await
 }
 
-/// What an operation ends with, ready for both wires.
+/// The response of a completed operation, for REST and gRPC.
 pub(super) fn outcome(part: &Part) -> Outcome {
     let message = Any { type_url: RESPONSE_TYPE.to_owned(), value: message(part).encode_to_vec() };
     let mut json = super::rest::json(part);
@@ -92,7 +92,7 @@ fn answer(
     Ok((complete(cloud, caller, &request.model_uri, &of_model, &texts)?, texts))
 }
 
-/// As the rule reads it.
+/// The prompt for the model's rule.
 fn json_of(function: &FunctionTool) -> Value {
     let mut json = json!({ "name": function.name });
     if let Some(parameters) = &function.parameters {

@@ -1,6 +1,6 @@
-//! `TextGenerationService` and its asynchronous twin: the native API. The answers here, the two wires beside.
+//! The native API: `TextGenerationService` and `TextGenerationAsyncService`. `rest.rs` and `grpc.rs` are the protocols.
 //!
-//! A streamed answer comes as growing prefixes, the last one final; a call of functions comes whole.
+//! A stream sends growing prefixes of the text. The last message is final. Function calls are sent in one message.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
@@ -12,15 +12,15 @@ use crate::identity::Caller;
 use crate::messages::AlternativeStatus;
 use crate::wire::status::Status;
 
-/// How many words a prefix grows by.
+/// The number of words between two prefixes.
 const STEP: usize = 3;
 
-/// The description of an operation, as the real service words it.
+/// The description of an operation in the real service.
 const DESCRIPTION: &str = "Async GPT Completion";
-/// Of the message that an operation ends with.
+/// The type of the response of an operation.
 const RESPONSE_TYPE: &str = "type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse";
 
-/// One message of the answer.
+/// One message of a response.
 struct Part {
     answer: Output,
     status: AlternativeStatus,
@@ -44,7 +44,7 @@ fn complete(
     Ok(Part { answer, status, usage })
 }
 
-/// The prefixes of an answer, and the answer.
+/// The prefixes of a response, and the complete response.
 fn streamed(last: Part, texts: &[String]) -> Vec<Part> {
     let mut parts = Vec::new();
     if let Output::Text(text) = &last.answer {

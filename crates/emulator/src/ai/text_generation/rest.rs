@@ -1,4 +1,4 @@
-//! Text generation over REST: proto3's JSON, an answer wrapped in `{"result": …}`, a stream of them one per line.
+//! Text generation over REST: proto3 JSON. A response is wrapped in `{"result": …}`. A stream has one on each line.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -112,7 +112,7 @@ impl CompletionRequest {
         })
     }
 
-    /// All texts that were sent.
+    /// The texts of all messages, for the token count.
     pub(in crate::ai) fn texts(&self) -> Vec<String> {
         self.messages.iter().filter_map(|message| message.text.clone()).collect()
     }
