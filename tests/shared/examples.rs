@@ -1,12 +1,14 @@
-//! Runs the examples of a crate: each without a variable, each saying what it should, and all of them.
+//! Runs the examples of a crate without environment variables and compares their output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The examples of the crate in this folder, each with what it prints when all went well; sorted by name.
-pub(crate) struct Examples {
-    pub(crate) folder: &'static str,
-    pub(crate) all: &'static [(&'static str, &'static [&'static str])],
+/// The examples of a crate.
+pub struct Examples {
+    /// The folder of the crate.
+    pub folder: &'static str,
+    /// The names of the examples, sorted, each with the texts that its output contains on success.
+    pub all: &'static [(&'static str, &'static [&'static str])],
 }
 
 impl Examples {
@@ -14,7 +16,7 @@ impl Examples {
         Path::new(self.folder).join("examples").join(format!("{name}.rs"))
     }
 
-    /// The program that cargo built of it, in the folder beside that of the test.
+    /// The program that cargo built from the example, in the folder next to the folder of the test.
     fn program(&self, name: &str) -> PathBuf {
         let test = std::env::current_exe().unwrap();
         let program = test.ancestors().nth(2).unwrap().join("examples").join(name);
@@ -22,27 +24,28 @@ impl Examples {
         let built = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
         assert!(
             built(&program) > built(&self.source(name)),
-            "{} is not there or old; `cargo test` builds it, `cargo test --test examples` alone does not",
+            "{} is missing or older than its source: `cargo test` builds it, `cargo test --test NAME` does not",
             program.display()
         );
         program
     }
 
-    pub(crate) fn run(&self) {
-        for (name, says) in self.all {
+    /// Runs every example.
+    pub fn run(&self) {
+        for (name, expected) in self.all {
             let output = Command::new(self.program(name)).env_clear().output().unwrap();
             let (stdout, stderr) =
                 (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
             assert!(output.status.success(), "{name}: {}\n{stdout}{stderr}", output.status);
-            for text in *says {
-                assert!(stdout.contains(text), "{name} does not say {text:?}:\n{stdout}");
+            for text in *expected {
+                assert!(stdout.contains(text), "the output of {name} does not contain {text:?}:\n{stdout}");
             }
             assert_eq!(stderr, "", "{name}");
         }
     }
 
-    /// Those that there are, are those that are run, and none has more lines than that.
-    pub(crate) fn have_at_most(&self, lines: usize) {
+    /// Checks that every example is listed, and that none has more lines than this.
+    pub fn have_at_most(&self, lines: usize) {
         let mut names: Vec<_> = std::fs::read_dir(self.source("x").parent().unwrap())
             .unwrap()
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())

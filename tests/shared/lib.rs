@@ -1,4 +1,21 @@
 //! What the tests of several crates share. A helper hides preparation, never an assertion.
+//!
+//! - [`http_client`]: a client that sends a request and returns the response as it came.
+//! - [`http_server`]: a server that sends scripted replies and records every request.
+//! - [`raw_server`]: a server that gives each connection to the test; TLS; a proxy.
+//! - [`token_source`]: a token source that a test controls.
+//! - [`system`]: systems without variables, files, programs and network.
+//! - [`log`]: a log that a test can read.
+//! - [`wait`]: waiting with a limit.
+//! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
+pub mod examples;
 pub mod http_client;
+pub mod http_server;
+pub mod log;
+pub mod own_process;
+pub mod raw_server;
+pub mod system;
+pub mod token_source;
+pub mod wait;

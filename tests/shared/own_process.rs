@@ -1,12 +1,13 @@
-//! Runs a test in a process of its own, because what the test looks at belongs to the whole process.
+//! Runs a test in a process of its own, because the test observes state of the whole process.
 
 use std::process::{Command, Stdio};
 
-/// Set in the child to the name of the one test that it runs.
+/// The variable of the child process. Its value is the name of the only test that the child runs.
 const VARIABLE: &str = "YC_AUTH_TEST_OF_THIS_PROCESS";
 
-/// Runs `test` in a new process: this test binary again, with the one test `name`, its path below the binary's root.
-pub(crate) fn in_own_process(name: &str, test: impl FnOnce()) {
+/// Runs `test` in a new process: starts this test binary again with the single test `name`, the path of the test in
+/// the binary.
+pub fn in_own_process(name: &str, test: impl FnOnce()) {
     if std::env::var(VARIABLE).is_ok_and(|child| child == name) {
         return test();
     }

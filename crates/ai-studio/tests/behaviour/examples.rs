@@ -2,7 +2,7 @@
 
 #![cfg(feature = "responses")]
 
-use crate::shared::Examples;
+use test_support::examples::Examples;
 
 const EXAMPLES: Examples = Examples {
     folder: env!("CARGO_MANIFEST_DIR"),

@@ -4,8 +4,6 @@
 mod fixture;
 mod recorded;
 mod scripted;
-#[path = "../../../../tests/shared/examples.rs"]
-mod shared;
 
 mod blocking;
 mod builder;

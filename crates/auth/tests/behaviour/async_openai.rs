@@ -2,33 +2,23 @@
 
 use std::time::Duration;
 
-use crate::common::{HOUR, Source, header, on_runtime};
-use crate::wire::{Wire, answer};
+use crate::support::{fetched, loopback_client, refusing_first_token};
 use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use async_openai::middleware::retry::OpenAIRetryLayer;
 use async_openai::types::embeddings::CreateEmbeddingRequestArgs;
 use bytes::Bytes;
-use reqwest::{Body, Client, Method, Request};
+use reqwest::{Body, Method, Request};
+use test_support::http_server::{Reply, Server};
+use test_support::token_source::{Source, header};
+use test_support::wait::{HOUR, on_runtime};
 use tower_layer::Layer;
 use tower_service::Service;
 use yandex_cloud_auth::system::System;
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, NoAuth};
-
-fn http() -> Client {
-    // Another test of this process may have been first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().unwrap()
-}
-
-fn fetched() -> (Source, Credentials) {
-    let source = Source::living(HOUR);
-    let credentials = source.on_clock(&TestClock::new());
-    (source, credentials)
-}
 
 /// Requests with a key of the configuration's, and a body that streams.
 fn factory(url: &str, timeout: Option<Duration>) -> HttpRequestFactory {
@@ -51,65 +41,63 @@ fn kind(error: &OpenAIError) -> ErrorKind {
 #[test]
 fn a_clients_calls_carry_the_credentials_header_and_never_the_configurations() {
     let (_source, credentials) = fetched();
-    let wire = Wire::answering(|seen| {
-        assert_eq!(seen.path, "/v1/embeddings");
+    let server = Server::start(|request, _| {
+        assert_eq!(request.path(), "/v1/embeddings");
         let body = r#"{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":1,"total_tokens":1}}"#;
-        let length = body.len();
-        format!(
-            "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        )
+        Reply::body(200, body).with("content-type", "application/json")
     });
-    let config = OpenAIConfig::new().with_api_base(wire.url("/v1"));
+    let config = OpenAIConfig::new().with_api_base(server.at("/v1"));
     for key in ["", "sk-openai"] {
-        let service = AuthLayer::new(credentials.clone()).allow_loopback().openai_service(http());
-        let client = async_openai::Client::build(http(), config.clone().with_api_key(key));
+        let service = AuthLayer::new(credentials.clone()).allow_loopback().openai_service(loopback_client());
+        let client = async_openai::Client::build(loopback_client(), config.clone().with_api_key(key));
         let client = client.with_http_service(service);
         let request = CreateEmbeddingRequestArgs::default().model("m").input("x").build().unwrap();
         let answer = on_runtime(async { client.embeddings().create(request).await.unwrap() });
         assert_eq!(answer.data[0].embedding, [0.5]);
     }
-    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
+    assert_eq!(server.authorizations(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
 }
 
 #[test]
 fn with_the_method_none_there_is_no_header_and_elsewhere_the_configurations_is_kept() {
     let (source, credentials) = fetched();
-    let none = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
-    let wire = Wire::answering(|_| answer(200));
+    let none =
+        Credentials::from(NoAuth::new()).with_system(test_support::system::empty_system(&TestClock::new()));
+    let server = Server::always(Reply::status(200));
     on_runtime(async {
         for layer in [AuthLayer::new(none), AuthLayer::new(credentials).skip_other_hosts()] {
-            layer.openai_service(http()).call(factory(&wire.url("/"), None)).await.unwrap();
+            layer.openai_service(loopback_client()).call(factory(&server.at("/"), None)).await.unwrap();
         }
     });
-    assert_eq!(wire.headers(), ["", "Bearer sk-openai"]);
+    assert_eq!(server.authorizations(), ["", "Bearer sk-openai"]);
     assert_eq!(source.started(), 0);
 }
 
 #[test]
 fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
     let (source, credentials) = fetched();
-    let wire = Wire::answering(|_| answer(200));
-    let mut service = AuthLayer::new(credentials).openai_service(http());
-    let error = on_runtime(async { service.call(factory(&wire.url("/"), None)).await.unwrap_err() });
+    let server = Server::always(Reply::status(200));
+    let mut service = AuthLayer::new(credentials).openai_service(loopback_client());
+    let error = on_runtime(async { service.call(factory(&server.at("/"), None)).await.unwrap_err() });
     assert_eq!(kind(&error), ErrorKind::Blocked);
-    assert_eq!((wire.seen().len(), source.started()), (0, 0));
+    assert_eq!((server.requests().len(), source.started()), (0, 0));
 }
 
 #[test]
 fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned_as_it_came() {
-    for (wire, limit, status, sent) in [
-        (Wire::refusing_the_first(), 1, 200, 2),
-        (Wire::answering(|_| answer(401)), 1, 401, 2),
-        (Wire::refusing_the_first(), 0, 401, 1),
+    for (server, limit, status, sent) in [
+        (refusing_first_token(), 1, 200, 2),
+        (Server::always(Reply::status(401)), 1, 401, 2),
+        (refusing_first_token(), 0, 401, 1),
     ] {
         let (_source, credentials) = fetched();
         let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(limit);
-        let mut service = layer.openai_service(http());
-        let answer = on_runtime(async { service.call(factory(&wire.url("/"), None)).await.unwrap() });
+        let mut service = layer.openai_service(loopback_client());
+        let answer = on_runtime(async { service.call(factory(&server.at("/"), None)).await.unwrap() });
         assert_eq!(answer.status(), status);
-        assert_eq!(wire.headers(), &["Bearer t1.fake.0", "Bearer t1.fake.1"][..sent]);
-        assert!(wire.seen().iter().all(|request| request.body == b"streamed"));
-        assert_ne!(header(&credentials).unwrap(), "Bearer t1.fake.0", "the refused token was dropped");
+        assert_eq!(server.authorizations(), &["Bearer t1.fake.0", "Bearer t1.fake.1"][..sent]);
+        assert!(server.requests().iter().all(|request| request.body == b"streamed"));
+        assert_ne!(header(&credentials), "Bearer t1.fake.0", "the refused token was dropped");
     }
 }
 
@@ -117,25 +105,25 @@ fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned
 fn retries_outside_have_a_header_each_and_do_not_try_again_what_the_layer_says() {
     let (source, credentials) = fetched();
     let own = credentials.clone();
-    let wire = Wire::answering(move |seen| {
-        if seen.authorization != "Bearer t1.fake.0" {
-            return answer(200);
+    let server = Server::start(move |request, _| {
+        if request.authorization() != "Bearer t1.fake.0" {
+            return Reply::status(200);
         }
         // Before the retry there is a newer token.
         own.invalidate(&own.snapshot().unwrap());
-        answer(503).replace("\r\n\r\n", "\r\nretry-after: 0\r\n\r\n")
+        Reply::status(503).with("retry-after", "0")
     });
     let layer = AuthLayer::new(credentials.clone()).allow_loopback();
-    let mut service = OpenAIRetryLayer::default().layer(layer.openai_service(http()));
+    let mut service = OpenAIRetryLayer::default().layer(layer.openai_service(loopback_client()));
     on_runtime(async {
-        let answer = service.call(factory(&wire.url("/"), None)).await.unwrap();
+        let answer = service.call(factory(&server.at("/"), None)).await.unwrap();
         assert_eq!(answer.status(), 200);
-        source.set(|_| Err(crate::common::unavailable()));
+        source.set(|_| Err(test_support::token_source::unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
-        let error = service.call(factory(&wire.url("/"), None)).await.unwrap_err();
+        let error = service.call(factory(&server.at("/"), None)).await.unwrap_err();
         assert_eq!(kind(&error), ErrorKind::Unavailable);
     });
-    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
+    assert_eq!(server.authorizations(), ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
     assert_eq!(source.started(), 3);
 }
 
@@ -147,7 +135,11 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header() {
     let layer = AuthLayer::new(Credentials::from_source(source.clone()).with_system(machine));
     let url = "https://ai.api.cloud.yandex.net/v1/models";
     let call = async {
-        layer.openai_service(http()).call(factory(url, Some(Duration::from_millis(20)))).await.unwrap_err()
+        layer
+            .openai_service(loopback_client())
+            .call(factory(url, Some(Duration::from_millis(20))))
+            .await
+            .unwrap_err()
     };
     assert_eq!(kind(&on_runtime(call)), ErrorKind::Unavailable);
     assert_eq!((source.started(), source.ended()), (1, 0), "the fetch goes on for others");

@@ -1,6 +1,8 @@
 //! What a bare string is: the rule of the SDK's `auth` parameter.
 
-use crate::support::{IAM_TOKEN, Log, Machine, OAUTH_TOKEN, cloud, exchanged, header};
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
+use test_support::log::Log;
+use test_support::token_source::header;
 use yandex_cloud_auth::{Credentials, ErrorKind, Method};
 use yandex_cloud_emulator::Emulator;
 
@@ -122,7 +124,7 @@ fn an_iam_token_of_another_shape_is_used_with_a_warning() {
         ("t1.FAKE".to_owned(), true),
         ("t2.FAKE.FAKE".to_owned(), true),
     ] {
-        let log = Log::default();
+        let log = Log::of_target("yandex_cloud_auth");
         let credentials = log.of(|| Credentials::from_string(&text).unwrap());
         assert_eq!(credentials.method(), Some(Method::IamToken));
         assert_eq!(log.warnings().len(), usize::from(warns), "{text}: {:?}", log.lines());

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header};
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
 use proptest::prelude::*;
+use test_support::token_source::header;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{ApiKeyAuth, Endpoints, Error, ErrorKind, OAuthTokenAuth, YandexCloudCliAuth};
 

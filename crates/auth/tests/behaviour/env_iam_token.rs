@@ -1,6 +1,8 @@
 //! `env-iam-token`: a variable that somebody else keeps fresh, read for every request.
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, header, secs};
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN};
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::{Automatic, Credentials, EnvIamTokenAuth, ErrorKind, HeaderOptions, Method};
 
 fn machine() -> Machine {

@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, logged_in, secs};
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, logged_in};
+use test_support::wait::secs;
 use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{

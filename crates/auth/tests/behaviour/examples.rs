@@ -1,6 +1,6 @@
 //! The examples: each runs without a variable, says what it should, and is short enough to be read at once.
 
-use crate::shared::Examples;
+use test_support::examples::Examples;
 
 const EXAMPLES: Examples = Examples {
     folder: env!("CARGO_MANIFEST_DIR"),

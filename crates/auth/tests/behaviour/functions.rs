@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{HOUR, bare, header, secs};
 use http::{HeaderMap, HeaderValue};
+use test_support::system::empty_system;
+use test_support::token_source::header;
+use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::system::{BoxFuture, Spawner};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{
@@ -33,7 +35,7 @@ struct Instance {
 impl Instance {
     fn new() -> Self {
         let (clock, started) = (TestClock::new(), Nothing::default());
-        let system: System = bare(&clock).with_spawner(started.clone());
+        let system: System = empty_system(&clock).with_spawner(started.clone());
         let auth = FunctionAuth::with_system(system.clone());
         let credentials = Credentials::from(auth.clone()).with_system(system);
         Self { clock, auth, credentials, started }
@@ -91,14 +93,14 @@ fn a_warm_instance_sends_the_newest_token() {
     let instance = Instance::new();
     for name in ["a", "b", "c"] {
         instance.invoked_with(name, 3600).unwrap();
-        assert_eq!(header(&instance.credentials).unwrap(), format!("Bearer t1.FAKE-{name}.x"));
+        assert_eq!(header(&instance.credentials), format!("Bearer t1.FAKE-{name}.x"));
         let at_hand = instance.credentials.try_header().unwrap().unwrap().unwrap();
         assert_eq!(at_hand, format!("Bearer t1.FAKE-{name}.x"));
         instance.clock.advance(secs(60));
     }
     assert_eq!(instance.credentials.snapshot().unwrap().generation(), 3);
     instance.auth.set(json("d", 3600)).unwrap();
-    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-d.x");
+    assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-d.x");
     instance.credentials.prewarm();
 }
 
@@ -110,7 +112,7 @@ fn the_same_token_again_keeps_its_generation_and_has_the_life_that_came_with_it(
         let snapshot = instance.credentials.snapshot().unwrap();
         assert_eq!(snapshot.generation(), 1);
         let left = snapshot.expires_at().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(left - crate::common::wall(&instance.clock), secs(life));
+        assert_eq!(left - test_support::system::wall(&instance.clock), secs(life));
         instance.clock.advance(secs(600));
     }
     // Without a life nothing new is learned of it.
@@ -138,7 +140,7 @@ fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
             let instance = Instance::new();
             instance.invoked_with("a", 3600).unwrap();
             if used {
-                header(&instance.credentials).unwrap();
+                header(&instance.credentials);
             }
             jump(&instance.clock);
             // The next invocation brings none.
@@ -150,7 +152,7 @@ fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
             assert!(instance.credentials.snapshot().is_none());
 
             instance.invoked_with("b", 3600).unwrap();
-            assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-b.x", "nothing is final");
+            assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-b.x", "nothing is final");
         }
     }
 }
@@ -160,7 +162,7 @@ fn it_is_not_sent_in_its_last_seconds() {
     let instance = Instance::new();
     instance.invoked_with("a", 3600).unwrap();
     instance.clock.advance(secs(3589));
-    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-a.x");
     instance.clock.advance(secs(1));
     assert_eq!(instance.failure().kind(), ErrorKind::Expired);
 }
@@ -180,7 +182,7 @@ fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
     );
     assert!(error.help().unwrap().contains("service account"));
     instance.auth.set("{").unwrap_err();
-    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-a.x");
 }
 
 #[test]
@@ -222,7 +224,7 @@ fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_the_most() {
     let instance = Instance::new();
     for _ in 0..12 {
         instance.auth.set(r#"{"access_token":"t1.FAKE-a.x"}"#).unwrap();
-        assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-a.x");
+        assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-a.x");
         assert_eq!(instance.credentials.snapshot().unwrap().expires_at(), None);
         instance.clock.suspend(HOUR);
     }
@@ -242,7 +244,7 @@ fn a_call_can_ask_for_a_life_and_a_refusal_for_another_token() {
     assert!(!instance.credentials.invalidate(&refused), "there is no other");
     instance.invoked_with("b", 600).unwrap();
     assert!(instance.credentials.invalidate(&refused), "there is one now");
-    assert_eq!(header(&instance.credentials).unwrap(), "Bearer t1.FAKE-b.x");
+    assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-b.x");
 }
 
 #[test]
@@ -251,7 +253,7 @@ fn two_clients_of_one_instance_share_what_is_handed_over() {
     let other = Credentials::from(instance.auth.clone());
     instance.invoked_with("a", 600).unwrap();
     for credentials in [&instance.credentials, &other, &other.clone()] {
-        assert_eq!(header(credentials).unwrap(), "Bearer t1.FAKE-a.x");
+        assert_eq!(header(credentials), "Bearer t1.FAKE-a.x");
     }
     instance.clock.advance(secs(600));
     assert_eq!(other.blocking().header().unwrap_err().kind(), ErrorKind::Expired, "by the clock of the slot");
@@ -261,11 +263,11 @@ fn two_clients_of_one_instance_share_what_is_handed_over() {
 fn whoever_subscribes_is_told_of_a_new_token_by_the_first_call_that_sends_it() {
     let instance = Instance::new();
     instance.invoked_with("a", 600).unwrap();
-    header(&instance.credentials).unwrap();
+    header(&instance.credentials);
     let mut changes = instance.credentials.subscribe();
     instance.invoked_with("b", 600).unwrap();
-    header(&instance.credentials).unwrap();
-    crate::common::on_runtime(async { assert_eq!(changes.changed().await.unwrap().generation(), 2) });
+    header(&instance.credentials);
+    test_support::wait::on_runtime(async { assert_eq!(changes.changed().await.unwrap().generation(), 2) });
 }
 
 #[test]
@@ -273,7 +275,7 @@ fn it_has_no_slot_and_can_take_one() {
     assert!(Automatic::new().slots().all(|slot| slot != "function"));
     let auth = FunctionAuth::parse(json("a", 600)).unwrap();
     let automatic = Automatic::new().replace("metadata", auth).unwrap();
-    let credentials = automatic.with_system(bare(&TestClock::new())).build();
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.FAKE-a.x");
+    let credentials = automatic.with_system(empty_system(&TestClock::new())).build();
+    assert_eq!(header(&credentials), "Bearer t1.FAKE-a.x");
     assert_eq!(credentials.method(), Some(Method::Function));
 }

@@ -1,6 +1,8 @@
 //! `api-key`, `iam-token` and `none`: values that are given once and sent as they are.
 
-use crate::support::{API_KEY, IAM_TOKEN, Machine, OAUTH_TOKEN, header, secs};
+use crate::support::{API_KEY, IAM_TOKEN, Machine, OAUTH_TOKEN};
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::{
     ApiKeyAuth, Credentials, Error, ErrorKind, HeaderOptions, IamTokenAuth, Method, NoAuth, Scheme,
 };

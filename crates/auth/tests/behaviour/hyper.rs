@@ -1,11 +1,11 @@
 //! The layer in front of hyper-util's client, over HTTP/1 and over HTTP/2 without TLS.
 
-use crate::common::on_runtime;
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use test_support::wait::on_runtime;
 use tower::{Layer, ServiceExt};
 use yandex_cloud_auth::testing::TestEnvironment;
 use yandex_cloud_auth::tower::{AuthLayer, CloneReplay};

@@ -1,8 +1,9 @@
 //! What each method can tell of whom it stands for.
 
 use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, secs, words,
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, words,
 };
+use test_support::wait::secs;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
     ApiKeyAuth, Credentials, HeaderOptions, IamTokenAuth, Identity, MetadataAuth, Method, NoAuth,

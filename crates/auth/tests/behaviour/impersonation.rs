@@ -4,10 +4,9 @@ use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Source, token, until};
-use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, cloud, exchanged, header, secs,
-};
+use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, cloud, exchanged};
+use test_support::token_source::{Source, header, token};
+use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::LibraryThread;
 use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -153,7 +152,7 @@ fn a_token_past_its_end_is_not_sent_though_nobody_renews_it() {
     let machine = Machine::new().answering(iam);
     let credentials = machine.with(by(Credentials::from_source(source.clone())));
     header(&credentials);
-    source.set(|_| Err(crate::common::unavailable()));
+    source.set(|_| Err(test_support::token_source::unavailable()));
     machine.clock.advance(secs(11 * 3600));
     assert!(header(&credentials).contains("t1.fake.0+"), "alive, it is sent");
     until("the renewal beside the call has failed", || credentials.counters().failures == 1);
@@ -478,7 +477,10 @@ fn one_thread_runs_both_for_many_callers() {
         assert_eq!(thread.join().unwrap(), expected);
     }
     assert_eq!(asked_for.load(Ordering::SeqCst), 2, "one for each of the two");
-    assert_eq!(crate::common::on_runtime(async { credentials.header().await }).unwrap().unwrap(), expected);
+    assert_eq!(
+        test_support::wait::on_runtime(async { credentials.header().await }).unwrap().unwrap(),
+        expected
+    );
 }
 
 /// A machine in the emulator's cloud.

@@ -1,6 +1,7 @@
 //! A server said no: exactly that token is dropped, once. And a caller who wants a longer life gets one, or is told.
 
-use crate::common::{HOUR, Source, header, on_runtime, secs, token, until};
+use test_support::token_source::{Source, header, token};
+use test_support::wait::{HOUR, on_runtime, secs, until};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{ApiKeyAuth, Credentials, ErrorKind, HeaderOptions, IamTokenAuth, NoAuth, Token};
 
@@ -12,7 +13,7 @@ fn living_for(seconds: u64) -> HeaderOptions {
 fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&TestClock::new());
-    header(&credentials).unwrap();
+    header(&credentials);
     let refused = credentials.snapshot().unwrap();
     on_runtime(async {
         let calls: Vec<_> = (0..64)
@@ -39,17 +40,17 @@ fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
 fn an_old_refusal_does_not_kill_a_newer_token() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     let old = credentials.snapshot().unwrap();
     clock.advance(HOUR);
-    header(&credentials).unwrap();
+    header(&credentials);
     assert!(!credentials.invalidate(&old));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
+    assert_eq!(header(&credentials), "Bearer t1.fake.1");
 }
 
 #[test]
 fn methods_with_nothing_newer_keep_what_they_have() {
-    let system = crate::common::bare(&TestClock::new());
+    let system = test_support::system::empty_system(&TestClock::new());
     for credentials in [
         Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()),
         Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap()),
@@ -68,7 +69,7 @@ fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_l
     clock.set_random(0.999);
     let source = Source::new(|_| Ok(Token::new("t1.fake.same")?.expiring_in(12 * HOUR)));
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     let mut dropped = 0;
     for _ in 0..600 {
         let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
@@ -108,14 +109,14 @@ fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
     clock.set_random(0.999);
     let source = Source::living(12 * HOUR);
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
-    source.set(|_| Err(crate::common::unavailable()));
+    header(&credentials);
+    source.set(|_| Err(test_support::token_source::unavailable()));
     clock.advance(HOUR + secs(1));
-    header(&credentials).unwrap();
+    header(&credentials);
     until("the renewal has failed", || credentials.counters().failures == 1);
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.2");
+    assert_eq!(header(&credentials), "Bearer t1.fake.2");
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn a_longer_life_is_had_by_one_shared_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(secs(1800));
     assert_eq!(credentials.blocking().header_with(living_for(1700)).unwrap().unwrap(), "Bearer t1.fake.0");
     source.hold();
@@ -135,7 +136,7 @@ fn a_longer_life_is_had_by_one_shared_refresh() {
             })
             .collect();
         until("all wait", || credentials.counters().waited == 51);
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0", "the others do not wait");
+        assert_eq!(header(&credentials), "Bearer t1.fake.0", "the others do not wait");
         source.release();
         for call in calls {
             assert_eq!(call.await.unwrap(), "Bearer t1.fake.1");
@@ -149,7 +150,7 @@ fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(secs(100));
     let error = credentials.blocking().header_with(living_for(7200)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
@@ -177,7 +178,7 @@ fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
 #[test]
 fn what_never_ends_lives_as_long_as_anybody_asks() {
     let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
-        .with_system(crate::common::bare(&TestClock::new()));
+        .with_system(test_support::system::empty_system(&TestClock::new()));
     let header = key.blocking().header_with(HeaderOptions::new().min_ttl(std::time::Duration::MAX));
     assert_eq!(header.unwrap().unwrap(), "Api-Key AQVN-fake");
 }
@@ -187,12 +188,12 @@ fn a_refresh_for_a_longer_life_that_fails_keeps_the_token() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(secs(1800));
-    source.set(|_| Err(crate::common::unavailable()));
+    source.set(|_| Err(test_support::token_source::unavailable()));
     let error = credentials.blocking().header_with(living_for(3000)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("1800 s"), "{error}");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("the source is down"));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
 }

@@ -5,10 +5,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::support::{IAM_TOKEN, Machine, cloud, exchanged, header, secs};
+use crate::support::{IAM_TOKEN, Machine, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::system::Files;
 use yandex_cloud_auth::testing::{TestFiles, TestReply};
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, HeaderOptions, Method, ServiceAccountKeyAuth};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{HOUR, Source, on_runtime, until};
+use test_support::token_source::Source;
+use test_support::wait::{HOUR, on_runtime, until};
 use yandex_cloud_auth::system::{BoxFuture, Spawner};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestProcesses, TestRun};
 use yandex_cloud_auth::{
@@ -24,7 +25,7 @@ impl Spawner for Counting {
 fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
     let (http, spawner) = (TestHttp::nobody(), Counting::default());
     let processes = TestProcesses::new(|_| TestRun::Hang);
-    let system = crate::common::bare(&TestClock::new())
+    let system = test_support::system::empty_system(&TestClock::new())
         .with_environment(TestEnvironment::new([("YC_OAUTH_TOKEN", "y0_fake")]))
         .with_http(http.clone())
         .with_processes(processes.clone())
@@ -52,7 +53,7 @@ fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
 fn nothing_is_known_before_the_selection() {
     let environment = TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]);
     let credentials = Automatic::new()
-        .with_system(crate::common::bare(&TestClock::new()).with_environment(environment))
+        .with_system(test_support::system::empty_system(&TestClock::new()).with_environment(environment))
         .build();
     assert!(
         credentials.method().is_none() && credentials.report().is_none() && credentials.snapshot().is_none()
@@ -85,7 +86,7 @@ fn dropping_the_last_handle_kills_its_child() {
     // The double's future owns the child as the real one does: dropped, it is gone. Real children: tests/processes.rs.
     let processes = TestProcesses::new(|_| TestRun::Hang);
     let clock = TestClock::new();
-    let system = crate::common::bare(&clock)
+    let system = test_support::system::empty_system(&clock)
         .with_processes(processes.clone())
         .with_files(yandex_cloud_auth::testing::TestFiles::new([("/opt/yc", "")]));
     let yc = YandexCloudCliAuth::builder().program("/opt/yc").build();

@@ -1,6 +1,8 @@
 //! What is logged: a choice, a renewal, a failure; each with what a person needs to know of it, and no more.
 
-use crate::support::{API_KEY, METADATA_ANSWER, Machine, header, secs};
+use crate::support::{API_KEY, METADATA_ANSWER, Machine};
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestReply, TestRun};
 use yandex_cloud_auth::{MetadataAuth, YandexCloudCliAuth};
 

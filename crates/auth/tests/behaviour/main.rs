@@ -1,11 +1,7 @@
 //! The behaviour of the library through its public interface: one module a behaviour.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
-mod common;
-#[path = "../../../../tests/shared/examples.rs"]
-mod shared;
 mod support;
-mod wire;
 
 mod async_openai;
 mod bare_strings;

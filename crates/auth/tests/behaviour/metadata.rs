@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::{
-    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, header, joined, secs,
-};
+use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine};
+use test_support::token_source::header;
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{

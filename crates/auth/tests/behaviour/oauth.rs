@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::SystemTime;
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged, header, joined, secs};
+use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
+use test_support::token_source::header;
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{Credentials, Endpoints, Error, ErrorKind, Method, OAuthTokenAuth, System};

@@ -1,9 +1,10 @@
 //! `profile`: yc's configuration file, read without yc.
 
 use crate::support::{
-    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, cloud, exchanged, header,
-    secs,
+    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, cloud, exchanged,
 };
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{

@@ -1,10 +1,11 @@
 //! Law 6: a ready header costs no allocation and waits for no lock.
 
-use crate::common::{HOUR, Source, header, until};
+use test_support::token_source::{Source, header};
+use test_support::wait::{HOUR, until};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
 use yandex_cloud_auth::{ApiKeyAuth, Credentials, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, NoAuth};
 
-/// Allocations of one poll of `header()`, of its blocking twin and of `try_header()`.
+/// Allocations of one poll of `try_header()`, of its blocking twin and of `try_header()`.
 fn allocations(credentials: &Credentials) -> [u64; 3] {
     let poll = || {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -25,9 +26,9 @@ fn allocations(credentials: &Credentials) -> [u64; 3] {
 
 #[test]
 fn a_ready_header_allocates_nothing() {
-    let system = crate::common::bare(&TestClock::new());
+    let system = test_support::system::empty_system(&TestClock::new());
     let fetched = Source::living(HOUR).on_clock(&TestClock::new());
-    header(&fetched).unwrap();
+    header(&fetched);
     let real_clock = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap());
     for (name, credentials) in [
         ("a fetched token", fetched),
@@ -46,9 +47,9 @@ fn a_ready_header_allocates_nothing() {
 #[test]
 fn the_variable_alone_is_read_per_request() {
     let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
-    let system = crate::common::bare(&TestClock::new()).with_environment(environment);
+    let system = test_support::system::empty_system(&TestClock::new()).with_environment(environment);
     let credentials = Credentials::from(EnvIamTokenAuth::new()).with_system(system);
-    header(&credentials).unwrap();
+    header(&credentials);
     // The value, and nothing for the header: it was made before.
     assert!(allocations(&credentials)[0] <= 2);
 }
@@ -58,10 +59,10 @@ fn a_stale_header_is_served_while_its_renewal_runs() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.on_clock(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(2 * HOUR);
     source.hold();
-    header(&credentials).unwrap();
+    header(&credentials);
     until("the renewal runs", || source.started() == 2);
     assert_eq!(allocations(&credentials), [0; 3]);
     source.release();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{HOUR, Source, header, secs, token, unavailable, until};
+use test_support::token_source::{Source, header, token, try_header, unavailable};
+use test_support::wait::{HOUR, secs, until};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, IamTokenAuth, Method, Token};
 
@@ -18,15 +19,15 @@ fn no_call_carries_an_expired_token_in_two_hours_of_short_lived_ones() {
             let token = token(count)?.expiring_in(secs(300));
             ends.lock()
                 .unwrap()
-                .insert(format!("Bearer t1.fake.{count}"), crate::common::wall(&clock) + secs(300));
+                .insert(format!("Bearer t1.fake.{count}"), test_support::system::wall(&clock) + secs(300));
             Ok(token)
         }
     });
     let credentials = source.in_step(&clock);
     for call in 0..720 {
-        let sent = header(&credentials).unwrap();
+        let sent = header(&credentials);
         let end = ends.lock().unwrap()[&sent];
-        assert!(crate::common::wall(&clock) < end, "call {call} carries a token past its end");
+        assert!(test_support::system::wall(&clock) < end, "call {call} carries a token past its end");
         clock.advance(secs(10));
     }
     assert!(source.started() >= 24, "{} tokens cannot cover two hours", source.started());
@@ -37,20 +38,20 @@ fn no_call_carries_an_expired_token_in_two_hours_of_short_lived_ones() {
 fn a_suspended_machine_does_not_send_a_dead_token() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     clock.suspend(2 * HOUR);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
+    assert_eq!(header(&credentials), "Bearer t1.fake.1");
 }
 
 #[test]
 fn a_wall_clock_set_back_a_day_does_not_keep_a_dead_token_alive() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     clock.set_wall_back(24 * HOUR);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     clock.advance(HOUR);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
+    assert_eq!(header(&credentials), "Bearer t1.fake.1");
 }
 
 #[test]
@@ -58,16 +59,16 @@ fn a_stale_token_is_served_at_once_and_renewed_beside() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(HOUR + secs(1));
     source.hold();
     for _ in 0..1000 {
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
     }
     assert_eq!(credentials.counters().waited, 1, "only the very first call waited");
     until("the renewal has begun", || source.started() == 2);
     source.release();
-    until("it is served", || header(&credentials).unwrap() == "Bearer t1.fake.1");
+    until("it is served", || header(&credentials) == "Bearer t1.fake.1");
     assert_eq!((source.started(), credentials.counters().waited), (2, 1));
 }
 
@@ -76,12 +77,12 @@ fn keeps_serving_the_old_token_while_the_source_is_down() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     source.set(|_| Err(unavailable()));
     clock.set_random(0.999);
     let served = (0..4 * 3600).step_by(10).all(|_| {
         clock.advance(secs(10));
-        header(&credentials).unwrap() == "Bearer t1.fake.0"
+        header(&credentials) == "Bearer t1.fake.0"
     });
     assert!(served);
     assert_eq!(credentials.counters().waited, 1);
@@ -90,8 +91,8 @@ fn keeps_serving_the_old_token_while_the_source_is_down() {
     assert!(credentials.counters().failures > 100, "{:?}", credentials.counters());
     source.set(|_| Ok(Token::new("t1.fake.back")?.expiring_in(12 * HOUR)));
     clock.advance(secs(60));
-    header(&credentials).unwrap();
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.back");
+    header(&credentials);
+    assert_eq!(header(&credentials), "Bearer t1.fake.back");
 }
 
 #[test]
@@ -99,13 +100,13 @@ fn a_dead_token_and_a_source_that_is_down_are_an_error_and_then_not() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     source.set(|_| Err(unavailable()));
     clock.advance(HOUR);
-    assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     clock.advance(secs(1));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.2");
+    assert_eq!(header(&credentials), "Bearer t1.fake.2");
 }
 
 #[test]
@@ -128,12 +129,12 @@ fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_tried_again() 
             _ => token(count),
         });
         let credentials = source.in_step(&clock);
-        assert_eq!(header(&credentials).unwrap_err().kind(), kind);
+        assert_eq!(try_header(&credentials).unwrap_err().kind(), kind);
         clock.advance(Duration::from_millis(remembered - 10));
-        assert_eq!(header(&credentials).unwrap_err().kind(), kind, "told again without another fetch");
+        assert_eq!(try_header(&credentials).unwrap_err().kind(), kind, "told again without another fetch");
         assert_eq!(source.started(), 1);
         clock.advance(Duration::from_millis(10));
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1", "{kind:?} is not final");
+        assert_eq!(header(&credentials), "Bearer t1.fake.1", "{kind:?} is not final");
     }
 }
 
@@ -144,7 +145,7 @@ fn failures_in_a_row_are_tried_less_and_less_often() {
     let source = Source::down();
     let credentials = source.in_step(&clock);
     for _ in 0..600 {
-        assert!(header(&credentials).is_err());
+        assert!(try_header(&credentials).is_err());
         clock.advance(secs(1));
     }
     // 2, 4, 8, 16, 32 and then 60 s apart.
@@ -159,11 +160,11 @@ fn waits_as_long_as_the_server_asks() {
         _ => token(count),
     });
     let credentials = source.in_step(&clock);
-    assert_eq!(header(&credentials).unwrap_err().retry_after(), Some(secs(30)));
+    assert_eq!(try_header(&credentials).unwrap_err().retry_after(), Some(secs(30)));
     clock.advance(secs(29));
-    assert!(header(&credentials).is_err());
+    assert!(try_header(&credentials).is_err());
     clock.advance(secs(1));
-    assert!(header(&credentials).is_ok());
+    assert!(try_header(&credentials).is_ok());
 }
 
 #[test]
@@ -171,18 +172,18 @@ fn a_token_given_again_keeps_its_generation_and_is_asked_for_at_half_of_its_life
     let clock = TestClock::new();
     let source = Source::new({
         let clock = clock.clone();
-        let end = crate::common::wall(&clock) + 8 * HOUR;
-        move |_| Ok(Token::new("t1.fake.same")?.expiring_in(end - crate::common::wall(&clock)))
+        let end = test_support::system::wall(&clock) + 8 * HOUR;
+        move |_| Ok(Token::new("t1.fake.same")?.expiring_in(end - test_support::system::wall(&clock)))
     })
     .max_age(24 * HOUR);
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     // 8 h of life less the advisory hour, then half of what is left each time.
     for (at_most, fetches) in
         [(6 * HOUR + HOUR / 2, 1), (31 * HOUR / 60, 2), (29 * HOUR / 60, 2), (2 * HOUR / 60, 3)]
     {
         clock.advance(at_most);
-        header(&credentials).unwrap();
+        header(&credentials);
         assert_eq!(source.started(), fetches);
     }
     assert_eq!(credentials.snapshot().unwrap().generation(), 1);
@@ -196,15 +197,15 @@ fn an_impossible_life_is_a_bad_answer_and_the_token_at_hand_stays() {
         Ok(token(count)?.expiring_in(life))
     });
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     clock.advance(HOUR - secs(60));
     for failures in 1..=2 {
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
         assert_eq!(credentials.counters().failures, failures);
         clock.advance(secs(10));
     }
     clock.advance(secs(120));
-    let error = header(&credentials).unwrap_err();
+    let error = try_header(&credentials).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("90000 s"), "{error}");
 }
@@ -215,17 +216,17 @@ fn a_token_of_unknown_life_is_renewed_hourly_and_never_used_past_twelve_hours() 
     let source = Source::new(|_| Token::new("t1.fake.same"));
     let credentials = source.in_step(&clock);
     for hour in 1..12 {
-        header(&credentials).unwrap();
+        header(&credentials);
         assert_eq!(source.started(), hour);
         clock.advance(HOUR);
     }
     assert_eq!(credentials.snapshot().unwrap().generation(), 1);
     clock.advance(HOUR);
-    let error = header(&credentials).unwrap_err();
+    let error = try_header(&credentials).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
     source.set(token);
     clock.advance(secs(5));
-    header(&credentials).unwrap();
+    header(&credentials);
     assert_eq!(credentials.snapshot().unwrap().generation(), 2);
 }
 
@@ -233,11 +234,11 @@ fn a_token_of_unknown_life_is_renewed_hourly_and_never_used_past_twelve_hours() 
 fn a_given_iam_token_that_is_twelve_hours_old_is_expired() {
     let clock = TestClock::new();
     let credentials = Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap())
-        .with_system(crate::common::bare(&clock));
+        .with_system(test_support::system::empty_system(&clock));
     clock.advance(12 * HOUR - secs(1));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.given");
+    assert_eq!(header(&credentials), "Bearer t1.fake.given");
     clock.advance(secs(1));
-    let error = header(&credentials).unwrap_err();
+    let error = try_header(&credentials).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Expired, Some(Method::IamToken)));
     assert!(error.help().is_some());
 }
@@ -249,9 +250,9 @@ fn a_fleet_that_started_together_does_not_refresh_together() {
         clock.set_random(dice);
         let source = Source::living(12 * HOUR);
         let credentials = source.in_step(&clock);
-        header(&credentials).unwrap();
+        header(&credentials);
         clock.advance(at);
-        header(&credentials).unwrap();
+        header(&credentials);
         credentials.counters().fetches
     };
     assert_eq!(fetched_after(0.0, 59 * HOUR / 60), 1);
@@ -263,7 +264,7 @@ fn each_new_generation_is_announced() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
     let mut changes = credentials.subscribe();
-    crate::common::on_runtime(async {
+    test_support::wait::on_runtime(async {
         credentials.header().await.unwrap();
         assert_eq!(changes.changed().await.unwrap().generation(), 1);
         clock.advance(HOUR);
@@ -278,10 +279,10 @@ fn each_new_generation_is_announced() {
 fn the_same_token_after_a_refusal_is_not_announced_as_a_new_one() {
     let clock = TestClock::new();
     let credentials = Source::new(|_| Token::new("t1.fake.same")).in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     let mut changes = credentials.subscribe();
     assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
-    header(&credentials).unwrap();
+    header(&credentials);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(std::pin::pin!(changes.changed()).poll(&mut context).is_pending());
 }
@@ -292,7 +293,7 @@ fn a_source_is_asked_at_most_once_a_second_however_short_its_tokens_are_fresh() 
     let source = Source::living(HOUR).max_age(Duration::ZERO);
     let credentials = source.in_step(&clock);
     for _ in 0..1000 {
-        header(&credentials).unwrap();
+        header(&credentials);
         clock.advance(Duration::from_millis(10));
     }
     assert!((10..=12).contains(&source.started()), "{} fetches in ten seconds", source.started());
@@ -302,10 +303,10 @@ fn a_source_is_asked_at_most_once_a_second_however_short_its_tokens_are_fresh() 
 fn renewing_is_not_a_matter_of_luck() {
     let clock = TestClock::new();
     let credentials = Source::living(12 * HOUR).in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     for generation in 2..20 {
         clock.advance(HOUR + secs(1));
-        header(&credentials).unwrap();
+        header(&credentials);
         assert_eq!(credentials.snapshot().unwrap().generation(), generation);
     }
 }

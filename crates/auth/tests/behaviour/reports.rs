@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, joined, logged_in, secs};
+use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, logged_in};
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply};
 use yandex_cloud_auth::{ApiKeyAuth, Automatic, MetadataAuth, Outcome, YandexCloudCliAuth};
 

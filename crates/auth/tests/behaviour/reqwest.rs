@@ -4,11 +4,13 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::common::{HOUR, Source, header, on_runtime, until};
-use crate::wire::{Wire, answer, redirect};
+use crate::support::{fetched, loopback_client, refusing_first_token};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use reqwest::{Body, Client, Request, Response};
+use reqwest::{Body, Request, Response};
+use test_support::http_server::{Reply, Server};
+use test_support::token_source::{Source, header};
+use test_support::wait::{HOUR, on_runtime, until};
 use tower_layer::Layer;
 use tower_service::Service;
 use yandex_cloud_auth::system::System;
@@ -16,24 +18,12 @@ use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 use yandex_cloud_auth::{Credentials, ErrorKind, NoAuth};
 
-fn client() -> Client {
-    // Another test of this process may have been first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().unwrap()
-}
-
-fn fetched() -> (Source, Credentials) {
-    let source = Source::living(HOUR);
-    let credentials = source.on_clock(&TestClock::new());
-    (source, credentials)
-}
-
 fn near(credentials: Credentials) -> AuthClient {
-    AuthLayer::new(credentials).allow_loopback().client(client())
+    AuthLayer::new(credentials).allow_loopback().client(loopback_client())
 }
 
 fn post(url: &str, body: impl Into<Body>) -> Request {
-    client().post(url).body(body).build().unwrap()
+    loopback_client().post(url).body(body).build().unwrap()
 }
 
 fn streamed(parts: &[&'static str]) -> Body {
@@ -44,29 +34,27 @@ fn streamed(parts: &[&'static str]) -> Body {
 #[test]
 fn the_header_goes_with_the_request_and_streams_pass_both_ways() {
     let (_source, credentials) = fetched();
-    let wire = Wire::answering(|_| {
-        "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
-         3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
-            .to_owned()
-    });
+    let server = Server::always(Reply::chunks(["one", "two"]));
     let text = on_runtime(async {
-        let answer = near(credentials).execute(post(&wire.url("/x"), streamed(&["a", "bc"]))).await.unwrap();
+        let answer = near(credentials).execute(post(&server.at("/x"), streamed(&["a", "bc"]))).await.unwrap();
         assert_eq!(answer.url().path(), "/x");
         let chunks: Vec<_> = answer.bytes_stream().map(Result::unwrap).collect().await;
         chunks.concat()
     });
     assert_eq!(text, b"onetwo");
-    assert_eq!(wire.seen()[0].body, b"abc");
-    assert_eq!(wire.headers(), ["Bearer t1.fake.0"]);
+    assert_eq!(server.requests()[0].body, b"abc");
+    assert_eq!(server.authorizations(), ["Bearer t1.fake.0"]);
 }
 
 #[test]
 fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
     let (source, credentials) = fetched();
-    let wire = Wire::answering(|_| answer(200));
-    let client = AuthLayer::new(credentials).client(client());
+    let server = Server::always(Reply::status(200));
+    let client = AuthLayer::new(credentials).client(loopback_client());
     on_runtime(async {
-        for url in [wire.url("/"), format!("http://api.cloud.yandex.net@127.0.0.1:{}/", wire.port())] {
+        for url in
+            [server.at("/"), format!("http://api.cloud.yandex.net@127.0.0.1:{}/", server.address().port())]
+        {
             let request = Request::new(reqwest::Method::GET, url.parse().unwrap());
             let error = client.execute(request).await.unwrap_err();
             assert_eq!(error.auth().unwrap().kind(), ErrorKind::Blocked, "{url}");
@@ -74,7 +62,7 @@ fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
         let error = client.execute(post("https://{{host}}/", "")).await.unwrap_err();
         assert_eq!(error.auth().unwrap().kind(), ErrorKind::Invalid, "no URL that can be sent to");
     });
-    assert_eq!((wire.seen().len(), source.started()), (0, 0));
+    assert_eq!((server.requests().len(), source.started()), (0, 0));
 }
 
 #[test]
@@ -85,47 +73,53 @@ fn a_body_at_hand_is_sent_once_more_up_to_the_limit_and_a_stream_is_not() {
         (streamed(&["x"]), false),
     ] {
         let (_source, credentials) = fetched();
-        let wire = Wire::refusing_the_first();
-        let client = AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(1000).client(client());
-        let answer = on_runtime(async { client.execute(post(&wire.url("/"), body)).await.unwrap().status() });
+        let server = refusing_first_token();
+        let client =
+            AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(1000).client(loopback_client());
+        let answer =
+            on_runtime(async { client.execute(post(&server.at("/"), body)).await.unwrap().status() });
         assert_eq!(answer, if again { 200 } else { 401 });
-        let seen = wire.seen();
+        let seen = server.requests();
         assert_eq!(seen.len(), 1 + usize::from(again));
         assert!(seen.iter().all(|request| request.body == seen[0].body));
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1", "the refused token was dropped");
+        assert_eq!(header(&credentials), "Bearer t1.fake.1", "the refused token was dropped");
     }
 }
 
 #[test]
 fn a_redirect_to_another_host_loses_the_header_and_its_401_is_no_refusal_of_the_token() {
-    let elsewhere = Wire::answering(|_| answer(401));
+    let elsewhere = Server::always(Reply::status(401));
     // Another port is another host; so is another name for the same machine.
-    for target in [elsewhere.url("/"), format!("http://localhost:{}/", elsewhere.port())] {
+    for target in [elsewhere.at("/"), format!("http://localhost:{}/", elsewhere.address().port())] {
         let (source, credentials) = fetched();
-        let wire = Wire::answering(move |_| redirect(&target));
+        let server = Server::always(Reply::redirect(&target));
         // Only the first may have the header.
         let client = AuthLayer::new(credentials.clone())
-            .allow_host(format!("127.0.0.1:{}", wire.port()))
+            .allow_host(format!("127.0.0.1:{}", server.address().port()))
             .unwrap()
             .danger_allow_plaintext()
-            .client(client());
-        let status = on_runtime(async { client.execute(post(&wire.url("/"), "x")).await.unwrap().status() });
+            .client(loopback_client());
+        let status = on_runtime(async { client.execute(post(&server.at("/"), "x")).await.unwrap().status() });
         assert_eq!(status, 401);
-        assert_eq!(wire.headers(), ["Bearer t1.fake.0"]);
+        assert_eq!(server.authorizations(), ["Bearer t1.fake.0"]);
         assert_eq!(source.started(), 1, "the token is kept");
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
     }
-    assert_eq!(elsewhere.headers(), ["", ""]);
+    assert_eq!(elsewhere.authorizations(), ["", ""]);
 }
 
 #[test]
 fn a_redirect_on_the_same_host_keeps_the_header() {
     let (_source, credentials) = fetched();
-    let wire = Wire::answering(|seen| if seen.path == "/old" { redirect("/new") } else { answer(200) });
-    let status =
-        on_runtime(async { near(credentials).execute(post(&wire.url("/old"), "x")).await.unwrap().status() });
+    let server =
+        Server::start(
+            |request, _| if request.path() == "/old" { Reply::redirect("/new") } else { Reply::status(200) },
+        );
+    let status = on_runtime(async {
+        near(credentials).execute(post(&server.at("/old"), "x")).await.unwrap().status()
+    });
     assert_eq!(status, 200);
-    assert_eq!(wire.headers(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
+    assert_eq!(server.authorizations(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
 }
 
 /// A client that tells what time it was left.
@@ -153,13 +147,13 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it()
     source.hold();
     let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
     let credentials = Credentials::from_source(source.clone()).with_system(machine);
-    let wire = Wire::answering(|_| answer(200));
+    let server = Server::always(Reply::status(200));
     on_runtime(async {
-        let mut request = post(&wire.url("/"), "x");
+        let mut request = post(&server.at("/"), "x");
         *request.timeout_mut() = Some(Duration::from_millis(20));
         let error = near(credentials.clone()).execute(request).await.unwrap_err();
         assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable);
-        assert_eq!((wire.seen().len(), source.ended()), (0, 0), "the fetch goes on for others");
+        assert_eq!((server.requests().len(), source.ended()), (0, 0), "the fetch goes on for others");
 
         let mut request = post("https://ai.api.cloud.yandex.net/", "x");
         *request.timeout_mut() = Some(HOUR);
@@ -176,14 +170,19 @@ fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it()
 #[test]
 fn the_callers_own_header_passes_and_the_method_none_sends_nothing() {
     let (source, credentials) = fetched();
-    let wire = Wire::answering(|_| answer(401));
-    let none = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
+    let server = Server::always(Reply::status(401));
+    let none =
+        Credentials::from(NoAuth::new()).with_system(test_support::system::empty_system(&TestClock::new()));
     on_runtime(async {
-        let own = client().get(wire.url("/")).header("authorization", "Basic own");
-        AuthLayer::new(credentials).client(client()).send(own).await.unwrap();
-        AuthLayer::new(none).client(client()).send(client().get(wire.url("/"))).await.unwrap();
+        let own = loopback_client().get(server.at("/")).header("authorization", "Basic own");
+        AuthLayer::new(credentials).client(loopback_client()).send(own).await.unwrap();
+        AuthLayer::new(none)
+            .client(loopback_client())
+            .send(loopback_client().get(server.at("/")))
+            .await
+            .unwrap();
     });
-    assert_eq!(wire.headers(), ["Basic own", ""]);
+    assert_eq!(server.authorizations(), ["Basic own", ""]);
     assert_eq!(source.started(), 0);
 }
 
@@ -206,7 +205,8 @@ fn one_request_is_authorised_by_hand_and_left_as_it_is_where_it_may_not_be() {
 #[test]
 fn what_makes_no_request_is_reqwests_error() {
     let (source, credentials) = fetched();
-    let error = on_runtime(async { near(credentials).send(client().get("not a url")).await.unwrap_err() });
+    let error =
+        on_runtime(async { near(credentials).send(loopback_client().get("not a url")).await.unwrap_err() });
     assert!(error.service().unwrap().is_builder());
     assert_eq!(source.started(), 0);
 }

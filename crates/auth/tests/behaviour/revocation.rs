@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::common::on_runtime;
 use futures_util::future::join_all;
 use reqwest::Client;
+use test_support::wait::on_runtime;
 use tonic::client::Grpc;
 use tonic::transport::Endpoint;
 use tonic_prost::ProstCodec;

@@ -1,6 +1,7 @@
 //! Revoking a token: what IAM is told, and who in the process stops sending it.
 
-use crate::support::{API_KEY, Machine, header};
+use crate::support::{API_KEY, Machine};
+use test_support::token_source::header;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
     ApiKeyAuth, Credentials, Endpoints, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method,

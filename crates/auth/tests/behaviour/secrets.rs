@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Machine, cloud, logged_in, secs};
+use crate::support::{Machine, cloud, logged_in};
+use test_support::wait::secs;
 use yandex_cloud_auth::system::{BoxFuture, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
 use yandex_cloud_auth::{

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{
     API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, YC_TOKEN, cloud,
-    exchanged, header, joined, logged_in, secs,
+    exchanged, logged_in,
 };
+use test_support::token_source::header;
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{BoxFuture, Environment, Files};
 use yandex_cloud_auth::testing::{TestFiles, TestReply, TestRun};
 use yandex_cloud_auth::{

@@ -4,11 +4,13 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use crate::support::{IAM_TOKEN, Machine, cloud, exchanged, header, secs};
+use crate::support::{IAM_TOKEN, Machine, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
+use test_support::token_source::header;
+use test_support::wait::secs;
 use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{

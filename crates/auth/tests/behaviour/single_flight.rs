@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::common::{HOUR, Source, header, joined, on_runtime, secs, token, unavailable, until};
+use test_support::token_source::{Source, header, token, try_header, unavailable};
+use test_support::wait::{HOUR, joined, on_runtime, secs, until};
 use yandex_cloud_auth::system::{BoxFuture, Spawner, System};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -69,7 +70,7 @@ fn threads_and_runtimes_share_one_fetch() {
             std::thread::spawn(move || {
                 barrier.wait();
                 if number % 2 == 0 {
-                    header(&credentials)
+                    try_header(&credentials)
                 } else {
                     on_runtime(async {
                         credentials.header().await.map(|h| h.unwrap().to_str().unwrap().to_owned())
@@ -125,7 +126,7 @@ fn the_fetch_outlives_the_runtime_that_began_it() {
     drop(call);
     runtime.shutdown_background();
     source.release();
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     assert_eq!(source.started(), 1);
 }
 
@@ -169,7 +170,7 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
     source.hold();
     let credentials = source.on_clock(&clock);
     let error = std::thread::scope(|scope| {
-        let call = scope.spawn(|| header(&credentials));
+        let call = scope.spawn(|| try_header(&credentials));
         clock.wait_for_sleepers(1);
         clock.advance(secs(30));
         call.join().unwrap().unwrap_err()
@@ -182,7 +183,7 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
 fn works_without_a_runtime_and_on_a_foreign_executor() {
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&TestClock::new());
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     let other = Source::living(HOUR).on_clock(&TestClock::new());
     assert_eq!(pollster(other.header()).unwrap().unwrap(), "Bearer t1.fake.0");
 }
@@ -203,7 +204,7 @@ fn pollster<T>(work: impl Future<Output = T>) -> T {
 fn selection_is_shared_too() {
     let http =
         TestHttp::new(|_, _| TestReply::status(200, r#"{"access_token":"t1.fake.vm","expires_in":3600}"#));
-    let system = crate::common::bare(&TestClock::new())
+    let system = test_support::system::empty_system(&TestClock::new())
         .with_http(http.clone())
         .with_environment(TestEnvironment::new([("YC_METADATA_ADDR", "127.0.0.1:1")]));
     let credentials = Automatic::new().with_system(system).build();
@@ -235,9 +236,9 @@ fn a_source_that_panics_is_an_error_and_is_asked_again() {
         _ => token(count),
     });
     let credentials = source.on_clock(&clock);
-    assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     clock.advance(secs(1));
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1");
+    assert_eq!(header(&credentials), "Bearer t1.fake.1");
 }
 
 #[derive(Clone, Default)]
@@ -260,9 +261,9 @@ impl Spawner for Runtime {
 fn a_spawner_of_the_users_own_runs_the_fetch() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let spawner = Runtime { works: Arc::default(), handle: Some(runtime.handle().clone()) };
-    let system = crate::common::bare(&TestClock::new()).with_spawner(spawner.clone());
+    let system = test_support::system::empty_system(&TestClock::new()).with_spawner(spawner.clone());
     let credentials = Credentials::from_source(Source::living(HOUR)).with_system(system);
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     assert_eq!(spawner.works.load(Ordering::SeqCst), 1);
 }
 
@@ -270,9 +271,9 @@ fn a_spawner_of_the_users_own_runs_the_fetch() {
 fn a_spawner_that_drops_its_work_fails_the_fetch_and_nobody_waits_for_ever() {
     let clock = TestClock::new();
     let spawner = Runtime::default();
-    let system = crate::common::bare(&clock).with_spawner(spawner.clone());
+    let system = test_support::system::empty_system(&clock).with_spawner(spawner.clone());
     let credentials = Credentials::from_source(Source::living(HOUR)).with_system(system);
-    assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     clock.advance(secs(1));
     let hasty = credentials.blocking().header_with(patient(secs(1)));
     assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -294,8 +295,9 @@ impl TokenSource for Nested {
 fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
     let clock = TestClock::new();
     let inner = Source::living(HOUR).on_clock(&clock);
-    let outer = Credentials::from_source(Nested(inner)).with_system(crate::common::bare(&clock));
-    let error = header(&outer).unwrap_err();
+    let outer =
+        Credentials::from_source(Nested(inner)).with_system(test_support::system::empty_system(&clock));
+    let error = try_header(&outer).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("would wait for itself"), "{error}");
 }
@@ -303,7 +305,7 @@ fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
 #[test]
 fn trying_never_waits_and_never_selects() {
     let clock = TestClock::new();
-    let automatic = Automatic::new().with_system(crate::common::bare(&clock)).build();
+    let automatic = Automatic::new().with_system(test_support::system::empty_system(&clock)).build();
     assert!(automatic.try_header().is_none());
     assert_eq!(automatic.counters().fetches, 0);
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::{fs, io};
 
-use crate::common::{HOUR, InStep, bare, header, secs};
+use test_support::system::empty_system;
+use test_support::token_source::{InStep, header};
+use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::system::{Files, SystemFiles};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestFiles};
 use yandex_cloud_auth::{
@@ -38,7 +40,7 @@ impl Machine {
 
     /// Looks are taken in before the call that began them returns, so that a test is a sequence.
     fn system(&self) -> System {
-        bare(&self.clock)
+        empty_system(&self.clock)
             .with_files(self.files.clone())
             .with_environment(self.environment.clone())
             .with_spawner(InStep)
@@ -67,7 +69,7 @@ fn the_token_in_the_file_is_sent_and_its_life_is_not_known() {
     for content in [FIRST.to_owned(), format!("{FIRST}\n"), format!("\u{feff} {FIRST}\r\n\n")] {
         let machine = Machine::holding(&content);
         for credentials in machine.each() {
-            assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+            assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
             let snapshot = credentials.snapshot().unwrap();
             assert_eq!((snapshot.method(), snapshot.expires_at()), (Method::TokenFile, None));
             assert_eq!(credentials.counters().fetches, 1, "selection's look is the first token");
@@ -80,21 +82,21 @@ fn a_changed_file_is_seen_within_the_interval_and_no_call_waits_for_it() {
     let machine = Machine::holding(FIRST);
     for credentials in machine.each() {
         machine.files.write(FILE, FIRST);
-        header(&credentials).unwrap();
+        header(&credentials);
         // The same token again and again must not make the looks rare.
         for _ in 0..20 {
             machine.clock.advance(secs(30));
-            assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+            assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
         }
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(first.generation(), 1, "the same bytes");
 
         machine.files.write(FILE, SECOND);
         machine.clock.advance(secs(29));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "not looked at yet");
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "not looked at yet");
         machine.clock.advance(secs(1));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "looked at beside this call");
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "looked at beside this call");
+        assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
         assert_eq!(credentials.snapshot().unwrap().generation(), 2);
         assert_eq!(credentials.counters().waited, 1, "for the very first token alone");
     }
@@ -105,11 +107,11 @@ fn the_interval_can_be_set() {
     let machine = Machine::holding(FIRST);
     let auth = TokenFileAuth::builder_from_env().max_age(secs(300)).build();
     let credentials = Credentials::from(auth).with_system(machine.system());
-    header(&credentials).unwrap();
+    header(&credentials);
     machine.files.write(FILE, SECOND);
     for (step, token) in [(299, FIRST), (1, FIRST), (0, SECOND)] {
         machine.clock.advance(secs(step));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {token}"), "{step}");
+        assert_eq!(header(&credentials), format!("Bearer {token}"), "{step}");
     }
 }
 
@@ -135,7 +137,7 @@ fn a_call_between_two_looks_does_not_touch_the_file() {
     let credentials =
         Credentials::from(TokenFileAuth::from_env()).with_system(machine.system().with_files(files.clone()));
     for _ in 0..100 {
-        header(&credentials).unwrap();
+        header(&credentials);
         machine.clock.advance(secs(3));
     }
     let reads = files.1.load(Ordering::SeqCst);
@@ -150,7 +152,7 @@ fn a_refused_token_is_replaced_at_once() {
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         machine.files.write(FILE, SECOND);
         assert!(credentials.invalidate(&refused));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+        assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
     }
 }
 
@@ -162,14 +164,14 @@ fn a_refused_token_that_stays_is_looked_after_no_less_often() {
     for _ in 0..8 {
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&refused);
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"), "the refusal stands");
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the refusal stands");
         machine.clock.advance(secs(30));
-        header(&credentials).unwrap();
+        header(&credentials);
     }
     machine.files.write(FILE, SECOND);
     machine.clock.advance(secs(30));
-    header(&credentials).unwrap();
-    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+    header(&credentials);
+    assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
 }
 
 #[test]
@@ -178,25 +180,25 @@ fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
     for broken in ["", "\n", "t1.FAKE-ne", &new[..60], "{", "two\nlines", "y0_FAKE"] {
         let machine = Machine::holding(&old);
         let credentials = machine.credentials();
-        header(&credentials).unwrap();
+        header(&credentials);
         machine.files.write(FILE, broken);
         machine.clock.advance(secs(30));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{broken:?}");
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{broken:?}");
+        assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
+        assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
         assert_eq!(credentials.counters().failures, 1, "{broken:?}: an error of the look alone");
         // Within seconds it is looked at again.
         machine.files.write(FILE, &*new);
         machine.clock.advance(secs(5));
-        header(&credentials).unwrap();
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {new}"), "{broken:?}");
+        header(&credentials);
+        assert_eq!(header(&credentials), format!("Bearer {new}"), "{broken:?}");
     }
     let machine = Machine::holding(&old);
     let credentials = machine.credentials();
-    header(&credentials).unwrap();
+    header(&credentials);
     machine.files.remove(FILE);
     for _ in 0..100 {
         machine.clock.advance(secs(300));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "gone");
+        assert_eq!(header(&credentials), format!("Bearer {old}"), "gone");
     }
 }
 
@@ -206,11 +208,11 @@ fn a_token_that_stays_cut_is_never_taken() {
     for cut in ["t", "t1.", &whole("new")[..60]] {
         let machine = Machine::holding(&old);
         let credentials = machine.credentials();
-        header(&credentials).unwrap();
+        header(&credentials);
         machine.files.write(FILE, cut);
         for _ in 0..20 {
             machine.clock.advance(secs(30));
-            assert_eq!(header(&credentials).unwrap(), format!("Bearer {old}"), "{cut}");
+            assert_eq!(header(&credentials), format!("Bearer {old}"), "{cut}");
         }
     }
 }
@@ -219,13 +221,13 @@ fn a_token_that_stays_cut_is_never_taken() {
 fn a_token_of_another_shape_is_believed_when_it_stays() {
     let machine = Machine::holding(&whole("old"));
     let credentials = machine.credentials();
-    header(&credentials).unwrap();
+    header(&credentials);
     machine.files.write(FILE, "t2.FAKE-of-a-later-shape");
     for _ in 0..2 {
         machine.clock.advance(secs(30));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {}", whole("old")));
+        assert_eq!(header(&credentials), format!("Bearer {}", whole("old")));
     }
-    assert_eq!(header(&credentials).unwrap(), "Bearer t2.FAKE-of-a-later-shape");
+    assert_eq!(header(&credentials), "Bearer t2.FAKE-of-a-later-shape");
 }
 
 #[test]
@@ -233,10 +235,10 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
     let machine = Machine::holding(FIRST);
     for credentials in machine.each() {
         machine.files.write(FILE, FIRST);
-        header(&credentials).unwrap();
+        header(&credentials);
         for _ in 0..(12 * 60 - 1) {
             machine.clock.advance(secs(60));
-            header(&credentials).unwrap();
+            header(&credentials);
         }
         machine.clock.advance(secs(60));
         let error = credentials.blocking().header().unwrap_err();
@@ -245,7 +247,7 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
 
         machine.files.write(FILE, SECOND);
         machine.clock.advance(secs(5));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"), "nothing is final");
+        assert_eq!(header(&credentials), format!("Bearer {SECOND}"), "nothing is final");
     }
 }
 
@@ -253,7 +255,7 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
 fn a_suspended_machine_does_not_keep_a_token_alive() {
     let machine = Machine::holding(FIRST);
     let credentials = machine.credentials();
-    header(&credentials).unwrap();
+    header(&credentials);
     machine.clock.suspend(12 * HOUR);
     assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Expired);
 }
@@ -274,7 +276,7 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
         // The sidecar comes up later.
         machine.files.write(FILE, FIRST);
         machine.clock.advance(secs(5));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
         machine.files.remove(FILE);
     }
 }
@@ -287,19 +289,19 @@ fn without_its_variable_it_is_absent_or_not_configured() {
     let error = machine.failure();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));
     let automatic = Automatic::new().with_system(machine.system()).build();
-    assert_eq!(header(&automatic).unwrap(), format!("Bearer {SECOND}"));
+    assert_eq!(header(&automatic), format!("Bearer {SECOND}"));
 }
 
 #[test]
 fn the_path_is_read_once() {
     let machine = Machine::holding(FIRST);
     let credentials = machine.credentials();
-    header(&credentials).unwrap();
+    header(&credentials);
     machine.files.write("/run/other", SECOND);
     machine.environment.set("YC_IAM_TOKEN_FILE", "/run/other");
     for _ in 0..3 {
         machine.clock.advance(secs(30));
-        assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
     }
 }
 
@@ -372,7 +374,7 @@ impl Drop for Folder {
 
 /// Real files, and a clock that the test moves.
 fn on_disk(clock: &TestClock, path: PathBuf) -> Credentials {
-    let system = bare(clock).with_files(SystemFiles).with_spawner(InStep);
+    let system = empty_system(clock).with_files(SystemFiles).with_spawner(InStep);
     Credentials::from(TokenFileAuth::new(path)).with_system(system)
 }
 
@@ -381,12 +383,12 @@ fn a_rename_on_the_disk_is_seen() {
     let (clock, folder) = (TestClock::new(), Folder::new("rename"));
     fs::write(folder.file("token"), FIRST).unwrap();
     let credentials = on_disk(&clock, folder.file("token"));
-    assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+    assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
     fs::write(folder.file("next"), SECOND).unwrap();
     fs::rename(folder.file("next"), folder.file("token")).unwrap();
     clock.advance(secs(30));
-    header(&credentials).unwrap();
-    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+    header(&credentials);
+    assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
 }
 
 /// As Kubernetes does it: `token` is a link through `..data`, which is swapped for another by a rename.
@@ -402,14 +404,14 @@ fn a_link_that_moves_on_the_disk_is_seen() {
     symlink("..2026_1", folder.file("..data")).unwrap();
     symlink("..data/token", folder.file("token")).unwrap();
     let credentials = on_disk(&clock, folder.file("token"));
-    assert_eq!(header(&credentials).unwrap(), format!("Bearer {FIRST}"));
+    assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
 
     symlink("..2026_2", folder.file("..data_tmp")).unwrap();
     fs::rename(folder.file("..data_tmp"), folder.file("..data")).unwrap();
     fs::remove_dir_all(folder.file("..2026_1")).unwrap();
     clock.advance(secs(30));
-    header(&credentials).unwrap();
-    assert_eq!(header(&credentials).unwrap(), format!("Bearer {SECOND}"));
+    header(&credentials);
+    assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
 }
 
 #[cfg(unix)]
@@ -432,7 +434,7 @@ fn a_directory_and_a_file_of_somebody_elses_are_told() {
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "it is a directory"));
     assert_eq!(error.location(), folder.0.to_str());
     // The user of a test may be root, who may read everything.
-    let system = bare(&clock).with_files(Forbidden);
+    let system = empty_system(&clock).with_files(Forbidden);
     let error =
         Credentials::from(TokenFileAuth::new(FILE)).with_system(system).blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "this process may not read it"));
@@ -458,18 +460,14 @@ fn a_file_that_cannot_be_read_in_time_holds_nobody_else_up() {
     let clock = TestClock::new();
     let (release, stuck) = mpsc::channel();
     let credentials = Credentials::from(TokenFileAuth::new(FILE))
-        .with_system(bare(&clock).with_files(Stuck(Mutex::new(stuck))));
+        .with_system(empty_system(&clock).with_files(Stuck(Mutex::new(stuck))));
     let call = std::thread::spawn({
         let credentials = credentials.clone();
         move || credentials.blocking().header().unwrap_err()
     });
     clock.wait_for_sleepers(1);
-    let source = crate::common::Source::living(HOUR);
-    assert_eq!(
-        header(&source.on_clock(&clock)).unwrap(),
-        "Bearer t1.fake.0",
-        "the same thread serves others"
-    );
+    let source = test_support::token_source::Source::living(HOUR);
+    assert_eq!(header(&source.on_clock(&clock)), "Bearer t1.fake.0", "the same thread serves others");
     clock.advance(secs(5));
     let error = call.join().unwrap();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::TokenFile)));

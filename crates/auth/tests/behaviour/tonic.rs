@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::common::{HOUR, Source, header, on_runtime};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::uri::PathAndQuery;
+use test_support::token_source::{Source, header};
+use test_support::wait::{HOUR, on_runtime};
 use tokio::runtime::Runtime;
 use tonic::body::Body;
 use tonic::client::Grpc;
@@ -353,7 +354,7 @@ fn an_upload_refused_within_the_limit_is_sent_again_and_beyond_it_the_refusal_is
         }
         let times = 1 + usize::from(again);
         assert_eq!((echo.seen().len(), echo.read.load(Ordering::SeqCst)), (times, times * sent));
-        assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.1", "the refused token was dropped");
+        assert_eq!(header(&credentials), "Bearer t1.fake.1", "the refused token was dropped");
     }
 }
 
@@ -362,7 +363,7 @@ fn a_long_upload_is_not_kept() {
     const PARTS: usize = 1024;
     const SIZE: usize = 16 << 10;
     let (_source, credentials) = fetched();
-    header(&credentials).unwrap();
+    header(&credentials);
     let echo = Echo { refusing: Refusing::After(PARTS), ..Echo::new(Refusing::Nothing) };
     // Client and server are on this thread, which is the one that is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -391,7 +392,7 @@ fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_the_fetch_goes_on() {
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert_eq!((source.started(), source.ended(), echo.seen().len()), (1, 0, 0));
     source.release();
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
 }
 
 #[test]
@@ -411,5 +412,5 @@ fn a_stream_that_ends_in_the_middle_is_handed_on_as_it_is() {
         open.message().await.unwrap_err();
     });
     assert_eq!(echo.seen(), ["Bearer t1.fake.0"; 2], "neither was sent again");
-    assert_eq!((source.started(), header(&credentials).unwrap().as_str()), (1, "Bearer t1.fake.0"));
+    assert_eq!((source.started(), header(&credentials).as_str()), (1, "Bearer t1.fake.0"));
 }

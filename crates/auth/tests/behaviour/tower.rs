@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use crate::common::{HOUR, Source, header, on_runtime, until};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use test_support::token_source::{Source, header};
+use test_support::wait::{HOUR, on_runtime, until};
 use tower_layer::Layer;
 use tower_service::Service;
 use yandex_cloud_auth::testing::TestClock;
@@ -93,7 +94,7 @@ fn the_ready_path_allocates_nothing() {
         }
     }
     let (_source, credentials) = fetched();
-    header(&credentials).unwrap();
+    header(&credentials);
     let mut service = AuthLayer::new(credentials).layer(Nothing);
     let mut requests: Vec<_> = (0..2)
         .map(|_| {
@@ -144,7 +145,8 @@ fn the_callers_own_header_passes_untouched_wherever_it_goes_and_is_never_replaye
 
 #[test]
 fn the_method_none_sends_nothing_so_it_may_go_anywhere() {
-    let credentials = Credentials::from(NoAuth::new()).with_system(crate::common::bare(&TestClock::new()));
+    let credentials =
+        Credentials::from(NoAuth::new()).with_system(test_support::system::empty_system(&TestClock::new()));
     let server = Server::new(|_| status(200));
     let mut service = AuthLayer::new(credentials).layer(server.clone());
     on_runtime(async { service.call(request("http://other.example/")).await.unwrap() });
@@ -194,10 +196,10 @@ fn a_second_refusal_is_returned_as_it_came() {
 #[test]
 fn the_first_answer_is_returned_where_nothing_newer_comes() {
     let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
-        .with_system(crate::common::bare(&TestClock::new()));
+        .with_system(test_support::system::empty_system(&TestClock::new()));
     let (source, failing) = fetched();
-    header(&failing).unwrap();
-    source.set(|_| Err(crate::common::unavailable()));
+    header(&failing);
+    source.set(|_| Err(test_support::token_source::unavailable()));
     let (_source, off) = fetched();
     for (credentials, limit) in [(key, 1), (failing, 1), (off, 0)] {
         let server = Server::new(|_| status(401));
@@ -210,7 +212,7 @@ fn the_first_answer_is_returned_where_nothing_newer_comes() {
 #[test]
 fn a_token_refused_to_64_callers_is_fetched_once_and_each_replays_once() {
     let (source, credentials) = fetched();
-    header(&credentials).unwrap();
+    header(&credentials);
     let server = Server::after_the_first();
     let service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
     on_runtime(async {
@@ -256,7 +258,7 @@ fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_not_the_fetch() {
         assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable, "{error}");
         assert_eq!((server.seen().len(), source.ended()), (0, 0), "the fetch was not cut");
         source.release();
-        assert_eq!((header(&credentials).unwrap().as_str(), source.started()), ("Bearer t1.fake.0", 1));
+        assert_eq!((header(&credentials).as_str(), source.started()), ("Bearer t1.fake.0", 1));
     }
 }
 
@@ -272,7 +274,7 @@ fn the_fetch_of_a_dropped_call_goes_on_and_nothing_is_sent() {
         assert!(call.await.unwrap_err().is_cancelled());
     });
     source.release();
-    assert_eq!(header(&credentials).unwrap(), "Bearer t1.fake.0");
+    assert_eq!(header(&credentials), "Bearer t1.fake.0");
     assert_eq!((server.seen().len(), source.started()), (0, 1));
 }
 
@@ -363,7 +365,7 @@ fn empty_pieces_of_a_streamed_body_are_not_kept() {
         }
     }
     let (_source, credentials) = fetched();
-    header(&credentials).unwrap();
+    header(&credentials);
     let layer = AuthLayer::new(credentials).replay(TeeReplay::<AnyBody>::new(any_body));
     let request = Request::post(URL).body(Empty(100_000).boxed_unsync()).unwrap();
     let kept = allocation_counter::measure(|| {

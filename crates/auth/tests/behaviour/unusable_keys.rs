@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use crate::support::{Machine, cloud, exchanged, header};
+use crate::support::{Machine, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::token_source::header;
 use yandex_cloud_auth::system::SystemFiles;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions, Method, ServiceAccountKeyAuth};

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
-use crate::common::until;
-use crate::support::{IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, header, secs};
+use crate::support::{IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN};
+use test_support::token_source::header;
+use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestReply};
 use yandex_cloud_auth::{

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::mpsc;
 
-use crate::support::{IAM_TOKEN, Machine, YC, YC_TOKEN, header, joined, logged_in, secs, words};
+use crate::support::{IAM_TOKEN, Machine, YC, YC_TOKEN, logged_in, words};
+use test_support::token_source::header;
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::Command;
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
 use yandex_cloud_auth::{

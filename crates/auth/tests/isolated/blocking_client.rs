@@ -1,11 +1,11 @@
 //! Callers without an executor: the header of `blocking()` on a client that blocks, and no thread for a call.
 #![cfg(target_os = "linux")]
 
-use crate::own_process::in_own_process;
 use std::thread;
+use test_support::own_process::in_own_process;
 
-use crate::common::until;
 use http::header::AUTHORIZATION;
+use test_support::wait::until;
 use yandex_cloud_auth::testing::TestEnvironment;
 use yandex_cloud_auth::{Credentials, System};
 use yandex_cloud_emulator::{Emulator, Service};

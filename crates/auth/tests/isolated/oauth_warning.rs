@@ -1,7 +1,8 @@
 //! The warning about OAuth tokens: once in a process, so this test has a process of its own.
 
-use crate::own_process::in_own_process;
-use crate::support::{Machine, OAUTH_TOKEN, cloud, exchanged, header};
+use crate::support::{Machine, OAUTH_TOKEN, cloud, exchanged};
+use test_support::own_process::in_own_process;
+use test_support::token_source::header;
 use yandex_cloud_auth::OAuthTokenAuth;
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{HOUR, Source, header, secs, unavailable};
+use test_support::token_source::{Source, header, try_header, unavailable};
+use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
 use yandex_cloud_auth::{Automatic, Credentials, OAuthTokenAuth};
 
@@ -12,16 +13,21 @@ fn a_noisy_day() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.in_step(&clock);
-    header(&credentials).unwrap();
+    header(&credentials);
     credentials.invalidate(&credentials.snapshot().unwrap());
     source.set(|_| Err(unavailable()));
-    header(&credentials).unwrap_err();
+    try_header(&credentials).unwrap_err();
     clock.advance(secs(5));
-    Automatic::new().with_system(crate::common::bare(&clock)).build().blocking().header().unwrap_err();
+    Automatic::new()
+        .with_system(test_support::system::empty_system(&clock))
+        .build()
+        .blocking()
+        .header()
+        .unwrap_err();
     let foreign =
         TestEnvironment::new([("YC_API_ENDPOINT", "api.corp.example"), ("YC_OAUTH_TOKEN", "y0_fake")]);
     let oauth = Credentials::from(OAuthTokenAuth::from_env())
-        .with_system(crate::common::bare(&clock).with_environment(foreign));
+        .with_system(test_support::system::empty_system(&clock).with_environment(foreign));
     oauth.blocking().header().unwrap_err();
 }
 

@@ -1,10 +1,11 @@
 //! The log is told without a lock: an exporter may ask the same credentials for a header. Alone in its file, because
 //! what tracing remembers of a log is remembered for the whole process.
 
-use crate::own_process::in_own_process;
 use std::sync::{Arc, Mutex};
+use test_support::own_process::in_own_process;
 
-use crate::common::{HOUR, Source, header, unavailable};
+use test_support::token_source::{Source, header, try_header, unavailable};
+use test_support::wait::HOUR;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use yandex_cloud_auth::testing::TestClock;
@@ -51,12 +52,12 @@ fn logs_and_asks() {
     let asked = Arc::new(Mutex::new(0));
     let exporter = Exporter { credentials: credentials.clone(), asked: Arc::clone(&asked) };
     tracing::subscriber::with_default(exporter, || {
-        header(&credentials).unwrap();
+        header(&credentials);
         let told = *asked.lock().unwrap();
         assert!(told > 0, "the token was told of");
         source.set(|_| Err(unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
-        assert_eq!(header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
         assert!(*asked.lock().unwrap() > told, "the refusal was told of");
     });
 }

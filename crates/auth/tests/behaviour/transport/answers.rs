@@ -5,20 +5,20 @@ use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use test_support::raw_server::RawServer;
 use yandex_cloud_auth::system::{HttpError, HttpFault, HttpOptions, HttpTransport};
 
-use super::server::Server;
 use super::{Answer, PATIENCE, get, send, transport};
 
-async fn ask(server: &Server, max_body: usize) -> Result<Answer, HttpError> {
+async fn ask(server: &RawServer, max_body: usize) -> Result<Answer, HttpError> {
     send(&transport(&[]), get(&server.url("/")), HttpOptions::new().max_body(max_body)).await
 }
 
 /// A server that writes `head`, then `more` for as long as anybody reads; and how many bytes that were.
-fn endless(head: &'static str, more: impl Into<Vec<u8>>) -> (Server, Receiver<usize>) {
+fn endless(head: &'static str, more: impl Into<Vec<u8>>) -> (RawServer, Receiver<usize>) {
     let more = more.into();
     let (report, written) = channel();
-    let server = Server::http(move |stream| {
+    let server = RawServer::http(move |stream| {
         let mut total = 0;
         let _ = stream.write_all(head.as_bytes());
         while stream.write_all(&more).is_ok() {
@@ -31,7 +31,8 @@ fn endless(head: &'static str, more: impl Into<Vec<u8>>) -> (Server, Receiver<us
 
 #[tokio::test]
 async fn sends_the_request_as_it_is_and_names_itself() {
-    let server = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMetadata-Flavor: Google\r\n\r\nok");
+    let server =
+        RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMetadata-Flavor: Google\r\n\r\nok");
     let request = http::Request::post(server.url("/iam/v1/tokens?x=%20y"))
         .header("authorization", "Bearer t1.fake.token")
         .body(b"{\"jwt\":\"fake\"}".to_vec())
@@ -57,7 +58,7 @@ async fn sends_the_request_as_it_is_and_names_itself() {
 
 #[tokio::test]
 async fn a_user_agent_of_the_callers_own_stays() {
-    let server = Server::says("HTTP/1.1 204 No Content\r\n\r\n");
+    let server = RawServer::replying("HTTP/1.1 204 No Content\r\n\r\n");
     let request = http::Request::get(server.url("")).header("user-agent", "own/1").body(Vec::new()).unwrap();
     send(&transport(&[]), request, HttpOptions::new()).await.unwrap();
     let seen = server.request();
@@ -67,10 +68,10 @@ async fn a_user_agent_of_the_callers_own_stays() {
 
 #[tokio::test]
 async fn a_redirect_or_an_error_is_an_answer() {
-    let other = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let other = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let location = other.url("/elsewhere");
     for status in ["302 Found", "401 Unauthorized", "503 Service Unavailable"] {
-        let server = Server::says(format!(
+        let server = RawServer::replying(format!(
             "HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 3\r\n\r\nwhy"
         ));
         let answer = ask(&server, 100).await.unwrap();
@@ -78,7 +79,7 @@ async fn a_redirect_or_an_error_is_an_answer() {
         assert_eq!(answer.headers()["location"], *location);
         assert_eq!(answer.body(), b"why");
     }
-    assert!(!other.was_asked());
+    assert!(!other.received_request());
 }
 
 #[tokio::test]
@@ -87,7 +88,7 @@ async fn a_body_up_to_the_bound_is_read_whole() {
         let half = "x".repeat(10_000);
         let between = if head.starts_with('T') { "\r\n2710\r\n" } else { "" };
         let end = if head.starts_with('T') { "\r\n0\r\n\r\n" } else { "" };
-        let server = Server::says(format!("HTTP/1.1 200 OK\r\n{head}{half}{between}{half}{end}"));
+        let server = RawServer::replying(format!("HTTP/1.1 200 OK\r\n{head}{half}{between}{half}{end}"));
         assert_eq!(ask(&server, 20_000).await.unwrap().body().len(), 20_000, "{head}");
         let error = ask(&server, 19_999).await.unwrap_err();
         assert_eq!(error.fault(), HttpFault::TooLarge, "{head}");
@@ -97,7 +98,7 @@ async fn a_body_up_to_the_bound_is_read_whole() {
 
 #[tokio::test]
 async fn an_announced_length_is_refused_before_anything_is_read() {
-    let server = Server::http(|stream| {
+    let server = RawServer::http(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
         let _ = std::io::copy(stream, &mut std::io::sink());
     });
@@ -113,7 +114,7 @@ async fn an_answer_that_is_cut_short_is_interrupted() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
     ] {
-        let error = ask(&Server::says(answer), 100).await.unwrap_err();
+        let error = ask(&RawServer::replying(answer), 100).await.unwrap_err();
         assert_eq!(error.fault(), HttpFault::Interrupted, "{answer:?}: {error}");
         assert!(!error.fault().is_before_connection());
     }
@@ -129,7 +130,7 @@ async fn an_answer_that_is_not_http_is_malformed() {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot-hex t1.hidden\r\n",
     ] {
-        let error = ask(&Server::says(answer), 100).await.unwrap_err();
+        let error = ask(&RawServer::replying(answer), 100).await.unwrap_err();
         assert_eq!(error.fault(), HttpFault::Malformed, "{answer:?}: {error}");
         assert!(!format!("{error} {error:?}").contains("t1."), "{error:?}");
     }
@@ -169,7 +170,7 @@ async fn a_drip_ends_with_the_callers_patience() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "x"),
     ] {
         let (report, closed) = channel();
-        let server = Server::http(move |stream| {
+        let server = RawServer::http(move |stream| {
             let _ = stream.write_all(head.as_bytes());
             each(stream, piece.as_bytes());
             let _ = report.send(());

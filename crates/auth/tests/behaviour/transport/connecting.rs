@@ -6,9 +6,9 @@ use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use test_support::raw_server::RawServer;
 use yandex_cloud_auth::system::{HttpFault, HttpOptions, HttpTransport};
 
-use super::server::Server;
 use super::{PATIENCE, fault, get, send, transport};
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_full_backlog_is_a_connect_timeout() {
 #[tokio::test]
 async fn silence_after_connecting_is_no_connect_timeout_and_dropping_closes_the_connection() {
     let (closed, when_closed) = channel();
-    let server = Server::http(move |stream| closed.send(stream.read(&mut [0; 16]).unwrap_or(0)).unwrap());
+    let server = RawServer::http(move |stream| closed.send(stream.read(&mut [0; 16]).unwrap_or(0)).unwrap());
     let transport = transport(&[]);
     let options = HttpOptions::new().connect_timeout(Duration::from_millis(100));
     let exchange = transport.send(get(&server.url("/")), options);
@@ -54,7 +54,7 @@ async fn silence_after_connecting_is_no_connect_timeout_and_dropping_closes_the_
 
 #[tokio::test]
 async fn a_silent_tls_handshake_is_a_connect_timeout() {
-    let server = Server::start(|mut stream, _| drop(stream.read_to_end(&mut Vec::new())));
+    let server = RawServer::start(|mut stream, _| drop(stream.read_to_end(&mut Vec::new())));
     let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
     assert_eq!(fault(&format!("https://{}/", server.address), options).await, HttpFault::ConnectTimeout);
 }

@@ -8,7 +8,6 @@
 mod answers;
 mod connecting;
 mod proxies;
-mod server;
 mod tls;
 
 use std::sync::Arc;

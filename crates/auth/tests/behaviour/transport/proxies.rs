@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use test_support::raw_server::{Authority, RawServer};
 use yandex_cloud_auth::system::{HttpFault, HttpOptions};
 
-use super::server::{Authority, Server};
 use super::{get, send, transport};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
@@ -17,8 +17,8 @@ const ANY: &str = "0.0.0.0";
 #[tokio::test]
 async fn a_tls_host_is_reached_through_the_proxy() {
     let authority = Authority::new("ours");
-    let server = Server::tls(&authority.certify("iam.invalid"), OK);
-    let proxy = Server::tunnel_to(server.address);
+    let server = RawServer::tls(&authority.certify("iam.invalid"), OK);
+    let proxy = RawServer::tunnel_to(server.address);
     let address = format!("http://user:p%40ss@{}", proxy.address);
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let transport =
@@ -39,8 +39,8 @@ async fn a_tls_host_is_reached_through_the_proxy() {
 #[tokio::test]
 async fn exceptions_and_direct_requests_go_past_the_proxy() {
     let authority = Authority::new("ours");
-    let server = Server::tls(&authority.certify(ANY), OK);
-    let proxy = Server::tunnel_to(server.address);
+    let server = RawServer::tls(&authority.certify(ANY), OK);
+    let proxy = RawServer::tunnel_to(server.address);
     let address = format!("http://{}", proxy.address);
     let url = format!("https://{ANY}:{}/", server.address.port());
     let (through, past) = (HttpOptions::new(), HttpOptions::new().direct());
@@ -52,18 +52,18 @@ async fn exceptions_and_direct_requests_go_past_the_proxy() {
             .unwrap();
         let answer = send(&transport, get(&url), options).await.unwrap();
         assert_eq!(answer.body(), b"secret");
-        assert_eq!(proxy.was_asked(), proxied, "{exceptions:?} {options:?}");
+        assert_eq!(proxy.received_request(), proxied, "{exceptions:?} {options:?}");
     }
 }
 
 #[tokio::test]
 async fn plain_http_and_this_machine_never_go_through_a_proxy() {
-    let proxy = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
+    let proxy = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
     let address = format!("http://{}", proxy.address);
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let variables = names.map(|name| (name, address.as_str()));
 
-    let plain = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright");
+    let plain = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright");
     for host in ["127.0.0.1", "localhost", ANY] {
         let url = format!("http://{host}:{}/", plain.address.port());
         let answer = send(&transport(&variables), get(&url), HttpOptions::new()).await.unwrap();
@@ -71,11 +71,11 @@ async fn plain_http_and_this_machine_never_go_through_a_proxy() {
     }
 
     let authority = Authority::new("ours");
-    let server = Server::tls(&authority.certify("localhost"), OK);
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
     let transport = transport(&variables).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
     let url = format!("https://localhost:{}/", server.address.port());
     assert_eq!(send(&transport, get(&url), HttpOptions::new()).await.unwrap().body(), b"secret");
-    assert!(!proxy.was_asked());
+    assert!(!proxy.received_request());
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_proxy_that_fails_is_named_without_its_password() {
         (None, "connection refused"),
     ];
     for (answer, reason) in cases {
-        let proxy = answer.map(Server::says);
+        let proxy = answer.map(RawServer::replying);
         let place = proxy.as_ref().map_or(closed, |proxy| proxy.address);
         // The roots are never asked: there is no tunnel to speak TLS through.
         let transport = transport(&[("HTTPS_PROXY", &format!("http://user:hidden@{place}"))])
@@ -105,7 +105,7 @@ async fn a_proxy_that_fails_is_named_without_its_password() {
 
 #[tokio::test]
 async fn a_silent_proxy_is_a_connect_timeout() {
-    let proxy = Server::http(|stream| {
+    let proxy = RawServer::http(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200");
         let _ = std::io::copy(stream, &mut std::io::sink());
     });

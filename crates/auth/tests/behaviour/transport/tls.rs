@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use test_support::raw_server::{Authority, RawServer};
 use yandex_cloud_auth::System;
 use yandex_cloud_auth::system::{Environment, HttpError, HttpFault, HttpOptions, HttpTransport};
 use yandex_cloud_auth::testing::TestEnvironment;
 
-use super::server::{Authority, Server};
 use super::{get, send, transport};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
@@ -42,7 +42,7 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn url(server: &Server) -> String {
+fn url(server: &RawServer) -> String {
     format!("https://localhost:{}/", server.address.port())
 }
 
@@ -53,7 +53,7 @@ async fn body(transport: &dyn HttpTransport, url: &str) -> Result<Vec<u8>, HttpE
 #[tokio::test]
 async fn an_added_authority_is_trusted() {
     let authority = Authority::new("ours");
-    let server = Server::tls(&authority.certify("localhost"), OK);
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
     let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
     assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
     assert!(server.request().contains(&format!("host: localhost:{}\r\n", server.address.port())));
@@ -69,7 +69,7 @@ async fn an_added_authority_stands_beside_ssl_cert_file_and_beside_another() {
         .and_then(|transport| transport.with_root_certificate_pem(third.pem().as_bytes()))
         .unwrap();
     for authority in [first, second, third] {
-        let server = Server::tls(&authority.certify("localhost"), OK);
+        let server = RawServer::tls(&authority.certify("localhost"), OK);
         assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
     }
 }
@@ -77,7 +77,7 @@ async fn an_added_authority_stands_beside_ssl_cert_file_and_beside_another() {
 #[tokio::test]
 async fn the_variables_of_the_given_environment_say_whom_to_trust() {
     let authority = Authority::new("ours");
-    let server = Server::tls(&authority.certify("localhost"), OK);
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
     let (folder, other) = (Folder::new(), Folder::new());
     let file = folder.write("ca.pem", &authority.pem());
     let directories = format!("{}:{}", text(&other.0), text(&folder.0));
@@ -91,7 +91,7 @@ async fn the_variables_of_the_given_environment_say_whom_to_trust() {
 #[tokio::test]
 async fn an_added_authority_follows_into_another_environment() {
     let [authority, other] = ["ours", "other"].map(Authority::new);
-    let server = Server::tls(&authority.certify("localhost"), OK);
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
     let folder = Folder::new();
     let file = folder.write("ca.pem", &other.pem());
     let environment: Arc<dyn Environment> = Arc::new(TestEnvironment::new([("SSL_CERT_FILE", &file)]));
@@ -115,10 +115,10 @@ async fn a_certificate_that_does_not_hold_is_refused_with_its_reason() {
             "the server's certificate has expired, or the clock is wrong",
         ),
     ] {
-        let server = Server::tls(&identity, OK);
+        let server = RawServer::tls(&identity, OK);
         let error = body(&transport(&[("SSL_CERT_FILE", &file)]), &url(&server)).await.unwrap_err();
         assert_eq!((error.fault(), error.to_string().as_str()), (HttpFault::Tls, reason));
-        assert!(!server.was_asked());
+        assert!(!server.received_request());
     }
 }
 
@@ -126,7 +126,7 @@ async fn a_certificate_that_does_not_hold_is_refused_with_its_reason() {
 async fn a_server_without_tls_is_named_so() {
     let authority = Authority::new("ours");
     let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
-    let server = Server::start(|mut stream, _| {
+    let server = RawServer::start(|mut stream, _| {
         let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
@@ -136,7 +136,7 @@ async fn a_server_without_tls_is_named_so() {
         (HttpFault::Tls, "the server does not speak TLS")
     );
 
-    let server = Server::start(|stream, _| drop(stream));
+    let server = RawServer::start(|stream, _| drop(stream));
     assert_eq!(body(&transport, &url(&server)).await.unwrap_err().fault(), HttpFault::Tls);
 }
 
@@ -147,10 +147,10 @@ async fn authorities_that_cannot_be_read_fail_tls_alone_and_not_for_ever() {
     let file = text(&folder.0.join("ca.pem"));
     let transport = transport(&[("SSL_CERT_FILE", &file)]);
 
-    let plain = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let plain = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(body(&transport, &plain.url("/")).await.unwrap(), b"");
 
-    let server = Server::tls(&authority.certify("localhost"), OK);
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
     let error = body(&transport, &url(&server)).await.unwrap_err();
     assert_eq!(error.fault(), HttpFault::Tls);
     assert_eq!(error.to_string(), format!("there is no CA certificate to trust: {file}: entity not found"));
@@ -182,11 +182,11 @@ async fn after_a_handshake_that_failed_the_authorities_are_read_again() {
     let folder = Folder::new();
     let file = folder.write("ca.pem", &old.pem());
     let transport = transport(&[("SSL_CERT_FILE", &file)]);
-    let before = Server::tls(&old.certify("localhost"), OK);
+    let before = RawServer::tls(&old.certify("localhost"), OK);
     assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret");
 
     folder.write("ca.pem", &new.pem());
-    let after = Server::tls(&new.certify("localhost"), OK);
+    let after = RawServer::tls(&new.certify("localhost"), OK);
     assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret", "no look without need");
     assert_eq!(body(&transport, &url(&after)).await.unwrap_err().fault(), HttpFault::Tls);
     assert_eq!(body(&transport, &url(&after)).await.unwrap(), b"secret");

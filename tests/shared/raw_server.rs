@@ -1,4 +1,4 @@
-//! Servers that do what they are told, on loopback, each in a thread of its own.
+//! Servers on loopback that give each connection to the test, over TCP or TLS, and a proxy.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 
-/// A server and the requests that reached it.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+use crate::wait::secs;
+
+/// A server and the requests that it received. The server runs until the process ends.
+pub struct RawServer {
+    /// The address of the server.
+    pub address: SocketAddr,
     requests: Receiver<String>,
 }
 
-impl Server {
-    /// Gives every connection to `serve`.
-    pub(crate) fn start(mut serve: impl FnMut(TcpStream, &Sender<String>) + Send + 'static) -> Self {
+impl RawServer {
+    /// Calls `serve` with every connection, one at a time.
+    pub fn start(mut serve: impl FnMut(TcpStream, &Sender<String>) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (log, requests) = channel();
@@ -29,22 +32,23 @@ impl Server {
         Self { address, requests }
     }
 
-    /// Reads each request, then does `answer`.
-    pub(crate) fn http(mut answer: impl FnMut(&mut TcpStream) + Send + 'static) -> Self {
+    /// Reads one request from each connection, then calls `reply`.
+    pub fn http(mut reply: impl FnMut(&mut TcpStream) + Send + 'static) -> Self {
         Self::start(move |mut stream, log| {
             let _ = log.send(read_request(&mut stream));
-            answer(&mut stream);
+            reply(&mut stream);
         })
     }
 
-    /// Answers each request with these bytes, and closes.
-    pub(crate) fn says(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = answer.into();
-        Self::http(move |stream| drop(stream.write_all(&answer)))
+    /// Sends these bytes after each request, then closes the connection.
+    pub fn replying(bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        Self::http(move |stream| drop(stream.write_all(&bytes)))
     }
 
-    /// Answers each request over TLS.
-    pub(crate) fn tls(identity: &Identity, answer: &'static str) -> Self {
+    /// Sends this text over TLS after each request.
+    #[must_use]
+    pub fn tls(identity: &Identity, reply: &'static str) -> Self {
         let configuration = identity.configuration();
         Self::start(move |stream, log| {
             let connection = ServerConnection::new(Arc::clone(&configuration)).unwrap();
@@ -52,34 +56,48 @@ impl Server {
             let request = read_request(&mut stream);
             if !request.is_empty() {
                 let _ = log.send(request);
-                let _ = stream.write_all(answer.as_bytes());
+                let _ = stream.write_all(reply.as_bytes());
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
         })
     }
 
-    /// A proxy that opens every tunnel to one place.
-    pub(crate) fn tunnel_to(place: SocketAddr) -> Self {
+    /// A proxy that connects every tunnel to one server, so that a test can use any host name.
+    #[must_use]
+    pub fn tunnel_to(server: SocketAddr) -> Self {
         Self::http(move |stream| {
-            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-            let (client, server) = (stream.try_clone().unwrap(), TcpStream::connect(place).unwrap());
+            let Ok(()) = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n") else { return };
+            let (client, server) = (stream.try_clone().unwrap(), TcpStream::connect(server).unwrap());
             let (client_again, server_again) = (stream.try_clone().unwrap(), server.try_clone().unwrap());
             std::thread::spawn(move || relay(client, server));
             std::thread::spawn(move || relay(server_again, client_again));
         })
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The URL of the server with this path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn request(&self) -> String {
-        self.requests.recv_timeout(super::PATIENCE).expect("no request came")
+    /// The next request. Waits for it, and fails after 20 seconds.
+    #[must_use]
+    pub fn request(&self) -> String {
+        self.requests.recv_timeout(secs(20)).expect("a request comes within 20 seconds")
     }
 
-    pub(crate) fn was_asked(&self) -> bool {
+    /// Whether there is a request that [`request`](Self::request) has not returned. The request is taken.
+    #[must_use]
+    pub fn received_request(&self) -> bool {
         self.requests.try_recv().is_ok()
+    }
+
+    /// The targets of all `CONNECT` requests since the last call, as `host:port`.
+    #[must_use]
+    pub fn tunnels(&self) -> Vec<String> {
+        let target = |request: String| request.split(' ').nth(1).unwrap_or_default().to_owned();
+        self.requests.try_iter().map(target).collect()
     }
 }
 
@@ -88,12 +106,12 @@ fn relay(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-/// The head of a request and as much body as it announces; what came, where the other side gives up.
+/// The head of a request and the announced body, or what came before the client closed the connection.
 fn read_request(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
-    let mut one = [0];
-    while !bytes.ends_with(b"\r\n\r\n") && stream.read_exact(&mut one).is_ok() {
-        bytes.push(one[0]);
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+        bytes.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&bytes).to_lowercase();
     let length =
@@ -103,25 +121,33 @@ fn read_request(stream: &mut impl Read) -> String {
 }
 
 /// A certificate authority for tests.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// An authority with this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub(crate) fn pem(&self) -> String {
+    /// The certificate of the authority.
+    #[must_use]
+    pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    pub(crate) fn certify(&self, name: &str) -> Identity {
+    /// A certificate for a host name, signed by this authority.
+    #[must_use]
+    pub fn certify(&self, name: &str) -> Identity {
         self.certify_with(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
-    pub(crate) fn certify_expired(&self, name: &str) -> Identity {
+    /// As [`certify`](Self::certify), but the certificate has expired.
+    #[must_use]
+    pub fn certify_expired(&self, name: &str) -> Identity {
         let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
         parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
         parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
@@ -136,7 +162,7 @@ impl Authority {
 }
 
 /// A server's certificate and key.
-pub(crate) struct Identity {
+pub struct Identity {
     certificate: rcgen::Certificate,
     key: KeyPair,
 }
