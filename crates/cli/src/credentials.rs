@@ -90,8 +90,9 @@ impl Session {
                     None => self.deadline.exceeded("no token"),
                 }
             }
-            // The library's name for an endpoint that its caller gives.
+            // The library's names for values that its caller gives; here the values are flags.
             (_, Some("endpoint")) => error.at("--endpoint"),
+            (_, Some("service account id")) => error.at("--impersonate"),
             _ => error,
         }
     }

@@ -14,6 +14,14 @@ use crate::signals::Signals;
 /// Runs the emulator until a signal ends it.
 pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), Failure> {
     let failed = |what: &str, error: &io::Error| Failure::Other(format!("emulator: {what}: {error}"));
+    for address in [options.listen, options.metadata_listen] {
+        if !address.ip().is_loopback() && !options.allow_non_loopback {
+            return Err(Failure::Other(format!(
+                "emulator: cannot listen: {address} is not a loopback address, and every host that reaches the emulator \
+                 gets its tokens (`--allow-non-loopback` permits it)"
+            )));
+        }
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -12,26 +12,25 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 17] = [
-    ("YC_API_KEY", "an API key of a service account (method api-key)"),
+pub(crate) const VARIABLES: [(&str, &str); 19] = [
+    ("YC_API_KEY", "an API key of a service account (api-key)"),
     ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
     ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
     ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
-    (
-        "YC_OIDC_TOKEN_FILE, YC_OIDC_TOKEN",
-        "a token of another issuer, exchanged for IAM tokens (workload-identity)",
-    ),
+    ("YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
+    ("YC_OIDC_TOKEN_FILE", "a file with such a token (workload-identity)"),
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
-    ("YC_OAUTH_ENDPOINT", "the service that exchanges them, https://auth.yandex.cloud by default"),
+    ("YC_OAUTH_ENDPOINT", "the exchange service, https://auth.yandex.cloud by default"),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
-    ("YC_METADATA_ADDR", "the address of the metadata service, where it is not the default (metadata)"),
+    ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "the folders where the command searches for yc"),
-    ("HTTPS_PROXY, NO_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
+    ("HTTPS_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
+    ("NO_PROXY", "the hosts that HTTPS_PROXY does not apply to"),
     ("SSL_CERT_FILE", "the certificate authorities to trust, instead of the system's"),
-    ("YC_AUTH_LOG", "the level of the log on standard error: error, warn, info, debug or trace"),
+    ("YC_AUTH_LOG", "the log level on standard error: error, warn, info, debug, trace"),
     ("NO_COLOR", "turns color off on a terminal"),
 ];
 
@@ -54,9 +53,9 @@ pub(super) fn after_help(long: bool) -> String {
         for (status, meaning) in EXIT_STATUS {
             text.push_str(&format!("\n  {status}  {meaning}"));
         }
-        text.push_str("\n\nEnvironment:");
+        text.push_str("\n\nEnvironment (the method in parentheses uses the variable):");
         for (name, meaning) in VARIABLES {
-            text.push_str(&format!("\n  {name:21}  {meaning}"));
+            text.push_str(&format!("\n  {name:27}  {meaning}"));
         }
     } else {
         text.push_str("\n\n`--help` lists the exit statuses and the variables.");

@@ -91,8 +91,12 @@ fn tokens_have_the_given_lifetime() {
 
 #[test]
 fn it_refuses_an_address_outside_loopback() {
-    let outcome = yc_auth(["emulator", "--listen", "0.0.0.0:0"]).done();
-    assert!(outcome.fails(1).contains("emulator: cannot listen: "), "{outcome:?}");
+    for flag in ["--listen", "--metadata-listen"] {
+        let outcome = yc_auth(["emulator", flag, "0.0.0.0:0"]).done();
+        let printed = outcome.fails(1);
+        assert!(printed.contains("emulator: cannot listen: 0.0.0.0:0"), "{printed}");
+        assert!(printed.contains("`--allow-non-loopback`"), "{printed}");
+    }
 }
 
 #[test]

@@ -139,3 +139,16 @@ fn an_empty_flag_is_4() {
         assert!(outcome.fails(4).contains(&format!("{flag}: the value is empty")), "{outcome:?}");
     }
 }
+
+#[test]
+fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
+    for (words, flag) in [
+        (&["--method", "yandex-cloud-cli", "--endpoint", "a b"][..], "--endpoint"),
+        (&["--method", "oauth-token", "--endpoint", "127.0.0.1/path"], "--endpoint"),
+        (&["--auth", "t1.fake.token", "--impersonate", "not an id"], "--impersonate"),
+    ] {
+        let run = yc_auth([&["token"], words].concat()).env("YC_OAUTH_TOKEN", "y0_fake");
+        let outcome = run.env("PATH", crate::run::FAKES).done();
+        assert!(outcome.fails(4).contains(&format!(": {flag}: ")), "{outcome:?}");
+    }
+}
