@@ -7,10 +7,12 @@
 //! - [`system`]: systems without variables, files, programs and network.
 //! - [`log`]: a log that a test can read.
 //! - [`wait`]: waiting with a limit.
+//! - [`folder_graph`]: which top-level module of a crate uses which.
 //! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
 pub mod examples;
+pub mod folder_graph;
 pub mod http_client;
 pub mod http_server;
 pub mod log;

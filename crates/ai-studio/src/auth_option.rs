@@ -1,26 +1,33 @@
-//! What `auth` takes: a string, a method, or credentials.
+//! The `auth` option: a string, a method, a selection, or credentials.
 
 use std::fmt;
 
 use yandex_cloud_auth::{
-    self as auth, ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, Method,
-    NoAuth, OAuthTokenAuth, System, YandexCloudCliAuth,
+    self as auth, ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, FunctionAuth, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, ServiceAccountKeyAuth,
+    System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::error::Error;
 
-/// What [`AiStudioBuilder::auth`](crate::AiStudioBuilder::auth) takes. Sealed.
+/// The values of [`AiStudioBuilder::auth`](crate::AiStudioBuilder::auth). Sealed.
 ///
-/// - A string: `t1.…` is an IAM token, `y0_…` an OAuth token, anything else an API key. What is wrong with it is the
-///   error of [`build`](crate::AiStudioBuilder::build).
-/// - A method: [`ApiKeyAuth`], [`IamTokenAuth`], [`OAuthTokenAuth`], [`MetadataAuth`], [`EnvIamTokenAuth`],
-///   [`YandexCloudCliAuth`], [`NoAuth`].
-/// - [`Automatic`]: selection with options of your own.
-/// - [`Credentials`], which may be shared with other clients.
+/// - A string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API
+///   key. [`build`](crate::AiStudioBuilder::build) returns the error of a malformed string.
+/// - A method: [`ApiKeyAuth`], [`EnvIamTokenAuth`], [`FunctionAuth`], [`IamTokenAuth`], [`ImpersonationAuth`],
+///   [`MetadataAuth`], [`NoAuth`], [`OAuthTokenAuth`], [`ProfileAuth`], [`ServiceAccountKeyAuth`], [`TokenFileAuth`],
+///   [`WorkloadIdentityAuth`], [`YandexCloudCliAuth`].
+/// - [`Automatic`]: a selection with options.
+/// - [`Credentials`], which other clients may share.
 ///
-/// A method and a string see the machine as the SDK does ([`system`](crate::AiStudioBuilder::system)), and trust what
-/// it trusts ([`verify`](crate::AiStudioBuilder::verify)). `Automatic` and `Credentials` keep the system that they were
-/// made with.
+/// All of them use the system of the SDK: its [`endpoint`](crate::AiStudioBuilder::endpoint), its certificate authorities
+/// ([`verify`](crate::AiStudioBuilder::verify)) and its [`system`](crate::AiStudioBuilder::system). If one of these options
+/// is set, the SDK uses a copy of the credentials on its system, and the copy fetches tokens of its own. If none is set,
+/// the SDK shares the tokens of the credentials.
+///
+/// `Automatic` and `Credentials` with a system of their own ([`Credentials::with_system`]) keep it. If they belong to
+/// another endpoint than the SDK, they are refused with [`auth::ErrorKind::Blocked`]: by `build` if the code names both
+/// endpoints, otherwise by the first call.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::AiStudio;
@@ -32,7 +39,7 @@ use crate::error::Error;
 /// builder.clone().auth(Automatic::new().without("metadata")?).build()?;
 /// builder.clone().auth(Credentials::automatic()).build()?;
 /// builder.clone().auth(NoAuth::new()).build()?;
-/// builder.auth(None::<&str>).build()?; // as if nothing was said
+/// builder.auth(None::<&str>).build()?; // the default: automatic selection
 /// # Ok::<(), yandex_ai_studio_sdk::Error>(())
 /// ```
 pub trait IntoAuth: sealed::Sealed {}
@@ -45,54 +52,51 @@ pub(crate) mod sealed {
     }
 }
 
-/// The option, before there is a machine to put it on.
+/// The option, before the system of the SDK is known.
 #[derive(Clone, Default)]
 pub enum Auth {
-    /// Nothing was said: chosen by what the machine offers.
+    /// Not set: automatic selection.
     #[default]
     Automatic,
-    /// A method, to be put on the SDK's machine.
-    Method(Credentials),
-    /// As it is.
     Credentials(Credentials),
-    /// A string that is no credential.
-    Bad(auth::Error),
+    /// A string that is not a credential.
+    Invalid(auth::Error),
 }
 
-/// What of the other options concerns the credentials.
+/// The other options of the builder that concern the credentials.
 pub(crate) struct AuthContext<'a> {
-    pub(crate) system: System,
+    pub(crate) system: &'a System,
+    /// Whether an option makes the system differ from the default one.
+    pub(crate) is_customized: bool,
     pub(crate) yc_profile: Option<&'a str>,
 }
 
 impl Auth {
-    /// Puts it on the machine. Looks at nothing.
-    pub(crate) fn credentials(self, context: AuthContext<'_>) -> Result<Credentials, Error> {
+    /// The credentials on the system of the SDK. Does no I/O.
+    pub(crate) fn credentials(self, context: &AuthContext<'_>) -> Result<Credentials, Error> {
         match self {
             Self::Automatic => automatic(context),
-            Self::Method(credentials) => Ok(credentials.with_system(context.system)),
+            Self::Credentials(credentials) if context.is_customized => {
+                Ok(credentials.inherit_system(context.system))
+            }
             Self::Credentials(credentials) => Ok(credentials),
-            Self::Bad(error) => Err(Error::of_auth(error)),
+            Self::Invalid(error) => Err(Error::of_auth(error)),
         }
     }
 }
 
-/// The auth crate's selection, with the slots that the other options concern made anew.
-fn automatic(context: AuthContext<'_>) -> Result<Credentials, Error> {
+fn automatic(context: &AuthContext<'_>) -> Result<Credentials, Error> {
     let mut selection = Automatic::new();
     if let Some(profile) = context.yc_profile {
         let yc = YandexCloudCliAuth::builder().profile(profile).build();
         selection = selection.replace(Method::YandexCloudCli.name(), yc)?;
     }
-    Ok(selection.with_system(context.system).build())
+    Ok(selection.with_system(context.system.clone()).build())
 }
 
 impl sealed::Sealed for &str {
     fn into_auth(self) -> Auth {
-        match Credentials::from_string(self) {
-            Ok(credentials) => Auth::Method(credentials),
-            Err(error) => Auth::Bad(error),
-        }
+        Credentials::from_string(self).map_or_else(Auth::Invalid, Auth::Credentials)
     }
 }
 
@@ -121,18 +125,32 @@ impl sealed::Sealed for Automatic {
 }
 
 macro_rules! methods {
-    ($($method:ty),+) => {$(
+    ($($method:ty),+ $(,)?) => {$(
         impl sealed::Sealed for $method {
             fn into_auth(self) -> Auth {
-                Auth::Method(Credentials::from(self))
+                Auth::Credentials(Credentials::from(self))
             }
         }
     )+};
 }
 
-methods!(ApiKeyAuth, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, NoAuth, OAuthTokenAuth, YandexCloudCliAuth);
+methods!(
+    ApiKeyAuth,
+    EnvIamTokenAuth,
+    FunctionAuth,
+    IamTokenAuth,
+    ImpersonationAuth,
+    MetadataAuth,
+    NoAuth,
+    OAuthTokenAuth,
+    ProfileAuth,
+    ServiceAccountKeyAuth,
+    TokenFileAuth,
+    WorkloadIdentityAuth,
+    YandexCloudCliAuth,
+);
 
-/// Nothing where there is nothing: `auth(None::<&str>)` is the automatic selection.
+/// `None` stands for automatic selection.
 impl<T: sealed::Sealed> sealed::Sealed for Option<T> {
     fn into_auth(self) -> Auth {
         self.map_or(Auth::Automatic, sealed::Sealed::into_auth)
@@ -143,8 +161,8 @@ impl fmt::Debug for Auth {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Automatic => formatter.write_str("automatic"),
-            Self::Method(credentials) | Self::Credentials(credentials) => credentials.fmt(formatter),
-            Self::Bad(error) => error.fmt(formatter),
+            Self::Credentials(credentials) => credentials.fmt(formatter),
+            Self::Invalid(error) => error.fmt(formatter),
         }
     }
 }

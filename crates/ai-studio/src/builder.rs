@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::retry::RetryPolicy;
 use crate::sdk::AiStudio;
-use crate::services::{Given, Services};
+use crate::services::{EndpointInput, Services};
 use crate::verify::{Trust, Verify};
 
 /// The options of an [`AiStudio`]. Every option has a default.
@@ -44,13 +44,13 @@ use crate::verify::{Trust, Verify};
 #[must_use]
 pub struct AiStudioBuilder {
     folder_id: Option<String>,
-    endpoint: Given,
+    endpoint: EndpointInput,
     auth: Auth,
     yc_profile: Option<String>,
     service_map: Vec<(String, String)>,
     retry_policy: RetryPolicy,
     data_logging: Option<bool>,
-    verify: Verify,
+    verify: Option<Verify>,
     system: Option<System>,
 }
 
@@ -73,14 +73,14 @@ impl AiStudioBuilder {
     /// A host outside Yandex Cloud receives the header because code names it here; from `YC_API_ENDPOINT` it would not.
     /// Plain text (`http://`) is allowed only to loopback hosts.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Given::This(endpoint.into());
+        self.endpoint = EndpointInput::Address(endpoint.into());
         self
     }
 
     /// Sets that there is no endpoint, not even that of the environment (`endpoint=None` in the Python SDK). Calls reach
     /// only the services of [`service_map`](Self::service_map).
     pub fn without_endpoint(mut self) -> Self {
-        self.endpoint = Given::None;
+        self.endpoint = EndpointInput::None;
         self
     }
 
@@ -134,7 +134,7 @@ impl AiStudioBuilder {
 
     /// Sets the trusted certificate authorities: `true`, the path of a PEM file, or [`Verify::pem`].
     pub fn verify(mut self, verify: impl Into<Verify>) -> Self {
-        self.verify = verify.into();
+        self.verify = Some(verify.into());
         self
     }
 
@@ -148,16 +148,21 @@ impl AiStudioBuilder {
     /// Builds the SDK. Does no I/O, starts no task, reads no variable, and needs no runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string of `auth` is not a credential, or a host outside this
-    /// machine has a plain-text address; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is
+    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string of `auth` is not a credential, the credentials belong to
+    /// another endpoint, or a host outside this machine has a plain-text address; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is
     /// invalid.
     pub fn build(self) -> Result<AiStudio, Error> {
-        self.verify.check()?;
-        let trust = Trust::new(self.verify, self.endpoint.put_on(self.system.unwrap_or_default()));
+        let is_customized = self.system.is_some()
+            || self.verify.is_some()
+            || matches!(self.endpoint, EndpointInput::Address(_));
+        let verify = self.verify.unwrap_or_default();
+        verify.check()?;
+        let trust = Trust::new(verify, self.endpoint.apply(self.system.unwrap_or_default())?);
         let system = trust.system();
         let services = Services::new(system.clone(), self.endpoint, self.service_map)?;
-        let context = AuthContext { system: system.clone(), yc_profile: self.yc_profile.as_deref() };
-        let credentials = self.auth.credentials(context)?;
+        let context = AuthContext { system: &system, is_customized, yc_profile: self.yc_profile.as_deref() };
+        let credentials = self.auth.credentials(&context)?;
+        services.check_installation_in_code(&credentials)?;
         let folder = Folder::new(self.folder_id, self.yc_profile)?;
         Ok(AiStudio::new(Client::new(Inner {
             system,
@@ -185,7 +190,7 @@ impl fmt::Debug for AiStudioBuilder {
             .field("service_map", &map)
             .field("retry_policy", &self.retry_policy)
             .field("enable_server_data_logging", &self.data_logging)
-            .field("verify", &self.verify)
+            .field("verify", self.verify.as_ref().unwrap_or(&Verify::default()))
             .finish_non_exhaustive()
     }
 }

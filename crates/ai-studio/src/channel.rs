@@ -59,7 +59,7 @@ impl AiStudio {
             endpoint =
                 endpoint.tls_config(tls).map_err(|error| bad("TLS cannot be set up").with_source(&error))?;
         }
-        let channel = inner.services.layer(inner.credentials.clone())?.channel(&endpoint)?;
+        let channel = inner.services.layer(&inner.credentials).await?.channel(&endpoint)?;
         Ok(Channel { channel, data_logging: inner.data_logging.map(logging) })
     }
 }

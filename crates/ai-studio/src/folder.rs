@@ -1,7 +1,7 @@
-//! Which folder: given, else `YC_FOLDER_ID`, else the machine's by its metadata service, else that of the yc profile.
+//! The folder: from the option, else `YC_FOLDER_ID`, else the metadata service, else the yc profile.
 //!
-//! Looked for when a call first needs it, and remembered once found. As with credentials, what is absent is passed over
-//! and what is there but broken ends the search, because the next source would mean another folder.
+//! The first call that needs the folder looks it up; later calls reuse it. As with credentials, a missing source is
+//! skipped and a broken source ends the search, because the next source would silently mean another folder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, Yand
 use crate::error::{Error, ErrorKind};
 use crate::shared::Shared;
 
-/// The variable with the folder.
+/// The variable with the folder id.
 const VARIABLE: &str = "YC_FOLDER_ID";
 
 const METADATA: &str = "metadata";
 const YC: &str = "yc config get folder-id";
 
-/// One place where the folder was looked for.
+/// One source of the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderAttempt {
-    /// The place: `folder_id`, `YC_FOLDER_ID`, `metadata`, `yc config get folder-id`.
+    /// The source: `folder_id`, `YC_FOLDER_ID`, `metadata`, `yc config get folder-id`.
     pub source: &'static str,
-    /// What became of it.
+    /// The result of the source.
     pub outcome: Outcome,
-    /// Why, in a few words; the folder itself where it was found.
+    /// The reason of the result; the folder id of the selected source.
     pub reason: String,
 }
 
-/// Where the folder was looked for, in order. Displays as a table. Cheap to clone.
+/// The sources of the folder and their results, in order. Displays as a table. Cheap to clone.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::AiStudio;
@@ -60,13 +60,13 @@ impl FolderReport {
         Self { attempts: attempts.into() }
     }
 
-    /// The places, in order.
+    /// The sources, in order.
     #[must_use]
     pub fn attempts(&self) -> &[FolderAttempt] {
         &self.attempts
     }
 
-    /// Where it was found.
+    /// The source that gave the folder.
     #[must_use]
     pub fn selected(&self) -> Option<&FolderAttempt> {
         self.attempts.iter().find(|attempt| attempt.outcome == Outcome::Selected)
@@ -87,15 +87,15 @@ impl fmt::Display for FolderReport {
 /// The folder of one SDK object.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    places: Places,
+    sources: Sources,
     cached: Shared<Found>,
 }
 
-/// A folder that was found. Cheap to clone.
+/// A found folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     id: Arc<str>,
-    /// The id as the header of a call has it.
+    /// The id as a header value.
     project: Option<HeaderValue>,
     report: FolderReport,
 }
@@ -110,33 +110,34 @@ impl Found {
     }
 }
 
-/// What cannot stand in a header is no folder's id: the server says so of the model's URI, better than we could.
+/// The header value of a folder id. `None` where it is not a valid header value; the server then rejects the model URI
+/// with a better message.
 pub(crate) fn project(id: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(id).ok()
 }
 
-/// Where it may be found.
+/// The options that decide where to look.
 #[derive(Clone, Debug, Default)]
-struct Places {
-    given: Option<String>,
+struct Sources {
+    option: Option<String>,
     yc_profile: Option<String>,
 }
 
 impl Folder {
-    pub(crate) fn new(given: Option<String>, yc_profile: Option<String>) -> Result<Self, Error> {
-        let given = given.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        if let Some(id) = &given {
+    pub(crate) fn new(option: Option<String>, yc_profile: Option<String>) -> Result<Self, Error> {
+        let option = option.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        if let Some(id) = &option {
             check(id).map_err(|reason| invalid("folder_id", reason))?;
         }
-        Ok(Self { places: Places { given, yc_profile }, cached: Shared::default() })
+        Ok(Self { sources: Sources { option, yc_profile }, cached: Shared::default() })
     }
 
-    /// The id as the header of a call has it, where knowing it takes no look at anything but the environment.
+    /// The folder id as a header value, if the option or the environment has it. Waits for nothing.
     pub(crate) fn known_project(&self, system: &System) -> Option<HeaderValue> {
         if let Some(found) = self.found() {
             return found.project;
         }
-        match &self.places.given {
+        match &self.sources.option {
             Some(id) => project(id),
             None => project(&variable(system).ok()??),
         }
@@ -146,30 +147,30 @@ impl Folder {
         self.found().map(|found| found.report)
     }
 
-    /// What was found already.
+    /// The folder, if it is found already.
     pub(crate) fn found(&self) -> Option<Found> {
         self.cached.peek()
     }
 
-    /// The id. Whoever stops waiting for it ends no search.
+    /// The folder id. The search continues when a caller stops waiting.
     pub(crate) async fn id(&self, system: &System, credentials: &Credentials) -> Result<String, Error> {
         if let Some(found) = self.found() {
             return Ok(found.id().to_owned());
         }
         let mut search = Search::default();
-        if let Some((source, id)) = self.places.at_hand(system, &mut search)? {
+        if let Some((source, id)) = self.sources.without_waiting(system, &mut search)? {
             self.cached.keep(search.end(source, &id));
             return Ok(id);
         }
-        let look = || {
-            let (places, system, credentials) = (self.places.clone(), system.clone(), credentials.clone());
-            async move { places.look(&system, &credentials, search).await }
+        let search = || {
+            let (sources, system, credentials) = (self.sources.clone(), system.clone(), credentials.clone());
+            async move { sources.search(&system, &credentials, search).await }
         };
-        self.cached.get(system, look).await.map(|found| found.id().to_owned())
+        self.cached.get(system, search).await.map(|found| found.id().to_owned())
     }
 }
 
-/// The places that were looked at.
+/// The results so far.
 #[derive(Default)]
 struct Search {
     attempts: Vec<FolderAttempt>,
@@ -181,16 +182,20 @@ impl Search {
     }
 
     fn end(mut self, source: &'static str, id: &str) -> Found {
-        tracing::info!(source, folder = %id, "the folder was found");
+        tracing::info!(source, folder = %id, "found the folder");
         self.attempts.push(FolderAttempt { source, outcome: Outcome::Selected, reason: id.to_owned() });
         Found::new(id, FolderReport::new(self.attempts))
     }
 }
 
-impl Places {
-    /// What takes no waiting: the option, and the variable.
-    fn at_hand(&self, system: &System, search: &mut Search) -> Result<Option<(&'static str, String)>, Error> {
-        match &self.given {
+impl Sources {
+    /// The folder of the option or of the variable.
+    fn without_waiting(
+        &self,
+        system: &System,
+        search: &mut Search,
+    ) -> Result<Option<(&'static str, String)>, Error> {
+        match &self.option {
             Some(id) => return Ok(Some(("folder_id", id.clone()))),
             None => search.absent("folder_id", "not given"),
         }
@@ -201,8 +206,8 @@ impl Places {
         Ok(None)
     }
 
-    /// What takes some: the metadata service, and yc.
-    async fn look(
+    /// The folder of the metadata service or of yc.
+    async fn search(
         &self,
         system: &System,
         credentials: &Credentials,
@@ -222,17 +227,17 @@ impl Places {
         let tried: Vec<_> =
             search.attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
         Err(Error::new(ErrorKind::Invalid, format!("no folder was found ({})", tried.join("; ")))
-            .with_help("give `folder_id`, or set YC_FOLDER_ID, or name the model by a whole URI as in `gpt://<folder>/yandexgpt/latest`"))
+            .with_help("set `folder_id` or YC_FOLDER_ID, or name the model by a URI such as `gpt://<folder>/yandexgpt/latest`"))
     }
 
-    /// yc may be asked without a person at the terminal where it was named: by its profile, or as the credentials.
+    /// Without a terminal, yc runs only if the program names it: by a profile, or as the credentials.
     async fn ask_yc(&self, system: &System, credentials: &Credentials) -> Result<Finding, auth::Error> {
-        let named = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
+        let unattended = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
         let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
         if let Some(profile) = &self.yc_profile {
             yc = yc.profile(profile);
         }
-        yc.build().config(system, "folder-id", named).await
+        yc.build().config(system, "folder-id", unattended).await
     }
 }
 
@@ -247,26 +252,28 @@ fn variable(system: &System) -> Result<Option<String>, Error> {
     Ok(Some(id.to_owned()))
 }
 
-/// It stands in URIs and headers.
+/// Checks the id, which goes into URIs and headers.
 fn check(id: &str) -> Result<(), &'static str> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     match id {
-        _ if id.len() > 64 => Err("longer than the id of a folder"),
-        _ if !id.bytes().all(fits) => Err("not the id of a folder: letters, digits, `-` and `_`"),
+        _ if id.len() > 64 => Err("longer than a folder id"),
+        _ if !id.bytes().all(is_allowed) => {
+            Err("not a folder id: only letters, digits, `-` and `_` are allowed")
+        }
         _ => Ok(()),
     }
 }
 
-fn invalid(place: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("{place}: {reason}"))
-        .with_help("give the id of the folder, as `yc resource-manager folder list` shows it")
+fn invalid(source: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("{source}: {reason}"))
+        .with_help("use the id of the folder, as `yc resource-manager folder list` shows it")
 }
 
 fn broken(source: &str, error: &auth::Error) -> Error {
     let kind = if error.is_transient() { ErrorKind::Unavailable } else { ErrorKind::Invalid };
     let help = match error.help() {
-        Some(help) => format!("give `folder_id`, or set YC_FOLDER_ID; or: {help}"),
-        None => "give `folder_id`, or set YC_FOLDER_ID".to_owned(),
+        Some(help) => format!("set `folder_id` or YC_FOLDER_ID; or: {help}"),
+        None => "set `folder_id` or YC_FOLDER_ID".to_owned(),
     };
     Error::new(kind, format!("no folder from {source}: {error}")).with_help(help)
 }

@@ -79,7 +79,7 @@ impl AiStudio {
         let folder = self.client.folder().await?;
         let service_url = inner.services.locate(AiStudioService::OpenAi).await?;
         let http = self.client.http().await?.get_ref().clone();
-        let layer = inner.services.layer(inner.credentials.clone())?;
+        let layer = inner.services.layer(&inner.credentials).await?;
         let service = RetryService {
             inner: layer.openai_service(http.clone()),
             policy: inner.retry.clone(),

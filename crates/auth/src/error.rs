@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Method;
+use crate::report::Report;
 use crate::secret::redact;
-use crate::selection::Report;
 
 /// What went wrong, as far as a program may want to tell cases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -136,24 +136,41 @@
 pub mod cloud;
 mod credentials;
 mod error;
+mod method;
 mod methods;
 mod refresh;
+mod report;
 mod secret;
 mod selection;
+mod source;
+mod sync;
 pub mod system;
+mod task;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use self::credentials::{Blocking, Credentials, HeaderOptions, RevokeOptions, Revoked, Subscription};
+/// Shared tasks and deadlines for `yandex-ai-studio-sdk`, which keeps to the same rules as this crate. Not part of the
+/// public interface: changes without notice.
+#[doc(hidden)]
+pub mod sdk_internals {
+    pub use crate::task::deadline::{Deadline, Timer};
+    pub use crate::task::shared_value::SharedValue;
+}
+
+pub use self::credentials::{
+    Blocking, Credentials, HeaderOptions, ImpersonationAuth, ImpersonationAuthBuilder, RevokeOptions,
+    Revoked, Subscription,
+};
 pub use self::error::{Error, ErrorKind};
+pub use self::method::Method;
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, ImpersonationAuth,
-    ImpersonationAuthBuilder, MetadataAuth, MetadataAuthBuilder, Method, NoAuth, OAuthTokenAuth,
-    OAuthTokenAuthBuilder, SubjectToken, TokenFileAuth, TokenFileAuthBuilder, TokenSource,
-    WorkloadIdentityAuth, WorkloadIdentityAuthBuilder, YandexCloudCliAuth, YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, CustomAuth, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, MetadataAuth,
+    MetadataAuthBuilder, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, SubjectToken, TokenFileAuth,
+    TokenFileAuthBuilder, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder, YandexCloudCliAuth,
+    YandexCloudCliAuthBuilder,
 };
 #[cfg(feature = "profile")]
 pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
@@ -161,7 +178,9 @@ pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub use self::methods::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::refresh::cache::Counters;
 pub use self::refresh::cached_header::{Scheme, Snapshot};
-pub use self::secret::redact;
-pub use self::selection::{Attempt, Automatic, Outcome, Report};
+pub use self::report::{Attempt, Outcome, Report};
+pub use self::secret::{Secret, redact};
+pub use self::selection::Automatic;
+pub use self::source::TokenSource;
 pub use self::system::{Endpoints, System};
 pub use self::token::Token;

@@ -11,7 +11,18 @@ pub(crate) const MAX_VALUE: usize = 8192;
 /// The longest piece of outside text that is shown, in bytes.
 const MAX_SHOWN: usize = 1024;
 
-/// A secret string: never printed, wiped when dropped.
+/// A secret string: an IAM token, an API key. `Debug` does not print it, there is no `Display`, and its memory is wiped
+/// when it is dropped.
+///
+/// ```
+/// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+///
+/// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake")?);
+/// let key = credentials.blocking().token()?.unwrap();
+/// assert_eq!(key.expose_secret(), "AQVN-fake");
+/// assert_eq!(format!("{key:?}"), "Secret(***)");
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -46,7 +57,17 @@ impl Secret {
         Ok(Self(Zeroizing::new(value.to_owned())))
     }
 
-    /// The secret itself.
+    /// The secret of a header that was made of a `Secret`.
+    pub(crate) fn from_checked(value: &str) -> Self {
+        Self(Zeroizing::new(value.to_owned()))
+    }
+
+    /// The text of the secret. Any reader of this text can act for its owner.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

@@ -30,7 +30,7 @@ impl Failure {
 
     /// Of a step before sending: locating the service, or making the HTTP client.
     pub(crate) fn of_step(error: Error) -> Self {
-        let is_retryable = error.kind() == ErrorKind::Unavailable;
+        let is_retryable = error.is_transient();
         Self { error, is_retryable, is_tls: false }
     }
 

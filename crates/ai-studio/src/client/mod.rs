@@ -174,7 +174,7 @@ impl Client {
 
     async fn connect(&self, runtime: runtime::Id) -> Result<Arc<AuthClient>, Error> {
         let Inner { connections, trust, system, data_logging, .. } = &*self.inner;
-        let layer = self.inner.services.layer(self.inner.credentials.clone())?;
+        let layer = self.inner.services.layer(&self.inner.credentials).await?;
         connections.make(runtime, layer, trust, system, *data_logging).await
     }
 

@@ -5,18 +5,20 @@
 
 mod base_url;
 mod discovery;
+mod endpoint_input;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use yandex_cloud_auth::cloud::{Address, Endpoint};
 use yandex_cloud_auth::tower::AuthLayer;
-use yandex_cloud_auth::{self as auth, Credentials, System};
+use yandex_cloud_auth::{self as auth, Credentials, Method, System};
 
 pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
 use self::discovery::Discovery;
+pub(crate) use self::endpoint_input::EndpointInput;
+use self::endpoint_input::exchanges_tokens;
 use crate::error::{Error, ErrorKind};
 
 /// The id of the OpenAI-compatible API in the service map, as in the Python SDK.
@@ -39,43 +41,13 @@ pub(crate) enum Service {
     Operations,
 }
 
-/// The `endpoint` option.
-#[derive(Clone, Default)]
-pub(crate) enum Given {
-    /// Nothing was said: `YC_API_ENDPOINT`, else the public one.
-    #[default]
-    Nothing,
-    /// There is none: only what the service map names is known.
-    None,
-    This(String),
-}
-
-impl Given {
-    /// The system with the endpoint that was given, for discovery and for the credentials alike.
-    pub(crate) fn put_on(&self, system: System) -> System {
-        let Self::This(text) = self else { return system };
-        let endpoints = system.endpoints().clone().api(text);
-        system.with_endpoints(endpoints)
-    }
-}
-
-impl fmt::Debug for Given {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => formatter.write_str("by the environment"),
-            Self::None => formatter.write_str("none"),
-            Self::This(text) => formatter.write_str(&auth::redact(text, &[])),
-        }
-    }
-}
-
 /// The addresses of one SDK object.
 #[derive(Debug)]
 pub(crate) struct Services {
     system: System,
-    given: Given,
+    endpoint_input: EndpointInput,
     map: BTreeMap<String, BaseUrl>,
-    /// Settled at first use.
+    /// Resolved at the first use.
     endpoint: OnceLock<Endpoint>,
     discovery: Discovery,
     /// The last known URLs of the services that the SDK calls itself.
@@ -83,16 +55,16 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Reads what was named in code, and nothing else.
+    /// Parses the addresses in code. Reads no variable.
     pub(crate) fn new(
         system: System,
-        given: Given,
+        endpoint_input: EndpointInput,
         map: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        if let Given::This(_) = &given {
+        if let EndpointInput::Address(_) = &endpoint_input {
             Endpoint::resolve(&system).and_then(|endpoint| endpoint.check()).map_err(Error::of_option)?;
         }
-        let mut read = BTreeMap::new();
+        let mut parsed = BTreeMap::new();
         for (id, text) in map {
             let location = format!("service_map: {id}");
             let base = BaseUrl::parse(&text).map_err(|error| Error::of_option(error.at(&location)))?;
@@ -100,24 +72,24 @@ impl Services {
                 let reason = format!("{} would be spoken to without TLS", base.address);
                 return Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
                     .at(location)
-                    .with_help("use https; plain text goes to this machine alone")
+                    .with_help("use https; plain text is allowed only to loopback hosts")
                     .into());
             }
-            read.insert(id, base);
+            parsed.insert(id, base);
         }
         Ok(Self {
             system,
-            given,
-            map: read,
+            endpoint_input,
+            map: parsed,
             endpoint: OnceLock::new(),
             discovery: Discovery::default(),
             located: Default::default(),
         })
     }
 
-    /// The endpoint given in code, else the environment's, else the public one; `None` where there is to be none.
+    /// The endpoint in code, else of the environment, else the public one; `None` after `without_endpoint`.
     pub(crate) fn endpoint(&self) -> Result<Option<&Endpoint>, Error> {
-        if let Given::None = &self.given {
+        if let EndpointInput::None = &self.endpoint_input {
             return Ok(None);
         }
         if let Some(endpoint) = self.endpoint.get() {
@@ -128,7 +100,7 @@ impl Services {
         if endpoint.is_foreign() && !endpoint.is_explicit() {
             tracing::warn!(
                 endpoint = %endpoint.address(),
-                "YC_API_ENDPOINT names a host that is not Yandex Cloud's; nothing is sent there"
+                "YC_API_ENDPOINT names a host that is not Yandex Cloud's; the SDK sends nothing to it"
             );
         }
         Ok(Some(self.endpoint.get_or_init(|| endpoint)))
@@ -187,42 +159,46 @@ impl Services {
         let Some(endpoint) = self.endpoint()? else {
             return Err(Error::new(
                 ErrorKind::UnknownEndpoint,
-                format!("there is no endpoint to ask where the service `{id}` is"),
+                format!("no endpoint to find the service `{id}`"),
             )
             .with_help(format!(
-                "name it in `service_map`, as in (\"{id}\", \"host:443\"), or give an `endpoint`"
+                "add the service to `service_map`, for example (\"{id}\", \"host:443\"), or set `endpoint`"
             )));
         };
         refuse_foreign(endpoint)?;
-        let mut listed = self.discovery.list(endpoint, &self.system).await?;
-        let mut address = listed.list.address(id)?;
-        if address.is_none() && listed.may_lack(self.now()) {
-            listed = self.discovery.newer(listed, endpoint, &self.system).await?;
-            address = listed.list.address(id)?;
+        let mut list = self.discovery.list(endpoint, &self.system).await?;
+        let mut address = list.services.address(id)?;
+        if address.is_none() && list.may_lack_a_service(self.now()) {
+            list = self.discovery.refresh(list, endpoint, &self.system).await?;
+            address = list.services.address(id)?;
         }
         if let Some(address) = address {
-            return Ok((address.into(), Some(listed.until)));
+            return Ok((address.into(), Some(list.valid_until)));
         }
         if self.is_public()?
             && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
         {
-            return Ok((BaseUrl::from(host.parse::<Address>()?), Some(listed.until)));
+            return Ok((BaseUrl::from(host.parse::<Address>()?), Some(list.valid_until)));
         }
-        Err(Error::new(ErrorKind::UnknownEndpoint, format!("{} knows no service `{id}`", endpoint.address()))
-            .with_help(format!("look at the id and at the endpoint, or name `{id}` in `service_map`")))
+        Err(Error::new(
+            ErrorKind::UnknownEndpoint,
+            format!("{} does not list the service `{id}`", endpoint.address()),
+        )
+        .with_help(format!("check the id and the endpoint, or add `{id}` to `service_map`")))
     }
 
     fn is_public(&self) -> Result<bool, Error> {
         Ok(self.endpoint()?.is_some_and(|endpoint| *endpoint.address() == Address::public_api()))
     }
 
-    /// The layer that lets the header go to Yandex Cloud, and to what was named in code; to this machine where it was
-    /// named at all.
-    pub(crate) fn layer(&self, credentials: Credentials) -> Result<AuthLayer, Error> {
-        let mut layer = AuthLayer::new(credentials);
+    /// The layer that authorises calls. It sends the header to Yandex Cloud's hosts and to hosts in code, and to loopback
+    /// hosts where the endpoint or the service map names one.
+    pub(crate) async fn layer(&self, credentials: &Credentials) -> Result<AuthLayer, Error> {
+        self.check_installation(credentials).await?;
+        let mut layer = AuthLayer::new(credentials.clone());
         let endpoint = self.endpoint()?;
-        let near = endpoint.is_some_and(|endpoint| endpoint.address().is_loopback());
-        if near || self.map.values().any(|base| base.address.is_loopback()) {
+        let is_loopback = endpoint.is_some_and(|endpoint| endpoint.address().is_loopback());
+        if is_loopback || self.map.values().any(|base| base.address.is_loopback()) {
             layer = layer.allow_loopback();
         }
         if let Some(endpoint) = endpoint
@@ -231,7 +207,7 @@ impl Services {
         {
             let host = endpoint.address().host();
             layer = layer.allow_host(host)?;
-            // An IP address, or a name of one label, has none below it.
+            // Fails for an IP address and a name of one label: no host is below these.
             if let Ok(wider) = layer.clone().allow_hosts_below(host) {
                 layer = wider;
             }
@@ -244,10 +220,51 @@ impl Services {
         }
         Ok(layer)
     }
+
+    /// Refuses credentials whose tokens belong to another installation: the calls would show them to the wrong one.
+    ///
+    /// # Errors
+    /// `Blocked`.
+    async fn check_installation(&self, credentials: &Credentials) -> Result<(), Error> {
+        let Some(endpoint) = self.endpoint()? else { return Ok(()) };
+        if let Some(Method::Profile | Method::Impersonation) = credentials.method() {
+            // The configuration of yc may name the endpoint, and the method reads it for the first token.
+            credentials.header().await?;
+        }
+        let installation = credentials.installation()?;
+        let theirs = installation.api()?;
+        if theirs.address() != endpoint.address()
+            && (theirs.is_explicit() || exchanges_tokens(credentials.method()))
+        {
+            return Err(other_installation(theirs, endpoint));
+        }
+        Ok(())
+    }
+
+    /// As [`check_installation`](Self::check_installation), where the code names both endpoints. Reads no variable.
+    pub(crate) fn check_installation_in_code(&self, credentials: &Credentials) -> Result<(), Error> {
+        let theirs = Endpoint::of_code(credentials.system())?;
+        match (theirs, Endpoint::of_code(&self.system)?, &self.endpoint_input) {
+            (_, _, EndpointInput::None) => Ok(()),
+            (Some(theirs), Some(endpoint), _) if theirs.address() != endpoint.address() => {
+                Err(other_installation(&theirs, &endpoint))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Whoever can set a variable must not be able to have the header, nor what is said to a model: so not even the
-/// question where the services are goes there.
+fn other_installation(theirs: &Endpoint, endpoint: &Endpoint) -> Error {
+    let reason =
+        format!("the credentials belong to {}, and the SDK to {}", theirs.address(), endpoint.address());
+    auth::Error::new(auth::ErrorKind::Blocked, reason)
+        .at("auth")
+        .with_help("set the same endpoint in `endpoint` and in the system of the credentials, or give the method to `auth`")
+        .into()
+}
+
+/// Refuses an endpoint outside Yandex Cloud that only the environment names. A person who can set a variable must not
+/// receive the header or the content of calls, so not even discovery asks that host.
 fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
     if !endpoint.is_foreign() || endpoint.is_explicit() {
         return Ok(());
@@ -255,7 +272,7 @@ fn refuse_foreign(endpoint: &Endpoint) -> Result<(), Error> {
     let reason = format!("{} is not one of Yandex Cloud's hosts", endpoint.address());
     Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
         .at(endpoint.location())
-        .with_help("where that host is meant, name it in code, by `endpoint` or `service_map`; else unset the variable")
+        .with_help("if you trust the host, name it in code, by `endpoint` or `service_map`; otherwise unset the variable")
         .into())
 }
 
@@ -268,12 +285,12 @@ mod tests {
         {"id": "ai-foundation-models", "address": "llm.api.cloud.yandex.net:443"},
         {"id": "operation", "address": "operation.api.cloud.yandex.net:443"}]}"#;
 
-    fn services(given: Given, map: &[(&str, &str)], variable: &str) -> (Services, TestHttp) {
+    fn services(given: EndpointInput, map: &[(&str, &str)], variable: &str) -> (Services, TestHttp) {
         let http = TestHttp::new(|_, _| TestReply::status(200, LIST));
         let environment = TestEnvironment::new([("YC_API_ENDPOINT", variable)]);
         let system = System::real().with_environment(environment).with_http(http.clone());
         let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
-        (Services::new(given.put_on(system), given, map).unwrap(), http)
+        (Services::new(given.apply(system).unwrap(), given, map).unwrap(), http)
     }
 
     async fn url(services: &Services, service: Service) -> String {
@@ -284,8 +301,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_public_endpoints_services_are_known_or_discovered_by_one_request() {
-        let (services, http) = services(Given::Nothing, &[], "");
+    async fn locates_the_services_of_the_public_endpoint_with_one_request() {
+        let (services, http) = services(EndpointInput::Environment, &[], "");
         assert_eq!(url(&services, Service::OpenAi).await, "https://ai.api.cloud.yandex.net/v1/x");
         assert!(http.requests().is_empty(), "{:?}", http.requests());
         assert_eq!(url(&services, Service::FoundationModels).await, "https://llm.api.cloud.yandex.net/x");
@@ -299,22 +316,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_map_names_goes_first_and_needs_no_endpoint() {
+    async fn the_service_map_takes_precedence_and_needs_no_endpoint() {
         let map = [("http_completions", "https://gate.example/openai/v1/"), ("operation", "127.0.0.1:1")];
-        let (mapped, http) = services(Given::None, &map, "");
+        let (mapped, http) = services(EndpointInput::None, &map, "");
         assert_eq!(url(&mapped, Service::OpenAi).await, "https://gate.example/openai/v1/x");
         assert_eq!(url(&mapped, Service::Operations).await, "https://127.0.0.1:1/x");
         let error = mapped.locate(Service::FoundationModels).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
         assert!(error.to_string().contains("`ai-foundation-models`"), "{error}");
         assert!(http.requests().is_empty());
-        let (bare, _) = services(Given::None, &[("http_completions", "llm.api.cloud.yandex.net")], "");
+        let (bare, _) =
+            services(EndpointInput::None, &[("http_completions", "llm.api.cloud.yandex.net")], "");
         assert_eq!(url(&bare, Service::OpenAi).await, "https://llm.api.cloud.yandex.net/v1/x");
     }
 
     #[tokio::test]
-    async fn an_endpoint_of_others_in_the_environment_is_not_even_asked() {
-        let (services, http) = services(Given::Nothing, &[], "api.evil.example");
+    async fn a_foreign_endpoint_in_the_environment_receives_no_request() {
+        let (services, http) = services(EndpointInput::Environment, &[], "api.evil.example");
         for service in [Service::OpenAi, Service::FoundationModels, Service::Operations] {
             let error = services.locate(service).await.unwrap_err();
             assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
@@ -324,26 +342,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_of_others_in_code_is_asked_and_held_to_its_own_hosts() {
-        let given = Given::This("api.corp.example:8443".to_owned());
+    async fn a_foreign_endpoint_in_code_is_used() {
+        let given = EndpointInput::Address("api.corp.example:8443".to_owned());
         let (services, http) = services(given, &[], "api.evil.example");
         assert_eq!(url(&services, Service::OpenAi).await, "https://llm.api.cloud.yandex.net/v1/x");
         assert_eq!(http.requests(), ["GET https://api.corp.example:8443/endpoints"]);
     }
 
     #[test]
-    fn what_cannot_be_used_is_told_before_anything_is_done() {
+    fn rejects_malformed_and_plain_text_addresses() {
         let system = System::real().with_environment(TestEnvironment::empty());
-        let make = |given: Given, map: &[(&str, &str)]| {
+        let make = |given: EndpointInput, map: &[(&str, &str)]| {
             let map = map.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned()));
-            Services::new(given.put_on(system.clone()), given, map).map(|_| ()).unwrap_err()
+            let system = given.apply(system.clone());
+            system.and_then(|system| Services::new(system, given, map)).map(|_| ()).unwrap_err()
         };
         for (error, kind) in [
-            (make(Given::This("http://api.corp.example".into()), &[]), ErrorKind::Auth),
-            (make(Given::This("api.corp.example/path".into()), &[]), ErrorKind::Invalid),
-            (make(Given::None, &[("iam", "http://10.0.0.1")]), ErrorKind::Auth),
-            (make(Given::None, &[("iam", "user:hush@h")]), ErrorKind::Invalid),
-            (make(Given::None, &[("iam", "h/p?q=1")]), ErrorKind::Invalid),
+            (make(EndpointInput::Address("http://api.corp.example".into()), &[]), ErrorKind::Auth),
+            (make(EndpointInput::Address("api.corp.example/path".into()), &[]), ErrorKind::Invalid),
+            (make(EndpointInput::None, &[("iam", "http://10.0.0.1")]), ErrorKind::Auth),
+            (make(EndpointInput::None, &[("iam", "user:hush@h")]), ErrorKind::Invalid),
+            (make(EndpointInput::None, &[("iam", "h/p?q=1")]), ErrorKind::Invalid),
         ] {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(!error.to_string().contains("hush"));

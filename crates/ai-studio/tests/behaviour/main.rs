@@ -12,6 +12,7 @@ mod chat;
 mod deadlines;
 mod destinations;
 mod emulator;
+mod endpoints;
 mod errors;
 mod examples;
 mod faults;

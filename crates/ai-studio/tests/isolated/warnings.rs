@@ -41,37 +41,37 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// One test, for the log is the process's.
+/// One test, because the log belongs to the process.
 #[tokio::test]
-async fn a_foreign_endpoint_in_the_environment_is_warned_about_once_and_one_named_in_code_is_not() {
+async fn warns_once_about_a_foreign_endpoint_in_the_environment_and_not_about_one_in_code() {
     let warnings = Warnings::default();
     tracing::subscriber::set_global_default(warnings.clone()).unwrap();
-    let told = || std::mem::take(&mut *warnings.0.lock().unwrap());
+    let take_warnings = || std::mem::take(&mut *warnings.0.lock().unwrap());
     let server = Server::always(Reply::models()).await;
     let sdk = |endpoint: &str| -> AiStudioBuilder {
         let system = machine([("YC_API_ENDPOINT", endpoint)]);
         AiStudio::builder().system(system).folder_id(FOLDER).auth(API_KEY).retry_policy(RetryPolicy::none())
     };
 
-    // What is named in code works beside it.
+    // An address in code works despite the foreign endpoint.
     let foreign = sdk("api.evil.example").service_map([("http_completions", server.url())]).build().unwrap();
-    assert_eq!(told(), [""; 0], "making it looks at nothing");
+    assert_eq!(take_warnings(), [""; 0], "building the SDK reads no variable");
     for _ in 0..3 {
         foreign.chat().models().await.unwrap();
         foreign.models().completions("yandexgpt").run("hello").await.unwrap_err();
     }
-    let lines = told();
+    let lines = take_warnings();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    for word in ["YC_API_ENDPOINT", "https://api.evil.example", "nothing is sent there"] {
+    for word in ["YC_API_ENDPOINT", "https://api.evil.example", "the SDK sends nothing to it"] {
         assert!(lines[0].contains(word), "{word}: {lines:?}");
     }
 
     let in_code = sdk("api.evil.example").endpoint(server.url()).build().unwrap();
     in_code.chat().models().await.unwrap_err();
-    let near = sdk(&server.url()).build().unwrap();
-    near.http().await.unwrap();
+    let loopback = sdk(&server.url()).build().unwrap();
+    loopback.http().await.unwrap();
     for ours in ["api.yandexcloud.kz:443", ""] {
         sdk(ours).build().unwrap().http().await.unwrap();
     }
-    assert_eq!(told(), [""; 0]);
+    assert_eq!(take_warnings(), [""; 0]);
 }

@@ -56,10 +56,19 @@ impl Endpoint {
 
     /// The endpoint in code or in `YC_API_ENDPOINT`; `None` where neither names one.
     pub(crate) fn configured(system: &System) -> Result<Option<Self>, Error> {
-        if let Some(text) = system.endpoints().given_api() {
-            return Self::in_code(text, "endpoint", system).map(Some);
+        match Self::of_code(system)? {
+            Some(endpoint) => Ok(Some(endpoint)),
+            None => Self::in_variable(VARIABLE, system),
         }
-        Self::in_variable(VARIABLE, system)
+    }
+
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` where they name none. Reads no variable.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    pub fn of_code(system: &System) -> Result<Option<Self>, Error> {
+        let text = system.endpoints().given_api();
+        text.map(|text| Self::in_code(text, "endpoint", system)).transpose()
     }
 
     /// The endpoint in a variable; `None` where it is not set.

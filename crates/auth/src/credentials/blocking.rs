@@ -5,12 +5,13 @@ use http::HeaderValue;
 use super::{Credentials, HeaderOptions, RevokeOptions, Revoked};
 use crate::methods::Identity;
 use crate::refresh::cached_header::Snapshot;
-use crate::refresh::flight::{block_on, is_in_flight};
-use crate::selection::Report;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::task::block_on::block_on;
+use crate::task::cancel::is_inside_work;
 use crate::{Error, ErrorKind};
 
-/// [`Credentials`] for code without an executor. The one fetch thread of the library serves it; none is started per
-/// call.
+/// [`Credentials`] for code without an executor. Each call blocks its thread; the library's one thread fetches.
 ///
 /// ```
 /// use yandex_cloud_auth::{Credentials, IamTokenAuth};
@@ -27,10 +28,10 @@ impl Blocking {
     /// As [`Credentials::header`].
     ///
     /// # Errors
-    /// As [`Credentials::header`]; also inside a token source, where it would wait for itself.
+    /// As [`Credentials::header`], and [`ErrorKind::Invalid`] inside a token source, where the call would wait for itself.
     pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
-        let get_cached = self.credentials.cached_header();
-        get_cached.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
+        let cached = self.credentials.cached_header();
+        cached.unwrap_or_else(|| self.header_with(HeaderOptions::new()))
     }
 
     /// As [`Credentials::header_with`].
@@ -41,12 +42,28 @@ impl Blocking {
         self.get(options).map(|snapshot| snapshot.header())
     }
 
+    /// As [`Credentials::token`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn token(&self) -> Result<Option<Secret>, Error> {
+        self.token_with(HeaderOptions::new())
+    }
+
+    /// As [`Credentials::token_with`].
+    ///
+    /// # Errors
+    /// As [`header`](Self::header).
+    pub fn token_with(&self, options: HeaderOptions) -> Result<Option<Secret>, Error> {
+        self.get(options).map(|snapshot| snapshot.token())
+    }
+
     /// As [`Credentials::get`].
     ///
     /// # Errors
     /// As [`header`](Self::header).
     pub fn get(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
-        may_block()?;
+        check_may_block()?;
         block_on(self.credentials.get(options))
     }
 
@@ -55,7 +72,7 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::select`].
     pub fn select(&self) -> Result<Report, Error> {
-        may_block()?;
+        check_may_block()?;
         block_on(self.credentials.select())
     }
 
@@ -64,7 +81,7 @@ impl Blocking {
     /// # Errors
     /// As [`header`](Self::header).
     pub fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
-        may_block()?;
+        check_may_block()?;
         block_on(self.credentials.identity(options))
     }
 
@@ -73,13 +90,14 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::revoke`].
     pub fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
-        may_block()?;
+        check_may_block()?;
         block_on(self.credentials.revoke(options))
     }
 }
 
-fn may_block() -> Result<(), Error> {
-    if is_in_flight() {
+/// Checks that this thread is not the one that would have to end the wait.
+fn check_may_block() -> Result<(), Error> {
+    if is_inside_work() {
         return Err(Error::new(
             ErrorKind::Invalid,
             "`blocking()` inside a token source would wait for itself",

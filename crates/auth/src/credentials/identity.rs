@@ -1,27 +1,28 @@
-//! Whom credentials stand for.
+//! The subject of credentials: which service account or user they stand for.
 
-use super::run_detached::run_detached;
-use super::{Credentials, HeaderOptions};
+use super::{Credentials, HeaderOptions, dropped};
 use crate::methods::Identity;
 use crate::secret::redact;
+use crate::sync::Arc;
+use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
 /// The folder that requests are meant for, as AI Studio's SDK reads it.
 const FOLDER: &str = "YC_FOLDER_ID";
 
 impl Credentials {
-    /// What the method can tell of whom it stands for, with the expiry of the token at hand: chosen, and fetched, where
-    /// that was not done yet. Asks the metadata service, or yc, where they are the ones who know.
+    /// What the method knows about its subject, with the expiry of the current token. Selects and fetches first where that
+    /// was not done yet. Asks the metadata service or yc if they are the source of the token.
     ///
     /// # Errors
-    /// As [`header_with`](Self::header_with). What is not known beside the token is no error: a remark says why.
+    /// As [`header_with`](Self::header_with). A fact that is not known is not an error: a remark says why.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
     pub async fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
         let snapshot = self.get(options).await?;
-        let Some(by) = self.inner.chosen.get().map(|chosen| std::sync::Arc::clone(&chosen.by)) else {
-            return Err(Error::new(ErrorKind::Unavailable, "there is no choice"));
+        let Some(by) = self.inner.selection.get().map(|selected| Arc::clone(&selected.by)) else {
+            return Err(Error::new(ErrorKind::Unavailable, "no method is selected"));
         };
         let system = self.inner.system.clone();
         let method = snapshot.method();
@@ -32,9 +33,9 @@ impl Credentials {
                 None => Some(by.identity(&system).await),
             }
         };
-        let told = run_detached(&self.inner.system, work).await?;
+        let identity = run_detached(&self.inner.system, work).await.ok_or_else(dropped)?;
         let mut identity =
-            told.unwrap_or_else(|| Identity::of(method).remark("who it is was not told in time"));
+            identity.unwrap_or_else(|| Identity::of(method).remark("no response about the subject in time"));
         identity.expires_at = snapshot.expires_at();
         if identity.folder_id.is_none()
             && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)

@@ -1,38 +1,41 @@
-//! Credentials: what a program holds.
+//! What a program holds: a method, and everything that keeps its header fresh.
 
 mod blocking;
-mod choice;
+mod header;
 mod identity;
+mod impersonation;
 mod revocation;
-mod run_detached;
+mod selected;
 mod subscription;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 pub use self::blocking::Blocking;
-use self::choice::{Backend, CredentialsSource, Fetcher, Selected};
+pub use self::header::HeaderOptions;
+pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
 pub use self::revocation::{RevokeOptions, Revoked};
+use self::selected::{Backend, CredentialsSource, Fetcher, Selected, SelectionState};
 pub use self::subscription::Subscription;
 use crate::cloud::installation::Installation;
-use crate::methods::{AuthMethod, Own, Provider, TokenSource};
-use crate::refresh::cache::{Cache, Counters, Goal};
-use crate::refresh::cached_header::{CachedHeader, CachedHeaderGuard, Snapshot};
-use crate::refresh::flight::Deadline;
-use crate::refresh::notifier::Notifier;
-use crate::selection::{Automatic, Meaning, Report, read};
-use crate::system::{BoxFuture, System};
+use crate::methods::{AuthMethod, CustomAuth, Provider};
+use crate::refresh::cache::{Cache, Counters};
+use crate::refresh::cached_header::{CachedHeader, Snapshot};
+use crate::report::Report;
+use crate::selection::Automatic;
+use crate::selection::string::{ParsedCredential, parse};
+use crate::source::TokenSource;
+use crate::sync::Arc;
+use crate::system::System;
+use crate::task::notifier::Notifier;
+use crate::token::Token;
 use crate::{Error, ErrorKind, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
 ///
-/// Making one does no I/O, starts nothing and needs no runtime. A token is fetched on first need, on a thread of the
-/// library's own, so that any executor may ask, or none ([`blocking`](Self::blocking)). While a usable token exists
-/// no call fails or waits: it is renewed beside the calls. When the last clone goes away, so does its fetch.
+/// Making credentials does no I/O, starts no thread and needs no runtime. The first call fetches a token, on a thread of
+/// the library, so any executor can call, or code without one ([`blocking`](Self::blocking)). While a usable token
+/// exists, no call fails or waits: the token is refreshed in the background. Dropping the last clone stops the fetch.
 ///
 /// ```
 /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
@@ -52,46 +55,12 @@ pub struct Credentials {
 struct Inner {
     source: Arc<CredentialsSource>,
     system: System,
-    /// Whether they were put there, and stay there when other credentials that hold them are put elsewhere.
+    /// Whether [`Credentials::with_system`] set the system. A pinned system stays when other credentials that hold these
+    /// are moved to another system.
     pinned: bool,
-    chosen: Arc<OnceLock<Selected>>,
-    changes: Arc<Notifier>,
+    selection: Arc<SelectionState>,
+    notifier: Arc<Notifier>,
     cache: Cache,
-}
-
-/// What one call asks for beyond a header.
-///
-/// ```
-/// use std::time::Duration;
-/// use yandex_cloud_auth::HeaderOptions;
-/// let options = HeaderOptions::new().deadline(Duration::from_millis(500)).min_ttl(Duration::from_secs(120));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct HeaderOptions {
-    deadline: Option<Duration>,
-    min_ttl: Duration,
-}
-
-impl HeaderOptions {
-    /// A usable header, waited for as long as its method may take: 5 s for metadata, 10 s for IAM, 30 s for yc.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Waits no longer than this, selection and fetch together. The fetch goes on for the others.
-    pub fn deadline(mut self, span: Duration) -> Self {
-        self.deadline = Some(span);
-        self
-    }
-
-    /// Wants a token that lives this much longer. At most one refresh is made for it, shared with other callers; if
-    /// its token still is short, the call fails and tells the best life to be had. A life that nobody told is taken
-    /// for 12 h from first sight.
-    pub fn min_ttl(mut self, span: Duration) -> Self {
-        self.min_ttl = span;
-        self
-    }
 }
 
 impl<M: AuthMethod> From<M> for Credentials {
@@ -100,24 +69,38 @@ impl<M: AuthMethod> From<M> for Credentials {
     }
 }
 
+impl From<Automatic> for Credentials {
+    fn from(automatic: Automatic) -> Self {
+        automatic.build()
+    }
+}
+
+impl Automatic {
+    /// The credentials. Does no I/O: the selection runs on first use, or with [`select`](Credentials::select).
+    #[must_use]
+    pub fn build(self) -> Credentials {
+        let (system, pinned) = match self.system() {
+            Some(system) => (system.clone(), true),
+            None => (System::real(), false),
+        };
+        let automatic = if pinned { self.with_methods_on(&system) } else { self };
+        Credentials::new(CredentialsSource::Automatic(automatic), system, pinned)
+    }
+}
+
 impl Credentials {
-    /// Selected by what the machine offers, in the order of [`Automatic`]. Looks at nothing yet.
+    /// Selected by what the machine offers, in the order of [`Automatic`]. Does no I/O yet.
     #[must_use]
     pub fn automatic() -> Self {
         Automatic::new().build()
     }
 
-    /// Automatic selection with options: slots replaced or removed, lenience.
-    pub fn automatic_builder() -> Automatic {
-        Automatic::new()
-    }
-
-    /// What a bare string is: `t1.…` an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything
+    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, and anything
     /// else an API key.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it is empty, has a scheme in front (`Bearer …`), cannot stand in a header, or is
-    /// JSON but no key of a service account. The value is not shown.
+    /// [`ErrorKind::Invalid`] if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
+    /// JSON but not a service account key. The error does not show the string.
     ///
     /// ```
     /// use yandex_cloud_auth::{Credentials, Method};
@@ -127,257 +110,157 @@ impl Credentials {
     /// # Ok::<(), yandex_cloud_auth::Error>(())
     /// ```
     pub fn from_string(text: impl AsRef<str>) -> Result<Self, Error> {
-        Ok(match read(text.as_ref())? {
-            Meaning::ApiKey(method) => method.into(),
-            Meaning::IamToken(method) => method.into(),
-            Meaning::OAuthToken(method) => method.into(),
+        Ok(match parse(text.as_ref())? {
+            ParsedCredential::ApiKey(method) => method.into(),
+            ParsedCredential::IamToken(method) => method.into(),
+            ParsedCredential::OAuthToken(method) => method.into(),
             #[cfg(feature = "service-account-key")]
-            Meaning::ServiceAccountKey(method) => method.into(),
+            ParsedCredential::ServiceAccountKey(method) => method.into(),
         })
     }
 
-    /// From a token source of your own, kept fresh like any other.
+    /// From an async function that fetches a token, under the rules of [`TokenSource::fetch`]. The token is kept fresh like
+    /// that of any method.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use yandex_cloud_auth::{Credentials, Token};
+    ///
+    /// let credentials = Credentials::from_fn(|| async {
+    ///     let token = "t1.fake.token-from-a-vault"; // ask the vault here
+    ///     Ok(Token::new(token)?.expiring_in(Duration::from_secs(3600)))
+    /// });
+    /// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token-from-a-vault");
+    /// # Ok::<(), yandex_cloud_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_fn<F, Fetched>(fetch: F) -> Self
+    where
+        F: Fn() -> Fetched + Send + Sync + 'static,
+        Fetched: Future<Output = Result<Token, Error>> + Send + 'static,
+    {
+        Self::from(CustomAuth::from_fn(fetch))
+    }
+
+    /// From a token source, for a fetch that uses the [`System`], or has a timeout or a `max_age` of its own.
     #[must_use]
     pub fn from_source(source: impl TokenSource) -> Self {
-        Self::from(Own::new(source))
+        Self::from(CustomAuth::new(source))
     }
 
-    pub(crate) fn from_automatic(automatic: Automatic, system: System, pinned: bool) -> Self {
-        Self::new(CredentialsSource::Automatic(automatic), system, pinned)
+    fn new(source: CredentialsSource, system: System, pinned: bool) -> Self {
+        let source = Arc::new(source);
+        let selection = Arc::new(SelectionState::default());
+        let notifier = Arc::new(Notifier::default());
+        let fetcher = Fetcher {
+            source: Arc::clone(&source),
+            system: system.clone(),
+            selection: Arc::clone(&selection),
+        };
+        let cache = Cache::new(system.clone(), Box::new(fetcher), Arc::clone(&notifier));
+        if let CredentialsSource::Method(method) = &*source
+            && let Some(provider) = method.provider_without_io(&system)
+        {
+            let selected = Selected::given(method, provider, &system, "given".to_owned(), Vec::new());
+            if let Some(mut header) = selected.fixed(&system) {
+                header.generation = 1;
+                cache.put(header);
+            }
+            selection.set(selected);
+        }
+        Self { inner: Arc::new(Inner { source, system, pinned, selection, notifier, cache }) }
     }
 
-    /// The same method on another machine than the real one, beginning anew: nothing chosen, nothing fetched.
+    /// The same method on another system, from the start: nothing is selected or fetched yet.
     ///
-    /// Credentials that the method holds, as [`ImpersonationAuth`](crate::ImpersonationAuth) does, go along, unless
-    /// they were put on a machine of their own.
+    /// Credentials that the method holds, as [`ImpersonationAuth`] does, move to this system too, unless they have one of
+    /// their own.
     #[must_use]
     pub fn with_system(self, system: System) -> Self {
-        self.at(system, true)
+        self.moved_to(system, true)
     }
 
-    /// The same beside other credentials that are put on this machine; those that were put elsewhere stay there.
-    pub(crate) fn inherit_system(&self, system: &System) -> Self {
-        if self.inner.pinned { self.clone() } else { self.at(system.clone(), false) }
+    /// The same credentials inside other credentials that are moved to `system`. Pinned ones stay on their own system.
+    /// Public for the SDK, which moves credentials to its own system.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inherit_system(&self, system: &System) -> Self {
+        if self.inner.pinned { self.clone() } else { self.moved_to(system.clone(), false) }
     }
 
-    fn at(&self, system: System, pinned: bool) -> Self {
+    fn moved_to(&self, system: System, pinned: bool) -> Self {
         let source = self.inner.source.with_system(&system);
         Self::new(source, system, pinned)
     }
 
-    /// The installation that their tokens belong to, and that may see them. A profile of yc, and what stands on one,
-    /// tells it once a token was fetched; before that, it is that of the system.
+    /// The system of the credentials. Public for the SDK, which compares endpoints.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.inner.system
+    }
+
+    /// The installation that the tokens belong to, and that may receive them. With a profile of yc behind the credentials,
+    /// the first fetch tells which one; before that, it is the installation of the system.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where an address cannot be read.
+    /// [`ErrorKind::Invalid`] if an address cannot be read.
     #[doc(hidden)]
     pub fn installation(&self) -> Result<Installation, Error> {
-        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
+        match self.inner.selection.get().map(|selected| &selected.backend) {
             Some(Backend::Cached(Provider::Source(source))) => source.installation(&self.inner.system),
             _ => Installation::of(&self.inner.system),
         }
     }
 
-    /// What they are called in a sentence: by the method, or by whom it impersonates.
-    pub(crate) fn describe(&self) -> String {
+    /// What the credentials are called in a sentence: by their method, or by the service account that they impersonate.
+    fn describe(&self) -> String {
         match &*self.inner.source {
             CredentialsSource::Method(method) if method.method() == Method::Impersonation => {
                 method.location(&self.inner.system)
             }
             CredentialsSource::Method(method) => method.method().name().to_owned(),
             CredentialsSource::Automatic(_) => {
-                let chosen = self.inner.chosen.get().map(|chosen| chosen.method.name());
-                chosen.unwrap_or("automatic selection").to_owned()
+                let selected = self.inner.selection.get().map(|selected| selected.method.name());
+                selected.unwrap_or("automatic selection").to_owned()
             }
         }
     }
 
-    fn new(source: CredentialsSource, system: System, pinned: bool) -> Self {
-        let source = Arc::new(source);
-        let chosen = Arc::new(OnceLock::new());
-        let changes = Arc::new(Notifier::default());
-        let fetcher =
-            Fetcher { source: Arc::clone(&source), system: system.clone(), chosen: Arc::clone(&chosen) };
-        let cache = Cache::new(system.clone(), Box::new(fetcher), Arc::clone(&changes));
-        if let CredentialsSource::Method(method) = &*source
-            && let Some(provider) = method.provider_without_io(&system)
-        {
-            let choice = Selected::given(method, provider, &system, "given".to_owned(), Vec::new());
-            if let Some(mut ready) = choice.fixed(&system) {
-                ready.generation = 1;
-                cache.put(ready);
-            }
-            let _ = chosen.set(choice);
-        }
-        Self { inner: Arc::new(Inner { source, system, pinned, chosen, changes, cache }) }
-    }
-
-    /// The value for `Authorization`, marked sensitive; `None` for the method `none` alone.
-    ///
-    /// Returns at once while a usable token is at hand. Otherwise waits for the selection and the fetch, which it
-    /// shares with every other caller.
-    ///
-    /// # Errors
-    /// Any [`ErrorKind`]; a failure is remembered for a while (1 s to 60 s) and told again in that time.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing: the fetch goes on.
-    #[inline]
-    pub fn header(&self) -> impl Future<Output = Result<Option<HeaderValue>, Error>> + Send + '_ {
-        // By hand, because the body of an `async fn` is not inlined into other crates.
-        let mut wait: Option<BoxFuture<'_, _>> = None;
-        std::future::poll_fn(move |context| {
-            if wait.is_none()
-                && let Some(header) = self.cached_header()
-            {
-                return Poll::Ready(header);
-            }
-            wait.get_or_insert_with(|| Box::pin(self.header_with(HeaderOptions::new())))
-                .as_mut()
-                .poll(context)
-        })
-    }
-
-    /// The header where it needs no waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
-    #[inline]
-    pub(crate) fn cached_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        match self.get_cached()? {
-            Ok(ready) => Some(Ok(ready.header())),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// What needs no waiting.
-    #[inline]
-    pub(crate) fn get_cached(&self) -> Option<Result<CachedHeaderGuard, Error>> {
-        match self.inner.cache.get_cached() {
-            Some(ready) => Some(Ok(ready)),
-            None => self.inner.read(Duration::ZERO).map(|read| read.map(CachedHeaderGuard::from)),
-        }
-    }
-
-    /// The same, with a deadline or a least remaining life.
-    ///
-    /// # Errors
-    /// As [`header`](Self::header), and: [`ErrorKind::Unavailable`] where the deadline passes first,
-    /// [`ErrorKind::Expired`] where no token lives long enough.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing: the fetch goes on.
-    pub async fn header_with(&self, options: HeaderOptions) -> Result<Option<HeaderValue>, Error> {
-        self.get(options).await.map(|snapshot| snapshot.header())
-    }
-
-    /// The whole snapshot instead of its header alone: keep it beside the request, to
-    /// [`invalidate`](Self::invalidate) it where a server refuses it.
-    ///
-    /// # Errors
-    /// As [`header_with`](Self::header_with).
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing: the fetch goes on.
-    pub async fn get(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
-        let mut deadline = Deadline::after(options.deadline);
-        for _ in 0..3 {
-            if let Some(read) = self.inner.read(options.min_ttl) {
-                return read.map(Snapshot);
-            }
-            if let Some(ready) = self.inner.cache.get(Goal::Header, options.min_ttl, &mut deadline).await? {
-                return Ok(Snapshot(ready));
-            }
-        }
-        Err(Error::new(ErrorKind::Unavailable, "the token was refused as fast as it came"))
-    }
-
-    /// The header without waiting: `None` where there is none yet. Never selects; starts a fetch where one is due.
-    ///
-    /// # Errors
-    /// The failure that is remembered now, where there is one; for `env-iam-token`, what is wrong with the variable.
-    #[inline]
-    pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        self.cached_header().or_else(|| self.try_harder())
-    }
-
-    #[cold]
-    fn try_harder(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        if let Some(error) = self.inner.cache.failure() {
-            return Some(Err(error));
-        }
-        if self.inner.chosen.get().is_some() || matches!(&*self.inner.source, CredentialsSource::Method(_)) {
-            self.inner.cache.prewarm();
-        }
-        None
-    }
-
-    /// Chooses the method now, and says why. The choice stays; a failure is remembered for seconds.
-    ///
-    /// # Errors
-    /// What is broken or missing; [`Error::report`] says what was looked at.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing: the selection goes on.
-    pub async fn select(&self) -> Result<Report, Error> {
-        let mut deadline = Deadline::after(None);
-        for _ in 0..2 {
-            if let Some(chosen) = self.inner.chosen.get() {
-                return Ok(chosen.report.clone());
-            }
-            let outcome = self.inner.cache.get(Goal::Select, Duration::ZERO, &mut deadline).await;
-            if self.inner.chosen.get().is_none() {
-                outcome?;
-            }
-        }
-        Err(Error::new(ErrorKind::Unavailable, "the selection ended without a choice"))
-    }
-
-    /// Starts the selection and the first fetch, where they are due, and returns at once.
-    pub fn prewarm(&self) {
-        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
-            Some(Backend::Variable(_) | Backend::PushedToken(_)) => {}
-            Some(Backend::Cached(_)) | None => self.inner.cache.prewarm(),
-        }
-    }
-
-    /// Drops exactly the token of this snapshot, because a server refused it: the next call fetches.
-    ///
-    /// False where that changes nothing: a newer token is at hand, the method has nothing newer to give (`api-key`,
-    /// `iam-token`, `none`), or the source gave the same token again after an earlier refusal. In that last case the
-    /// refusal stands: the token keeps its generation and is still sent, since other services may take it, while the
-    /// source is asked for another at growing intervals. And where servers refuse one token after another, the first three
-    /// in a row are replaced at once, later ones at growing intervals: each replacement is a request to the source.
-    pub fn invalidate(&self, refused: &Snapshot) -> bool {
-        match self.inner.chosen.get().map(|chosen| &chosen.backend) {
-            Some(Backend::Cached(Provider::Source(_))) => self.inner.cache.invalidate(&refused.0),
-            Some(Backend::Variable(_) | Backend::PushedToken(_)) => {
-                let read = self.inner.read(Duration::ZERO);
-                read.is_some_and(|read| read.is_ok_and(|now| now.generation != refused.generation()))
-            }
-            _ => false,
-        }
-    }
-
-    /// The usable header at hand with its generation and expiry; `None` where there is none now.
-    #[must_use]
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        match self.inner.read(Duration::ZERO) {
-            Some(read) => read.ok().map(Snapshot),
-            None => self.inner.cache.usable().map(Snapshot),
-        }
-    }
-
-    /// The method: known from the start where one was given, else once it is chosen.
+    /// The method: known from the start if it was given, else once it is selected.
     #[must_use]
     pub fn method(&self) -> Option<Method> {
         match &*self.inner.source {
             CredentialsSource::Method(method) => Some(method.method()),
-            CredentialsSource::Automatic(_) => self.inner.chosen.get().map(|chosen| chosen.method),
+            CredentialsSource::Automatic(_) => self.inner.selection.get().map(|selected| selected.method),
         }
     }
 
-    /// Why this method; `None` before it is chosen.
+    /// Why this method was selected; after a selection that failed, what it tried. `None` before the first selection has
+    /// ended.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::testing::TestEnvironment;
+    /// use yandex_cloud_auth::{Credentials, Outcome, System};
+    ///
+    /// let environment = TestEnvironment::new([("YC_API_KEY", "t1.fake.token")]); // not an API key
+    /// let credentials = Credentials::automatic().with_system(System::real().with_environment(environment));
+    /// assert!(credentials.report().is_none());
+    /// assert!(credentials.blocking().header().is_err());
+    /// assert_eq!(credentials.report().unwrap().attempts()[0].outcome, Outcome::Broken);
+    /// ```
     #[must_use]
     pub fn report(&self) -> Option<Report> {
-        self.inner.chosen.get().map(|chosen| chosen.report.clone())
+        self.inner.selection.report()
+    }
+
+    /// The usable header with its generation and expiry; `None` if there is none now.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        match self.inner.read_live(Duration::ZERO) {
+            Some(header) => header.ok().map(Snapshot),
+            None => self.inner.cache.usable().map(Snapshot),
+        }
     }
 
     /// How often things happened.
@@ -386,12 +269,12 @@ impl Credentials {
         self.inner.cache.counters()
     }
 
-    /// Tells of every new generation from now on.
+    /// Tells of every new token from now on.
     ///
-    /// It renews nothing by itself: tokens are renewed beside calls, so somebody has to make calls.
+    /// A subscription refreshes nothing by itself: calls refresh tokens, so some part of the program has to make calls.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        Subscription::new(Arc::downgrade(&self.inner), &self.inner.changes)
+        Subscription::new(Arc::downgrade(&self.inner), &self.inner.notifier)
     }
 
     /// The same calls for code without an executor: each blocks its thread.
@@ -402,11 +285,10 @@ impl Credentials {
 }
 
 impl Inner {
-    /// What stands there now, where the method is one that is read for every request.
-    fn read(&self, min_ttl: Duration) -> Option<Result<Arc<CachedHeader>, Error>> {
-        match &self.chosen.get()?.backend {
-            Backend::Variable(variable) => Some(variable.read(&self.system, &self.changes)),
-            Backend::PushedToken(handed) => Some(handed.read(min_ttl, &self.changes)),
+    /// The header of a live token; `None` for a method whose header is in the cache.
+    fn read_live(&self, min_ttl: Duration) -> Option<Result<Arc<CachedHeader>, Error>> {
+        match &self.selection.get()?.backend {
+            Backend::Live(header) => Some(header.read(&self.system, min_ttl, &self.notifier)),
             Backend::Cached(_) => None,
         }
     }
@@ -424,4 +306,10 @@ impl std::str::FromStr for Credentials {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::from_string(text)
     }
+}
+
+/// The error for work that the spawner dropped.
+fn dropped() -> Error {
+    Error::new(ErrorKind::Unavailable, "the work was dropped before its end")
+        .with_help("the runtime of a spawner ended, or no thread could be started")
 }

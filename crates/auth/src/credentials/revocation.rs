@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::run_detached::run_detached;
-use super::{Credentials, HeaderOptions};
+use super::{Credentials, HeaderOptions, dropped};
 use crate::cloud::iam::{self, Iam};
 use crate::refresh::cached_header::Scheme;
 use crate::refresh::revoked;
 use crate::secret::Secret;
+use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
 /// How long a revocation may take. It goes to the IAM of the credentials, as their [`System`](crate::System) says.
@@ -104,12 +104,12 @@ impl Credentials {
                     .with_help("it may have been all the same; try again"))
             });
             if asked.is_ok() {
-                revoked::note(token.expose());
+                revoked::record(token.expose());
             }
             asked
         };
         let subject_id =
-            run_detached(&self.inner.system, work).await.and_then(|asked| asked).map_err(told)?;
+            run_detached(&self.inner.system, work).await.unwrap_or_else(|| Err(dropped())).map_err(told)?;
         Ok(Revoked { subject_id })
     }
 }

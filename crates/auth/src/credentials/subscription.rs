@@ -1,57 +1,50 @@
-//! Word of new generations, for those who keep a header elsewhere.
+//! Notice of new tokens, for programs that keep a header elsewhere.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::future::poll_fn;
 
 use super::{Credentials, Inner};
 use crate::refresh::cached_header::Snapshot;
-use crate::refresh::notifier::Notifier;
+use crate::sync::{Arc, Weak};
+use crate::task::notifier::Notifier;
 
-/// Tells of new generations. Does not keep the credentials alive.
+/// Tells of each new token. Does not keep the credentials alive.
 ///
 /// ```
-/// use yandex_cloud_auth::{Credentials, Error, Token, TokenSource};
-/// # use yandex_cloud_auth::system::{BoxFuture, System};
-/// # struct Vault;
-/// # impl TokenSource for Vault {
-/// #     fn fetch<'a>(&'a self, _: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-/// #         Box::pin(async { Token::new("t1.fake.token") })
-/// #     }
-/// # }
+/// use yandex_cloud_auth::{Credentials, Error, Token};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
-/// let credentials = Credentials::from_source(Vault);
-/// let mut news = credentials.subscribe();
+/// let credentials = Credentials::from_fn(|| async { Token::new("t1.fake.token") });
+/// let mut subscription = credentials.subscribe();
 /// credentials.header().await?;
-/// let snapshot = news.changed().await.unwrap();
+/// let snapshot = subscription.changed().await.unwrap();
 /// assert_eq!(snapshot.header().unwrap(), "Bearer t1.fake.token");
 /// # Ok(()) }
 /// ```
 pub struct Subscription {
     credentials: Weak<Inner>,
-    changes: Arc<Notifier>,
-    listener: u64,
+    notifier: Arc<Notifier>,
+    subscriber: u64,
     seen: u64,
 }
 
 impl Subscription {
-    pub(super) fn new(credentials: Weak<Inner>, changes: &Arc<Notifier>) -> Self {
-        let (listener, seen) = changes.subscribe();
-        Self { credentials, changes: Arc::clone(changes), listener, seen }
+    pub(super) fn new(credentials: Weak<Inner>, notifier: &Arc<Notifier>) -> Self {
+        let (subscriber, seen) = notifier.subscribe();
+        Self { credentials, notifier: Arc::clone(notifier), subscriber, seen }
     }
 
-    /// Waits for the next generation; several at once are told as the last of them. `None` once the credentials are
-    /// gone.
+    /// Waits for the next token, and returns its snapshot. Of several new tokens only the last one is returned. `None` once
+    /// the credentials are dropped.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: the next call tells it.
+    /// Dropping the future loses nothing: the next call returns the token.
     pub async fn changed(&mut self) -> Option<Snapshot> {
         loop {
             self.seen =
-                std::future::poll_fn(|context| self.changes.poll(self.listener, self.seen, context.waker()))
-                    .await?;
+                poll_fn(|context| self.notifier.poll(self.subscriber, self.seen, context.waker())).await?;
             let inner = self.credentials.upgrade()?;
-            // A generation that was dropped at once is no news.
+            // A token that was dropped at once is not reported.
             if let Some(snapshot) = (Credentials { inner }).snapshot() {
                 return Some(snapshot);
             }
@@ -61,7 +54,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.changes.forget(self.listener);
+        self.notifier.unsubscribe(self.subscriber);
     }
 }
 

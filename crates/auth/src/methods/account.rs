@@ -9,10 +9,10 @@ const MAX_ID: usize = 50;
 
 /// What was given for an id. Looked at on first use; shown only where it is one, since a secret may have slipped in.
 #[derive(Clone)]
-pub(super) struct Account(String);
+pub(crate) struct Account(String);
 
 impl Account {
-    pub(super) fn new(given: impl Into<String>) -> Self {
+    pub(crate) fn new(given: impl Into<String>) -> Self {
         Self(given.into())
     }
 
@@ -20,7 +20,7 @@ impl Account {
     ///
     /// # Errors
     /// `Invalid` where it cannot be one. The value is not shown.
-    pub(super) fn id(&self) -> Result<&str, Error> {
+    pub(crate) fn id(&self) -> Result<&str, Error> {
         let id = self.0.trim();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(fits) {

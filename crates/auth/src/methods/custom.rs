@@ -1,25 +1,59 @@
 //! `custom`: a token source of the program's own.
 //!
-//! For tokens that come from a place of which this library knows nothing: a vault, a broker, a test. The source
-//! fetches; everything else is done around it. Variables: none. Errors: the source's own.
+//! For tokens from a place that this library does not know: a vault, a broker, a test. The source fetches a token, and
+//! the library keeps it fresh. Variables: none. Errors: those of the source.
 
-use std::sync::Arc;
+use std::fmt;
 
 use super::sealed::Sealed;
-use super::{Detection, Method, Provider, TokenSource};
-use crate::Error;
+use super::{Detection, Provider, TokenSource};
+use crate::sync::Arc;
 use crate::system::{BoxFuture, System};
+use crate::token::Token;
+use crate::{Error, Method};
 
-/// A token source, as a method.
-pub(crate) struct Own(Arc<dyn TokenSource>);
+/// A [`TokenSource`] as a method: for [`Credentials`](crate::Credentials), or for a slot of
+/// [`Automatic`](crate::Automatic).
+///
+/// ```
+/// use yandex_cloud_auth::testing::TestEnvironment;
+/// use yandex_cloud_auth::{Automatic, CustomAuth, Method, System, Token};
+///
+/// let vault = CustomAuth::from_fn(|| async { Token::new("t1.fake.token-from-a-vault") });
+/// let selection = Automatic::new().replace("metadata", vault)?;
+/// let credentials = selection.with_system(System::real().with_environment(TestEnvironment::empty())).build();
+/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token-from-a-vault");
+/// assert_eq!(credentials.method(), Some(Method::Custom));
+/// # Ok::<(), yandex_cloud_auth::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CustomAuth(Arc<dyn TokenSource>);
 
-impl Own {
-    pub(crate) fn new(source: impl TokenSource) -> Self {
+impl CustomAuth {
+    /// A token source.
+    #[must_use]
+    pub fn new(source: impl TokenSource) -> Self {
         Self(Arc::new(source))
+    }
+
+    /// An async function that fetches a token, under the rules of [`TokenSource::fetch`].
+    #[must_use]
+    pub fn from_fn<F, Fetched>(fetch: F) -> Self
+    where
+        F: Fn() -> Fetched + Send + Sync + 'static,
+        Fetched: Future<Output = Result<Token, Error>> + Send + 'static,
+    {
+        Self::new(FnSource(fetch))
     }
 }
 
-impl Sealed for Own {
+impl fmt::Debug for CustomAuth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CustomAuth").finish_non_exhaustive()
+    }
+}
+
+impl Sealed for CustomAuth {
     fn method(&self) -> Method {
         Method::Custom
     }
@@ -40,5 +74,18 @@ impl Sealed for Own {
         let provider = Provider::Source(Arc::clone(&self.0));
         let detection = Detection::Found { provider, first: None, reason: "given".to_owned() };
         Box::pin(std::future::ready(detection))
+    }
+}
+
+/// A function as a token source.
+struct FnSource<F>(F);
+
+impl<F, Fetched> TokenSource for FnSource<F>
+where
+    F: Fn() -> Fetched + Send + Sync + 'static,
+    Fetched: Future<Output = Result<Token, Error>> + Send + 'static,
+{
+    fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin((self.0)())
     }
 }

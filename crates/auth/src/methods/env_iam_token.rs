@@ -8,10 +8,16 @@
 
 use std::fmt;
 
+use arc_swap::ArcSwapOption;
+use zeroize::Zeroizing;
+
 use super::sealed::Sealed;
 use super::{Method, Provider, read_iam_token, shown_name};
 use crate::Error;
+use crate::source::{LiveToken, LiveValue, Validity};
+use crate::sync::{Arc, Mutex, lock};
 use crate::system::System;
+use crate::token::{Life, Token};
 
 /// An IAM token in a variable, read again for every request.
 ///
@@ -55,6 +61,14 @@ impl EnvIamTokenAuth {
     pub fn variable(name: impl Into<String>) -> Self {
         Self { variable: name.into() }
     }
+
+    fn live(&self) -> Provider {
+        Provider::Live(Arc::new(VariableToken {
+            variable: self.variable.clone(),
+            last: ArcSwapOption::empty(),
+            update: Mutex::new(()),
+        }))
+    }
 }
 
 impl Default for EnvIamTokenAuth {
@@ -80,10 +94,40 @@ impl Sealed for EnvIamTokenAuth {
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
         read_iam_token(system, &self.variable)?;
-        Ok(Provider::Env(self.variable.clone()))
+        Ok(self.live())
     }
 
     fn provider_without_io(&self, _system: &System) -> Option<Provider> {
-        Some(Provider::Env(self.variable.clone()))
+        Some(self.live())
+    }
+}
+
+/// The token in a variable. It may be sent for as long as the variable holds it, and never after that.
+struct VariableToken {
+    variable: String,
+    last: ArcSwapOption<LiveValue>,
+    /// Held while a changed value is taken in, so that each value gets one generation.
+    update: Mutex<()>,
+}
+
+impl LiveToken for VariableToken {
+    fn read(&self, system: &System) -> Result<Arc<LiveValue>, Error> {
+        let raw = system.environment().variable(&self.variable);
+        let value = raw.and_then(|raw| raw.into_string().ok()).map(Zeroizing::new);
+        let value = value.as_ref().map_or("", |value| value.trim());
+        let is_same = |last: &Arc<LiveValue>| !value.is_empty() && last.token.expose_secret() == value;
+        if let Some(last) = self.last.load_full().filter(is_same) {
+            return Ok(last);
+        }
+        let _update = lock(&self.update);
+        let last = self.last.load_full();
+        if let Some(last) = last.clone().filter(is_same) {
+            return Ok(last);
+        }
+        let token = Token { secret: read_iam_token(system, &self.variable)?, life: Life::Unknown };
+        let generation = last.map_or(1, |last| last.generation + 1);
+        let value = Arc::new(LiveValue { token, generation, validity: Validity::WhileRead });
+        self.last.store(Some(Arc::clone(&value)));
+        Ok(value)
     }
 }

@@ -1,7 +1,8 @@
-//! The methods: one file each, all with the same skeleton.
+//! The methods, one file each, all with the same structure.
 //!
-//! A method knows where its value comes from, what can be wrong with it, and how a token is fetched with it. It
-//! knows nothing of caching or retrying.
+//! A method knows where its value comes from, what can be wrong with the value, and how one token is fetched with it.
+//! It knows nothing about caching, retries or selection. `impersonation` is in `credentials/`, because it holds
+//! [`Credentials`](crate::Credentials).
 
 mod account;
 mod api_key;
@@ -11,7 +12,6 @@ mod file;
 mod function;
 mod iam_token;
 mod identity;
-mod impersonation;
 #[cfg(feature = "service-account-key")]
 mod key_file;
 mod metadata;
@@ -28,16 +28,13 @@ mod unbuilt;
 mod workload_identity;
 mod yandex_cloud_cli;
 
-use std::fmt;
-use std::time::Duration;
-
+pub(crate) use self::account::Account;
 pub use self::api_key::ApiKeyAuth;
-pub(crate) use self::custom::Own;
+pub use self::custom::CustomAuth;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
 pub use self::identity::Identity;
-pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
@@ -52,131 +49,10 @@ pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
-use crate::cloud::installation::Installation;
 use crate::secret::{Secret, Shape, masked, redact};
-use crate::system::{BoxFuture, System};
-use crate::token::{MAX_AGE, Token};
-use crate::{Error, ErrorKind};
-
-/// One way to authenticate. Its name is the same in errors, logs, reports and on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// An API key of a service account: [`ApiKeyAuth`].
-    ApiKey,
-    /// An IAM token that stands in a variable and is kept fresh there: [`EnvIamTokenAuth`].
-    EnvIamToken,
-    /// The token that the runtime of a function hands over with each invocation: [`FunctionAuth`].
-    Function,
-    /// A given IAM token: [`IamTokenAuth`].
-    IamToken,
-    /// The metadata service of a virtual machine, function, container or pod: [`MetadataAuth`].
-    Metadata,
-    /// No credentials at all: [`NoAuth`].
-    None,
-    /// An OAuth token of a Yandex account, exchanged for IAM tokens: [`OAuthTokenAuth`].
-    OAuthToken,
-    /// A service account, by way of other credentials: [`ImpersonationAuth`].
-    Impersonation,
-    /// A profile of yc, read from its file: `ProfileAuth`, with the feature `profile`.
-    Profile,
-    /// An authorized key of a service account: `ServiceAccountKeyAuth`, with the feature `service-account-key`.
-    ServiceAccountKey,
-    /// An IAM token in a file that something else keeps fresh: [`TokenFileAuth`].
-    TokenFile,
-    /// A token of another issuer, exchanged for one of a service account: [`WorkloadIdentityAuth`].
-    WorkloadIdentity,
-    /// The yc CLI: [`YandexCloudCliAuth`].
-    YandexCloudCli,
-    /// A [`TokenSource`] of the program's own.
-    Custom,
-}
-
-impl Method {
-    /// Its stable name.
-    ///
-    /// ```
-    /// assert_eq!(yandex_cloud_auth::Method::OAuthToken.name(), "oauth-token");
-    /// ```
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ApiKey => "api-key",
-            Self::EnvIamToken => "env-iam-token",
-            Self::Function => "function",
-            Self::IamToken => "iam-token",
-            Self::Metadata => "metadata",
-            Self::None => "none",
-            Self::OAuthToken => "oauth-token",
-            Self::Impersonation => "impersonation",
-            Self::Profile => "profile",
-            Self::ServiceAccountKey => "service-account-key",
-            Self::TokenFile => "token-file",
-            Self::WorkloadIdentity => "workload-identity",
-            Self::YandexCloudCli => "yandex-cloud-cli",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// Fetches an IAM token, once. Never caches, never retries: credentials do that around it.
-///
-/// A source of your own becomes credentials with [`Credentials::from_source`](crate::Credentials::from_source), or a
-/// slot of automatic selection with [`Automatic::replace_source`](crate::Automatic::replace_source).
-///
-/// ```
-/// use yandex_cloud_auth::system::{BoxFuture, System};
-/// use yandex_cloud_auth::{Credentials, Error, Token, TokenSource};
-///
-/// struct Vault;
-///
-/// impl TokenSource for Vault {
-///     fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-///         Box::pin(async { Token::new("t1.fake.token-from-a-vault") })
-///     }
-/// }
-///
-/// let credentials = Credentials::from_source(Vault);
-/// assert_eq!(credentials.blocking().header()?.unwrap(), "Bearer t1.fake.token-from-a-vault");
-/// # Ok::<(), Error>(())
-/// ```
-pub trait TokenSource: Send + Sync + 'static {
-    /// Fetches a token. Runs where fetches run (see [`Spawner`](crate::system::Spawner)), and may use tokio there.
-    /// Dropped when its time is up or the last handle of its credentials goes away.
-    ///
-    /// It must not block: by default one thread runs the fetches and the deadlines of all credentials in the process,
-    /// so while it is blocked no other token arrives, and no deadline of other credentials' calls is kept, nor its own
-    /// [`timeout`](Self::timeout). Work that blocks belongs into `tokio::task::spawn_blocking`.
-    ///
-    /// # Errors
-    /// Of a [kind](ErrorKind) that says whether it is worth another try: `Unavailable` is, the others are not.
-    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>>;
-
-    /// How long a fetch may take in all; 30 s unless it says otherwise.
-    fn timeout(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    /// How long a token is used without another look at the source; 1 h unless it says otherwise.
-    fn max_age(&self) -> Duration {
-        MAX_AGE
-    }
-
-    /// The installation that the tokens belong to. Not for sources of your own, which belong to that of their system.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`] where an address cannot be read.
-    #[doc(hidden)]
-    fn installation(&self, system: &System) -> Result<Installation, Error> {
-        Installation::of(system)
-    }
-}
+use crate::source::TokenSource;
+use crate::system::System;
+use crate::{Error, ErrorKind, Method};
 
 /// A method of this crate: what [`Credentials`](crate::Credentials) can be made from, and what a slot of
 /// [`Automatic`](crate::Automatic) can hold. Sealed; for a source of your own see [`TokenSource`].

@@ -1,15 +1,14 @@
-//! What every method can do for selection and credentials: sealed, so that it can grow.
+//! What every method can do for selection and credentials. Sealed, so that it can grow.
 
-use std::sync::Arc;
-
-use super::{Identity, Method, TokenSource};
-use crate::refresh::pushed_token::TokenCell;
+use super::Identity;
 use crate::secret::Secret;
+use crate::source::{LiveToken, TokenSource};
+use crate::sync::Arc;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Method};
 
-/// What a method gives.
+/// What a method provides.
 #[derive(Clone)]
 pub enum Provider {
     /// No header.
@@ -18,10 +17,8 @@ pub enum Provider {
     ApiKey(Secret),
     /// A given token that is never renewed, and when it was first seen.
     Static(Secret, Now),
-    /// The name of an environment variable that is read for every request.
-    Env(String),
-    /// Tokens that the program pushes; the newest one is read for every request.
-    Pushed(Arc<TokenCell>),
+    /// A token that is read for every request.
+    Live(Arc<dyn LiveToken>),
     /// Tokens that are fetched.
     Source(Arc<dyn TokenSource>),
 }
@@ -30,15 +27,15 @@ pub enum Provider {
 pub enum Detection {
     /// Nothing is configured here; the next slot is tried.
     Absent(String),
-    /// No answer in time. Counts as absent, but the report and the log say so.
+    /// No response in time. Counts as absent, but the report and the log say so.
     TimedOut(String),
     /// Configured, but invalid: selection stops with this error.
     Invalid(Error),
-    /// This method is selected; with the first token, where detection had to fetch one.
+    /// This method is selected; with the first token, if detection had to fetch one.
     Found { provider: Provider, first: Option<(Token, Now)>, reason: String },
 }
 
-/// A method, from the inside.
+/// A method, as selection and credentials use it.
 pub trait Sealed: Send + Sync + 'static {
     /// Which method it is.
     fn method(&self) -> Method;
@@ -46,36 +43,36 @@ pub trait Sealed: Send + Sync + 'static {
     /// Where its value comes from, for people: a variable, an address, a program.
     fn location(&self, system: &System) -> String;
 
-    /// The same for a slot that is not tried: without a look at files, which may be on a server that is down.
+    /// The location for a slot that is not tried. Reads no file: a file may be on a server that does not respond.
     fn location_offline(&self, system: &System) -> String {
         self.location(system)
     }
 
-    /// What it gives, by what the machine says now.
+    /// What the method provides, according to what the system says now.
     ///
     /// # Errors
-    /// `NotConfigured` where there is nothing, anything else where there is something that does not work.
+    /// `NotConfigured` if nothing is configured, any other kind if what is configured does not work.
     fn provider(&self, system: &System) -> Result<Provider, Error>;
 
-    /// What it gives where that needs no look at the machine.
+    /// What the method provides, if that is known without I/O.
     fn provider_without_io(&self, system: &System) -> Option<Provider> {
         let _ = system;
         None
     }
 
-    /// The same method with the credentials that it holds put on this machine too; `None` where it holds none.
+    /// The same method, with the credentials that it holds moved to this system; `None` if it holds none.
     fn with_system(&self, system: &System) -> Option<Arc<dyn Sealed>> {
         let _ = system;
         None
     }
 
-    /// How it was come by where somebody named it, for the report: with what is to be said against it.
+    /// Why this method was chosen explicitly, for the report, including any warning.
     fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
         let _ = system;
         Box::pin(async { "given".to_owned() })
     }
 
-    /// What it can tell of whom it stands for. Runs where fetches run, and is bounded like one.
+    /// What the method knows about its subject. Runs where fetches run, and is bounded like a fetch.
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;
         let remark = match self.method() {
@@ -86,7 +83,7 @@ pub trait Sealed: Send + Sync + 'static {
         Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }
 
-    /// What it finds as a slot of automatic selection.
+    /// What the method finds as a slot of automatic selection.
     fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
         Box::pin(async {
             match self.provider(system) {

@@ -1,11 +1,9 @@
-//! A header made once and handed out many times, with the limits of its token.
+//! A header that is made once and handed out many times, with the limits of its token.
 //!
-//! A `HeaderValue` is cheap to clone but its reference count is one memory word, and cores that share it wait for
-//! each other. So there are several copies, each in memory of its own, and a thread always takes the same one.
+//! A `HeaderValue` is cheap to clone, but its reference count is one word of memory, and cores that share that word wait
+//! for each other. So there are several copies, each on cache lines of its own, and a thread always takes the same one.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::Guard;
@@ -15,13 +13,14 @@ use http::HeaderValue;
 use http::{HeaderMap, header::AUTHORIZATION};
 use zeroize::Zeroizing;
 
-use super::revoked::{self, Known};
-use super::schedule::{NEVER, Schedule, State};
+use super::revoked::{self, RevocationCheck};
+use super::schedule::{Freshness, NEVER, Schedule};
 use crate::secret::Secret;
+use crate::sync::{Arc, AtomicUsize, Ordering};
 use crate::system::Now;
 use crate::{Error, Method};
 
-/// How a credential is presented: the first word of the header.
+/// How a credential is sent: the first word of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
@@ -44,22 +43,22 @@ impl Scheme {
 
 const COPIES: usize = 8;
 
-/// What is sent, and until when.
+/// A header, and until when it may be sent.
 pub(crate) struct CachedHeader {
     pub(crate) method: Method,
     pub(crate) generation: u64,
-    pub(crate) plan: Schedule,
-    /// Until when it is fresh: one look at each clock tells.
-    fresh: Now,
+    pub(crate) schedule: Schedule,
+    /// Until when the token is fresh. Computed once, so that the ready path compares two numbers.
+    fresh_until: Now,
     /// When this very token was first seen.
-    pub(crate) seen: Now,
-    /// When it ends, in the words of its issuer.
+    pub(crate) first_seen: Now,
+    /// When the token ends according to its issuer.
     pub(crate) expires_at: Option<SystemTime>,
-    /// The source gave the token that it had given before.
-    pub(crate) given_again: bool,
-    /// A server refused it, and the source has nothing else.
+    /// The source returned the token that it had returned before.
+    pub(crate) repeated: bool,
+    /// A server refused the token, and the source has no other.
     pub(crate) refused: bool,
-    revoked: Known,
+    revoked: RevocationCheck,
     scheme: Option<Scheme>,
     copies: [Option<HeaderValue>; COPIES],
 }
@@ -74,7 +73,7 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-/// A header, and which token of its credentials is in it.
+/// A header, and the generation of its token.
 #[cfg(feature = "tower")]
 pub(crate) struct VersionedHeader {
     pub(crate) header: HeaderValue,
@@ -82,36 +81,34 @@ pub(crate) struct VersionedHeader {
 }
 
 impl CachedHeader {
-    /// A header of `scheme` and `secret`; none where there is nothing to say.
+    /// The header of a scheme and a secret; without a value, for requests that carry no header.
     pub(crate) fn new(
         method: Method,
         value: Option<(Scheme, &Secret)>,
         generation: u64,
-        plan: Schedule,
-        seen: Now,
+        schedule: Schedule,
+        first_seen: Now,
     ) -> Self {
         let copy = || {
             let (scheme, secret) = value?;
             let line = Zeroizing::new([scheme.as_str(), " ", secret.expose()].concat().into_bytes());
-            // A `Secret` is visible ASCII, so that it always is a header.
+            // A `Secret` is visible ASCII, so it is always a valid header.
             let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(line))).ok()?;
             header.set_sensitive(true);
             Some(header)
         };
-        let copies = std::array::from_fn(|_| copy());
-        let fresh = plan.fresh();
         Self {
             method,
             generation,
-            plan,
-            fresh,
-            seen,
+            schedule,
+            fresh_until: schedule.fresh(),
+            first_seen,
             expires_at: None,
-            given_again: false,
+            repeated: false,
             refused: false,
-            revoked: Known::default(),
+            revoked: RevocationCheck::default(),
             scheme: value.map(|(scheme, _)| scheme),
-            copies,
+            copies: std::array::from_fn(|_| copy()),
         }
     }
 
@@ -121,7 +118,7 @@ impl CachedHeader {
         self.copies[shard()].clone()
     }
 
-    /// The same, with its generation.
+    /// A copy of the header, with its generation.
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
@@ -129,38 +126,38 @@ impl CachedHeader {
     }
 
     #[inline]
-    pub(crate) fn state(&self, now: &Now) -> State {
+    pub(crate) fn freshness(&self, now: &Now) -> Freshness {
         if self.is_revoked() {
-            State::Expired
-        } else if now.is_before(&self.fresh) {
-            State::Fresh
+            Freshness::Expired
+        } else if now.is_before(&self.fresh_until) {
+            Freshness::Fresh
         } else {
-            self.plan.state(now)
+            self.schedule.freshness(now)
         }
     }
 
-    /// Whether this process has had the token revoked.
+    /// Whether this process has revoked the token.
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.is_revoked(|| self.secret().is_some_and(revoked::contains))
     }
 
-    /// That this process has not had the token revoked.
+    /// Checks that this process has not revoked the token.
     ///
     /// # Errors
-    /// `Refused` where it has.
+    /// `Refused` if it has.
     pub(crate) fn check_unrevoked(&self) -> Result<(), Error> {
         if self.is_revoked() { Err(revoked::error().of(self.method)) } else { Ok(()) }
     }
 
-    /// What is left of the token's life.
+    /// The rest of the token's life.
     pub(crate) fn remaining(&self, now: Now) -> Duration {
-        now.until(self.plan.end)
+        now.until(self.schedule.end)
     }
 
-    /// Whether the token lives for `span` more.
-    pub(crate) fn lives_for(&self, span: Duration, now: Now) -> bool {
-        self.plan.end == NEVER || self.remaining(now) >= span
+    /// Whether the token lives for `duration` more.
+    pub(crate) fn lives_for(&self, duration: Duration, now: Now) -> bool {
+        self.schedule.end == NEVER || self.remaining(now) >= duration
     }
 
     /// The bare credential.
@@ -174,11 +171,11 @@ impl CachedHeader {
     }
 }
 
-/// What is at hand, borrowed for a moment: taken and given back without a count that threads share.
+/// The current header, borrowed for a moment: no reference count that threads share is touched.
 pub(crate) struct CachedHeaderGuard(pub(super) Guard<Option<Arc<CachedHeader>>>);
 
 impl CachedHeaderGuard {
-    /// The same, for longer.
+    /// The header itself, to keep.
     pub(super) fn keep(self) -> Option<Arc<CachedHeader>> {
         Guard::into_inner(self.0)
     }
@@ -189,21 +186,21 @@ impl CachedHeaderGuard {
         self.0.as_ref()?.header()
     }
 
-    /// The same, with its generation.
+    /// A copy of the header, with its generation.
     #[cfg(feature = "tower")]
     pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
         self.0.as_ref()?.versioned()
     }
 
-    /// Which token is in the header; none where there is no header.
+    /// The generation of the token in the header; `None` for requests that carry no header.
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn generation(&self) -> Option<u64> {
-        let ready = self.0.as_ref()?;
-        ready.scheme().map(|_| ready.generation)
+        let cached = self.0.as_ref()?;
+        cached.scheme().map(|_| cached.generation)
     }
 
-    /// Puts the header among others, on the shortest way: each stop on it is a copy.
+    /// Inserts the header into `headers` directly, because each step between would be one more copy.
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn put_on(&self, headers: &mut HeaderMap) {
@@ -214,26 +211,26 @@ impl CachedHeaderGuard {
 }
 
 impl From<Arc<CachedHeader>> for CachedHeaderGuard {
-    fn from(ready: Arc<CachedHeader>) -> Self {
-        Self(Guard::from_inner(Some(ready)))
+    fn from(header: Arc<CachedHeader>) -> Self {
+        Self(Guard::from_inner(Some(header)))
     }
 }
 
-/// The copy that this thread takes.
+/// The index of the copy that this thread takes.
 #[inline]
 fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % COPIES;
     }
-    // A thread that is being torn down has lost its shard; any copy will do.
+    // A thread that is being torn down has lost its shard. Any copy will do.
     SHARD.try_with(|shard| *shard).unwrap_or(0)
 }
 
-/// A ready-made header with its generation and expiry. It does not change; newer ones take its place.
+/// A header with its generation and expiry. A snapshot does not change; a newer one takes its place.
 ///
-/// Keep the one that a request was made with: [`Credentials::invalidate`](crate::Credentials::invalidate) drops
-/// exactly that generation when a server refuses it.
+/// Keep the snapshot that a request was made with: [`Credentials::invalidate`](crate::Credentials::invalidate) drops
+/// exactly that token when a server refuses it.
 ///
 /// ```
 /// use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions, Method, Scheme};
@@ -255,31 +252,38 @@ impl Snapshot {
         self.0.header()
     }
 
-    /// Counts the different tokens of these credentials. The same token again keeps its generation.
+    /// The number of this token: it counts the different tokens of these credentials. A token that the source returns
+    /// again keeps its number.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.0.generation
     }
 
-    /// When the token ends, in the words of its issuer; `None` where nobody said.
+    /// When the token ends according to its issuer; `None` if the issuer did not say.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
     }
 
-    /// The method that it came from.
+    /// The method that the token came from.
     #[must_use]
     pub fn method(&self) -> Method {
         self.0.method
     }
 
-    /// How it is presented; `None` for the method `none`.
+    /// The first word of the header; `None` for the method `none`.
     #[must_use]
     pub fn scheme(&self) -> Option<Scheme> {
         self.0.scheme()
     }
 
-    /// The bare token or key, without its scheme. Whoever sees it can act for its owner.
+    /// The bare token or key, without its scheme; `None` for the method `none`.
+    #[must_use]
+    pub fn token(&self) -> Option<Secret> {
+        self.expose_secret().map(Secret::from_checked)
+    }
+
+    /// The text of the bare token or key. Any reader of this text can act for its owner.
     #[must_use]
     pub fn expose_secret(&self) -> Option<&str> {
         self.0.secret()

@@ -1,13 +1,19 @@
-//! Keeps a token fresh: what to do when ([`policy`]), who does it once for all ([`cache`]), how callers wait
-//! ([`flight`]), what they get ([`ready`]), and what nobody
-//! gets any more ([`revoked`]).
+//! Keeps a token fresh.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | [`cache`] | the ready path, and the wait for a header |
+//! | [`refresher`] | one fetch at a time, and what becomes of its result |
+//! | [`schedule`] | when a token is refreshed, and until when it may be sent |
+//! | [`failures`] | how long failures and refusals are remembered |
+//! | [`cached_header`] | the header, made once and handed out many times |
+//! | [`live_header`] | the header of a token that is read for every request |
+//! | [`revoked`] | the tokens that this process has revoked and no longer sends |
 
 pub(crate) mod cache;
 pub(crate) mod cached_header;
-pub(crate) mod flight;
-pub(crate) mod notifier;
-pub(crate) mod pushed_token;
+mod failures;
+pub(crate) mod live_header;
+pub(crate) mod refresher;
 pub(crate) mod revoked;
 pub(crate) mod schedule;
-mod throttle;
-pub(crate) mod variable;

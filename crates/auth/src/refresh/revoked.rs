@@ -1,79 +1,81 @@
-//! The tokens that this process has had revoked: whoever holds one here sends it no more.
+//! The tokens that this process has revoked. No credentials of the process send them any more.
 //!
-//! What a holder pays for it is one look at a number. Only when the number has changed does it look whether its own
-//! token is meant. Of a token nothing is kept but a keyed hash.
+//! A check costs the holder of a token one read of a number. Only when the number has changed does the holder look its
+//! own token up. Of a token only a keyed hash is kept.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
+use crate::sync::{AtomicU64, LazyLock, Mutex, Ordering, lock};
 use crate::{Error, ErrorKind};
 
-/// More are not remembered: they are over within twelve hours, and a process revokes few.
-const MOST: usize = 1024;
+/// Older tokens are forgotten: they expire within twelve hours, and a process revokes few.
+const MAX_REMEMBERED: usize = 1024;
 
-/// How many were revoked so far.
-static EPOCH: AtomicU64 = AtomicU64::new(0);
+/// How many tokens were revoked so far.
+static REVOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-static MARKS: LazyLock<Marks> = LazyLock::new(Marks::default);
+static REVOKED: LazyLock<RevokedTokens> = LazyLock::new(RevokedTokens::default);
 
 #[derive(Default)]
-struct Marks {
+struct RevokedTokens {
     keys: [RandomState; 2],
-    revoked: Mutex<VecDeque<[u64; 2]>>,
+    hashes: Mutex<VecDeque<[u64; 2]>>,
 }
 
-impl Marks {
-    fn of(&self, token: &str) -> [u64; 2] {
+impl RevokedTokens {
+    fn hash(&self, token: &str) -> [u64; 2] {
         [0, 1].map(|at| self.keys[at].hash_one(token))
     }
 }
 
-/// Takes down that a token was revoked.
-pub(crate) fn note(token: &str) {
-    let mark = MARKS.of(token);
-    let mut revoked = MARKS.revoked.lock().unwrap_or_else(PoisonError::into_inner);
-    if !revoked.contains(&mark) {
-        if revoked.len() >= MOST {
-            revoked.pop_front();
+/// Records that a token was revoked.
+pub(crate) fn record(token: &str) {
+    let hash = REVOKED.hash(token);
+    let mut hashes = lock(&REVOKED.hashes);
+    if !hashes.contains(&hash) {
+        if hashes.len() >= MAX_REMEMBERED {
+            hashes.pop_front();
         }
-        revoked.push_back(mark);
+        hashes.push_back(hash);
     }
-    // Under the lock, and after the mark: whoever sees the new number finds the mark.
-    EPOCH.fetch_add(1, Ordering::Release);
+    // Under the lock and after the hash: a holder that sees the new number finds the hash.
+    REVOCATIONS.fetch_add(1, Ordering::Release);
 }
 
 /// Whether a token was revoked.
 pub(crate) fn contains(token: &str) -> bool {
-    EPOCH.load(Ordering::Acquire) > 0 && {
-        let mark = MARKS.of(token);
-        MARKS.revoked.lock().unwrap_or_else(PoisonError::into_inner).contains(&mark)
+    REVOCATIONS.load(Ordering::Acquire) > 0 && {
+        let hash = REVOKED.hash(token);
+        lock(&REVOKED.hashes).contains(&hash)
     }
 }
 
-/// The error of whoever has nothing but a revoked token.
+/// The error for credentials whose only token is revoked.
 pub(crate) fn error() -> Error {
     Error::new(ErrorKind::Refused, "the token was revoked in this process, and the source has no other")
         .with_help("give a new token, or wait until the source has one")
 }
 
-/// What one holder knows of its own token.
+/// What one holder knows about its own token: the number of revocations at its last look.
 #[derive(Debug, Default)]
-pub(crate) struct Known(AtomicU64);
+pub(crate) struct RevocationCheck {
+    seen: AtomicU64,
+}
 
-impl Known {
-    /// Whether the token was revoked since it was first held.
+impl RevocationCheck {
+    /// Whether the token was revoked. `is_revoked` looks the token up; called only after a new revocation.
     #[inline]
-    pub(crate) fn is_revoked(&self, contained: impl FnOnce() -> bool) -> bool {
-        let epoch = EPOCH.load(Ordering::Acquire);
-        if self.0.load(Ordering::Relaxed) == epoch {
+    pub(crate) fn is_revoked(&self, is_revoked: impl FnOnce() -> bool) -> bool {
+        let revocations = REVOCATIONS.load(Ordering::Acquire);
+        if self.seen.load(Ordering::Relaxed) == revocations {
             return false;
         }
-        if contained() {
+        if is_revoked() {
+            // The number is not stored, so that the next check finds the token revoked again.
             return true;
         }
-        self.0.store(epoch, Ordering::Relaxed);
+        self.seen.store(revocations, Ordering::Relaxed);
         false
     }
 }
@@ -83,11 +85,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holder_sees_its_own_token_and_no_other() {
-        let (held, other) = (Known::default(), Known::default());
-        let revoked = |known: &Known, token: &str| known.is_revoked(|| contains(token));
+    fn a_check_finds_its_own_token_and_no_other() {
+        let (held, other) = (RevocationCheck::default(), RevocationCheck::default());
+        let revoked = |check: &RevocationCheck, token: &str| check.is_revoked(|| contains(token));
         assert!(!revoked(&held, "t1.fake.revoked-here") && !contains("t1.fake.revoked-here"));
-        note("t1.fake.revoked-here");
+        record("t1.fake.revoked-here");
         assert!(contains("t1.fake.revoked-here"));
         for _ in 0..2 {
             assert!(revoked(&held, "t1.fake.revoked-here"));

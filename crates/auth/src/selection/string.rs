@@ -1,14 +1,14 @@
 //! What a bare string is: the rule of the SDK's `auth` parameter.
 //!
-//! Trimmed: `t`, a digit and a dot begin an IAM token; `y0_` to `y3_` an OAuth token; a JSON object is a service
-//! account key; anything else is an API key. `none` is never meant by a string.
+//! The string is trimmed. `t`, a digit and a dot begin an IAM token; `y0_` to `y3_` an OAuth token; a JSON object is a
+//! service account key; anything else is an API key. No string selects the method `none`.
 
 use crate::Error;
 use crate::methods::{ApiKeyAuth, IamTokenAuth, OAuthTokenAuth};
 use crate::secret::Shape;
 
-/// A string, understood.
-pub(crate) enum Meaning {
+/// A string, parsed.
+pub(crate) enum ParsedCredential {
     ApiKey(ApiKeyAuth),
     IamToken(IamTokenAuth),
     OAuthToken(OAuthTokenAuth),
@@ -16,28 +16,28 @@ pub(crate) enum Meaning {
     ServiceAccountKey(crate::methods::ServiceAccountKeyAuth),
 }
 
-/// Understands a string.
-pub(crate) fn read(text: &str) -> Result<Meaning, Error> {
+/// Tells by its shape what a string is.
+pub(crate) fn parse(text: &str) -> Result<ParsedCredential, Error> {
     let text = text.trim();
     if text.starts_with('{') {
-        return key(text);
+        return parse_key(text);
     }
-    let meaning = match Shape::of(text) {
-        Shape::IamToken => IamTokenAuth::new(text).map(Meaning::IamToken),
-        Shape::OAuthToken => OAuthTokenAuth::new(text).map(Meaning::OAuthToken),
-        Shape::Unknown => ApiKeyAuth::new(text).map(Meaning::ApiKey),
+    let parsed = match Shape::of(text) {
+        Shape::IamToken => IamTokenAuth::new(text).map(ParsedCredential::IamToken),
+        Shape::OAuthToken => OAuthTokenAuth::new(text).map(ParsedCredential::OAuthToken),
+        Shape::Unknown => ApiKeyAuth::new(text).map(ParsedCredential::ApiKey),
     };
-    meaning.map_err(|error| error.at("auth"))
+    parsed.map_err(|error| error.at("auth"))
 }
 
 #[cfg(feature = "service-account-key")]
-fn key(text: &str) -> Result<Meaning, Error> {
+fn parse_key(text: &str) -> Result<ParsedCredential, Error> {
     let key = crate::methods::ServiceAccountKeyAuth::new(text);
-    key.map(Meaning::ServiceAccountKey).map_err(|error| error.at("auth"))
+    key.map(ParsedCredential::ServiceAccountKey).map_err(|error| error.at("auth"))
 }
 
 #[cfg(not(feature = "service-account-key"))]
-fn key(_text: &str) -> Result<Meaning, Error> {
+fn parse_key(_text: &str) -> Result<ParsedCredential, Error> {
     use crate::{ErrorKind, Method};
     Err(Error::new(
         ErrorKind::Invalid,

@@ -188,11 +188,11 @@ fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
 #[test]
 fn whatever_is_no_token_is_refused_and_not_shown() {
     for (json, reason) in [
-        ("", "no JSON object"),
-        ("t1.FAKE.x", "no JSON object"),
-        ("[\"FAKE\"]", "no JSON object"),
-        ("\"FAKE\"", "no JSON object"),
-        ("\"{\\\"FAKE\"", "no JSON object"),
+        ("", "not a JSON object"),
+        ("t1.FAKE.x", "not a JSON object"),
+        ("[\"FAKE\"]", "not a JSON object"),
+        ("\"FAKE\"", "not a JSON object"),
+        ("\"{\\\"FAKE\"", "not a JSON object"),
         ("{\"token\":\"FAKE\"}", "`access_token`"),
         ("{\"access_token\":5}", "`access_token`"),
         ("{\"access_token\":\"FAKE FAKE\"}", "a space"),

@@ -93,5 +93,5 @@ fn why_there_is_no_token_is_the_error_and_a_slow_answer_is_not_waited_for() {
     });
     hangs.clock.wait_for_sleepers(1);
     hangs.clock.advance(secs(2));
-    assert_eq!(asked.join().unwrap().remarks, ["who it is was not told in time"]);
+    assert_eq!(asked.join().unwrap().remarks, ["no response about the subject in time"]);
 }

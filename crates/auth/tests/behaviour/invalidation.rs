@@ -154,7 +154,7 @@ fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
     clock.advance(secs(100));
     let error = credentials.blocking().header_with(living_for(7200)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
-    assert!(error.to_string().contains("3600 s, and 7200 s"), "{error}");
+    assert!(error.to_string().contains("3600 s left, and 7200 s"), "{error}");
     assert_eq!(source.started(), 2);
     for _ in 0..100 {
         assert!(credentials.blocking().header_with(living_for(7200)).is_err());

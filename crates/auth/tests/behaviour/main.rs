@@ -3,9 +3,11 @@
 
 mod support;
 
+mod architecture;
 mod async_openai;
 mod bare_strings;
 mod destinations;
+mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;

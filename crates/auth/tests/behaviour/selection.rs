@@ -14,8 +14,8 @@ use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{BoxFuture, Environment, Files};
 use yandex_cloud_auth::testing::{TestFiles, TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth, MetadataAuth,
-    Method, NoAuth, Outcome, System, Token, TokenSource, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, CustomAuth, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
+    MetadataAuth, Method, NoAuth, Outcome, System, Token, TokenSource, YandexCloudCliAuth,
 };
 
 /// Every source, in the documented order, with the method and the header that it gives.
@@ -136,7 +136,7 @@ fn making_credentials_touches_nothing() {
     let system = machine.system().with_environment(Untouchable);
     for credentials in [
         Credentials::automatic(),
-        Credentials::automatic_builder().lenient().build(),
+        Automatic::new().lenient().build(),
         ApiKeyAuth::from_env().into(),
         IamTokenAuth::from_env().into(),
         yandex_cloud_auth::OAuthTokenAuth::from_env().into(),
@@ -359,7 +359,7 @@ impl TokenSource for Vault {
 #[test]
 fn a_slot_can_hold_a_token_source_of_the_programs_own() {
     let machine = machine_with(&SOURCES[4..]);
-    let vault = Automatic::new().replace_source("metadata", Vault(Ok("t1.FAKE-vault.x"))).unwrap();
+    let vault = Automatic::new().replace("metadata", CustomAuth::new(Vault(Ok("t1.FAKE-vault.x")))).unwrap();
     assert!(vault.slots().any(|slot| slot == "metadata"), "the slot keeps its name");
     let credentials = vault.clone().with_system(machine.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-vault.x");
@@ -375,7 +375,7 @@ fn a_slot_can_hold_a_token_source_of_the_programs_own() {
     let before = vault.with_system(machine.set("YC_API_KEY", API_KEY).system()).build();
     assert_eq!(header(&before), format!("Api-Key {API_KEY}"), "the order stays");
 
-    let shut = Automatic::new().replace_source("api-key", Vault(Err(ErrorKind::Refused))).unwrap();
+    let shut = Automatic::new().replace("api-key", CustomAuth::new(Vault(Err(ErrorKind::Refused)))).unwrap();
     let error = shut.with_system(Machine::new().system()).build().blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Custom)), "{error}");
 }
@@ -383,7 +383,7 @@ fn a_slot_can_hold_a_token_source_of_the_programs_own() {
 #[test]
 fn a_slot_that_is_none_is_refused_by_name_with_the_names_there_are() {
     for error in [
-        Automatic::new().replace_source("vault", Vault(Ok("t1.FAKE"))).unwrap_err(),
+        Automatic::new().replace("vault", CustomAuth::new(Vault(Ok("t1.FAKE")))).unwrap_err(),
         Automatic::new().without("metadta").unwrap_err(),
         Automatic::new().replace("", NoAuth::new()).unwrap_err(),
         Automatic::new().without("metadata").unwrap().without("metadata").unwrap_err(),
@@ -543,7 +543,7 @@ fn lenience_passes_over_metadata_and_yc_and_says_so() {
     let report = credentials.report().unwrap();
     let metadata = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata).unwrap();
     assert_eq!(metadata.outcome, Outcome::Broken);
-    assert!(metadata.reason.contains("passed over") && metadata.reason.contains("503"), "{report}");
+    assert!(metadata.reason.contains("skipped") && metadata.reason.contains("503"), "{report}");
 
     for run in [
         TestRun::Exit(1, String::new(), "no profile".to_owned()),
@@ -557,7 +557,7 @@ fn lenience_passes_over_metadata_and_yc_and_says_so() {
         let error = lenient.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::NotConfigured, None), "{error}");
         let report = error.report().unwrap();
-        assert!(report.to_string().contains("passed over"), "{report}");
+        assert!(report.to_string().contains("skipped"), "{report}");
     }
 }
 

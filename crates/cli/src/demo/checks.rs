@@ -128,7 +128,10 @@ pub(crate) fn stale_token(measured: &StaleToken) -> Vec<Check> {
         ),
         Check::new(
             *iam_requests == 1 && generations.1 == generations.0 + 1,
-            format!("one request to IAM renewed the token for all, after {}", output::duration(*latency)),
+            format!(
+                "one request to IAM renewed the token for all threads, after {}",
+                output::duration(*latency)
+            ),
             || format!("{iam_requests} requests to IAM; token generations {generations:?}"),
         ),
     ]

@@ -35,7 +35,7 @@ fn it_shows_every_method_and_automatic_selection() {
         "Automatic selection",
         "metadata             http://127.0.0.1:",
         "  ✓ 2000 calls on 8 threads succeeded without waiting; the slowest took ",
-        "  ✓ one request to IAM renewed the token for all, after 300 ms\n",
+        "  ✓ one request to IAM renewed the token for all threads, after 300 ms\n",
         "  ✓ IAM answered every request with 503 for 10 hours\n",
         "  ✓ 2000 calls during the outage succeeded without waiting\n",
         "  ✓ every chat completion during the outage was answered\n",

@@ -182,3 +182,21 @@ fn the_picture_of_the_demo_is_what_the_demo_prints() {
     let picture = block("text", &["Automatic selection", "checks passed"]);
     assert_eq!(shape(outcome.answer()), shape(&picture));
 }
+
+#[test]
+fn the_table_of_exit_statuses_is_that_of_the_help() {
+    let help = yc_auth(["--help"]).done();
+    let help = help.answer().split_whitespace().collect::<Vec<_>>().join(" ");
+    let rows: Vec<_> = pages()
+        .into_iter()
+        .flat_map(|(_, page)| page.lines().map(str::to_owned).collect::<Vec<_>>())
+        .skip_while(|line| line != "| status | meaning |")
+        .skip(2)
+        .take_while(|line| line.starts_with("| "))
+        .collect();
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    for row in rows {
+        let row = row.trim_matches(['|', ' ']).replace(" | ", " ");
+        assert!(help.contains(&row), "{row}");
+    }
+}

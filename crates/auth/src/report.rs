@@ -1,4 +1,4 @@
-//! Why a method was chosen, or none: each slot with what was found there.
+//! Why a method was selected, or none: each slot with what was found there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use crate::Method;
 use crate::secret::redact;
 
-/// What became of one slot.
+/// The result for one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was chosen.
+    /// The slot was selected.
     Selected,
-    /// Nothing is there; it was passed over.
+    /// Nothing is configured there; the slot was skipped.
     Absent,
-    /// Something is there that does not work. It ended the selection, unless that was lenient.
+    /// Something is configured there that does not work. This ends the selection, unless it is lenient.
     Broken,
-    /// An earlier slot had decided.
+    /// An earlier slot ended the selection.
     NotTried,
 }
 
 impl Outcome {
-    /// Its name, as reports print it.
+    /// The name of the outcome, as reports print it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -40,17 +40,17 @@ impl Outcome {
 pub struct Attempt {
     /// The method of the slot.
     pub method: Method,
-    /// Where it was looked for: a variable, an address, a program.
+    /// Where the method looked: a variable, an address, a program.
     pub source: String,
-    /// What became of it.
+    /// The result.
     pub outcome: Outcome,
     /// Why, in a few words.
     pub reason: String,
-    /// How long the look took.
+    /// How long the slot took.
     pub elapsed: Duration,
 }
 
-/// What selection looked at, in order. Displays as a table. Cheap to clone.
+/// What selection tried, in order. Displays as a table. Cheap to clone.
 ///
 /// With the feature `serde` it serialises as
 /// `[{"method","source","outcome":"selected|absent|broken|not-tried","reason","elapsed_ms"}]`.
@@ -73,29 +73,29 @@ pub struct Report {
 }
 
 impl Report {
-    /// What is in an attempt may come from outside, a path or the words of a program: it is made fit to show here.
+    /// Redacts the texts of the attempts, because they may come from outside: a path, or the output of a program.
     pub(crate) fn new(attempts: Vec<Attempt>, notes: Vec<String>) -> Self {
-        let fit = |attempt: Attempt| Attempt {
+        let redacted = |attempt: Attempt| Attempt {
             source: redact(&attempt.source, &[]),
             reason: redact(&attempt.reason, &[]),
             ..attempt
         };
-        Self { attempts: attempts.into_iter().map(fit).collect(), notes: notes.into() }
+        Self { attempts: attempts.into_iter().map(redacted).collect(), notes: notes.into() }
     }
 
-    /// The slots, in the order in which they were looked at.
+    /// The slots, in the order of selection.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// What else a person should know, such as an endpoint in the environment that is not Yandex Cloud's.
+    /// Warnings for a person, such as an endpoint in the environment that is not one of Yandex Cloud's hosts.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// The slot that was chosen.
+    /// The slot that was selected.
     #[must_use]
     pub fn selected(&self) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.outcome == Outcome::Selected)

@@ -9,20 +9,21 @@
 //! IAM token, `Refused` where IAM says no, `Blocked` where a token would go to a foreign host, and those of the
 //! credentials behind it.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::account::Account;
-use super::sealed::Sealed;
-use super::{Detection, Identity, Method, Provider, TokenSource};
+use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
+use crate::methods::sealed::Sealed;
+use crate::methods::{Account, Detection, Identity, Provider};
 use crate::refresh::cached_header::{Scheme, Snapshot};
+use crate::source::TokenSource;
+use crate::sync::{Arc, OnceLock};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
-use crate::{Credentials, Error, ErrorKind, HeaderOptions};
+use crate::{Error, ErrorKind, Method};
 
 /// As long as yc may take, which is the slowest of all, and then IAM.
 const TIMEOUT: Duration = Duration::from_secs(40);

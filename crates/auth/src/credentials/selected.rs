@@ -1,0 +1,210 @@
+//! The selected method: how it is selected, and how it provides headers after that.
+
+use std::time::Duration;
+
+use crate::methods::Provider;
+use crate::methods::sealed::Sealed;
+use crate::refresh::cached_header::{CachedHeader, Scheme};
+use crate::refresh::live_header::LiveHeader;
+use crate::refresh::refresher::{Fetch, Fetched, Goal};
+use crate::refresh::schedule::{NEVER, Schedule};
+use crate::report::{Attempt, Outcome, Report};
+use crate::secret::redact;
+use crate::selection::automatic::notes;
+use crate::selection::{Automatic, Selection};
+use crate::sync::{Arc, Mutex, OnceLock, lock};
+use crate::system::{BoxFuture, Now, System};
+use crate::token::{LONGEST_LIFE, Token};
+use crate::{Error, ErrorKind, Method};
+
+/// Where the method comes from.
+pub(super) enum CredentialsSource {
+    Method(Arc<dyn Sealed>),
+    Automatic(Automatic),
+}
+
+impl CredentialsSource {
+    /// The same source, with the credentials that methods hold moved to `system`.
+    pub(super) fn with_system(&self, system: &System) -> Self {
+        match self {
+            Self::Method(method) => {
+                Self::Method(method.with_system(system).unwrap_or_else(|| Arc::clone(method)))
+            }
+            Self::Automatic(automatic) => Self::Automatic(automatic.clone().with_methods_on(system)),
+        }
+    }
+}
+
+/// The selected method. The first selection that succeeds stays.
+#[derive(Default)]
+pub(super) struct SelectionState {
+    selected: OnceLock<Selected>,
+    /// The report of the last selection that failed.
+    failed: Mutex<Option<Report>>,
+}
+
+impl SelectionState {
+    pub(super) fn get(&self) -> Option<&Selected> {
+        self.selected.get()
+    }
+
+    pub(super) fn set(&self, selected: Selected) -> &Selected {
+        self.selected.get_or_init(|| selected)
+    }
+
+    /// The report of the selection, or of the last one that failed.
+    pub(super) fn report(&self) -> Option<Report> {
+        match self.selected.get() {
+            Some(selected) => Some(selected.report.clone()),
+            None => lock(&self.failed).clone(),
+        }
+    }
+
+    fn record_failure(&self, error: &Error) {
+        if let Some(report) = error.report() {
+            *lock(&self.failed) = Some(report.clone());
+        }
+    }
+}
+
+/// A selected method, and how it provides headers.
+pub(super) struct Selected {
+    pub(super) method: Method,
+    /// The method itself, for what it knows besides its tokens.
+    pub(super) by: Arc<dyn Sealed>,
+    pub(super) backend: Backend,
+    report: Report,
+}
+
+pub(super) enum Backend {
+    /// The header is in the cache.
+    Cached(Provider),
+    /// The token is read for every request.
+    Live(LiveHeader),
+}
+
+impl Selected {
+    fn new(selection: Selection) -> (Self, Option<(Token, Now)>) {
+        let Selection { method: by, provider, first, report } = selection;
+        let method = by.method();
+        let backend = match provider {
+            Provider::Live(token) => Backend::Live(LiveHeader::new(method, token)),
+            provider => Backend::Cached(provider),
+        };
+        (Self { method, by, backend, report }, first)
+    }
+
+    /// A method that the program has given.
+    pub(super) fn given(
+        method: &Arc<dyn Sealed>,
+        provider: Provider,
+        system: &System,
+        reason: String,
+        notes: Vec<String>,
+    ) -> Self {
+        let attempt = Attempt {
+            method: method.method(),
+            source: method.location(system),
+            outcome: Outcome::Selected,
+            reason,
+            elapsed: Duration::ZERO,
+        };
+        let report = Report::new(vec![attempt], notes);
+        Self::new(Selection { method: Arc::clone(method), provider, first: None, report }).0
+    }
+
+    /// The header, if the method needs no fetch.
+    pub(super) fn fixed(&self, system: &System) -> Option<CachedHeader> {
+        let now = system.clock().now();
+        let (value, schedule, first_seen) = match &self.backend {
+            Backend::Cached(Provider::Anonymous) => (None, Schedule::FOREVER, now),
+            Backend::Cached(Provider::ApiKey(secret)) => {
+                (Some((Scheme::ApiKey, secret)), Schedule::FOREVER, now)
+            }
+            Backend::Cached(Provider::Static(secret, seen)) => {
+                let end = *seen + LONGEST_LIFE;
+                (Some((Scheme::Bearer, secret)), Schedule { refresh: NEVER, usable: end, end }, *seen)
+            }
+            Backend::Cached(Provider::Live(_) | Provider::Source(_)) | Backend::Live(_) => return None,
+        };
+        Some(CachedHeader::new(self.method, value, 0, schedule, first_seen))
+    }
+}
+
+/// Selects a method if none is selected yet, and fetches once.
+pub(super) struct Fetcher {
+    pub(super) source: Arc<CredentialsSource>,
+    pub(super) system: System,
+    pub(super) selection: Arc<SelectionState>,
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+        let (source, system, selection) =
+            (Arc::clone(&self.source), self.system.clone(), Arc::clone(&self.selection));
+        Box::pin(async move {
+            let mut first = None;
+            let selected = match selection.get() {
+                Some(selected) => selected,
+                None => {
+                    let outcome = select(&source, &system).await;
+                    let (selected, token) = outcome.inspect_err(|error| selection.record_failure(error))?;
+                    first = token;
+                    selection.set(selected)
+                }
+            };
+            let method = selected.method;
+            let source = match &selected.backend {
+                Backend::Cached(Provider::Source(source)) => source,
+                Backend::Live(_) => return Ok(Fetched::Selection),
+                Backend::Cached(_) => return fixed(selected, &system),
+            };
+            let max_age = source.max_age();
+            let (token, began) = match (first, goal) {
+                (Some(first), _) => first,
+                (None, Goal::Select) => return Ok(Fetched::Selection),
+                (None, Goal::Header) => {
+                    let began = system.clock().now();
+                    let limit = source.timeout();
+                    let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
+                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}"))
+                            .with_help("the source of the token is slow or does not respond at the moment"))
+                    });
+                    (token.map_err(|error| error.of(method))?, began)
+                }
+            };
+            Ok(Fetched::Token { method, token, began, max_age })
+        })
+    }
+}
+
+async fn select(
+    source: &CredentialsSource,
+    system: &System,
+) -> Result<(Selected, Option<(Token, Now)>), Error> {
+    match source {
+        CredentialsSource::Automatic(automatic) => automatic.select(system).await.map(Selected::new),
+        CredentialsSource::Method(method) => {
+            let provider = method.provider(system).map_err(|error| error.of(method.method()))?;
+            tracing::info!(method = %method.method(), source = redact(&method.location(system), &[]), "given");
+            let reason = method.explicit_reason(system).await;
+            Ok((Selected::given(method, provider, system, reason, notes(system)), None))
+        }
+    }
+}
+
+/// The header of a method that needs no fetch, while it is usable.
+fn fixed(selected: &Selected, system: &System) -> Result<Fetched, Error> {
+    match selected.fixed(system) {
+        Some(header) if system.clock().now().is_before(&header.schedule.usable) => {
+            Ok(Fetched::Fixed(Box::new(header)))
+        }
+        Some(_) => Err(Error::new(
+            ErrorKind::Expired,
+            "the given token is 12 h old, and this method cannot renew it",
+        )
+        .of(selected.method)
+        .with_help("give a new token, or use a method that renews its tokens (metadata, yc, or an API key)")),
+        None => Ok(Fetched::Selection),
+    }
+}

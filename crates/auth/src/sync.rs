@@ -1,0 +1,25 @@
+//! What threads and tasks share: locks, atomics, reference counts, wakers and parking.
+//!
+//! `task`, `refresh` and `credentials` take these primitives from here alone. Today they are those of std. A build for
+//! model checking replaces this file by a scheduler that tries every interleaving; no other file changes.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+pub(crate) use std::task::{Wake, Waker};
+pub(crate) use std::thread::{Thread, current as current_thread, park};
+
+/// Locks `mutex`, also after a panic of a thread that held the lock.
+///
+/// No code of a user runs under a lock of this crate, so a panic leaves the protected value as it was before.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks `mutex` where that needs no waiting.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}

@@ -1,0 +1,21 @@
+//! Work that several callers wait for, and how long each of them waits.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | [`shared_task`] | one piece of work and all who wait for its outcome |
+//! | [`shared_value`] | a value that is found once and then kept |
+//! | [`cancel`] | stops work from another thread |
+//! | [`deadline`] | a moment on the clock of a [`System`](crate::System), and waiting no longer than that |
+//! | [`run_detached`] | work for one caller that goes on when the caller stops waiting |
+//! | [`notifier`] | tells subscribers that something changed |
+//! | [`block_on`] | waits on a thread that has no executor |
+//!
+//! Nothing here needs a runtime in the caller: work and timers run on the system's [`Spawner`](crate::system::Spawner).
+
+pub(crate) mod block_on;
+pub(crate) mod cancel;
+pub(crate) mod deadline;
+pub(crate) mod notifier;
+pub(crate) mod run_detached;
+pub(crate) mod shared_task;
+pub(crate) mod shared_value;

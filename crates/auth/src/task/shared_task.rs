@@ -1,0 +1,140 @@
+//! One piece of work that many callers wait for. Its end wakes all of them with the same outcome.
+//!
+//! The work belongs to the task and not to the caller that started it. A caller that is dropped, or runs out of time,
+//! does not stop the work for the others.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::cancel::Cancel;
+use crate::sync::{Arc, Mutex, Waker, lock};
+use crate::system::BoxFuture;
+
+/// Work under way, and later its outcome.
+pub(crate) struct SharedTask<T> {
+    /// A fork copies the task, but not the thread that runs it.
+    process: u32,
+    cancel: Cancel,
+    state: Mutex<TaskState<T>>,
+}
+
+struct TaskState<T> {
+    outcome: Option<T>,
+    /// The wakers of the waiters; a waiter keeps its place until it is dropped.
+    waiters: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl<T: Clone + Send + 'static> SharedTask<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        Self::of_process(std::process::id())
+    }
+
+    pub(crate) fn of_process(process: u32) -> Arc<Self> {
+        let state = TaskState { outcome: None, waiters: Vec::new(), free: Vec::new() };
+        Arc::new(Self { process, cancel: Cancel::default(), state: Mutex::new(state) })
+    }
+
+    /// `work` in a form that a spawner can run. `finish` takes the result of `work`, or `None` where `work` was dropped
+    /// before its end, and returns the outcome for all waiters.
+    pub(crate) fn run<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = R> + Send + 'static,
+        finish: impl FnOnce(Option<R>) -> T + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
+        let completion = CompleteOnDrop { task: Arc::clone(self), result: None, finish: Some(finish) };
+        self.cancel.guard(Box::pin(async move {
+            let mut completion = completion;
+            completion.result = Some(work.await);
+        }))
+    }
+
+    /// Ends the task. The first outcome counts, and every waiter gets it.
+    pub(crate) fn complete(&self, outcome: T) {
+        let waiters = {
+            let mut state = lock(&self.state);
+            state.outcome.get_or_insert(outcome);
+            std::mem::take(&mut state.waiters)
+        };
+        // Without the lock: a waker runs the code of others.
+        waiters.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Waits for the outcome.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the work.
+    pub(crate) fn wait(self: &Arc<Self>) -> Wait<T> {
+        Wait { task: Arc::clone(self), place: None }
+    }
+}
+
+impl<T> SharedTask<T> {
+    /// Drops the work where it has not ended.
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Whether this process runs the work. After a fork the child holds a copy of the task, but no thread runs it.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+/// The wait of one caller for a task.
+pub(crate) struct Wait<T> {
+    task: Arc<SharedTask<T>>,
+    place: Option<usize>,
+}
+
+impl<T: Clone> Future for Wait<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        let mut state = lock(&this.task.state);
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        let place = *this.place.get_or_insert_with(|| {
+            state.free.pop().unwrap_or_else(|| {
+                state.waiters.push(None);
+                state.waiters.len() - 1
+            })
+        });
+        match &mut state.waiters[place] {
+            Some(waker) => waker.clone_from(context.waker()),
+            empty => *empty = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Wait<T> {
+    fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        let waker = {
+            let mut state = lock(&self.task.state);
+            let waker = state.waiters.get_mut(place).and_then(Option::take);
+            state.free.push(place);
+            waker
+        };
+        // Without the lock: a waker can be the last owner of anything.
+        drop(waker);
+    }
+}
+
+/// Completes the task however its work ends: with a result, or dropped before that.
+struct CompleteOnDrop<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> {
+    task: Arc<SharedTask<T>>,
+    result: Option<R>,
+    finish: Option<F>,
+}
+
+impl<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> Drop for CompleteOnDrop<T, R, F> {
+    fn drop(&mut self) {
+        if let Some(finish) = self.finish.take() {
+            self.task.complete(finish(self.result.take()));
+        }
+    }
+}

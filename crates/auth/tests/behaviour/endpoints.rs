@@ -1,0 +1,325 @@
+//! Endpoints belong to the system: with an endpoint that is not the default, no request, no secret and no command goes
+//! to another installation, whatever the method and whoever chose it.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::support::{METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, words};
+use test_support::token_source::header;
+use yandex_cloud_auth::testing::{TestReply, TestRun};
+use yandex_cloud_auth::{
+    Automatic, Credentials, Endpoints, ErrorKind, IamTokenAuth, ImpersonationAuth, MetadataAuth, Method,
+    OAuthTokenAuth, ProfileAuth, RevokeOptions, ServiceAccountKeyAuth, SubjectToken, WorkloadIdentityAuth,
+    YandexCloudCliAuth,
+};
+use yandex_cloud_emulator::Emulator;
+
+const ACCOUNT: &str = "ajefake0account00001";
+const OTHER_ACCOUNT: &str = "ajefake0account00002";
+const SUBJECT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.FAKE-signature";
+const KEY_FILE: &str = "/etc/key.json";
+const CONFIG_FILE: &str = "/home/me/.config/yandex-cloud/config.yaml";
+
+/// An installation that is not the public one, and a host that is not Yandex Cloud's.
+const APIS: [&str; 2] = ["api.yandexcloud.kz", "api.corp.example"];
+
+static KEY: LazyLock<String> =
+    LazyLock::new(|| Emulator::start_in_thread().unwrap().service_account_key().unwrap());
+
+/// Every token is another one, since a revoked token is refused in the whole process.
+fn new_token() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("t1.FAKE-endpoints-{}.x", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Every installation answers here: a request that goes to the wrong one succeeds, and its host is on record.
+fn answer(request: &http::Request<Vec<u8>>) -> TestReply {
+    let host = request.uri().host().unwrap();
+    let issued = || {
+        let token = new_token();
+        TestReply::status(200, format!(r#"{{"iamToken":"{token}","expiresAt":"2026-11-24T12:00:00Z"}}"#))
+    };
+    match request.uri().path() {
+        "/endpoints" => {
+            TestReply::status(200, format!(r#"{{"endpoints":[{{"id":"iam","address":"iam.{host}:443"}}]}}"#))
+        }
+        "/iam/v1/tokens" | "/iam/v1/tokens:createForServiceAccount" => issued(),
+        "/iam/v1/tokens:revoke" => TestReply::status(200, "{}"),
+        "/oauth/token" => TestReply::status(
+            200,
+            format!(r#"{{"access_token":"{}","token_type":"Bearer","expires_in":43200}}"#, new_token()),
+        ),
+        "/computeMetadata/v1/instance/service-accounts/default/token" => {
+            TestReply::status(200, METADATA_ANSWER.replace("t1.FAKE-metadata.FAKE-signature", &new_token()))
+        }
+        _ => TestReply::status(404, ""),
+    }
+}
+
+/// A machine with a yc whose endpoint is `yc_endpoint`, a key file, and a profile that logs in by OAuth at the public
+/// endpoint.
+fn machine(yc_endpoint: &'static str) -> Machine {
+    let machine = Machine::new()
+        .with_yc(move |command| match words(command).as_slice() {
+            ["config", "get", "endpoint", ..] => TestRun::prints(format!("{yc_endpoint}\n")),
+            _ => TestRun::prints(format!("{}\n", new_token())),
+        })
+        .answering(|request, _| answer(request))
+        .set("HOME", "/home/me")
+        .set("USERPROFILE", "/home/me")
+        .set("SUBJECT", SUBJECT);
+    machine.files.write(KEY_FILE, &**KEY);
+    machine.files.write(CONFIG_FILE, config("api.cloud.yandex.net:443"));
+    machine
+}
+
+/// A configuration of yc with one profile.
+fn config(endpoint: &str) -> String {
+    format!("current: default\nprofiles:\n  default:\n    token: {OAUTH_TOKEN}\n    endpoint: {endpoint}\n")
+}
+
+fn without_metadata() -> Credentials {
+    Automatic::new().without("metadata").unwrap().build()
+}
+
+fn oauth() -> OAuthTokenAuth {
+    OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()
+}
+
+fn workload_identity() -> WorkloadIdentityAuth {
+    WorkloadIdentityAuth::new(ACCOUNT, SubjectToken::variable("SUBJECT"))
+}
+
+fn over(credentials: impl Into<Credentials>) -> ImpersonationAuth {
+    ImpersonationAuth::new(OTHER_ACCOUNT, credentials)
+}
+
+/// A way to credentials: its name, the variables that it needs, and the credentials themselves.
+type Way = (&'static str, &'static [(&'static str, &'static str)], fn() -> Credentials);
+
+/// Each method that exchanges something, by hand, by a bare string, and by automatic selection.
+const WAYS: [Way; 21] = [
+    ("a given token, by hand", &[], || IamTokenAuth::new(new_token()).unwrap().into()),
+    ("a given token, by a string", &[], || Credentials::from_string(new_token()).unwrap()),
+    ("OAuth, by hand", &[], || oauth().into()),
+    ("OAuth, by a string", &[], || Credentials::from_string(OAUTH_TOKEN).unwrap()),
+    ("OAuth, automatic", &[("YC_OAUTH_TOKEN", OAUTH_TOKEN)], Credentials::automatic),
+    ("key, by hand", &[], || ServiceAccountKeyAuth::new(&*KEY).unwrap().into()),
+    ("key in a file, by hand", &[], || ServiceAccountKeyAuth::from_file(KEY_FILE).into()),
+    ("key, by a string", &[], || Credentials::from_string(&*KEY).unwrap()),
+    ("key, automatic", &[("YC_SERVICE_ACCOUNT_KEY_FILE", KEY_FILE)], Credentials::automatic),
+    ("workload identity, by hand", &[], || workload_identity().into()),
+    (
+        "workload identity, automatic",
+        &[("YC_OIDC_TOKEN", SUBJECT), ("YC_SERVICE_ACCOUNT_ID", ACCOUNT)],
+        Credentials::automatic,
+    ),
+    ("profile, by hand", &[], || ProfileAuth::new().into()),
+    ("yc, by hand", &[], || YandexCloudCliAuth::new().into()),
+    ("yc, automatic", &[], without_metadata),
+    ("impersonation over a token", &[], || over(IamTokenAuth::new(new_token()).unwrap()).into()),
+    ("impersonation over OAuth", &[], || over(oauth()).into()),
+    ("impersonation over workload identity", &[], || over(workload_identity()).into()),
+    ("impersonation over a profile", &[], || over(ProfileAuth::new()).into()),
+    ("impersonation over yc", &[], || over(YandexCloudCliAuth::new()).into()),
+    ("impersonation, automatic", &[("YC_OAUTH_TOKEN", OAUTH_TOKEN)], || {
+        over(Credentials::automatic()).into()
+    }),
+    ("nested impersonation", &[], || over(ImpersonationAuth::new(ACCOUNT, oauth())).into()),
+];
+
+/// The hosts that were asked. A command that fetches a token without the endpoint counts as the host `yc`.
+fn asked(machine: &Machine, api: &str) -> BTreeSet<String> {
+    let requests = machine.http.requests();
+    let mut hosts: BTreeSet<_> =
+        requests.iter().map(|request| request.split('/').nth(2).unwrap().to_owned()).collect();
+    let commands = machine.processes.commands();
+    let mut fetches = commands.iter().map(words).filter(|words| words[0] == "iam");
+    if fetches.any(|words| !words.join(" ").contains(&format!(" --endpoint {api}:443"))) {
+        hosts.insert("yc".to_owned());
+    }
+    hosts
+}
+
+#[test]
+fn no_request_and_no_command_goes_to_another_installation() {
+    let mut astray = Vec::new();
+    for api in APIS {
+        let oauth = format!("auth.{api}");
+        let own = BTreeSet::from([api.to_owned(), format!("iam.{api}"), oauth.clone()]);
+        let by_code = |machine: Machine| machine.at(Endpoints::new().api(api).oauth(&*oauth));
+        let by_variable =
+            |machine: Machine| machine.set("YC_API_ENDPOINT", api).set("YC_OAUTH_ENDPOINT", &oauth);
+        // The program's word counts more than the environment's.
+        let by_code_against_the_variable = |machine: Machine| {
+            by_code(machine)
+                .set("YC_API_ENDPOINT", "api.cloud.yandex.net")
+                .set("YC_OAUTH_ENDPOINT", "auth.yandex.cloud")
+        };
+        for (name, variables, credentials) in WAYS {
+            for (place, machine) in [
+                ("in code", by_code(machine(api))),
+                ("in a variable", by_variable(machine(api))),
+                ("in code, against a variable", by_code_against_the_variable(machine(api))),
+            ] {
+                let machine =
+                    variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
+                let credentials = machine.with(credentials());
+                if let Err(error) = credentials.blocking().header() {
+                    astray.push(format!("{name}, {api} {place}: {error}"));
+                    continue;
+                }
+                let fetched = asked(&machine, api);
+                credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+                let hosts = asked(&machine, api);
+                if !fetched.is_subset(&own) {
+                    astray.push(format!("{name}, {api} {place}: {fetched:?}"));
+                } else if !hosts.is_subset(&own) || !hosts.contains(&format!("iam.{api}")) {
+                    astray.push(format!("the revocation of {name}, {api} {place}: {hosts:?}"));
+                }
+            }
+        }
+    }
+    assert!(astray.is_empty(), "{astray:#?}");
+}
+
+#[test]
+fn an_address_of_iam_in_code_takes_the_place_of_discovery_for_each_method() {
+    for (name, variables, credentials) in WAYS {
+        let endpoints = Endpoints::new().iam("iam.corp.example").oauth("auth.corp.example");
+        let machine = machine("api.cloud.yandex.net:443").at(endpoints);
+        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
+        let credentials = machine.with(credentials());
+        header(&credentials);
+        credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+        for request in machine.http.requests() {
+            let host = request.split('/').nth(2).unwrap();
+            assert!(["iam.corp.example", "auth.corp.example"].contains(&host), "{name}: {request}");
+        }
+    }
+}
+
+#[test]
+fn without_an_endpoint_everything_goes_to_the_public_installation() {
+    let own: BTreeSet<_> =
+        ["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "auth.yandex.cloud"].map(str::to_owned).into();
+    for (name, variables, credentials) in WAYS {
+        let machine = machine("api.cloud.yandex.net:443");
+        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
+        let credentials = machine.with(credentials());
+        header(&credentials);
+        credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+        let requests = machine.http.requests();
+        let hosts: BTreeSet<_> =
+            requests.iter().map(|request| request.split('/').nth(2).unwrap().to_owned()).collect();
+        assert!(hosts.is_subset(&own), "{name}: {hosts:?}");
+    }
+}
+
+#[test]
+fn automatic_selection_does_not_take_a_yc_of_another_installation() {
+    for api in APIS {
+        for machine in [
+            machine("api.cloud.yandex.net:443").at(Endpoints::new().api(api)),
+            machine("api.cloud.yandex.net:443").set("YC_API_ENDPOINT", api),
+        ] {
+            let error = machine.with(without_metadata()).blocking().header().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotConfigured, "{error}");
+            let commands = machine.processes.commands();
+            assert!(commands.iter().all(|command| words(command)[0] == "config"), "{commands:?}");
+            assert!(machine.http.requests().is_empty());
+        }
+    }
+}
+
+#[test]
+fn workload_identity_needs_the_authorization_server_of_another_installation() {
+    let alone = [
+        ("YC_API_ENDPOINT", machine("").set("YC_API_ENDPOINT", "api.yandexcloud.kz")),
+        ("endpoint", machine("").at(Endpoints::new().api("api.yandexcloud.kz"))),
+        ("endpoint", machine("").at(Endpoints::new().api("http://127.0.0.1:9"))),
+        ("iam endpoint", machine("").at(Endpoints::new().iam("iam.corp.example"))),
+    ];
+    let variables = [("YC_OIDC_TOKEN", SUBJECT), ("YC_SERVICE_ACCOUNT_ID", ACCOUNT)];
+    for (place, machine) in alone {
+        let by_hand = machine.with(workload_identity());
+        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
+        for credentials in [by_hand, machine.automatic(), machine.with(over(workload_identity()))] {
+            let error = credentials.blocking().header().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            assert!(error.to_string().contains("YC_OAUTH_ENDPOINT"), "{error}");
+            assert!(error.reason().contains(&format!("`{place}`")), "{error}");
+            assert!(error.help().unwrap().contains("Endpoints::oauth"), "{:?}", error.help());
+        }
+        assert!(machine.http.requests().is_empty(), "{:?}", machine.http.requests());
+    }
+    // The hosts below the public endpoint are the same installation.
+    for api in ["api.cloud.yandex.net:443", "ai.pe.api.cloud.yandex.net"] {
+        let machine = machine("").at(Endpoints::new().api(api));
+        header(&machine.with(workload_identity()));
+        assert_eq!(machine.http.requests(), ["POST https://auth.yandex.cloud/oauth/token"]);
+    }
+}
+
+#[test]
+fn a_method_that_exchanges_nothing_needs_no_endpoint() {
+    let machine = machine("").at(Endpoints::new().api("not an address").oauth("nor this"));
+    for credentials in [
+        machine.with(MetadataAuth::new()),
+        machine.with(IamTokenAuth::new(YC_TOKEN).unwrap()),
+        machine.set("YC_TOKEN", YC_TOKEN).with(Automatic::new().without("metadata").unwrap().build()),
+    ] {
+        assert!(header(&credentials).starts_with("Bearer t1."));
+    }
+}
+
+#[test]
+fn impersonation_and_revocation_go_where_pinned_credentials_go() {
+    let own = |api: &str| BTreeSet::from([api.to_owned(), format!("iam.{api}")]);
+    for outer in [machine(""), machine("").at(Endpoints::new().api("api.corp.example"))] {
+        let inner = machine("").at(Endpoints::new().api("api.yandexcloud.kz"));
+        for credentials in [
+            outer.with(over(inner.with(oauth()))),
+            outer.with(over(ImpersonationAuth::new(ACCOUNT, inner.with(oauth())))),
+            outer.with(over(inner.with(IamTokenAuth::new(new_token()).unwrap()))),
+        ] {
+            header(&credentials);
+            credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+        }
+        for machine in [&outer, &inner] {
+            let hosts = asked(machine, "api.yandexcloud.kz");
+            assert!(hosts.is_subset(&own("api.yandexcloud.kz")) && !hosts.is_empty(), "{hosts:?}");
+        }
+    }
+}
+
+#[test]
+fn impersonation_and_revocation_go_where_the_profile_of_yc_logs_in() {
+    for (endpoint, api) in [("api.yandexcloud.kz:443", "api.yandexcloud.kz"), ("", "api.cloud.yandex.net")] {
+        for credentials in [
+            Credentials::from(ProfileAuth::new()),
+            over(ProfileAuth::new()).into(),
+            over(ImpersonationAuth::new(ACCOUNT, ProfileAuth::new())).into(),
+        ] {
+            let machine = machine("");
+            machine.files.write(CONFIG_FILE, config(endpoint));
+            let credentials = machine.with(credentials);
+            header(&credentials);
+            credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+            let hosts = asked(&machine, api);
+            assert_eq!(hosts, BTreeSet::from([api.to_owned(), format!("iam.{api}")]), "{credentials:?}");
+        }
+    }
+    // A pasted token belongs to the endpoint of its profile too.
+    let machine = machine("");
+    let pasted = config("api.yandexcloud.kz").replace(OAUTH_TOKEN, &new_token());
+    machine.files.write(CONFIG_FILE, pasted);
+    let credentials = machine.with(ProfileAuth::new());
+    credentials.blocking().revoke(RevokeOptions::new()).unwrap();
+    assert_eq!(credentials.method(), Some(Method::Profile));
+    assert_eq!(
+        asked(&machine, ""),
+        BTreeSet::from(["api.yandexcloud.kz".to_owned(), "iam.api.yandexcloud.kz".to_owned()])
+    );
+}
