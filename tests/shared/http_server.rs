@@ -281,6 +281,12 @@ impl Server {
         self.shared.requests.lock().unwrap().clone()
     }
 
+    /// The body of the last request as JSON.
+    #[must_use]
+    pub fn last_json(&self) -> Value {
+        self.requests().last().unwrap().json()
+    }
+
     /// The `authorization` headers of the requests.
     #[must_use]
     pub fn authorizations(&self) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
@@ -16,6 +16,8 @@ pub struct RawServer {
     /// The address of the server.
     pub address: SocketAddr,
     requests: Receiver<String>,
+    /// The targets that `tunnels` has read from `requests`.
+    tunnels: Mutex<Vec<String>>,
 }
 
 impl RawServer {
@@ -29,7 +31,7 @@ impl RawServer {
                 serve(stream, &log);
             }
         });
-        Self { address, requests }
+        Self { address, requests, tunnels: Mutex::default() }
     }
 
     /// Reads one request from each connection, then calls `reply`.
@@ -93,11 +95,13 @@ impl RawServer {
         self.requests.try_recv().is_ok()
     }
 
-    /// The targets of all `CONNECT` requests since the last call, as `host:port`.
+    /// The targets of all `CONNECT` requests, as `host:port`.
     #[must_use]
     pub fn tunnels(&self) -> Vec<String> {
         let target = |request: String| request.split(' ').nth(1).unwrap_or_default().to_owned();
-        self.requests.try_iter().map(target).collect()
+        let mut tunnels = self.tunnels.lock().unwrap();
+        tunnels.extend(self.requests.try_iter().map(target));
+        tunnels.clone()
     }
 }
 

@@ -51,6 +51,12 @@ impl Source {
         Self::new(move |count| Ok(token(count)?.expiring_in(life)))
     }
 
+    /// Gives the tokens `t1.fake.0`, `t1.fake.1`, …, which have no expiry of their own.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self::new(token)
+    }
+
     /// A source that is down.
     #[must_use]
     pub fn down() -> Self {

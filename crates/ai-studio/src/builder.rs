@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::retry::RetryPolicy;
 use crate::sdk::AiStudio;
 use crate::services::{EndpointInput, Services};
-use crate::verify::{Trust, Verify};
+use crate::verify::{TrustStore, Verify};
 
 /// The options of an [`AiStudio`]. Every option has a default.
 ///
@@ -157,7 +157,7 @@ impl AiStudioBuilder {
             || matches!(self.endpoint, EndpointInput::Address(_));
         let verify = self.verify.unwrap_or_default();
         verify.check()?;
-        let trust = Trust::new(verify, self.endpoint.apply(self.system.unwrap_or_default())?);
+        let trust = TrustStore::new(verify, self.endpoint.apply(self.system.unwrap_or_default())?);
         let system = trust.system();
         let services = Services::new(system.clone(), self.endpoint, self.service_map)?;
         let context = AuthContext { system: &system, is_customized, yc_profile: self.yc_profile.as_deref() };

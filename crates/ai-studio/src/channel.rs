@@ -1,4 +1,4 @@
-//! An authorised gRPC channel, for stubs of the user's own.
+//! An authorized gRPC channel, for the user's generated clients.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -13,17 +13,19 @@ use yandex_cloud_auth::tower::AuthChannel;
 use crate::client::{CONNECT, USER_AGENT, in_runtime, logging};
 use crate::error::{Error, ErrorKind};
 use crate::sdk::AiStudio;
-use crate::verify::{Trust, aside};
+use crate::verify::TrustStore;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
 impl AiStudio {
-    /// An authorised channel to the service `id`, for a generated client: its address by `service_map` or discovery, the
-    /// header of the SDK's credentials, `x-client-request-id` and `x-data-logging-enabled` on each call. It connects on
-    /// first use, within 10 s and as long again for TLS, and directly: gRPC goes through no proxy.
+    /// An authorized channel to the service `id`, for a generated client.
     ///
-    /// Set deadlines per request (`Request::set_timeout`), so that the wait for a token counts into them. Nothing is
-    /// retried but what a server refused for its token, once, where the whole message is at hand.
+    /// The address comes from `service_map` or discovery. Each call has the header of the SDK's credentials,
+    /// `x-client-request-id` and `x-data-logging-enabled`. The channel connects on first use: 10 s at most for TCP, and
+    /// 10 s for TLS. gRPC does not go through a proxy.
+    ///
+    /// Set deadlines per request (`Request::set_timeout`): they include the wait for a token. The channel does not retry.
+    /// It sends a call once more only if the server refused the token and the whole message is still known.
     ///
     /// ```no_run
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -36,8 +38,11 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownEndpoint`] where nobody knows the service; [`ErrorKind::Auth`] where the header may not go
+    /// [`ErrorKind::UnknownEndpoint`] where the service is unknown; [`ErrorKind::Auth`] where the header must not be sent
     /// there; [`ErrorKind::Unavailable`] where discovery is down; [`ErrorKind::Invalid`] where an option cannot be used.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect on the SDK; discovery that it waits for continues for other calls.
     pub async fn channel(&self, id: &str) -> Result<Channel, Error> {
         in_runtime()?;
         let inner = self.client.inner();
@@ -47,14 +52,14 @@ impl AiStudio {
                 .with_help("give it as `host`, `host:port` or a URL without a path")
         };
         if !base.path.is_empty() {
-            return Err(bad("a gRPC service is at a host, not below a path"));
+            return Err(bad("a gRPC service has a host and no path"));
         }
         let mut endpoint = Endpoint::from_shared(base.join(""))
             .and_then(|endpoint| endpoint.connect_timeout(CONNECT).user_agent(USER_AGENT))
             .map_err(|error| bad("not the address of a service").with_source(&error))?;
         if base.address.is_tls() {
-            let roots = aside(inner.trust.clone(), Trust::roots).await?;
-            // The endpoint's own limit ends where the handshake begins.
+            let roots = inner.trust.spawn_blocking(TrustStore::roots).await?;
+            // The endpoint's `connect_timeout` covers TCP only, so the TLS handshake has its own limit.
             let tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(CONNECT);
             endpoint =
                 endpoint.tls_config(tls).map_err(|error| bad("TLS cannot be set up").with_source(&error))?;
@@ -64,7 +69,7 @@ impl AiStudio {
     }
 }
 
-/// A channel whose calls are authorised; made by [`AiStudio::channel`]. Generated clients take it as they take
+/// A channel whose calls are authorized, made by [`AiStudio::channel`]. Generated clients take it in place of a
 /// `tonic::transport::Channel`. Cheap to clone.
 #[derive(Clone)]
 pub struct Channel {
@@ -81,7 +86,7 @@ impl Service<Request<Body>> for Channel {
         self.channel.poll_ready(context)
     }
 
-    /// What the request already has is left as it is.
+    /// Adds the headers of the SDK that the request does not have yet.
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
         if !headers.contains_key(REQUEST_ID)

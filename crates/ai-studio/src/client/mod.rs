@@ -43,7 +43,7 @@ use crate::folder::Folder;
 use crate::model_uri::Name;
 use crate::retry::RetryPolicy;
 use crate::services::{Service, Services};
-use crate::verify::Trust;
+use crate::verify::TrustStore;
 use crate::wire::Wire;
 
 /// The maximum size of a whole response. A picture in base64 has a few MiB.
@@ -65,7 +65,7 @@ pub(crate) struct Inner {
     pub(crate) credentials: Credentials,
     pub(crate) services: Services,
     pub(crate) folder: Folder,
-    pub(crate) trust: Trust,
+    pub(crate) trust: TrustStore,
     pub(crate) retry: RetryPolicy,
     pub(crate) data_logging: Option<bool>,
     pub(crate) connections: Connections,
@@ -166,7 +166,7 @@ impl Client {
     /// The authorised HTTP client of the current runtime.
     pub(crate) async fn http(&self) -> Result<Arc<AuthClient>, Error> {
         let runtime = in_runtime()?;
-        match self.inner.connections.at_hand(runtime) {
+        match self.inner.connections.get_cached(runtime) {
             Some(client) => Ok(client),
             None => Box::pin(self.connect(runtime)).await,
         }
@@ -253,7 +253,7 @@ impl Client {
         let response = http.with_replay(Retry(template)).execute(request).await;
         let response = response.map_err(Failure::of_sending).inspect_err(|failure| {
             if failure.is_tls {
-                inner.connections.distrust(&http);
+                inner.connections.reload_roots(&http);
             }
         })?;
         state.begin_reading(response.headers());

@@ -54,14 +54,14 @@ pub(super) struct Retry(pub(super) Arc<RequestTemplate>);
 pub(super) struct WithinLimit;
 
 impl Replay<Request> for Retry {
-    type Kept = WithinLimit;
+    type Saved = WithinLimit;
 
-    fn keep(&self, request: Request, limit: usize) -> (Request, Option<WithinLimit>) {
+    fn save(&self, request: Request, limit: usize) -> (Request, Option<WithinLimit>) {
         let fits = self.0.body.as_ref().is_none_or(|body| body.len() <= limit);
         (request, fits.then_some(WithinLimit))
     }
 
-    fn again(&self, _: WithinLimit) -> Option<Request> {
+    fn replay(&self, _: WithinLimit) -> Option<Request> {
         Some(self.0.request())
     }
 }
@@ -89,15 +89,15 @@ mod tests {
             let first = retry.0.request();
             let names: Vec<_> =
                 first.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
-            let (first, saved) = retry.keep(first, 2);
-            let second = retry.again(saved.unwrap()).unwrap();
+            let (first, saved) = retry.save(first, 2);
+            let second = retry.replay(saved.unwrap()).unwrap();
             assert_eq!(second.headers(), first.headers(), "{names:?}");
             assert_eq!((second.method(), second.url()), (first.method(), first.url()));
             assert_eq!((second.timeout(), second.version()), (first.timeout(), first.version()));
             let bytes =
                 |request: &Request| request.body().and_then(|body| body.as_bytes().map(<[u8]>::to_vec));
             assert_eq!(bytes(&second), bytes(&first));
-            assert_eq!(retry.keep(first, 1).1.is_some(), retry.0.body.is_none(), "only within the limit");
+            assert_eq!(retry.save(first, 1).1.is_some(), retry.0.body.is_none(), "only within the limit");
         }
     }
 }

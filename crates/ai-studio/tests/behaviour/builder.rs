@@ -1,10 +1,10 @@
 //! The options, and that making an SDK does nothing.
 
+use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, FOLDER, machine, sdk_at, sdk_mapped};
+use test_support::http_server::Server;
 use yandex_ai_studio_sdk::auth::system::{Environment, Files};
 use yandex_ai_studio_sdk::auth::testing::{TestFiles, TestHttp};
 use yandex_ai_studio_sdk::auth::{
@@ -106,25 +106,25 @@ async fn the_endpoint_in_code_is_that_of_the_exchange_too() {
 
 #[tokio::test]
 async fn whether_the_server_may_keep_what_is_said_is_told_where_it_was_said() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     for (option, header) in [(None, None), (Some(true), Some("true")), (Some(false), Some("false"))] {
         let mut builder = sdk_mapped(&server.url());
         if let Some(enabled) = option {
             builder = builder.enable_server_data_logging(enabled);
         }
         builder.build().unwrap().chat().models().await.unwrap();
-        assert_eq!(server.seen().last().unwrap().header("x-data-logging-enabled"), header);
+        assert_eq!(server.requests().last().unwrap().header("x-data-logging-enabled"), header);
     }
 }
 
 #[tokio::test]
 async fn calls_say_whose_they_are_and_share_a_connection() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let sdk = sdk_mapped(&server.url()).build().unwrap();
     for _ in 0..3 {
         sdk.clone().chat().models().await.unwrap();
     }
-    let seen = server.seen();
+    let seen = server.requests();
     let agent = seen[0].header("user-agent").unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert!(agent.starts_with(&format!("yandex-ai-studio-sdk/{version} rust/")), "{agent}");
@@ -135,7 +135,7 @@ async fn calls_say_whose_they_are_and_share_a_connection() {
 
 #[tokio::test]
 async fn the_project_is_named_once_the_folder_is_known_and_never_looked_for() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let url = server.url();
     let sdk = |variables: &[(&str, &str)]| {
         AiStudio::builder()
@@ -148,7 +148,7 @@ async fn the_project_is_named_once_the_folder_is_known_and_never_looked_for() {
     };
     sdk(&[]).chat().models().await.unwrap();
     sdk(&[("YC_FOLDER_ID", "b1gvariable")]).chat().models().await.unwrap();
-    let seen = server.seen();
+    let seen = server.requests();
     let projects: Vec<_> = seen.iter().map(|request| request.header("openai-project")).collect();
     assert_eq!(projects, [None, Some("b1gvariable")]);
 }

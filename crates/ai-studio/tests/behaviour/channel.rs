@@ -1,9 +1,9 @@
 //! The authorised gRPC channel, over sockets, in plain text and over TLS.
 #![cfg(feature = "grpc")]
 
+use crate::fixture::sdk_at;
 use std::time::Duration;
 
-use crate::fixture::sdk_at;
 use tonic::client::Grpc;
 use tonic::{Code, Request};
 use tonic_prost::ProstCodec;

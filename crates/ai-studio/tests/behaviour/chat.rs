@@ -1,11 +1,12 @@
 //! The chat: what is sent for what was said, and what the answers are.
 
+use crate::fixture::{FOLDER, sdk_without_retries};
 use serde_json::{Value, json};
+use test_support::http_server::{Reply, Server};
+use test_support::system::isolated_system;
 use yandex_ai_studio_sdk::chat::{ChatMessage, ChatResponse, ContentPart, FinishReason, ToolCall};
 use yandex_ai_studio_sdk::models::CompletionResponse;
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
-
-use crate::scripted::{FOLDER, Reply, Server};
 
 fn hello() -> Value {
     json!({
@@ -35,25 +36,25 @@ fn calling(calls: &[(&str, &str)]) -> ChatResponse {
 
 /// The messages that are sent for an input.
 async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
-    let server = Server::saying(Reply::json(&hello()));
-    server.sdk().chat().completions("yandexgpt").run(messages).await?;
-    Ok(server.body()["messages"].clone())
+    let server = Server::always(Reply::json(&hello()));
+    sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt").run(messages).await?;
+    Ok(server.last_json()["messages"].clone())
 }
 
 #[tokio::test]
 async fn asks_as_the_python_sdk_does() {
-    let server = Server::saying(Reply::json(&hello()));
-    let model = server.sdk().chat().completions("yandexgpt");
+    let server = Server::always(Reply::json(&hello()));
+    let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
     let answer = model.run("hello").await.unwrap();
     assert_eq!((answer.text(), answer.role()), ("Hello!", "assistant"));
     assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
     assert_eq!(answer.usage.as_ref().unwrap().total_tokens, Some(21));
     assert_eq!(json!(answer), hello());
-    let asked = server.asked();
+    let asked = server.requests();
     assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].line, "POST /v1/chat/completions");
+    assert_eq!(asked[0].line(), "POST /v1/chat/completions");
     assert_eq!(
-        asked[0].body,
+        asked[0].json(),
         json!({
             "model": format!("gpt://{FOLDER}/yandexgpt/latest"), "stream": false,
             "messages": [{ "role": "user", "content": "hello" }],
@@ -63,11 +64,10 @@ async fn asks_as_the_python_sdk_does() {
 
 #[tokio::test]
 async fn sends_every_option_under_its_name() {
-    let server = Server::saying(Reply::json(&hello()));
+    let server = Server::always(Reply::json(&hello()));
     let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
     let tool = Tool::function("something").description("does").parameters(schema.clone());
-    let model = server
-        .sdk()
+    let model = sdk_without_retries(&server, isolated_system())
         .chat()
         .completions("yandexgpt/rc")
         .temperature(0.5)
@@ -80,7 +80,7 @@ async fn sends_every_option_under_its_name() {
         .extra_query(json!({ "top_k": 3, "max_tokens": 7 }));
     model.run("hello").await.unwrap();
     assert_eq!(
-        server.body(),
+        server.last_json(),
         json!({
             "model": format!("gpt://{FOLDER}/yandexgpt/rc"), "stream": false,
             "messages": [{ "role": "user", "content": "hello" }],
@@ -94,8 +94,8 @@ async fn sends_every_option_under_its_name() {
         })
     );
     model.response_format(ResponseFormat::json()).tool_choice("required").run("hello").await.unwrap();
-    assert_eq!(server.body()["response_format"], json!({ "type": "json_object" }));
-    assert_eq!(server.body()["tool_choice"], "required");
+    assert_eq!(server.last_json()["response_format"], json!({ "type": "json_object" }));
+    assert_eq!(server.last_json()["tool_choice"], "required");
     assert_eq!(json!(ToolChoice::none()), "none");
 }
 
@@ -186,17 +186,27 @@ async fn takes_what_native_models_said() {
 
 #[tokio::test]
 async fn refuses_what_the_chat_would_not_understand_before_it_is_sent() {
-    let server = Server::saying(Reply::json(&hello()));
+    let server = Server::always(Reply::json(&hello()));
     let format = ResponseFormat::json_schema("", json!({}));
-    let error =
-        server.sdk().chat().completions("yandexgpt").response_format(format).run("x").await.unwrap_err();
+    let error = sdk_without_retries(&server, isolated_system())
+        .chat()
+        .completions("yandexgpt")
+        .response_format(format)
+        .run("x")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     for extra in [json!([1]), json!("top_k")] {
-        let error =
-            server.sdk().chat().completions("yandexgpt").extra_query(extra).run("x").await.unwrap_err();
+        let error = sdk_without_retries(&server, isolated_system())
+            .chat()
+            .completions("yandexgpt")
+            .extra_query(extra)
+            .run("x")
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
-    assert!(server.asked().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[tokio::test]
@@ -206,8 +216,13 @@ async fn tells_an_error_that_came_with_status_200_and_an_answer_that_is_none() {
         (json!({ "error": { "message": "bad request", "code": 400 } }), ErrorKind::Refused),
         (json!(["hello"]), ErrorKind::Unreadable),
     ] {
-        let server = Server::saying(Reply::json(&reply));
-        let error = server.sdk().chat().completions("yandexgpt").run("hello").await.unwrap_err();
+        let server = Server::always(Reply::json(&reply));
+        let error = sdk_without_retries(&server, isolated_system())
+            .chat()
+            .completions("yandexgpt")
+            .run("hello")
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
@@ -235,25 +250,34 @@ async fn embeds_texts() {
         "data": [{ "index": 0, "embedding": [0.0469970703125, 0, -1], "object": "embedding" }],
         "usage": { "prompt_tokens": 3, "total_tokens": 3 },
     });
-    let server = Server::saying(Reply::json(&came));
-    let model = server.sdk().chat().text_embeddings("doc").dimensions(3).encoding_format("float");
+    let server = Server::always(Reply::json(&came));
+    let model = sdk_without_retries(&server, isolated_system())
+        .chat()
+        .text_embeddings("doc")
+        .dimensions(3)
+        .encoding_format("float");
     let answer = model.run("hello").await.unwrap();
     assert_eq!(answer.vector(), [0.046_997_070_312_5, 0.0, -1.0]);
     assert_eq!(json!(answer), came);
     assert_eq!(
-        server.body(),
+        server.last_json(),
         json!({
             "model": format!("emb://{FOLDER}/text-search-doc/latest"), "input": ["hello"],
             "dimensions": 3, "encoding_format": "float",
         })
     );
-    assert_eq!(server.asked()[0].line, "POST /v1/embeddings");
+    assert_eq!(server.requests()[0].line(), "POST /v1/embeddings");
 
     let error = model.run(["one", "two"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
     let base64 = json!({ "data": [{ "index": 0, "embedding": "AAAA" }] });
-    let server = Server::saying(Reply::json(&base64));
-    let error = server.sdk().chat().text_embeddings("doc").run("hello").await.unwrap_err();
+    let server = Server::always(Reply::json(&base64));
+    let error = sdk_without_retries(&server, isolated_system())
+        .chat()
+        .text_embeddings("doc")
+        .run("hello")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
 }
 
@@ -264,10 +288,10 @@ async fn lists_models_by_what_they_do() {
         { "id": "emb://b1g/text-search-doc/latest", "object": "model", "owned_by": "yandex" },
         { "id": "gpt://b1g/yandexgpt/rc", "owned_by": null },
     ] });
-    let server = Server::saying(Reply::json(&came));
-    let chat = server.sdk().chat();
+    let server = Server::always(Reply::json(&came));
+    let chat = sdk_without_retries(&server, isolated_system()).chat();
     assert_eq!(json!(chat.models().await.unwrap()), came);
-    assert_eq!(server.asked()[0].line, "GET /v1/models");
+    assert_eq!(server.requests()[0].line(), "GET /v1/models");
     let ids = |models: Vec<yandex_ai_studio_sdk::chat::ModelInfo>| -> Vec<String> {
         models.into_iter().map(|model| model.id).collect()
     };
@@ -281,11 +305,11 @@ fn calls_can_be_made_on_any_thread() {
     fn on_any_thread<T: Send>(value: T) -> T {
         value
     }
-    let server = Server::saying(Reply::json(&hello()));
-    let model = server.sdk().chat().completions("yandexgpt");
+    let server = Server::always(Reply::json(&hello()));
+    let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
     drop(on_any_thread(model.run("hello")));
     drop(on_any_thread(model.run(vec![Message::user("hello")])));
-    let native = server.sdk().models().completions("yandexgpt");
+    let native = sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt");
     drop(on_any_thread(native.run(("user", "hello"))));
     drop(on_any_thread(native.attach_deferred("id").wait()));
 }

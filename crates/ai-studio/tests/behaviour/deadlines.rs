@@ -1,11 +1,12 @@
 //! One deadline for a call: over the folder, the token, the attempts, the waits and the answer, by the clock of the system.
 
+use crate::fixture::{machine, model_list, sdk_mapped};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{machine, sdk_mapped, soon};
+use test_support::http_server::{Reply, Server};
+use test_support::wait::soon;
 use tokio::sync::{Notify, Semaphore};
 use yandex_ai_studio_sdk::auth::system::{BoxFuture, HttpError, HttpOptions, HttpTransport};
 use yandex_ai_studio_sdk::auth::testing::TestClock;
@@ -51,7 +52,7 @@ fn spawn(sdk: &AiStudio) -> tokio::task::JoinHandle<Result<(), Error>> {
 
 #[tokio::test]
 async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
-    let server = Server::always(Reply::Silence).await;
+    let server = Server::always(Reply::silence());
     let clock = TestClock::new();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let call = spawn(&sdk);
@@ -63,16 +64,15 @@ async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
     assert!(error.is_transient() && error.to_string().contains("no response after 60s"), "{error}");
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_later_attempt_has_what_the_earlier_ones_have_left() {
     let server = Server::start(|_, before| match before {
         0 => Reply::body(503, r#"{"message":"no backend"}"#),
-        _ => Reply::Silence,
-    })
-    .await;
+        _ => Reply::silence(),
+    });
     let clock = TestClock::new();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let call = spawn(&sdk);
@@ -90,7 +90,7 @@ async fn a_later_attempt_has_what_the_earlier_ones_have_left() {
 
 #[tokio::test]
 async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_next_call() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let clock = TestClock::new();
     let system = machine([]).with_clock(clock.clone());
     let source = Slow::new();
@@ -107,13 +107,13 @@ async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_nex
     source.let_go.add_permits(1);
     soon(spawn(&sdk)).await.unwrap().unwrap();
     assert_eq!(source.asked.load(Ordering::Relaxed), 1, "one fetch for both");
-    assert_eq!(server.seen()[0].header("authorization"), Some("Bearer t1.fake.0"));
+    assert_eq!(server.requests()[0].header("authorization"), Some("Bearer t1.fake.0"));
 }
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_ends_at_the_deadline() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
-    let server = Server::always(Reply::StreamThenSilence(event.to_owned())).await;
+    let server = Server::always(Reply::chunks([event]).then_silence());
     let clock = TestClock::new();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let completions = sdk.chat().completions("yandexgpt").timeout(Duration::from_secs(30));
@@ -124,7 +124,7 @@ async fn a_stream_that_falls_silent_ends_at_the_deadline() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("30s") && error.client_request_id().is_some(), "{error}");
     assert!(stream.next().await.is_none());
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 /// A metadata service that tells the folder when the test says so.
@@ -151,7 +151,7 @@ impl HttpTransport for Metadata {
 #[tokio::test]
 async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_those_who_have_time() {
     let answer = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
-    let server = Server::always(Reply::body(200, answer)).await;
+    let server = Server::always(Reply::body(200, answer));
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
     let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
@@ -195,13 +195,13 @@ async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_th
 
     metadata.let_go.add_permits(1);
     assert_eq!(soon(patient).await.unwrap().unwrap().text(), "hi");
-    assert!(server.seen()[0].body.contains("gpt://b1gmetadata/yandexgpt/latest"));
+    assert!(server.requests()[0].text().contains("gpt://b1gmetadata/yandexgpt/latest"));
     assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all");
 }
 
 #[tokio::test]
 async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
-    let server = Server::always(Reply::Silence).await;
+    let server = Server::always(Reply::silence());
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
     let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
@@ -221,7 +221,7 @@ async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
 
 #[tokio::test]
 async fn slow_discovery_counts_into_the_deadline_too() {
-    let server = Server::always(Reply::Silence).await;
+    let server = Server::always(Reply::silence());
     let clock = TestClock::new();
     let sdk =
         crate::fixture::sdk_at(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
@@ -231,6 +231,6 @@ async fn slow_discovery_counts_into_the_deadline_too() {
     clock.advance(Duration::from_secs(5));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0));
-    assert_eq!(server.seen()[0].line(), "GET /endpoints");
-    assert_eq!(server.seen()[0].header("authorization"), None, "discovery has no header");
+    assert_eq!(server.requests()[0].line(), "GET /endpoints");
+    assert_eq!(server.requests()[0].header("authorization"), None, "discovery has no header");
 }

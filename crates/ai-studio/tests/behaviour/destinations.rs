@@ -1,9 +1,9 @@
 //! Where the header goes (law 8): Yandex Cloud's hosts and those that were named in code, over TLS; this machine where it
 //! was named; nowhere else, whatever the environment says.
 
-use crate::fixture::proxy::Proxy;
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, FOLDER, machine, sdk_at, sdk_mapped};
+use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
+use test_support::http_server::{Reply, Server};
+use test_support::raw_server::RawServer;
 use yandex_ai_studio_sdk::auth::{self, NoAuth};
 use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Service};
@@ -11,7 +11,7 @@ use yandex_cloud_emulator::{Emulator, Service};
 /// A cloud that is called `gate.example` and `llm.gate.example`, and the only way to it.
 struct Gate {
     emulator: Emulator,
-    proxy: Proxy,
+    proxy: RawServer,
 }
 
 impl Gate {
@@ -24,13 +24,13 @@ impl Gate {
             .start()
             .await
             .unwrap();
-        let proxy = Proxy::before(emulator.api_addr()).await;
+        let proxy = RawServer::tunnel_to(emulator.api_addr());
         Self { emulator, proxy }
     }
 
     /// An SDK on a machine that reaches the world through the proxy, and trusts the cloud's authority.
     fn sdk(&self, variables: &[(&str, &str)]) -> AiStudioBuilder {
-        let proxy = self.proxy.url();
+        let proxy = self.proxy.url("");
         let variables = variables.iter().copied().chain([("HTTPS_PROXY", proxy.as_str())]);
         AiStudio::builder()
             .system(machine(variables))
@@ -63,13 +63,13 @@ async fn a_foreign_endpoint_in_the_environment_gets_no_byte() {
     assert_blocked(&sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap_err());
     assert_blocked(&sdk.channel("ai-foundation-models").await.unwrap_err());
     assert_blocked(&sdk.responses().await.unwrap_err());
-    assert_eq!((gate.proxy.asked().len(), gate.requests()), (0, 0));
+    assert_eq!((gate.proxy.tunnels().len(), gate.requests()), (0, 0));
 
     let http = sdk.http().await.unwrap();
     let request = http.get_ref().get("https://gate.example/v1/models");
     let error = http.send(request).await.unwrap_err();
     assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked);
-    assert_eq!((gate.proxy.asked().len(), gate.requests()), (0, 0));
+    assert_eq!((gate.proxy.tunnels().len(), gate.requests()), (0, 0));
 }
 
 #[tokio::test]
@@ -77,18 +77,18 @@ async fn a_foreign_endpoint_in_code_gets_the_header_over_tls_and_so_do_its_subdo
     let gate = Gate::open().await;
     let sdk = gate.sdk(&[]).endpoint("gate.example:443").build().unwrap();
     sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
-    assert_eq!(gate.proxy.asked()[0], "gate.example:443", "discovery");
-    assert!(gate.proxy.asked().iter().all(|host| host.starts_with("gate.example:")));
+    assert_eq!(gate.proxy.tunnels()[0], "gate.example:443", "discovery");
+    assert!(gate.proxy.tunnels().iter().all(|host| host.starts_with("gate.example:")));
 
     let http = sdk.http().await.unwrap();
     let get = |url: &str| http.send(http.get_ref().get(url));
     assert_eq!(get("https://llm.gate.example/v1/models").await.unwrap().status(), 200);
-    let asked = gate.proxy.asked();
+    let asked = gate.proxy.tunnels();
     for url in ["https://gate.example.evil.example/", "http://gate.example/", "https://example/"] {
         let error = get(url).await.unwrap_err();
         assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked, "{url}");
     }
-    assert_eq!(gate.proxy.asked(), asked);
+    assert_eq!(gate.proxy.tunnels(), asked);
 }
 
 #[tokio::test]
@@ -97,13 +97,13 @@ async fn a_foreign_host_in_the_service_map_gets_the_header_and_what_is_below_it_
     let map = [("http_completions", "https://gate.example/v1")];
     let sdk = gate.sdk(&[("YC_API_ENDPOINT", "other.example")]).service_map(map).build().unwrap();
     sdk.chat().models().await.unwrap();
-    assert_eq!(gate.proxy.asked(), ["gate.example:443"]);
+    assert_eq!(gate.proxy.tunnels(), ["gate.example:443"]);
 
     let http = sdk.http().await.unwrap();
     let below = http.send(http.get_ref().get("https://llm.gate.example/v1/models")).await;
     assert_eq!(below.unwrap_err().auth().unwrap().kind(), auth::ErrorKind::Blocked);
     assert_blocked(&sdk.models().completions("yandexgpt").run("hello").await.unwrap_err());
-    assert_eq!(gate.proxy.asked(), ["gate.example:443"]);
+    assert_eq!(gate.proxy.tunnels(), ["gate.example:443"]);
 }
 
 #[test]
@@ -123,14 +123,14 @@ async fn plain_text_to_another_machine_in_the_environment_is_refused() {
 
 #[tokio::test]
 async fn this_machine_gets_the_header_where_it_was_named() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let variable = machine([("YC_API_ENDPOINT", server.url().as_str())]);
     let by_variable = AiStudio::builder().system(variable).folder_id(FOLDER).auth(API_KEY);
     for (named, sdk) in [("the map", sdk_mapped(&server.url())), ("the variable", by_variable)] {
         let sdk = sdk.build().unwrap();
         let http = sdk.http().await.unwrap();
         http.send(http.get_ref().get(server.url())).await.unwrap();
-        let seen = server.seen();
+        let seen = server.requests();
         let header = seen.last().unwrap().header("authorization").map(str::to_owned);
         assert_eq!(header.unwrap(), format!("Api-Key {API_KEY}"), "{named}");
     }
@@ -138,7 +138,7 @@ async fn this_machine_gets_the_header_where_it_was_named() {
 
 #[tokio::test]
 async fn this_machine_gets_nothing_where_nobody_named_it() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let sdk = sdk_at("api.cloud.yandex.net:443").build().unwrap();
     let http = sdk.http().await.unwrap();
     let error = http.send(http.get_ref().get(server.url())).await.unwrap_err();
@@ -148,18 +148,18 @@ async fn this_machine_gets_nothing_where_nobody_named_it() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = Server::always(Reply::models()).await;
-    let server = Server::always(Reply::status(307).with("location", elsewhere.url())).await;
+    let elsewhere = Server::always(model_list());
+    let server = Server::always(Reply::status(307).with("location", elsewhere.url()));
     let error = sdk_mapped(&server.url()).build().unwrap().chat().models().await.unwrap_err();
     assert!(error.to_string().contains("HTTP 307, a redirect, and the SDK follows no redirect"), "{error}");
-    assert_eq!((server.seen().len(), elsewhere.connections()), (1, 0));
+    assert_eq!((server.requests().len(), elsewhere.connections()), (1, 0));
 }
 
 #[tokio::test]
 async fn this_machine_is_never_reached_through_a_proxy() {
     let emulator = Emulator::builder().tls(true).folder_id(FOLDER).start().await.unwrap();
-    let proxy = Proxy::before(emulator.api_addr()).await;
-    let url = proxy.url();
+    let proxy = RawServer::tunnel_to(emulator.api_addr());
+    let url = proxy.url("");
     let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"];
     let sdk = AiStudio::builder()
         .system(machine(names.map(|name| (name, url.as_str()))))
@@ -170,13 +170,13 @@ async fn this_machine_is_never_reached_through_a_proxy() {
         .build()
         .unwrap();
     sdk.chat().models().await.unwrap();
-    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+    assert!(proxy.tunnels().is_empty(), "{:?}", proxy.tunnels());
 }
 
 #[tokio::test]
 async fn with_no_credentials_there_is_no_header() {
-    let server = Server::always(Reply::models()).await;
+    let server = Server::always(model_list());
     let sdk = sdk_mapped(&server.url()).auth(NoAuth::new()).build().unwrap();
     sdk.chat().models().await.unwrap();
-    assert_eq!(server.seen()[0].header("authorization"), None);
+    assert_eq!(server.requests()[0].header("authorization"), None);
 }

@@ -1,16 +1,17 @@
 //! What an error says, and what it never shows.
 
+use crate::fixture::{API_KEY, InstantClock, machine, sdk_at, sdk_mapped};
 use std::error::Error as _;
 use std::time::Duration;
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, Hasty, machine, sdk_at, sdk_mapped, soon};
+use test_support::http_server::{Reply, Server};
+use test_support::wait::soon;
 use yandex_ai_studio_sdk::auth::{IamTokenAuth, Method};
 use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 async fn error_of(reply: Reply) -> (Error, Server) {
-    let server = Server::always(reply).await;
+    let server = Server::always(reply);
     let sdk = sdk_mapped(&server.url()).retry_policy(RetryPolicy::none()).build().unwrap();
     let error = sdk.chat().completions("yandexgpt").run("hello").await.unwrap_err();
     (error, server)
@@ -27,7 +28,7 @@ async fn an_error_says_which_call_it_was_who_called_and_what_the_server_said() {
     assert_eq!(error.endpoint(), Some(url.as_str()));
     assert_eq!(error.auth_method(), Some(Method::ApiKey));
     assert_eq!((error.request_id(), error.trace_id()), (Some("r-1"), Some("t-1:s-1")));
-    assert_eq!(error.client_request_id(), server.seen()[0].header("x-client-request-id"));
+    assert_eq!(error.client_request_id(), server.requests()[0].header("x-client-request-id"));
     assert_eq!(error.reason(), "HTTP 404: no such model");
     assert!(!error.is_transient() && error.auth().is_none() && error.help().is_some());
     let id = error.client_request_id().unwrap();
@@ -77,8 +78,7 @@ async fn a_key_of_no_known_shape_is_masked_because_it_was_sent() {
     let server = Server::start(|request, _| {
         let header = request.header("authorization").unwrap();
         Reply::body(401, &format!(r#"{{"message":"no such key: {header}"}}"#))
-    })
-    .await;
+    });
     let sdk = sdk_mapped(&server.url()).auth("hunter2hunter2").build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert!(error.to_string().contains("no such key: Api-Key ***"), "{error}");
@@ -87,7 +87,7 @@ async fn a_key_of_no_known_shape_is_masked_because_it_was_sent() {
 
 #[tokio::test]
 async fn no_secret_is_in_an_error_of_the_connection() {
-    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(Hasty::default()));
+    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(InstantClock::default()));
     let error = sdk.build().unwrap().chat().models().await.unwrap_err();
     assert_silent(&error, API_KEY);
     let proxy = machine([("HTTPS_PROXY", "socks5://user:hidden@proxy:1")]);
@@ -135,7 +135,7 @@ async fn an_error_inside_of_a_good_answer_says_which_call_it_was() {
     let reply = Reply::body(200, r#"{"error":{"message":"no such model","code":404}}"#);
     let (error, server) = error_of(reply.with("x-server-trace-id", "t-1")).await;
     assert!(error.to_string().contains("no such model"), "{error}");
-    assert_eq!(error.client_request_id(), server.seen()[0].header("x-client-request-id"));
+    assert_eq!(error.client_request_id(), server.requests()[0].header("x-client-request-id"));
     assert_eq!(error.trace_id(), Some("t-1"));
 }
 
@@ -189,8 +189,8 @@ async fn discovery_at_a_server_that_speaks_plain_text_says_how_to_write_the_endp
 
 #[tokio::test]
 async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
-    let server = Server::always(Reply::status(429).with("retry-after", "7")).await;
-    let clock = Hasty::with_discovery();
+    let server = Server::always(Reply::status(429).with("retry-after", "7"));
+    let clock = InstantClock::with_discovery();
     let sdk = sdk_at(&server.url())
         .system(machine([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().max_attempts(2))
@@ -201,7 +201,7 @@ async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert!(error.to_string().contains("endpoint discovery: ") && error.to_string().contains("HTTP 429"));
     assert!(error.help().unwrap().contains("asked too often"), "{:?}", error.help());
-    assert_eq!((server.seen().len(), clock.slept()), (2, vec![7000]));
+    assert_eq!((server.requests().len(), clock.slept()), (2, vec![7000]));
 }
 
 #[test]

@@ -1,23 +1,23 @@
 //! What goes wrong in production, over sockets: tokens refused and revoked, servers down, streams cut, uploads refused.
 
+use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
 use std::time::Duration;
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{Hasty, Tokens, machine, sdk_mapped};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use test_support::http_server::{Reply, Server};
+use test_support::token_source::Source;
 use yandex_ai_studio_sdk::auth::Credentials;
 use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 /// An SDK with these tokens, and a server that refuses the first of them.
-async fn refusing_the_first() -> (Server, AiStudio, Tokens) {
+async fn refusing_the_first() -> (Server, AiStudio, Source) {
     let server = Server::start(|request, _| match request.header("authorization") {
         Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
-        _ => Reply::models(),
-    })
-    .await;
-    let (tokens, system) = (Tokens::default(), machine([]).with_clock(Hasty::default()));
+        _ => model_list(),
+    });
+    let (tokens, system) = (Source::counting(), machine([]).with_clock(InstantClock::default()));
     let credentials = Credentials::from_source(tokens.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     (server, sdk, tokens)
@@ -27,23 +27,23 @@ async fn refusing_the_first() -> (Server, AiStudio, Tokens) {
 async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
     let (server, sdk, tokens) = refusing_the_first().await;
     sdk.chat().models().await.unwrap();
-    let seen = server.seen();
+    let seen = server.requests();
     let headers: Vec<_> = seen.iter().map(|request| request.header("authorization").unwrap()).collect();
     assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
     assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
     assert_eq!(seen[1].header("x-retry-attempt"), None, "it is no attempt of the policy's");
-    assert_eq!(tokens.fetched(), 2);
+    assert_eq!(tokens.started(), 2);
 }
 
 #[tokio::test]
 async fn a_token_refused_again_is_told_after_one_replay_and_never_retried() {
-    let server = Server::always(Reply::status(401)).await;
-    let system = machine([]).with_clock(Hasty::default());
-    let credentials = Credentials::from_source(Tokens::default()).with_system(system.clone());
+    let server = Server::always(Reply::status(401));
+    let system = machine([]).with_clock(InstantClock::default());
+    let credentials = Credentials::from_source(Source::counting()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 401));
-    assert_eq!((server.seen().len(), error.attempts()), (2, 1));
+    assert_eq!((server.requests().len(), error.attempts()), (2, 1));
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once(
 async fn a_service_that_is_unavailable_twice_is_asked_a_third_time() {
     let cloud = Emulator::start().await.unwrap();
     cloud.faults().add(Fault::status(503).on(Service::Ai).times(2));
-    let clock = Hasty::default();
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&cloud.api_url())
         .system(machine([]).with_clock(clock.clone()))
         .folder_id(cloud.folder_id())
@@ -96,22 +96,23 @@ async fn a_stream_that_was_cut_is_an_error_and_is_not_asked_for_again() {
     let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let grown = r#"{"result":{"alternatives":[{"message":{"role":"assistant","text":"one"},"status":"ALTERNATIVE_STATUS_PARTIAL"}]}}"#;
     let server = Server::start(move |request, _| {
-        Reply::Cut(if request.line().ends_with("/chat/completions") { begun } else { grown }.to_owned())
-    })
-    .await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+        let body = if request.line().ends_with("/chat/completions") { begun } else { grown };
+        Reply::body(200, body).cut()
+    });
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
 
     let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
     assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(stream.next().await.is_none());
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 
     let mut stream = sdk.models().completions("yandexgpt").run_stream("hello").await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
     assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(stream.next().await.is_none());
-    assert_eq!(server.seen().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -128,21 +129,20 @@ async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_
             .body(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)))
     };
     assert_eq!(http.send(upload()).await.unwrap().status(), 401, "it cannot be made again");
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
     assert_eq!(http.send(upload()).await.unwrap().status(), 200);
-    let seen = server.seen();
+    let seen = server.requests();
     assert!(seen.iter().all(|request| request.body.len() == PIECES * PIECE.len()));
     assert_eq!(seen[1].header("authorization"), Some("Bearer t1.fake.1"));
-    assert_eq!(tokens.fetched(), 2);
+    assert_eq!(tokens.started(), 2);
 }
 
 #[tokio::test]
 async fn a_call_that_is_dropped_ends_its_connection_and_hurts_nobody() {
     let server = Server::start(|request, _| match request.line() {
-        "GET /v1/models" => Reply::models(),
-        _ => Reply::Silence,
-    })
-    .await;
+        "GET /v1/models" => model_list(),
+        _ => Reply::silence(),
+    });
     let sdk = sdk_mapped(&server.url()).build().unwrap();
     let dropped = sdk.clone();
     let call = tokio::spawn(async move { dropped.chat().completions("yandexgpt").run("hello").await });
@@ -152,5 +152,5 @@ async fn a_call_that_is_dropped_ends_its_connection_and_hurts_nobody() {
     assert!(call.await.unwrap_err().is_cancelled());
     server.wait_for_closed(1).await;
     sdk.chat().models().await.unwrap();
-    assert_eq!((server.seen().len(), server.connections()), (3, 2));
+    assert_eq!((server.requests().len(), server.connections()), (3, 2));
 }

@@ -1,7 +1,7 @@
 //! Which folder: the order of the sources, the report, and what ends the search.
 
-use crate::fixture::server::{Reply, Server};
 use crate::fixture::{API_KEY, machine};
+use test_support::http_server::{Reply, Server};
 use yandex_ai_studio_sdk::auth::system::Command;
 use yandex_ai_studio_sdk::auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
 use yandex_ai_studio_sdk::auth::{Outcome, System, YandexCloudCliAuth};
@@ -36,8 +36,8 @@ fn with_yc(variables: &[(&str, &str)], terminal: bool) -> (System, TestProcesses
 
 #[tokio::test]
 async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
-    let metadata = Server::always(Reply::body(200, "b1gmetadata\n")).await;
-    let nothing = Server::always(Reply::status(404)).await;
+    let metadata = Server::always(Reply::body(200, "b1gmetadata\n"));
+    let nothing = Server::always(Reply::status(404));
     let (here, gone) = (metadata.address().to_string(), nothing.address().to_string());
     // given, variable, metadata -> source, folder
     for (given, variable, address, source, folder) in [
@@ -58,8 +58,8 @@ async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
         let after = report.attempts().iter().skip_while(|attempt| attempt.source != source).skip(1);
         assert!(after.clone().all(|attempt| attempt.outcome == Outcome::NotTried), "{report}");
     }
-    assert_eq!(metadata.seen().len(), 1, "earlier sources keep it from being asked");
-    let seen = &metadata.seen()[0];
+    assert_eq!(metadata.requests().len(), 1, "earlier sources keep it from being asked");
+    let seen = &metadata.requests()[0];
     assert_eq!(seen.line(), "GET /computeMetadata/v1/yandex/folder-id");
     assert_eq!(seen.header("metadata-flavor"), Some("Google"));
     assert_eq!(seen.header("authorization"), None);
@@ -67,7 +67,7 @@ async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
 
 #[tokio::test]
 async fn where_there_is_none_every_source_is_named() {
-    let nothing = Server::always(Reply::status(404)).await;
+    let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();
     let error = sdk(machine([("YC_METADATA_ADDR", address.as_str())]))
         .build()
@@ -86,8 +86,8 @@ async fn where_there_is_none_every_source_is_named() {
 
 #[tokio::test]
 async fn a_source_that_is_there_and_broken_ends_the_search() {
-    let broken = Server::always(Reply::status(500)).await;
-    let strange = Server::always(Reply::body(200, "<html>")).await;
+    let broken = Server::always(Reply::status(500));
+    let strange = Server::always(Reply::body(200, "<html>"));
     for (server, why) in [(broken, "HTTP 500"), (strange, "no folder's id")] {
         let address = server.address().to_string();
         let (system, yc) = with_yc(&[("YC_METADATA_ADDR", &address)], true);
@@ -104,7 +104,7 @@ async fn a_source_that_is_there_and_broken_ends_the_search() {
 
 #[tokio::test]
 async fn yc_is_asked_without_a_person_only_where_it_was_named() {
-    let nothing = Server::always(Reply::status(404)).await;
+    let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();
     let variables = [("YC_METADATA_ADDR", address.as_str())];
 
@@ -125,21 +125,21 @@ async fn yc_is_asked_without_a_person_only_where_it_was_named() {
 
 #[tokio::test]
 async fn it_is_looked_for_once_and_by_one_of_many() {
-    let metadata = Server::always(Reply::body(200, "b1gmetadata")).await;
+    let metadata = Server::always(Reply::body(200, "b1gmetadata"));
     let address = metadata.address().to_string();
     let sdk = sdk(machine([("YC_METADATA_ADDR", address.as_str())])).build().unwrap();
     let all = futures_util::future::join_all((0..50).map(|_| sdk.folder_id())).await;
     assert!(all.into_iter().all(|folder| folder.unwrap() == "b1gmetadata"));
-    assert_eq!(metadata.seen().len(), 1);
+    assert_eq!(metadata.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_whole_uri_needs_no_folder() {
     let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
-    let server = Server::always(Reply::body(200, answer)).await;
+    let server = Server::always(Reply::body(200, answer));
     let url = server.url();
     let sdk = sdk(machine([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();
     sdk.chat().completions("gpt://b1gother/yandexgpt/rc").run("hello").await.unwrap();
-    assert!(server.seen()[0].body.contains("gpt://b1gother/yandexgpt/rc"));
+    assert!(server.requests()[0].text().contains("gpt://b1gother/yandexgpt/rc"));
     assert!(sdk.folder_report().is_none());
 }

@@ -3,7 +3,6 @@
 
 mod fixture;
 mod recorded;
-mod scripted;
 
 mod blocking;
 mod builder;

@@ -1,16 +1,18 @@
 //! Native models: completions, operations that outlive their handle, tokens, embeddings.
 
+use crate::fixture::{FOLDER, sdk_without_retries};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use test_support::http_server::{Reply, Server};
+use test_support::system::isolated_system;
+use test_support::wait::soon;
 use yandex_ai_studio_sdk::auth::System;
 use yandex_ai_studio_sdk::auth::system::{BoxFuture, Clock, Now};
 use yandex_ai_studio_sdk::auth::testing::TestClock;
 use yandex_ai_studio_sdk::models::{CompletionRequest, CompletionResponse, TokenizeRequest};
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
-
-use crate::scripted::{FOLDER, Reply, Server, soon};
 
 fn answer() -> Value {
     json!({
@@ -23,22 +25,27 @@ fn answer() -> Value {
 }
 
 async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
-    let server = Server::saying(Reply::json(&answer()));
-    server.sdk().models().completions("yandexgpt").run(messages).await?;
-    Ok(server.body()["messages"].clone())
+    let server = Server::always(Reply::json(&answer()));
+    sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt").run(messages).await?;
+    Ok(server.last_json()["messages"].clone())
 }
 
 #[tokio::test]
 async fn asks_as_the_recordings_have_it_and_reads_answers_wrapped_or_bare() {
     for reply in [answer(), json!({ "result": answer() })] {
-        let server = Server::saying(Reply::json(&reply));
-        let answered = server.sdk().models().completions("yandexgpt").run("hello").await.unwrap();
+        let server = Server::always(Reply::json(&reply));
+        let answered = sdk_without_retries(&server, isolated_system())
+            .models()
+            .completions("yandexgpt")
+            .run("hello")
+            .await
+            .unwrap();
         assert_eq!((answered.text(), answered.role(), answered.is_final()), ("Hi there!", "assistant", true));
         assert_eq!(answered.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
         assert_eq!(json!(answered), answer());
-        assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/completion");
+        assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/completion");
         assert_eq!(
-            server.body(),
+            server.last_json(),
             json!({
                 "modelUri": format!("gpt://{FOLDER}/yandexgpt/latest"), "completionOptions": {},
                 "messages": [{ "role": "user", "text": "hello" }],
@@ -49,11 +56,10 @@ async fn asks_as_the_recordings_have_it_and_reads_answers_wrapped_or_bare() {
 
 #[tokio::test]
 async fn sends_every_option_under_its_name() {
-    let server = Server::saying(Reply::json(&answer()));
+    let server = Server::always(Reply::json(&answer()));
     let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
     let tool = Tool::function("something").description("does").parameters(schema.clone()).strict(true);
-    let model = server
-        .sdk()
+    let model = sdk_without_retries(&server, isolated_system())
         .models()
         .completions("yandexgpt/rc")
         .temperature(0.5)
@@ -65,7 +71,7 @@ async fn sends_every_option_under_its_name() {
         .tool_choice(&tool);
     model.run("hello").await.unwrap();
     assert_eq!(
-        server.body(),
+        server.last_json(),
         json!({
             "modelUri": format!("gpt://{FOLDER}/yandexgpt/rc"),
             "completionOptions": {
@@ -80,9 +86,9 @@ async fn sends_every_option_under_its_name() {
         })
     );
     model.response_format(ResponseFormat::json()).tool_choice(ToolChoice::auto()).run("hello").await.unwrap();
-    assert_eq!(server.body()["jsonObject"], true);
-    assert_eq!(server.body()["jsonSchema"], Value::Null);
-    assert_eq!(server.body()["toolChoice"], json!({ "mode": "AUTO" }));
+    assert_eq!(server.last_json()["jsonObject"], true);
+    assert_eq!(server.last_json()["jsonSchema"], Value::Null);
+    assert_eq!(server.last_json()["toolChoice"], json!({ "mode": "AUTO" }));
 }
 
 #[tokio::test]
@@ -177,9 +183,9 @@ impl Jumping {
 /// Takes a request, and gives the operation's last state after two questions.
 fn operations(last: Value) -> Server {
     let questions = AtomicUsize::new(0);
-    Server::new(move |asked| {
+    Server::start(move |request, _| {
         let running = json!({ "id": "d7qqr3frkl81js0udlr9", "description": "Async GPT Completion" });
-        match asked.line.as_str() {
+        match request.line() {
             "POST /foundationModels/v1/completionAsync" => Reply::json(&running),
             "GET /operations/d7qqr3frkl81js0udlr9:cancel" => {
                 Reply::json(&json!({ "id": "d7qqr3frkl81js0udlr9", "done": true, "error": { "code": 1 } }))
@@ -187,8 +193,8 @@ fn operations(last: Value) -> Server {
             "GET /operations/d7qqr3frkl81js0udlr9" if questions.fetch_add(1, Ordering::SeqCst) < 2 => {
                 Reply::json(&running)
             }
-            "GET /operations/d7qqr3frkl81js0udlr9" => Reply::json(&last),
-            _ => Reply::json(&json!({ "message": "not found" })).status(404),
+            "GET /operations/d7qqr3frkl81js0udlr9" => Reply::json(&last).with("x-request-id", "scripted"),
+            _ => Reply::json(&json!({ "message": "not found" })).with_status(404),
         }
     })
 }
@@ -209,23 +215,23 @@ fn response() -> Value {
 async fn waits_for_a_deferred_answer_by_the_clock_of_the_system() {
     let server = operations(done(&json!({ "response": response(), "error": { "code": 0, "message": "" } })));
     let clock = Jumping::by(10);
-    let model = server.sdk_on(clock.system()).models().completions("yandexgpt");
+    let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
     let operation = model.run_deferred("ping").await.unwrap();
     assert_eq!(operation.id(), "d7qqr3frkl81js0udlr9");
-    assert_eq!(server.body()["messages"], json!([{ "role": "user", "text": "ping" }]));
+    assert_eq!(server.last_json()["messages"], json!([{ "role": "user", "text": "ping" }]));
     let answered = operation.await.unwrap();
     assert_eq!(answered.text(), "Hi there!");
     assert_eq!(json!(answered), response(), "with what the response says of itself");
     assert_eq!(clock.passed(), Duration::from_secs(20));
-    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]
 async fn takes_an_operation_up_by_its_id_polls_it_and_cancels_it() {
     let server = operations(done(&json!({ "response": response() })));
-    let model = server.sdk().models().completions("yandexgpt");
+    let model = sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt");
     drop(model.run_deferred("ping").await.unwrap());
-    assert_eq!(server.asked().len(), 1, "to let go of a handle says nothing to the server");
+    assert_eq!(server.requests().len(), 1, "to let go of a handle says nothing to the server");
 
     let operation = model.attach_deferred("d7qqr3frkl81js0udlr9");
     assert!(operation.status().await.unwrap().is_running());
@@ -233,7 +239,7 @@ async fn takes_an_operation_up_by_its_id_polls_it_and_cancels_it() {
     assert_eq!(operation.poll().await.unwrap().unwrap().text(), "Hi there!");
     assert!(operation.status().await.unwrap().is_succeeded());
     assert!(operation.cancel().await.unwrap().is_failed());
-    assert_eq!(server.asked().last().unwrap().line, "GET /operations/d7qqr3frkl81js0udlr9:cancel");
+    assert_eq!(server.requests().last().unwrap().line(), "GET /operations/d7qqr3frkl81js0udlr9:cancel");
 }
 
 #[tokio::test]
@@ -250,7 +256,7 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
         (json!({ "response": [] }), ErrorKind::Unreadable, "without a completion response"),
     ] {
         let server = operations(done(&outcome));
-        let model = server.sdk_on(Jumping::by(1).system()).models().completions("yandexgpt");
+        let model = sdk_without_retries(&server, Jumping::by(1).system()).models().completions("yandexgpt");
         let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::from_secs(1));
         let error = operation.wait().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
@@ -263,16 +269,16 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
 
 #[tokio::test]
 async fn waits_no_longer_than_it_was_told_to() {
-    let server = Server::saying(Reply::json(&json!({ "id": "d7q", "done": false })));
+    let server = Server::always(Reply::json(&json!({ "id": "d7q", "done": false })));
     let clock = Jumping::by(10);
-    let operation = server.sdk_on(clock.system()).models().operation("d7q");
+    let operation = sdk_without_retries(&server, clock.system()).models().operation("d7q");
     let error = soon(operation.poll_timeout(Duration::from_secs(25))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.help().unwrap().contains("attach_deferred"));
     assert_eq!(clock.passed(), Duration::from_secs(30));
 
     let clock = Jumping::by(10);
-    let operation = server.sdk_on(clock.system()).models().operation("d7q");
+    let operation = sdk_without_retries(&server, clock.system()).models().operation("d7q");
     assert_eq!(soon(operation).await.unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!(clock.passed(), Duration::from_secs(3600), "an hour unless it is said");
 }
@@ -281,16 +287,16 @@ async fn waits_no_longer_than_it_was_told_to() {
 async fn pauses_between_two_questions_whatever_it_is_told() {
     let clock = Jumping { clock: TestClock::new(), interval: Duration::from_millis(100) };
     let server = operations(done(&json!({ "response": response() })));
-    let model = server.sdk_on(clock.system()).models().completions("yandexgpt");
+    let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
     let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::ZERO);
     soon(operation).await.unwrap();
-    assert_eq!((clock.passed(), server.asked().len()), (Duration::from_millis(200), 4));
+    assert_eq!((clock.passed(), server.requests().len()), (Duration::from_millis(200), 4));
 }
 
 #[tokio::test]
 async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
     let server = operations(json!({}));
-    let operation = server.sdk().models().operation("forgotten");
+    let operation = sdk_without_retries(&server, isolated_system()).models().operation("forgotten");
     for error in [
         operation.status().await.unwrap_err(),
         operation.poll().await.unwrap_err(),
@@ -304,13 +310,23 @@ async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
 
 #[tokio::test]
 async fn refuses_what_is_no_id_before_it_is_sent() {
-    let server = Server::saying(Reply::json(&json!({})));
+    let server = Server::always(Reply::json(&json!({})));
     for id in ["", "..", "a/b", "a?b", "a b", "идентификатор", "a%2fb"] {
-        let error = server.sdk().models().operation(id).status().await.unwrap_err();
+        let error = sdk_without_retries(&server, isolated_system())
+            .models()
+            .operation(id)
+            .status()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{id:?}");
     }
-    assert!(server.asked().is_empty());
-    let error = server.sdk().models().completions("yandexgpt").run_deferred("x").await.unwrap_err();
+    assert!(server.requests().is_empty());
+    let error = sdk_without_retries(&server, isolated_system())
+        .models()
+        .completions("yandexgpt")
+        .run_deferred("x")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable, "an operation without an id is none");
 }
 
@@ -320,37 +336,43 @@ async fn takes_texts_apart() {
         "tokens": [{ "id": "1", "text": "<s>", "special": true }, { "id": "45533", "text": "▁ping" }],
         "modelVersion": "07.03.2024",
     });
-    let server = Server::saying(Reply::json(&came));
-    let models = server.sdk().models();
+    let server = Server::always(Reply::json(&came));
+    let models = sdk_without_retries(&server, isolated_system()).models();
     let tokens = models.completions("yandexgpt").tokenize("ping").await.unwrap();
     assert_eq!(tokens.len(), 2);
     assert_eq!((tokens[0].special, tokens[1].special, tokens[1].id.unwrap().get()), (true, false, 45533));
-    let request: CompletionRequest = serde_json::from_value(server.body()).unwrap();
-    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/tokenizeCompletion");
+    let request: CompletionRequest = serde_json::from_value(server.last_json()).unwrap();
+    assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/tokenizeCompletion");
     assert_eq!(json!(models.tokenize(&request).await.unwrap()), came);
 
     let mut request = TokenizeRequest::default();
     "gpt://b1g/yandexgpt/latest".clone_into(&mut request.model_uri);
     "ping".clone_into(&mut request.text);
     assert_eq!(json!(models.tokenize_text(&request).await.unwrap()), came);
-    assert_eq!(server.asked().last().unwrap().line, "POST /foundationModels/v1/tokenize");
+    assert_eq!(server.requests().last().unwrap().line(), "POST /foundationModels/v1/tokenize");
 }
 
 #[tokio::test]
 async fn turns_a_text_into_a_vector() {
     let came =
         json!({ "embedding": [0.0469970703125, 0, -1], "numTokens": "3", "modelVersion": "06.12.2023" });
-    let server = Server::saying(Reply::json(&came));
-    let model = server.sdk().models().text_embeddings("query").dimensions(3);
+    let server = Server::always(Reply::json(&came));
+    let model =
+        sdk_without_retries(&server, isolated_system()).models().text_embeddings("query").dimensions(3);
     let answer = model.run("hello").await.unwrap();
     assert_eq!(answer.embedding, [0.046_997_070_312_5, 0.0, -1.0]);
     assert_eq!(answer.num_tokens.unwrap(), 3);
     assert_eq!(json!(answer), came);
-    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/textEmbedding");
+    assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/textEmbedding");
     let uri = format!("emb://{FOLDER}/text-search-query/latest");
-    assert_eq!(server.body(), json!({ "modelUri": uri, "text": "hello", "dim": "3" }));
+    assert_eq!(server.last_json(), json!({ "modelUri": uri, "text": "hello", "dim": "3" }));
 
-    let server = Server::saying(Reply::json(&json!({ "numTokens": "3" })));
-    let error = server.sdk().models().text_embeddings("doc").run("hello").await.unwrap_err();
+    let server = Server::always(Reply::json(&json!({ "numTokens": "3" })));
+    let error = sdk_without_retries(&server, isolated_system())
+        .models()
+        .text_embeddings("doc")
+        .run("hello")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreadable);
 }

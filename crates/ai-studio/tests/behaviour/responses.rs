@@ -1,10 +1,12 @@
 //! The `async-openai` client over the SDK's transport.
 #![cfg(feature = "responses")]
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, FOLDER, Hasty, Tokens, machine, sdk_at, sdk_mapped, soon};
+use crate::fixture::{API_KEY, FOLDER, InstantClock, machine, model_list, sdk_at, sdk_mapped};
 use async_openai::error::OpenAIError;
 use async_openai::types::responses::CreateResponseArgs;
+use test_support::http_server::{Reply, Server};
+use test_support::token_source::Source;
+use test_support::wait::soon;
 use yandex_ai_studio_sdk::RetryPolicy;
 use yandex_ai_studio_sdk::auth::{self, Credentials};
 use yandex_cloud_emulator::Emulator;
@@ -24,11 +26,10 @@ async fn a_response_is_created_with_the_sdks_credentials() {
 async fn a_call_is_the_sdks_in_header_and_retries() {
     let server = Server::start(|_, before| match before {
         0 => Reply::status(503).with("retry-after", "3"),
-        1 => Reply::Close,
-        _ => Reply::models(),
-    })
-    .await;
-    let clock = Hasty::default();
+        1 => Reply::close(),
+        _ => model_list(),
+    });
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
         .system(machine([]).with_clock(clock.clone()))
         .enable_server_data_logging(false)
@@ -36,7 +37,7 @@ async fn a_call_is_the_sdks_in_header_and_retries() {
         .unwrap();
     sdk.responses().await.unwrap().models().list().await.unwrap();
     assert_eq!(clock.slept(), [3000, 1500]);
-    let seen = server.seen();
+    let seen = server.requests();
     assert_eq!(seen.len(), 3);
     for (before, request) in seen.iter().enumerate() {
         assert_eq!(request.line(), "GET /v1/models");
@@ -57,17 +58,16 @@ async fn what_is_created_has_one_key_over_replays_and_attempts_and_another_call_
         (Some("Bearer t1.fake.0"), _) => Reply::status(401),
         (_, 1) => Reply::status(503),
         _ => Reply::body(400, r#"{"error":{"message":"enough"}}"#),
-    })
-    .await;
-    let system = machine([]).with_clock(Hasty::default());
-    let credentials = Credentials::from_source(Tokens::default()).with_system(system.clone());
+    });
+    let system = machine([]).with_clock(InstantClock::default());
+    let credentials = Credentials::from_source(Source::counting()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let client = sdk.responses().await.unwrap();
     let request = CreateResponseArgs::default().model("gpt://b1g/yandexgpt").input("hello").build().unwrap();
     for _ in 0..2 {
         client.responses().create(request.clone()).await.unwrap_err();
     }
-    let seen = server.seen();
+    let seen = server.requests();
     let keys: Vec<_> = seen.iter().map(|request| request.header("idempotency-key").unwrap()).collect();
     assert_eq!((keys.len(), keys[0].len()), (4, 36), "refused, down, answered; and another call: {keys:?}");
     assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
@@ -75,8 +75,8 @@ async fn what_is_created_has_one_key_over_replays_and_attempts_and_another_call_
 
 #[tokio::test]
 async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
-    let server = Server::always(Reply::status(429).with("retry-after", "18446744073709551615")).await;
-    let clock = Hasty::default();
+    let server = Server::always(Reply::status(429).with("retry-after", "18446744073709551615"));
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
         .system(machine([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().unlimited_attempts())
@@ -84,10 +84,10 @@ async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
         .unwrap();
     let client = sdk.responses().await.unwrap();
     soon(client.models().list()).await.unwrap_err();
-    assert_eq!((server.seen().len(), clock.slept().len()), (1, 0));
+    assert_eq!((server.requests().len(), clock.slept().len()), (1, 0));
 
-    let server = Server::always(Reply::status(503)).await;
-    let clock = Hasty::default();
+    let server = Server::always(Reply::status(503));
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
         .system(machine([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().unlimited_attempts())
@@ -101,13 +101,13 @@ async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = Server::always(Reply::models()).await;
-    let server = Server::always(Reply::status(307).with("location", elsewhere.url())).await;
+    let elsewhere = Server::always(model_list());
+    let server = Server::always(Reply::status(307).with("location", elsewhere.url()));
     let sdk = sdk_mapped(&server.url()).build().unwrap();
     sdk.responses().await.unwrap().models().list().await.unwrap_err();
     let http = sdk.http().await.unwrap();
     assert_eq!(http.send(http.get_ref().get(server.url())).await.unwrap().status(), 307);
-    assert_eq!((server.seen().len(), elsewhere.connections()), (2, 0));
+    assert_eq!((server.requests().len(), elsewhere.connections()), (2, 0));
 }
 
 #[tokio::test]

@@ -1,51 +1,52 @@
 //! When a call is made again, how long it waits before, and what stays the same.
 
+use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{Hasty, machine, sdk_mapped, soon};
+use test_support::http_server::{Reply, Server};
+use test_support::wait::soon;
 use yandex_ai_studio_sdk::auth::system::BoxFuture;
 use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{ErrorKind, RetryPolicy};
 
-/// Answers with these, one after another, and with a list of models from then on.
-async fn server(replies: Vec<Reply>) -> Server {
-    Server::start(move |_, before| replies.get(before).cloned().unwrap_or_else(Reply::models)).await
+/// Sends these replies one after another, then lists of models.
+fn server(replies: Vec<Reply>) -> Server {
+    Server::start(move |_, before| replies.get(before).cloned().unwrap_or_else(model_list))
 }
 
 #[tokio::test]
 async fn what_is_unavailable_or_exhausted_is_asked_again_with_growing_waits() {
-    let server = server(vec![Reply::status(503), Reply::status(429), Reply::status(502), Reply::Close]).await;
-    let clock = Hasty::default();
+    let server = server(vec![Reply::status(503), Reply::status(429), Reply::status(502), Reply::close()]);
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [1000, 1500, 2250, 3375]);
-    assert_eq!(server.seen().len(), 5);
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[tokio::test]
 async fn after_five_attempts_the_last_failure_is_told() {
-    let server = Server::always(Reply::body(503, r#"{"message":"no backend"}"#)).await;
-    let clock = Hasty::with_random(0.5);
+    let server = Server::always(Reply::body(503, r#"{"message":"no backend"}"#));
+    let clock = InstantClock::with_random(0.5);
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 5));
     assert!(error.is_transient() && error.to_string().contains("no backend"), "{error}");
     assert!(error.to_string().contains("5 attempts"), "{error}");
     assert_eq!(clock.slept(), [1500, 2000, 2750, 3875]);
-    assert_eq!(server.seen().len(), 5);
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[tokio::test]
 async fn what_is_refused_or_out_of_order_is_told_at_once() {
     for status in [400, 401, 403, 404, 408, 409, 500, 501, 504, 302] {
-        let server = Server::always(Reply::status(status).with("location", "http://127.0.0.1:1/")).await;
-        let clock = Hasty::default();
+        let server = Server::always(Reply::status(status).with("location", "http://127.0.0.1:1/"));
+        let clock = InstantClock::default();
         let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
         let error = sdk.chat().models().await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
-        assert_eq!((server.seen().len(), clock.slept().len()), (1, 0), "{status}");
+        assert_eq!((server.requests().len(), clock.slept().len()), (1, 0), "{status}");
     }
 }
 
@@ -58,8 +59,8 @@ async fn a_server_is_left_alone_as_long_as_it_asks() {
         Reply::status(503).with("retry-after", later).with(date.0, date.1),
         Reply::status(503).with("retry-after", "0"),
     ];
-    let server = server(replies).await;
-    let clock = Hasty::default();
+    let server = server(replies);
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [7000, 9000, 2250]);
@@ -67,19 +68,19 @@ async fn a_server_is_left_alone_as_long_as_it_asks() {
 
 #[tokio::test]
 async fn who_asks_for_more_time_than_there_is_is_not_waited_for() {
-    let server = Server::always(Reply::status(429).with("retry-after", "3600")).await;
-    let clock = Hasty::default();
+    let server = Server::always(Reply::status(429).with("retry-after", "3600"));
+    let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Unavailable, 429));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
-    assert_eq!((server.seen().len(), clock.slept().len()), (1, 0));
+    assert_eq!((server.requests().len(), clock.slept().len()), (1, 0));
 }
 
 #[tokio::test]
 async fn attempts_and_waits_share_one_deadline() {
-    let server = Server::always(Reply::status(503)).await;
-    let clock = Hasty::default();
+    let server = Server::always(Reply::status(503));
+    let clock = InstantClock::default();
     let policy = RetryPolicy::new()
         .unlimited_attempts()
         .backoff_multiplier(1.0)
@@ -92,12 +93,12 @@ async fn attempts_and_waits_share_one_deadline() {
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 503);
     assert_eq!(clock.slept(), [9000; 6], "the limit is a minute");
-    assert_eq!(server.seen().len(), 7);
+    assert_eq!(server.requests().len(), 7);
 }
 
 #[tokio::test]
 async fn nobody_there_is_unavailable_too() {
-    let clock = Hasty::default();
+    let clock = InstantClock::default();
     let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), error.status()), (ErrorKind::Unavailable, 5, None));
@@ -107,10 +108,11 @@ async fn nobody_there_is_unavailable_too() {
 
 #[tokio::test]
 async fn an_answer_that_was_cut_is_asked_for_again() {
-    let server = server(vec![Reply::Cut(r#"{"object":"#.to_owned())]).await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    let server = server(vec![Reply::body(200, r#"{"object":"#).cut()]);
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
     sdk.chat().models().await.unwrap();
-    assert_eq!(server.seen().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -120,13 +122,13 @@ async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
     let server = Server::start(move |_, before| match before {
         0 | 1 => Reply::status(503),
         _ => Reply::body(200, answer),
-    })
-    .await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    });
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
     for _ in 0..2 {
         sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
     }
-    let seen = server.seen();
+    let seen = server.requests();
     let all = |name: &str| seen.iter().map(|seen| seen.header(name).map(str::to_owned)).collect::<Vec<_>>();
     for name in ["x-client-request-id", "idempotency-key"] {
         let ids = all(name);
@@ -158,22 +160,22 @@ impl TokenSource for Recovering {
 
 #[tokio::test]
 async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
-    let server = Server::always(Reply::models()).await;
-    let clock = Hasty::default();
+    let server = Server::always(model_list());
+    let clock = InstantClock::default();
     let system = machine([]).with_clock(clock.clone());
     let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [1000]);
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_policy_of_none_is_one_attempt() {
-    let server = Server::always(Reply::status(503)).await;
+    let server = Server::always(Reply::status(503));
     let sdk = sdk_mapped(&server.url()).retry_policy(RetryPolicy::none()).build().unwrap();
     assert_eq!(sdk.chat().models().await.unwrap_err().attempts(), 1);
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -181,16 +183,16 @@ async fn a_stream_is_begun_again_before_its_head_and_never_after() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let server = Server::start(move |_, before| match before {
         0 => Reply::status(503),
-        1 => Reply::Cut(event.to_owned()),
+        1 => Reply::body(200, event).cut(),
         _ => panic!("a third attempt"),
-    })
-    .await;
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(Hasty::default())).build().unwrap();
+    });
+    let sdk =
+        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
     let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     stream.next().await.unwrap().unwrap();
     let error = stream.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.client_request_id().is_some() && error.endpoint().is_some(), "{error}");
     assert!(stream.next().await.is_none());
-    assert_eq!(server.seen().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }

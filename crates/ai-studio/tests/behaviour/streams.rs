@@ -1,13 +1,14 @@
 //! Streams: what comes is given once and in order, and an end is an end only where the server says so.
 
+use crate::fixture::sdk_without_retries;
 use futures_util::StreamExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use test_support::http_server::{Reply, Server};
+use test_support::system::isolated_system;
 use yandex_ai_studio_sdk::chat::{ChatStream, FinishReason};
 use yandex_ai_studio_sdk::models::{AlternativeStatus, CompletionStream};
 use yandex_ai_studio_sdk::{Error, ErrorKind, Message};
-
-use crate::scripted::{Reply, Server};
 
 fn chunk(delta: &Value) -> Value {
     json!({ "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_758_299_821, "model": "gpt://gemma",
@@ -29,8 +30,13 @@ fn usage() -> Value {
 }
 
 async fn chat(reply: Reply) -> ChatStream {
-    let server = Server::saying(reply);
-    server.sdk().chat().completions("gemma-3-27b-it").run_stream("hello").await.unwrap()
+    let server = Server::always(reply);
+    sdk_without_retries(&server, isolated_system())
+        .chat()
+        .completions("gemma-3-27b-it")
+        .run_stream("hello")
+        .await
+        .unwrap()
 }
 
 /// All texts, and the error at the end if there is one.
@@ -59,10 +65,10 @@ async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
         finish("stop"),
         usage(),
     ];
-    let server = Server::saying(Reply::events(&events).done());
-    let model = server.sdk().chat().completions("yandexgpt");
+    let server = Server::always(Reply::events(&events).done());
+    let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
     let mut stream = model.run_stream("hello").await.unwrap();
-    assert_eq!(server.body()["stream"], true);
+    assert_eq!(server.last_json()["stream"], true);
     let mut grown = Vec::new();
     for event in &events {
         assert_eq!(json!(stream.next().await.unwrap().unwrap()), *event);
@@ -75,7 +81,7 @@ async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
     assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
     assert_eq!(answer.usage.unwrap().total_tokens, Some(22));
     assert_eq!((answer.id.as_str(), answer.object.as_str()), ("chatcmpl-1", "chat.completion"));
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 
     let stream = model.run_stream("hello").await.unwrap();
     let chunks: Vec<_> = stream.map(Result::unwrap).collect().await;
@@ -110,11 +116,11 @@ async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
         ])
     );
 
-    let server = Server::saying(Reply::events(&[finish("stop")]).done());
-    let model = server.sdk().chat().completions("yandexgpt");
+    let server = Server::always(Reply::events(&[finish("stop")]).done());
+    let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
     let conversation = [Message::from(&answer), Message::function_result("calculator", "-5")];
     model.run_stream(conversation).await.unwrap().finish().await.unwrap();
-    let sent = server.body();
+    let sent = server.last_json();
     assert_eq!(sent["messages"][0], json!({ "role": "assistant", "tool_calls": answer.tool_calls() }));
     assert_eq!(sent["messages"][1], json!({ "role": "tool", "content": "-5", "tool_call_id": "call-a" }));
 }
@@ -158,17 +164,17 @@ async fn an_end_that_the_server_did_not_tell_is_a_cut() {
         (Reply::events(&begun), false),
         (Reply::events(&begun).cut(), false),
         (Reply::events(&whole).cut(), false),
-        (Reply::pieces([format!("data: {}\n\ndata: {{\"choices\":[", said("Hel"))]), false),
-        (Reply::pieces([format!("data: {}\n\ndata: [DO", said("Hel"))]), false),
-        (Reply::pieces([format!("data: {}\n\ndata: [DONE]", said("Hel"))]), true),
-        (Reply::pieces([format!("data: {}", said("Hel"))]), false),
+        (Reply::chunks([format!("data: {}\n\ndata: {{\"choices\":[", said("Hel"))]), false),
+        (Reply::chunks([format!("data: {}\n\ndata: [DO", said("Hel"))]), false),
+        (Reply::chunks([format!("data: {}\n\ndata: [DONE]", said("Hel"))]), true),
+        (Reply::chunks([format!("data: {}", said("Hel"))]), false),
     ] {
         let shown = format!("{reply:?}");
         let (text, error) = texts(chat(reply).await).await;
         assert_eq!(text, "Hel", "{shown}");
         assert_eq!(error.as_ref().map(Error::kind), (!complete).then_some(ErrorKind::Unavailable), "{shown}");
     }
-    let (_, error) = texts(chat(Reply::pieces([""])).await).await;
+    let (_, error) = texts(chat(Reply::chunks([""])).await).await;
     assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "nothing at all is no answer");
 }
 
@@ -176,7 +182,8 @@ async fn an_end_that_the_server_did_not_tell_is_a_cut() {
 async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
     let events =
         [said("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
-    let (text, error) = texts(chat(Reply::events(&events).done()).await).await;
+    let reply = Reply::events(&events).done().with("x-request-id", "scripted");
+    let (text, error) = texts(chat(reply).await).await;
     let error = error.unwrap();
     assert_eq!((text.as_str(), error.kind()), ("Hel", ErrorKind::Unavailable));
     assert!(error.to_string().contains("out of memory"), "{error}");
@@ -194,14 +201,14 @@ async fn tells_what_it_cannot_read() {
         (r#"{"error":{"message":"no such model","code":404}}"#, ErrorKind::Refused, "no such model"),
         (r#"{"id":"1","choices":[]}"#, ErrorKind::Unreadable, "not a stream of events"),
     ] {
-        let (_, error) = texts(chat(Reply::pieces([body])).await).await;
+        let (_, error) = texts(chat(Reply::chunks([body])).await).await;
         let error = error.unwrap();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
     let huge = vec![b'a'; 1 << 20];
     let pieces = std::iter::once(&b"data: "[..]).chain(std::iter::repeat_n(&huge[..], 20));
-    let (_, error) = texts(chat(Reply::pieces(pieces)).await).await;
+    let (_, error) = texts(chat(Reply::chunks(pieces)).await).await;
     assert_eq!(error.unwrap().kind(), ErrorKind::Unreadable);
 }
 
@@ -212,17 +219,22 @@ async fn passes_over_comments_other_fields_and_empty_events() {
         said("a"),
         finish("stop"),
     );
-    let (text, error) = texts(chat(Reply::pieces([bytes])).await).await;
+    let (text, error) = texts(chat(Reply::chunks([bytes])).await).await;
     assert_eq!((text.as_str(), error.is_none()), ("a", true));
 }
 
 #[tokio::test]
 async fn a_stream_that_broke_is_never_asked_for_again() {
-    let server = Server::saying(Reply::events(&[said("Hel"), said("lo")]).cut());
-    let stream = server.sdk().chat().completions("yandexgpt").run_stream("hello").await.unwrap();
+    let server = Server::always(Reply::events(&[said("Hel"), said("lo")]).cut());
+    let stream = sdk_without_retries(&server, isolated_system())
+        .chat()
+        .completions("yandexgpt")
+        .run_stream("hello")
+        .await
+        .unwrap();
     let (text, error) = texts(stream).await;
     assert_eq!((text.as_str(), error.unwrap().kind()), ("Hello", ErrorKind::Unavailable));
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -232,7 +244,7 @@ async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listen
     assert_eq!(stream.response().text(), "Hel");
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 
-    let mut stream = native(Reply::pieces([grown("Plat", PARTIAL).to_string()])).await;
+    let mut stream = native(Reply::chunks([grown("Plat", PARTIAL).to_string()])).await;
     while stream.next().await.is_some() {}
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
@@ -250,10 +262,15 @@ const PARTIAL: &str = "ALTERNATIVE_STATUS_PARTIAL";
 const FINAL: &str = "ALTERNATIVE_STATUS_FINAL";
 
 async fn native(reply: Reply) -> CompletionStream {
-    let server = Server::saying(reply);
-    let stream = server.sdk().models().completions("yandexgpt").run_stream("hello").await.unwrap();
-    assert_eq!(server.asked()[0].line, "POST /foundationModels/v1/completion");
-    assert_eq!(server.body()["completionOptions"], json!({ "stream": true }));
+    let server = Server::always(reply);
+    let stream = sdk_without_retries(&server, isolated_system())
+        .models()
+        .completions("yandexgpt")
+        .run_stream("hello")
+        .await
+        .unwrap();
+    assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/completion");
+    assert_eq!(server.last_json()["completionOptions"], json!({ "stream": true }));
     stream
 }
 
@@ -267,11 +284,11 @@ async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
         answers.each_ref().map(Value::to_string).join("\r\n"),
         answers.each_ref().map(Value::to_string).join("") + "\n",
     ] {
-        let stream = native(Reply::pieces([bytes])).await;
+        let stream = native(Reply::chunks([bytes])).await;
         let came: Vec<Value> = stream.map(|answer| json!(answer.unwrap())).collect().await;
         assert_eq!(came, answers);
     }
-    let whole = native(Reply::pieces(answers.each_ref().map(wrap))).await.finish().await.unwrap();
+    let whole = native(Reply::chunks(answers.each_ref().map(wrap))).await.finish().await.unwrap();
     assert_eq!(whole.text(), "Platypuses!");
     assert_eq!(whole.status(), Some(&AlternativeStatus::Final));
     assert_eq!(whole.usage.unwrap().total_tokens.unwrap(), 37);
@@ -292,10 +309,10 @@ async fn a_native_answer_that_is_not_final_was_cut() {
         (vec![partial.clone(), "{1}".to_owned()], ErrorKind::Unreadable),
     ] {
         let shown = format!("{pieces:?}");
-        let told = native(Reply::pieces(pieces)).await.finish().await.unwrap_err();
+        let told = native(Reply::chunks(pieces)).await.finish().await.unwrap_err();
         assert_eq!(told.kind(), kind, "{shown}: {told}");
     }
-    let told = native(Reply::pieces([whole]).cut()).await.finish().await.unwrap_err();
+    let told = native(Reply::chunks([whole]).cut()).await.finish().await.unwrap_err();
     assert_eq!(told.kind(), ErrorKind::Unavailable, "the connection broke");
 }
 
@@ -322,9 +339,9 @@ proptest! {
         let native_pieces = cut(&answers, &cuts);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (text, error) = texts(chat(Reply::pieces(pieces)).await).await;
+            let (text, error) = texts(chat(Reply::chunks(pieces)).await).await;
             assert_eq!((text, error.map(|error| error.to_string())), (words.concat(), None));
-            let answer = native(Reply::pieces(native_pieces)).await.finish().await.unwrap();
+            let answer = native(Reply::chunks(native_pieces)).await.finish().await.unwrap();
             assert_eq!(answer.text(), words.concat());
         });
     }

@@ -1,53 +1,21 @@
-//! What is logged as a warning: what the environment asks for and does not get.
+//! Warnings about an endpoint in the environment that the SDK does not use.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
-
-use crate::fixture::server::{Reply, Server};
-use crate::fixture::{API_KEY, FOLDER, machine};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use crate::fixture::{API_KEY, FOLDER, machine, model_list};
+use test_support::http_server::Server;
+use test_support::log::Log;
 use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, RetryPolicy};
-
-/// The warnings of this process, as text.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN && metadata.target().starts_with("yandex_")
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        struct Line(String);
-        impl Visit for Line {
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                self.0.push_str(&format!("{field}={value:?} "));
-            }
-        }
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
 
 /// One test, because the log belongs to the process.
 #[tokio::test]
 async fn warns_once_about_a_foreign_endpoint_in_the_environment_and_not_about_one_in_code() {
-    let warnings = Warnings::default();
-    tracing::subscriber::set_global_default(warnings.clone()).unwrap();
-    let take_warnings = || std::mem::take(&mut *warnings.0.lock().unwrap());
-    let server = Server::always(Reply::models()).await;
+    let log = Log::of_target("yandex_");
+    log.set_global();
+    let take_warnings = || {
+        let warnings = log.warnings();
+        log.clear();
+        warnings
+    };
+    let server = Server::always(model_list());
     let sdk = |endpoint: &str| -> AiStudioBuilder {
         let system = machine([("YC_API_ENDPOINT", endpoint)]);
         AiStudio::builder().system(system).folder_id(FOLDER).auth(API_KEY).retry_policy(RetryPolicy::none())

@@ -203,7 +203,7 @@ impl CachedHeaderGuard {
     /// Inserts the header into `headers` directly, because each step between would be one more copy.
     #[cfg(feature = "tower")]
     #[inline]
-    pub(crate) fn put_on(&self, headers: &mut HeaderMap) {
+    pub(crate) fn insert_into(&self, headers: &mut HeaderMap) {
         if let Some(header) = self.header() {
             headers.insert(AUTHORIZATION, header);
         }

@@ -1,4 +1,4 @@
-//! Bytes from outside: as many as allowed, wiped when dropped, and without unwiped copies left behind by growth.
+//! A buffer for bytes from outside: bounded, wiped when dropped, and wiped when it grows.
 
 use zeroize::Zeroizing;
 
@@ -14,13 +14,13 @@ impl Bounded {
         Self { bytes: Zeroizing::new(Vec::with_capacity(limit.min(4 << 10))), limit }
     }
 
-    /// Takes what fits of `more`, and says whether that was all of it.
+    /// Appends as much of `more` as fits. Returns whether all of it did.
     pub(super) fn push(&mut self, more: &[u8]) -> bool {
         let room = self.limit - self.bytes.len();
         let fitting = &more[..more.len().min(room)];
         let needed = self.bytes.len() + fitting.len();
         if needed > self.bytes.capacity() {
-            // `Vec` would free its old block as it is.
+            // `Vec` would free its old block without wiping it.
             let capacity = needed.max(self.bytes.capacity().saturating_mul(2)).min(self.limit);
             let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
             larger.extend_from_slice(&self.bytes);
@@ -30,7 +30,7 @@ impl Bounded {
         fitting.len() == more.len()
     }
 
-    /// What was taken.
+    /// The bytes.
     pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_fits_and_says_when_it_does_not() {
+    fn appends_what_fits_and_reports_what_does_not() {
         let mut bounded = Bounded::new(5);
         assert!(bounded.push(b"abc"));
         assert!(bounded.push(b"de"));

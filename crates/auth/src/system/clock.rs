@@ -1,50 +1,50 @@
-//! Time, by two clocks: the wall's, which a suspend does not stop, and a monotonic one, which nobody sets back.
+//! Time by two clocks: the wall clock, which runs during a suspend, and a monotonic clock, which is never set back.
 
 use std::time::Duration;
 
 use super::BoxFuture;
 
-/// One reading of both clocks.
+/// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Time since the Unix epoch by the wall clock.
     pub wall: Duration,
-    /// Time since an arbitrary start by a clock that is never set.
+    /// Time since an arbitrary start by the monotonic clock.
     pub monotonic: Duration,
 }
 
 impl std::ops::Add<Duration> for Now {
     type Output = Self;
 
-    fn add(self, span: Duration) -> Self {
-        Self { wall: self.wall.saturating_add(span), monotonic: self.monotonic.saturating_add(span) }
+    fn add(self, duration: Duration) -> Self {
+        Self { wall: self.wall.saturating_add(duration), monotonic: self.monotonic.saturating_add(duration) }
     }
 }
 
 impl Now {
-    /// Whether both clocks are before `moment`: the rule for "may still be used".
+    /// Whether both clocks are before `moment`. A token is usable only while this holds for its end.
     #[must_use]
     #[inline]
     pub fn is_before(&self, moment: &Self) -> bool {
         (self.wall < moment.wall) & (self.monotonic < moment.monotonic)
     }
 
-    /// What is left until `moment` by the clock that leaves less; zero where either has passed it.
+    /// The time left until `moment`, by the clock that has less left; zero once either clock has passed it.
     #[must_use]
     pub fn until(self, moment: Self) -> Duration {
         moment.wall.saturating_sub(self.wall).min(moment.monotonic.saturating_sub(self.monotonic))
     }
 }
 
-/// A source of time, of waiting, and of the jitter that spread waits.
+/// A source of time, timers, and random jitter.
 pub trait Clock: Send + Sync + 'static {
-    /// Both clocks, now. On the path of every request: must be cheap and must not block.
+    /// Reads both clocks. Every request does it, so it must be cheap and must not block.
     fn now(&self) -> Now;
 
-    /// Completes after `span` of the monotonic clock. Polled where fetches run (see [`Spawner`](super::Spawner)).
-    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()>;
+    /// Completes after `duration` of the monotonic clock. Polled where fetches run (see [`Spawner`](super::Spawner)).
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// A number in `0.0..1.0`, by which retries and refreshes are spread. Needs no cryptographic quality.
+    /// A random number in `0.0..1.0`, the jitter of retries and refreshes. It need not be cryptographic.
     fn random(&self) -> f64 {
         use std::hash::{BuildHasher, Hasher};
         let bits = std::hash::RandomState::new().build_hasher().finish() >> 11;
@@ -52,7 +52,7 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// The machine's clocks. On Linux the coarse ones: a few milliseconds of resolution for a tenth of the cost.
+/// The operating system's clocks. On Linux the coarse ones: a few milliseconds of resolution at a tenth of the cost.
 #[derive(Debug)]
 pub struct SystemClock {
     #[cfg(not(target_os = "linux"))]
@@ -60,7 +60,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// The machine's clocks.
+    /// The operating system's clocks.
     ///
     /// ```
     /// use yandex_cloud_auth::system::{Clock, SystemClock};
@@ -102,8 +102,8 @@ impl Clock for SystemClock {
         Now { wall, monotonic: self.start.elapsed() }
     }
 
-    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async move { tokio::time::sleep(span).await })
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move { tokio::time::sleep(duration).await })
     }
 }
 
@@ -119,7 +119,7 @@ mod double {
     use super::super::BoxFuture;
     use super::{Clock, Now};
 
-    /// A clock that moves when told. Clones share it.
+    /// A clock for tests that moves only when the test moves it. Clones share it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -159,11 +159,11 @@ mod double {
         }
     }
 
-    /// How long [`TestClock::wait_for_sleepers`] waits, by the machine's own clock.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    /// How long [`TestClock::wait_for_sleepers`] waits in real time.
+    const REAL_TIME_LIMIT: Duration = Duration::from_secs(20);
 
     impl TestClock {
-        /// A clock at 2026-11-24T00:00:00Z whose jitter always fall on zero.
+        /// A clock at 2026-11-24T00:00:00Z whose jitter is always zero.
         #[must_use]
         pub fn new() -> Self {
             Self::default()
@@ -188,40 +188,40 @@ mod double {
             due.into_iter().for_each(Waker::wake);
         }
 
-        /// Lets `span` pass by both clocks.
-        pub fn advance(&self, span: Duration) {
-            self.change(|state| state.now = state.now + span);
+        /// Moves both clocks forward.
+        pub fn advance(&self, duration: Duration) {
+            self.change(|state| state.now = state.now + duration);
         }
 
-        /// Lets the machine sleep: the wall clock goes on, the monotonic one stands.
-        pub fn suspend(&self, span: Duration) {
-            self.change(|state| state.now.wall = state.now.wall.saturating_add(span));
+        /// Suspends the computer: the wall clock moves forward, the monotonic clock stands still.
+        pub fn suspend(&self, duration: Duration) {
+            self.change(|state| state.now.wall = state.now.wall.saturating_add(duration));
         }
 
         /// Sets the wall clock back.
-        pub fn set_wall_back(&self, span: Duration) {
-            self.change(|state| state.now.wall = state.now.wall.saturating_sub(span));
+        pub fn set_wall_back(&self, duration: Duration) {
+            self.change(|state| state.now.wall = state.now.wall.saturating_sub(duration));
         }
 
-        /// What the jitter show from now on, in `0.0..1.0`.
+        /// Sets the jitter, in `0.0..1.0`.
         pub fn set_random(&self, random: f64) {
             self.change(|state| state.random = random);
         }
 
-        /// Blocks until `count` sleeps are under way: so a test knows that a timer is armed before it moves the time.
+        /// Blocks until `count` timers are armed, so that a test can move the time after that.
         ///
         /// # Panics
-        /// Where they are not under way within 20 s of real time: a test is to fail, and not to hang.
+        /// Where they are not armed within 20 s of real time, so that the test fails instead of hanging.
         pub fn wait_for_sleepers(&self, count: usize) {
             let too_few = |state: &mut State| state.sleepers.len() < count;
-            let waited = self.shared.changed.wait_timeout_while(self.state(), PATIENCE, too_few);
+            let waited = self.shared.changed.wait_timeout_while(self.state(), REAL_TIME_LIMIT, too_few);
             let (state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
             let armed = state.sleepers.len();
             drop(state);
-            assert!(!outcome.timed_out(), "{armed} sleeps are under way, and {count} were waited for");
+            assert!(!outcome.timed_out(), "{armed} timers are armed, expected {count}");
         }
 
-        /// How many sleeps are under way.
+        /// The number of armed timers.
         #[must_use]
         pub fn sleepers(&self) -> usize {
             self.state().sleepers.len()
@@ -233,11 +233,11 @@ mod double {
             self.state().now
         }
 
-        fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
             let (key, until) = {
                 let mut state = self.state();
                 state.next_sleeper += 1;
-                (state.next_sleeper, state.now.monotonic.saturating_add(span))
+                (state.next_sleeper, state.now.monotonic.saturating_add(duration))
             };
             let mut sleep = Sleep { clock: self.clone(), key, until };
             Box::pin(std::future::poll_fn(move |context| sleep.poll(context.waker())))
@@ -280,21 +280,20 @@ mod double {
         use super::*;
 
         #[test]
-        fn no_span_is_too_long() {
+        fn the_longest_duration_does_not_overflow() {
             let clock = TestClock::new();
-            let forever = look(clock.sleep(Duration::MAX));
+            let forever = poll_once(clock.sleep(Duration::MAX));
             assert_eq!(forever, Poll::Pending);
             for pass in [TestClock::suspend, TestClock::advance, TestClock::suspend, TestClock::advance] {
                 pass(&clock, Duration::MAX);
             }
             assert_eq!(clock.now(), Now { wall: Duration::MAX, monotonic: Duration::MAX });
-            assert_eq!(look(clock.sleep(Duration::MAX)), Poll::Ready(()));
+            assert_eq!(poll_once(clock.sleep(Duration::MAX)), Poll::Ready(()));
             clock.set_wall_back(Duration::MAX);
             assert_eq!(clock.now().wall, Duration::ZERO);
         }
 
-        /// One look at a sleep.
-        fn look(mut sleep: BoxFuture<'static, ()>) -> Poll<()> {
+        fn poll_once(mut sleep: BoxFuture<'static, ()>) -> Poll<()> {
             sleep.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()))
         }
     }

@@ -1,20 +1,20 @@
-//! Variables, and whether a person sits at standard input.
+//! Environment variables, and whether standard input is a terminal.
 
 use std::ffi::OsString;
 
-/// The environment of the process, or one that stands for it.
+/// The environment of the process, or a replacement for it.
 pub trait Environment: Send + Sync + 'static {
     /// The value of one variable.
     fn variable(&self, name: &str) -> Option<OsString>;
 
-    /// Every variable: what a child process inherits.
+    /// All variables. A child process inherits them.
     fn variables(&self) -> Vec<(OsString, OsString)>;
 
-    /// Whether standard input is a terminal. Automatic selection asks the yc CLI only then.
+    /// Whether standard input is a terminal. Automatic selection runs the yc CLI only then.
     fn stdin_is_terminal(&self) -> bool;
 }
 
-/// The environment of this process. Never written to.
+/// The environment of this process. Read only.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessEnvironment;
 
@@ -43,7 +43,7 @@ mod double {
 
     use super::Environment;
 
-    /// An environment of one's own. Clones share it.
+    /// An environment for tests. Clones share it.
     ///
     /// ```
     /// use yandex_cloud_auth::system::Environment;
@@ -70,7 +70,7 @@ mod double {
     }
 
     impl TestEnvironment {
-        /// An environment with these variables and no terminal.
+        /// An environment with these variables and without a terminal.
         #[must_use]
         pub fn new<N: Into<OsString>, V: Into<OsString>>(
             variables: impl IntoIterator<Item = (N, V)>,
@@ -79,13 +79,13 @@ mod double {
             Self { state: Arc::new(Mutex::new(State { variables, terminal: false })) }
         }
 
-        /// An environment with nothing in it.
+        /// An environment without variables.
         #[must_use]
         pub fn empty() -> Self {
             Self::default()
         }
 
-        /// With a person at standard input.
+        /// Makes standard input a terminal.
         #[must_use]
         pub fn with_terminal(self) -> Self {
             self.state().terminal = true;

@@ -1,4 +1,4 @@
-//! Files: small ones read whole, and whether a program may be run.
+//! The file system: small files read whole, permissions, and whether a program can be run.
 
 use std::io;
 use std::path::Path;
@@ -8,20 +8,20 @@ pub trait Files: Send + Sync + 'static {
     /// Reads a file of at most `limit` bytes.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::FileTooLarge`] where the file is larger.
+    /// The operating system's error; [`io::ErrorKind::FileTooLarge`] where the file is larger.
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>>;
 
-    /// Whether this is a regular file that may be executed.
+    /// Whether this is a regular file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
-    /// Who may do what with it, in the bits of Unix (`0o600`); `None` where there are none, or no file.
+    /// The Unix permission bits of a file (`0o600`); `None` where the file or the bits do not exist.
     fn mode(&self, path: &Path) -> Option<u32> {
         let _ = path;
         None
     }
 }
 
-/// The files of the machine.
+/// The real file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
 
@@ -66,7 +66,7 @@ mod double {
 
     use super::Files;
 
-    /// Files that exist only here; the empty ones count as programs. Clones share them.
+    /// An in-memory file system for tests. An empty file counts as a program. Clones share it.
     ///
     /// ```
     /// use std::path::Path;
@@ -92,7 +92,7 @@ mod double {
     }
 
     impl TestFiles {
-        /// These files and no others.
+        /// A file system with these files only.
         #[must_use]
         pub fn new<P: Into<PathBuf>, C: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, C)>) -> Self {
             let all = Self::default();
@@ -100,7 +100,7 @@ mod double {
             all
         }
 
-        /// Makes a file, readable by its owner alone, or gives it another content.
+        /// Creates a file with mode `0o600`, or replaces its content.
         pub fn write(&self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) {
             let content = content.into();
             let mut files = self.files();
@@ -108,14 +108,14 @@ mod double {
             file.content = content;
         }
 
-        /// Gives a file another mode.
+        /// Sets the mode of a file.
         pub fn set_mode(&self, path: impl AsRef<Path>, mode: u32) {
             if let Some(file) = self.files().get_mut(path.as_ref()) {
                 file.mode = mode;
             }
         }
 
-        /// Takes a file away.
+        /// Removes a file.
         pub fn remove(&self, path: impl AsRef<Path>) {
             self.files().remove(path.as_ref());
         }

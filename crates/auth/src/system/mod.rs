@@ -1,8 +1,8 @@
-//! What the library asks of the machine, and the only place that touches it.
+//! Access to the operating system: environment, clock, HTTP, processes, files. No other module touches it.
 //!
-//! Each capability is a trait with a real implementation and one for tests (feature `testing`); a [`System`]
-//! is one choice of each. Every credential reads the machine through the `System` that it was given, so a
-//! test or a sandbox sets an environment, a clock or a transport without changing the process.
+//! Each capability is a trait with a real implementation and a test implementation (feature `testing`). A [`System`]
+//! holds one implementation of each. Credentials use only the `System` that they were given, so a test or a sandbox
+//! replaces the environment, the clock or the transport without changing the process.
 
 mod bounded;
 mod clock;
@@ -26,9 +26,21 @@ pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
-pub use self::loopback::is_loopback;
+pub(crate) use self::loopback::is_loopback;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub use self::spawner::{LibraryThread, Spawner};
+
+/// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
+///
+/// Hidden: only the SDK needs them, for its own HTTP client.
+#[doc(hidden)]
+pub mod transport_policy {
+    #[cfg(feature = "transport")]
+    pub use super::http::proxy::{Proxy, ProxyRules};
+    #[cfg(feature = "transport")]
+    pub use super::http::roots::{TrustedRoots, parse_pem};
+    pub use super::loopback::is_loopback;
+}
 
 /// The test implementations, one for each capability.
 #[cfg(any(test, feature = "testing"))]
@@ -40,12 +52,12 @@ pub(crate) mod doubles {
     pub use super::process::{TestProcesses, TestRun};
 }
 
-/// A boxed future that can move between threads: what the capability traits return.
+/// A boxed future that can move between threads. The capability traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The machine as credentials see it: environment, clock, HTTP, processes, files, and who runs a fetch.
+/// The operating system as credentials see it: environment, clock, HTTP, processes, files, and where fetches run.
 ///
-/// Cheap to clone. [`System::real`] is what every constructor uses unless it is given another.
+/// Cheap to clone. Constructors use [`System::real`] unless they are given another.
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -68,7 +80,7 @@ pub struct System {
 }
 
 impl System {
-    /// The machine itself. Touches nothing yet: TLS roots, threads and sockets come with the first need.
+    /// The real operating system. Construction does no I/O: TLS roots, threads and sockets are created on first use.
     #[must_use]
     pub fn real() -> Self {
         let environment: Arc<dyn Environment> = Arc::new(ProcessEnvironment);
@@ -86,7 +98,7 @@ impl System {
         }
     }
 
-    /// With another environment. The default transport follows it too: proxies and `SSL_CERT_FILE`.
+    /// Replaces the environment. The default transport uses it too, for proxies and `SSL_CERT_FILE`.
     #[must_use]
     pub fn with_environment(mut self, environment: impl Environment) -> Self {
         self.environment = Arc::new(environment);
@@ -96,35 +108,54 @@ impl System {
         self
     }
 
-    /// With another clock.
+    /// Replaces the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// With another HTTP transport.
+    /// Replaces the HTTP transport.
     #[must_use]
     pub fn with_http(mut self, http: impl HttpTransport) -> Self {
         self.http = Some(Arc::new(http));
         self
     }
 
-    /// With another way to run programs.
+    /// Replaces the HTTP transport by the default one that also trusts the authorities that `load` reads.
+    ///
+    /// Hidden: only the SDK needs it, whose option names a file that must not be read before the first use. `load` may
+    /// block; it is called again after a TLS failure.
+    #[cfg(feature = "transport")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_root_loader(
+        mut self,
+        load: impl Fn() -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, HttpError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let transport = HyperTransport::new(Arc::clone(&self.environment)).with_root_loader(load);
+        self.http = Some(Arc::new(transport));
+        self
+    }
+
+    /// Replaces the way to run programs.
     #[must_use]
     pub fn with_processes(mut self, processes: impl Processes) -> Self {
         self.processes = Arc::new(processes);
         self
     }
 
-    /// With other files.
+    /// Replaces the file system.
     #[must_use]
     pub fn with_files(mut self, files: impl Files) -> Self {
         self.files = Arc::new(files);
         self
     }
 
-    /// With another place for fetches to run, instead of the library's own thread.
+    /// Replaces the place where fetches run, which is the library's own thread by default.
     #[must_use]
     pub fn with_spawner(mut self, spawner: impl Spawner) -> Self {
         self.spawner = Arc::new(spawner);
@@ -160,30 +191,31 @@ impl System {
     /// The HTTP transport.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`](crate::ErrorKind::NotConfigured) where the feature `transport` is off and none was given.
+    /// [`ErrorKind::NotConfigured`](crate::ErrorKind::NotConfigured) where the feature `transport` is off and no transport
+    /// was given.
     pub fn http(&self) -> Result<&dyn HttpTransport, crate::Error> {
         self.http.as_deref().ok_or_else(|| {
             crate::Error::new(
                 crate::ErrorKind::NotConfigured,
                 "no HTTP transport: the feature `transport` is off",
             )
-            .with_help("enable the feature `transport`, or give one with `System::with_http`")
+            .with_help("enable the feature `transport`, or set a transport with `System::with_http`")
         })
     }
 
-    /// The programs of the machine.
+    /// The way to run programs.
     #[must_use]
     pub fn processes(&self) -> &dyn Processes {
         &*self.processes
     }
 
-    /// The files of the machine.
+    /// The file system.
     #[must_use]
     pub fn files(&self) -> &dyn Files {
         &*self.files
     }
 
-    /// Who runs a fetch.
+    /// The place where fetches run.
     #[must_use]
     pub fn spawner(&self) -> &dyn Spawner {
         &*self.spawner
@@ -195,10 +227,10 @@ impl System {
         &self.endpoints
     }
 
-    /// The value of a variable, trimmed; an empty one is an unset one.
+    /// The value of a variable, trimmed. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The value is not shown.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the value.
     pub(crate) fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
         match raw.into_string() {
@@ -213,15 +245,15 @@ impl System {
         }
     }
 
-    /// Reads a file of at most `limit` bytes, on a thread that may wait for it: the file may be a pipe, or on a server
-    /// that is down, and the thread that runs the fetches has others to serve. Where there is no runtime, right here.
+    /// Reads a file of at most `limit` bytes on a blocking thread: the file may be a pipe, or on a server that is down,
+    /// and the thread that runs the fetches serves others too. Without a runtime, reads on the calling thread.
     pub(crate) async fn read_file(&self, path: &std::path::Path, limit: usize) -> std::io::Result<Vec<u8>> {
         let path = path.to_owned();
         let read = self.on_files(move |files| files.read(&path, limit)).await;
         read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
-    /// Who may do what with a file, on such a thread too.
+    /// The permission bits of a file, read on a blocking thread too.
     #[cfg(feature = "service-account-key")]
     pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<u32> {
         let path = path.to_owned();
@@ -230,14 +262,14 @@ impl System {
 
     async fn on_files<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&dyn Files) -> T + Send + 'static,
+        read: impl FnOnce(&dyn Files) -> T + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(look(&*self.files)) };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(read(&*self.files)) };
         let files = Arc::clone(&self.files);
-        runtime.spawn_blocking(move || look(&*files)).await
+        runtime.spawn_blocking(move || read(&*files)).await
     }
 
-    /// Runs `work` for at most `limit`, by the system's clock; `None` where the time ran out (and `work` was dropped).
+    /// Runs `work` for at most `limit` by the system's clock. `None` if the time ran out; `work` is dropped then.
     pub(crate) async fn within<T>(
         &self,
         limit: std::time::Duration,

@@ -1,7 +1,7 @@
-//! Where fetches run: one thread of the library's own, started on the first need and gone when idle.
+//! Where fetches run: one thread of the library, started on first use and ended when idle.
 //!
-//! A fetch must outlive the caller and the runtime that asked for it first, and must work for callers that have
-//! no runtime at all. So it never runs on theirs, unless they say so with a [`Spawner`] of their own.
+//! A fetch must outlive the caller and the runtime that asked for it first, and must work for callers without a runtime.
+//! So it never runs on the caller's runtime, unless the caller sets a [`Spawner`].
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,17 +14,35 @@ use tokio::task::JoinSet;
 
 use super::BoxFuture;
 
-/// Runs futures to their end, beside whoever asks.
+/// Runs futures to completion in the background.
 pub trait Spawner: Send + Sync + 'static {
-    /// Starts `work` and returns at once. A `work` that is dropped unfinished counts as a failed fetch.
+    /// Starts `work` and returns immediately. Dropping unfinished `work` fails the fetch.
     ///
-    /// The default transport, clock and processes need a tokio runtime with time and I/O enabled around `work`.
+    /// The default transport, clock and processes need `work` to run on a tokio runtime with time and I/O enabled.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::System;
+    /// use yandex_cloud_auth::system::{BoxFuture, Spawner};
+    ///
+    /// struct OnRuntime(tokio::runtime::Handle);
+    ///
+    /// impl Spawner for OnRuntime {
+    ///     fn spawn(&self, work: BoxFuture<'static, ()>) {
+    ///         self.0.spawn(work);
+    ///     }
+    /// }
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// let system = System::real().with_spawner(OnRuntime(runtime.handle().clone()));
+    /// # let _ = system;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn spawn(&self, work: BoxFuture<'static, ()>);
 }
 
-/// The library's one thread, shared by all credentials of the process.
+/// The library's thread, shared by all credentials of the process.
 ///
-/// It keeps a private single-threaded runtime, and ends after five idle seconds.
+/// It has a private single-threaded runtime, and ends after five idle seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LibraryThread;
 
@@ -44,7 +62,7 @@ struct Thread {
 }
 
 struct Running {
-    /// A fork copies the sender but not the thread behind it.
+    /// The process that started the thread. After a fork the child has a copy of the sender, but no thread receives.
     process: u32,
     jobs: UnboundedSender<BoxFuture<'static, ()>>,
 }
@@ -65,7 +83,7 @@ impl Thread {
             None => work,
         };
         let (jobs, inbox) = unbounded_channel();
-        // Where no thread can be had, `work` is dropped with the channel, and whoever waits for it is told.
+        // If the thread does not start, the channel is dropped with `work`, which fails the fetch for its waiters.
         let _ = jobs.send(work);
         *running = Some(Running { process, jobs });
         drop(running);
@@ -82,19 +100,19 @@ impl Thread {
                     Event::Job(job) => drop(tasks.spawn(job)),
                     Event::Finished => {}
                     Event::Idle => {
-                        // Nobody can send while the lock is held, so no job is lost between the look and the end.
+                        // Sending needs the lock, so no job can arrive between this check and the end of the thread.
                         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
                         match inbox.try_recv() {
                             Ok(job) => drop(tasks.spawn(job)),
                             Err(_) => return *running = None,
                         }
                     }
-                    // Another thread has taken over; what is under way here still ends here.
+                    // Another thread has replaced this one. Jobs that started here complete here.
                     Event::Closed => return while tasks.join_next().await.is_some() {},
                 }
             }
         });
-        // A name look-up that hangs in the system must not keep this thread.
+        // A name lookup that hangs in the operating system must not keep this thread.
         runtime.shutdown_background();
     }
 
@@ -141,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_serves_all_and_outlives_a_panic() {
+    fn one_thread_runs_all_jobs_and_survives_a_panic() {
         let thread = thread(Duration::from_secs(60));
         let first = run(thread);
         thread.spawn(Box::pin(async { panic!("a user's source panicked (expected in this test)") }));
@@ -149,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_when_idle_and_starts_again_on_the_next_need() {
+    fn the_thread_ends_when_idle_and_starts_again_for_the_next_job() {
         let thread = thread(Duration::ZERO);
         let first = run(thread);
         while thread.running.lock().unwrap().is_some() {

@@ -1,5 +1,5 @@
-//! In front of async-openai, by its middleware: the header is put on where a request is built, so each attempt of
-//! retries, inside or outside, has one of its own, and a second sending needs nothing kept.
+//! The layer in front of async-openai, by its middleware. The header is added where a request is built. So each attempt
+//! of a retry has its own header, and a replay needs no saved body.
 
 use std::future::poll_fn;
 use std::mem;
@@ -16,55 +16,67 @@ use tower_service::Service;
 use super::layer::{AuthLayer, Config};
 use super::replay::{CloneReplay, Replay};
 use super::service::AuthService;
-use super::timeout::Limit;
+use super::timeout::RequestDeadline;
 use crate::Method;
 use crate::system::BoxFuture;
 
-/// What [`async_openai::Client::with_http_service`] takes; made by [`AuthLayer::openai_service`].
+/// The HTTP service for [`async_openai::Client::with_http_service`], made by [`AuthLayer::openai_service`].
 pub type OpenAiService = AuthService<ReqwestService, CloneReplay>;
 
 impl<R> AuthLayer<R> {
-    /// The HTTP service of an `async_openai` client, with the layer in front.
+    /// The HTTP service for an `async_openai` client, with the layer in front.
     ///
-    /// ```no_run
+    /// ```
     /// use async_openai::Client;
     /// use async_openai::config::OpenAIConfig;
     /// use yandex_cloud_auth::tower::AuthLayer;
     /// use yandex_cloud_auth::Credentials;
     ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let _ = rustls::crypto::ring::default_provider().install_default();
+    /// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+    /// # let credentials = Credentials::from(yandex_cloud_auth::ApiKeyAuth::new(cloud.api_key())?);
+    /// # let (base, folder) = (cloud.api_url() + "/v1", cloud.folder_id());
     /// let http = reqwest::Client::new();
-    /// let config = OpenAIConfig::new()
-    ///     .with_api_base("https://ai.api.cloud.yandex.net/v1")
-    ///     .with_project_id("b1g-your-folder");
-    /// let service = AuthLayer::new(Credentials::automatic()).openai_service(http.clone());
-    /// let client = Client::build(http, config).with_http_service(service);
+    /// // The API base of Yandex Cloud is https://ai.api.cloud.yandex.net/v1
+    /// let config = OpenAIConfig::new().with_api_base(base).with_project_id(folder);
+    /// let layer = AuthLayer::new(credentials);
+    /// # let layer = layer.allow_loopback();
+    /// let client = Client::build(http.clone(), config).with_http_service(layer.openai_service(http));
+    ///
+    /// # use async_openai::types::embeddings::CreateEmbeddingRequestArgs;
+    /// # let model = format!("emb://{folder}/text-search-doc/latest");
+    /// # let request = CreateEmbeddingRequestArgs::default().model(model).input("hello").build()?;
+    /// let response = client.embeddings().create(request).await?;
+    /// # assert!(!response.data.is_empty());
+    /// # Ok(()) }
     /// ```
     ///
-    /// # The configuration's key
-    /// `OpenAIConfig` puts an `Authorization` on each request: its key, the variable `OPENAI_API_KEY`, or `Bearer`
-    /// and nothing. It is never sent where the layer has a say: the credentials' header takes its place, and with the
-    /// method `none` there is no header at all. Only a request that goes
-    /// [`skip_other_hosts`](Self::skip_other_hosts) keeps it.
+    /// # The key of the configuration
+    /// `OpenAIConfig` adds an `Authorization` header to each request: its key, or the variable `OPENAI_API_KEY`, or an
+    /// empty `Bearer`. The layer replaces that header by the header of the credentials, and removes it with the method
+    /// `none`. Only a request that the layer sends without its header
+    /// ([`skip_other_hosts`](Self::skip_other_hosts)) keeps it.
     ///
     /// # Retries
-    /// `with_http_service` replaces the retries that the client has built in. To have them again, put them outside,
-    /// with tower's `ServiceBuilder`: `.layer(OpenAIRetryLayer::default()).service(service)`. What the layer has to
-    /// say of the header is not tried again by them.
+    /// `with_http_service` replaces the retries of the client. To have them again, add them outside of the layer with
+    /// tower's `ServiceBuilder`: `.layer(OpenAIRetryLayer::default()).service(service)`. They do not retry errors of the
+    /// layer.
     ///
     /// # Errors
-    /// The layer's own arrive as `OpenAIError::Boxed`, with an [`Error`](crate::Error) to downcast to. A timeout that
-    /// a request carries bounds the wait for a header; one of the reqwest client begins when it is at hand.
+    /// The service reports an error of the layer as `OpenAIError::Boxed`; downcast it to [`Error`](crate::Error). The
+    /// timeout of a request limits the wait for a header. A timeout of the reqwest client starts after that wait.
     pub fn openai_service(&self, client: Client) -> OpenAiService {
         let layer = AuthLayer { config: Arc::clone(&self.config), replay: CloneReplay };
         layer.layer(ReqwestService::new(client))
     }
 }
 
-/// A factory can be asked again, so nothing is kept and no limit is applied.
+/// A factory can build its request again, so only the factory is saved and the limit does not apply.
 impl Replay<HttpRequestFactory> for CloneReplay {
-    type Kept = HttpRequestFactory;
+    type Saved = HttpRequestFactory;
 
-    fn keep(
+    fn save(
         &self,
         factory: HttpRequestFactory,
         _limit: usize,
@@ -72,7 +84,7 @@ impl Replay<HttpRequestFactory> for CloneReplay {
         (factory.clone(), Some(factory))
     }
 
-    fn again(&self, factory: HttpRequestFactory) -> Option<HttpRequestFactory> {
+    fn replay(&self, factory: HttpRequestFactory) -> Option<HttpRequestFactory> {
         Some(factory)
     }
 }
@@ -82,7 +94,7 @@ where
     S: Service<HttpRequestFactory, Response = Response> + Clone + Send + 'static,
     S::Future: Send,
     R: Replay<HttpRequestFactory> + Send + 'static,
-    R::Kept: Send,
+    R::Saved: Send,
 {
     type Response = Response;
     type Error = S::Error;
@@ -109,75 +121,75 @@ where
     S: Service<HttpRequestFactory, Response = Response>,
     R: Replay<HttpRequestFactory>,
 {
-    let (factory, kept) = match config.replay_limit {
+    let (factory, saved) = match config.replay_limit {
         0 => (factory, None),
-        limit => replay.keep(factory, limit),
+        limit => replay.save(factory, limit),
     };
-    let sent = Slot::default();
-    let answer = service.call(authorised(&config, factory, &sent, None)).await?;
-    let Some(Sent { generation, limit }) = sent.take().filter(|_| config.is_refusal(&answer)) else {
-        return Ok(answer);
-    };
-    config.drop_refused(generation);
-    let Some(kept) = kept.filter(|kept| replay.can_again(kept)) else {
-        // Not for this request, but the next one should find a token.
+    let latest = Latest::default();
+    let response = service.call(authorized(&config, factory, &latest, None)).await?;
+    let refused = latest.take().filter(|_| config.is_refusal(&response));
+    let Some(InFlight { generation, deadline }) = refused else { return Ok(response) };
+    config.invalidate(generation);
+    let Some(saved) = saved.filter(|saved| replay.can_replay(saved)) else {
+        // Too late for this request, but the next one should find a fresh token.
         config.credentials.prewarm();
-        return Ok(answer);
+        return Ok(response);
     };
-    let newer = config.get(limit).await.ok().flatten();
+    let newer = config.wait_for_header(deadline).await.ok().flatten();
     let newer = newer.is_some_and(|newer| newer.generation != generation);
-    let Some(factory) = newer.then(|| replay.again(kept)).flatten() else { return Ok(answer) };
+    let Some(factory) = newer.then(|| replay.replay(saved)).flatten() else { return Ok(response) };
     if poll_fn(|context| service.poll_ready(context)).await.is_err() {
-        return Ok(answer);
+        return Ok(response);
     }
-    drop(answer);
-    tracing::debug!("a server refused the token; the request is sent once more with a newer one");
-    service.call(authorised(&config, factory, &sent, limit)).await
+    // Releases the connection of the first response before the replay needs one.
+    drop(response);
+    tracing::debug!("a server refused the token; the request is sent again with a newer one");
+    service.call(authorized(&config, factory, &latest, deadline)).await
 }
 
-/// What the latest request was sent with.
-struct Sent {
+/// The token and the deadline of a request in flight.
+struct InFlight {
     generation: u64,
-    limit: Option<Limit>,
+    deadline: Option<RequestDeadline>,
 }
 
+/// The latest request that a factory has built. Retries behind the layer may build several.
 #[derive(Clone, Default)]
-struct Slot(Arc<Mutex<Option<Sent>>>);
+struct Latest(Arc<Mutex<Option<InFlight>>>);
 
-impl Slot {
-    fn put(&self, sent: Option<Sent>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent;
+impl Latest {
+    fn set(&self, in_flight: Option<InFlight>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = in_flight;
     }
 
-    fn take(&self) -> Option<Sent> {
+    fn take(&self) -> Option<InFlight> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// A factory whose requests are authorised. `limit` is what an earlier one of the same call has left over.
-fn authorised(
+/// A factory whose requests are authorized. `deadline` is that of the refused request, if this is its replay.
+fn authorized(
     config: &Arc<Config>,
     factory: HttpRequestFactory,
-    sent: &Slot,
-    limit: Option<Limit>,
+    latest: &Latest,
+    deadline: Option<RequestDeadline>,
 ) -> HttpRequestFactory {
-    let (config, sent) = (Arc::clone(config), sent.clone());
+    let (config, latest) = (Arc::clone(config), latest.clone());
     HttpRequestFactory::new(move || {
-        let (config, factory, sent) = (Arc::clone(&config), factory.clone(), sent.clone());
+        let (config, factory, latest) = (Arc::clone(&config), factory.clone(), latest.clone());
         async move {
-            sent.put(None);
+            latest.set(None);
             let mut request = factory.build().await?;
-            let own = request.headers_mut().remove(AUTHORIZATION);
-            if let Some(limit) = limit {
-                limit.shorten(&mut request);
-            }
-            let limit = limit.or_else(|| Limit::of(&request));
+            let from_config = request.headers_mut().remove(AUTHORIZATION);
+            config.shorten_timeout(&mut request, deadline);
+            let deadline = deadline.or_else(|| config.deadline_of(&request));
             let generation =
                 config.authorize(&mut request).await.map_err(|error| OpenAIError::Boxed(error.into()))?;
-            match (generation, own) {
-                (Some(generation), _) => sent.put(Some(Sent { generation, limit })),
-                (None, Some(own)) if config.credentials.method() != Some(Method::None) => {
-                    request.headers_mut().insert(AUTHORIZATION, own);
+            match (generation, from_config) {
+                (Some(generation), _) => latest.set(Some(InFlight { generation, deadline })),
+                // The request goes to another host, without the header of the credentials.
+                (None, Some(header)) if config.credentials.method() != Some(Method::None) => {
+                    request.headers_mut().insert(AUTHORIZATION, header);
                 }
                 (None, _) => {}
             }

@@ -1,4 +1,4 @@
-//! Where the header may go: decided before a byte leaves.
+//! Where the header may be sent. The rules are checked before anything is fetched or sent.
 
 use std::borrow::Cow;
 
@@ -9,46 +9,46 @@ use crate::cloud::address::{Address, ip, is_below, is_yandex_cloud, normal};
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
-/// The rules of one layer. Those of the library hold until they are lifted.
+/// The rules of one layer. Without an option, the header goes to Yandex Cloud's hosts over TLS only.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     pub(super) allowed: Vec<Allowed>,
     pub(super) loopback: bool,
     pub(super) any_host: bool,
     pub(super) plain_text: bool,
-    /// Requests to other hosts go as they are.
+    /// Requests to other hosts are sent without the header.
     pub(super) skip_other_hosts: bool,
-    /// Where requests go that name no host.
+    /// The destination of requests whose URI names no host.
     pub(super) origin: Option<Uri>,
 }
 
-/// Hosts that the program has added.
+/// Hosts that the program allows.
 #[derive(Clone, Debug)]
 pub(super) enum Allowed {
-    /// This one, at this port or at any.
+    /// One host, at one port or at any.
     Host(String, Option<u16>),
-    /// All below this name.
+    /// All hosts below a name.
     Below(String),
 }
 
 impl Allowed {
-    /// `host`, `host:port` or an `https://` URL of them.
+    /// From `host`, `host:port` or an `https://` URL of them.
     pub(super) fn host(text: &str) -> Result<Self, Error> {
-        let address = named(text)?;
+        let address = parse_tls_address(text)?;
         let rest = text.trim().rsplit_once("://").map_or(text.trim(), |(_, rest)| rest);
         let has_port = rest.trim_end_matches('/').ends_with(&format!(":{}", address.port));
         Ok(Self::Host(address.host, has_port.then_some(address.port)))
     }
 
-    /// A name of at least two labels, with or without `*.` in front.
+    /// From a name of at least two labels, with or without a leading `*.`.
     pub(super) fn below(text: &str) -> Result<Self, Error> {
         let text = text.trim();
-        let address = named(text.strip_prefix("*.").unwrap_or(text))?;
+        let address = parse_tls_address(text.strip_prefix("*.").unwrap_or(text))?;
         let is_name = ip(&address.host).is_none() && address.host.contains('.');
         if !is_name || text.contains([':', '/']) {
             return Err(Error::new(ErrorKind::Invalid, "not a domain that hosts can be below")
                 .at(text)
-                .with_help("give a name of at least two labels, as in `corp.example`"));
+                .with_help("give a name of at least two labels, such as `corp.example`"));
         }
         Ok(Self::Below(address.host))
     }
@@ -62,109 +62,119 @@ impl Allowed {
     }
 }
 
-fn named(text: &str) -> Result<Address, Error> {
+fn parse_tls_address(text: &str) -> Result<Address, Error> {
     let address = Address::parse(text, true).map_err(|error| error.at(text))?;
     if !address.tls {
-        return Err(Error::new(ErrorKind::Invalid, "a host is allowed over TLS alone")
+        return Err(Error::new(ErrorKind::Invalid, "a host can be allowed over TLS only")
             .at(text)
-            .with_help("leave `http://` away, or use `allow_loopback` where it is this machine"));
+            .with_help("remove `http://`, or use `allow_loopback` for a server on this computer"));
     }
     Ok(address)
 }
 
-/// What becomes of the header.
+/// Whether a request gets the header.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes.
-    Send,
-    /// The request goes without it.
-    Bare,
+pub enum Decision {
+    /// Send the request with the header.
+    Attach,
+    /// Send the request without the header.
+    Omit,
 }
 
 impl Rules {
-    /// Whether the header may go where a URI leads, in whatever spelling.
+    /// Decides by the destination of a request; an error where the request must not be sent.
     #[inline]
-    pub(super) fn judge(&self, uri: &Uri) -> Result<Verdict, Error> {
-        let Some((scheme, authority)) = named_in(uri).or_else(|| self.of_origin(uri)) else {
-            return self.nameless(uri);
+    pub(super) fn check_destination(&self, uri: &Uri) -> Result<Decision, Error> {
+        let Some((scheme, authority)) = scheme_and_authority(uri).or_else(|| self.origin_of(uri)) else {
+            return self.check_unknown_host(uri);
         };
-        let host = host_of(authority);
+        let host = normalized_host(authority);
+        // The common case first, so that it costs two comparisons.
         if *scheme == Scheme::HTTPS && is_yandex_cloud(&host) {
-            return Ok(Verdict::Send);
+            return Ok(Decision::Attach);
         }
-        self.judge_other(scheme, &host, authority.port_u16())
+        self.check_host(scheme, &host, authority.port_u16())
     }
 
-    fn of_origin(&self, uri: &Uri) -> Option<(&Scheme, &Authority)> {
-        // A URI with half of a destination is not completed: who knows where it goes.
+    fn origin_of(&self, uri: &Uri) -> Option<(&Scheme, &Authority)> {
+        // A URI with only a scheme or only an authority is not completed: the client decides where it goes.
         if uri.authority().is_some() || uri.scheme().is_some() {
             return None;
         }
-        named_in(self.origin.as_ref()?)
+        scheme_and_authority(self.origin.as_ref()?)
     }
 
-    /// The same for HTTP and a host that is spelt as [`normal`] would spell it.
+    /// The same for an HTTP destination whose host is normalized as [`normal`] does it.
     #[cfg(feature = "reqwest")]
-    pub(super) fn judge_plain(&self, tls: bool, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
-        self.judge_other(if tls { &Scheme::HTTPS } else { &Scheme::HTTP }, host, port)
+    pub(super) fn check_normalized(
+        &self,
+        tls: bool,
+        host: &str,
+        port: Option<u16>,
+    ) -> Result<Decision, Error> {
+        self.check_host(if tls { &Scheme::HTTPS } else { &Scheme::HTTP }, host, port)
     }
 
-    fn judge_other(&self, scheme: &Scheme, host: &str, port: Option<u16>) -> Result<Verdict, Error> {
+    fn check_host(&self, scheme: &Scheme, host: &str, port: Option<u16>) -> Result<Decision, Error> {
         let tls = *scheme == Scheme::HTTPS;
         let port = port.or(tls.then_some(443));
-        // An emulator's address, mostly: told without parsing it.
-        let is_near = || host == "127.0.0.1" || is_loopback(host);
-        if self.loopback && (tls || *scheme == Scheme::HTTP) && is_near() {
-            return Ok(Verdict::Send);
+        // Usually an emulator: compare its address before parsing the host.
+        let near = || host == "127.0.0.1" || is_loopback(host);
+        if self.loopback && (tls || *scheme == Scheme::HTTP) && near() {
+            return Ok(Decision::Attach);
         }
         let known = self.any_host
             || is_yandex_cloud(host)
             || self.allowed.iter().any(|allowed| allowed.covers(host, port));
         if known && (tls || self.plain_text) {
-            return Ok(Verdict::Send);
+            return Ok(Decision::Attach);
         }
         if self.skip_other_hosts {
-            return Ok(Verdict::Bare);
+            return Ok(Decision::Omit);
         }
         let (reason, help) = if known {
             (
                 "the header would travel in plain text",
-                "use https; for a server on this machine there is `AuthLayer::allow_loopback`",
+                "use https; for a server on this computer call `AuthLayer::allow_loopback`",
             )
         } else if is_loopback(host) {
-            ("the header would go to this machine", "where that is meant, say `AuthLayer::allow_loopback`")
+            (
+                "the header would go to loopback",
+                "to send the header to this computer, call `AuthLayer::allow_loopback`",
+            )
         } else {
             (
                 "the header would go to a host that is not Yandex Cloud's",
-                "where the host may have it, say `AuthLayer::allow_host`",
+                "to send the header to this host, call `AuthLayer::allow_host`",
             )
         };
         Err(Error::new(ErrorKind::Blocked, reason).at(format!("{scheme}://{host}")).with_help(help))
     }
 
     #[cold]
-    fn nameless(&self, uri: &Uri) -> Result<Verdict, Error> {
+    fn check_unknown_host(&self, uri: &Uri) -> Result<Decision, Error> {
         if self.any_host && self.plain_text {
-            return Ok(Verdict::Send);
+            return Ok(Decision::Attach);
         }
         if self.skip_other_hosts {
-            return Ok(Verdict::Bare);
+            return Ok(Decision::Omit);
         }
+        let path = uri.path();
         Err(Error::new(
             ErrorKind::Blocked,
-            format!("the request to {} does not name its host, so nobody knows where the header would go", uri.path()),
+            format!("the request to {path} names no host, so the layer cannot check where the header would go"),
         )
         .with_help(
-            "send requests with whole URLs, or tell where the client goes by `AuthLayer::origin` (tonic: `AuthLayer::channel`)",
+            "send requests with full URLs, or name the host of the client by `AuthLayer::origin` (tonic: `AuthLayer::channel`)",
         ))
     }
 }
 
-/// As [`normal`] gives it. Most authorities are a host in lower case and nothing else, which one look tells.
+/// The host as [`normal`] gives it. Most authorities are a lower-case host and nothing else: one pass detects that.
 #[inline]
-fn host_of(authority: &Authority) -> Cow<'_, str> {
+fn normalized_host(authority: &Authority) -> Cow<'_, str> {
     let text = authority.as_str();
-    // Without a way out in the middle, so that many bytes are looked at together.
+    // No early exit, so that the compiler can vectorize the loop.
     let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     match text.bytes().fold(true, |so_far, byte| so_far & plain(byte)) {
         true => Cow::Borrowed(text.strip_suffix('.').unwrap_or(text)),
@@ -172,7 +182,7 @@ fn host_of(authority: &Authority) -> Cow<'_, str> {
     }
 }
 
-fn named_in(uri: &Uri) -> Option<(&Scheme, &Authority)> {
+fn scheme_and_authority(uri: &Uri) -> Option<(&Scheme, &Authority)> {
     Some((uri.scheme()?, uri.authority()?))
 }
 
@@ -181,9 +191,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn judge(rules: &Rules, uri: &str) -> Option<Verdict> {
-        match rules.judge(&uri.parse().unwrap()) {
-            Ok(verdict) => Some(verdict),
+    fn decide(rules: &Rules, uri: &str) -> Option<Decision> {
+        match rules.check_destination(&uri.parse().unwrap()) {
+            Ok(decision) => Some(decision),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Blocked);
                 assert!(error.help().is_some());
@@ -193,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_goes_to_yandex_clouds_hosts_alone() {
+    fn by_default_the_header_goes_to_yandex_cloud_hosts_over_tls_only() {
         let rules = Rules::default();
         for uri in [
             "https://api.cloud.yandex.net",
@@ -204,7 +214,7 @@ mod tests {
             "https://auth.yandex.cloud/oauth",
             "HTTPS://api.cloud.yandex.net/",
         ] {
-            assert_eq!(judge(&rules, uri), Some(Verdict::Send), "{uri}");
+            assert_eq!(decide(&rules, uri), Some(Decision::Attach), "{uri}");
         }
         for uri in [
             "http://api.cloud.yandex.net",
@@ -222,12 +232,12 @@ mod tests {
             "/v1/models",
             "api.cloud.yandex.net:443",
         ] {
-            assert_eq!(judge(&rules, uri), None, "{uri}");
+            assert_eq!(decide(&rules, uri), None, "{uri}");
         }
     }
 
     #[test]
-    fn what_is_added_is_allowed_over_tls() {
+    fn an_added_host_gets_the_header_over_tls() {
         let rules = Rules {
             allowed: vec![
                 Allowed::host("Api.Corp.example").unwrap(),
@@ -250,7 +260,7 @@ mod tests {
             ("https://a.b.in.example", true),
             ("https://ain.example", false),
         ] {
-            assert_eq!(judge(&rules, uri).is_some(), goes, "{uri}");
+            assert_eq!(decide(&rules, uri).is_some(), goes, "{uri}");
         }
         assert!(rules.allowed[0].covers("api.corp.example", None));
         for bad in ["", "http://api.corp.example", "a b", "user@host", "https://h/path"] {
@@ -262,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn each_lift_lifts_what_its_name_says() {
+    fn each_option_allows_what_its_name_says() {
         let loopback = Rules { loopback: true, ..Rules::default() };
         let any_host = Rules { any_host: true, ..Rules::default() };
         let plain = Rules { plain_text: true, ..Rules::default() };
@@ -278,39 +288,43 @@ mod tests {
             ("http://api.cloud.yandex.net", [false, false, true, true]),
             ("/path", [false, false, false, true]),
         ] {
-            let judged = [&loopback, &any_host, &plain, &both].map(|rules| judge(rules, uri).is_some());
-            assert_eq!(judged, goes, "{uri}");
+            let decided = [&loopback, &any_host, &plain, &both].map(|rules| decide(rules, uri).is_some());
+            assert_eq!(decided, goes, "{uri}");
         }
     }
 
     #[test]
-    fn a_request_without_a_host_goes_by_the_origin_and_a_host_of_its_own_goes_first() {
+    fn the_origin_decides_for_a_request_without_a_host_only() {
         let rules = |origin: &str| Rules { origin: Some(origin.parse().unwrap()), ..Rules::default() };
         let ours = rules("https://llm.api.cloud.yandex.net:443");
-        assert_eq!(judge(&ours, "/x"), Some(Verdict::Send));
-        assert_eq!(judge(&ours, "https://other.example/x"), None);
-        assert_eq!(judge(&rules("https://other.example"), "/x"), None);
-        assert_eq!(judge(&rules("http://127.0.0.1:1"), "/x"), None, "loopback has to be allowed as well");
-        assert_eq!(judge(&rules("/nowhere"), "/x"), None);
-        assert_eq!(judge(&ours, "other.example:443"), None, "half a destination is none");
+        assert_eq!(decide(&ours, "/x"), Some(Decision::Attach));
+        assert_eq!(decide(&ours, "https://other.example/x"), None);
+        assert_eq!(decide(&rules("https://other.example"), "/x"), None);
+        assert_eq!(decide(&rules("http://127.0.0.1:1"), "/x"), None, "loopback must be allowed as well");
+        assert_eq!(decide(&rules("/nowhere"), "/x"), None);
+        assert_eq!(
+            decide(&ours, "other.example:443"),
+            None,
+            "an authority without a scheme is no destination"
+        );
     }
 
     #[test]
-    fn elsewhere_goes_bare_where_that_was_asked_for() {
+    fn requests_to_other_hosts_go_without_the_header_on_request() {
         let rules = Rules { skip_other_hosts: true, ..Rules::default() };
-        assert_eq!(judge(&rules, "https://storage.yandexcloud.net/x"), Some(Verdict::Bare));
-        assert_eq!(judge(&rules, "http://api.cloud.yandex.net"), Some(Verdict::Bare));
-        assert_eq!(judge(&rules, "/x"), Some(Verdict::Bare));
-        assert_eq!(judge(&rules, "https://api.cloud.yandex.net"), Some(Verdict::Send));
+        assert_eq!(decide(&rules, "https://storage.yandexcloud.net/x"), Some(Decision::Omit));
+        assert_eq!(decide(&rules, "http://api.cloud.yandex.net"), Some(Decision::Omit));
+        assert_eq!(decide(&rules, "/x"), Some(Decision::Omit));
+        assert_eq!(decide(&rules, "https://api.cloud.yandex.net"), Some(Decision::Attach));
     }
 
     proptest! {
         #[test]
-        fn no_uri_panics_and_only_ours_pass(text in "(https?://)?[a-zA-Z0-9.@:\\[\\]%-]{0,30}(api\\.cloud\\.yandex\\.net)?[a-z.:@/]{0,12}") {
+        fn no_uri_panics_and_only_yandex_cloud_hosts_pass(text in "(https?://)?[a-zA-Z0-9.@:\\[\\]%-]{0,30}(api\\.cloud\\.yandex\\.net)?[a-z.:@/]{0,12}") {
             if let Ok(uri) = text.parse::<Uri>()
-                && let Ok(verdict) = Rules::default().judge(&uri)
+                && let Ok(decision) = Rules::default().check_destination(&uri)
             {
-                prop_assert_eq!(verdict, Verdict::Send);
+                prop_assert_eq!(decision, Decision::Attach);
                 prop_assert_eq!(uri.scheme(), Some(&Scheme::HTTPS));
                 let host = uri.host().unwrap_or_default().to_ascii_lowercase();
                 let host = host.strip_suffix('.').unwrap_or(&host);
@@ -319,16 +333,16 @@ mod tests {
         }
 
         #[test]
-        fn the_host_is_read_as_the_address_rules_read_it(text in "([a-zA-Z]{1,3}@)?[a-zA-Z0-9.-]{1,20}(:[0-9]{1,4})?") {
+        fn the_host_is_normalized_as_the_address_rules_do_it(text in "([a-zA-Z]{1,3}@)?[a-zA-Z0-9.-]{1,20}(:[0-9]{1,4})?") {
             if let Ok(authority) = text.parse::<Authority>() {
-                prop_assert_eq!(host_of(&authority), normal(authority.host()));
+                prop_assert_eq!(normalized_host(&authority), normal(authority.host()));
             }
         }
 
         #[test]
-        fn the_verdict_is_that_of_the_address_rules(host in "[a-zA-Z0-9.-]{0,12}(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|auth\\.yandex\\.cloud)\\.?[a-z]{0,3}") {
+        fn the_decision_agrees_with_the_address_rules(host in "[a-zA-Z0-9.-]{0,12}(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|auth\\.yandex\\.cloud)\\.?[a-z]{0,3}") {
             if let (Ok(uri), Ok(address)) = (format!("https://{host}/").parse::<Uri>(), Address::parse(&host, true)) {
-                prop_assert_eq!(Rules::default().judge(&uri).is_ok(), address.is_yandex_cloud());
+                prop_assert_eq!(Rules::default().check_destination(&uri).is_ok(), address.is_yandex_cloud());
             }
         }
     }

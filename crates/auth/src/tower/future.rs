@@ -1,4 +1,4 @@
-//! One call through the layer, as a state machine: the ready path is a state of its own and boxes nothing.
+//! One call through the layer, as a state machine. The ready path is one state and boxes nothing.
 
 use std::fmt;
 use std::future::Future;
@@ -14,19 +14,19 @@ use super::error::AuthServiceError;
 use super::layer::Config;
 use super::replay::Replay;
 use super::request::{AuthRequest, AuthResponse};
-use super::service::keep;
-use super::timeout::Limit;
+use super::service::save;
+use super::timeout::RequestDeadline;
 use crate::Error;
 use crate::refresh::cached_header::VersionedHeader;
 use crate::system::BoxFuture;
 
-/// The wait for a header.
-pub(super) type Wait = BoxFuture<'static, Result<Option<VersionedHeader>, Error>>;
+/// Waits for a header.
+pub(super) type HeaderFuture = BoxFuture<'static, Result<Option<VersionedHeader>, Error>>;
 
 pin_project! {
-    /// The answer to come.
+    /// The future of a response.
     ///
-    /// Dropping it drops the request; a fetch that it waits for goes on for others.
+    /// Dropping it drops the request. A fetch that it waits for continues for other callers.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, R, Q>
     where
@@ -34,61 +34,63 @@ pin_project! {
         R: Replay<Q>,
     {
         #[pin]
-        state: State<S, R, Q, S::Response, S::Future, R::Kept>,
+        state: State<S, R, Q, S::Response, S::Future, R::Saved>,
     }
 }
 
 pin_project! {
-    #[project = Step]
-    enum State<S, R, Q, A, F, K> {
-        /// There is no header yet.
-        Waiting { held: Option<Box<Held<S, R, Q>>> },
-        /// The request is under way.
-        Sending { #[pin] answer: F, sent: Option<Sent<S, R, K>> },
-        /// It was refused; a fresh header is on its way.
-        Renewing { refused: Option<Box<Refused<S, R, A, K>>> },
-        /// There is one; the service gets ready once more.
-        Readying { service: S, again: Option<Box<(Q, A)>> },
-        /// The second sending, whatever comes of it.
-        Resending { #[pin] answer: F },
-        /// There is no header to be had.
+    // `A` is the response, `F` its future, `V` what was saved of the request.
+    #[project = StateProjection]
+    enum State<S, R, Q, A, F, V> {
+        /// The request waits for the first header.
+        Queueing { queued: Option<Box<Queued<S, R, Q>>> },
+        /// The request was sent.
+        Sending { #[pin] response: F, in_flight: Option<InFlight<S, R, V>> },
+        /// The server refused the token; the call waits for a fresh one.
+        Refreshing { refused: Option<Box<Refused<S, R, A, V>>> },
+        /// There is a fresh header; the service has to become ready again.
+        Readying { service: S, replay: Option<Box<(Q, A)>> },
+        /// The replay was sent. Its response is returned, whatever it is.
+        Resending { #[pin] response: F },
+        /// There is no header.
         Failed { error: Option<Error> },
-        Over,
+        Done,
     }
 }
 
-/// What waits for its first header.
-struct Held<S, R, Q> {
-    wait: Wait,
-    limit: Option<Limit>,
+/// A request that waits for the first header.
+struct Queued<S, R, Q> {
+    header: HeaderFuture,
+    deadline: Option<RequestDeadline>,
     config: Arc<Config>,
     replay: R,
     service: S,
     request: Q,
 }
 
-/// What is remembered of a request under way.
-pub(super) struct Sent<S, R, K> {
+/// What is known of a request in flight.
+pub(super) struct InFlight<S, R, V> {
     pub(super) config: Arc<Config>,
-    /// Which token it was sent with.
+    /// The generation of the token in the request.
     pub(super) generation: u64,
-    pub(super) again: Option<Again<S, R, K>>,
+    pub(super) retry: Option<Retry<S, R, V>>,
 }
 
-/// What a second sending needs.
-pub(super) struct Again<S, R, K> {
-    pub(super) kept: K,
+/// What a replay needs.
+pub(super) struct Retry<S, R, V> {
+    pub(super) saved: V,
     pub(super) service: S,
     pub(super) replay: R,
-    pub(super) limit: Option<Limit>,
+    pub(super) deadline: Option<RequestDeadline>,
 }
 
-/// A refused request, its answer kept until there is something better.
-struct Refused<S, R, A, K> {
-    wait: Wait,
+/// A refused request. Its response is returned if there is no replay.
+struct Refused<S, R, A, V> {
+    header: HeaderFuture,
+    config: Arc<Config>,
     generation: u64,
-    again: Again<S, R, K>,
-    answer: A,
+    retry: Retry<S, R, V>,
+    response: A,
 }
 
 impl<S, R, Q> ResponseFuture<S, R, Q>
@@ -97,8 +99,8 @@ where
     R: Replay<Q>,
 {
     #[inline]
-    pub(super) fn sending(answer: S::Future, sent: Option<Sent<S, R, R::Kept>>) -> Self {
-        Self { state: State::Sending { answer, sent } }
+    pub(super) fn sending(response: S::Future, in_flight: Option<InFlight<S, R, R::Saved>>) -> Self {
+        Self { state: State::Sending { response, in_flight } }
     }
 
     #[cold]
@@ -111,36 +113,31 @@ where
     where
         Q: AuthRequest,
     {
-        let limit = Limit::of(&request);
-        let wait = config.get(limit);
-        Self {
-            state: State::Waiting {
-                held: Some(Box::new(Held { wait, limit, config, replay, service, request })),
-            },
-        }
+        let deadline = config.deadline_of(&request);
+        let header = config.wait_for_header(deadline);
+        let queued = Queued { header, deadline, config, replay, service, request };
+        Self { state: State::Queueing { queued: Some(Box::new(queued)) } }
     }
 }
 
-impl<S, R, Q: AuthRequest> Held<S, R, Q> {
-    /// Sends it with the header that has come.
-    fn send(self, header: Option<VersionedHeader>) -> State<S, R, Q, S::Response, S::Future, R::Kept>
+impl<S, R, Q: AuthRequest> Queued<S, R, Q> {
+    /// Sends the request with the header.
+    fn send(self, header: Option<VersionedHeader>) -> State<S, R, Q, S::Response, S::Future, R::Saved>
     where
         S: Service<Q> + Clone,
         R: Replay<Q>,
     {
-        let Self { limit, config, replay, mut service, mut request, .. } = self;
-        if let Some(limit) = limit {
-            limit.shorten(&mut request);
-        }
+        let Self { deadline, config, replay, mut service, mut request, .. } = self;
+        config.shorten_timeout(&mut request, deadline);
         let Some(VersionedHeader { header, generation }) = header else {
-            return State::Sending { answer: service.call(request), sent: None };
+            return State::Sending { response: service.call(request), in_flight: None };
         };
-        let (mut request, again) = keep(&config, replay, &service, request);
+        let (mut request, retry) = save(&config, replay, &service, request);
         request.headers_mut().insert(AUTHORIZATION, header);
-        // What is left of the time was taken before the wait.
-        let again = again.map(|again| Again { limit, ..again });
-        let sent = Sent { config, generation, again };
-        State::Sending { answer: service.call(request), sent: Some(sent) }
+        // The request now carries the time that was left after the wait. The deadline is that from before the wait.
+        let retry = retry.map(|retry| Retry { deadline, ..retry });
+        let in_flight = InFlight { config, generation, retry };
+        State::Sending { response: service.call(request), in_flight: Some(in_flight) }
     }
 }
 
@@ -158,76 +155,72 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                Step::Waiting { held } => {
-                    let Some(waiting) = held.as_mut() else { return Poll::Pending };
-                    let header = ready!(waiting.wait.as_mut().poll(context));
-                    match (header, held.take()) {
-                        (Ok(header), Some(held)) => held.send(header),
+                StateProjection::Queueing { queued } => {
+                    let Some(waiting) = queued.as_mut() else { return Poll::Pending };
+                    let header = ready!(waiting.header.as_mut().poll(context));
+                    match (header, queued.take()) {
+                        (Ok(header), Some(queued)) => queued.send(header),
                         (Err(error), _) => State::Failed { error: Some(error) },
                         (Ok(_), None) => return Poll::Pending,
                     }
                 }
-                Step::Sending { answer, sent } => {
-                    let answer = match ready!(answer.poll(context)) {
-                        Ok(answer) => answer,
-                        Err(error) => return end(state, Err(AuthServiceError::of_service(error))),
+                StateProjection::Sending { response, in_flight } => {
+                    let response = match ready!(response.poll(context)) {
+                        Ok(response) => response,
+                        Err(error) => return finish(state, Err(AuthServiceError::from_service(error))),
                     };
-                    let Some(sent) = sent.take_if(|sent| sent.config.is_refusal(&answer)) else {
-                        return end(state, Ok(answer));
-                    };
-                    match refused(answer, sent) {
-                        Ok(refused) => State::Renewing { refused: Some(Box::new(refused)) },
-                        Err(answer) => return end(state, Ok(answer)),
+                    let refused = in_flight.take_if(|in_flight| in_flight.config.is_refusal(&response));
+                    let Some(in_flight) = refused else { return finish(state, Ok(response)) };
+                    match start_refresh(response, in_flight) {
+                        Ok(refused) => State::Refreshing { refused: Some(Box::new(refused)) },
+                        Err(response) => return finish(state, Ok(response)),
                     }
                 }
-                Step::Renewing { refused } => {
+                StateProjection::Refreshing { refused } => {
                     let Some(waiting) = refused.as_mut() else { return Poll::Pending };
-                    let header = ready!(waiting.wait.as_mut().poll(context));
+                    let header = ready!(waiting.header.as_mut().poll(context));
                     let Some(refused) = refused.take() else { return Poll::Pending };
-                    let Refused { generation, again, answer, .. } = *refused;
-                    let Again { kept, service, replay, limit } = again;
+                    let Refused { config, generation, retry, response, .. } = *refused;
+                    let Retry { saved, service, replay, deadline } = retry;
                     let newer = header.ok().flatten().filter(|newer| newer.generation != generation);
-                    let again = newer.and_then(|newer| Some((replay.again(kept)?, newer.header)));
-                    let Some((mut request, header)) = again else { return end(state, Ok(answer)) };
+                    let again = newer.and_then(|newer| Some((replay.replay(saved)?, newer.header)));
+                    let Some((mut request, header)) = again else { return finish(state, Ok(response)) };
                     request.headers_mut().insert(AUTHORIZATION, header);
-                    if let Some(limit) = limit {
-                        limit.shorten(&mut request);
-                    }
-                    State::Readying { service, again: Some(Box::new((request, answer))) }
+                    config.shorten_timeout(&mut request, deadline);
+                    State::Readying { service, replay: Some(Box::new((request, response))) }
                 }
-                Step::Readying { service, again } => {
+                StateProjection::Readying { service, replay } => {
                     let ready = ready!(service.poll_ready(context));
-                    let Some((request, answer)) = again.take().map(|again| *again) else {
+                    let Some((request, response)) = replay.take().map(|replay| *replay) else {
                         return Poll::Pending;
                     };
                     if ready.is_err() {
-                        return end(state, Ok(answer));
+                        return finish(state, Ok(response));
                     }
-                    drop(answer);
-                    tracing::debug!(
-                        "a server refused the token; the request is sent once more with a newer one"
-                    );
-                    State::Resending { answer: service.call(request) }
+                    // Releases the connection of the first response before the replay needs one.
+                    drop(response);
+                    tracing::debug!("a server refused the token; the request is sent again with a newer one");
+                    State::Resending { response: service.call(request) }
                 }
-                Step::Resending { answer } => {
-                    let answer = ready!(answer.poll(context));
-                    return end(state, answer.map_err(AuthServiceError::of_service));
+                StateProjection::Resending { response } => {
+                    let response = ready!(response.poll(context));
+                    return finish(state, response.map_err(AuthServiceError::from_service));
                 }
-                Step::Failed { error } => {
+                StateProjection::Failed { error } => {
                     let Some(error) = error.take() else { return Poll::Pending };
-                    return end(state, Err(error.into()));
+                    return finish(state, Err(error.into()));
                 }
-                Step::Over => return Poll::Pending,
+                StateProjection::Done => return Poll::Pending,
             };
             state.set(next);
         }
     }
 }
 
-/// The end of a call: what it was made of goes before the caller has the answer.
+/// Ends the call. Drops its parts before the caller gets the output.
 #[inline]
-fn end<S, R, Q, A, F, K, O>(mut state: Pin<&mut State<S, R, Q, A, F, K>>, output: O) -> Poll<O> {
-    state.set(State::Over);
+fn finish<S, R, Q, A, F, V, O>(mut state: Pin<&mut State<S, R, Q, A, F, V>>, output: O) -> Poll<O> {
+    state.set(State::Done);
     Poll::Ready(output)
 }
 
@@ -241,23 +234,24 @@ where
     }
 }
 
-/// Drops the token that was refused, and begins to wait for another; gives the answer back where that is no use.
+/// Invalidates the refused token and starts to wait for a fresh one. Returns the response if the request cannot be made
+/// again.
 #[cold]
-fn refused<S, R: Replay<Q>, Q, A>(
-    answer: A,
-    sent: Sent<S, R, R::Kept>,
-) -> Result<Refused<S, R, A, R::Kept>, A> {
-    let Sent { config, generation, again } = sent;
-    config.drop_refused(generation);
-    match again {
-        Some(again) if again.replay.can_again(&again.kept) => {
-            let wait = config.get(again.limit);
-            Ok(Refused { wait, generation, again, answer })
+fn start_refresh<S, R: Replay<Q>, Q, A>(
+    response: A,
+    in_flight: InFlight<S, R, R::Saved>,
+) -> Result<Refused<S, R, A, R::Saved>, A> {
+    let InFlight { config, generation, retry } = in_flight;
+    config.invalidate(generation);
+    match retry {
+        Some(retry) if retry.replay.can_replay(&retry.saved) => {
+            let header = config.wait_for_header(retry.deadline);
+            Ok(Refused { header, config, generation, retry, response })
         }
         _ => {
-            // Not for this request, but the next one should find a token.
+            // Too late for this request, but the next one should find a fresh token.
             config.credentials.prewarm();
-            Err(answer)
+            Err(response)
         }
     }
 }

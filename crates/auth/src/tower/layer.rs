@@ -8,19 +8,20 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, StatusCode, Uri};
 
 use super::destination::{Allowed, Rules};
+use super::future::HeaderFuture;
 use super::replay::NoReplay;
 use super::request::{AuthRequest, AuthResponse};
 use super::service::AuthService;
-use super::timeout::Limit;
+use super::timeout::RequestDeadline;
 use crate::refresh::cached_header::VersionedHeader;
 use crate::{Credentials, Error, HeaderOptions};
 
-// By name and not by text, which would be read anew for each answer.
+// A constant, so that no response parses the name again.
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Puts the credentials' header on each request of the client behind it.
+/// Adds the credentials' header to each request of the client behind it.
 ///
-/// Cheap to clone; what it wraps shares the credentials. Set the options first, then wrap:
+/// Cheap to clone. All clients of a layer share the credentials. Set the options first, then wrap the client:
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,18 +36,18 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// ```
 ///
 /// # Where the header goes
-/// To `api.cloud.yandex.net`, `api.yandexcloud.kz` and what is below them, and `auth.yandex.cloud`, over TLS. To
-/// other hosts where an option says so. A request to anywhere else fails with
-/// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) before the client is called, and no token is fetched for it.
+/// To `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts below them, and `auth.yandex.cloud`, over TLS. Options add
+/// other hosts. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
+/// neither fetches a token for it nor calls the client.
 ///
-/// An `Authorization` that the request already has is the caller's affair: such a request passes untouched, wherever
-/// it goes. With the method `none` there is nothing to send, so requests pass as well.
+/// A request that already has an `Authorization` header passes unchanged to any host: the caller is responsible for it.
+/// With the method `none` there is no header, so all requests pass.
 ///
 /// # What happens when a server refuses
-/// An answer with HTTP 401, or with `grpc-status: 16` in its headers, drops the token that was sent. Where the
-/// request can be made again ([`replay`](Self::replay)) a fresh token is waited for, and if it is another one, the
-/// request is sent once more. A second refusal is returned as it came. So is the first, where the body cannot be
-/// made again, or no other token is to be had.
+/// A response with HTTP 401, or with `grpc-status: 16` in its headers, invalidates the token that was sent. If the
+/// request can be made again ([`replay`](Self::replay)), the layer waits for a fresh token and, if it is a different
+/// token, sends the request once more. The caller gets the first response if there is no replay, and the second one
+/// otherwise, even if it is a refusal too.
 #[derive(Clone)]
 #[must_use]
 pub struct AuthLayer<R = NoReplay> {
@@ -54,7 +55,7 @@ pub struct AuthLayer<R = NoReplay> {
     pub(super) replay: R,
 }
 
-/// What all services of one layer share.
+/// The configuration that all services of one layer share.
 #[derive(Clone)]
 pub(super) struct Config {
     pub(super) credentials: Credentials,
@@ -64,10 +65,11 @@ pub(super) struct Config {
     refused_on_forbidden: bool,
 }
 
+/// The default of [`AuthLayer::replay_limit`], in bytes.
 const REPLAY_LIMIT: usize = 64 << 10;
 
 impl AuthLayer {
-    /// A layer that keeps to the library's rules, and replays nothing.
+    /// A layer with the default rules and without replay.
     pub fn new(credentials: Credentials) -> Self {
         let config = Config {
             credentials,
@@ -81,91 +83,90 @@ impl AuthLayer {
 }
 
 impl<R> AuthLayer<R> {
-    /// Lets the header go to this host too, over TLS: `host`, at any port, or `host:port`.
+    /// Also sends the header to this host, over TLS: `host`, at any port, or `host:port`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is no host, or a URL with `http://` or a path.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not a host, or is a URL with `http://` or a path.
     pub fn allow_host(self, host: impl AsRef<str>) -> Result<Self, Error> {
         let allowed = Allowed::host(host.as_ref())?;
         Ok(self.with_rules(|rules| rules.allowed.push(allowed)))
     }
 
-    /// Lets the header go to every host below this name, over TLS; not to the name itself.
+    /// Also sends the header to all hosts below this name, over TLS, but not to the name itself.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is no name of at least two labels.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not a name of at least two labels.
     pub fn allow_hosts_below(self, domain: impl AsRef<str>) -> Result<Self, Error> {
         let allowed = Allowed::below(domain.as_ref())?;
         Ok(self.with_rules(|rules| rules.allowed.push(allowed)))
     }
 
-    /// Lets the header go to this machine, in plain text too: for an emulator, or a proxy beside the program.
+    /// Also sends the header to loopback, over TLS or in plain text: for an emulator, or a local proxy.
     pub fn allow_loopback(self) -> Self {
         self.with_rules(|rules| rules.loopback = true)
     }
 
-    /// Lets the header go to any host over TLS. Whoever can make the program send a request somewhere then has its
-    /// token.
+    /// Sends the header to any host over TLS. Anyone who can make the program send a request to a host of their choice
+    /// then gets its token.
     pub fn danger_send_to_any_host(self) -> Self {
         self.with_rules(|rules| rules.any_host = true)
     }
 
-    /// Lets the header go to allowed hosts without TLS. Whoever is on the way then has the token.
+    /// Sends the header to allowed hosts without TLS too. Everyone on the network path can then read the token.
     pub fn danger_allow_plaintext(self) -> Self {
         self.with_rules(|rules| rules.plain_text = true)
     }
 
-    /// Lets requests to hosts that may not have the header go without it, where they would fail. For clients that
-    /// speak to others too, and for redirects that are followed in front of the layer.
+    /// Sends requests to other hosts without the header, instead of failing them. For clients that call other services
+    /// too, and for redirects that are followed in front of the layer.
     pub fn skip_other_hosts(self) -> Self {
         self.with_rules(|rules| rules.skip_other_hosts = true)
     }
 
-    /// Where the client sends requests whose URI names no host, as those of generated gRPC clients do. Without it
-    /// they fail.
+    /// Names the host of a client whose requests name none, such as a generated gRPC client. Without an origin such
+    /// requests fail.
     ///
-    /// The layer cannot see whether that is so: name what the client was made with. The origin is held to the same
-    /// rules as any other host.
+    /// The layer cannot check the client, so give the same address as the client has. The rules for hosts apply to the
+    /// origin too.
     pub fn origin(self, origin: Uri) -> Self {
         self.with_rules(|rules| rules.origin = Some(origin))
     }
 
-    /// Waits for a header no longer than this; by default as long as its method may take
-    /// ([`HeaderOptions::new`]). A `grpc-timeout`, or the timeout of a request of reqwest's, holds in any case where it
-    /// is shorter.
-    pub fn deadline(self, span: Duration) -> Self {
-        self.with(|config| config.deadline = Some(span))
+    /// Limits the wait for a header. The default is the limit of the method ([`HeaderOptions::new`]). A shorter
+    /// `grpc-timeout`, or a shorter timeout of a reqwest request, applies too.
+    pub fn deadline(self, limit: Duration) -> Self {
+        self.with(|config| config.deadline = Some(limit))
     }
 
-    /// Takes HTTP 403 and gRPC `PERMISSION_DENIED` for a refusal of the token too. Servers that mean "not you" by it,
-    /// as Yandex Cloud's do, are then asked twice.
+    /// Treats HTTP 403 and gRPC `PERMISSION_DENIED` as a refusal of the token too. Yandex Cloud uses them for missing
+    /// permissions, so such requests are then sent twice.
     pub fn refused_on_forbidden(self) -> Self {
         self.with(|config| config.refused_on_forbidden = true)
     }
 
-    /// How requests are kept for a second sending: [`CloneReplay`](super::CloneReplay) for bodies that are `Clone`,
-    /// [`TeeReplay`](super::TeeReplay) for those that stream, [`NoReplay`] for none.
+    /// Sets how requests are saved for a replay: [`CloneReplay`](super::CloneReplay) for bodies that are `Clone`,
+    /// [`TeeReplay`](super::TeeReplay) for streamed bodies, [`NoReplay`] for no replay.
     pub fn replay<N>(self, replay: N) -> AuthLayer<N> {
         AuthLayer { config: self.config, replay }
     }
 
-    /// How many bytes of a body are kept for a second sending, 64 KiB by default; 0 turns replays off.
+    /// Limits how many bytes of a body are saved for a replay: 64 KiB by default. 0 turns replay off.
     pub fn replay_limit(self, bytes: usize) -> Self {
         self.with(|config| config.replay_limit = bytes)
     }
 
-    /// Authorises one request, for a client that the layer is not in front of.
+    /// Authorizes one request, for a client that does not use the layer.
     ///
-    /// What holds for a request through the layer holds here: the host is checked first, an `Authorization` that the
-    /// request already has is left, and the time that the request carries bounds the wait and is shortened by it. A
-    /// refusal is the caller's to see: [`Credentials::invalidate`] drops a token that a server did not want.
+    /// The rules of the layer apply: the host is checked first, an existing `Authorization` header stays, and the timeout
+    /// of the request limits the wait and is shortened by it. The layer does not see the response: if a server refuses
+    /// the token, call [`Credentials::invalidate`].
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) where the header may not go there; else why there is none.
-    /// The request is unchanged then.
+    /// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) where the header must not be sent to the host; otherwise the
+    /// reason why there is no header. The request is unchanged then.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the request as it was; a fetch that it waits for goes on for others.
+    /// Dropping the future leaves the request unchanged. A fetch that it waits for continues for other callers.
     ///
     /// ```
     /// use http::Request;
@@ -183,7 +184,7 @@ impl<R> AuthLayer<R> {
         self.config.authorize(request).await.map(drop)
     }
 
-    /// The credentials that it was made with.
+    /// The credentials of the layer.
     pub fn credentials(&self) -> &Credentials {
         &self.config.credentials
     }
@@ -224,16 +225,22 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// How long a header may be waited for, and no longer than `limit` leaves.
-    pub(super) fn options(&self, limit: Option<Duration>) -> HeaderOptions {
+    /// Options that limit the wait to `left`, if given, and to the deadline of the layer.
+    fn options(&self, left: Option<Duration>) -> HeaderOptions {
         let options = HeaderOptions::new();
-        match self.deadline.into_iter().chain(limit).min() {
-            Some(span) => options.deadline(span),
+        match self.deadline.into_iter().chain(left).min() {
+            Some(limit) => options.deadline(limit),
             None => options,
         }
     }
 
-    /// Puts a header on a request that gets one, and tells which token is in it.
+    /// The deadline that a request carries, on the clock of the credentials.
+    #[inline]
+    pub(super) fn deadline_of(&self, request: &impl AuthRequest) -> Option<RequestDeadline> {
+        RequestDeadline::of(request, self.credentials.system())
+    }
+
+    /// Adds the header to a request, if it gets one. Returns the generation of the token in it.
     pub(super) async fn authorize(&self, request: &mut impl AuthRequest) -> Result<Option<u64>, Error> {
         if !self.wants_header(request)? {
             return Ok(None);
@@ -245,41 +252,47 @@ impl Config {
         Ok(Some(generation))
     }
 
-    /// A header for this request, waited for where none is at hand; the wait is taken off the request's time.
+    /// The header for a request. If it has to wait for the header, the timeout of the request is shortened.
     async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<VersionedHeader>, Error> {
         if let Some(ready) = self.credentials.get_cached() {
             return ready.map(|ready| ready.versioned());
         }
-        let limit = Limit::of(request);
-        let header = self.get(limit).await?;
-        if let Some(limit) = limit {
-            limit.shorten(request);
-        }
+        let deadline = self.deadline_of(request);
+        let header = self.wait_for_header(deadline).await?;
+        self.shorten_timeout(request, deadline);
         Ok(header)
     }
 
-    /// Waits for a header.
-    pub(super) fn get(&self, limit: Option<Limit>) -> super::future::Wait {
-        let (credentials, options) = (self.credentials.clone(), self.options(limit.map(Limit::left)));
+    /// Waits for a header, until the deadline of the request at most.
+    pub(super) fn wait_for_header(&self, deadline: Option<RequestDeadline>) -> HeaderFuture {
+        let left = deadline.map(|deadline| deadline.left(self.credentials.system()));
+        let (credentials, options) = (self.credentials.clone(), self.options(left));
         Box::pin(async move { Ok(credentials.get(options).await?.0.versioned()) })
     }
 
-    /// Whether an answer refuses the header.
+    /// Sets the timeout of a request to the time left until its deadline.
+    pub(super) fn shorten_timeout(&self, request: &mut impl AuthRequest, deadline: Option<RequestDeadline>) {
+        if let Some(deadline) = deadline {
+            deadline.apply_to(request, self.credentials.system());
+        }
+    }
+
+    /// Whether a response refuses the token.
     #[inline]
-    pub(super) fn is_refusal(&self, answer: &impl AuthResponse) -> bool {
-        let grpc = |code: &str| answer.headers().get(GRPC_STATUS).is_some_and(|status| status == code);
-        let refuses = match answer.status() {
+    pub(super) fn is_refusal(&self, response: &impl AuthResponse) -> bool {
+        let grpc = |code: &str| response.headers().get(GRPC_STATUS).is_some_and(|status| status == code);
+        let refuses = match response.status() {
             StatusCode::UNAUTHORIZED => true,
             StatusCode::FORBIDDEN => self.refused_on_forbidden,
             StatusCode::OK => grpc("16") || (self.refused_on_forbidden && grpc("7")),
             _ => false,
         };
-        // Whoever a redirect led to did not see the header, and so has nothing to say of it.
-        refuses && answer.is_by_addressee(&self.rules)
+        // After a redirect to another host, that host did not get the header, so its 401 says nothing about the token.
+        refuses && response.is_from_allowed_host(&self.rules)
     }
 
-    /// Drops the token that was sent, where it still is the one at hand.
-    pub(super) fn drop_refused(&self, generation: u64) {
+    /// Invalidates the refused token, unless a newer one has replaced it already.
+    pub(super) fn invalidate(&self, generation: u64) {
         if let Some(current) = self.credentials.snapshot()
             && current.generation() == generation
         {

@@ -1,10 +1,10 @@
-//! A layer that authorises any HTTP or gRPC client.
+//! A layer that authorizes any HTTP or gRPC client.
 //!
-//! [`AuthLayer`] goes in front of a client that is a [`Service`](tower_service::Service) over [`http::Request`], or,
-//! with the feature `reqwest`, over reqwest's own. Each request gets the `Authorization` header that the credentials
-//! have at hand, which costs no allocation, and goes nowhere but to Yandex Cloud's hosts and those that were allowed in
-//! code. Where a server refuses the header, the token is dropped, a fresh one fetched, and the request sent once more
-//! if its body can be made again.
+//! [`AuthLayer`] goes in front of a client that is a [`Service`](tower_service::Service) over [`http::Request`], or, with
+//! the feature `reqwest`, over `reqwest::Request`. It adds the cached `Authorization` header of the credentials to each
+//! request, without an allocation. It sends the header only to the hosts of Yandex Cloud and to hosts that the program
+//! allows. If a server refuses the token, the layer invalidates it, fetches a fresh one, and sends the request once more
+//! if the body can be made again.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -45,26 +45,26 @@
 //! | [reqwest](#reqwest) | `reqwest` | `layer.client(client)` |
 //! | [tonic](#tonic) | `tonic` | `layer.channel(&endpoint)` |
 //! | [async-openai](#async-openai) | `async-openai` | `layer.openai_service(client)` |
-//! | [hyper-util's](#hyper), and any other service over `http::Request` | `tower` | `layer.layer(client)` |
-//! | [one that blocks](#clients-that-block), or is no service | | [`Credentials::blocking`](crate::Credentials::blocking), or [`AuthLayer::authorize`], for each request |
+//! | [hyper-util](#hyper), and any other service over `http::Request` | `tower` | `layer.layer(client)` |
+//! | [a blocking client](#blocking-clients), or one that is no service | | [`Credentials::blocking`](crate::Credentials::blocking), or [`AuthLayer::authorize`], for each request |
 //!
 //! # Where retries and timeouts go
-//! Retries go outside of the layer, so that each attempt has a header of its own. So do timeouts, so that waiting for a
-//! token counts into them. What a client has built in is behind the layer, where neither holds:
+//! Put retries outside of the layer, so that each attempt gets a current header. Put timeouts outside too, so that they
+//! include the wait for a token. The built-in retries and timeouts of a client are behind the layer, where neither holds:
 //!
 //! | client | retries | timeouts |
 //! |---|---|---|
-//! | reqwest | around `send` or `execute`; those of `ClientBuilder::retry` repeat the same header | `RequestBuilder::timeout`, which the layer sees; that of the client begins when a header is at hand |
-//! | tonic | around the call | `Request::set_timeout`, which the layer sees; `Endpoint::timeout` begins when a header is at hand |
-//! | async-openai | its own `OpenAIRetryLayer`, in front of the service | one around the call; that of the reqwest client begins when a header is at hand |
-//! | hyper | a `tower` layer in front | a `tower` layer in front; a `grpc-timeout` of the request counts of itself |
-//! | one that blocks | around both steps | [`HeaderOptions::deadline`](crate::HeaderOptions::deadline), and the client's own |
+//! | reqwest | around `send` or `execute`; `ClientBuilder::retry` repeats the same header | `RequestBuilder::timeout`, which the layer reads; the timeout of the client starts after the wait for a header |
+//! | tonic | around the call | `Request::set_timeout`, which the layer reads; `Endpoint::timeout` starts after the wait for a header |
+//! | async-openai | its `OpenAIRetryLayer`, in front of the service | a timeout around the call; the timeout of the reqwest client starts after the wait for a header |
+//! | hyper | a `tower` layer in front | a `tower` layer in front; the layer reads `grpc-timeout` |
+//! | a blocking client | around both steps | [`HeaderOptions::deadline`](crate::HeaderOptions::deadline), and the timeout of the client |
 //!
-//! Of itself the layer waits for a header as long as its method may take, or [`AuthLayer::deadline`], and sends a request
-//! once more where a server refused a token that can be renewed: that is no retry in the sense above.
+//! The layer itself waits for a header until [`AuthLayer::deadline`], or as long as the method allows. It sends a request
+//! at most twice: the second time only if a server refused a token that can be replaced.
 //!
 //! # reqwest
-//! Requests are built as ever, and sent by the authorised client. Follow no redirects: Yandex Cloud's APIs have none.
+//! Build requests as usual, and send them by the authorized client. Turn redirects off: the APIs of Yandex Cloud have none.
 //!
 //! ```
 //! # #[cfg(feature = "reqwest")] mod example {
@@ -81,41 +81,61 @@
 //! let layer = AuthLayer::new(credentials);
 //! # let layer = layer.allow_loopback();
 //! let client = layer.client(http.clone());
-//! let answer = client.send(http.get(url).timeout(Duration::from_secs(10))).await?.error_for_status()?;
-//! # assert!(answer.status().is_success());
+//! let request = http.get(url).timeout(Duration::from_secs(10));
+//! let response = client.send(request).await?.error_for_status()?;
+//! # assert!(response.status().is_success());
 //! # Ok(()) } }
 //! # #[cfg(feature = "reqwest")] fn main() -> Result<(), Box<dyn std::error::Error>> { example::main() }
 //! # #[cfg(not(feature = "reqwest"))] fn main() {}
 //! ```
 //!
 //! # tonic
-//! Generated clients take the channel as they take tonic's. What the layer has to say arrives as a `tonic::Status`:
-//! `UNAVAILABLE` where another try may do, else `UNAUTHENTICATED`.
+//! Generated clients take the authorized channel in place of tonic's. Configure TLS on the endpoint: without
+//! `tls_config` tonic fails the first call of an `https` endpoint. An error of the layer arrives as a `tonic::Status`:
+//! `UNAVAILABLE` for a transient error, `UNAUTHENTICATED` for any other.
 //!
 //! ```
 //! # #[cfg(feature = "tonic")] mod example {
 //! use std::time::Duration;
-//! use tonic::transport::Endpoint;
+//! use tonic::client::Grpc; // generated clients do this for you
+//! use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 //! use yandex_cloud_auth::Credentials;
 //! use yandex_cloud_auth::tower::AuthLayer;
 //!
+//! # #[derive(prost::Message)]
+//! # struct TokenizeRequest(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] String);
+//! # #[derive(prost::Message)]
+//! # struct TokenizeResponse();
 //! # #[tokio::main(flavor = "current_thread")] pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let endpoint = Endpoint::from_static("https://llm.api.cloud.yandex.net:443");
-//! let channel = AuthLayer::new(Credentials::automatic()).channel(&endpoint)?;
-//! // let mut client = TextGenerationServiceClient::new(channel);
+//! # let cloud = yandex_cloud_emulator::Emulator::builder().tls(true).start().await?;
+//! # let credentials = Credentials::from(yandex_cloud_auth::ApiKeyAuth::new(cloud.api_key())?);
+//! # let (url, ca) = (cloud.api_url(), cloud.ca_pem().ok_or("TLS")?);
+//! // Yandex Cloud: the URL is https://llm.api.cloud.yandex.net:443, and the TLS configuration
+//! // `ClientTlsConfig::new().with_native_roots()`.
+//! let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+//! let endpoint = Endpoint::from_shared(url)?.tls_config(tls)?;
+//! let layer = AuthLayer::new(credentials);
+//! # let layer = layer.allow_loopback();
+//! let mut client = Grpc::new(layer.channel(&endpoint)?);
 //!
-//! # let message = ();
+//! # let message = TokenizeRequest(format!("gpt://{}/yandexgpt", cloud.folder_id()), "hello".into());
+//! # let method = "/yandex.cloud.ai.foundation_models.v1.TokenizerService/Tokenize".parse()?;
+//! # let codec = tonic_prost::ProstCodec::<_, TokenizeResponse>::default();
 //! let mut request = tonic::Request::new(message);
 //! request.set_timeout(Duration::from_secs(60));
-//! // client.completion(request).await?;
-//! # let _ = channel;
+//! client.ready().await?;
+//! let response = client.unary(request, method, codec).await?;
+//! # let _ = response;
 //! # Ok(()) } }
 //! # #[cfg(feature = "tonic")] fn main() -> Result<(), Box<dyn std::error::Error>> { example::main() }
 //! # #[cfg(not(feature = "tonic"))] fn main() {}
 //! ```
 //!
+//! The features of tonic: `channel` and `tls-ring` (or `tls-aws-lc`), and `tls-native-roots` for `with_native_roots`. In
+//! Cargo.toml: `tonic = { version = "0.14", features = ["tls-ring", "tls-native-roots"] }`.
+//!
 //! # async-openai
-//! The layer goes behind the client, as its HTTP service. The key of the configuration is never sent.
+//! The layer goes behind the client, as its HTTP service. The layer replaces the key of the configuration.
 //!
 //! ```
 //! # #[cfg(feature = "async-openai")] mod example {
@@ -133,7 +153,8 @@
 //! let http = reqwest::Client::new();
 //! let layer = AuthLayer::new(credentials);
 //! # let layer = layer.allow_loopback();
-//! let config = OpenAIConfig::new().with_api_base(base).with_project_id(folder); // https://ai.api.cloud.yandex.net/v1
+//! // The API base of Yandex Cloud is https://ai.api.cloud.yandex.net/v1
+//! let config = OpenAIConfig::new().with_api_base(base).with_project_id(folder);
 //! let client = Client::build(http.clone(), config).with_http_service(layer.openai_service(http));
 //!
 //! let model = format!("gpt://{folder}/yandexgpt/latest");
@@ -145,8 +166,8 @@
 //! ```
 //!
 //! # hyper
-//! As any service over [`http::Request`]. Say how its bodies are kept for a second sending: [`CloneReplay`] where they are
-//! `Clone`, as `Full` is, [`TeeReplay`] where they stream.
+//! The same as for any service over [`http::Request`]. Choose how bodies are saved for a replay: [`CloneReplay`] for bodies
+//! that are `Clone`, such as `Full`, [`TeeReplay`] for streamed bodies.
 //!
 //! ```
 //! use http_body_util::Empty;
@@ -164,15 +185,15 @@
 //! let layer = AuthLayer::new(credentials).replay(CloneReplay);
 //! # let layer = layer.allow_loopback();
 //! let mut client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
-//! let answer = client.call(http::Request::get(url).body(Empty::<bytes::Bytes>::new())?).await?;
-//! assert_eq!(answer.status(), 200);
+//! let response = client.call(http::Request::get(url).body(Empty::<bytes::Bytes>::new())?).await?;
+//! assert_eq!(response.status(), 200);
 //! # Ok(()) }
 //! ```
 //!
-//! # Clients that block
-//! Such as ureq. Ask for the header for each request: it costs nothing while it is fresh. Where it goes is the program's
-//! affair then, and so is a refusal: [`Credentials::invalidate`](crate::Credentials::invalidate) drops the token that was
-//! sent.
+//! # Blocking clients
+//! For example ureq. Get the header for each request: a fresh header costs almost nothing. The program itself is then
+//! responsible for the host, and for a refusal: [`Credentials::invalidate`](crate::Credentials::invalidate) drops the
+//! token that was sent.
 //!
 //! ```
 //! use std::time::Duration;
@@ -190,7 +211,7 @@
 //!     request = request.header(AUTHORIZATION, header);
 //! }
 //! if request.call()?.status() == 401 {
-//!     credentials.invalidate(&sent); // and once more
+//!     credentials.invalidate(&sent); // then send the request once more
 //! }
 //! # Ok(()) }
 //! ```
@@ -216,11 +237,11 @@ pub use self::async_openai::OpenAiService;
 pub use self::error::AuthServiceError;
 pub use self::future::ResponseFuture;
 pub use self::layer::AuthLayer;
-pub use self::replay::{CloneReplay, Head, NoReplay, Replay};
+pub use self::replay::{CloneReplay, NoReplay, Replay, RequestHead};
 pub use self::request::{AuthRequest, AuthResponse};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::AuthClient;
 pub use self::service::AuthService;
-pub use self::tee::{Kept, TeeBody, TeeReplay};
+pub use self::tee::{RecordedRequest, TeeBody, TeeReplay};
 #[cfg(feature = "tonic")]
 pub use self::tonic::{AuthChannel, AuthInterceptor};

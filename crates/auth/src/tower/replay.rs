@@ -1,96 +1,104 @@
-//! How a request is kept, so that it can be sent once more.
+//! How a request is saved, so that it can be sent once more.
 
 use std::convert::Infallible;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
-/// Keeps what is needed to make a request again.
+/// Saves what is needed to make a request again.
 ///
-/// Implement it for a body of your own that can be made anew: from a file, say.
+/// Implement it for a body that can be made again, for example from a file:
 ///
 /// ```
 /// use http::Request;
-/// use yandex_cloud_auth::tower::{Head, Replay};
+/// use yandex_cloud_auth::tower::{Replay, RequestHead};
 ///
-/// /// Sends a file's text; the body is read from it each time.
+/// /// Sends the text of a file. The file is read for each request.
 /// #[derive(Clone)]
 /// struct FromFile(std::path::PathBuf);
 ///
 /// impl Replay<Request<String>> for FromFile {
-///     type Kept = Head;
+///     type Saved = RequestHead;
 ///
-///     fn keep(&self, request: Request<String>, _limit: usize) -> (Request<String>, Option<Head>) {
-///         let head = Head::of(&request);
+///     fn save(&self, request: Request<String>, _limit: usize) -> (Request<String>, Option<RequestHead>) {
+///         let head = RequestHead::of(&request);
 ///         (request, Some(head))
 ///     }
 ///
-///     fn again(&self, head: Head) -> Option<Request<String>> {
-///         Some(head.with(std::fs::read_to_string(&self.0).ok()?))
+///     fn replay(&self, head: RequestHead) -> Option<Request<String>> {
+///         Some(head.with_body(std::fs::read_to_string(&self.0).ok()?))
 ///     }
 /// }
+/// # let folder = std::env::temp_dir().join(format!("from-file-{}", std::process::id()));
+/// # std::fs::write(&folder, "text")?;
+/// let replay = FromFile(folder.clone());
+/// let (request, saved) = replay.save(Request::new("text".to_owned()), 1024);
+/// assert_eq!(replay.replay(saved.unwrap()).unwrap().body(), request.body());
+/// # std::fs::remove_file(folder)?;
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Replay<Q>: Clone {
-    /// What is kept while the request is under way.
-    type Kept;
+    /// What is saved while the request is in flight.
+    type Saved;
 
-    /// Whether anything is ever kept. False spares the request a detour on its way.
-    const KEEPS: bool = true;
+    /// Whether anything is ever saved. If not, the request skips [`save`](Self::save).
+    const SAVES: bool = true;
 
-    /// Keeps what is needed of a request that is about to be sent, and gives back what to send. `None` where it
-    /// cannot be made again. `limit` is [`AuthLayer::replay_limit`](super::AuthLayer::replay_limit), never 0.
-    fn keep(&self, request: Q, limit: usize) -> (Q, Option<Self::Kept>);
+    /// Saves a request that is about to be sent, and returns the request to send. `None` where the request cannot be
+    /// made again. `limit` is [`AuthLayer::replay_limit`](super::AuthLayer::replay_limit), in bytes, and never 0.
+    fn save(&self, request: Q, limit: usize) -> (Q, Option<Self::Saved>);
 
-    /// Whether [`again`](Self::again) would give a request now. A false "yes" costs the wait for a token.
-    fn can_again(&self, kept: &Self::Kept) -> bool {
-        let _ = kept;
+    /// Whether [`replay`](Self::replay) would return a request now. A wrong `true` costs the wait for a token.
+    fn can_replay(&self, saved: &Self::Saved) -> bool {
+        let _ = saved;
         true
     }
 
-    /// The request once more; `None` where it has turned out that it cannot be made again.
-    fn again(&self, kept: Self::Kept) -> Option<Q>;
+    /// Makes the request again; `None` where it turns out that this is not possible.
+    fn replay(&self, saved: Self::Saved) -> Option<Q>;
 }
 
-/// Replays nothing, costs nothing.
+/// Saves nothing and costs nothing: no request is sent twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoReplay;
 
 impl<Q> Replay<Q> for NoReplay {
-    type Kept = Infallible;
+    type Saved = Infallible;
 
-    const KEEPS: bool = false;
+    const SAVES: bool = false;
 
     #[inline]
-    fn keep(&self, request: Q, _limit: usize) -> (Q, Option<Infallible>) {
+    fn save(&self, request: Q, _limit: usize) -> (Q, Option<Infallible>) {
         (request, None)
     }
 
-    fn again(&self, kept: Infallible) -> Option<Q> {
-        match kept {}
+    fn replay(&self, saved: Infallible) -> Option<Q> {
+        match saved {}
     }
 }
 
-/// Clones the request before it is sent: for bodies that are at hand as a whole and cheap to clone, such as
-/// `Full<Bytes>`. They are in memory in any case, so no limit is applied (but to reqwest's own requests); a limit of 0
-/// turns it off all the same.
+/// Clones the request before it is sent: for bodies that are complete and cheap to clone, such as `Full<Bytes>`.
+///
+/// Such a body is in memory anyway, so the limit does not apply, except to requests of reqwest. A limit of 0 turns replay
+/// off for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CloneReplay;
 
 impl<B: Clone> Replay<Request<B>> for CloneReplay {
-    type Kept = Request<B>;
+    type Saved = Request<B>;
 
-    fn keep(&self, request: Request<B>, _limit: usize) -> (Request<B>, Option<Request<B>>) {
-        let kept = request.clone();
-        (request, Some(kept))
+    fn save(&self, request: Request<B>, _limit: usize) -> (Request<B>, Option<Request<B>>) {
+        let saved = request.clone();
+        (request, Some(saved))
     }
 
-    fn again(&self, kept: Request<B>) -> Option<Request<B>> {
-        Some(kept)
+    fn replay(&self, saved: Request<B>) -> Option<Request<B>> {
+        Some(saved)
     }
 }
 
 /// A request without its body.
 #[derive(Clone, Debug)]
-pub struct Head {
+pub struct RequestHead {
     method: Method,
     uri: Uri,
     version: Version,
@@ -98,8 +106,8 @@ pub struct Head {
     extensions: Extensions,
 }
 
-impl Head {
-    /// That of a request, extensions included.
+impl RequestHead {
+    /// The head of a request, with its extensions.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
         Self {
@@ -111,9 +119,9 @@ impl Head {
         }
     }
 
-    /// The request with this body.
+    /// A request with this head and a body.
     #[must_use]
-    pub fn with<B>(self, body: B) -> Request<B> {
+    pub fn with_body<B>(self, body: B) -> Request<B> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;

@@ -1,59 +1,58 @@
-//! What the layer needs of a request and of its answer, so that one service serves `http`'s and those of clients that
-//! have their own.
+//! What the layer needs of a request and of a response, so that one service works with the types of `http` and of
+//! reqwest.
 
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use super::destination::{Rules, Verdict};
+use super::destination::{Decision, Rules};
 use super::timeout;
 use crate::Error;
 
 /// A request that the layer can authorise: [`http::Request`], and with the feature `reqwest` reqwest's own.
-pub trait AuthRequest: sealed::Outgoing {}
+pub trait AuthRequest: sealed::RequestAccess {}
 
-/// The answer to one.
-pub trait AuthResponse: sealed::Answer {}
+/// A response that the layer can inspect: [`http::Response`], and with the feature `reqwest` reqwest's own.
+pub trait AuthResponse: sealed::ResponseAccess {}
 
 impl<B> AuthRequest for Request<B> {}
 impl<T> AuthResponse for Response<T> {}
 
-/// The traits from the inside: sealed, so that they can grow.
+/// The methods of the traits. Sealed, so that methods can be added.
 pub(super) mod sealed {
     use std::time::Duration;
 
     use http::{HeaderMap, StatusCode};
 
-    use super::super::destination::{Rules, Verdict};
+    use super::super::destination::{Decision, Rules};
     use crate::Error;
 
-    pub trait Outgoing {
+    pub trait RequestAccess {
         fn headers(&self) -> &HeaderMap;
 
         fn headers_mut(&mut self) -> &mut HeaderMap;
 
-        /// Whether the header may go where it goes.
-        fn judge(&self, rules: &Rules) -> Result<Verdict, Error>;
+        /// Decides whether the request gets the header, by its destination.
+        fn check_destination(&self, rules: &Rules) -> Result<Decision, Error>;
 
-        /// How long all of it may take, where it carries a bound.
+        /// The timeout that the request carries.
         fn time_left(&self) -> Option<Duration>;
 
-        /// Makes it carry what is left of its bound.
-        fn set_time_left(&mut self, span: Duration);
+        /// Replaces the timeout that the request carries.
+        fn set_time_left(&mut self, timeout: Duration);
     }
 
-    pub trait Answer {
+    pub trait ResponseAccess {
         fn status(&self) -> StatusCode;
 
         fn headers(&self) -> &HeaderMap;
 
-        /// Whether the header may have gone to whoever gave it. That may be another than was asked, which a client that
-        /// follows redirects knows.
-        fn is_by_addressee(&self, rules: &Rules) -> bool;
+        /// Whether the server that responded may have the header. After a redirect it may be another server.
+        fn is_from_allowed_host(&self, rules: &Rules) -> bool;
     }
 }
 
-impl<B> sealed::Outgoing for Request<B> {
+impl<B> sealed::RequestAccess for Request<B> {
     #[inline]
     fn headers(&self) -> &HeaderMap {
         self.headers()
@@ -65,21 +64,21 @@ impl<B> sealed::Outgoing for Request<B> {
     }
 
     #[inline]
-    fn judge(&self, rules: &Rules) -> Result<Verdict, Error> {
-        rules.judge(self.uri())
+    fn check_destination(&self, rules: &Rules) -> Result<Decision, Error> {
+        rules.check_destination(self.uri())
     }
 
     #[inline]
     fn time_left(&self) -> Option<Duration> {
-        timeout::of_grpc(self.headers())
+        timeout::grpc_timeout(self.headers())
     }
 
-    fn set_time_left(&mut self, span: Duration) {
-        timeout::set_grpc(self.headers_mut(), span);
+    fn set_time_left(&mut self, timeout: Duration) {
+        timeout::set_grpc_timeout(self.headers_mut(), timeout);
     }
 }
 
-impl<T> sealed::Answer for Response<T> {
+impl<T> sealed::ResponseAccess for Response<T> {
     #[inline]
     fn status(&self) -> StatusCode {
         self.status()
@@ -90,7 +89,7 @@ impl<T> sealed::Answer for Response<T> {
         self.headers()
     }
 
-    fn is_by_addressee(&self, _: &Rules) -> bool {
+    fn is_from_allowed_host(&self, _: &Rules) -> bool {
         true
     }
 }

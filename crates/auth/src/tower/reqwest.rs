@@ -1,4 +1,4 @@
-//! In front of reqwest: requests and answers are reqwest's own, bodies and answers that stream are not touched.
+//! The layer in front of reqwest. Requests and responses are reqwest's own; streamed bodies pass unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use reqwest::{Client, Request, RequestBuilder, Response, Url};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::destination::{Rules, Verdict};
+use super::destination::{Decision, Rules};
 use super::error::AuthServiceError;
 use super::layer::AuthLayer;
 use super::replay::{CloneReplay, Replay};
@@ -16,34 +16,40 @@ use super::request::{AuthRequest, AuthResponse, sealed};
 use super::service::AuthService;
 use crate::{Error, ErrorKind};
 
-/// A reqwest client whose requests are authorised; made by [`AuthLayer::client`].
+/// A reqwest client whose requests are authorized, made by [`AuthLayer::client`].
 ///
-/// It is a [`Service`] over [`reqwest::Request`] too, for a tower stack.
+/// It is also a [`Service`] over [`reqwest::Request`], for a tower stack.
 pub type AuthClient = AuthService<Client, CloneReplay>;
 
 impl<R> AuthLayer<R> {
-    /// A reqwest client with the layer in front. Requests whose body is at hand as a whole, and no longer than
-    /// [`replay_limit`](Self::replay_limit), are sent once more after a refusal; bodies that stream are not.
+    /// A reqwest client with the layer in front. A request whose body is complete, and no longer than
+    /// [`replay_limit`](Self::replay_limit), is sent once more after a refusal. A request with a streamed body is not.
     ///
     /// # Deadlines
-    /// Set them per request ([`RequestBuilder::timeout`]): the wait for a token counts into it. A timeout of the
-    /// client begins only when a header is at hand, for the layer cannot see it.
+    /// Set a timeout per request ([`RequestBuilder::timeout`]): it includes the wait for a token. A timeout of the client
+    /// starts only when the header is there, because the layer cannot see it.
     ///
     /// # Redirects
-    /// reqwest follows them by itself, behind the layer, and takes the header off where scheme, host or port change.
-    /// So it stays where it was allowed; a 401 from where a redirect led is no refusal of the token. Yandex Cloud's
-    /// APIs do not redirect: `ClientBuilder::redirect` with `redirect::Policy::none()` is the safer setting.
+    /// reqwest follows redirects behind the layer, and removes the header where the scheme, host or port changes. So the
+    /// header stays on allowed hosts, and a 401 from another host does not count as a refusal of the token. The APIs of
+    /// Yandex Cloud do not redirect: set `redirect::Policy::none()` on the client to be safe.
     ///
     /// ```
     /// use yandex_cloud_auth::tower::AuthLayer;
     /// use yandex_cloud_auth::Credentials;
     ///
-    /// # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = AuthLayer::new(Credentials::automatic()).client(http.clone());
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let _ = rustls::crypto::ring::default_provider().install_default();
+    /// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+    /// # let credentials = Credentials::from(yandex_cloud_auth::ApiKeyAuth::new(cloud.api_key())?);
+    /// # let url = format!("{}/v1/models", cloud.api_url());
+    /// let http = reqwest::Client::new();
+    /// let layer = AuthLayer::new(credentials);
+    /// # let layer = layer.allow_loopback();
+    /// let client = layer.client(http.clone());
     ///
-    /// let models = http.get("https://ai.api.cloud.yandex.net/v1/models");
-    /// let answer = client.send(models).await?.error_for_status()?;
-    /// # let _ = answer;
+    /// let response = client.send(http.get(url)).await?.error_for_status()?;
+    /// # assert!(response.status().is_success());
     /// # Ok(()) }
     /// ```
     pub fn client(&self, client: Client) -> AuthClient {
@@ -55,30 +61,36 @@ impl<R: Replay<Request> + Clone> AuthService<Client, R> {
     /// Sends a request with the header.
     ///
     /// # Errors
-    /// Why there is no header, or why it may not go there; else reqwest's.
+    /// The layer's error where there is no header, or where it must not be sent to the host; otherwise reqwest's error.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the request; a fetch that it waits for goes on for others.
+    /// Dropping the future drops the request. A fetch that it waits for continues for other callers.
     pub async fn execute(&self, request: Request) -> Result<Response, AuthServiceError<reqwest::Error>> {
-        // reqwest's client is ready at all times.
+        // reqwest's client is always ready, so `poll_ready` is not needed.
         self.clone().call(request).await
     }
 
-    /// The same client with the same layer, whose requests are kept for a second sending by `replay`.
+    /// The same client and layer with another [`Replay`].
     ///
-    /// Cheap enough to be done for each request: whoever makes requests from parts of its own can make one again from
-    /// these, and need not have it cloned before it is known whether it will be refused.
+    /// Cheap enough to call for each request. A program that builds requests from its own parts can build a refused
+    /// request again from them, instead of cloning each request in advance.
     ///
     /// ```
     /// use yandex_cloud_auth::tower::{AuthLayer, NoReplay};
     /// use yandex_cloud_auth::Credentials;
     ///
-    /// # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = AuthLayer::new(Credentials::automatic()).client(http.clone());
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let _ = rustls::crypto::ring::default_provider().install_default();
+    /// # let cloud = yandex_cloud_emulator::Emulator::start().await?;
+    /// # let credentials = Credentials::from(yandex_cloud_auth::ApiKeyAuth::new(cloud.api_key())?);
+    /// # let url = format!("{}/v1/models", cloud.api_url());
+    /// # let http = reqwest::Client::new();
+    /// let layer = AuthLayer::new(credentials);
+    /// # let layer = layer.allow_loopback();
+    /// let client = layer.client(http.clone());
     ///
-    /// let request = http.get("https://ai.api.cloud.yandex.net/v1/models").build()?;
-    /// let answer = client.with_replay(NoReplay).execute(request).await?;
-    /// # let _ = answer;
+    /// let response = client.with_replay(NoReplay).execute(http.get(url).build()?).await?;
+    /// # assert!(response.status().is_success());
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -86,37 +98,40 @@ impl<R: Replay<Request> + Clone> AuthService<Client, R> {
         AuthService::new(self.inner.clone(), Arc::clone(&self.config), replay)
     }
 
-    /// Builds a request and sends it with the header: what `RequestBuilder::send` would do without.
+    /// Builds a request and sends it with the header. Use it in place of `RequestBuilder::send`.
     ///
-    /// It is sent by the client behind the layer, whichever client the builder came from.
+    /// The client behind the layer sends the request, even if the builder comes from another client.
     ///
     /// # Errors
-    /// As [`execute`](Self::execute), and where the builder was given what makes no request.
+    /// The errors of [`execute`](Self::execute), and reqwest's error where the builder cannot build the request.
+    ///
+    /// # Cancel safety
+    /// The same as for [`execute`](Self::execute).
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, AuthServiceError<reqwest::Error>> {
-        self.execute(request.build().map_err(AuthServiceError::of_service)?).await
+        self.execute(request.build().map_err(AuthServiceError::from_service)?).await
     }
 }
 
-/// By [`Request::try_clone`]: a body that streams is not kept, nor one that is longer than the limit.
+/// By [`Request::try_clone`]. A streamed body, or a body longer than the limit, is not saved.
 impl Replay<Request> for CloneReplay {
-    type Kept = Request;
+    type Saved = Request;
 
-    fn keep(&self, request: Request, limit: usize) -> (Request, Option<Request>) {
+    fn save(&self, request: Request, limit: usize) -> (Request, Option<Request>) {
         let fits =
             request.body().is_none_or(|body| body.as_bytes().is_some_and(|bytes| bytes.len() <= limit));
-        let kept = if fits { request.try_clone() } else { None };
-        (request, kept)
+        let saved = if fits { request.try_clone() } else { None };
+        (request, saved)
     }
 
-    fn again(&self, kept: Request) -> Option<Request> {
-        Some(kept)
+    fn replay(&self, saved: Request) -> Option<Request> {
+        Some(saved)
     }
 }
 
 impl AuthRequest for Request {}
 impl AuthResponse for Response {}
 
-impl sealed::Outgoing for Request {
+impl sealed::RequestAccess for Request {
     fn headers(&self) -> &HeaderMap {
         self.headers()
     }
@@ -125,20 +140,20 @@ impl sealed::Outgoing for Request {
         self.headers_mut()
     }
 
-    fn judge(&self, rules: &Rules) -> Result<Verdict, Error> {
-        judge(rules, self.url())
+    fn check_destination(&self, rules: &Rules) -> Result<Decision, Error> {
+        check_url(rules, self.url())
     }
 
     fn time_left(&self) -> Option<Duration> {
         self.timeout().copied()
     }
 
-    fn set_time_left(&mut self, span: Duration) {
-        *self.timeout_mut() = Some(span);
+    fn set_time_left(&mut self, timeout: Duration) {
+        *self.timeout_mut() = Some(timeout);
     }
 }
 
-impl sealed::Answer for Response {
+impl sealed::ResponseAccess for Response {
     fn status(&self) -> StatusCode {
         self.status()
     }
@@ -147,34 +162,34 @@ impl sealed::Answer for Response {
         self.headers()
     }
 
-    fn is_by_addressee(&self, rules: &Rules) -> bool {
-        matches!(judge(rules, self.url()), Ok(Verdict::Send))
+    fn is_from_allowed_host(&self, rules: &Rules) -> bool {
+        matches!(check_url(rules, self.url()), Ok(Decision::Attach))
     }
 }
 
-/// Whether the header may go where a URL leads, as reqwest itself will read it.
-fn judge(rules: &Rules, url: &Url) -> Result<Verdict, Error> {
-    if let Some((tls, host, port)) = plain(url) {
-        return rules.judge_plain(tls, host, port);
+/// Decides by a URL, read in the same way as reqwest reads it.
+fn check_url(rules: &Rules, url: &Url) -> Result<Decision, Error> {
+    if let Some((tls, host, port)) = simple_parts(url) {
+        return rules.check_normalized(tls, host, port);
     }
     let uri = url.as_str().parse().map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the request's URL is none that can be sent to").with_source(error)
+        Error::new(ErrorKind::Invalid, "a request cannot be sent to this URL").with_source(error)
     })?;
-    rules.judge(&uri)
+    rules.check_destination(&uri)
 }
 
-/// TLS, host and port of a URL that can be read in one way alone: a scheme, a name, perhaps a port, and characters that
-/// mean nothing to an authority. No user, no address in brackets, nothing to be escaped. Any other is read as a URI.
-fn plain(url: &Url) -> Option<(bool, &str, Option<u16>)> {
-    const LONGEST: usize = 4096;
+/// TLS, host and port of a URL that has only one reading: no user, no address in brackets, no character that needs
+/// escaping. Other URLs are parsed as a `Uri`, which costs an allocation.
+fn simple_parts(url: &Url) -> Option<(bool, &str, Option<u16>)> {
+    const MAX_LENGTH: usize = 4096;
     let tls = match url.scheme() {
         "https" => true,
         "http" => false,
         _ => return None,
     };
     let text = url.as_str();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:?&=%".contains(&byte);
-    if text.len() > LONGEST || !text.bytes().all(is_plain) {
+    let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:?&=%".contains(&byte);
+    if text.len() > MAX_LENGTH || !text.bytes().all(is_simple) {
         return None;
     }
     let host = url.host_str()?;
@@ -191,11 +206,11 @@ mod tests {
     use super::super::destination::Allowed;
     use super::*;
 
-    /// What the rules say of a URL, and what they say of it as a URI.
-    fn judged(rules: &Rules, url: &Url) -> [String; 2] {
-        let of_url = judge(rules, url);
+    /// The decision by a URL, and by the same text as a URI.
+    fn decisions(rules: &Rules, url: &Url) -> [String; 2] {
+        let of_url = check_url(rules, url);
         let of_uri = match url.as_str().parse() {
-            Ok(uri) => format!("{:?}", rules.judge(&uri)),
+            Ok(uri) => format!("{:?}", rules.check_destination(&uri)),
             Err(_) => "none".to_owned(),
         };
         match of_url {
@@ -226,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_judged_as_the_uri_that_is_sent_to() {
-        for (url, is_plain) in [
+    fn a_url_and_its_uri_get_the_same_decision() {
+        for (url, is_simple) in [
             ("https://api.cloud.yandex.net", true),
             ("https://LLM.api.cloud.yandex.net./v1?a=b", true),
             ("https://api.cloud.yandex.net:443/%2f", true),
@@ -252,9 +267,9 @@ mod tests {
             ("mailto:a@api.cloud.yandex.net", false),
         ] {
             let url: Url = url.parse().unwrap();
-            assert_eq!(plain(&url).is_some(), is_plain, "{url}");
+            assert_eq!(simple_parts(&url).is_some(), is_simple, "{url}");
             for rules in all_rules() {
-                let [of_url, of_uri] = judged(&rules, &url);
+                let [of_url, of_uri] = decisions(&rules, &url);
                 assert_eq!(of_url, of_uri, "{url} by {rules:?}");
             }
         }
@@ -262,7 +277,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_url_is_judged_otherwise_than_as_the_uri_that_is_sent_to(
+        fn any_url_and_its_uri_get_the_same_decision(
             scheme in "(https|http|HTTPS|wss|ftp|x|data):(//|/|\\\\|)",
             user in "(|[a-z.]{0,6}@|api\\.cloud\\.yandex\\.net(:x)?@)",
             host in "(\\PC{0,6}|[a-zA-Z0-9._-]{0,8})(|\\.?(api\\.cloud\\.yandex\\.net|API\\.yandexcloud\\.KZ|gate\\.example|in\\.example|localhost)|127\\.0\\.0\\.1|\\[::1\\]|\\[fd00::1\\])\\.{0,2}",
@@ -271,7 +286,7 @@ mod tests {
         ) {
             if let Ok(url) = format!("{scheme}{user}{host}{port}{rest}").parse::<Url>() {
                 for rules in all_rules() {
-                    let [of_url, of_uri] = judged(&rules, &url);
+                    let [of_url, of_uri] = decisions(&rules, &url);
                     prop_assert_eq!(of_url, of_uri, "{}", url);
                 }
             }

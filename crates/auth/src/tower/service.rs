@@ -1,4 +1,4 @@
-//! The service: a header on each request, before the client is called.
+//! The service: it adds the header to each request before it calls the client.
 
 use std::fmt;
 use std::mem;
@@ -8,16 +8,15 @@ use std::task::{Context, Poll};
 use http::header::AUTHORIZATION;
 use tower_service::Service;
 
-use super::destination::Verdict;
+use super::destination::Decision;
 use super::error::AuthServiceError;
-use super::future::{Again, ResponseFuture, Sent};
+use super::future::{InFlight, ResponseFuture, Retry};
 use super::layer::Config;
 use super::replay::{NoReplay, Replay};
 use super::request::{AuthRequest, AuthResponse};
-use super::timeout::Limit;
 use crate::{Error, Method};
 
-/// A client whose requests are authorised; made by [`AuthLayer`](super::AuthLayer).
+/// A client whose requests are authorized, made by [`AuthLayer`](super::AuthLayer).
 #[derive(Clone)]
 pub struct AuthService<S, R = NoReplay> {
     pub(super) inner: S,
@@ -30,17 +29,17 @@ impl<S, R> AuthService<S, R> {
         Self { inner, config, replay }
     }
 
-    /// The client.
+    /// The client behind the layer.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The client, to change it.
+    /// The client behind the layer, mutable.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The client alone.
+    /// The client, without the layer.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -57,15 +56,16 @@ impl<S: fmt::Debug, R> fmt::Debug for AuthService<S, R> {
 }
 
 impl Config {
-    /// What becomes of a request: whether it gets a header at all. Without one it goes as it is.
+    /// Whether the request gets the header. If not, it is sent unchanged.
     #[inline]
     pub(super) fn wants_header(&self, request: &impl AuthRequest) -> Result<bool, Error> {
-        // A look at each name is quicker than a hash: requests have few.
+        // Requests have few headers, so comparing each name is faster than hashing.
         if request.headers().keys().any(|name| *name == AUTHORIZATION) {
             return Ok(false);
         }
-        match request.judge(&self.rules) {
-            Ok(verdict) => Ok(verdict == Verdict::Send),
+        match request.check_destination(&self.rules) {
+            Ok(decision) => Ok(decision == Decision::Attach),
+            // Without a header there is nothing to protect.
             Err(_) if self.credentials.method() == Some(Method::None) => Ok(false),
             Err(error) => Err(error),
         }
@@ -85,7 +85,7 @@ where
 
     #[inline]
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context).map_err(AuthServiceError::of_service)
+        self.inner.poll_ready(context).map_err(AuthServiceError::from_service)
     }
 
     #[inline]
@@ -100,19 +100,21 @@ where
                 let Some(generation) = ready.generation() else {
                     return ResponseFuture::sending(self.inner.call(request), None);
                 };
-                // The service that was made ready is the one that is called; a clone of it is for a second sending.
-                let mut again = None;
-                if R::KEEPS {
-                    (request, again) = keep(&self.config, self.replay.clone(), &self.inner, request);
+                // `poll_ready` made `self.inner` ready, so this call uses it. A replay uses a clone.
+                let mut retry = None;
+                if R::SAVES {
+                    (request, retry) = save(&self.config, self.replay.clone(), &self.inner, request);
                 }
-                ready.put_on(request.headers_mut());
+                ready.insert_into(request.headers_mut());
+                // Dropped before the call, which may take long: the guard keeps an old snapshot alive.
                 drop(ready);
-                let answer = self.inner.call(request);
-                let sent = Sent { config: Arc::clone(&self.config), generation, again };
-                ResponseFuture::sending(answer, Some(sent))
+                let response = self.inner.call(request);
+                let in_flight = InFlight { config: Arc::clone(&self.config), generation, retry };
+                ResponseFuture::sending(response, Some(in_flight))
             }
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
+                // The service that is ready waits with the request; the clone serves the next call.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 ResponseFuture::waiting(Arc::clone(&self.config), self.replay.clone(), ready, request)
@@ -121,18 +123,23 @@ where
     }
 }
 
-/// Keeps what a second sending needs, and notes how long the request has.
+/// Saves what a replay needs, and the deadline of the request.
 #[inline]
-pub(super) fn keep<S: Clone, Q: AuthRequest, R: Replay<Q>>(
+pub(super) fn save<S: Clone, Q: AuthRequest, R: Replay<Q>>(
     config: &Config,
     replay: R,
     service: &S,
     request: Q,
-) -> (Q, Option<Again<S, R, R::Kept>>) {
+) -> (Q, Option<Retry<S, R, R::Saved>>) {
     if config.replay_limit == 0 {
         return (request, None);
     }
-    let (request, kept) = replay.keep(request, config.replay_limit);
-    let again = kept.map(|kept| Again { kept, service: service.clone(), limit: Limit::of(&request), replay });
-    (request, again)
+    let (request, saved) = replay.save(request, config.replay_limit);
+    let retry = saved.map(|saved| Retry {
+        saved,
+        service: service.clone(),
+        deadline: config.deadline_of(&request),
+        replay,
+    });
+    (request, retry)
 }

@@ -1,7 +1,7 @@
-//! Bodies that stream are recorded while they are sent, up to a limit.
+//! Streamed bodies are recorded while they are sent, up to a limit.
 //!
-//! The body belongs to neither request but to what they share: the first reads and records, the second is given the
-//! recording and goes on where it ends. So a stream that was refused at its start goes on in the second request.
+//! Both requests share the body. The first request reads and records it. The second request reads the recording and then
+//! continues with the body. So a stream that was refused at its start continues in the second request.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,13 +13,12 @@ use bytes::Bytes;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
 
-use super::replay::{Head, Replay};
+use super::replay::{Replay, RequestHead};
 
-/// Records bodies while they are sent: for any body that a body of one's own can be wrapped into, as tonic's,
-/// axum's and reqwest's can.
+/// Records bodies while they are sent: for body types that can wrap another body, such as those of tonic, axum and
+/// reqwest.
 ///
-/// Data is shared, not copied. A body that grows over the limit, or that has trailers, is sent as ever, but not
-/// again.
+/// Data is shared, not copied. A body that exceeds the limit, or that has trailers, is sent, but not sent again.
 ///
 /// ```
 /// # struct AnyBody(std::pin::Pin<Box<dyn http_body::Body<Data = bytes::Bytes, Error = std::io::Error> + Send>>);
@@ -48,7 +47,7 @@ pub struct TeeReplay<B> {
 }
 
 impl<B> TeeReplay<B> {
-    /// Wraps recorded bodies by `wrap`, such as `tonic::body::Body::new`.
+    /// Wraps the recorded body by `wrap`, such as `tonic::body::Body::new`.
     pub fn new(wrap: fn(TeeBody<B>) -> B) -> Self {
         Self { wrap }
     }
@@ -67,58 +66,59 @@ impl<B> fmt::Debug for TeeReplay<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Replay<Request<B>> for TeeReplay<B> {
-    type Kept = Kept<B>;
+    type Saved = RecordedRequest<B>;
 
-    fn keep(&self, request: Request<B>, limit: usize) -> (Request<B>, Option<Kept<B>>) {
-        // What is known to be too much is not recorded in the first place.
+    fn save(&self, request: Request<B>, limit: usize) -> (Request<B>, Option<RecordedRequest<B>>) {
+        // A body that is known to be too large is not recorded at all.
         if request.body().size_hint().lower() > limit as u64 {
             return (request, None);
         }
-        let head = Head::of(&request);
+        let head = RequestHead::of(&request);
         let (parts, body) = request.into_parts();
-        let tape =
-            Tape { body, recorded: VecDeque::new(), room: limit, state: State::Recording, first: None };
-        let tape = Arc::new(Mutex::new(tape));
-        let body = TeeBody { tape: Arc::clone(&tape), reader: Reader::First };
-        (Request::from_parts(parts, (self.wrap)(body)), Some(Kept { head, tape }))
+        let recording =
+            Recording { body, recorded: VecDeque::new(), room: limit, phase: Phase::Recording, first: None };
+        let recording = Arc::new(Mutex::new(recording));
+        let body = TeeBody { recording: Arc::clone(&recording), reader: Reader::First };
+        (Request::from_parts(parts, (self.wrap)(body)), Some(RecordedRequest { head, recording }))
     }
 
-    fn can_again(&self, kept: &Kept<B>) -> bool {
-        lock(&kept.tape).state == State::Recording
+    fn can_replay(&self, saved: &RecordedRequest<B>) -> bool {
+        lock(&saved.recording).phase == Phase::Recording
     }
 
-    fn again(&self, kept: Kept<B>) -> Option<Request<B>> {
+    fn replay(&self, saved: RecordedRequest<B>) -> Option<Request<B>> {
         let first = {
-            let mut tape = lock(&kept.tape);
-            if tape.state != State::Recording {
+            let mut recording = lock(&saved.recording);
+            if recording.phase != Phase::Recording {
                 return None;
             }
-            tape.state = State::TakenOver;
-            tape.first.take()
+            recording.phase = Phase::Replaying;
+            recording.first.take()
         };
-        // Whoever waits for more of the first body learns that there is none.
+        // The first request may still wait for data: wake it, so that it sees the end of its body.
         if let Some(first) = first {
             first.wake();
         }
-        Some(kept.head.with((self.wrap)(TeeBody { tape: kept.tape, reader: Reader::Second })))
+        let body = TeeBody { recording: saved.recording, reader: Reader::Second };
+        Some(saved.head.with_body((self.wrap)(body)))
     }
 }
 
-/// A request under way, and the recording of its body.
-pub struct Kept<B> {
-    head: Head,
-    tape: Arc<Mutex<Tape<B>>>,
+/// A request in flight, and the recording of its body.
+pub struct RecordedRequest<B> {
+    head: RequestHead,
+    recording: Arc<Mutex<Recording<B>>>,
 }
 
-impl<B> fmt::Debug for Kept<B> {
+impl<B> fmt::Debug for RecordedRequest<B> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Kept").field("head", &self.head).finish_non_exhaustive()
+        formatter.debug_struct("RecordedRequest").field("head", &self.head).finish_non_exhaustive()
     }
 }
 
-/// A body that is recorded while it is read, or read from its recording.
+/// A body that is recorded while it is read, or that is read from its recording.
 pub struct TeeBody<B> {
-    tape: Arc<Mutex<Tape<B>>>,
+    recording: Arc<Mutex<Recording<B>>>,
     reader: Reader,
 }
 
@@ -135,50 +135,50 @@ enum Reader {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// All that was read is recorded.
+enum Phase {
+    /// All data that was read is recorded.
     Recording,
-    /// There was too much, or something that cannot be sent again.
-    Lost,
-    /// The second reader has it.
-    TakenOver,
+    /// The recording was dropped: too much data, or data that cannot be sent again.
+    Discarded,
+    /// The second request reads. The first request sees the end of its body.
+    Replaying,
 }
 
-struct Tape<B> {
+struct Recording<B> {
     body: B,
     recorded: VecDeque<Bytes>,
-    /// How many bytes more may be recorded.
+    /// How many more bytes may be recorded.
     room: usize,
-    state: State,
-    /// Who waits for the first body.
+    phase: Phase,
+    /// Wakes the reader of the first body.
     first: Option<Waker>,
 }
 
-fn lock<B>(tape: &Mutex<Tape<B>>) -> MutexGuard<'_, Tape<B>> {
-    tape.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<B>(recording: &Mutex<Recording<B>>) -> MutexGuard<'_, Recording<B>> {
+    recording.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Tape<B> {
+impl<B: Body<Data = Bytes> + Unpin> Recording<B> {
     fn record(&mut self, frame: &Frame<Bytes>) {
-        match (self.state, frame.data_ref()) {
-            // There may be any number of them, and they say nothing.
-            (State::Recording, Some(data)) if data.is_empty() => {}
-            (State::Recording, Some(data)) if data.len() <= self.room => {
+        match (self.phase, frame.data_ref()) {
+            // Empty frames carry nothing, and a body may have any number of them.
+            (Phase::Recording, Some(data)) if data.is_empty() => {}
+            (Phase::Recording, Some(data)) if data.len() <= self.room => {
                 self.room -= data.len();
                 self.recorded.push_back(data.clone());
             }
-            (State::Recording, _) => self.lose(),
+            (Phase::Recording, _) => self.discard(),
             _ => {}
         }
     }
 
-    fn lose(&mut self) {
-        self.state = State::Lost;
+    fn discard(&mut self) {
+        self.phase = Phase::Discarded;
         self.recorded = VecDeque::new();
     }
 
-    fn is_taken_from(&self, reader: Reader) -> bool {
-        reader == Reader::First && self.state == State::TakenOver
+    fn has_ended_for(&self, reader: Reader) -> bool {
+        reader == Reader::First && self.phase == Phase::Replaying
     }
 
     fn recorded_for(&self, reader: Reader) -> &VecDeque<Bytes> {
@@ -195,38 +195,38 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TeeBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let tape = &mut *lock(&self.tape);
-        if tape.is_taken_from(self.reader) {
+        let recording = &mut *lock(&self.recording);
+        if recording.has_ended_for(self.reader) {
             return Poll::Ready(None);
         }
         if self.reader == Reader::Second
-            && let Some(data) = tape.recorded.pop_front()
+            && let Some(data) = recording.recorded.pop_front()
         {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        let poll = Pin::new(&mut tape.body).poll_frame(context);
+        let poll = Pin::new(&mut recording.body).poll_frame(context);
         match &poll {
-            Poll::Ready(Some(Ok(frame))) => tape.record(frame),
-            Poll::Ready(Some(Err(_))) => tape.lose(),
-            Poll::Pending if self.reader == Reader::First => tape.first = Some(context.waker().clone()),
+            Poll::Ready(Some(Ok(frame))) => recording.record(frame),
+            Poll::Ready(Some(Err(_))) => recording.discard(),
+            Poll::Pending if self.reader == Reader::First => recording.first = Some(context.waker().clone()),
             Poll::Ready(None) | Poll::Pending => {}
         }
         poll
     }
 
     fn is_end_stream(&self) -> bool {
-        let tape = lock(&self.tape);
-        tape.is_taken_from(self.reader)
-            || (tape.recorded_for(self.reader).is_empty() && tape.body.is_end_stream())
+        let recording = lock(&self.recording);
+        recording.has_ended_for(self.reader)
+            || (recording.recorded_for(self.reader).is_empty() && recording.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let tape = lock(&self.tape);
-        if tape.is_taken_from(self.reader) {
+        let recording = lock(&self.recording);
+        if recording.has_ended_for(self.reader) {
             return SizeHint::with_exact(0);
         }
-        let recorded: u64 = tape.recorded_for(self.reader).iter().map(|data| data.len() as u64).sum();
-        let rest = tape.body.size_hint();
+        let recorded: u64 = recording.recorded_for(self.reader).iter().map(|data| data.len() as u64).sum();
+        let rest = recording.body.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(recorded.saturating_add(rest.lower()));
         if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(recorded)) {

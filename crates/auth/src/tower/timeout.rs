@@ -1,43 +1,48 @@
-//! The deadline that a request carries: waiting for a header counts into it.
+//! The deadline of a request: it includes the wait for a header.
+//!
+//! A gRPC request carries `grpc-timeout`, a request of reqwest its own timeout. The layer waits for a header no longer
+//! than that, and then sends the request with the time that is left.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::request::AuthRequest;
+use crate::system::System;
+use crate::task::deadline::Deadline;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// When a request that carries a bound has to be answered.
+/// When a request must be complete, on the clock of the credentials' system.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
-    until: Instant,
+pub(super) struct RequestDeadline(Deadline);
+
+impl RequestDeadline {
+    /// The deadline of a request that is made now; `None` where it carries no timeout.
+    #[inline]
+    pub(super) fn of(request: &impl AuthRequest, system: &System) -> Option<Self> {
+        Some(Self(Deadline::after(request.time_left()?, system)))
+    }
+
+    /// The time left; zero after the deadline.
+    pub(super) fn left(self, system: &System) -> Duration {
+        self.0.left(system)
+    }
+
+    /// Sets the timeout of the request to the time left.
+    pub(super) fn apply_to(self, request: &mut impl AuthRequest, system: &System) {
+        request.set_time_left(self.left(system));
+    }
 }
 
-impl Limit {
-    /// That of a request which is made now; `None` where it carries none.
-    pub(super) fn of(request: &impl AuthRequest) -> Option<Self> {
-        Some(Self { until: Instant::now().checked_add(request.time_left()?)? })
-    }
-
-    pub(super) fn left(self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
-
-    /// Makes the request carry what is left.
-    pub(super) fn shorten(self, request: &mut impl AuthRequest) {
-        request.set_time_left(self.left());
-    }
-}
-
-/// What a gRPC request says of its time.
-pub(super) fn of_grpc(headers: &HeaderMap) -> Option<Duration> {
+/// The timeout of a gRPC request.
+pub(super) fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     parse(headers.get(GRPC_TIMEOUT)?)
 }
 
-/// Makes a gRPC request say this.
-pub(super) fn set_grpc(headers: &mut HeaderMap, span: Duration) {
-    if let Some(value) = format(span) {
+/// Sets the timeout of a gRPC request.
+pub(super) fn set_grpc_timeout(headers: &mut HeaderMap, timeout: Duration) {
+    if let Some(value) = format(timeout) {
         headers.insert(GRPC_TIMEOUT, value);
     }
 }
@@ -61,20 +66,20 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
     }
 }
 
-/// In the finest unit that eight digits hold, so that no more is given than there is.
-fn format(span: Duration) -> Option<HeaderValue> {
-    const MOST: u128 = 99_999_999;
-    let seconds = u128::from(span.as_secs());
+/// In the finest unit that fits eight digits, rounded down: the server never gets more time than there is.
+fn format(timeout: Duration) -> Option<HeaderValue> {
+    const MAX_COUNT: u128 = 99_999_999;
+    let seconds = u128::from(timeout.as_secs());
     let (count, unit) = [
-        (span.as_nanos(), 'n'),
-        (span.as_micros(), 'u'),
-        (span.as_millis(), 'm'),
+        (timeout.as_nanos(), 'n'),
+        (timeout.as_micros(), 'u'),
+        (timeout.as_millis(), 'm'),
         (seconds, 'S'),
         (seconds / 60, 'M'),
         (seconds / 3600, 'H'),
     ]
     .into_iter()
-    .find(|(count, _)| *count <= MOST)?;
+    .find(|(count, _)| *count <= MAX_COUNT)?;
     HeaderValue::try_from(format!("{count}{unit}")).ok()
 }
 
@@ -84,8 +89,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_the_protocol_allows() {
-        for (text, span) in [
+    fn a_timeout_is_read_as_the_protocol_defines_it() {
+        for (text, timeout) in [
             ("1H", Some(Duration::from_secs(3600))),
             ("2M", Some(Duration::from_secs(120))),
             ("3S", Some(Duration::from_secs(3))),
@@ -102,17 +107,17 @@ mod tests {
             ("\u{ff}", None),
         ] {
             let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
-            assert_eq!(parse(&value), span, "{text}");
+            assert_eq!(parse(&value), timeout, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_as_no_more_and_hardly_less(nanoseconds in 0_u64..400_000 * 3_600_000_000_000) {
-            let span = Duration::from_nanos(nanoseconds);
-            let read = format(span).as_ref().and_then(parse).unwrap();
-            prop_assert!(read <= span);
-            prop_assert!(span - read <= span / 50_000 + Duration::from_nanos(1));
+        fn a_written_timeout_is_never_longer_and_hardly_shorter(nanoseconds in 0_u64..400_000 * 3_600_000_000_000) {
+            let timeout = Duration::from_nanos(nanoseconds);
+            let read = format(timeout).as_ref().and_then(parse).unwrap();
+            prop_assert!(read <= timeout);
+            prop_assert!(timeout - read <= timeout / 50_000 + Duration::from_nanos(1));
         }
     }
 }

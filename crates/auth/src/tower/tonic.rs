@@ -1,5 +1,5 @@
-//! In front of tonic: a channel that is authorised, errors as gRPC knows them, and an interceptor for those who must
-//! have one.
+//! The layer in front of tonic: an authorized channel, errors as gRPC statuses, and an interceptor for code that needs
+//! one.
 
 use std::sync::Arc;
 
@@ -17,57 +17,50 @@ use super::service::AuthService;
 use super::tee::TeeReplay;
 use crate::{Credentials, Error, ErrorKind};
 
-/// A channel whose calls are authorised; made by [`AuthLayer::channel`]. Generated clients take it as they take a
+/// A channel whose calls are authorized, made by [`AuthLayer::channel`]. Generated clients take it in place of a
 /// [`Channel`].
 pub type AuthChannel = AuthService<Channel, TeeReplay<Body>>;
 
 impl<R> AuthLayer<R> {
-    /// A channel to this endpoint with the layer in front. It connects on first use.
+    /// A channel to an endpoint, with the layer in front. It connects on first use.
     ///
-    /// Requests of generated clients do not name their host: the endpoint's URI tells it, and is held to the rules of
-    /// the layer right here. Messages up to [`replay_limit`](Self::replay_limit) are kept for a second sending; of
-    /// streams, what was sent so far.
+    /// The requests of generated clients do not name their host, so the layer checks the URI of the endpoint here. A
+    /// message of up to [`replay_limit`](Self::replay_limit) bytes is saved for a replay; of a stream, the messages sent so
+    /// far.
     ///
-    /// Set deadlines per request ([`Request::set_timeout`]), so that the wait for a token counts into them;
-    /// [`Endpoint::timeout`] begins only when a header is at hand. TLS is the endpoint's affair
-    /// (`Endpoint::tls_config`, a feature of tonic).
+    /// **TLS**: configure it on the endpoint, also for an `https` URI. Without `Endpoint::tls_config` tonic fails the first
+    /// call of an `https` endpoint. For Yandex Cloud use `ClientTlsConfig::new().with_native_roots()`, which needs the
+    /// features `tls-ring` (or `tls-aws-lc`) and `tls-native-roots` of tonic. [The manual](crate::tower#tonic) has an example.
+    ///
+    /// **Deadlines**: set them per request ([`Request::set_timeout`]): they include the wait for a token.
+    /// [`Endpoint::timeout`] starts only when the header is there.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] where the header may not go there; [`ErrorKind::Invalid`] where there is no tokio runtime
-    /// for tonic to keep the connection on.
-    ///
-    /// ```
-    /// use tonic::transport::Endpoint;
-    /// use yandex_cloud_auth::tower::AuthLayer;
-    /// use yandex_cloud_auth::Credentials;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let endpoint = Endpoint::from_static("https://llm.api.cloud.yandex.net:443");
-    /// let channel = AuthLayer::new(Credentials::automatic()).channel(&endpoint)?;
-    /// // let mut client = TextGenerationServiceClient::new(channel);
-    /// # let _ = channel;
-    /// # Ok(()) }
-    /// ```
+    /// [`ErrorKind::Blocked`] where the header must not be sent to the endpoint; [`ErrorKind::Invalid`] where there is no
+    /// tokio runtime, which tonic needs for the connection.
     pub fn channel(&self, endpoint: &Endpoint) -> Result<AuthChannel, Error> {
-        let layer = self.clone_config().origin(endpoint.uri().clone()).replay(TeeReplay::new(Body::new));
+        let layer = self.without_replay().origin(endpoint.uri().clone()).replay(TeeReplay::new(Body::new));
         let mut request = http::Request::new(());
         *request.uri_mut() = endpoint.uri().clone();
         layer.config.wants_header(&request)?;
         if Handle::try_current().is_err() {
-            return Err(Error::new(ErrorKind::Invalid, "a channel cannot be made without a tokio runtime")
-                .at(endpoint.uri().to_string())
-                .with_help("make it in async code, or where a runtime was entered (`Runtime::enter`)"));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a channel needs a tokio runtime, and none is running here",
+            )
+            .at(endpoint.uri().to_string())
+            .with_help("make the channel in async code, or enter a runtime first (`Runtime::enter`)"));
         }
         Ok(layer.layer(endpoint.connect_lazy()))
     }
 
-    fn clone_config(&self) -> AuthLayer<()> {
+    fn without_replay(&self) -> AuthLayer<()> {
         AuthLayer { config: Arc::clone(&self.config), replay: () }
     }
 }
 
-/// As gRPC knows it: `UNAVAILABLE` for what may pass, `UNAUTHENTICATED` for all else. The message says what to do
-/// next; the error itself is the source.
+/// `UNAVAILABLE` for a transient error, `UNAUTHENTICATED` for any other. The message includes the help, and the source is
+/// the error itself.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = match error.help() {
@@ -83,15 +76,15 @@ impl From<Error> for Status {
     }
 }
 
-/// For code that must have an interceptor. Prefer [`AuthLayer::channel`].
+/// An interceptor, for code that needs one. Prefer [`AuthLayer::channel`].
 ///
-/// An interceptor may not wait, and sees neither where a request goes nor what was answered. So:
-/// - Where no token is at hand yet, the call fails with `UNAVAILABLE`, and a fetch is started for those to come. Call
-///   [`Credentials::header`] once before the first request. (Automatic selection does not start by itself.)
-/// - The host is not checked: whatever client it is put in gets the header.
-/// - A refused token is neither dropped nor replaced before its time, and nothing is sent again.
+/// An interceptor cannot wait, and it sees neither the host of a request nor the response. So:
+/// - If there is no token yet, the call fails with `UNAVAILABLE`, and a fetch starts for later calls. Call
+///   [`Credentials::header`] once before the first request. (The interceptor does not start automatic selection.)
+/// - The host is not checked: every client that has the interceptor sends the header.
+/// - A refused token is not invalidated, and the request is not sent again.
 ///
-/// An `authorization` that the request already has is left as it is.
+/// An `authorization` that the request already has stays.
 ///
 /// ```
 /// use tonic::service::Interceptor;
@@ -110,7 +103,7 @@ pub struct AuthInterceptor {
 }
 
 impl AuthInterceptor {
-    /// Puts the header of these credentials on each request.
+    /// An interceptor that adds the header of these credentials to each request.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
         Self { credentials }
@@ -123,13 +116,13 @@ impl Interceptor for AuthInterceptor {
             return Ok(request);
         }
         let header = self.credentials.try_header().unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Unavailable, "no token is at hand yet, and an interceptor cannot wait")
+            Err(Error::new(ErrorKind::Unavailable, "there is no token yet, and an interceptor cannot wait for one")
                 .with_help(
-                    "ask for a header once before the first call, or use `AuthLayer::channel`, which waits",
+                    "call `Credentials::header` once before the first call, or use `AuthLayer::channel`, which waits",
                 ))
         });
         if let Some(header) = header? {
-            // By way of the header map, for a metadata value made anew would no longer be marked sensitive.
+            // Inserted through the header map: a new metadata value would lose the mark `sensitive`.
             let mut headers = std::mem::take(request.metadata_mut()).into_headers();
             headers.insert(AUTHORIZATION, header);
             *request.metadata_mut() = MetadataMap::from_headers(headers);

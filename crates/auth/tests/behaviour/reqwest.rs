@@ -13,8 +13,7 @@ use test_support::token_source::{Source, header};
 use test_support::wait::{HOUR, on_runtime, until};
 use tower_layer::Layer;
 use tower_service::Service;
-use yandex_cloud_auth::system::System;
-use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 use yandex_cloud_auth::{Credentials, ErrorKind, NoAuth};
 
@@ -122,11 +121,11 @@ fn a_redirect_on_the_same_host_keeps_the_header() {
     assert_eq!(server.authorizations(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
 }
 
-/// A client that tells what time it was left.
+/// A client that responds with the timeout of the request, in nanoseconds.
 #[derive(Clone)]
-struct Telling;
+struct TimeoutEcho;
 
-impl Service<Request> for Telling {
+impl Service<Request> for TimeoutEcho {
     type Response = Response;
     type Error = std::convert::Infallible;
     type Future = Ready<Result<Response, Self::Error>>;
@@ -142,27 +141,36 @@ impl Service<Request> for Telling {
 }
 
 #[test]
-fn the_time_of_the_request_bounds_the_wait_for_a_header_and_is_shortened_by_it() {
-    let source = Source::living(HOUR);
+fn the_timeout_of_a_request_limits_the_wait_for_a_header_and_is_shortened_by_it() {
+    let (clock, source) = (TestClock::new(), Source::living(HOUR));
     source.hold();
-    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let credentials = Credentials::from_source(source.clone()).with_system(machine);
+    let credentials = source.on_clock(&clock);
     let server = Server::always(Reply::status(200));
     on_runtime(async {
         let mut request = post(&server.at("/"), "x");
         *request.timeout_mut() = Some(Duration::from_millis(20));
-        let error = near(credentials.clone()).execute(request).await.unwrap_err();
+        let client = near(credentials.clone());
+        let call = tokio::spawn(async move { client.execute(request).await });
+        // The timer of the fetch, and the timer of the caller.
+        tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+        clock.advance(Duration::from_millis(20));
+        let error = call.await.unwrap().unwrap_err();
         assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable);
-        assert_eq!((server.requests().len(), source.ended()), (0, 0), "the fetch goes on for others");
+        assert_eq!(
+            (server.requests().len(), source.ended()),
+            (0, 0),
+            "the fetch continues for other callers"
+        );
 
         let mut request = post("https://ai.api.cloud.yandex.net/", "x");
         *request.timeout_mut() = Some(HOUR);
-        let mut service = AuthLayer::new(credentials.clone()).layer(Telling);
+        let mut service = AuthLayer::new(credentials.clone()).layer(TimeoutEcho);
         let call = tokio::spawn(async move { service.call(request).await });
-        until("it waits", || credentials.counters().waited == 2);
+        until("the call waits", || credentials.counters().waited == 2);
+        clock.advance(Duration::from_secs(2));
         source.release();
         let left: u128 = call.await.unwrap().unwrap().text().await.unwrap().parse().unwrap();
-        assert!(left > 0 && left < HOUR.as_nanos(), "{left}");
+        assert_eq!(left, (HOUR - Duration::from_secs(2)).as_nanos());
     });
     assert_eq!(source.started(), 1);
 }

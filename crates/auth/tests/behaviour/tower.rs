@@ -1,4 +1,4 @@
-//! The layer: where the header goes, what it costs, and what happens when a server refuses it.
+//! The layer: where the header goes, its cost, and what happens when a server refuses the token.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -21,7 +21,7 @@ const URL: &str = "https://llm.api.cloud.yandex.net/x";
 
 type Rule = dyn Fn(&str) -> Response<()> + Send + Sync;
 
-/// A server that answers by the header that it is sent, and notes it.
+/// A server whose response depends on the `Authorization` header. It records the headers.
 #[derive(Clone)]
 struct Server {
     seen: Arc<Mutex<Vec<String>>>,
@@ -34,7 +34,7 @@ impl Server {
     }
 
     /// Refuses the first token of a source.
-    fn after_the_first() -> Self {
+    fn refusing_the_first() -> Self {
         Self::new(|header| if header == "Bearer t1.fake.0" { status(401) } else { status(200) })
     }
 
@@ -55,16 +55,16 @@ impl<B> Service<Request<B>> for Server {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let header = request.headers().get("authorization");
         let header = header.map_or("", |header| header.to_str().unwrap()).to_owned();
-        let answer = (self.rule)(&header);
+        let response = (self.rule)(&header);
         self.seen.lock().unwrap().push(header);
-        ready(Ok(answer))
+        ready(Ok(response))
     }
 }
 
 fn status(code: u16) -> Response<()> {
-    let mut answer = Response::new(());
-    *answer.status_mut() = StatusCode::from_u16(code).unwrap();
-    answer
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    response
 }
 
 fn request(uri: &str) -> Request<&'static str> {
@@ -105,15 +105,15 @@ fn the_ready_path_allocates_nothing() {
         .collect();
     let mut call = || {
         let mut context = Context::from_waker(Waker::noop());
-        let answer = std::pin::pin!(service.call(requests.pop().unwrap()));
-        assert!(answer.poll(&mut context).is_ready());
+        let response = std::pin::pin!(service.call(requests.pop().unwrap()));
+        assert!(response.poll(&mut context).is_ready());
     };
     call();
     assert_eq!(allocation_counter::measure(&mut call).count_total, 0);
 }
 
 #[test]
-fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+fn another_host_is_an_error_before_anything_is_sent_or_fetched() {
     let (source, credentials) = fetched();
     let server = Server::new(|_| status(200));
     let mut service = AuthLayer::new(credentials).layer(server.clone());
@@ -128,7 +128,7 @@ fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
 }
 
 #[test]
-fn the_callers_own_header_passes_untouched_wherever_it_goes_and_is_never_replayed() {
+fn a_request_with_its_own_header_passes_unchanged_to_any_host_and_is_not_replayed() {
     let (source, credentials) = fetched();
     let server = Server::new(|_| status(401));
     let mut service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
@@ -144,7 +144,7 @@ fn the_callers_own_header_passes_untouched_wherever_it_goes_and_is_never_replaye
 }
 
 #[test]
-fn the_method_none_sends_nothing_so_it_may_go_anywhere() {
+fn with_the_method_none_requests_go_to_any_host_without_a_header() {
     let credentials =
         Credentials::from(NoAuth::new()).with_system(test_support::system::empty_system(&TestClock::new()));
     let server = Server::new(|_| status(200));
@@ -154,18 +154,18 @@ fn the_method_none_sends_nothing_so_it_may_go_anywhere() {
 }
 
 #[test]
-fn a_refusal_is_answered_by_one_replay_with_a_newer_token() {
+fn a_refused_request_is_replayed_once_with_a_newer_token() {
     let grpc = |code: &'static str| {
         move |header: &str| {
-            let mut answer = status(200);
+            let mut response = status(200);
             if header == "Bearer t1.fake.0" {
-                answer.headers_mut().insert("grpc-status", code.parse().unwrap());
+                response.headers_mut().insert("grpc-status", code.parse().unwrap());
             }
-            answer
+            response
         }
     };
     for (server, replayed, forbidden) in [
-        (Server::after_the_first(), true, false),
+        (Server::refusing_the_first(), true, false),
         (Server::new(grpc("16")), true, false),
         (Server::new(grpc("7")), false, false),
         (Server::new(grpc("7")), true, true),
@@ -184,17 +184,17 @@ fn a_refusal_is_answered_by_one_replay_with_a_newer_token() {
 }
 
 #[test]
-fn a_second_refusal_is_returned_as_it_came() {
+fn a_second_refusal_is_returned_to_the_caller() {
     let (_source, credentials) = fetched();
     let server = Server::new(|_| status(401));
     let mut service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
-    let answer = on_runtime(async { service.call(request(URL)).await.unwrap() });
-    assert_eq!(answer.status(), 401);
+    let response = on_runtime(async { service.call(request(URL)).await.unwrap() });
+    assert_eq!(response.status(), 401);
     assert_eq!(server.seen(), ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
 }
 
 #[test]
-fn the_first_answer_is_returned_where_nothing_newer_comes() {
+fn the_first_response_is_returned_if_there_is_no_newer_token() {
     let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
         .with_system(test_support::system::empty_system(&TestClock::new()));
     let (source, failing) = fetched();
@@ -204,8 +204,8 @@ fn the_first_answer_is_returned_where_nothing_newer_comes() {
     for (credentials, limit) in [(key, 1), (failing, 1), (off, 0)] {
         let server = Server::new(|_| status(401));
         let layer = AuthLayer::new(credentials).replay(CloneReplay).replay_limit(limit);
-        let answer = on_runtime(async { layer.layer(server.clone()).call(request(URL)).await.unwrap() });
-        assert_eq!((answer.status().as_u16(), server.seen().len()), (401, 1));
+        let response = on_runtime(async { layer.layer(server.clone()).call(request(URL)).await.unwrap() });
+        assert_eq!((response.status().as_u16(), server.seen().len()), (401, 1));
     }
 }
 
@@ -213,7 +213,7 @@ fn the_first_answer_is_returned_where_nothing_newer_comes() {
 fn a_token_refused_to_64_callers_is_fetched_once_and_each_replays_once() {
     let (source, credentials) = fetched();
     header(&credentials);
-    let server = Server::after_the_first();
+    let server = Server::refusing_the_first();
     let service = AuthLayer::new(credentials).replay(CloneReplay).layer(server.clone());
     on_runtime(async {
         let calls: Vec<_> = (0..64)
@@ -232,38 +232,60 @@ fn a_token_refused_to_64_callers_is_fetched_once_and_each_replays_once() {
 }
 
 #[test]
-fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_not_the_fetch() {
-    let span = std::time::Duration::from_millis(500);
-    // The layer's, the request's, and the shorter one of both.
-    for (by_layer, by_request) in [(Some(span), None), (None, Some("500m")), (Some(HOUR), Some("500m"))] {
+fn a_deadline_shorter_than_the_fetch_ends_the_wait_but_not_the_fetch() {
+    let limit = std::time::Duration::from_millis(500);
+    // The deadline of the layer, of the request, and the shorter of both.
+    for (by_layer, by_request) in [(Some(limit), None), (None, Some("500m")), (Some(HOUR), Some("500m"))] {
         let (clock, source) = (TestClock::new(), Source::living(HOUR));
         source.hold();
         let credentials = source.on_clock(&clock);
         let server = Server::new(|_| status(200));
         let mut layer = AuthLayer::new(credentials.clone());
         let mut request = request(URL);
-        if let Some(span) = by_layer {
-            layer = layer.deadline(span);
+        if let Some(limit) = by_layer {
+            layer = layer.deadline(limit);
         }
         if let Some(text) = by_request {
             request.headers_mut().insert("grpc-timeout", text.parse().unwrap());
         }
         let error = on_runtime(async {
             let call = tokio::spawn(layer.layer(server.clone()).call(request));
-            // The limit of the fetch, and the deadline of the caller.
+            // The timer of the fetch, and the timer of the caller.
             tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
-            clock.advance(span);
+            clock.advance(limit);
             call.await.unwrap().unwrap_err()
         });
         assert_eq!(error.auth().unwrap().kind(), ErrorKind::Unavailable, "{error}");
-        assert_eq!((server.seen().len(), source.ended()), (0, 0), "the fetch was not cut");
+        assert_eq!((server.seen().len(), source.ended()), (0, 0), "the fetch continues");
         source.release();
         assert_eq!((header(&credentials).as_str(), source.started()), ("Bearer t1.fake.0", 1));
     }
 }
 
 #[test]
-fn the_fetch_of_a_dropped_call_goes_on_and_nothing_is_sent() {
+fn the_wait_for_a_header_is_taken_off_the_timeout_by_the_clock_of_the_credentials() {
+    let (clock, source) = (TestClock::new(), Source::living(HOUR));
+    source.hold();
+    let client = tower::service_fn(|request: Request<&'static str>| {
+        let timeout = request.headers()["grpc-timeout"].to_str().unwrap().to_owned();
+        ready(Ok::<_, Infallible>(Response::new(timeout)))
+    });
+    let mut service = AuthLayer::new(source.on_clock(&clock)).layer(client);
+    let mut request = request(URL);
+    request.headers_mut().insert("grpc-timeout", "10S".parse().unwrap());
+    let response = on_runtime(async {
+        let call = tokio::spawn(service.call(request));
+        // The timer of the fetch, and the timer of the caller.
+        tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+        clock.advance(std::time::Duration::from_secs(4));
+        source.release();
+        call.await.unwrap().unwrap()
+    });
+    assert_eq!(response.body(), "6000000u", "6 s of the 10 s are left");
+}
+
+#[test]
+fn a_fetch_continues_after_its_call_is_dropped_and_nothing_is_sent() {
     let (source, credentials) = fetched();
     source.hold();
     let server = Server::new(|_| status(200));
@@ -284,7 +306,7 @@ fn any_body(body: TeeBody<AnyBody>) -> AnyBody {
     body.boxed_unsync()
 }
 
-/// Reads the whole body, then refuses the first token.
+/// A server that reads the whole body, then refuses the first token.
 #[derive(Clone, Default)]
 struct Reader {
     bodies: Arc<Mutex<Vec<usize>>>,
@@ -311,7 +333,7 @@ impl Service<Request<AnyBody>> for Reader {
 }
 
 #[test]
-fn a_streamed_body_is_sent_again_up_to_the_limit_and_without_trailers() {
+fn a_streamed_body_is_replayed_up_to_the_limit_and_only_without_trailers() {
     for (size, trailers, again) in
         [(1000, false, true), (1001, false, false), (100_000, false, false), (10, true, false)]
     {
@@ -325,15 +347,15 @@ fn a_streamed_body_is_sent_again_up_to_the_limit_and_without_trailers() {
             false => body.boxed_unsync(),
         };
         let request = Request::post(URL).body(body).unwrap();
-        let answer = on_runtime(async { layer.layer(reader.clone()).call(request).await.unwrap() });
+        let response = on_runtime(async { layer.layer(reader.clone()).call(request).await.unwrap() });
         let sent = reader.bodies.lock().unwrap().clone();
-        assert_eq!(answer.status(), if again { 200 } else { 401 }, "{size} {trailers}");
+        assert_eq!(response.status(), if again { 200 } else { 401 }, "{size} {trailers}");
         assert_eq!(sent, vec![size; 1 + usize::from(again)]);
     }
 }
 
 #[test]
-fn empty_pieces_of_a_streamed_body_are_not_kept() {
+fn empty_frames_of_a_streamed_body_are_not_recorded() {
     struct Empty(usize);
     impl http_body::Body for Empty {
         type Data = Bytes;
@@ -346,7 +368,7 @@ fn empty_pieces_of_a_streamed_body_are_not_kept() {
             Poll::Ready((self.0 > 0).then(|| Ok(http_body::Frame::data(Bytes::new()))))
         }
     }
-    /// Reads without keeping, as a connection does.
+    /// Reads and discards the body, as a connection does.
     #[derive(Clone)]
     struct Connection;
     impl Service<Request<AnyBody>> for Connection {
@@ -370,14 +392,14 @@ fn empty_pieces_of_a_streamed_body_are_not_kept() {
     let request = Request::post(URL).body(Empty(100_000).boxed_unsync()).unwrap();
     let kept = allocation_counter::measure(|| {
         let mut service = layer.layer(Connection);
-        let answer = futures_util::FutureExt::now_or_never(service.call(request));
-        assert!(answer.is_some());
+        let response = futures_util::FutureExt::now_or_never(service.call(request));
+        assert!(response.is_some());
     });
     assert!(kept.bytes_max < 10_000, "{kept:?}");
 }
 
 #[test]
-fn a_cold_start_waits_once_for_all() {
+fn concurrent_first_calls_share_one_fetch() {
     let (source, credentials) = fetched();
     source.hold();
     let server = Server::new(|_| status(200));
@@ -399,7 +421,7 @@ fn a_cold_start_waits_once_for_all() {
 }
 
 #[test]
-fn in_front_of_tonic_an_error_is_a_status() {
+fn an_error_of_the_layer_is_a_tonic_status() {
     for (kind, code) in [
         (ErrorKind::Unavailable, tonic::Code::Unavailable),
         (ErrorKind::Refused, tonic::Code::Unauthenticated),

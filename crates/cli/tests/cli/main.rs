@@ -5,6 +5,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
+mod architecture;
 mod auth;
 mod demo;
 mod doctor;

@@ -1,7 +1,7 @@
-//! A connection to the target or, through a proxy's tunnel, past it; and what a failed one says.
+//! Opens a connection to the target, directly or through the tunnel of a proxy, and explains a failure.
 //!
-//! A failure before TLS always leaves here as an [`HttpError`]; so whatever else comes out of the TLS connector
-//! that wraps a [`Dial`] is TLS's own.
+//! A failure before TLS always leaves here as an [`HttpError`]. So any other error of the TLS connector that wraps a
+//! [`Dial`] comes from TLS itself.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,7 +29,7 @@ pub(super) struct Dial {
 }
 
 impl Dial {
-    /// Connections that go through `proxy`, if there is one. `limit` is shared by the addresses of a name.
+    /// Connects through `proxy`, if there is one. All addresses of a name share `limit`.
     pub(super) fn new(limit: Duration, proxy: Option<Proxy>) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         tcp.enforce_http(false);
@@ -41,13 +41,13 @@ impl Dial {
     async fn open(mut self, target: Uri) -> Result<TokioIo<TcpStream>, HttpError> {
         let Some(proxy) = self.proxy else {
             let host = target.host().unwrap_or_default().to_owned();
-            return self.tcp.call(target).await.map_err(|error| unreached(&host, &error));
+            return self.tcp.call(target).await.map_err(|error| connect_error(&host, &error));
         };
         let mut tunnel = Tunnel::new(proxy.address.clone(), self.tcp);
         if let Some(authorization) = proxy.authorization {
             tunnel = tunnel.with_auth(authorization);
         }
-        tunnel.call(target).await.map_err(|error| not_tunnelled(&proxy.address, &error))
+        tunnel.call(target).await.map_err(|error| tunnel_error(&proxy.address, &error))
     }
 }
 
@@ -65,11 +65,11 @@ impl Service<Uri> for Dial {
     }
 }
 
-/// The error of a given type in a chain of causes, also where an I/O error wraps it.
-pub(super) fn inner<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+/// The first error of type `E` in a chain of causes, including one that an I/O error wraps.
+pub(super) fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
-        // `source` of an I/O error skips the very error that it wraps.
+        // `source` of an I/O error skips the error that it wraps, so look at the wrapped error first.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(found) =
             error.downcast_ref::<E>().filter(|_| wrapped.is_none_or(|wrapped| !wrapped.is::<E>()))
@@ -84,43 +84,43 @@ pub(super) fn inner<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'stati
     None
 }
 
-fn unreached(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
-    if inner::<Unresolved>(error).is_some() {
+fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
+    if find_cause::<Unresolved>(error).is_some() {
         return HttpError::new(HttpFault::NameResolution, format!("the name {host} could not be resolved"));
     }
-    let kind = inner::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
+    let kind = find_cause::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
     let fault = match kind {
-        io::ErrorKind::TimedOut => return too_slow(),
+        io::ErrorKind::TimedOut => return connect_timeout(),
         io::ErrorKind::ConnectionRefused => HttpFault::ConnectRefused,
         io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::PermissionDenied
         | io::ErrorKind::AddrNotAvailable => HttpFault::Unreachable,
-        // This machine's own trouble, such as too many open files, does not mean that nobody is there.
+        // A local problem, such as too many open files, does not mean that the host is down.
         _ => HttpFault::Interrupted,
     };
     HttpError::new(fault, format!("cannot connect: {kind}"))
 }
 
-fn not_tunnelled(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
-    let reason = if inner::<Unresolved>(error).is_some() {
+fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
+    let reason = if find_cause::<Unresolved>(error).is_some() {
         "its name could not be resolved".to_owned()
-    } else if let Some(error) = inner::<io::Error>(error) {
+    } else if let Some(error) = find_cause::<io::Error>(error) {
         error.kind().to_string()
     } else {
-        // The tunnel's error has no public type; its text is a fixed phrase.
+        // The tunnel's error has no public type. Its text is a fixed phrase.
         error.to_string().trim_start_matches("tunnel error: ").to_owned()
     };
     let place = proxy.authority().map_or("", |authority| authority.as_str());
     HttpError::new(HttpFault::Proxy, format!("no tunnel through the proxy {place}: {reason}"))
 }
 
-/// The connection took longer than it may.
-pub(super) fn too_slow() -> HttpError {
+/// The error for a connection that took longer than [`HttpOptions::connect_timeout`](super::HttpOptions).
+pub(super) fn connect_timeout() -> HttpError {
     HttpError::new(HttpFault::ConnectTimeout, "no connection in time")
 }
 
-/// The system's resolver, with errors that can be told from others.
+/// The operating system's resolver, with an error type of its own.
 #[derive(Clone)]
 struct Resolver(GaiResolver);
 

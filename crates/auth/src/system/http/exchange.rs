@@ -1,7 +1,7 @@
-//! One request and one answer on a connection of their own.
+//! One request and one response, on a connection that serves nothing else.
 //!
-//! The connection is driven by the exchange itself, not by a task beside it: when the exchange ends or is dropped,
-//! the socket is closed, whatever becomes of the runtime.
+//! The exchange itself polls the connection; no task does. So the socket closes when the exchange ends or is dropped,
+//! even if the runtime is gone.
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
@@ -20,21 +20,22 @@ use hyper::rt::{Read, Write};
 use zeroize::Zeroizing;
 
 use super::super::bounded::Bounded;
-use super::dial::inner;
-use super::{HttpError, HttpFault, tls};
+use super::dial::find_cause;
+use super::tls::tls_error;
+use super::{HttpError, HttpFault};
 
-/// How large the head of an answer may be. It also bounds how much is parsed at a time, so that a flood of interim
-/// answers does not keep the thread from its other work.
+/// The maximum size of a response head. It also bounds how much is parsed at once, so that a flood of interim responses
+/// does not starve other work on the thread.
 const MAX_HEAD: usize = 32 << 10;
 
-/// A request that is ready to be written, and where it goes.
+/// A request that is ready to be sent, and its target.
 pub(super) struct Outgoing {
     pub(super) target: Uri,
     request: Request<Full<Bytes>>,
 }
 
 impl Outgoing {
-    /// Splits the target from the request, names the host and the library, and makes the body wipe itself.
+    /// Separates the target from the request, adds `Host` and `User-Agent`, and arranges for the body to be wiped.
     pub(super) fn new(request: Request<Vec<u8>>) -> Result<Self, HttpError> {
         let (mut parts, body) = request.into_parts();
         let body = Full::new(Bytes::from_owner(Zeroizing::new(body)));
@@ -52,7 +53,7 @@ impl Outgoing {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let host = HeaderValue::try_from(host).map_err(|_| refuse("the host cannot stand in a header"))?;
+        let host = HeaderValue::try_from(host).map_err(|_| refuse("the host cannot be a header value"))?;
         parts.headers.entry(HOST).or_insert(host);
         parts
             .headers
@@ -65,7 +66,7 @@ impl Outgoing {
     }
 }
 
-/// Sends the request over `stream` and reads the answer, at most `max_body` bytes of body.
+/// Sends the request over `stream` and reads the response, with at most `max_body` bytes of body.
 pub(super) async fn exchange<S>(
     stream: S,
     outgoing: Outgoing,
@@ -78,23 +79,24 @@ where
         .max_buf_size(MAX_HEAD)
         .handshake(stream)
         .await
-        .map_err(|error| broken(&error))?;
-    let answer = async move {
-        let response = sender.send_request(outgoing.request).await.map_err(|error| broken(&error))?;
+        .map_err(|error| connection_error(&error))?;
+    let response = async move {
+        let response =
+            sender.send_request(outgoing.request).await.map_err(|error| connection_error(&error))?;
         read(response, max_body).await
     };
-    beside(connection, answer).await
+    drive(connection, response).await
 }
 
-/// Polls `main` to its end, and `driver` with it for as long as that runs.
-async fn beside<T>(driver: impl Future, main: impl Future<Output = T>) -> T {
+/// Polls `main` to completion, and polls `driver` along with it until `driver` completes.
+async fn drive<T>(driver: impl Future, main: impl Future<Output = T>) -> T {
     let (mut driver, mut main) = (pin!(driver), pin!(main));
     let mut driving = true;
     poll_fn(|context| {
         driving = driving && driver.as_mut().poll(context).is_pending();
         match main.as_mut().poll(context) {
             Poll::Pending if driving => {
-                // What `main` has just asked for may be done by the driver at once.
+                // `main` may have just queued work that the driver can do immediately.
                 driving = driver.as_mut().poll(context).is_pending();
                 if driving { Poll::Pending } else { main.as_mut().poll(context) }
             }
@@ -107,37 +109,38 @@ async fn beside<T>(driver: impl Future, main: impl Future<Output = T>) -> T {
 async fn read(response: Response<Incoming>, max_body: usize) -> Result<Response<Vec<u8>>, HttpError> {
     let (parts, mut body) = response.into_parts();
     let too_large =
-        || HttpError::new(HttpFault::TooLarge, format!("the answer is larger than {max_body} bytes"));
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max_body) {
+        || HttpError::new(HttpFault::TooLarge, format!("the response is larger than {max_body} bytes"));
+    if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > max_body) {
         return Err(too_large());
     }
-    let mut kept = Bounded::new(max_body);
+    let mut received = Bounded::new(max_body);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| broken(&error))?;
-        if frame.data_ref().is_some_and(|data| !kept.push(data)) {
+        let frame = frame.map_err(|error| connection_error(&error))?;
+        if frame.data_ref().is_some_and(|data| !received.push(data)) {
             return Err(too_large());
         }
     }
-    Ok(Response::from_parts(parts, std::mem::take(&mut *kept.into_bytes())))
+    Ok(Response::from_parts(parts, std::mem::take(&mut *received.into_bytes())))
 }
 
-/// What a failure on an open connection says.
-fn broken(error: &hyper::Error) -> HttpError {
+/// The error for a failure on an open connection.
+fn connection_error(error: &hyper::Error) -> HttpError {
     let source: &(dyn StdError + 'static) = error;
-    if inner::<rustls::Error>(source).is_some() {
-        return tls::failed(source);
+    if find_cause::<rustls::Error>(source).is_some() {
+        return tls_error(source);
     }
     if error.is_parse() {
-        // One of hyper's fixed phrases: it quotes nothing.
-        return HttpError::new(HttpFault::Malformed, format!("the answer is not HTTP: {error}"));
+        // hyper's text is a fixed phrase: it quotes nothing of the response.
+        return HttpError::new(HttpFault::Malformed, format!("the response is not HTTP: {error}"));
     }
-    match inner::<io::Error>(source).map(io::Error::kind) {
+    match find_cause::<io::Error>(source).map(io::Error::kind) {
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
-            HttpError::new(HttpFault::Malformed, "the body of the answer is not HTTP")
+            HttpError::new(HttpFault::Malformed, "the body of the response is not HTTP")
         }
-        Some(io::ErrorKind::UnexpectedEof) | None => {
-            HttpError::new(HttpFault::Interrupted, "the connection was closed before the whole answer came")
-        }
+        Some(io::ErrorKind::UnexpectedEof) | None => HttpError::new(
+            HttpFault::Interrupted,
+            "the connection was closed before the whole response arrived",
+        ),
         Some(kind) => HttpError::new(HttpFault::Interrupted, format!("the connection broke: {kind}")),
     }
 }

@@ -1,6 +1,6 @@
-//! The default transport: HTTP/1.1 by hyper, TLS by rustls on ring, one connection for each exchange.
+//! The default transport: HTTP/1.1 by hyper, TLS by rustls on ring, a new connection for each exchange.
 //!
-//! No pool, because the runtime that ran one fetch may be gone at the next, and fetches are an hour apart.
+//! There is no connection pool: fetches are an hour apart, and the runtime of one fetch may be gone at the next.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,20 +15,22 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tower_service::Service;
 
-use super::dial::{Dial, too_slow};
+use super::dial::{Dial, connect_timeout};
 use super::exchange::{Outgoing, exchange};
-use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy, tls};
+use super::roots::{TrustedRoots, parse_pem};
+use super::tls::tls_error;
+use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy};
 
-/// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, nothing kept between exchanges.
+/// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, no state between exchanges.
 ///
-/// Making one touches nothing. The certificate authorities are read on the first `https://` request, and again on the
-/// first one after TLS has failed, since they may have been replaced: `SSL_CERT_FILE` and `SSL_CERT_DIR` where the
-/// environment has them, else the system's, and those that were added here. A failure to read them is that request's
-/// error, and the next one tries again; plain `http://` needs none.
+/// Construction does no I/O. The first `https://` request reads the certificate authorities: those of `SSL_CERT_FILE`
+/// and `SSL_CERT_DIR` where the environment has them, else the operating system's, and those that were added here. They
+/// are read again by the first request after a TLS failure, since they may have been replaced. A failure to read them
+/// fails that request, and the next request reads them again. `http://` needs none.
 ///
-/// `https://` goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY` (by `CONNECT`, so the proxy sees no secret),
-/// less the hosts of `NO_PROXY` and this machine itself. Plain `http://`, which is the metadata service or
-/// loopback, never goes through a proxy.
+/// `https://` goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY`, except for the hosts of `NO_PROXY` and loopback.
+/// The proxy opens a tunnel (`CONNECT`), so it sees no secret. `http://` never goes through a proxy: it is for the
+/// metadata service and loopback.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -40,27 +42,41 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 /// assert!(system.http().is_ok());
 /// ```
 ///
-/// The body of a request is wiped when it has been sent or given up, and so is a part of an answer that is not
-/// returned. What hyper and rustls keep in buffers of their own is beyond reach.
+/// The body of a request is wiped when it has been sent or dropped. So is the part of a response that is not returned.
+/// Buffers inside hyper and rustls are not wiped.
 ///
 /// # Cancel safety
-/// Dropping the future that [`send`](HttpTransport::send) returns closes the connection at once. A name look-up
-/// that the system has begun goes on in a thread of the runtime until the system gives up.
+/// Dropping the future of [`send`](HttpTransport::send) closes the connection at once. A name lookup that has started
+/// continues on a thread of the runtime until the operating system ends it.
 pub struct HyperTransport {
     environment: Arc<dyn Environment>,
-    added: Arc<[CertificateDer<'static>]>,
-    /// Forgotten when TLS fails: the authorities may have been replaced since they were read.
+    added: AddedRoots,
+    /// `None` before the first use and after a TLS failure: the authorities may have been replaced.
     tls: Mutex<Option<Arc<ClientConfig>>>,
 }
 
+/// The certificate authorities beside those of the environment.
+#[derive(Clone)]
+struct AddedRoots {
+    certificates: Arc<[CertificateDer<'static>]>,
+    load: Option<Arc<LoadRoots>>,
+}
+
+/// Reads certificate authorities. May block on files.
+type LoadRoots = dyn Fn() -> Result<Vec<CertificateDer<'static>>, HttpError> + Send + Sync;
+
 impl HyperTransport {
-    /// A transport that takes proxies and CA files from an environment.
+    /// A transport that reads proxies and CA files from an environment.
     #[must_use]
     pub fn new(environment: Arc<dyn Environment>) -> Self {
-        Self { environment, added: Arc::from([]), tls: Mutex::default() }
+        Self {
+            environment,
+            added: AddedRoots { certificates: Arc::from([]), load: None },
+            tls: Mutex::default(),
+        }
     }
 
-    /// Trusts the CA certificates of a PEM text too, beside the system's (or `SSL_CERT_FILE`'s).
+    /// Trusts the CA certificates of a PEM text too, beside those of the environment.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -74,10 +90,21 @@ impl HyperTransport {
     /// # Errors
     /// [`HttpFault::Tls`] where the text holds no certificate, or one that cannot be read.
     pub fn with_root_certificate_pem(mut self, pem: &[u8]) -> Result<Self, HttpError> {
-        let more = tls::certificates(pem)?;
-        self.added = self.added.iter().cloned().chain(more).collect();
+        let more = parse_pem(pem).map_err(|why| {
+            HttpError::new(HttpFault::Tls, format!("the CA certificate is unusable: {why}"))
+        })?;
+        self.added.certificates = self.added.certificates.iter().cloned().chain(more).collect();
         self.tls = Mutex::default();
         Ok(self)
+    }
+
+    /// Trusts the CA certificates that `load` reads, too. They are read when the others are read, and again with them.
+    pub(in crate::system) fn with_root_loader(
+        mut self,
+        load: impl Fn() -> Result<Vec<CertificateDer<'static>>, HttpError> + Send + Sync + 'static,
+    ) -> Self {
+        self.added.load = Some(Arc::new(load));
+        self
     }
 
     async fn exchange(
@@ -93,60 +120,74 @@ impl HyperTransport {
         }
         if outgoing.target.scheme() != Some(&Scheme::HTTPS) {
             let dial = Dial::new(options.connect_timeout, None);
-            return over(plain(dial, outgoing.target.clone()), outgoing, options).await;
+            return exchange_over(connect_plain(dial, outgoing.target.clone()), outgoing, options).await;
         }
         let proxy =
             if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
         let tls = self.tls().await?;
         let dial = Dial::new(options.connect_timeout, proxy);
-        let stream = secure(dial, Arc::clone(&tls), outgoing.target.clone());
-        let answer = over(stream, outgoing, options).await;
-        if answer.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
-            let mut kept = self.tls.lock().await;
-            if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &tls)) {
-                *kept = None;
+        let stream = connect_tls(dial, Arc::clone(&tls), outgoing.target.clone());
+        let response = exchange_over(stream, outgoing, options).await;
+        if response.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
+            let mut current = self.tls.lock().await;
+            // Another request may have read the authorities again already: keep those.
+            if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &tls)) {
+                *current = None;
             }
         }
-        answer
+        response
     }
 
-    /// The configuration, read in a thread of its own: a file that hangs must not take the others along.
+    /// The TLS configuration. A blocking thread reads it: a file that hangs must not block other requests.
     async fn tls(&self) -> Result<Arc<ClientConfig>, HttpError> {
-        // Locked while they are read, so that they are read once for all who wait.
-        let mut kept = self.tls.lock().await;
-        if let Some(kept) = &*kept {
-            return Ok(Arc::clone(kept));
+        // Locked while the files are read, so that concurrent requests read them once.
+        let mut current = self.tls.lock().await;
+        if let Some(current) = &*current {
+            return Ok(Arc::clone(current));
         }
-        let (environment, added) = (Arc::clone(&self.environment), Arc::clone(&self.added));
-        let loaded = tokio::task::spawn_blocking(move || tls::configuration(&*environment, &added)).await;
+        let (environment, added) = (Arc::clone(&self.environment), self.added.clone());
+        let loaded = tokio::task::spawn_blocking(move || client_config(&*environment, &added)).await;
         let loaded =
             loaded.map_err(|_| HttpError::new(HttpFault::Tls, "the CA certificates could not be read"))??;
-        Ok(Arc::clone(kept.insert(loaded)))
+        Ok(Arc::clone(current.insert(loaded)))
     }
+}
+
+fn client_config(environment: &dyn Environment, added: &AddedRoots) -> Result<Arc<ClientConfig>, HttpError> {
+    let mut extra = added.certificates.to_vec();
+    if let Some(load) = &added.load {
+        extra.extend(load()?);
+    }
+    let roots = TrustedRoots::load(environment, &extra);
+    if roots.store.is_empty() {
+        let why = roots.failure.map(|why| format!(": {why}")).unwrap_or_default();
+        return Err(HttpError::new(HttpFault::Tls, format!("there is no CA certificate to trust{why}")));
+    }
+    roots.into_client_config().map(Arc::new).map_err(|error| tls_error(&error))
 }
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// The exchange, once the connection is made.
-async fn over(
+/// Waits for the connection, then performs the exchange over it.
+async fn exchange_over(
     stream: impl Future<Output = Result<Stream, HttpError>>,
     outgoing: Outgoing,
     options: HttpOptions,
 ) -> Result<http::Response<Vec<u8>>, HttpError> {
     let stream = tokio::time::timeout(options.connect_timeout, stream).await;
-    exchange(stream.map_err(|_| too_slow())??, outgoing, options.max_body).await
+    exchange(stream.map_err(|_| connect_timeout())??, outgoing, options.max_body).await
 }
 
-async fn plain(mut dial: Dial, target: Uri) -> Result<Stream, HttpError> {
+async fn connect_plain(mut dial: Dial, target: Uri) -> Result<Stream, HttpError> {
     dial.call(target).await.map(MaybeHttpsStream::Http)
 }
 
-async fn secure(dial: Dial, tls: Arc<ClientConfig>, target: Uri) -> Result<Stream, HttpError> {
+async fn connect_tls(dial: Dial, tls: Arc<ClientConfig>, target: Uri) -> Result<Stream, HttpError> {
     let mut connector = HttpsConnector::from((dial, tls));
     connector.enforce_https();
     connector.call(target).await.map_err(|error| match error.downcast::<HttpError>() {
         Ok(before_tls) => *before_tls,
-        Err(error) => tls::failed(&*error),
+        Err(error) => tls_error(&*error),
     })
 }
 
@@ -163,7 +204,7 @@ impl HttpTransport for HyperTransport {
     fn in_environment(&self, environment: &Arc<dyn Environment>) -> Option<Arc<dyn HttpTransport>> {
         Some(Arc::new(Self {
             environment: Arc::clone(environment),
-            added: Arc::clone(&self.added),
+            added: self.added.clone(),
             tls: Mutex::default(),
         }))
     }
@@ -171,6 +212,9 @@ impl HttpTransport for HyperTransport {
 
 impl fmt::Debug for HyperTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("HyperTransport").field("added", &self.added.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("HyperTransport")
+            .field("added", &self.added.certificates.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,10 @@
-//! Which proxy stands before a TLS host, by the variables that other tools read too.
+//! Which proxy leads to a TLS host, by the variables that other tools read too.
 //!
-//! `HTTPS_PROXY`, else `ALL_PROXY`, less what `NO_PROXY` lists; in upper case first, then in lower. Plain http
-//! never goes through a proxy, so `HTTP_PROXY` is not read. Neither does this machine itself: a proxy has its own
-//! loopback.
+//! `HTTPS_PROXY`, else `ALL_PROXY`, for the hosts that `NO_PROXY` does not list. The upper-case name wins over the
+//! lower-case one. Plain HTTP never goes through a proxy, so `HTTP_PROXY` is not read. Loopback never does either: the
+//! loopback of a proxy is another computer. The SDK uses the same rules.
+
+use std::fmt;
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -10,46 +12,90 @@ use hyper_util::client::proxy::matcher::Matcher;
 use super::super::{Environment, is_loopback};
 use super::{HttpError, HttpFault};
 
-/// A proxy that opens tunnels.
-#[derive(Clone)]
-pub(super) struct Proxy {
+/// A proxy that opens tunnels (`CONNECT`).
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Proxy {
     /// Its address, without user and password.
-    pub(super) address: Uri,
-    /// `Proxy-Authorization`, where the variable held a user.
-    pub(super) authorization: Option<HeaderValue>,
+    pub address: Uri,
+    /// `Proxy-Authorization`, where the variable has a user.
+    pub authorization: Option<HeaderValue>,
 }
 
-/// The proxy for a target, if there is one.
-///
-/// A variable that cannot be followed is an error, so that nobody who relies on a proxy goes past it unawares.
+/// The proxy that the environment names, and the hosts that do not use it.
+#[doc(hidden)]
+pub struct ProxyRules {
+    proxy: Result<Proxy, HttpError>,
+    /// A matcher that has the exceptions; it finds a proxy for all other hosts.
+    exceptions: Matcher,
+}
+
+impl ProxyRules {
+    /// Reads the rules; `None` where no variable names a proxy.
+    ///
+    /// # Errors
+    /// [`HttpFault::Proxy`] where a variable holds no address. To ignore it would send requests past the proxy, which
+    /// the user did not ask for.
+    pub fn from_environment(environment: &dyn Environment) -> Result<Option<Self>, HttpError> {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let Some((name, value)) = first_set(environment, names)? else { return Ok(None) };
+        let error = |why: &str| HttpError::new(HttpFault::Proxy, format!("{name} {why}"));
+        let any_host = Uri::from_static("https://host.invalid/");
+        let Some(found) = Matcher::builder().https(value.as_str()).build().intercept(&any_host) else {
+            return Err(error("is not the address of a proxy"));
+        };
+        let proxy = match found.uri().scheme_str() {
+            Some("http") => {
+                Ok(Proxy { address: found.uri().clone(), authorization: found.basic_auth().cloned() })
+            }
+            other => {
+                let scheme = other.unwrap_or("nothing");
+                Err(error(&format!("names a proxy over {scheme}: only http:// is supported")))
+            }
+        };
+        let exceptions = first_set(environment, ["NO_PROXY", "no_proxy"])?;
+        let exceptions = exceptions.map(|(_, value)| value).unwrap_or_default();
+        Ok(Some(Self { proxy, exceptions: Matcher::builder().https(value).no(exceptions).build() }))
+    }
+
+    /// The proxy, whatever the target.
+    ///
+    /// # Errors
+    /// [`HttpFault::Proxy`] where it is one that is not supported.
+    pub fn proxy(&self) -> Result<&Proxy, HttpError> {
+        self.proxy.as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether requests to `target` go through the proxy.
+    #[must_use]
+    pub fn apply_to(&self, target: &Uri) -> bool {
+        may_use_proxy(target) && self.exceptions.intercept(target).is_some()
+    }
+}
+
+impl fmt::Debug for ProxyRules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ProxyRules")
+    }
+}
+
+/// The proxy for `target`, if there is one. Reads the variables only for a target that may use a proxy.
 pub(super) fn for_target(environment: &dyn Environment, target: &Uri) -> Result<Option<Proxy>, HttpError> {
-    if target.scheme_str() != Some("https") || target.host().is_none_or(is_loopback) {
+    if !may_use_proxy(target) {
         return Ok(None);
     }
-    let Some((name, value)) = first(environment, ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])?
-    else {
-        return Ok(None);
-    };
-    let refuse = |why: &str| Err(HttpError::new(HttpFault::Proxy, format!("{name} {why}")));
-    let Some(found) = Matcher::builder().https(value.as_str()).build().intercept(target) else {
-        return refuse("is not the address of a proxy");
-    };
-    let exceptions =
-        first(environment, ["NO_PROXY", "no_proxy"])?.map(|(_, value)| value).unwrap_or_default();
-    if Matcher::builder().https(value).no(exceptions).build().intercept(target).is_none() {
-        return Ok(None);
-    }
-    match found.uri().scheme_str() {
-        Some("http") => {
-            Ok(Some(Proxy { address: found.uri().clone(), authorization: found.basic_auth().cloned() }))
-        }
-        other => {
-            refuse(&format!("names a proxy over {}: only http:// is supported", other.unwrap_or("nothing")))
-        }
+    match ProxyRules::from_environment(environment)? {
+        Some(rules) if rules.apply_to(target) => rules.proxy.map(Some),
+        _ => Ok(None),
     }
 }
 
-fn first<'a>(
+fn may_use_proxy(target: &Uri) -> bool {
+    target.scheme_str() == Some("https") && target.host().is_some_and(|host| !is_loopback(host))
+}
+
+/// The first of these variables that is set and not blank.
+fn first_set<'a>(
     environment: &dyn Environment,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<Option<(&'a str, String)>, HttpError> {
@@ -79,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_variables() {
+    fn the_variables_choose_the_proxy() {
         let iam = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
         let first = [("HTTPS_PROXY", "http://first:1")];
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
@@ -98,6 +144,7 @@ mod tests {
             (&[("HTTPS_PROXY", "http://first:1"), ("no_proxy", "*")], iam, None),
             (&[("HTTPS_PROXY", "http://first:1"), ("NO_PROXY", "cloud.yandex")], iam, Some("first:1")),
             (&[("HTTPS_PROXY", "http://first:1"), ("NO_PROXY", "10.0.0.0/8")], "https://10.1.2.3/", None),
+            (&[("HTTPS_PROXY", "socks5://first:1"), ("NO_PROXY", ".yandex.net")], iam, None),
             (&first, "http://169.254.169.254/latest", None),
             (&first, "https://localhost:8443/", None),
             (&first, "https://iam.localhost./", None),
@@ -112,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_cannot_follow_without_showing_it() {
+    fn an_unusable_proxy_is_an_error_that_does_not_show_the_password() {
         for (value, reason) in [
             (
                 "socks5://user:hidden@proxy:1080",
@@ -127,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_user_for_the_proxy_alone() {
+    fn the_user_of_a_proxy_is_not_in_its_address() {
         let environment = TestEnvironment::new([("HTTPS_PROXY", "http://user:p%40ss@proxy:1")]);
         let proxy = for_target(&environment, &Uri::from_static("https://host.example/")).unwrap().unwrap();
         let authorization = proxy.authorization.unwrap();

@@ -1,4 +1,4 @@
-//! The real thing: a child in a process group of its own, and the end of that group when nobody waits any more.
+//! Real child processes: each leads its own process group, which is killed when the caller stops waiting.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,16 +15,16 @@ use super::super::bounded::Bounded;
 use super::group::Group;
 use super::{BoxFuture, Command, CommandOutput, Processes};
 
-/// How often to look whether a program has ended and left its output open to somebody else.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to check whether a program has ended while a background process still holds its output open.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long an output may stay open after the program has ended.
-const GRACE: Duration = Duration::from_millis(100);
+/// How long the output may stay open after the program has ended.
+const OUTPUT_GRACE: Duration = Duration::from_millis(100);
 
-/// The programs of the machine.
+/// Real programs.
 ///
-/// A program that leaves somebody in the background who holds its output open is done when it ends: its group is
-/// given 100 ms, then killed. One whose children closed the output leaves them alone.
+/// A run ends when the program ends. If the program leaves a background process that holds its output open, the process
+/// group has 100 ms more and is then killed. Background processes that closed the output are left running.
 ///
 /// Needs a tokio runtime with time and I/O.
 ///
@@ -38,8 +38,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// ```
 ///
 /// # Cancel safety
-/// Dropping the future kills the program and everything that it started and that stayed in its group. Outside of
-/// Unix, the program alone.
+/// Dropping the future kills the program and all processes that it started and that stayed in its group. On other
+/// platforms than Unix, only the program itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemProcesses;
 
@@ -51,10 +51,10 @@ impl Processes for SystemProcesses {
 
 async fn run(command: Command) -> io::Result<CommandOutput> {
     if !command.program.is_absolute() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a program is run by its full path"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a program must be given by its full path"));
     }
     if tokio::runtime::Handle::try_current().is_err() {
-        return Err(io::Error::other("no tokio runtime to run a program on"));
+        return Err(io::Error::other("a program needs a tokio runtime to run on"));
     }
     let mut prepared = tokio::process::Command::new(&command.program);
     prepared
@@ -67,17 +67,17 @@ async fn run(command: Command) -> io::Result<CommandOutput> {
         .kill_on_drop(true);
     #[cfg(unix)]
     prepared.process_group(0);
-    // The group is declared after the child, so that it is dropped, and killed, before the child is reaped.
+    // `group` is declared after `child`, so it is dropped first: the group must be killed before the child is reaped.
     let mut child = prepared.spawn()?;
     let mut group = Group::of(&child);
 
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let mut kept = (Bounded::new(command.max_output), Bounded::new(command.max_output));
+    let mut received = (Bounded::new(command.max_output), Bounded::new(command.max_output));
     {
-        let mut outputs = pin!(both(drain(stdout, &mut kept.0), drain(stderr, &mut kept.1)));
-        while timeout(LOOK, outputs.as_mut()).await.is_err() {
+        let mut outputs = pin!(both(drain(stdout, &mut received.0), drain(stderr, &mut received.1)));
+        while timeout(CHECK_INTERVAL, outputs.as_mut()).await.is_err() {
             if group.leader_has_ended(&mut child) {
-                if timeout(GRACE, outputs.as_mut()).await.is_err() {
+                if timeout(OUTPUT_GRACE, outputs.as_mut()).await.is_err() {
                     group.kill();
                 }
                 break;
@@ -86,16 +86,16 @@ async fn run(command: Command) -> io::Result<CommandOutput> {
     }
     let status = child.wait().await;
     group.release();
-    let [stdout, stderr] = [kept.0, kept.1].map(|kept| std::mem::take(&mut *kept.into_bytes()));
+    let [stdout, stderr] = [received.0, received.1].map(|bytes| std::mem::take(&mut *bytes.into_bytes()));
     Ok(CommandOutput::new(status?.code(), stdout, stderr))
 }
 
-/// Reads to the end. What does not fit is read all the same: a program that writes to a closed pipe may die of it.
-async fn drain(output: Option<impl AsyncRead + Unpin>, kept: &mut Bounded) {
+/// Reads to the end. Also reads what does not fit: a program that writes to a closed pipe may die from the signal.
+async fn drain(output: Option<impl AsyncRead + Unpin>, received: &mut Bounded) {
     let Some(mut output) = output else { return };
     let mut chunk = Zeroizing::new(vec![0; 8 << 10]);
     while let Ok(length @ 1..) = output.read(&mut chunk).await {
-        kept.push(&chunk[..length]);
+        received.push(&chunk[..length]);
     }
 }
 

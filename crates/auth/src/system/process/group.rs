@@ -1,7 +1,7 @@
-//! A child's process group: killed as a whole, and only while its number is certainly still its own.
+//! The process group of a child: killed as a whole, and only while its id certainly belongs to it.
 //!
-//! A number may be given to another process once the child has been reaped. So the group looks at its leader
-//! without reaping it, is killed before that, and is released after.
+//! The operating system may reuse the id once the child has been reaped. So the group checks its leader without reaping
+//! it, is killed before the leader is reaped, and is released after that.
 
 pub(super) use self::imp::Group;
 
@@ -12,7 +12,7 @@ mod imp {
     use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
     use tokio::process::Child;
 
-    /// The group that a child leads. Killed when dropped, unless it was released.
+    /// The group that a child leads. Dropping it kills the group, unless it was released.
     pub(in super::super) struct Group {
         leader: Option<Pid>,
     }
@@ -23,29 +23,29 @@ mod imp {
             Self { leader }
         }
 
-        /// Whether the leader has ended. It is not reaped by that.
+        /// Whether the leader has ended. Does not reap it.
         pub(in super::super) fn leader_has_ended(&mut self, _child: &mut Child) -> bool {
             let Some(leader) = self.leader else { return true };
-            let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-            match waitid(WaitId::Pid(leader), look) {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            match waitid(WaitId::Pid(leader), options) {
                 Ok(state) => state.is_some(),
                 Err(rustix::io::Errno::INTR) => false,
                 Err(_) => {
-                    // Somebody else in this process reaps all children: the number is no longer ours.
+                    // Other code in this process has reaped the child, so the id may belong to another process.
                     self.leader = None;
                     true
                 }
             }
         }
 
-        /// Kills whoever is in the group.
+        /// Kills all processes of the group.
         pub(in super::super) fn kill(&self) {
             if let Some(leader) = self.leader {
                 let _ = kill_process_group(leader, Signal::KILL);
             }
         }
 
-        /// The leader is reaped: its number means nothing from here on.
+        /// Forgets the id. Call it after the leader has been reaped.
         pub(in super::super) fn release(&mut self) {
             self.leader = None;
         }
@@ -57,12 +57,12 @@ mod imp {
                 return;
             }
             self.kill();
-            // Death takes a moment. The child that is dropped next is reaped only if it is dead by then; a runtime
-            // that ends now would leave it as a zombie.
+            // The processes need a moment to end. The child is dropped next, and is reaped only if it has ended by then. If
+            // the runtime ends now, the child would stay a zombie.
             for _ in 0..20 {
                 let leader = self.leader;
-                let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-                match leader.map(|leader| waitid(WaitId::Pid(leader), look)) {
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+                match leader.map(|leader| waitid(WaitId::Pid(leader), options)) {
                     Some(Ok(None) | Err(rustix::io::Errno::INTR)) => {
                         std::thread::sleep(Duration::from_millis(1));
                     }
@@ -77,7 +77,7 @@ mod imp {
 mod imp {
     use tokio::process::Child;
 
-    /// Without groups, the child stands for its own; it is killed when it is dropped.
+    /// This platform has no process groups. Dropping the child kills the child only.
     pub(in super::super) struct Group;
 
     impl Group {

@@ -1,4 +1,4 @@
-//! Programs: run to their end with bounded output, killed with their whole group when nobody waits any more.
+//! Child processes: run to completion with bounded output, killed with their process group when the caller stops waiting.
 
 mod child;
 mod group;
@@ -13,22 +13,22 @@ use super::BoxFuture;
 
 pub use self::child::SystemProcesses;
 
-/// A program to run: by full path, with standard input closed and exactly this environment.
+/// A program to run: by full path, with an empty standard input and exactly this environment.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Command {
     /// The program's full path.
     pub program: PathBuf,
-    /// Its arguments. Never a secret: they show in the process list.
+    /// Its arguments. Never a secret: the process list shows them.
     pub arguments: Vec<OsString>,
-    /// Its whole environment.
+    /// Its environment. Nothing else is inherited.
     pub environment: Vec<(OsString, OsString)>,
-    /// How many bytes of each output stream are kept; the rest is read and dropped.
+    /// The maximum number of bytes kept of each output stream. The rest is read and discarded.
     pub max_output: usize,
 }
 
 impl Command {
-    /// A program with arguments, an empty environment and 64 KiB of output.
+    /// A program with arguments, an empty environment and at most 64 KiB of each output.
     #[must_use]
     pub fn new<A: Into<OsString>>(
         program: impl Into<PathBuf>,
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Command {
     }
 }
 
-/// What a program left: its exit code and the beginning of its output. Wiped when dropped.
+/// The exit code of a program, and the beginning of its output. Wiped when dropped.
 ///
 /// ```
 /// use yandex_cloud_auth::system::CommandOutput;
@@ -67,13 +67,13 @@ pub struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// An exit code, `None` where a signal ended the program, and the beginning of standard output and standard error.
+    /// The output of a program: its exit code (`None` where a signal ended the program), standard output, standard error.
     #[must_use]
     pub fn new(code: Option<i32>, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
         Self { code, stdout: Zeroizing::new(stdout), stderr: Zeroizing::new(stderr) }
     }
 
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` where a signal ended the program.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
         self.code
@@ -100,12 +100,13 @@ impl std::fmt::Debug for CommandOutput {
 
 /// Runs programs.
 ///
-/// Dropping the returned future kills the program and its process group: that is how the time is bounded.
+/// Dropping the returned future kills the program and its process group. Callers bound the time that way.
 pub trait Processes: Send + Sync + 'static {
-    /// Runs a program to its end.
+    /// Runs a program to completion.
     ///
     /// # Errors
-    /// What the system says where the program could not be started or waited for. A failing exit code is an output.
+    /// The operating system's error, where the program could not be started or waited for. A non-zero exit code is not an
+    /// error here.
     fn run(&self, command: Command) -> BoxFuture<'_, io::Result<CommandOutput>>;
 }
 
@@ -120,26 +121,26 @@ mod double {
     use super::super::BoxFuture;
     use super::{Command, CommandOutput, Processes};
 
-    /// What [`TestProcesses`] lets a program do.
+    /// What a program does in [`TestProcesses`].
     #[derive(Clone, Debug)]
     pub enum TestRun {
-        /// Exit with a code, after writing to standard output and standard error.
+        /// Writes to standard output and standard error, then exits with a code.
         Exit(i32, String, String),
-        /// Fail to start.
+        /// Fails to start.
         Fail(io::ErrorKind),
-        /// Never end.
+        /// Never ends.
         Hang,
     }
 
     impl TestRun {
-        /// A run that prints `stdout` and succeeds.
+        /// Prints `stdout` and succeeds.
         #[must_use]
         pub fn prints(stdout: impl Into<String>) -> Self {
             Self::Exit(0, stdout.into(), String::new())
         }
     }
 
-    /// Programs that are a function of their command. Clones share it.
+    /// Programs for tests: a function decides what each command does. Clones share the record of commands.
     ///
     /// ```
     /// use yandex_cloud_auth::testing::{TestProcesses, TestRun};
@@ -153,13 +154,13 @@ mod double {
     }
 
     impl TestProcesses {
-        /// Programs that behave by `rule`.
+        /// Runs each command by `rule`.
         #[must_use]
         pub fn new(rule: impl Fn(&Command) -> TestRun + Send + Sync + 'static) -> Self {
             Self { rule: Arc::new(rule), log: Arc::default() }
         }
 
-        /// Every command so far.
+        /// All commands so far.
         #[must_use]
         pub fn commands(&self) -> Vec<Command> {
             self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -92,7 +92,7 @@ async fn a_body_up_to_the_bound_is_read_whole() {
         assert_eq!(ask(&server, 20_000).await.unwrap().body().len(), 20_000, "{head}");
         let error = ask(&server, 19_999).await.unwrap_err();
         assert_eq!(error.fault(), HttpFault::TooLarge, "{head}");
-        assert_eq!(error.to_string(), "the answer is larger than 19999 bytes");
+        assert_eq!(error.to_string(), "the response is larger than 19999 bytes");
     }
 }
 
