@@ -1,4 +1,4 @@
-//! One error for everything: what kind, which method, which place, why, and what to do next.
+//! One error type: the kind, the method, the location, the reason, and what to do next.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -10,7 +10,7 @@ use crate::Method;
 use crate::report::Report;
 use crate::secret::redact;
 
-/// What went wrong, as far as a program may want to tell cases apart.
+/// What went wrong, for programs that handle the cases differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -18,18 +18,18 @@ pub enum ErrorKind {
     NotConfigured,
     /// A value, file, address or string that the library refuses.
     Invalid,
-    /// A service or program that could not be asked, or gave no readable answer. Worth another try.
+    /// A service or program that could not be reached, or gave no readable response. A retry makes sense.
     Unavailable,
-    /// A service or program that answered "no".
+    /// A service or program that refused.
     Refused,
-    /// A token past its life, with nothing newer to be had.
+    /// A token that has expired, and no newer one is available.
     Expired,
-    /// A secret that was about to go where it does not belong.
+    /// A secret that would have gone where it does not belong.
     Blocked,
 }
 
 impl ErrorKind {
-    /// The kind's name, as the command prints it in JSON.
+    /// The name of the kind, as the command prints it in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,10 +43,10 @@ impl ErrorKind {
     }
 }
 
-/// Why there is no header. Cheap to clone: all callers of one fetch share it.
+/// Why there is no header. Cheap to clone: all callers of one fetch share the error.
 ///
-/// Displays as one lower-case line: the method, the place (variable, URL, file), the reason. No secret is in it:
-/// text from outside is masked, escaped and capped at 1 KiB when the error is made.
+/// Displays as one lower-case line: the method, the location (variable, URL, file), the reason. The line contains no
+/// secret: text from outside is redacted, escaped and cut to 1 KiB when the error is made.
 ///
 /// ```
 /// use yandex_cloud_auth::{Credentials, ErrorKind};
@@ -62,7 +62,7 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     method: Option<Method>,
-    place: Option<String>,
+    location: Option<String>,
     reason: String,
     help: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
@@ -72,16 +72,15 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of a kind, for a reason in one lower-case line.
+    /// An error of a kind, with the reason in one lower-case line.
     ///
-    /// A [`TokenSource`](crate::TokenSource) of your own makes its errors so. Anything in `reason` that is shaped
-    /// like a secret is masked.
+    /// For a token source of your own. Text in `reason` that has the shape of a secret is masked.
     #[must_use]
     pub fn new(kind: ErrorKind, reason: impl AsRef<str>) -> Self {
         Self(Arc::new(Inner {
             kind,
             method: None,
-            place: None,
+            location: None,
             reason: redact(reason.as_ref(), &[]),
             help: None,
             retry_after: None,
@@ -96,10 +95,10 @@ impl Error {
         self
     }
 
-    /// With the place it concerns: a variable, a URL, a file.
+    /// With the location of the problem: a variable, a URL, a file.
     #[must_use]
-    pub fn at(self, place: impl AsRef<str>) -> Self {
-        self.change(|inner| inner.place = Some(redact(place.as_ref(), &[])))
+    pub fn at(self, location: impl AsRef<str>) -> Self {
+        self.change(|inner| inner.location = Some(redact(location.as_ref(), &[])))
     }
 
     /// With what to do next.
@@ -112,19 +111,19 @@ impl Error {
         self.change(|inner| inner.help = Some(help))
     }
 
-    /// With the time to wait before another try, as a server asked.
+    /// With the time to wait before a retry, as a server requested.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         self.change(|inner| inner.retry_after = Some(wait))
     }
 
-    /// With its cause. The cause's own text is the caller's affair: it is not masked.
+    /// With its cause. The text of the cause is not masked: the caller answers for it.
     #[must_use]
     pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.change(|inner| inner.source = Some(Arc::new(source)))
     }
 
-    /// With the HTTP status of the answer that it is about.
+    /// With the HTTP status of the response.
     pub(crate) fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
     }
@@ -143,36 +142,36 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later with nothing changed here.
+    /// Whether the same call may succeed later without a change in this program.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.kind == ErrorKind::Unavailable
     }
 
-    /// How long to wait before another try, where a server said so (`Retry-After`).
+    /// How long to wait before a retry, if a server said so (`Retry-After`).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The HTTP status of the answer that it is about.
+    /// The HTTP status of the response.
     pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The method that failed, where one was chosen.
+    /// The method that failed, if one was selected.
     #[must_use]
     pub fn method(&self) -> Option<Method> {
         self.0.method
     }
 
-    /// The variable, URL or file that it concerns.
+    /// The variable, URL or file of the problem.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
-        self.0.place.as_deref()
+        self.0.location.as_deref()
     }
 
-    /// Why, without method and place.
+    /// The reason, without method and location.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.0.reason
@@ -184,7 +183,7 @@ impl Error {
         self.0.help.as_deref()
     }
 
-    /// What was looked at, where it was the selection that failed.
+    /// What the selection tried, if the selection failed.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_ref()
@@ -196,8 +195,8 @@ impl fmt::Display for Error {
         if let Some(method) = self.0.method {
             write!(formatter, "{method}: ")?;
         }
-        if let Some(place) = &self.0.place {
-            write!(formatter, "{place}: ")?;
+        if let Some(location) = &self.0.location {
+            write!(formatter, "{location}: ")?;
         }
         formatter.write_str(&self.0.reason)
     }

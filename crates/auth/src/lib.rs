@@ -1,7 +1,6 @@
-//! Authentication for Yandex Cloud and AI Studio.
-//!
-//! A program says how it wants to be known, or lets the library choose, and asks for the `Authorization` header of each
-//! request. The token behind it is fetched, kept fresh and replaced without the program waiting for it.
+//! Authentication for Yandex Cloud and AI Studio: the `Authorization` header of each request, from the method that a
+//! program names or that the machine offers. The token behind the header is fetched, kept fresh, and sent nowhere but to
+//! Yandex Cloud.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), yandex_cloud_auth::Error> {
@@ -14,30 +13,49 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # The public interface
+//! | for | items |
+//! |---|---|
+//! | credentials | [`Credentials`], [`Blocking`], [`HeaderOptions`] |
+//! | what they return | `http::HeaderValue`, [`Secret`], [`Snapshot`], [`Scheme`], [`Subscription`], [`Counters`], [`Identity`], [`RevokeOptions`], [`Revoked`] |
+//! | selection | [`Automatic`], [`Report`], [`Attempt`], [`Outcome`], [`Method`] |
+//! | methods | [`AuthMethod`] and the types of [the table below](#methods), with their builders: [`ImpersonationAuthBuilder`], [`MetadataAuthBuilder`], [`OAuthTokenAuthBuilder`], `ProfileAuthBuilder`, `ServiceAccountKeyAuthBuilder`, [`TokenFileAuthBuilder`], [`WorkloadIdentityAuthBuilder`], [`YandexCloudCliAuthBuilder`]; [`SubjectToken`], `Profile` |
+//! | a source of your own | [`TokenSource`], [`Token`], [`CustomAuth`] |
+//! | errors | [`Error`], [`ErrorKind`], [`redact`] |
+//! | the machine | [`System`], [`Endpoints`], and the traits in [`system`] |
+//! | HTTP and gRPC clients | `tower::AuthLayer` and the module `tower` |
+//! | tests | the module `testing` |
+//!
+//! # Methods
 //! | method | type | variable | for |
 //! |---|---|---|---|
 //! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
 //! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
 //! | `service-account-key` | `ServiceAccountKeyAuth` | `YC_SERVICE_ACCOUNT_KEY_FILE` | programs outside Yandex Cloud, with an authorized key of a service account |
-//! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no secret stored |
-//! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token that something else keeps fresh in a file |
+//! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no stored secret |
+//! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token in a file that another program keeps fresh |
 //! | `metadata` | [`MetadataAuth`] | `YC_METADATA_ADDR` | programs inside Yandex Cloud |
-//! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, where the variable is kept fresh |
+//! | `env-iam-token` | [`EnvIamTokenAuth`] | `YC_TOKEN` | DataSphere, which keeps the variable fresh |
 //! | `yandex-cloud-cli` | [`YandexCloudCliAuth`] | `YC_PROFILE` | people at a terminal |
 //! | `profile` | `ProfileAuth` | `YC_PROFILE` | people who use yc, in programs that may not start it |
-//! | `impersonation` | [`ImpersonationAuth`] | | another service account, by way of other credentials |
-//! | `function` | [`FunctionAuth`] | | functions, with the token that each invocation brings |
+//! | `impersonation` | [`ImpersonationAuth`] | | another service account, via other credentials |
+//! | `function` | [`FunctionAuth`] | | functions, with the token of each invocation |
 //! | `none` | [`NoAuth`] | | calls that need no credentials |
+//! | `custom` | [`CustomAuth`] | | a token source of your own |
 //!
-//! The first nine are the slots of automatic selection, in its order; the others are for a program to name.
+//! The first nine are the slots of automatic selection, in its order. A program names the others explicitly.
 //!
-//! What holds, whatever happens: no token is sent past its expiry; no call fails or waits while a usable token exists;
-//! one fetch at a time serves all; no failure is final; a secret is never printed, and goes only where it belongs.
+//! # What always holds
+//! - No token is sent after its expiry.
+//! - No call fails or waits while a usable token exists.
+//! - One fetch at a time serves all callers.
+//! - No failure is final: a later call tries again.
+//! - A secret is never printed, and goes only where it belongs.
 //!
-//! # Who calls
-//! Chosen by what the machine offers, in the order of [`Automatic`]; by a bare string; or by a method. The choice is made
-//! once, at the first request, and [`Credentials::report`] says why it fell so.
+//! # How a method is selected
+//! By what the machine offers, in the order of [`Automatic`]; by the shape of a bare string; or by a method that the program
+//! gives. The selection runs once, at the first request, and [`Credentials::report`] says what it found.
 //!
 //! ```
 //! use yandex_cloud_auth::testing::TestEnvironment;
@@ -46,9 +64,9 @@
 //! Credentials::from_string("t1.fake.token")?; // an IAM token, an OAuth token (`y0_…`), a key's JSON, or an API key
 //! let _ = Credentials::from(MetadataAuth::new());
 //!
-//! # let machine = System::real().with_environment(TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]));
+//! # let system = System::real().with_environment(TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]));
 //! let credentials = Credentials::automatic();
-//! # let credentials = credentials.with_system(machine);
+//! # let credentials = credentials.with_system(system);
 //! let header = credentials.blocking().header()?; // in async code: `credentials.header().await?`
 //! assert_eq!(header.unwrap(), "Api-Key AQVN-fake");
 //! assert_eq!(credentials.method(), Some(Method::ApiKey));
@@ -56,8 +74,23 @@
 //! # Ok::<(), yandex_cloud_auth::Error>(())
 //! ```
 //!
-//! Credentials can stand behind others: here a robot, by way of another service account whose key is in a file. Each
-//! side keeps its own token fresh; a revoked one is sent by nobody in the process any more.
+//! A source of your own is an async function. Credentials keep its token fresh like any other.
+//!
+//! ```
+//! use std::time::Duration;
+//! use yandex_cloud_auth::{Credentials, Token};
+//!
+//! let credentials = Credentials::from_fn(|| async {
+//!     let token = "t1.fake.token-from-a-vault"; // ask the vault here
+//!     Ok(Token::new(token)?.expiring_in(Duration::from_secs(3600)))
+//! });
+//! let token = credentials.blocking().token()?.unwrap(); // without `Bearer`, for a client that adds it
+//! assert_eq!(token.expose_secret(), "t1.fake.token-from-a-vault");
+//! # Ok::<(), yandex_cloud_auth::Error>(())
+//! ```
+//!
+//! Credentials can use other credentials. Here a service account is impersonated via another one, whose key is in a file.
+//! Both tokens are kept fresh. After a revocation no credentials in the process send the revoked token.
 //!
 //! ```no_run
 //! # #[cfg(feature = "service-account-key")]
@@ -70,20 +103,20 @@
 //! let robot = Credentials::from(ImpersonationAuth::new("ajefakefakefakefakef", key.clone()));
 //! let header = robot.header().await?;
 //!
-//! let identity = robot.identity(HeaderOptions::new()).await?; // no secret in it
-//! println!("{:?}, by way of {:?}", identity.subject_id, identity.by_way_of.and_then(|way| way.subject_id));
+//! let identity = robot.identity(HeaderOptions::new()).await?; // contains no secret
+//! println!("{:?}, via {:?}", identity.subject_id, identity.via.and_then(|via| via.subject_id));
 //! robot.revoke(RevokeOptions::new()).await?; // when the work is done
 //! # Ok(()) }
 //! ```
 //!
 //! # In front of a client
-//! With the feature `tower`, `AuthLayer` puts the header on every request of reqwest, tonic, async-openai, hyper, or any
-//! other tower service, holds it to Yandex Cloud's hosts, and replaces a token that a server refuses. The page of the
-//! module `tower` has an example for each, and says where retries and timeouts go.
+//! With the feature `tower`, `AuthLayer` sets the header on every request of reqwest, tonic, async-openai, hyper, or any
+//! other tower service. It sends the header only to Yandex Cloud's hosts, and replaces a token that a server refuses. The
+//! module `tower` has an example for each client, and says where retries and timeouts go.
 //!
 //! # A token over the years
-//! Ask for a header for each request, and keep none: it costs a copy while it is fresh. A stale one is renewed beside the
-//! calls. What a program may want besides:
+//! Ask for a header for each request, and store none: while the token is fresh, a header costs a copy. A stale token is
+//! refreshed in the background. Options for special cases:
 //!
 //! ```
 //! use std::time::Duration;
@@ -96,18 +129,18 @@
 //! let options = HeaderOptions::new().deadline(Duration::from_secs(2)).min_ttl(Duration::from_secs(60));
 //! let sent = credentials.blocking().get(options)?;
 //!
-//! // A server said 401: drop exactly this token. False here, since an API key has no successor.
+//! // A server responded with 401: drop exactly this token. False here, since an API key has no successor.
 //! assert!(!credentials.invalidate(&sent));
 //! assert_eq!(credentials.counters().failures, 0);
 //! # Ok::<(), yandex_cloud_auth::Error>(())
 //! ```
 //!
-//! [`Credentials::subscribe`] tells of each new token, for a copy that is kept elsewhere; a [`TokenSource`] of your own gets
-//! all of this around it.
+//! [`Credentials::subscribe`] tells of each new token, for a copy that is kept elsewhere.
 //!
-//! # When it goes wrong
-//! There is one [`Error`]: its [`kind`](Error::kind) is for programs, its text is one line with the method, the place and
-//! the reason, [`help`](Error::help) says what to do next, and [`report`](Error::report) what a failed selection looked at.
+//! # Errors
+//! There is one type, [`Error`]. Its [`kind`](Error::kind) is for programs. Its text is one line with the method, the
+//! location and the reason. [`help`](Error::help) says what to do next, and [`report`](Error::report) what a failed
+//! selection tried.
 //!
 //! ```
 //! use yandex_cloud_auth::{ApiKeyAuth, ErrorKind};
@@ -119,19 +152,20 @@
 //! ```
 //!
 //! # In tests
-//! [`System`] is all that the library asks of the machine: environment, clock, HTTP, programs, files. With the feature
-//! `testing` the module `testing` has stand-ins for each; the crate `yandex-cloud-emulator` is a whole cloud on loopback.
+//! [`System`] is all that the library uses of the machine: environment, clock, HTTP, programs, files. With the feature
+//! `testing`, the module `testing` has a double for each of them. The crate `yandex-cloud-emulator` is a Yandex Cloud on
+//! loopback.
 //!
 //! # Features
-//! | feature | what it brings |
+//! | feature | what it adds |
 //! |---|---|
-//! | `transport`, on by default | the HTTP client behind methods that fetch; without it [`System`] has to be given one |
-//! | `service-account-key`, on by default | `ServiceAccountKeyAuth`, which signs with ring; without it a set `YC_SERVICE_ACCOUNT_KEY_FILE` is an error |
+//! | `transport`, on by default | the HTTP client for methods that fetch; without it, give [`System`] a client |
+//! | `service-account-key`, on by default | `ServiceAccountKeyAuth`, which signs with ring; without it, a set `YC_SERVICE_ACCOUNT_KEY_FILE` is an error |
 //! | `profile`, on by default | `ProfileAuth`, which reads the configuration of yc |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
-//! | `reqwest`, `tonic`, `async-openai` | the same for those clients |
+//! | `reqwest`, `tonic`, `async-openai` | `AuthLayer` for these clients |
 //! | `serde` | `Serialize` for the report |
-//! | `testing` | stand-ins for the machine |
+//! | `testing` | doubles of the machine |
 
 pub mod cloud;
 mod credentials;

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions};
 
+/// How early the library's deadline may fire by this clock: the library reads a coarse clock, whose steps are up to 10 ms.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(20);
+
 /// When the command has to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
@@ -27,9 +30,9 @@ impl Deadline {
         self.limit.map(|limit| limit.saturating_sub(self.start.elapsed()))
     }
 
-    /// Whether no time is left.
+    /// Whether no time is left, within the tolerance of the clocks.
     pub(crate) fn is_exceeded(self) -> bool {
-        self.remaining() == Some(Duration::ZERO)
+        self.remaining().is_some_and(|remaining| remaining <= CLOCK_TOLERANCE)
     }
 
     /// The remaining time as an option of the library.

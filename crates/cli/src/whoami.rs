@@ -38,7 +38,7 @@ impl From<Identity> for IdentityOutput {
             folder_id: identity.folder_id,
             cloud_id: identity.cloud_id,
             expires_at: identity.expires_at.and_then(output::rfc3339),
-            via: identity.by_way_of.map(|via| Box::new(Self::from(*via))),
+            via: identity.via.map(|via| Box::new(Self::from(*via))),
             remarks: identity.remarks,
         }
     }

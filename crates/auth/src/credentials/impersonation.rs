@@ -1,13 +1,14 @@
-//! `impersonation`: a service account, by way of other credentials.
+//! `impersonation`: a service account, via other credentials.
 //!
-//! For acting as a service account without a key of its own: a person by way of yc, one service account by way of
-//! another. The others need the role `iam.serviceAccounts.tokenCreator` on it (docs, "Impersonation"), and an IAM token
-//! of theirs is what IAM is asked with. Both tokens are kept fresh, each by its own credentials. It nests.
+//! For a program that acts as a service account without having its key: a person via yc, or one service account via
+//! another. The underlying credentials need the role `iam.serviceAccounts.tokenCreator` on the service account (docs,
+//! "Impersonation"), and their IAM token authorises the request to IAM. Both tokens are kept fresh, each by its own
+//! credentials. Impersonation nests.
 //!
-//! Variables: `YC_API_ENDPOINT` for the discovery endpoint; none opens a slot of automatic selection, since nobody is to
-//! become somebody else without a word in the program. Errors: `Invalid` for what is no id, or credentials without an
-//! IAM token, `Refused` where IAM says no, `Blocked` where a token would go to a foreign host, and those of the
-//! credentials behind it.
+//! Variables: `YC_API_ENDPOINT` for the discovery endpoint. No variable adds impersonation to automatic selection: only
+//! the program itself may change its identity. Errors: `Invalid` if the id is not an id, or the credentials have no IAM
+//! token; `Refused` if IAM refuses; `Blocked` if a token would go to a foreign host; and those of the underlying
+//! credentials.
 
 use std::time::Duration;
 
@@ -25,10 +26,10 @@ use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind, Method};
 
-/// As long as yc may take, which is the slowest of all, and then IAM.
+/// The time of yc, the slowest method, plus the time of IAM.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A service account, by way of other credentials.
+/// A service account, impersonated via other credentials.
 ///
 /// ```no_run
 /// use yandex_cloud_auth::{Credentials, ImpersonationAuth, MetadataAuth};
@@ -43,7 +44,7 @@ pub struct ImpersonationAuth {
     options: ImpersonationAuthBuilder,
 }
 
-/// What can vary about [`ImpersonationAuth`].
+/// The options of [`ImpersonationAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ImpersonationAuthBuilder {
@@ -54,16 +55,16 @@ pub struct ImpersonationAuthBuilder {
 }
 
 impl ImpersonationAuth {
-    /// The service account of this id, by way of `credentials`: a method, or [`Credentials`], which then share their token
-    /// with their other clones. Nothing is looked at yet: what is wrong is told at first use.
+    /// The service account of this id, via `credentials`: a method, or [`Credentials`] that share their token with their
+    /// other clones. Nothing is checked yet: the first use returns the errors.
     ///
-    /// Put `on` another machine, it takes the credentials along, unless they were put on one of their own.
+    /// [`Credentials::with_system`] moves the underlying credentials too, unless they have a system of their own.
     #[must_use]
     pub fn new(service_account_id: impl Into<String>, credentials: impl Into<Credentials>) -> Self {
         Self::builder(service_account_id, credentials).build()
     }
 
-    /// The same, with options.
+    /// The same method, with options.
     pub fn builder(
         service_account_id: impl Into<String>,
         credentials: impl Into<Credentials>,
@@ -78,13 +79,13 @@ impl ImpersonationAuth {
 }
 
 impl ImpersonationAuthBuilder {
-    /// How long the credentials and IAM may take together; 40 s, of which IAM has 10 s at the most.
+    /// How long the underlying credentials and IAM may take together; 40 s by default. IAM gets 10 s of it at most.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// How long a token of the service account is used without another one being asked for; 1 h.
+    /// How long a token of the service account is used before the next one is requested; 1 h by default.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -103,17 +104,17 @@ impl Sealed for ImpersonationAuth {
     }
 
     fn location(&self, _system: &System) -> String {
-        format!("{} by way of {}", self.options.account, self.options.credentials.describe())
+        format!("{} via {}", self.options.account, self.options.credentials.describe())
     }
 
     fn provider(&self, _system: &System) -> Result<Provider, Error> {
         let options = &self.options;
         let id = options.account.id().map_err(|error| error.at("service account id"))?.to_owned();
-        // Where the method is known, so is what it gives.
+        // A method that is known now tells now that it has no IAM token.
         if let Some(method @ (Method::ApiKey | Method::None)) = options.credentials.method() {
             return Err(no_iam_token(method));
         }
-        // An address that cannot be used is an error before the credentials are asked for a token.
+        // An address that cannot be used is an error before the credentials fetch a token.
         let installation = options.credentials.installation()?;
         installation.iam()?.0.check()?;
         Ok(Provider::Source(Arc::new(Impersonation {
@@ -139,7 +140,7 @@ impl Sealed for ImpersonationAuth {
                 Err(error) => identity.remarks.push(error.to_string()),
             }
             match self.options.credentials.identity(HeaderOptions::new()).await {
-                Ok(behind) => identity.by_way_of = Some(Box::new(behind)),
+                Ok(via) => identity.via = Some(Box::new(via)),
                 Err(error) => identity.remarks.push(error.to_string()),
             }
             identity
@@ -147,7 +148,7 @@ impl Sealed for ImpersonationAuth {
     }
 
     fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
-        // It has no variable: whoever has put it into a slot means it.
+        // There is no variable that could be unset: a program that puts impersonation into a slot wants it.
         Box::pin(std::future::ready(match self.provider(system) {
             Ok(provider) => Detection::Found { provider, first: None, reason: "given".to_owned() },
             Err(error) => Detection::Invalid(error),
@@ -155,11 +156,11 @@ impl Sealed for ImpersonationAuth {
     }
 }
 
-/// The source: asks IAM with whatever token the credentials have.
+/// The source: requests a token from IAM, authorised by the token of the underlying credentials.
 struct Impersonation {
     id: String,
     credentials: Credentials,
-    /// Where the token of the credentials goes. Known once they have a token: a profile of yc is read for it.
+    /// Where the token of the credentials goes. Known once they have a token, because a profile of yc may name the endpoint.
     iam: OnceLock<Iam>,
     timeout: Duration,
     max_age: Duration,
@@ -191,7 +192,7 @@ impl Impersonation {
             Err(error) if error.status() == Some(401) => error,
             outcome => return outcome.map_err(|error| self.explain(error)),
         };
-        // The token was dead before its time: dropped, it is replaced once, where there is anything to replace it with.
+        // IAM refused the token before its expiry: drop it, and try once more if the source has another one.
         self.credentials.invalidate(&snapshot);
         let (fresh, bearer) = self.bearer().await?;
         if fresh.generation() == snapshot.generation() {
@@ -201,7 +202,7 @@ impl Impersonation {
         outcome.map_err(|error| self.explain(error))
     }
 
-    /// The IAM of the installation that the credentials belong to: their token never goes to another one.
+    /// The IAM of the installation that the credentials belong to. Their token never goes to another installation.
     fn iam(&self) -> Result<&Iam, Error> {
         if let Some(iam) = self.iam.get() {
             return Ok(iam);
@@ -213,39 +214,39 @@ impl Impersonation {
 
     /// The IAM token of the credentials, as a header.
     async fn bearer(&self) -> Result<(Snapshot, HeaderValue), Error> {
-        let snapshot = self.credentials.get(HeaderOptions::new()).await.map_err(of_the_credentials)?;
+        let snapshot = self.credentials.get(HeaderOptions::new()).await.map_err(underlying_error)?;
         match (snapshot.scheme(), snapshot.header()) {
             (Some(Scheme::Bearer), Some(header)) => Ok((snapshot, header)),
             _ => Err(no_iam_token(snapshot.method())),
         }
     }
 
-    /// What to do about a "no" of IAM.
+    /// The error with what to do about a refusal of IAM.
     fn explain(&self, error: Error) -> Error {
-        let (id, who) = (&self.id, self.credentials.describe());
+        let (id, underlying) = (&self.id, self.credentials.describe());
         if error.kind() != ErrorKind::Refused {
             return error;
         }
         match error.status() {
             Some(401) => error.with_help(format!(
-                "IAM does not take the token of the credentials behind it ({who}), nor a fresh one where there is any: look \
-                 at them alone"
+                "IAM refuses the token of the underlying credentials ({underlying}), and a new one if they have one: check \
+                 these credentials without impersonation"
             )),
             Some(403) => error.with_help(format!(
-                "whoever stands behind it ({who}) needs the role `iam.serviceAccounts.tokenCreator` on the service account or \
-                 on its folder: `yc iam service-account add-access-binding {id} --role iam.serviceAccounts.tokenCreator \
+                "the underlying credentials ({underlying}) need the role `iam.serviceAccounts.tokenCreator` on the service \
+                 account or on its folder: `yc iam service-account add-access-binding {id} --role iam.serviceAccounts.tokenCreator \
                  --subject …`"
             )),
             _ => error.with_help(format!(
-                "is {id} the id, and not the name, of a service account that there is? `yc iam service-account get {id}`"
+                "check that {id} is the id of an existing service account, and not a name: `yc iam service-account get {id}`"
             )),
         }
     }
 }
 
-/// An error of the credentials behind it, with all that it says.
-fn of_the_credentials(cause: Error) -> Error {
-    let mut error = Error::new(cause.kind(), format!("no token of the credentials behind it: {cause}"));
+/// The error of the underlying credentials, with its help, its report and its time to wait.
+fn underlying_error(cause: Error) -> Error {
+    let mut error = Error::new(cause.kind(), format!("no token from the underlying credentials: {cause}"));
     if let Some(help) = cause.help() {
         error = error.with_help(help.to_owned());
     }
@@ -259,9 +260,9 @@ fn of_the_credentials(cause: Error) -> Error {
 }
 
 fn no_iam_token(method: Method) -> Error {
-    Error::new(ErrorKind::Invalid, format!("the credentials behind it have no IAM token: they are `{method}`"))
+    Error::new(ErrorKind::Invalid, format!("the underlying credentials have no IAM token: their method is `{method}`"))
         .with_help(
-            "IAM is asked with an IAM token: impersonate by way of metadata, a service account key, workload identity or \
-             the yc CLI",
+            "impersonation needs an IAM token: impersonate via metadata, a service account key, workload identity or the yc \
+             CLI",
         )
 }

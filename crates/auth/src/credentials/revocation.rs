@@ -1,4 +1,4 @@
-//! Revoking the token at hand: IAM forgets it, and so does everybody in this process.
+//! Revoking the current token: IAM refuses it from then on, and no credentials in this process send it.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::secret::Secret;
 use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
-/// How long a revocation may take. It goes to the IAM of the credentials, as their [`System`](crate::System) says.
+/// How long a revocation may take. The request goes to the IAM of the credentials, as their
+/// [`System`](crate::System) says.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,13 +25,13 @@ pub struct RevokeOptions {
 }
 
 impl RevokeOptions {
-    /// Within 10 s.
+    /// A revocation within 10 s.
     pub fn new() -> Self {
         Self { timeout: iam::TIMEOUT }
     }
 
-    /// How long discovery and revocation may take together; 10 s. As long again may be waited for a token where none is
-    /// at hand.
+    /// How long discovery and revocation may take together; 10 s by default. If no token is cached, the fetch before them
+    /// may take the same time again.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
@@ -43,28 +44,27 @@ impl Default for RevokeOptions {
     }
 }
 
-/// What IAM said of a token that it has revoked.
+/// What IAM returned for a revoked token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revoked {
-    /// Whose token it was: the id of a service account or of a user; `None` where IAM did not say.
+    /// The subject of the token: the id of a service account or of a user; `None` if IAM did not return it.
     pub subject_id: Option<String>,
 }
 
 impl Credentials {
-    /// Revokes the token at hand, or the one that is fetched for it: IAM takes it no more (docs, "Revoking an IAM
-    /// token"), and no credentials in this process send it any more, whichever they are. Those that can fetch another
-    /// one do so at their next call; those that were given this one fail from now on with
-    /// [`ErrorKind::Refused`].
+    /// Revokes the current token, after a fetch if no token is cached. IAM refuses the token from then on (docs, "Revoking
+    /// an IAM token"), and no credentials in this process send it again. Credentials that can fetch another token do so
+    /// at their next call; credentials that were given this token fail with [`ErrorKind::Refused`].
     ///
-    /// Tokens that were made with this one, by impersonation, are others, and live on.
+    /// Tokens that were made with this one by impersonation stay valid.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why IAM
-    /// could not be asked, or its "no": then nothing is dropped.
+    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why IAM could
+    /// not be reached, or its refusal. In these cases the token stays in use.
     ///
     /// # Cancel safety
-    /// Dropping the future does not take the request back: whether the token was revoked is not known then.
+    /// Dropping the future does not stop the request: the token may be revoked or not.
     ///
     /// ```no_run
     /// use yandex_cloud_auth::{Credentials, IamTokenAuth, RevokeOptions};
@@ -78,38 +78,45 @@ impl Credentials {
         let limit = options.timeout;
         let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
         let method = snapshot.method();
-        let told = |error: Error| error.of(method);
+        let of_method = |error: Error| error.of(method);
         let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.expose_secret()) {
             (Some(Scheme::Bearer), Some(header), Some(token)) => {
                 let token = Secret::parse(token);
-                (header, token.map_err(|reason| told(Error::new(ErrorKind::Invalid, reason)))?)
+                (header, token.map_err(|reason| of_method(Error::new(ErrorKind::Invalid, reason)))?)
             }
             (Some(Scheme::ApiKey), ..) => {
-                return Err(told(
-                    Error::new(ErrorKind::Invalid, "an API key cannot be revoked as a token is").with_help(
+                return Err(of_method(
+                    Error::new(ErrorKind::Invalid, "an API key cannot be revoked like a token").with_help(
                         "delete it: `yc iam api-key delete ID`, or in the console of its service account",
                     ),
                 ));
             }
-            _ => return Err(told(Error::new(ErrorKind::Invalid, "there is no token to revoke"))),
+            _ => {
+                return Err(of_method(Error::new(
+                    ErrorKind::Invalid,
+                    "the credentials have no token to revoke",
+                )));
+            }
         };
         let system = self.inner.system.clone();
-        let installation = self.installation().map_err(told)?;
-        let iam = Iam::new(&installation, limit, "the token").map_err(told)?;
+        let installation = self.installation().map_err(of_method)?;
+        let iam = Iam::new(&installation, limit, "the token").map_err(of_method)?;
         let work = async move {
             let limit = iam.timeout();
-            let asked = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
-            let asked = asked.unwrap_or_else(|| {
+            let outcome = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
+            let outcome = outcome.unwrap_or_else(|| {
                 Err(Error::new(ErrorKind::Unavailable, format!("the token was not revoked within {limit:?}"))
-                    .with_help("it may have been all the same; try again"))
+                    .with_help("IAM may have revoked the token after this time; try again"))
             });
-            if asked.is_ok() {
+            if outcome.is_ok() {
                 revoked::record(token.expose());
             }
-            asked
+            outcome
         };
-        let subject_id =
-            run_detached(&self.inner.system, work).await.unwrap_or_else(|| Err(dropped())).map_err(told)?;
+        let subject_id = run_detached(&self.inner.system, work)
+            .await
+            .unwrap_or_else(|| Err(dropped()))
+            .map_err(of_method)?;
         Ok(Revoked { subject_id })
     }
 }

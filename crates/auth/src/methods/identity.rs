@@ -33,8 +33,8 @@ pub struct Identity {
     pub cloud_id: Option<String>,
     /// When the token at hand ends, in the words of its issuer.
     pub expires_at: Option<SystemTime>,
-    /// By way of whom, for a service account that is impersonated.
-    pub by_way_of: Option<Box<Identity>>,
+    /// The identity of the underlying credentials, for a service account that is impersonated.
+    pub via: Option<Box<Identity>>,
     /// Why something is not known, and what else a person should know.
     pub remarks: Vec<String>,
 }
@@ -49,7 +49,7 @@ impl Identity {
             folder_id: None,
             cloud_id: None,
             expires_at: None,
-            by_way_of: None,
+            via: None,
             remarks: Vec::new(),
         }
     }

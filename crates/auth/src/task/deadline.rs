@@ -136,3 +136,48 @@ impl WaitLimit {
         self.timer.get_or_insert_with(|| Timer::detached(deadline, system)).bound(work).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+    use crate::testing::TestClock;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn a_deadline_follows_the_clock_of_its_system() {
+        let clock = TestClock::new();
+        let system = System::real().with_clock(clock.clone());
+        let deadline = Deadline::after(LIMIT, &system);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!((deadline.limit(), deadline.left(&system)), (LIMIT, Duration::from_secs(3)));
+
+        for mut timer in [Timer::new(deadline, &system), Timer::detached(deadline, &system)] {
+            assert_eq!(timer.bound(async { 1 }).await, Some(1));
+            let mut work = pin!(timer.bound(std::future::pending::<()>()));
+            assert!(poll!(work.as_mut()).is_pending());
+        }
+        let mut timer = Timer::detached(deadline, &system);
+        let mut work = pin!(timer.bound(std::future::pending::<()>()));
+        assert!(poll!(work.as_mut()).is_pending());
+        clock.wait_for_sleepers(1);
+        clock.advance(LIMIT);
+        assert_eq!(work.await, None);
+        assert_eq!(deadline.left(&system), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_spawner_that_drops_its_work_ends_the_wait() {
+        struct Drops;
+        impl crate::system::Spawner for Drops {
+            fn spawn(&self, work: BoxFuture<'static, ()>) {
+                drop(work);
+            }
+        }
+        let system = System::real().with_clock(TestClock::new()).with_spawner(Drops);
+        let mut limit = WaitLimit::new(Some(LIMIT), &system);
+        assert_eq!(limit.bound(std::future::pending::<()>(), &system).await, None);
+    }
+}

@@ -167,3 +167,122 @@ impl<T, E> fmt::Debug for SharedValue<T, E> {
         formatter.debug_struct("SharedValue").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use futures_util::poll;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn empty() -> (SharedValue<u32, &'static str>, System) {
+        (SharedValue::new(|| "dropped"), System::real())
+    }
+
+    #[tokio::test]
+    async fn all_callers_share_one_failure_and_the_next_call_searches_again() {
+        let (shared, system) = empty();
+        let searches = Arc::new(AtomicUsize::new(0));
+        let (release, held) = oneshot::channel::<()>();
+        let mut held = Some(held);
+        let outcomes = (0..100).map(|_| {
+            let (searches, held) = (Arc::clone(&searches), held.take());
+            shared.get(&system, move || async move {
+                searches.fetch_add(1, Ordering::Relaxed);
+                let _ = held.unwrap().await;
+                Err("down")
+            })
+        });
+        let mut outcomes = pin!(join_all(outcomes));
+        assert!(poll!(outcomes.as_mut()).is_pending());
+        release.send(()).unwrap();
+        assert!(outcomes.await.iter().all(Result::is_err));
+        assert_eq!(searches.load(Ordering::Relaxed), 1);
+
+        assert_eq!(shared.get(&system, || async { Ok(7) }).await, Ok(7));
+        assert_eq!(shared.get(&system, || async { Ok(8) }).await, Ok(7));
+        assert_eq!(shared.peek(), Some(7));
+        shared.forget();
+        assert_eq!(shared.peek(), None);
+        assert_eq!(shared.get(&system, || async { Ok(8) }).await, Ok(8));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_does_not_stop_the_search() {
+        let (shared, system) = empty();
+        let (release, held) = oneshot::channel::<()>();
+        {
+            let first = shared.get(&system, || async {
+                let _ = held.await;
+                Ok(1)
+            });
+            assert!(poll!(pin!(first)).is_pending());
+        }
+        let mut second = pin!(shared.get(&system, || async { Ok(2) }));
+        assert!(poll!(second.as_mut()).is_pending());
+        release.send(()).unwrap();
+        assert_eq!(second.await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_kept_answers_the_callers_that_wait_and_stops_the_search() {
+        let (shared, system) = empty();
+        let (mut stopped, held) = oneshot::channel::<()>();
+        let waiting = shared.get(&system, || async {
+            let _ = held.await;
+            Ok(1)
+        });
+        let mut waiting = pin!(waiting);
+        assert!(poll!(waiting.as_mut()).is_pending());
+        shared.keep(5);
+        assert_eq!(waiting.await, Ok(5));
+        stopped.closed().await;
+        assert_eq!(shared.peek(), Some(5));
+    }
+
+    #[tokio::test]
+    async fn an_old_value_is_kept_until_the_renewal_ends_and_after_a_renewal_that_fails() {
+        let (shared, system) = empty();
+        shared.keep(1);
+        shared.renew(&system, |_| None, |_| async { Ok(9) });
+        assert_eq!(shared.peek(), Some(1), "not old");
+
+        let (release, held) = oneshot::channel::<u32>();
+        shared.renew(&system, |old| Some(*old), |_| async { held.await.map_err(|_| "dropped") });
+        shared.renew(&system, |old| Some(*old), |_| async { Ok(9) });
+        assert_eq!(shared.get(&system, || async { Ok(9) }).await, Ok(1));
+        release.send(2).unwrap();
+        while shared.peek() != Some(2) {
+            tokio::task::yield_now().await;
+        }
+        shared.renew(&system, |old| Some(old + 1), |_| async { Err("down") });
+        assert_eq!(shared.get(&system, || async { Ok(9) }).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_value_stops_the_search() {
+        let (shared, system) = empty();
+        let (mut stopped, held) = oneshot::channel::<()>();
+        {
+            let search = shared.get(&system, || async {
+                let _ = held.await;
+                Ok(1)
+            });
+            assert!(poll!(pin!(search)).is_pending());
+        }
+        drop(shared);
+        stopped.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_search_that_panics_is_an_error_and_the_next_call_searches_again() {
+        let (shared, system) = empty();
+        let panics = || async { panic!("the code of a user panicked (expected in this test)") };
+        assert_eq!(shared.get(&system, panics).await, Err("dropped"));
+        assert_eq!(shared.get(&system, || async { Ok(1) }).await, Ok(1));
+    }
+}

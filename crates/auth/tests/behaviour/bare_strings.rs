@@ -7,7 +7,7 @@ use yandex_cloud_auth::{Credentials, ErrorKind, Method};
 use yandex_cloud_emulator::Emulator;
 
 #[test]
-fn the_beginning_of_a_string_tells_what_it_is() {
+fn the_first_characters_decide_what_a_string_is() {
     for (text, method) in [
         ("t1.FAKE.FAKE", Method::IamToken),
         (" t1.FAKE.FAKE\n", Method::IamToken),
@@ -19,7 +19,7 @@ fn the_beginning_of_a_string_tells_what_it_is() {
         ("\ty3_FAKE\r\n", Method::OAuthToken),
         ("AQVN-FAKE", Method::ApiKey),
         ("FAKE", Method::ApiKey),
-        // Near misses, and the legacy shapes that the SDK takes for keys too.
+        // Almost a token, and old shapes that the Python SDK takes for keys too.
         ("t1", Method::ApiKey),
         ("t12.FAKE", Method::ApiKey),
         ("T1.FAKE", Method::ApiKey),
@@ -40,7 +40,7 @@ fn the_beginning_of_a_string_tells_what_it_is() {
 }
 
 #[test]
-fn a_string_becomes_its_header_trimmed() {
+fn a_string_is_trimmed_and_sent() {
     let machine = Machine::new().answering(cloud(exchanged()));
     for (text, expected) in [
         (" t1.FAKE.FAKE\n", "Bearer t1.FAKE.FAKE".to_owned()),
@@ -53,7 +53,7 @@ fn a_string_becomes_its_header_trimmed() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_each_with_its_own_words_and_never_shown() {
+fn a_string_that_cannot_be_sent_is_an_error_with_its_own_reason_and_not_printed() {
     for (text, reason) in [
         ("", "empty"),
         (" \t\r\n", "empty"),
@@ -92,19 +92,19 @@ fn what_cannot_be_sent_is_refused_each_with_its_own_words_and_never_shown() {
 }
 
 #[test]
-fn a_service_account_key_is_told_from_an_api_key() {
+fn a_service_account_key_is_not_taken_for_an_api_key() {
     let key = Emulator::start_in_thread().unwrap().service_account_key().unwrap();
     for text in [key.clone(), format!(" \n{key}\n"), key.replace('\n', "")] {
         let credentials = Credentials::from_string(text).unwrap();
         assert_eq!(credentials.method(), Some(Method::ServiceAccountKey));
     }
     let error = Credentials::from_string(&key[..key.len() / 2]).unwrap_err();
-    assert_eq!(error.method(), Some(Method::ServiceAccountKey), "cut, it is still no API key");
+    assert_eq!(error.method(), Some(Method::ServiceAccountKey), "a cut key is not an API key either");
     assert!(error.reason().contains("cut"), "{error}");
 }
 
 #[test]
-fn a_string_is_refused_past_the_length_of_any_credential() {
+fn a_string_longer_than_any_credential_is_an_error() {
     assert!(Credentials::from_string("a".repeat(8192)).is_ok());
     for long in [8193, 10 << 20] {
         let error = Credentials::from_string("a".repeat(long)).unwrap_err();
@@ -113,7 +113,7 @@ fn a_string_is_refused_past_the_length_of_any_credential() {
 }
 
 #[test]
-fn an_iam_token_of_another_shape_is_used_with_a_warning() {
+fn an_iam_token_of_undocumented_shape_is_used_with_a_warning() {
     let whole = format!("t1.FAKE-body_0==.{}", "F".repeat(86));
     for (text, warns) in [
         (whole.clone(), false),

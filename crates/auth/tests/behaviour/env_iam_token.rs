@@ -1,4 +1,4 @@
-//! `env-iam-token`: a variable that somebody else keeps fresh, read for every request.
+//! `env-iam-token`: a variable that another program keeps fresh, read for every request.
 
 use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN};
 use test_support::token_source::header;
@@ -14,7 +14,7 @@ fn each(machine: &Machine) -> [Credentials; 2] {
 }
 
 #[test]
-fn each_request_has_the_value_that_stands_there_now() {
+fn each_request_has_the_current_value() {
     let machine = machine();
     for credentials in each(&machine) {
         for value in ["t1.FAKE-a.x", "t1.FAKE-b.x", "t1.FAKE-a.x", "CggVAgAAA-FAKE-older-shape"] {
@@ -27,7 +27,7 @@ fn each_request_has_the_value_that_stands_there_now() {
 }
 
 #[test]
-fn the_header_is_made_again_only_when_the_value_has_changed() {
+fn a_header_is_made_only_when_the_value_has_changed() {
     let machine = machine();
     for credentials in each(&machine) {
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
@@ -36,7 +36,7 @@ fn the_header_is_made_again_only_when_the_value_has_changed() {
             let again = credentials.blocking().get(HeaderOptions::new()).unwrap();
             assert_eq!(again.generation(), first.generation());
             let (one, two) = (first.header().unwrap(), again.header().unwrap());
-            assert_eq!(one.as_bytes().as_ptr(), two.as_bytes().as_ptr(), "the very same bytes");
+            assert_eq!(one.as_bytes().as_ptr(), two.as_bytes().as_ptr(), "the same memory");
         }
         machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
         let changed = credentials.blocking().get(HeaderOptions::new()).unwrap();
@@ -46,7 +46,7 @@ fn the_header_is_made_again_only_when_the_value_has_changed() {
 }
 
 #[test]
-fn a_value_that_is_gone_or_bad_is_an_error_at_once_and_never_the_last_one() {
+fn a_missing_or_invalid_value_is_an_error_at_once_and_the_last_value_is_not_sent() {
     let machine = machine();
     for credentials in each(&machine) {
         header(&credentials);
@@ -70,7 +70,7 @@ fn a_value_that_is_gone_or_bad_is_an_error_at_once_and_never_the_last_one() {
                 assert_eq!(error.method(), Some(Method::EnvIamToken));
                 assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
             }
-            // Not remembered: no time passes before the next value counts.
+            // The error is not remembered: the next value counts at once.
             machine.environment.set("YC_TOKEN", IAM_TOKEN);
             assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "after {value:?}");
         }
@@ -78,7 +78,7 @@ fn a_value_that_is_gone_or_bad_is_an_error_at_once_and_never_the_last_one() {
 }
 
 #[test]
-fn a_value_is_used_as_long_as_it_stands_there() {
+fn a_value_is_sent_for_as_long_as_the_variable_has_it() {
     let machine = machine();
     for credentials in each(&machine) {
         header(&credentials);
@@ -98,20 +98,20 @@ fn the_variable_can_have_another_name() {
 }
 
 #[test]
-fn a_refused_value_is_dropped_only_by_a_newer_one() {
+fn a_refused_value_is_replaced_only_by_a_new_value() {
     let machine = machine();
     for credentials in each(&machine) {
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
-        assert!(!credentials.invalidate(&refused), "the same value still stands there");
+        assert!(!credentials.invalidate(&refused), "the variable still has the same value");
         machine.environment.set("YC_TOKEN", "t1.FAKE-new.x");
-        assert!(credentials.invalidate(&refused), "a retry has something else to send");
+        assert!(credentials.invalidate(&refused), "a retry sends another value");
         assert_eq!(header(&credentials), "Bearer t1.FAKE-new.x");
         machine.environment.set("YC_TOKEN", IAM_TOKEN);
     }
 }
 
 #[test]
-fn nothing_is_asked_of_anybody() {
+fn no_request_and_no_program_is_started() {
     let machine = machine();
     let credentials = machine.with(EnvIamTokenAuth::new());
     header(&credentials);
@@ -121,7 +121,7 @@ fn nothing_is_asked_of_anybody() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused_and_not_shown() {
+fn text_that_is_not_a_name_is_an_error_and_not_printed() {
     for (name, shown) in [
         ("t1.FAKE-body.FAKE-signature", "t1.***"),
         ("FAKE-key", "***"),
@@ -158,7 +158,7 @@ fn a_name_that_is_none_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_token_that_could_be_a_name_is_looked_for_and_shown_masked() {
+fn a_token_in_place_of_a_name_is_printed_masked() {
     let machine = machine();
     for (name, shown) in [("y0_FAKE_oauth", "y0_***"), ("AQVNFAKE", "AQVN***"), ("eyJFAKE", "eyJ***")] {
         let auth = EnvIamTokenAuth::variable(name);

@@ -1,4 +1,4 @@
-//! Errors: which kind each failure is, and that each says where, why and what next.
+//! Errors: the kind of each failure, and that each has a location, a reason and a help text.
 
 use std::error::Error as _;
 use std::io;
@@ -17,7 +17,7 @@ fn failure(credentials: &Credentials) -> Error {
     credentials.blocking().header().unwrap_err()
 }
 
-/// One failure of each sort, with the kind that it must be of.
+/// One failure of each sort, with its kind.
 fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
     let status = |status| Machine::new().always(TestReply::status(status, ""));
     let iam = |status| {
@@ -99,7 +99,7 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
 }
 
 #[test]
-fn each_failure_is_of_its_kind() {
+fn each_failure_has_its_kind() {
     for (name, kind, error) in failures() {
         assert_eq!(error.kind(), kind, "{name}: {error}");
         assert_eq!(error.is_transient(), kind == ErrorKind::Unavailable, "{name}");
@@ -107,7 +107,7 @@ fn each_failure_is_of_its_kind() {
 }
 
 #[test]
-fn each_failure_is_one_line_that_says_where_and_why() {
+fn each_failure_is_one_line_with_location_and_reason() {
     for (name, _, error) in failures() {
         let line = error.to_string();
         assert!(!line.contains('\n') && line.len() < 2048, "{name}: {line}");
@@ -124,7 +124,7 @@ fn each_failure_is_one_line_that_says_where_and_why() {
 }
 
 #[test]
-fn each_failure_says_what_to_do_next() {
+fn each_failure_has_a_help_text() {
     for (name, _, error) in failures() {
         assert!(error.help().is_some_and(|help| help.len() > 10), "{name}: {error}");
         assert!(!error.help().unwrap().ends_with('.'), "{name}: {:?}", error.help());
@@ -132,7 +132,7 @@ fn each_failure_says_what_to_do_next() {
 }
 
 #[test]
-fn a_service_that_is_not_reached_names_what_leads_to_it() {
+fn the_help_of_an_unreachable_service_names_what_to_check() {
     let at = |fault| {
         let discovery =
             Machine::new().set("YC_API_ENDPOINT", "api.corp.example").always(TestReply::Fail(fault));
@@ -191,7 +191,7 @@ fn methods_have_stable_names() {
 }
 
 #[test]
-fn an_error_of_ones_own_is_made_fit_to_show() {
+fn an_error_of_the_program_is_redacted() {
     let error = Error::new(ErrorKind::Unavailable, "  the vault\u{1b}[31m says\nt1.FAKE-token.x  ")
         .at("https://user:FAKE@vault.example")
         .with_help("open the vault")
@@ -206,14 +206,14 @@ fn an_error_of_ones_own_is_made_fit_to_show() {
 }
 
 #[test]
-fn an_error_crosses_threads() {
-    fn crosses<T: Send + Sync + Clone + 'static>() {}
-    crosses::<Error>();
-    crosses::<Credentials>();
+fn errors_and_credentials_can_move_between_threads() {
+    fn moves_between_threads<T: Send + Sync + Clone + 'static>() {}
+    moves_between_threads::<Error>();
+    moves_between_threads::<Credentials>();
 }
 
 #[test]
-fn the_causes_stay_within_reach() {
+fn an_error_has_its_cause_as_source() {
     let machine = Machine::new().always(TestReply::Fail(HttpFault::ConnectRefused));
     let error = failure(&machine.with(MetadataAuth::new()));
     assert!(error.source().is_some());
@@ -226,7 +226,7 @@ fn the_causes_stay_within_reach() {
 }
 
 #[test]
-fn a_server_that_names_a_time_is_honoured() {
+fn an_error_has_the_retry_after_of_the_server() {
     let date = "Tue, 24 Nov 2026 00:00:00 GMT";
     for (after, wait) in [
         ("7", Some(secs(7))),

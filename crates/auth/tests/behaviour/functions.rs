@@ -41,7 +41,7 @@ impl Instance {
         Self { clock, auth, credentials, started }
     }
 
-    /// An invocation that brings a token.
+    /// An invocation with a token.
     fn invoked_with(&self, name: &str, life: u64) -> Result<(), Error> {
         self.auth.begin(&headers(&json(name, life)))
     }
@@ -53,7 +53,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        assert_eq!(self.started.0.load(Ordering::SeqCst), 0, "something was started");
+        assert_eq!(self.started.0.load(Ordering::SeqCst), 0, "work was started");
     }
 }
 
@@ -68,7 +68,7 @@ fn headers(json: &str) -> HeaderMap {
 }
 
 #[test]
-fn one_invocation_has_credentials_of_its_own() {
+fn credentials_can_be_made_for_one_invocation() {
     let string = serde_json::to_string(&json("a", 42_637)).unwrap();
     for auth in [
         FunctionAuth::parse(json("a", 42_637)),
@@ -82,7 +82,7 @@ fn one_invocation_has_credentials_of_its_own() {
         assert!(snapshot.header().unwrap().is_sensitive());
         assert_eq!((snapshot.method(), snapshot.scheme()), (Method::Function, Some(Scheme::Bearer)));
         assert!(snapshot.expires_at().is_some());
-        assert!(!credentials.invalidate(&snapshot), "there is no other");
+        assert!(!credentials.invalidate(&snapshot), "the invocation has no other token");
         assert_eq!(credentials.method().unwrap().name(), "function");
         assert_eq!(credentials.report().unwrap().selected().unwrap().source, "invocation");
     }
@@ -94,8 +94,8 @@ fn a_warm_instance_sends_the_newest_token() {
     for name in ["a", "b", "c"] {
         instance.invoked_with(name, 3600).unwrap();
         assert_eq!(header(&instance.credentials), format!("Bearer t1.FAKE-{name}.x"));
-        let at_hand = instance.credentials.try_header().unwrap().unwrap().unwrap();
-        assert_eq!(at_hand, format!("Bearer t1.FAKE-{name}.x"));
+        let cached = instance.credentials.try_header().unwrap().unwrap().unwrap();
+        assert_eq!(cached, format!("Bearer t1.FAKE-{name}.x"));
         instance.clock.advance(secs(60));
     }
     assert_eq!(instance.credentials.snapshot().unwrap().generation(), 3);
@@ -105,7 +105,7 @@ fn a_warm_instance_sends_the_newest_token() {
 }
 
 #[test]
-fn the_same_token_again_keeps_its_generation_and_has_the_life_that_came_with_it() {
+fn a_repeated_token_keeps_its_generation_and_gets_its_new_life() {
     let instance = Instance::new();
     for life in [3600, 3000, 2400] {
         instance.invoked_with("a", life).unwrap();
@@ -115,14 +115,14 @@ fn the_same_token_again_keeps_its_generation_and_has_the_life_that_came_with_it(
         assert_eq!(left - test_support::system::wall(&instance.clock), secs(life));
         instance.clock.advance(secs(600));
     }
-    // Without a life nothing new is learned of it.
+    // The same token without a life says nothing new.
     instance.auth.set(r#"{"access_token":"t1.FAKE-a.x"}"#).unwrap();
     instance.clock.advance(secs(1800));
     assert_eq!(instance.failure().kind(), ErrorKind::Expired);
 }
 
 #[test]
-fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
+fn a_token_expires_by_either_clock_while_the_instance_stands_still() {
     let jumps: [fn(&TestClock); 4] = [
         |clock| clock.suspend(HOUR),
         |clock| clock.advance(HOUR),
@@ -143,7 +143,7 @@ fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
                 header(&instance.credentials);
             }
             jump(&instance.clock);
-            // The next invocation brings none.
+            // The next invocation has no token.
             let missing = instance.auth.begin(&HeaderMap::new()).unwrap_err();
             assert_eq!(missing.kind(), ErrorKind::NotConfigured);
             let error = instance.failure();
@@ -158,7 +158,7 @@ fn a_token_ends_by_either_clock_while_the_instance_stands_still() {
 }
 
 #[test]
-fn it_is_not_sent_in_its_last_seconds() {
+fn a_token_is_not_sent_in_its_last_seconds() {
     let instance = Instance::new();
     instance.invoked_with("a", 3600).unwrap();
     instance.clock.advance(secs(3589));
@@ -168,7 +168,7 @@ fn it_is_not_sent_in_its_last_seconds() {
 }
 
 #[test]
-fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
+fn an_invocation_without_a_token_keeps_the_current_token() {
     let instance = Instance::new();
     let error = instance.failure();
     assert_eq!((error.kind(), error.method()), (ErrorKind::NotConfigured, Some(Method::Function)));
@@ -186,7 +186,7 @@ fn an_invocation_without_a_token_leaves_the_one_at_hand_in_place() {
 }
 
 #[test]
-fn whatever_is_no_token_is_refused_and_not_shown() {
+fn text_that_is_not_a_token_is_an_error_and_not_printed() {
     for (json, reason) in [
         ("", "not a JSON object"),
         ("t1.FAKE.x", "not a JSON object"),
@@ -220,7 +220,7 @@ fn whatever_is_no_token_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_the_most() {
+fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_most() {
     let instance = Instance::new();
     for _ in 0..12 {
         instance.auth.set(r#"{"access_token":"t1.FAKE-a.x"}"#).unwrap();
@@ -232,23 +232,23 @@ fn a_token_of_unknown_life_is_sent_for_twelve_hours_at_the_most() {
 }
 
 #[test]
-fn a_call_can_ask_for_a_life_and_a_refusal_for_another_token() {
+fn min_ttl_and_invalidate_work_for_pushed_tokens() {
     let instance = Instance::new();
     instance.invoked_with("a", 600).unwrap();
-    let asking = |span| instance.credentials.blocking().get(HeaderOptions::new().min_ttl(secs(span)));
-    let refused = asking(600).unwrap();
-    let error = asking(601).unwrap_err();
+    let get = |ttl| instance.credentials.blocking().get(HeaderOptions::new().min_ttl(secs(ttl)));
+    let refused = get(600).unwrap();
+    let error = get(601).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     assert!(error.reason().contains("600 s") && error.reason().contains("601 s"), "{error}");
 
-    assert!(!instance.credentials.invalidate(&refused), "there is no other");
+    assert!(!instance.credentials.invalidate(&refused), "the invocation has no other token");
     instance.invoked_with("b", 600).unwrap();
-    assert!(instance.credentials.invalidate(&refused), "there is one now");
+    assert!(instance.credentials.invalidate(&refused), "the next invocation has one");
     assert_eq!(header(&instance.credentials), "Bearer t1.FAKE-b.x");
 }
 
 #[test]
-fn two_clients_of_one_instance_share_what_is_handed_over() {
+fn two_clients_of_one_instance_share_its_token() {
     let instance = Instance::new();
     let other = Credentials::from(instance.auth.clone());
     instance.invoked_with("a", 600).unwrap();
@@ -256,11 +256,15 @@ fn two_clients_of_one_instance_share_what_is_handed_over() {
         assert_eq!(header(credentials), "Bearer t1.FAKE-a.x");
     }
     instance.clock.advance(secs(600));
-    assert_eq!(other.blocking().header().unwrap_err().kind(), ErrorKind::Expired, "by the clock of the slot");
+    assert_eq!(
+        other.blocking().header().unwrap_err().kind(),
+        ErrorKind::Expired,
+        "by the clock of the method"
+    );
 }
 
 #[test]
-fn whoever_subscribes_is_told_of_a_new_token_by_the_first_call_that_sends_it() {
+fn a_subscriber_is_told_of_a_new_token_at_its_first_call() {
     let instance = Instance::new();
     instance.invoked_with("a", 600).unwrap();
     header(&instance.credentials);
@@ -271,7 +275,7 @@ fn whoever_subscribes_is_told_of_a_new_token_by_the_first_call_that_sends_it() {
 }
 
 #[test]
-fn it_has_no_slot_and_can_take_one() {
+fn the_method_function_has_no_slot_and_can_replace_one() {
     assert!(Automatic::new().slots().all(|slot| slot != "function"));
     let auth = FunctionAuth::parse(json("a", 600)).unwrap();
     let automatic = Automatic::new().replace("metadata", auth).unwrap();

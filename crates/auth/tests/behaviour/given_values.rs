@@ -1,4 +1,4 @@
-//! `api-key`, `iam-token` and `none`: values that are given once and sent as they are.
+//! `api-key`, `iam-token` and `none`: values that the program gives once and the library sends unchanged.
 
 use crate::support::{API_KEY, IAM_TOKEN, Machine, OAUTH_TOKEN};
 use test_support::token_source::header;
@@ -8,7 +8,7 @@ use yandex_cloud_auth::{
 };
 
 #[test]
-fn a_given_value_needs_no_machine_and_no_wait() {
+fn a_given_value_is_sent_without_io_and_without_waiting() {
     for (credentials, method, scheme, value) in [
         (Credentials::from(ApiKeyAuth::new(API_KEY).unwrap()), Method::ApiKey, Scheme::ApiKey, API_KEY),
         (
@@ -27,13 +27,13 @@ fn a_given_value_needs_no_machine_and_no_wait() {
         assert_eq!(credentials.counters().fetches, 0);
         let report = credentials.report().unwrap();
         assert_eq!(report.selected().unwrap().source, "given value");
-        assert!(!credentials.invalidate(&snapshot), "there is nothing newer to give");
+        assert!(!credentials.invalidate(&snapshot), "the method has no newer value");
         assert!(credentials.try_header().is_some());
     }
 }
 
 #[test]
-fn none_has_no_header() {
+fn the_method_none_has_no_header() {
     let credentials = Credentials::from(NoAuth::new());
     assert!(credentials.blocking().header().unwrap().is_none());
     assert!(credentials.try_header().unwrap().unwrap().is_none());
@@ -46,9 +46,9 @@ fn none_has_no_header() {
 }
 
 #[test]
-fn a_value_that_cannot_be_sent_is_refused_at_construction_and_not_shown() {
+fn a_value_that_cannot_be_sent_is_an_error_of_the_constructor_and_not_printed() {
     fn error<T>(made: Result<T, Error>) -> Error {
-        made.err().expect("it was taken")
+        made.err().expect("no error")
     }
     for value in [
         "",
@@ -75,7 +75,7 @@ fn a_value_that_cannot_be_sent_is_refused_at_construction_and_not_shown() {
 }
 
 #[test]
-fn a_given_value_is_taken_at_its_word() {
+fn the_shape_of_a_given_value_is_not_checked() {
     let credentials = Credentials::from(ApiKeyAuth::new(IAM_TOKEN).unwrap());
     assert_eq!(header(&credentials), format!("Api-Key {IAM_TOKEN}"));
     let credentials = Credentials::from(IamTokenAuth::new("CggVAgAAA-FAKE-older-shape").unwrap());
@@ -83,7 +83,7 @@ fn a_given_value_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_missing_variable_is_named() {
+fn the_error_names_a_missing_variable() {
     for empty in ["", "  "] {
         let machine = Machine::new().set("YC_API_KEY", empty).set("YC_IAM_TOKEN", empty);
         for (credentials, variable) in [
@@ -110,7 +110,7 @@ fn a_variable_is_read_once() {
 }
 
 #[test]
-fn a_given_iam_token_ends_twelve_hours_after_first_sight_and_a_key_never() {
+fn a_given_iam_token_expires_twelve_hours_after_first_sight_and_a_key_never() {
     let machine = Machine::new().set("YC_IAM_TOKEN", IAM_TOKEN);
     let key = machine.with(ApiKeyAuth::new(API_KEY).unwrap());
     for credentials in [

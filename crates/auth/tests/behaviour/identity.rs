@@ -1,4 +1,4 @@
-//! What each method can tell of whom it stands for.
+//! What each method knows about its subject.
 
 use crate::support::{
     API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, words,
@@ -10,12 +10,12 @@ use yandex_cloud_auth::{
     OAuthTokenAuth, YandexCloudCliAuth,
 };
 
-fn identity(credentials: &Credentials) -> Identity {
+fn identity_of(credentials: &Credentials) -> Identity {
     credentials.blocking().identity(HeaderOptions::new()).unwrap()
 }
 
 #[test]
-fn what_is_opaque_is_said_to_be() {
+fn a_remark_says_that_a_credential_is_opaque() {
     let machine = Machine::new().answering(cloud(exchanged()));
     for (credentials, remark) in [
         (machine.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not say whose it is"),
@@ -26,17 +26,17 @@ fn what_is_opaque_is_said_to_be() {
         ),
         (machine.with(NoAuth::new()), "nobody: requests go without credentials"),
     ] {
-        let told = identity(&credentials);
-        assert_eq!(Some(told.method), credentials.method());
-        assert_eq!((&told.subject_id, &told.folder_id), (&None, &None));
-        assert_eq!(told.remarks, [remark]);
-        let shown = format!("{told:?}");
+        let identity = identity_of(&credentials);
+        assert_eq!(Some(identity.method), credentials.method());
+        assert_eq!((&identity.subject_id, &identity.folder_id), (&None, &None));
+        assert_eq!(identity.remarks, [remark]);
+        let shown = format!("{identity:?}");
         assert!(![API_KEY, IAM_TOKEN, OAUTH_TOKEN].iter().any(|secret| shown.contains(secret)), "{shown}");
     }
 }
 
 #[test]
-fn the_metadata_service_tells_the_folder_and_the_cloud_of_the_machine() {
+fn the_metadata_service_gives_the_folder_and_the_cloud() {
     let tree = |cloud: TestReply| {
         Machine::new().answering(move |request, _| match request.uri().path() {
             "/computeMetadata/v1/yandex/folder-id" => TestReply::status(200, "b1gfake0folder\n"),
@@ -45,41 +45,41 @@ fn the_metadata_service_tells_the_folder_and_the_cloud_of_the_machine() {
         })
     };
     let whole = tree(TestReply::status(200, "b1gfake0cloud"));
-    let told = identity(&whole.automatic());
-    assert_eq!(told.method, Method::Metadata);
-    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0folder"));
-    assert_eq!(told.cloud_id.as_deref(), Some("b1gfake0cloud"));
-    assert!(told.expires_at.is_some());
-    assert_eq!(told.remarks, ["the service account of the machine"]);
+    let identity = identity_of(&whole.automatic());
+    assert_eq!(identity.method, Method::Metadata);
+    assert_eq!(identity.folder_id.as_deref(), Some("b1gfake0folder"));
+    assert_eq!(identity.cloud_id.as_deref(), Some("b1gfake0cloud"));
+    assert!(identity.expires_at.is_some());
+    assert_eq!(identity.remarks, ["the service account of the machine"]);
 
     let without = tree(TestReply::status(404, ""));
-    let told = identity(&without.with(MetadataAuth::new()));
-    assert_eq!((told.folder_id.as_deref(), told.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
-    assert!(told.remarks[1].contains("no cloud"), "{told:?}");
+    let identity = identity_of(&without.with(MetadataAuth::new()));
+    assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
+    assert!(identity.remarks[1].contains("no cloud"), "{identity:?}");
 }
 
 #[test]
-fn the_folder_of_the_variable_stands_in_where_the_method_knows_none() {
+fn the_variable_gives_the_folder_if_the_method_does_not_know_it() {
     let machine = Machine::new().set("YC_FOLDER_ID", "b1gfake0variable");
-    let told = identity(&machine.with(ApiKeyAuth::new(API_KEY).unwrap()));
-    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0variable"));
-    assert_eq!(told.remarks[1], "the folder is that of YC_FOLDER_ID");
+    let identity = identity_of(&machine.with(ApiKeyAuth::new(API_KEY).unwrap()));
+    assert_eq!(identity.folder_id.as_deref(), Some("b1gfake0variable"));
+    assert_eq!(identity.remarks[1], "the folder is that of YC_FOLDER_ID");
 }
 
 #[test]
-fn yc_tells_what_its_profile_is_set_to() {
+fn yc_gives_the_folder_of_its_profile() {
     let machine = Machine::new().with_yc(|command| match &words(command)[..] {
         ["config", "get", "folder-id", ..] => TestRun::prints("b1gfake0folder\n"),
         ["config", "get", "cloud-id", ..] => TestRun::Exit(1, String::new(), "no such key".to_owned()),
         _ => TestRun::prints(YC_TOKEN),
     });
-    let told = identity(&machine.with(YandexCloudCliAuth::new()));
-    assert_eq!((told.folder_id.as_deref(), told.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
-    assert!(told.remarks[1].contains("no such key"), "{:?}", told.remarks);
+    let identity = identity_of(&machine.with(YandexCloudCliAuth::new()));
+    assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
+    assert!(identity.remarks[1].contains("no such key"), "{:?}", identity.remarks);
 }
 
 #[test]
-fn why_there_is_no_token_is_the_error_and_a_slow_answer_is_not_waited_for() {
+fn an_identity_needs_a_token_and_does_not_wait_past_its_deadline() {
     let error = Machine::new().automatic().blocking().identity(HeaderOptions::new()).unwrap_err();
     assert!(error.report().is_some(), "{error}");
     let hangs = Machine::new().answering(|request, _| match request.uri().path() {

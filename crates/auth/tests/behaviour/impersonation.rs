@@ -110,13 +110,13 @@ fn it_nests() {
     assert_eq!(header(&credentials), format!("Bearer {expected}"));
 
     let report = credentials.report().unwrap();
-    let place = format!("service account {ACCOUNT} by way of service account {OTHER} by way of metadata");
+    let place = format!("service account {ACCOUNT} via service account {OTHER} via metadata");
     assert_eq!(report.selected().unwrap().source, place);
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(identity.subject_id.as_deref(), Some(ACCOUNT));
-    let behind = identity.by_way_of.unwrap();
+    let behind = identity.via.unwrap();
     assert_eq!(behind.subject_id.as_deref(), Some(OTHER));
-    assert_eq!(behind.by_way_of.unwrap().method, Method::Metadata);
+    assert_eq!(behind.via.unwrap().method, Method::Metadata);
 }
 
 #[test]
@@ -258,8 +258,8 @@ fn a_token_that_nothing_can_replace_is_sent_once() {
 fn a_refusal_says_what_is_missing() {
     for (status, kind, words) in [
         (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
-        (404, ErrorKind::Refused, "the id, and not the name"),
-        (400, ErrorKind::Refused, "the id, and not the name"),
+        (404, ErrorKind::Refused, "and not a name"),
+        (400, ErrorKind::Refused, "and not a name"),
         (429, ErrorKind::Unavailable, "asked again"),
         (503, ErrorKind::Unavailable, "asked again"),
         (302, ErrorKind::Unavailable, "something else"),

@@ -1,4 +1,4 @@
-//! A server said no: exactly that token is dropped, once. And a caller who wants a longer life gets one, or is told.
+//! A server refuses a token: exactly this token is dropped, once. A caller that needs a longer life gets it, or an error.
 
 use test_support::token_source::{Source, header, token};
 use test_support::wait::{HOUR, on_runtime, secs, until};
@@ -10,7 +10,7 @@ fn living_for(seconds: u64) -> HeaderOptions {
 }
 
 #[test]
-fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
+fn a_refused_token_is_replaced_once_for_all_callers() {
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&TestClock::new());
     header(&credentials);
@@ -37,7 +37,7 @@ fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
 }
 
 #[test]
-fn an_old_refusal_does_not_kill_a_newer_token() {
+fn an_old_refusal_does_not_drop_a_newer_token() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).on_clock(&clock);
     header(&credentials);
@@ -49,7 +49,7 @@ fn an_old_refusal_does_not_kill_a_newer_token() {
 }
 
 #[test]
-fn methods_with_nothing_newer_keep_what_they_have() {
+fn a_method_that_cannot_renew_keeps_its_token() {
     let system = test_support::system::empty_system(&TestClock::new());
     for credentials in [
         Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap()),
@@ -64,7 +64,7 @@ fn methods_with_nothing_newer_keep_what_they_have() {
 }
 
 #[test]
-fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_less_often() {
+fn a_source_that_repeats_a_refused_token_is_asked_at_growing_intervals() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::new(|_| Ok(Token::new("t1.fake.same")?.expiring_in(12 * HOUR)));
@@ -89,7 +89,7 @@ fn the_same_token_after_a_refusal_lets_the_refusal_stand_and_is_asked_for_ever_l
 }
 
 #[test]
-fn a_server_that_refuses_every_token_does_not_make_a_storm_of_fetches() {
+fn a_server_that_refuses_every_token_causes_few_fetches() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::living(HOUR);
@@ -99,12 +99,12 @@ fn a_server_that_refuses_every_token_does_not_make_a_storm_of_fetches() {
         credentials.invalidate(&sent);
         clock.advance(std::time::Duration::from_millis(10));
     }
-    // A minute of refusals: three are believed at once, then at 2, 4, 8, 16 and 32 s.
+    // A minute of refusals: three replacements at once, then at 2, 4, 8, 16 and 32 s.
     assert!((6..=9).contains(&source.started()), "{} fetches", source.started());
 }
 
 #[test]
-fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
+fn a_refusal_causes_a_fetch_although_a_refresh_has_just_failed() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::living(12 * HOUR);
@@ -113,14 +113,14 @@ fn a_refusal_is_followed_by_a_fetch_although_a_renewal_has_just_failed() {
     source.set(|_| Err(test_support::token_source::unavailable()));
     clock.advance(HOUR + secs(1));
     header(&credentials);
-    until("the renewal has failed", || credentials.counters().failures == 1);
+    until("the refresh has failed", || credentials.counters().failures == 1);
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
     assert_eq!(header(&credentials), "Bearer t1.fake.2");
 }
 
 #[test]
-fn a_longer_life_is_had_by_one_shared_refresh() {
+fn callers_that_need_a_longer_life_share_one_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&clock);
@@ -136,7 +136,7 @@ fn a_longer_life_is_had_by_one_shared_refresh() {
             })
             .collect();
         until("all wait", || credentials.counters().waited == 51);
-        assert_eq!(header(&credentials), "Bearer t1.fake.0", "the others do not wait");
+        assert_eq!(header(&credentials), "Bearer t1.fake.0", "other callers do not wait");
         source.release();
         for call in calls {
             assert_eq!(call.await.unwrap(), "Bearer t1.fake.1");
@@ -146,7 +146,7 @@ fn a_longer_life_is_had_by_one_shared_refresh() {
 }
 
 #[test]
-fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
+fn a_life_that_is_not_available_is_an_error_after_one_refresh() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&clock);
@@ -163,7 +163,7 @@ fn a_life_that_is_not_to_be_had_is_told_after_one_refresh() {
 }
 
 #[test]
-fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
+fn requests_for_a_life_that_is_not_available_fetch_at_growing_intervals() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::living(HOUR);
@@ -176,7 +176,7 @@ fn a_life_that_is_not_to_be_had_is_asked_for_ever_less_often() {
 }
 
 #[test]
-fn what_never_ends_lives_as_long_as_anybody_asks() {
+fn an_api_key_satisfies_every_min_ttl() {
     let key = Credentials::from(ApiKeyAuth::new("AQVN-fake").unwrap())
         .with_system(test_support::system::empty_system(&TestClock::new()));
     let header = key.blocking().header_with(HeaderOptions::new().min_ttl(std::time::Duration::MAX));

@@ -1,4 +1,4 @@
-//! Law 5: making credentials does nothing, and dropping the last handle leaves nothing behind.
+//! Law 5: making credentials does no work, and dropping the last handle leaves no work behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,17 +13,17 @@ use yandex_cloud_auth::{
 };
 
 #[derive(Clone, Default)]
-struct Counting(Arc<AtomicUsize>);
+struct CountingSpawner(Arc<AtomicUsize>);
 
-impl Spawner for Counting {
+impl Spawner for CountingSpawner {
     fn spawn(&self, _work: BoxFuture<'static, ()>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 #[test]
-fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
-    let (http, spawner) = (TestHttp::nobody(), Counting::default());
+fn construction_does_no_io_and_needs_no_runtime() {
+    let (http, spawner) = (TestHttp::nobody(), CountingSpawner::default());
     let processes = TestProcesses::new(|_| TestRun::Hang);
     let system = test_support::system::empty_system(&TestClock::new())
         .with_environment(TestEnvironment::new([("YC_OAUTH_TOKEN", "y0_fake")]))
@@ -50,7 +50,7 @@ fn construction_does_no_io_spawns_nothing_and_needs_no_runtime() {
 }
 
 #[test]
-fn nothing_is_known_before_the_selection() {
+fn method_report_and_snapshot_are_none_before_the_selection() {
     let environment = TestEnvironment::new([("YC_API_KEY", "AQVN-fake")]);
     let credentials = Automatic::new()
         .with_system(test_support::system::empty_system(&TestClock::new()).with_environment(environment))
@@ -64,7 +64,7 @@ fn nothing_is_known_before_the_selection() {
 }
 
 #[test]
-fn dropping_the_last_handle_ends_its_fetch() {
+fn dropping_the_last_handle_drops_the_fetch() {
     let source = Source::living(HOUR);
     source.hold();
     let clock = TestClock::new();
@@ -74,16 +74,20 @@ fn dropping_the_last_handle_ends_its_fetch() {
     until("the fetch has begun", || source.started() == 1);
     drop(credentials);
     assert_eq!(source.ended(), 0, "a handle is left");
-    // A moment in which the fetch is not being polled: it waits.
+    // Wait until the fetch is not being polled.
     clock.wait_for_sleepers(1);
     drop(clone);
-    assert_eq!(source.ended(), 1, "at once: the process may end next, and a child must not outlive it");
-    assert_eq!(clock.sleepers(), 0, "its timer is gone with it");
+    assert_eq!(
+        source.ended(),
+        1,
+        "at once: the process may end next, and a child process must not outlive it"
+    );
+    assert_eq!(clock.sleepers(), 0, "the timer is dropped too");
 }
 
 #[test]
-fn dropping_the_last_handle_kills_its_child() {
-    // The double's future owns the child as the real one does: dropped, it is gone. Real children: tests/processes.rs.
+fn dropping_the_last_handle_kills_the_child_process() {
+    // The future of the double owns the child process, as the real one does. Real processes: processes.rs.
     let processes = TestProcesses::new(|_| TestRun::Hang);
     let clock = TestClock::new();
     let system = test_support::system::empty_system(&clock)
@@ -94,11 +98,11 @@ fn dropping_the_last_handle_kills_its_child() {
     credentials.prewarm();
     until("yc runs", || processes.commands().len() == 1);
     drop(credentials);
-    until("its time limit is gone with it", || clock.sleepers() == 0);
+    until("its timer is dropped too", || clock.sleepers() == 0);
 }
 
 #[test]
-fn a_call_in_flight_keeps_its_credentials_alive_and_no_longer() {
+fn a_call_keeps_its_credentials_alive_and_an_aborted_call_does_not() {
     let source = Source::living(HOUR);
     source.hold();
     let credentials = source.on_clock(&TestClock::new());
@@ -107,6 +111,6 @@ fn a_call_in_flight_keeps_its_credentials_alive_and_no_longer() {
         until("the fetch has begun", || source.started() == 1);
         call.abort();
         assert!(call.await.is_err());
-        until("its work is dropped", || source.ended() == 1);
+        until("the fetch is dropped", || source.ended() == 1);
     });
 }

@@ -1,11 +1,11 @@
-//! Law 6: a ready header costs no allocation and waits for no lock.
+//! Law 6: a cached header costs no allocation and waits for no lock.
 
 use test_support::token_source::{Source, header};
 use test_support::wait::{HOUR, until};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
 use yandex_cloud_auth::{ApiKeyAuth, Credentials, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, NoAuth};
 
-/// Allocations of one poll of `try_header()`, of its blocking twin and of `try_header()`.
+/// Allocations of one poll of `header()`, of the blocking `header()` and of `try_header()`.
 fn allocations(credentials: &Credentials) -> [u64; 3] {
     let poll = || {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -25,7 +25,7 @@ fn allocations(credentials: &Credentials) -> [u64; 3] {
 }
 
 #[test]
-fn a_ready_header_allocates_nothing() {
+fn a_cached_header_allocates_nothing() {
     let system = test_support::system::empty_system(&TestClock::new());
     let fetched = Source::living(HOUR).on_clock(&TestClock::new());
     header(&fetched);
@@ -45,17 +45,17 @@ fn a_ready_header_allocates_nothing() {
 }
 
 #[test]
-fn the_variable_alone_is_read_per_request() {
+fn only_the_variable_is_read_for_each_request() {
     let environment = TestEnvironment::new([("YC_TOKEN", "t1.fake.token")]);
     let system = test_support::system::empty_system(&TestClock::new()).with_environment(environment);
     let credentials = Credentials::from(EnvIamTokenAuth::new()).with_system(system);
     header(&credentials);
-    // The value, and nothing for the header: it was made before.
+    // The value is allocated. The header is not: it was made before.
     assert!(allocations(&credentials)[0] <= 2);
 }
 
 #[test]
-fn a_stale_header_is_served_while_its_renewal_runs() {
+fn a_stale_header_is_served_without_allocation_while_its_refresh_runs() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.on_clock(&clock);
@@ -63,7 +63,7 @@ fn a_stale_header_is_served_while_its_renewal_runs() {
     clock.advance(2 * HOUR);
     source.hold();
     header(&credentials);
-    until("the renewal runs", || source.started() == 2);
+    until("the refresh runs", || source.started() == 2);
     assert_eq!(allocations(&credentials), [0; 3]);
     source.release();
 }

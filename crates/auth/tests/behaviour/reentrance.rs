@@ -1,4 +1,4 @@
-//! What is told of a fetch is told without a lock: whoever listens may ask the same credentials back.
+//! No lock is held while the library calls a waker: the waker may use the same credentials.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -8,10 +8,10 @@ use test_support::wait::HOUR;
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, HeaderOptions};
 
-/// A waker that asks for a header on the spot.
-struct Asks(Credentials);
+/// A waker that uses the credentials at once.
+struct UsesCredentials(Credentials);
 
-impl Wake for Asks {
+impl Wake for UsesCredentials {
     fn wake(self: Arc<Self>) {
         let _ = (self.0.try_header(), self.0.counters(), self.0.subscribe());
     }
@@ -21,7 +21,7 @@ impl Wake for Asks {
 fn a_waker_may_ask_for_a_header() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
-    let waker = Waker::from(Arc::new(Asks(credentials.clone())));
+    let waker = Waker::from(Arc::new(UsesCredentials(credentials.clone())));
     let mut changes = credentials.subscribe();
     let mut change = std::pin::pin!(changes.changed());
     assert!(change.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());

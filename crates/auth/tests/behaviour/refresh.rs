@@ -1,4 +1,4 @@
-//! Laws 1, 2 and 4: what is sent, what is asked for, and when.
+//! Laws 1, 2 and 4: which token is sent, and when the source is asked again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, IamTokenAuth, Method, Token};
 
 #[test]
-fn no_call_carries_an_expired_token_in_two_hours_of_short_lived_ones() {
+fn no_call_sends_an_expired_token_in_two_hours_of_short_lived_tokens() {
     let clock = TestClock::new();
     let ends: Arc<Mutex<BTreeMap<String, Duration>>> = Arc::default();
     let source = Source::new({
@@ -27,7 +27,7 @@ fn no_call_carries_an_expired_token_in_two_hours_of_short_lived_ones() {
     for call in 0..720 {
         let sent = header(&credentials);
         let end = ends.lock().unwrap()[&sent];
-        assert!(test_support::system::wall(&clock) < end, "call {call} carries a token past its end");
+        assert!(test_support::system::wall(&clock) < end, "call {call} sends a token past its end");
         clock.advance(secs(10));
     }
     assert!(source.started() >= 24, "{} tokens cannot cover two hours", source.started());
@@ -35,7 +35,7 @@ fn no_call_carries_an_expired_token_in_two_hours_of_short_lived_ones() {
 }
 
 #[test]
-fn a_suspended_machine_does_not_send_a_dead_token() {
+fn an_expired_token_is_not_sent_after_a_suspend() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
     assert_eq!(header(&credentials), "Bearer t1.fake.0");
@@ -44,7 +44,7 @@ fn a_suspended_machine_does_not_send_a_dead_token() {
 }
 
 #[test]
-fn a_wall_clock_set_back_a_day_does_not_keep_a_dead_token_alive() {
+fn a_wall_clock_set_back_a_day_does_not_extend_the_life_of_a_token() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
     assert_eq!(header(&credentials), "Bearer t1.fake.0");
@@ -55,7 +55,7 @@ fn a_wall_clock_set_back_a_day_does_not_keep_a_dead_token_alive() {
 }
 
 #[test]
-fn a_stale_token_is_served_at_once_and_renewed_beside() {
+fn a_stale_token_is_served_at_once_and_refreshed_in_the_background() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.in_step(&clock);
@@ -66,14 +66,14 @@ fn a_stale_token_is_served_at_once_and_renewed_beside() {
         assert_eq!(header(&credentials), "Bearer t1.fake.0");
     }
     assert_eq!(credentials.counters().waited, 1, "only the very first call waited");
-    until("the renewal has begun", || source.started() == 2);
+    until("the refresh has begun", || source.started() == 2);
     source.release();
-    until("it is served", || header(&credentials) == "Bearer t1.fake.1");
+    until("the new token is served", || header(&credentials) == "Bearer t1.fake.1");
     assert_eq!((source.started(), credentials.counters().waited), (2, 1));
 }
 
 #[test]
-fn keeps_serving_the_old_token_while_the_source_is_down() {
+fn the_old_token_is_served_while_the_source_is_down() {
     let clock = TestClock::new();
     let source = Source::living(12 * HOUR);
     let credentials = source.in_step(&clock);
@@ -96,7 +96,7 @@ fn keeps_serving_the_old_token_while_the_source_is_down() {
 }
 
 #[test]
-fn a_dead_token_and_a_source_that_is_down_are_an_error_and_then_not() {
+fn an_expired_token_is_an_error_only_until_the_source_is_back() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.in_step(&clock);
@@ -110,9 +110,9 @@ fn a_dead_token_and_a_source_that_is_down_are_an_error_and_then_not() {
 }
 
 #[test]
-fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_tried_again() {
-    // kind, dice -> remembered for, in milliseconds
-    for (kind, dice, remembered) in [
+fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_retried() {
+    // kind, jitter -> remembered for, in milliseconds
+    for (kind, jitter, remembered) in [
         (ErrorKind::Unavailable, 0.0, 1000),
         (ErrorKind::Unavailable, 0.9, 1800),
         (ErrorKind::Refused, 0.0, 1000),
@@ -123,7 +123,7 @@ fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_tried_again() 
         (ErrorKind::Expired, 0.8, 4000),
     ] {
         let clock = TestClock::new();
-        clock.set_random(dice);
+        clock.set_random(jitter);
         let source = Source::new(move |count| match count {
             0 => Err(Error::new(kind, "no")),
             _ => token(count),
@@ -131,7 +131,11 @@ fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_tried_again() 
         let credentials = source.in_step(&clock);
         assert_eq!(try_header(&credentials).unwrap_err().kind(), kind);
         clock.advance(Duration::from_millis(remembered - 10));
-        assert_eq!(try_header(&credentials).unwrap_err().kind(), kind, "told again without another fetch");
+        assert_eq!(
+            try_header(&credentials).unwrap_err().kind(),
+            kind,
+            "returned again without another fetch"
+        );
         assert_eq!(source.started(), 1);
         clock.advance(Duration::from_millis(10));
         assert_eq!(header(&credentials), "Bearer t1.fake.1", "{kind:?} is not final");
@@ -139,7 +143,7 @@ fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_tried_again() 
 }
 
 #[test]
-fn failures_in_a_row_are_tried_less_and_less_often() {
+fn the_pause_grows_with_failures_in_a_row() {
     let clock = TestClock::new();
     clock.set_random(0.999);
     let source = Source::down();
@@ -153,7 +157,7 @@ fn failures_in_a_row_are_tried_less_and_less_often() {
 }
 
 #[test]
-fn waits_as_long_as_the_server_asks() {
+fn retry_after_delays_the_next_fetch() {
     let clock = TestClock::new();
     let source = Source::new(|count| match count {
         0 => Err(unavailable().with_retry_after(secs(30))),
@@ -168,7 +172,7 @@ fn waits_as_long_as_the_server_asks() {
 }
 
 #[test]
-fn a_token_given_again_keeps_its_generation_and_is_asked_for_at_half_of_its_life() {
+fn a_repeated_token_keeps_its_generation_and_is_refreshed_after_half_of_its_life() {
     let clock = TestClock::new();
     let source = Source::new({
         let clock = clock.clone();
@@ -178,7 +182,7 @@ fn a_token_given_again_keeps_its_generation_and_is_asked_for_at_half_of_its_life
     .max_age(24 * HOUR);
     let credentials = source.in_step(&clock);
     header(&credentials);
-    // 8 h of life less the advisory hour, then half of what is left each time.
+    // 8 h of life less the advisory hour, then half of the rest each time.
     for (at_most, fetches) in
         [(6 * HOUR + HOUR / 2, 1), (31 * HOUR / 60, 2), (29 * HOUR / 60, 2), (2 * HOUR / 60, 3)]
     {
@@ -190,7 +194,7 @@ fn a_token_given_again_keeps_its_generation_and_is_asked_for_at_half_of_its_life
 }
 
 #[test]
-fn an_impossible_life_is_a_bad_answer_and_the_token_at_hand_stays() {
+fn an_impossible_life_is_an_error_and_the_current_token_stays() {
     let clock = TestClock::new();
     let source = Source::new(|count| {
         let life = [HOUR, Duration::ZERO, 25 * HOUR][count.min(2)];
@@ -211,7 +215,7 @@ fn an_impossible_life_is_a_bad_answer_and_the_token_at_hand_stays() {
 }
 
 #[test]
-fn a_token_of_unknown_life_is_renewed_hourly_and_never_used_past_twelve_hours() {
+fn a_token_of_unknown_life_is_refreshed_hourly_and_not_sent_after_twelve_hours() {
     let clock = TestClock::new();
     let source = Source::new(|_| Token::new("t1.fake.same"));
     let credentials = source.in_step(&clock);
@@ -231,7 +235,7 @@ fn a_token_of_unknown_life_is_renewed_hourly_and_never_used_past_twelve_hours() 
 }
 
 #[test]
-fn a_given_iam_token_that_is_twelve_hours_old_is_expired() {
+fn a_given_iam_token_expires_after_twelve_hours() {
     let clock = TestClock::new();
     let credentials = Credentials::from(IamTokenAuth::new("t1.fake.given").unwrap())
         .with_system(test_support::system::empty_system(&clock));
@@ -244,10 +248,10 @@ fn a_given_iam_token_that_is_twelve_hours_old_is_expired() {
 }
 
 #[test]
-fn a_fleet_that_started_together_does_not_refresh_together() {
-    let fetched_after = |dice: f64, at: Duration| {
+fn processes_that_start_together_do_not_refresh_together() {
+    let fetched_after = |jitter: f64, at: Duration| {
         let clock = TestClock::new();
-        clock.set_random(dice);
+        clock.set_random(jitter);
         let source = Source::living(12 * HOUR);
         let credentials = source.in_step(&clock);
         header(&credentials);
@@ -260,7 +264,7 @@ fn a_fleet_that_started_together_does_not_refresh_together() {
 }
 
 #[test]
-fn each_new_generation_is_announced() {
+fn each_new_token_is_announced() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).in_step(&clock);
     let mut changes = credentials.subscribe();
@@ -271,12 +275,12 @@ fn each_new_generation_is_announced() {
         credentials.header().await.unwrap();
         assert_eq!(changes.changed().await.unwrap().generation(), 2);
         drop(credentials);
-        assert!(changes.changed().await.is_none(), "it does not keep the credentials alive");
+        assert!(changes.changed().await.is_none(), "a subscription does not keep the credentials alive");
     });
 }
 
 #[test]
-fn the_same_token_after_a_refusal_is_not_announced_as_a_new_one() {
+fn the_same_token_after_a_refusal_is_not_announced() {
     let clock = TestClock::new();
     let credentials = Source::new(|_| Token::new("t1.fake.same")).in_step(&clock);
     header(&credentials);
@@ -288,7 +292,7 @@ fn the_same_token_after_a_refusal_is_not_announced_as_a_new_one() {
 }
 
 #[test]
-fn a_source_is_asked_at_most_once_a_second_however_short_its_tokens_are_fresh() {
+fn a_source_is_asked_once_a_second_at_most() {
     let clock = TestClock::new();
     let source = Source::living(HOUR).max_age(Duration::ZERO);
     let credentials = source.in_step(&clock);
@@ -300,7 +304,7 @@ fn a_source_is_asked_at_most_once_a_second_however_short_its_tokens_are_fresh() 
 }
 
 #[test]
-fn renewing_is_not_a_matter_of_luck() {
+fn every_due_refresh_happens() {
     let clock = TestClock::new();
     let credentials = Source::living(12 * HOUR).in_step(&clock);
     header(&credentials);

@@ -8,7 +8,7 @@ use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply
 use yandex_cloud_auth::{ApiKeyAuth, Automatic, MetadataAuth, Outcome, YandexCloudCliAuth};
 
 #[test]
-fn it_displays_as_a_table() {
+fn a_report_displays_as_a_table() {
     let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).set("YC_API_ENDPOINT", "api.corp.example");
     let report = machine.automatic().blocking().select().unwrap();
     assert_eq!(
@@ -29,7 +29,7 @@ note: YC_API_ENDPOINT names https://api.corp.example, which is not one of Yandex
 }
 
 #[test]
-fn it_serialises_as_a_list_of_attempts() {
+fn a_report_serializes_as_a_list_of_attempts() {
     let machine = Machine::new().set("YC_API_KEY", API_KEY);
     let report = machine.automatic().blocking().select().unwrap();
     let json = serde_json::to_value(&report).unwrap();
@@ -67,7 +67,7 @@ fn it_serialises_as_a_list_of_attempts() {
 }
 
 #[test]
-fn it_tells_how_long_each_look_took() {
+fn a_report_has_the_time_of_each_attempt() {
     let machine = Machine::new();
     let clock = machine.clock.clone();
     let slow = TestHttp::with_options(move |_, _, _| {
@@ -99,7 +99,7 @@ impl SleepFor for yandex_cloud_auth::testing::TestClock {
 }
 
 #[test]
-fn a_method_that_was_given_reports_itself() {
+fn a_given_method_has_a_report() {
     let machine =
         Machine::new().with_yc(logged_in).set("YC_API_KEY", API_KEY).set("YC_METADATA_ADDR", "10.0.0.1");
     let machine = machine.always(TestReply::status(200, METADATA_ANSWER));
@@ -113,12 +113,12 @@ fn a_method_that_was_given_reports_itself() {
         assert_eq!(report.attempts().len(), 1);
         let attempt = report.selected().unwrap();
         assert_eq!((&*attempt.source, &*attempt.reason), (source, "given"));
-        assert_eq!(credentials.report(), Some(report.clone()), "it stays");
+        assert_eq!(credentials.report(), Some(report.clone()), "the report stays");
     }
 }
 
 #[test]
-fn it_stays_as_it_was_when_the_choice_was_made() {
+fn a_report_does_not_change_after_the_selection() {
     let machine = Machine::new().set("YC_API_KEY", API_KEY);
     let credentials = machine.automatic();
     let report = credentials.blocking().select().unwrap();
@@ -129,7 +129,7 @@ fn it_stays_as_it_was_when_the_choice_was_made() {
 }
 
 #[test]
-fn a_path_that_plays_tricks_with_the_terminal_is_shown_escaped() {
+fn control_characters_in_a_path_are_escaped() {
     let folder = "/tmp/\u{1b}[2J\nFAKE row  selected";
     let mut machine = Machine::new().with_yc(logged_in);
     machine.environment = TestEnvironment::new([("PATH", folder)]).with_terminal();
@@ -143,6 +143,23 @@ fn a_path_that_plays_tricks_with_the_terminal_is_shown_escaped() {
         "{:?}",
         machine.log.lines()
     );
+}
+
+#[test]
+fn after_a_failed_selection_the_credentials_have_its_report_until_a_method_is_selected() {
+    let machine = Machine::new().set("YC_API_KEY", OAUTH_TOKEN);
+    let credentials = machine.automatic();
+    assert_eq!(credentials.report(), None);
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(credentials.report().as_ref(), error.report());
+    assert_eq!(credentials.report().unwrap().attempts()[0].outcome, Outcome::Broken);
+    assert_eq!((credentials.method(), credentials.snapshot().is_some()), (None, false));
+
+    machine.environment.set("YC_API_KEY", API_KEY);
+    machine.clock.advance(secs(5));
+    let report = credentials.blocking().select().unwrap();
+    assert_eq!(report.attempts()[0].outcome, Outcome::Selected);
+    assert_eq!(credentials.report(), Some(report));
 }
 
 #[test]

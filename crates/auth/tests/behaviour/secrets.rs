@@ -1,4 +1,4 @@
-//! Law 7: a secret is never printed, whatever fails, whoever repeats it.
+//! Law 7: a secret is never printed, in no failure, and not if a server repeats it.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -14,10 +14,10 @@ use yandex_cloud_auth::{
     System, Token, TokenFileAuth, TokenSource, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
-/// Stands in every secret of these tests, and must stand in nothing that is printed.
+/// Part of every secret in these tests. No printed text may contain it.
 const HUSH: &str = "HUSH";
 
-/// Secrets of every shape that is known.
+/// Secrets of every known shape.
 const SECRETS: [&str; 8] = [
     "t1.HUSH-body==.HUSH-signature",
     "y0_HUSH-oauth_token",
@@ -29,10 +29,10 @@ const SECRETS: [&str; 8] = [
     "-----BEGIN PRIVATE KEY-----\nHUSH\n-----END PRIVATE KEY-----",
 ];
 
-/// A token without a shape: known only because it is ours.
+/// A token without a known shape: the library masks it because it sent it.
 const SHAPELESS: &str = "HUSH~no/shape+at=all";
 
-/// Everything that a program could print of these credentials, after it has asked for a header.
+/// All that a program could print about these credentials after a call.
 fn everything(machine: &Machine, credentials: &Credentials) -> String {
     let mut shown = String::new();
     let mut show = |value: &dyn Debug| shown.push_str(&format!("{value:?}\n{value:#?}\n"));
@@ -62,7 +62,7 @@ fn everything(machine: &Machine, credentials: &Credentials) -> String {
     shown
 }
 
-/// Everything that a program could print of an error.
+/// All that a program could print about an error.
 fn of_error(error: &Error) -> String {
     let mut shown =
         format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.location(), error.help());
@@ -84,8 +84,8 @@ fn assert_silent(scenario: &str, shown: &str) {
     }
 }
 
-/// The ways in which a server or a program may say a secret.
-fn ways_to_say(secret: &str) -> Vec<String> {
+/// The ways in which a server or a program may repeat a secret.
+fn ways_to_repeat(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap();
     vec![
         secret.to_owned(),
@@ -106,16 +106,16 @@ fn ways_to_say(secret: &str) -> Vec<String> {
     ]
 }
 
-/// A secret as it stands in a URL, less the marks by which a URL's own parts are known.
+/// A secret as a URL contains it. The characters that structure a URL stay.
 fn percent_encoded(secret: &str) -> String {
     if secret == SHAPELESS {
-        return String::new(); // Of no shape, it is known by its very text alone.
+        return String::new(); // Without a shape, only the exact text is masked.
     }
     secret.replace('=', "%3D").replace('+', "%2B").replace('\n', "%0A")
 }
 
 #[test]
-fn a_value_that_is_refused_is_not_shown() {
+fn a_refused_value_is_not_printed() {
     let mangled = |secret: &str| {
         [
             secret.to_owned(),
@@ -177,7 +177,7 @@ fn a_value_that_is_refused_is_not_shown() {
 }
 
 #[test]
-fn what_works_is_logged_and_shown_without_its_secret() {
+fn successful_calls_print_no_secret() {
     let iam = TestReply::status(200, r#"{"iamToken":"t1.HUSH-iam.x","expiresAt":"2026-11-24T12:00:00Z"}"#);
     let services = cloud(iam);
     let machine = Machine::new()
@@ -211,9 +211,9 @@ fn what_works_is_logged_and_shown_without_its_secret() {
 }
 
 #[test]
-fn what_iam_and_discovery_repeat_is_masked() {
+fn a_secret_in_a_response_of_iam_or_discovery_is_masked() {
     for secret in SECRETS {
-        for said in ways_to_say(secret) {
+        for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 401, 500] {
                 let id = vec![("x-request-id", said.replace(|c: char| c.is_control() || !c.is_ascii(), ""))];
                 let reply = TestReply::Answer(status, id, said.clone().into_bytes());
@@ -234,11 +234,11 @@ fn what_iam_and_discovery_repeat_is_masked() {
 }
 
 #[test]
-fn what_the_authorization_server_and_github_repeat_is_masked() {
-    // Each of the two is told one secret of ours without a shape, and may repeat that one.
+fn a_secret_in_a_response_of_the_authorization_server_or_github_is_masked() {
+    // Each of the two receives one secret without a known shape, and may repeat it.
     for (from_github, own) in [(true, "HUSH-request-token"), (false, "HUSH.HUSH.HUSH")] {
         for secret in SECRETS.iter().chain([&own]) {
-            for said in ways_to_say(secret) {
+            for said in ways_to_repeat(secret) {
                 for status in [200, 302, 400, 401, 500] {
                     let reply = TestReply::status(status, said.clone());
                     let machine = Machine::new()
@@ -260,9 +260,9 @@ fn what_the_authorization_server_and_github_repeat_is_masked() {
 }
 
 #[test]
-fn what_iam_repeats_of_the_token_that_it_is_asked_with_is_masked() {
+fn the_token_of_a_request_is_masked_in_the_response_of_iam() {
     for secret in SECRETS.iter().chain([&SHAPELESS]) {
-        for said in ways_to_say(secret) {
+        for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 401, 403, 500] {
                 let reply = TestReply::status(status, said.clone());
                 let machine = Machine::new().answering(move |request, count| match request.uri().path() {
@@ -278,10 +278,10 @@ fn what_iam_repeats_of_the_token_that_it_is_asked_with_is_masked() {
 }
 
 #[test]
-fn our_own_token_is_masked_though_it_has_no_shape() {
+fn a_sent_token_without_a_known_shape_is_masked() {
     for secret in [SHAPELESS, "HUSH/AQVN-HUSH/HUSH", "t1-HUSH", "HUSH.HUSH"] {
-        let mut said = ways_to_say(secret);
-        // Where the text is cut, in the middle of the token.
+        let mut said = ways_to_repeat(secret);
+        // The text is cut in the middle of the token.
         said.extend((990..1024).map(|before| format!("{{\"message\":\"{}{secret}\"}}", "x".repeat(before))));
         for said in said {
             for status in [400, 500] {
@@ -295,13 +295,13 @@ fn our_own_token_is_masked_though_it_has_no_shape() {
 }
 
 #[test]
-fn what_the_metadata_service_repeats_is_masked() {
+fn a_secret_in_a_response_of_the_metadata_service_is_masked() {
     for secret in SECRETS {
-        for said in ways_to_say(secret) {
+        for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 404, 500] {
                 let machine = Machine::new().always(TestReply::status(status, said.clone()));
                 let scenario = format!("{status} {said}");
-                // A readable answer gives its token to requests, which is what it is for; nothing prints it.
+                // A valid response has a token for requests. No text prints it.
                 assert_silent(&scenario, &everything(&machine, &machine.automatic()));
                 assert_silent(&scenario, &everything(&machine, &machine.with(MetadataAuth::new())));
             }
@@ -310,9 +310,9 @@ fn what_the_metadata_service_repeats_is_masked() {
 }
 
 #[test]
-fn what_yc_says_is_masked() {
+fn a_secret_in_the_output_of_yc_is_masked() {
     for secret in SECRETS {
-        for said in ways_to_say(secret) {
+        for said in ways_to_repeat(secret) {
             for run in [
                 TestRun::Exit(0, said.clone(), String::new()),
                 TestRun::Exit(1, String::new(), said.clone()),
@@ -330,18 +330,18 @@ fn what_yc_says_is_masked() {
 }
 
 #[test]
-fn a_token_that_a_failing_yc_prints_is_not_its_reason() {
+fn a_token_in_the_output_of_a_failed_yc_is_not_the_reason_of_the_error() {
     let machine = Machine::new()
         .with_yc(|_| TestRun::Exit(1, "CggVAgAAA-HUSH-older-shape\n".to_owned(), String::new()));
     assert_silent("yc", &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
 }
 
 #[test]
-fn what_files_and_invocations_bring_is_not_shown() {
+fn secrets_in_files_and_invocations_are_not_printed() {
     const TOKEN: &str = "/run/token";
     const PROFILE: &str = "/run/config.yaml";
     for secret in SECRETS.iter().chain([&SHAPELESS]) {
-        for said in ways_to_say(secret) {
+        for said in ways_to_repeat(secret) {
             let machine = Machine::new();
             machine.files.write(TOKEN, said.clone());
             assert_silent(&said, &everything(&machine, &machine.with(TokenFileAuth::new(TOKEN))));

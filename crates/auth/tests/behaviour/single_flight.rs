@@ -1,4 +1,4 @@
-//! Law 3: one fetch at a time, shared by all who wait, whoever they are and whatever becomes of them.
+//! Law 3: one fetch at a time, shared by all callers that wait. A caller that leaves does not stop the fetch.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -12,8 +12,8 @@ use yandex_cloud_auth::{
     Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Token, TokenSource,
 };
 
-fn patient(span: Duration) -> HeaderOptions {
-    HeaderOptions::new().deadline(span)
+fn within(limit: Duration) -> HeaderOptions {
+    HeaderOptions::new().deadline(limit)
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn threads_and_runtimes_share_one_fetch() {
 }
 
 #[test]
-fn the_fetch_outlives_the_caller_that_began_it() {
+fn a_fetch_outlives_the_caller_that_started_it() {
     let source = Source::living(HOUR);
     source.hold();
     let credentials = source.on_clock(&TestClock::new());
@@ -109,11 +109,11 @@ fn the_fetch_outlives_the_caller_that_began_it() {
         source.release();
         assert_eq!(follower.await.unwrap(), "Bearer t1.fake.0");
     });
-    assert_eq!(source.started(), 1, "it did not start over");
+    assert_eq!(source.started(), 1, "the fetch did not start again");
 }
 
 #[test]
-fn the_fetch_outlives_the_runtime_that_began_it() {
+fn a_fetch_outlives_the_runtime_that_started_it() {
     let source = Source::living(HOUR);
     source.hold();
     let credentials = source.on_clock(&TestClock::new());
@@ -131,27 +131,27 @@ fn the_fetch_outlives_the_runtime_that_began_it() {
 }
 
 #[test]
-fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
+fn a_caller_whose_deadline_passes_gets_an_error_and_the_fetch_goes_on() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     source.hold();
     let credentials = source.on_clock(&clock);
-    let (hasty, patient_one) = std::thread::scope(|scope| {
-        let hasty = scope.spawn(|| credentials.blocking().header_with(patient(Duration::from_millis(500))));
+    let (short, long) = std::thread::scope(|scope| {
+        let short = scope.spawn(|| credentials.blocking().header_with(within(Duration::from_millis(500))));
         // The limit of the fetch, and the deadline of the caller.
         clock.wait_for_sleepers(2);
-        let other = scope.spawn(|| credentials.blocking().header_with(patient(secs(20))));
+        let other = scope.spawn(|| credentials.blocking().header_with(within(secs(20))));
         clock.wait_for_sleepers(3);
         clock.advance(Duration::from_millis(500));
-        let hasty = hasty.join().unwrap();
-        assert_eq!(source.ended(), 0, "the fetch was not cut");
+        let short = short.join().unwrap();
+        assert_eq!(source.ended(), 0, "the fetch goes on");
         source.release();
-        (hasty, other.join().unwrap())
+        (short, other.join().unwrap())
     });
-    let error = hasty.unwrap_err();
+    let error = short.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("500ms"), "{error}");
-    assert_eq!(patient_one.unwrap().unwrap(), "Bearer t1.fake.0");
+    assert_eq!(long.unwrap().unwrap(), "Bearer t1.fake.0");
     assert_eq!(source.started(), 1);
 }
 
@@ -159,12 +159,12 @@ fn a_caller_out_of_time_is_told_and_the_fetch_goes_on() {
 fn a_deadline_leaves_no_timer_behind() {
     let clock = TestClock::new();
     let credentials = Source::living(HOUR).on_clock(&clock);
-    credentials.blocking().header_with(patient(HOUR)).unwrap();
+    credentials.blocking().header_with(within(HOUR)).unwrap();
     until("every timer is gone", || clock.sleepers() == 0);
 }
 
 #[test]
-fn a_source_that_hangs_is_given_up_after_its_time() {
+fn a_source_that_hangs_fails_after_its_timeout() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     source.hold();
@@ -176,20 +176,20 @@ fn a_source_that_hangs_is_given_up_after_its_time() {
         call.join().unwrap().unwrap_err()
     });
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert_eq!(source.ended(), 1, "its work was dropped");
+    assert_eq!(source.ended(), 1, "the fetch was dropped");
 }
 
 #[test]
-fn works_without_a_runtime_and_on_a_foreign_executor() {
+fn a_header_needs_no_runtime_and_works_on_any_executor() {
     let source = Source::living(HOUR);
     let credentials = source.on_clock(&TestClock::new());
     assert_eq!(header(&credentials), "Bearer t1.fake.0");
     let other = Source::living(HOUR).on_clock(&TestClock::new());
-    assert_eq!(pollster(other.header()).unwrap().unwrap(), "Bearer t1.fake.0");
+    assert_eq!(poll_until_ready(other.header()).unwrap().unwrap(), "Bearer t1.fake.0");
 }
 
-/// An executor that knows nothing but polling.
-fn pollster<T>(work: impl Future<Output = T>) -> T {
+/// An executor that only polls.
+fn poll_until_ready<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {
@@ -201,7 +201,7 @@ fn pollster<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn selection_is_shared_too() {
+fn concurrent_calls_share_one_selection() {
     let http =
         TestHttp::new(|_, _| TestReply::status(200, r#"{"access_token":"t1.fake.vm","expires_in":3600}"#));
     let system = test_support::system::empty_system(&TestClock::new())
@@ -229,7 +229,7 @@ fn selection_is_shared_too() {
 }
 
 #[test]
-fn a_source_that_panics_is_an_error_and_is_asked_again() {
+fn a_source_that_panics_is_an_error_and_is_asked_again_later() {
     let clock = TestClock::new();
     let source = Source::new(|count| match count {
         0 => panic!("a user's source panicked (expected in this test)"),
@@ -258,7 +258,7 @@ impl Spawner for Runtime {
 }
 
 #[test]
-fn a_spawner_of_the_users_own_runs_the_fetch() {
+fn a_spawner_of_the_program_runs_the_fetch() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let spawner = Runtime { works: Arc::default(), handle: Some(runtime.handle().clone()) };
     let system = test_support::system::empty_system(&TestClock::new()).with_spawner(spawner.clone());
@@ -268,15 +268,15 @@ fn a_spawner_of_the_users_own_runs_the_fetch() {
 }
 
 #[test]
-fn a_spawner_that_drops_its_work_fails_the_fetch_and_nobody_waits_for_ever() {
+fn a_spawner_that_drops_its_work_fails_the_fetch_and_ends_every_wait() {
     let clock = TestClock::new();
     let spawner = Runtime::default();
     let system = test_support::system::empty_system(&clock).with_spawner(spawner.clone());
     let credentials = Credentials::from_source(Source::living(HOUR)).with_system(system);
     assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
     clock.advance(secs(1));
-    let hasty = credentials.blocking().header_with(patient(secs(1)));
-    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Unavailable);
+    let short = credentials.blocking().header_with(within(secs(1)));
+    assert_eq!(short.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(spawner.works.load(Ordering::SeqCst) >= 2);
 }
 
@@ -292,7 +292,7 @@ impl TokenSource for Nested {
 }
 
 #[test]
-fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
+fn blocking_inside_a_source_is_an_error_and_no_deadlock() {
     let clock = TestClock::new();
     let inner = Source::living(HOUR).on_clock(&clock);
     let outer =
@@ -303,7 +303,7 @@ fn blocking_inside_a_source_is_an_error_and_not_a_deadlock() {
 }
 
 #[test]
-fn trying_never_waits_and_never_selects() {
+fn try_header_never_waits_and_never_selects() {
     let clock = TestClock::new();
     let automatic = Automatic::new().with_system(test_support::system::empty_system(&clock)).build();
     assert!(automatic.try_header().is_none());
@@ -314,7 +314,7 @@ fn trying_never_waits_and_never_selects() {
     let credentials = source.on_clock(&clock);
     assert!(credentials.try_header().is_none());
     source.release();
-    until("the fetch it began is done", || credentials.try_header().is_some());
+    until("the fetch has ended", || credentials.try_header().is_some());
     assert_eq!(credentials.try_header().unwrap().unwrap().unwrap(), "Bearer t1.fake.0");
     assert_eq!((source.started(), credentials.counters().waited), (1, 0));
 

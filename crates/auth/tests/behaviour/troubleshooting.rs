@@ -1,16 +1,16 @@
-//! The page that people search by error text speaks of errors that exist.
+//! TROUBLESHOOTING.md has only errors that exist.
 
 use std::path::Path;
 
-/// Every heading in backquotes is a text that this crate can say, or one of a server that is told apart here.
+/// Every heading in backquotes is a text of an error of this crate, or a server's text that this crate recognizes.
 #[test]
 fn every_heading_is_the_text_of_an_error() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let Ok(page) = std::fs::read_to_string(root.join("../../TROUBLESHOOTING.md")) else {
-        println!("passed over: the page is not beside this crate");
+        println!("skipped: the page is not beside this crate");
         return;
     };
-    // What follows is the SDK's, and checked there.
+    // The rest of the page is about the SDK, and checked there.
     let page = page.split("\n# Calls of the SDK\n").next().unwrap();
     let mut sources = String::new();
     collect(&root.join("src"), &mut sources);
@@ -23,8 +23,8 @@ fn every_heading_is_the_text_of_an_error() {
         .collect();
     assert!(headings.len() > 15);
     for heading in headings {
-        let said = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
-        assert!(sources.contains(&said), "no error says {heading:?}");
+        let text = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
+        assert!(sources.contains(&text), "no error has the text {heading:?}");
     }
 }
 

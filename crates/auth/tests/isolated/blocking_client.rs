@@ -1,4 +1,4 @@
-//! Callers without an executor: the header of `blocking()` on a client that blocks, and no thread for a call.
+//! Callers without an executor: `blocking()` in front of a client that blocks starts no thread per call.
 #![cfg(target_os = "linux")]
 
 use std::thread;
@@ -14,11 +14,11 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-// The only test of its process: the threads are its own.
+// The only test of its process: all threads belong to it.
 #[test]
-fn many_calls_from_many_threads_start_none_and_share_one_fetch() {
+fn calls_from_many_threads_start_no_thread_and_share_one_fetch() {
     in_own_process(
-        "blocking_client::many_calls_from_many_threads_start_none_and_share_one_fetch",
+        "blocking_client::calls_from_many_threads_start_no_thread_and_share_one_fetch",
         share_one_fetch,
     );
 }
@@ -48,7 +48,7 @@ fn share_one_fetch() {
             thread::yield_now();
         }
     });
-    until("the callers are gone", || threads() <= before);
+    until("the callers have ended", || threads() <= before);
     assert_eq!(
         (cloud.counters().requests(Service::Ai), cloud.counters().tokens_issued()),
         (1 + 9 * CALLS, 1)

@@ -1,4 +1,4 @@
-//! The warning about OAuth tokens: once in a process, so this test has a process of its own.
+//! The warning about OAuth tokens: logged once in a process, so this test has a process of its own.
 
 use crate::support::{Machine, OAUTH_TOKEN, cloud, exchanged};
 use test_support::own_process::in_own_process;
@@ -6,8 +6,8 @@ use test_support::token_source::header;
 use yandex_cloud_auth::OAuthTokenAuth;
 
 #[test]
-fn it_is_given_once_in_a_process_and_tells_what_to_do() {
-    in_own_process("oauth_warning::it_is_given_once_in_a_process_and_tells_what_to_do", warns_once);
+fn the_warning_is_logged_once_in_a_process_and_says_what_to_do() {
+    in_own_process("oauth_warning::the_warning_is_logged_once_in_a_process_and_says_what_to_do", warns_once);
 }
 
 fn warns_once() {

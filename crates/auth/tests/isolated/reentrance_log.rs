@@ -1,5 +1,5 @@
-//! The log is told without a lock: an exporter may ask the same credentials for a header. Alone in its file, because
-//! what tracing remembers of a log is remembered for the whole process.
+//! No lock is held while the library logs: a log exporter may use the same credentials. The test has a process of its
+//! own, because tracing caches the interest of subscribers for the whole process.
 
 use std::sync::{Arc, Mutex};
 use test_support::own_process::in_own_process;
@@ -11,10 +11,10 @@ use tracing::{Event, Metadata, Subscriber};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, ErrorKind};
 
-/// A log that needs a header to be sent, as an exporter does.
+/// A log exporter that needs a header.
 struct Exporter {
     credentials: Credentials,
-    asked: Arc<Mutex<usize>>,
+    events: Arc<Mutex<usize>>,
 }
 
 impl Subscriber for Exporter {
@@ -24,7 +24,7 @@ impl Subscriber for Exporter {
 
     fn event(&self, _event: &Event<'_>) {
         let _ = (self.credentials.try_header(), self.credentials.counters(), self.credentials.snapshot());
-        *self.asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
+        *self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -41,23 +41,23 @@ impl Subscriber for Exporter {
 }
 
 #[test]
-fn a_log_subscriber_may_ask_for_a_header() {
-    in_own_process("reentrance_log::a_log_subscriber_may_ask_for_a_header", logs_and_asks);
+fn a_log_subscriber_may_use_the_credentials() {
+    in_own_process("reentrance_log::a_log_subscriber_may_use_the_credentials", logs_and_uses_the_credentials);
 }
 
-fn logs_and_asks() {
+fn logs_and_uses_the_credentials() {
     let clock = TestClock::new();
     let source = Source::living(HOUR);
     let credentials = source.in_step(&clock);
-    let asked = Arc::new(Mutex::new(0));
-    let exporter = Exporter { credentials: credentials.clone(), asked: Arc::clone(&asked) };
+    let events = Arc::new(Mutex::new(0));
+    let exporter = Exporter { credentials: credentials.clone(), events: Arc::clone(&events) };
     tracing::subscriber::with_default(exporter, || {
         header(&credentials);
-        let told = *asked.lock().unwrap();
-        assert!(told > 0, "the token was told of");
+        let before = *events.lock().unwrap();
+        assert!(before > 0, "the fetch was logged");
         source.set(|_| Err(unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
         assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
-        assert!(*asked.lock().unwrap() > told, "the refusal was told of");
+        assert!(*events.lock().unwrap() > before, "the refusal was logged");
     });
 }

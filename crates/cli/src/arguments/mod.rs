@@ -12,7 +12,7 @@ mod seconds;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use auth_options::{AuthOptions, Format};
@@ -109,11 +109,16 @@ impl Command {
 /// # Errors
 /// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    let command = Arguments::try_parse_from(arguments).map_err(mask::masked)?.command;
+    let mut definitions = definitions();
+    let matches = definitions.try_get_matches_from_mut(arguments).map_err(mask::masked)?;
+    let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
     if let Some(options) = command.auth_options()
         && let Some(reason) = options.conflict(matches!(command, Command::Revoke(_)))
     {
-        return Err(definitions().error(clap::error::ErrorKind::ArgumentConflict, reason));
+        // An error of the subcommand shows the usage of the subcommand.
+        let subcommand = matches.subcommand_name().and_then(|name| definitions.find_subcommand(name));
+        let mut subcommand = subcommand.unwrap_or(&definitions).clone();
+        return Err(subcommand.error(clap::error::ErrorKind::ArgumentConflict, reason));
     }
     Ok(command)
 }
@@ -143,13 +148,16 @@ mod tests {
             (&["token", "--method", "metadata", "--auth", "-"], "takes no value"),
             (&["token", "--method", "impersonation"], "--impersonate ID"),
             (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
-            (&["token", "--auth", "-", "--key-file", "key.json"], "cannot be used with"),
             (&["revoke", "--impersonate", "aje"], "name the token to revoke"),
         ] {
             let error = parsed(words).err().unwrap();
             assert_eq!(error.exit_code(), 2);
-            assert!(error.to_string().contains(reason), "{error}");
+            let usage = format!("Usage: yc-auth {} [OPTIONS]", words[0]);
+            let text = error.to_string();
+            assert!(text.contains(reason) && text.contains(&usage), "{text}");
         }
+        let error = parsed(&["token", "--auth", "-", "--key-file", "key.json"]).err().unwrap();
+        assert!(error.to_string().contains("cannot be used with"), "{error}");
         for words in [
             &["revoke", "--auth", "-"][..],
             &["revoke", "--key-file", "key.json"],
