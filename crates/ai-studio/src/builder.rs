@@ -172,7 +172,7 @@ impl AiStudioBuilder {
             trust,
             retry: self.retry_policy,
             data_logging: self.data_logging,
-            connections: Connections::default(),
+            connections: Connections::new(),
             blocking: OnceLock::new(),
         })))
     }

@@ -165,6 +165,11 @@ impl Error {
         }
     }
 
+    /// The error of a shared search that was dropped before its end.
+    pub(crate) fn search_dropped() -> Self {
+        Self::new(ErrorKind::Unavailable, "the search was interrupted").with_help("repeat the call")
+    }
+
     /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use yandex_cloud_auth::cloud::{Finding, metadata_folder};
+use yandex_cloud_auth::sdk_internals::SharedValue;
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
-use crate::shared::Shared;
 
 /// The variable with the folder id.
 const VARIABLE: &str = "YC_FOLDER_ID";
@@ -85,10 +85,10 @@ impl fmt::Display for FolderReport {
 }
 
 /// The folder of one SDK object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Folder {
     sources: Sources,
-    cached: Shared<Found>,
+    cached: SharedValue<Found, Error>,
 }
 
 /// A found folder. Cheap to clone.
@@ -129,7 +129,7 @@ impl Folder {
         if let Some(id) = &option {
             check(id).map_err(|reason| invalid("folder_id", reason))?;
         }
-        Ok(Self { sources: Sources { option, yc_profile }, cached: Shared::default() })
+        Ok(Self { sources: Sources { option, yc_profile }, cached: SharedValue::new(Error::search_dropped) })
     }
 
     /// The folder id as a header value, if the option or the environment has it. Waits for nothing.

@@ -1,8 +1,7 @@
-//! Yandex AI Studio from Rust.
+//! A client for Yandex AI Studio: chat, embeddings, responses and native models.
 //!
-//! One object, [`AiStudio`], takes the options of the Python SDK under the same names, and calls AI Studio with the
-//! credentials of [`yandex_cloud_auth`]: chosen by what the machine offers or given, kept fresh, and sent nowhere
-//! but where they belong.
+//! One object, [`AiStudio`], takes the options of the Python SDK under the same names. [`yandex_cloud_auth`] authorises
+//! the calls: it selects a method of authentication, keeps the token fresh, and sends it only to trusted hosts.
 //!
 //! ```
 //! use yandex_ai_studio_sdk::AiStudio;
@@ -15,53 +14,65 @@
 //!     .folder_id(folder_id) // "b1g…"
 //!     .auth(api_key) // "AQVN…"
 //!     .build()?;
-//! let answer = sdk.chat().completions("yandexgpt").temperature(0.3).run("hello").await?;
-//! println!("{}", answer.text());
+//! let response = sdk.chat().completions("yandexgpt").temperature(0.3).run("hello").await?;
+//! println!("{}", response.text());
 //! # Ok(()) }
 //! ```
 //!
-//! | what | how |
+//! # The public interface
+//! | item | purpose |
 //! |---|---|
-//! | [`AiStudio::chat`] | completions, embeddings, models: the OpenAI-compatible API |
-//! | [`AiStudio::models`] | completions, operations, tokenizer, embeddings: the native API |
+//! | [`AiStudio`], [`AiStudioBuilder`] | the client and its options |
+//! | [`AiStudio::chat`]: [`Chat`], module [`chat`] | completions, embeddings and models of the OpenAI-compatible API |
+//! | [`AiStudio::models`]: [`Models`], module [`models`] | completions, operations, tokenizer and embeddings of the native API |
+//! | `AiStudio::responses`: `OpenAiClient`, `OpenAiConfig` (feature `responses`) | a ready `async-openai` client |
+//! | `AiStudio::channel`: `Channel` (feature `grpc`) | an authorised `tonic` channel for your gRPC stubs |
 //! | [`AiStudio::http`] | an authorised `reqwest` client for any other REST API |
-//! | `AiStudio::channel` (feature `grpc`) | an authorised `tonic` channel for gRPC stubs of your own |
-//! | `AiStudio::responses` (feature `responses`) | a ready `async-openai` client |
-//! | [`AiStudio::blocking`] | all of it for code without an executor |
+//! | [`AiStudio::blocking`]: [`Blocking`], [`Iter`] | blocking calls, for code without an executor |
+//! | [`Message`], [`IntoMessages`] | the input of a model |
+//! | [`Tool`], [`ToolChoice`], [`ResponseFormat`] | functions and JSON responses |
+//! | [`auth`], [`IntoAuth`] | the methods of authentication |
+//! | [`RetryPolicy`], [`Verify`] | repeated calls; trusted certificate authorities |
+//! | [`FolderReport`], [`FolderAttempt`] | where the folder was found |
+//! | [`Error`], [`ErrorKind`] | the one error |
+//! | [`Extra`], [`Int64`] | unknown fields, and 64-bit integers, of JSON messages |
 //!
-//! What holds, whatever happens: a call has one deadline, over the token, all attempts and the answer; a stream never
-//! begins again; the header goes to Yandex Cloud's hosts and those that were named in code, over TLS, and to this
-//! machine where it was named; an error says which call it was, why, and what to do.
+//! The SDK guarantees:
+//! - A call has one deadline for everything: the token, all attempts, and the whole response.
+//! - A stream is never repeated after its first byte.
+//! - The `Authorization` header goes only to Yandex Cloud's hosts and to hosts that the code names, over TLS; and to a
+//!   loopback host where the endpoint or the service map names one.
+//! - An error says which call failed, why, and what to do next.
 //!
-//! # Who calls
-//! Without [`auth`](AiStudioBuilder::auth) it is whom the machine offers: a variable, the metadata service, the yc CLI, in
-//! the order of [`Automatic`](auth::Automatic). With it, a string, a method, or credentials that other clients share; see
-//! [`IntoAuth`]. Nothing is looked at before the first call, and tokens are kept fresh from there on.
+//! # Authentication
+//! Without [`auth`](AiStudioBuilder::auth) the SDK selects a method in the order of [`Automatic`](auth::Automatic):
+//! variables, the metadata service, the yc CLI. `auth` takes a string, a method, or credentials that other clients share;
+//! see [`IntoAuth`]. The first call selects the method and fetches a token; from then on the library keeps it fresh.
 //!
 //! ```no_run
 //! use yandex_ai_studio_sdk::AiStudio;
 //! use yandex_ai_studio_sdk::auth::{Credentials, MetadataAuth};
 //!
 //! # async fn example() -> Result<(), yandex_ai_studio_sdk::Error> {
-//! AiStudio::builder().auth("t1.…"); // an IAM token; `y0_…`: an OAuth token; anything else: an API key
+//! AiStudio::builder().auth("t1.…"); // an IAM token; `y0_…` is an OAuth token, anything else an API key
 //! AiStudio::builder().auth(MetadataAuth::new());
 //!
 //! let credentials = Credentials::automatic();
 //! let sdk = AiStudio::builder().auth(credentials.clone()).build()?;
 //! sdk.chat().models().await?;
 //! if let Some(report) = credentials.report() {
-//!     println!("{report}"); // what was looked at, what was taken, and why
+//!     println!("{report}"); // the sources, the selected method, and the reasons
 //! }
 //! # Ok(()) }
 //! ```
 //!
-//! # Which folder
-//! Models belong to a folder: [`folder_id`](AiStudioBuilder::folder_id), else `YC_FOLDER_ID`, else the machine's, else the
-//! yc profile's. [`AiStudio::folder_report`] says where it was found. A model by its whole URI
-//! (`gpt://<folder>/yandexgpt/rc`) needs none.
+//! # The folder
+//! A model belongs to a folder: [`folder_id`](AiStudioBuilder::folder_id), else `YC_FOLDER_ID`, else the folder of the
+//! metadata service, else that of the yc profile. [`AiStudio::folder_report`] says where the SDK found the folder. A model
+//! URI (`gpt://<folder>/yandexgpt/rc`) needs no folder.
 //!
-//! # A conversation
-//! A call takes a text, `(role, text)`, a [`Message`], an earlier answer, or a list of them; see [`IntoMessages`].
+//! # Conversations
+//! A call takes a text, `(role, text)`, a [`Message`], an earlier response, or a list of these; see [`IntoMessages`].
 //!
 //! ```
 //! use yandex_ai_studio_sdk::Message;
@@ -71,16 +82,16 @@
 //! # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
 //! #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
 //! let model = sdk.chat().completions("yandexgpt").max_tokens(500);
-//! let answer = model.run([("system", "answer in one word"), ("user", "what has a bill and lays eggs?")]).await?;
-//! let more = model.run([Message::from(&answer), Message::user("and where does it live?")]).await?;
+//! let response = model.run([("system", "answer in one word"), ("user", "what has a bill and lays eggs?")]).await?;
+//! let more = model.run([Message::from(&response), Message::user("and where does it live?")]).await?;
 //! assert!(more.text().ends_with("where does it live?")); // a parrot
 //! # Ok(()) }
 //! ```
 //!
-//! # As it is written
-//! A chunk of the chat is what is new; [`answer`](chat::ChatStream::answer) is all of it so far, and
-//! [`finish`](chat::ChatStream::finish) waits for the rest. A native stream gives the whole answer so far each time, as the
-//! Python SDK does. Both are `futures` streams too. A stream that is cut is an error, never a short answer.
+//! # Streams
+//! A chunk of the chat has the new part of the response. [`response`](chat::ChatStream::response) returns the response so
+//! far, and [`finish`](chat::ChatStream::finish) waits for the rest. Each item of a native stream is the whole response so
+//! far, as in the Python SDK. Both types implement `futures::Stream`. A cut stream is an error, never a short response.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,12 +102,12 @@
 //! while let Some(chunk) = stream.next().await {
 //!     print!("{}", chunk?.text());
 //! }
-//! println!(" ({:?})", stream.answer().finish_reason());
+//! println!(" ({:?})", stream.response().finish_reason());
 //! # Ok(()) }
 //! ```
 //!
 //! # Functions
-//! The model says which function it wants called; the program calls it, and answers with the result.
+//! The model returns a call of a function. The program runs the function and sends the result back.
 //!
 //! ```
 //! use serde_json::json;
@@ -113,25 +124,25 @@
 //!     "type": "object", "required": ["numbers"],
 //!     "properties": { "numbers": { "type": "array", "items": { "type": "integer" } } },
 //! });
-//! let sum = Tool::function("sum").description("adds numbers up").parameters(schema).strict(true);
+//! let sum = Tool::function("sum").description("adds numbers").parameters(schema).strict(true);
 //! let model = sdk.chat().completions("yandexgpt").tools([sum]);
 //!
 //! let mut conversation = vec![Message::user("what is the sum of 5 and 4?")];
-//! let mut answer = model.run(&conversation).await?;
-//! while !answer.tool_calls().is_empty() {
-//!     conversation.push(Message::from(&answer));
-//!     for call in answer.tool_calls() {
+//! let mut response = model.run(&conversation).await?;
+//! while !response.tool_calls().is_empty() {
+//!     conversation.push(Message::from(&response));
+//!     for call in response.tool_calls() {
 //!         let Sum { numbers } = call.parse()?;
 //!         let result = numbers.iter().sum::<i64>().to_string();
 //!         conversation.push(Message::tool_result(&call.id, result));
 //!     }
-//!     answer = model.run(&conversation).await?;
+//!     response = model.run(&conversation).await?;
 //! }
-//! assert!(answer.text().ends_with("the tool said: 9"));
+//! assert!(response.text().ends_with("the tool said: 9"));
 //! # Ok(()) }
 //! ```
 //!
-//! # Answers in JSON
+//! # JSON responses
 //! ```
 //! use yandex_ai_studio_sdk::ResponseFormat;
 //!
@@ -152,7 +163,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Vectors
+//! # Embeddings
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let cloud = yandex_cloud_emulator::Emulator::start().await?;
@@ -165,9 +176,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Later
-//! An answer that is not awaited now is fetched when it is there. The operation runs at the server: its id is all that
-//! another process needs.
+//! # Operations
+//! An operation generates the response on the server. Any process can fetch the response later by the id of the operation.
 //!
 //! ```
 //! use std::time::Duration;
@@ -178,7 +188,7 @@
 //! #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
 //! let model = sdk.models().completions("yandexgpt");
 //! let operation = model.run_deferred("hello").await?;
-//! let id = operation.id().to_owned(); // to be kept
+//! let id = operation.id().to_owned(); // store the id
 //!
 //! let operation = model.attach_deferred(id).poll_interval(Duration::from_millis(100));
 //! println!("{}", operation.wait().await?.text());
@@ -186,7 +196,7 @@
 //! ```
 //!
 //! # Responses
-//! `AiStudio::responses` gives an `async_openai` client with the credentials, addresses and retries of the SDK:
+//! `AiStudio::responses` returns an `async_openai` client with the credentials, addresses and retry policy of the SDK:
 //!
 //! ```
 //! # #[cfg(feature = "responses")] mod example {
@@ -207,8 +217,8 @@
 //! # }
 //! ```
 //!
-//! # Without an executor
-//! [`AiStudio::blocking`] waits for any call, and iterates over any stream, in the thread that asks:
+//! # Blocking calls
+//! [`AiStudio::blocking`] waits for any call, and iterates over any stream, on the calling thread:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -224,9 +234,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # When it goes wrong
-//! There is one [`Error`]. Its [`kind`](Error::kind) is for programs, its text is one line with the call, the server's own
-//! words and the ids that support asks for, and [`help`](Error::help) says what to do next.
+//! # Errors
+//! There is one [`Error`]. [`kind`](Error::kind) is for programs. The text is one line with the call, the message of the
+//! server, and the ids that support asks for. [`help`](Error::help) says what to do next.
 //!
 //! ```
 //! use yandex_ai_studio_sdk::ErrorKind;
@@ -243,9 +253,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Calls are made again by the [`RetryPolicy`]: after 429, 502, 503 and lost connections, five times at the most, and only
-//! as long as there is time. A call has 180 s where a model writes, 60 s elsewhere, and `timeout` of a model sets another
-//! limit. It covers everything: the token, the address, all attempts, and a stream to its end.
+//! The [`RetryPolicy`] repeats a call after 429, 502, 503 and a lost connection: at most five attempts, within the deadline
+//! of the call. The deadline is 180 s for a call that generates text and 60 s otherwise; `timeout` of a model changes it.
+//! It covers everything: the token, the address, all attempts, and a stream to its end.
 //!
 //! ```
 //! use std::time::Duration;
@@ -258,15 +268,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A call may be dropped at any time, by `tokio::time::timeout` or `select!`: nothing of the SDK is left half done, and a
-//! token that is being fetched still comes to others. The server may have begun, and may count what it did.
+//! A call may be dropped at any time, by `tokio::time::timeout` or `select!`: the SDK stays usable, and a token fetch
+//! continues for the other calls. The server may still process the request, and bill it.
 //!
-//! What the SDK does is told to [`tracing`](https://docs.rs/tracing); it prints nothing by itself.
+//! The SDK logs to [`tracing`](https://docs.rs/tracing) and prints nothing.
 //!
-//! # What has no method here
-//! A parameter that is new: [`extra_query`](chat::ChatCompletions::extra_query). A whole request of your own:
-//! [`Chat::send`], [`Models::completion`] and their siblings; what this version does not know stands in `extra` of requests
-//! and answers, and is never lost. Another REST API: [`AiStudio::http`]. Another gRPC service: `AiStudio::channel`.
+//! # Calls without a method of their own
+//! - For a new parameter use [`extra_query`](chat::ChatCompletions::extra_query).
+//! - For a request of your own use [`Chat::send`], [`Models::completion`] and their siblings. Fields that this version does
+//!   not know are in `extra` of requests and responses; no field is lost.
+//! - For another REST API use [`AiStudio::http`], for another gRPC service `AiStudio::channel`.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -274,21 +285,21 @@
 //! # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
 //! #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
 //! let model = sdk.chat().completions("yandexgpt").extra_query(serde_json::json!({ "top_k": 3 }));
-//! let answer = model.run("hello").await?;
-//! assert!(answer.extra.is_empty()); // nothing came that is not known
+//! let response = model.run("hello").await?;
+//! assert!(response.extra.is_empty()); // the response has no unknown field
 //!
 //! # let url = format!("{}/v1/models", cloud.api_url());
 //! let http = sdk.http().await?;
-//! let models = http.send(http.get_ref().get(url)).await?; // any URL of Yandex Cloud's
+//! let models = http.send(http.get_ref().get(url)).await?; // any URL of Yandex Cloud
 //! assert!(models.status().is_success());
 //! # Ok(()) }
 //! ```
 //!
 //! # Features
-//! | feature | what it brings |
+//! | feature | adds |
 //! |---|---|
-//! | `grpc`, on by default | `AiStudio::channel`, by `tonic` |
-//! | `responses`, on by default | `AiStudio::responses`, by `async-openai` |
+//! | `grpc`, on by default | `AiStudio::channel`, with `tonic` |
+//! | `responses`, on by default | `AiStudio::responses`, with `async-openai` |
 
 mod auth_option;
 mod blocking;
@@ -308,13 +319,12 @@ mod responses;
 mod retry;
 mod sdk;
 mod services;
-mod shared;
 mod stream;
 mod types;
 mod verify;
 mod wire;
 
-/// The auth crate: `auth::ApiKeyAuth` is where a reader of the Python reference looks for it.
+/// The crate of the methods of authentication. In the Python SDK, too, they are in the module `auth`.
 pub use yandex_cloud_auth as auth;
 
 pub use self::auth_option::IntoAuth;

@@ -17,11 +17,12 @@ use secrecy::SecretString;
 use tower_service::Service;
 use uuid::Uuid;
 use yandex_cloud_auth::cloud::retry_after;
+use yandex_cloud_auth::sdk_internals::Deadline;
 use yandex_cloud_auth::system::BoxFuture;
 use yandex_cloud_auth::tower::OpenAiService;
 use yandex_cloud_auth::{self as auth, System};
 
-use crate::client::{Deadline, GENERATION_TIMEOUT, call_headers};
+use crate::client::{GENERATION_TIMEOUT, call_headers};
 use crate::error::Error;
 use crate::folder::project;
 use crate::retry::{RetryPolicy, is_retryable};
@@ -166,14 +167,14 @@ impl Service<HttpRequestFactory> for RetryService {
 impl RetryService {
     async fn send_with_retry(mut self, factory: HttpRequestFactory) -> Result<Response, OpenAIError> {
         let key = HeaderValue::try_from(Uuid::new_v4().to_string()).ok();
-        let end = Deadline::after(GENERATION_TIMEOUT, &self.system).end();
+        let deadline = Deadline::after(GENERATION_TIMEOUT, &self.system);
         let mut attempts = 0;
         loop {
             // No `poll_ready` before a repeated call: reqwest and the layer are always ready.
             let response = self.inner.call(with_call_headers(factory.clone(), key.clone(), attempts)).await;
             attempts += 1;
             let Some(retry_after) = retryable(&response) else { return response };
-            let wait = self.policy.wait(attempts, retry_after, end.left(&self.system), &self.system);
+            let wait = self.policy.wait(attempts, retry_after, deadline.left(&self.system), &self.system);
             let Some(wait) = wait else { return response };
             tracing::debug!(
                 ?wait,

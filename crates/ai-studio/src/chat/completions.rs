@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use yandex_cloud_auth::sdk_internals::Timer;
 
 use crate::chat::Chat;
 use crate::chat::stream::ChatStream;
-use crate::client::{Deadline, GENERATION_TIMEOUT};
+use crate::client::GENERATION_TIMEOUT;
 use crate::error::{Error, ErrorKind};
 use crate::messages::{IntoMessages, Message, to_chat};
 use crate::types::chat::{ChatRequest, ChatResponse, ReasoningEffort};
@@ -107,15 +108,15 @@ impl ChatCompletions {
     /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
     /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
-        self.uri_within(&mut self.deadline()).await
+        self.uri_within(&mut self.timer()).await
     }
 
-    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.chat.client.model_uri("gpt", &self.model, deadline).await
+    async fn uri_within(&self, timer: &mut Timer) -> Result<String, Error> {
+        self.chat.client.model_uri("gpt", &self.model, timer).await
     }
 
-    fn deadline(&self) -> Deadline {
-        self.chat.client.deadline(self.timeout)
+    fn timer(&self) -> Timer {
+        self.chat.client.timer(self.timeout)
     }
 
     /// Sends the messages, and waits for the whole response.
@@ -123,9 +124,9 @@ impl ChatCompletions {
     /// # Errors
     /// [`ErrorKind::Invalid`] where the request cannot be built; any other kind where the call fails.
     pub async fn run(&self, messages: impl IntoMessages) -> Result<ChatResponse, Error> {
-        let mut deadline = self.deadline();
-        let request = self.request(messages.into_messages(), false, &mut deadline).await?;
-        self.chat.send_within(&request, deadline).await
+        let mut timer = self.timer();
+        let request = self.request(messages.into_messages(), false, &mut timer).await?;
+        self.chat.send_within(&request, timer).await
     }
 
     /// Sends the messages, and waits for the beginning of a response in chunks.
@@ -133,9 +134,9 @@ impl ChatCompletions {
     /// # Errors
     /// As [`run`](Self::run), until the response begins; from then on the stream returns the errors.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<ChatStream, Error> {
-        let mut deadline = self.deadline();
-        let request = self.request(messages.into_messages(), true, &mut deadline).await?;
-        self.chat.stream_within(&request, deadline).await
+        let mut timer = self.timer();
+        let request = self.request(messages.into_messages(), true, &mut timer).await?;
+        self.chat.stream_within(&request, timer).await
     }
 
     /// The request with these messages and the options.
@@ -143,13 +144,13 @@ impl ChatCompletions {
         &self,
         messages: Vec<Message>,
         stream: bool,
-        deadline: &mut Deadline,
+        timer: &mut Timer,
     ) -> Result<ChatRequest, Error> {
         let mut request = self.request.clone();
         check_schema_name(request.response_format.as_ref())?;
         request.messages = to_chat(messages)?;
         request.stream = Some(stream);
-        request.model = self.uri_within(deadline).await?;
+        request.model = self.uri_within(timer).await?;
         merged(request, &self.extra_query)
     }
 }

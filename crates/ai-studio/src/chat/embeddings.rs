@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use yandex_cloud_auth::sdk_internals::Timer;
 
 use crate::chat::Chat;
-use crate::client::{Deadline, GENERATION_TIMEOUT};
+use crate::client::GENERATION_TIMEOUT;
 use crate::error::{Error, ErrorKind};
 use crate::model_uri::embedding_model;
 use crate::types::chat::{EmbeddingInput, EmbeddingRequest, EmbeddingResponse};
@@ -67,11 +68,11 @@ impl ChatEmbeddings {
     /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
     /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
-        self.uri_within(&mut self.chat.client.deadline(self.timeout)).await
+        self.uri_within(&mut self.chat.client.timer(self.timeout)).await
     }
 
-    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.chat.client.model_uri("emb", embedding_model(&self.model), deadline).await
+    async fn uri_within(&self, timer: &mut Timer) -> Result<String, Error> {
+        self.chat.client.model_uri("emb", embedding_model(&self.model), timer).await
     }
 
     /// Embeds a text; or a list of texts, where the model supports lists.
@@ -84,12 +85,12 @@ impl ChatEmbeddings {
             EmbeddingInput::Text(_) => 1,
             EmbeddingInput::Texts(texts) => texts.len(),
         };
-        let mut deadline = self.chat.client.deadline(self.timeout);
+        let mut timer = self.chat.client.timer(self.timeout);
         let mut request = self.request.clone();
         request.input = Some(input);
-        request.model = self.uri_within(&mut deadline).await?;
+        request.model = self.uri_within(&mut timer).await?;
         let request = merged(request, &self.extra_query)?;
-        self.chat.embed_within(&request, deadline, |response| check_vectors(response, texts)).await
+        self.chat.embed_within(&request, timer, |response| check_vectors(response, texts)).await
     }
 }
 

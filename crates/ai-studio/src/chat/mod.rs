@@ -4,10 +4,12 @@ mod completions;
 mod embeddings;
 mod stream;
 
+use yandex_cloud_auth::sdk_internals::Timer;
+
 pub use self::completions::ChatCompletions;
 pub use self::embeddings::ChatEmbeddings;
 pub use self::stream::ChatStream;
-use crate::client::{Call, Client, Deadline, GENERATION_TIMEOUT, TIMEOUT};
+use crate::client::{Call, Client, GENERATION_TIMEOUT, TIMEOUT};
 use crate::error::Error;
 pub use crate::messages::{IntoMessages, Message};
 use crate::services::Service;
@@ -70,7 +72,7 @@ impl Chat {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn models(&self) -> Result<ModelList, Error> {
-        self.client.send(Call::get(Service::OpenAi, "/models"), self.client.deadline(TIMEOUT)).await
+        self.client.send(Call::get(Service::OpenAi, "/models"), self.client.timer(TIMEOUT)).await
     }
 
     /// The models that generate text.
@@ -99,7 +101,7 @@ impl Chat {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn send(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
-        self.send_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
+        self.send_within(request, self.client.timer(GENERATION_TIMEOUT)).await
     }
 
     /// Sends this request unchanged, and waits for the beginning of the response. The request must have `stream: true`.
@@ -107,7 +109,7 @@ impl Chat {
     /// # Errors
     /// Any kind where the call fails, until the response begins; from then on the stream returns the errors.
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
-        self.stream_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
+        self.stream_within(request, self.client.timer(GENERATION_TIMEOUT)).await
     }
 
     /// Sends this request for embeddings unchanged.
@@ -115,26 +117,26 @@ impl Chat {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
-        self.embed_within(request, self.client.deadline(GENERATION_TIMEOUT), |_| Ok(())).await
+        self.embed_within(request, self.client.timer(GENERATION_TIMEOUT), |_| Ok(())).await
     }
 
-    async fn send_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatResponse, Error> {
+    async fn send_within(&self, request: &ChatRequest, timer: Timer) -> Result<ChatResponse, Error> {
         let call = Call::post(Service::OpenAi, "/chat/completions", request)?;
-        self.client.send(call, deadline).await
+        self.client.send(call, timer).await
     }
 
-    async fn stream_within(&self, request: &ChatRequest, deadline: Deadline) -> Result<ChatStream, Error> {
+    async fn stream_within(&self, request: &ChatRequest, timer: Timer) -> Result<ChatStream, Error> {
         let call = Call::post(Service::OpenAi, "/chat/completions", request)?;
-        Ok(ChatStream::new(self.client.stream(call, deadline).await?))
+        Ok(ChatStream::new(self.client.stream(call, timer).await?))
     }
 
     async fn embed_within(
         &self,
         request: &EmbeddingRequest,
-        deadline: Deadline,
+        timer: Timer,
         check: impl FnOnce(&EmbeddingResponse) -> Result<(), Error>,
     ) -> Result<EmbeddingResponse, Error> {
         let call = Call::post(Service::OpenAi, "/embeddings", request)?;
-        self.client.send_checked(call, deadline, check).await
+        self.client.send_checked(call, timer, check).await
     }
 }

@@ -6,8 +6,8 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use yandex_cloud_auth::sdk_internals::Timer;
 
-use super::deadline::Deadline;
 use super::failure::Failure;
 use crate::error::{Context, Error, ErrorKind};
 
@@ -17,21 +17,21 @@ type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 pub(crate) struct BodyStream {
     /// `None` after the end: the connection returns to the pool, or is closed.
     chunks: Option<Chunks>,
-    deadline: Deadline,
+    timer: Timer,
     context: Context,
 }
 
 impl BodyStream {
-    pub(super) fn new(response: reqwest::Response, deadline: Deadline, context: Context) -> Self {
-        Self { chunks: Some(Box::pin(response.bytes_stream())), deadline, context }
+    pub(super) fn new(response: reqwest::Response, timer: Timer, context: Context) -> Self {
+        Self { chunks: Some(Box::pin(response.bytes_stream())), timer, context }
     }
 
     /// The next bytes, of any length; `None` at the end.
     pub(crate) fn poll_bytes(&mut self, context: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let Some(chunks) = &mut self.chunks else { return Poll::Ready(None) };
         // The deadline comes first: a server that sends without a pause must not outlast it.
-        let error = if self.deadline.poll(context).is_ready() {
-            let limit = self.deadline.end().limit;
+        let error = if self.timer.poll(context).is_ready() {
+            let limit = self.timer.deadline().limit();
             Error::new(ErrorKind::Timeout, format!("the response did not end within {limit:?}"))
                 .with_help("set a longer timeout for the call")
         } else {

@@ -6,7 +6,6 @@
 mod body_stream;
 mod call;
 mod call_state;
-mod deadline;
 mod failure;
 mod request_template;
 mod transport;
@@ -21,14 +20,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use tokio::runtime;
+use yandex_cloud_auth::sdk_internals::{Deadline, Timer};
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
 
 pub(crate) use self::body_stream::BodyStream;
 pub(crate) use self::call::{Call, GENERATION_TIMEOUT, TIMEOUT};
 pub(crate) use self::call_state::CallState;
-pub(crate) use self::deadline::Deadline;
-use self::deadline::End;
 use self::failure::Failure;
 use self::request_template::Retry;
 pub(crate) use self::transport::Connections;
@@ -82,9 +80,9 @@ impl Client {
         &self.inner
     }
 
-    /// A deadline that begins now. It covers everything that one call of the user takes.
-    pub(crate) fn deadline(&self, limit: Duration) -> Deadline {
-        Deadline::after(limit, &self.inner.system)
+    /// A timer for the deadline of one call of the user. It covers everything that the call takes.
+    pub(crate) fn timer(&self, limit: Duration) -> Timer {
+        Timer::new(Deadline::after(limit, &self.inner.system), &self.inner.system)
     }
 
     /// The folder: looked up once, then remembered.
@@ -98,7 +96,7 @@ impl Client {
         &self,
         scheme: &str,
         name: &str,
-        deadline: &mut Deadline,
+        timer: &mut Timer,
     ) -> Result<String, Error> {
         let short = match Name::parse(name)? {
             Name::Uri(uri) => return Ok(uri.to_owned()),
@@ -108,8 +106,8 @@ impl Client {
         if let Some(folder) = self.inner.folder.found() {
             return Ok(short.in_folder(scheme, folder.id()));
         }
-        let folder = deadline.bound(Box::pin(self.folder())).await.unwrap_or_else(|| {
-            let limit = deadline.end().limit;
+        let folder = timer.bound(Box::pin(self.folder())).await.unwrap_or_else(|| {
+            let limit = timer.deadline().limit();
             Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {limit:?}"))
                 .with_help("set `folder_id` or YC_FOLDER_ID; the search continues and serves the next call"))
         });
@@ -117,18 +115,18 @@ impl Client {
     }
 
     /// Sends a call, and reads the whole response out of its envelope.
-    pub(crate) async fn send<T: Wire>(&self, call: Call, deadline: Deadline) -> Result<T, Error> {
-        self.send_checked(call, deadline, |_| Ok(())).await
+    pub(crate) async fn send<T: Wire>(&self, call: Call, timer: Timer) -> Result<T, Error> {
+        self.send_checked(call, timer, |_| Ok(())).await
     }
 
     /// As [`send`](Self::send), with a check of the content of the response.
     pub(crate) async fn send_checked<T: Wire>(
         &self,
         call: Call,
-        deadline: Deadline,
+        timer: Timer,
         check: impl FnOnce(&T) -> Result<(), Error>,
     ) -> Result<T, Error> {
-        let (envelope, state) = self.send_json::<Envelope<T>>(call, deadline).await?;
+        let (envelope, state) = self.send_json::<Envelope<T>>(call, timer).await?;
         let checked = envelope.into_result().and_then(|response| check(&response).map(|()| response));
         checked.map_err(|error| error.with_context(state.context()))
     }
@@ -137,10 +135,9 @@ impl Client {
     pub(crate) async fn send_json<T: DeserializeOwned>(
         &self,
         call: Call,
-        deadline: Deadline,
+        timer: Timer,
     ) -> Result<(T, CallState), Error> {
-        let (body, _, state) =
-            self.send_within(call, deadline, |response| read(response, MAX_RESPONSE)).await?;
+        let (body, _, state) = self.send_within(call, timer, |response| read(response, MAX_RESPONSE)).await?;
         match serde_json::from_slice(&body) {
             Ok(response) => Ok((response, state)),
             Err(error) => {
@@ -152,10 +149,9 @@ impl Client {
     }
 
     /// Sends a call, and returns the body after a 2xx head. A stream is never repeated from then on.
-    pub(crate) async fn stream(&self, call: Call, deadline: Deadline) -> Result<BodyStream, Error> {
-        let (response, deadline, state) =
-            self.send_within(call, deadline, |response| ready(Ok(response))).await?;
-        Ok(BodyStream::new(response, deadline, state.context()))
+    pub(crate) async fn stream(&self, call: Call, timer: Timer) -> Result<BodyStream, Error> {
+        let (response, timer, state) = self.send_within(call, timer, |response| ready(Ok(response))).await?;
+        Ok(BodyStream::new(response, timer, state.context()))
     }
 
     /// Sleeps on the clock of the system.
@@ -182,25 +178,25 @@ impl Client {
     async fn send_within<T, F>(
         &self,
         call: Call,
-        mut deadline: Deadline,
+        mut timer: Timer,
         read: impl Fn(reqwest::Response) -> F,
-    ) -> Result<(T, Deadline, CallState), Error>
+    ) -> Result<(T, Timer, CallState), Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         in_runtime()?;
-        let end = deadline.end();
+        let deadline = timer.deadline();
         let mut state = CallState::new(call);
         // Pinned in place: the future is large, and moving it costs time.
-        let outcome = deadline.bound(pin!(self.send_with_retry(&mut state, read, end))).await;
+        let outcome = timer.bound(pin!(self.send_with_retry(&mut state, read, deadline))).await;
         let outcome = outcome.unwrap_or_else(|| {
             let has_token = self.inner.credentials.snapshot().is_some();
-            Err(state.timed_out(end.limit, has_token))
+            Err(state.timed_out(deadline.limit(), has_token))
         });
         // Read after the call, because the call itself may select the method.
         state.method = self.inner.credentials.method();
         match outcome {
-            Ok(response) => Ok((response, deadline, state)),
+            Ok(response) => Ok((response, timer, state)),
             Err(error) => Err(error.with_context(state.context())),
         }
     }
@@ -210,7 +206,7 @@ impl Client {
         &self,
         state: &mut CallState,
         read: impl Fn(reqwest::Response) -> F,
-        end: End,
+        deadline: Deadline,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -227,7 +223,7 @@ impl Client {
             if !is_retryable {
                 return Err(error);
             }
-            let wait = retry.wait(state.attempts, error.retry_after(), end.left(system), system);
+            let wait = retry.wait(state.attempts, error.retry_after(), deadline.left(system), system);
             let Some(wait) = wait else { return Err(error) };
             tracing::debug!(%error, ?wait, attempt = state.attempts, "a call failed; the SDK repeats it");
             state.begin_waiting(error);

@@ -13,12 +13,12 @@ use reqwest::{Proxy, redirect};
 use rustls::ClientConfig;
 use tokio::runtime::Id;
 use yandex_cloud_auth::System;
+use yandex_cloud_auth::sdk_internals::SharedValue;
 use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::system::transport_policy::ProxyRules;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 
 use crate::error::{Error, ErrorKind};
-use crate::shared::Shared;
 use crate::verify::TrustStore;
 
 /// The `User-Agent` of the SDK.
@@ -42,14 +42,18 @@ const REPLAY_LIMIT: usize = 64 << 20;
 const MAX_RUNTIMES: usize = 8;
 
 /// The clients of one SDK object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connections {
     /// Read once for all clients: reading the authorities takes milliseconds.
-    tls: Shared<ClientConfig>,
+    tls: SharedValue<ClientConfig, Error>,
     clients: Mutex<Vec<(Id, Arc<AuthClient>)>>,
 }
 
 impl Connections {
+    pub(crate) fn new() -> Self {
+        Self { tls: SharedValue::new(Error::search_dropped), clients: Mutex::default() }
+    }
+
     /// The client of this runtime, if it has been made.
     pub(crate) fn get_cached(&self, runtime: Id) -> Option<Arc<AuthClient>> {
         find(runtime, &self.clients())

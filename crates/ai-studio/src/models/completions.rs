@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::client::{Deadline, GENERATION_TIMEOUT, TIMEOUT};
+use yandex_cloud_auth::sdk_internals::Timer;
+
+use crate::client::{GENERATION_TIMEOUT, TIMEOUT};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -106,15 +108,15 @@ impl Completions {
     /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
     /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
-        self.uri_within(&mut self.deadline(TIMEOUT)).await
+        self.uri_within(&mut self.timer(TIMEOUT)).await
     }
 
-    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.models.client.model_uri("gpt", &self.model, deadline).await
+    async fn uri_within(&self, timer: &mut Timer) -> Result<String, Error> {
+        self.models.client.model_uri("gpt", &self.model, timer).await
     }
 
-    fn deadline(&self, default: Duration) -> Deadline {
-        self.models.client.deadline(self.timeout.unwrap_or(default))
+    fn timer(&self, default: Duration) -> Timer {
+        self.models.client.timer(self.timeout.unwrap_or(default))
     }
 
     /// Sends the messages, and waits for the whole response.
@@ -122,9 +124,9 @@ impl Completions {
     /// # Errors
     /// [`ErrorKind::Invalid`] where the request cannot be built; any other kind where the call fails.
     pub async fn run(&self, messages: impl IntoMessages) -> Result<CompletionResponse, Error> {
-        let mut deadline = self.deadline(GENERATION_TIMEOUT);
-        let request = self.request(messages.into_messages(), &mut deadline).await?;
-        self.models.completion_within(&request, deadline).await
+        let mut timer = self.timer(GENERATION_TIMEOUT);
+        let request = self.request(messages.into_messages(), &mut timer).await?;
+        self.models.completion_within(&request, timer).await
     }
 
     /// Sends the messages, and waits for the beginning of a streamed response.
@@ -132,10 +134,10 @@ impl Completions {
     /// # Errors
     /// As [`run`](Self::run), until the response begins; from then on the stream returns the errors.
     pub async fn run_stream(&self, messages: impl IntoMessages) -> Result<CompletionStream, Error> {
-        let mut deadline = self.deadline(GENERATION_TIMEOUT);
-        let mut request = self.request(messages.into_messages(), &mut deadline).await?;
+        let mut timer = self.timer(GENERATION_TIMEOUT);
+        let mut request = self.request(messages.into_messages(), &mut timer).await?;
         request.completion_options.stream = Some(true);
-        self.models.completion_stream_within(&request, deadline).await
+        self.models.completion_stream_within(&request, timer).await
     }
 
     /// Starts an operation that generates the response on the server, and waits until the server accepts the request.
@@ -146,9 +148,9 @@ impl Completions {
     /// # Cancel safety
     /// Dropping the future may leave an operation on the server whose id is lost.
     pub async fn run_deferred(&self, messages: impl IntoMessages) -> Result<Operation, Error> {
-        let mut deadline = self.deadline(TIMEOUT);
-        let request = self.request(messages.into_messages(), &mut deadline).await?;
-        self.models.completion_deferred_within(&request, deadline).await
+        let mut timer = self.timer(TIMEOUT);
+        let request = self.request(messages.into_messages(), &mut timer).await?;
+        self.models.completion_deferred_within(&request, timer).await
     }
 
     /// Attaches to a running operation by its id. Sends nothing.
@@ -161,21 +163,17 @@ impl Completions {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn tokenize(&self, messages: impl IntoMessages) -> Result<Vec<Token>, Error> {
-        let mut deadline = self.deadline(TIMEOUT);
-        let request = self.request(messages.into_messages(), &mut deadline).await?;
-        Ok(self.models.tokenize_within(&request, deadline).await?.tokens)
+        let mut timer = self.timer(TIMEOUT);
+        let request = self.request(messages.into_messages(), &mut timer).await?;
+        Ok(self.models.tokenize_within(&request, timer).await?.tokens)
     }
 
     /// The request with these messages and the options.
-    async fn request(
-        &self,
-        messages: Vec<Message>,
-        deadline: &mut Deadline,
-    ) -> Result<CompletionRequest, Error> {
+    async fn request(&self, messages: Vec<Message>, timer: &mut Timer) -> Result<CompletionRequest, Error> {
         let mut request = self.request.clone();
         request.messages = to_native(messages)?;
         request.tools = self.tools.iter().cloned().map(NativeTool::try_from).collect::<Result<_, _>>()?;
-        request.model_uri = self.uri_within(deadline).await?;
+        request.model_uri = self.uri_within(timer).await?;
         Ok(request)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::client::{Deadline, TIMEOUT};
+use yandex_cloud_auth::sdk_internals::Timer;
+
+use crate::client::TIMEOUT;
 use crate::error::{Error, ErrorKind};
 use crate::model_uri::embedding_model;
 use crate::models::Models;
@@ -50,11 +52,11 @@ impl TextEmbeddings {
     /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
     /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
     pub async fn uri(&self) -> Result<String, Error> {
-        self.uri_within(&mut self.models.client.deadline(self.timeout)).await
+        self.uri_within(&mut self.models.client.timer(self.timeout)).await
     }
 
-    async fn uri_within(&self, deadline: &mut Deadline) -> Result<String, Error> {
-        self.models.client.model_uri("emb", embedding_model(&self.model), deadline).await
+    async fn uri_within(&self, timer: &mut Timer) -> Result<String, Error> {
+        self.models.client.model_uri("emb", embedding_model(&self.model), timer).await
     }
 
     /// Embeds a text.
@@ -63,11 +65,11 @@ impl TextEmbeddings {
     /// [`ErrorKind::Unreadable`] where the response has no vector; any other kind where the call fails.
     pub async fn run(&self, text: impl Into<String>) -> Result<TextEmbeddingResponse, Error> {
         let text = text.into();
-        let mut deadline = self.models.client.deadline(self.timeout);
-        let model_uri = self.uri_within(&mut deadline).await?;
+        let mut timer = self.models.client.timer(self.timeout);
+        let model_uri = self.uri_within(&mut timer).await?;
         let dim = self.dimensions;
         let request = TextEmbeddingRequest { model_uri, text, dim, ..TextEmbeddingRequest::default() };
-        self.models.embed_within(&request, deadline, check_vector).await
+        self.models.embed_within(&request, timer, check_vector).await
     }
 }
 

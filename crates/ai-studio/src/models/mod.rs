@@ -5,11 +5,13 @@ mod embeddings;
 mod operation;
 mod stream;
 
+use yandex_cloud_auth::sdk_internals::Timer;
+
 pub use self::completions::Completions;
 pub use self::embeddings::TextEmbeddings;
 pub use self::operation::Operation;
 pub use self::stream::CompletionStream;
-use crate::client::{Call, Client, Deadline, GENERATION_TIMEOUT, TIMEOUT};
+use crate::client::{Call, Client, GENERATION_TIMEOUT, TIMEOUT};
 use crate::error::{Error, ErrorKind};
 use crate::services::Service;
 pub use crate::types::native::{
@@ -62,7 +64,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn completion(&self, request: &CompletionRequest) -> Result<CompletionResponse, Error> {
-        self.completion_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
+        self.completion_within(request, self.client.timer(GENERATION_TIMEOUT)).await
     }
 
     /// Sends this request unchanged, and waits for the beginning of the response. The request must have `stream: true`.
@@ -70,7 +72,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails, until the response begins; from then on the stream returns the errors.
     pub async fn completion_stream(&self, request: &CompletionRequest) -> Result<CompletionStream, Error> {
-        self.completion_stream_within(request, self.client.deadline(GENERATION_TIMEOUT)).await
+        self.completion_stream_within(request, self.client.timer(GENERATION_TIMEOUT)).await
     }
 
     /// Starts an operation with this request unchanged; the server generates the response.
@@ -78,7 +80,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn completion_deferred(&self, request: &CompletionRequest) -> Result<Operation, Error> {
-        self.completion_deferred_within(request, self.client.deadline(TIMEOUT)).await
+        self.completion_deferred_within(request, self.client.timer(TIMEOUT)).await
     }
 
     /// Sends this request unchanged, for the tokens of its messages.
@@ -86,7 +88,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn tokenize(&self, request: &CompletionRequest) -> Result<TokenizeResponse, Error> {
-        self.tokenize_within(request, self.client.deadline(TIMEOUT)).await
+        self.tokenize_within(request, self.client.timer(TIMEOUT)).await
     }
 
     /// Sends this request unchanged, for the tokens of a text without messages.
@@ -94,7 +96,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn tokenize_text(&self, request: &TokenizeRequest) -> Result<TokenizeResponse, Error> {
-        self.client.send(native("tokenize", request)?, self.client.deadline(TIMEOUT)).await
+        self.client.send(native("tokenize", request)?, self.client.timer(TIMEOUT)).await
     }
 
     /// Sends this request for an embedding unchanged.
@@ -102,7 +104,7 @@ impl Models {
     /// # Errors
     /// Any kind where the call fails.
     pub async fn embed(&self, request: &TextEmbeddingRequest) -> Result<TextEmbeddingResponse, Error> {
-        self.embed_within(request, self.client.deadline(TIMEOUT), |_| Ok(())).await
+        self.embed_within(request, self.client.timer(TIMEOUT), |_| Ok(())).await
     }
 
     /// An operation that runs already, by its id. Sends nothing.
@@ -113,26 +115,26 @@ impl Models {
     async fn completion_within(
         &self,
         request: &CompletionRequest,
-        deadline: Deadline,
+        timer: Timer,
     ) -> Result<CompletionResponse, Error> {
-        self.client.send(native("completion", request)?, deadline).await
+        self.client.send(native("completion", request)?, timer).await
     }
 
     async fn completion_stream_within(
         &self,
         request: &CompletionRequest,
-        deadline: Deadline,
+        timer: Timer,
     ) -> Result<CompletionStream, Error> {
-        Ok(CompletionStream::new(self.client.stream(native("completion", request)?, deadline).await?))
+        Ok(CompletionStream::new(self.client.stream(native("completion", request)?, timer).await?))
     }
 
     async fn completion_deferred_within(
         &self,
         request: &CompletionRequest,
-        deadline: Deadline,
+        timer: Timer,
     ) -> Result<Operation, Error> {
         let call = native("completionAsync", request)?;
-        let (operation, state) = self.client.send_json::<OperationState>(call, deadline).await?;
+        let (operation, state) = self.client.send_json::<OperationState>(call, timer).await?;
         if operation.id.is_empty() {
             return Err(Error::new(ErrorKind::Unreadable, "the response is not an operation: it has no id")
                 .with_context(state.context()));
@@ -143,18 +145,18 @@ impl Models {
     async fn tokenize_within(
         &self,
         request: &CompletionRequest,
-        deadline: Deadline,
+        timer: Timer,
     ) -> Result<TokenizeResponse, Error> {
-        self.client.send(native("tokenizeCompletion", request)?, deadline).await
+        self.client.send(native("tokenizeCompletion", request)?, timer).await
     }
 
     async fn embed_within(
         &self,
         request: &TextEmbeddingRequest,
-        deadline: Deadline,
+        timer: Timer,
         check: impl FnOnce(&TextEmbeddingResponse) -> Result<(), Error>,
     ) -> Result<TextEmbeddingResponse, Error> {
-        self.client.send_checked(native("textEmbedding", request)?, deadline, check).await
+        self.client.send_checked(native("textEmbedding", request)?, timer, check).await
     }
 }
 

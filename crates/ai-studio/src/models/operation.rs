@@ -133,7 +133,7 @@ impl Operation {
     }
 
     async fn send(&self, verb: &str) -> Result<(OperationState, CallState), Error> {
-        let response = self.client.send_json(self.call(verb)?, self.client.deadline(TIMEOUT)).await;
+        let response = self.client.send_json(self.call(verb)?, self.client.timer(TIMEOUT)).await;
         response.map_err(with_own_help)
     }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yandex_cloud_auth::cloud::{Endpoint, Services};
+use yandex_cloud_auth::sdk_internals::SharedValue;
 use yandex_cloud_auth::system::{HttpError, HttpFault};
 use yandex_cloud_auth::{self as auth, System};
 
 use crate::error::{Error, ErrorKind};
-use crate::shared::Shared;
 use crate::verify::TLS_HELP;
 
 /// The timeout of fetching the list.
@@ -38,12 +38,16 @@ pub(super) struct CachedList {
 }
 
 /// The list of services of one SDK object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Discovery {
-    list: Shared<CachedList>,
+    list: SharedValue<CachedList, Error>,
 }
 
 impl Discovery {
+    pub(super) fn new() -> Self {
+        Self { list: SharedValue::new(Error::search_dropped) }
+    }
+
     /// The list. Waits only where there is none yet; an old list serves while the refresh runs.
     pub(crate) async fn list(&self, endpoint: &Endpoint, system: &System) -> Result<CachedList, Error> {
         let now = system.clock().now().monotonic;

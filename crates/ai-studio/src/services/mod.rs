@@ -82,7 +82,7 @@ impl Services {
             endpoint_input,
             map: parsed,
             endpoint: OnceLock::new(),
-            discovery: Discovery::default(),
+            discovery: Discovery::new(),
             located: Default::default(),
         })
     }

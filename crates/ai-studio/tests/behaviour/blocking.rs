@@ -1,4 +1,4 @@
-//! Code without an executor.
+//! Blocking calls.
 
 use crate::fixture::sdk_at;
 use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
@@ -9,7 +9,7 @@ fn sdk(emulator: &Emulator) -> AiStudio {
 }
 
 #[test]
-fn calls_and_streams_are_waited_for_in_the_thread_that_asks() {
+fn waits_for_calls_and_streams_on_the_calling_thread() {
     let emulator = Emulator::start_in_thread().unwrap();
     let sdk = sdk(&emulator);
     let blocking = sdk.blocking().unwrap();
@@ -21,7 +21,7 @@ fn calls_and_streams_are_waited_for_in_the_thread_that_asks() {
 }
 
 #[tokio::test]
-async fn inside_a_runtime_it_is_an_error_and_no_call_is_made() {
+async fn fails_inside_a_runtime_and_sends_nothing() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk(&emulator);
     assert_eq!(sdk.blocking().unwrap_err().kind(), ErrorKind::Invalid);
@@ -37,7 +37,7 @@ async fn inside_a_runtime_it_is_an_error_and_no_call_is_made() {
 }
 
 #[tokio::test]
-async fn a_blocking_task_waits_by_the_handle_of_its_runtime_as_the_error_says() {
+async fn a_blocking_task_uses_the_handle_of_its_runtime_as_the_error_advises() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk(&emulator);
     let task = tokio::task::spawn_blocking(move || {
@@ -50,7 +50,7 @@ async fn a_blocking_task_waits_by_the_handle_of_its_runtime_as_the_error_says() 
 }
 
 #[test]
-fn a_connection_of_the_private_runtime_is_not_lent_to_others_that_it_would_keep_waiting() {
+fn other_runtimes_do_not_use_the_connections_of_the_blocking_runtime() {
     let emulator = Emulator::start_in_thread().unwrap();
     let sdk = sdk(&emulator);
     let blocking = sdk.blocking().unwrap();
@@ -65,7 +65,7 @@ fn a_connection_of_the_private_runtime_is_not_lent_to_others_that_it_would_keep_
 }
 
 #[test]
-fn several_threads_may_wait_at_a_time() {
+fn several_threads_can_wait_at_the_same_time() {
     let emulator = Emulator::start_in_thread().unwrap();
     let sdk = sdk(&emulator);
     std::thread::scope(|scope| {

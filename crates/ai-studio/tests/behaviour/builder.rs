@@ -1,4 +1,4 @@
-//! The options, and that making an SDK does nothing.
+//! The options of the builder. Building an SDK does no I/O.
 
 use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
 use std::path::Path;
@@ -15,20 +15,20 @@ use yandex_ai_studio_sdk::{AiStudio, ErrorKind, IntoAuth, RetryPolicy, Verify};
 use yandex_cloud_emulator::Emulator;
 
 #[test]
-fn a_string_that_is_no_credential_fails_before_anything_is_done_and_is_not_shown() {
+fn a_malformed_auth_string_fails_at_build_and_is_not_shown() {
     for text in
         ["", "  ", "Bearer t1.hidden", "Api-Key hidden", "hid\nden", "{\"id\": \"hidden\"}", "ключ-hidden"]
     {
         let error = sdk_at("127.0.0.1:1").auth(text).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Auth, "{text:?}");
         assert!(error.auth().is_some() && error.help().is_some());
-        assert!(error.to_string().starts_with("auth: the "), "it names the option, once: {error}");
+        assert!(error.to_string().starts_with("auth: the "), "the error names the option once: {error}");
         assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
     }
 }
 
 #[test]
-fn auth_takes_strings_methods_and_credentials() {
+fn auth_accepts_strings_methods_and_credentials() {
     fn method(auth: impl IntoAuth) -> Option<Method> {
         let sdk = AiStudio::builder().system(machine([])).auth(auth).build().unwrap();
         sdk.credentials().method()
@@ -45,31 +45,31 @@ fn auth_takes_strings_methods_and_credentials() {
     assert_eq!(method(YandexCloudCliAuth::new()), Some(Method::YandexCloudCli));
     assert_eq!(method(NoAuth::new()), Some(Method::None));
     assert_eq!(method(Credentials::from(NoAuth::new())), Some(Method::None));
-    assert_eq!(method(Automatic::new().with_system(machine([]))), None, "not chosen yet");
+    assert_eq!(method(Automatic::new().with_system(machine([]))), None, "not selected yet");
     assert_eq!(method(None::<&str>), None);
 }
 
-/// An environment that nobody may look at.
-struct Untouchable;
+/// An environment that panics when it is read.
+struct Unreadable;
 
-impl Environment for Untouchable {
+impl Environment for Unreadable {
     fn variable(&self, name: &str) -> Option<std::ffi::OsString> {
-        panic!("{name} was looked at")
+        panic!("{name} was read")
     }
 
     fn variables(&self) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-        panic!("the environment was looked at")
+        panic!("the environment was read")
     }
 
     fn stdin_is_terminal(&self) -> bool {
-        panic!("standard input was looked at")
+        panic!("standard input was read")
     }
 }
 
 #[test]
-fn building_looks_at_nothing_and_needs_no_runtime() {
+fn building_reads_nothing_and_needs_no_runtime() {
     let http = TestHttp::nobody();
-    let system = System::real().with_environment(Untouchable).with_http(http.clone());
+    let system = System::real().with_environment(Unreadable).with_http(http.clone());
     let builder = AiStudio::builder().system(system).verify("/nonexistent").yc_profile("work");
     let sdk = builder.retry_policy(RetryPolicy::none()).enable_server_data_logging(true).build().unwrap();
     assert!(sdk.credentials().method().is_none() && sdk.folder_report().is_none());
@@ -78,7 +78,7 @@ fn building_looks_at_nothing_and_needs_no_runtime() {
 }
 
 #[tokio::test]
-async fn with_nothing_said_the_variables_decide() {
+async fn without_options_the_variables_decide() {
     let emulator = Emulator::start().await.unwrap();
     let (url, key) = (emulator.api_url(), emulator.api_key().to_owned());
     let variables =
@@ -90,7 +90,7 @@ async fn with_nothing_said_the_variables_decide() {
 }
 
 #[tokio::test]
-async fn the_endpoint_in_code_is_that_of_the_exchange_too() {
+async fn the_endpoint_in_code_also_serves_the_token_exchange() {
     let emulator = Emulator::start().await.unwrap();
     let sdk_at = |url: &str| sdk_at(url).folder_id(emulator.folder_id());
     for sdk in [
@@ -105,7 +105,7 @@ async fn the_endpoint_in_code_is_that_of_the_exchange_too() {
 }
 
 #[tokio::test]
-async fn whether_the_server_may_keep_what_is_said_is_told_where_it_was_said() {
+async fn sends_the_data_logging_header_only_where_the_option_is_set() {
     let server = Server::always(model_list());
     for (option, header) in [(None, None), (Some(true), Some("true")), (Some(false), Some("false"))] {
         let mut builder = sdk_mapped(&server.url());
@@ -118,7 +118,7 @@ async fn whether_the_server_may_keep_what_is_said_is_told_where_it_was_said() {
 }
 
 #[tokio::test]
-async fn calls_say_whose_they_are_and_share_a_connection() {
+async fn calls_have_the_user_agent_and_the_project_and_share_a_connection() {
     let server = Server::always(model_list());
     let sdk = sdk_mapped(&server.url()).build().unwrap();
     for _ in 0..3 {
@@ -134,7 +134,7 @@ async fn calls_say_whose_they_are_and_share_a_connection() {
 }
 
 #[tokio::test]
-async fn the_project_is_named_once_the_folder_is_known_and_never_looked_for() {
+async fn sends_the_project_where_the_folder_is_known_and_never_searches_for_it() {
     let server = Server::always(model_list());
     let url = server.url();
     let sdk = |variables: &[(&str, &str)]| {
@@ -154,7 +154,7 @@ async fn the_project_is_named_once_the_folder_is_known_and_never_looked_for() {
 }
 
 #[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_by_calls_discovery_and_the_exchange() {
+async fn calls_discovery_and_the_token_exchange_trust_a_custom_authority() {
     let emulator = Emulator::builder().tls(true).folder_id(FOLDER).start().await.unwrap();
     let pem = emulator.ca_pem().unwrap().to_owned();
     let files = TestFiles::new([("/corp/ca.pem", pem.clone())]);
@@ -170,7 +170,7 @@ async fn an_authority_of_ones_own_is_trusted_by_calls_discovery_and_the_exchange
 }
 
 #[tokio::test]
-async fn a_server_of_an_unknown_authority_is_not_spoken_to() {
+async fn sends_nothing_to_a_server_of_an_unknown_authority() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let sdk = sdk_mapped(&emulator.api_url()).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
@@ -179,7 +179,7 @@ async fn a_server_of_an_unknown_authority_is_not_spoken_to() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_authority_is_told_by_the_first_call_and_read_again_by_the_next() {
+async fn an_invalid_ca_file_fails_the_call_and_is_read_again_by_the_next_call() {
     let sdk = sdk_mapped("https://127.0.0.1:1").verify("/nonexistent/ca.pem").build().unwrap();
     for _ in 0..2 {
         let error = sdk.chat().models().await.unwrap_err();
@@ -188,7 +188,7 @@ async fn a_file_that_is_no_authority_is_told_by_the_first_call_and_read_again_by
     }
 }
 
-/// One file that changes.
+/// A file whose content changes.
 #[derive(Clone, Default)]
 struct Changing(Arc<Mutex<Vec<u8>>>);
 
@@ -203,7 +203,7 @@ impl Files for Changing {
 }
 
 #[tokio::test]
-async fn an_authority_that_was_replaced_is_read_again_after_tls_has_failed() {
+async fn a_replaced_authority_is_read_again_after_tls_failed() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let other = Emulator::builder().tls(true).start().await.unwrap();
     let file = Changing::default();
@@ -237,7 +237,7 @@ async fn an_authority_that_was_replaced_is_read_again_after_tls_has_failed() {
 }
 
 #[test]
-fn unverified_tls_is_not_to_be_had() {
+fn tls_without_verification_is_refused() {
     let error = sdk_at("127.0.0.1:1").verify(false).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(sdk_at("127.0.0.1:1").verify(true).build().is_ok());

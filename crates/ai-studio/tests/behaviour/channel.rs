@@ -43,7 +43,7 @@ async fn complete(sdk: AiStudioBuilder, folder: &str) -> Result<String, tonic::S
 }
 
 #[tokio::test]
-async fn calls_are_authorised_in_plain_text_to_this_machine_and_over_tls() {
+async fn calls_are_authorised_in_plain_text_on_loopback_and_over_tls() {
     for tls in [false, true] {
         let emulator = Emulator::builder().tls(tls).start().await.unwrap();
         let mut sdk = sdk_at(&emulator.api_url()).auth(emulator.api_key());
@@ -56,14 +56,14 @@ async fn calls_are_authorised_in_plain_text_to_this_machine_and_over_tls() {
 }
 
 #[tokio::test]
-async fn refused_credentials_arrive_as_grpc_knows_them() {
+async fn refused_credentials_give_a_grpc_status() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth("t1.FAKE-unknown.FAKE-signature");
     assert_eq!(complete(sdk, emulator.folder_id()).await.unwrap_err().code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_trusted_is_not_spoken_to() {
+async fn sends_nothing_to_a_server_of_an_unknown_authority() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let url = emulator.api_url();
     let sdk = sdk_at(&url).without_endpoint().service_map([("ai-foundation-models", &url)]);
@@ -71,15 +71,15 @@ async fn an_authority_that_is_not_trusted_is_not_spoken_to() {
     assert_eq!(emulator.counters().requests(Service::Ai), 0);
 }
 
-/// On a clock of the runtime that goes on whenever nobody has anything to do but to wait.
+/// Runs on the paused clock of the runtime, which advances when all tasks wait.
 #[tokio::test]
-async fn who_takes_a_connection_and_is_silent_is_waited_for_ten_seconds() {
-    // The kernel takes the connection; nobody answers the handshake.
+async fn a_silent_server_is_given_up_after_ten_seconds() {
+    // The kernel accepts the connection; no process responds to the handshake.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", silent.local_addr().unwrap());
     let sdk = sdk_at("127.0.0.1:1").service_map([("ai-foundation-models", &url)]);
     let mut client = Grpc::new(sdk.build().unwrap().channel("ai-foundation-models").await.unwrap());
-    // A header at hand: a fetch would be another thread's work, which the runtime does not see.
+    // The header is cached: the paused clock would not wait for a fetch on another thread.
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
     let call = async {
@@ -87,14 +87,14 @@ async fn who_takes_a_connection_and_is_silent_is_waited_for_ten_seconds() {
         let codec = ProstCodec::<Asked, Answer>::default();
         client.unary(Request::new(Asked::default()), METHOD.parse().unwrap(), codec).await
     };
-    let refused = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it gives up");
+    let refused = tokio::time::timeout(Duration::from_secs(60), call).await.expect("the call gives up");
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
     let passed = begun.elapsed();
     assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&passed), "{passed:?}");
 }
 
 #[tokio::test]
-async fn a_service_that_nobody_knows_is_an_error_that_names_it() {
+async fn an_unknown_service_is_an_error_that_names_the_service() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).build().unwrap();
     let error = sdk.channel("ai-tea").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The chat: what is sent for what was said, and what the answers are.
+//! The chat: the requests for each input, and the responses.
 
 use crate::fixture::{FOLDER, sdk_without_retries};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn answer(value: Value) -> ChatResponse {
     serde_json::from_value(value).unwrap()
 }
 
-/// An answer that calls functions, by ids and names.
+/// A response that calls functions, by ids and names.
 fn calling(calls: &[(&str, &str)]) -> ChatResponse {
     let calls: Vec<Value> = calls
         .iter()
@@ -34,7 +34,7 @@ fn calling(calls: &[(&str, &str)]) -> ChatResponse {
     }] }))
 }
 
-/// The messages that are sent for an input.
+/// The sent messages of an input.
 async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
     let server = Server::always(Reply::json(&hello()));
     sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt").run(messages).await?;
@@ -42,7 +42,7 @@ async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn asks_as_the_python_sdk_does() {
+async fn sends_the_same_request_as_the_python_sdk() {
     let server = Server::always(Reply::json(&hello()));
     let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
     let answer = model.run("hello").await.unwrap();
@@ -100,7 +100,7 @@ async fn sends_every_option_under_its_name() {
 }
 
 #[tokio::test]
-async fn takes_texts_roles_messages_answers_and_lists_of_them() {
+async fn accepts_texts_roles_messages_responses_and_lists() {
     let user = json!([{ "role": "user", "content": "hello" }]);
     assert_eq!(sent("hello").await.unwrap(), user);
     assert_eq!(sent("hello".to_owned()).await.unwrap(), user);
@@ -131,7 +131,7 @@ async fn takes_texts_roles_messages_answers_and_lists_of_them() {
 }
 
 #[tokio::test]
-async fn gives_back_the_calls_of_an_answer_and_the_results_by_id_or_by_name() {
+async fn sends_the_calls_of_a_response_and_the_results_by_id_or_by_name() {
     let call = |index: u64, id: &str, name: &str| json!({ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": "{}" } });
     let two = calling(&[("1", "something"), ("2", "spooning")]);
     let messages = [
@@ -162,7 +162,7 @@ async fn gives_back_the_calls_of_an_answer_and_the_results_by_id_or_by_name() {
 }
 
 #[tokio::test]
-async fn completes_the_type_of_a_call_that_a_model_left_empty() {
+async fn fills_in_the_missing_type_of_a_call() {
     let came = answer(json!({ "choices": [{ "message": { "role": "assistant", "tool_calls": [
         { "index": 0, "id": "1", "type": "", "function": { "name": "sum", "arguments": "{}" } },
     ] } }] }));
@@ -172,7 +172,7 @@ async fn completes_the_type_of_a_call_that_a_model_left_empty() {
 }
 
 #[tokio::test]
-async fn takes_what_native_models_said() {
+async fn accepts_responses_of_native_models() {
     let native: CompletionResponse = serde_json::from_value(json!({ "alternatives": [{ "message": {
         "role": "assistant",
         "toolCallList": { "toolCalls": [{ "functionCall": { "name": "sum", "arguments": { "a": 1.5 } } }] },
@@ -185,7 +185,7 @@ async fn takes_what_native_models_said() {
 }
 
 #[tokio::test]
-async fn refuses_what_the_chat_would_not_understand_before_it_is_sent() {
+async fn rejects_invalid_requests_before_they_are_sent() {
     let server = Server::always(Reply::json(&hello()));
     let format = ResponseFormat::json_schema("", json!({}));
     let error = sdk_without_retries(&server, isolated_system())
@@ -228,7 +228,7 @@ async fn tells_an_error_that_came_with_status_200_and_an_answer_that_is_none() {
 }
 
 #[tokio::test]
-async fn reads_arguments_and_texts_as_types() {
+async fn parses_arguments_and_texts_as_types() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Numbers {
         numbers: Vec<i64>,
@@ -282,7 +282,7 @@ async fn embeds_texts() {
 }
 
 #[tokio::test]
-async fn lists_models_by_what_they_do() {
+async fn lists_models_by_their_scheme() {
     let came = json!({ "object": "list", "data": [
         { "id": "gpt://b1g/yandexgpt/latest", "object": "model", "created": 0, "owned_by": "yandex" },
         { "id": "emb://b1g/text-search-doc/latest", "object": "model", "owned_by": "yandex" },
@@ -301,7 +301,7 @@ async fn lists_models_by_what_they_do() {
 }
 
 #[test]
-fn calls_can_be_made_on_any_thread() {
+fn futures_of_calls_are_send() {
     fn on_any_thread<T: Send>(value: T) -> T {
         value
     }

@@ -1,4 +1,4 @@
-//! One deadline for a call: over the folder, the token, the attempts, the waits and the answer, by the clock of the system.
+//! One deadline for a call, on the clock of the system: for the folder, the token, the attempts, the waits, the response.
 
 use crate::fixture::{machine, model_list, sdk_mapped};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use yandex_ai_studio_sdk::auth::testing::TestClock;
 use yandex_ai_studio_sdk::auth::{self, Credentials, System, Token, TokenSource};
 use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind};
 
-/// What the list of models takes at the most.
+/// The deadline of the list of models.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A source whose token comes when the test says so.
+/// A token source that returns its token when the test says so.
 #[derive(Clone)]
 struct Slow {
     asked: Arc<AtomicUsize>,
@@ -51,7 +51,7 @@ fn spawn(sdk: &AiStudio) -> tokio::task::JoinHandle<Result<(), Error>> {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
+async fn waits_for_a_silent_server_until_the_deadline() {
     let server = Server::always(Reply::silence());
     let clock = TestClock::new();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
@@ -68,7 +68,7 @@ async fn a_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_later_attempt_has_what_the_earlier_ones_have_left() {
+async fn all_attempts_share_the_deadline() {
     let server = Server::start(|_, before| match before {
         0 => Reply::body(503, r#"{"message":"no backend"}"#),
         _ => Reply::silence(),
@@ -85,11 +85,11 @@ async fn a_later_attempt_has_what_the_earlier_ones_have_left() {
     clock.advance(LIMIT - Duration::from_secs(1));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 2));
-    assert!(error.to_string().contains("no backend"), "it tells what was before: {error}");
+    assert!(error.to_string().contains("no backend"), "the error names the previous failure: {error}");
 }
 
 #[tokio::test]
-async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_next_call() {
+async fn a_slow_token_counts_towards_the_deadline_and_its_fetch_serves_the_next_call() {
     let server = Server::always(model_list());
     let clock = TestClock::new();
     let system = machine([]).with_clock(clock.clone());
@@ -106,12 +106,12 @@ async fn a_slow_token_counts_into_the_deadline_and_its_fetch_goes_on_for_the_nex
 
     source.let_go.add_permits(1);
     soon(spawn(&sdk)).await.unwrap().unwrap();
-    assert_eq!(source.asked.load(Ordering::Relaxed), 1, "one fetch for both");
+    assert_eq!(source.asked.load(Ordering::Relaxed), 1, "one fetch for both calls");
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer t1.fake.0"));
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_ends_at_the_deadline() {
+async fn a_stream_that_stops_sending_ends_at_the_deadline() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let server = Server::always(Reply::chunks([event]).then_silence());
     let clock = TestClock::new();
@@ -127,7 +127,7 @@ async fn a_stream_that_falls_silent_ends_at_the_deadline() {
     assert_eq!(server.requests().len(), 1);
 }
 
-/// A metadata service that tells the folder when the test says so.
+/// A metadata service that returns the folder when the test says so.
 #[derive(Clone)]
 struct Metadata {
     asked: Arc<AtomicUsize>,
@@ -149,7 +149,7 @@ impl HttpTransport for Metadata {
 }
 
 #[tokio::test]
-async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_those_who_have_time() {
+async fn the_folder_search_counts_towards_each_deadline_and_continues_for_other_calls() {
     let answer = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
     let server = Server::always(Reply::body(200, answer));
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
@@ -178,7 +178,7 @@ async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_th
     let patient = sdk.clone();
     let patient = tokio::spawn(async move { patient.chat().completions("yandexgpt").run("hello").await });
     let waiting = clock.clone();
-    // Those nine and the tenth, and the patience with the metadata service.
+    // The nine deadlines, the tenth, and the timeout of the metadata service.
     let armed = tokio::task::spawn_blocking(move || {
         waiting.wait_for_sleepers(11);
         waiting.advance(second);
@@ -196,11 +196,11 @@ async fn the_search_for_the_folder_counts_into_every_deadline_and_goes_on_for_th
     metadata.let_go.add_permits(1);
     assert_eq!(soon(patient).await.unwrap().unwrap().text(), "hi");
     assert!(server.requests()[0].text().contains("gpt://b1gmetadata/yandexgpt/latest"));
-    assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all");
+    assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all calls");
 }
 
 #[tokio::test]
-async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
+async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
     let server = Server::always(Reply::silence());
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
@@ -220,7 +220,7 @@ async fn what_is_left_of_the_deadline_after_the_search_is_what_the_call_has() {
 }
 
 #[tokio::test]
-async fn slow_discovery_counts_into_the_deadline_too() {
+async fn slow_discovery_counts_towards_the_deadline() {
     let server = Server::always(Reply::silence());
     let clock = TestClock::new();
     let sdk =

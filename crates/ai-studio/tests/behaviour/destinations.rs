@@ -1,5 +1,5 @@
-//! Where the header goes (law 8): Yandex Cloud's hosts and those that were named in code, over TLS; this machine where it
-//! was named; nowhere else, whatever the environment says.
+//! The hosts that receive the header (law 8): Yandex Cloud's hosts and hosts in code, over TLS, and loopback hosts that are
+//! configured. The environment adds no other host.
 
 use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
 use test_support::http_server::{Reply, Server};
@@ -8,7 +8,7 @@ use yandex_ai_studio_sdk::auth::{self, NoAuth};
 use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Service};
 
-/// A cloud that is called `gate.example` and `llm.gate.example`, and the only way to it.
+/// An emulator under the names `gate.example` and `llm.gate.example`, and the only proxy to it.
 struct Gate {
     emulator: Emulator,
     proxy: RawServer,
@@ -28,7 +28,7 @@ impl Gate {
         Self { emulator, proxy }
     }
 
-    /// An SDK on a machine that reaches the world through the proxy, and trusts the cloud's authority.
+    /// An SDK that uses the proxy, and trusts the certificate authority of the emulator.
     fn sdk(&self, variables: &[(&str, &str)]) -> AiStudioBuilder {
         let proxy = self.proxy.url("");
         let variables = variables.iter().copied().chain([("HTTPS_PROXY", proxy.as_str())]);
@@ -55,7 +55,7 @@ fn assert_blocked(error: &Error) {
 }
 
 #[tokio::test]
-async fn a_foreign_endpoint_in_the_environment_gets_no_byte() {
+async fn a_foreign_endpoint_in_the_environment_receives_no_byte() {
     let gate = Gate::open().await;
     let sdk = gate.sdk(&[("YC_API_ENDPOINT", "gate.example:443")]).build().unwrap();
     assert_blocked(&sdk.chat().models().await.unwrap_err());
@@ -73,7 +73,7 @@ async fn a_foreign_endpoint_in_the_environment_gets_no_byte() {
 }
 
 #[tokio::test]
-async fn a_foreign_endpoint_in_code_gets_the_header_over_tls_and_so_do_its_subdomains() {
+async fn a_foreign_endpoint_in_code_and_its_subdomains_receive_the_header_over_tls() {
     let gate = Gate::open().await;
     let sdk = gate.sdk(&[]).endpoint("gate.example:443").build().unwrap();
     sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
@@ -92,7 +92,7 @@ async fn a_foreign_endpoint_in_code_gets_the_header_over_tls_and_so_do_its_subdo
 }
 
 #[tokio::test]
-async fn a_foreign_host_in_the_service_map_gets_the_header_and_what_is_below_it_does_not() {
+async fn a_foreign_host_in_the_service_map_receives_the_header_and_its_subdomains_do_not() {
     let gate = Gate::open().await;
     let map = [("http_completions", "https://gate.example/v1")];
     let sdk = gate.sdk(&[("YC_API_ENDPOINT", "other.example")]).service_map(map).build().unwrap();
@@ -107,7 +107,7 @@ async fn a_foreign_host_in_the_service_map_gets_the_header_and_what_is_below_it_
 }
 
 #[test]
-fn plain_text_to_another_machine_is_refused_before_anything_is_done() {
+fn plain_text_to_another_machine_is_refused_at_build() {
     for url in ["http://gate.example", "http://10.0.0.1:8080", "http://api.cloud.yandex.net"] {
         assert_blocked(&sdk_at(url).build().unwrap_err());
         assert_blocked(&sdk_mapped(url).build().unwrap_err());
@@ -122,7 +122,7 @@ async fn plain_text_to_another_machine_in_the_environment_is_refused() {
 }
 
 #[tokio::test]
-async fn this_machine_gets_the_header_where_it_was_named() {
+async fn loopback_receives_the_header_where_it_is_configured() {
     let server = Server::always(model_list());
     let variable = machine([("YC_API_ENDPOINT", server.url().as_str())]);
     let by_variable = AiStudio::builder().system(variable).folder_id(FOLDER).auth(API_KEY);
@@ -137,7 +137,7 @@ async fn this_machine_gets_the_header_where_it_was_named() {
 }
 
 #[tokio::test]
-async fn this_machine_gets_nothing_where_nobody_named_it() {
+async fn loopback_receives_nothing_where_it_is_not_configured() {
     let server = Server::always(model_list());
     let sdk = sdk_at("api.cloud.yandex.net:443").build().unwrap();
     let http = sdk.http().await.unwrap();
@@ -156,7 +156,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn this_machine_is_never_reached_through_a_proxy() {
+async fn loopback_is_never_reached_through_a_proxy() {
     let emulator = Emulator::builder().tls(true).folder_id(FOLDER).start().await.unwrap();
     let proxy = RawServer::tunnel_to(emulator.api_addr());
     let url = proxy.url("");
@@ -174,7 +174,7 @@ async fn this_machine_is_never_reached_through_a_proxy() {
 }
 
 #[tokio::test]
-async fn with_no_credentials_there_is_no_header() {
+async fn no_auth_sends_no_header() {
     let server = Server::always(model_list());
     let sdk = sdk_mapped(&server.url()).auth(NoAuth::new()).build().unwrap();
     sdk.chat().models().await.unwrap();

@@ -1,4 +1,4 @@
-//! Everything once, end to end: the SDK against a Yandex Cloud on loopback, which checks what it is sent.
+//! Every feature once, end to end, against the emulator, which checks the requests.
 
 #[allow(dead_code, reason = "its `main` is not run here")]
 #[path = "../../examples/chat.rs"]
@@ -35,13 +35,13 @@ struct Expression {
 }
 
 #[tokio::test]
-async fn the_example_chats() {
+async fn the_chat_example_runs() {
     let streamed = example::run().await.unwrap();
     assert!(streamed.ends_with("you said: In a word?"), "{streamed}");
 }
 
 #[tokio::test]
-async fn chats_calls_tools_and_answers_in_json() {
+async fn chats_calls_tools_and_returns_json() {
     let (_cloud, sdk) = cloud().await;
     let model = sdk.chat().completions("yandexgpt");
     assert!(model.run("hello").await.unwrap().text().ends_with("you said: hello"));
@@ -65,7 +65,7 @@ async fn chats_calls_tools_and_answers_in_json() {
 }
 
 #[tokio::test]
-async fn embeds_and_lists() {
+async fn embeds_texts_and_lists_models() {
     let (_cloud, sdk) = cloud().await;
     let chat = sdk.chat();
     let hello = chat.text_embeddings("doc").run("hello").await.unwrap();
@@ -76,7 +76,7 @@ async fn embeds_and_lists() {
 }
 
 #[tokio::test]
-async fn asks_native_models_at_once_as_they_grow_and_later() {
+async fn native_models_respond_at_once_in_a_stream_and_by_an_operation() {
     let (cloud, sdk) = cloud().await;
     let model = sdk.models().completions("yandexgpt");
     let answer = model.run("hello").await.unwrap();
@@ -91,9 +91,9 @@ async fn asks_native_models_at_once_as_they_grow_and_later() {
     assert!(!model.tokenize("hello").await.unwrap().is_empty());
 
     let operation = model.run_deferred("hello").await.unwrap();
-    let taken_up = model.attach_deferred(operation.id());
+    let attached = model.attach_deferred(operation.id());
     drop(operation);
-    assert!(taken_up.await.unwrap().text().ends_with("you said: hello"));
+    assert!(attached.await.unwrap().text().ends_with("you said: hello"));
 
     cloud.clock().freeze();
     let operation = model.run_deferred("hello").await.unwrap();
@@ -115,7 +115,7 @@ async fn calls_tools_of_native_models() {
 }
 
 #[tokio::test]
-async fn a_folder_of_somebody_else_is_refused_in_the_servers_words() {
+async fn a_foreign_folder_is_refused_with_the_message_of_the_server() {
     let (_cloud, sdk) = cloud().await;
     let error = sdk.chat().completions("gpt://b1gother/yandexgpt/latest").run("hello").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);

@@ -15,7 +15,7 @@ use yandex_ai_studio_sdk::auth::{
     ImpersonationAuth, MetadataAuth, Method, NoAuth, OAuthTokenAuth, ProfileAuth, RevokeOptions,
     ServiceAccountKeyAuth, SubjectToken, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
-use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, ErrorKind, Verify};
+use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::Emulator;
 
 const OAUTH_TOKEN: &str = "y0_FAKE-oauth-token";
@@ -233,6 +233,7 @@ async fn credentials_of_another_endpoint_are_refused_by_the_first_call_otherwise
             if let Some(endpoint) = endpoint {
                 builder = builder.endpoint(endpoint);
             }
+            let builder = builder.retry_policy(RetryPolicy::none());
             let sdk = builder.service_map([("http_completions", "http://127.0.0.1:1")]).build().unwrap();
             let call = sdk.chat().models().await.unwrap_err();
             let http = sdk.http().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What an error says, and what it never shows.
+//! The content of errors, and the secrets that errors never show.
 
 use crate::fixture::{API_KEY, InstantClock, machine, sdk_at, sdk_mapped};
 use std::error::Error as _;
@@ -18,7 +18,7 @@ async fn error_of(reply: Reply) -> (Error, Server) {
 }
 
 #[tokio::test]
-async fn an_error_says_which_call_it_was_who_called_and_what_the_server_said() {
+async fn an_error_names_the_call_the_method_and_the_message_of_the_server() {
     let reply = Reply::body(404, r#"{"error":{"message":"no such model","type":"invalid_request_error"}}"#)
         .with("x-request-id", "r-1")
         .with("x-server-trace-id", "t-1:s-1");
@@ -55,7 +55,7 @@ async fn both_kinds_of_error_bodies_are_read() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_an_error_though_the_server_repeats_it() {
+async fn an_error_masks_a_secret_that_the_server_repeats() {
     let secrets = [API_KEY, "t1.FAKE-body.FAKE-signature", "y0_FAKE-oauth", "eyJhbGciOi.FAKE.jwt"];
     for secret in secrets {
         for body in [
@@ -74,7 +74,7 @@ async fn no_secret_is_in_an_error_though_the_server_repeats_it() {
 }
 
 #[tokio::test]
-async fn a_key_of_no_known_shape_is_masked_because_it_was_sent() {
+async fn an_error_masks_a_sent_key_of_unknown_shape() {
     let server = Server::start(|request, _| {
         let header = request.header("authorization").unwrap();
         Reply::body(401, &format!(r#"{{"message":"no such key: {header}"}}"#))
@@ -86,7 +86,7 @@ async fn a_key_of_no_known_shape_is_masked_because_it_was_sent() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_an_error_of_the_connection() {
+async fn a_connection_error_shows_no_secret() {
     let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(InstantClock::default()));
     let error = sdk.build().unwrap().chat().models().await.unwrap_err();
     assert_silent(&error, API_KEY);
@@ -96,7 +96,7 @@ async fn no_secret_is_in_an_error_of_the_connection() {
     assert_silent(&error, "hidden");
 }
 
-/// Neither in its texts nor in those of its causes.
+/// Checks the error and its causes.
 fn assert_silent(error: &Error, secret: &str) {
     let mut texts = vec![error.to_string(), format!("{error:?}"), format!("{:?}", error.help())];
     let mut cause = error.source();
@@ -110,7 +110,7 @@ fn assert_silent(error: &Error, secret: &str) {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_what_debug_shows() {
+async fn debug_shows_no_secret() {
     let builder =
         sdk_mapped("https://user.example").auth("hunter2hunter2").endpoint("https://user:hidden@host");
     let shown = format!("{builder:?}");
@@ -122,7 +122,7 @@ async fn no_secret_is_in_what_debug_shows() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_what_was_asked_for_is_unreadable() {
+async fn an_unexpected_response_is_unreadable() {
     for body in ["", "<html>", "[1]", "\"text\"", "{\"choices\":"] {
         let (error, _) = error_of(Reply::body(200, body)).await;
         assert_eq!(error.kind(), ErrorKind::Unreadable, "{body}: {error}");
@@ -131,7 +131,7 @@ async fn an_answer_that_is_not_what_was_asked_for_is_unreadable() {
 }
 
 #[tokio::test]
-async fn an_error_inside_of_a_good_answer_says_which_call_it_was() {
+async fn an_error_in_a_200_response_names_the_call() {
     let reply = Reply::body(200, r#"{"error":{"message":"no such model","code":404}}"#);
     let (error, server) = error_of(reply.with("x-server-trace-id", "t-1")).await;
     assert!(error.to_string().contains("no such model"), "{error}");
@@ -140,7 +140,7 @@ async fn an_error_inside_of_a_good_answer_says_which_call_it_was() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_to_be_had_is_the_auth_crates_error() {
+async fn a_failed_token_fetch_is_the_error_of_the_auth_crate() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth(emulator.new_oauth_token()).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
@@ -152,7 +152,7 @@ async fn a_token_that_is_not_to_be_had_is_the_auth_crates_error() {
 }
 
 #[tokio::test]
-async fn the_method_is_told_though_it_was_chosen_on_the_way() {
+async fn an_error_names_the_method_that_the_call_itself_selected() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::status(403).on(Service::Ai));
     let key = emulator.api_key().to_owned();
@@ -164,7 +164,7 @@ async fn the_method_is_told_though_it_was_chosen_on_the_way() {
 }
 
 #[tokio::test]
-async fn refused_credentials_name_their_method_and_what_to_do() {
+async fn an_error_of_refused_credentials_names_the_method_and_helps() {
     let emulator = Emulator::start().await.unwrap();
     let stale = IamTokenAuth::new("t1.FAKE-unknown.FAKE-signature").unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth(stale).build().unwrap();
@@ -174,7 +174,7 @@ async fn refused_credentials_name_their_method_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn discovery_at_a_server_that_speaks_plain_text_says_how_to_write_the_endpoint() {
+async fn discovery_at_a_plain_text_server_explains_the_form_of_the_endpoint() {
     let emulator = Emulator::start().await.unwrap();
     let authority = Emulator::builder().tls(true).start().await.unwrap().ca_pem().unwrap().to_owned();
     let endpoint = format!("https://{}", emulator.api_addr());
@@ -188,7 +188,7 @@ async fn discovery_at_a_server_that_speaks_plain_text_says_how_to_write_the_endp
 }
 
 #[tokio::test]
-async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
+async fn rate_limited_discovery_waits_as_long_as_the_server_asks() {
     let server = Server::always(Reply::status(429).with("retry-after", "7"));
     let clock = InstantClock::with_discovery();
     let sdk = sdk_at(&server.url())
@@ -205,7 +205,7 @@ async fn discovery_that_is_asked_too_often_asks_for_patience_and_is_given_it() {
 }
 
 #[test]
-fn without_a_runtime_a_call_says_so() {
+fn a_call_without_a_runtime_is_an_error() {
     let sdk = sdk_mapped("http://127.0.0.1:1").build().unwrap();
     let mut call = std::pin::pin!(async { sdk.chat().models().await.map(drop) });
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

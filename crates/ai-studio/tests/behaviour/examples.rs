@@ -1,4 +1,4 @@
-//! The examples: each runs without a variable, says what it should, and is short enough to be read at once.
+//! The examples: each one runs without variables, prints the expected lines, and is short.
 
 #![cfg(feature = "responses")]
 
@@ -28,6 +28,6 @@ fn each_example_runs_with_no_variable_set() {
 }
 
 #[test]
-fn each_example_has_sixty_lines_at_most_and_is_run() {
+fn each_example_is_tested_and_has_at_most_sixty_lines() {
     EXAMPLES.have_at_most(60);
 }

@@ -1,4 +1,4 @@
-//! What goes wrong in production, over sockets: tokens refused and revoked, servers down, streams cut, uploads refused.
+//! Faults of production, over sockets: refused and revoked tokens, unavailable servers, cut streams, refused uploads.
 
 use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use yandex_ai_studio_sdk::auth::Credentials;
 use yandex_ai_studio_sdk::{AiStudio, ErrorKind};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-/// An SDK with these tokens, and a server that refuses the first of them.
+/// An SDK with these tokens, and a server that refuses the first token.
 async fn refusing_the_first() -> (Server, AiStudio, Source) {
     let server = Server::start(|request, _| match request.header("authorization") {
         Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
@@ -24,19 +24,19 @@ async fn refusing_the_first() -> (Server, AiStudio, Source) {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
+async fn a_refused_token_is_replaced_and_the_request_is_sent_again() {
     let (server, sdk, tokens) = refusing_the_first().await;
     sdk.chat().models().await.unwrap();
     let seen = server.requests();
     let headers: Vec<_> = seen.iter().map(|request| request.header("authorization").unwrap()).collect();
     assert_eq!(headers, ["Bearer t1.fake.0", "Bearer t1.fake.1"]);
     assert_eq!(seen[0].header("x-client-request-id"), seen[1].header("x-client-request-id"));
-    assert_eq!(seen[1].header("x-retry-attempt"), None, "it is no attempt of the policy's");
+    assert_eq!(seen[1].header("x-retry-attempt"), None, "not an attempt of the policy");
     assert_eq!(tokens.started(), 2);
 }
 
 #[tokio::test]
-async fn a_token_refused_again_is_told_after_one_replay_and_never_retried() {
+async fn a_token_refused_twice_is_an_error_and_is_not_retried() {
     let server = Server::always(Reply::status(401));
     let system = machine([]).with_clock(InstantClock::default());
     let credentials = Credentials::from_source(Source::counting()).with_system(system.clone());
@@ -63,20 +63,20 @@ async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once(
 
     let header = sdk.credentials().header().await.unwrap().unwrap();
     cloud.revoke_iam_token(header.to_str().unwrap().strip_prefix("Bearer ").unwrap()).unwrap();
-    // The refusals come when all have sent.
+    // The server refuses when all calls have sent their requests.
     cloud.faults().add(Fault::latency(Duration::from_millis(100)).on(Service::Ai));
     for answer in all().await {
         assert!(answer.unwrap().text().contains("hello"));
     }
     let after = cloud.counters().snapshot();
-    assert_eq!(after.tokens_issued, 2, "one fetch for all");
-    assert!(after.unauthenticated > 1, "more than one was under way");
+    assert_eq!(after.tokens_issued, 2, "one fetch for all calls");
+    assert!(after.unauthenticated > 1, "several calls were refused");
     let asked = after.services[&Service::Ai] - before.services[&Service::Ai];
-    assert_eq!(asked, 64 + after.unauthenticated, "one replay for each");
+    assert_eq!(asked, 64 + after.unauthenticated, "one second request for each refused call");
 }
 
 #[tokio::test]
-async fn a_service_that_is_unavailable_twice_is_asked_a_third_time() {
+async fn a_call_succeeds_at_the_third_attempt() {
     let cloud = Emulator::start().await.unwrap();
     cloud.faults().add(Fault::status(503).on(Service::Ai).times(2));
     let clock = InstantClock::default();
@@ -92,7 +92,7 @@ async fn a_service_that_is_unavailable_twice_is_asked_a_third_time() {
 }
 
 #[tokio::test]
-async fn a_stream_that_was_cut_is_an_error_and_is_not_asked_for_again() {
+async fn a_cut_stream_is_an_error_and_is_not_repeated() {
     let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let grown = r#"{"result":{"alternatives":[{"message":{"role":"assistant","text":"one"},"status":"ALTERNATIVE_STATUS_PARTIAL"}]}}"#;
     let server = Server::start(move |request, _| {
@@ -116,7 +116,7 @@ async fn a_stream_that_was_cut_is_an_error_and_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_newer_token() {
+async fn a_refused_streaming_upload_is_not_repeated_and_the_next_request_has_a_new_token() {
     const PIECE: Bytes = Bytes::from_static(&[b'x'; 64 << 10]);
     const PIECES: usize = 256;
     let (server, sdk, tokens) = refusing_the_first().await;
@@ -128,7 +128,7 @@ async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_
             .header("content-length", PIECES * PIECE.len())
             .body(reqwest::Body::wrap_stream(futures_util::stream::iter(pieces)))
     };
-    assert_eq!(http.send(upload()).await.unwrap().status(), 401, "it cannot be made again");
+    assert_eq!(http.send(upload()).await.unwrap().status(), 401, "a streamed body cannot be sent again");
     assert_eq!(server.requests().len(), 1);
     assert_eq!(http.send(upload()).await.unwrap().status(), 200);
     let seen = server.requests();
@@ -138,7 +138,7 @@ async fn a_large_upload_that_streams_is_refused_once_and_the_next_request_has_a_
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_ends_its_connection_and_hurts_nobody() {
+async fn dropping_a_call_closes_its_connection_and_affects_no_other_call() {
     let server = Server::start(|request, _| match request.line() {
         "GET /v1/models" => model_list(),
         _ => Reply::silence(),

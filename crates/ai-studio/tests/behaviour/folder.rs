@@ -1,4 +1,4 @@
-//! Which folder: the order of the sources, the report, and what ends the search.
+//! The folder: the order of the sources, the report, and the end of the search.
 
 use crate::fixture::{API_KEY, machine};
 use test_support::http_server::{Reply, Server};
@@ -11,7 +11,7 @@ fn sdk(system: System) -> AiStudioBuilder {
     AiStudio::builder().system(system).auth(API_KEY)
 }
 
-/// A machine with a yc, and a person at the terminal or none.
+/// A system with a yc CLI, with or without a terminal.
 fn with_yc(variables: &[(&str, &str)], terminal: bool) -> (System, TestProcesses) {
     let mut environment = TestEnvironment::new(variables.iter().copied());
     environment.set("PATH", "/opt/bin");
@@ -35,11 +35,11 @@ fn with_yc(variables: &[(&str, &str)], terminal: bool) -> (System, TestProcesses
 }
 
 #[tokio::test]
-async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
+async fn the_first_source_with_a_folder_is_used() {
     let metadata = Server::always(Reply::body(200, "b1gmetadata\n"));
     let nothing = Server::always(Reply::status(404));
     let (here, gone) = (metadata.address().to_string(), nothing.address().to_string());
-    // given, variable, metadata -> source, folder
+    // option, variable, metadata -> source, folder
     for (given, variable, address, source, folder) in [
         ("b1ggiven", "b1gvariable", &here, "folder_id", "b1ggiven"),
         (" ", "b1gvariable", &here, "YC_FOLDER_ID", "b1gvariable"),
@@ -58,7 +58,7 @@ async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
         let after = report.attempts().iter().skip_while(|attempt| attempt.source != source).skip(1);
         assert!(after.clone().all(|attempt| attempt.outcome == Outcome::NotTried), "{report}");
     }
-    assert_eq!(metadata.requests().len(), 1, "earlier sources keep it from being asked");
+    assert_eq!(metadata.requests().len(), 1, "an earlier source ends the search");
     let seen = &metadata.requests()[0];
     assert_eq!(seen.line(), "GET /computeMetadata/v1/yandex/folder-id");
     assert_eq!(seen.header("metadata-flavor"), Some("Google"));
@@ -66,7 +66,7 @@ async fn the_sources_are_asked_in_order_and_the_first_that_has_one_is_taken() {
 }
 
 #[tokio::test]
-async fn where_there_is_none_every_source_is_named() {
+async fn an_error_without_a_folder_names_every_source() {
     let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();
     let error = sdk(machine([("YC_METADATA_ADDR", address.as_str())]))
@@ -85,7 +85,7 @@ async fn where_there_is_none_every_source_is_named() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_there_and_broken_ends_the_search() {
+async fn a_broken_source_ends_the_search() {
     let broken = Server::always(Reply::status(500));
     let strange = Server::always(Reply::body(200, "<html>"));
     for (server, why) in [(broken, "HTTP 500"), (strange, "no folder's id")] {
@@ -103,7 +103,7 @@ async fn a_source_that_is_there_and_broken_ends_the_search() {
 }
 
 #[tokio::test]
-async fn yc_is_asked_without_a_person_only_where_it_was_named() {
+async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
     let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();
     let variables = [("YC_METADATA_ADDR", address.as_str())];
@@ -124,7 +124,7 @@ async fn yc_is_asked_without_a_person_only_where_it_was_named() {
 }
 
 #[tokio::test]
-async fn it_is_looked_for_once_and_by_one_of_many() {
+async fn many_calls_share_one_search() {
     let metadata = Server::always(Reply::body(200, "b1gmetadata"));
     let address = metadata.address().to_string();
     let sdk = sdk(machine([("YC_METADATA_ADDR", address.as_str())])).build().unwrap();
@@ -134,7 +134,7 @@ async fn it_is_looked_for_once_and_by_one_of_many() {
 }
 
 #[tokio::test]
-async fn a_whole_uri_needs_no_folder() {
+async fn a_model_uri_needs_no_folder() {
     let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
     let server = Server::always(Reply::body(200, answer));
     let url = server.url();

@@ -1,9 +1,10 @@
-//! The behaviour of the SDK through its public interface: one module a behaviour.
+//! The behaviour of the SDK through its public interface: one module for each behaviour.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod fixture;
 mod recorded;
 
+mod architecture;
 mod blocking;
 mod builder;
 mod channel;
@@ -20,6 +21,7 @@ mod native;
 mod recordings;
 mod responses;
 mod retries;
+mod shared_value;
 mod streams;
 mod troubleshooting;
 mod wire;

@@ -1,4 +1,4 @@
-//! Native models: completions, operations that outlive their handle, tokens, embeddings.
+//! Native models: completions, operations, tokens, embeddings.
 
 use crate::fixture::{FOLDER, sdk_without_retries};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn asks_as_the_recordings_have_it_and_reads_answers_wrapped_or_bare() {
+async fn sends_the_recorded_request_and_reads_wrapped_and_bare_responses() {
     for reply in [answer(), json!({ "result": answer() })] {
         let server = Server::always(Reply::json(&reply));
         let answered = sdk_without_retries(&server, isolated_system())
@@ -92,7 +92,7 @@ async fn sends_every_option_under_its_name() {
 }
 
 #[tokio::test]
-async fn gives_back_calls_and_puts_results_that_follow_each_other_together() {
+async fn sends_calls_back_and_joins_consecutive_results() {
     let calls = json!({ "toolCalls": [
         { "functionCall": { "name": "something", "arguments": { "numbers": [5.0, 4.0, 1.0] } } },
         { "functionCall": { "name": "spooning", "arguments": {} } },
@@ -122,7 +122,7 @@ async fn gives_back_calls_and_puts_results_that_follow_each_other_together() {
 }
 
 #[tokio::test]
-async fn takes_what_the_chat_said_as_far_as_it_is_text() {
+async fn accepts_text_responses_of_the_chat() {
     let called: yandex_ai_studio_sdk::chat::ChatResponse =
         serde_json::from_value(json!({ "choices": [{ "message": {
         "role": "assistant", "content": null,
@@ -145,7 +145,7 @@ async fn takes_what_the_chat_said_as_far_as_it_is_text() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
-/// A clock on which every wait between two questions is over at once: the time jumps by it.
+/// A clock that jumps over each wait between two polls.
 #[derive(Clone)]
 struct Jumping {
     clock: TestClock,
@@ -180,7 +180,7 @@ impl Jumping {
     }
 }
 
-/// Takes a request, and gives the operation's last state after two questions.
+/// Accepts a request, and returns the last state of the operation at the third poll.
 fn operations(last: Value) -> Server {
     let questions = AtomicUsize::new(0);
     Server::start(move |request, _| {
@@ -212,7 +212,7 @@ fn response() -> Value {
 }
 
 #[tokio::test]
-async fn waits_for_a_deferred_answer_by_the_clock_of_the_system() {
+async fn waits_for_an_operation_on_the_clock_of_the_system() {
     let server = operations(done(&json!({ "response": response(), "error": { "code": 0, "message": "" } })));
     let clock = Jumping::by(10);
     let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
@@ -221,17 +221,17 @@ async fn waits_for_a_deferred_answer_by_the_clock_of_the_system() {
     assert_eq!(server.last_json()["messages"], json!([{ "role": "user", "text": "ping" }]));
     let answered = operation.await.unwrap();
     assert_eq!(answered.text(), "Hi there!");
-    assert_eq!(json!(answered), response(), "with what the response says of itself");
+    assert_eq!(json!(answered), response(), "with the type of the response");
     assert_eq!(clock.passed(), Duration::from_secs(20));
     assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]
-async fn takes_an_operation_up_by_its_id_polls_it_and_cancels_it() {
+async fn attaches_to_an_operation_by_its_id_polls_and_cancels_it() {
     let server = operations(done(&json!({ "response": response() })));
     let model = sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt");
     drop(model.run_deferred("ping").await.unwrap());
-    assert_eq!(server.requests().len(), 1, "to let go of a handle says nothing to the server");
+    assert_eq!(server.requests().len(), 1, "dropping a handle sends nothing");
 
     let operation = model.attach_deferred("d7qqr3frkl81js0udlr9");
     assert!(operation.status().await.unwrap().is_running());
@@ -243,7 +243,7 @@ async fn takes_an_operation_up_by_its_id_polls_it_and_cancels_it() {
 }
 
 #[tokio::test]
-async fn tells_how_an_operation_ended_that_gave_no_answer() {
+async fn an_operation_without_a_response_is_an_error_with_the_reason() {
     let failed =
         json!({ "response": {}, "error": { "code": 8, "message": "quota exceeded", "details": [] } });
     let other = json!({ "response": { "@type": "type.googleapis.com/google.protobuf.Empty" } });
@@ -268,7 +268,7 @@ async fn tells_how_an_operation_ended_that_gave_no_answer() {
 }
 
 #[tokio::test]
-async fn waits_no_longer_than_it_was_told_to() {
+async fn stops_waiting_at_the_poll_timeout() {
     let server = Server::always(Reply::json(&json!({ "id": "d7q", "done": false })));
     let clock = Jumping::by(10);
     let operation = sdk_without_retries(&server, clock.system()).models().operation("d7q");
@@ -280,11 +280,11 @@ async fn waits_no_longer_than_it_was_told_to() {
     let clock = Jumping::by(10);
     let operation = sdk_without_retries(&server, clock.system()).models().operation("d7q");
     assert_eq!(soon(operation).await.unwrap_err().kind(), ErrorKind::Timeout);
-    assert_eq!(clock.passed(), Duration::from_secs(3600), "an hour unless it is said");
+    assert_eq!(clock.passed(), Duration::from_secs(3600), "one hour by default");
 }
 
 #[tokio::test]
-async fn pauses_between_two_questions_whatever_it_is_told() {
+async fn the_poll_interval_has_a_minimum() {
     let clock = Jumping { clock: TestClock::new(), interval: Duration::from_millis(100) };
     let server = operations(done(&json!({ "response": response() })));
     let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
@@ -294,7 +294,7 @@ async fn pauses_between_two_questions_whatever_it_is_told() {
 }
 
 #[tokio::test]
-async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
+async fn the_error_of_an_unknown_operation_is_about_its_id() {
     let server = operations(json!({}));
     let operation = sdk_without_retries(&server, isolated_system()).models().operation("forgotten");
     for error in [
@@ -309,7 +309,7 @@ async fn an_operation_that_nobody_knows_is_a_matter_of_its_id() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_no_id_before_it_is_sent() {
+async fn rejects_a_malformed_operation_id_before_sending() {
     let server = Server::always(Reply::json(&json!({})));
     for id in ["", "..", "a/b", "a?b", "a b", "идентификатор", "a%2fb"] {
         let error = sdk_without_retries(&server, isolated_system())
@@ -327,11 +327,11 @@ async fn refuses_what_is_no_id_before_it_is_sent() {
         .run_deferred("x")
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreadable, "an operation without an id is none");
+    assert_eq!(error.kind(), ErrorKind::Unreadable, "an operation must have an id");
 }
 
 #[tokio::test]
-async fn takes_texts_apart() {
+async fn tokenizes_texts() {
     let came = json!({
         "tokens": [{ "id": "1", "text": "<s>", "special": true }, { "id": "45533", "text": "▁ping" }],
         "modelVersion": "07.03.2024",
@@ -353,7 +353,7 @@ async fn takes_texts_apart() {
 }
 
 #[tokio::test]
-async fn turns_a_text_into_a_vector() {
+async fn embeds_a_text() {
     let came =
         json!({ "embedding": [0.0469970703125, 0, -1], "numTokens": "3", "modelVersion": "06.12.2023" });
     let server = Server::always(Reply::json(&came));

@@ -1,12 +1,12 @@
-//! Recordings of the real service: the SDK sends what was sent, and reads what was answered, losing nothing.
+//! Recordings of the real service: the SDK sends the recorded requests, and reads the recorded responses without loss.
 //!
-//! No recording has code of its own. For each call the recorded body is read as the SDK's request for that path, and
-//! sent; the replaying server compares what comes with what was recorded, and answers with the recorded bytes, in
-//! pieces of random sizes; the answer, each chunk of a stream too, has to be the recorded JSON when it is written again,
-//! and to mean what the JSON says.
+//! One test serves all recordings. For each call, the SDK reads the recorded body as its own request for that path, and
+//! sends it. The replay server compares the request with the recorded one, and responds with the recorded bytes, in
+//! pieces of random sizes. The response, and each chunk of a stream, must give the recorded JSON when it is written
+//! again, and its accessors must return the values of the JSON.
 //!
 //! The recordings are in the folder that `YC_RECORDINGS` names, else in `../shared/recordings` beside the workspace.
-//! They are the service's, not ours to keep here; without them there is nothing to test. `YC_RECORDINGS_SEED` repeats a run.
+//! They belong to the service and are not part of this repository; without them the test passes. `YC_RECORDINGS_SEED` repeats a run.
 
 #![allow(clippy::print_stdout, reason = "it tells what was run, and what was not")]
 
@@ -18,14 +18,14 @@ use yandex_cloud_replay::Recording;
 
 use crate::recorded::session::{self, Tally};
 
-/// How often each recording is replayed, cut at other places each time.
+/// How often each recording is replayed, with other packet boundaries each time.
 const TIMES: u64 = 3;
 
 #[tokio::test]
-async fn sends_what_was_recorded_and_reads_what_was_answered() {
+async fn sends_recorded_requests_and_reads_recorded_responses() {
     let folder = std::env::var_os("YC_RECORDINGS").map_or_else(beside_the_workspace, PathBuf::from);
     if !folder.is_dir() {
-        println!("passed over: there is no folder {}", folder.display());
+        println!("skipped: no folder {}", folder.display());
         return;
     }
     let recordings = Recording::read_folder(&folder).expect("all files of the folder are recordings");
@@ -36,12 +36,12 @@ async fn sends_what_was_recorded_and_reads_what_was_answered() {
     let (mut ran, mut not_covered, mut failures) = (0, BTreeMap::<String, u32>::new(), Vec::new());
     for recording in &recordings {
         for time in 0..TIMES {
-            let Tally { sent, passed_over, wrong } = session::replay(recording, seed + time).await;
+            let Tally { sent, skipped, wrong } = session::replay(recording, seed + time).await;
             failures.extend(wrong.map(|wrong| format!("{}: {wrong}", recording.name)));
             if time == 0 {
-                println!("{}: {sent} calls, {} not covered", recording.name, passed_over.len());
+                println!("{}: {sent} calls, {} not covered", recording.name, skipped.len());
                 ran += sent;
-                for what in passed_over {
+                for what in skipped {
                     *not_covered.entry(what).or_default() += 1;
                 }
             }
@@ -55,9 +55,9 @@ async fn sends_what_was_recorded_and_reads_what_was_answered() {
     assert!(ran > 0 || recordings.is_empty(), "no call of {} recordings was run", recordings.len());
 }
 
-/// The replay cannot tell: it reads numbers by the same parser.
+/// The replay cannot check this, because it uses the same parser for numbers.
 #[test]
-fn a_number_is_read_to_its_last_bit() {
+fn numbers_are_read_exactly() {
     for text in ["-0.00047898292541503906", "0.0918560028076171875", "1e-7", "0.1", "9007199254740993.0"] {
         let answer = format!("{{\"embedding\":[{text}]}}");
         let read: TextEmbeddingResponse = serde_json::from_str(&answer).expect("an answer");

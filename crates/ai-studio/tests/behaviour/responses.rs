@@ -23,7 +23,7 @@ async fn a_response_is_created_with_the_sdks_credentials() {
 }
 
 #[tokio::test]
-async fn a_call_is_the_sdks_in_header_and_retries() {
+async fn a_call_has_the_headers_and_the_retries_of_the_sdk() {
     let server = Server::start(|_, before| match before {
         0 => Reply::status(503).with("retry-after", "3"),
         1 => Reply::close(),
@@ -53,7 +53,7 @@ async fn a_call_is_the_sdks_in_header_and_retries() {
 }
 
 #[tokio::test]
-async fn what_is_created_has_one_key_over_replays_and_attempts_and_another_call_has_another() {
+async fn all_requests_of_a_call_have_one_idempotency_key() {
     let server = Server::start(|request, before| match (request.header("authorization"), before) {
         (Some("Bearer t1.fake.0"), _) => Reply::status(401),
         (_, 1) => Reply::status(503),
@@ -69,12 +69,16 @@ async fn what_is_created_has_one_key_over_replays_and_attempts_and_another_call_
     }
     let seen = server.requests();
     let keys: Vec<_> = seen.iter().map(|request| request.header("idempotency-key").unwrap()).collect();
-    assert_eq!((keys.len(), keys[0].len()), (4, 36), "refused, down, answered; and another call: {keys:?}");
+    assert_eq!(
+        (keys.len(), keys[0].len()),
+        (4, 36),
+        "refused, unavailable, successful; and another call: {keys:?}"
+    );
     assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
 }
 
 #[tokio::test]
-async fn who_asks_for_more_time_than_a_call_may_take_is_not_waited_for() {
+async fn a_retry_after_beyond_the_time_of_a_call_ends_the_call() {
     let server = Server::always(Reply::status(429).with("retry-after", "18446744073709551615"));
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
@@ -111,7 +115,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_header_is_the_auth_crates_error() {
+async fn a_missing_header_is_the_error_of_the_auth_crate() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth(emulator.new_oauth_token()).build().unwrap();
     let error = sdk.responses().await.unwrap().models().list().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! When a call is made again, how long it waits before, and what stays the same.
+//! Retries of a call: which failures, which waits, and what stays the same.
 
 use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ fn server(replies: Vec<Reply>) -> Server {
 }
 
 #[tokio::test]
-async fn what_is_unavailable_or_exhausted_is_asked_again_with_growing_waits() {
+async fn retries_unavailable_and_exhausted_services_with_growing_waits() {
     let server = server(vec![Reply::status(503), Reply::status(429), Reply::status(502), Reply::close()]);
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
@@ -26,7 +26,7 @@ async fn what_is_unavailable_or_exhausted_is_asked_again_with_growing_waits() {
 }
 
 #[tokio::test]
-async fn after_five_attempts_the_last_failure_is_told() {
+async fn returns_the_last_failure_after_five_attempts() {
     let server = Server::always(Reply::body(503, r#"{"message":"no backend"}"#));
     let clock = InstantClock::with_random(0.5);
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
@@ -39,7 +39,7 @@ async fn after_five_attempts_the_last_failure_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_refused_or_out_of_order_is_told_at_once() {
+async fn returns_other_failures_at_once() {
     for status in [400, 401, 403, 404, 408, 409, 500, 501, 504, 302] {
         let server = Server::always(Reply::status(status).with("location", "http://127.0.0.1:1/"));
         let clock = InstantClock::default();
@@ -51,7 +51,7 @@ async fn what_is_refused_or_out_of_order_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_is_left_alone_as_long_as_it_asks() {
+async fn waits_as_long_as_retry_after_says() {
     let date = ("date", "Tue, 24 Nov 2026 00:00:00 GMT");
     let later = "Tue, 24 Nov 2026 00:00:09 GMT";
     let replies = vec![
@@ -67,7 +67,7 @@ async fn a_server_is_left_alone_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn who_asks_for_more_time_than_there_is_is_not_waited_for() {
+async fn a_retry_after_beyond_the_deadline_ends_the_call() {
     let server = Server::always(Reply::status(429).with("retry-after", "3600"));
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
@@ -92,12 +92,12 @@ async fn attempts_and_waits_share_one_deadline() {
         .unwrap();
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 503);
-    assert_eq!(clock.slept(), [9000; 6], "the limit is a minute");
+    assert_eq!(clock.slept(), [9000; 6], "the deadline is one minute");
     assert_eq!(server.requests().len(), 7);
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable_too() {
+async fn a_refused_connection_is_unavailable() {
     let clock = InstantClock::default();
     let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
@@ -107,7 +107,7 @@ async fn nobody_there_is_unavailable_too() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_cut_is_asked_for_again() {
+async fn retries_a_cut_response() {
     let server = server(vec![Reply::body(200, r#"{"object":"#).cut()]);
     let sdk =
         sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
@@ -116,7 +116,7 @@ async fn an_answer_that_was_cut_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
+async fn all_attempts_of_a_call_have_the_same_ids() {
     let answer =
         r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
     let server = Server::start(move |_, before| match before {
@@ -140,7 +140,7 @@ async fn a_call_keeps_its_ids_over_its_attempts_and_another_has_others() {
     assert!(seen.iter().all(|request| request.body == seen[0].body));
 }
 
-/// A source that is down once.
+/// A token source that fails once.
 struct Recovering(AtomicUsize);
 
 impl TokenSource for Recovering {
@@ -159,7 +159,7 @@ impl TokenSource for Recovering {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
+async fn retries_a_transient_failure_of_the_token_source() {
     let server = Server::always(model_list());
     let clock = InstantClock::default();
     let system = machine([]).with_clock(clock.clone());
@@ -171,7 +171,7 @@ async fn a_token_that_is_not_to_be_had_just_now_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_policy_of_none_is_one_attempt() {
+async fn the_policy_none_makes_one_attempt() {
     let server = Server::always(Reply::status(503));
     let sdk = sdk_mapped(&server.url()).retry_policy(RetryPolicy::none()).build().unwrap();
     assert_eq!(sdk.chat().models().await.unwrap_err().attempts(), 1);
@@ -179,7 +179,7 @@ async fn a_policy_of_none_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_stream_is_begun_again_before_its_head_and_never_after() {
+async fn a_stream_is_retried_before_its_head_and_never_after() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let server = Server::start(move |_, before| match before {
         0 => Reply::status(503),

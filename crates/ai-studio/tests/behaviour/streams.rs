@@ -1,4 +1,4 @@
-//! Streams: what comes is given once and in order, and an end is an end only where the server says so.
+//! Streams: each item arrives once and in order, and only the server's end mark completes a response.
 
 use crate::fixture::sdk_without_retries;
 use futures_util::StreamExt;
@@ -39,24 +39,24 @@ async fn chat(reply: Reply) -> ChatStream {
         .unwrap()
 }
 
-/// All texts, and the error at the end if there is one.
+/// The joined texts, and the error at the end of the stream.
 async fn texts(mut stream: ChatStream) -> (String, Option<Error>) {
     let mut text = String::new();
     while let Some(chunk) = stream.next().await {
         match chunk {
             Ok(chunk) => text.push_str(chunk.text()),
             Err(error) => {
-                assert!(stream.next().await.is_none(), "nothing comes after an error");
+                assert!(stream.next().await.is_none(), "no item after an error");
                 return (text, Some(error));
             }
         }
     }
-    assert!(stream.next().await.is_none(), "nothing comes after the end");
+    assert!(stream.next().await.is_none(), "no item after the end");
     (text, None)
 }
 
 #[tokio::test]
-async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
+async fn returns_each_chunk_and_the_whole_response_at_the_end() {
     let events = [
         chunk(&json!({ "role": "assistant" })),
         said("Hel"),
@@ -85,11 +85,11 @@ async fn gives_chunks_as_they_come_and_the_whole_at_the_end() {
 
     let stream = model.run_stream("hello").await.unwrap();
     let chunks: Vec<_> = stream.map(Result::unwrap).collect().await;
-    assert_eq!(chunks.len(), events.len(), "as a stream of the futures crate too");
+    assert_eq!(chunks.len(), events.len(), "the same as a `futures` stream");
 }
 
 #[tokio::test]
-async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
+async fn assembles_tool_calls_from_fragments() {
     let fragment = |index: u64, id: &str, name: &str, arguments: &str| {
         chunk(&json!({ "tool_calls": [
             { "index": index, "id": id, "type": "", "function": { "name": name, "arguments": arguments } },
@@ -126,7 +126,7 @@ async fn puts_tool_calls_together_from_fragments_with_an_empty_type() {
 }
 
 #[tokio::test]
-async fn a_filter_takes_the_place_of_what_was_said() {
+async fn the_text_of_a_content_filter_replaces_earlier_text() {
     let mut filtered = said("I cannot talk of that.");
     filtered["choices"][0]["finish_reason"] = json!("content_filter");
     let answer = chat(Reply::events(&[said("Once upon"), filtered]).done()).await.finish().await.unwrap();
@@ -135,7 +135,7 @@ async fn a_filter_takes_the_place_of_what_was_said() {
 }
 
 #[tokio::test]
-async fn keeps_choices_and_thoughts_apart() {
+async fn keeps_choices_and_reasoning_apart() {
     let choice = |index: u64, delta: Value, reason: Option<&str>| json!({ "choices": [{ "index": index, "delta": delta, "finish_reason": reason }] });
     let events = [
         choice(1, json!({ "role": "assistant", "reasoning_content": "hm" }), None),
@@ -150,11 +150,11 @@ async fn keeps_choices_and_thoughts_apart() {
     assert_eq!(answer.reasoning_text(), None);
 
     let error = chat(Reply::events(&events[..3])).await.finish().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice had not ended");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice has no finish reason");
 }
 
 #[tokio::test]
-async fn an_end_that_the_server_did_not_tell_is_a_cut() {
+async fn an_end_without_an_end_mark_is_a_cut() {
     let (begun, whole) = ([said("Hel")], [said("Hel"), finish("stop")]);
     for (reply, complete) in [
         (Reply::events(&whole).done(), true),
@@ -175,11 +175,11 @@ async fn an_end_that_the_server_did_not_tell_is_a_cut() {
         assert_eq!(error.as_ref().map(Error::kind), (!complete).then_some(ErrorKind::Unavailable), "{shown}");
     }
     let (_, error) = texts(chat(Reply::chunks([""])).await).await;
-    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "nothing at all is no answer");
+    assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "an empty body is not a response");
 }
 
 #[tokio::test]
-async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
+async fn returns_the_error_that_the_server_sends_in_the_stream() {
     let events =
         [said("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
     let reply = Reply::events(&events).done().with("x-request-id", "scripted");
@@ -191,7 +191,7 @@ async fn tells_the_servers_own_words_where_it_ends_a_stream_with_an_error() {
 }
 
 #[tokio::test]
-async fn tells_what_it_cannot_read() {
+async fn unreadable_events_are_errors() {
     for broken in ["{\"choices\":", "nonsense", "[1]", "\"text\""] {
         let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
         assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
@@ -213,7 +213,7 @@ async fn tells_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn passes_over_comments_other_fields_and_empty_events() {
+async fn skips_comments_other_fields_and_empty_events() {
     let bytes = format!(
         ": hello\r\n\r\nevent: message\r\nid: 1\r\ndata: {}\r\n\r\ndata:\r\n\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n",
         said("a"),
@@ -224,7 +224,7 @@ async fn passes_over_comments_other_fields_and_empty_events() {
 }
 
 #[tokio::test]
-async fn a_stream_that_broke_is_never_asked_for_again() {
+async fn a_broken_stream_is_never_repeated() {
     let server = Server::always(Reply::events(&[said("Hel"), said("lo")]).cut());
     let stream = sdk_without_retries(&server, isolated_system())
         .chat()
@@ -238,7 +238,7 @@ async fn a_stream_that_broke_is_never_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listened_to() {
+async fn finish_fails_after_an_ignored_error() {
     let mut stream = chat(Reply::events(&[said("Hel")])).await;
     while stream.next().await.is_some() {}
     assert_eq!(stream.response().text(), "Hel");
@@ -249,7 +249,7 @@ async fn a_part_is_never_given_for_the_whole_even_where_the_error_was_not_listen
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
-/// The native API: what was said grows.
+/// A response of the native API so far.
 fn grown(text: &str, status: &str) -> Value {
     json!({
         "alternatives": [{ "message": { "role": "assistant", "text": text }, "status": status }],
@@ -275,7 +275,7 @@ async fn native(reply: Reply) -> CompletionStream {
 }
 
 #[tokio::test]
-async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
+async fn reads_native_streams_wrapped_or_bare_with_or_without_line_breaks() {
     let answers = [grown("Plat", PARTIAL), grown("Platypuses", PARTIAL), grown("Platypuses!", FINAL)];
     let wrap = |answer: &Value| json!({ "result": answer }).to_string();
     for bytes in [
@@ -295,7 +295,7 @@ async fn native_answers_grow_wrapped_or_bare_lined_or_not() {
 }
 
 #[tokio::test]
-async fn a_native_answer_that_is_not_final_was_cut() {
+async fn a_native_stream_without_a_final_response_is_cut() {
     let partial = json!({ "result": grown("Plat", PARTIAL) }).to_string();
     let whole = json!({ "result": grown("Platypuses", FINAL) }).to_string();
     let error = json!({ "error": { "grpcCode": 8, "httpCode": 429, "message": "quota" } }).to_string();
@@ -320,7 +320,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn cuts_between_packets_change_nothing(
+    fn packet_boundaries_do_not_matter(
         words in prop::collection::vec("\\PC{0,12}", 1..8),
         cuts in prop::collection::vec(any::<usize>(), 0..12),
         crlf in any::<bool>(),

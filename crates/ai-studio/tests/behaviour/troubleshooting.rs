@@ -1,19 +1,19 @@
-//! The part of the page that people search by error text speaks of errors of the SDK that exist.
+//! Every heading of the SDK part of TROUBLESHOOTING.md is the text of an error.
 
 use std::path::Path;
 
-/// Every heading in backquotes is a text that this crate can say.
+/// Every heading in backquotes is part of a message in the source code.
 #[test]
 fn every_heading_is_the_text_of_an_error() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let Ok(page) = std::fs::read_to_string(root.join("../../TROUBLESHOOTING.md")) else {
-        println!("passed over: the page is not beside this crate");
+        println!("skipped: the page is not in this checkout");
         return;
     };
     let (_, page) = page.split_once("\n# Calls of the SDK\n").unwrap();
     let mut sources = String::new();
     collect(&root.join("src"), &mut sources);
-    // A text may have code in it, which a heading cannot set apart.
+    // Messages may contain backquotes; headings cannot.
     let sources = sources.to_lowercase().replace('`', "");
     let headings: Vec<_> = page
         .lines()
@@ -22,8 +22,8 @@ fn every_heading_is_the_text_of_an_error() {
         .collect();
     assert!(headings.len() > 20);
     for heading in headings {
-        let said = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
-        assert!(sources.contains(&said), "no error says {heading:?}");
+        let text = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
+        assert!(sources.contains(&text), "no error has the text {heading:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Messages lose nothing: whatever JSON object is read as whatever message, the same object is written.
+//! Messages lose no data: any JSON object, read as any message and written again, is the same object.
 
 use proptest::prelude::*;
 use serde::Serialize;
@@ -13,7 +13,7 @@ fn round_trip<T: Serialize + DeserializeOwned>(object: &Value) -> Value {
     serde_json::to_value(message).unwrap()
 }
 
-/// One type's round trip, by its name.
+/// The round trip of one type, by its name.
 type Case = (&'static str, fn(&Value) -> Value);
 
 macro_rules! cases {
@@ -71,7 +71,7 @@ const MESSAGES: &[Case] = cases![
     models::ToolResultList,
 ];
 
-/// The names of all fields, so that chance meets them.
+/// The names of all fields, so that random objects contain them.
 const NAMES: &[&str] = &[
     "alternatives",
     "arguments",
@@ -161,7 +161,7 @@ const NAMES: &[&str] = &[
     "usage",
 ];
 
-/// Values that fields take, and others that come close.
+/// Valid values of fields, and similar invalid ones.
 const VALUES: &[&str] = &[
     "",
     "stop",
@@ -229,7 +229,7 @@ proptest! {
         }
     }
 
-    /// Chance seldom makes a field whose own fields are known too: here every field has a value of chance.
+    /// Random objects seldom have known fields with known fields inside: here every field has a random value.
     #[test]
     fn any_value_of_a_field_is_written_as_it_was_read(value in any_small_json()) {
         let object = Value::Object(NAMES.iter().map(|name| ((*name).to_owned(), value.clone())).collect());
@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn floats_are_what_was_written_down(float in any::<f64>().prop_filter("JSON has no other", |float| float.is_finite())) {
+    fn floats_are_read_exactly(float in any::<f64>().prop_filter("JSON has no other", |float| float.is_finite())) {
         let text = format!(r#"{{"embedding":[{float:?},0]}}"#);
         let read: models::TextEmbeddingResponse = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&read.embedding, &[float, 0.0]);
@@ -274,7 +274,7 @@ proptest! {
 }
 
 #[test]
-fn only_objects_are_messages() {
+fn rejects_json_that_is_not_an_object() {
     for value in [json!(null), json!([]), json!("text"), json!(1)] {
         assert!(serde_json::from_value::<ChatResponse>(value.clone()).is_err(), "{value}");
         assert!(serde_json::from_value::<CompletionResponse>(value.clone()).is_err(), "{value}");
@@ -282,7 +282,7 @@ fn only_objects_are_messages() {
 }
 
 #[test]
-fn reads_around_whatever_is_missing_null_empty_or_of_another_kind() {
+fn missing_null_empty_and_mistyped_fields_have_their_defaults() {
     let came = json!({
         "id": 7, "created": "1758047034", "model": null, "object": {},
         "choices": [
@@ -313,7 +313,7 @@ fn reads_around_whatever_is_missing_null_empty_or_of_another_kind() {
 }
 
 #[test]
-fn a_vector_with_something_else_in_it_is_not_read_as_a_shorter_one() {
+fn a_vector_with_a_non_number_is_not_read_as_a_shorter_one() {
     let came = json!({ "embedding": [0.5, null, 0.25] });
     let answer: models::TextEmbeddingResponse = serde_json::from_value(came.clone()).unwrap();
     assert!(answer.embedding.is_empty());
@@ -322,7 +322,7 @@ fn a_vector_with_something_else_in_it_is_not_read_as_a_shorter_one() {
 }
 
 #[test]
-fn writes_what_the_program_made_of_it() {
+fn writes_the_changes_of_the_program() {
     let came = json!({ "role": "assistant", "content": null, "tool_calls": [], "name": 5, "strict": null });
     let mut message: ChatMessage = serde_json::from_value(came).unwrap();
     message.content = Some(Content::from("hi"));
@@ -351,7 +351,7 @@ fn writes_what_the_program_made_of_it() {
 }
 
 #[test]
-fn requests_of_every_recorded_shape_are_sent_as_they_were() {
+fn sends_requests_of_every_recorded_shape_unchanged() {
     let schema = json!({ "properties": { "numbers": { "items": { "type": "integer" } } }, "type": "object" });
     let function =
         json!({ "name": "something", "description": "does", "parameters": schema, "strict": null });
@@ -412,7 +412,7 @@ fn requests_of_every_recorded_shape_are_sent_as_they_were() {
 }
 
 #[test]
-fn an_operation_with_both_an_answer_and_an_error_is_judged_by_the_code() {
+fn the_code_decides_an_operation_with_both_a_response_and_an_error() {
     for (state, succeeded, failed) in [
         (json!({ "id": "a" }), false, false),
         (json!({ "done": true, "response": {}, "error": { "code": 0, "message": "" } }), true, false),

@@ -1,4 +1,4 @@
-//! Which call of the SDK a recorded request is, and how it is sent.
+//! Finds the call of the SDK for a recorded request, and sends it.
 
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// By method and path alone.
+    /// The call with this method and path.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let operation = || request.target.strip_prefix("/operations/").map(str::to_owned);
         match (&request.method, request.target.as_str()) {
@@ -45,13 +45,13 @@ impl Call {
         }
     }
 
-    /// Whether the address that it goes to is one that discovery tells.
+    /// Whether the address of the call comes from discovery.
     pub(crate) fn is_discovered(&self) -> bool {
         !matches!(self, Self::Chat | Self::ChatEmbedding | Self::ChatModels)
     }
 }
 
-/// Sends a call as it was recorded, and compares what is read with what was answered.
+/// Sends a recorded call, and compares the read response with the recorded one.
 pub(crate) async fn perform(sdk: &AiStudio, call: &Call, recorded: &Interaction) -> Result<(), String> {
     let body = || recorded.request.json().unwrap_or_default();
     let asks_for_stream = |pointer: &str| body().pointer(pointer) == Some(&Value::Bool(true));
@@ -72,7 +72,7 @@ pub(crate) async fn perform(sdk: &AiStudio, call: &Call, recorded: &Interaction)
         Call::Chat => told.whole(chat.send(&request(recorded)?).await, means::answer),
         Call::ChatEmbedding => told.whole(chat.embed(&request(recorded)?).await, means::embedding),
         Call::ChatModels => told.whole(chat.models().await, means::models),
-        // A call that is no stream has one message, over gRPC as well.
+        // A call without a stream has one message, also over gRPC.
         Call::Completion if asks_for_stream("/completionOptions/stream") || told.messages.len() > 1 => {
             let stream = models.completion_stream(&request(recorded)?).await;
             let Some(mut stream) = told.begun(stream)? else { return Ok(()) };
@@ -97,8 +97,8 @@ pub(crate) async fn perform(sdk: &AiStudio, call: &Call, recorded: &Interaction)
     }
 }
 
-/// The recorded body as the SDK's own request.
+/// The recorded body as a request of the SDK.
 fn request<T: DeserializeOwned>(recorded: &Interaction) -> Result<T, String> {
     serde_json::from_slice(&recorded.request.body)
-        .map_err(|error| format!("the request is not read: {error}"))
+        .map_err(|error| format!("the request cannot be read: {error}"))
 }

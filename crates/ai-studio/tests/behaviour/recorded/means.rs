@@ -1,6 +1,6 @@
-//! What an answer means: what its accessors tell is what stands in the JSON.
+//! Checks that the accessors of a response return the values of the JSON.
 //!
-//! Without it a message that kept all fields as unknown ones would pass.
+//! Without this check, a message that keeps all fields as unknown ones would pass.
 
 use std::fmt::Debug;
 
@@ -31,7 +31,7 @@ pub(crate) fn chunk(chunk: &ChatChunk, value: &Value) -> Verdict {
     same("calls", &calls, &length(value, "/choices/0/delta/tool_calls"))
 }
 
-/// What the chunks are together.
+/// The response assembled from the chunks.
 pub(crate) fn assembled(answer: &ChatResponse, chunks: &[Value]) -> Verdict {
     let text: String = chunks.iter().map(|chunk| string(chunk, "/choices/0/delta/content")).collect();
     same("text of all", answer.text(), &text)?;

@@ -1,4 +1,4 @@
-//! What it takes to send a recording again.
+//! Helpers that replay a recording.
 
 pub(crate) mod call;
 pub(crate) mod means;

@@ -1,4 +1,4 @@
-//! One recording, from the first call to the server's verdict.
+//! One recording, from the first call to the result of the replay server.
 
 use http::Method;
 use serde_json::Value;
@@ -9,24 +9,24 @@ use yandex_cloud_replay::{Interaction, Recording, ReplayServer};
 
 use super::call::{Call, perform};
 
-/// What came of a recording.
+/// The result of one recording.
 pub(crate) struct Tally {
-    /// How many calls the SDK sent.
+    /// The number of calls that the SDK sent.
     pub(crate) sent: usize,
-    /// What no request of the SDK covers.
-    pub(crate) passed_over: Vec<String>,
+    /// The recorded requests that the SDK has no call for.
+    pub(crate) skipped: Vec<String>,
     pub(crate) wrong: Option<String>,
 }
 
-/// What is to be done, call by call.
+/// The steps of a recording.
 enum Step {
-    /// The SDK is made anew, for discovery is asked once by each.
+    /// Build a new SDK, because each SDK requests discovery once.
     Discover,
     Send(Call),
 }
 
 pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
-    let mut passed_over = recording.unsupported.clone();
+    let mut skipped = recording.unsupported.clone();
     let mut steps: Vec<(Step, Interaction)> = Vec::new();
     for interaction in recording.interactions.iter().cloned() {
         let request = &interaction.request;
@@ -35,17 +35,17 @@ pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
         } else if let Some(call) = Call::of(request) {
             steps.push((Step::Send(call), interaction));
         } else {
-            passed_over.push(format!("{} {}", request.method, request.path()));
+            skipped.push(format!("{} {}", request.method, request.path()));
         }
     }
     drop_idle_discovery(&mut steps);
 
     let sent = steps.iter().filter(|(step, _)| matches!(step, Step::Send(_))).count();
     let wrong = run(recording, seed, steps).await.err();
-    Tally { sent, passed_over, wrong }
+    Tally { sent, skipped, wrong }
 }
 
-/// Nothing is discovered for its own sake: what is left without a call that needs it was asked for one not covered.
+/// Drops discovery requests that no covered call needs.
 fn drop_idle_discovery(steps: &mut Vec<(Step, Interaction)>) {
     let mut needed = false;
     let mut kept: Vec<_> = std::mem::take(steps)
@@ -89,7 +89,7 @@ async fn run(recording: &Recording, seed: u64, steps: Vec<(Step, Interaction)>) 
     }
 }
 
-/// An SDK that knows nothing but the server, with the options that the recording shows.
+/// An SDK that knows only the replay server, with the options of the recording.
 fn sdk(server: &ReplayServer, recording: &Recording, discover: bool) -> Result<AiStudio, String> {
     let compatible = format!("{}/v1", server.url());
     let builder = AiStudio::builder()
@@ -113,7 +113,7 @@ fn sdk(server: &ReplayServer, recording: &Recording, discover: bool) -> Result<A
     builder.build().map_err(|error| error.to_string())
 }
 
-/// The folder that was recorded: in its header, or in the address of a model.
+/// The recorded folder: from the header, or from a model URI.
 fn folder(recording: &Recording) -> String {
     let of_model = |interaction: &Interaction| {
         let body = interaction.request.json()?;

@@ -1,4 +1,4 @@
-//! What was answered, and the judgement of what is read of it.
+//! The recorded response, and the comparison with the read one.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use yandex_cloud_replay::Interaction;
 
 use super::means::same;
 
-/// What was answered, message by message.
+/// The recorded messages.
 pub(crate) struct Told {
     pub(crate) messages: Vec<Value>,
     status: u16,
@@ -21,7 +21,7 @@ impl Told {
         };
         let messages = recorded.response.messages();
         let status = recorded.response.status.as_u16();
-        // What a whole answer of the native API is wrapped in; a stream's has been taken off.
+        // The wrapper of a whole native response; that of a stream is removed already.
         let is_completion = recorded.request.target == "/foundationModels/v1/completion";
         let messages = if is_completion { messages.into_iter().map(unwrapped).collect() } else { messages };
         Self { messages, status }
@@ -35,7 +35,7 @@ impl Told {
         self.messages.first().ok_or_else(|| "the recorded answer is no JSON".to_owned())
     }
 
-    /// Where an error was recorded, there has to be one.
+    /// A recorded error must be read as an error.
     pub(crate) fn begun<T>(&self, outcome: Result<T, Error>) -> Result<Option<T>, String> {
         match outcome {
             Err(error) if self.is_error() => {
@@ -43,7 +43,7 @@ impl Told {
                 same("status of the error", &status, &Some(self.status)).map(|()| None)
             }
             Err(error) => Err(error.to_string()),
-            Ok(_) if self.is_error() => Err(format!("no error was read where {} was answered", self.status)),
+            Ok(_) if self.is_error() => Err(format!("no error was read for the status {}", self.status)),
             Ok(begun) => Ok(Some(begun)),
         }
     }
@@ -60,7 +60,7 @@ impl Told {
         self.part(0, Ok(answer), means)
     }
 
-    /// One message: written again it is what was recorded, and it means that too.
+    /// Checks that a message, written again, is the recorded one, and that its accessors agree.
     pub(crate) fn part<T: Serialize>(
         &self,
         place: usize,
@@ -68,7 +68,7 @@ impl Told {
         means: impl Fn(&T, &Value) -> Result<(), String>,
     ) -> Result<(), String> {
         let recorded = self.messages.get(place).ok_or_else(|| match &outcome {
-            Ok(_) => format!("there is a message {place}, which was not recorded"),
+            Ok(_) => format!("message {place} was not recorded"),
             Err(error) => error.to_string(),
         })?;
         let value = match outcome {
@@ -88,8 +88,8 @@ impl Told {
     }
 }
 
-/// An error that is told inside of an answer with 200.
+/// An error in a response with status 200.
 fn is_told_error(value: &Value) -> bool {
-    // An operation's own error is an answer.
+    // The error of an operation is a regular response.
     value.get("error").is_some_and(|error| !error.is_null()) && value.get("id").is_none()
 }
