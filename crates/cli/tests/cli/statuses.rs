@@ -1,6 +1,6 @@
 //! The exit status by the kind of the failure, and the text on standard error.
 
-use crate::run::{NOBODY, yc_auth};
+use crate::run::{CLOSED_PORT, yc_auth};
 
 #[test]
 fn nothing_found_is_3_with_the_report() {
@@ -91,13 +91,13 @@ fn a_token_file_that_is_missing_is_4() {
 #[test]
 fn an_unreachable_service_is_5() {
     let outcome = yc_auth(["token", "--method", "metadata"]).done();
-    assert!(outcome.fails(5).contains(NOBODY), "{outcome:?}");
+    assert!(outcome.fails(5).contains(CLOSED_PORT), "{outcome:?}");
     assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
     for outcome in [outcome, yc_auth(["token"]).done(), yc_auth(["doctor", "--method", "metadata"]).done()] {
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
     }
-    let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
+    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: nobody is reached there"), "{outcome:?}");
 }
