@@ -1,14 +1,14 @@
-//! The API port: which service answers a route.
+//! The API port: calls the service of each route.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tonic::Code;
 
-use crate::body::{self, Body};
 use crate::cloud::Cloud;
 use crate::routes::Route;
-use crate::status::Status;
-use crate::{ai, endpoints, federation, iam, operations};
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
+use crate::{ai, endpoints, iam, operations, token_exchange};
 
 pub(crate) async fn answer<B>(
     cloud: &Cloud,
@@ -27,9 +27,9 @@ where
             rest(iam::rest::create_for_service_account(cloud, same_old, request).await)
         }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
-        Route::TokenExchange => federation::exchange::answer(cloud, same_old, request).await,
+        Route::TokenExchange => token_exchange::answer(cloud, same_old, request).await,
         Route::OidcJwks => body::json(StatusCode::OK, &cloud.issuer.jwks()),
-        Route::GithubToken => rest(federation::github::token(cloud, request.headers(), request.uri())),
+        Route::GithubToken => rest(token_exchange::github::token(cloud, request.headers(), request.uri())),
         Route::EndpointsList => endpoints::rest::list(authority),
         Route::EndpointsGet => rest(endpoints::rest::get(authority, request.uri().path())),
         Route::Chat => rest(ai::chat::completions(cloud, request).await),

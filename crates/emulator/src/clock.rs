@@ -1,19 +1,19 @@
-//! The emulator's time: the machine's, moved by hand.
+//! The virtual clock: real time plus an offset, or a frozen time.
 //!
-//! Issue, expiry and the `Date` header follow this clock; the latency of a fault does not.
+//! Token issue, token expiry and the `Date` header use this clock. The latency of a fault uses real time.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::sync::lock;
 
-/// The last second that has a place in every time zone's year 9999, so that any client can print it.
+/// The last second that is in the year 9999 in every time zone, so that every client can print it.
 const LATEST: i128 = 253_402_207_200 * NANOS;
 const NANOS: i128 = 1_000_000_000;
 
-/// A clock that a test moves: real time plus an offset, or a moment that stands still.
+/// A clock that a test moves: real time plus an offset, or a frozen time.
 ///
-/// Clones are handles to the same clock. Times are kept between 1970 and the end of 9999.
+/// Clones are handles to the same clock. The time is always between 1970 and the end of 9999.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct VirtualClock {
 enum State {
     /// Real time plus this many nanoseconds.
     Running(i128),
-    /// This moment, in nanoseconds since 1970.
+    /// A frozen time, in nanoseconds since 1970.
     Frozen(i128),
 }
 
@@ -46,13 +46,13 @@ enum Start {
 }
 
 impl VirtualClock {
-    /// A running clock that shows real time.
+    /// A running clock with the real time.
     #[must_use]
     pub fn new() -> Self {
         Self { state: Arc::new(Mutex::new(State::Running(0))), start: Start::RealTime }
     }
 
-    /// A running clock that shows `start` now.
+    /// A running clock whose current time is `start`.
     #[must_use]
     pub fn starting_at(start: SystemTime) -> Self {
         let clock = Self { state: Arc::new(Mutex::new(State::Running(0))), start: Start::At(start) };
@@ -60,42 +60,42 @@ impl VirtualClock {
         clock
     }
 
-    /// What time it is here.
+    /// The current time of the clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         from_nanos(self.nanos())
     }
 
-    /// Moves the clock forward, running or frozen.
+    /// Moves a running or frozen clock forward.
     pub fn advance(&self, by: Duration) {
         let by = i128::try_from(by.as_nanos()).unwrap_or(LATEST);
         self.put(self.nanos().saturating_add(by));
     }
 
-    /// Sets the clock to a moment, in the past too; it stays running or frozen.
+    /// Sets the time, also to the past. A running clock stays running, a frozen clock stays frozen.
     pub fn set(&self, to: SystemTime) {
         self.put(to_nanos(to));
     }
 
-    /// Stops the clock where it is.
+    /// Stops the clock at its current time.
     pub fn freeze(&self) {
         let now = self.nanos();
         *lock(&self.state) = State::Frozen(now);
     }
 
-    /// Lets a frozen clock run on from where it stood.
+    /// Continues a frozen clock from its frozen time.
     pub fn unfreeze(&self) {
         let now = self.nanos();
         *lock(&self.state) = State::Running(now - real());
     }
 
-    /// Whether the clock stands still.
+    /// Whether the clock is frozen.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         matches!(*lock(&self.state), State::Frozen(_))
     }
 
-    /// Puts the clock back to how it began: running, at its start or at real time.
+    /// Restores the initial state: running, from the start time or with the real time.
     pub fn reset(&self) {
         *lock(&self.state) = State::Running(0);
         if let Start::At(start) = self.start {
@@ -138,12 +138,12 @@ pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// RFC 3339 in UTC, as the REST answers carry time.
+/// RFC 3339 in UTC, the time format of REST responses.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     jiff::Timestamp::from_nanosecond(to_nanos(time)).map(|t| t.to_string()).unwrap_or_default()
 }
 
-/// Reads RFC 3339; `None` when it is not.
+/// Parses RFC 3339. `None` if the text is not RFC 3339.
 pub(crate) fn from_rfc3339(text: &str) -> Option<SystemTime> {
     text.parse::<jiff::Timestamp>().ok().map(|t| from_nanos(t.as_nanosecond()))
 }

@@ -1,9 +1,9 @@
-//! The control API under `/_emulator/`, for those who are not in the emulator's process.
+//! The control API under `/_emulator/`, for other processes.
 //!
-//! It asks for no credentials: what it can do, anyone on this machine may. `Host` and `Origin` are checked
-//! before it is reached.
+//! The control API requires no credentials: every process of this computer can use it. The server checks `Host` and
+//! `Origin` before.
 //!
-//! The calls are listed in the documentation of the crate.
+//! The documentation of the crate lists the calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,14 @@ use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::body::{self, Body};
 use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
 use crate::federation;
-use crate::identity::{KeyFile, Origin};
-use crate::status::Status;
+use crate::identity::{Grant, KeyFile};
+use crate::token_exchange;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
 
@@ -137,7 +138,7 @@ where
         (&Method::POST, "tokens/issue") => {
             let asked: Issue = body::read_json_or_nothing(body).await?;
             let lifetime = asked.lifetime.map(duration).transpose()?;
-            let issued = cloud.issue(Origin::Control, lifetime.unwrap_or(cloud.options.token_lifetime))?;
+            let issued = cloud.issue(Grant::Control, lifetime.unwrap_or(cloud.options.token_lifetime))?;
             let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
             Ok(body::json(StatusCode::OK, &answer))
         }
@@ -194,7 +195,7 @@ where
         }
         (&Method::GET, "github/variables") => {
             let api_url = cloud.issuer.url.strip_suffix(federation::ISSUER_PATH).unwrap_or_default();
-            let variables = federation::github::variables(api_url, &cloud.github_request_token);
+            let variables = token_exchange::github::variables(api_url, &cloud.github_request_token);
             Ok(body::json(StatusCode::OK, &BTreeMap::from(variables)))
         }
         (&Method::POST, "reset") => {
@@ -206,7 +207,7 @@ where
 }
 
 fn state(cloud: &Cloud) -> Response<Body> {
-    let census = cloud.identity.census();
+    let token_counts = cloud.identity.token_counts();
     let state = json!({
         "now": rfc3339(cloud.clock.now()),
         "frozen": cloud.clock.is_frozen(),
@@ -218,7 +219,7 @@ fn state(cloud: &Cloud) -> Response<Body> {
         "oidcIssuer": cloud.federation.issuer,
         "oidcAudience": cloud.federation.audience,
         "oidcSubject": cloud.options.oidc_subject,
-        "iamTokens": { "valid": census.valid, "expired": census.expired, "revoked": census.revoked },
+        "iamTokens": { "valid": token_counts.valid, "expired": token_counts.expired, "revoked": token_counts.revoked },
         "faults": cloud.faults.active(),
     });
     body::json(StatusCode::OK, &state)

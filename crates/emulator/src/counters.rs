@@ -1,7 +1,6 @@
-//! What was asked of the emulator, counted.
+//! The numbers of requests.
 //!
-//! Known routes are counted by name; all others together, so that neither memory nor what is kept
-//! depends on what a client sends.
+//! Each known route has a counter of its own. All other paths share a counter, so that a client cannot fill the memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +10,7 @@ use serde::Serialize;
 
 use crate::sync::lock;
 
-/// The services that the emulator plays, as faults and counters name them.
+/// The services of the emulator, for faults and counters.
 ///
 /// ```
 /// use yandex_cloud_emulator::{Fault, Service};
@@ -23,7 +22,7 @@ use crate::sync::lock;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Service {
-    /// IAM: making and revoking tokens, over REST and gRPC, and the exchange of tokens at `/oauth/token`.
+    /// IAM over REST and gRPC, and the exchange of OIDC tokens at `/oauth/token`.
     Iam,
     /// The metadata service of a virtual machine, on its own port.
     Metadata,
@@ -31,17 +30,17 @@ pub enum Service {
     Endpoints,
     /// AI Studio: the OpenAI-compatible API and the native one, over REST and gRPC.
     Ai,
-    /// Operations that AI Studio began, over REST and gRPC.
+    /// Operations of AI Studio, over REST and gRPC.
     Operation,
-    /// The issuer of tokens for workloads, outside of the cloud: its keys, and the address that a job of GitHub
-    /// Actions asks.
+    /// The OIDC issuer, which is not part of the cloud: its keys, and the URL from which a GitHub Actions job gets its
+    /// token.
     Oidc,
-    /// Paths that nothing serves.
+    /// Unknown paths.
     Other,
 }
 
 impl Service {
-    /// The name used over HTTP: `iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`.
+    /// The name in the control API: `iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,10 +67,10 @@ impl fmt::Display for Service {
     }
 }
 
-/// Counts of requests and of issued tokens; clones are handles to the same counts.
+/// Counters of requests and of issued tokens. Clones are handles to the same counters.
 ///
-/// A request counts when it has passed the check of `Host` and `Origin`, also when a fault then eats it.
-/// Calls to `/_emulator/` do not count, but for those of [`Service::Oidc`].
+/// A request counts if it passes the checks of `Host` and `Origin`, even if a fault prevents its response. Requests to
+/// `/_emulator/` do not count, except those of [`Service::Oidc`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -87,7 +86,7 @@ pub struct Counters {
     counts: Arc<Mutex<Counts>>,
 }
 
-/// All counts at one moment.
+/// The values of all counters at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
@@ -95,46 +94,46 @@ pub struct Counts {
     pub services: BTreeMap<Service, u64>,
     /// Requests by method and route, such as `POST /iam/v1/tokens`,
     /// `POST /yandex.cloud.iam.v1.IamTokenService/Create` (gRPC) or `GET /endpoints/{id}`.
-    /// Paths that nothing serves count together, as `unknown of iam` and the like.
+    /// Unknown paths share a counter for each service, such as `unknown of iam`.
     pub routes: BTreeMap<String, u64>,
-    /// IAM tokens made, by any way: exchange, metadata, the control API, code.
+    /// Issued IAM tokens: from an exchange, the metadata service, the control API or a method of the emulator.
     pub tokens_issued: u64,
-    /// Requests refused for their credentials (401, or `UNAUTHENTICATED`).
+    /// Requests that were refused because of their credentials (401, or `UNAUTHENTICATED`).
     pub unauthenticated: u64,
 }
 
 impl Counters {
-    /// How many requests a service has had.
+    /// The number of requests to a service.
     #[must_use]
     pub fn requests(&self, service: Service) -> u64 {
         lock(&self.counts).services.get(&service).copied().unwrap_or(0)
     }
 
-    /// How many requests a route has had; the names are those of [`Counts::routes`].
+    /// The number of requests to a route. The names are those of [`Counts::routes`].
     #[must_use]
     pub fn route(&self, route: &str) -> u64 {
         lock(&self.counts).routes.get(route).copied().unwrap_or(0)
     }
 
-    /// How many IAM tokens have been made.
+    /// The number of issued IAM tokens.
     #[must_use]
     pub fn tokens_issued(&self) -> u64 {
         lock(&self.counts).tokens_issued
     }
 
-    /// How many requests were refused for their credentials.
+    /// The number of requests that were refused because of their credentials.
     #[must_use]
     pub fn unauthenticated(&self) -> u64 {
         lock(&self.counts).unauthenticated
     }
 
-    /// All counts at this moment.
+    /// The current values of all counters.
     #[must_use]
     pub fn snapshot(&self) -> Counts {
         lock(&self.counts).clone()
     }
 
-    /// Starts from zero.
+    /// Sets all counters to zero.
     pub fn reset(&self) {
         *lock(&self.counts) = Counts::default();
     }

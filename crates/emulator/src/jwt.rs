@@ -1,7 +1,6 @@
-//! JSON Web Tokens in their compact form: how one is taken apart, and the rules of time that hold for all.
+//! JSON Web Tokens in compact form: parsing, and the time checks that apply to every token.
 //!
-//! Whose signature counts and what a token is good for is decided by who reads it. What is wrong is told in words
-//! that repeat nothing of the token.
+//! The caller checks the signature and decides what the token permits. Errors never contain parts of the token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,13 +9,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// How far ahead of this clock the maker's may be.
+/// How far the issuer's clock may be ahead of this clock.
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// A token that is well-formed; nothing else of it has been checked.
+/// A well-formed token. Nothing else is checked.
 pub(crate) struct Jwt<'a> {
     pub(crate) header: Header,
-    /// What the signature is made of.
+    /// The signed bytes.
     pub(crate) signed: &'a [u8],
     pub(crate) signature: Vec<u8>,
     payload: Vec<u8>,
@@ -27,7 +26,7 @@ pub(crate) struct Header {
     pub(crate) alg: String,
     pub(crate) kid: Option<String>,
     typ: Option<String>,
-    /// Extensions that a reader has to know; there are none that this one knows.
+    /// Extensions that a reader has to support (RFC 7515, 4.1.11). The emulator supports none.
     crit: Option<IgnoredAny>,
 }
 
@@ -66,7 +65,7 @@ impl<'a> Jwt<'a> {
         Ok(Self { header, signed: signed.as_bytes(), signature, payload })
     }
 
-    /// What it says. To be asked for when the signature has been found good.
+    /// The claims. Check the signature before.
     pub(crate) fn claims(&self) -> Result<Claims, &'static str> {
         serde_json::from_slice(&self.payload)
             .map_err(|_| "the claims of the JWT are not JSON, or one has another type")
@@ -82,7 +81,7 @@ impl Claims {
         }
     }
 
-    /// Checks that it is of the present, and that its whole life is no longer than `longest`.
+    /// Checks that the token is valid now and that its lifetime is at most `longest`.
     pub(crate) fn check_time(&self, now: SystemTime, longest: Option<Duration>) -> Result<(), &'static str> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let iat = self.iat.ok_or("the required claim 'iat' is missing from the JWT")?;

@@ -1,10 +1,9 @@
-//! A Yandex Cloud on loopback, for tests and demos of programs that authenticate to it.
+//! A Yandex Cloud on loopback, for tests and demos of programs that authenticate to Yandex Cloud.
 //!
-//! One port serves IAM, endpoint discovery and AI Studio, over REST, gRPC and the OpenAI-compatible API, plain or
-//! over TLS; another serves the metadata of a virtual machine. What the cloud checks is checked: the scheme of a
-//! credential, that it was issued here or its signature, its expiry, its revocation, its scope. Time is a
-//! [`VirtualClock`], so an hour passes in a line of code; [`Faults`] are what goes wrong; [`Counters`] tell what was
-//! asked.
+//! One port serves IAM, endpoint discovery and AI Studio over REST, gRPC and the OpenAI-compatible API, plain or with
+//! TLS. A second port serves the metadata service of a virtual machine. The emulator checks a credential as the cloud
+//! does: its scheme, its issuer or signature, its expiry, its revocation and its scopes. A test moves the time with
+//! [`VirtualClock`], injects errors with [`Faults`], and counts requests with [`Counters`].
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -19,84 +18,119 @@
 //!     "GET /computeMetadata/v1/instance/service-accounts/default/token HTTP/1.1\r\n\
 //!      Host: {address}\r\nMetadata-Flavor: Google\r\nConnection: close\r\n\r\n"
 //! )?;
-//! let mut answer = String::new();
-//! connection.read_to_string(&mut answer)?;
-//! assert!(answer.contains(r#""access_token":"t1.FAKE-EMULATOR"#));
+//! let mut response = String::new();
+//! connection.read_to_string(&mut response)?;
+//! assert!(response.contains(r#""access_token":"t1.FAKE-EMULATOR"#));
 //! assert_eq!(emulator.counters().requests(Service::Metadata), 1);
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! # What it promises
-//! - It binds loopback addresses alone, unless told otherwise; it refuses requests with an `Origin` header, and
-//!   requests whose `Host` is not its own address, so that no web page can use it.
-//! - It never logs, echoes or keeps a secret presented to it: what it issued it knows by hash.
-//!   (The texts of the last metadata and exchange tokens and of the first authorized key are kept, for they are
-//!   handed out again.)
-//! - All its secrets have the real shape, are random, and say `FAKE-EMULATOR`; a private key says so in its id.
-//! - Malformed requests get an error, never a panic.
+//! # Point a program at the emulator
+//! | what | where |
+//! |---|---|
+//! | endpoint discovery, and all services that discovery returns | [`Emulator::api_url`], `YC_API_ENDPOINT` |
+//! | IAM | [`Emulator::iam_url`] |
+//! | the exchange of OIDC tokens | [`Emulator::oauth_url`], `YC_OAUTH_ENDPOINT` |
+//! | the metadata service | [`Emulator::metadata_addr`], `YC_METADATA_ADDR` |
+//! | the authority of the TLS certificate | [`Emulator::ca_pem`], in PEM |
 //!
-//! # What it is not
-//! A copy of the cloud's wording and timing: error texts are the cloud's where they are known, and its own elsewhere.
-//! The model answers by rule: it tells who was authenticated and how, and repeats what was said. It calls a function
-//! that the user names or that is forced, with arguments made of its schema and of what was said, and tells the
-//! result of one; asked for JSON, it answers with a value of the schema. A vector depends on the text alone.
+//! [`Emulator::env`] returns the variables for another process. In the same process, give the URLs to the library
+//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext.
 //!
-//! # What it serves
-//! | path | over gRPC | does |
+//! TLS works for every client that trusts the authority. A gRPC client such as tonic negotiates HTTP/2:
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+//! use yandex_cloud_emulator::Emulator;
+//!
+//! let emulator = Emulator::builder().tls(true).start().await?;
+//! let pem = emulator.ca_pem().unwrap_or_default();
+//! // let tls = tonic::transport::ClientTlsConfig::new()
+//! //     .ca_certificate(tonic::transport::Certificate::from_pem(pem))
+//! //     .domain_name("localhost");
+//! // let channel = tonic::transport::Endpoint::from_shared(emulator.api_url())?.tls_config(tls)?.connect().await?;
+//! # let _ = pem; Ok(()) }
+//! ```
+//!
+//! # The public interface
+//! - [`Emulator`], [`Builder`]: start an emulator with options; its addresses and credentials.
+//! - [`Variable`]: an environment variable that points another process at the emulator.
+//! - [`VirtualClock`], [`Renewal`]: the time, and when a service issues a new token.
+//! - [`Fault`], [`Faults`]: errors for some or all requests.
+//! - [`Counters`], [`Counts`], [`Service`]: the requests that came.
+//!
+//! # What the emulator guarantees
+//! - It listens on loopback addresses only, unless [`Builder::allow_non_loopback`] allows others. It refuses requests
+//!   with an `Origin` header and requests whose `Host` is not its own address, so that no web page can use it.
+//! - It never logs, echoes or stores a secret that a client sends. It knows the secrets that it issued by their hash.
+//!   (It stores the texts of the last metadata and exchange tokens and of the first authorized key, because it returns
+//!   them again.)
+//! - Its secrets have the real format, are random and contain `FAKE-EMULATOR`. The id of a private key contains it.
+//! - A malformed request gets an error and never causes a panic.
+//!
+//! # What differs from the cloud
+//! The emulator uses the error messages of the cloud where they are known, and its own messages elsewhere. Timing differs.
+//!
+//! The model is a rule. Its output says who was authenticated and how, and repeats the user's text. If the text names a
+//! function, or the tool choice forces one, the model calls the function with arguments that fit its schema. After a
+//! result it repeats the result. If the request asks for JSON, the output is a value of the schema. An embedding vector
+//! depends on the text only.
+//!
+//! # What the emulator serves
+//! | path | gRPC | function |
 //! |---|---|---|
-//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT, and revokes |
+//! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT; revokes a token |
 //! | `POST /iam/v1/tokens:createForServiceAccount` | `IamTokenService` | impersonates a service account |
-//! | `POST /oauth/token` | | exchanges a token of an outside issuer |
-//! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | discovery: every service is here |
-//! | `POST /v1/chat/completions` | | chat, whole or as events |
-//! | `GET /v1/models` | | the folder's models |
-//! | `POST /v1/embeddings` | | a vector of one text |
-//! | `POST /v1/responses`, `GET` and `DELETE …/{id}`, `POST …/{id}/cancel` | | responses, whole, as events or in the background; kept for a while |
-//! | `POST /foundationModels/v1/completion` | `TextGenerationService` | native text generation, whole or as growing prefixes |
+//! | `POST /oauth/token` | | exchanges a token of an OIDC issuer |
+//! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | endpoint discovery: every service has the address of the emulator |
+//! | `POST /v1/chat/completions` | | chat, complete or as events |
+//! | `GET /v1/models` | | the models of the folder |
+//! | `POST /v1/embeddings` | | the vector of a text |
+//! | `POST /v1/responses`, `GET` and `DELETE …/{id}`, `POST …/{id}/cancel` | | responses: complete, as events, or in the background |
+//! | `POST /foundationModels/v1/completion` | `TextGenerationService` | native text generation, complete or as growing prefixes |
 //! | `POST /foundationModels/v1/completionAsync` | `TextGenerationAsyncService` | the same as an operation |
-//! | `POST /foundationModels/v1/tokenize`, `…/tokenizeCompletion` | `TokenizerService` | a token per word |
-//! | `POST /foundationModels/v1/textEmbedding` | `EmbeddingsService` | a vector of one text |
-//! | `GET /operations/{id}`, `…:cancel` | `OperationService` | operations, done after [`Builder::operation_delay`] |
+//! | `POST /foundationModels/v1/tokenize`, `…/tokenizeCompletion` | `TokenizerService` | one token for each word |
+//! | `POST /foundationModels/v1/textEmbedding` | `EmbeddingsService` | the vector of a text |
+//! | `GET /operations/{id}`, `…:cancel` | `OperationService` | operations, which complete after [`Builder::operation_delay`] |
 //!
-//! The OpenAI-compatible paths, `/v1/`, take an API key as `Bearer` too. A model is named as
-//! `gpt://<folder>/<name>/<version>`, for `/v1/responses` also by its name alone with the folder in `OpenAI-Project`.
+//! The OpenAI-compatible paths, `/v1/`, also accept an API key as `Bearer`. The name of a model is
+//! `gpt://<folder>/<name>/<version>`. `/v1/responses` also accepts `<name>` with the folder in `OpenAI-Project`.
 //!
-//! # From other processes
-//! The control API under `/_emulator/` on the API port does what [`Emulator`]'s methods do. It asks for no
-//! credentials: what it can do, anyone on this machine may.
+//! # Control from other processes
+//! The control API under `/_emulator/` on the API port does what the methods of [`Emulator`] do. It requires no
+//! credentials: every process of this computer can use it.
 //!
-//! | request | body | does |
+//! | request | body | function |
 //! |---|---|---|
-//! | `GET state` | | the time, the ids, how many tokens, the faults |
-//! | `GET counters` | | what was asked |
+//! | `GET state` | | returns the time, the ids, the numbers of tokens, and the faults |
+//! | `GET counters` | | returns the numbers of requests |
 //! | `POST clock/advance` | `{"seconds": 3600}` | moves the clock forward |
-//! | `POST clock/set` | `{"now": "2026-11-24T00:00:00Z"}` | sets it |
-//! | `POST clock/freeze`, `POST clock/unfreeze` | | stops it, lets it run |
+//! | `POST clock/set` | `{"now": "2026-11-24T00:00:00Z"}` | sets the clock |
+//! | `POST clock/freeze`, `POST clock/unfreeze` | | stops and continues the clock |
 //! | `POST faults` | `{"kind": "hang", "target": "iam", "times": 1}` | adds a fault |
-//! | `DELETE faults` | | removes all |
-//! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds) or none | makes an IAM token |
-//! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes it |
-//! | `POST oauth-tokens/issue` | `{"after_cutoff": true}` or none | makes an OAuth token, `{"oauthToken": "y0_…"}`; IAM refuses one from after the cut-off |
-//! | `POST api-keys/issue` | `{"scopes": ["yc.ai.languageModels.execute"]}`, or none for all | makes an API key, `{"apiKey": "AQVN…"}` |
-//! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes it |
-//! | `POST service-account-keys/issue` | | makes an authorized key, `{"serviceAccountKey": {"id": …, "private_key": …}}`: the file as an object |
-//! | `POST service-account-keys/add` | `{"keyId": "aje…", "serviceAccountId": "aje…", "publicKey": "-----BEGIN PUBLIC KEY-----…"}` | trusts a key made elsewhere |
-//! | `POST service-account-keys/delete` | `{"keyId": "aje…"}` | deletes one, and the IAM tokens that were obtained with it |
-//! | `POST oidc-tokens/issue` | `{"subject": "repo:…", "audience": "https://…", "lifetime": 3600}`, each or none | makes a token of the outside issuer, `{"oidcToken": "eyJ…"}` |
-//! | `GET oidc/jwks` | | the issuer's keys |
-//! | `GET github/variables` | | the variables of a job of GitHub Actions |
-//! | `GET github/token?audience=…` | | the token of such a job, for the request token of its variables |
-//! | `POST reset` | | back to how it began |
+//! | `DELETE faults` | | removes all faults |
+//! | `POST tokens/issue` | `{"lifetime": 3600}` (seconds), optional | issues an IAM token |
+//! | `POST tokens/revoke` | `{"iamToken": "t1.…"}` | revokes an IAM token |
+//! | `POST oauth-tokens/issue` | `{"after_cutoff": true}`, optional | issues an OAuth token, `{"oauthToken": "y0_…"}`. IAM refuses a token from after the cut-off date |
+//! | `POST api-keys/issue` | `{"scopes": ["yc.ai.languageModels.execute"]}`, optional; without it all scopes | issues an API key, `{"apiKey": "AQVN…"}` |
+//! | `POST api-keys/revoke` | `{"apiKey": "AQVN…"}` | revokes an API key |
+//! | `POST service-account-keys/issue` | | creates an authorized key, `{"serviceAccountKey": {"id": …, "private_key": …}}`: the key file as an object |
+//! | `POST service-account-keys/add` | `{"keyId": "aje…", "serviceAccountId": "aje…", "publicKey": "-----BEGIN PUBLIC KEY-----…"}` | trusts a key that was created elsewhere |
+//! | `POST service-account-keys/delete` | `{"keyId": "aje…"}` | deletes a key and the IAM tokens that were obtained with it |
+//! | `POST oidc-tokens/issue` | `{"subject": "repo:…", "audience": "https://…", "lifetime": 3600}`, each optional | issues a token of the OIDC issuer, `{"oidcToken": "eyJ…"}` |
+//! | `GET oidc/jwks` | | returns the keys of the issuer |
+//! | `GET github/variables` | | returns the variables of a GitHub Actions job |
+//! | `GET github/token?audience=…` | | returns the token of the job, for the request token in its variables |
+//! | `POST reset` | | restores the initial state |
 //!
-//! A fault has a `kind`; a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`) or the start of a `path`, or
-//! neither for all; and `times`, or none for ever. Kinds, with the fields of their own:
+//! A fault has a `kind`. It applies to a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`), to
+//! paths that start with `path`, or to all requests. `times` limits the number of requests. The kinds and their fields:
 //! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
 //! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
 
 mod ai;
 mod api;
-mod body;
-mod builder;
+mod bounded_store;
 mod clock;
 mod cloud;
 mod control;
@@ -105,24 +139,22 @@ mod emulator;
 mod endpoints;
 mod faults;
 mod federation;
-mod grpc;
 mod iam;
 mod identity;
+mod job;
 mod jwt;
 mod messages;
 mod metadata;
 mod operations;
 mod routes;
 mod server;
-mod shelf;
-mod status;
 mod structs;
 mod sync;
-mod work;
+mod token_exchange;
+mod wire;
 
-pub use builder::Builder;
 pub use clock::VirtualClock;
 pub use counters::{Counters, Counts, Service};
-pub use emulator::{Emulator, Variable};
+pub use emulator::{Builder, Emulator, Variable};
 pub use faults::{Fault, Faults};
 pub use identity::Renewal;

@@ -1,6 +1,6 @@
-//! The few messages of yandex/cloud that are served, by field number.
+//! The protobuf messages that the emulator supports, by field number.
 //!
-//! Fields that nothing here reads are left out: protobuf passes over them.
+//! Fields that the emulator does not read are missing: protobuf ignores unknown fields.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// `yandex.cloud.iam.v1.CreateIamTokenRequest`; its oneof read as two fields, so that both at once can be told.
+/// `yandex.cloud.iam.v1.CreateIamTokenRequest`; the oneof is declared as two fields, so that a request with both is detected.
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]
 pub(crate) struct CreateIamTokenRequest {
@@ -172,7 +172,7 @@ pub(crate) enum ToolChoiceMode {
 }
 
 impl ToolChoiceMode {
-    /// As JSON has it.
+    /// The name in JSON.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unspecified => "TOOL_CHOICE_MODE_UNSPECIFIED",
@@ -278,7 +278,7 @@ pub(crate) enum AlternativeStatus {
 }
 
 impl AlternativeStatus {
-    /// As JSON has it.
+    /// The name in JSON.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unspecified => "ALTERNATIVE_STATUS_UNSPECIFIED",

@@ -1,12 +1,12 @@
-//! The metadata service of a virtual machine: its service account's token, its folder and cloud.
+//! The metadata service of a virtual machine: the token of its service account, its folder and its cloud.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::body::{self, Body};
 use crate::cloud::Cloud;
 use crate::routes::Route;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
 const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
@@ -39,7 +39,7 @@ fn token(cloud: &Cloud, same_old: bool) -> Result<Response<Body>, Status> {
         return Err(Status::not_found("no service account is attached to this machine"));
     }
     let issued = cloud.metadata_token(same_old)?;
-    // What is left of its life, not the life it began with.
+    // The remaining lifetime, not the initial lifetime.
     let left = issued.expires_at.duration_since(cloud.clock.now()).unwrap_or_default();
     let answer =
         json!({ "access_token": issued.token, "expires_in": left.as_secs(), "token_type": "Bearer" });

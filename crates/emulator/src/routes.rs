@@ -1,4 +1,4 @@
-//! The table of what is served: one line per method and path, REST and gRPC alike.
+//! The table of routes: one line for each method and path, for REST and gRPC.
 
 use http::Method;
 
@@ -47,7 +47,7 @@ pub(crate) enum Route {
     Unknown,
 }
 
-/// A route with the service that it belongs to and the name that it is counted by.
+/// A route, its service, and the name of its counter.
 pub(crate) struct Found {
     pub(crate) route: Route,
     pub(crate) service: Service,
@@ -78,7 +78,7 @@ const REST: &[Line] = &[
     ("POST /foundationModels/v1/tokenize", Service::Ai, Route::Tokenize),
     ("POST /foundationModels/v1/tokenizeCompletion", Service::Ai, Route::TokenizeCompletion),
     ("POST /foundationModels/v1/textEmbedding", Service::Ai, Route::TextEmbedding),
-    // Before the line that would take the verb for a part of the id.
+    // Before the next line, which matches the verb as part of the id.
     ("GET /operations/{id}:cancel", Service::Operation, Route::OperationCancel),
     ("POST /operations/{id}:cancel", Service::Operation, Route::OperationCancel),
     ("GET /operations/{id}", Service::Operation, Route::OperationGet),
@@ -137,7 +137,7 @@ const METADATA: &[Line] = &[
     ("GET /computeMetadata/v1/yandex/folder-id", Service::Metadata, Route::MetadataFolder),
 ];
 
-/// To which service a path belongs that no line names.
+/// The services of paths that have no route.
 const PREFIXES: &[(&str, Service)] = &[
     ("/iam/", Service::Iam),
     ("/oauth/", Service::Iam),

@@ -1,4 +1,4 @@
-//! `google.protobuf.Struct`: JSON inside of protobuf, for the schemas and arguments of functions.
+//! `google.protobuf.Struct`: JSON in protobuf, for the schemas and arguments of functions.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ struct List {
 }
 
 impl Struct {
-    /// What is no object has no fields.
+    /// A value that is not an object becomes a struct without fields.
     pub(crate) fn of(json: &Json) -> Self {
         let fields = json.as_object().into_iter().flatten();
         Self { fields: fields.map(|(name, value)| (name.clone(), Value::of(value))).collect() }
@@ -88,14 +88,14 @@ impl Value {
     }
 }
 
-/// Every number is a double there; JSON writes one without a fraction as a whole one.
+/// Protobuf has only doubles. A double without a fraction becomes an integer in JSON.
 fn whole_or_not(number: f64) -> Json {
-    #[expect(clippy::cast_possible_truncation, reason = "the cast is undone, and compared")]
+    #[expect(clippy::cast_possible_truncation, reason = "the next comparison detects a lossy cast")]
     let whole = number as i64;
     #[expect(
         clippy::cast_precision_loss,
         clippy::float_cmp,
-        reason = "whether nothing is lost is what is asked"
+        reason = "the comparison detects whether the cast loses precision"
     )]
     if whole as f64 == number && whole != i64::MAX {
         return whole.into();
@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn json_is_the_same_after_the_wire() {
+    fn json_is_unchanged_after_encoding_and_decoding() {
         let json = json!({
             "null": null, "flag": true, "whole": -5, "part": 1.5, "huge": 1e300, "text": "привет",
             "list": [1, "a", [], {}], "deep": { "deeper": { "deepest": [null] } },
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_json_has_not_is_null() {
+    fn a_number_that_json_cannot_represent_is_null() {
         for number in [f64::NAN, f64::INFINITY] {
             assert_eq!(whole_or_not(number), Json::Null);
         }

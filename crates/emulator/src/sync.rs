@@ -1,4 +1,4 @@
-//! Locks that outlive a panic elsewhere: the state they guard is valid after every statement.
+//! A lock that ignores poisoning: every statement leaves the guarded state valid, so a panic does not invalidate it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`, the OpenAI-compatible API: one answer, or a stream of server-sent events.
+//! `POST /v1/chat/completions`, the OpenAI-compatible API: a complete response, or a stream of server-sent events.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::content::Content;
 use super::events::{self, event, fragments};
-use super::rule::{self, Answer, Asked, Choice, Form, Function};
-use super::{ModelUri, Scheme, Usage, authenticated, pieces, seconds};
-use crate::body::{self, Body};
+use super::model_rule::{self, Choice, Format, Function, Output, Prompt};
+use super::{ModelUri, Scheme, Usage, pieces, seconds};
 use crate::cloud::Cloud;
+use crate::cloud::authenticated;
 use crate::identity::hex;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 struct ChatRequest {
@@ -38,20 +39,20 @@ impl Message {
 }
 
 impl ChatRequest {
-    fn asked(&self) -> Result<Asked<'_>, Status> {
+    fn prompt(&self) -> Result<Prompt<'_>, Status> {
         let said = self.messages.iter().rev().find(|message| message.role == "user");
         let said = said.or(self.messages.last()).ok_or_else(|| Status::invalid("messages is empty"))?;
         let tools = self.messages.iter().rev().take_while(|message| message.role == "tool");
-        let mut tools_said: Vec<String> = tools.map(Message::text).collect();
-        tools_said.reverse();
+        let mut tool_results: Vec<String> = tools.map(Message::text).collect();
+        tool_results.reverse();
         let functions = self.tools.iter().flatten().filter_map(|tool| tool.get("function"));
-        Ok(Asked {
-            said: said.text(),
-            tools_said: (!tools_said.is_empty()).then(|| tools_said.join(", ")),
+        Ok(Prompt {
+            user_text: said.text(),
+            tool_results: (!tool_results.is_empty()).then(|| tool_results.join(", ")),
             functions: functions.map(Function::of).collect::<Result<_, _>>()?,
             choice: self.choice()?,
             parallel: self.parallel_tool_calls != Some(false),
-            form: self.form()?,
+            format: self.format()?,
         })
     }
 
@@ -63,10 +64,10 @@ impl ChatRequest {
         }
     }
 
-    fn form(&self) -> Result<Form<'_>, Status> {
+    fn format(&self) -> Result<Format<'_>, Status> {
         match &self.response_format {
-            None | Some(Value::Null) => Ok(Form::Text),
-            Some(format) => Form::of(format, format.pointer("/json_schema/schema")),
+            None | Some(Value::Null) => Ok(Format::Text),
+            Some(format) => Format::of(format, format.pointer("/json_schema/schema")),
         }
     }
 }
@@ -77,36 +78,36 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let caller = authenticated(cloud, request.headers(), true)?;
-    let asked: ChatRequest = body::read_json(request.into_body()).await?;
-    let model = ModelUri::check(cloud, Scheme::Text, &asked.model)?;
-    let answer = rule::answer(&caller, &asked.asked()?)?;
-    let prompt: Vec<String> = asked.messages.iter().map(Message::text).collect();
+    let request: ChatRequest = body::read_json(request.into_body()).await?;
+    let model = ModelUri::check(cloud, Scheme::Text, &request.model)?;
+    let answer = model_rule::respond(&caller, &request.prompt()?)?;
+    let texts: Vec<String> = request.messages.iter().map(Message::text).collect();
     let completion = Completion {
         id: format!("chatcmpl-{}", hex::<16>()?),
         created: seconds(cloud.clock.now()),
         model: format!("gpt://{}", model.name),
-        turn: asked.messages.len(),
-        usage: Usage::of(prompt.iter().map(String::as_str), &answer.words()),
+        turn: request.messages.len(),
+        usage: Usage::of(texts.iter().map(String::as_str), &answer.words()),
         answer,
     };
-    Ok(if asked.stream == Some(true) { completion.into_stream() } else { completion.into_answer() })
+    Ok(if request.stream == Some(true) { completion.into_stream() } else { completion.into_answer() })
 }
 
 struct Completion {
     id: String,
     created: u64,
     model: String,
-    /// How many messages there were: it tells the calls of one conversation apart.
+    /// The number of messages, which makes the call ids of a conversation distinct.
     turn: usize,
-    answer: Answer,
+    answer: Output,
     usage: Usage,
 }
 
 impl Completion {
     fn into_answer(self) -> Response<Body> {
         let message = match &self.answer {
-            Answer::Text(text) => json!({ "role": "assistant", "content": text }),
-            Answer::Calls(calls) => {
+            Output::Text(text) => json!({ "role": "assistant", "content": text }),
+            Output::Calls(calls) => {
                 let calls = calls.iter().enumerate().map(|(index, call)| {
                     self.call(index, &json!({ "name": call.name, "arguments": call.arguments.to_string() }))
                 });
@@ -118,15 +119,15 @@ impl Completion {
         body::json(StatusCode::OK, &answer)
     }
 
-    /// The order of the real service: the role, the words or calls, the reason of the end, the usage, `[DONE]`.
+    /// The events in the order of the real service: the role, the words or calls, the finish reason, the usage, `[DONE]`.
     fn into_stream(self) -> Response<Body> {
         let delta = |delta: Value| json!([{ "index": 0, "delta": delta }]);
         let mut choices = vec![delta(json!({ "role": "assistant" }))];
         match &self.answer {
-            Answer::Text(text) => {
+            Output::Text(text) => {
                 choices.extend(pieces(text).map(|piece| delta(json!({ "content": piece }))));
             }
-            Answer::Calls(calls) => {
+            Output::Calls(calls) => {
                 for (index, call) in calls.iter().enumerate() {
                     let head = self.call(index, &json!({ "name": call.name, "arguments": "" }));
                     choices.push(delta(json!({ "tool_calls": [head] })));
@@ -151,8 +152,8 @@ impl Completion {
 
     fn finish_reason(&self) -> &'static str {
         match self.answer {
-            Answer::Text(_) => "stop",
-            Answer::Calls(_) => "tool_calls",
+            Output::Text(_) => "stop",
+            Output::Calls(_) => "tool_calls",
         }
     }
 

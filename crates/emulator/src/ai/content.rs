@@ -1,4 +1,4 @@
-//! A message's content on the OpenAI-compatible paths: a text, or parts.
+//! The content of a message in the OpenAI-compatible API: a text, or parts.
 
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ pub(super) enum Content {
     Parts(Vec<Part>),
 }
 
-/// Images and the like have no text, and count for nothing here.
+/// Parts without text, such as images, count as empty.
 #[derive(Deserialize)]
 pub(super) struct Part {
     #[serde(default)]

@@ -1,23 +1,24 @@
-//! Vectors of texts: `POST /v1/embeddings` of the OpenAI-compatible API, and `EmbeddingsService` over both wires.
+//! Embeddings: `POST /v1/embeddings` of the OpenAI-compatible API, and `EmbeddingsService` over REST and gRPC.
 //!
-//! A vector depends on the text alone, whatever the model: a test may compare two of them.
+//! A vector depends only on the text, not on the model, so that a test can compare vectors.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{MODEL_VERSION, ModelUri, Scheme, Usage, authenticated};
-use crate::body::{self, Body};
+use super::{MODEL_VERSION, ModelUri, Scheme, Usage};
 use crate::cloud::Cloud;
-use crate::grpc::unary_by;
+use crate::cloud::authenticated;
 use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::grpc::unary_by;
+use crate::wire::status::Status;
 
-/// How long a vector is where the request does not say.
+/// The number of dimensions if the request has none.
 const DIMENSIONS: usize = 256;
 const MAX_DIMENSIONS: i64 = 4096;
-/// Coordinates are whole fractions of it: few enough digits for a parser that is not exact.
+/// Coordinates are multiples of 1/ONE: they have few digits, so that every parser reads them exactly.
 const ONE: f64 = (1_u32 << 14) as f64;
 
 #[derive(Deserialize)]
@@ -30,7 +31,7 @@ struct EmbeddingRequest {
     encoding_format: Option<String>,
 }
 
-/// The real service takes one text, alone or in a list.
+/// The real service accepts one text, alone or in a list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Input {
@@ -45,23 +46,23 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), true)?;
-    let asked: EmbeddingRequest = body::read_json(request.into_body()).await?;
-    ModelUri::check(cloud, Scheme::Embedding, &asked.model)?;
-    if asked.encoding_format.as_deref().is_some_and(|format| format != "float") {
+    let request: EmbeddingRequest = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Embedding, &request.model)?;
+    if request.encoding_format.as_deref().is_some_and(|format| format != "float") {
         return Err(Status::invalid("encoding_format is not float"));
     }
-    let texts = match asked.input {
+    let texts = match request.input {
         Input::Text(text) => vec![text],
         Input::Texts(texts) => texts,
     };
     let [text] = texts.as_slice() else {
         return Err(Status::invalid("input is not exactly one text"));
     };
-    let embedding = vector(text, asked.dimensions)?;
+    let embedding = vector(text, request.dimensions)?;
     let tokens = Usage::of([text.as_str()], "").prompt;
     let answer = json!({
         "object": "list",
-        "model": asked.model,
+        "model": request.model,
         "data": [{ "index": 0, "embedding": embedding, "object": "embedding" }],
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     });
@@ -77,7 +78,7 @@ struct NativeRequest {
     dim: Option<Int64>,
 }
 
-/// proto3's JSON writes it as a string, and reads numbers too.
+/// proto3 JSON writes an int64 as a string, and also reads numbers.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Int64 {
@@ -95,13 +96,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), false)?;
-    let asked: NativeRequest = body::read_json(request.into_body()).await?;
-    let dim = match asked.dim {
+    let request: NativeRequest = body::read_json(request.into_body()).await?;
+    let dim = match request.dim {
         None => None,
         Some(Int64::Number(dim)) => Some(dim),
         Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
     };
-    let answer = embed(cloud, &asked.model_uri, &asked.text, dim)?;
+    let answer = embed(cloud, &request.model_uri, &request.text, dim)?;
     let answer = json!({
         "embedding": answer.embedding,
         "numTokens": answer.num_tokens.to_string(),
@@ -117,8 +118,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = authenticated(cloud, request.headers(), false);
-    unary_by(caller, request, |_, asked: TextEmbeddingRequest| {
-        embed(cloud, &asked.model_uri, &asked.text, asked.dim)
+    unary_by(caller, request, |_, request: TextEmbeddingRequest| {
+        embed(cloud, &request.model_uri, &request.text, request.dim)
     })
     .await
 }
@@ -132,7 +133,8 @@ fn embed(cloud: &Cloud, model: &str, text: &str, dim: Option<i64>) -> Result<Tex
     })
 }
 
-/// Of length one, so that a scalar product is a cosine; rounded, so that any parser reads the same numbers.
+/// A vector of length one, so that a scalar product is a cosine. Coordinates are rounded, so that every parser reads the
+/// same numbers.
 fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     let dimensions = match dimensions {
         None => DIMENSIONS,
@@ -150,7 +152,7 @@ fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     Ok(coordinates.into_iter().map(|x| (x / length * ONE).round() / ONE).collect())
 }
 
-/// The next of a series (`SplitMix64`), between -1 and 1 and never 0.
+/// The next number of a `SplitMix64` sequence, between -1 and 1 and never 0.
 fn coordinate(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

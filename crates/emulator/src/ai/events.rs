@@ -1,10 +1,10 @@
-//! Answers as server-sent events, each in a piece of its own.
+//! Responses as server-sent events, each in a piece of its own.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde_json::Value;
 
-use crate::body::{Body, Pieces};
+use crate::wire::body::{Body, Pieces};
 
 pub(super) const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
@@ -24,7 +24,7 @@ pub(super) fn response(events: Vec<Bytes>) -> Response<Body> {
     response
 }
 
-/// The pieces that a call's arguments come in.
+/// The fragments of a call's arguments in a stream.
 pub(super) fn fragments(arguments: &str) -> Vec<&str> {
     const CHARS: usize = 8;
     let starts = arguments.char_indices().map(|(at, _)| at).step_by(CHARS);

@@ -1,40 +1,25 @@
-//! AI Studio: a model that tells who asked, how that was proved, and what was said.
+//! AI Studio: a model whose output names the caller, the credential and the text of the user.
 //!
-//! The rule of the answer is in `rule.rs`; who may ask, the pieces an answer comes in and the tokens it costs are
-//! here; the wires are beside.
+//! `model_rule.rs` computes the output. This file has the parts that all protocols share: model URIs, streaming pieces and
+//! token counts.
 
 pub(crate) mod chat;
 mod content;
 pub(crate) mod embeddings;
 mod events;
+mod model_rule;
 pub(crate) mod models;
 pub(crate) mod responses;
-mod rule;
 pub(crate) mod text_generation;
 pub(crate) mod tokenizer;
 
-use http::HeaderMap;
-
 use crate::clock::seconds;
 use crate::cloud::Cloud;
-use crate::identity::{Accepts, Caller};
-use crate::status::Status;
-
-/// Any of these lets an API key use text models.
-const SCOPES: &[&str] = &["yc.ai.languageModels.execute", "yc.ai.foundationModels.execute"];
+use crate::wire::status::Status;
 
 const MODEL_VERSION: &str = "emulator";
 
-/// Of the OpenAI-compatible paths and of the gRPC services; only the former take a key as `Bearer`.
-pub(crate) fn authenticated(
-    cloud: &Cloud,
-    headers: &HeaderMap,
-    api_key_as_bearer: bool,
-) -> Result<Caller, Status> {
-    cloud.identity.authenticate(headers, Accepts { api_key: Some(SCOPES), api_key_as_bearer })
-}
-
-/// What a model is for, and so the scheme of its address.
+/// The purpose of a model, which is the scheme of its URI.
 #[derive(Clone, Copy)]
 enum Scheme {
     Text,
@@ -50,7 +35,7 @@ impl Scheme {
     }
 }
 
-/// A model's address, such as `gpt://<folder>/<name>/<version>`, of a folder that the caller may use.
+/// The URI of a model, such as `gpt://<folder>/<name>/<version>`, in a folder that the caller may use.
 struct ModelUri<'a> {
     name: &'a str,
 }
@@ -81,7 +66,7 @@ fn folder_allowed(cloud: &Cloud, folder: &str) -> Result<(), Status> {
     )))
 }
 
-/// The pieces a text is streamed in: words, each with the space after it.
+/// The pieces of a streamed text: words, each with the space after it.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(char::is_whitespace)
 }

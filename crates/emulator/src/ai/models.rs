@@ -3,10 +3,11 @@
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{authenticated, folder_allowed};
-use crate::body::{self, Body};
+use super::folder_allowed;
 use crate::cloud::Cloud;
-use crate::status::Status;
+use crate::cloud::authenticated;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 /// Scheme, name and version, owner.
 const MODELS: &[(&str, &str, &str)] = &[
@@ -23,7 +24,7 @@ const MODELS: &[(&str, &str, &str)] = &[
     ("emb", "text-embeddings/latest", "Yandex"),
 ];
 
-/// The folder is that of `OpenAI-Project`, or the caller's own where the header is missing.
+/// The folder is the one in `OpenAI-Project`, or the emulator's folder if the header is missing.
 pub(crate) fn list(cloud: &Cloud, headers: &HeaderMap) -> Result<Response<Body>, Status> {
     authenticated(cloud, headers, true)?;
     if let Some(folder) = headers.get("openai-project") {

@@ -1,16 +1,17 @@
-//! `TokenizerService`, over both wires. A token is a word, with a number that depends on the word alone.
+//! `TokenizerService` over REST and gRPC. A token is a word. Its id depends only on the word.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{MODEL_VERSION, ModelUri, Scheme, authenticated, text_generation};
-use crate::body::{self, Body};
+use super::{MODEL_VERSION, ModelUri, Scheme, text_generation};
 use crate::cloud::Cloud;
-use crate::grpc::unary_by;
+use crate::cloud::authenticated;
 use crate::messages::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::grpc::unary_by;
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,9 +28,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), false)?;
-    let asked: Tokenize = body::read_json(request.into_body()).await?;
-    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
-    Ok(body::json(StatusCode::OK, &as_json(&tokens([asked.text.as_str()]))))
+    let request: Tokenize = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
+    Ok(body::json(StatusCode::OK, &as_json(&tokens([request.text.as_str()]))))
 }
 
 /// `POST /foundationModels/v1/tokenizeCompletion`
@@ -42,9 +43,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     authenticated(cloud, request.headers(), false)?;
-    let asked: text_generation::rest::CompletionRequest = body::read_json(request.into_body()).await?;
-    ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
-    Ok(body::json(StatusCode::OK, &as_json(&tokens(asked.texts().iter().map(String::as_str)))))
+    let request: text_generation::rest::CompletionRequest = body::read_json(request.into_body()).await?;
+    ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
+    Ok(body::json(StatusCode::OK, &as_json(&tokens(request.texts().iter().map(String::as_str)))))
 }
 
 /// `TokenizerService.Tokenize`
@@ -54,9 +55,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = authenticated(cloud, request.headers(), false);
-    unary_by(caller, request, |_, asked: TokenizeRequest| {
-        ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
-        Ok(tokens([asked.text.as_str()]))
+    unary_by(caller, request, |_, request: TokenizeRequest| {
+        ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
+        Ok(tokens([request.text.as_str()]))
     })
     .await
 }
@@ -68,9 +69,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = authenticated(cloud, request.headers(), false);
-    unary_by(caller, request, |_, asked: CompletionRequest| {
-        ModelUri::check(cloud, Scheme::Text, &asked.model_uri)?;
-        Ok(tokens(asked.messages.iter().filter_map(|message| message.text.as_deref())))
+    unary_by(caller, request, |_, request: CompletionRequest| {
+        ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
+        Ok(tokens(request.messages.iter().filter_map(|message| message.text.as_deref())))
     })
     .await
 }
@@ -90,7 +91,7 @@ fn as_json(answer: &TokenizeResponse) -> Value {
     json!({ "tokens": tokens, "modelVersion": answer.model_version })
 }
 
-/// Above the special ones, and small enough to be read.
+/// The id is larger than the ids of special tokens, and short.
 fn number(word: &str) -> i64 {
     let hash =
         word.bytes().fold(0xcbf2_9ce4_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

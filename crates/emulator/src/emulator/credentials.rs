@@ -1,64 +1,64 @@
-//! What a client of the emulator proves itself with, and what ends that.
+//! The credentials that clients use, and how to revoke them.
 
 use std::io;
 use std::time::Duration;
 
 use super::Emulator;
-use crate::federation::github;
-use crate::identity::Origin;
+use crate::identity::Grant;
+use crate::token_exchange::github;
 
-/// Credentials: those of the service account, those of a user, and those of the outside.
+/// Credentials of the service account, of a user, and of the OIDC issuer.
 impl Emulator {
-    /// An OAuth token that IAM exchanges.
+    /// An OAuth token that IAM accepts.
     #[must_use]
     pub fn oauth_token(&self) -> &str {
-        &self.parts.oauth_token
+        &self.instance.oauth_token
     }
 
-    /// An OAuth token that IAM refuses, for it was issued on or after 2026-06-01.
+    /// An OAuth token that IAM refuses, because the token was issued on or after 2026-06-01.
     #[must_use]
     pub fn new_oauth_token(&self) -> &str {
-        &self.parts.new_oauth_token
+        &self.instance.new_oauth_token
     }
 
     /// An API key of the service account.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        &self.parts.api_key
+        &self.instance.api_key
     }
 
-    /// A new IAM token of the service account, with the lifetime that was set at the start.
+    /// A new IAM token of the service account, with the lifetime of the builder.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn iam_token(&self) -> io::Result<String> {
-        self.iam_token_for(self.parts.cloud.options.token_lifetime)
+        self.iam_token_for(self.instance.cloud.options.token_lifetime)
     }
 
-    /// A new IAM token of the service account that lives so long.
+    /// A new IAM token of the service account with this lifetime.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn iam_token_for(&self, lifetime: Duration) -> io::Result<String> {
-        let issued = self.parts.cloud.issue(Origin::Issued, lifetime);
+        let issued = self.instance.cloud.issue(Grant::Issued, lifetime);
         issued.map(|issued| issued.token).map_err(io::Error::other)
     }
 
-    /// Another API key of the service account, limited to these scopes.
+    /// A new API key of the service account, limited to these scopes.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn api_key_with_scopes(&self, scopes: &[&str]) -> io::Result<String> {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         cloud.identity.issue_api_key(cloud.service_account(), Some(scopes)).map_err(io::Error::other)
     }
 
-    /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes:
-    /// the same whenever it is asked for.
+    /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes. Every call
+    /// returns the same key.
     ///
-    /// The first call makes it, which takes a tenth of a second, and up to a few where the crates `crypto-bigint`
-    /// and `crypto-primes` are built without optimisation.
+    /// The first call creates the key. This takes a tenth of a second, or a few seconds if the crates `crypto-bigint` and
+    /// `crypto-primes` are built without optimisation.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -71,37 +71,37 @@ impl Emulator {
     /// ```
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn service_account_key(&self) -> io::Result<String> {
-        self.parts.cloud.service_account_key().map_err(io::Error::other)
+        self.instance.cloud.service_account_key().map_err(io::Error::other)
     }
 
-    /// Another authorized key of the service account, new each time, in the same form.
+    /// A new authorized key of the service account, in the same format.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn create_service_account_key(&self) -> io::Result<String> {
-        let file = self.parts.cloud.create_service_account_key();
+        let file = self.instance.cloud.create_service_account_key();
         file.and_then(|file| file.to_json()).map_err(io::Error::other)
     }
 
-    /// Trusts a key that was made elsewhere: the public half of an RSA key of 2048 or 4096 bits, in PEM
-    /// (`-----BEGIN PUBLIC KEY-----`), the id that it has here, and the service account that it signs for.
+    /// Trusts a key that was created elsewhere: a public RSA key of 2048 or 4096 bits in PEM
+    /// (`-----BEGIN PUBLIC KEY-----`), an id for the key, and the service account of the key.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when the key cannot be read, an id is empty or longer than 50
-    /// bytes, or there is a key of this id.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput): the key cannot be read, an id is empty or longer than 50 bytes, or
+    /// another key has the id.
     pub fn add_service_account_key(
         &self,
         public_key_pem: &str,
         key_id: &str,
         service_account_id: &str,
     ) -> io::Result<()> {
-        let added = self.parts.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
+        let added = self.instance.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
         added.map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))
     }
 
-    /// Deletes an authorized key, and with it the IAM tokens that were obtained with it. False when there is none.
+    /// Deletes an authorized key and the IAM tokens that were obtained with it. False if no key has the id.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -114,56 +114,56 @@ impl Emulator {
     /// # Ok(()) }
     /// ```
     pub fn delete_service_account_key(&self, id: &str) -> bool {
-        self.parts.cloud.identity.delete_key(id)
+        self.instance.cloud.identity.delete_key(id)
     }
 
-    /// A service account that every subject of this cloud may impersonate, unless
-    /// [`Builder::token_creators`](crate::Builder::token_creators) says otherwise.
+    /// The service account that every subject may impersonate, unless
+    /// [`Builder::token_creators`](crate::Builder::token_creators) replaces this rule.
     #[must_use]
     pub fn impersonated_account_id(&self) -> &str {
-        &self.parts.cloud.options.token_creators.impersonated
+        &self.instance.cloud.options.token_creators.impersonated
     }
 
-    /// A second one, which [`impersonated_account_id`](Self::impersonated_account_id) alone may impersonate: for
-    /// an impersonation inside another.
+    /// The service account that only [`impersonated_account_id`](Self::impersonated_account_id) may impersonate, for
+    /// nested impersonation.
     #[must_use]
     pub fn nested_account_id(&self) -> &str {
-        &self.parts.cloud.options.token_creators.nested
+        &self.instance.cloud.options.token_creators.nested
     }
 
-    /// The audience that an outside issuer's token has to have.
+    /// The required audience of an OIDC token.
     #[must_use]
     pub fn oidc_audience(&self) -> &str {
-        &self.parts.cloud.federation.audience
+        &self.instance.cloud.federation.audience
     }
 
-    /// The outside subject that is linked to [`service_account_id`](Self::service_account_id).
+    /// The OIDC subject that is linked to [`service_account_id`](Self::service_account_id).
     #[must_use]
     pub fn oidc_subject(&self) -> &str {
-        &self.parts.cloud.options.oidc_subject
+        &self.instance.cloud.options.oidc_subject
     }
 
-    /// A token of the outside issuer, such as a job of GitHub Actions has: it lives for an hour, and `/oauth/token`
-    /// exchanges it for the IAM token of [`service_account_id`](Self::service_account_id).
+    /// A token of the OIDC issuer, such as a GitHub Actions job gets. The token is valid for an hour. `/oauth/token`
+    /// exchanges it for an IAM token of [`service_account_id`](Self::service_account_id).
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn oidc_token(&self) -> io::Result<String> {
         self.oidc_token_for(self.oidc_subject(), self.oidc_audience(), Duration::from_secs(3600))
     }
 
-    /// A token of the outside issuer for this subject and this audience, good or not.
+    /// A token of the OIDC issuer with this subject and this audience. They need not be valid.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub fn oidc_token_for(&self, subject: &str, audience: &str, lifetime: Duration) -> io::Result<String> {
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime).map_err(io::Error::other)
     }
 
-    /// The variables by which a job of GitHub Actions gets its token: `ACTIONS_ID_TOKEN_REQUEST_URL` and
-    /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`. That token has the [`oidc_subject`](Self::oidc_subject), the audience that
-    /// is asked for, or else the [`oidc_audience`](Self::oidc_audience), and five minutes to live.
+    /// The variables with which a GitHub Actions job requests its token: `ACTIONS_ID_TOKEN_REQUEST_URL` and
+    /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`. The token has the [`oidc_subject`](Self::oidc_subject) and the audience of the
+    /// request, or else the [`oidc_audience`](Self::oidc_audience). The token is valid for five minutes.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -176,25 +176,25 @@ impl Emulator {
     /// ```
     #[must_use]
     pub fn github_variables(&self) -> [(String, String); 2] {
-        let cloud = &self.parts.cloud;
+        let cloud = &self.instance.cloud;
         github::variables(&self.api_url(), &cloud.github_request_token)
     }
 
-    /// Revokes an IAM token, however it was obtained here.
+    /// Revokes an IAM token of this emulator.
     ///
     /// # Errors
-    /// [`NotFound`](io::ErrorKind::NotFound) for a token that was not issued here.
+    /// [`NotFound`](io::ErrorKind::NotFound): this emulator did not issue the token.
     pub fn revoke_iam_token(&self, token: &str) -> io::Result<()> {
-        let found = self.parts.cloud.identity.revoke_iam(token).is_some();
+        let found = self.instance.cloud.identity.revoke_iam(token).is_some();
         found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
     /// Revokes an API key.
     ///
     /// # Errors
-    /// [`NotFound`](io::ErrorKind::NotFound) for a key that was not issued here.
+    /// [`NotFound`](io::ErrorKind::NotFound): this emulator did not issue the key.
     pub fn revoke_api_key(&self, key: &str) -> io::Result<()> {
-        let found = self.parts.cloud.identity.revoke_api_key(key);
+        let found = self.instance.cloud.identity.revoke_api_key(key);
         found.then_some(()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 }

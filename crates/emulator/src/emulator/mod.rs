@@ -1,5 +1,6 @@
-//! The running emulator, as the program that started it holds it. Its credentials are in `credentials.rs`.
+//! A running emulator: its addresses, its state and its end. Its credentials are in `credentials.rs`.
 
+mod builder;
 mod credentials;
 
 use std::fmt;
@@ -11,13 +12,13 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::builder::Builder;
+pub use self::builder::Builder;
 use crate::clock::VirtualClock;
 use crate::cloud::Cloud;
 use crate::counters::Counters;
 use crate::faults::Faults;
 
-/// A Yandex Cloud on loopback; dropping it shuts everything down.
+/// A running Yandex Cloud on loopback. Dropping the emulator closes its ports.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -29,12 +30,12 @@ use crate::faults::Faults;
 /// # Ok(()) }
 /// ```
 pub struct Emulator {
-    parts: Parts,
+    instance: Instance,
     running: Running,
 }
 
-/// What an emulator is made of.
-pub(crate) struct Parts {
+/// The state of an emulator and the addresses of its ports.
+pub(crate) struct Instance {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) api_addr: SocketAddr,
     pub(crate) metadata_addr: SocketAddr,
@@ -49,7 +50,7 @@ pub(crate) enum Running {
     Thread(Option<(oneshot::Sender<()>, thread::JoinHandle<()>)>),
 }
 
-/// A variable that points a program at the emulator; see [`Emulator::env`].
+/// An environment variable that points a program at the emulator. [`Emulator::env`] returns all variables.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -67,20 +68,23 @@ pub struct Variable {
     pub name: &'static str,
     /// The value.
     pub value: String,
-    /// What it does, for a person to read.
+    /// The purpose of the variable, for people.
     pub comment: &'static str,
 }
 
 impl Emulator {
-    /// Starts with the default options, on the runtime that this is called on.
+    /// Starts an emulator with the default options on the current tokio runtime.
     ///
     /// # Errors
-    /// When no port of 127.0.0.1 can be had.
+    /// No port of 127.0.0.1 is available.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the ports. No emulator keeps running.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
 
-    /// Starts with the default options on a thread of its own, for programs without a runtime.
+    /// Starts an emulator with the default options on a new thread, for programs without a runtime.
     ///
     /// ```
     /// use yandex_cloud_emulator::Emulator;
@@ -91,12 +95,12 @@ impl Emulator {
     /// ```
     ///
     /// # Errors
-    /// When no port of 127.0.0.1 can be had, or no thread.
+    /// No port of 127.0.0.1 is available, or the thread cannot be created.
     pub fn start_in_thread() -> io::Result<Self> {
         Self::builder().start_in_thread()
     }
 
-    /// The options.
+    /// Returns a builder with the default options.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -116,72 +120,104 @@ impl Emulator {
         Builder::default()
     }
 
-    pub(crate) fn new(parts: Parts, running: Running) -> Self {
-        Self { parts, running }
+    pub(crate) fn new(instance: Instance, running: Running) -> Self {
+        Self { instance, running }
     }
 
-    /// Where the API listens.
+    /// The address of the API port.
     #[must_use]
     pub fn api_addr(&self) -> SocketAddr {
-        self.parts.api_addr
+        self.instance.api_addr
     }
 
-    /// The API as a URL: `http://127.0.0.1:PORT`, or `https://` with TLS.
+    /// The URL of the API port, without a path: `http://127.0.0.1:PORT`, or `https://` with TLS.
+    ///
+    /// The URL is the API endpoint: endpoint discovery is at `/endpoints`, and returns this port for every service.
     #[must_use]
     pub fn api_url(&self) -> String {
-        let scheme = if self.parts.ca_pem.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.parts.api_addr)
+        let scheme = if self.instance.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.instance.api_addr)
     }
 
-    /// Where the metadata service listens.
+    /// The URL of IAM, without a path. IAM is on the API port; the token path is `/iam/v1/tokens`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// assert_eq!(emulator.iam_url(), emulator.api_url());
+    /// assert_eq!(emulator.oauth_url(), format!("{}/oauth/token", emulator.api_url()));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn iam_url(&self) -> String {
+        self.api_url()
+    }
+
+    /// The URL of the exchange of OIDC tokens (RFC 8693), with the path `/oauth/token`: the value of
+    /// `YC_OAUTH_ENDPOINT`.
+    #[must_use]
+    pub fn oauth_url(&self) -> String {
+        format!("{}/oauth/token", self.api_url())
+    }
+
+    /// The address of the metadata service: the value of `YC_METADATA_ADDR`.
     #[must_use]
     pub fn metadata_addr(&self) -> SocketAddr {
-        self.parts.metadata_addr
+        self.instance.metadata_addr
     }
 
-    /// The certificate authority that signed the API's certificate, in PEM; `None` without TLS.
+    /// The certificate authority of the API port's certificate, in PEM. `None` without TLS.
+    ///
+    /// The certificate is valid for `localhost`, `127.0.0.1`, `::1` and the names of
+    /// [`Builder::host_name`](crate::Builder::host_name).
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
-        self.parts.ca_pem.as_deref()
+        self.instance.ca_pem.as_deref()
     }
 
-    /// The folder that models are in.
+    /// The folder of the models.
     #[must_use]
     pub fn folder_id(&self) -> &str {
-        &self.parts.cloud.options.folder_id
+        &self.instance.cloud.options.folder_id
     }
 
-    /// The service account that [`api_key`](Self::api_key) and [`iam_token`](Self::iam_token) stand for.
+    /// The service account of [`api_key`](Self::api_key) and [`iam_token`](Self::iam_token).
     #[must_use]
     pub fn service_account_id(&self) -> &str {
-        &self.parts.cloud.options.service_account_id
+        &self.instance.cloud.options.service_account_id
     }
 
-    /// The emulator's time.
+    /// The clock of the emulator.
     #[must_use]
     pub fn clock(&self) -> VirtualClock {
-        self.parts.cloud.clock.clone()
+        self.instance.cloud.clock.clone()
     }
 
-    /// What goes wrong.
+    /// The faults of the emulator.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        self.parts.cloud.faults.clone()
+        self.instance.cloud.faults.clone()
     }
 
-    /// What was asked.
+    /// The numbers of requests.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.parts.cloud.counters.clone()
+        self.instance.cloud.counters.clone()
     }
 
-    /// Back to how it began: no faults, no counts, no IAM tokens, no operations and responses kept, the clock at
-    /// its start, revoked API keys and deleted authorized keys good again.
+    /// Restores the initial state: removes faults, counts, IAM tokens, operations and responses, sets the clock to its
+    /// start, and restores revoked API keys and deleted authorized keys.
     pub fn reset(&self) {
-        self.parts.cloud.reset();
+        self.instance.cloud.reset();
     }
 
-    /// Stops, and returns when both ports are closed. (Dropping stops too, but a port may be open for a moment more.)
+    /// Stops the emulator and waits until both ports are closed. (Dropping the emulator stops it too, but a port can stay
+    /// open for a moment.)
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the emulator without waiting.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -202,26 +238,26 @@ impl Emulator {
         }
     }
 
-    /// The variables that point a program at this emulator. The credentials are alternatives: choose one,
-    /// or none for the metadata service. Exported variables outlive the emulator.
+    /// The variables that point a program at this emulator. The credentials are alternatives: use one of them, or none for
+    /// the metadata service. Exported variables stay set after the emulator stops.
     ///
     /// # Errors
-    /// When the system gives no random bytes for the IAM token.
+    /// The operating system returns no random bytes for the IAM token.
     pub fn env(&self) -> io::Result<Vec<Variable>> {
         let variable = |name, value, comment| Variable { name, value, comment };
-        // Without a scheme an endpoint means TLS.
-        let endpoint = match self.parts.ca_pem {
-            Some(_) => self.parts.api_addr.to_string(),
+        // An endpoint without a scheme means TLS.
+        let endpoint = match self.instance.ca_pem {
+            Some(_) => self.instance.api_addr.to_string(),
             None => self.api_url(),
         };
         Ok(vec![
             variable(
                 "YC_API_ENDPOINT",
                 endpoint,
-                "endpoint discovery, and through it all services; for the Python SDK without http://",
+                "endpoint discovery, which returns all services; for the Python SDK remove http://",
             ),
-            variable("YC_METADATA_ADDR", self.parts.metadata_addr.to_string(), "the metadata service"),
-            variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder that models are in"),
+            variable("YC_METADATA_ADDR", self.instance.metadata_addr.to_string(), "the metadata service"),
+            variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder of the models"),
             variable("YC_API_KEY", self.api_key().to_owned(), "method api-key"),
             variable("YC_IAM_TOKEN", self.iam_token()?, "method iam-token"),
             variable("YC_OAUTH_TOKEN", self.oauth_token().to_owned(), "method oauth-token"),
@@ -247,7 +283,7 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("api", &self.api_url())
-            .field("metadata", &self.parts.metadata_addr)
+            .field("metadata", &self.instance.metadata_addr)
             .finish_non_exhaustive()
     }
 }

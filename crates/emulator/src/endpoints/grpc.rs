@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::body::Body;
-use crate::grpc::unary;
 use crate::messages::{GetApiEndpointRequest, ListApiEndpointsRequest, ListApiEndpointsResponse};
+use crate::wire::body::Body;
+use crate::wire::grpc::unary;
 
 pub(crate) async fn list<B>(authority: &str, request: Request<B>) -> Response<Body>
 where

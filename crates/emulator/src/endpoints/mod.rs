@@ -1,12 +1,12 @@
-//! Endpoint discovery: every service lives at the address by which the client reached this one.
+//! Endpoint discovery: the address of every service is the address that the client used for this request.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
 
 use crate::messages::ApiEndpoint;
-use crate::status::Status;
+use crate::wire::status::Status;
 
-/// The ids that clients of AI Studio look up. `ai-tts-v3` is not among them, as in the real list.
+/// The ids that clients of AI Studio use. As in the real list, `ai-tts-v3` is missing.
 const IDS: &[&str] = &[
     "ai-assistants",
     "ai-files",

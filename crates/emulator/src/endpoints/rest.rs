@@ -3,8 +3,8 @@
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use crate::body::{self, Body};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 /// `GET /endpoints`
 pub(crate) fn list(authority: &str) -> Response<Body> {

@@ -1,4 +1,4 @@
-//! A body that arrives a byte at a time. Trailers pass as they are, so that it serves gRPC as well.
+//! A body that sends one byte at a time. Trailers are unchanged, so that gRPC works too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::body::Body;
+use crate::wire::body::Body;
 
 pub(super) struct Drip {
     inner: Body,

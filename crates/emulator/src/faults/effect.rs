@@ -1,4 +1,4 @@
-//! Carries a fault out around the making of an answer.
+//! Applies the faults of a call to its response.
 
 use std::future::{Future, pending};
 use std::time::Duration;
@@ -8,26 +8,26 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
 use super::drip::Drip;
-use super::{Kind, Plan};
-use crate::body::{self, Body, Pieces};
-use crate::server::Hangup;
-use crate::status::Status;
+use super::hangup::Hangup;
+use super::{CallFaults, Kind};
+use crate::wire::body::{self, Body, Pieces};
+use crate::wire::status::Status;
 
-/// Not JSON, not UTF-8, not protobuf: the first byte is a field of a wire type that does not exist.
+/// Neither JSON nor UTF-8 nor protobuf: the first byte is a field with an invalid wire type.
 const GARBAGE: &[u8] = b"\xff\xfe{\"iamToken\": \x00<html>";
 const CHUNK: usize = 64 << 10;
 
-/// Makes the answer, or what the plan puts in its place.
-pub(crate) async fn around(
-    plan: Plan,
+/// Computes the response, or the response of a fault.
+pub(crate) async fn apply(
+    faults: CallFaults,
     grpc: bool,
     hangup: &Hangup,
     answer: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
-    if !plan.latency.is_zero() {
-        tokio::time::sleep(plan.latency).await;
+    if !faults.latency.is_zero() {
+        tokio::time::sleep(faults.latency).await;
     }
-    match plan.effect {
+    match faults.effect {
         None | Some(Kind::Latency { .. } | Kind::SameOldToken) => answer.await,
         Some(Kind::Hang) => pending().await,
         Some(Kind::Reset) => {
@@ -82,7 +82,7 @@ fn ok(body: Body, grpc: bool) -> Response<Body> {
     response
 }
 
-/// A gRPC message: not compressed, with its length before it.
+/// An uncompressed gRPC message with its length prefix.
 fn framed(message: Bytes) -> Bytes {
     let mut frame = BytesMut::with_capacity(5 + message.len());
     frame.put_u8(0);
@@ -91,7 +91,7 @@ fn framed(message: Bytes) -> Bytes {
     frame.freeze()
 }
 
-/// The pieces share one allocation, whatever the size.
+/// A body of any size. All pieces share one allocation.
 fn huge(bytes: u64, grpc: bool) -> Body {
     let (head, tail): (Vec<u8>, &'static [u8]) = if grpc {
         let length = u32::try_from(bytes.saturating_sub(5)).unwrap_or(u32::MAX);
@@ -109,7 +109,7 @@ fn huge(bytes: u64, grpc: bool) -> Body {
     Body::new(Pieces::new(pieces.filter(|piece| !piece.is_empty())))
 }
 
-/// Announces the whole length, sends half of it, and breaks off.
+/// Announces the full length, sends half of the body, and closes the connection.
 async fn truncated(answer: Response<Body>) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     let Ok(body) = body.collect().await else {

@@ -1,4 +1,4 @@
-//! A fault as `POST /_emulator/faults` takes it.
+//! The JSON format of a fault in `POST /_emulator/faults`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Fault;
 use crate::counters::Service;
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// `{"kind": "status", "status": 503, "target": "iam", "times": 2}`; the documentation of the crate has the fields.
 #[derive(Deserialize)]

@@ -1,9 +1,10 @@
-//! Faults: what goes wrong, where, and how often.
+//! Faults: injected errors.
 //!
-//! This file is the list; `effect.rs` carries a fault out, `json.rs` reads one from the control API.
+//! This file has the list of faults. `effect.rs` applies faults; `json.rs` parses faults of the control API.
 
 mod drip;
 mod effect;
+mod hangup;
 mod json;
 
 use std::sync::{Arc, Mutex};
@@ -12,17 +13,18 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
-pub(crate) use effect::around;
+pub(crate) use effect::apply;
+pub(crate) use hangup::Hangup;
 pub(crate) use json::FaultRequest;
 
 use crate::counters::Service;
 use crate::sync::lock;
 
-/// One thing that goes wrong.
+/// An injected error.
 ///
-/// A fault hits every call of every service until [`Faults::clear`], unless it is narrowed with
-/// [`on`](Self::on), [`on_path`](Self::on_path) or [`times`](Self::times). Over gRPC it has the nearest meaning: a
-/// status becomes the code that belongs to it, garbage becomes a message that does not parse.
+/// A fault applies to every call of every service until [`Faults::clear`]. [`on`](Self::on), [`on_path`](Self::on_path)
+/// and [`times`](Self::times) limit a fault. For a gRPC call, a status becomes the corresponding code, and garbage becomes
+/// a message that cannot be decoded.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,7 +41,7 @@ pub struct Fault {
     kind: Kind,
     #[serde(flatten)]
     target: Target,
-    /// How many calls it still hits; `None` is all.
+    /// The number of calls that the fault still applies to. `None` means all calls.
     times: Option<u32>,
 }
 
@@ -78,12 +80,12 @@ enum Target {
 }
 
 impl Fault {
-    /// The answer comes this much later. Combines with the next fault that hits the call.
+    /// Delays the response. Combines with the next fault of the call.
     pub fn latency(by: Duration) -> Self {
         Self::of(Kind::Latency { milliseconds: milliseconds(by) })
     }
 
-    /// The answer is an error with this HTTP status, from 200 to 599 (any other number becomes 500).
+    /// Responds with this HTTP status, from 200 to 599. Any other number becomes 500.
     pub fn status(status: u16) -> Self {
         let status = Some(status).filter(|status| (200..600).contains(status));
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -94,66 +96,66 @@ impl Fault {
         })
     }
 
-    /// The call is accepted and never answered.
+    /// Accepts the call and never responds.
     pub fn hang() -> Self {
         Self::of(Kind::Hang)
     }
 
-    /// The body comes a byte at a time, with this pause before each.
+    /// Sends the body one byte at a time, with this pause before each byte.
     pub fn drip(pause: Duration) -> Self {
         Self::of(Kind::Drip { milliseconds: milliseconds(pause) })
     }
 
-    /// The connection is closed without an answer.
+    /// Closes the connection without a response.
     pub fn reset() -> Self {
         Self::of(Kind::Reset)
     }
 
-    /// 200 with a body that nobody can read.
+    /// Responds with 200 and a body that cannot be decoded.
     pub fn garbage() -> Self {
         Self::of(Kind::Garbage)
     }
 
-    /// 404.
+    /// Responds with 404.
     pub fn not_found() -> Self {
         Self::of(Kind::NotFound)
     }
 
-    /// 200 with a body of this many bytes: valid JSON, but for its size.
+    /// Responds with 200 and a JSON body of this many bytes.
     pub fn huge_body(bytes: u64) -> Self {
         Self::of(Kind::HugeBody { bytes })
     }
 
-    /// The body breaks off half-way.
+    /// Closes the connection in the middle of the body.
     pub fn truncated_body() -> Self {
         Self::of(Kind::TruncatedBody)
     }
 
-    /// IAM and the metadata service go on giving the token that they gave last, expired or not.
-    /// Combines with the next fault that hits the call.
+    /// IAM and the metadata service return their last token again, even if the token has expired. Combines with the next
+    /// fault of the call.
     pub fn same_old_token() -> Self {
         Self::of(Kind::SameOldToken)
     }
 
-    /// Hits one service.
+    /// Limits the fault to one service.
     pub fn on(mut self, service: Service) -> Self {
         self.target = Target::Service { target: service };
         self
     }
 
-    /// Hits the paths that start so, such as `/v1/` or `/yandex.cloud.iam.`.
+    /// Limits the fault to paths with this prefix, such as `/v1/` or `/yandex.cloud.iam.`.
     pub fn on_path(mut self, prefix: impl Into<String>) -> Self {
         self.target = Target::PathPrefix { path: prefix.into() };
         self
     }
 
-    /// Hits this many calls, then is gone.
+    /// Limits the fault to this number of calls.
     pub fn times(mut self, calls: u32) -> Self {
         self.times = Some(calls);
         self
     }
 
-    /// For a [status](Self::status): adds `Retry-After`, in whole seconds.
+    /// Adds `Retry-After` to a [status](Self::status) fault, in whole seconds.
     pub fn retry_after(mut self, after: Duration) -> Self {
         if let Kind::Status { retry_after_seconds, .. } = &mut self.kind {
             *retry_after_seconds = Some(after.as_secs());
@@ -161,7 +163,7 @@ impl Fault {
         self
     }
 
-    /// For a [status](Self::status): the body, instead of the usual JSON (the message, over gRPC).
+    /// Sets the body of a [status](Self::status) fault, or the message over gRPC. The default is a JSON error.
     pub fn body(mut self, text: impl Into<String>) -> Self {
         if let Kind::Status { body, .. } = &mut self.kind {
             *body = Some(text.into());
@@ -182,7 +184,7 @@ impl Fault {
     }
 }
 
-/// The faults in force; clones are handles to the same list.
+/// The active faults. Clones are handles to the same list.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -200,39 +202,39 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds a fault. Of the faults that hit one call the oldest is carried out; latency and
-    /// the same old token leave room for one more.
+    /// Adds a fault. If several faults apply to a call, the oldest one has effect. Latency and the same old token combine
+    /// with one more fault.
     pub fn add(&self, fault: Fault) {
         if fault.times != Some(0) {
             lock(&self.active).push(fault);
         }
     }
 
-    /// Removes all faults. Calls that already hang, drip or wait go on doing so.
+    /// Removes all faults. The effect on calls that have started continues.
     pub fn clear(&self) {
         lock(&self.active).clear();
     }
 
-    /// The faults in force, with the number of calls that each still hits.
+    /// The active faults, each with its remaining number of calls.
     #[must_use]
     pub fn active(&self) -> Vec<Fault> {
         lock(&self.active).clone()
     }
 
-    /// What goes wrong with this call. Uses up one of the counted hits of each fault concerned.
-    pub(crate) fn take(&self, service: Service, path: &str) -> Plan {
-        let mut plan = Plan::default();
+    /// The faults of a call. Decrements the remaining calls of each of them.
+    pub(crate) fn take(&self, service: Service, path: &str) -> CallFaults {
+        let mut faults = CallFaults::default();
         lock(&self.active).retain_mut(|fault| {
-            if plan.effect.is_some() || !fault.hits(service, path) {
+            if faults.effect.is_some() || !fault.hits(service, path) {
                 return true;
             }
             match &fault.kind {
-                Kind::Latency { milliseconds } => plan.latency += Duration::from_millis(*milliseconds),
+                Kind::Latency { milliseconds } => faults.latency += Duration::from_millis(*milliseconds),
                 Kind::SameOldToken if matches!(service, Service::Iam | Service::Metadata) => {
-                    plan.same_old_token = true;
+                    faults.same_old_token = true;
                 }
                 Kind::SameOldToken => return true,
-                effect => plan.effect = Some(effect.clone()),
+                effect => faults.effect = Some(effect.clone()),
             }
             match &mut fault.times {
                 None => true,
@@ -242,13 +244,13 @@ impl Faults {
                 }
             }
         });
-        plan
+        faults
     }
 }
 
-/// What goes wrong with one call.
+/// The faults of one call.
 #[derive(Default)]
-pub(crate) struct Plan {
+pub(crate) struct CallFaults {
     latency: Duration,
     effect: Option<Kind>,
     pub(crate) same_old_token: bool,
@@ -268,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_only_the_calls_it_hits() {
+    fn counts_only_the_calls_that_the_fault_applies_to() {
         let faults = Faults::default();
         faults.add(Fault::hang().on(Service::Iam).times(1));
         assert!(faults.take(Service::Ai, "/v1/models").effect.is_none());
@@ -278,12 +280,12 @@ mod tests {
     }
 
     #[test]
-    fn latency_leaves_room_for_another_fault() {
+    fn latency_combines_with_another_fault() {
         let faults = Faults::default();
         faults.add(Fault::latency(Duration::from_millis(5)));
         faults.add(Fault::reset().on_path("/v1/"));
         faults.add(Fault::hang());
-        let plan = faults.take(Service::Ai, "/v1/models");
-        assert_eq!((plan.latency, plan.effect), (Duration::from_millis(5), Some(Kind::Reset)));
+        let faults = faults.take(Service::Ai, "/v1/models");
+        assert_eq!((faults.latency, faults.effect), (Duration::from_millis(5), Some(Kind::Reset)));
     }
 }

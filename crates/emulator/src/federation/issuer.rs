@@ -1,6 +1,6 @@
-//! The emulator's own issuer of tokens for workloads, in the part that GitHub, GitLab or a Kubernetes cluster play.
+//! The emulator's own OIDC issuer, which takes the role of GitHub, GitLab or a Kubernetes cluster.
 //!
-//! It signs ES256, for such a key is made in no time.
+//! The issuer signs with ES256, because such a key is fast to create.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::clock::{later, seconds};
 use crate::identity;
-use crate::status::Status;
+use crate::wire::status::Status;
 
 pub(crate) struct Issuer {
-    /// Its address, the `iss` of its tokens.
+    /// The URL of the issuer: the `iss` of its tokens.
     pub(crate) url: String,
     kid: String,
     key: EcdsaKeyPair,
@@ -32,7 +32,7 @@ impl Issuer {
         Ok(Self { url, kid: identity::hex::<16>()?, key })
     }
 
-    /// A token that says who its holder is and whom it is for.
+    /// A token with this subject and this audience.
     pub(crate) fn issue(
         &self,
         subject: &str,
@@ -57,9 +57,9 @@ impl Issuer {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Its public keys: a JSON Web Key Set.
+    /// The public keys, as a JSON Web Key Set.
     pub(crate) fn jwks(&self) -> Value {
-        // A point that is not compressed: a byte that says so, and two coordinates.
+        // An uncompressed point: one byte for the format, then two coordinates (SEC 1, 2.3.3).
         let (x, y) = self.key.public_key().as_ref()[1..].split_at(32);
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         let key = json!({

@@ -1,4 +1,4 @@
-//! The keys of an issuer, as it shows them: a JSON Web Key Set (RFC 7517), with RSA and P-256 keys.
+//! The public keys of an issuer: a JSON Web Key Set (RFC 7517) with RSA and P-256 keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,9 +12,9 @@ use crate::jwt::Jwt;
 pub(crate) struct Jwks(Vec<(String, Key)>);
 
 enum Key {
-    /// Signs RS256.
+    /// For RS256.
     Rsa { n: Vec<u8>, e: Vec<u8> },
-    /// Signs ES256: a point of P-256, not compressed.
+    /// For ES256: an uncompressed point of P-256.
     Elliptic(Vec<u8>),
 }
 
@@ -35,14 +35,14 @@ struct Entry {
 }
 
 impl Jwks {
-    /// Reads a set; `None` when it is not one or has no key that is of use here. Others are passed over.
+    /// Parses a set. `None` if the text is not a set, or has no supported key. Unsupported keys are skipped.
     pub(crate) fn read(json: &str) -> Option<Self> {
         let set: Set = serde_json::from_str(json).ok()?;
         let keys: Vec<_> = set.keys.into_iter().filter_map(Entry::into_key).collect();
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// Whether one of these keys has signed the token.
+    /// Checks that one of the keys signed the token.
     pub(super) fn verify(&self, jwt: &Jwt<'_>) -> Result<(), &'static str> {
         let kid = jwt.header.kid.as_ref().ok_or("the 'kid' is missing from the header of the JWT")?;
         let (_, key) = self
@@ -72,7 +72,7 @@ impl Entry {
             ("RSA", _) => Key::Rsa { n: decoded(self.n)?, e: decoded(self.e)? },
             ("EC", Some("P-256")) => {
                 let (x, y) = (decoded(self.x)?, decoded(self.y)?);
-                // The byte before a point that is not compressed (SEC 1, 2.3.3).
+                // The first byte of an uncompressed point (SEC 1, 2.3.3).
                 Key::Elliptic([vec![4], x, y].concat())
             }
             _ => return None,

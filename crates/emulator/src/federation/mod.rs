@@ -1,12 +1,9 @@
-//! Workload identity federation: a token of an outside issuer, such as GitHub Actions, is exchanged for the IAM
-//! token of a service account that is linked to its subject.
+//! Workload identity federation: the rules for the exchange of an OIDC token, such as GitHub Actions issues, for an IAM
+//! token of the service account that is linked to its subject.
 //!
-//! There is one federation. Its issuer is the emulator's own (`issuer.rs`), or another whose keys were given. The
-//! rules are here; `exchange.rs` is the wire, and `github.rs` the place where a workflow gets its token.
+//! The emulator has one federation. Its issuer is the emulator's own (`issuer.rs`), or another issuer whose keys the
+//! builder has. The requests are in `token_exchange/`.
 
-pub(crate) mod exchange;
-mod form;
-pub(crate) mod github;
 mod issuer;
 mod jwks;
 
@@ -17,17 +14,17 @@ pub(crate) use jwks::Jwks;
 
 use crate::jwt::Jwt;
 
-/// Where the emulator's own issuer is; its keys are below.
+/// The path of the emulator's own issuer. The path of its keys starts with it.
 pub(crate) const ISSUER_PATH: &str = "/_emulator/oidc";
 
-/// Of a service account: the outside subject that may have its tokens.
+/// A link of an OIDC subject to the service account whose tokens the subject may get.
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
     pub(crate) external_subject: String,
     pub(crate) service_account_id: String,
 }
 
-/// Whose tokens are taken, and for whom.
+/// The accepted issuer and audience, and the linked subjects.
 pub(crate) struct Federation {
     pub(crate) issuer: String,
     pub(crate) jwks: Jwks,
@@ -35,20 +32,25 @@ pub(crate) struct Federation {
     pub(crate) credentials: Vec<Credential>,
 }
 
-/// What a token is refused for.
+/// Why a token is refused.
 #[derive(Debug, PartialEq)]
-enum Refusal {
-    /// The token is not good.
+pub(crate) enum Refusal {
+    /// The token is invalid.
     Token(&'static str),
-    /// It is, but not for that service account.
+    /// The token is valid, but not for the service account.
     Target(&'static str),
 }
 
 impl Federation {
-    /// Checks that the token is good and that its subject is linked to the service account.
+    /// Checks that the token is valid and that its subject is linked to the service account.
     ///
-    /// The cloud's own texts are not known.
-    fn check(&self, token: &str, service_account_id: &str, now: SystemTime) -> Result<(), Refusal> {
+    /// The messages are the emulator's: the messages of the cloud are not known.
+    pub(crate) fn check(
+        &self,
+        token: &str,
+        service_account_id: &str,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
         let subject = self.subject(token, now).map_err(Refusal::Token)?;
         let linked = self.credentials.iter().any(|credential| {
             credential.external_subject == subject && credential.service_account_id == service_account_id

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::impersonation;
-use crate::body::Body;
 use crate::cloud::Cloud;
-use crate::grpc::{unary, unary_by};
 use crate::identity::Issued;
 use crate::messages::{
     CreateIamTokenForServiceAccountRequest, CreateIamTokenRequest, CreateIamTokenResponse,
     RevokeIamTokenRequest, RevokeIamTokenResponse,
 };
+use crate::wire::body::Body;
+use crate::wire::grpc::{unary, unary_by};
 
 pub(crate) async fn create<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
 where

@@ -1,6 +1,6 @@
-//! The JWT of a service account: who has signed it, and whether IAM takes it for a token.
+//! The JWT of a service account: checks its signature and its claims before IAM issues a token.
 //!
-//! Of IAM's refusals one text is known, that of a missing `kid`; the others are in words of this emulator's own.
+//! IAM's message is known only for a missing `kid`. The other messages are the emulator's.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,11 +8,11 @@ use crate::identity::{Identity, Signer};
 use crate::jwt::Jwt;
 
 const ALGORITHM: &str = "PS256";
-/// What `aud` ends in, whatever the installation and its endpoint.
+/// The end of `aud` in every installation of the cloud.
 const AUDIENCE: &str = "/iam/v1/tokens";
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 
-/// The key that has signed a good JWT.
+/// The key that signed a valid JWT.
 pub(super) fn check(identity: &Identity, jwt: &str, now: SystemTime) -> Result<Signer, &'static str> {
     let jwt = Jwt::read(jwt)?;
     if jwt.header.alg != ALGORITHM {

@@ -1,4 +1,4 @@
-//! IAM: exchange of a proof for an IAM token, and revocation. The rules here, the two wires beside.
+//! IAM: exchange of a credential for an IAM token, and revocation. `rest.rs` and `grpc.rs` are the two protocols.
 
 pub(crate) mod grpc;
 mod impersonation;
@@ -7,17 +7,15 @@ pub(crate) mod rest;
 
 use http::HeaderMap;
 
-pub(crate) use impersonation::TokenCreators;
-
 use crate::cloud::Cloud;
-use crate::identity::{Accepts, Caller, Issued, Origin, Subject};
-use crate::status::Status;
+use crate::identity::{Accepts, Caller, Grant, Issued, Subject};
+use crate::wire::status::Status;
 
 const MAX_OAUTH: usize = 4000;
 const MAX_JWT: usize = 8000;
 const MAX_IAM: usize = 4096;
 
-/// `IamTokenService.Create`. Takes no credentials but the proof itself.
+/// `IamTokenService.Create`. The request needs no other credentials.
 fn create(
     cloud: &Cloud,
     same_old: bool,
@@ -28,7 +26,7 @@ fn create(
         (Some(token), None) if token.len() > MAX_OAUTH => {
             Err(Status::invalid(format!("yandex_passport_oauth_token is longer than {MAX_OAUTH}")))
         }
-        (Some(token), None) => cloud.exchange(&cloud.identity.exchange(token)?, &Origin::OAuth, same_old),
+        (Some(token), None) => cloud.exchange(&cloud.identity.exchange(token)?, &Grant::OAuth, same_old),
         (None, Some(jwt)) => create_by_jwt(cloud, same_old, jwt),
         (Some(_), Some(_)) | (None, None) => {
             Err(Status::invalid("exactly one of yandex_passport_oauth_token and jwt is needed"))
@@ -41,7 +39,7 @@ fn create_by_jwt(cloud: &Cloud, same_old: bool, jwt: &str) -> Result<Issued, Sta
         return Err(Status::invalid(format!("jwt is longer than {MAX_JWT}")));
     }
     let signer = jwt::check(&cloud.identity, jwt, cloud.clock.now()).map_err(Status::unauthenticated)?;
-    cloud.exchange(&signer.subject(), &Origin::ServiceAccountKey(signer.key_id), same_old)
+    cloud.exchange(&signer.subject(), &Grant::ServiceAccountKey(signer.key_id), same_old)
 }
 
 /// `IamTokenService.Revoke`. Any authenticated subject may revoke.

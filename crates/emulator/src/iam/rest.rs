@@ -1,4 +1,4 @@
-//! IAM over REST: lowerCamelCase JSON, and `snake_case` as protobuf's JSON also allows.
+//! IAM over REST: JSON with lowerCamelCase names, or `snake_case` names, which proto3 JSON also allows.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::impersonation;
-use crate::body::{self, Body};
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::identity::Issued;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

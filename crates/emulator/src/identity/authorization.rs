@@ -1,19 +1,19 @@
-//! The check of an `authorization` header, the same for REST and gRPC.
+//! The check of the `authorization` header, for REST and gRPC.
 
 use std::fmt;
 
 use http::{HeaderMap, header};
 
-use super::{Identity, Origin, Subject, hash};
-use crate::status::Status;
+use super::{Grant, Identity, Subject, hash};
 use crate::sync::lock;
+use crate::wire::status::Status;
 
-/// What a service accepts as proof.
+/// The credentials that a service accepts.
 #[derive(Clone, Copy)]
 pub(crate) struct Accepts {
-    /// API keys, if they have one of these scopes.
+    /// API keys with one of these scopes.
     pub(crate) api_key: Option<&'static [&'static str]>,
-    /// API keys under the `Bearer` scheme too, as OpenAI's libraries send them.
+    /// API keys with the scheme `Bearer`, which OpenAI's libraries send.
     pub(crate) api_key_as_bearer: bool,
 }
 
@@ -21,7 +21,7 @@ impl Accepts {
     pub(crate) const IAM_TOKEN: Self = Self { api_key: None, api_key_as_bearer: false };
 }
 
-/// Who made a call, and how that was proved.
+/// The subject of a call and its credential.
 pub(crate) struct Caller {
     pub(crate) subject: Subject,
     proof: Proof,
@@ -29,30 +29,30 @@ pub(crate) struct Caller {
 
 enum Proof {
     ApiKey,
-    IamToken(Origin),
+    IamToken(Grant),
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proof = match &self.proof {
             Proof::ApiKey => "api-key",
-            Proof::IamToken(Origin::Issued) => "iam-token",
-            Proof::IamToken(Origin::OAuth) => "iam-token from oauth-token",
-            Proof::IamToken(Origin::ServiceAccountKey(_)) => "iam-token from service-account-key",
-            Proof::IamToken(Origin::Impersonation) => "iam-token from impersonation",
-            Proof::IamToken(Origin::WorkloadIdentity) => "iam-token from workload-identity",
-            Proof::IamToken(Origin::Control) => "iam-token from control",
-            Proof::IamToken(Origin::Metadata) => "iam-token from metadata",
+            Proof::IamToken(Grant::Issued) => "iam-token",
+            Proof::IamToken(Grant::OAuth) => "iam-token from oauth-token",
+            Proof::IamToken(Grant::ServiceAccountKey(_)) => "iam-token from service-account-key",
+            Proof::IamToken(Grant::Impersonation) => "iam-token from impersonation",
+            Proof::IamToken(Grant::WorkloadIdentity) => "iam-token from workload-identity",
+            Proof::IamToken(Grant::Control) => "iam-token from control",
+            Proof::IamToken(Grant::Metadata) => "iam-token from metadata",
         };
         write!(f, "{} by {proof}", self.subject)
     }
 }
 
 impl Identity {
-    /// Who calls.
+    /// The caller of a request.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when the header is missing, ambiguous or wrong; `PERMISSION_DENIED` when a key lacks the scope.
+    /// `UNAUTHENTICATED`: the header is missing, repeated or invalid. `PERMISSION_DENIED`: the API key lacks the scope.
     pub(crate) fn authenticate(&self, headers: &HeaderMap, accepts: Accepts) -> Result<Caller, Status> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
@@ -84,7 +84,7 @@ impl Identity {
         let known = lock(&self.known);
         match known.iam.get(&hash(token)) {
             Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {
-                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.origin.clone()) })
+                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.grant.clone()) })
             }
             _ => Err(Status::unauthenticated("The token is invalid")),
         }

@@ -1,36 +1,38 @@
-//! Who exists here and what proves it: tokens and keys, known by their hash alone.
+//! The subjects of the emulator and their tokens and keys. Secrets are stored only as hashes.
 
-mod ageing;
 mod authorization;
 mod rsa_key;
 mod secrets;
 mod service_account_key;
+mod token_cache;
+mod token_creators;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-pub(crate) use ageing::Ageing;
-pub use ageing::Renewal;
 pub(crate) use authorization::{Accepts, Caller};
 use secrets::{Hash, hash};
 pub(crate) use secrets::{github_request_token, hex};
 use service_account_key::Keys;
 pub(crate) use service_account_key::{KeyFile, Signer};
+pub use token_cache::Renewal;
+pub(crate) use token_cache::TokenCache;
+pub(crate) use token_creators::TokenCreators;
 
 use crate::clock::{VirtualClock, later};
-use crate::status::Status;
 use crate::sync::lock;
+use crate::wire::status::Status;
 
-/// From this many tokens on, the dead ones are forgotten now and then.
+/// At this number of tokens, expired and revoked tokens are removed.
 const MANY: usize = 4096;
 
-/// The refusal of OAuth tokens of the new kind, as IAM words it.
+/// IAM's message for OAuth tokens that were issued after the cut-off date.
 const CLOSED: &str = "is not supported for IAM token exchange";
 const CUT_OFF: &str = "2026-06-01";
 
-/// Whom a token or a key stands for.
+/// The owner of a token or a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     ServiceAccount(Arc<str>),
@@ -54,24 +56,24 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where an IAM token came from.
+/// How an IAM token was obtained.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
+pub(crate) enum Grant {
     OAuth,
-    /// By a JWT that the key of this id has signed.
+    /// With a JWT that the key with this id signed.
     ServiceAccountKey(Arc<str>),
-    /// Of a service account, by the token of another subject.
+    /// With the IAM token of another subject.
     Impersonation,
-    /// By the token of an outside issuer.
+    /// With a token of an OIDC issuer.
     WorkloadIdentity,
     Metadata,
-    /// By the control API.
+    /// From the control API.
     Control,
-    /// In code.
+    /// From a method of the emulator.
     Issued,
 }
 
-/// An IAM token that this emulator made.
+/// A new IAM token.
 #[derive(Clone)]
 pub(crate) struct Issued {
     pub(crate) token: String,
@@ -81,16 +83,16 @@ pub(crate) struct Issued {
 
 struct IamToken {
     subject: Subject,
-    origin: Origin,
+    grant: Grant,
     expires_at: SystemTime,
     revoked: bool,
 }
 
 impl IamToken {
-    /// Whether it has gone before its time: by itself, or with the key that it was obtained with.
+    /// Whether the token, or the key that it was obtained with, was revoked.
     fn is_revoked(&self, keys: &Keys) -> bool {
-        match &self.origin {
-            Origin::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
+        match &self.grant {
+            Grant::ServiceAccountKey(id) => self.revoked || !keys.contains(id),
             _ => self.revoked,
         }
     }
@@ -98,7 +100,7 @@ impl IamToken {
 
 struct ApiKey {
     subject: Subject,
-    /// `None` is a key that may do everything.
+    /// `None` means all scopes.
     scopes: Option<Vec<String>>,
     revoked: bool,
 }
@@ -111,16 +113,16 @@ struct OAuthToken {
 #[derive(Default)]
 struct Known {
     iam: HashMap<Hash, IamToken>,
-    /// The number of IAM tokens at which to look for dead ones next.
+    /// The number of IAM tokens at which the next cleanup starts.
     limit: usize,
     api_keys: HashMap<Hash, ApiKey>,
     oauth: HashMap<Hash, OAuthToken>,
     keys: Keys,
 }
 
-/// How many IAM tokens are known, by what they are good for.
+/// The numbers of IAM tokens by state.
 #[derive(Default)]
-pub(crate) struct Census {
+pub(crate) struct TokenCounts {
     pub(crate) valid: u64,
     pub(crate) expired: u64,
     pub(crate) revoked: u64,
@@ -140,7 +142,7 @@ impl Identity {
     pub(crate) fn issue_iam(
         &self,
         subject: Subject,
-        origin: Origin,
+        grant: Grant,
         lifetime: Duration,
     ) -> Result<Issued, Status> {
         let token = secrets::iam_token()?;
@@ -151,7 +153,7 @@ impl Identity {
             iam.retain(|_, token| token.expires_at > now && !token.is_revoked(keys));
             *limit = iam.len() * 2;
         }
-        iam.insert(hash(&token), IamToken { subject, origin, expires_at, revoked: false });
+        iam.insert(hash(&token), IamToken { subject, grant, expires_at, revoked: false });
         Ok(Issued { token, expires_at, lifetime })
     }
 
@@ -171,7 +173,7 @@ impl Identity {
         Ok(token)
     }
 
-    /// Whom an OAuth token stands for, if IAM would exchange it.
+    /// The owner of an OAuth token that IAM accepts.
     pub(crate) fn exchange(&self, oauth_token: &str) -> Result<Subject, Status> {
         match lock(&self.known).oauth.get(&hash(oauth_token)) {
             None => Err(Status::unauthenticated("OAuth token is invalid or expired")),
@@ -183,7 +185,7 @@ impl Identity {
         }
     }
 
-    /// Revokes a token, dead ones too; `None` for one that was never issued here.
+    /// Revokes a token, also an expired one. `None` if the token was not issued here.
     pub(crate) fn revoke_iam(&self, token: &str) -> Option<Subject> {
         let mut known = lock(&self.known);
         let token = known.iam.get_mut(&hash(token))?;
@@ -202,22 +204,22 @@ impl Identity {
         known.iam.get(&hash(iam_token)).is_none_or(|token| token.is_revoked(&known.keys))
     }
 
-    pub(crate) fn census(&self) -> Census {
+    pub(crate) fn token_counts(&self) -> TokenCounts {
         let now = self.clock.now();
         let known = lock(&self.known);
-        known.iam.values().fold(Census::default(), |mut census, token| {
+        known.iam.values().fold(TokenCounts::default(), |mut token_counts, token| {
             if token.is_revoked(&known.keys) {
-                census.revoked += 1;
+                token_counts.revoked += 1;
             } else if token.expires_at <= now {
-                census.expired += 1;
+                token_counts.expired += 1;
             } else {
-                census.valid += 1;
+                token_counts.valid += 1;
             }
-            census
+            token_counts
         })
     }
 
-    /// Forgets all IAM tokens and restores all keys.
+    /// Removes all IAM tokens and restores all keys.
     pub(crate) fn reset(&self) {
         let mut known = lock(&self.known);
         known.iam.clear();

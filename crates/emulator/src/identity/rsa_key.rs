@@ -10,14 +10,14 @@ use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding}
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::{PrivateKey, PublicKey};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 /// The size of the keys that `yc iam key create` makes.
 const BITS: usize = 2048;
-/// The sizes that the cloud has; smaller ones ring refuses too.
+/// The key sizes of the cloud, in bits. ring also refuses smaller keys.
 const SIZES: [usize; 2] = [2048, 4096];
 
-/// A new key, as texts.
+/// A new key in PEM.
 pub(super) struct RsaKey {
     /// PKCS#8
     pub(super) private_pem: String,
@@ -26,7 +26,7 @@ pub(super) struct RsaKey {
 }
 
 impl RsaKey {
-    /// Takes a tenth of a second, a whole one without optimisation.
+    /// Creates a key. This takes a tenth of a second, or a second without optimisation.
     pub(super) fn generate() -> Result<Self, Status> {
         let failed = || Status::internal("an RSA key could not be made");
         let key = PrivateKey::new(&mut SystemSource(SystemRandom::new()), BITS).map_err(|_| failed())?;
@@ -36,7 +36,7 @@ impl RsaKey {
     }
 }
 
-/// The PKCS#1 form (DER `RSAPublicKey`) of a public key in PEM, as ring wants it.
+/// Converts a public key from PEM to PKCS#1 (DER `RSAPublicKey`), which ring requires.
 pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
     let not_one = |_| Status::invalid("the public key is not the PEM of an RSA key");
     let key = PublicKey::from_public_key_pem(pem).map_err(not_one)?;
@@ -47,7 +47,7 @@ pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
     Ok(der.as_bytes().to_vec())
 }
 
-/// The system's random bytes, as the `rsa` crate asks for them.
+/// The operating system's random bytes, for the `rsa` crate.
 struct SystemSource(SystemRandom);
 
 impl TryRng for SystemSource {

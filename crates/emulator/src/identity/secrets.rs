@@ -1,13 +1,13 @@
-//! Secrets that have the real shape and cannot be taken for real: each says `FAKE-EMULATOR`.
+//! Secrets in the real format. Each contains `FAKE-EMULATOR`, so that nobody mistakes it for a real secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
-/// All that is remembered of a secret.
+/// The stored form of a secret.
 pub(crate) type Hash = [u8; 32];
 
 pub(crate) fn hash(secret: &str) -> Hash {
@@ -16,7 +16,7 @@ pub(crate) fn hash(secret: &str) -> Hash {
     hash
 }
 
-/// An IAM token: `t1.<what>.<64 bytes>`, the shape that the documentation gives.
+/// An IAM token: `t1.<body>.<64 bytes>`, the format in the documentation.
 pub(crate) fn iam_token() -> Result<String, Status> {
     Ok(format!("t1.FAKE-EMULATOR-TOKEN-{}.{}", text::<18>()?, text::<64>()?))
 }
@@ -36,7 +36,7 @@ pub(crate) fn key_id() -> Result<String, Status> {
     Ok(format!("ajefakekey{}", hex::<5>()?))
 }
 
-/// What a job of GitHub Actions asks for its token with.
+/// The bearer token with which a GitHub Actions job requests its OIDC token.
 pub(crate) fn github_request_token() -> Result<String, Status> {
     Ok(format!("FAKE-EMULATOR-{}", text::<32>()?))
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn have_the_real_shapes() {
+    fn secrets_have_the_real_formats() {
         let iam = iam_token().unwrap();
         let parts: Vec<_> = iam.split('.').collect();
         assert_eq!((parts.len(), parts[0], parts[2].len()), (3, "t1", 86));

@@ -1,4 +1,4 @@
-//! Authorized keys of service accounts: the files that are given out, and the public keys that are remembered.
+//! Authorized keys of service accounts: the key files, and the public keys that IAM trusts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::rsa_key::{self, RsaKey};
 use super::{Identity, Subject, secrets};
 use crate::clock::rfc3339;
-use crate::status::Status;
 use crate::sync::lock;
+use crate::wire::status::Status;
 
-/// The longest id of a key, as the cloud has it.
+/// The length limit of a key id in the cloud.
 const MAX_ID: usize = 50;
 
 /// A key as `yc iam key create --output key.json` writes it.
@@ -28,7 +28,7 @@ pub(crate) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Makes a key, which takes a while. Nothing knows it until [`Identity::add_key`].
+    /// Creates a key, which takes a while. IAM trusts the key after [`Identity::add_key`].
     pub(crate) fn generate(service_account_id: String, now: SystemTime) -> Result<Self, Status> {
         let RsaKey { private_pem, public_pem } = RsaKey::generate()?;
         let id = secrets::key_id()?;
@@ -49,7 +49,7 @@ impl KeyFile {
     }
 }
 
-/// The keys whose signatures are good.
+/// The keys that IAM trusts.
 #[derive(Default)]
 pub(super) struct Keys(HashMap<Arc<str>, Key>);
 
@@ -61,12 +61,12 @@ struct Key {
 }
 
 impl Keys {
-    /// Whether there is such a key, not deleted.
+    /// Whether a key has this id and is not deleted.
     pub(super) fn contains(&self, id: &str) -> bool {
         self.get(id).is_some()
     }
 
-    /// Deleted keys are there again.
+    /// Restores deleted keys.
     pub(super) fn restore(&mut self) {
         self.0.values_mut().for_each(|key| key.deleted = false);
     }
@@ -76,7 +76,7 @@ impl Keys {
     }
 }
 
-/// A key that somebody says to have signed with.
+/// The key that a JWT names.
 pub(crate) struct Signer {
     pub(crate) key_id: Arc<str>,
     pub(crate) service_account_id: Arc<str>,
@@ -84,7 +84,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// Whether this is a signature of its own: PS256, with a salt as long as the hash.
+    /// Whether the key signed the message: PS256, with a salt of the hash's length.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &*self.public).verify(message, signature).is_ok()
     }
@@ -95,12 +95,12 @@ impl Signer {
 }
 
 impl Identity {
-    /// Trusts the signatures of a key from now on.
+    /// Trusts a key.
     pub(crate) fn add_key(&self, file: &KeyFile) -> Result<(), Status> {
         self.add_public_key(&file.public_key, &file.id, &file.service_account_id)
     }
 
-    /// The same for a key that was made elsewhere, by its public half in PEM.
+    /// Trusts a key that was created elsewhere, given its public key in PEM.
     pub(crate) fn add_public_key(&self, pem: &str, id: &str, service_account_id: &str) -> Result<(), Status> {
         let allowed = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
         if !allowed(id) || !allowed(service_account_id) {
@@ -115,14 +115,14 @@ impl Identity {
         Ok(())
     }
 
-    /// Deletes a key, and with it the tokens that were obtained with it; false when there is none.
+    /// Deletes a key and the tokens that were obtained with it. False if no key has the id.
     pub(crate) fn delete_key(&self, id: &str) -> bool {
         let known = &mut lock(&self.known);
         let found = known.keys.0.get_mut(id).filter(|key| !key.deleted);
         found.map(|key| key.deleted = true).is_some()
     }
 
-    /// Whether a service account has a key here, deleted or not: an account that had one exists.
+    /// Whether a service account has or had a key. Such an account exists.
     pub(crate) fn has_key_of(&self, service_account_id: &str) -> bool {
         let known = lock(&self.known);
         known.keys.0.values().any(|key| &*key.service_account_id == service_account_id)

@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{CANCELLED, Outcome};
-use crate::body::Body;
-use crate::cloud::Cloud;
-use crate::grpc::unary_by;
+use super::CANCELLED;
+use crate::cloud::{self, Cloud, Outcome};
 use crate::identity::Caller;
+use crate::job::JobState;
 use crate::messages::{Operation, OperationId, RpcStatus};
-use crate::status::Status;
-use crate::work::State;
+use crate::wire::body::Body;
+use crate::wire::grpc::unary_by;
+use crate::wire::status::Status;
 
-/// Begins an operation.
+/// Starts an operation.
 pub(crate) fn start(
     cloud: &Cloud,
     caller: &Caller,
@@ -44,11 +44,11 @@ where
         .await
 }
 
-fn message(operation: super::Operation) -> Operation {
-    let (error, response) = match operation.work.state() {
-        State::Running => (None, None),
-        State::Done => (None, Some(operation.outcome.message)),
-        State::Cancelled => {
+fn message(operation: cloud::Operation) -> Operation {
+    let (error, response) = match operation.job.state() {
+        JobState::Running => (None, None),
+        JobState::Done => (None, Some(operation.outcome.message)),
+        JobState::Cancelled => {
             let code = i32::from(tonic::Code::Cancelled);
             (Some(RpcStatus { code, message: CANCELLED.to_owned() }), None)
         }
@@ -58,7 +58,7 @@ fn message(operation: super::Operation) -> Operation {
         description: operation.description.to_owned(),
         created_at: Some(operation.created.into()),
         created_by: operation.created_by,
-        modified_at: Some(operation.work.changed().into()),
+        modified_at: Some(operation.job.changed().into()),
         done: error.is_some() || response.is_some(),
         error,
         response,

@@ -1,40 +1,19 @@
-//! Operations: work that a call began and that is asked about by id. The rules here, the two wires beside.
+//! Operations: asynchronous calls that a client polls by id. `rest.rs` and `grpc.rs` are the two protocols.
 //!
-//! An operation is done after the delay that the emulator was built with. It is kept for as long as the shelf has
-//! room, and anyone who may use the folder may ask about it.
+//! An operation completes after the delay of the builder. It is stored until the store is full. Everyone who may use the
+//! folder may poll it.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
 
 use std::time::SystemTime;
 
-use serde_json::Value;
-
-use crate::ai;
-use crate::cloud::Cloud;
+use crate::cloud::{self, Cloud, Operation, Outcome};
 use crate::identity::{Caller, hex};
-use crate::messages::Any;
-use crate::status::Status;
-use crate::work::{State, Work};
+use crate::job::{Job, JobState};
+use crate::wire::status::Status;
 
-#[derive(Clone)]
-pub(crate) struct Operation {
-    id: String,
-    description: &'static str,
-    created: SystemTime,
-    created_by: String,
-    work: Work,
-    outcome: Outcome,
-}
-
-/// What it ends with, for either wire.
-#[derive(Clone)]
-pub(crate) struct Outcome {
-    pub(crate) message: Any,
-    pub(crate) json: Value,
-}
-
-/// What a cancelled operation has in the place of an answer.
+/// The error message of a cancelled operation.
 const CANCELLED: &str = "the operation was cancelled";
 
 fn start(
@@ -49,7 +28,7 @@ fn start(
         description,
         created: now,
         created_by: caller.subject.id().to_owned(),
-        work: Work::start(cloud.options.pace, now),
+        job: Job::start(cloud.options.job_timing, now),
         outcome,
     };
     let bytes = operation.outcome.json.to_string().len() + operation.outcome.message.value.len();
@@ -58,23 +37,23 @@ fn start(
 }
 
 fn get(cloud: &Cloud, id: &str) -> Result<Operation, Status> {
-    act(cloud, id, Work::look)
+    act(cloud, id, Job::poll)
 }
 
 fn cancel(cloud: &Cloud, id: &str) -> Result<Operation, Status> {
-    act(cloud, id, Work::cancel)
+    act(cloud, id, Job::cancel)
 }
 
-fn act(cloud: &Cloud, id: &str, act: fn(&mut Work, SystemTime) -> State) -> Result<Operation, Status> {
+fn act(cloud: &Cloud, id: &str, act: fn(&mut Job, SystemTime) -> JobState) -> Result<Operation, Status> {
     let now = cloud.clock.now();
     let act = |operation: &mut Operation| {
-        act(&mut operation.work, now);
+        act(&mut operation.job, now);
         operation.clone()
     };
-    cloud.operations.with(id, act).ok_or_else(|| Status::not_found("no operation with this id is kept here"))
+    cloud.operations.with(id, act).ok_or_else(|| Status::not_found("no stored operation has this id"))
 }
 
-/// Those who may use the models may ask about what they began.
+/// Callers who may use the models may poll operations.
 fn authenticated(cloud: &Cloud, headers: &http::HeaderMap) -> Result<Caller, Status> {
-    ai::authenticated(cloud, headers, false)
+    cloud::authenticated(cloud, headers, false)
 }

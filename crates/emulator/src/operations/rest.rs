@@ -3,15 +3,15 @@
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{CANCELLED, Operation, Outcome};
-use crate::body::{self, Body};
+use super::CANCELLED;
 use crate::clock::rfc3339;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Operation, Outcome};
 use crate::identity::Caller;
-use crate::status::Status;
-use crate::work::State;
+use crate::job::JobState;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
-/// Begins an operation and answers with it.
+/// Starts an operation and responds with it.
 pub(crate) fn start(
     cloud: &Cloud,
     caller: &Caller,
@@ -27,7 +27,7 @@ pub(crate) fn get(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Resp
     Ok(answer(&super::get(cloud, id(path))?))
 }
 
-/// `GET /operations/{id}:cancel`, as the service's definition has it, and `POST`, as its guide has
+/// `GET /operations/{id}:cancel`, as in the service's definition, and `POST`, as in its guide
 pub(crate) fn cancel(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
     super::authenticated(cloud, headers)?;
     Ok(answer(&super::cancel(cloud, id(path.trim_end_matches(":cancel")))?))
@@ -38,20 +38,20 @@ fn id(path: &str) -> &str {
 }
 
 fn answer(operation: &Operation) -> Response<Body> {
-    let state = operation.work.state();
+    let state = operation.job.state();
     let mut json = json!({
         "id": operation.id,
         "description": operation.description,
         "createdAt": rfc3339(operation.created),
         "createdBy": operation.created_by,
-        "modifiedAt": rfc3339(operation.work.changed()),
-        "done": state != State::Running,
+        "modifiedAt": rfc3339(operation.job.changed()),
+        "done": state != JobState::Running,
         "metadata": Value::Null,
     });
     match state {
-        State::Running => {}
-        State::Done => json["response"] = operation.outcome.json.clone(),
-        State::Cancelled => {
+        JobState::Running => {}
+        JobState::Done => json["response"] = operation.outcome.json.clone(),
+        JobState::Cancelled => {
             let code = i32::from(tonic::Code::Cancelled);
             json["error"] = json!({ "code": code, "message": CANCELLED, "details": [] });
         }

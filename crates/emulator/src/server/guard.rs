@@ -1,17 +1,17 @@
-//! Keeps browsers out: a page that a user has open must not reach the emulator.
+//! Refuses requests of web pages: a page in the user's browser must not reach the emulator.
 //!
-//! A page's requests carry `Origin`, or, after DNS rebinding, the page's own name in `Host`.
+//! A request of a page has an `Origin` header. After DNS rebinding, its `Host` is the host name of the page.
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, Uri, header};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     port: u16,
-    /// Any address is good, not loopback alone. Names still have to be listed.
+    /// Accepts every address, not only loopback. Host names have to be listed.
     any_address: bool,
     names: Vec<String>,
 }
@@ -21,7 +21,7 @@ impl Guard {
         Self { port, any_address, names }
     }
 
-    /// The `host:port` by which the client reached this port.
+    /// The `host:port` that the client used.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Status> {
         if headers.contains_key(header::ORIGIN) {
             return Err(Status::denied(
@@ -40,7 +40,7 @@ impl Guard {
     }
 
     fn checked(&self, authority: &str) -> Option<String> {
-        // Without a port it is the default one of the scheme.
+        // A missing port is the default port of the scheme.
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().ok()?)),
             _ => (authority, None),
@@ -51,7 +51,7 @@ impl Guard {
             None => self.port == 80 || self.port == 443,
         };
         if named {
-            // Behind a port mapping the client's port is not ours.
+            // With a port mapping, the client uses another port.
             return Some(format!("{host}:{}", port.unwrap_or(self.port)));
         }
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_its_own_addresses() {
+    fn accepts_only_its_own_addresses() {
         let guard = Guard::new(8080, false, vec!["emulator".to_owned()]);
         for (authority, good) in [
             ("127.0.0.1:8080", true),

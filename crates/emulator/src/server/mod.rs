@@ -1,9 +1,9 @@
-//! Sockets: accepts connections, speaks HTTP on them, and closes all of them when dropped.
+//! Sockets: accepts connections, serves HTTP, and closes all connections when dropped.
 //!
-//! What is answered is decided in `api.rs` and `metadata.rs`.
+//! `api.rs` and `metadata.rs` compute the responses.
 
-mod answer;
 mod guard;
+mod respond;
 mod tls;
 
 use std::convert::Infallible;
@@ -19,33 +19,23 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) use answer::Port;
 pub(crate) use guard::Guard;
+pub(crate) use respond::Port;
 pub(crate) use tls::Tls;
 
-use crate::body::Body;
 use crate::cloud::Cloud;
+use crate::faults::Hangup;
+use crate::wire::body::Body;
 
-/// How long a client may take for its handshake and for the head of a request.
+/// The time limit for the handshake of a client and for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD: usize = 64 << 10;
 const MAX_STREAMS: u32 = 1024;
 
-/// Closes the connection that a request came on.
-#[derive(Clone, Default)]
-pub(crate) struct Hangup(Arc<Notify>);
-
-impl Hangup {
-    pub(crate) fn close(&self) {
-        self.0.notify_one();
-    }
-}
-
-/// One port: what it serves and for whom.
+/// One port and what it serves.
 pub(crate) struct Server {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) port: Port,
@@ -54,7 +44,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves for ever. Dropping the future closes the listener and every connection.
+    /// Serves until the future is dropped. Dropping the future closes the listener and every connection.
     pub(crate) async fn run(self, listener: TcpListener) {
         let server = Arc::new(self);
         let mut connections = JoinSet::new();
@@ -64,7 +54,7 @@ impl Server {
                     Ok((stream, _)) => {
                         connections.spawn(Arc::clone(&server).connection(stream));
                     }
-                    // Out of file descriptors, or the peer has gone already: the next one may do.
+                    // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -74,7 +64,7 @@ impl Server {
 
     async fn connection(self: Arc<Self>, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        // Those who connect and say nothing, TLS or not.
+        // Closes connections that send nothing, with or without TLS.
         let mut first = [0];
         match tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut first)).await {
             Ok(Ok(read)) if read > 0 => {}
@@ -102,15 +92,15 @@ impl Server {
             .max_concurrent_streams(MAX_STREAMS);
 
         let hangup = Hangup::default();
-        let closed = Arc::clone(&hangup.0);
+        let closed = hangup.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (server, hangup) = (Arc::clone(&self), hangup.clone());
-            async move { Ok::<Response<Body>, Infallible>(server.answer(&hangup, request).await) }
+            async move { Ok::<Response<Body>, Infallible>(server.respond(&hangup, request).await) }
         });
-        // A client that breaks the protocol gets its connection closed, and that is all there is to say.
+        // A protocol error closes the connection. The emulator does not report it.
         tokio::select! {
             _ = http.serve_connection(TokioIo::new(stream), service) => {}
-            () = closed.notified() => {}
+            () = closed.closed() => {}
         }
     }
 }

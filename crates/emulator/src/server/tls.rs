@@ -1,4 +1,4 @@
-//! A certificate authority of the moment, and the certificate it signs for loopback.
+//! A temporary certificate authority, and a certificate for loopback that it signs.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// A certificate for localhost, 127.0.0.1, `::1` and these names besides.
+    /// A certificate for localhost, 127.0.0.1, `::1` and these names.
     pub(crate) fn new(names: &[String]) -> io::Result<Self> {
         Self::make(names).map_err(|error| io::Error::other(format!("cannot set up TLS: {error}")))
     }

@@ -5,6 +5,7 @@ mod common;
 
 mod access;
 mod ai;
+mod architecture;
 mod bad_input;
 mod control;
 mod discovery;

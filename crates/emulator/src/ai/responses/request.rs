@@ -1,11 +1,11 @@
-//! A request for a response: what the model's rule needs of it, and the settings that the answer repeats.
+//! A request of the Responses API: its prompt for the model's rule, and the settings that the response repeats.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::ai::content::Content;
-use crate::ai::rule::{Asked, Choice, Form, Function};
-use crate::status::Status;
+use crate::ai::model_rule::{Choice, Format, Function, Prompt};
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 pub(super) struct ResponseRequest {
@@ -33,7 +33,7 @@ enum Input {
     Items(Vec<Item>),
 }
 
-/// A message, a function's result, or something that the rule passes over.
+/// A message, the result of a function, or an item that the rule ignores.
 #[derive(Deserialize)]
 struct Item {
     role: Option<String>,
@@ -60,8 +60,8 @@ impl Item {
 }
 
 impl ResponseRequest {
-    pub(super) fn asked(&self) -> Result<Asked<'_>, Status> {
-        let (said, mut tools_said) = match &self.input {
+    pub(super) fn prompt(&self) -> Result<Prompt<'_>, Status> {
+        let (said, mut tool_results) = match &self.input {
             Input::Text(text) => (text.clone(), Vec::new()),
             Input::Items(items) => {
                 let said = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
@@ -70,12 +70,12 @@ impl ResponseRequest {
                 (said.text(), results.map(Item::text).collect())
             }
         };
-        tools_said.reverse();
+        tool_results.reverse();
         let is_function = |tool: &&Value| tool.get("type").is_some_and(|kind| kind == "function");
         let functions = self.tools.iter().flatten().filter(is_function).map(Function::of);
-        Ok(Asked {
-            said,
-            tools_said: (!tools_said.is_empty()).then(|| tools_said.join(", ")),
+        Ok(Prompt {
+            user_text: said,
+            tool_results: (!tool_results.is_empty()).then(|| tool_results.join(", ")),
             functions: functions.collect::<Result<_, _>>()?,
             choice: match &self.tool_choice {
                 None | Some(Value::Null) => Choice::Auto,
@@ -83,14 +83,14 @@ impl ResponseRequest {
                 Some(choice) => Choice::by_name(choice.get("name"))?,
             },
             parallel: self.parallel_tool_calls != Some(false),
-            form: match self.text.as_ref().and_then(|text| text.get("format")) {
-                None | Some(Value::Null) => Form::Text,
-                Some(format) => Form::of(format, format.get("schema"))?,
+            format: match self.text.as_ref().and_then(|text| text.get("format")) {
+                None | Some(Value::Null) => Format::Text,
+                Some(format) => Format::of(format, format.get("schema"))?,
             },
         })
     }
 
-    /// All texts that were sent, for the count of tokens.
+    /// All texts of the request, for the token count.
     pub(super) fn texts(&self) -> Vec<String> {
         let input = match &self.input {
             Input::Text(text) => vec![text.clone()],

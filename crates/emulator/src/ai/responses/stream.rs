@@ -1,27 +1,27 @@
-//! A response as the events of its making, numbered, in OpenAI's order. The last is `response.completed`.
+//! A response as numbered events in OpenAI's order. The last event is `response.completed`.
 
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
-use super::Made;
 use crate::ai::{events, pieces};
-use crate::body::Body;
-use crate::work::State;
+use crate::cloud::ResponseRecord;
+use crate::job::JobState;
+use crate::wire::body::Body;
 
-pub(super) fn response(made: &Made) -> Response<Body> {
+pub(super) fn response(record: &ResponseRecord) -> Response<Body> {
     let mut stream = Stream { events: Vec::new() };
-    let begun = made.json(State::Running);
+    let begun = record.json(JobState::Running);
     stream.push("response.created", json!({ "response": begun }));
     stream.push("response.in_progress", json!({ "response": begun }));
-    for (index, item) in made.output.iter().enumerate() {
+    for (index, item) in record.output.iter().enumerate() {
         if item["type"] == "message" {
             stream.message(index, item);
         } else {
             stream.call(index, item);
         }
     }
-    stream.push("response.completed", json!({ "response": made.json(State::Done) }));
+    stream.push("response.completed", json!({ "response": record.json(JobState::Done) }));
     events::response(stream.events)
 }
 

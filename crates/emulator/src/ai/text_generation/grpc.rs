@@ -1,4 +1,4 @@
-//! Text generation over gRPC: what the REST twin takes, in messages.
+//! Text generation over gRPC.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -6,19 +6,20 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{DESCRIPTION, Part, RESPONSE_TYPE, complete, streamed};
-use crate::ai::rule::{Answer, Asked, Call, Choice, Form, Function};
-use crate::ai::{MODEL_VERSION, authenticated};
-use crate::body::Body;
-use crate::cloud::Cloud;
-use crate::grpc::{server_streaming, unary_by};
+use crate::ai::MODEL_VERSION;
+use crate::ai::model_rule::{Call, Choice, Format, Function, Output, Prompt};
+use crate::cloud::authenticated;
+use crate::cloud::{Cloud, Outcome};
 use crate::identity::Caller;
 use crate::messages::{
     Alternative, Any, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage, FunctionCall,
     FunctionTool, JsonSchema, ToolCall, ToolCallList, ToolChoice, ToolResultList,
 };
-use crate::operations::{self, Outcome};
-use crate::status::Status;
+use crate::operations;
 use crate::structs::Struct;
+use crate::wire::body::Body;
+use crate::wire::grpc::{server_streaming, unary_by};
+use crate::wire::status::Status;
 
 /// `TextGenerationService.Completion`
 pub(crate) async fn completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
@@ -30,10 +31,10 @@ where
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_grpc(),
     };
-    server_streaming(request, |asked: CompletionRequest| {
-        let (part, prompt) = answer(cloud, &caller, &asked)?;
-        let stream = asked.completion_options.as_ref().is_some_and(|options| options.stream);
-        let parts = if stream { streamed(part, &prompt) } else { vec![part] };
+    server_streaming(request, |request: CompletionRequest| {
+        let (part, texts) = answer(cloud, &caller, &request)?;
+        let stream = request.completion_options.as_ref().is_some_and(|options| options.stream);
+        let parts = if stream { streamed(part, &texts) } else { vec![part] };
         Ok(parts.iter().map(message).collect())
     })
     .await
@@ -46,14 +47,14 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = authenticated(cloud, request.headers(), false);
-    unary_by(caller, request, |caller, asked: CompletionRequest| {
-        let (part, _) = answer(cloud, caller, &asked)?;
+    unary_by(caller, request, |caller, request: CompletionRequest| {
+        let (part, _) = answer(cloud, caller, &request)?;
         operations::grpc::start(cloud, caller, DESCRIPTION, outcome(&part))
     })
     .await
 }
 
-/// What an operation ends with, ready for both wires.
+/// The response of a completed operation, for REST and gRPC.
 pub(super) fn outcome(part: &Part) -> Outcome {
     let message = Any { type_url: RESPONSE_TYPE.to_owned(), value: message(part).encode_to_vec() };
     let mut json = super::rest::json(part);
@@ -61,33 +62,37 @@ pub(super) fn outcome(part: &Part) -> Outcome {
     Outcome { message, json }
 }
 
-fn answer(cloud: &Cloud, caller: &Caller, asked: &CompletionRequest) -> Result<(Part, Vec<String>), Status> {
-    let last = asked.messages.last().ok_or_else(|| Status::invalid("messages is empty"))?;
-    let user = asked.messages.iter().rev().find(|message| message.role == "user" && message.text.is_some());
+fn answer(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &CompletionRequest,
+) -> Result<(Part, Vec<String>), Status> {
+    let last = request.messages.last().ok_or_else(|| Status::invalid("messages is empty"))?;
+    let user = request.messages.iter().rev().find(|message| message.role == "user" && message.text.is_some());
     let functions: Vec<Value> =
-        asked.tools.iter().filter_map(|tool| tool.function.as_ref()).map(json_of).collect();
-    let schema = match &asked.json_schema {
+        request.tools.iter().filter_map(|tool| tool.function.as_ref()).map(json_of).collect();
+    let schema = match &request.json_schema {
         Some(JsonSchema { schema: None }) => return Err(Status::invalid("the format has no schema")),
         Some(JsonSchema { schema: Some(schema) }) => Some(schema.to_json()),
         None => None,
     };
-    let of_model = Asked {
-        said: user.unwrap_or(last).text.clone().unwrap_or_default(),
-        tools_said: last.tool_result_list.as_ref().map(contents),
+    let of_model = Prompt {
+        user_text: user.unwrap_or(last).text.clone().unwrap_or_default(),
+        tool_results: last.tool_result_list.as_ref().map(contents),
         functions: functions.iter().map(Function::of).collect::<Result<_, _>>()?,
-        choice: asked.tool_choice.as_ref().map_or(Ok(Choice::Auto), choice)?,
-        parallel: asked.parallel_tool_calls != Some(false),
-        form: match &schema {
-            Some(schema) => Form::JsonSchema(schema),
-            None if asked.json_object == Some(true) => Form::JsonObject,
-            None => Form::Text,
+        choice: request.tool_choice.as_ref().map_or(Ok(Choice::Auto), choice)?,
+        parallel: request.parallel_tool_calls != Some(false),
+        format: match &schema {
+            Some(schema) => Format::JsonSchema(schema),
+            None if request.json_object == Some(true) => Format::JsonObject,
+            None => Format::Text,
         },
     };
-    let prompt: Vec<String> = asked.messages.iter().filter_map(|message| message.text.clone()).collect();
-    Ok((complete(cloud, caller, &asked.model_uri, &of_model, &prompt)?, prompt))
+    let texts: Vec<String> = request.messages.iter().filter_map(|message| message.text.clone()).collect();
+    Ok((complete(cloud, caller, &request.model_uri, &of_model, &texts)?, texts))
 }
 
-/// As the rule reads it.
+/// The prompt for the model's rule.
 fn json_of(function: &FunctionTool) -> Value {
     let mut json = json!({ "name": function.name });
     if let Some(parameters) = &function.parameters {
@@ -122,11 +127,11 @@ fn message(part: &Part) -> CompletionResponse {
     }
 }
 
-fn said(answer: &Answer) -> ChatMessage {
+fn said(answer: &Output) -> ChatMessage {
     let role = "assistant".to_owned();
     match answer {
-        Answer::Text(text) => ChatMessage { role, text: Some(text.clone()), ..ChatMessage::default() },
-        Answer::Calls(calls) => {
+        Output::Text(text) => ChatMessage { role, text: Some(text.clone()), ..ChatMessage::default() },
+        Output::Calls(calls) => {
             let call = |call: &Call| {
                 let (name, arguments) = (call.name.clone(), Some(Struct::of(&call.arguments)));
                 ToolCall { function_call: Some(FunctionCall { name, arguments }) }

@@ -1,28 +1,28 @@
-//! `TextGenerationService` and its asynchronous twin: the native API. The answers here, the two wires beside.
+//! The native API: `TextGenerationService` and `TextGenerationAsyncService`. `rest.rs` and `grpc.rs` are the protocols.
 //!
-//! A streamed answer comes as growing prefixes, the last one final; a call of functions comes whole.
+//! A stream sends growing prefixes of the text. The last message is final. Function calls are sent in one message.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;
 
-use super::rule::{self, Answer, Asked};
+use super::model_rule::{self, Output, Prompt};
 use super::{ModelUri, Scheme, Usage, pieces};
 use crate::cloud::Cloud;
 use crate::identity::Caller;
 use crate::messages::AlternativeStatus;
-use crate::status::Status;
+use crate::wire::status::Status;
 
-/// How many words a prefix grows by.
+/// The number of words between two prefixes.
 const STEP: usize = 3;
 
-/// The description of an operation, as the real service words it.
+/// The description of an operation in the real service.
 const DESCRIPTION: &str = "Async GPT Completion";
-/// Of the message that an operation ends with.
+/// The type of the response of an operation.
 const RESPONSE_TYPE: &str = "type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse";
 
-/// One message of the answer.
+/// One message of a response.
 struct Part {
-    answer: Answer,
+    answer: Output,
     status: AlternativeStatus,
     usage: Usage,
 }
@@ -31,31 +31,31 @@ fn complete(
     cloud: &Cloud,
     caller: &Caller,
     model: &str,
-    asked: &Asked<'_>,
-    prompt: &[String],
+    prompt: &Prompt<'_>,
+    texts: &[String],
 ) -> Result<Part, Status> {
     ModelUri::check(cloud, Scheme::Text, model)?;
-    let answer = rule::answer(caller, asked)?;
+    let answer = model_rule::respond(caller, prompt)?;
     let status = match answer {
-        Answer::Text(_) => AlternativeStatus::Final,
-        Answer::Calls(_) => AlternativeStatus::ToolCalls,
+        Output::Text(_) => AlternativeStatus::Final,
+        Output::Calls(_) => AlternativeStatus::ToolCalls,
     };
-    let usage = Usage::of(prompt.iter().map(String::as_str), &answer.words());
+    let usage = Usage::of(texts.iter().map(String::as_str), &answer.words());
     Ok(Part { answer, status, usage })
 }
 
-/// The prefixes of an answer, and the answer.
-fn streamed(last: Part, prompt: &[String]) -> Vec<Part> {
+/// The prefixes of a response, and the complete response.
+fn streamed(last: Part, texts: &[String]) -> Vec<Part> {
     let mut parts = Vec::new();
-    if let Answer::Text(text) = &last.answer {
+    if let Output::Text(text) = &last.answer {
         let mut prefix = String::new();
         for (n, piece) in pieces(text).enumerate() {
             prefix.push_str(piece);
             if (n + 1) % STEP == 0 && prefix.len() < text.len() {
                 let text = prefix.trim_end().to_owned();
                 parts.push(Part {
-                    usage: Usage::of(prompt.iter().map(String::as_str), &text),
-                    answer: Answer::Text(text),
+                    usage: Usage::of(texts.iter().map(String::as_str), &text),
+                    answer: Output::Text(text),
                     status: AlternativeStatus::Partial,
                 });
             }

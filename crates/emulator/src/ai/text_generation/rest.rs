@@ -1,4 +1,4 @@
-//! Text generation over REST: proto3's JSON, an answer wrapped in `{"result": …}`, a stream of them one per line.
+//! Text generation over REST: proto3 JSON. A response is wrapped in `{"result": …}`. A stream has one on each line.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{DESCRIPTION, Part, complete, grpc, streamed};
-use crate::ai::rule::{Answer, Asked, Choice, Form, Function};
-use crate::ai::{MODEL_VERSION, authenticated};
-use crate::body::{self, Body, JSON, Pieces};
+use crate::ai::MODEL_VERSION;
+use crate::ai::model_rule::{Choice, Format, Function, Output, Prompt};
 use crate::cloud::Cloud;
+use crate::cloud::authenticated;
 use crate::operations;
-use crate::status::Status;
+use crate::wire::body::{self, Body, JSON, Pieces};
+use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,14 +89,14 @@ impl Message {
 }
 
 impl CompletionRequest {
-    fn asked(&self) -> Result<Asked<'_>, Status> {
+    fn prompt(&self) -> Result<Prompt<'_>, Status> {
         let last = self.messages.last().ok_or_else(|| Status::invalid("messages is empty"))?;
         let user =
             self.messages.iter().rev().find(|message| message.role == "user" && message.text.is_some());
         let functions = self.tools.iter().flatten().filter_map(|tool| tool.get("function"));
-        Ok(Asked {
-            said: user.unwrap_or(last).text.clone().unwrap_or_default(),
-            tools_said: last.results(),
+        Ok(Prompt {
+            user_text: user.unwrap_or(last).text.clone().unwrap_or_default(),
+            tool_results: last.results(),
             functions: functions.map(Function::of).collect::<Result<_, _>>()?,
             choice: match &self.tool_choice {
                 None => Choice::Auto,
@@ -103,15 +104,15 @@ impl CompletionRequest {
                 Some(ToolChoice { function_name, .. }) => Choice::by_name(function_name.as_ref())?,
             },
             parallel: self.parallel_tool_calls != Some(false),
-            form: match &self.json_schema {
-                Some(format) => Form::JsonSchema(&format.schema),
-                None if self.json_object == Some(true) => Form::JsonObject,
-                None => Form::Text,
+            format: match &self.json_schema {
+                Some(format) => Format::JsonSchema(&format.schema),
+                None if self.json_object == Some(true) => Format::JsonObject,
+                None => Format::Text,
             },
         })
     }
 
-    /// All texts that were sent.
+    /// The texts of all messages, for the token count.
     pub(in crate::ai) fn texts(&self) -> Vec<String> {
         self.messages.iter().filter_map(|message| message.text.clone()).collect()
     }
@@ -124,14 +125,14 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let caller = authenticated(cloud, request.headers(), false)?;
-    let asked: CompletionRequest = body::read_json(request.into_body()).await?;
-    let prompt = asked.texts();
-    let part = complete(cloud, &caller, &asked.model_uri, &asked.asked()?, &prompt)?;
-    if asked.completion_options.as_ref().and_then(|options| options.stream) != Some(true) {
+    let request: CompletionRequest = body::read_json(request.into_body()).await?;
+    let texts = request.texts();
+    let part = complete(cloud, &caller, &request.model_uri, &request.prompt()?, &texts)?;
+    if request.completion_options.as_ref().and_then(|options| options.stream) != Some(true) {
         return Ok(body::json(StatusCode::OK, &json!({ "result": json(&part) })));
     }
     let line = |part: &Part| Bytes::from(format!("{}\n", json!({ "result": json(part) })));
-    let lines: Vec<Bytes> = streamed(part, &prompt).iter().map(line).collect();
+    let lines: Vec<Bytes> = streamed(part, &texts).iter().map(line).collect();
     let mut response = Response::new(Body::new(Pieces::new(lines)));
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     Ok(response)
@@ -144,17 +145,17 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let caller = authenticated(cloud, request.headers(), false)?;
-    let asked: CompletionRequest = body::read_json(request.into_body()).await?;
-    let part = complete(cloud, &caller, &asked.model_uri, &asked.asked()?, &asked.texts())?;
+    let request: CompletionRequest = body::read_json(request.into_body()).await?;
+    let part = complete(cloud, &caller, &request.model_uri, &request.prompt()?, &request.texts())?;
     operations::rest::start(cloud, &caller, DESCRIPTION, grpc::outcome(&part))
 }
 
 /// `CompletionResponse` as JSON
 pub(super) fn json(part: &Part) -> Value {
     let message = match &part.answer {
-        Answer::Text(text) => json!({ "role": "assistant", "text": text }),
-        Answer::Calls(calls) => {
-            let call = |call: &crate::ai::rule::Call| json!({ "functionCall": { "name": call.name, "arguments": call.arguments } });
+        Output::Text(text) => json!({ "role": "assistant", "text": text }),
+        Output::Calls(calls) => {
+            let call = |call: &crate::ai::model_rule::Call| json!({ "functionCall": { "name": call.name, "arguments": call.arguments } });
             let calls: Vec<Value> = calls.iter().map(call).collect();
             json!({ "role": "assistant", "toolCallList": { "toolCalls": calls } })
         }

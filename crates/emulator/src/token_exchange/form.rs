@@ -1,10 +1,10 @@
-//! `application/x-www-form-urlencoded`, of bodies and queries.
+//! `application/x-www-form-urlencoded` in bodies and queries.
 
-/// A form's names and values, decoded.
+/// The decoded names and values of a form.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// `None` when a part is not percent-encoded UTF-8.
+    /// Parses a form. `None` if a part is not percent-encoded UTF-8.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         let parts = text.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
         let pairs = parts.map(|part| {
@@ -17,7 +17,7 @@ impl Form {
         pairs.collect::<Option<_>>().map(Self)
     }
 
-    /// The value of this name; an empty one is none (RFC 6749, 3.2), and one that is there twice is an error.
+    /// The value of a name. An empty value counts as absent (RFC 6749, 3.2). A repeated name is an error.
     pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Twice> {
         let mut values = self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
         let first = values.next();

@@ -1,20 +1,25 @@
-//! The state behind all ports, and the options it was made with.
+//! The state that all ports share, and its options.
+
+mod access;
+mod operation;
+mod stored_response;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::ai::responses;
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
 use crate::faults::Faults;
 use crate::federation::{Federation, Issuer};
-use crate::iam::TokenCreators;
-use crate::identity::{self, Ageing, Identity, Issued, KeyFile, Origin, Renewal, Subject};
-use crate::operations::Operation;
-use crate::shelf::Shelf;
-use crate::status::Status;
+use crate::identity::{self, Grant, Identity, Issued, KeyFile, Renewal, Subject, TokenCache, TokenCreators};
+pub(crate) use access::authenticated;
+pub(crate) use operation::{Operation, Outcome};
+pub(crate) use stored_response::{ResponseRecord, StoredResponse};
+
+use crate::bounded_store::BoundedStore;
+use crate::job::JobTiming;
 use crate::sync::lock;
-use crate::work::Pace;
+use crate::wire::status::Status;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -27,8 +32,8 @@ pub(crate) struct Options {
     pub(crate) token_lifetime: Duration,
     pub(crate) metadata_renewal: Renewal,
     pub(crate) exchange_renewal: Renewal,
-    /// Of operations and of responses in the background.
-    pub(crate) pace: Pace,
+    /// The timing of operations and of background responses.
+    pub(crate) job_timing: JobTiming,
 }
 
 impl Default for Options {
@@ -47,12 +52,12 @@ impl Default for Options {
             token_lifetime: Duration::from_secs(12 * 3600),
             metadata_renewal: Renewal::BelowPercent(10),
             exchange_renewal: Renewal::Always,
-            pace: Pace { delay: Duration::from_secs(2), polls: None },
+            job_timing: JobTiming { delay: Duration::from_secs(2), polls: None },
         }
     }
 }
 
-/// The user whose OAuth tokens exist here.
+/// The user of the OAuth tokens.
 const USER_ID: &str = "ajefake0emulator0usr";
 
 pub(crate) struct Cloud {
@@ -64,11 +69,11 @@ pub(crate) struct Cloud {
     pub(crate) issuer: Issuer,
     pub(crate) federation: Federation,
     pub(crate) github_request_token: String,
-    pub(crate) responses: Shelf<responses::Kept>,
-    pub(crate) operations: Shelf<Operation>,
-    exchanged: Ageing,
-    metadata: Ageing,
-    /// The file of the service account's first key, from when it is first asked for.
+    pub(crate) responses: BoundedStore<StoredResponse>,
+    pub(crate) operations: BoundedStore<Operation>,
+    exchanged: TokenCache,
+    metadata: TokenCache,
+    /// The first key of the service account, created on the first request for it.
     key_file: Mutex<Option<String>>,
 }
 
@@ -86,10 +91,10 @@ impl Cloud {
             issuer,
             federation,
             github_request_token: identity::github_request_token()?,
-            responses: Shelf::default(),
-            operations: Shelf::default(),
-            exchanged: Ageing::new(options.exchange_renewal),
-            metadata: Ageing::new(options.metadata_renewal),
+            responses: BoundedStore::default(),
+            operations: BoundedStore::default(),
+            exchanged: TokenCache::new(options.exchange_renewal),
+            metadata: TokenCache::new(options.metadata_renewal),
             key_file: Mutex::default(),
             clock,
             options,
@@ -105,21 +110,22 @@ impl Cloud {
     }
 
     /// A new IAM token of the service account.
-    pub(crate) fn issue(&self, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
-        self.make(self.service_account(), origin, lifetime)
+    pub(crate) fn issue(&self, grant: Grant, lifetime: Duration) -> Result<Issued, Status> {
+        self.make(self.service_account(), grant, lifetime)
     }
 
-    /// What IAM gives for a proof that it has found good.
+    /// IAM's token for a valid credential.
     pub(crate) fn exchange(
         &self,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         same_old: bool,
     ) -> Result<Issued, Status> {
-        self.ageing(&self.exchanged, subject, origin, same_old)
+        self.cached(&self.exchanged, subject, grant, same_old)
     }
 
-    /// The first key of the service account, as a file. The first call makes it, and the others wait for that.
+    /// The first key of the service account, as a file. The first call creates the key; concurrent calls wait, because the
+    /// lock is held meanwhile.
     pub(crate) fn service_account_key(&self) -> Result<String, Status> {
         let mut file = lock(&self.key_file);
         if let Some(file) = &*file {
@@ -128,19 +134,19 @@ impl Cloud {
         Ok(file.insert(self.create_service_account_key()?.to_json()?).clone())
     }
 
-    /// Another key of the service account.
+    /// A new key of the service account.
     pub(crate) fn create_service_account_key(&self) -> Result<KeyFile, Status> {
         let file = KeyFile::generate(self.options.service_account_id.clone(), self.clock.now())?;
         self.identity.add_key(&file)?;
         Ok(file)
     }
 
-    /// The token of the service account that the virtual machine has.
+    /// The token of the virtual machine's service account.
     pub(crate) fn metadata_token(&self, same_old: bool) -> Result<Issued, Status> {
-        self.ageing(&self.metadata, &self.service_account(), &Origin::Metadata, same_old)
+        self.cached(&self.metadata, &self.service_account(), &Grant::Metadata, same_old)
     }
 
-    /// Back to how it began, with the same OAuth tokens, API keys and authorized keys.
+    /// Restores the initial state, with the same OAuth tokens, API keys and authorized keys.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.counters.reset();
@@ -152,25 +158,25 @@ impl Cloud {
         self.operations.clear();
     }
 
-    fn ageing(
+    fn cached(
         &self,
-        tokens: &Ageing,
+        tokens: &TokenCache,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         same_old: bool,
     ) -> Result<Issued, Status> {
         tokens.get(
             subject,
-            origin,
+            grant,
             self.clock.now(),
             same_old,
             |token| self.identity.is_revoked(token),
-            || self.make(subject.clone(), origin.clone(), self.options.token_lifetime),
+            || self.make(subject.clone(), grant.clone(), self.options.token_lifetime),
         )
     }
 
-    fn make(&self, subject: Subject, origin: Origin, lifetime: Duration) -> Result<Issued, Status> {
-        let issued = self.identity.issue_iam(subject, origin, lifetime)?;
+    fn make(&self, subject: Subject, grant: Grant, lifetime: Duration) -> Result<Issued, Status> {
+        let issued = self.identity.issue_iam(subject, grant, lifetime)?;
         self.counters.count_token();
         Ok(issued)
     }

@@ -1,4 +1,4 @@
-//! gRPC without generated code: one call, its messages, its answer.
+//! gRPC calls without generated code.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use prost::Message;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic_prost::ProstCodec;
 
-use crate::body::{self, Body};
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
-/// Answers a call that has one request and one answer.
+/// Serves a call with one request and one response.
 pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
@@ -29,7 +29,7 @@ where
         .await
 }
 
-/// The same for callers who have to say who they are.
+/// As [`unary`], for calls that require credentials.
 pub(crate) async fn unary_by<C, Req, Res, B, F>(
     caller: Result<C, Status>,
     request: Request<B>,
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// Answers a call that has one request and a stream of answers, all known at once.
+/// Serves a call with one request and a stream of responses, which are all known at once.
 pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
@@ -85,7 +85,7 @@ impl<Req, Res: Unpin, F: FnMut(Req) -> Result<Vec<Res>, Status>> ServerStreaming
     }
 }
 
-/// A stream whose items are there already.
+/// A stream of known items.
 pub(crate) struct Known<T>(std::vec::IntoIter<T>);
 
 impl<T: Unpin> Stream for Known<T> {

@@ -1,4 +1,4 @@
-//! Bodies: what answers are made of, and how a request's is read within bounds.
+//! Response bodies, and reading of request bodies within limits.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,19 +13,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Sleep, sleep};
 
-use crate::status::Status;
+use crate::wire::status::Status;
 
-/// The body of every answer. tonic's type, so that gRPC answers need no wrapping.
+/// The body of every response. It is tonic's type, so that gRPC responses need no conversion.
 pub(crate) type Body = tonic::body::Body;
 
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The largest request body that is read.
+/// The largest request body that is read, in bytes.
 pub(crate) const MAX_REQUEST: usize = 4 << 20;
-/// How long a client may take to send one.
+/// The time limit for a request body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Enough for bytes to leave before a body breaks off.
+/// The delay before a body fails, so that the bytes before are sent.
 const FLUSH: Duration = Duration::from_millis(20);
 
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
@@ -43,7 +43,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     response
 }
 
-/// A body that is sent piece by piece, and may break off with an error.
+/// A body that is sent in pieces and can end with an error.
 pub(crate) struct Pieces {
     pieces: Box<dyn Iterator<Item = Bytes> + Send>,
     break_off: Option<Pin<Box<Sleep>>>,
@@ -58,8 +58,8 @@ impl Pieces {
         Self { pieces: Box::new(pieces.into_iter()), break_off: None }
     }
 
-    /// Ends with an error, which closes the connection (or the stream) in mid-body.
-    /// The error comes a moment later, or hyper would throw away what it has not yet sent.
+    /// Ends the body with an error, which closes the connection or the stream. The error is delayed, because hyper discards
+    /// the bytes that it has not sent.
     pub(crate) fn then_break_off(mut self) -> Self {
         self.break_off = Some(Box::pin(sleep(FLUSH)));
         self
@@ -86,7 +86,7 @@ impl http_body::Body for Pieces {
 
 /// Reads a request's body as JSON.
 ///
-/// The errors name the place, never the value: serde's own would quote a secret that stands in the wrong field.
+/// An error names the position, never the value. serde's errors quote values, which can be secrets in the wrong field.
 pub(crate) async fn read_json<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,
@@ -96,7 +96,7 @@ where
     parse(&read(body).await?)
 }
 
-/// Reads a request's body as JSON, where all fields are optional and no body means none of them.
+/// Reads a request's body as JSON whose fields are all optional. An empty body means no fields.
 pub(crate) async fn read_json_or_nothing<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,

@@ -1,4 +1,4 @@
-//! The options of an emulator, and its start.
+//! The options of an emulator, and how an emulator starts.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
+use super::{Emulator, Instance, Running};
 use crate::clock::VirtualClock;
 use crate::cloud::{Cloud, Options};
-use crate::emulator::{Emulator, Parts, Running};
 use crate::federation::{Credential, Federation, ISSUER_PATH, Issuer, Jwks};
 use crate::identity::Renewal;
 use crate::server::{self, Guard, Port, Server, Tls};
 
-/// Options of an [`Emulator`]; made by [`Emulator::builder`].
+/// The options of an [`Emulator`]. [`Emulator::builder`] creates a builder.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -42,7 +42,7 @@ pub struct Builder {
     host_names: Vec<String>,
     clock_start: Option<SystemTime>,
     api_key_scopes: Option<Vec<String>>,
-    /// Its address and its keys.
+    /// The URL and the keys of another issuer.
     oidc_issuer: Option<(String, String)>,
     oidc_audience: String,
     federated_credentials: Vec<Credential>,
@@ -69,67 +69,69 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where the API listens: REST, gRPC, the OpenAI-compatible API and control. By default a free port of 127.0.0.1.
+    /// Sets the address of the API port: REST, gRPC, the OpenAI-compatible API and control. The default is a free port of
+    /// 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Where the metadata service listens. By default a free port of 127.0.0.1.
+    /// Sets the address of the metadata service. The default is a free port of 127.0.0.1.
     pub fn metadata_listen(mut self, address: SocketAddr) -> Self {
         self.metadata_listen = address;
         self
     }
 
-    /// Serves the API over TLS, with a certificate authority made at the start ([`Emulator::ca_pem`]).
-    /// Metadata is plain HTTP always, as in the cloud. Off by default.
+    /// Serves the API over TLS. The start creates a certificate authority: clients have to trust
+    /// [`Emulator::ca_pem`]. The metadata service always uses plain HTTP, as in the cloud. The default is no TLS.
     pub fn tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Allows addresses off loopback: anyone who can reach them gets tokens. Off by default.
+    /// Allows addresses that are not loopback. Everyone who can reach such an address gets tokens. The default is
+    /// `false`.
     pub fn allow_non_loopback(mut self, allow: bool) -> Self {
         self.allow_non_loopback = allow;
         self
     }
 
-    /// Answers to this host name too, beside `localhost` and addresses; with any port.
-    /// For containers that reach each other by name.
+    /// Accepts this host name with any port, in addition to `localhost` and loopback addresses. Use it for containers that
+    /// connect by name.
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.host_names.push(name.into());
         self
     }
 
-    /// The folder that models are in.
+    /// Sets the folder of the models.
     pub fn folder_id(mut self, id: impl Into<String>) -> Self {
         self.options.folder_id = id.into();
         self
     }
 
-    /// The cloud that the folder is in.
+    /// Sets the cloud of the folder.
     pub fn cloud_id(mut self, id: impl Into<String>) -> Self {
         self.options.cloud_id = id.into();
         self
     }
 
-    /// The service account that the API key and the metadata service's tokens belong to.
+    /// Sets the service account of the API key and of the metadata service's tokens.
     pub fn service_account_id(mut self, id: impl Into<String>) -> Self {
         self.options.service_account_id = id.into();
         self
     }
 
-    /// The service account that every subject may impersonate, if there is no list of
+    /// Sets the service account that every subject may impersonate, if there is no list of
     /// [`token_creators`](Self::token_creators).
     pub fn impersonated_account_id(mut self, id: impl Into<String>) -> Self {
         self.options.token_creators.impersonated = id.into();
         self
     }
 
-    /// Who may impersonate whom, by ids: the callers that have the role `iam.serviceAccounts.tokenCreator`, each with
-    /// the service account that it is for. An account that is named here exists. By default every subject may
-    /// impersonate [`Emulator::impersonated_account_id`], which may impersonate [`Emulator::nested_account_id`];
-    /// the list replaces both.
+    /// Sets who has the role `iam.serviceAccounts.tokenCreator`: pairs of the id of a caller and the id of the service
+    /// account that the caller may impersonate. An account in the list exists. Without a list, every subject may
+    /// impersonate [`Emulator::impersonated_account_id`], and that account may impersonate
+    /// [`Emulator::nested_account_id`]. The list replaces both rules.
     pub fn token_creators<I, S>(mut self, list: I) -> Self
     where
         I: IntoIterator<Item = (S, S)>,
@@ -140,29 +142,29 @@ impl Builder {
         self
     }
 
-    /// Takes the tokens of another issuer for service accounts', in place of the emulator's own: its address, and
-    /// its keys as a JSON Web Key Set (RSA for RS256, P-256 for ES256). What is not such a set fails the start.
+    /// Accepts tokens of another OIDC issuer instead of the emulator's own: the URL of the issuer and its keys as a JSON
+    /// Web Key Set (RSA for RS256, P-256 for ES256). An invalid set is an error of the start.
     pub fn oidc_issuer(mut self, address: impl Into<String>, jwks: impl Into<String>) -> Self {
         self.oidc_issuer = Some((address.into(), jwks.into()));
         self
     }
 
-    /// The audience that an outside issuer's token has to have: `https://github.com/fake-emulator` by default, as
-    /// GitHub names an owner.
+    /// Sets the required audience of an OIDC token. The default is `https://github.com/fake-emulator`, in the format of
+    /// GitHub's default audience.
     pub fn oidc_audience(mut self, audience: impl Into<String>) -> Self {
         self.oidc_audience = audience.into();
         self
     }
 
-    /// The subject of [`Emulator::oidc_token`], linked to [`Emulator::service_account_id`]:
-    /// `repo:fake-emulator/fake-emulator:ref:refs/heads/main` by default.
+    /// Sets the subject of [`Emulator::oidc_token`]. The subject is linked to [`Emulator::service_account_id`]. The default
+    /// is `repo:fake-emulator/fake-emulator:ref:refs/heads/main`.
     pub fn oidc_subject(mut self, subject: impl Into<String>) -> Self {
         self.options.oidc_subject = subject.into();
         self
     }
 
-    /// Links another outside subject to a service account, for which its tokens are exchanged. It has to match
-    /// exactly.
+    /// Links another OIDC subject to a service account. `/oauth/token` exchanges tokens of the subject for tokens of the
+    /// account. The subject has to match exactly.
     pub fn federated_credential(
         mut self,
         external_subject: impl Into<String>,
@@ -173,51 +175,53 @@ impl Builder {
         self
     }
 
-    /// Whether the virtual machine has a service account; without, its token is a 404. It has by default.
+    /// Sets whether the virtual machine has a service account. Without one, the token path returns 404. The default is
+    /// `true`.
     pub fn attach_service_account(mut self, attach: bool) -> Self {
         self.options.attach_service_account = attach;
         self
     }
 
-    /// How long a new IAM token lives. 12 hours by default.
+    /// Sets the lifetime of a new IAM token. The default is 12 hours.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.options.token_lifetime = lifetime;
         self
     }
 
-    /// When the metadata service makes a new token. By default when under a tenth of its life is left.
+    /// Sets when the metadata service issues a new token. The default is when less than a tenth of the lifetime is left.
     pub fn metadata_renewal(mut self, renewal: Renewal) -> Self {
         self.options.metadata_renewal = renewal;
         self
     }
 
-    /// When the exchange of an OAuth token, or of another proof, makes a new IAM token. By default always;
-    /// the real IAM may also give the same one while it is far from its expiry.
+    /// Sets when IAM issues a new token for an OAuth token, a JWT or another credential. The default is always. The real
+    /// IAM may return the same token again while the token is far from its expiry.
     pub fn exchange_renewal(mut self, renewal: Renewal) -> Self {
         self.options.exchange_renewal = renewal;
         self
     }
 
-    /// How long an operation takes, and a response in the background, by the emulator's clock. 2 s by default.
+    /// Sets how long an operation or a background response takes, by the emulator's clock. The default is 2 s.
     pub fn operation_delay(mut self, delay: Duration) -> Self {
-        self.options.pace.delay = delay;
+        self.options.job_timing.delay = delay;
         self
     }
 
-    /// An operation is done when it is asked about for this many times, if the clock has not brought that about
-    /// before; for clients whose own clock leaps. By default the clock alone decides.
+    /// Completes an operation at this poll, if the clock has not completed it before. Use it for a client with a clock of
+    /// its own. By default only the emulator's clock decides.
     pub fn operation_polls(mut self, polls: u32) -> Self {
-        self.options.pace.polls = Some(polls);
+        self.options.job_timing.polls = Some(polls);
         self
     }
 
-    /// What the clock shows at the start. Real time by default.
+    /// Sets the time of the clock at the start. The default is the real time.
     pub fn clock_start(mut self, start: SystemTime) -> Self {
         self.clock_start = Some(start);
         self
     }
 
-    /// Limits [`Emulator::api_key`] to these scopes, such as `yc.ai.languageModels.execute`. By default it may do all.
+    /// Limits [`Emulator::api_key`] to these scopes, such as `yc.ai.languageModels.execute`. By default the key has all
+    /// scopes.
     pub fn api_key_scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -227,36 +231,39 @@ impl Builder {
         self
     }
 
-    /// Starts on the runtime that this is called on. The emulator lives until it is dropped, or the runtime is.
+    /// Starts the emulator on the current tokio runtime. The emulator runs until it or the runtime is dropped.
     ///
     /// # Errors
-    /// An address that cannot be bound, or one off loopback without [`allow_non_loopback`](Self::allow_non_loopback);
-    /// keys of an [`oidc_issuer`](Self::oidc_issuer) that cannot be read.
+    /// An address cannot be bound, or is not loopback and [`allow_non_loopback`](Self::allow_non_loopback) is not set; or
+    /// the keys of an [`oidc_issuer`](Self::oidc_issuer) are invalid.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the ports. No emulator keeps running.
     pub async fn start(self) -> io::Result<Emulator> {
-        let (parts, api, metadata) = self.bind().await?;
+        let (instance, api, metadata) = self.bind().await?;
         let tasks = vec![tokio::spawn(api), tokio::spawn(metadata)];
-        Ok(Emulator::new(parts, Running::Tasks(tasks)))
+        Ok(Emulator::new(instance, Running::Tasks(tasks)))
     }
 
-    /// Starts on a thread and a runtime of its own, for programs that have none.
-    /// Dropping the emulator stops the thread and waits for its end.
+    /// Starts the emulator on a new thread with its own runtime, for programs without a runtime. Dropping the emulator
+    /// stops the thread and waits until the thread ends.
     ///
     /// # Errors
-    /// As [`start`](Self::start); also when the thread or the runtime cannot be made.
+    /// As [`start`](Self::start); or the thread or the runtime cannot be created.
     pub fn start_in_thread(self) -> io::Result<Emulator> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (report, started) = mpsc::channel::<io::Result<Parts>>();
-        // The runtime is made, entered and dropped in the thread, so that the caller may be in one of its own.
+        let (report, started) = mpsc::channel::<io::Result<Instance>>();
+        // The thread creates, enters and drops the runtime: none of this is allowed inside a runtime of the caller.
         let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
             let start = || -> io::Result<_> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let (parts, api, metadata) = runtime.block_on(self.bind())?;
-                Ok((runtime, parts, api, metadata))
+                let (instance, api, metadata) = runtime.block_on(self.bind())?;
+                Ok((runtime, instance, api, metadata))
             };
             match start() {
                 Err(error) => drop(report.send(Err(error))),
-                Ok((runtime, parts, api, metadata)) => {
-                    drop(report.send(Ok(parts)));
+                Ok((runtime, instance, api, metadata)) => {
+                    drop(report.send(Ok(instance)));
                     runtime.block_on(async move {
                         tokio::select! {
                             () = async { tokio::join!(api, metadata); } => {}
@@ -266,8 +273,10 @@ impl Builder {
                 }
             }
         })?;
-        let parts = started.recv().map_err(|_| io::Error::other("the emulator's thread has died"))??;
-        Ok(Emulator::new(parts, Running::Thread(Some((stop, thread)))))
+        let instance = started.recv().map_err(|_| {
+            io::Error::other("the thread of the emulator ended before the emulator started")
+        })??;
+        Ok(Emulator::new(instance, Running::Thread(Some((stop, thread)))))
     }
 
     fn federation(&self, own: &Issuer) -> io::Result<Federation> {
@@ -277,7 +286,7 @@ impl Builder {
         };
         let jwks = Jwks::read(&jwks).ok_or_else(|| {
             let message =
-                "the key set of the OIDC issuer is no JSON Web Key Set, or has no RSA and no P-256 key";
+                "the key set of the OIDC issuer is not a JSON Web Key Set, or contains neither an RSA key nor a P-256 key";
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
         let own = Credential {
@@ -290,8 +299,11 @@ impl Builder {
 
     async fn bind(
         self,
-    ) -> io::Result<(Parts, impl Future<Output = ()> + Send + use<>, impl Future<Output = ()> + Send + use<>)>
-    {
+    ) -> io::Result<(
+        Instance,
+        impl Future<Output = ()> + Send + use<>,
+        impl Future<Output = ()> + Send + use<>,
+    )> {
         let tls = self.tls.then(|| Tls::new(&self.host_names)).transpose()?;
         let api = server::bind(self.listen, self.allow_non_loopback).await?;
         let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
@@ -303,8 +315,8 @@ impl Builder {
         let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
         let cloud = Cloud::new(self.options, clock, issuer, federation).map_err(io::Error::other)?;
         let cloud = Arc::new(cloud);
-        let secret = |made: Result<String, crate::status::Status>| made.map_err(io::Error::other);
-        let parts = Parts {
+        let secret = |made: Result<String, crate::wire::status::Status>| made.map_err(io::Error::other);
+        let instance = Instance {
             api_key: secret(cloud.identity.issue_api_key(cloud.service_account(), self.api_key_scopes))?,
             oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), false))?,
             new_oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), true))?,
@@ -322,6 +334,6 @@ impl Builder {
         let acceptor = tls.map(|tls| tls.acceptor);
         let api = serve(Port::Api, api_addr, acceptor).run(api);
         let metadata = serve(Port::Metadata, metadata_addr, None).run(metadata);
-        Ok((parts, api, metadata))
+        Ok((instance, api, metadata))
     }
 }

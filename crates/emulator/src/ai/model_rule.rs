@@ -1,15 +1,17 @@
-//! The rule by which the model answers; it understands nothing.
+//! The rule that computes the output of the model. The model does not understand text.
 //!
-//! | what it finds | what it answers |
+//! | prompt | output |
 //! |---|---|
-//! | the last message is a tool's | `authenticated as …; the tool said: …` |
-//! | a function is forced by the choice of tools, or named by a word of what the user said last | calls of it |
+//! | the last message is the result of a tool | `authenticated as …; the tool said: …` |
+//! | the tool choice forces a function, or a word of the last user message is the name of a function | calls of these functions |
 //! | anything else | `authenticated as …; you said: …` |
 //!
-//! A text that is asked for as JSON is `{"answer": text}`; by a schema, a value of that schema.
-//! A call's arguments are a value of the function's schema too. A value of a schema has the properties that are
-//! required (or all, if none is); a string is what was said, or the first of an `enum`; numbers are those that were
-//! said, or 0; a boolean is true; a list of numbers has all that were said, another list one item.
+//! If the request asks for a JSON object, the output is `{"answer": text}`. If the request has a schema, the output is an
+//! example value of the schema. The arguments of a call are an example value of the function's schema.
+//!
+//! An example value has the required properties, or all properties if none is required. A string is the text of the
+//! user, or the first value of an `enum`. A number is a number of the user's text, or 0. A boolean is true. A list of
+//! numbers has all numbers of the user's text. Another list has one item.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -17,25 +19,25 @@ use std::collections::HashSet;
 use serde_json::{Map, Number, Value, json};
 
 use crate::identity::Caller;
-use crate::status::Status;
+use crate::wire::status::Status;
 
-/// How deep a value goes into a schema, which may refer to itself; of how many parts it is; how long a string in it.
+/// Limits of an example value: a schema can refer to itself, and a client chooses the schema.
 const MAX_DEPTH: usize = 16;
 const MAX_PARTS: u32 = 256;
 const MAX_STRING: usize = 1024;
 
-/// What was asked, whatever the wire.
+/// The content of a request, independent of the protocol.
 #[derive(Default)]
-pub(super) struct Asked<'a> {
-    /// What the user said last.
-    pub(super) said: String,
-    /// What the tools said, where they spoke last.
-    pub(super) tools_said: Option<String>,
+pub(super) struct Prompt<'a> {
+    /// The last message of the user.
+    pub(super) user_text: String,
+    /// The results of tools, if the last messages are results.
+    pub(super) tool_results: Option<String>,
     pub(super) functions: Vec<Function<'a>>,
     pub(super) choice: Choice<'a>,
-    /// Whether more than one function may be called at once.
+    /// Whether the output may have several calls.
     pub(super) parallel: bool,
-    pub(super) form: Form<'a>,
+    pub(super) format: Format<'a>,
 }
 
 #[derive(Clone, Copy)]
@@ -45,7 +47,7 @@ pub(super) struct Function<'a> {
 }
 
 impl<'a> Function<'a> {
-    /// From `{"name": …, "parameters": {…}}`, with whatever else.
+    /// Parses `{"name": …, "parameters": {…}}`. Other fields are ignored.
     pub(super) fn of(value: &'a Value) -> Result<Self, Status> {
         let name = value.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| Status::invalid("a function of tools has no name"))?;
@@ -63,7 +65,7 @@ pub(super) enum Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// `none`, `auto`, `required`, in either case.
+    /// Parses `none`, `auto` or `required`, in lower or upper case.
     pub(super) fn by_mode(mode: &str) -> Result<Self, Status> {
         match mode {
             "auto" | "AUTO" => Ok(Self::Auto),
@@ -80,15 +82,15 @@ impl<'a> Choice<'a> {
 }
 
 #[derive(Clone, Copy, Default)]
-pub(super) enum Form<'a> {
+pub(super) enum Format<'a> {
     #[default]
     Text,
     JsonObject,
     JsonSchema(&'a Value),
 }
 
-impl<'a> Form<'a> {
-    /// By the `type` of a format, with the schema that belongs to it.
+impl<'a> Format<'a> {
+    /// Parses the `type` of a format. The schema belongs to the type `json_schema`.
     pub(super) fn of(format: &Value, schema: Option<&'a Value>) -> Result<Self, Status> {
         match (format.get("type").and_then(Value::as_str), schema) {
             (Some("text"), _) => Ok(Self::Text),
@@ -99,7 +101,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    fn dress(self, text: String) -> String {
+    fn format(self, text: String) -> String {
         match self {
             Self::Text => text,
             Self::JsonObject => json!({ "answer": text }).to_string(),
@@ -108,13 +110,13 @@ impl<'a> Form<'a> {
     }
 }
 
-pub(super) enum Answer {
+pub(super) enum Output {
     Text(String),
     Calls(Vec<Call>),
 }
 
-impl Answer {
-    /// What it costs: the words of it.
+impl Output {
+    /// The words of the output, for the token count.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -132,62 +134,64 @@ pub(super) struct Call {
     pub(super) arguments: Value,
 }
 
-/// What the model answers.
-pub(super) fn answer(caller: &Caller, asked: &Asked<'_>) -> Result<Answer, Status> {
-    if let Some(said) = &asked.tools_said {
-        return Ok(Answer::Text(
-            asked.form.dress(format!("authenticated as {caller}; the tool said: {said}")),
+/// The output of the model.
+pub(super) fn respond(caller: &Caller, prompt: &Prompt<'_>) -> Result<Output, Status> {
+    if let Some(results) = &prompt.tool_results {
+        return Ok(Output::Text(
+            prompt.format.format(format!("authenticated as {caller}; the tool said: {results}")),
         ));
     }
-    let called = called(asked)?;
+    let called = called(prompt)?;
     if called.is_empty() {
-        let said = &asked.said;
-        return Ok(Answer::Text(asked.form.dress(format!("authenticated as {caller}; you said: {said}"))));
+        let text = &prompt.user_text;
+        return Ok(Output::Text(
+            prompt.format.format(format!("authenticated as {caller}; you said: {text}")),
+        ));
     }
     let call = |function: &Function<'_>| Call {
         name: function.name.to_owned(),
-        arguments: function.parameters.map_or_else(|| json!({}), |schema| example(schema, &asked.said)),
+        arguments: function.parameters.map_or_else(|| json!({}), |schema| example(schema, &prompt.user_text)),
     };
-    Ok(Answer::Calls(called.iter().map(call).collect()))
+    Ok(Output::Calls(called.iter().map(call).collect()))
 }
 
-fn called<'a>(asked: &Asked<'a>) -> Result<Vec<Function<'a>>, Status> {
+fn called<'a>(prompt: &Prompt<'a>) -> Result<Vec<Function<'a>>, Status> {
     let named = || {
-        let words = asked.said.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'));
+        let words = prompt.user_text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'));
         let words: HashSet<&str> = words.map(|word| word.trim_matches('.')).collect();
-        let named = asked.functions.iter().filter(|function| words.contains(function.name));
+        let named = prompt.functions.iter().filter(|function| words.contains(function.name));
         named.copied().collect::<Vec<_>>()
     };
-    let mut called = match asked.choice {
+    let mut called = match prompt.choice {
         Choice::None => Vec::new(),
         Choice::Auto => named(),
         Choice::Required => {
             let named = named();
-            if named.is_empty() { asked.functions.first().copied().into_iter().collect() } else { named }
+            if named.is_empty() { prompt.functions.first().copied().into_iter().collect() } else { named }
         }
         Choice::Named(name) => {
-            let found = asked.functions.iter().find(|function| function.name == name);
+            let found = prompt.functions.iter().find(|function| function.name == name);
             vec![*found.ok_or_else(|| Status::invalid("the choice of tools names no function of tools"))?]
         }
     };
-    if !asked.parallel {
+    if !prompt.parallel {
         called.truncate(1);
     }
     Ok(called)
 }
 
-/// A value of this schema.
-fn example(schema: &Value, said: &str) -> Value {
-    let end = said.char_indices().map(|(at, _)| at).nth(MAX_STRING).unwrap_or(said.len());
-    let (said, left) = (&said[..end], Cell::new(MAX_PARTS));
-    Example { root: schema, said, left: &left }.of(schema, 0)
+/// An example value of a schema.
+fn example(schema: &Value, user_text: &str) -> Value {
+    let end = user_text.char_indices().map(|(at, _)| at).nth(MAX_STRING).unwrap_or(user_text.len());
+    let (user_text, left) = (&user_text[..end], Cell::new(MAX_PARTS));
+    Example { root: schema, user_text, left: &left }.of(schema, 0)
 }
 
 #[derive(Clone, Copy)]
 struct Example<'a> {
     root: &'a Value,
-    said: &'a str,
-    /// How many more parts there is room for.
+    user_text: &'a str,
+    /// The number of values that can still be added.
     left: &'a Cell<u32>,
 }
 
@@ -224,19 +228,21 @@ impl Example<'_> {
             "array" => {
                 let items = schema.get("items").unwrap_or(&Value::Null);
                 match items.get("type").and_then(Value::as_str) {
-                    Some(kind @ ("integer" | "number")) => Value::Array(numbers(self.said, kind)),
+                    Some(kind @ ("integer" | "number")) => Value::Array(numbers(self.user_text, kind)),
                     _ => json!([inner(items)]),
                 }
             }
-            "integer" | "number" => numbers(self.said, kind).into_iter().next().unwrap_or_else(|| json!(0)),
+            "integer" | "number" => {
+                numbers(self.user_text, kind).into_iter().next().unwrap_or_else(|| json!(0))
+            }
             "boolean" => json!(true),
-            "string" => json!(self.said),
+            "string" => json!(self.user_text),
             _ => Value::Null,
         }
     }
 }
 
-/// A constant of a schema, unless it is one that would fill an answer by being repeated.
+/// A constant of a schema, or null if the constant is large: a schema can repeat the constant many times.
 fn small(constant: &Value) -> Value {
     match constant {
         Value::String(text) if text.len() <= MAX_STRING => constant.clone(),
@@ -261,9 +267,9 @@ fn object(
         .collect()
 }
 
-/// The numbers that were said, as far as they are of the kind.
-fn numbers(said: &str, kind: &str) -> Vec<Value> {
-    let words = said.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-'));
+/// The numbers of the user's text that have this type.
+fn numbers(user_text: &str, kind: &str) -> Vec<Value> {
+    let words = user_text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-'));
     let number = |word: &str| {
         let word = word.trim_end_matches(['.', '-']);
         match word.parse::<i64>() {
@@ -280,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_has_what_its_schema_requires() {
+    fn an_example_value_has_the_required_properties() {
         let schema = json!({
             "type": "object",
             "required": ["numbers", "text", "unit", "deep", "flag", "ratio"],
@@ -295,18 +301,18 @@ mod tests {
             },
             "$defs": { "deep": { "properties": { "names": { "type": "array", "items": { "type": "string" } } } } },
         });
-        let said = "5, -4, a, 1.5.";
+        let user_text = "5, -4, a, 1.5.";
         assert_eq!(
-            example(&schema, said),
+            example(&schema, user_text),
             json!({
-                "numbers": [5, -4], "text": said, "unit": "metre", "deep": { "names": [said] }, "flag": true,
+                "numbers": [5, -4], "text": user_text, "unit": "metre", "deep": { "names": [user_text] }, "flag": true,
                 "ratio": 5,
             })
         );
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_comes_to_an_end() {
+    fn a_schema_that_refers_to_itself_gives_a_small_value() {
         let schema = json!({ "properties": { "again": { "$ref": "#" } } });
         assert!(example(&schema, "").to_string().len() < 1000);
         let names = (0..50).map(|n| (n.to_string(), json!({ "$ref": "#" })));
@@ -315,10 +321,10 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_called_when_a_word_names_it() {
+    fn calls_the_functions_that_a_word_of_the_text_names() {
         let tools = [json!({ "name": "something" }), json!({ "name": "get_weather" })];
         let functions: Vec<_> = tools.iter().map(|tool| Function::of(tool).unwrap()).collect();
-        for (said, choice, parallel, expected) in [
+        for (user_text, choice, parallel, expected) in [
             ("use something, then get_weather.", Choice::Auto, true, vec!["something", "get_weather"]),
             ("use something, then get_weather.", Choice::Auto, false, vec!["something"]),
             ("use somethings", Choice::Auto, true, vec![]),
@@ -327,15 +333,15 @@ mod tests {
             ("get_weather", Choice::Required, true, vec!["get_weather"]),
             ("something", Choice::Named("get_weather"), true, vec!["get_weather"]),
         ] {
-            let asked = Asked {
-                said: said.to_owned(),
+            let prompt = Prompt {
+                user_text: user_text.to_owned(),
                 functions: functions.clone(),
                 choice,
                 parallel,
-                ..Asked::default()
+                ..Prompt::default()
             };
-            let names: Vec<&str> = called(&asked).unwrap().iter().map(|function| function.name).collect();
-            assert_eq!(names, expected, "{said}");
+            let names: Vec<&str> = called(&prompt).unwrap().iter().map(|function| function.name).collect();
+            assert_eq!(names, expected, "{user_text}");
         }
     }
 }

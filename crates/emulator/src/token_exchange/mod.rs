@@ -1,6 +1,9 @@
-//! `POST /oauth/token`: the exchange of tokens (RFC 8693), which the cloud has at `auth.yandex.cloud`.
+//! `POST /oauth/token`: the exchange of OIDC tokens (RFC 8693). The cloud has it at `auth.yandex.cloud`.
 //!
-//! Its refusals are those of the standard: the cloud's own are not known.
+//! The errors are those of the standard, because the messages of the cloud are not known.
+
+mod form;
+pub(crate) mod github;
 
 use std::borrow::Cow;
 
@@ -8,18 +11,18 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde_json::json;
 
-use super::Refusal;
-use super::form::Form;
-use crate::body::{self, Body};
+use self::form::Form;
 use crate::cloud::Cloud;
-use crate::identity::{Issued, Origin, Subject};
-use crate::status::Status;
+use crate::federation::Refusal;
+use crate::identity::{Grant, Issued, Subject};
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
-/// An error as OAuth tells it (RFC 6749, 5.2).
+/// An OAuth error response (RFC 6749, 5.2).
 struct OAuthError {
     status: StatusCode,
     error: &'static str,
@@ -105,7 +108,7 @@ where
     let (token, account) = (required("subject_token")?, required("audience")?);
     cloud.federation.check(token, account, cloud.clock.now())?;
     let subject = Subject::ServiceAccount(account.into());
-    Ok(cloud.exchange(&subject, &Origin::WorkloadIdentity, same_old)?)
+    Ok(cloud.exchange(&subject, &Grant::WorkloadIdentity, same_old)?)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -1,4 +1,4 @@
-//! Where a job of GitHub Actions gets its token: an address and a bearer token that are in its environment.
+//! The URL from which a GitHub Actions job gets its OIDC token, and the bearer token for the request.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use http::{HeaderMap, Response, StatusCode, Uri, header};
 use serde_json::json;
 
 use super::form::Form;
-use crate::body::{self, Body};
 use crate::cloud::Cloud;
-use crate::status::Status;
+use crate::wire::body::{self, Body};
+use crate::wire::status::Status;
 
-/// With a query already, as GitHub's has: a client adds its `&audience=…`.
+/// The URL already has a query, as GitHub's URL has: a client appends `&audience=…`.
 const PATH_AND_QUERY: &str = "/_emulator/github/token?api-version=2.0";
 
 const LIFETIME: Duration = Duration::from_secs(300);
-/// The longest audience that a federation may have.
+/// The length limit of the audience of a federation.
 const MAX_AUDIENCE: usize = 255;
 
-/// What a job has in its environment.
+/// The variables of a job.
 pub(crate) fn variables(api_url: &str, request_token: &str) -> [(String, String); 2] {
     [
         ("ACTIONS_ID_TOKEN_REQUEST_URL".to_owned(), format!("{api_url}{PATH_AND_QUERY}")),

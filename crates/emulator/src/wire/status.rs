@@ -1,6 +1,6 @@
-//! One error for both wires: `google.rpc.Status` as JSON over REST, a trailer over gRPC.
+//! Errors for both protocols: `google.rpc.Status` as JSON over REST, as a trailer over gRPC.
 //!
-//! A message says what was wrong with a request; it never repeats what the request carried.
+//! A message says what is wrong with a request. It never repeats content of the request.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use http::{Response, StatusCode, header};
 use serde_json::json;
 use tonic::Code;
 
-use crate::body::{self, Body};
+use crate::wire::body::{self, Body};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
@@ -46,7 +46,7 @@ impl Status {
         Self::new(Code::Internal, message)
     }
 
-    /// The same error under an HTTP status that its code alone would not give.
+    /// The same error with another HTTP status than the one of its code.
     pub(crate) fn over_http(mut self, status: StatusCode) -> Self {
         self.http = Some(status);
         self
@@ -60,7 +60,7 @@ impl Status {
         self.message
     }
 
-    /// The error that an HTTP status stands for.
+    /// The error of an HTTP status.
     pub(crate) fn of_http(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(code_of(status), message).over_http(status)
     }
@@ -75,12 +75,12 @@ impl Status {
         tonic::Status::from(self).into_http()
     }
 
-    /// The answer in the language of the request.
+    /// The response in the protocol of the request.
     pub(crate) fn into_answer(self, grpc: bool) -> Response<Body> {
         if grpc { self.into_grpc() } else { self.into_rest() }
     }
 
-    /// Plain text, as the metadata service answers.
+    /// A response in plain text, for the metadata service.
     pub(crate) fn into_text(self) -> Response<Body> {
         let status = self.http_status();
         let mut response = Response::new(body::full(format!("{}\n", self.message)));

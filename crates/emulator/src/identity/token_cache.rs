@@ -1,14 +1,14 @@
-//! A token that is handed out again and again while it has life left, as the metadata service does.
+//! Tokens that a service returns again until they are near their expiry, as the metadata service does.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use super::{Issued, Origin, Subject};
-use crate::status::Status;
+use super::{Grant, Issued, Subject};
 use crate::sync::lock;
+use crate::wire::status::Status;
 
-/// When a service makes a new token instead of handing out the one it has.
+/// When a service issues a new token instead of returning the previous one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::sync::lock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Renewal {
-    /// Every time: no two answers carry the same token.
+    /// For every request.
     Always,
-    /// When less than this much of its life is left.
+    /// When the remaining lifetime is less than this.
     Below(Duration),
-    /// When less than this part of its lifetime is left, in percent.
+    /// When the remaining lifetime is less than this part of the lifetime, in percent.
     BelowPercent(u8),
 }
 
@@ -42,30 +42,30 @@ impl Renewal {
     }
 }
 
-/// Tokens in the hand of one service: the last that it gave to each subject for each kind of proof.
-pub(crate) struct Ageing {
+/// The last token of a service for each subject and each grant.
+pub(crate) struct TokenCache {
     renewal: Renewal,
-    current: Mutex<HashMap<(Subject, Origin), Issued>>,
+    current: Mutex<HashMap<(Subject, Grant), Issued>>,
 }
 
-impl Ageing {
+impl TokenCache {
     pub(crate) fn new(renewal: Renewal) -> Self {
         Self { renewal, current: Mutex::default() }
     }
 
-    /// The token of the hour. `same_old` keeps the present one whatever its age; `is_dead` tells of a
-    /// token that has to go before its time.
+    /// The current token. `same_old` returns the previous token even if it has expired. `is_dead` says whether a token was
+    /// revoked.
     pub(crate) fn get(
         &self,
         subject: &Subject,
-        origin: &Origin,
+        grant: &Grant,
         now: SystemTime,
         same_old: bool,
         is_dead: impl FnOnce(&str) -> bool,
         issue: impl FnOnce() -> Result<Issued, Status>,
     ) -> Result<Issued, Status> {
         let mut current = lock(&self.current);
-        let whose = (subject.clone(), origin.clone());
+        let whose = (subject.clone(), grant.clone());
         if let Some(token) = current.get(&whose)
             && (same_old || !(self.renewal.is_due(token, now) || is_dead(&token.token)))
         {

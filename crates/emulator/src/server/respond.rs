@@ -1,15 +1,16 @@
-//! From a request to its answer: the checks, the count, the fault, the service, the headers.
+//! From a request to its response: checks, counters, faults, the service, and the common headers.
 
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use super::{Hangup, Server};
-use crate::body::Body;
+use super::Server;
 use crate::cloud::Cloud;
+use crate::faults::Hangup;
 use crate::routes::{self, Found, Route};
-use crate::status::Status;
+use crate::wire::body::Body;
+use crate::wire::status::Status;
 use crate::{api, control, faults, identity, metadata};
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -24,7 +25,7 @@ pub(crate) enum Port {
 }
 
 impl Server {
-    pub(crate) async fn answer(&self, hangup: &Hangup, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn respond(&self, hangup: &Hangup, request: Request<Incoming>) -> Response<Body> {
         let client_request_id = client_request_id(request.headers());
         let mut response = match self.guard.check(request.uri(), request.headers()) {
             Ok(authority) => self.checked(hangup, &authority, request).await,
@@ -55,11 +56,11 @@ impl Server {
         let name =
             if found.name == "unknown" { format!("unknown of {}", found.service) } else { found.name.into() };
         cloud.counters.count(found.service, &name);
-        let plan = cloud.faults.take(found.service, path);
-        let same_old = plan.same_old_token;
+        let faults = cloud.faults.take(found.service, path);
+        let same_old = faults.same_old_token;
         let started = SystemTime::now();
         let response =
-            faults::around(plan, grpc, hangup, self.serve(found, authority, same_old, request)).await;
+            faults::apply(faults, grpc, hangup, self.serve(found, authority, same_old, request)).await;
         if response.status() == StatusCode::UNAUTHORIZED || is_grpc_unauthenticated(response.headers()) {
             cloud.counters.count_unauthenticated();
         }
@@ -96,7 +97,8 @@ fn is_grpc_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").is_some_and(|status| status == "16")
 }
 
-/// The client's id for the call, if it looks like one: nothing else is echoed, lest it be a secret.
+/// The request id of the client, if the value has the format of an id. Other values are not echoed, because they could
+/// be secrets.
 fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(CLIENT_REQUEST_ID)?;
     let good = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
