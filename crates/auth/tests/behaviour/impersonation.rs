@@ -260,9 +260,9 @@ fn a_refusal_says_what_is_missing() {
         (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
         (404, ErrorKind::Refused, "and not a name"),
         (400, ErrorKind::Refused, "and not a name"),
-        (429, ErrorKind::Unavailable, "asked again"),
-        (503, ErrorKind::Unavailable, "asked again"),
-        (302, ErrorKind::Unavailable, "something else"),
+        (429, ErrorKind::Unavailable, "rate-limiting"),
+        (503, ErrorKind::Unavailable, "at the moment"),
+        (302, ErrorKind::Unavailable, "does not come from"),
     ] {
         let machine = Machine::new().answering(move |request, count| match asked(request) {
             Some((bearer, _)) => {
@@ -281,7 +281,7 @@ fn a_refusal_says_what_is_missing() {
 fn an_error_of_the_credentials_behind_it_is_told_with_all_that_it_says() {
     let machine = Machine::new().answering(|request, _| match request.uri().host() {
         Some("169.254.169.254") => {
-            TestReply::Answer(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
+            TestReply::Response(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
         }
         _ => panic!("IAM is not asked"),
     });
