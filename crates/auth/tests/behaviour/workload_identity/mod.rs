@@ -247,8 +247,8 @@ fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
         (TestReply::Fail(HttpFault::NameResolution), ErrorKind::Unavailable, "NameResolution"),
     ] {
         let answer = match reply {
-            TestReply::Answer(302, _, body) => {
-                TestReply::Answer(302, vec![("location", "https://evil.example/".to_owned())], body)
+            TestReply::Response(302, _, body) => {
+                TestReply::Response(302, vec![("location", "https://evil.example/".to_owned())], body)
             }
             reply => reply,
         };

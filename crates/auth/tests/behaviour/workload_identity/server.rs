@@ -60,7 +60,7 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
     }
-    let busy = TestReply::Answer(429, vec![("retry-after", "30".to_owned())], Vec::new());
+    let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
     let error = failure(&by(&machine().answering(federation(busy)), closure()));
     assert_eq!(error.retry_after(), Some(secs(30)));
 }
