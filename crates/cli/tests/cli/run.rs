@@ -1,4 +1,4 @@
-//! How a test runs the binary: in an empty environment, off the network, with nobody at the terminal.
+//! Runs the binary in an empty environment, without a network and without a terminal.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// A port of this machine where nobody listens.
+/// A port of this computer without a listener.
 pub(crate) const NOBODY: &str = "127.0.0.1:1";
 
-/// The folder with a `yc` that does what `FAKE_YC` says.
+/// The folder with a `yc` that behaves as `FAKE_YC` says.
 pub(crate) const FAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fakes:/usr/bin:/bin");
 
 /// One run of the binary.
@@ -22,7 +22,7 @@ pub(crate) struct Run {
     secrets: Vec<String>,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
@@ -44,12 +44,12 @@ impl Run {
         self
     }
 
-    /// With a secret in a variable, which must not be told.
+    /// Sets a variable to a secret, which the output must not contain.
     pub(crate) fn secret(self, name: &str, value: &str) -> Self {
         self.env(name, value).hides(value)
     }
 
-    /// A value that must show neither on standard error nor in a diagnosis.
+    /// Names a value that neither standard error nor a diagnosis may contain.
     pub(crate) fn hides(mut self, value: &str) -> Self {
         let value = value.trim();
         if value.len() > 4 {
@@ -64,11 +64,11 @@ impl Run {
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the binary to its end.
     pub(crate) fn done(mut self) -> Outcome {
         let mut child = self.command.spawn().unwrap();
         if let Some(mut stdin) = child.stdin.take() {
-            // It need not read all of it.
+            // The binary may exit before it reads all of its input.
             let _ = stdin.write_all(&self.stdin);
         }
         let output = child.wait_with_output().unwrap();
@@ -92,21 +92,21 @@ impl Run {
 }
 
 impl Outcome {
-    /// Standard output of a run that succeeded and complained of nothing.
+    /// Standard output of a successful run with empty standard error.
     #[track_caller]
     pub(crate) fn answer(&self) -> &str {
         assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self:?}");
         &self.stdout
     }
 
-    /// The same, as the one line of JSON it is.
+    /// Standard output of a successful run, parsed as one line of JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "{self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// A run that failed with this status, and told it on standard error alone.
+    /// Standard error of a run that failed with this status and wrote nothing to standard output.
     #[track_caller]
     pub(crate) fn fails(&self, status: i32) -> &str {
         assert_eq!((self.status, self.stdout.as_str()), (status, ""), "{self:?}");
@@ -115,7 +115,7 @@ impl Outcome {
     }
 }
 
-/// The keys of a JSON object, in the order in which they stand in its text.
+/// The keys of a JSON object in the order of the text.
 #[track_caller]
 pub(crate) fn keys(object: &Value, text: &str) -> Vec<String> {
     let mut keys: Vec<String> = object.as_object().expect("an object").keys().cloned().collect();
@@ -123,7 +123,7 @@ pub(crate) fn keys(object: &Value, text: &str) -> Vec<String> {
     keys
 }
 
-/// A folder of one test, removed at its end.
+/// A folder for one test. Dropping it removes the folder.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
 }
@@ -157,7 +157,7 @@ impl Drop for Folder {
     }
 }
 
-/// `@` and a path, as `--auth` takes it.
+/// `@` and a path, the format of `--auth`.
 pub(crate) fn at(path: &Path) -> String {
     format!("@{}", path.display())
 }
