@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use yandex_cloud_auth::cloud::{Finding, metadata_folder};
-use yandex_cloud_auth::sdk_internals::SharedValue;
+use yandex_cloud_auth::sdk_internals::{SharedValue, metadata_folder, yc_config};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
@@ -214,15 +213,15 @@ impl Sources {
         mut search: Search,
     ) -> Result<Found, Error> {
         match metadata_folder(system).await.map_err(|error| broken(METADATA, &error))? {
-            Finding::Found(id) => return Ok(search.end(METADATA, &id)),
-            Finding::Absent(reason) => search.absent(METADATA, &reason),
+            Ok(id) => return Ok(search.end(METADATA, &id)),
+            Err(reason) => search.absent(METADATA, &reason),
         }
         match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
-            Finding::Found(id) => {
+            Ok(id) => {
                 check(&id).map_err(|reason| invalid(YC, reason))?;
                 return Ok(search.end(YC, &id));
             }
-            Finding::Absent(reason) => search.absent(YC, &reason),
+            Err(reason) => search.absent(YC, &reason),
         }
         let tried: Vec<_> =
             search.attempts.iter().map(|attempt| format!("{}: {}", attempt.source, attempt.reason)).collect();
@@ -231,13 +230,17 @@ impl Sources {
     }
 
     /// Without a terminal, yc runs only if the program names it: by a profile, or as the credentials.
-    async fn ask_yc(&self, system: &System, credentials: &Credentials) -> Result<Finding, auth::Error> {
+    async fn ask_yc(
+        &self,
+        system: &System,
+        credentials: &Credentials,
+    ) -> Result<Result<String, String>, auth::Error> {
         let unattended = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
         let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
         if let Some(profile) = &self.yc_profile {
             yc = yc.profile(profile);
         }
-        yc.build().config(system, "folder-id", unattended).await
+        yc_config(&yc.build(), system, "folder-id", unattended).await
     }
 }
 

@@ -167,13 +167,15 @@
 //! | `serde` | `Serialize` for the report |
 //! | `testing` | doubles of the machine |
 
-pub mod cloud;
+mod cloud;
 mod credentials;
 mod error;
 mod method;
 mod methods;
 mod refresh;
 mod report;
+#[doc(hidden)]
+pub mod sdk_internals;
 mod secret;
 mod selection;
 mod source;
@@ -185,14 +187,6 @@ pub mod testing;
 mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
-
-/// Shared tasks and deadlines for `yandex-ai-studio-sdk`, which keeps to the same rules as this crate. Not part of the
-/// public interface: changes without notice.
-#[doc(hidden)]
-pub mod sdk_internals {
-    pub use crate::task::deadline::{Deadline, Timer};
-    pub use crate::task::shared_value::SharedValue;
-}
 
 pub use self::credentials::{
     Blocking, Credentials, HeaderOptions, ImpersonationAuth, ImpersonationAuthBuilder, RevokeOptions,

@@ -5,7 +5,7 @@ use std::io;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
-use yandex_cloud_auth::cloud::retry_after;
+use yandex_cloud_auth::sdk_internals::retry_after;
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use yandex_cloud_auth as auth;
-use yandex_cloud_auth::cloud::Address;
+use yandex_cloud_auth::sdk_internals::Address;
 
 use crate::error::{Error, ErrorKind};
 

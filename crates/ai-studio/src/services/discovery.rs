@@ -7,8 +7,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yandex_cloud_auth::cloud::{Endpoint, Services};
-use yandex_cloud_auth::sdk_internals::SharedValue;
+use yandex_cloud_auth::sdk_internals::{Endpoint, Services, SharedValue};
 use yandex_cloud_auth::system::{HttpError, HttpFault};
 use yandex_cloud_auth::{self as auth, System};
 

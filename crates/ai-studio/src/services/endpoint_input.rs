@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use yandex_cloud_auth::cloud::Endpoint;
+use yandex_cloud_auth::sdk_internals::Endpoint;
 use yandex_cloud_auth::{self as auth, Method, System};
 
 use crate::error::{Error, ErrorKind};

@@ -200,7 +200,7 @@ async fn rate_limited_discovery_waits_as_long_as_the_server_asks() {
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Unavailable, true), "{error}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert!(error.to_string().contains("endpoint discovery: ") && error.to_string().contains("HTTP 429"));
-    assert!(error.help().unwrap().contains("asked too often"), "{:?}", error.help());
+    assert!(error.help().unwrap().contains("rate-limiting"), "{:?}", error.help());
     assert_eq!((server.requests().len(), clock.slept()), (2, vec![7000]));
 }
 

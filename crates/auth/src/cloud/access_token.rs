@@ -1,22 +1,22 @@
-//! A token as OAuth 2.0 words it (RFC 6749, section 5.1): the metadata service and the authorization server answer so,
-//! and the runtime of a function hands it over so.
+//! The token response of OAuth 2.0 (RFC 6749, section 5.1): the form of the metadata service, of the authorization
+//! server, and of the token in an invocation of a function.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{json_object, unreadable};
+use super::response::{json_object, unreadable};
 use crate::Error;
 use crate::secret::Secret;
 use crate::token::{Life, Token};
 
-/// The token of an answer.
-pub(super) fn access_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Error> {
-    read_fields(json_object(answer, at)?).map_err(|what| unreadable(at, &what))
+/// The token in a response.
+pub(super) fn access_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Error> {
+    read_fields(json_object(response, at)?).map_err(|reason| unreadable(at, &reason))
 }
 
-/// `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`, or what is wrong with it.
+/// Reads `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`, or returns the reason why it cannot.
 pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, String> {
     let Some(Value::String(token)) = fields.remove("access_token") else {
         return Err("it has no text `access_token`".to_owned());
@@ -26,7 +26,8 @@ pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, Strin
     let life = match fields.get("expires_in") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::Number(seconds)) => match seconds.as_f64() {
-            // The same bounds as for every token; here they decide whether the metadata service is taken at all.
+            // The bounds of every token. They are checked here too, so that selection does not take a metadata service
+            // whose token would be refused later.
             Some(seconds) if (1.0..=86_400.0).contains(&seconds) => {
                 Life::In(Duration::from_secs_f64(seconds))
             }

@@ -1,7 +1,7 @@
-//! Addresses, and the law of where a secret may go.
+//! Addresses, and the rule for where a secret may go.
 //!
-//! Yandex Cloud's own hosts are known by name. Customers' services live under `*.yandexcloud.net`, so those are not
-//! among them.
+//! The hosts of Yandex Cloud are known by name. Services of customers have names under `*.yandexcloud.net`, so that domain
+//! is not one of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::secret::redact;
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
-/// Where the public API is found, in each region, and where its IAM is when discovery is down.
+/// The API of each region, and the IAM that is used if discovery is down.
 const REGIONS: [(&str, &str); 2] =
     [("api.cloud.yandex.net", "iam.api.cloud.yandex.net"), ("api.yandexcloud.kz", "iam.api.yandexcloud.kz")];
 
-/// A host and a port, and whether TLS is spoken there. Displays as a URL.
+/// A host, a port, and whether requests use TLS. Displays as a URL.
 ///
 /// ```
-/// use yandex_cloud_auth::cloud::Address;
+/// use yandex_cloud_auth::sdk_internals::Address;
 ///
 /// let llm: Address = "LLM.api.cloud.yandex.net:443".parse()?;
 /// assert_eq!(llm.to_string(), "https://llm.api.cloud.yandex.net");
@@ -44,7 +44,7 @@ impl Address {
         Self { tls: true, host: REGIONS[0].0.to_owned(), port: 443 }
     }
 
-    /// `host[:port]`, or a URL with nothing behind the host. What names no scheme has `tls` as said.
+    /// Reads `host[:port]`, or a URL without a path. Without a scheme, `tls` decides.
     pub(crate) fn parse(text: &str, tls: bool) -> Result<Self, Error> {
         let text = text.trim();
         let (tls, rest) = match text.split_once("://") {
@@ -86,7 +86,7 @@ impl Address {
         Ok(Self { tls, host, port })
     }
 
-    /// The same for a program that always speaks TLS (yc): a scheme means nothing to it, so without a port it is 443.
+    /// As yc reads an address: yc always uses TLS and ignores the scheme, so the default port is 443.
     pub(crate) fn parse_without_scheme(text: &str) -> Result<Self, Error> {
         Self::parse(text, true)?;
         Self::parse(text.split_once("://").map_or(text, |(_, rest)| rest), true)
@@ -109,32 +109,32 @@ impl Address {
         self.port
     }
 
-    /// Whether TLS is spoken there.
+    /// Whether requests use TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
     }
 
-    /// Whether it is this machine by its own name or address.
+    /// Whether the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Whether it is one of Yandex Cloud's own, over TLS: `api.cloud.yandex.net`, `api.yandexcloud.kz` and what is
+    /// Whether the host is Yandex Cloud's and requests use TLS: `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts
     /// below them, and `auth.yandex.cloud`.
     #[must_use]
     pub fn is_yandex_cloud(&self) -> bool {
         self.tls && is_yandex_cloud(&self.host)
     }
 
-    /// Whether it belongs to the public installation: `api.cloud.yandex.net` or a host below it, over TLS.
+    /// Whether the host belongs to the public installation and requests use TLS: `api.cloud.yandex.net` or a host below.
     pub(crate) fn is_public_installation(&self) -> bool {
         let (api, _) = REGIONS[0];
         self.tls && (self.host == api || is_below(&self.host, api))
     }
 
-    /// Whether it is loopback, link-local, or in a private range: where plain HTTP stays in a network of one's own.
+    /// Whether the host is loopback, link-local, or in a private range: plain HTTP stays in the own network.
     pub(crate) fn is_near(&self) -> bool {
         if self.is_loopback() {
             return true;
@@ -146,18 +146,18 @@ impl Address {
         }
     }
 
-    /// Whether `self` is the host of `other`, or below it.
+    /// Whether the host is the host of `other`, or below it.
     pub(crate) fn is_at_or_below(&self, other: &Self) -> bool {
         self.host == other.host || (ip(&other.host).is_none() && is_below(&self.host, &other.host))
     }
 
-    /// The documented host of IAM, where this is a region's public endpoint.
+    /// The documented IAM, if this is the API of a region.
     pub(crate) fn documented_iam(&self) -> Option<Self> {
         let (_, iam) = REGIONS.iter().find(|(api, _)| self.tls && *api == self.host && self.port == 443)?;
         Some(Self { tls: true, host: (*iam).to_owned(), port: 443 })
     }
 
-    /// What the yc CLI and the SDK call it: `host:port`.
+    /// The form that the yc CLI and the SDK use: `host:port`.
     #[must_use]
     pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
@@ -167,7 +167,7 @@ impl Address {
 impl std::str::FromStr for Address {
     type Err = Error;
 
-    /// `host` or `host:port`, where TLS is spoken, or a URL with nothing behind the host.
+    /// Reads `host` or `host:port`, with TLS, or a URL without a path.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`].
@@ -187,17 +187,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// An address as it was given. There may be a password in it, so it is not shown as it is.
+/// An address as the program gave it. `Debug` masks a password in it.
 #[derive(Clone)]
-pub(crate) struct Given(String);
+pub(crate) struct EndpointInput(String);
 
-impl Given {
+impl EndpointInput {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
-impl std::ops::Deref for Given {
+impl std::ops::Deref for EndpointInput {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -205,17 +205,18 @@ impl std::ops::Deref for Given {
     }
 }
 
-impl fmt::Debug for Given {
+impl fmt::Debug for EndpointInput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&redact(&self.0, &[]))
     }
 }
 
 fn bad(reason: &str) -> Error {
-    Error::new(ErrorKind::Invalid, reason).with_help("give it as `host`, `host:port` or a URL without a path")
+    Error::new(ErrorKind::Invalid, reason)
+        .with_help("give the address as `host`, `host:port` or a URL without a path")
 }
 
-/// Lower case, without the dot of the root. Allocates only where something has to be changed.
+/// The host in lower case, without a trailing dot. Allocates only if an upper-case letter is replaced.
 pub(crate) fn normal(host: &str) -> Cow<'_, str> {
     let host = host.strip_suffix('.').unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -236,7 +237,7 @@ pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
 
-/// Whether a normalised host is one of Yandex Cloud's own, at a dot boundary.
+/// Whether a normalised host is Yandex Cloud's, at a dot boundary.
 pub(crate) fn is_yandex_cloud(host: &str) -> bool {
     host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
 }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_hosts_and_urls() {
+    fn hosts_and_urls_are_read() {
         for (text, url) in [
             ("api.cloud.yandex.net:443", "https://api.cloud.yandex.net"),
             ("API.Cloud.Yandex.NET.", "https://api.cloud.yandex.net"),
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "/",
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_whose_a_host_is() {
+    fn each_host_is_recognized_as_yandex_clouds_or_loopback_or_private() {
         // host -> Yandex Cloud's, loopback, near
         for (host, cloud, loopback, near) in [
             ("api.cloud.yandex.net", true, false, false),
@@ -328,11 +329,11 @@ mod tests {
                 "{host}"
             );
         }
-        assert!(!parse("http://api.cloud.yandex.net").is_yandex_cloud(), "plain text is nobody's");
+        assert!(!parse("http://api.cloud.yandex.net").is_yandex_cloud(), "without TLS no host counts");
     }
 
     #[test]
-    fn each_region_falls_back_to_its_own_iam_and_others_to_none() {
+    fn each_region_has_its_own_documented_iam_and_other_hosts_have_none() {
         let iam = |text| parse(text).documented_iam().map(|iam| iam.host);
         assert_eq!(iam("api.cloud.yandex.net:443").as_deref(), Some("iam.api.cloud.yandex.net"));
         assert_eq!(iam("api.yandexcloud.kz").as_deref(), Some("iam.api.yandexcloud.kz"));
@@ -345,14 +346,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_read_reads_again(text in "\\PC{0,60}") {
+        fn no_text_panics_and_an_address_can_be_read_again(text in "\\PC{0,60}") {
             if let Ok(address) = Address::parse(&text, true) {
                 prop_assert_eq!(Address::parse(&address.to_string(), false).unwrap(), address);
             }
         }
 
         #[test]
-        fn nothing_behind_a_dot_becomes_ours(prefix in "[a-z0-9.-]{0,20}", suffix in "[a-z]{1,10}") {
+        fn no_host_outside_the_domain_counts_as_yandex_clouds(prefix in "[a-z0-9.-]{0,20}", suffix in "[a-z]{1,10}") {
             let host = format!("{prefix}api.cloud.yandex.net.{suffix}");
             if let Ok(address) = Address::parse(&host, true) {
                 prop_assert!(!address.is_yandex_cloud());

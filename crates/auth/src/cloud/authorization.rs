@@ -1,4 +1,4 @@
-//! The authorization server: a token of another issuer in, an IAM token of a service account out.
+//! The authorization server: exchanges a token of another issuer for an IAM token of a service account.
 //!
 //! `POST /oauth/token` with the form of RFC 8693 (docs, "Workload identity federations").
 
@@ -12,31 +12,32 @@ use super::access_token::access_token;
 use super::address::Address;
 use super::endpoints::Endpoint;
 use super::installation::Installation;
-use super::{ask, refusal};
+use super::request::send;
+use super::response::refusal;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
-/// The variable with another authorization server.
+/// The variable with the address of the authorization server.
 pub(crate) const VARIABLE: &str = "YC_OAUTH_ENDPOINT";
 
 const PUBLIC_HOST: &str = "auth.yandex.cloud";
 
-/// What stands in a form as it is (RFC 3986, "unreserved").
+/// All characters except the unreserved ones (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The authorization server as one source sees it: where it is was read once.
+/// The authorization server of one source. Its address is read once.
 pub(crate) struct AuthorizationServer {
     endpoint: Endpoint,
 }
 
 impl AuthorizationServer {
-    /// Reads where the authorization server is: in code, else in `YC_OAUTH_ENDPOINT`, else the public one.
+    /// The authorization server in code, else in `YC_OAUTH_ENDPOINT`, else the public one.
     ///
     /// # Errors
-    /// `Invalid` where the address cannot be read, or where only the API was moved away from the public installation;
-    /// `Blocked` where the subject token would travel without TLS.
+    /// `Invalid` if the address cannot be read, or if the API is not of the public installation and the authorization
+    /// server is not given; `Blocked` if the subject token would travel without TLS.
     pub(crate) fn new(system: &System) -> Result<Self, Error> {
         let endpoint = endpoint(system)?;
         endpoint.check()?;
@@ -65,22 +66,22 @@ impl AuthorizationServer {
             .header(ACCEPT, "application/json")
             .body(body)
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-        let mut answer = ask(system, request, &url, limit).await?;
-        if answer.status() != 200 {
-            return Err(refusal(&answer, &url, &[subject.expose()]));
+        let mut response = send(system, request, &url, limit).await?;
+        if response.status() != 200 {
+            return Err(refusal(&response, &url, &[subject.expose()]));
         }
-        let token = access_token(&answer, &url);
-        answer.body_mut().zeroize();
+        let token = access_token(&response, &url);
+        response.body_mut().zeroize();
         token
     }
 }
 
-/// Where the authorization server is, and where that was set.
+/// The address of the authorization server.
 ///
 /// # Errors
-/// `Invalid` where nothing names it and the rest of the installation is not the public one: the subject token would go
-/// to another installation than the one that the program asked for.
-pub(crate) fn endpoint(system: &System) -> Result<Endpoint, Error> {
+/// `Invalid` if no address is given and the API is not of the public installation: the subject token would go to
+/// another installation than the rest.
+fn endpoint(system: &System) -> Result<Endpoint, Error> {
     if let Some(endpoint) = configured(system)? {
         return Ok(endpoint);
     }
@@ -95,7 +96,7 @@ pub(crate) fn endpoint(system: &System) -> Result<Endpoint, Error> {
     Ok(Endpoint::public(address, system))
 }
 
-/// The authorization server in code or in `YC_OAUTH_ENDPOINT`; `None` where neither names one.
+/// The authorization server in code or in `YC_OAUTH_ENDPOINT`; `None` if neither is set.
 pub(crate) fn configured(system: &System) -> Result<Option<Endpoint>, Error> {
     match system.endpoints().given_oauth() {
         Some(text) => Endpoint::in_code(text, "oauth endpoint", system).map(Some),
@@ -103,7 +104,8 @@ pub(crate) fn configured(system: &System) -> Result<Option<Endpoint>, Error> {
     }
 }
 
-/// `application/x-www-form-urlencoded`, made in a buffer that never grows: its old block would keep the secret.
+/// A body of `application/x-www-form-urlencoded`. The buffer never grows: after a reallocation the old block would keep
+/// the secret in freed memory.
 fn form(fields: &[(&str, &str)]) -> Vec<u8> {
     let most = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
     let mut form = String::with_capacity(most);
@@ -118,7 +120,7 @@ fn form(fields: &[(&str, &str)]) -> Vec<u8> {
     form.into_bytes()
 }
 
-/// A value as it stands in the query of a URL.
+/// A value for the query of a URL, escaped.
 pub(crate) fn in_query(value: &str) -> String {
     utf8_percent_encode(value, ESCAPED).to_string()
 }
@@ -129,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_form_escapes_all_that_could_be_its_own() {
+    fn a_form_escapes_its_delimiters() {
         let body = form(&[("a", "urn:x-y.z_~"), ("b", "1&c=2+3 %é")]);
         assert_eq!(body, b"a=urn%3Ax-y.z_~&b=1%26c%3D2%2B3%20%25%C3%A9");
     }

@@ -1,4 +1,4 @@
-//! Endpoint discovery: which address a service has (`GET /endpoints`, called without credentials).
+//! Endpoint discovery: the addresses of the services (`GET /endpoints`, called without credentials).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,17 +6,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::address::Address;
-use super::{ask, json_object, refusal, unreadable};
+use super::request::send;
+use super::response::{json_object, refusal, unreadable};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
 /// The variable with the discovery endpoint.
 pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 
-/// A discovery endpoint, and who named it.
+/// The address of the API, of IAM or of the authorization server, and where the address was set.
 ///
 /// ```
-/// use yandex_cloud_auth::cloud::Endpoint;
+/// use yandex_cloud_auth::sdk_internals::Endpoint;
 /// use yandex_cloud_auth::testing::TestEnvironment;
 /// use yandex_cloud_auth::{Endpoints, System};
 ///
@@ -32,9 +33,9 @@ pub(crate) const VARIABLE: &str = "YC_API_ENDPOINT";
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     pub(crate) address: Address,
-    /// The same as yc understands it.
+    /// The address as yc reads it.
     pub(crate) without_scheme: Address,
-    /// Named in code: the program's own word for where secrets may go.
+    /// Whether the program names the address. Then secrets may go there.
     explicit: bool,
     /// Whether the program allows secrets to travel there without TLS.
     plaintext: bool,
@@ -46,7 +47,7 @@ impl Endpoint {
     /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system, else in `YC_API_ENDPOINT`, else the public one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    /// [`ErrorKind::Invalid`] if the address cannot be read.
     pub fn resolve(system: &System) -> Result<Self, Error> {
         Ok(match Self::configured(system)? {
             Some(endpoint) => endpoint,
@@ -54,7 +55,7 @@ impl Endpoint {
         })
     }
 
-    /// The endpoint in code or in `YC_API_ENDPOINT`; `None` where neither names one.
+    /// The endpoint in code or in `YC_API_ENDPOINT`; `None` if neither is set.
     pub(crate) fn configured(system: &System) -> Result<Option<Self>, Error> {
         match Self::of_code(system)? {
             Some(endpoint) => Ok(Some(endpoint)),
@@ -71,7 +72,7 @@ impl Endpoint {
         text.map(|text| Self::in_code(text, "endpoint", system)).transpose()
     }
 
-    /// The endpoint in a variable; `None` where it is not set.
+    /// The endpoint in a variable; `None` if the variable is not set.
     pub(crate) fn in_variable(variable: &'static str, system: &System) -> Result<Option<Self>, Error> {
         let text = system.variable(variable)?;
         text.map(|text| Self::parse(&text, false, variable, system)).transpose()
@@ -82,10 +83,10 @@ impl Endpoint {
         Self::parse(text, true, location, system)
     }
 
-    /// The endpoint that a file names at `location`. Like one in the environment, it was not named in code.
+    /// The endpoint that a file names. Like an endpoint in the environment, it is not the program's own decision.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    /// [`ErrorKind::Invalid`] if the address cannot be read.
     #[cfg(feature = "profile")]
     pub(crate) fn in_file(text: &str, location: &'static str, system: &System) -> Result<Self, Error> {
         Self::parse(text, false, location, system)
@@ -104,31 +105,31 @@ impl Endpoint {
         Ok(Self { address, without_scheme, explicit, plaintext, location })
     }
 
-    /// Its address.
+    /// The address.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Whether it was named in code, and not by the environment or by nobody.
+    /// Whether the program named the address, in contrast to the environment and the default.
     #[must_use]
     pub fn is_explicit(&self) -> bool {
         self.explicit
     }
 
-    /// Where it came from: `endpoint` in code, `YC_API_ENDPOINT`, the configuration of yc, or `default`.
+    /// Where the address was set: `endpoint` in code, `YC_API_ENDPOINT`, the configuration of yc, or `default`.
     #[must_use]
     pub fn location(&self) -> &'static str {
         self.location
     }
 
-    /// Whether it is neither Yandex Cloud's nor on this machine.
+    /// Whether the host is neither Yandex Cloud's nor this machine.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         !self.address.is_yandex_cloud() && !self.address.is_loopback()
     }
 
-    /// Says in the log that the environment sends secrets to a host of somebody else's.
+    /// Warns in the log if the environment, not the program, sends secrets to a foreign host.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
             tracing::warn!(endpoint = %self.address, "{} names a host that is not Yandex Cloud's; {what}", self.location);
@@ -146,16 +147,18 @@ impl Endpoint {
         }
         Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
             .at(self.location)
-            .with_help("use https, or loopback; plain HTTP elsewhere has to be allowed in code"))
+            .with_help(
+                "use https, or a loopback address; the program has to allow plain HTTP to other hosts",
+            ))
     }
 
     /// Asks for the addresses of all services (`GET /endpoints`), without credentials, for at most `limit`.
     ///
-    /// Nothing is kept: who asks for more than one service keeps the list.
+    /// The list is not cached here: keep it to look up more than one service.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use yandex_cloud_auth::cloud::Endpoint;
+    /// use yandex_cloud_auth::sdk_internals::Endpoint;
     /// use yandex_cloud_auth::testing::{TestHttp, TestReply};
     /// use yandex_cloud_auth::{Endpoints, System};
     ///
@@ -175,8 +178,11 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] where it would be asked in plain text, [`ErrorKind::Unavailable`] where nobody answers or
-    /// the answer cannot be read, [`ErrorKind::Refused`] where the answer is a "no".
+    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if there is no response
+    /// or the response cannot be read, [`ErrorKind::Refused`] if the server refuses.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn services(&self, system: &System, limit: Duration) -> Result<Services, Error> {
         self.check()?;
         let url = self.address.url("/endpoints");
@@ -184,17 +190,17 @@ impl Endpoint {
             .header("accept", "application/json")
             .body(Vec::new())
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-        let answer = ask(system, request, &url, limit).await?;
-        if answer.status() != 200 {
-            let error = refusal(&answer, &url, &[]);
+        let response = send(system, request, &url, limit).await?;
+        if response.status() != 200 {
+            let error = refusal(&response, &url, &[]);
             return Err(match error.kind() {
                 ErrorKind::Refused => error.with_help(
-                    "no discovery answers there: look at YC_API_ENDPOINT, or the endpoint in code",
+                    "no endpoint discovery answers at this address: check YC_API_ENDPOINT, or the endpoint in code",
                 ),
                 _ => error,
             });
         }
-        let fields = json_object(&answer, &url)?;
+        let fields = json_object(&response, &url)?;
         let Some(Value::Array(entries)) = fields.get("endpoints") else {
             return Err(unreadable(&url, "it has no list `endpoints`"));
         };
@@ -209,24 +215,24 @@ impl Endpoint {
     }
 }
 
-/// The addresses of services, as an [`Endpoint`] told them. Made by [`Endpoint::services`].
+/// The addresses of the services that an [`Endpoint`] lists. Made by [`Endpoint::services`].
 #[derive(Clone, Debug)]
 pub struct Services {
     endpoint: Endpoint,
-    /// As they were told: one that may not be used is the error of whoever asks for it.
+    /// As listed, unchecked: an address that must not be used is an error of the call that asks for it.
     addresses: BTreeMap<String, String>,
 }
 
 impl Services {
-    /// The address of the service `id`; `None` where the list has none.
+    /// The address of the service `id`; `None` if the list has none.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] where a secret may not go there: a discovered host must be Yandex Cloud's, the endpoint's
-    /// own or below it, or loopback when the endpoint is; over TLS, loopback aside.
-    /// [`ErrorKind::Unavailable`] where it is no address.
+    /// [`ErrorKind::Blocked`] if a secret must not go there. A discovered host must be Yandex Cloud's, the host of the
+    /// endpoint or below it, or loopback if the endpoint is loopback; and it needs TLS, except for loopback.
+    /// [`ErrorKind::Unavailable`] if the text is not an address.
     pub fn address(&self, id: &str) -> Result<Option<Address>, Error> {
         let Some(text) = self.addresses.get(id) else { return Ok(None) };
-        // What names no scheme is spoken to like the endpoint that named it.
+        // An address without a scheme has the scheme of the endpoint.
         let found = Address::parse(text, self.endpoint.address.tls).map_err(|error| {
             unreadable(&self.url(), &format!("the address of `{id}`: {}", error.reason()))
         })?;
@@ -255,19 +261,22 @@ pub(crate) async fn discover(
     services.address(id)?.ok_or_else(missing)
 }
 
-/// A discovered host must be Yandex Cloud's, the endpoint's own or below it, or loopback when the endpoint is.
+/// Checks a discovered host: it must be Yandex Cloud's, the host of the endpoint or below it, or loopback if the endpoint
+/// is loopback.
 fn admit(found: Address, endpoint: &Endpoint, id: &str) -> Result<Address, Error> {
-    let home = found.is_yandex_cloud()
+    let is_own = found.is_yandex_cloud()
         || found.is_at_or_below(&endpoint.address)
         || (found.is_loopback() && endpoint.address.is_loopback());
-    let sealed = found.tls || found.is_loopback() || endpoint.plaintext;
-    if home && sealed {
+    let is_protected = found.tls || found.is_loopback() || endpoint.plaintext;
+    if is_own && is_protected {
         return Ok(found);
     }
-    let why = if home { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
+    let why = if is_own { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
     Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
         .at(endpoint.address.to_string())
-        .with_help(format!("check the endpoint; where this is meant, give the address of `{id}` in code")))
+        .with_help(format!(
+            "check the endpoint; if this address is right, give the address of `{id}` in code"
+        )))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! The folder that the machine is in, by its metadata service.
+//! The folder and the cloud of the machine, from its metadata service.
 
-use super::Finding;
-use super::metadata::{Failure, MetadataAddress, Patience, What, exchange_metadata, is_absent};
-use super::unreadable;
+use super::metadata::{Failure, FailureKind, MetadataAddress, ProbeTimeouts, exchange_metadata, is_absent};
+use super::response::unreadable;
 use crate::Error;
 use crate::system::System;
 
@@ -10,65 +9,68 @@ use crate::system::System;
 const FOLDER: &str = "/computeMetadata/v1/yandex/folder-id";
 const CLOUD: &str = "/computeMetadata/v1/instance/vendor/cloud-id";
 
-/// The id of a folder or a cloud is 20 characters; anything much longer is something else.
+/// The id of a folder or a cloud has 20 characters. A much longer value is not an id.
 const MAX_ID: usize = 64;
 
-/// Asks the metadata service for the id of the folder that the machine is in.
+/// The id of the folder of the machine; `Ok(Err(reason))` if automatic selection would not find a metadata service.
 ///
-/// At the address in `YC_METADATA_ADDR`, else the link-local one; with the patience of automatic selection: three
-/// connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s for the answer.
+/// Asks at the address in `YC_METADATA_ADDR`, else at the link-local one, with the timeouts of automatic selection:
+/// three connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s for the response.
 ///
 /// ```
 /// use yandex_cloud_auth::System;
-/// use yandex_cloud_auth::cloud::{Finding, metadata_folder};
+/// use yandex_cloud_auth::sdk_internals::metadata_folder;
 /// use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
 /// let system = System::real()
 ///     .with_environment(TestEnvironment::empty())
 ///     .with_http(TestHttp::new(|_, _| TestReply::status(200, "b1gexample\n")));
-/// assert_eq!(metadata_folder(&system).await?, Finding::Found("b1gexample".to_owned()));
+/// assert_eq!(metadata_folder(&system).await?, Ok("b1gexample".to_owned()));
 /// # Ok(()) }
 /// ```
 ///
 /// # Errors
-/// Where somebody is there and gives no id, or the address cannot be used. What selection takes for "no metadata
-/// service", by the same rules, is [`Finding::Absent`].
-pub async fn metadata_folder(system: &System) -> Result<Finding, Error> {
+/// If a service answers without an id, or the address cannot be used.
+///
+/// # Cancel safety
+/// Dropping the future loses nothing.
+pub async fn metadata_folder(system: &System) -> Result<Result<String, String>, Error> {
     let at = MetadataAddress::resolve(None, system)?;
-    ask(system, &at, FOLDER, "folder").await
+    fetch_id(system, &at, FOLDER, "folder").await
 }
 
-/// The folder and the cloud of the machine at an address; errors are told as reasons.
+/// The folder and the cloud of the machine, from the service at this address. An error is a reason like any other here.
 pub(crate) async fn folder_and_cloud(system: &System, at: &MetadataAddress) -> [Result<String, String>; 2] {
-    let told = |finding: Result<Finding, Error>| match finding {
-        Ok(Finding::Found(id)) => Ok(id),
-        Ok(Finding::Absent(reason)) => Err(reason),
-        Err(error) => Err(error.to_string()),
-    };
-    [told(ask(system, at, FOLDER, "folder").await), told(ask(system, at, CLOUD, "cloud").await)]
+    let flat = |id: Result<Result<String, String>, Error>| id.unwrap_or_else(|error| Err(error.to_string()));
+    [flat(fetch_id(system, at, FOLDER, "folder").await), flat(fetch_id(system, at, CLOUD, "cloud").await)]
 }
 
-async fn ask(system: &System, at: &MetadataAddress, path: &str, what: &str) -> Result<Finding, Error> {
-    let answer = match exchange_metadata(system, at, Patience::USUAL.at_first(at), path).await {
-        Ok(answer) => answer,
-        Err(Failure { what: failure, error }) if is_absent(failure, at.configured) => {
-            let reason = match failure {
-                What::Status(404) => format!("the metadata service knows no {what}"),
+async fn fetch_id(
+    system: &System,
+    at: &MetadataAddress,
+    path: &str,
+    noun: &str,
+) -> Result<Result<String, String>, Error> {
+    let timeouts = ProbeTimeouts::DEFAULT.for_selection(at);
+    let response = match exchange_metadata(system, at, timeouts, path).await {
+        Ok(response) => response,
+        Err(Failure { kind, error }) if is_absent(kind, at.configured) => {
+            return Ok(Err(match kind {
+                FailureKind::Status(404) => format!("the metadata service knows no {noun}"),
                 _ => error.reason().to_owned(),
-            };
-            return Ok(Finding::Absent(reason));
+            }));
         }
         Err(failure) => return Err(failure.error),
     };
-    let id = std::str::from_utf8(answer.body()).unwrap_or_default().trim();
+    let id = std::str::from_utf8(response.body()).unwrap_or_default().trim();
     if is_id(id) {
-        return Ok(Finding::Found(id.to_owned()));
+        return Ok(Ok(id.to_owned()));
     }
     match at.configured {
-        true => Err(unreadable(&at.address.to_string(), &format!("it is no {what}'s id"))),
-        // Whoever answers at the link-local address of another cloud's machine need not know the key.
-        false => Ok(Finding::Absent(format!("what answered is no {what}'s id"))),
+        true => Err(unreadable(&at.address.to_string(), &format!("it is no {noun}'s id"))),
+        // At the link-local address of a machine of another cloud, another service may answer without the key.
+        false => Ok(Err(format!("what answered is no {noun}'s id"))),
     }
 }
 

@@ -1,31 +1,31 @@
-//! Which installation of Yandex Cloud one source asks: its API, and its IAM.
+//! The installation of Yandex Cloud that one source uses: its API and its IAM.
 
 use super::endpoints::Endpoint;
 use crate::Error;
 use crate::system::System;
 
-/// The addresses that one source uses. They stay as they were read first: a token of one installation never goes to
-/// another one.
+/// The addresses that one source uses. A token of one installation never goes to another one, so impersonation and
+/// revocation ask the credentials for this value.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// An address that cannot be read is an error of those that need it: where the code names IAM, discovery is not asked.
+    /// An invalid address is an error only of the calls that need it: if the code names IAM, discovery is not needed.
     api: Result<Endpoint, Error>,
     iam: Option<Endpoint>,
 }
 
 impl Installation {
-    /// As the code says, else the environment, else the public one.
+    /// The installation in code, else in the environment, else the public one.
     ///
     /// # Errors
-    /// `Invalid` where the address of IAM in code cannot be read.
+    /// `Invalid` if the address of IAM in code cannot be read.
     pub(crate) fn of(system: &System) -> Result<Self, Error> {
         Self::new(Endpoint::resolve(system), system)
     }
 
-    /// As the code says, else the environment, else the profile of yc that names `endpoint`, else the public one.
+    /// The installation in code, else in the environment, else in a profile of yc (`endpoint`), else the public one.
     ///
     /// # Errors
-    /// `Invalid` where the address of IAM in code cannot be read.
+    /// `Invalid` if the address of IAM in code cannot be read.
     #[cfg(feature = "profile")]
     pub(crate) fn of_profile(endpoint: Option<&str>, system: &System) -> Result<Self, Error> {
         let configured = Endpoint::configured(system);
@@ -46,12 +46,12 @@ impl Installation {
     /// The discovery endpoint.
     ///
     /// # Errors
-    /// `Invalid` where its address cannot be read.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the address cannot be read.
     pub fn api(&self) -> Result<&Endpoint, Error> {
         self.api.as_ref().map_err(Clone::clone)
     }
 
-    /// The endpoint that IAM is asked at or found by, and whether it is IAM itself.
+    /// The endpoint of IAM or of the discovery that finds IAM, and whether it is IAM itself.
     ///
     /// # Errors
     /// As [`api`](Self::api).
@@ -62,7 +62,7 @@ impl Installation {
         }
     }
 
-    /// The address that does not belong to the public installation, where there is one.
+    /// The first address that does not belong to the public installation.
     ///
     /// # Errors
     /// As [`api`](Self::api).

@@ -1,7 +1,7 @@
-//! The JWT by which a service account proves itself to IAM (docs, "Getting an IAM token for a service account").
+//! The JWT that proves the identity of a service account to IAM (docs, "Getting an IAM token for a service account").
 //!
-//! PS256 is the only algorithm that IAM takes: RSASSA-PSS with SHA-256 and a salt as long as the hash (RFC 7518,
-//! section 3.5). The signature is made by ring, which does TLS as well.
+//! IAM accepts one algorithm, PS256: RSASSA-PSS with SHA-256 and a salt as long as the hash (RFC 7518, section 3.5). ring
+//! signs, because TLS needs ring anyway.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 use crate::{Error, ErrorKind};
 
-/// How far back a JWT is dated, for servers whose clock is behind.
+/// How far back a JWT is dated, for a server whose clock is behind.
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// The longest life that IAM allows, from `iat` to `exp`.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
-/// A shorter one would have ended when it is made, since its times are whole seconds.
+/// The shortest life. The times of a JWT are whole seconds, so a shorter life could be over at once.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// What a JWT says.
+/// The content of a JWT.
 pub(crate) struct Claims<'a> {
     /// The id of the key.
     pub(crate) key_id: &'a str,
     /// The id of the service account.
     pub(crate) issuer: &'a str,
-    /// The URL that it is exchanged at.
+    /// The URL of the exchange.
     pub(crate) audience: &'a str,
-    /// Since the epoch.
+    /// The current time, since the epoch.
     pub(crate) now: Duration,
-    /// How long it is good for, from now on.
+    /// How long the JWT is valid, from now on.
     pub(crate) life: Duration,
 }
 
-/// Signs it.
+/// Signs a JWT.
 ///
 /// # Errors
-/// `Unavailable` where the machine has no random numbers to give.
+/// `Unavailable` if the operating system gives no random numbers.
 pub(crate) fn sign(claims: &Claims<'_>, key: &KeyPair) -> Result<Secret, Error> {
     let issued = claims.now.saturating_sub(SKEW);
     let ends = claims.now.saturating_add(claims.life.max(SHORTEST)).min(issued.saturating_add(LONGEST));
@@ -55,7 +55,7 @@ pub(crate) fn sign(claims: &Claims<'_>, key: &KeyPair) -> Result<Secret, Error> 
     })
     .to_string();
     let mut signature = vec![0; key.public().modulus_len()];
-    // Room for all of it: a text that grew would leave copies behind, which nobody wipes.
+    // The buffer has room for all parts: a reallocation would leave a copy of the secret in freed memory.
     let bytes = header.len() + body.len() + signature.len();
     let mut jwt = Zeroizing::new(String::with_capacity(bytes * 4 / 3 + 8));
     URL_SAFE_NO_PAD.encode_string(header, &mut jwt);

@@ -1,4 +1,4 @@
-//! The metadata service: plain HTTP at a link-local address, past every proxy, with a short patience for connecting.
+//! The metadata service: plain HTTP at a link-local address, past every proxy, with short connect timeouts.
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use zeroize::Zeroize;
 
 use super::access_token::access_token;
 use super::address::Address;
-use super::{exchange, fault, refusal};
+use super::request::{fault, send_unbounded};
+use super::response::refusal;
 use crate::system::{HttpFault, HttpOptions, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
-/// The variable with another address.
+/// The variable with the address of the metadata service.
 pub(crate) const VARIABLE: &str = "YC_METADATA_ADDR";
 
 const DEFAULT_HOST: &str = "169.254.169.254";
 const TOKEN_PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 
-/// Where the metadata service is, and whether somebody said so.
+/// The address of the metadata service, and whether code or a variable sets it.
 #[derive(Clone, Debug)]
 pub(crate) struct MetadataAddress {
     pub(crate) address: Address,
@@ -27,7 +28,7 @@ pub(crate) struct MetadataAddress {
 impl MetadataAddress {
     /// The address given in code, else in `YC_METADATA_ADDR`, else the link-local one.
     pub(crate) fn resolve(given: Option<&str>, system: &System) -> Result<Self, Error> {
-        let (text, place) = match given {
+        let (text, location) = match given {
             Some(text) => (text.to_owned(), "address"),
             None => match system.variable(VARIABLE)? {
                 Some(text) => (text.to_string(), VARIABLE),
@@ -37,48 +38,50 @@ impl MetadataAddress {
                 }
             },
         };
-        let address = Address::parse(&text, false).map_err(|error| error.at(place))?;
+        let address = Address::parse(&text, false).map_err(|error| error.at(location))?;
         if address.tls {
             return Err(Error::new(ErrorKind::Invalid, "the metadata service does not speak https")
-                .at(place)
-                .with_help("give it as `host`, `host:port` or `http://host:port`"));
+                .at(location)
+                .with_help("give the address as `host`, `host:port` or `http://host:port`"));
         }
         Ok(Self { address, configured: true })
     }
 
-    /// What to do where nobody is reached.
-    fn nobody(&self) -> &'static str {
+    /// The help if no connection is made.
+    fn no_connection(&self) -> &'static str {
         if self.configured {
             "correct or unset YC_METADATA_ADDR (or the address in code), or set another credential"
         } else {
-            "this machine may be outside Yandex Cloud; YC_METADATA_ADDR names another address"
+            "this machine may be outside Yandex Cloud; YC_METADATA_ADDR sets another address"
         }
     }
 
-    /// A warning, where the token would travel in clear through networks of others.
+    /// The warning about a token that travels without TLS outside a private network.
     pub(crate) fn warning(&self) -> Option<String> {
         (!self.address.is_near())
-            .then(|| format!("{} is not in a private range: the token travels in clear", self.address))
+            .then(|| format!("{} is not in a private range: the token travels without TLS", self.address))
     }
 }
 
-/// How patiently to connect.
+/// How long a request to the metadata service may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct ProbeTimeouts {
+    /// How many connections are tried.
     pub(crate) connects: u32,
+    /// For one connection.
     pub(crate) connect_timeout: Duration,
-    /// For an answer, once connected.
-    pub(crate) answer: Duration,
+    /// For the response, once connected.
+    pub(crate) response: Duration,
 }
 
-impl Patience {
-    /// Where nothing else is said.
-    pub(crate) const USUAL: Self =
-        Self { connects: 1, connect_timeout: Duration::from_secs(1), answer: Duration::from_secs(5) };
+impl ProbeTimeouts {
+    /// The timeouts without options.
+    pub(crate) const DEFAULT: Self =
+        Self { connects: 1, connect_timeout: Duration::from_secs(1), response: Duration::from_secs(5) };
 
-    /// For a first look. Off-cloud nobody answers at the default address, and a program should not wait to find that
-    /// out; where an address is configured, somebody is expected there.
-    pub(crate) fn at_first(self, at: &MetadataAddress) -> Self {
+    /// The timeouts of automatic selection. Outside Yandex Cloud no service answers at the default address, and a program
+    /// should not wait long for that result. At a configured address a service is expected.
+    pub(crate) fn for_selection(self, at: &MetadataAddress) -> Self {
         match at.configured {
             true => self,
             false => Self { connects: 3, connect_timeout: Duration::from_millis(100), ..self },
@@ -87,43 +90,43 @@ impl Patience {
 
     /// The longest that a fetch can take.
     pub(crate) fn total(self) -> Duration {
-        self.connect_timeout.saturating_mul(self.connects).saturating_add(self.answer)
+        self.connect_timeout.saturating_mul(self.connects).saturating_add(self.response)
     }
 }
 
-/// Why there is no token, as far as selection wants to tell cases apart.
+/// Why there is no token, with the distinctions that selection needs.
 pub(crate) struct Failure {
-    pub(crate) what: What,
+    pub(crate) kind: FailureKind,
     pub(crate) error: Error,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// Nobody was reached; whether that took the whole time.
+pub(crate) enum FailureKind {
+    /// No connection was made. `timed_out` is false if the connection was refused at once.
     NoConnection { timed_out: bool },
     /// A status other than 200.
     Status(u16),
     /// A token of another cloud.
     ForeignToken,
-    /// Silence after connecting, or an answer that cannot be read.
+    /// No response after connecting, or a response that cannot be read.
     Other,
 }
 
 impl Failure {
-    fn new(what: What, error: Error) -> Self {
-        Self { what, error }
+    fn new(kind: FailureKind, error: Error) -> Self {
+        Self { kind, error }
     }
 }
 
-/// Whether an answer means that there is no metadata service for us here. Machines of other clouds answer at the
-/// default address too, each in its way; at a configured one only "no service account" does.
-pub(crate) fn is_absent(what: What, configured: bool) -> bool {
-    match what {
-        What::Status(404) => true,
-        What::Status(300..400 | 400 | 401 | 403 | 405) | What::NoConnection { .. } | What::ForeignToken => {
-            !configured
-        }
-        What::Status(_) | What::Other => false,
+/// Whether a failure means that this machine has no metadata service of Yandex Cloud. Machines of other clouds answer at
+/// the default address too, with different statuses. At a configured address only "no service account" (404) counts.
+pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
+    match kind {
+        FailureKind::Status(404) => true,
+        FailureKind::Status(300..400 | 400 | 401 | 403 | 405)
+        | FailureKind::NoConnection { .. }
+        | FailureKind::ForeignToken => !configured,
+        FailureKind::Status(_) | FailureKind::Other => false,
     }
 }
 
@@ -131,80 +134,83 @@ pub(crate) fn is_absent(what: What, configured: bool) -> bool {
 pub(crate) async fn fetch_token(
     system: &System,
     at: &MetadataAddress,
-    patience: Patience,
+    timeouts: ProbeTimeouts,
 ) -> Result<Token, Failure> {
-    let mut answer = exchange_metadata(system, at, patience, TOKEN_PATH).await?;
-    let token = read_token(&answer, &at.address.to_string());
-    answer.body_mut().zeroize();
+    let mut response = exchange_metadata(system, at, timeouts, TOKEN_PATH).await?;
+    let token = read_token(&response, &at.address.to_string());
+    response.body_mut().zeroize();
     token
 }
 
-/// Asks for one key. The answer is a 200.
+/// Asks for one key. The status of the response is 200.
 pub(crate) async fn exchange_metadata(
     system: &System,
     at: &MetadataAddress,
-    patience: Patience,
+    timeouts: ProbeTimeouts,
     path: &str,
 ) -> Result<http::Response<Vec<u8>>, Failure> {
     let url = at.address.url(path);
     let shown = at.address.to_string();
-    let options = HttpOptions::new().connect_timeout(patience.connect_timeout).direct();
-    let other = |error| Failure::new(What::Other, error);
+    let options = HttpOptions::new().connect_timeout(timeouts.connect_timeout).direct();
+    let other = |error| Failure::new(FailureKind::Other, error);
     let mut tries = 0;
-    let mut answer = loop {
+    let mut response = loop {
         tries += 1;
         let request = http::Request::get(&url)
             .header("metadata-flavor", "Google")
             .body(Vec::new())
             .map_err(|error| other(Error::new(ErrorKind::Invalid, error.to_string()).at(&shown)))?;
-        let limit = patience.connect_timeout.saturating_add(patience.answer);
-        match system.within(limit, exchange(system, request, options, &shown)).await {
+        let limit = timeouts.connect_timeout.saturating_add(timeouts.response);
+        match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, and no whole answer within {:?}", patience.answer);
+                let reason = format!("connected, but no whole response within {:?}", timeouts.response);
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
                 return Err(other(error.with_help(
                     "the metadata service is silent: it may be starting, or a sidecar of the container intercepts it",
                 )));
             }
-            Some(Ok(answer)) => break answer,
+            Some(Ok(response)) => break response,
             Some(Err(error)) => {
                 let fault = fault(&error);
                 let timed_out = fault == Some(HttpFault::ConnectTimeout);
-                if timed_out && tries < patience.connects {
+                if timed_out && tries < timeouts.connects {
                     continue;
                 }
                 if !fault.is_some_and(HttpFault::is_before_connection) {
                     return Err(other(error));
                 }
-                return Err(Failure::new(What::NoConnection { timed_out }, error.with_help(at.nobody())));
+                return Err(Failure::new(
+                    FailureKind::NoConnection { timed_out },
+                    error.with_help(at.no_connection()),
+                ));
             }
         }
     };
-    if answer.status() == 200 {
-        return Ok(answer);
+    if response.status() == 200 {
+        return Ok(response);
     }
-    let error = refusal(&answer, &shown, &[]);
-    let error = match answer.status().as_u16() {
+    let error = refusal(&response, &shown, &[]);
+    let error = match response.status().as_u16() {
         404 => error.with_help("attach a service account to this machine, or set another credential"),
-        _ if error.is_transient() && !answer.status().is_redirection() => error,
+        _ if error.is_transient() && !response.status().is_redirection() => error,
         _ => error.with_help(
-            "something else than the metadata service answers there; YC_METADATA_ADDR names another address",
+            "the response does not come from the metadata service; YC_METADATA_ADDR sets another address",
         ),
     };
-    answer.body_mut().zeroize();
-    Err(Failure::new(What::Status(answer.status().as_u16()), error))
+    response.body_mut().zeroize();
+    Err(Failure::new(FailureKind::Status(response.status().as_u16()), error))
 }
 
-/// The life of the token is what remains of it.
-fn read_token(answer: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
-    let token = access_token(answer, at).map_err(|error| Failure::new(What::Other, error))?;
+/// Reads a token. `expires_in` is the remaining life of the token.
+fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
+    let token = access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))?;
     if token.secret.expose().starts_with("ya29.") {
         let error = Error::new(ErrorKind::Refused, "the token is one of Google Cloud, not of Yandex Cloud")
             .at(at)
             .with_help(
-                "this is another cloud's machine: set a credential of Yandex Cloud, YC_API_KEY for one",
+                "this is a machine of another cloud: set a credential of Yandex Cloud, for example YC_API_KEY",
             );
-        return Err(Failure::new(What::ForeignToken, error));
+        return Err(Failure::new(FailureKind::ForeignToken, error));
     }
     Ok(token)
 }
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_address_in_every_form() {
+    fn an_address_is_read_in_every_form() {
         for (value, address, warns) in [
             ("10.0.0.5", "http://10.0.0.5", false),
             ("10.0.0.5:8080", "http://10.0.0.5:8080", false),
@@ -243,30 +249,30 @@ mod tests {
     }
 
     #[test]
-    fn reads_tokens_and_refuses_the_rest() {
+    fn a_token_is_read_and_other_responses_are_refused() {
         let read = |body: &str| read_token(&http::Response::new(body.as_bytes().to_vec()), "m");
         let token =
             read(r#"{"access_token":"t1.fake","expires_in":42617,"token_type":"Bearer"}"#).ok().unwrap();
         assert_eq!(token.life, Life::In(Duration::from_secs(42_617)));
-        for (body, what) in [
-            ("{}", What::Other),
-            (r#"{"access_token":null}"#, What::Other),
-            (r#"{"access_token":"a b"}"#, What::Other),
-            (r#"{"access_token":"t1.x","expires_in":-1}"#, What::Other),
-            (r#"{"access_token":"t1.x","expires_in":0}"#, What::Other),
-            (r#"{"access_token":"t1.x","expires_in":86401}"#, What::Other),
-            (r#"{"access_token":"t1.x","expires_in":1e300}"#, What::Other),
-            (r#"{"access_token":"t1.x","expires_in":"5"}"#, What::Other),
-            ("<html>", What::Other),
-            (r#"{"access_token":"ya29.fake"}"#, What::ForeignToken),
+        for (body, kind) in [
+            ("{}", FailureKind::Other),
+            (r#"{"access_token":null}"#, FailureKind::Other),
+            (r#"{"access_token":"a b"}"#, FailureKind::Other),
+            (r#"{"access_token":"t1.x","expires_in":-1}"#, FailureKind::Other),
+            (r#"{"access_token":"t1.x","expires_in":0}"#, FailureKind::Other),
+            (r#"{"access_token":"t1.x","expires_in":86401}"#, FailureKind::Other),
+            (r#"{"access_token":"t1.x","expires_in":1e300}"#, FailureKind::Other),
+            (r#"{"access_token":"t1.x","expires_in":"5"}"#, FailureKind::Other),
+            ("<html>", FailureKind::Other),
+            (r#"{"access_token":"ya29.fake"}"#, FailureKind::ForeignToken),
         ] {
-            assert_eq!(read(body).err().unwrap().what, what, "{body}");
+            assert_eq!(read(body).err().unwrap().kind, kind, "{body}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_answer_panics(body: Vec<u8>, token in "\\PC{0,40}", life: f64) {
+        fn no_response_panics(body: Vec<u8>, token in "\\PC{0,40}", life: f64) {
             let _ = read_token(&http::Response::new(body), "m");
             let body = serde_json::json!({"access_token": token, "expires_in": life}).to_string();
             let _ = read_token(&http::Response::new(body.into_bytes()), "m");

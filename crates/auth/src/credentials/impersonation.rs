@@ -18,7 +18,7 @@ use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::methods::sealed::Sealed;
-use crate::methods::{Account, Detection, Identity, Provider};
+use crate::methods::{Detection, Identity, Provider, ServiceAccountId};
 use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::source::TokenSource;
 use crate::sync::{Arc, OnceLock};
@@ -48,7 +48,7 @@ pub struct ImpersonationAuth {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ImpersonationAuthBuilder {
-    account: Account,
+    account: ServiceAccountId,
     credentials: Credentials,
     timeout: Duration,
     max_age: Duration,
@@ -70,7 +70,7 @@ impl ImpersonationAuth {
         credentials: impl Into<Credentials>,
     ) -> ImpersonationAuthBuilder {
         ImpersonationAuthBuilder {
-            account: Account::new(service_account_id),
+            account: ServiceAccountId::new(service_account_id),
             credentials: credentials.into(),
             timeout: TIMEOUT,
             max_age: MAX_AGE,

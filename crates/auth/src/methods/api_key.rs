@@ -1,10 +1,10 @@
 //! `api-key`: an API key of a service account.
 //!
-//! For AI Studio, SpeechKit, Search API and the other services that take one; IAM, Resource Manager and the MCP Hub
-//! do not. It does not expire unless it was made so, and is sent as it is: `Authorization: Api-Key …`.
+//! For AI Studio, SpeechKit, Search API and other services that accept API keys; IAM, Resource Manager and the MCP Hub do
+//! not. A key expires only if it was created with an expiry. It is sent unchanged: `Authorization: Api-Key …`.
 //!
-//! Variable: `YC_API_KEY`. Errors: `Invalid` where the value is not a key (empty, control characters, an IAM or OAuth token in
-//! the variable), `NotConfigured` where the variable is not set.
+//! Variable: `YC_API_KEY`. Errors: `Invalid` if the value is not a key (empty, control characters, an IAM or OAuth token in
+//! the variable), `NotConfigured` if the variable is not set.
 
 use super::sealed::Sealed;
 use super::{Method, Provider, Value};
@@ -33,7 +33,7 @@ impl ApiKeyAuth {
     /// A given key, trimmed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it cannot be sent. The value is not shown.
+    /// [`ErrorKind::Invalid`] if the value cannot be sent. The error does not show the value.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self { value: Value::given(key.as_ref(), Method::ApiKey)? })
     }
@@ -66,7 +66,8 @@ impl Sealed for ApiKeyAuth {
     }
 }
 
-/// A variable is filled by hand, and the wrong kind of secret in it is a slip; a given value is taken at its word.
+/// The check of a variable. A variable is set by hand, so the wrong kind of secret in it is a mistake. A value that the
+/// program gives is not checked.
 fn fits(shape: Shape) -> Result<(), Error> {
     let (what, variable) = match shape {
         Shape::IamToken => ("an IAM token (`t1.…`)", "YC_IAM_TOKEN"),

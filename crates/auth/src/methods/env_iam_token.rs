@@ -1,10 +1,10 @@
-//! `env-iam-token`: an IAM token that stands in a variable and is kept fresh there by somebody else.
+//! `env-iam-token`: an IAM token in a variable that the environment keeps fresh.
 //!
-//! For DataSphere, which renews `YC_TOKEN` in the running process. It is read for every request; the header is made
-//! again only when the value has changed.
+//! For DataSphere, which renews `YC_TOKEN` in the running process. The variable is read for every request; the header is
+//! made again only when the value has changed.
 //!
-//! Variable: `YC_TOKEN`, or another by name. Errors: `NotConfigured` where it is gone or empty, `Invalid` where it
-//! holds something else (an OAuth token, as Terraform allows): at once, never the last value instead.
+//! Variable: `YC_TOKEN`, or another name. Errors: `NotConfigured` if the variable is unset or empty, `Invalid` if the value
+//! is something else (an OAuth token, as Terraform allows). The error comes at once; the last value is not sent instead.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::sync::{Arc, Mutex, lock};
 use crate::system::System;
 use crate::token::{Life, Token};
 
-/// An IAM token in a variable, read again for every request.
+/// An IAM token in a variable that is read for every request.
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -49,14 +49,9 @@ impl EnvIamTokenAuth {
         Self::variable(Self::VARIABLE)
     }
 
-    /// The token in `YC_TOKEN`: the same as [`new`](Self::new), named as with the other methods.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self::new()
-    }
-
-    /// The token in a variable of another name: letters, digits and `_`, no digit first. Anything else is
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) at use, and is not shown: it may be a token, given by slip.
+    /// The token in a variable of another name: letters, digits and `_`, no digit first. Any other text is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) at the first call. The error does not show the text: it may be a
+    /// token, given by mistake.
     #[must_use]
     pub fn variable(name: impl Into<String>) -> Self {
         Self { variable: name.into() }

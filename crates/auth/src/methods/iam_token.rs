@@ -1,10 +1,10 @@
-//! `iam-token`: an IAM token that somebody else has fetched.
+//! `iam-token`: an IAM token that another program fetched.
 //!
-//! For scripts and jobs shorter than the token's life of at most 12 h: nobody renews it. What is left of its life
-//! cannot be read from it, so it is sent until a server refuses it, for 12 h from first sight at the most.
+//! For scripts and jobs shorter than the life of a token, which is 12 h at most: the token is not renewed. The token does
+//! not contain its expiry, so it is sent until a server refuses it, for at most 12 h after it was read.
 //!
-//! Variable: `YC_IAM_TOKEN`, read once. Errors: `Invalid` for a value that is no IAM token, `NotConfigured` where the
-//! variable is not set, `Expired` after 12 h.
+//! Variable: `YC_IAM_TOKEN`, read once. Errors: `Invalid` for a value that is not an IAM token, `NotConfigured` if
+//! the variable is not set, `Expired` after 12 h.
 
 use super::sealed::Sealed;
 use super::{Method, Provider, Value, iam_token_fits};
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::secret::{Shape, is_whole_iam_token};
 use crate::system::System;
 
-/// A given IAM token, used as it is.
+/// A given IAM token, sent unchanged.
 ///
 /// ```
 /// use yandex_cloud_auth::{Credentials, IamTokenAuth};
@@ -33,13 +33,14 @@ impl IamTokenAuth {
     /// A given token, trimmed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it cannot be sent, or is an OAuth token. The value is not shown.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value cannot be sent, or is an OAuth token. The
+    /// error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         let value = Value::given(token.as_ref(), Method::IamToken)?;
         if let Value::Given(secret) = &value {
             let shape = Shape::of(secret.expose());
             iam_token_fits(shape).map_err(|error| error.of(Method::IamToken))?;
-            // The format may change, and a change alters the prefix (docs, "IAM token"): worth a word, not an error.
+            // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an error.
             if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
                 tracing::warn!("an IAM token does not have the documented shape; it may have been cut");
             }
@@ -47,7 +48,7 @@ impl IamTokenAuth {
         Ok(Self { value })
     }
 
-    /// The token in `YC_IAM_TOKEN`, read at first use, once.
+    /// The token in `YC_IAM_TOKEN`. The variable is read once, at first use.
     #[must_use]
     pub fn from_env() -> Self {
         Self { value: Value::Variable(Self::VARIABLE.to_owned()) }

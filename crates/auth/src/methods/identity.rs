@@ -1,13 +1,13 @@
-//! Whom a token stands for, as far as its method can tell.
+//! The identity behind a token, as far as the method knows it.
 
 use std::time::SystemTime;
 
 use super::Method;
 
-/// Whom credentials stand for: what their method can tell beside the token. Holds no secret.
+/// The identity behind credentials, as far as the method knows it. Holds no secret.
 ///
-/// IAM tokens and API keys are opaque: nobody but Yandex Cloud reads from them whose they are. What is known comes from
-/// beside them: the key file, the configuration, the metadata service.
+/// IAM tokens and API keys are opaque: only Yandex Cloud can read the identity from them. So the identity comes from other
+/// sources: the key file, the configuration, the metadata service.
 ///
 /// ```
 /// use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions, Method};
@@ -25,22 +25,22 @@ pub struct Identity {
     pub method: Method,
     /// The id of the service account or the user.
     pub subject_id: Option<String>,
-    /// The id of the key that proves it.
+    /// The id of the key that proves the identity.
     pub key_id: Option<String>,
-    /// The folder that goes with it: that of the machine, or of the profile.
+    /// The folder of the machine or of the profile.
     pub folder_id: Option<String>,
-    /// The cloud that the folder is in.
+    /// The cloud of that folder.
     pub cloud_id: Option<String>,
-    /// When the token at hand ends, in the words of its issuer.
+    /// The expiry of the current token, as its issuer gives it.
     pub expires_at: Option<SystemTime>,
     /// The identity of the underlying credentials, for a service account that is impersonated.
     pub via: Option<Box<Identity>>,
-    /// Why something is not known, and what else a person should know.
+    /// Reasons for missing fields, and other remarks for people.
     pub remarks: Vec<String>,
 }
 
 impl Identity {
-    /// Nothing known but the method.
+    /// An identity with the method only.
     pub(crate) fn of(method: Method) -> Self {
         Self {
             method,

@@ -1,19 +1,19 @@
 //! `metadata`: the service account of the machine the program runs on.
 //!
-//! For virtual machines, functions, containers, and pods of Managed Kubernetes with workload identity. The token is
-//! the metadata service's, already aged; its remaining life comes with it.
+//! For virtual machines, functions, containers, and pods of Managed Kubernetes with workload identity. The metadata
+//! service caches its token, and sends the remaining life of the token with it.
 //!
 //! Variable: `YC_METADATA_ADDR` for another address (`host`, `host:port` or `http://host:port`). Errors: `Unavailable`
-//! where nobody answers, `Refused` for a 404 (no service account), `Invalid` for an address that is none.
+//! without a response, `Refused` for a 404 (no service account), `Invalid` for a text that is not an address.
 
 use std::time::Duration;
 
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::Error;
-use crate::cloud::address::Given;
-use crate::cloud::folder_and_cloud;
-use crate::cloud::metadata::{Failure, MetadataAddress, Patience, What, fetch_token, is_absent};
+use crate::cloud::address::EndpointInput;
+use crate::cloud::folder::folder_and_cloud;
+use crate::cloud::metadata::{Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, is_absent};
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 
@@ -31,18 +31,18 @@ pub struct MetadataAuth {
     options: MetadataAuthBuilder,
 }
 
-/// What can vary about [`MetadataAuth`].
+/// The options of [`MetadataAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MetadataAuthBuilder {
-    address: Option<Given>,
+    address: Option<EndpointInput>,
     connect_timeout: Option<Duration>,
     timeout: Duration,
     max_age: Duration,
 }
 
 impl MetadataAuth {
-    /// The variable with another address.
+    /// The variable with the address of the service.
     pub const VARIABLE: &'static str = crate::cloud::metadata::VARIABLE;
 
     /// The service at the address in `YC_METADATA_ADDR`, or at the link-local one. The variable is read at first use.
@@ -51,18 +51,12 @@ impl MetadataAuth {
         Self::builder().build()
     }
 
-    /// The same as [`new`](Self::new), named as with the other methods.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self::new()
-    }
-
     /// With options.
     pub fn builder() -> MetadataAuthBuilder {
         MetadataAuthBuilder {
             address: None,
             connect_timeout: None,
-            timeout: Patience::USUAL.answer,
+            timeout: ProbeTimeouts::DEFAULT.response,
             max_age: MAX_AGE,
         }
     }
@@ -75,26 +69,26 @@ impl Default for MetadataAuth {
 }
 
 impl MetadataAuthBuilder {
-    /// The address: `host`, `host:port` or `http://host:port`; what is wrong with it is told at first use.
+    /// The address: `host`, `host:port` or `http://host:port`. A wrong address is an error of the first call.
     pub fn address(mut self, address: impl Into<String>) -> Self {
-        self.address = Some(Given::new(address));
+        self.address = Some(EndpointInput::new(address));
         self
     }
 
-    /// How long one connection may take to be made; 1 s, and 100 ms for each of three at the default address of
-    /// automatic selection.
+    /// How long one connection may take; 1 s. Automatic selection tries three connections of 100 ms each at the default
+    /// address.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
         self
     }
 
-    /// How long the answer may take, once connected; 5 s.
+    /// How long the response may take, once connected; 5 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// How long a token is used without another look; 1 h.
+    /// How long a token is used before the service is asked again; 1 h.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -108,24 +102,24 @@ impl MetadataAuthBuilder {
 }
 
 impl MetadataAuth {
-    fn patience(&self) -> Patience {
-        let usual = Patience::USUAL;
-        Patience {
-            connect_timeout: self.options.connect_timeout.unwrap_or(usual.connect_timeout),
-            answer: self.options.timeout,
-            ..usual
+    fn timeouts(&self) -> ProbeTimeouts {
+        let default = ProbeTimeouts::DEFAULT;
+        ProbeTimeouts {
+            connect_timeout: self.options.connect_timeout.unwrap_or(default.connect_timeout),
+            response: self.options.timeout,
+            ..default
         }
     }
 
     fn source(&self, at: MetadataAddress) -> Provider {
-        let service = Service { at, patience: self.patience(), max_age: self.options.max_age };
+        let service = Service { at, timeouts: self.timeouts(), max_age: self.options.max_age };
         Provider::Source(std::sync::Arc::new(service))
     }
 
-    fn first_patience(&self, at: &MetadataAddress) -> Patience {
+    fn selection_timeouts(&self, at: &MetadataAddress) -> ProbeTimeouts {
         match self.options.connect_timeout {
-            None => self.patience().at_first(at),
-            Some(_) => self.patience(),
+            None => self.timeouts().for_selection(at),
+            Some(_) => self.timeouts(),
         }
     }
 
@@ -139,17 +133,17 @@ impl MetadataAuth {
             tracing::warn!("{warning}");
         }
         let began = system.clock().now();
-        match fetch_token(system, &at, self.first_patience(&at)).await {
+        match fetch_token(system, &at, self.selection_timeouts(&at)).await {
             Ok(token) => Detection::Found {
                 provider: self.source(at),
                 first: Some((token, began)),
                 reason: warning
                     .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
             },
-            Err(Failure { what: What::NoConnection { timed_out: true }, .. }) if !at.configured => {
+            Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {
                 Detection::TimedOut("no connection in time".to_owned())
             }
-            Err(failure) if is_absent(failure.what, at.configured) => {
+            Err(failure) if is_absent(failure.kind, at.configured) => {
                 Detection::Absent(failure.error.reason().to_owned())
             }
             Err(failure) => Detection::Invalid(failure.error),
@@ -199,22 +193,22 @@ impl Sealed for MetadataAuth {
     }
 }
 
-/// The source: the address that was found at first, which stays though the variable may change.
+/// The source of tokens. The address stays as it was read first, even if the variable changes.
 struct Service {
     at: MetadataAddress,
-    patience: Patience,
+    timeouts: ProbeTimeouts,
     max_age: Duration,
 }
 
 impl TokenSource for Service {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            fetch_token(system, &self.at, self.patience).await.map_err(|failure| failure.error)
+            fetch_token(system, &self.at, self.timeouts).await.map_err(|failure| failure.error)
         })
     }
 
     fn timeout(&self) -> Duration {
-        self.patience.total()
+        self.timeouts.total()
     }
 
     fn max_age(&self) -> Duration {

@@ -4,34 +4,33 @@
 //! It knows nothing about caching, retries or selection. `impersonation` is in `credentials/`, because it holds
 //! [`Credentials`](crate::Credentials).
 
-mod account;
 mod api_key;
 mod custom;
+#[cfg(not(feature = "service-account-key"))]
+mod disabled_method;
 mod env_iam_token;
-mod file;
 mod function;
 mod iam_token;
 mod identity;
-#[cfg(feature = "service-account-key")]
-mod key_file;
 mod metadata;
 mod none;
 mod oauth_token;
 #[cfg(feature = "profile")]
 mod profile;
 pub(crate) mod sealed;
+mod secret_file;
+mod service_account_id;
 #[cfg(feature = "service-account-key")]
 mod service_account_key;
 mod token_file;
-#[cfg(not(feature = "service-account-key"))]
-mod unbuilt;
 mod value;
 mod workload_identity;
 mod yandex_cloud_cli;
 
-pub(crate) use self::account::Account;
 pub use self::api_key::ApiKeyAuth;
 pub use self::custom::CustomAuth;
+#[cfg(not(feature = "service-account-key"))]
+pub(crate) use self::disabled_method::DisabledMethod;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
@@ -42,11 +41,10 @@ pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};
 #[cfg(feature = "profile")]
 pub use self::profile::{Profile, ProfileAuth, ProfileAuthBuilder};
 pub(crate) use self::sealed::{Detection, Provider};
+pub(crate) use self::service_account_id::ServiceAccountId;
 #[cfg(feature = "service-account-key")]
 pub use self::service_account_key::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
-#[cfg(not(feature = "service-account-key"))]
-pub(crate) use self::unbuilt::Unbuilt;
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 

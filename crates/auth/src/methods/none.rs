@@ -1,6 +1,7 @@
 //! `none`: no credentials, no header.
 //!
-//! For calls that need none, and for tests. Never chosen by itself and never meant by a string.
+//! For calls without authentication, and for tests. Automatic selection never selects this method, and no string means
+//! it.
 
 use super::sealed::Sealed;
 use super::{Method, Provider};

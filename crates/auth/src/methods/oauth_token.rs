@@ -1,10 +1,10 @@
 //! `oauth-token`: an OAuth token of a Yandex account, exchanged for IAM tokens.
 //!
-//! For tokens issued before 2026-06-01: IAM refuses newer ones (docs, "OAuth token"). The token stands for the whole
-//! account of a person, so prefer an API key, the metadata service, or the yc CLI with a browser login.
+//! For tokens issued before 2026-06-01: IAM refuses newer ones (docs, "OAuth token"). The token gives access
+//! to the whole account of a person, so prefer an API key, the metadata service, or the yc CLI with a browser login.
 //!
 //! Variables: `YC_OAUTH_TOKEN`; `YC_API_ENDPOINT` for the discovery endpoint. Errors: `Invalid` for a value that is
-//! no OAuth token, `Refused` where IAM says no, `Blocked` where the token would go to a foreign host.
+//! not an OAuth token, `Refused` if IAM refuses, `Blocked` if the token would go to a foreign host.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct OAuthTokenAuth {
     options: OAuthTokenAuthBuilder,
 }
 
-/// What can vary about [`OAuthTokenAuth`].
+/// The options of [`OAuthTokenAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OAuthTokenAuthBuilder {
@@ -48,12 +48,12 @@ impl OAuthTokenAuth {
     /// A given token, trimmed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where it cannot be sent, or is an IAM token. The value is not shown.
+    /// [`ErrorKind::Invalid`] if the value cannot be sent, or is an IAM token. The error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::builder(token)?.build())
     }
 
-    /// The token in `YC_OAUTH_TOKEN`, read at first use.
+    /// The token in `YC_OAUTH_TOKEN`. The variable is read at first use.
     #[must_use]
     pub fn from_env() -> Self {
         Self::builder_from_env().build()
@@ -88,7 +88,7 @@ impl OAuthTokenAuthBuilder {
         self
     }
 
-    /// How long an IAM token is used without another exchange; 1 h.
+    /// How long an IAM token is used before the next exchange; 1 h.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -111,13 +111,13 @@ fn fits(shape: Shape) -> Result<(), Error> {
     }
 }
 
-/// Says once in a process what an OAuth token is.
+/// Warns once in a process about OAuth tokens.
 pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
-            "an OAuth token gives away the whole account, and IAM exchanges only those issued before 2026-06-01; \
-             use an API key, the metadata service or the yc CLI instead; a leaked token is withdrawn at \
+            "an OAuth token gives access to the whole account, and IAM exchanges only tokens issued before 2026-06-01; \
+             use an API key, the metadata service or the yc CLI instead; revoke a leaked token at \
              https://id.yandex.com/personal/data-access"
         );
     });
@@ -147,7 +147,7 @@ impl Sealed for OAuthTokenAuth {
     }
 }
 
-/// The source: a token that has been read, once.
+/// The source of tokens: an OAuth token that was read once.
 struct Exchange {
     secret: Secret,
     iam: Iam,
@@ -168,20 +168,20 @@ impl TokenSource for Exchange {
     }
 }
 
-/// What to do about a refusal. The words are those of `facts.md` §2.3; the code alone does not tell the cases apart.
+/// A refusal, with what to do about it. The cases differ only in the message of IAM: the code is the same.
 pub(super) fn explain(error: Error) -> Error {
     if error.kind() != ErrorKind::Refused {
         return error;
     }
-    let said = error.reason().to_ascii_lowercase();
-    if said.contains("is not supported for iam token exchange") {
+    let message = error.reason().to_ascii_lowercase();
+    if message.contains("is not supported for iam token exchange") {
         return error.with_help(
             "IAM refuses OAuth tokens issued since 2026-06-01; use an API key (YC_API_KEY), the metadata service, \
              or the yc CLI with a browser login (`yc init --username=…` or `--federation-id=…`)",
         );
     }
     error.with_help(
-        "the OAuth token is wrong, expired or withdrawn, and new ones are not exchanged since 2026-06-01: \
+        "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01: \
          use an API key (YC_API_KEY), the metadata service, or the yc CLI",
     )
 }

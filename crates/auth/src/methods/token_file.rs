@@ -1,37 +1,37 @@
-//! `token-file`: an IAM token in a file, where something else keeps it fresh.
+//! `token-file`: an IAM token in a file that another program keeps fresh.
 //!
-//! For a sidecar, an agent or a secret volume that writes a new token in time. The file is looked at again every
-//! 30 s, beside the calls, and at once where its token is refused or over. It may be replaced by a rename, or be
-//! behind a link that moves, as in a volume of Kubernetes. A look that finds no whole token changes nothing: the token
-//! at hand is sent on.
+//! For a sidecar, an agent or a secret volume that writes a new token in time. The file is read again every 30 s, in
+//! parallel to the calls, and at once if the token is refused or expired. The file may be replaced by a rename, or by a
+//! change of a link, as in a volume of Kubernetes. A read without a whole token changes nothing: the current token is
+//! sent.
 //!
-//! What is left of the token's life cannot be read from it, so it is sent for 12 h from first sight at the most.
+//! The token does not contain its expiry, so it is sent for at most 12 h after the first read.
 //!
-//! Variable: `YC_IAM_TOKEN_FILE`, a path. Errors: `NotConfigured` where the variable is not set, `Invalid` for a file
-//! that is missing or holds something else, `Expired` where the same token has stood there for 12 h.
+//! Variable: `YC_IAM_TOKEN_FILE`, a path. Errors: `NotConfigured` if the variable is not set, `Invalid` for a file
+//! that is missing or has another content, `Expired` if the same token has been there for 12 h.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::file::{NamedFile, unread};
 use super::sealed::Sealed;
+use super::secret_file::{SecretFile, read_timed_out};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
 use crate::system::{BoxFuture, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// A token is of at most 4 KiB; what is much larger is another file.
+/// A token has at most 4 KiB. A much larger file is the wrong one.
 const MAX_FILE: usize = 16 << 10;
 
-/// How soon a new token is seen.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How soon a new token is read.
+const READ_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long one look may take: the file may be on a server that is down.
+/// How long one read may take: the file may be on a server that is down.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An IAM token in a file that something else keeps fresh.
+/// An IAM token in a file that another program keeps fresh.
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestFiles;
@@ -48,12 +48,12 @@ pub struct TokenFileAuth {
     options: TokenFileAuthBuilder,
 }
 
-/// What can vary about [`TokenFileAuth`].
+/// The options of [`TokenFileAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TokenFileAuthBuilder {
-    /// The file that was given; else the variable's.
-    file: Option<NamedFile>,
+    /// The given file; `None` for the file of the variable.
+    file: Option<SecretFile>,
     max_age: Duration,
 }
 
@@ -61,7 +61,7 @@ impl TokenFileAuth {
     /// The variable that automatic selection reads.
     pub const VARIABLE: &'static str = "YC_IAM_TOKEN_FILE";
 
-    /// The token in the file at `path`. Nothing is looked at yet.
+    /// The token in the file at `path`. The file is read at first use.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self::builder(path).build()
@@ -75,19 +75,19 @@ impl TokenFileAuth {
 
     /// The token in the file at `path`, with options.
     pub fn builder(path: impl Into<PathBuf>) -> TokenFileAuthBuilder {
-        let file = NamedFile::new(path, "token file");
-        TokenFileAuthBuilder { file: Some(file), max_age: LOOK_AGAIN }
+        let file = SecretFile::new(path, "token file");
+        TokenFileAuthBuilder { file: Some(file), max_age: READ_INTERVAL }
     }
 
     /// The token in the file that `YC_IAM_TOKEN_FILE` names, with options.
     pub fn builder_from_env() -> TokenFileAuthBuilder {
-        TokenFileAuthBuilder { file: None, max_age: LOOK_AGAIN }
+        TokenFileAuthBuilder { file: None, max_age: READ_INTERVAL }
     }
 }
 
 impl TokenFileAuthBuilder {
-    /// How long a token is used without another look at the file; 30 s, and a second at the least. The look is
-    /// made beside the first call after that time, which still has the old token.
+    /// How long a token is used before the file is read again; 30 s, at least 1 s. The first call after that time still
+    /// gets the old token, and starts the read.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -104,12 +104,13 @@ impl TokenFileAuth {
     fn watch(&self, system: &System) -> Result<Watch, Error> {
         let file = match &self.options.file {
             Some(file) => file.clone(),
-            None => NamedFile::from_variable(Self::VARIABLE, system)?,
+            None => SecretFile::from_variable(Self::VARIABLE, system)?,
         };
         Ok(Watch { file, max_age: self.options.max_age, last: Mutex::default() })
     }
 
-    /// A slot whose variable is set is taken or broken: a file that is not there yet must not make us somebody else.
+    /// If the variable is set, the slot is selected or invalid, never absent: without the file the program must not get
+    /// another identity.
     async fn probe(&self, system: &System) -> Detection {
         let watch = match self.watch(system) {
             Ok(watch) => watch,
@@ -126,7 +127,7 @@ impl TokenFileAuth {
                 reason: "set, and the file holds a token".to_owned(),
             },
             Some(Err(error)) => Detection::Invalid(error),
-            None => Detection::Invalid(unread(TIMEOUT).at(watch.file.location())),
+            None => Detection::Invalid(read_timed_out(TIMEOUT).at(watch.file.location())),
         }
     }
 }
@@ -137,7 +138,7 @@ impl Sealed for TokenFileAuth {
     }
 
     fn location(&self, _system: &System) -> String {
-        self.options.file.as_ref().map_or_else(|| Self::VARIABLE.to_owned(), NamedFile::location)
+        self.options.file.as_ref().map_or_else(|| Self::VARIABLE.to_owned(), SecretFile::location)
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
@@ -149,31 +150,32 @@ impl Sealed for TokenFileAuth {
     }
 }
 
-/// The source: the path that was found at first, which stays though the variable may change.
+/// The source of tokens. The path stays as it was read first, even if the variable changes.
 struct Watch {
-    file: NamedFile,
+    file: SecretFile,
     max_age: Duration,
     last: Mutex<Last>,
 }
 
-/// What the last look has found.
+/// The result of the last read.
 #[derive(Default)]
 struct Last {
-    /// Whether the token was of the whole documented shape; nothing before the first one.
+    /// Whether the token had the whole documented shape; `None` before the first token.
     whole: Option<bool>,
-    /// What stood there instead of such a token.
+    /// The content that was refused because it may be a part of a token.
     other: Option<Secret>,
 }
 
 impl Watch {
     async fn read(&self, system: &System) -> Result<Token, Error> {
         let text = self.file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
-        let secret = understand(&text).and_then(|secret| self.settled(secret));
+        let secret = parse(&text).and_then(|secret| self.settled(secret));
         Ok(Token { secret: secret.map_err(|error| error.at(self.file.location()))?, life: Life::Unknown })
     }
 
-    /// After a token of the whole shape, the beginning of one is cut: its writer is not done, or has died. What begins
-    /// otherwise may be of a later shape (docs, "IAM token": a change alters the prefix), and is believed when it stays.
+    /// Refuses a part of a token. After a whole token, a text that begins like a token is cut: its writer has not finished,
+    /// or was killed. A text that begins differently may be of a newer shape (docs, "IAM token": a change alters the
+    /// prefix), and is accepted if the next read finds it again.
     fn settled(&self, secret: Secret) -> Result<Secret, Error> {
         let value = secret.expose();
         let whole = is_whole_iam_token(value);
@@ -182,10 +184,10 @@ impl Watch {
         if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
             last.other = Some(secret);
             return Err(Error::new(ErrorKind::Invalid, "the file holds a part of a token")
-                .with_help("it is being written, perhaps; write it elsewhere and rename it into place"));
+                .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!("the token in the file does not have the documented shape; it may have been cut");
+            tracing::warn!("the token in the file does not have the documented shape; it may be cut");
         }
         *last = Last { whole: Some(whole), other: None };
         Ok(secret)
@@ -206,23 +208,24 @@ impl TokenSource for Watch {
     }
 }
 
-/// The bare IAM token that a file should hold.
-fn understand(text: &str) -> Result<Secret, Error> {
+/// Reads the bare IAM token in the content of a file.
+fn parse(text: &str) -> Result<Secret, Error> {
     let text = text.trim();
     let (reason, help) = match text {
-        "" => {
-            ("the file is empty", "it is being written, perhaps; write it elsewhere and rename it into place")
-        }
+        "" => (
+            "the file is empty",
+            "the file may be half written; write to another file and rename it into place",
+        ),
         _ if text.contains("-----BEGIN ") => (
             "the file holds a key or a certificate (PEM), not an IAM token",
             "a service account key is read from the JSON file that yc writes: YC_SERVICE_ACCOUNT_KEY_FILE",
         ),
         _ if text.starts_with(['{', '[', '"']) => (
             "the file holds JSON, not a bare IAM token",
-            "a service account key belongs into YC_SERVICE_ACCOUNT_KEY_FILE; of an answer, write the token alone",
+            "a service account key belongs into YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
         ),
         _ if text.contains(['\n', '\r']) => {
-            ("the file holds several lines", "write the IAM token alone, on one line")
+            ("the file holds several lines", "write the IAM token only, on one line")
         }
         _ if Shape::of(text) == Shape::OAuthToken => (
             "the file holds an OAuth token (`y0_…`), not an IAM token",
@@ -238,8 +241,8 @@ fn understand(text: &str) -> Result<Secret, Error> {
         ),
         _ => {
             let bad = |reason| {
-                Error::new(ErrorKind::Invalid, format!("what the file holds is no token: {reason}"))
-                    .with_help("write the IAM token alone, on one line, as it was issued")
+                Error::new(ErrorKind::Invalid, format!("the content of the file is not a token: {reason}"))
+                    .with_help("write the IAM token only, on one line, as it was issued")
             };
             return Secret::parse(text).map_err(bad);
         }
@@ -255,7 +258,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_content_panics_or_is_shown(text in "\\PC{0,60}") {
-            if let Err(error) = understand(&format!("{text}HUSH {text}")) {
+            if let Err(error) = parse(&format!("{text}HUSH {text}")) {
                 let shown = format!("{error} {error:?}");
                     prop_assert!(!shown.contains("HUSH"));
             }

@@ -203,7 +203,7 @@ fn key() -> Arc<dyn Sealed> {
     #[cfg(feature = "service-account-key")]
     return Arc::new(crate::methods::ServiceAccountKeyAuth::from_env());
     #[cfg(not(feature = "service-account-key"))]
-    Arc::new(crate::methods::Unbuilt {
+    Arc::new(crate::methods::DisabledMethod {
         method: Method::ServiceAccountKey,
         variable: "YC_SERVICE_ACCOUNT_KEY_FILE",
     })

@@ -146,7 +146,7 @@ fn the_help_of_an_unreachable_service_names_what_to_check() {
         (HttpFault::NameResolution, "YC_API_ENDPOINT"),
         (HttpFault::Proxy, "NO_PROXY"),
         (HttpFault::Tls, "SSL_CERT_FILE"),
-        (HttpFault::Interrupted, "by and by"),
+        (HttpFault::Interrupted, "unavailable at the moment"),
         (HttpFault::Malformed, "proxy"),
         (HttpFault::TooLarge, "proxy"),
         (HttpFault::Request, "tokio"),

@@ -260,9 +260,9 @@ fn a_refusal_says_what_is_missing() {
         (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
         (404, ErrorKind::Refused, "and not a name"),
         (400, ErrorKind::Refused, "and not a name"),
-        (429, ErrorKind::Unavailable, "asked again"),
-        (503, ErrorKind::Unavailable, "asked again"),
-        (302, ErrorKind::Unavailable, "something else"),
+        (429, ErrorKind::Unavailable, "rate-limiting"),
+        (503, ErrorKind::Unavailable, "at the moment"),
+        (302, ErrorKind::Unavailable, "does not come from"),
     ] {
         let machine = Machine::new().answering(move |request, count| match asked(request) {
             Some((bearer, _)) => {

@@ -163,8 +163,8 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
     for (said, first) in [
         ("JWT is expired", "the clock of this machine"),
         ("'iat' is in the future", "the clock of this machine"),
-        ("invalid signature", "its `id` or its `private_key`"),
-        ("The required field 'kid' is missing from the JWT header", "its `id` or its `private_key`"),
+        ("invalid signature", "`id` and `private_key`"),
+        ("The required field 'kid' is missing from the JWT header", "`id` and `private_key`"),
         ("public key not found", "the key aje"),
         ("", "the key aje"),
     ] {
@@ -174,12 +174,12 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.reason().contains(said), "{error}");
         let help = error.help().unwrap();
-        assert!(help.starts_with(&format!("look for the cause in this order: {first}")), "{said}: {help}");
+        assert!(help.starts_with(&format!("check these causes in this order: {first}")), "{said}: {help}");
         for part in [
             &*field("id"),
             &format!("yc iam key list --service-account-id {}", field("service_account_id")),
             "yc iam key create",
-            "it says 2026-11-24T00:00:00Z",
+            "it shows 2026-11-24T00:00:00Z",
         ] {
             assert!(help.contains(part), "{part}: {help}");
         }

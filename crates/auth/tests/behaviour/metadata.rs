@@ -32,7 +32,7 @@ fn works_when_made_by_hand_with_the_variable_and_without() {
         ("[::1]:8080", format!("http://[::1]:8080{PATH}")),
         (" metadata.internal\n", format!("http://metadata.internal{PATH}")),
     ] {
-        for credentials in [MetadataAuth::new(), MetadataAuth::default(), MetadataAuth::from_env()] {
+        for credentials in [MetadataAuth::new(), MetadataAuth::default()] {
             let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
             assert_eq!(header(&machine.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
             assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}");
@@ -285,13 +285,13 @@ fn asked_by_name_it_tells_each_failure_apart() {
     // reply -> kind, words of the reason, words of the help
     for (reply, kind, reason, help) in [
         (reply(404, ""), ErrorKind::Refused, "HTTP 404", "service account"),
-        (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", "something else"),
-        (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "by and by"),
-        (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "by and by"),
-        (reply(302, ""), ErrorKind::Unavailable, "redirect", "something else"),
-        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "something else"),
-        (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "something else"),
-        (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "by and by"),
+        (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", "does not come from"),
+        (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "unavailable at the moment"),
+        (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "rate-limiting"),
+        (reply(302, ""), ErrorKind::Unavailable, "redirect", "does not come from"),
+        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "does not come from"),
+        (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "does not come from"),
+        (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "unavailable at the moment"),
         (TestReply::Fail(HttpFault::ConnectTimeout), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (answers(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
@@ -353,13 +353,13 @@ fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
     ] {
         let machine = Machine::new().set("YC_METADATA_ADDR", address).always(answers(METADATA_ANSWER));
         header(&machine.with(MetadataAuth::new()));
-        let warned = machine.log.warnings().iter().any(|line| line.contains("in clear"));
+        let warned = machine.log.warnings().iter().any(|line| line.contains("without TLS"));
         assert_eq!(warned, warns, "{address}");
 
         let credentials = machine.automatic();
         header(&credentials);
         let report = credentials.report().unwrap();
-        assert_eq!(report.selected().unwrap().reason.contains("in clear"), warns, "{report}");
+        assert_eq!(report.selected().unwrap().reason.contains("without TLS"), warns, "{report}");
     }
 }
 

@@ -130,7 +130,7 @@ fn the_profile_is_the_one_in_code_else_in_the_variable_else_the_current_one() {
     let machine = machine();
     assert_eq!(header(&machine.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
     machine.environment.set("YC_PROFILE", "pasted");
-    for auth in [ProfileAuth::new(), ProfileAuth::from_env(), ProfileAuth::builder().build()] {
+    for auth in [ProfileAuth::new(), ProfileAuth::builder().build()] {
         assert_eq!(header(&machine.with(auth)), "Bearer t1.FAKE-pasted.x");
     }
     let credentials = machine.with(ProfileAuth::named("vm"));

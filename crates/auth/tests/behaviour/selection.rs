@@ -481,9 +481,9 @@ fn each_method_reads_only_its_own_variable() {
         (all.with(ApiKeyAuth::from_env()), SOURCES[0].2),
         (all.with(IamTokenAuth::from_env()), SOURCES[1].2),
         (all.with(yandex_cloud_auth::OAuthTokenAuth::from_env()), SOURCES[2].2),
-        (all.with(MetadataAuth::from_env()), SOURCES[3].2),
-        (all.with(EnvIamTokenAuth::from_env()), SOURCES[4].2),
-        (all.with(YandexCloudCliAuth::from_env()), SOURCES[5].2),
+        (all.with(MetadataAuth::new()), SOURCES[3].2),
+        (all.with(EnvIamTokenAuth::new()), SOURCES[4].2),
+        (all.with(YandexCloudCliAuth::new()), SOURCES[5].2),
     ] {
         assert_eq!(header(&credentials), expected);
         assert_eq!(credentials.report().unwrap().attempts().len(), 1);

@@ -314,7 +314,7 @@ fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
         ("y0_FAKE-oauth", "an OAuth token", "YC_OAUTH_TOKEN"),
         ("AQVNFAKE-key", "an API key", "YC_API_KEY"),
         ("{\"id\":\"FAKE\"}", "JSON", "YC_SERVICE_ACCOUNT_KEY_FILE"),
-        ("\"t1.FAKE.x\"", "JSON", "the token alone"),
+        ("\"t1.FAKE.x\"", "JSON", "the token only"),
         (key, "PEM", "YC_SERVICE_ACCOUNT_KEY_FILE"),
         ("eyJFAKE.eyJFAKE.FAKE", "a JWT", "workload-identity"),
         ("t1.FAKE.x\nt1.FAKE.y", "several lines", "on one line"),
@@ -324,7 +324,7 @@ fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
         ("t1.FAKE\0.x", "a control character", "as it was issued"),
         ("", "empty", "rename"),
         (&"t1.FAKE".repeat(2000), "longer than 8192", "as it was issued"),
-        (&"t1.FAKE".repeat(3000), "larger than 16 KiB", "look at the path"),
+        (&"t1.FAKE".repeat(3000), "larger than 16 KiB", "check the path"),
     ] {
         let error = Machine::holding(content).failure();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::TokenFile)), "{error}");

@@ -651,7 +651,7 @@ fn an_authorization_server_of_somebody_elses_in_the_environment_is_warned_about(
 fn everything_together_takes_no_longer_than_the_limit() {
     // Who is silent, and what is said after which time.
     for (silent, subject, limit, words) in [
-        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 5, "no answer within 5s"),
+        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 5, "no response within 5s"),
         ("/oauth/token", SubjectToken::github_actions(), 10, "within 10s"),
         ("", SubjectToken::from_fn(std::future::pending), 10, "no token within 10s"),
     ] {

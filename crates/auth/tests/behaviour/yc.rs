@@ -128,11 +128,11 @@ fn the_token_is_found_among_notices() {
 #[test]
 fn output_without_a_token_is_an_error_that_says_what_came() {
     for (output, reason) in [
-        ("", "it printed nothing"),
-        ("\n \r\n", "it printed nothing"),
-        ("There is a new yc version", "it printed no token"),
-        ("FAKE\u{1b}[0mFAKE", "it printed no token"),
-        ("y0_FAKE-oauth", "it printed an OAuth token, not an IAM token"),
+        ("", "the output is empty"),
+        ("\n \r\n", "the output is empty"),
+        ("There is a new yc version", "the output has no token"),
+        ("FAKE\u{1b}[0mFAKE", "the output has no token"),
+        ("y0_FAKE-oauth", "the output is an OAuth token, not an IAM token"),
     ] {
         let error = failure(TestRun::prints(output));
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
@@ -151,7 +151,7 @@ fn a_failure_tells_ycs_own_words_with_secrets_masked() {
             "exit status 1: ERROR: profile 'x' not found",
         ),
         (1, "ERROR: a\n\n  b\r\n", ErrorKind::Unavailable, "exit status 1: ERROR: a; b"),
-        (7, "", ErrorKind::Unavailable, "exit status 7: it said nothing"),
+        (7, "", ErrorKind::Unavailable, "exit status 7: no message"),
         (
             1,
             "ERROR: iam token create failed: rpc error: code = Unauthenticated desc = OAuth token y0_FAKE-oauth is invalid or expired",

@@ -98,7 +98,7 @@ fn it_fetches_one_token_and_calls_no_other_service() {
         .env("YC_API_ENDPOINT", emulator.api_url())
         .secret("YC_OAUTH_TOKEN", emulator.oauth_token());
     let seen = text(oauth.done());
-    assert!(seen.contains("note: an OAuth token gives away the whole account"), "{seen}");
+    assert!(seen.contains("note: an OAuth token gives access to the whole account"), "{seen}");
     let counters = emulator.counters();
     assert_eq!(counters.requests(Service::Metadata), 1);
     assert_eq!(counters.requests(Service::Iam), 1);

@@ -99,7 +99,7 @@ fn an_unreachable_service_is_5() {
     }
     let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
-    assert!(outcome.fails(5).contains("\nhelp: nobody is reached there"), "{outcome:?}");
+    assert!(outcome.fails(5).contains("\nhelp: no server is reached at this address"), "{outcome:?}");
 }
 
 #[test]

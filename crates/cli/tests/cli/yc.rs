@@ -27,9 +27,9 @@ fn its_token_is_found_among_notices() {
 #[test]
 fn its_failures_are_shown_with_its_own_message() {
     for (behaviour, status, message) in [
-        ("nothing", 5, "it printed nothing"),
-        ("words", 5, "it printed no token"),
-        ("oauth", 5, "it printed an OAuth token"),
+        ("nothing", 5, "the output is empty"),
+        ("words", 5, "the output has no token"),
+        ("oauth", 5, "the output is an OAuth token"),
         ("fails", 5, "iam token create failed: profile 'x' has t1.*** in it"),
         ("silent", 5, "exit status 7"),
         ("refused", 6, "OAuth token is invalid or expired"),

@@ -1,4 +1,4 @@
-//! What is said to IAM: a proof in, an IAM token out (`POST /iam/v1/tokens` and its verbs).
+//! The requests to IAM: a proof is exchanged for an IAM token (`POST /iam/v1/tokens` and its verbs).
 
 use std::time::{Duration, SystemTime};
 
@@ -8,22 +8,23 @@ use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cloud::address::Address;
-use crate::cloud::{ask, date, json_object, refusal, unreadable};
+use crate::cloud::request::send;
+use crate::cloud::response::{date, json_object, refusal, unreadable};
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// Where tokens are exchanged.
+/// The path of the exchange.
 pub(super) const TOKENS: &str = "/iam/v1/tokens";
 
-/// A secret that proves who asks: in the body, under its field.
+/// A secret that proves the identity of the caller, and the field of the request for it.
 pub(super) struct Proof<'a> {
     pub(super) field: &'static str,
     pub(super) secret: &'a Secret,
 }
 
-/// Exchanges a proof for a token. The caller has made sure that the secret may go to `iam`.
+/// Exchanges a proof for a token. The caller has checked that the secret may go to `iam`.
 pub(super) async fn exchange(
     system: &System,
     iam: &Address,
@@ -35,7 +36,7 @@ pub(super) async fn exchange(
     token(system, request, &url, proof.secret.expose(), limit).await
 }
 
-/// Asks for a token of a service account, on behalf of whoever `bearer` is.
+/// Asks for a token of the service account `id`, with the token in `bearer`.
 pub(super) async fn for_service_account(
     system: &System,
     iam: &Address,
@@ -50,7 +51,8 @@ pub(super) async fn for_service_account(
     token(system, request, &url, own, limit).await
 }
 
-/// Revokes a token by its own word (docs, "Revoking an IAM token"), and says whose it was.
+/// Revokes a token with the token itself as authorization (docs, "Revoking an IAM token"). Returns the id of its
+/// subject if IAM gives one.
 pub(super) async fn revoke(
     system: &System,
     iam: &Address,
@@ -61,13 +63,13 @@ pub(super) async fn revoke(
     let url = iam.url("/iam/v1/tokens:revoke");
     let mut request = post(&url, field("iamToken", token))?;
     request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-    let answer = granted(system, request, &url, token.expose(), limit).await?;
-    let subject = json_object(&answer, &url)?.remove("subjectId");
+    let response = granted(system, request, &url, token.expose(), limit).await?;
+    let subject = json_object(&response, &url)?.remove("subjectId");
     Ok(subject.as_ref().and_then(Value::as_str).map(|id| redact(id, &[token.expose()])))
 }
 
-/// `{"name":"secret"}`. A checked secret is visible ASCII; the two characters that JSON would escape are escaped here,
-/// so that no serializer keeps a copy.
+/// `{"name":"secret"}`. A checked secret is visible ASCII. The two characters that JSON escapes are escaped here, because
+/// a serializer would keep a copy of the secret.
 fn field(name: &str, secret: &Secret) -> Vec<u8> {
     let escaped = Zeroizing::new(secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
     ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()
@@ -81,7 +83,7 @@ fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))
 }
 
-/// The token that is answered.
+/// The token in the response.
 async fn token(
     system: &System,
     request: Request<Vec<u8>>,
@@ -89,13 +91,13 @@ async fn token(
     own: &str,
     limit: Duration,
 ) -> Result<Token, Error> {
-    let mut answer = granted(system, request, url, own, limit).await?;
-    let token = read_token(&answer, url);
-    answer.body_mut().zeroize();
+    let mut response = granted(system, request, url, own, limit).await?;
+    let token = read_token(&response, url);
+    response.body_mut().zeroize();
     token
 }
 
-/// The answer where it is a 200.
+/// The response if its status is 200.
 async fn granted(
     system: &System,
     request: Request<Vec<u8>>,
@@ -103,13 +105,13 @@ async fn granted(
     own: &str,
     limit: Duration,
 ) -> Result<Response<Vec<u8>>, Error> {
-    let answer = ask(system, request, url, limit).await?;
-    if answer.status() == 200 { Ok(answer) } else { Err(refusal(&answer, url, &[own])) }
+    let response = send(system, request, url, limit).await?;
+    if response.status() == 200 { Ok(response) } else { Err(refusal(&response, url, &[own])) }
 }
 
-/// `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`, read against the clock of whoever answered.
-fn read_token(answer: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
-    let mut fields = json_object(answer, url)?;
+/// Reads `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`. The expiry is relative to the clock of the server.
+fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
+    let mut fields = json_object(response, url)?;
     let Some(Value::String(token)) = fields.remove("iamToken") else {
         return Err(unreadable(url, "it has no text `iamToken`"));
     };
@@ -118,7 +120,7 @@ fn read_token(answer: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-            Ok(Ok(at)) => Life::Until { at, date: date(answer.headers()) },
+            Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
             Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is no RFC 3339 time")),
         },
         Some(_) => return Err(unreadable(url, "`expiresAt` is no text")),
@@ -131,22 +133,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn answer(body: &str) -> Response<Vec<u8>> {
+    fn response(body: &str) -> Response<Vec<u8>> {
         let date = "Tue, 24 Nov 2026 00:00:00 GMT";
         Response::builder().header("date", date).body(body.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
-    fn reads_a_token_with_its_life_by_the_servers_clock() {
+    fn a_token_has_its_life_by_the_clock_of_the_server() {
         let body = r#"{"iamToken":"t1.fake.token","expiresAt":"2026-11-24T12:00:00.123456789Z"}"#;
-        let token = read_token(&answer(body), "u").unwrap();
+        let token = read_token(&response(body), "u").unwrap();
         assert_eq!(token.expose_secret(), "t1.fake.token");
         let Life::Until { at, date: Some(date) } = token.life else { panic!("{:?}", token.life) };
         assert_eq!(at.duration_since(date).unwrap(), Duration::new(12 * 3600, 123_456_789));
     }
 
     #[test]
-    fn refuses_what_is_no_token_without_showing_it() {
+    fn a_response_without_a_token_is_refused_and_not_shown() {
         for body in [
             "",
             "null",
@@ -159,7 +161,7 @@ mod tests {
             "{\"iamToken\":\"hush\",\"expiresAt\":5}",
             "{\"iamToken\":\"hush\"",
         ] {
-            let error = read_token(&answer(body), "u").unwrap_err();
+            let error = read_token(&response(body), "u").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
             assert!(!error.to_string().contains("hush"), "{error}");
         }
@@ -170,7 +172,7 @@ mod tests {
         fn no_answer_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
             let _ = read_token(&Response::new(body), "u");
             let body = serde_json::json!({"iamToken": value, "expiresAt": at}).to_string();
-            let _ = read_token(&answer(&body), "u");
+            let _ = read_token(&response(&body), "u");
         }
     }
 }

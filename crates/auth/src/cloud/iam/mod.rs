@@ -1,4 +1,4 @@
-//! IAM: where it is, found once and remembered while it answers, and what it is asked for.
+//! IAM: its address, which is kept while IAM answers, and the requests to it.
 
 mod exchange;
 
@@ -19,23 +19,23 @@ use crate::{Error, ErrorKind};
 /// How long discovery and exchange may take together, unless the program says otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// IAM as one source sees it: where it is was read once, and the address is kept once discovery named it.
+/// The IAM of one source. The endpoint is read once; the address that discovery finds is kept.
 pub(crate) struct Iam {
     endpoint: Endpoint,
-    /// Whether the endpoint is IAM itself: discovery is not asked.
+    /// Whether the endpoint is IAM itself, so that discovery is not needed.
     is_direct: bool,
     timeout: Duration,
-    /// Where discovery found IAM, while no request to it is under way. A request takes the address, and puts it back when
-    /// IAM answered. So the address is forgotten however the request ends without an answer, dropped too.
+    /// The address that discovery found. A request takes the address out, and puts it back after a response of IAM. So
+    /// every request that ends without a response, a dropped one too, makes the next request ask discovery again.
     known: Mutex<Option<Address>>,
 }
 
 impl Iam {
-    /// IAM of an installation, for at most `timeout` each time. `what` goes there, as the warning about a foreign host
-    /// says it.
+    /// The IAM of an installation. Each exchange may take `timeout`. `what` names the secret in the warning about a
+    /// foreign host.
     ///
     /// # Errors
-    /// `Invalid` where the address cannot be read, `Blocked` where secrets would travel without TLS.
+    /// `Invalid` if the address cannot be read, `Blocked` if the secret would travel without TLS.
     pub(crate) fn new(installation: &Installation, timeout: Duration, what: &str) -> Result<Self, Error> {
         let (endpoint, is_direct) = installation.iam()?;
         endpoint.check()?;
@@ -43,7 +43,7 @@ impl Iam {
         Ok(Self { endpoint: endpoint.clone(), is_direct, timeout, known: Mutex::new(None) })
     }
 
-    /// How long one asking may take in all.
+    /// How long discovery and exchange may take together.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -56,7 +56,7 @@ impl Iam {
         self.remember(iam, token)
     }
 
-    /// Exchanges a JWT, made for the URL that it goes to.
+    /// Exchanges a JWT. `make` gets the URL of the exchange, for the audience.
     #[cfg(feature = "service-account-key")]
     pub(crate) async fn exchange_jwt(
         &self,
@@ -70,7 +70,7 @@ impl Iam {
         self.remember(iam, token)
     }
 
-    /// A token of the service account `id`, for whoever `bearer` is.
+    /// A token of the service account `id`, with the token in `bearer`.
     pub(crate) async fn for_service_account(
         &self,
         bearer: &HeaderValue,
@@ -82,7 +82,7 @@ impl Iam {
         self.remember(iam, token)
     }
 
-    /// Revokes a token, by its own word, which is also in `bearer`; whose it was, where IAM says so.
+    /// Revokes a token. `bearer` holds the same token. Returns the id of its subject if IAM gives one.
     pub(crate) async fn revoke(
         &self,
         bearer: &HeaderValue,
@@ -93,13 +93,13 @@ impl Iam {
         let subject = exchange::revoke(system, &iam.address, bearer, token, self.timeout).await;
         self.remember(iam, subject).map_err(|error| match error.kind() {
             ErrorKind::Refused => error.with_help(
-                "a token that is over or was revoked before is refused here as well; else look at which token it is, and at the endpoint",
+                "IAM also refuses to revoke a token that has expired or was revoked before; otherwise check the token and the endpoint",
             ),
             _ => error,
         })
     }
 
-    /// The address of IAM: given, known, discovered, or the documented one of a public endpoint that is down.
+    /// The address of IAM: given in code, known, discovered, or the documented one if a public endpoint is down.
     async fn locate(&self, system: &System) -> Result<Located, Error> {
         let endpoint = &self.endpoint;
         if self.is_direct {
@@ -123,7 +123,7 @@ impl Iam {
         }
     }
 
-    /// Keeps an address that answered, were it with a "no".
+    /// Keeps an address that gave a response. A refusal counts too.
     fn remember<T>(&self, iam: Located, outcome: Result<T, Error>) -> Result<T, Error> {
         if iam.discovered && !outcome.as_ref().is_err_and(Error::is_transient) {
             *self.known() = Some(iam.address);
@@ -136,7 +136,7 @@ impl Iam {
     }
 }
 
-/// An address of IAM, and whether it was found by discovery, and so is worth remembering.
+/// An address of IAM, and whether discovery found it. Only such an address is kept.
 struct Located {
     address: Address,
     discovered: bool,

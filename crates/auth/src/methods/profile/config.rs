@@ -1,15 +1,15 @@
-//! yc's configuration file: its profiles, and what one of them proves itself with.
+//! The configuration file of yc: its profiles, and the login of a profile.
 //!
-//! The form of the file is described nowhere; it is known from what yc writes (docs, "CLI configuration", "Authenticating
-//! as a service account"). So what is not understood is told, and never guessed at.
+//! No documentation describes the format of the file; it is known from files that yc writes (docs, "CLI configuration",
+//! "Authenticating as a service account"). So an unknown setting is an error, never a guess.
 
 use zeroize::Zeroizing;
 
-use super::yaml::{Map, Node, read};
+use super::yaml::{Map, Node, parse};
 use crate::secret::{Secret, Shape};
 use crate::{Error, ErrorKind};
 
-/// Settings that say nothing of who it is.
+/// Settings that do not change the identity.
 const SETTINGS: [&str; 10] = [
     "cloud-id",
     "cloud-name",
@@ -23,10 +23,10 @@ const SETTINGS: [&str; 10] = [
     "storage-endpoint",
 ];
 
-/// Settings that only yc knows how to act on.
-const OF_YC_ALONE: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
+/// Settings that only yc supports.
+const ONLY_YC: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
 
-/// An id of 20 characters; anything much longer is something else.
+/// Ids have 20 characters. A much longer value is not an id.
 const MAX_ID: usize = 64;
 
 /// The file.
@@ -35,18 +35,18 @@ pub(super) struct Config {
     profiles: Map,
 }
 
-/// What a profile proves itself with.
+/// The login of a profile.
 pub(super) enum Proof {
     OAuthToken(Secret),
     IamToken(Secret),
     Key(Key),
-    /// The service account of the machine; whether the profile says so, or says nothing at all.
+    /// The service account of the machine. `explicit` is false for a profile without a login.
     Machine {
-        said: bool,
+        explicit: bool,
     },
 }
 
-/// The fields of a service account's key, as they are in its JSON file.
+/// The fields of a service account key, as in its JSON file.
 pub(super) struct Key {
     pub(super) id: Zeroizing<String>,
     pub(super) service_account_id: Zeroizing<String>,
@@ -57,23 +57,23 @@ pub(super) struct Key {
     pub(super) private_key: Zeroizing<String>,
 }
 
-/// One profile, as it is in the file.
+/// One profile of the file.
 pub(super) struct Settings<'a> {
     name: &'a str,
     entries: &'a Map,
 }
 
 impl Config {
-    /// Reads the text of the file.
+    /// Parses the text of the file.
     ///
     /// # Errors
-    /// `Invalid` where it is no configuration.
+    /// `Invalid` if the text is not a configuration of yc.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let bad = |reason: &str| {
             Error::new(ErrorKind::Invalid, reason)
-                .with_help("look at the file, or let yc write it anew: `yc init`")
+                .with_help("check the file, or let yc write a new one: `yc init`")
         };
-        let mut root = match read(text).map_err(|reason| bad(&reason))? {
+        let mut root = match parse(text).map_err(|reason| bad(&reason))? {
             Node::Map(root) => root,
             Node::Null => Map::new(),
             Node::Text(_) | Node::List => return Err(bad("it is no mapping")),
@@ -91,10 +91,10 @@ impl Config {
         Ok(Self { current, profiles })
     }
 
-    /// The profile of this name, else the current one.
+    /// The profile of this name, by default the current one.
     ///
     /// # Errors
-    /// `NotConfigured` where nothing says which one, `Invalid` where there is none of that name.
+    /// `NotConfigured` if there is no name and no current profile, `Invalid` if there is no profile of that name.
     pub(super) fn profile(&self, name: Option<&str>) -> Result<Settings<'_>, Error> {
         let Some(wanted) = name.or(self.current.as_deref()) else {
             return Err(Error::new(ErrorKind::NotConfigured, "it names no current profile").with_help(
@@ -105,13 +105,13 @@ impl Config {
             return Err(Error::new(ErrorKind::Invalid, format!("there is no profile `{wanted}`"))
                 .with_help(format!("name another one, or run `yc init`; {}", self.known())));
         };
-        static NOTHING: Map = Map::new();
+        static EMPTY: Map = Map::new();
         match node {
             Node::Map(entries) => Ok(Settings { name, entries }),
-            Node::Null => Ok(Settings { name, entries: &NOTHING }),
+            Node::Null => Ok(Settings { name, entries: &EMPTY }),
             Node::Text(_) | Node::List => {
                 Err(Error::new(ErrorKind::Invalid, format!("the profile `{name}` is no mapping"))
-                    .with_help("look at the file, or let yc write it anew: `yc init`"))
+                    .with_help("check the file, or let yc write a new one: `yc init`"))
             }
         }
     }
@@ -137,24 +137,24 @@ impl Settings<'_> {
         Error::new(ErrorKind::Invalid, format!("profile `{}`: {reason}", self.name))
     }
 
-    /// A text setting; an empty one is one that is not there.
+    /// A text setting. An empty setting counts as absent.
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>, Error> {
         match self.entries.get(key) {
             None | Some(Node::Null) => Ok(None),
             Some(Node::Text(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
             Some(Node::List | Node::Map(_)) => Err(self
                 .bad(&format!("`{key}` is no text"))
-                .with_help(format!("set it anew: `yc config set {key} …`"))),
+                .with_help(format!("set it again: `yc config set {key} …`"))),
         }
     }
 
-    /// A setting that is an id. What is none is not shown: it may be a secret in the wrong place.
+    /// A setting that is an id. The error does not show the value: it may be a secret in the wrong place.
     pub(super) fn id(&self, key: &str) -> Result<Option<String>, Error> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         match self.text(key)? {
             Some(id) if id.len() > MAX_ID || !id.bytes().all(fits) => Err(self
                 .bad(&format!("`{key}` is no id"))
-                .with_help(format!("set it anew: `yc config set {key} …`"))),
+                .with_help(format!("set it again: `yc config set {key} …`"))),
             id => Ok(id.map(str::to_owned)),
         }
     }
@@ -164,10 +164,10 @@ impl Settings<'_> {
             && !matches!(self.entries.get(key), Some(Node::Text(text)) if text.trim().is_empty())
     }
 
-    /// What it proves itself with.
+    /// The login.
     ///
     /// # Errors
-    /// `Invalid` where that cannot be told, where there is more than one, or where only yc can use it.
+    /// `Invalid` if the login is not clear, if there is more than one, or if only yc supports it.
     pub(super) fn proof(&self) -> Result<Proof, Error> {
         let machine = match self.text("instance-service-account")? {
             None | Some("false") => false,
@@ -175,40 +175,41 @@ impl Settings<'_> {
             Some(_) => {
                 return Err(self
                     .bad("`instance-service-account` is neither true nor false")
-                    .with_help("set it anew: `yc config set instance-service-account true`"));
+                    .with_help("set it again: `yc config set instance-service-account true`"));
             }
         };
-        if let Some(key) = OF_YC_ALONE.into_iter().find(|key| self.has(key)) {
-            return Err(self.of_yc_alone(key));
+        if let Some(key) = ONLY_YC.into_iter().find(|key| self.has(key)) {
+            return Err(self.only_yc(key));
         }
         let mut logins: Vec<_> =
             ["token", "service-account-key"].into_iter().filter(|key| self.has(key)).collect();
         logins.extend(machine.then_some("instance-service-account"));
         match logins.as_slice() {
-            [] => self.unsaid(),
+            [] => self.without_login(),
             [one, other, ..] => Err(self
                 .bad(&format!("it has both `{one}` and `{other}`, and who it is cannot be told"))
                 .with_help("unset the one that is not meant: `yc config unset …`")),
             ["token"] => self.token(),
             ["service-account-key"] => self.key().map(Proof::Key),
-            [_] => Ok(Proof::Machine { said: true }),
+            [_] => Ok(Proof::Machine { explicit: true }),
         }
     }
 
-    /// A profile without a login: on a machine with a service account yc takes that (docs, "Authenticating as a service
-    /// account from inside a VM"). One with settings that we do not know may be of another kind.
-    fn unsaid(&self) -> Result<Proof, Error> {
+    /// A profile without a login: on a machine with a service account yc uses that account (docs, "Authenticating as a
+    /// service account from inside a VM"). An unknown setting may be another kind of login, so it is an error.
+    fn without_login(&self) -> Result<Proof, Error> {
         let unknown = |key: &&String| {
             self.has(key) && !SETTINGS.contains(&key.as_str()) && key.as_str() != "instance-service-account"
         };
         match self.entries.keys().find(unknown) {
-            Some(key) => Err(self.of_yc_alone(key)),
-            None => Ok(Proof::Machine { said: false }),
+            Some(key) => Err(self.only_yc(key)),
+            None => Ok(Proof::Machine { explicit: false }),
         }
     }
 
-    /// The name of a setting is shown where it looks like one: it may be a secret, by a slip in the file.
-    fn of_yc_alone(&self, key: &str) -> Error {
+    /// The error for a login that only yc supports. The name of a setting is shown only if it looks like a name: after a
+    /// mistake in the file it may be a secret.
+    fn only_yc(&self, key: &str) -> Error {
         let is_name = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         let what = if is_name { format!("`{key}`") } else { "an unknown setting".to_owned() };
         self.bad(&format!("it has {what}, which only yc knows how to use"))
@@ -219,7 +220,7 @@ impl Settings<'_> {
         let text = self.text("token")?.unwrap_or_default();
         let bad = |reason: &str| {
             self.bad(&format!("`token`: {reason}"))
-                .with_help("set it anew: `yc config set token …`, or `yc init`")
+                .with_help("set it again: `yc config set token …`, or `yc init`")
         };
         if text.starts_with("AQVN") {
             return Err(
@@ -236,7 +237,7 @@ impl Settings<'_> {
     fn key(&self) -> Result<Key, Error> {
         let bad = |reason: &str| {
             self.bad(&format!("`service-account-key`: {reason}"))
-                .with_help("set it anew from the key's file: `yc config set service-account-key key.json`")
+                .with_help("set it again from the key's file: `yc config set service-account-key key.json`")
         };
         let Some(Node::Map(fields)) = self.entries.get("service-account-key") else {
             return Err(bad("it is no mapping"));

@@ -1,40 +1,37 @@
-//! `profile`: a profile of yc, read from its configuration file, without running yc.
+//! `profile`: a profile of yc, read from its configuration file. yc is not run.
 //!
-//! For people who have set yc up, in programs that must not start another one, or where yc is not installed. Of a
-//! profile's logins it knows the OAuth token (exchanged as by [`OAuthTokenAuth`](crate::OAuthTokenAuth)), an IAM token
-//! that was pasted in its place, the key of a service account, and the service account of the machine, which a profile
-//! without a login means too. A federated login is known to yc alone: that is the method `yandex-cloud-cli`.
+//! For people who use yc, in programs that must not start another program, or on machines without yc. The method
+//! supports these logins of a profile: an OAuth token (exchanged as by [`OAuthTokenAuth`](crate::OAuthTokenAuth)), an IAM
+//! token in its place, the key of a service account, and the service account of the machine, which a profile without a
+//! login means too. Only yc supports a federated login: use the method `yandex-cloud-cli` for it.
 //!
-//! The file is `~/.config/yandex-cloud/config.yaml`, or one given in code. It is read again for each token, since what is
-//! in it may be replaced; the name of the profile and its endpoint stay, once they were read.
+//! The file is `~/.config/yandex-cloud/config.yaml`, or a file given in code. It is read for each token, because its
+//! content may change. The name of the profile and its endpoint stay as they were read first.
 //!
-//! Variables: `YC_PROFILE` for the profile, else the current one; `YC_API_ENDPOINT` for the discovery endpoint, else the
-//! profile's; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` where there is no file, `Invalid` for what is
-//! wrong in it, and those of the way that the profile logs in.
+//! Variables: `YC_PROFILE` for the profile, by default the current one; `YC_API_ENDPOINT` for the discovery endpoint, by
+//! default that of the profile; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` if there is no file, `Invalid`
+//! if its content is wrong, and the errors of the login.
 
 mod config;
+mod source;
 mod yaml;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::config::{Config, Key, Proof, Settings};
-use super::file::NamedFile;
-use super::oauth_token::{explain, warn_once};
+use self::config::{Proof, Settings};
+use self::source::Source;
 use super::sealed::Sealed;
-use super::{Identity, Method, Provider, TokenSource};
-use crate::cloud::iam::{self, Iam};
-use crate::cloud::installation::Installation;
-use crate::cloud::metadata::{MetadataAddress, Patience, fetch_token};
+use super::secret_file::{SecretFile, read_timed_out};
+use super::{Identity, Method, Provider};
+use crate::cloud::iam;
 use crate::secret::redact;
 use crate::system::{BoxFuture, System};
-use crate::token::{Life, MAX_AGE, Token};
+use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
 
-const MAX_FILE: usize = 1 << 20;
-
-/// The folder that yc keeps its configuration in, below that of the person.
+/// The configuration file of yc, below the home folder.
 const FILE: [&str; 3] = [".config", "yandex-cloud", "config.yaml"];
 
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
@@ -55,17 +52,17 @@ pub struct ProfileAuth {
     options: ProfileAuthBuilder,
 }
 
-/// What can vary about [`ProfileAuth`].
+/// The options of [`ProfileAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ProfileAuthBuilder {
     name: Option<String>,
-    file: Option<NamedFile>,
+    file: Option<SecretFile>,
     timeout: Duration,
     max_age: Duration,
 }
 
-/// What a profile of yc says beside its login. Holds no secret.
+/// The settings of a profile of yc, without its login. Holds no secret.
 ///
 /// ```
 /// use yandex_cloud_auth::testing::{TestEnvironment, TestFiles};
@@ -83,7 +80,7 @@ pub struct ProfileAuthBuilder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// Its name.
+    /// The name of the profile.
     pub name: String,
     /// `folder-id`.
     pub folder_id: Option<String>,
@@ -96,7 +93,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads the profile that `YC_PROFILE` names, else the current one.
+    /// Reads the profile that `YC_PROFILE` names, by default the current one.
     ///
     /// # Errors
     /// As [`ProfileAuth::profile`].
@@ -119,16 +116,13 @@ impl ProfileAuth {
     /// The variable that names the profile.
     pub const VARIABLE: &'static str = "YC_PROFILE";
 
-    /// The profile that `YC_PROFILE` names, else the current one. Nothing is looked at yet.
+    /// The profile that `YC_PROFILE` names, by default the current one. Variable and file are read at first use.
+    ///
+    /// The endpoint is that of the profile, unless the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT`
+    /// name another one.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
-    }
-
-    /// The same as [`new`](Self::new), named as with the other methods.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self::new()
     }
 
     /// The profile of this name.
@@ -142,26 +136,28 @@ impl ProfileAuth {
         ProfileAuthBuilder { name: None, file: None, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
-    /// What the profile says beside its login. Reads the file, on a tokio runtime with time.
+    /// The settings of the profile, without its login. Reads the file, on a tokio runtime with time.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`] where there is no file, or nothing says which profile; [`ErrorKind::Invalid`] where
-    /// it cannot be read or has no profile of that name.
+    /// [`ErrorKind::NotConfigured`] if there is no file, or no current profile; [`ErrorKind::Invalid`] if the file cannot be
+    /// read, or has no profile of that name; [`ErrorKind::Unavailable`] if reading takes too long.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn profile(&self, system: &System) -> Result<Profile, Error> {
         let read = async {
             let source = self.source(system)?;
             let config = source.config(system).await?;
-            let settings = config.profile(source.wanted.as_deref());
+            let settings = config.profile(source.name.as_deref());
             settings
                 .and_then(|settings| Profile::of(&settings))
                 .map_err(|error| error.at(source.file.location()))
         };
         let limit = self.options.timeout;
-        let profile = system.within(limit, read).await.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
-                .at(self.location(system))
-                .with_help("the file is a pipe without a writer, or on a server that is down"))
-        });
+        let profile = system
+            .within(limit, read)
+            .await
+            .unwrap_or_else(|| Err(read_timed_out(limit).at(self.location(system))));
         profile.map_err(|error| error.of(Method::Profile))
     }
 }
@@ -173,15 +169,15 @@ impl Default for ProfileAuth {
 }
 
 impl ProfileAuthBuilder {
-    /// The profile; else `YC_PROFILE`, else the current one.
+    /// The profile; by default `YC_PROFILE`, then the current one.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The configuration file; else yc's own.
+    /// The configuration file; by default that of yc.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file = Some(NamedFile::new(path, "configuration of yc"));
+        self.file = Some(SecretFile::new(path, "configuration of yc"));
         self
     }
 
@@ -191,7 +187,7 @@ impl ProfileAuthBuilder {
         self
     }
 
-    /// How long a token is used without another look; 1 h.
+    /// How long a token is used before the next exchange; 1 h.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
@@ -205,14 +201,14 @@ impl ProfileAuthBuilder {
 }
 
 impl ProfileAuth {
-    fn file(&self, system: &System) -> Result<NamedFile, Error> {
+    fn file(&self, system: &System) -> Result<SecretFile, Error> {
         if let Some(file) = &self.options.file {
             return Ok(file.clone());
         }
         match system.environment().variable(HOME).filter(|home| !home.is_empty()) {
             Some(home) => {
                 let path = FILE.iter().fold(Path::new(&home).to_owned(), |path, part| path.join(part));
-                Ok(NamedFile::new(path, "configuration of yc"))
+                Ok(SecretFile::new(path, "configuration of yc"))
             }
             None => Err(Error::new(
                 ErrorKind::NotConfigured,
@@ -224,12 +220,12 @@ impl ProfileAuth {
     }
 
     fn source(&self, system: &System) -> Result<Source, Error> {
-        let wanted = match &self.options.name {
+        let name = match &self.options.name {
             Some(name) => Some(name.clone()),
             None => system.variable(Self::VARIABLE)?.map(|name| name.to_string()),
         };
         let ProfileAuthBuilder { timeout, max_age, .. } = self.options;
-        Ok(Source { file: self.file(system)?, wanted, timeout, max_age, chosen: Mutex::default() })
+        Ok(Source { file: self.file(system)?, name, timeout, max_age, chosen: Mutex::default() })
     }
 }
 
@@ -249,7 +245,7 @@ impl Sealed for ProfileAuth {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
             let limit = self.options.timeout;
-            match system.within(limit, self.tell(system)).await {
+            match system.within(limit, self.read_identity(system)).await {
                 Some(Ok(identity)) => identity,
                 Some(Err(error)) => Identity::of(Method::Profile).remark(error.to_string()),
                 None => Identity::of(Method::Profile).remark("the file was not read in time"),
@@ -259,10 +255,10 @@ impl Sealed for ProfileAuth {
 }
 
 impl ProfileAuth {
-    async fn tell(&self, system: &System) -> Result<Identity, Error> {
+    async fn read_identity(&self, system: &System) -> Result<Identity, Error> {
         let source = self.source(system)?;
         let config = source.config(system).await?;
-        let settings = config.profile(source.wanted.as_deref())?;
+        let settings = config.profile(source.name.as_deref())?;
         let profile = Profile::of(&settings)?;
         let mut identity =
             Identity::of(Method::Profile).remark(format!("the profile `{}` of yc", profile.name));
@@ -280,130 +276,5 @@ impl ProfileAuth {
         identity.folder_id = profile.folder_id;
         identity.cloud_id = profile.cloud_id;
         Ok(identity)
-    }
-}
-
-/// The source: a file, and the profile in it that was found at first.
-struct Source {
-    file: NamedFile,
-    /// The name that was asked for.
-    wanted: Option<String>,
-    timeout: Duration,
-    max_age: Duration,
-    chosen: Mutex<Option<Arc<Chosen>>>,
-}
-
-/// What stays of the first look: another profile that becomes the current one later is somebody else.
-struct Chosen {
-    name: String,
-    /// The endpoint in the profile.
-    endpoint: Option<String>,
-    /// Looked for where the login needs it.
-    iam: OnceLock<Iam>,
-}
-
-impl Chosen {
-    /// Where the profile logs in.
-    fn installation(&self, system: &System) -> Result<Installation, Error> {
-        Installation::of_profile(self.endpoint.as_deref(), system)
-    }
-}
-
-impl Source {
-    async fn config(&self, system: &System) -> Result<Config, Error> {
-        let text = self.file.read(system, MAX_FILE, ErrorKind::NotConfigured).await?;
-        Config::parse(&text).map_err(|error| error.at(self.file.location()))
-    }
-
-    async fn exchange(&self, system: &System) -> Result<Token, Error> {
-        let config = self.config(system).await?;
-        let (chosen, proof) = self.choose(&config).map_err(|error| error.at(self.file.location()))?;
-        match proof {
-            Proof::IamToken(secret) => Ok(Token { secret, life: Life::Unknown }),
-            Proof::OAuthToken(secret) => {
-                warn_once();
-                let iam = self.iam(&chosen, "the OAuth token", system)?;
-                iam.exchange_oauth(&secret, system).await.map_err(explain)
-            }
-            Proof::Key(key) => self.exchange_key(&key, &chosen, system).await,
-            Proof::Machine { said } => machine(said, &chosen.name, system).await,
-        }
-    }
-
-    #[cfg(feature = "service-account-key")]
-    async fn exchange_key(&self, key: &Key, chosen: &Chosen, system: &System) -> Result<Token, Error> {
-        use super::key_file::ServiceAccountKey;
-        let read = ServiceAccountKey::new(&key.id, &key.service_account_id, &key.private_key);
-        let key = read.map_err(|error| error.at(self.file.location()))?;
-        let iam = self.iam(chosen, "the JWT", system)?;
-        super::service_account_key::exchange_key(&key, iam, system).await
-    }
-
-    #[cfg(not(feature = "service-account-key"))]
-    async fn exchange_key(&self, _key: &Key, _chosen: &Chosen, _system: &System) -> Result<Token, Error> {
-        Err(Error::new(
-            ErrorKind::Invalid,
-            "the profile has the key of a service account, which this build cannot use",
-        )
-        .at(self.file.location())
-        .with_help("build with the feature `service-account-key`, or use the method yandex-cloud-cli"))
-    }
-
-    fn choose(&self, config: &Config) -> Result<(Arc<Chosen>, Proof), Error> {
-        let mut known = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = known.as_ref().map(|chosen| chosen.name.as_str()).or(self.wanted.as_deref());
-        let settings = config.profile(name)?;
-        let proof = settings.proof()?;
-        let endpoint = settings.text("endpoint")?;
-        let chosen = known.get_or_insert_with(|| {
-            let endpoint = endpoint.map(str::to_owned);
-            Arc::new(Chosen { name: settings.name().to_owned(), endpoint, iam: OnceLock::new() })
-        });
-        Ok((Arc::clone(chosen), proof))
-    }
-
-    fn iam<'a>(&self, chosen: &'a Chosen, what: &str, system: &System) -> Result<&'a Iam, Error> {
-        if let Some(iam) = chosen.iam.get() {
-            return Ok(iam);
-        }
-        let iam = Iam::new(&chosen.installation(system)?, self.timeout, what)?;
-        Ok(chosen.iam.get_or_init(|| iam))
-    }
-}
-
-/// The token of the machine's service account.
-async fn machine(said: bool, profile: &str, system: &System) -> Result<Token, Error> {
-    let at = MetadataAddress::resolve(None, system)?;
-    if let Some(warning) = at.warning() {
-        tracing::warn!("{warning}");
-    }
-    fetch_token(system, &at, Patience::USUAL).await.map_err(|failure| match said {
-        true => failure.error,
-        false => failure.error.with_help(format!(
-            "the profile `{profile}` has no login, and so means the service account of the machine; \
-             log in with `yc init`, or name another profile"
-        )),
-    })
-}
-
-impl TokenSource for Source {
-    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-        Box::pin(self.exchange(system))
-    }
-
-    fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    fn max_age(&self) -> Duration {
-        self.max_age
-    }
-
-    fn installation(&self, system: &System) -> Result<Installation, Error> {
-        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match chosen {
-            Some(chosen) => chosen.installation(system),
-            None => Installation::of(system),
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! YAML as far as yc's configuration needs it, by the parser's events: texts and mappings, bounded.
+//! The part of YAML that yc's configuration needs: texts and mappings, in bounded size, from the events of the parser.
 //!
-//! Anchors, aliases and tags are refused: a text that can grow when it is read is no configuration. What is wrong is told
-//! by its place, since the text is full of secrets.
+//! Anchors, aliases and tags are refused, because with them a short text can become a large value. An error gives the
+//! position only, because the text is full of secrets.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use zeroize::Zeroizing;
 
 const MAX_DEPTH: usize = 16;
 
-/// A scalar is a text, whatever it looks like, unless it is a plain null.
+/// A value. Every scalar is a text, except a plain null.
 #[derive(PartialEq)]
 pub(super) enum Node {
     Null,
     Text(Zeroizing<String>),
-    /// Nothing is read from one.
+    /// The items of a list are never needed.
     List,
     Map(Map),
 }
 
 pub(super) type Map = BTreeMap<String, Node>;
 
-/// What has begun and not yet ended.
+/// A list or a mapping whose end is not reached yet.
 enum Open {
     List,
-    /// With the key whose value comes next.
+    /// The entries so far, and the key whose value comes next.
     Map(Map, Option<String>),
 }
 
-/// Reads one document; nothing in it is a null.
+/// Parses one document; an empty one is a null.
 ///
 /// # Errors
-/// What is wrong and where, without a word of the text.
-pub(super) fn read(text: &str) -> Result<Node, String> {
+/// The reason and the position, without a word of the text.
+pub(super) fn parse(text: &str) -> Result<Node, String> {
     let mut parser = Parser::new_from_str(text);
     let (mut open, mut root) = (Vec::new(), None);
     loop {
@@ -100,7 +100,7 @@ mod tests {
     fn reads_texts_and_mappings() {
         let yaml =
             "a:\n  b: 0123\n  c: 'null'\n  d: |\n    x\n    y\n  e: no\n  f: [1, {g: 2}]\nh: null\ni: {}\n";
-        let Ok(Node::Map(root)) = read(yaml) else { panic!("no mapping") };
+        let Ok(Node::Map(root)) = parse(yaml) else { panic!("no mapping") };
         let Some(Node::Map(a)) = root.get("a") else { panic!("no mapping") };
         for (key, value) in [("b", "0123"), ("c", "null"), ("d", "x\ny\n"), ("e", "no")] {
             assert!(matches!(a.get(key), Some(Node::Text(text)) if text.as_str() == value), "{key}");
@@ -108,7 +108,7 @@ mod tests {
         assert!(a.get("f") == Some(&Node::List));
         assert!(root.get("h") == Some(&Node::Null));
         assert!(root.get("i") == Some(&Node::Map(Map::new())));
-        assert!(read("") == Ok(Node::Null));
+        assert!(parse("") == Ok(Node::Null));
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             ("a: 'HUSH", "not YAML"),
             ("a: HUSH: HUSH", "not YAML"),
         ] {
-            let Err(error) = read(yaml) else { panic!("{yaml} was read") };
+            let Err(error) = parse(yaml) else { panic!("{yaml} was read") };
             assert!(error.contains(reason), "{error}");
             assert!(!error.contains("HUSH"), "{error}");
         }
@@ -146,20 +146,20 @@ mod tests {
     #[test]
     fn many_keys_are_read_in_no_time() {
         let many: String = (0..50_000).map(|at| format!("k{at}: 1\n")).collect();
-        assert!(matches!(read(&many), Ok(Node::Map(entries)) if entries.len() == 50_000));
+        assert!(matches!(parse(&many), Ok(Node::Map(entries)) if entries.len() == 50_000));
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "(\\PC|\n|\t|[-:?&*!|>'\"{}\\[\\]#%@`, ]){0,200}") {
-            let _ = read(&text);
+            let _ = parse(&text);
         }
 
         #[test]
         fn no_configuration_like_text_panics(
             lines in prop::collection::vec(" {0,6}(- )?[a-z-]{0,8}:? ?(&a|\\*a|!t|\\||>|'|\"|\\[|\\{|~|[a-z0-9._]{0,8})", 0..20),
         ) {
-            let _ = read(&lines.join("\n"));
+            let _ = parse(&lines.join("\n"));
         }
     }
 }

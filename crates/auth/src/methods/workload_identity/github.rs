@@ -1,7 +1,7 @@
 //! The OIDC token of a GitHub Actions job (GitHub's docs, "`OpenID` Connect reference").
 //!
-//! The runner sets two variables in a job with `permissions: id-token: write`: where to ask, and a token to ask with.
-//! That token goes to the host that the first one names and to no other, over TLS: no redirect is followed.
+//! The runner sets two variables in a job with `permissions: id-token: write`: a URL, and a token for the request. That
+//! token goes to the host of the URL only, over TLS. Redirects are not followed.
 
 use std::time::Duration;
 
@@ -13,20 +13,21 @@ use zeroize::{Zeroize, Zeroizing};
 use super::jwt;
 use crate::cloud::address::Address;
 use crate::cloud::authorization::in_query;
-use crate::cloud::{ask, json_object, refusal, unreadable};
+use crate::cloud::request::send;
+use crate::cloud::response::{json_object, refusal, unreadable};
 use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
-/// The variable that says where to ask.
+/// The variable with the URL of the request.
 pub(super) const URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
-/// The variable with the token to ask with.
+/// The variable with the token for the request.
 pub(super) const TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
-const PERMISSION: &str = "the job needs `permissions: id-token: write`, and no pull request from a fork has that; a \
-                          container or a script with an environment of its own has to be given both variables";
+const PERMISSION: &str = "the job needs `permissions: id-token: write`, which a pull request from a fork cannot have; pass \
+                          both variables to a container or a script with an environment of its own";
 
-/// What the two variables say.
+/// The content of the two variables.
 pub(super) struct Issuer {
     at: Address,
     path_and_query: String,
@@ -37,14 +38,14 @@ impl Issuer {
     /// Reads the two variables.
     ///
     /// # Errors
-    /// `NotConfigured` where neither is set, `Invalid` where one is, or is no URL or no token, `Blocked` where the token
-    /// would travel without TLS.
+    /// `NotConfigured` if neither is set, `Invalid` if only one is set or a value is wrong, `Blocked` if the token would
+    /// travel without TLS.
     pub(super) fn of_job(system: &System) -> Result<Self, Error> {
         let (url, token) = match (system.variable(URL)?, system.variable(TOKEN)?) {
             (Some(url), Some(token)) => (url, token),
-            // What did not come through with the other was meant to: somebody else must not be taken instead.
-            (Some(_), None) => return Err(half(TOKEN, URL)),
-            (None, Some(_)) => return Err(half(URL, TOKEN)),
+            // One variable alone means that the other was lost on the way. Selection must not take another identity.
+            (Some(_), None) => return Err(missing(TOKEN, URL)),
+            (None, Some(_)) => return Err(missing(URL, TOKEN)),
             (None, None) => {
                 let error = Error::new(ErrorKind::NotConfigured, "the variable is not set").at(URL);
                 return Err(error.with_help(PERMISSION));
@@ -75,7 +76,7 @@ impl Issuer {
         Ok(Self { at, path_and_query, token })
     }
 
-    /// Asks for a token for an audience; GitHub's own default is the URL of the repository's owner.
+    /// Asks for a token for an audience. GitHub's default is the URL of the repository's owner.
     pub(super) async fn token(
         &self,
         audience: Option<&str>,
@@ -88,25 +89,25 @@ impl Issuer {
             url.push_str("audience=");
             url.push_str(&in_query(audience));
         }
-        // The path names the job; the host is enough for a person.
+        // Errors show the host only: the path identifies the job.
         let shown = self.at.to_string();
         let request = http::Request::get(&url)
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, self.bearer()?)
             .body(Vec::new())
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&shown))?;
-        let mut answer = ask(system, request, &shown, limit).await?;
-        if answer.status() != 200 {
-            let error = refusal(&answer, &shown, &[self.token.expose()]);
+        let mut response = send(system, request, &shown, limit).await?;
+        if response.status() != 200 {
+            let error = refusal(&response, &shown, &[self.token.expose()]);
             return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
         }
-        let fields = json_object(&answer, &shown);
-        answer.body_mut().zeroize();
+        let fields = json_object(&response, &shown);
+        response.body_mut().zeroize();
         let Some(Value::String(token)) = fields?.remove("value") else {
             return Err(unreadable(&shown, "it has no text `value`"));
         };
         let token = Zeroizing::new(token);
-        jwt::read(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
+        jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
     }
 
     fn bearer(&self) -> Result<HeaderValue, Error> {
@@ -118,8 +119,8 @@ impl Issuer {
     }
 }
 
-fn half(missing: &str, beside: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("the variable is not set, and {beside} is"))
+fn missing(missing: &str, present: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("the variable is not set, and {present} is"))
         .at(missing)
         .with_help(PERMISSION)
 }

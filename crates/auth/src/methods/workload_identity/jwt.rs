@@ -1,4 +1,4 @@
-//! What can be said of a subject token without its issuer: that it is a JWT, and when it ends in its own words.
+//! What a subject token shows without its issuer: that it is a JWT, and its expiry.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,11 +8,11 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::secret::{Secret, Shape};
 use crate::{Error, ErrorKind};
 
-/// A subject token: three parts of base64url with dots between them (RFC 7515, section 3.1).
+/// Checks a subject token: three parts of base64url with dots between them (RFC 7515, section 3.1).
 ///
 /// # Errors
-/// `Invalid`, without the value.
-pub(super) fn read(text: &str) -> Result<Secret, Error> {
+/// `Invalid`. The error does not show the value.
+pub(super) fn parse(text: &str) -> Result<Secret, Error> {
     let secret = Secret::parse(text).map_err(|reason| {
         Error::new(ErrorKind::Invalid, reason)
             .with_help("give the bare token as its issuer wrote it: three parts with dots between them")
@@ -44,13 +44,13 @@ pub(super) fn read(text: &str) -> Result<Secret, Error> {
     Ok(secret)
 }
 
-/// When it ends (`exp`), in seconds since 1970, in its own words: nobody has checked its signature.
+/// The expiry in the token (`exp`), in seconds since 1970. The signature is not checked.
 pub(super) fn expiry(subject: &Secret) -> Option<i64> {
     let claims = subject.expose().split('.').nth(1)?;
     let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
     let Ok(Value::Object(mut claims)) = serde_json::from_slice(&claims) else { return None };
     let expiry = claims.get("exp").and_then(Value::as_f64);
-    // The other claims name a person or a repository.
+    // The other claims can name a person or a repository, so they are wiped.
     for claim in claims.values_mut() {
         if let Value::String(text) = claim {
             text.zeroize();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_expiry_where_there_is_one() {
+    fn the_expiry_is_read_if_there_is_one() {
         for (claims, expiry_is) in [
             (r#"{"exp":1795478400}"#, Some(1_795_478_400)),
             (r#"{"exp":1795478400.9,"sub":"x"}"#, Some(1_795_478_400)),
@@ -80,16 +80,16 @@ mod tests {
             ("[]", None),
             ("{", None),
         ] {
-            assert_eq!(expiry(&read(&jwt(claims)).unwrap()), expiry_is, "{claims}");
+            assert_eq!(expiry(&parse(&jwt(claims)).unwrap()), expiry_is, "{claims}");
         }
-        assert_eq!(expiry(&read("a.bc.d").unwrap()), None, "no base64 of JSON");
+        assert_eq!(expiry(&parse("a.bc.d").unwrap()), None, "no base64 of JSON");
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC{0,60}", part in "[A-Za-z0-9_-]{1,40}") {
-            let _ = read(&text);
-            let _ = read(&format!("{part}.{part}.{part}")).map(|subject| expiry(&subject));
+            let _ = parse(&text);
+            let _ = parse(&format!("{part}.{part}.{part}")).map(|subject| expiry(&subject));
         }
     }
 }

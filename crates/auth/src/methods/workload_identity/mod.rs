@@ -1,16 +1,15 @@
-//! `workload-identity`: a token of another issuer, exchanged for one of a service account.
+//! `workload-identity`: a token of another issuer, exchanged for an IAM token of a service account.
 //!
-//! For pipelines and pods: GitHub Actions, GitLab and Kubernetes vouch for them with a token of their own (OIDC), and
-//! no secret of Yandex Cloud has to be stored there. `docs/` tells how a federation is set up for each.
+//! For pipelines and pods: GitHub Actions, GitLab and Kubernetes identify them with a token of their own (OIDC), so no
+//! secret of Yandex Cloud is stored there. `docs/` shows how to set up a federation for each.
 //!
-//! Variables: `YC_SERVICE_ACCOUNT_ID` says whom. `YC_OIDC_TOKEN_FILE` (a path) or `YC_OIDC_TOKEN` (the token) says by
-//! what; one of them, since two may differ. Without either, the two that GitHub Actions sets in a job with
-//! `permissions: id-token: write`. `YC_OAUTH_ENDPOINT` names another authorization server. Errors: `Invalid` for what is
-//! no JWT or no id, or where a variable is missing, `Refused` where the authorization server says no, `Blocked` where a
-//! token would go without TLS.
+//! Variables: `YC_SERVICE_ACCOUNT_ID` is the id of the service account. The subject token is in `YC_OIDC_TOKEN_FILE` (a
+//! path) or in `YC_OIDC_TOKEN` (the token), not in both: the two may differ. If neither is set, the two variables that
+//! GitHub Actions sets in a job with `permissions: id-token: write`. `YC_OAUTH_ENDPOINT` is the authorization server; an
+//! installation other than the public one needs it. Errors: `Invalid` for a text that is not a JWT or not an id, or if a
+//! variable is missing, `Refused` if the authorization server refuses, `Blocked` if a token would travel without TLS.
 //!
-//! The subject token is looked up anew for each exchange. It goes to the authorization server and nowhere else, and is
-//! not kept.
+//! The subject token is read for each exchange. It goes to the authorization server only, and is not kept.
 
 mod github;
 mod jwt;
@@ -21,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::subject::SubjectToken;
-use super::account::Account;
-use super::file::unread;
 use super::sealed::Sealed;
+use super::secret_file::read_timed_out;
+use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
 use crate::secret::Secret;
@@ -31,10 +30,10 @@ use crate::system::{BoxFuture, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
-/// A service account by way of a workload identity federation.
+/// A service account through a workload identity federation.
 ///
 /// `docs/github-actions.md`, `docs/gitlab.md` and `docs/kubernetes.md` in the repository show how to set up a federation.
-/// Where Managed Kubernetes exchanges the tokens itself, the method is [`MetadataAuth`](crate::MetadataAuth).
+/// If Managed Kubernetes exchanges the tokens itself, use [`MetadataAuth`](crate::MetadataAuth).
 ///
 /// The exchange follows the documentation of Yandex Cloud, and has not been tried against the cloud itself.
 ///
@@ -52,12 +51,12 @@ pub struct WorkloadIdentityAuth {
     options: WorkloadIdentityAuthBuilder,
 }
 
-/// What can vary about [`WorkloadIdentityAuth`].
+/// The options of [`WorkloadIdentityAuth`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WorkloadIdentityAuthBuilder {
-    /// Who, and by what; else as the variables say.
-    given: Option<(Account, SubjectToken)>,
+    /// The account and the subject token; `None` for those of the variables.
+    given: Option<(ServiceAccountId, SubjectToken)>,
     timeout: Duration,
     max_age: Option<Duration>,
 }
@@ -69,49 +68,48 @@ impl WorkloadIdentityAuth {
     pub const TOKEN_VARIABLE: &'static str = "YC_OIDC_TOKEN";
     /// The variable with the id of the service account.
     pub const ACCOUNT_VARIABLE: &'static str = "YC_SERVICE_ACCOUNT_ID";
-    /// The variable with another authorization server.
+    /// The variable with the authorization server.
     pub const ENDPOINT_VARIABLE: &'static str = crate::cloud::authorization::VARIABLE;
 
-    /// The service account of this id, for whom `subject` is a federated credential. Nothing is looked at yet: what is
-    /// wrong with either is told at first use.
+    /// The service account with this id, and its federated credential. Both are checked at first use.
     #[must_use]
     pub fn new(service_account_id: impl Into<String>, subject: SubjectToken) -> Self {
         Self::builder(service_account_id, subject).build()
     }
 
-    /// As the variables say, which are read at first use.
+    /// The account and the subject token of the variables, which are read at first use.
     #[must_use]
     pub fn from_env() -> Self {
         Self::builder_from_env().build()
     }
 
-    /// The service account of this id, with options.
+    /// The service account with this id, with options.
     pub fn builder(
         service_account_id: impl Into<String>,
         subject: SubjectToken,
     ) -> WorkloadIdentityAuthBuilder {
-        WorkloadIdentityAuthBuilder::new(Some((Account::new(service_account_id), subject)))
+        WorkloadIdentityAuthBuilder::new(Some((ServiceAccountId::new(service_account_id), subject)))
     }
 
-    /// As the variables say, with options.
+    /// The account and the subject token of the variables, with options.
     pub fn builder_from_env() -> WorkloadIdentityAuthBuilder {
         WorkloadIdentityAuthBuilder::new(None)
     }
 }
 
 impl WorkloadIdentityAuthBuilder {
-    fn new(given: Option<(Account, SubjectToken)>) -> Self {
+    fn new(given: Option<(ServiceAccountId, SubjectToken)>) -> Self {
         Self { given, timeout: Duration::from_secs(10), max_age: None }
     }
 
-    /// How long the subject token and the exchange may take together; 10 s.
+    /// How long reading the subject token and the exchange may take together; 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// How long an IAM token is used without another exchange; 1 h. Where the subject token stands in a variable, which
-    /// does not change, 12 h: the first IAM token is used for its whole life.
+    /// How long an IAM token is used before the next exchange; 1 h. For a subject token in a variable 12 h: the variable
+    /// does not change, so the first IAM token is used for its whole life.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -125,7 +123,7 @@ impl WorkloadIdentityAuthBuilder {
 }
 
 impl WorkloadIdentityAuth {
-    fn who(&self, system: &System) -> Result<(Account, SubjectToken), Error> {
+    fn account_and_subject(&self, system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
         match &self.options.given {
             Some(given) => Ok(given.clone()),
             None => variables::read(system),
@@ -134,16 +132,16 @@ impl WorkloadIdentityAuth {
 
     fn exchange(&self, system: &System) -> Result<Exchange, Error> {
         let options = &self.options;
-        let (account, subject) = self.who(system)?;
-        let place = if options.given.is_some() { "service account id" } else { Self::ACCOUNT_VARIABLE };
-        let id = account.id().map_err(|error| error.at(place))?.to_owned();
+        let (account, subject) = self.account_and_subject(system)?;
+        let location = if options.given.is_some() { "service account id" } else { Self::ACCOUNT_VARIABLE };
+        let id = account.id().map_err(|error| error.at(location))?.to_owned();
         let server = AuthorizationServer::new(system)?;
         let max_age = options.max_age.unwrap_or_else(|| subject.max_age());
         Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
     }
 
-    /// Whether there is a subject token, so far as that needs no asking: a slot whose variables are set is taken or
-    /// broken, since the next one would be somebody else.
+    /// Whether there is a subject token, as far as no request is needed. If the variables are set, the slot is selected or
+    /// invalid: the next slot would be another identity.
     async fn probe(&self, system: &System) -> Detection {
         let exchange = match self.exchange(system) {
             Ok(exchange) => exchange,
@@ -161,7 +159,7 @@ impl WorkloadIdentityAuth {
                 Detection::Absent(error.reason().to_owned())
             }
             Some(Err(error)) => Detection::Invalid(error),
-            None => Detection::Invalid(unread(exchange.timeout).at(exchange.subject.location())),
+            None => Detection::Invalid(read_timed_out(exchange.timeout).at(exchange.subject.location())),
         }
     }
 }
@@ -184,8 +182,8 @@ impl Sealed for WorkloadIdentityAuth {
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let mut identity = Identity::of(self.method());
-        let who = self.who(system);
-        match who.as_ref().map_err(ToString::to_string).and_then(|(account, subject)| {
+        let found = self.account_and_subject(system);
+        match found.as_ref().map_err(ToString::to_string).and_then(|(account, subject)| {
             account.id().map(|id| (id, subject)).map_err(|error| error.to_string())
         }) {
             Ok((id, subject)) => {
@@ -202,7 +200,8 @@ impl Sealed for WorkloadIdentityAuth {
     }
 }
 
-/// The source: who and by what was read once; the subject token itself is looked up for each exchange.
+/// The source of tokens. The account and the place of the subject token are read once; the subject token is read for
+/// each exchange.
 struct Exchange {
     id: String,
     subject: SubjectToken,
@@ -230,14 +229,15 @@ impl TokenSource for Exchange {
 }
 
 impl Exchange {
-    /// What to do about a refusal. Its words are not documented, so they are told and not interpreted.
+    /// A refusal, with what to do about it. The messages of the server are not documented, so they are shown and not
+    /// interpreted.
     fn explain(&self, error: Error, subject: &Secret, system: &System) -> Error {
         if error.kind() != ErrorKind::Refused {
             return error;
         }
         if matches!(error.status(), Some(404 | 405)) {
             return error.with_help(
-                "no authorization server answers there: look at YC_OAUTH_ENDPOINT, or the endpoint in code",
+                "no authorization server answers at this address: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
             );
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);
@@ -245,14 +245,14 @@ impl Exchange {
             let when =
                 jiff::Timestamp::from_second(expiry).map_or_else(|_| String::new(), |at| format!(" at {at}"));
             return error.with_help(format!(
-                "the subject token ({}) says of itself that it has expired{when}: let its issuer write a new one, or look \
-                 at the clock of this machine",
+                "the subject token ({}) has expired{when}, as its `exp` says: get a new one from its issuer, or check \
+                 the clock of this machine",
                 self.subject.location()
             ));
         }
         error.with_help(format!(
-            "compare the subject token ({}) with what was set up: its `iss` and `aud` with the federation's issuer and audiences, \
-             its `sub`, letter by letter, with the external subject id of a federated credential of the service account {} \
+            "compare the subject token ({}) with the set-up: `iss` and `aud` with the issuer and the audiences of the federation, \
+             `sub`, letter by letter, with the external subject id of a federated credential of the service account {} \
              (`yc iam workload-identity federated-credential list --service-account-id {}`)",
             self.subject.location(),
             self.id,

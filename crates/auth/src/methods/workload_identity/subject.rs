@@ -1,4 +1,4 @@
-//! Where the token of the other issuer comes from: a file, a variable, GitHub Actions, or the program itself.
+//! The source of the subject token: a file, a variable, GitHub Actions, or the program itself.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,23 +9,23 @@ use zeroize::Zeroizing;
 
 use super::github::{self, Issuer};
 use super::jwt;
-use crate::methods::file::NamedFile;
+use crate::methods::secret_file::SecretFile;
 use crate::methods::{is_name, shown_name};
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
 
-/// A token is of a few KiB; what is much larger is another file.
+/// A subject token has a few KiB. A much larger file is the wrong one.
 const MAX_FILE: usize = 16 << 10;
 
-/// As long as an IAM token lives. What stands in a variable stays the same and is soon over: to exchange it again while
-/// the first IAM token is alive brings nothing, and later is refused.
+/// The life of an IAM token. A subject token in a variable does not change and expires soon: a second exchange brings
+/// nothing while the first IAM token is valid, and is refused later.
 const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 
-/// Where a subject token comes from: the OIDC token of a pipeline or a pod, a JWT.
+/// The source of a subject token: the OIDC token of a pipeline or a pod, a JWT.
 ///
-/// It is looked up anew for each exchange, and kept nowhere.
+/// The token is read for each exchange, and is not kept.
 ///
 /// ```
 /// use yandex_cloud_auth::SubjectToken;
@@ -40,7 +40,7 @@ pub struct SubjectToken(Origin);
 
 #[derive(Clone)]
 enum Origin {
-    File(NamedFile),
+    File(SecretFile),
     Variable(String),
     GitHubActions { audience: Option<String> },
     Function(Arc<Function>),
@@ -49,30 +49,30 @@ enum Origin {
 type Function = dyn Fn() -> BoxFuture<'static, Result<String, Error>> + Send + Sync;
 
 impl SubjectToken {
-    /// In a file that something else keeps fresh, as Kubernetes does with a projected volume. Read for each exchange.
+    /// A file that another program keeps fresh, as Kubernetes does with a projected volume. Read for each exchange.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Origin::File(NamedFile::new(path, "subject token file")))
+        Self(Origin::File(SecretFile::new(path, "subject token file")))
     }
 
-    /// In a variable of another name than `YC_OIDC_TOKEN`. Read for each exchange.
+    /// A variable of another name than `YC_OIDC_TOKEN`. Read for each exchange.
     pub fn variable(name: impl Into<String>) -> Self {
         Self(Origin::Variable(name.into()))
     }
 
-    /// From GitHub, for the job that this is. The job needs `permissions: id-token: write`; GitHub's default audience
+    /// The token of this job of GitHub Actions. The job needs `permissions: id-token: write`; GitHub's default audience
     /// is the URL of the repository's owner, `https://github.com/OWNER`.
     #[must_use]
     pub fn github_actions() -> Self {
         Self(Origin::GitHubActions { audience: None })
     }
 
-    /// The same for an audience of your own, which has to be one of the federation's.
+    /// The token of this job of GitHub Actions for another audience, which has to be one of the federation.
     pub fn github_actions_for(audience: impl Into<String>) -> Self {
         Self(Origin::GitHubActions { audience: Some(audience.into()) })
     }
 
-    /// From the program itself. `fetch` runs where fetches run (see [`Spawner`](crate::system::Spawner)), may use tokio
-    /// there, and must not block; it is dropped when the time of the exchange is up.
+    /// A function of the program. `fetch` runs where fetches run (see [`Spawner`](crate::system::Spawner)), may use tokio,
+    /// and must not block. At the timeout of the exchange its future is dropped.
     pub fn from_fn<F, T>(fetch: F) -> Self
     where
         F: Fn() -> T + Send + Sync + 'static,
@@ -81,11 +81,11 @@ impl SubjectToken {
         Self(Origin::Function(Arc::new(move || Box::pin(fetch()))))
     }
 
-    pub(super) fn named_file(file: NamedFile) -> Self {
+    pub(super) fn secret_file(file: SecretFile) -> Self {
         Self(Origin::File(file))
     }
 
-    /// What it is called in errors and reports.
+    /// The name in errors and reports.
     pub(super) fn location(&self) -> String {
         match &self.0 {
             Origin::File(file) => file.location(),
@@ -95,7 +95,7 @@ impl SubjectToken {
         }
     }
 
-    /// How long the IAM token is used without another exchange, where nothing else is said.
+    /// How long the IAM token is used before the next exchange, without options.
     pub(super) fn max_age(&self) -> Duration {
         match self.0 {
             Origin::Variable(_) => WHOLE_LIFE,
@@ -103,7 +103,7 @@ impl SubjectToken {
         }
     }
 
-    /// Whether it is there, as far as that can be known without asking anybody.
+    /// Whether the token is there, as far as no request is needed.
     pub(super) async fn check(&self, system: &System) -> Result<(), Error> {
         match &self.0 {
             Origin::File(file) => in_file(file, system).await.map(drop),
@@ -113,7 +113,7 @@ impl SubjectToken {
         }
     }
 
-    /// The token, now. `limit` is for asking over HTTP.
+    /// Reads or fetches the token. `limit` is for a request over HTTP.
     pub(super) async fn fetch(&self, limit: Duration, system: &System) -> Result<Secret, Error> {
         match &self.0 {
             Origin::File(file) => in_file(file, system).await,
@@ -123,16 +123,16 @@ impl SubjectToken {
             }
             Origin::Function(fetch) => {
                 let token = Zeroizing::new(fetch().await?);
-                jwt::read(&token).map_err(|error| error.at(self.location()))
+                jwt::parse(&token).map_err(|error| error.at(self.location()))
             }
         }
     }
 }
 
-/// A file that is missing is one that somebody has to mend: nothing else stands in for it.
-async fn in_file(file: &NamedFile, system: &System) -> Result<Secret, Error> {
+/// A missing file is `Invalid`: no other source may replace it.
+async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
     let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
-    jwt::read(&text).map_err(|error| error.at(file.location()))
+    jwt::parse(&text).map_err(|error| error.at(file.location()))
 }
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
@@ -146,7 +146,7 @@ fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
             format!("set {name} to the OpenID Connect token of the job, or choose another source"),
         ));
     };
-    jwt::read(&value).map_err(|error| error.at(name))
+    jwt::parse(&value).map_err(|error| error.at(name))
 }
 
 impl fmt::Debug for SubjectToken {

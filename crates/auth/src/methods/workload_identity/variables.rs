@@ -1,10 +1,10 @@
-//! What the variables of workload identity say together.
+//! The variables of workload identity, read together.
 
 use super::WorkloadIdentityAuth;
 use super::github::{self, Issuer};
 use super::subject::SubjectToken;
-use crate::methods::account::Account;
-use crate::methods::file::NamedFile;
+use crate::methods::secret_file::SecretFile;
+use crate::methods::service_account_id::ServiceAccountId;
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -12,39 +12,42 @@ const FILE: &str = WorkloadIdentityAuth::VARIABLE;
 const TOKEN: &str = WorkloadIdentityAuth::TOKEN_VARIABLE;
 const ACCOUNT: &str = WorkloadIdentityAuth::ACCOUNT_VARIABLE;
 
-/// The service account, and where the subject token comes from.
+/// The service account and the source of the subject token.
 ///
 /// # Errors
-/// `NotConfigured` where they open nothing; `Invalid` where one is missing, or they contradict each other.
-pub(super) fn read(system: &System) -> Result<(Account, SubjectToken), Error> {
+/// `NotConfigured` if the variables do not select the method; `Invalid` if one is missing, or two contradict each other.
+pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
     let is_set = |name| system.variable(name).map(|value| value.is_some());
     let (by_file, by_token) = (is_set(FILE)?, is_set(TOKEN)?);
-    let account = system.variable(ACCOUNT)?.map(|id| Account::new(id.as_str()));
+    let account = system.variable(ACCOUNT)?.map(|id| ServiceAccountId::new(id.as_str()));
     if by_file && by_token {
         return Err(Error::new(ErrorKind::Invalid, format!("{TOKEN} is set too, and they may differ"))
             .at(FILE)
             .with_help(format!("unset {FILE} or {TOKEN}")));
     }
-    let opener = match (by_file, by_token) {
+    let selector = match (by_file, by_token) {
         (true, _) => FILE,
         (_, true) => TOKEN,
         _ => return of_github(account, system),
     };
     let Some(account) = account else {
-        let reason = format!("the variable is not set, and {opener} is");
+        let reason = format!("the variable is not set, and {selector} is");
         return Err(Error::new(ErrorKind::Invalid, reason).at(ACCOUNT).with_help(format!(
-            "set {ACCOUNT} to the id of the service account that has the federated credential, or unset {opener}"
+            "set {ACCOUNT} to the id of the service account that has the federated credential, or unset {selector}"
         )));
     };
     let subject = match by_file {
-        true => SubjectToken::named_file(NamedFile::from_variable(FILE, system)?),
+        true => SubjectToken::secret_file(SecretFile::from_variable(FILE, system)?),
         false => SubjectToken::variable(TOKEN),
     };
     Ok((account, subject))
 }
 
-/// GitHub's own variables are there in jobs that have nothing to do with us: only with an account they mean anything.
-fn of_github(account: Option<Account>, system: &System) -> Result<(Account, SubjectToken), Error> {
+/// GitHub sets its variables in jobs that do not use Yandex Cloud too, so they count only with an account.
+fn of_github(
+    account: Option<ServiceAccountId>,
+    system: &System,
+) -> Result<(ServiceAccountId, SubjectToken), Error> {
     let absent = |reason: String| {
         Error::new(ErrorKind::NotConfigured, reason).at(FILE).with_help(format!(
             "set {ACCOUNT}, and {FILE} or {TOKEN}; in GitHub Actions {ACCOUNT} is enough, where the job has \
@@ -62,7 +65,7 @@ fn of_github(account: Option<Account>, system: &System) -> Result<(Account, Subj
     }
 }
 
-/// The variable that opens the slot now, or that would.
+/// The variable that selects the method now, or that could.
 pub(super) fn location(system: &System) -> &'static str {
     let is_set = |name| system.variable(name).is_ok_and(|value| value.is_some());
     if is_set(FILE) {

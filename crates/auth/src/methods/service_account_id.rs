@@ -9,9 +9,9 @@ const MAX_ID: usize = 50;
 
 /// What was given for an id. Looked at on first use; shown only where it is one, since a secret may have slipped in.
 #[derive(Clone)]
-pub(crate) struct Account(String);
+pub(crate) struct ServiceAccountId(String);
 
-impl Account {
+impl ServiceAccountId {
     pub(crate) fn new(given: impl Into<String>) -> Self {
         Self(given.into())
     }
@@ -32,13 +32,13 @@ impl Account {
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for ServiceAccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "service account {}", self.id().unwrap_or("***"))
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for ServiceAccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }

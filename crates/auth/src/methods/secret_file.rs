@@ -1,6 +1,6 @@
-//! A file that a person has named: how it is read in bounded time, and what its failures are called.
+//! A file with a secret: reading it in bounded size, and the errors.
 //!
-//! Opened anew for each look, so that a file put in its place by a rename, or behind a link that has moved, is seen.
+//! The file is opened for each read, so that a new file after a rename, or after a change of a link, is read.
 
 use std::fmt;
 use std::io;
@@ -15,23 +15,23 @@ use crate::secret::{Shape, redact};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
-/// A path and who named it.
+/// A path, and a name for it in errors.
 #[derive(Clone)]
-pub(super) struct NamedFile {
+pub(super) struct SecretFile {
     path: PathBuf,
-    /// What it is called where the path is not fit to show.
-    by: &'static str,
+    /// The name for errors that must not show the path.
+    name: &'static str,
 }
 
-impl NamedFile {
-    pub(super) fn new(path: impl Into<PathBuf>, by: &'static str) -> Self {
-        Self { path: path.into(), by }
+impl SecretFile {
+    pub(super) fn new(path: impl Into<PathBuf>, name: &'static str) -> Self {
+        Self { path: path.into(), name }
     }
 
     /// The file whose path is the value of a variable.
     ///
     /// # Errors
-    /// `NotConfigured` where it is not set, `Invalid` where the value is what should be in the file.
+    /// `NotConfigured` if the variable is not set, `Invalid` if the value is the secret instead of a path.
     pub(super) fn from_variable(variable: &'static str, system: &System) -> Result<Self, Error> {
         let Some(value) = system.variable(variable)? else {
             return Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
@@ -50,26 +50,26 @@ impl NamedFile {
         Ok(Self::new(value.as_str(), variable))
     }
 
-    /// What it is called in errors and reports: its path, where that cannot be a token that was given by slip.
+    /// The name in errors and reports: the path, unless the path may be a token, given by mistake.
     pub(super) fn location(&self) -> String {
         let plain = self.path.is_absolute()
             || self.path.starts_with(".")
             || self.path.starts_with("..")
             || self.path.extension().is_some_and(|extension| extension == "json");
-        if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.by.to_owned() }
+        if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
     }
 
-    /// Its path, for more than its content.
+    /// The path, for more than the content.
     #[cfg(feature = "service-account-key")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The whole of it as text, without a byte order mark.
+    /// Reads the file as text, without a byte order mark.
     ///
     /// # Errors
-    /// Of the kind `missing` where there is no such file, `Invalid` where somebody has to mend it, `Unavailable` where it
-    /// may work later.
+    /// The kind `missing` if there is no such file, `Invalid` if the file has to be corrected, `Unavailable` if a later
+    /// read may succeed.
     pub(super) async fn read(
         &self,
         system: &System,
@@ -81,7 +81,7 @@ impl NamedFile {
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
                 .at(self.location())
-                .with_help("look at what writes the file, and at its encoding")
+                .with_help("check the program that writes the file, and its encoding")
         })?;
         Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
     }
@@ -95,7 +95,7 @@ impl NamedFile {
             NotFound | NotADirectory => (
                 missing,
                 "there is no such file".to_owned(),
-                "look at the path, and at whether what writes the file has run",
+                "check the path, and whether the program that writes the file has run",
             ),
             IsADirectory => {
                 (ErrorKind::Invalid, "it is a directory".to_owned(), "give the path of the file in it")
@@ -103,33 +103,33 @@ impl NamedFile {
             PermissionDenied => (
                 ErrorKind::Invalid,
                 "this process may not read it".to_owned(),
-                "look at the owner and the mode of the file and of the directories above it",
+                "check the owner and the mode of the file and of the directories above it",
             ),
             FileTooLarge => (
                 ErrorKind::Invalid,
                 format!("it is larger than {} KiB", limit >> 10),
-                "this is another file than was meant; look at the path",
+                "this seems to be the wrong file; check the path",
             ),
             InvalidFilename | InvalidInput => {
-                (ErrorKind::Invalid, "this cannot be a path".to_owned(), "look at the path")
+                (ErrorKind::Invalid, "this cannot be a path".to_owned(), "check the path")
             }
             _ => (
                 ErrorKind::Unavailable,
                 format!("it cannot be read: {error}"),
-                "look at the disk or the server that the file is on; it is read again by and by",
+                "check the disk or the server of the file",
             ),
         };
         Error::new(kind, reason).at(self.location()).with_help(help).with_source(error)
     }
 }
 
-/// The error of a file that is not read in time.
-pub(super) fn unread(limit: Duration) -> Error {
+/// The error for a file that was not read in time.
+pub(super) fn read_timed_out(limit: Duration) -> Error {
     Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
         .with_help("the file is a pipe without a writer, or on a server that is down")
 }
 
-impl fmt::Debug for NamedFile {
+impl fmt::Debug for SecretFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.location())
     }

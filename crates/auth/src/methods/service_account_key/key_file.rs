@@ -1,7 +1,7 @@
-//! An authorized key of a service account, as it is written down: the file of `yc iam key create`, the same in camel
-//! case, or the answer of the REST API.
+//! The JSON of an authorized key of a service account: the file of `yc iam key create`, the same in camel case, or the
+//! response of the REST API.
 //!
-//! What is wrong with one is said by its own words, and none of them repeats what the key holds.
+//! Each mistake has its own error, and no error shows the content of the key.
 
 use std::fmt;
 
@@ -15,22 +15,22 @@ use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
 
-/// Ids of Yandex Cloud have 20 characters, and 50 at the most (`iam_token_service.proto`).
+/// Ids of Yandex Cloud have 20 characters, at most 50 (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
 
-/// A key has some 3 KiB; what is much larger is something else.
+/// A key has about 3 KiB. A much larger text is not a key.
 pub(crate) const MAX_FILE: usize = 64 << 10;
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// What stands in the place of such a key, and what is to be done about it.
-const OTHERS: [(&str, &str, &str); 8] = [
-    // The older form of encryption, which has the label of a key in the clear: so it comes first.
+/// Texts that are not such a key: a mark, the reason, and the help.
+const NOT_KEYS: [(&str, &str, &str); 8] = [
+    // The older form of encryption has the label of a plain key too, so it is checked first.
     (
         "Proc-Type: 4,ENCRYPTED",
         "the private key is encrypted with a password",
-        "give the file as `yc iam key create` wrote it, and keep it where nobody else can read it",
+        "give the file as `yc iam key create` wrote it, and keep it where no other user can read it",
     ),
     (
         "-----BEGIN RSA PRIVATE KEY-----",
@@ -40,7 +40,7 @@ const OTHERS: [(&str, &str, &str); 8] = [
     (
         "-----BEGIN ENCRYPTED PRIVATE KEY-----",
         "the private key is encrypted with a password",
-        "give the file as `yc iam key create` wrote it, and keep it where nobody else can read it",
+        "give the file as `yc iam key create` wrote it, and keep it where no other user can read it",
     ),
     ("-----BEGIN EC PRIVATE KEY-----", "the private key is no RSA key", NEW_KEY),
     (
@@ -72,11 +72,11 @@ impl ServiceAccountKey {
     /// Reads the JSON of a key.
     ///
     /// # Errors
-    /// `Invalid`, with what is wrong.
+    /// `Invalid`, with the reason.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_FILE {
             let reason = format!("it is larger than {} KiB", MAX_FILE >> 10);
-            return Err(bad(&reason, "this is something else than a key; look at where it comes from"));
+            return Err(bad(&reason, "this is not a key; check where it comes from"));
         }
         let text = text.trim();
         if text.is_empty() {
@@ -100,7 +100,7 @@ impl ServiceAccountKey {
             }
         };
         let private_key = take(&mut fields, ["private_key", "privateKey"])?;
-        // The answer of the REST API has the ids one floor down.
+        // The response of the REST API has the ids in the object `key`.
         let mut fields = match fields.remove("key") {
             Some(Value::Object(key)) => key,
             _ => fields,
@@ -171,12 +171,12 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
     Ok(None)
 }
 
-/// The private key of a PEM, which may have a line of text in front (Yandex Cloud's has).
+/// The private key in a PEM. A line of text may come before the PEM, as in the keys of Yandex Cloud.
 fn private(pem: &str) -> Result<KeyPair, Error> {
     if pem.trim().is_empty() {
         return Err(missing("private_key"));
     }
-    for (label, reason, help) in OTHERS {
+    for (label, reason, help) in NOT_KEYS {
         if pem.contains(label) {
             return Err(bad(reason, help));
         }
@@ -187,9 +187,9 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     let Some((body, _)) = rest.split_once(END) else {
         return Err(bad("its `private_key` breaks off: the key is cut", CUT));
     };
-    // Each buffer has room for all that comes into it: one that grew would leave a copy behind, which nobody wipes.
+    // Each buffer has room for its whole content: a reallocation would leave a copy of the key in freed memory.
     let mut packed = Zeroizing::new(String::with_capacity(body.len()));
-    // Some ways into a variable leave `\n` as two characters.
+    // In a variable a line break can become the two characters `\n`.
     let lines = body.split(|at: char| at.is_ascii_whitespace()).flat_map(|line| line.split("\\n"));
     packed.extend(lines.flat_map(|line| line.split("\\r")));
     let mut der = Zeroizing::new(Vec::with_capacity(packed.len()));
@@ -203,8 +203,8 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
         "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
         why => bad(&format!("its `private_key` is damaged ({why})"), CUT),
     })?;
-    // Some of its numbers are not looked at before it signs. This signature wants no random ones, so that it fails where
-    // the key does not work, and nowhere else.
+    // ring checks some numbers of the key only when it signs. This signature needs no random numbers, so it fails only if
+    // the key is damaged.
     let mut signature = vec![0; pair.public().modulus_len()];
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"", &mut signature)
         .map_err(|_| bad("its `private_key` is damaged: its numbers do not belong together", CUT))?;

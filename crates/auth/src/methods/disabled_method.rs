@@ -1,17 +1,17 @@
-//! A method that is not in this build: its variable is never passed over in silence.
+//! The slot of a method that this build does not contain. If its variable is set, selection stops with an error.
 
 use super::sealed::Sealed;
 use super::{Method, Provider};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
-/// Stands in the slot of a method that was left out.
-pub(crate) struct Unbuilt {
+/// The slot of a method whose feature is off.
+pub(crate) struct DisabledMethod {
     pub(crate) method: Method,
     pub(crate) variable: &'static str,
 }
 
-impl Sealed for Unbuilt {
+impl Sealed for DisabledMethod {
     fn method(&self) -> Method {
         self.method
     }

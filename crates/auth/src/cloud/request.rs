@@ -1,0 +1,64 @@
+//! One request to a service, in bounded time. A failure becomes an error that says what to check.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::{Request, Response};
+
+use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
+use crate::system::{HttpError, HttpFault, HttpOptions, System};
+use crate::{Error, ErrorKind};
+
+/// A response is a token, or a list of a hundred endpoints.
+const MAX_RESPONSE: usize = 256 << 10;
+
+/// Sends a request, for at most `limit`. The result is the response, whatever its status.
+pub(crate) async fn send(
+    system: &System,
+    request: Request<Vec<u8>>,
+    url: &str,
+    limit: Duration,
+) -> Result<Response<Vec<u8>>, Error> {
+    let response = system.within(limit, send_unbounded(system, request, HttpOptions::new(), url)).await;
+    response.unwrap_or_else(|| {
+        Err(Error::new(ErrorKind::Unavailable, format!("no response within {limit:?}"))
+            .at(url)
+            .with_help(UNAVAILABLE))
+    })
+}
+
+/// As [`send`], with other options and without a limit.
+pub(super) async fn send_unbounded(
+    system: &System,
+    request: Request<Vec<u8>>,
+    options: HttpOptions,
+    url: &str,
+) -> Result<Response<Vec<u8>>, Error> {
+    let response = system.http()?.send(request, options.max_body(MAX_RESPONSE)).await;
+    response.map_err(|error| transport_error(url, error))
+}
+
+/// The step at which a request failed.
+pub(super) fn fault(error: &Error) -> Option<HttpFault> {
+    error.source()?.downcast_ref().map(HttpError::fault)
+}
+
+fn transport_error(url: &str, error: HttpError) -> Error {
+    let help = match error.fault() {
+        HttpFault::ConnectTimeout
+        | HttpFault::ConnectRefused
+        | HttpFault::Unreachable
+        | HttpFault::NameResolution => {
+            "no server is reached at this address: check the network, YC_API_ENDPOINT and YC_OAUTH_ENDPOINT if they are \
+             set, and HTTPS_PROXY"
+        }
+        HttpFault::Tls => {
+            "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
+        }
+        HttpFault::Proxy => "check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
+        HttpFault::Interrupted => UNAVAILABLE,
+        HttpFault::Malformed | HttpFault::TooLarge => NOT_THE_SERVICE,
+        HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
+    };
+    Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error)
+}

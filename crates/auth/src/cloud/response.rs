@@ -1,0 +1,187 @@
+//! What a response says: a refusal with the server's message, the time to wait, or a JSON object.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Response};
+use serde_json::Value;
+
+use crate::secret::redact;
+use crate::{Error, ErrorKind};
+
+/// The help for a service that is reached and fails.
+pub(super) const UNAVAILABLE: &str = "the service is unavailable at the moment";
+
+/// The help for a response with the status 429.
+const RATE_LIMITED: &str = "the service is rate-limiting (429): send fewer requests, or wait";
+
+/// The help for a response that the service itself would not give.
+pub(super) const NOT_THE_SERVICE: &str =
+    "the response does not come from the service: check for a captive portal or a proxy";
+
+/// The error of a response with a status other than 200. 408, 429, 5xx and redirects are transient; other 4xx are a
+/// refusal. `secrets` are masked in the message.
+pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str]) -> Error {
+    let status = response.status();
+    let kind = match status.as_u16() {
+        408 | 429 => ErrorKind::Unavailable,
+        400..500 => ErrorKind::Refused,
+        _ => ErrorKind::Unavailable,
+    };
+    let mut reason = format!("HTTP {}", status.as_u16());
+    if status.is_redirection() {
+        reason.push_str(", a redirect, which is never followed");
+    }
+    if let Some(message) = server_message(response.body()) {
+        reason = format!("{reason}: {message}");
+    }
+    if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
+        reason = format!("{reason} (request id {id})");
+    }
+    let help = match status.as_u16() {
+        429 => RATE_LIMITED,
+        _ if status.is_redirection() || kind == ErrorKind::Refused => NOT_THE_SERVICE,
+        _ => UNAVAILABLE,
+    };
+    // `redact` masks the exact secrets before it cuts the text or masks by shape: a secret that is cut would not be
+    // recognized.
+    let error =
+        Error::new(kind, redact(&reason, secrets)).at(url).with_help(help).with_status(status.as_u16());
+    match retry_after(response.headers()) {
+        Some(wait) => error.with_retry_after(wait),
+        None => error,
+    }
+}
+
+/// The message of an error response: `google.rpc.Status`, an OAuth error, or short plain text.
+#[must_use]
+pub fn server_message(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    if let Ok(Value::Object(fields)) = serde_json::from_str(text) {
+        let field = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let message = field("message").or(field("error_description")).or(field("error"));
+        return message.map(str::to_owned);
+    }
+    (!text.is_empty() && text.len() <= 200 && !text.starts_with('<')).then(|| text.to_owned())
+}
+
+/// How long the server asks to wait: `Retry-After`, in seconds, or as a date by the clock of the server (`Date`).
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::sdk_internals::retry_after;
+///
+/// let response = http::Response::builder().status(429).header("retry-after", "7").body(()).unwrap();
+/// assert_eq!(retry_after(response.headers()), Some(Duration::from_secs(7)));
+/// ```
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    http_date(text)?.duration_since(date(headers)?).ok()
+}
+
+/// The time on the clock of the server.
+pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// The error for a response without what was asked for. Transient: the next response may be good.
+pub(crate) fn unreadable(url: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the response cannot be read: {reason}"))
+        .at(url)
+        .with_help(NOT_THE_SERVICE)
+}
+
+/// The fields of a JSON object.
+pub(crate) fn json_object(
+    response: &Response<Vec<u8>>,
+    url: &str,
+) -> Result<serde_json::Map<String, Value>, Error> {
+    match serde_json::from_slice(response.body()) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(unreadable(url, "not a JSON object")),
+        // The parser's own message can quote the text, which may be a token.
+        Err(error) => {
+            let (at, length) = (error.column(), response.body().len());
+            Err(unreadable(url, &format!("no JSON at byte {at} of {length}")))
+        }
+    }
+}
+
+fn http_date(text: &str) -> Option<SystemTime> {
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    date.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Response<Vec<u8>> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        response.body(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_transient_failure() {
+        for (status, kind) in [
+            (400, ErrorKind::Refused),
+            (401, ErrorKind::Refused),
+            (403, ErrorKind::Refused),
+            (404, ErrorKind::Refused),
+            (408, ErrorKind::Unavailable),
+            (429, ErrorKind::Unavailable),
+            (500, ErrorKind::Unavailable),
+            (503, ErrorKind::Unavailable),
+            (302, ErrorKind::Unavailable),
+        ] {
+            assert_eq!(refusal(&response(status, &[], b""), "u", &[]).kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_message_and_the_request_id_of_the_server_are_quoted() {
+        let body = br#"{"code":16,"message":"OAuth token is invalid or expired","details":[]}"#;
+        let error = refusal(&response(401, &[("x-request-id", "r-1")], body), "https://iam", &[]);
+        assert_eq!(
+            error.to_string(),
+            "https://iam: HTTP 401: OAuth token is invalid or expired (request id r-1)"
+        );
+        let error =
+            refusal(&response(400, &[], br#"{"error":"invalid_grant","error_description":"no"}"#), "u", &[]);
+        assert_eq!(error.to_string(), "u: HTTP 400: no");
+        assert_eq!(refusal(&response(500, &[], b"<html>x"), "u", &[]).to_string(), "u: HTTP 500");
+    }
+
+    #[test]
+    fn the_time_to_wait_is_the_one_that_the_server_asks_for() {
+        let date = "Tue, 24 Nov 2026 00:00:00 GMT";
+        for (after, wait) in [
+            ("7", Some(Duration::from_secs(7))),
+            ("Tue, 24 Nov 2026 00:00:09 GMT", Some(Duration::from_secs(9))),
+            ("Tue, 24 Nov 2026 00:00:00 GMT", Some(Duration::ZERO)),
+            ("Mon, 23 Nov 2026 00:00:00 GMT", None),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            let error = refusal(&response(429, &[("retry-after", after), ("date", date)], b""), "u", &[]);
+            assert_eq!(error.retry_after(), wait, "{after}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_or_header_panics(status in 100_u16..600, body: Vec<u8>, after in "[ -~]{0,40}") {
+            let response = response(status, &[("retry-after", after.trim())], &body);
+            let _ = refusal(&response, "u", &[]).to_string();
+            let _ = json_object(&response, "u");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The exchange of a key for an IAM token: a signed JWT goes to IAM.
+
+use std::time::Duration;
+
+use super::key_file::ServiceAccountKey;
+use super::loader::KeyLoader;
+use crate::cloud::iam::Iam;
+use crate::cloud::jwt::{self, Claims};
+use crate::methods::TokenSource;
+use crate::system::{BoxFuture, System};
+use crate::token::Token;
+use crate::{Error, ErrorKind};
+
+/// How long a JWT is valid. A JWT is used at once; the rest is for clocks that differ.
+pub(super) const JWT_LIFE: Duration = Duration::from_secs(600);
+
+/// The source of tokens: a key, and the IAM that exchanges its JWTs.
+pub(super) struct Exchange {
+    pub(super) key: KeyLoader,
+    pub(super) iam: Iam,
+    pub(super) audience: Option<String>,
+    pub(super) jwt_life: Duration,
+    pub(super) max_age: Duration,
+}
+
+impl TokenSource for Exchange {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async {
+            let key = self.key.key(system).await?;
+            exchange(&key, &self.iam, self.audience.as_deref(), self.jwt_life, system).await
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.iam.timeout()
+    }
+
+    fn max_age(&self) -> Duration {
+        self.max_age
+    }
+}
+
+/// Exchanges a JWT of the key in a profile of yc.
+#[cfg(feature = "profile")]
+pub(in crate::methods) async fn exchange_key(
+    key: &ServiceAccountKey,
+    iam: &Iam,
+    system: &System,
+) -> Result<Token, Error> {
+    exchange(key, iam, None, JWT_LIFE, system).await
+}
+
+async fn exchange(
+    key: &ServiceAccountKey,
+    iam: &Iam,
+    audience: Option<&str>,
+    life: Duration,
+    system: &System,
+) -> Result<Token, Error> {
+    let sign = |url: String| {
+        let claims = Claims {
+            key_id: &key.id,
+            issuer: &key.service_account_id,
+            audience: audience.unwrap_or(&url),
+            now: system.clock().now().wall,
+            life,
+        };
+        jwt::sign(&claims, &key.pair)
+    };
+    let token = iam.exchange_jwt(sign, system).await;
+    token.map_err(|error| with_causes(error, key, system.clock().now().wall))
+}
+
+/// A refusal, with what to do about it.
+///
+/// One message of IAM is known, that of a missing `kid` (dotnet-sdk#34); no documentation lists the messages for other
+/// JWTs. So the message only decides which cause comes first, and every help lists all causes.
+fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
+    if error.kind() != ErrorKind::Refused {
+        return error;
+    }
+    if matches!(error.status(), Some(404 | 405)) {
+        return error
+            .with_help("no IAM answers at this address: check YC_API_ENDPOINT, or the endpoint in code");
+    }
+    let message = error.reason().to_ascii_lowercase();
+    let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let ServiceAccountKey { id, service_account_id: account, .. } = key;
+    let deleted = format!(
+        "the key {id} was deleted, or belongs to another region \
+         (`yc iam key list --service-account-id {account}` lists the keys)"
+    );
+    let clock = match i64::try_from(now.as_secs()).map(jiff::Timestamp::from_second) {
+        Ok(Ok(now)) => format!("the clock of this machine is wrong (it shows {now})"),
+        Ok(Err(_)) | Err(_) => "the clock of this machine is wrong".to_owned(),
+    };
+    let mixed =
+        "`id` and `private_key` are of different keys (create a new key: `yc iam key create`)".to_owned();
+    let causes = if mentions(&["expired", "'exp'", "'iat'", "not yet", "in the future", "clock"]) {
+        [clock, deleted, mixed]
+    } else if mentions(&["signature", "'iss'", "missing"]) {
+        [mixed, deleted, clock]
+    } else {
+        [deleted, mixed, clock]
+    };
+    error.with_help(format!("check these causes in this order: {}", causes.join("; ")))
+}

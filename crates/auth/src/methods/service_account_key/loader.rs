@@ -1,0 +1,90 @@
+//! The key behind the method: given whole, or read from its file for each exchange.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ring::digest::{Digest, SHA256, digest};
+
+use super::key_file::{MAX_FILE, ServiceAccountKey};
+use crate::methods::secret_file::{SecretFile, read_timed_out};
+use crate::system::System;
+use crate::{Error, ErrorKind};
+
+/// How long to wait for the mode of a file. The mode is only for a warning, so the key does not wait longer for it.
+const MODE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A key, or the file that the key is read from each time.
+pub(super) enum KeyLoader {
+    Whole(Arc<ServiceAccountKey>),
+    File {
+        file: SecretFile,
+        /// The hash of the last content, and the key in it: parsing an RSA key is expensive.
+        last: Mutex<Option<(Digest, Arc<ServiceAccountKey>)>>,
+        /// Whether the log already has the warning about the mode of the file.
+        warned: Arc<AtomicBool>,
+    },
+}
+
+impl KeyLoader {
+    /// The key in a file.
+    pub(super) fn file(file: SecretFile, warned: &Arc<AtomicBool>) -> Self {
+        Self::File { file, last: Mutex::default(), warned: Arc::clone(warned) }
+    }
+
+    /// The current key.
+    pub(super) async fn key(&self, system: &System) -> Result<Arc<ServiceAccountKey>, Error> {
+        let (file, last, warned) = match self {
+            Self::Whole(key) => return Ok(Arc::clone(key)),
+            Self::File { file, last, warned } => (file, last, warned),
+        };
+        let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
+        let hash = digest(&SHA256, text.as_bytes());
+        let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, key)) = known.filter(|(of, _)| of.as_ref() == hash.as_ref()) {
+            return Ok(key);
+        }
+        // The lock is not held while the key is parsed: parsing takes milliseconds.
+        let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.location()))?;
+        let before = last.lock().unwrap_or_else(PoisonError::into_inner).replace((hash, Arc::clone(&key)));
+        if let Some((_, before)) = before
+            && before.service_account_id != key.service_account_id
+        {
+            let (now, before) = (&key.service_account_id, &before.service_account_id);
+            tracing::warn!(
+                file = file.location(),
+                "the key now belongs to the service account {now}, and before to {before}"
+            );
+        }
+        if let Some(warning) = mode_warning(file.path(), system).await
+            && !warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(file = file.location(), "{warning}");
+        }
+        Ok(key)
+    }
+
+    /// The warning about the mode of the file.
+    pub(super) async fn warning(&self, system: &System) -> Option<String> {
+        match self {
+            Self::Whole(_) => None,
+            Self::File { file, .. } => mode_warning(file.path(), system).await,
+        }
+    }
+
+    /// The error for a file that was not read in time.
+    pub(super) fn timed_out(&self, limit: Duration) -> Error {
+        match self {
+            Self::Whole(_) => read_timed_out(limit),
+            Self::File { file, .. } => read_timed_out(limit).at(file.location()),
+        }
+    }
+}
+
+/// The warning about a key that every user of the machine can read.
+pub(super) async fn mode_warning(path: &Path, system: &System) -> Option<String> {
+    let mode = system.within(MODE_TIMEOUT, system.file_mode(path)).await??;
+    (mode & 0o004 != 0)
+        .then(|| format!("every user of this machine can read the key (mode {mode:04o}); `chmod 600` it"))
+}

@@ -1,0 +1,256 @@
+//! `service-account-key`: an authorized key of a service account. The key signs a JWT, and IAM exchanges the JWT for an
+//! IAM token.
+//!
+//! For programs outside Yandex Cloud that cannot have a workload identity. The key has no expiry: keep its file where no
+//! other user can read it, and prefer the metadata service or workload identity where one is available.
+//!
+//! Variables: `YC_SERVICE_ACCOUNT_KEY_FILE`, a path or the JSON itself; `YC_API_ENDPOINT` for the discovery endpoint.
+//! Errors: `NotConfigured` if the variable is not set, `Invalid` for a key that is missing or cannot be used, `Refused`
+//! if IAM refuses, `Blocked` if the JWT would go to a foreign host.
+
+mod exchange;
+mod key_file;
+mod loader;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+#[cfg(feature = "profile")]
+pub(super) use self::exchange::exchange_key;
+use self::exchange::{Exchange, JWT_LIFE};
+pub(super) use self::key_file::ServiceAccountKey;
+use self::loader::{KeyLoader, mode_warning};
+use super::sealed::Sealed;
+use super::secret_file::SecretFile;
+use super::{Detection, Identity, Method, Provider};
+use crate::cloud::iam::{self, Iam};
+use crate::cloud::installation::Installation;
+use crate::system::{BoxFuture, System};
+use crate::token::MAX_AGE;
+use crate::{Error, ErrorKind};
+
+/// An authorized key of a service account.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, ServiceAccountKeyAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// // The file that `yc iam key create --service-account-name robot -o key.json` writes.
+/// let header = Credentials::from(ServiceAccountKeyAuth::from_file("key.json")).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServiceAccountKeyAuth {
+    options: ServiceAccountKeyAuthBuilder,
+    /// Whether the log already has the warning about the mode of the file.
+    warned: Arc<AtomicBool>,
+}
+
+/// The options of [`ServiceAccountKeyAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServiceAccountKeyAuthBuilder {
+    source: KeySource,
+    audience: Option<String>,
+    jwt_life: Duration,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+/// Where the key is.
+#[derive(Clone, Debug)]
+enum KeySource {
+    Given(Arc<ServiceAccountKey>),
+    File(SecretFile),
+    Variable,
+}
+
+impl ServiceAccountKeyAuth {
+    /// The variable that automatic selection reads: a path, or the JSON of the key.
+    pub const VARIABLE: &'static str = "YC_SERVICE_ACCOUNT_KEY_FILE";
+
+    /// A given key: the JSON that `yc iam key create` writes, or the response of the REST API.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the JSON is not such a key, with the reason. The error shows nothing of the key.
+    pub fn new(json: impl AsRef<str>) -> Result<Self, Error> {
+        Ok(Self::builder(json)?.build())
+    }
+
+    /// The key in a file. The file is read for each exchange, so a new key is used at the next refresh. This call does
+    /// not read the file.
+    #[must_use]
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self::builder_from_file(path).build()
+    }
+
+    /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`: a path, or the JSON. The variable is read once, at first use.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self::builder_from_env().build()
+    }
+
+    /// A given key, with options.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn builder(json: impl AsRef<str>) -> Result<ServiceAccountKeyAuthBuilder, Error> {
+        let key =
+            ServiceAccountKey::parse(json.as_ref()).map_err(|error| error.of(Method::ServiceAccountKey))?;
+        Ok(ServiceAccountKeyAuthBuilder::new(KeySource::Given(Arc::new(key))))
+    }
+
+    /// The key in a file, with options.
+    pub fn builder_from_file(path: impl Into<PathBuf>) -> ServiceAccountKeyAuthBuilder {
+        ServiceAccountKeyAuthBuilder::new(KeySource::File(SecretFile::new(path, "key file")))
+    }
+
+    /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`, with options.
+    pub fn builder_from_env() -> ServiceAccountKeyAuthBuilder {
+        ServiceAccountKeyAuthBuilder::new(KeySource::Variable)
+    }
+}
+
+impl ServiceAccountKeyAuthBuilder {
+    fn new(source: KeySource) -> Self {
+        Self { source, audience: None, jwt_life: JWT_LIFE, timeout: iam::TIMEOUT, max_age: MAX_AGE }
+    }
+
+    /// The audience of the JWT. By default the URL of the exchange, such as
+    /// `https://iam.api.cloud.yandex.net/iam/v1/tokens`, as the documentation of Yandex Cloud says. It is not known
+    /// whether other regions accept only their own URL.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// How long a JWT is valid, from now on; 10 min by default, at least 1 s, at most 59 min. A JWT is dated 1 min back
+    /// for a server whose clock is behind, and that minute counts in the hour that IAM allows.
+    pub fn jwt_life(mut self, life: Duration) -> Self {
+        self.jwt_life = life;
+        self
+    }
+
+    /// How long discovery and exchange may take together; 10 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// How long an IAM token is used before the next exchange; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> ServiceAccountKeyAuth {
+        ServiceAccountKeyAuth { options: self, warned: Arc::default() }
+    }
+}
+
+impl ServiceAccountKeyAuth {
+    /// The key, or the file that holds the key. Reads no file.
+    fn loader(&self, system: &System) -> Result<KeyLoader, Error> {
+        match &self.options.source {
+            KeySource::Given(key) => Ok(KeyLoader::Whole(Arc::clone(key))),
+            KeySource::File(file) => Ok(KeyLoader::file(file.clone(), &self.warned)),
+            KeySource::Variable => match system.variable(Self::VARIABLE)? {
+                None => Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
+                    .at(Self::VARIABLE)
+                    .with_help(format!("set {} to the path of a key file, or to its JSON", Self::VARIABLE))),
+                Some(value) if value.starts_with('{') => {
+                    let key = ServiceAccountKey::parse(&value).map_err(|error| error.at(Self::VARIABLE))?;
+                    Ok(KeyLoader::Whole(Arc::new(key)))
+                }
+                Some(_) => SecretFile::from_variable(Self::VARIABLE, system)
+                    .map(|file| KeyLoader::file(file, &self.warned)),
+            },
+        }
+    }
+
+    fn exchange(&self, system: &System) -> Result<Exchange, Error> {
+        let options = &self.options;
+        let key = self.loader(system)?;
+        let iam = Iam::new(&Installation::of(system)?, options.timeout, "the JWT")?;
+        let audience = options.audience.clone();
+        Ok(Exchange { key, iam, audience, jwt_life: options.jwt_life, max_age: options.max_age })
+    }
+
+    /// If the variable is set, the slot is selected or invalid, never absent: without the file the program must not get
+    /// another identity.
+    async fn probe(&self, system: &System) -> Detection {
+        let exchange = match self.exchange(system) {
+            Ok(exchange) => exchange,
+            Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                return Detection::Absent("not set".to_owned());
+            }
+            Err(error) => return Detection::Invalid(error),
+        };
+        match system.within(exchange.iam.timeout(), exchange.key.key(system)).await {
+            Some(Ok(key)) => {
+                let reason = match exchange.key.warning(system).await {
+                    Some(warning) => format!("set, for {}; {warning}", key.service_account_id),
+                    None => format!("set, for {}", key.service_account_id),
+                };
+                Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
+            }
+            Some(Err(error)) => Detection::Invalid(error),
+            None => Detection::Invalid(exchange.key.timed_out(exchange.iam.timeout())),
+        }
+    }
+}
+
+impl Sealed for ServiceAccountKeyAuth {
+    fn method(&self) -> Method {
+        Method::ServiceAccountKey
+    }
+
+    fn location(&self, _system: &System) -> String {
+        match &self.options.source {
+            KeySource::Given(_) => "given value".to_owned(),
+            KeySource::File(file) => file.location(),
+            KeySource::Variable => Self::VARIABLE.to_owned(),
+        }
+    }
+
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        Ok(Provider::Source(Arc::new(self.exchange(system)?)))
+    }
+
+    fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+        Box::pin(async move {
+            let warning = match &self.options.source {
+                KeySource::File(file) => mode_warning(file.path(), system).await,
+                _ => None,
+            };
+            warning.map_or_else(|| "given".to_owned(), |warning| format!("given; {warning}"))
+        })
+    }
+
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async move {
+            let mut identity = Identity::of(self.method());
+            let loader = match self.loader(system) {
+                Ok(loader) => loader,
+                Err(error) => return identity.remark(error.to_string()),
+            };
+            match system.within(self.options.timeout, loader.key(system)).await {
+                Some(Ok(key)) => {
+                    identity.subject_id = Some(key.service_account_id.clone());
+                    identity.key_id = Some(key.id.clone());
+                    identity
+                }
+                Some(Err(error)) => identity.remark(error.to_string()),
+                None => identity.remark(loader.timed_out(self.options.timeout).to_string()),
+            }
+        })
+    }
+
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+        Box::pin(self.probe(system))
+    }
+}

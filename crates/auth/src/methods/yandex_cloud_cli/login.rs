@@ -1,0 +1,117 @@
+//! One login of yc: the program that was found, the profile, the endpoint, and how yc is run with them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::output::{failure, find_token, last_line};
+use crate::cloud::address::Address;
+use crate::cloud::endpoints::Endpoint;
+use crate::methods::{Provider, TokenSource};
+use crate::system::{BoxFuture, Command, CommandOutput, System};
+use crate::token::{Life, Token};
+use crate::{Error, ErrorKind};
+
+/// The source of tokens. Program, profile and endpoint stay as they were found first: a change of a variable must not
+/// change the identity at the next refresh.
+pub(super) struct Login {
+    /// The full path. Another yc that comes earlier on `PATH` later can be logged in as another user.
+    pub(super) program: PathBuf,
+    pub(super) profile: Option<String>,
+    /// The endpoint of the system; `None` if neither the code nor the environment names one.
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) timeout: Duration,
+    pub(super) max_age: Duration,
+}
+
+impl Login {
+    pub(super) fn provider(self) -> Provider {
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.warn_if_foreign("yc sends its credentials there");
+        }
+        Provider::Source(Arc::new(self))
+    }
+
+    /// The endpoint of the system, as yc understands it.
+    pub(super) fn address(&self) -> Option<&Address> {
+        self.endpoint.as_ref().map(|endpoint| &endpoint.without_scheme)
+    }
+
+    /// One value of yc's configuration; `None` if yc has no value for the key.
+    pub(super) async fn config(&self, system: &System, key: &str) -> Result<Option<String>, Error> {
+        let output = self.run(system, &["config", "get", key], None).await?;
+        Ok(last_line(output.stdout()))
+    }
+
+    /// Runs yc. The result is the output of a success, or an error with yc's own message.
+    async fn run(
+        &self,
+        system: &System,
+        words: &[&str],
+        endpoint: Option<&Address>,
+    ) -> Result<CommandOutput, Error> {
+        let location = self.program.display().to_string();
+        let limit = self.timeout;
+        let command = self.command(system, words, endpoint);
+        match system.within(limit, system.processes().run(command)).await {
+            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
+                .at(location)
+                .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
+            Some(Err(error)) => {
+                let kind = match error.kind() {
+                    std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
+                    _ => ErrorKind::Unavailable,
+                };
+                Err(Error::new(kind, format!("could not be run: {error}"))
+                    .at(location)
+                    .with_help("run `yc version` by hand; if yc has moved, restart this program")
+                    .with_source(error))
+            }
+            Some(Ok(output)) if output.code() == Some(0) => Ok(output),
+            Some(Ok(output)) => Err(failure(&output).at(location)),
+        }
+    }
+
+    fn command(&self, system: &System, words: &[&str], endpoint: Option<&Address>) -> Command {
+        let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+        if let Some(endpoint) = endpoint {
+            arguments.extend(["--endpoint".into(), endpoint.authority().into()]);
+        }
+        if let Some(profile) = &self.profile {
+            arguments.extend(["--profile".into(), profile.into()]);
+        }
+        let mut command = Command::new(&self.program, arguments);
+        command.environment = system.environment().variables();
+        // YC_IAM_TOKEN would override the profile (docs, "yc: IAM token from the environment").
+        command
+            .environment
+            .retain(|(name, _)| name != "YC_IAM_TOKEN" && name != "YC_CLI_INITIALIZATION_SILENCE");
+        command.environment.push(("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into()));
+        command
+    }
+}
+
+impl TokenSource for Login {
+    fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
+        Box::pin(async {
+            let words = ["iam", "create-token", "--no-user-output"];
+            let output = self.run(system, &words, self.address()).await?;
+            match find_token(output.stdout()) {
+                Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
+                Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
+                    .at(self.program.display().to_string())
+                    .with_help("run `yc iam create-token` by hand and look at the output")),
+            }
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        // `run` keeps the limit and reports which program exceeded it. This limit only stands behind it.
+        self.timeout.saturating_add(Duration::from_secs(1))
+    }
+
+    fn max_age(&self) -> Duration {
+        self.max_age
+    }
+}

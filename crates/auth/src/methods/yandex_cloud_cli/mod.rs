@@ -1,0 +1,250 @@
+//! `yandex-cloud-cli`: the account that the yc CLI is logged in to.
+//!
+//! For people at a terminal. Automatic selection tries it last, and only if standard input is a terminal and yc's
+//! endpoint is that of the system. yc's tokens come without an expiry: a token is fetched again after an hour.
+//!
+//! Variables: `PATH` (absolute entries only), `YC_PROFILE`, `YC_API_ENDPOINT`. Errors: `NotConfigured` if there is no
+//! yc, `Refused` if yc reports a refusal, `Unavailable` if yc fails or hangs. The reason is yc's own message.
+
+mod login;
+mod output;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::login::Login;
+use super::sealed::Sealed;
+use super::{Detection, Identity, Method, Provider};
+use crate::cloud::address::Address;
+use crate::cloud::endpoints::Endpoint;
+use crate::system::{BoxFuture, System};
+use crate::token::MAX_AGE;
+use crate::{Error, ErrorKind};
+
+/// The variable with the profile.
+const PROFILE: &str = "YC_PROFILE";
+
+/// How long yc may take: a login in a browser needs some time.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The yc CLI.
+///
+/// ```no_run
+/// use yandex_cloud_auth::{Credentials, YandexCloudCliAuth};
+/// # async fn example() -> Result<(), yandex_cloud_auth::Error> {
+/// let work = YandexCloudCliAuth::builder().profile("work").build();
+/// let header = Credentials::from(work).header().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "YandexCloudCLIAuth")]
+pub struct YandexCloudCliAuth {
+    options: YandexCloudCliAuthBuilder,
+}
+
+/// The options of [`YandexCloudCliAuth`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct YandexCloudCliAuthBuilder {
+    program: Option<PathBuf>,
+    profile: Option<String>,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl YandexCloudCliAuth {
+    /// The `yc` on `PATH`, with the profile in `YC_PROFILE` or the active one. Both are read at first use.
+    ///
+    /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc is told to use that
+    /// one (`--endpoint`); otherwise yc uses the endpoint of its profile.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// With options.
+    pub fn builder() -> YandexCloudCliAuthBuilder {
+        YandexCloudCliAuthBuilder { program: None, profile: None, timeout: TIMEOUT, max_age: MAX_AGE }
+    }
+}
+
+impl Default for YandexCloudCliAuth {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl YandexCloudCliAuthBuilder {
+    /// The absolute path of the program. `PATH` is not searched.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = Some(path.into());
+        self
+    }
+
+    /// The profile; by default `YC_PROFILE`, then yc's active profile.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// How long yc may take; 30 s. Then yc is killed, with all processes that it started.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// How long a token is used before yc is run again; 1 h.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn build(self) -> YandexCloudCliAuth {
+        YandexCloudCliAuth { options: self }
+    }
+}
+
+impl YandexCloudCliAuth {
+    /// The full path of yc.
+    fn locate(&self, system: &System) -> Result<PathBuf, Error> {
+        if let Some(program) = &self.options.program {
+            if !program.is_absolute() {
+                return Err(Error::new(ErrorKind::Invalid, "the path of yc is not absolute")
+                    .at(program.display().to_string())
+                    .with_help("give the full path"));
+            }
+            return match system.files().is_executable(program) {
+                true => Ok(program.clone()),
+                false => Err(Error::new(ErrorKind::NotConfigured, "there is no such program")
+                    .at(program.display().to_string())
+                    .with_help("give the full path of yc")),
+            };
+        }
+        let path = system.environment().variable("PATH").unwrap_or_default();
+        let name = format!("yc{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(&path)
+            // A relative entry would run a program from the current folder.
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&name))
+            .find(|program| system.files().is_executable(program))
+            .ok_or_else(|| {
+                Error::new(ErrorKind::NotConfigured, "no yc on PATH").at("PATH").with_help(
+                    "install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method",
+                )
+            })
+    }
+
+    /// The login of the yc at this path.
+    fn login(&self, program: PathBuf, system: &System) -> Result<Login, Error> {
+        let profile = match &self.options.profile {
+            Some(profile) => Some(profile.clone()),
+            None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
+        };
+        let endpoint = Endpoint::configured(system)?;
+        let YandexCloudCliAuthBuilder { timeout, max_age, .. } = self.options;
+        Ok(Login { program, profile, endpoint, timeout, max_age })
+    }
+
+    /// One value of yc's configuration, by the rules of automatic selection; `Ok(Err(reason))` if selection would not
+    /// take yc, or if yc has no value. `unattended` allows a yc without a terminal.
+    pub(crate) async fn config(
+        &self,
+        system: &System,
+        key: &str,
+        unattended: bool,
+    ) -> Result<Result<String, String>, Error> {
+        let login = match self.login_for_selection(system, unattended).await? {
+            Ok(login) => login,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let value = login.config(system, key).await?;
+        Ok(value.ok_or_else(|| format!("it has no {key}")))
+    }
+
+    async fn probe(&self, system: &System) -> Detection {
+        match self.login_for_selection(system, false).await {
+            Ok(Ok(login)) => Detection::Found {
+                provider: login.provider(),
+                first: None,
+                reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
+            },
+            Ok(Err(reason)) => Detection::Absent(reason),
+            Err(error) => Detection::Invalid(error),
+        }
+    }
+
+    /// The login that automatic selection takes, or the reason why it takes none.
+    async fn login_for_selection(
+        &self,
+        system: &System,
+        unattended: bool,
+    ) -> Result<Result<Login, String>, Error> {
+        let program = match self.locate(system) {
+            Ok(program) => program,
+            Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                return Ok(Err(error.reason().to_owned()));
+            }
+            Err(error) => return Err(error),
+        };
+        if !unattended && !system.environment().stdin_is_terminal() {
+            let reason = "standard input is no terminal, and yc could ask a question there";
+            return Ok(Err(reason.to_owned()));
+        }
+        let login = self.login(program, system)?;
+        let expected = login.address().cloned().unwrap_or_else(Address::public_api);
+        let actual = login.config(system, "endpoint").await?.unwrap_or_default();
+        // yc prints nothing if its endpoint is the default.
+        let is_expected = actual.is_empty() && expected == Address::public_api()
+            || Address::parse_without_scheme(&actual).is_ok_and(|actual| actual == expected);
+        if !is_expected {
+            let actual = if actual.is_empty() { "the default" } else { &actual };
+            return Ok(Err(format!("its endpoint is {actual}, not {}", expected.authority())));
+        }
+        Ok(Ok(login))
+    }
+}
+
+impl Sealed for YandexCloudCliAuth {
+    fn method(&self) -> Method {
+        Method::YandexCloudCli
+    }
+
+    fn location(&self, system: &System) -> String {
+        self.locate(system).map_or_else(|_| "yc".to_owned(), |program| program.display().to_string())
+    }
+
+    fn location_offline(&self, _system: &System) -> String {
+        self.options.program.as_ref().map_or_else(|| "yc".to_owned(), |program| program.display().to_string())
+    }
+
+    fn provider(&self, system: &System) -> Result<Provider, Error> {
+        let program = self.locate(system)?;
+        self.login(program, system).map(Login::provider)
+    }
+
+    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
+        Box::pin(async move {
+            let mut identity =
+                Identity::of(self.method()).remark("the account that yc is logged in to: `yc iam whoami`");
+            let login = match self.locate(system).and_then(|program| self.login(program, system)) {
+                Ok(login) => login,
+                Err(error) => return identity.remark(error.to_string()),
+            };
+            for (key, field) in [("folder-id", &mut identity.folder_id), ("cloud-id", &mut identity.cloud_id)]
+            {
+                match login.config(system, key).await {
+                    Ok(value) => *field = value,
+                    Err(error) => identity.remarks.push(error.to_string()),
+                }
+            }
+            identity
+        })
+    }
+
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+        Box::pin(self.probe(system))
+    }
+}

@@ -1,0 +1,27 @@
+//! For `yandex-ai-studio-sdk` alone, which shares these rules: no promise of stability, and no part of the interface.
+
+pub use crate::cloud::address::Address;
+pub use crate::cloud::endpoints::{Endpoint, Services};
+pub use crate::cloud::folder::metadata_folder;
+pub use crate::cloud::installation::Installation;
+pub use crate::cloud::response::{retry_after, server_message};
+pub use crate::task::deadline::{Deadline, Timer};
+pub use crate::task::shared_value::SharedValue;
+use crate::{Error, System, YandexCloudCliAuth};
+
+/// One value of yc's configuration, `yc config get KEY`; `Ok(Err(reason))` if yc has none, or if automatic selection
+/// would not take yc. `unattended` allows a yc without a terminal.
+///
+/// # Errors
+/// If yc fails; the reason is yc's own message.
+///
+/// # Cancel safety
+/// Dropping the future kills yc.
+pub async fn yc_config(
+    yc: &YandexCloudCliAuth,
+    system: &System,
+    key: &str,
+    unattended: bool,
+) -> Result<Result<String, String>, Error> {
+    yc.config(system, key, unattended).await
+}
