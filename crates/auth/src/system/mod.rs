@@ -222,7 +222,6 @@ impl System {
     }
 
     /// The addresses of Yandex Cloud that were given in code.
-    #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
