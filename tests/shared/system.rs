@@ -19,7 +19,7 @@ pub fn isolated_system() -> System {
 /// A system without variables, files, programs and network, on this clock.
 #[must_use]
 pub fn empty_system(clock: &TestClock) -> System {
-    isolated_system().with_clock(clock.clone()).with_http(TestHttp::nobody())
+    isolated_system().with_clock(clock.clone()).with_http(TestHttp::unreachable())
 }
 
 /// Processes of a system where no program is installed.

@@ -14,48 +14,48 @@
 //! ```
 //!
 //! # What blocks, and where
-//! ydb's trait is a blocking one, and ydb calls it on a thread that may wait (`spawn_blocking`). There the call waits
-//! for the library's one fetch, as `credentials.blocking()` does. ydb's own requests never wait for it but the first:
-//! they go with the token that ydb has, while the next is fetched beside them.
+//! The trait of ydb is blocking, and ydb calls it on a thread that may block (`spawn_blocking`). The call waits there for
+//! the shared fetch of the library, as `credentials.blocking()` does. Only the first request of ydb waits for it: later
+//! requests use the current token, while ydb gets the next one in the background.
 //!
-//! # What ydb does with a token
-//! It keeps it for an hour, then asks for another; how long the token lives it cannot be told. So this asks for one
-//! that lives longer than that, which may refresh it early. Where none is to be had, ydb gets the token that is
-//! usable, and a warning is logged: its last requests of the hour may then be refused. A token that a server refused
-//! is not replaced before the hour is over, for ydb does not tell.
+//! # How long ydb uses a token
+//! ydb uses a token for an hour, then asks for another. ydb cannot be told the lifetime of a token. So this crate asks for
+//! a token that lives longer than an hour, which may refresh the token early. If there is no such token, ydb gets the
+//! token that is usable, and a warning is logged: the last requests of the hour may then be refused. ydb does not report a
+//! refused token, so a refused token is replaced only when the hour is over.
 
 use std::time::Duration;
 
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions};
 use ydb::{AccessTokenCredentials, TokenInfo, YdbError, YdbResult};
 
-/// ydb keeps a token for an hour, and takes its time to ask for the next.
-const KEPT: Duration = Duration::from_secs(61 * 60);
+/// How long a token must live: the hour for which ydb uses it, and a minute to get the next one.
+const MIN_TTL: Duration = Duration::from_secs(61 * 60);
 
 /// Gives ydb the tokens of [`Credentials`].
 ///
-/// They go with their scheme in front, as those of ydb's own methods do. With the method `none` it is anonymous.
+/// The tokens have their scheme in front, like those of ydb's own methods. With the method `none` ydb is anonymous.
 #[derive(Clone, Debug)]
 pub struct YdbCredentials {
     credentials: Credentials,
 }
 
 impl YdbCredentials {
-    /// These credentials, shared with whoever else has a clone of them.
+    /// Wraps credentials. All clones of the credentials share their tokens.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
         Self { credentials }
     }
 
-    /// The text that goes with a request, waited for on this thread.
+    /// The text that ydb sends with a request. Blocks this thread until there is one.
     fn ticket(&self) -> Result<String, Error> {
         let blocking = self.credentials.blocking();
-        let header = blocking.header_with(HeaderOptions::new().min_ttl(KEPT)).or_else(|error| {
+        let header = blocking.header_with(HeaderOptions::new().min_ttl(MIN_TTL)).or_else(|error| {
             let header = blocking.header().map_err(|_| error.clone())?;
-            tracing::warn!(%error, "ydb keeps a token for an hour, and this one may not live as long");
+            tracing::warn!(%error, "ydb uses a token for an hour, but this one may expire earlier");
             Ok(header)
         })?;
-        // A header of the library is visible ASCII.
+        // Headers of the library are visible ASCII, so nothing is lost here.
         Ok(header.map(|header| String::from_utf8_lossy(header.as_bytes()).into_owned()).unwrap_or_default())
     }
 }
@@ -66,12 +66,12 @@ impl From<Credentials> for YdbCredentials {
     }
 }
 
-/// What may pass is `UNAVAILABLE`, which ydb tries again for as long as it takes; all else is `UNAUTHENTICATED`, which
-/// it returns, with what to do next in the message.
+/// A transient error is `UNAVAILABLE`, which ydb retries without a limit. Any other error is `UNAUTHENTICATED`, which ydb
+/// returns; its message has the help.
 impl ydb::Credentials for YdbCredentials {
     fn create_token(&self) -> YdbResult<TokenInfo> {
         let ticket = self.ticket().map_err(|error| YdbError::from(tonic::Status::from(error)))?;
-        // The only way to a `TokenInfo` from outside of ydb.
+        // Outside of ydb there is no other way to make a `TokenInfo`.
         AccessTokenCredentials::from(ticket).create_token()
     }
 

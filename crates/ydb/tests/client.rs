@@ -1,4 +1,4 @@
-//! The credentials as ydb's client uses them, against a server that notes the ticket of each request and knows no more.
+//! ydb's client with the credentials, against a server that only records the ticket of each request.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 type Rule = dyn Fn(usize) -> Result<Token, Error> + Send + Sync;
 
-/// Answers by how many fetches came before.
+/// A token source: a rule makes the token from the number of earlier fetches.
 #[derive(Clone)]
 struct Source {
     fetches: Arc<AtomicUsize>,
@@ -47,8 +47,8 @@ impl Source {
         self.fetches.load(Ordering::SeqCst)
     }
 
-    fn on(&self, clock: &TestClock) -> YdbCredentials {
-        YdbCredentials::from(Credentials::from_source(self.clone()).with_system(machine(clock)))
+    fn on_clock(&self, clock: &TestClock) -> YdbCredentials {
+        YdbCredentials::from(Credentials::from_source(self.clone()).with_system(empty_system(clock)))
     }
 }
 
@@ -60,18 +60,19 @@ impl TokenSource for Source {
     }
 }
 
-fn machine(clock: &TestClock) -> System {
+/// A system without variables and without a network.
+fn empty_system(clock: &TestClock) -> System {
     System::real()
         .with_clock(clock.clone())
         .with_environment(TestEnvironment::empty())
-        .with_http(TestHttp::nobody())
+        .with_http(TestHttp::unreachable())
 }
 
-/// Notes tickets.
+/// A server that records tickets.
 #[derive(Clone)]
-struct Notary(mpsc::UnboundedSender<String>);
+struct TicketRecorder(mpsc::UnboundedSender<String>);
 
-impl Service<http::Request<Body>> for Notary {
+impl Service<http::Request<Body>> for TicketRecorder {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = std::future::Ready<Result<http::Response<Body>, Infallible>>;
@@ -82,79 +83,79 @@ impl Service<http::Request<Body>> for Notary {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let ticket = request.headers().get("x-ydb-auth-ticket");
-        // The test may have seen enough.
+        // The test may have ended and dropped the receiver.
         let _ = self.0.send(ticket.map_or("", |ticket| ticket.to_str().unwrap()).to_owned());
-        std::future::ready(Ok(tonic::Status::unimplemented("only tickets are noted").into_http()))
+        std::future::ready(Ok(tonic::Status::unimplemented("only tickets are recorded").into_http()))
     }
 }
 
-/// The ticket that a client sends first.
+/// The ticket of the first request of a client.
 async fn ticket(credentials: YdbCredentials) -> String {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address: SocketAddr = incoming.local_addr().unwrap();
-    let (note, mut noted) = mpsc::unbounded_channel();
-    let server = tokio::spawn(Server::builder().serve_with_incoming(Notary(note), incoming));
+    let (sender, mut tickets) = mpsc::unbounded_channel();
+    let server = tokio::spawn(Server::builder().serve_with_incoming(TicketRecorder(sender), incoming));
     let client = ydb::ClientBuilder::new_from_connection_string(format!("grpc://{address}/?database=/local"))
         .unwrap()
         .with_credentials(credentials)
         .build();
     let waiting = tokio::spawn(client);
-    let ticket = noted.recv().await.unwrap();
+    let ticket = tickets.recv().await.unwrap();
     waiting.abort();
     server.abort();
     ticket
 }
 
 #[tokio::test]
-async fn a_clients_requests_carry_the_token_with_its_scheme_and_none_is_anonymous() {
+async fn requests_carry_the_token_with_its_scheme_and_none_is_anonymous() {
     let clock = TestClock::new();
-    assert_eq!(ticket(Source::living(12 * HOUR).with_system(&clock)).await, "Bearer t1.fake.0");
-    let none = Credentials::from(NoAuth::new()).with_system(machine(&clock));
+    assert_eq!(ticket(Source::living(12 * HOUR).on_clock(&clock)).await, "Bearer t1.fake.0");
+    let none = Credentials::from(NoAuth::new()).with_system(empty_system(&clock));
     assert_eq!(ticket(YdbCredentials::new(none)).await, "");
 }
 
 #[tokio::test]
-async fn a_source_that_is_down_is_tried_again_until_it_is_up() {
+async fn ydb_retries_while_the_source_is_down() {
     let source = Source::new(|count| match count {
         0 => Err(Error::new(ErrorKind::Unavailable, "the source is down").with_retry_after(Duration::ZERO)),
         _ => Token::new("t1.fake.up"),
     });
-    // On the machine's clock, for both the library and ydb wait a little before they try again.
-    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let credentials = YdbCredentials::new(Credentials::from_source(source.clone()).with_system(machine));
+    // On the real clock: the library and ydb both wait shortly before they retry.
+    let system = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::unreachable());
+    let credentials = YdbCredentials::new(Credentials::from_source(source.clone()).with_system(system));
     assert_eq!(ticket(credentials).await, "Bearer t1.fake.up");
 }
 
 #[tokio::test]
-async fn a_refusal_ends_the_wait_of_the_client_and_says_what_to_do() {
+async fn a_refusal_fails_the_client_with_the_help() {
     let source = Source::new(|_| Err(Error::new(ErrorKind::Refused, "no such account").with_help("do this")));
     let client = ydb::ClientBuilder::new_from_connection_string("grpc://127.0.0.1:1/?database=/local")
         .unwrap()
-        .with_credentials(source.with_system(&TestClock::new()))
+        .with_credentials(source.on_clock(&TestClock::new()))
         .build();
     let error = client.await.err().unwrap().to_string();
     assert!(error.contains("no such account (do this)"), "{error}");
 }
 
 #[test]
-fn a_token_that_dies_within_the_hour_is_refreshed_before_ydb_has_it() {
+fn a_token_that_expires_within_the_hour_is_refreshed_before_ydb_gets_it() {
     let (clock, source) = (TestClock::new(), Source::living(12 * HOUR));
-    let credentials = source.with_system(&clock);
+    let credentials = source.on_clock(&clock);
     credentials.create_token().unwrap();
     credentials.create_token().unwrap();
-    assert_eq!(source.fetches(), 1, "one that lives longer is shared");
+    assert_eq!(source.fetches(), 1, "a token that lives longer is shared");
     clock.advance(11 * HOUR + HOUR / 2);
     credentials.create_token().unwrap();
     assert_eq!(source.fetches(), 2);
 }
 
 #[test]
-fn where_none_lives_for_an_hour_or_the_source_is_down_ydb_has_what_is_usable() {
+fn ydb_gets_a_usable_token_if_none_lives_for_an_hour_or_the_source_is_down() {
     let clock = TestClock::new();
-    Source::living(HOUR / 2).with_system(&clock).create_token().unwrap();
+    Source::living(HOUR / 2).on_clock(&clock).create_token().unwrap();
 
     let source = Source::living(12 * HOUR);
-    let credentials = source.with_system(&clock);
+    let credentials = source.on_clock(&clock);
     credentials.create_token().unwrap();
     source.set(|_| Err(Error::new(ErrorKind::Unavailable, "the source is down")));
     clock.advance(11 * HOUR + HOUR / 2);
@@ -165,8 +166,8 @@ fn where_none_lives_for_an_hour_or_the_source_is_down_ydb_has_what_is_usable() {
 }
 
 #[test]
-fn it_works_without_a_runtime_and_shows_no_secret() {
-    let credentials = Source::living(12 * HOUR).with_system(&TestClock::new());
+fn a_token_is_made_without_a_runtime_and_shows_no_secret() {
+    let credentials = Source::living(12 * HOUR).on_clock(&TestClock::new());
     let info = credentials.create_token().unwrap();
     let shown = format!("{info:?} {} {credentials:?}", credentials.debug_string());
     assert!(!shown.contains("t1."), "{shown}");

@@ -68,7 +68,7 @@ impl Environment for Unreadable {
 
 #[test]
 fn building_reads_nothing_and_needs_no_runtime() {
-    let http = TestHttp::nobody();
+    let http = TestHttp::unreachable();
     let system = System::real().with_environment(Unreadable).with_http(http.clone());
     let builder = AiStudio::builder().system(system).verify("/nonexistent").yc_profile("work");
     let sdk = builder.retry_policy(RetryPolicy::none()).enable_server_data_logging(true).build().unwrap();

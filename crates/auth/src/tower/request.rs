@@ -9,7 +9,7 @@ use super::destination::{Decision, Rules};
 use super::timeout;
 use crate::Error;
 
-/// A request that the layer can authorise: [`http::Request`], and with the feature `reqwest` reqwest's own.
+/// A request that the layer can authorize: [`http::Request`], and with the feature `reqwest` reqwest's own.
 pub trait AuthRequest: sealed::RequestAccess {}
 
 /// A response that the layer can inspect: [`http::Response`], and with the feature `reqwest` reqwest's own.

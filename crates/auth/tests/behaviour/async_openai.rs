@@ -1,4 +1,4 @@
-//! The layer in front of async-openai, over sockets: whose header is sent, replays, retries outside, errors.
+//! The layer in front of async-openai, over sockets: which header is sent, replays, retries outside of the layer, errors.
 
 use std::time::Duration;
 
@@ -15,12 +15,11 @@ use test_support::token_source::{Source, header};
 use test_support::wait::{HOUR, on_runtime};
 use tower_layer::Layer;
 use tower_service::Service;
-use yandex_cloud_auth::system::System;
-use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, NoAuth};
 
-/// Requests with a key of the configuration's, and a body that streams.
+/// Requests with the key of a configuration and a streamed body.
 fn factory(url: &str, timeout: Option<Duration>) -> HttpRequestFactory {
     let url: reqwest::Url = url.parse().unwrap();
     HttpRequestFactory::new(move || {
@@ -39,7 +38,7 @@ fn kind(error: &OpenAIError) -> ErrorKind {
 }
 
 #[test]
-fn a_clients_calls_carry_the_credentials_header_and_never_the_configurations() {
+fn calls_carry_the_header_of_the_credentials_and_never_the_key_of_the_configuration() {
     let (_source, credentials) = fetched();
     let server = Server::start(|request, _| {
         assert_eq!(request.path(), "/v1/embeddings");
@@ -52,14 +51,14 @@ fn a_clients_calls_carry_the_credentials_header_and_never_the_configurations() {
         let client = async_openai::Client::build(loopback_client(), config.clone().with_api_key(key));
         let client = client.with_http_service(service);
         let request = CreateEmbeddingRequestArgs::default().model("m").input("x").build().unwrap();
-        let answer = on_runtime(async { client.embeddings().create(request).await.unwrap() });
-        assert_eq!(answer.data[0].embedding, [0.5]);
+        let response = on_runtime(async { client.embeddings().create(request).await.unwrap() });
+        assert_eq!(response.data[0].embedding, [0.5]);
     }
     assert_eq!(server.authorizations(), ["Bearer t1.fake.0", "Bearer t1.fake.0"]);
 }
 
 #[test]
-fn with_the_method_none_there_is_no_header_and_elsewhere_the_configurations_is_kept() {
+fn the_method_none_sends_no_header_and_a_skipped_host_gets_the_key_of_the_configuration() {
     let (source, credentials) = fetched();
     let none =
         Credentials::from(NoAuth::new()).with_system(test_support::system::empty_system(&TestClock::new()));
@@ -74,7 +73,7 @@ fn with_the_method_none_there_is_no_header_and_elsewhere_the_configurations_is_k
 }
 
 #[test]
-fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+fn another_host_is_an_error_before_anything_is_sent_or_fetched() {
     let (source, credentials) = fetched();
     let server = Server::always(Reply::status(200));
     let mut service = AuthLayer::new(credentials).openai_service(loopback_client());
@@ -84,7 +83,7 @@ fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
 }
 
 #[test]
-fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned_as_it_came() {
+fn a_refused_request_is_replayed_once_also_with_a_streamed_body() {
     for (server, limit, status, sent) in [
         (refusing_first_token(), 1, 200, 2),
         (Server::always(Reply::status(401)), 1, 401, 2),
@@ -93,8 +92,8 @@ fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned
         let (_source, credentials) = fetched();
         let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(limit);
         let mut service = layer.openai_service(loopback_client());
-        let answer = on_runtime(async { service.call(factory(&server.at("/"), None)).await.unwrap() });
-        assert_eq!(answer.status(), status);
+        let response = on_runtime(async { service.call(factory(&server.at("/"), None)).await.unwrap() });
+        assert_eq!(response.status(), status);
         assert_eq!(server.authorizations(), &["Bearer t1.fake.0", "Bearer t1.fake.1"][..sent]);
         assert!(server.requests().iter().all(|request| request.body == b"streamed"));
         assert_ne!(header(&credentials), "Bearer t1.fake.0", "the refused token was dropped");
@@ -102,22 +101,22 @@ fn a_refusal_is_answered_by_one_replay_streams_included_and_a_second_is_returned
 }
 
 #[test]
-fn retries_outside_have_a_header_each_and_do_not_try_again_what_the_layer_says() {
+fn each_outer_retry_has_its_own_header_and_errors_of_the_layer_are_not_retried() {
     let (source, credentials) = fetched();
     let own = credentials.clone();
     let server = Server::start(move |request, _| {
         if request.authorization() != "Bearer t1.fake.0" {
             return Reply::status(200);
         }
-        // Before the retry there is a newer token.
+        // The retry finds a newer token.
         own.invalidate(&own.snapshot().unwrap());
         Reply::status(503).with("retry-after", "0")
     });
     let layer = AuthLayer::new(credentials.clone()).allow_loopback();
     let mut service = OpenAIRetryLayer::default().layer(layer.openai_service(loopback_client()));
     on_runtime(async {
-        let answer = service.call(factory(&server.at("/"), None)).await.unwrap();
-        assert_eq!(answer.status(), 200);
+        let response = service.call(factory(&server.at("/"), None)).await.unwrap();
+        assert_eq!(response.status(), 200);
         source.set(|_| Err(test_support::token_source::unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
         let error = service.call(factory(&server.at("/"), None)).await.unwrap_err();
@@ -128,19 +127,19 @@ fn retries_outside_have_a_header_each_and_do_not_try_again_what_the_layer_says()
 }
 
 #[test]
-fn the_time_of_the_request_bounds_the_wait_for_a_header() {
-    let source = Source::living(HOUR);
+fn the_timeout_of_a_request_limits_the_wait_for_a_header() {
+    let (clock, source) = (TestClock::new(), Source::living(HOUR));
     source.hold();
-    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    let layer = AuthLayer::new(Credentials::from_source(source.clone()).with_system(machine));
+    let layer = AuthLayer::new(source.on_clock(&clock));
     let url = "https://ai.api.cloud.yandex.net/v1/models";
-    let call = async {
-        layer
-            .openai_service(loopback_client())
-            .call(factory(url, Some(Duration::from_millis(20))))
-            .await
-            .unwrap_err()
-    };
-    assert_eq!(kind(&on_runtime(call)), ErrorKind::Unavailable);
-    assert_eq!((source.started(), source.ended()), (1, 0), "the fetch goes on for others");
+    let error = on_runtime(async {
+        let factory = factory(url, Some(Duration::from_secs(1)));
+        let call = tokio::spawn(layer.openai_service(loopback_client()).call(factory));
+        // The timer of the fetch, and the timer of the caller.
+        tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+        clock.advance(Duration::from_secs(1));
+        call.await.unwrap().unwrap_err()
+    });
+    assert_eq!(kind(&error), ErrorKind::Unavailable);
+    assert_eq!((source.started(), source.ended()), (1, 0), "the fetch continues for other callers");
 }

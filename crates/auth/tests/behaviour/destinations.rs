@@ -174,7 +174,7 @@ fn a_foreign_endpoint_in_the_environment_that_yc_is_sent_to_is_warned_about() {
 fn a_redirect_of_iam_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let location = vec![("location", "https://iam.example.com/iam/v1/tokens".to_owned())];
-        let machine = Machine::new().answering(cloud(TestReply::Answer(status, location, Vec::new())));
+        let machine = Machine::new().answering(cloud(TestReply::Response(status, location, Vec::new())));
         let error = ask(&machine, Endpoints::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.reason().contains("redirect"), "{error}");

@@ -237,7 +237,7 @@ fn an_error_has_the_retry_after_of_the_server() {
     ] {
         for status in [429, 503] {
             let headers = vec![("retry-after", after.to_owned()), ("date", date.to_owned())];
-            let machine = Machine::new().always(TestReply::Answer(status, headers, Vec::new()));
+            let machine = Machine::new().always(TestReply::Response(status, headers, Vec::new()));
             let error = failure(&machine.with(MetadataAuth::new()));
             assert_eq!(error.retry_after(), wait, "{after}");
         }

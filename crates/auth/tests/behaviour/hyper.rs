@@ -13,12 +13,13 @@ use yandex_cloud_auth::{Credentials, System};
 use yandex_cloud_emulator::{Emulator, Service};
 
 #[test]
-fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
+fn a_refused_request_is_replayed_over_http_1_and_http_2() {
     for version in [Version::HTTP_11, Version::HTTP_2] {
         on_runtime(async {
             let cloud = Emulator::start().await.unwrap();
-            let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-            let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
+            let variables = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+            let credentials =
+                Credentials::automatic().with_system(System::real().with_environment(variables));
             let http =
                 Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
             let layer = AuthLayer::new(credentials.clone()).allow_loopback().replay(CloneReplay);
@@ -31,15 +32,15 @@ fn a_body_is_sent_once_more_after_a_refusal_over_either_protocol() {
                     cloud.revoke_iam_token(token).unwrap();
                 }
                 let model = format!("gpt://{}/yandexgpt", cloud.folder_id());
-                let said = serde_json::json!([{ "role": "user", "content": "over hyper" }]);
-                let asked = serde_json::json!({ "model": model, "messages": said });
+                let messages = serde_json::json!([{ "role": "user", "content": "over hyper" }]);
+                let body = serde_json::json!({ "model": model, "messages": messages });
                 let request = Request::post(format!("{}/v1/chat/completions", cloud.api_url()))
                     .header("content-type", "application/json")
-                    .body(Full::new(Bytes::from(asked.to_string())))
+                    .body(Full::new(Bytes::from(body.to_string())))
                     .unwrap();
-                let answer = client.clone().oneshot(request).await.unwrap();
-                assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
-                let body = answer.into_body().collect().await.unwrap().to_bytes();
+                let response = client.clone().oneshot(request).await.unwrap();
+                assert_eq!((response.status().as_u16(), response.version()), (200, version));
+                let body = response.into_body().collect().await.unwrap().to_bytes();
                 assert!(String::from_utf8_lossy(&body).contains("you said: over hyper"));
             }
             let counts = cloud.counters();

@@ -281,7 +281,7 @@ fn a_refusal_says_what_is_missing() {
 fn an_error_of_the_credentials_behind_it_is_told_with_all_that_it_says() {
     let machine = Machine::new().answering(|request, _| match request.uri().host() {
         Some("169.254.169.254") => {
-            TestReply::Answer(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
+            TestReply::Response(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
         }
         _ => panic!("IAM is not asked"),
     });

@@ -23,7 +23,7 @@ impl Spawner for CountingSpawner {
 
 #[test]
 fn construction_does_no_io_and_needs_no_runtime() {
-    let (http, spawner) = (TestHttp::nobody(), CountingSpawner::default());
+    let (http, spawner) = (TestHttp::unreachable(), CountingSpawner::default());
     let processes = TestProcesses::new(|_| TestRun::Hang);
     let system = test_support::system::empty_system(&TestClock::new())
         .with_environment(TestEnvironment::new([("YC_OAUTH_TOKEN", "y0_fake")]))

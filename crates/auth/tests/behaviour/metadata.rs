@@ -313,7 +313,7 @@ fn a_deadline_for_ever_is_one() {
 
 #[test]
 fn a_busy_service_is_asked_again_when_it_said() {
-    let busy = TestReply::Answer(429, vec![("retry-after", "20".to_owned())], Vec::new());
+    let busy = TestReply::Response(429, vec![("retry-after", "20".to_owned())], Vec::new());
     let machine = Machine::new().answering(move |_, count| match count {
         0 => busy.clone(),
         _ => answers(METADATA_ANSWER),

@@ -266,7 +266,7 @@ fn a_wrong_local_clock_does_not_kill_a_new_token() {
         ("Sun, 22 Nov 2026 00:00:00 GMT", "2026-11-22T12:00:00Z"),
     ] {
         let body = format!(r#"{{"iamToken":"{IAM_TOKEN}","expiresAt":"{expires_at}"}}"#);
-        let reply = TestReply::Answer(200, vec![("date", date.to_owned())], body.into_bytes());
+        let reply = TestReply::Response(200, vec![("date", date.to_owned())], body.into_bytes());
         // It answers once: a renewal beside the calls would start another life.
         let machine = Machine::new().answering(move |request, count| match count {
             0 | 1 => cloud(reply.clone())(request, count),
@@ -283,7 +283,7 @@ fn a_wrong_local_clock_does_not_kill_a_new_token() {
 
 #[test]
 fn a_busy_iam_says_when_to_come_again() {
-    let busy = TestReply::Answer(429, vec![("retry-after", "30".to_owned())], Vec::new());
+    let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
     let error = failure(&Machine::new().answering(cloud(busy)));
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(30))));
     assert!(error.is_transient());
@@ -291,7 +291,7 @@ fn a_busy_iam_says_when_to_come_again() {
 
 #[test]
 fn the_request_id_is_told_for_support() {
-    let reply = TestReply::Answer(500, vec![("x-request-id", "FAKE-request-1".to_owned())], Vec::new());
+    let reply = TestReply::Response(500, vec![("x-request-id", "FAKE-request-1".to_owned())], Vec::new());
     assert!(failure(&Machine::new().answering(cloud(reply))).to_string().contains("FAKE-request-1"));
 }
 

@@ -1,4 +1,4 @@
-//! Programs: what they leave, what they are given, and that nothing of them stays when nobody waits.
+//! Programs: their output, their environment, and that no process is left when the caller stops waiting.
 
 #![cfg(unix)]
 
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use yandex_cloud_auth::system::{Command, CommandOutput, Processes, SystemProcesses};
 
-/// More than any test needs; reached only by one that fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any test needs. Only a test that fails reaches it.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 fn shell(script: &str) -> Command {
     Command::new("/bin/sh", ["-c", script])
 }
 
 async fn run(command: Command) -> io::Result<CommandOutput> {
-    tokio::time::timeout(PATIENCE, SystemProcesses.run(command)).await.expect("the run hangs")
+    tokio::time::timeout(TIME_LIMIT, SystemProcesses.run(command)).await.expect("the run hangs")
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -31,7 +31,7 @@ enum State {
     Gone,
 }
 
-/// What has become of a process, by signal 0 and, where there is a /proc, by its state.
+/// The state of a process, by signal 0 and, where /proc exists, by its state there.
 fn state(pid: Pid) -> State {
     if rustix::process::test_kill_process(pid).is_err() {
         return State::Gone;
@@ -42,11 +42,11 @@ fn state(pid: Pid) -> State {
     }
 }
 
-/// Whether a process ends. A zombie counts: whoever adopts an orphan may be slow to reap it.
+/// Whether a process ends. A zombie counts as ended: the process that adopts an orphan may be slow to reap it.
 fn ends(pid: Pid) -> bool {
     let start = Instant::now();
     while state(pid) == State::Alive {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIME_LIMIT {
             return false;
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -58,7 +58,7 @@ fn pids(text: &str) -> Vec<Pid> {
     text.split_whitespace().map(|word| Pid::from_raw(word.parse().unwrap()).unwrap()).collect()
 }
 
-/// A file of one test, gone with it.
+/// A temporary file, removed after the test.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -66,13 +66,13 @@ impl Scratch {
         Self(std::env::temp_dir().join(format!("processes-{}-{name}", std::process::id())))
     }
 
-    /// The pids in the file, once there is a whole line of them.
+    /// The process ids in the file. Waits until the line is complete.
     async fn pids(&self) -> Vec<Pid> {
         let start = Instant::now();
         loop {
             match std::fs::read_to_string(&self.0) {
                 Ok(line) if line.ends_with('\n') => return pids(&line),
-                _ => assert!(start.elapsed() < PATIENCE, "the program does not start"),
+                _ => assert!(start.elapsed() < TIME_LIMIT, "the program does not start"),
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -85,7 +85,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A program with a grandchild: both would go on for a minute, and their pids stand in `file`.
+/// A program with a grandchild. Both would run for a minute, and write their process ids to `file`.
 fn family(file: &Path) -> Command {
     let mut command = shell("sleep 60 & echo $$ $! > \"$FILE\"; wait; sleep 60");
     command.environment = vec![("FILE".into(), file.into())];
@@ -93,7 +93,7 @@ fn family(file: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn gives_the_exit_code_and_both_outputs() {
+async fn a_run_returns_the_exit_code_and_both_outputs() {
     let output = run(shell("echo token; echo notice >&2; exit 7")).await.unwrap();
     assert_eq!(
         (output.code(), text(output.stdout()), text(output.stderr())),
@@ -103,7 +103,7 @@ async fn gives_the_exit_code_and_both_outputs() {
 }
 
 #[tokio::test]
-async fn gives_exactly_the_environment_and_an_empty_input() {
+async fn a_program_gets_exactly_the_given_environment_and_an_empty_input() {
     let mut command = Command::new("/usr/bin/env", [] as [&str; 0]);
     command.environment = vec![("YC_CLI_INITIALIZATION_SILENCE".into(), "true".into())];
     assert_eq!(text(run(command).await.unwrap().stdout()), "YC_CLI_INITIALIZATION_SILENCE=true\n");
@@ -113,13 +113,13 @@ async fn gives_exactly_the_environment_and_an_empty_input() {
 }
 
 #[tokio::test]
-async fn a_flood_is_read_to_its_end_but_only_its_beginning_is_kept() {
+async fn large_output_is_read_completely_but_only_its_beginning_is_kept() {
     let mut command = shell(
         "echo first; echo first >&2; head -c 3000000 /dev/zero && head -c 3000000 /dev/zero >&2 && exit 5",
     );
     command.max_output = 10_000;
     let output = run(command).await.unwrap();
-    // Whoever writes to a pipe that nobody reads dies by a signal.
+    // If the output were not read, a signal would kill the program.
     assert_eq!(output.code(), Some(5));
     for kept in [output.stdout(), output.stderr()] {
         assert_eq!(kept.len(), 10_000);
@@ -138,7 +138,7 @@ async fn dropping_the_run_kills_the_whole_group() {
     assert_eq!(pids.iter().map(|pid| state(*pid)).collect::<Vec<_>>(), [State::Alive, State::Alive]);
     drop(running);
     assert_eq!(state(pids[0]), State::Gone, "the child is reaped, not left as a zombie");
-    assert!(ends(pids[1]), "the grandchild goes on");
+    assert!(ends(pids[1]), "the grandchild still runs");
 }
 
 #[test]
@@ -150,20 +150,20 @@ fn dropping_the_runtime_kills_the_whole_group() {
     let pids = runtime.block_on(file.pids());
     runtime.shutdown_background();
     assert_eq!(state(pids[0]), State::Gone, "the child is reaped, not left as a zombie");
-    assert!(ends(pids[1]), "the grandchild goes on");
+    assert!(ends(pids[1]), "the grandchild still runs");
 }
 
 #[tokio::test]
-async fn somebody_in_the_background_who_holds_the_output_is_not_waited_for() {
+async fn a_run_does_not_wait_for_a_background_process_that_holds_the_output() {
     let start = Instant::now();
     let output = run(shell("sleep 60 & echo $!; exit 3")).await.unwrap();
     assert_eq!(output.code(), Some(3));
-    assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
-    assert!(ends(pids(text(output.stdout()))[0]), "the grandchild goes on");
+    assert!(start.elapsed() < TIME_LIMIT / 2, "{:?}", start.elapsed());
+    assert!(ends(pids(text(output.stdout()))[0]), "the grandchild still runs");
 }
 
 #[tokio::test]
-async fn somebody_in_the_background_who_closed_the_output_is_left_alone() {
+async fn a_background_process_that_closed_the_output_is_left_running() {
     let output = run(shell("sleep 60 >/dev/null 2>&1 & echo $!")).await.unwrap();
     let background = pids(text(output.stdout()))[0];
     assert_eq!(state(background), State::Alive);
@@ -171,13 +171,13 @@ async fn somebody_in_the_background_who_closed_the_output_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_program_that_closes_its_outputs_is_waited_for() {
+async fn a_run_waits_for_a_program_that_closed_its_outputs() {
     let output = run(shell("echo out; exec >&- 2>&-; sleep 0.3; exit 4")).await.unwrap();
     assert_eq!((output.code(), text(output.stdout())), (Some(4), "out\n"));
 }
 
 #[tokio::test]
-async fn a_program_that_cannot_start_says_why() {
+async fn a_program_that_cannot_start_is_an_error_with_the_reason() {
     let kind = async |program: &str| run(Command::new(program, ["x"])).await.unwrap_err().kind();
     assert_eq!(kind("/nonexistent/yc").await, io::ErrorKind::NotFound);
     assert_eq!(
@@ -188,7 +188,7 @@ async fn a_program_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_program_says_so() {
+async fn a_file_that_is_not_a_program_is_an_error() {
     use std::os::unix::fs::PermissionsExt;
     let file = Scratch::new("no-program");
     std::fs::write(&file.0, "no program").unwrap();
@@ -196,8 +196,8 @@ async fn a_file_that_is_no_program_says_so() {
     let start = Instant::now();
     let error = loop {
         let error = run(Command::new(&file.0, [] as [&str; 0])).await.unwrap_err();
-        // A test beside this one that forks at the wrong moment holds the file open for a while.
-        if error.kind() != io::ErrorKind::ExecutableFileBusy || start.elapsed() > PATIENCE {
+        // A parallel test that forks at this moment may hold the file open for a while.
+        if error.kind() != io::ErrorKind::ExecutableFileBusy || start.elapsed() > TIME_LIMIT {
             break error;
         }
     };
@@ -205,7 +205,7 @@ async fn a_file_that_is_no_program_says_so() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_is_an_error_and_no_panic() {
+fn a_run_outside_of_a_runtime_is_an_error_and_not_a_panic() {
     let mut running = SystemProcesses.run(shell("exit 0"));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(matches!(running.as_mut().poll(&mut context), std::task::Poll::Ready(Err(_))));

@@ -1,4 +1,4 @@
-//! The layer in front of reqwest, over sockets: its own requests and answers, replays, deadlines and redirects.
+//! The layer in front of reqwest, over sockets: requests and responses, replays, deadlines and redirects.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -31,13 +31,14 @@ fn streamed(parts: &[&'static str]) -> Body {
 }
 
 #[test]
-fn the_header_goes_with_the_request_and_streams_pass_both_ways() {
+fn requests_carry_the_header_and_streams_pass_both_ways() {
     let (_source, credentials) = fetched();
     let server = Server::always(Reply::chunks(["one", "two"]));
     let text = on_runtime(async {
-        let answer = near(credentials).execute(post(&server.at("/x"), streamed(&["a", "bc"]))).await.unwrap();
-        assert_eq!(answer.url().path(), "/x");
-        let chunks: Vec<_> = answer.bytes_stream().map(Result::unwrap).collect().await;
+        let response =
+            near(credentials).execute(post(&server.at("/x"), streamed(&["a", "bc"]))).await.unwrap();
+        assert_eq!(response.url().path(), "/x");
+        let chunks: Vec<_> = response.bytes_stream().map(Result::unwrap).collect().await;
         chunks.concat()
     });
     assert_eq!(text, b"onetwo");
@@ -46,7 +47,7 @@ fn the_header_goes_with_the_request_and_streams_pass_both_ways() {
 }
 
 #[test]
-fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
+fn another_host_is_an_error_before_anything_is_sent_or_fetched() {
     let (source, credentials) = fetched();
     let server = Server::always(Reply::status(200));
     let client = AuthLayer::new(credentials).client(loopback_client());
@@ -65,7 +66,7 @@ fn a_wrong_host_is_an_error_before_anything_is_sent_or_fetched() {
 }
 
 #[test]
-fn a_body_at_hand_is_sent_once_more_up_to_the_limit_and_a_stream_is_not() {
+fn a_complete_body_is_replayed_up_to_the_limit_and_a_stream_is_not() {
     for (body, again) in [
         (Body::from("x".repeat(1000)), true),
         (Body::from("x".repeat(1001)), false),
@@ -75,9 +76,9 @@ fn a_body_at_hand_is_sent_once_more_up_to_the_limit_and_a_stream_is_not() {
         let server = refusing_first_token();
         let client =
             AuthLayer::new(credentials.clone()).allow_loopback().replay_limit(1000).client(loopback_client());
-        let answer =
+        let response =
             on_runtime(async { client.execute(post(&server.at("/"), body)).await.unwrap().status() });
-        assert_eq!(answer, if again { 200 } else { 401 });
+        assert_eq!(response, if again { 200 } else { 401 });
         let seen = server.requests();
         assert_eq!(seen.len(), 1 + usize::from(again));
         assert!(seen.iter().all(|request| request.body == seen[0].body));
@@ -88,11 +89,11 @@ fn a_body_at_hand_is_sent_once_more_up_to_the_limit_and_a_stream_is_not() {
 #[test]
 fn a_redirect_to_another_host_loses_the_header_and_its_401_is_no_refusal_of_the_token() {
     let elsewhere = Server::always(Reply::status(401));
-    // Another port is another host; so is another name for the same machine.
+    // Another port counts as another host, and so does another name of the same computer.
     for target in [elsewhere.at("/"), format!("http://localhost:{}/", elsewhere.address().port())] {
         let (source, credentials) = fetched();
         let server = Server::always(Reply::redirect(&target));
-        // Only the first may have the header.
+        // Only the first host is allowed.
         let client = AuthLayer::new(credentials.clone())
             .allow_host(format!("127.0.0.1:{}", server.address().port()))
             .unwrap()
@@ -176,7 +177,7 @@ fn the_timeout_of_a_request_limits_the_wait_for_a_header_and_is_shortened_by_it(
 }
 
 #[test]
-fn the_callers_own_header_passes_and_the_method_none_sends_nothing() {
+fn the_callers_header_passes_and_the_method_none_sends_no_header() {
     let (source, credentials) = fetched();
     let server = Server::always(Reply::status(401));
     let none =
@@ -195,7 +196,7 @@ fn the_callers_own_header_passes_and_the_method_none_sends_nothing() {
 }
 
 #[test]
-fn one_request_is_authorised_by_hand_and_left_as_it_is_where_it_may_not_be() {
+fn authorize_adds_the_header_to_an_allowed_request_and_leaves_another_unchanged() {
     let (source, credentials) = fetched();
     let layer = AuthLayer::new(credentials);
     on_runtime(async {
@@ -211,7 +212,7 @@ fn one_request_is_authorised_by_hand_and_left_as_it_is_where_it_may_not_be() {
 }
 
 #[test]
-fn what_makes_no_request_is_reqwests_error() {
+fn a_builder_without_a_request_is_an_error_of_reqwest() {
     let (source, credentials) = fetched();
     let error =
         on_runtime(async { near(credentials).send(loopback_client().get("not a url")).await.unwrap_err() });

@@ -216,7 +216,7 @@ fn a_secret_in_a_response_of_iam_or_discovery_is_masked() {
         for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 401, 500] {
                 let id = vec![("x-request-id", said.replace(|c: char| c.is_control() || !c.is_ascii(), ""))];
-                let reply = TestReply::Answer(status, id, said.clone().into_bytes());
+                let reply = TestReply::Response(status, id, said.clone().into_bytes());
                 for from_iam in [true, false] {
                     let reply = reply.clone();
                     let machine = Machine::new().answering(move |request, count| {

@@ -1,5 +1,5 @@
-//! The layer in front of tonic, over sockets, against a tonic server: calls of each kind, refusals, deadlines, what is
-//! cut off in the middle.
+//! The layer in front of tonic, over sockets, against a tonic server: calls of each kind, refusals, deadlines, streams
+//! that break.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,8 +22,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 use tower_service::Service;
-use yandex_cloud_auth::system::{BoxFuture, System};
-use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp};
+use yandex_cloud_auth::system::BoxFuture;
+use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::tower::{AuthChannel, AuthInterceptor, AuthLayer};
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
@@ -36,17 +36,17 @@ fn text(text: &str) -> Text {
 
 type Texts = BoxStream<'static, Result<Text, Status>>;
 
-/// When a token is refused.
+/// When the server refuses a token.
 #[derive(Clone, Copy, Debug)]
 enum Refusing {
     Nothing,
     /// The first token of a source, before the body is read.
     AtOnce,
-    /// The first token, when so many messages were read.
+    /// The first token, after this number of messages.
     After(usize),
 }
 
-/// A server that answers what it is told, and notes the headers.
+/// A server that echoes messages and records the headers.
 #[derive(Clone)]
 struct Echo {
     seen: Arc<Mutex<Vec<String>>>,
@@ -63,7 +63,7 @@ impl Echo {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Reads a stream to its end or to the refusal, and tells its length.
+    /// Reads a stream to its end or to the refusal, and returns its length.
     async fn all(&self, first: bool, mut texts: Streaming<Text>) -> Result<Text, Status> {
         let mut length = 0;
         for count in 1.. {
@@ -77,7 +77,7 @@ impl Echo {
         Ok(Text(length.to_string()))
     }
 
-    async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+    async fn response(self, request: http::Request<Body>) -> http::Response<Body> {
         let header = request.headers().get("authorization").map_or("", |header| header.to_str().unwrap());
         self.seen.lock().unwrap().push(header.to_owned());
         let first = header == "Bearer t1.fake.0";
@@ -113,7 +113,7 @@ impl Echo {
                 };
                 grpc.streaming(service_fn(each), request).await
             }
-            // One message, then the refusal: it comes in trailers, when the answer has long begun.
+            // One message, then the refusal in the trailers, after the response has begun.
             "/echo/late" => {
                 let late = |_: Request<Text>| async {
                     let end = Err(Status::unauthenticated("the token ran out"));
@@ -121,7 +121,7 @@ impl Echo {
                 };
                 grpc.server_streaming(service_fn(late), request).await
             }
-            // One message, then nothing more.
+            // One message, then silence.
             "/echo/open" => {
                 let open = |_: Request<Text>| async {
                     let one = stream::iter([Ok::<_, Status>(text("one"))]);
@@ -145,11 +145,11 @@ impl Service<http::Request<Body>> for Echo {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let echo = self.clone();
-        Box::pin(async move { Ok(echo.answer(request).await) })
+        Box::pin(async move { Ok(echo.response(request).await) })
     }
 }
 
-/// A server on a runtime of its own, which takes the connections with it.
+/// A server on its own runtime. When the runtime ends, so do the connections.
 struct Running {
     address: SocketAddr,
     runtime: Runtime,
@@ -189,12 +189,6 @@ fn fetched() -> (Source, Credentials) {
     (source, credentials)
 }
 
-/// The machine's clock, and nothing else of it.
-fn on_real_time(source: &Source) -> Credentials {
-    let machine = System::real().with_environment(TestEnvironment::empty()).with_http(TestHttp::nobody());
-    Credentials::from_source(source.clone()).with_system(machine)
-}
-
 fn path(name: &'static str) -> PathAndQuery {
     PathAndQuery::from_static(name)
 }
@@ -203,15 +197,15 @@ async fn unary(channel: AuthChannel, request: Request<Text>) -> Result<String, S
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
     let codec = ProstCodec::<Text, Text>::default();
-    client.unary(request, path("/echo/unary"), codec).await.map(|answer| answer.into_inner().0)
+    client.unary(request, path("/echo/unary"), codec).await.map(|response| response.into_inner().0)
 }
 
 async fn words(channel: AuthChannel, method: &'static str) -> Result<Streaming<Text>, Status> {
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
     let codec = ProstCodec::<Text, Text>::default();
-    let answer = client.server_streaming(Request::new(text("one two three")), path(method), codec).await?;
-    Ok(answer.into_inner())
+    let response = client.server_streaming(Request::new(text("one two three")), path(method), codec).await?;
+    Ok(response.into_inner())
 }
 
 async fn upload(channel: AuthChannel, parts: usize, size: usize) -> Result<String, Status> {
@@ -233,26 +227,27 @@ async fn all(mut texts: Streaming<Text>) -> Vec<String> {
     whole
 }
 
-/// Each message is sent when the one before has come back.
+/// Sends each message after the previous one has come back.
 async fn talk(channel: AuthChannel) -> Vec<String> {
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
-    let (say, said) = tokio::sync::mpsc::unbounded_channel::<&str>();
-    let texts = stream::unfold(said, |mut said| async { Some((text(said.recv().await?), said)) });
-    say.send("one").unwrap();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<&str>();
+    let texts =
+        stream::unfold(receiver, |mut receiver| async { Some((text(receiver.recv().await?), receiver)) });
+    sender.send("one").unwrap();
     let codec = ProstCodec::<Text, Text>::default();
-    let answer = client.streaming(Request::new(texts), path("/echo/each"), codec).await.unwrap();
-    let mut heard = answer.into_inner();
-    let mut whole = vec![heard.message().await.unwrap().unwrap().0];
-    say.send("two").unwrap();
-    whole.push(heard.message().await.unwrap().unwrap().0);
-    drop(say);
-    assert!(heard.message().await.unwrap().is_none());
+    let response = client.streaming(Request::new(texts), path("/echo/each"), codec).await.unwrap();
+    let mut received = response.into_inner();
+    let mut whole = vec![received.message().await.unwrap().unwrap().0];
+    sender.send("two").unwrap();
+    whole.push(received.message().await.unwrap().unwrap().0);
+    drop(sender);
+    assert!(received.message().await.unwrap().is_none());
     whole
 }
 
 #[test]
-fn calls_of_each_kind_are_authorised_and_sent_once_more_after_a_refusal() {
+fn calls_of_each_kind_are_authorized_and_replayed_after_a_refusal() {
     for refusing in [Refusing::Nothing, Refusing::AtOnce] {
         let echo = Echo::new(refusing);
         let server = Running::start(&echo);
@@ -295,7 +290,7 @@ fn an_error_of_the_layer_arrives_as_a_status_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_channel_to_a_host_that_may_not_have_the_header_is_not_made() {
+fn a_channel_to_another_host_is_an_error() {
     let (source, credentials) = fetched();
     let endpoint = Endpoint::from_static("https://api.cloud.yandex.net.example");
     let error = AuthLayer::new(credentials).channel(&endpoint).unwrap_err();
@@ -303,7 +298,7 @@ fn a_channel_to_a_host_that_may_not_have_the_header_is_not_made() {
 }
 
 #[test]
-fn a_channel_is_made_on_a_runtime_and_elsewhere_there_is_an_error_and_no_panic() {
+fn a_channel_without_a_runtime_is_an_error_and_not_a_panic() {
     let endpoint = Endpoint::from_static("https://llm.api.cloud.yandex.net:443");
     let layer = AuthLayer::new(fetched().1);
     let error = layer.channel(&endpoint).unwrap_err();
@@ -313,7 +308,7 @@ fn a_channel_is_made_on_a_runtime_and_elsewhere_there_is_an_error_and_no_panic()
 }
 
 #[test]
-fn an_interceptor_sends_what_is_at_hand_and_never_waits() {
+fn an_interceptor_sends_the_current_token_and_never_waits() {
     let (_source, credentials) = fetched();
     let echo = Echo::new(Refusing::Nothing);
     let server = Running::start(&echo);
@@ -338,18 +333,18 @@ fn an_interceptor_sends_what_is_at_hand_and_never_waits() {
 }
 
 #[test]
-fn an_upload_refused_within_the_limit_is_sent_again_and_beyond_it_the_refusal_is_returned() {
+fn a_refused_upload_is_replayed_within_the_limit_and_beyond_it_the_refusal_is_returned() {
     const KIB: usize = 1 << 10;
     for (parts, again) in [(32, true), (128, false)] {
         let (_source, credentials) = fetched();
         let echo = Echo::new(Refusing::After(parts));
         let server = Running::start(&echo);
-        let answer = on_runtime(async { upload(server.channel(credentials.clone()), parts, KIB).await });
+        let response = on_runtime(async { upload(server.channel(credentials.clone()), parts, KIB).await });
         let sent = parts * KIB;
         if again {
-            assert_eq!(answer.unwrap(), sent.to_string());
+            assert_eq!(response.unwrap(), sent.to_string());
         } else {
-            let status = answer.unwrap_err();
+            let status = response.unwrap_err();
             assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "the token was revoked"));
         }
         let times = 1 + usize::from(again);
@@ -359,13 +354,13 @@ fn an_upload_refused_within_the_limit_is_sent_again_and_beyond_it_the_refusal_is
 }
 
 #[test]
-fn a_long_upload_is_not_kept() {
+fn a_long_upload_is_not_recorded() {
     const PARTS: usize = 1024;
     const SIZE: usize = 16 << 10;
     let (_source, credentials) = fetched();
     header(&credentials);
     let echo = Echo { refusing: Refusing::After(PARTS), ..Echo::new(Refusing::Nothing) };
-    // Client and server are on this thread, which is the one that is measured.
+    // Client and server run on this thread, because the measurement covers one thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let kept = allocation_counter::measure(|| {
         runtime.block_on(async {
@@ -380,15 +375,21 @@ fn a_long_upload_is_not_kept() {
 }
 
 #[test]
-fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_the_fetch_goes_on() {
-    let source = Source::living(HOUR);
+fn a_deadline_shorter_than_the_fetch_ends_the_wait_but_not_the_fetch() {
+    let (clock, source) = (TestClock::new(), Source::living(HOUR));
     source.hold();
-    let credentials = on_real_time(&source);
+    let credentials = source.on_clock(&clock);
     let echo = Echo::new(Refusing::Nothing);
     let server = Running::start(&echo);
     let mut request = Request::new(text("x"));
-    request.set_timeout(Duration::from_millis(20));
-    let status = on_runtime(async { unary(server.channel(credentials.clone()), request).await.unwrap_err() });
+    request.set_timeout(Duration::from_secs(1));
+    let status = on_runtime(async {
+        let call = tokio::spawn(unary(server.channel(credentials.clone()), request));
+        // The timer of the fetch, and the timer of the caller.
+        tokio::task::block_in_place(|| clock.wait_for_sleepers(2));
+        clock.advance(Duration::from_secs(1));
+        call.await.unwrap().unwrap_err()
+    });
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert_eq!((source.started(), source.ended(), echo.seen().len()), (1, 0, 0));
     source.release();
@@ -396,7 +397,7 @@ fn a_deadline_shorter_than_the_fetch_ends_the_wait_and_the_fetch_goes_on() {
 }
 
 #[test]
-fn a_stream_that_ends_in_the_middle_is_handed_on_as_it_is() {
+fn a_stream_that_breaks_is_not_replayed() {
     let (source, credentials) = fetched();
     let echo = Echo::new(Refusing::Nothing);
     let server = Running::start(&echo);
@@ -411,6 +412,6 @@ fn a_stream_that_ends_in_the_middle_is_handed_on_as_it_is() {
         tokio::task::spawn_blocking(|| server.cut()).await.unwrap();
         open.message().await.unwrap_err();
     });
-    assert_eq!(echo.seen(), ["Bearer t1.fake.0"; 2], "neither was sent again");
+    assert_eq!(echo.seen(), ["Bearer t1.fake.0"; 2], "neither call was replayed");
     assert_eq!((source.started(), header(&credentials).as_str()), (1, "Bearer t1.fake.0"));
 }

@@ -242,8 +242,8 @@ fn what_github_answers_instead_of_a_token_is_told_by_its_host() {
         (TestReply::Fail(HttpFault::NameResolution), ErrorKind::Unavailable, "NameResolution"),
     ] {
         let answer = match reply {
-            TestReply::Answer(302, _, body) => {
-                TestReply::Answer(302, vec![("location", "https://evil.example/".to_owned())], body)
+            TestReply::Response(302, _, body) => {
+                TestReply::Response(302, vec![("location", "https://evil.example/".to_owned())], body)
             }
             reply => reply,
         };
@@ -576,7 +576,7 @@ fn an_answer_that_is_no_token_is_an_outage_that_says_why() {
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
     }
-    let busy = TestReply::Answer(429, vec![("retry-after", "30".to_owned())], Vec::new());
+    let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
     let error = failure(&by(&machine().answering(federation(busy)), closure()));
     assert_eq!(error.retry_after(), Some(secs(30)));
 }

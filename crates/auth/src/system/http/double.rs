@@ -10,7 +10,7 @@ use super::{HttpError, HttpFault, HttpOptions, HttpTransport};
 #[derive(Clone, Debug)]
 pub enum TestReply {
     /// Responds with a status, headers and a body.
-    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    Response(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Fails.
     Fail(HttpFault),
     /// Never completes.
@@ -21,7 +21,7 @@ impl TestReply {
     /// Responds with a status and a body.
     #[must_use]
     pub fn status(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self::Answer(status, Vec::new(), body.into())
+        Self::Response(status, Vec::new(), body.into())
     }
 }
 
@@ -70,7 +70,7 @@ impl TestHttp {
 
     /// A transport for code that must not send anything: every request fails as unreachable.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn unreachable() -> Self {
         Self::new(|_, _| TestReply::Fail(HttpFault::Unreachable))
     }
 
@@ -95,7 +95,7 @@ impl HttpTransport for TestHttp {
         let reply = (self.rule)(&request, options, count);
         Box::pin(async move {
             match reply.await {
-                TestReply::Answer(status, headers, body) => {
+                TestReply::Response(status, headers, body) => {
                     let mut response = http::Response::builder().status(status);
                     for (name, value) in headers {
                         response = response.header(name, value);

@@ -49,7 +49,7 @@ impl Machine {
         Self {
             environment: TestEnvironment::empty(),
             clock: TestClock::new(),
-            http: TestHttp::nobody(),
+            http: TestHttp::unreachable(),
             processes: no_programs(),
             files: TestFiles::default(),
             log: Log::of_target("yandex_cloud_auth"),

@@ -1,4 +1,4 @@
-//! Who is told apart before there is a connection: nobody, somebody silent, and a request that cannot be sent.
+//! Failures before there is a connection: a refused connection, a timeout, a name, a request that cannot be sent.
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use test_support::raw_server::RawServer;
 use yandex_cloud_auth::system::{HttpFault, HttpOptions, HttpTransport};
 
-use super::{PATIENCE, fault, get, send, transport};
+use super::{TIME_LIMIT, fault, get, send, transport};
 
 #[tokio::test]
 async fn a_closed_port_is_refused() {
@@ -36,12 +36,12 @@ async fn a_full_backlog_is_a_connect_timeout() {
         let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
         assert_eq!(fault(&format!("{scheme}://{address}/"), options).await, HttpFault::ConnectTimeout);
         let elapsed = start.elapsed();
-        assert!(elapsed >= Duration::from_millis(199) && elapsed < PATIENCE / 4, "{scheme}: {elapsed:?}");
+        assert!(elapsed >= Duration::from_millis(199) && elapsed < TIME_LIMIT / 4, "{scheme}: {elapsed:?}");
     }
 }
 
 #[tokio::test]
-async fn silence_after_connecting_is_no_connect_timeout_and_dropping_closes_the_connection() {
+async fn silence_after_connecting_is_not_a_connect_timeout_and_dropping_closes_the_connection() {
     let (closed, when_closed) = channel();
     let server = RawServer::http(move |stream| closed.send(stream.read(&mut [0; 16]).unwrap_or(0)).unwrap());
     let transport = transport(&[]);
@@ -49,7 +49,7 @@ async fn silence_after_connecting_is_no_connect_timeout_and_dropping_closes_the_
     let exchange = transport.send(get(&server.url("/")), options);
     let waited = tokio::time::timeout(Duration::from_millis(400), exchange).await;
     assert!(waited.is_err(), "{waited:?}");
-    assert_eq!(when_closed.recv_timeout(PATIENCE), Ok(0));
+    assert_eq!(when_closed.recv_timeout(TIME_LIMIT), Ok(0));
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn a_silent_tls_handshake_is_a_connect_timeout() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_resolver_takes() {
-    // Longer than a label may be: refused without asking anybody.
+async fn a_name_that_no_resolver_accepts_is_a_name_resolution_fault() {
+    // A label may have 63 bytes, so the resolver refuses the name without a query.
     let name = "a".repeat(64);
     let error =
         send(&transport(&[]), get(&format!("http://{name}.invalid/")), HttpOptions::new()).await.unwrap_err();
@@ -78,7 +78,7 @@ async fn an_address_that_is_not_http_is_not_sent() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_is_an_error_and_no_panic() {
+fn a_request_outside_of_a_runtime_is_an_error_and_not_a_panic() {
     let transport = transport(&[]);
     let mut exchange = transport.send(get("http://127.0.0.1:1/"), HttpOptions::new());
     let Poll::Ready(Err(error)) = exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {

@@ -1,13 +1,13 @@
-//! The default transport over real loopback sockets: connecting, answers, TLS, proxies.
+//! The default transport over real loopback sockets: connecting, responses, TLS, proxies.
 //!
-//! Nothing leaves the machine: a name that is looked up is `localhost`, or one that no resolver will take.
+//! Nothing leaves the computer: the only names that are resolved are `localhost` and names that no resolver accepts.
 
 #![cfg(feature = "transport")]
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
-mod answers;
 mod connecting;
 mod proxies;
+mod responses;
 mod tls;
 
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use yandex_cloud_auth::system::{HttpError, HttpFault, HttpOptions, HttpTransport, HyperTransport};
 use yandex_cloud_auth::testing::TestEnvironment;
 
-/// More than any test needs; reached only by one that fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any test needs. Only a test that fails reaches it.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-type Answer = http::Response<Vec<u8>>;
+type Response = http::Response<Vec<u8>>;
 
 fn transport(variables: &[(&str, &str)]) -> HyperTransport {
     HyperTransport::new(Arc::new(TestEnvironment::new(variables.iter().copied())))
@@ -33,11 +33,11 @@ async fn send(
     transport: &dyn HttpTransport,
     request: http::Request<Vec<u8>>,
     options: HttpOptions,
-) -> Result<Answer, HttpError> {
-    tokio::time::timeout(PATIENCE, transport.send(request, options)).await.expect("the exchange hangs")
+) -> Result<Response, HttpError> {
+    tokio::time::timeout(TIME_LIMIT, transport.send(request, options)).await.expect("the exchange hangs")
 }
 
-/// The step at which a GET in an empty environment fails.
+/// The step at which a GET fails in an empty environment.
 async fn fault(url: &str, options: HttpOptions) -> HttpFault {
     send(&transport(&[]), get(url), options).await.unwrap_err().fault()
 }

@@ -1,4 +1,4 @@
-//! Proxies: for TLS hosts alone, by CONNECT, and never with their password in an error.
+//! Proxies: for TLS hosts only, by CONNECT, and without their password in an error.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::{get, send, transport};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
 
-/// This machine, under an address that is not a loopback one.
+/// This computer by an address that is not loopback.
 const ANY: &str = "0.0.0.0";
 
 #[tokio::test]
@@ -25,8 +25,8 @@ async fn a_tls_host_is_reached_through_the_proxy() {
             transport(&[(variable, &address)]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
         let request =
             http::Request::post("https://iam.invalid/iam/v1/tokens").body(b"fake".to_vec()).unwrap();
-        let answer = send(&transport, request, HttpOptions::new()).await.unwrap();
-        assert_eq!(answer.body(), b"secret");
+        let response = send(&transport, request, HttpOptions::new()).await.unwrap();
+        assert_eq!(response.body(), b"secret");
 
         let (outside, inside) = (proxy.request(), server.request());
         assert!(outside.starts_with("CONNECT iam.invalid:443 HTTP/1.1\r\n"), "{outside}");
@@ -37,7 +37,7 @@ async fn a_tls_host_is_reached_through_the_proxy() {
 }
 
 #[tokio::test]
-async fn exceptions_and_direct_requests_go_past_the_proxy() {
+async fn exceptions_and_direct_requests_bypass_the_proxy() {
     let authority = Authority::new("ours");
     let server = RawServer::tls(&authority.certify(ANY), OK);
     let proxy = RawServer::tunnel_to(server.address);
@@ -50,14 +50,14 @@ async fn exceptions_and_direct_requests_go_past_the_proxy() {
         let transport = transport(&[("HTTPS_PROXY", &address), ("NO_PROXY", exceptions)])
             .with_root_certificate_pem(authority.pem().as_bytes())
             .unwrap();
-        let answer = send(&transport, get(&url), options).await.unwrap();
-        assert_eq!(answer.body(), b"secret");
+        let response = send(&transport, get(&url), options).await.unwrap();
+        assert_eq!(response.body(), b"secret");
         assert_eq!(proxy.received_request(), proxied, "{exceptions:?} {options:?}");
     }
 }
 
 #[tokio::test]
-async fn plain_http_and_this_machine_never_go_through_a_proxy() {
+async fn plain_http_and_loopback_never_go_through_a_proxy() {
     let proxy = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
     let address = format!("http://{}", proxy.address);
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -66,8 +66,8 @@ async fn plain_http_and_this_machine_never_go_through_a_proxy() {
     let plain = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright");
     for host in ["127.0.0.1", "localhost", ANY] {
         let url = format!("http://{host}:{}/", plain.address.port());
-        let answer = send(&transport(&variables), get(&url), HttpOptions::new()).await.unwrap();
-        assert_eq!(answer.body(), b"right", "{host}");
+        let response = send(&transport(&variables), get(&url), HttpOptions::new()).await.unwrap();
+        assert_eq!(response.body(), b"right", "{host}");
     }
 
     let authority = Authority::new("ours");
@@ -79,7 +79,7 @@ async fn plain_http_and_this_machine_never_go_through_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_fails_is_named_without_its_password() {
+async fn an_error_of_a_proxy_names_it_without_its_password() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cases = [
         (Some("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "proxy authorization required"),
@@ -88,15 +88,15 @@ async fn a_proxy_that_fails_is_named_without_its_password() {
         (Some(""), "unexpected end of file"),
         (None, "connection refused"),
     ];
-    for (answer, reason) in cases {
-        let proxy = answer.map(RawServer::replying);
+    for (response, reason) in cases {
+        let proxy = response.map(RawServer::replying);
         let place = proxy.as_ref().map_or(closed, |proxy| proxy.address);
-        // The roots are never asked: there is no tunnel to speak TLS through.
+        // The roots are not used: without a tunnel there is no TLS.
         let transport = transport(&[("HTTPS_PROXY", &format!("http://user:hidden@{place}"))])
             .with_root_certificate_pem(Authority::new("ours").pem().as_bytes())
             .unwrap();
         let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
-        assert_eq!(error.fault(), HttpFault::Proxy, "{answer:?}: {error}");
+        assert_eq!(error.fault(), HttpFault::Proxy, "{response:?}: {error}");
         assert_eq!(error.to_string(), format!("no tunnel through the proxy {place}: {reason}"));
         let shown = format!("{error} {error:?} {transport:?}");
         assert!(!shown.contains("hidden") && !shown.contains("user"), "{shown}");
@@ -116,7 +116,7 @@ async fn a_silent_proxy_is_a_connect_timeout() {
 }
 
 #[tokio::test]
-async fn a_variable_that_cannot_be_followed_stops_the_request() {
+async fn an_unsupported_proxy_fails_the_request() {
     let transport = transport(&[("HTTPS_PROXY", "socks5://user:hidden@127.0.0.1:1080")]);
     let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
     assert_eq!(error.fault(), HttpFault::Proxy);

@@ -1,4 +1,4 @@
-//! TLS: whose certificates are trusted, where the list comes from, and what a refusal says.
+//! TLS: which certificates are trusted, where the authorities come from, and the message for a refused certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{get, send, transport};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
 
-/// A folder that goes away with the test.
+/// A temporary folder, removed after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -60,7 +60,7 @@ async fn an_added_authority_is_trusted() {
 }
 
 #[tokio::test]
-async fn an_added_authority_stands_beside_ssl_cert_file_and_beside_another() {
+async fn an_added_authority_is_trusted_beside_ssl_cert_file_and_other_added_ones() {
     let [first, second, third] = ["first", "second", "third"].map(Authority::new);
     let folder = Folder::new();
     let file = folder.write("ca.pem", &first.pem());
@@ -75,7 +75,7 @@ async fn an_added_authority_stands_beside_ssl_cert_file_and_beside_another() {
 }
 
 #[tokio::test]
-async fn the_variables_of_the_given_environment_say_whom_to_trust() {
+async fn the_variables_of_the_injected_environment_choose_the_authorities() {
     let authority = Authority::new("ours");
     let server = RawServer::tls(&authority.certify("localhost"), OK);
     let (folder, other) = (Folder::new(), Folder::new());
@@ -89,7 +89,7 @@ async fn the_variables_of_the_given_environment_say_whom_to_trust() {
 }
 
 #[tokio::test]
-async fn an_added_authority_follows_into_another_environment() {
+async fn an_added_authority_stays_when_the_environment_is_replaced() {
     let [authority, other] = ["ours", "other"].map(Authority::new);
     let server = RawServer::tls(&authority.certify("localhost"), OK);
     let folder = Folder::new();
@@ -101,7 +101,7 @@ async fn an_added_authority_follows_into_another_environment() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_hold_is_refused_with_its_reason() {
+async fn an_invalid_certificate_is_refused_with_the_reason() {
     let [authority, other] = ["ours", "other"].map(Authority::new);
     let renewed = Authority::new("ours");
     let folder = Folder::new();
@@ -123,7 +123,7 @@ async fn a_certificate_that_does_not_hold_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_named_so() {
+async fn an_error_says_that_the_server_does_not_speak_tls() {
     let authority = Authority::new("ours");
     let transport = transport(&[]).with_root_certificate_pem(authority.pem().as_bytes()).unwrap();
     let server = RawServer::start(|mut stream, _| {
@@ -141,7 +141,7 @@ async fn a_server_without_tls_is_named_so() {
 }
 
 #[tokio::test]
-async fn authorities_that_cannot_be_read_fail_tls_alone_and_not_for_ever() {
+async fn unreadable_authorities_fail_only_tls_and_are_read_again() {
     let authority = Authority::new("ours");
     let folder = Folder::new();
     let file = text(&folder.0.join("ca.pem"));
@@ -163,7 +163,7 @@ async fn authorities_that_cannot_be_read_fail_tls_alone_and_not_for_ever() {
 }
 
 #[test]
-fn a_text_that_is_no_certificate_is_refused() {
+fn a_text_without_a_certificate_is_refused() {
     for pem in [
         "",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -177,7 +177,7 @@ fn a_text_that_is_no_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn after_a_handshake_that_failed_the_authorities_are_read_again() {
+async fn the_authorities_are_read_again_after_a_failed_handshake() {
     let [old, new] = ["old", "new"].map(Authority::new);
     let folder = Folder::new();
     let file = folder.write("ca.pem", &old.pem());
@@ -187,7 +187,7 @@ async fn after_a_handshake_that_failed_the_authorities_are_read_again() {
 
     folder.write("ca.pem", &new.pem());
     let after = RawServer::tls(&new.certify("localhost"), OK);
-    assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret", "no look without need");
+    assert_eq!(body(&transport, &url(&before)).await.unwrap(), b"secret", "not read again without a failure");
     assert_eq!(body(&transport, &url(&after)).await.unwrap_err().fault(), HttpFault::Tls);
     assert_eq!(body(&transport, &url(&after)).await.unwrap(), b"secret");
     assert_eq!(body(&transport, &url(&before)).await.unwrap_err().fault(), HttpFault::Tls);

@@ -1,4 +1,4 @@
-//! What is sent, what comes back, and how little a hostile answer can do.
+//! What is sent, what is received, and the limits that a hostile response meets.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use test_support::raw_server::RawServer;
 use yandex_cloud_auth::system::{HttpError, HttpFault, HttpOptions, HttpTransport};
 
-use super::{Answer, PATIENCE, get, send, transport};
+use super::{Response, TIME_LIMIT, get, send, transport};
 
-async fn ask(server: &RawServer, max_body: usize) -> Result<Answer, HttpError> {
+async fn ask(server: &RawServer, max_body: usize) -> Result<Response, HttpError> {
     send(&transport(&[]), get(&server.url("/")), HttpOptions::new().max_body(max_body)).await
 }
 
-/// A server that writes `head`, then `more` for as long as anybody reads; and how many bytes that were.
+/// A server that writes `head`, then `more` until the client stops reading; and the number of bytes written.
 fn endless(head: &'static str, more: impl Into<Vec<u8>>) -> (RawServer, Receiver<usize>) {
     let more = more.into();
     let (report, written) = channel();
@@ -30,17 +30,17 @@ fn endless(head: &'static str, more: impl Into<Vec<u8>>) -> (RawServer, Receiver
 }
 
 #[tokio::test]
-async fn sends_the_request_as_it_is_and_names_itself() {
+async fn a_request_is_sent_unchanged_with_host_and_user_agent() {
     let server =
         RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMetadata-Flavor: Google\r\n\r\nok");
     let request = http::Request::post(server.url("/iam/v1/tokens?x=%20y"))
         .header("authorization", "Bearer t1.fake.token")
         .body(b"{\"jwt\":\"fake\"}".to_vec())
         .unwrap();
-    let answer = send(&transport(&[]), request, HttpOptions::new()).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["metadata-flavor"], "Google");
-    assert_eq!(answer.body(), b"ok");
+    let response = send(&transport(&[]), request, HttpOptions::new()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["metadata-flavor"], "Google");
+    assert_eq!(response.body(), b"ok");
 
     let seen = server.request();
     assert!(seen.starts_with("POST /iam/v1/tokens?x=%20y HTTP/1.1\r\n"), "{seen}");
@@ -57,7 +57,7 @@ async fn sends_the_request_as_it_is_and_names_itself() {
 }
 
 #[tokio::test]
-async fn a_user_agent_of_the_callers_own_stays() {
+async fn the_user_agent_of_the_caller_stays() {
     let server = RawServer::replying("HTTP/1.1 204 No Content\r\n\r\n");
     let request = http::Request::get(server.url("")).header("user-agent", "own/1").body(Vec::new()).unwrap();
     send(&transport(&[]), request, HttpOptions::new()).await.unwrap();
@@ -67,23 +67,23 @@ async fn a_user_agent_of_the_callers_own_stays() {
 }
 
 #[tokio::test]
-async fn a_redirect_or_an_error_is_an_answer() {
+async fn a_redirect_or_an_error_status_is_a_response() {
     let other = RawServer::replying("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let location = other.url("/elsewhere");
     for status in ["302 Found", "401 Unauthorized", "503 Service Unavailable"] {
         let server = RawServer::replying(format!(
             "HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 3\r\n\r\nwhy"
         ));
-        let answer = ask(&server, 100).await.unwrap();
-        assert!(status.starts_with(answer.status().as_str()));
-        assert_eq!(answer.headers()["location"], *location);
-        assert_eq!(answer.body(), b"why");
+        let response = ask(&server, 100).await.unwrap();
+        assert!(status.starts_with(response.status().as_str()));
+        assert_eq!(response.headers()["location"], *location);
+        assert_eq!(response.body(), b"why");
     }
     assert!(!other.received_request());
 }
 
 #[tokio::test]
-async fn a_body_up_to_the_bound_is_read_whole() {
+async fn a_body_up_to_the_limit_is_read_completely() {
     for head in ["Content-Length: 20000\r\n\r\n", "\r\n", "Transfer-Encoding: chunked\r\n\r\n2710\r\n"] {
         let half = "x".repeat(10_000);
         let between = if head.starts_with('T') { "\r\n2710\r\n" } else { "" };
@@ -97,7 +97,7 @@ async fn a_body_up_to_the_bound_is_read_whole() {
 }
 
 #[tokio::test]
-async fn an_announced_length_is_refused_before_anything_is_read() {
+async fn a_declared_length_above_the_limit_is_refused_before_reading() {
     let server = RawServer::http(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
         let _ = std::io::copy(stream, &mut std::io::sink());
@@ -106,23 +106,23 @@ async fn an_announced_length_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_short_is_interrupted() {
-    for answer in [
+async fn a_truncated_response_is_interrupted() {
+    for response in [
         "",
         "HTTP/1.1 200 OK\r\nContent-Le",
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
     ] {
-        let error = ask(&RawServer::replying(answer), 100).await.unwrap_err();
-        assert_eq!(error.fault(), HttpFault::Interrupted, "{answer:?}: {error}");
+        let error = ask(&RawServer::replying(response), 100).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Interrupted, "{response:?}: {error}");
         assert!(!error.fault().is_before_connection());
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_http_is_malformed() {
-    for answer in [
+async fn a_response_that_is_not_http_is_malformed() {
+    for response in [
         "SSH-2.0-OpenSSH_9.2\r\n",
         "<html>t1.hidden</html>\r\n\r\n",
         "HTTP/1.1 2000 OK\r\n\r\n",
@@ -130,14 +130,14 @@ async fn an_answer_that_is_not_http_is_malformed() {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot-hex t1.hidden\r\n",
     ] {
-        let error = ask(&RawServer::replying(answer), 100).await.unwrap_err();
-        assert_eq!(error.fault(), HttpFault::Malformed, "{answer:?}: {error}");
+        let error = ask(&RawServer::replying(response), 100).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Malformed, "{response:?}: {error}");
         assert!(!format!("{error} {error:?}").contains("t1."), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn an_endless_answer_ends_where_the_bound_is() {
+async fn reading_an_endless_response_stops_at_the_limit() {
     let header = "x: y\r\n".repeat(1000);
     let chunks = format!("3e8\r\n{}\r\n", "x".repeat(1000)).repeat(10);
     let cases: [(&'static str, Vec<u8>, HttpFault); 6] = [
@@ -151,14 +151,14 @@ async fn an_endless_answer_ends_where_the_bound_is() {
     for (head, more, fault) in cases {
         let (server, written) = endless(head, more);
         assert_eq!(ask(&server, 64 << 10).await.unwrap_err().fault(), fault, "{head:?}");
-        // What the server got rid of is what was read and what the sockets hold.
-        let written = written.recv_timeout(PATIENCE).expect("the connection is still open");
+        // The bytes that the server could write are those that the client read and those in the socket buffers.
+        let written = written.recv_timeout(TIME_LIMIT).expect("the connection is still open");
         assert!(written < 16 << 20, "{head:?}: {written} bytes");
     }
 }
 
 #[tokio::test]
-async fn a_drip_ends_with_the_callers_patience() {
+async fn a_slow_response_ends_when_the_caller_stops_waiting() {
     fn each(stream: &mut TcpStream, piece: &[u8]) {
         while stream.write_all(piece).is_ok() {
             std::thread::sleep(Duration::from_millis(1));
@@ -178,17 +178,17 @@ async fn a_drip_ends_with_the_callers_patience() {
         let transport = transport(&[]);
         let exchange = transport.send(get(&server.url("/")), HttpOptions::new());
         assert!(tokio::time::timeout(Duration::from_millis(200), exchange).await.is_err(), "{head}{piece}");
-        assert_eq!(closed.recv_timeout(PATIENCE), Ok(()), "{head}{piece}");
+        assert_eq!(closed.recv_timeout(TIME_LIMIT), Ok(()), "{head}{piece}");
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_interim_answers_does_not_hold_the_thread() {
+async fn a_flood_of_interim_responses_does_not_block_the_thread() {
     let (server, written) = endless("", "HTTP/1.1 100 Continue\r\n\r\n".repeat(400));
     let transport = transport(&[]);
     let exchange = transport.send(get(&server.url("/")), HttpOptions::new());
     let start = Instant::now();
     assert!(tokio::time::timeout(Duration::from_millis(200), exchange).await.is_err());
-    assert!(start.elapsed() < PATIENCE / 4, "{:?}", start.elapsed());
-    written.recv_timeout(PATIENCE).expect("the connection is still open");
+    assert!(start.elapsed() < TIME_LIMIT / 4, "{:?}", start.elapsed());
+    written.recv_timeout(TIME_LIMIT).expect("the connection is still open");
 }
