@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine};
+use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, TestSystem};
 use test_support::token_source::header;
 use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
@@ -33,22 +33,25 @@ fn works_when_made_by_hand_with_the_variable_and_without() {
         (" metadata.internal\n", format!("http://metadata.internal{PATH}")),
     ] {
         for credentials in [MetadataAuth::new(), MetadataAuth::default()] {
-            let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
-            assert_eq!(header(&machine.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
-            assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}");
+            let test_system =
+                TestSystem::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+            assert_eq!(header(&test_system.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
+            assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}");
         }
-        let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
-        assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
-        assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
+        let test_system =
+            TestSystem::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+        assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
+        assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
     }
 }
 
 #[test]
 fn an_address_given_in_code_wins_over_the_variable() {
-    let machine = Machine::new().set("YC_METADATA_ADDR", "not an address").always(answers(METADATA_ANSWER));
-    let credentials = machine.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
+    let test_system =
+        TestSystem::new().set("YC_METADATA_ADDR", "not an address").always(answers(METADATA_ANSWER));
+    let credentials = test_system.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
-    assert_eq!(machine.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
+    assert_eq!(test_system.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
 }
 
 #[test]
@@ -69,11 +72,11 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
         "http://",
         "адрес",
     ] {
-        let machine = Machine::new()
+        let test_system = TestSystem::new()
             .set("YC_METADATA_ADDR", address)
             .set("YC_TOKEN", IAM_TOKEN)
             .always(answers(METADATA_ANSWER));
-        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+        for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(
                 (error.kind(), error.location(), error.method()),
@@ -83,21 +86,21 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
             assert!(error.help().unwrap().contains("host:port"), "{:?}", error.help());
             assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         }
-        assert!(machine.http.requests().is_empty(), "{address}");
+        assert!(test_system.http.requests().is_empty(), "{address}");
     }
 }
 
 #[test]
 fn the_request_carries_the_flavor_and_nothing_of_ours() {
-    let machine = Machine::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
+    let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
         assert_eq!(request.method(), "GET");
         assert_eq!(request.headers()["metadata-flavor"], "Google");
         assert!(!request.headers().contains_key("authorization"));
         assert!(request.body().is_empty());
         answers(METADATA_ANSWER)
     });
-    header(&machine.automatic());
-    header(&machine.with(MetadataAuth::new()));
+    header(&test_system.automatic());
+    header(&test_system.with(MetadataAuth::new()));
 }
 
 #[test]
@@ -112,12 +115,14 @@ fn waits_for_a_connection_as_long_as_the_address_deserves() {
     ] {
         let options: Arc<Mutex<Vec<HttpOptions>>> = Arc::default();
         let seen = Arc::clone(&options);
-        let machine =
-            Machine::new().set("YC_METADATA_ADDR", variable).answering_with_options(move |_, options, _| {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).answering_with_options(
+            move |_, options, _| {
                 seen.lock().unwrap().push(options);
                 TestReply::Fail(HttpFault::ConnectTimeout)
-            });
-        let credentials = if automatic { machine.automatic() } else { machine.with(MetadataAuth::new()) };
+            },
+        );
+        let credentials =
+            if automatic { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
         credentials.blocking().header().unwrap_err();
         let options = options.lock().unwrap();
         assert_eq!(options.len(), tries, "{variable:?} {automatic}");
@@ -131,28 +136,28 @@ fn waits_for_a_connection_as_long_as_the_address_deserves() {
 
 #[test]
 fn a_second_connection_in_time_is_as_good_as_the_first() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
         0 | 1 => TestReply::Fail(HttpFault::ConnectTimeout),
         _ => answers(METADATA_ANSWER),
     });
-    assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
-    assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+    assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
+    assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
 }
 
 #[test]
 fn a_refusal_ends_the_wait_at_once() {
     for fault in [HttpFault::ConnectRefused, HttpFault::Unreachable, HttpFault::NameResolution] {
-        let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
-        assert_eq!(header(&machine.automatic()), format!("Bearer {IAM_TOKEN}"));
-        assert_eq!(machine.http.requests().len(), 1, "{fault:?}");
-        assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+        let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
+        assert_eq!(header(&test_system.automatic()), format!("Bearer {IAM_TOKEN}"));
+        assert_eq!(test_system.http.requests().len(), 1, "{fault:?}");
+        assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
     }
 }
 
 #[test]
 fn an_answer_after_150_ms_at_the_default_address_is_taken() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
-    let clock = machine.clock.clone();
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
+    let clock = test_system.clock.clone();
     let slow = TestHttp::with_options(move |_, _, _| {
         let pause = clock.sleep(Duration::from_millis(150));
         async move {
@@ -160,16 +165,16 @@ fn an_answer_after_150_ms_at_the_default_address_is_taken() {
             answers(METADATA_ANSWER)
         }
     });
-    let credentials = Automatic::new().with_system(machine.system().with_http(slow)).build();
+    let credentials = Automatic::new().with_system(test_system.system().with_http(slow)).build();
     let call = std::thread::spawn(move || header(&credentials));
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(Duration::from_millis(150));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(Duration::from_millis(150));
     assert_eq!(joined(call), format!("Bearer {METADATA_TOKEN}"));
 }
 
 /// What a reply of the metadata service does to a selection that has `YC_TOKEN` behind it.
-fn outcome(machine: &Machine) -> (Outcome, Option<Error>) {
-    let credentials = machine.automatic();
+fn outcome(test_system: &TestSystem) -> (Outcome, Option<Error>) {
+    let credentials = test_system.automatic();
     match credentials.blocking().select() {
         Ok(report) => {
             let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata);
@@ -239,11 +244,11 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
     ];
     for (reply, at_default, at_configured) in table {
         for (address, expected) in [("", at_default), ("10.0.0.5", at_configured)] {
-            let machine = Machine::new()
+            let test_system = TestSystem::new()
                 .set("YC_METADATA_ADDR", address)
                 .set("YC_TOKEN", IAM_TOKEN)
                 .always(reply.clone());
-            let (outcome, error) = outcome(&machine);
+            let (outcome, error) = outcome(&test_system);
             assert_eq!(outcome, expected, "{reply:?} at {address:?}");
             assert_eq!(error.is_some(), expected == Broken, "{reply:?} at {address:?}");
             if let Some(error) = error {
@@ -269,8 +274,8 @@ fn an_answer_without_a_token_says_what_is_missing() {
         ("oops", "no JSON"),
         ("7", "not a JSON object"),
     ] {
-        let machine = Machine::new().always(answers(body));
-        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+        let test_system = TestSystem::new().always(answers(body));
+        for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
             assert!(error.reason().contains(reason), "{body}: {error}");
@@ -296,8 +301,8 @@ fn asked_by_name_it_tells_each_failure_apart() {
         (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (answers(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
     ] {
-        let machine = Machine::new().always(reply.clone());
-        let error = machine.with(MetadataAuth::new()).blocking().header().unwrap_err();
+        let test_system = TestSystem::new().always(reply.clone());
+        let error = test_system.with(MetadataAuth::new()).blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::Metadata)), "{reply:?}");
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error}: {:?}", error.help());
@@ -306,36 +311,36 @@ fn asked_by_name_it_tells_each_failure_apart() {
 
 #[test]
 fn a_deadline_for_ever_is_one() {
-    let machine = Machine::new().always(answers(METADATA_ANSWER));
+    let test_system = TestSystem::new().always(answers(METADATA_ANSWER));
     let forever = HeaderOptions::new().deadline(Duration::MAX);
-    assert!(machine.with(MetadataAuth::new()).blocking().header_with(forever).is_ok());
+    assert!(test_system.with(MetadataAuth::new()).blocking().header_with(forever).is_ok());
 }
 
 #[test]
 fn a_busy_service_is_asked_again_when_it_said() {
     let busy = TestReply::Response(429, vec![("retry-after", "20".to_owned())], Vec::new());
-    let machine = Machine::new().answering(move |_, count| match count {
+    let test_system = TestSystem::new().answering(move |_, count| match count {
         0 => busy.clone(),
         _ => answers(METADATA_ANSWER),
     });
-    let credentials = machine.automatic();
+    let credentials = test_system.automatic();
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.retry_after(), Some(secs(20)));
     assert!(error.is_transient());
-    machine.clock.advance(secs(19));
+    test_system.clock.advance(secs(19));
     credentials.blocking().header().unwrap_err();
-    assert_eq!(machine.http.requests().len(), 1);
-    machine.clock.advance(secs(1));
+    assert_eq!(test_system.http.requests().len(), 1);
+    test_system.clock.advance(secs(1));
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
 }
 
 #[test]
 fn the_life_of_the_token_is_what_the_answer_says_remains() {
-    let machine = Machine::new().always(answers(METADATA_ANSWER));
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(answers(METADATA_ANSWER));
+    let credentials = test_system.automatic();
     header(&credentials);
     let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
-    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - machine.clock.now().wall;
+    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - test_system.clock.now().wall;
     assert_eq!(left, secs(42_617));
 }
 
@@ -351,12 +356,12 @@ fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
         ("8.8.8.8", true),
         ("metadata.corp.example", true),
     ] {
-        let machine = Machine::new().set("YC_METADATA_ADDR", address).always(answers(METADATA_ANSWER));
-        header(&machine.with(MetadataAuth::new()));
-        let warned = machine.log.warnings().iter().any(|line| line.contains("without TLS"));
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", address).always(answers(METADATA_ANSWER));
+        header(&test_system.with(MetadataAuth::new()));
+        let warned = test_system.log.warnings().iter().any(|line| line.contains("without TLS"));
         assert_eq!(warned, warns, "{address}");
 
-        let credentials = machine.automatic();
+        let credentials = test_system.automatic();
         header(&credentials);
         let report = credentials.report().unwrap();
         assert_eq!(report.selected().unwrap().reason.contains("without TLS"), warns, "{report}");
@@ -365,45 +370,45 @@ fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
 
 #[test]
 fn silence_after_connecting_is_bounded_and_never_makes_it_somebody_else() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
+    let credentials = test_system.automatic();
     let call = std::thread::spawn(move || credentials.blocking().header());
-    machine.clock.wait_for_sleepers(1);
-    machine.clock.advance(Duration::from_millis(5100));
+    test_system.clock.wait_for_sleepers(1);
+    test_system.clock.advance(Duration::from_millis(5100));
     let error = joined(call).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
     assert!(error.reason().contains("5s"), "{error}");
     let report = error.report().unwrap();
     let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
     assert_eq!(broken.method, Method::Metadata);
-    assert_eq!(machine.http.requests().len(), 1, "not asked three times");
+    assert_eq!(test_system.http.requests().len(), 1, "not asked three times");
 }
 
 #[test]
 fn the_timeouts_are_the_callers_to_choose() {
-    let machine = Machine::new().always(TestReply::Silence);
+    let test_system = TestSystem::new().always(TestReply::Silence);
     let quick = MetadataAuth::builder()
         .connect_timeout(Duration::from_millis(50))
         .timeout(Duration::from_millis(250))
         .build();
-    let credentials = machine.with(quick);
+    let credentials = test_system.with(quick);
     let call = std::thread::spawn(move || credentials.blocking().header());
-    machine.clock.wait_for_sleepers(1);
-    machine.clock.advance(Duration::from_millis(300));
+    test_system.clock.wait_for_sleepers(1);
+    test_system.clock.advance(Duration::from_millis(300));
     assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[test]
 fn a_deadline_covers_the_selection() {
-    let machine = Machine::new().always(TestReply::Silence);
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(TestReply::Silence);
+    let credentials = test_system.automatic();
     let options = HeaderOptions::new().deadline(Duration::from_millis(500));
     let call = {
         let credentials = credentials.clone();
         std::thread::spawn(move || credentials.blocking().header_with(options))
     };
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(Duration::from_millis(500));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(Duration::from_millis(500));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("500ms"), "{error}");
@@ -412,8 +417,8 @@ fn a_deadline_covers_the_selection() {
 
 /// Credentials on real sockets, with an emulator's metadata service.
 fn real(emulator: &Emulator) -> (Credentials, System) {
-    let machine = Machine::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
-    let system = System::real().with_environment(machine.environment.clone());
+    let test_system = TestSystem::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
+    let system = System::real().with_environment(test_system.environment.clone());
     let quick = MetadataAuth::builder().timeout(Duration::from_millis(500)).build();
     (Credentials::from(quick).with_system(system.clone()), system)
 }

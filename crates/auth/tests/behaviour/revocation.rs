@@ -24,8 +24,8 @@ struct Said(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] String);
 struct Answer(#[prost(string, tag = 3)] String);
 
 fn credentials(cloud: &Emulator) -> Credentials {
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    Credentials::automatic().with_system(System::real().with_environment(machine))
+    let test_system = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    Credentials::automatic().with_system(System::real().with_environment(test_system))
 }
 
 /// All callers before the token is revoked, and all of them after.

@@ -1,6 +1,6 @@
 //! Revoking a token: what IAM is told, and who in the process stops sending it.
 
-use crate::support::{API_KEY, Machine};
+use crate::support::{API_KEY, TestSystem};
 use test_support::token_source::header;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
@@ -9,7 +9,7 @@ use yandex_cloud_auth::{
 };
 use yandex_cloud_emulator::Emulator;
 
-fn machine(cloud: &Emulator, more: &[(&str, &str)]) -> System {
+fn test_system(cloud: &Emulator, more: &[(&str, &str)]) -> System {
     let metadata = cloud.metadata_addr().to_string();
     let endpoint = cloud.api_url();
     let own = [("YC_METADATA_ADDR", &*metadata), ("YC_API_ENDPOINT", &*endpoint)];
@@ -23,11 +23,11 @@ fn error(credentials: &Credentials) -> yandex_cloud_auth::Error {
 #[test]
 fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let metadata = Credentials::from(MetadataAuth::new()).with_system(machine(&cloud, &[]));
+    let metadata = Credentials::from(MetadataAuth::new()).with_system(test_system(&cloud, &[]));
     let token = header(&metadata).strip_prefix("Bearer ").unwrap().to_owned();
-    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
+    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(test_system(&cloud, &[]));
     let variable =
-        Credentials::from(EnvIamTokenAuth::new()).with_system(machine(&cloud, &[("YC_TOKEN", &token)]));
+        Credentials::from(EnvIamTokenAuth::new()).with_system(test_system(&cloud, &[("YC_TOKEN", &token)]));
     let other = Credentials::from(IamTokenAuth::new(cloud.iam_token().unwrap()).unwrap());
     let (held, kept) = (header(&given), header(&other));
     assert_eq!((&held, &header(&variable)), (&format!("Bearer {token}"), &held));
@@ -45,14 +45,14 @@ fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another()
         assert!(!format!("{error} {error:?}").contains(&token));
     }
     assert_eq!(header(&other), kept, "others have nothing to do with it");
-    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
+    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(test_system(&cloud, &[]));
     assert_eq!(late.blocking().header().unwrap_err().kind(), ErrorKind::Refused, "nor does who comes later");
 }
 
 #[test]
 fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let system = machine(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
+    let system = test_system(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
     let credentials = Credentials::from(MetadataAuth::new()).with_system(system);
     credentials.blocking().revoke(RevokeOptions::new()).unwrap();
     assert!(credentials.snapshot().is_none());
@@ -62,7 +62,7 @@ fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another(
 
 #[test]
 fn what_iam_refuses_stays_in_place() {
-    let machine = Machine::new().answering(|request, _| match request.uri().path() {
+    let test_system = TestSystem::new().answering(|request, _| match request.uri().path() {
         "/endpoints" => TestReply::status(404, ""),
         path => {
             assert_eq!(path, "/iam/v1/tokens:revoke");
@@ -74,7 +74,7 @@ fn what_iam_refuses_stays_in_place() {
             TestReply::status(403, r#"{"code":7,"message":"no t1.fake.kept","details":[]}"#)
         }
     });
-    let credentials = machine.with(IamTokenAuth::new("t1.fake.kept").unwrap());
+    let credentials = test_system.with(IamTokenAuth::new("t1.fake.kept").unwrap());
     let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::IamToken)));
     assert!(!error.to_string().contains("t1.fake.kept"), "{error}");
@@ -84,26 +84,30 @@ fn what_iam_refuses_stays_in_place() {
 #[test]
 fn the_token_goes_nowhere_but_to_yandex_cloud_and_where_code_says() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
-    let machine = Machine::new().always(TestReply::status(200, list));
-    let credentials = machine.with(IamTokenAuth::new("t1.fake.at-home").unwrap());
+    let test_system = TestSystem::new().always(TestReply::status(200, list));
+    let credentials = test_system.with(IamTokenAuth::new("t1.fake.at-home").unwrap());
     let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
-    assert_eq!(machine.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
-    let at = |iam| machine.clone().at(Endpoints::new().iam(iam));
+    assert_eq!(test_system.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
+    let at = |iam| test_system.clone().at(Endpoints::new().iam(iam));
     let here = at("iam.corp.example").with(IamTokenAuth::new("t1.fake.at-home").unwrap());
     assert_eq!(here.blocking().revoke(RevokeOptions::new()).unwrap().subject_id, None);
-    assert_eq!(machine.http.requests().last().unwrap(), "POST https://iam.corp.example/iam/v1/tokens:revoke");
+    assert_eq!(
+        test_system.http.requests().last().unwrap(),
+        "POST https://iam.corp.example/iam/v1/tokens:revoke"
+    );
     let plain = at("http://iam.corp.example").with(IamTokenAuth::new("t1.fake.in-clear").unwrap());
     assert_eq!(plain.blocking().revoke(RevokeOptions::new()).unwrap_err().kind(), ErrorKind::Blocked);
 }
 
 #[test]
 fn only_iam_tokens_can_be_revoked() {
-    let machine = Machine::new();
-    for credentials in [machine.with(ApiKeyAuth::new(API_KEY).unwrap()), machine.with(NoAuth::new())] {
+    let test_system = TestSystem::new();
+    for credentials in [test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), test_system.with(NoAuth::new())]
+    {
         let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(!error.to_string().contains(API_KEY));
     }
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use crate::support::{IAM_TOKEN, Machine, cloud, exchanged};
+use crate::support::{IAM_TOKEN, TestSystem, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
@@ -60,11 +60,11 @@ fn verified(jwt: &str) -> (Value, Value) {
     (json(head), json(body))
 }
 
-/// A machine whose IAM keeps the JWTs that it is given.
-fn recording(machine: Machine) -> (Machine, Arc<Mutex<Vec<String>>>) {
+/// A system whose IAM keeps the JWTs that it is given.
+fn recording(test_system: TestSystem) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let jwts = Arc::clone(&seen);
-    let machine = machine.answering(move |request, count| {
+    let test_system = test_system.answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!(body.as_object().unwrap().len(), 1);
@@ -73,23 +73,23 @@ fn recording(machine: Machine) -> (Machine, Arc<Mutex<Vec<String>>>) {
         }
         cloud(exchanged())(request, count)
     });
-    (machine, seen)
+    (test_system, seen)
 }
 
 #[test]
 fn what_is_signed_is_what_iam_wants_to_hear() {
-    let (machine, jwts) = recording(Machine::new());
-    let credentials = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let (test_system, jwts) = recording(TestSystem::new());
+    let credentials = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(
-        machine.http.requests(),
+        test_system.http.requests(),
         ["GET https://api.cloud.yandex.net/endpoints".to_owned(), format!("POST {TOKENS}")],
         "one discovery and one exchange from cold"
     );
     let jwts = jwts.lock().unwrap();
     let (head, body) = verified(&jwts[0]);
     assert_eq!(head, json!({ "typ": "JWT", "alg": "PS256", "kid": key()["id"] }));
-    let now = machine.clock.now().wall.as_secs();
+    let now = test_system.clock.now().wall.as_secs();
     assert_eq!(
         body,
         json!({
@@ -113,13 +113,13 @@ fn the_audience_follows_iam_and_can_be_set_and_a_jwt_is_never_too_long() {
             "https://elsewhere.example",
         ),
     ] {
-        let (machine, jwts) = recording(Machine::new().at(Endpoints::new().iam(iam)));
-        header(&machine.with(builder.build()));
+        let (test_system, jwts) = recording(TestSystem::new().at(Endpoints::new().iam(iam)));
+        header(&test_system.with(builder.build()));
         assert_eq!(verified(&jwts.lock().unwrap()[0]).1["aud"], audience);
     }
     for (life, seconds) in [(secs(60), 120), (Duration::MAX / 4, 3600)] {
-        let (machine, jwts) = recording(Machine::new());
-        header(&machine.with(builder().jwt_life(life).build()));
+        let (test_system, jwts) = recording(TestSystem::new());
+        header(&test_system.with(builder().jwt_life(life).build()));
         let body = verified(&jwts.lock().unwrap()[0]).1;
         assert_eq!(body["exp"].as_u64().unwrap() - body["iat"].as_u64().unwrap(), seconds);
     }
@@ -152,8 +152,8 @@ fn a_key_is_read_in_every_form_that_it_is_written_in() {
         with("public_key", Value::Null),
         with("key_algorithm", Value::Null),
     ] {
-        let (machine, jwts) = recording(Machine::new());
-        header(&machine.with(ServiceAccountKeyAuth::new(&text).unwrap()));
+        let (test_system, jwts) = recording(TestSystem::new());
+        header(&test_system.with(ServiceAccountKeyAuth::new(&text).unwrap()));
         verified(&jwts.lock().unwrap()[0]);
     }
     let bare = Credentials::from_string(&*KEY).unwrap();
@@ -207,9 +207,9 @@ fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
         assert!(error.help().is_some());
         hides(&error);
         // The same, as a file.
-        let machine = Machine::new();
-        machine.files.write(PATH, text);
-        let error = machine.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
+        let test_system = TestSystem::new();
+        test_system.files.write(PATH, text);
+        let error = test_system.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
         assert!(error.to_string().contains(told) && error.location() == Some(PATH), "{told}: {error}");
         hides(&error);
     }
@@ -225,30 +225,30 @@ fn hides(error: &Error) {
 
 #[test]
 fn a_file_is_read_again_and_a_bad_one_never_replaces_a_good_token() {
-    let (machine, jwts) = recording(Machine::new());
-    machine.files.write(PATH, KEY.as_str());
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let (test_system, jwts) = recording(TestSystem::new());
+    test_system.files.write(PATH, KEY.as_str());
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
 
-    machine.files.write(PATH, with("id", "ajefake0another0key0".into()));
+    test_system.files.write(PATH, with("id", "ajefake0another0key0".into()));
     assert!(credentials.invalidate(&first));
     header(&credentials);
     let kid = |at: usize| verified(&jwts.lock().unwrap()[at]).0["kid"].clone();
     assert_eq!((kid(0), kid(1)), (key()["id"].clone(), json!("ajefake0another0key0")));
 
-    machine.files.write(PATH, &KEY[..100]);
-    machine.clock.advance(secs(4000));
+    test_system.files.write(PATH, &KEY[..100]);
+    test_system.clock.advance(secs(4000));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "the token at hand is good for hours");
-    machine.files.remove(PATH);
-    machine.clock.advance(secs(13 * 3600));
+    test_system.files.remove(PATH);
+    test_system.clock.advance(secs(13 * 3600));
     let error = credentials.blocking().header().unwrap_err();
     assert!(error.to_string().contains(PATH) && error.reason().contains("no such file"), "{error}");
 }
 
 #[test]
 fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken() {
-    let slot = |machine: &Machine| {
-        let credentials = machine.automatic();
+    let slot = |test_system: &TestSystem| {
+        let credentials = test_system.automatic();
         let outcome = credentials.blocking().select();
         let report = match &outcome {
             Ok(report) => report.clone(),
@@ -256,13 +256,13 @@ fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken
         };
         report.attempts().iter().find(|attempt| attempt.method == Method::ServiceAccountKey).unwrap().clone()
     };
-    let unset = slot(&Machine::new());
+    let unset = slot(&TestSystem::new());
     assert_eq!(
         (unset.outcome, unset.source.as_str(), unset.reason.as_str()),
         (Outcome::Absent, VARIABLE, "not set")
     );
 
-    let named = Machine::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
+    let named = TestSystem::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
     let missing = slot(&named);
     assert_eq!((missing.outcome, missing.reason.as_str()), (Outcome::Broken, "there is no such file"));
     named.files.write(PATH, KEY.as_str());
@@ -272,45 +272,45 @@ fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken
     named.files.set_mode(PATH, 0o644);
     assert!(slot(&named).reason.contains("every user of this machine can read the key (mode 0644)"));
 
-    let held = slot(&Machine::new().set(VARIABLE, &KEY));
+    let held = slot(&TestSystem::new().set(VARIABLE, &KEY));
     assert_eq!((held.outcome, held.reason), (Outcome::Selected, found.reason));
-    let torn = slot(&Machine::new().set(VARIABLE, "{\"id\":"));
+    let torn = slot(&TestSystem::new().set(VARIABLE, "{\"id\":"));
     assert_eq!(torn.outcome, Outcome::Broken);
-    let token = slot(&Machine::new().set(VARIABLE, "y0_FAKE-oauth-token"));
+    let token = slot(&TestSystem::new().set(VARIABLE, "y0_FAKE-oauth-token"));
     assert_eq!(token.outcome, Outcome::Broken, "{token:?}");
-    let order = Machine::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
+    let order = TestSystem::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
     assert_eq!(slot(&order).outcome, Outcome::Selected, "before what is broken behind it");
 }
 
 #[test]
 fn a_key_that_everybody_can_read_is_told_in_the_report_of_a_given_path_too() {
-    let machine = Machine::new();
-    machine.files.write(PATH, KEY.as_str());
-    machine.files.set_mode(PATH, 0o604);
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let test_system = TestSystem::new();
+    test_system.files.write(PATH, KEY.as_str());
+    test_system.files.set_mode(PATH, 0o604);
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let report = credentials.blocking().select().unwrap();
     assert!(report.selected().unwrap().reason.contains("mode 0604"), "{report}");
-    machine.files.set_mode(PATH, 0o640);
-    let quiet = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    test_system.files.set_mode(PATH, 0o640);
+    let quiet = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     assert_eq!(quiet.blocking().select().unwrap().selected().unwrap().reason, "given");
 }
 
 #[test]
 fn the_jwt_goes_where_a_secret_may_go() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
-    let machine = Machine::new().always(TestReply::status(200, list));
-    let error = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
+    let test_system = TestSystem::new().always(TestReply::status(200, list));
+    let error = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
-    let plain = machine.clone().at(Endpoints::new().api("http://api.corp.example"));
+    let plain = test_system.clone().at(Endpoints::new().api("http://api.corp.example"));
     let plain = plain.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     assert_eq!(plain.blocking().header().unwrap_err().kind(), ErrorKind::Blocked);
-    assert!(machine.http.requests().iter().all(|request| request.starts_with("GET ")));
+    assert!(test_system.http.requests().iter().all(|request| request.starts_with("GET ")));
 }
 
 #[test]
 fn who_it_is_stands_in_the_key() {
-    let (machine, _) = recording(Machine::new());
-    let told = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let (test_system, _) = recording(TestSystem::new());
+    let told = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     let told = told.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(told.subject_id.as_deref(), Some(CLOUD.service_account_id()));
     assert_eq!(told.key_id.as_deref(), key()["id"].as_str());
