@@ -1,10 +1,10 @@
 //! The figures of the SDK, each as a ratio measured in this run: `cargo bench -p yandex-ai-studio-sdk`.
 //!
-//! - A chat completion by the SDK against the same call by bare `reqwest` with a header made by hand: the very request
-//!   that the SDK sends, with an id of its own for each call, and the least request that is answered. All one after
-//!   another on one connection each, by turns, to an emulator in a process of its own.
-//! - What the process holds after 10,000 such calls and after 100,000 more.
-//! - For scale, the same call by the Python SDK: where `YC_PYTHON` names an interpreter that has it, or
+//! - A chat completion by the SDK against the same call by bare `reqwest` with a header made by hand: once with exactly
+//!   the request of the SDK, with an id for each call, and once with the smallest request that works. Each variant sends
+//!   its calls one after another on one connection, in turns, to an emulator in a process of its own.
+//! - The memory of the process after 10,000 such calls and after 100,000 more.
+//! - For comparison, the same call by the Python SDK, if `YC_PYTHON` names an interpreter with that SDK, or
 //!   `tests/interop/run --install` has made one.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
 
@@ -24,7 +24,7 @@ use yandex_cloud_emulator::Emulator;
 const ROUNDS: usize = 9;
 const CALLS: u32 = 2_000;
 const SOAK: u32 = 100_000;
-/// The SDK's.
+/// The user agent of the SDK.
 const USER_AGENT: &str =
     concat!("yandex-ai-studio-sdk/", env!("CARGO_PKG_VERSION"), " rust/", env!("CARGO_PKG_RUST_VERSION"));
 
@@ -32,7 +32,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "emulator") {
         return serve();
     }
-    // What reqwest's default features would bring; the SDK needs no default.
+    // The bare reqwest client needs a default provider; the SDK does not.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cloud = Cloud::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -41,7 +41,7 @@ fn main() {
     runtime.block_on(soak(&cloud));
 }
 
-/// The emulator's process: says where it is, and ends when nobody holds its standard input any more.
+/// The process of the emulator: prints its address, and ends when its standard input is closed.
 fn serve() {
     let cloud = Emulator::start_in_thread().unwrap();
     println!("{} {} {}", cloud.api_url(), cloud.folder_id(), cloud.api_key());
@@ -88,7 +88,7 @@ impl Drop for Cloud {
     }
 }
 
-/// Microseconds of one call, of many one after another.
+/// Microseconds per call, over many consecutive calls.
 async fn per_call(call: impl AsyncFn()) -> f64 {
     let start = Instant::now();
     for _ in 0..CALLS {
@@ -128,15 +128,15 @@ async fn against_reqwest(cloud: &Cloud) -> f64 {
             .header("accept", "application/json, text/event-stream")
     };
     let ask = async |request: RequestBuilder| {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        assert!(answer["choices"][0]["message"]["content"].as_str().unwrap().ends_with("hello"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let response: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert!(response["choices"][0]["message"]["content"].as_str().unwrap().ends_with("hello"));
     };
     let sdk = cloud.sdk();
     let model = sdk.chat().completions("yandexgpt");
     let mut rounds = Vec::new();
-    // The first round is for connections and caches.
+    // The first round warms up connections and caches.
     for _ in 0..=ROUNDS {
         let of_least = per_call(async || ask(least()).await).await;
         let of_same = per_call(async || ask(same()).await).await;
@@ -187,7 +187,7 @@ fn against_python(cloud: &Cloud, ours: f64) {
     }
 }
 
-/// KiB of this process that are in memory.
+/// The resident memory of this process, in KiB.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())

@@ -1,11 +1,11 @@
-//! A chat, and a second question whose answer comes as it is made: `cargo run --example chat`.
+//! A chat, and a streamed response to a second question: `cargo run --example chat`.
 
-#![allow(clippy::print_stdout, reason = "it is what the example does")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 
 use yandex_ai_studio_sdk::{AiStudio, Message};
 use yandex_cloud_emulator::Emulator;
 
-/// An AI Studio inside this program. A real one is found without any of these options.
+/// Uses an emulator inside this program. The real AI Studio needs none of these options.
 pub(crate) async fn run() -> Result<String, Box<dyn std::error::Error>> {
     let cloud = Emulator::start().await?;
     let sdk = AiStudio::builder()
@@ -15,11 +15,11 @@ pub(crate) async fn run() -> Result<String, Box<dyn std::error::Error>> {
         .build()?;
     let model = sdk.chat().completions("yandexgpt").temperature(0.3);
 
-    let answer = model.run("What is a platypus?").await?;
-    println!("{}", answer.text());
+    let response = model.run("What is a platypus?").await?;
+    println!("{}", response.text());
 
     let conversation =
-        [Message::user("What is a platypus?"), Message::from(answer), Message::user("In a word?")];
+        [Message::user("What is a platypus?"), Message::from(response), Message::user("In a word?")];
     let mut stream = model.run_stream(conversation).await?;
     while let Some(chunk) = stream.next().await {
         print!("{}", chunk?.text());

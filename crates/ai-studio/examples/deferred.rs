@@ -1,6 +1,6 @@
-//! An answer that is fetched later, by the id of its operation: `cargo run --example deferred`.
+//! A response that is fetched later, by the id of its operation: `cargo run --example deferred`.
 
-#![allow(clippy::print_stdout, reason = "it is what the example does")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use yandex_cloud_emulator::Emulator;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // An AI Studio inside this program. A real one is found without any of these options.
+    // An emulator inside this program. The real AI Studio needs none of these options.
     let cloud = Emulator::start().await?;
     let sdk = AiStudio::builder()
         .endpoint(cloud.api_url())
@@ -18,11 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let model = sdk.models().completions("yandexgpt");
 
-    // The operation runs at the server; another process could go on from here, with the id alone.
+    // The operation runs on the server. Another process could continue from here with the id alone.
     let id = model.run_deferred("What is a platypus?").await?.id().to_owned();
 
     let operation = model.attach_deferred(id).poll_interval(Duration::from_millis(100));
-    println!("it runs: {}", operation.status().await?.is_running());
+    println!("running: {}", operation.status().await?.is_running());
     println!("{}", operation.wait().await?.text());
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! A function that the model calls, and an answer in JSON: `cargo run --example functions`.
+//! A function that the model calls, and a JSON response: `cargo run --example functions`.
 
-#![allow(clippy::print_stdout, reason = "it is what the example does")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 
 use serde_json::json;
 use yandex_ai_studio_sdk::{AiStudio, Message, ResponseFormat, Tool};
 use yandex_cloud_emulator::Emulator;
 
-/// What the function takes.
+/// The arguments of the function.
 #[derive(serde::Deserialize)]
 struct Sum {
     numbers: Vec<i64>,
 }
 
-/// What the answer is to be.
+/// The JSON response.
 #[derive(Debug, serde::Deserialize)]
 struct Reply {
     text: String,
@@ -20,7 +20,7 @@ struct Reply {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // An AI Studio inside this program. A real one is found without any of these options.
+    // An emulator inside this program. The real AI Studio needs none of these options.
     let cloud = Emulator::start().await?;
     let sdk = AiStudio::builder()
         .endpoint(cloud.api_url())
@@ -30,21 +30,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let numbers = json!({ "type": "array", "items": { "type": "integer" } });
     let schema = json!({ "type": "object", "required": ["numbers"], "properties": { "numbers": numbers } });
-    let sum = Tool::function("sum").description("adds numbers up").parameters(schema).strict(true);
+    let sum = Tool::function("sum").description("adds numbers").parameters(schema).strict(true);
     let model = sdk.chat().completions("yandexgpt").tools([sum]);
 
     let mut conversation = vec![Message::user("what is the sum of 5 and 4?")];
-    let mut answer = model.run(&conversation).await?;
-    while !answer.tool_calls().is_empty() {
-        conversation.push(Message::from(&answer));
-        for call in answer.tool_calls() {
+    let mut response = model.run(&conversation).await?;
+    while !response.tool_calls().is_empty() {
+        conversation.push(Message::from(&response));
+        for call in response.tool_calls() {
             println!("the model calls {}({})", call.name(), call.arguments());
             let Sum { numbers } = call.parse()?;
             conversation.push(Message::tool_result(&call.id, numbers.iter().sum::<i64>().to_string()));
         }
-        answer = model.run(&conversation).await?;
+        response = model.run(&conversation).await?;
     }
-    println!("{}", answer.text());
+    println!("{}", response.text());
 
     let schema =
         json!({ "type": "object", "required": ["text"], "properties": { "text": { "type": "string" } } });

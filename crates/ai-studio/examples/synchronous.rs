@@ -1,12 +1,12 @@
-//! Code without an executor: `cargo run --example synchronous`.
+//! Blocking calls: `cargo run --example synchronous`.
 
-#![allow(clippy::print_stdout, reason = "it is what the example does")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 
 use yandex_ai_studio_sdk::AiStudio;
 use yandex_cloud_emulator::Emulator;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // An AI Studio inside this program. A real one is found without any of these options.
+    // An emulator inside this program. The real AI Studio needs none of these options.
     let cloud = Emulator::start_in_thread()?;
     let sdk = AiStudio::builder()
         .endpoint(cloud.api_url())

@@ -82,7 +82,7 @@
 //! # let sdk = yandex_ai_studio_sdk::AiStudio::builder()
 //! #     .endpoint(cloud.api_url()).folder_id(cloud.folder_id()).auth(cloud.api_key()).build()?;
 //! let model = sdk.chat().completions("yandexgpt").max_tokens(500);
-//! let response = model.run([("system", "answer in one word"), ("user", "what has a bill and lays eggs?")]).await?;
+//! let response = model.run([("system", "reply in one word"), ("user", "what has a bill and lays eggs?")]).await?;
 //! let more = model.run([Message::from(&response), Message::user("and where does it live?")]).await?;
 //! assert!(more.text().ends_with("where does it live?")); // a parrot
 //! # Ok(()) }

@@ -49,8 +49,7 @@ impl ChatEmbeddings {
         self
     }
 
-    /// Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins over an option
-    /// of the same name.
+    /// Adds parameters, as [`ChatCompletions::extra_query`](crate::chat::ChatCompletions::extra_query) does.
     pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
         self.extra_query = fields.into();
         self
@@ -65,8 +64,7 @@ impl ChatEmbeddings {
     /// The URI of the model: `emb://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
-    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
+    /// As [`ChatCompletions::uri`](crate::chat::ChatCompletions::uri).
     pub async fn uri(&self) -> Result<String, Error> {
         self.uri_within(&mut self.chat.client.timer(self.timeout)).await
     }

@@ -49,8 +49,7 @@ impl TextEmbeddings {
     /// The URI of the model: `emb://<folder>/<name>/<version>`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the name is malformed, or there is no folder; otherwise as
-    /// [`AiStudio::folder_id`](crate::AiStudio::folder_id).
+    /// As [`Completions::uri`](crate::models::Completions::uri).
     pub async fn uri(&self) -> Result<String, Error> {
         self.uri_within(&mut self.models.client.timer(self.timeout)).await
     }

@@ -20,3 +20,12 @@ fn parse_text<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
         )
     })
 }
+
+/// The error of tool arguments that do not have the caller's type.
+fn arguments_mismatch(function: &str, error: &serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Unreadable,
+        format!("the arguments of the call of {function:?} do not match the declaration: {error}"),
+    )
+    .with_help("the model made a mistake: declare the tool with `strict(true)`, or repeat the request")
+}

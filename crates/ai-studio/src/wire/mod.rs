@@ -22,10 +22,10 @@ use crate::error::{Error, ErrorKind};
 /// The fields of a message that this version does not know, by name.
 ///
 /// ```
-/// use yandex_ai_studio_sdk::chat::ChatAnswer;
+/// use yandex_ai_studio_sdk::chat::ChatResponse;
 ///
-/// let answer: ChatAnswer = serde_json::from_str(r#"{ "model": "m", "service_tier": "default" }"#)?;
-/// assert_eq!(answer.extra["service_tier"], "default");
+/// let response: ChatResponse = serde_json::from_str(r#"{ "model": "m", "service_tier": "default" }"#)?;
+/// assert_eq!(response.extra["service_tier"], "default");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub type Extra = Map<String, Value>;

@@ -8,7 +8,7 @@ const EXAMPLES: Examples = Examples {
     folder: env!("CARGO_MANIFEST_DIR"),
     all: &[
         ("chat", &["you said: What is a platypus?\n", "you said: In a word?\n"]),
-        ("deferred", &["it runs: ", "you said: What is a platypus?\n"]),
+        ("deferred", &["running: ", "you said: What is a platypus?\n"]),
         (
             "functions",
             &[

@@ -4,7 +4,8 @@ use serde::Serializer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::types::arguments_mismatch;
 use crate::wire::{Read, Wire, message};
 
 message! {
@@ -194,7 +195,7 @@ impl ToolCall {
     /// Parses the arguments as your type.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where the arguments are not JSON of this type.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the arguments are not JSON of this type.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::chat::ToolCall;
@@ -208,16 +209,7 @@ impl ToolCall {
     /// ```
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = if self.arguments().trim().is_empty() { "{}" } else { self.arguments() };
-        serde_json::from_str(text).map_err(|error| {
-            let name = self.name();
-            Error::new(
-                ErrorKind::Unreadable,
-                format!("the arguments of the call of {name:?} do not match the declaration: {error}"),
-            )
-            .with_help(
-                "the model made a mistake: declare the tool with `strict(true)`, or repeat the request",
-            )
-        })
+        serde_json::from_str(text).map_err(|error| arguments_mismatch(self.name(), &error))
     }
 
     /// The call for the next request, with the type that some models leave empty.

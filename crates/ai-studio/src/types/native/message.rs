@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::types::arguments_mismatch;
 use crate::wire::message;
 
 message! {
@@ -97,7 +98,7 @@ impl NativeToolCall {
     /// Parses the arguments as your type.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`] where the arguments are not JSON of this type.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the arguments are not JSON of this type.
     ///
     /// ```
     /// use yandex_ai_studio_sdk::models::NativeToolCall;
@@ -113,15 +114,6 @@ impl NativeToolCall {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let arguments = self.function_call.as_ref().and_then(|call| call.arguments.clone());
         let arguments = arguments.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        serde_json::from_value(arguments).map_err(|error| {
-            let name = self.name();
-            Error::new(
-                ErrorKind::Unreadable,
-                format!("the arguments of the call of {name:?} do not match the declaration: {error}"),
-            )
-            .with_help(
-                "the model made a mistake: declare the tool with `strict(true)`, or repeat the request",
-            )
-        })
+        serde_json::from_value(arguments).map_err(|error| arguments_mismatch(self.name(), &error))
     }
 }
