@@ -1,4 +1,4 @@
-"""What a program does with the cloud SDK: one call that needs credentials."""
+"""A call of the cloud SDK that needs credentials."""
 
 from yandex.cloud.ai.foundation_models.v1.text_common_pb2 import Message
 from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import CompletionRequest
@@ -6,7 +6,7 @@ from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_servic
     TextGenerationServiceStub,
 )
 
-TIMEOUT = 20  # seconds; far more than a call takes here
+TIMEOUT = 20  # seconds; much longer than a call takes
 
 
 def request(folder_id: str, said: str) -> CompletionRequest:
@@ -15,6 +15,6 @@ def request(folder_id: str, said: str) -> CompletionRequest:
 
 
 def answer(sdk, folder_id: str, said: str) -> str:
-    """What the model answers; the SDK finds the service and authenticates the call."""
+    """The output of the model. The SDK finds the service and authenticates the call."""
     responses = sdk.client(TextGenerationServiceStub).Completion(request(folder_id, said), timeout=TIMEOUT)
     return list(responses)[-1].alternatives[0].message.text

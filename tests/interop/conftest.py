@@ -1,4 +1,4 @@
-"""An emulator of its own for every test, and an environment that leads nowhere else."""
+"""Fixtures: an emulator for each test, and an environment without other services."""
 
 import os
 from pathlib import Path
@@ -9,18 +9,18 @@ from yandex_ai_studio_sdk import AIStudio
 
 from emulator import Emulator
 
-# Read before a test changes the environment.
+# Read the variable before a test changes the environment.
 PROGRAM = os.environ.get("YC_AUTH", "")
 if not PROGRAM:
     raise pytest.UsageError("YC_AUTH is not the path of yc-auth: start the tests by `bash tests/interop/run`")
 
-#: Nothing listens there.
+#: No server listens at this address.
 NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
-    """No variable of the user's, no proxy, no `yc`; a forgotten address is one that refuses."""
+    """Removes the variables of the user, proxies and `yc`. Default addresses refuse connections."""
     for name in list(os.environ):
         if name.startswith(("YC_", "GRPC_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -32,7 +32,7 @@ def environment(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="session")
 def yc_auth() -> str:
-    """The path of the program; `run` builds it and sets the variable."""
+    """The path of the program. `run` builds the program and sets the variable."""
     return str(Path(PROGRAM).resolve(strict=True))
 
 
@@ -52,14 +52,14 @@ def tls_emulator(yc_auth, tmp_path):
 
 @pytest.fixture
 def studio(emulator):
-    """Makes an AI Studio SDK that finds the emulator, in plain text."""
+    """Creates an AI Studio SDK that uses the emulator over plain HTTP."""
 
     def make(sdk=AIStudio, **options):
         return sdk(
             endpoint=emulator.address,
             folder_id=emulator.folder_id,
             verify=False,
-            # The one service that the SDK has no discovery for.
+            # The SDK has no discovery for this service.
             service_map={"http_completions": f"{emulator.url}/v1"},
             **options,
         )
@@ -69,7 +69,7 @@ def studio(emulator):
 
 @pytest.fixture
 def cloud(tls_emulator):
-    """Makes a cloud SDK that finds the emulator; over TLS, for it knows nothing else."""
+    """Creates a cloud SDK that uses the emulator over TLS. The SDK supports only TLS."""
 
     def make(**options):
         return yandexcloud.SDK(

@@ -1,4 +1,4 @@
-"""The emulator as these tests hold it: the program `yc-auth emulator`, and its control API."""
+"""The emulator of the tests: the program `yc-auth emulator` and its control API."""
 
 import json
 import os
@@ -23,7 +23,7 @@ VARIABLES = {
 
 
 class Emulator:
-    """One process of its own; what it printed to be exported is in `variables`."""
+    """An emulator process. `variables` has the variables that the process printed."""
 
     def __init__(self, program: str, folder: Path, *, tls: bool = False):
         self.ca_file = folder / "emulator-ca.pem" if tls else None
@@ -96,31 +96,31 @@ class Emulator:
 
     @property
     def nested_account_id(self) -> str:
-        """The one that the account above alone may impersonate."""
+        """The service account that only `impersonated_account_id` may impersonate."""
         return self._control("state")["nestedAccountId"]
 
     def requests(self, route: str) -> int:
-        """How often a route was asked for, such as `POST /v1/chat/completions`."""
+        """The number of requests to a route, such as `POST /v1/chat/completions`."""
         return self._control("counters")["routes"].get(route, 0)
 
     def iam_token(self, lifetime: float = 12 * 3600) -> str:
-        """A new IAM token of the service account; the model names it `iam-token from control`."""
+        """A new IAM token of the service account. The model calls it `iam-token from control`."""
         return self._control("tokens/issue", {"lifetime": lifetime})["iamToken"]
 
     def new_oauth_token(self) -> str:
-        """An OAuth token that was issued after the cut-off: IAM exchanges it no more."""
+        """An OAuth token from after the cut-off date. IAM refuses it."""
         return self._control("oauth-tokens/issue", {"after_cutoff": True})["oauthToken"]
 
     def api_key_with_scopes(self, *scopes: str) -> str:
-        """A new API key of the service account that may do this alone."""
+        """A new API key of the service account with only these scopes."""
         return self._control("api-keys/issue", {"scopes": scopes})["apiKey"]
 
     def new_service_account_key(self) -> dict:
-        """A new authorized key of the service account: what is in the file that `yc iam key create` writes."""
+        """A new authorized key of the service account: the content of the file that `yc iam key create` writes."""
         return self._control("service-account-keys/issue", {})["serviceAccountKey"]
 
     def add_service_account_key(self, key_id: str, service_account_id: str, public_key: str) -> None:
-        """Trusts a key that was made elsewhere, by its public half in PEM."""
+        """Trusts a key that was created elsewhere, given its public key in PEM."""
         key = {"keyId": key_id, "serviceAccountId": service_account_id, "publicKey": public_key}
         self._control("service-account-keys/add", key)
 
@@ -134,15 +134,15 @@ class Emulator:
         self._control("api-keys/revoke", {"apiKey": key})
 
     def advance(self, seconds: float) -> None:
-        """Moves the emulator's clock; that of the client stays."""
+        """Moves the clock of the emulator. The clock of the client does not change."""
         self._control("clock/advance", {"seconds": seconds})
 
     def freeze(self) -> None:
-        """Stops its clock, so that nothing there ends or expires by itself."""
+        """Stops the clock of the emulator, so that nothing completes or expires."""
         self._control("clock/freeze", {})
 
     def set_clock(self, now: str) -> None:
-        """Sets it to a moment in RFC 3339."""
+        """Sets the clock to a time in RFC 3339."""
         self._control("clock/set", {"now": now})
 
     def fault(self, **fault) -> None:

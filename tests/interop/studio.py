@@ -1,4 +1,4 @@
-"""What a program does with the AI Studio SDK: every call that the emulator serves, by name."""
+"""The calls of the AI Studio SDK that the emulator serves, by name."""
 
 import grpc
 import httpx
@@ -6,9 +6,9 @@ from yandex_ai_studio_sdk import AIStudio
 
 MODEL = "yandexgpt"
 VECTORS = "text-search-doc"
-TIMEOUT = 20  # seconds; far more than a call takes here
+TIMEOUT = 20  # seconds; much longer than a call takes
 
-#: The calls that the model answers with a text.
+#: The calls whose response is a text of the model.
 TEXTS = {
     "completions.run": lambda sdk, said: sdk.models.completions(MODEL).run(said, timeout=TIMEOUT).text,
     "completions.run_stream": lambda sdk, said: last(
@@ -31,10 +31,10 @@ CALLS = {
     "chat.list": lambda sdk, _: sdk.chat.completions.list(timeout=TIMEOUT),
 }
 
-#: How each call ends with a good credential, by `outcomes`.
+#: The result of each call with a valid credential, as `outcomes` returns it.
 ANSWERED = dict.fromkeys(CALLS, "answered")
 
-#: And with one that is no good.
+#: The result of each call with an invalid credential.
 REFUSED = {
     "completions.run": "UNAUTHENTICATED",
     "completions.run_stream": "UNAUTHENTICATED",
@@ -49,12 +49,12 @@ REFUSED = {
 
 
 def whole(model, said):
-    """What a model answers."""
+    """The complete output of a model."""
     return model.run(said, timeout=TIMEOUT)
 
 
 def streamed(model, said):
-    """What a stream comes to; what it cost may follow as a result of its own."""
+    """The complete text of a stream. A result with only the usage may follow the text."""
     results = list(model.run_stream(said, timeout=TIMEOUT))
     return next(result for result in reversed(results) if result.status.name != "USAGE")
 
@@ -64,12 +64,12 @@ def last(stream) -> str:
 
 
 def texts(sdk: AIStudio, said: str) -> dict[str, str]:
-    """What the model answers, by call."""
+    """The output of the model for each call."""
     return {name: call(sdk, said) for name, call in TEXTS.items()}
 
 
 def outcomes(sdk: AIStudio) -> dict[str, str | int]:
-    """How each call ends, over gRPC and over HTTP: `answered`, or the code that refuses it."""
+    """The result of each call over gRPC and HTTP: `answered`, or the code of the error."""
     return {name: outcome(call, sdk) for name, call in CALLS.items()}
 
 
@@ -84,5 +84,5 @@ def outcome(call, sdk: AIStudio) -> str | int:
 
 
 def all_texts(text: str) -> dict[str, str]:
-    """The same answer to every call."""
+    """The same text for every call."""
     return dict.fromkeys(TEXTS, text)

@@ -1,11 +1,11 @@
-"""What the SDK finds by itself, in the variables that the emulator prints."""
+"""Automatic selection of the SDK, with the variables that the emulator prints."""
 
 import pytest
 from yandex_ai_studio_sdk import AIStudio
 
 from studio import TEXTS, all_texts, texts
 
-#: In the SDK's order: the variable, and how the model names what it stands for.
+#: The variables in the SDK's order, each with the model's name for its credential.
 SLOTS = {
     "YC_API_KEY": "service account {} by api-key",
     "YC_IAM_TOKEN": "service account {} by iam-token",
@@ -21,7 +21,7 @@ def values(emulator):
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_the_only_one_is_taken(slot, values, emulator, studio, environment):
+def test_uses_the_only_credential(slot, values, emulator, studio, environment):
     environment.setenv(slot, values[slot])
     answers = texts(studio(), "hello")
 
@@ -31,7 +31,7 @@ def test_the_only_one_is_taken(slot, values, emulator, studio, environment):
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_the_first_is_taken(slot, values, emulator, studio, environment):
+def test_uses_the_first_of_several_credentials(slot, values, emulator, studio, environment):
     from_here_on = list(SLOTS)[list(SLOTS).index(slot) :]
     for name in from_here_on:
         environment.setenv(name, values[name])
@@ -42,7 +42,7 @@ def test_the_first_is_taken(slot, values, emulator, studio, environment):
     assert answers == all_texts(said)
 
 
-def test_a_machine_without_a_service_account_is_passed_over(values, emulator, studio, environment):
+def test_skips_a_metadata_service_without_a_service_account(values, emulator, studio, environment):
     environment.setenv("YC_METADATA_ADDR", values["YC_METADATA_ADDR"])
     environment.setenv("YC_TOKEN", values["YC_TOKEN"])
     emulator.fault(kind="not-found", target="metadata")
@@ -52,12 +52,12 @@ def test_a_machine_without_a_service_account_is_passed_over(values, emulator, st
     assert texts(studio(), "hello") == all_texts(said)
 
 
-def test_nothing_is_found_where_there_is_nothing(studio):
+def test_finds_no_credentials_in_an_empty_environment(studio):
     with pytest.raises(RuntimeError, match="no authorization data was found"):
         texts(studio(), "hello")
 
 
-def test_the_address_and_the_folder_are_found_too(values, emulator, environment):
+def test_finds_the_endpoint_and_the_folder(values, emulator, environment):
     environment.setenv("YC_API_ENDPOINT", emulator.address)
     environment.setenv("YC_FOLDER_ID", values["YC_FOLDER_ID"])
     environment.setenv("YC_API_KEY", values["YC_API_KEY"])

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible API over HTTP, as the AI Studio SDK asks for it."""
+"""The OpenAI-compatible API over HTTP, as the AI Studio SDK uses it."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from yandex_ai_studio_sdk import AsyncAIStudio
 from studio import MODEL, TIMEOUT
 
 
-def test_run_gives_one_answer(emulator, studio):
+def test_run_returns_one_response(emulator, studio):
     result = studio(auth=emulator.api_key).chat.completions(MODEL).run("hello there", timeout=TIMEOUT)
 
     account = emulator.service_account_id
@@ -19,7 +19,7 @@ def test_run_gives_one_answer(emulator, studio):
     assert result.id
 
 
-def test_run_takes_options_and_a_conversation(emulator, studio):
+def test_run_accepts_options_and_a_conversation(emulator, studio):
     messages = [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": "one"},
@@ -32,7 +32,7 @@ def test_run_takes_options_and_a_conversation(emulator, studio):
     assert result.text.endswith("you said: three")
 
 
-def test_run_stream_gives_deltas_that_add_up_then_the_end_and_the_usage(emulator, studio):
+def test_run_stream_returns_deltas_then_the_finish_reason_and_the_usage(emulator, studio):
     model = studio(auth=emulator.api_key).chat.completions(MODEL)
     results = list(model.run_stream("hello there", timeout=TIMEOUT))
 
@@ -47,7 +47,7 @@ def test_run_stream_gives_deltas_that_add_up_then_the_end_and_the_usage(emulator
     assert len({result.id for result in results}) == 1
 
 
-def test_list_gives_the_chat_models_of_the_folder(emulator, studio):
+def test_list_returns_the_chat_models_of_the_folder(emulator, studio):
     sdk = studio(auth=emulator.api_key)
     models = sdk.chat.completions.list(timeout=TIMEOUT)
 
@@ -66,7 +66,7 @@ async def asked(sdk) -> tuple[str, str, int]:
     return ran.text, streamed[-1], len(models)
 
 
-def test_the_asynchronous_client_gets_the_same(emulator, studio):
+def test_the_asynchronous_client_gets_the_same_response(emulator, studio):
     ran, streamed, models = asyncio.run(asked(studio(AsyncAIStudio, auth=emulator.api_key)))
 
     assert ran == streamed

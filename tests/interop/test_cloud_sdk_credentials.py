@@ -25,7 +25,7 @@ def test_an_iam_token(tls_emulator, cloud):
     assert said == f"authenticated as service account {account} by iam-token from control; you said: hello"
 
 
-def test_the_metadata_service_is_asked_where_nothing_is_given(tls_emulator, cloud, environment):
+def test_uses_the_metadata_service_without_other_credentials(tls_emulator, cloud, environment):
     environment.setenv("YC_METADATA_ADDR", tls_emulator.metadata_address)
     said = answer(cloud(), tls_emulator.folder_id, "hello")
 
@@ -63,12 +63,12 @@ def test_a_revoked_token_is_refused(tls_emulator, cloud):
 def test_an_oauth_token_that_was_never_issued_is_not_exchanged(tls_emulator, cloud):
     with pytest.raises(grpc.RpcError, match="OAuth token is invalid or expired") as error:
         answer(cloud(token="y0_FAKE-OF-NO-CLOUD"), tls_emulator.folder_id, "hello")
-    # The code that gRPC gives to a call whose credentials cannot be had; IAM's own is in the text.
+    # gRPC's code for a call whose credentials cannot be obtained. IAM's code is in the message.
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "StatusCode.UNAUTHENTICATED" in error.value.details()
 
 
-def test_a_channel_in_plain_text_carries_no_credentials(emulator):
+def test_a_plain_text_channel_sends_no_credentials(emulator):
     sdk = yandexcloud.SDK(iam_token=emulator.iam_token(), endpoint=emulator.address)
     service = sdk.client(TextGenerationServiceStub, endpoint=emulator.address, insecure=True)
 
@@ -81,7 +81,7 @@ def test_a_channel_in_plain_text_carries_no_credentials(emulator):
     assert list(responses)[-1].alternatives[0].message.text.endswith("by iam-token from control; you said: hello")
 
 
-def test_a_client_without_the_authority_refuses(tls_emulator):
+def test_a_client_without_the_authority_refuses_the_certificate(tls_emulator):
     sdk = yandexcloud.SDK(iam_token=tls_emulator.iam_token(), endpoint=tls_emulator.address)
 
     with pytest.raises(grpc.RpcError) as error:

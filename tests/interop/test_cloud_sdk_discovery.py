@@ -1,4 +1,4 @@
-"""`ApiEndpointService`, as the official cloud SDK asks it."""
+"""`ApiEndpointService`, as the official cloud SDK uses it."""
 
 import grpc
 import pytest
@@ -13,7 +13,7 @@ def discovery(tls_emulator, cloud):
     return cloud(iam_token=tls_emulator.iam_token()).client(ApiEndpointServiceStub)
 
 
-def test_every_service_is_at_the_emulator(discovery, tls_emulator):
+def test_every_service_has_the_address_of_the_emulator(discovery, tls_emulator):
     endpoints = discovery.List(ListApiEndpointsRequest(), timeout=TIMEOUT).endpoints
 
     assert {endpoint.address for endpoint in endpoints} == {tls_emulator.address}
@@ -32,7 +32,7 @@ def test_an_unknown_service_is_not_found(discovery):
     assert error.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_the_sdk_asks_once_for_all_services(tls_emulator, cloud):
+def test_the_sdk_requests_the_list_once(tls_emulator, cloud):
     sdk = cloud(token=tls_emulator.oauth_token)
     answer(sdk, tls_emulator.folder_id, "hello")
     answer(sdk, tls_emulator.folder_id, "hello")

@@ -1,4 +1,4 @@
-"""`IamTokenService`, as the official cloud SDK calls it. It sends no credentials there by itself."""
+"""`IamTokenService`, as the official cloud SDK calls it. The SDK sends no credentials to IAM by itself."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -15,7 +15,7 @@ def iam(tls_emulator, cloud):
     return cloud(token=tls_emulator.oauth_token).client(IamTokenServiceStub)
 
 
-def test_create_gives_a_token_that_works_and_says_when_it_ends(iam, tls_emulator, cloud):
+def test_create_returns_a_valid_token_and_its_expiry(iam, tls_emulator, cloud):
     asked = CreateIamTokenRequest(yandex_passport_oauth_token=tls_emulator.oauth_token)
     before = datetime.now(timezone.utc)
     created = iam.Create(asked, timeout=TIMEOUT)
@@ -35,13 +35,13 @@ def test_create_gives_a_token_that_works_and_says_when_it_ends(iam, tls_emulator
     ],
     ids=["never issued", "nothing"],
 )
-def test_create_refuses(asked, code, iam):
+def test_create_refuses_invalid_requests(asked, code, iam):
     with pytest.raises(grpc.RpcError) as error:
         iam.Create(asked, timeout=TIMEOUT)
     assert error.value.code().name == code
 
 
-def test_revoke_ends_a_token_and_names_its_subject(iam, tls_emulator, cloud):
+def test_revoke_revokes_a_token_and_returns_its_subject(iam, tls_emulator, cloud):
     token, other = tls_emulator.iam_token(), tls_emulator.iam_token()
     authorization = (("authorization", f"Bearer {token}"),)
     revoked = iam.Revoke(RevokeIamTokenRequest(iam_token=token), metadata=authorization, timeout=TIMEOUT)

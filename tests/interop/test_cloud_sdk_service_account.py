@@ -1,4 +1,4 @@
-"""Service accounts: their keys, by which official clients sign JWTs, and their impersonation."""
+"""Service accounts: JWTs that official clients sign with authorized keys, and impersonation."""
 
 import time
 
@@ -26,7 +26,7 @@ def iam(tls_emulator, cloud):
 
 
 def signed(key: dict, *, headers: dict | None = None, algorithm: str = "PS256", **claims) -> str:
-    """The JWT of a client; `claims` are what it says differently."""
+    """The JWT of a client. `claims` replace the default claims."""
     now = int(time.time())
     claims = {"iss": key["service_account_id"], "aud": AUDIENCE, "iat": now, "exp": now + 3600} | claims
     headers = {"kid": key["id"]} if headers is None else headers
@@ -49,7 +49,7 @@ def code(call) -> str:
     return error.value.code().name
 
 
-def test_the_sdk_takes_the_file_and_signs_what_is_accepted(tls_emulator, cloud):
+def test_the_sdk_reads_the_key_file_and_iam_accepts_its_jwt(tls_emulator, cloud):
     sdk = cloud(service_account_key=tls_emulator.new_service_account_key())
 
     account = tls_emulator.service_account_id
@@ -58,7 +58,7 @@ def test_the_sdk_takes_the_file_and_signs_what_is_accepted(tls_emulator, cloud):
     assert tls_emulator.requests(CREATE) == 1
 
 
-def test_the_sdk_with_a_key_that_was_made_elsewhere(tls_emulator, cloud):
+def test_the_sdk_with_a_key_that_was_created_elsewhere(tls_emulator, cloud):
     made = rsa.generate_private_key(public_exponent=65537, key_size=4096)
     public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -69,13 +69,13 @@ def test_the_sdk_with_a_key_that_was_made_elsewhere(tls_emulator, cloud):
     assert said.startswith("authenticated as service account ajesomebody by ")
 
 
-def test_the_sdk_with_a_deleted_key_is_told_so(tls_emulator, cloud):
+def test_the_sdk_with_a_deleted_key_gets_an_error(tls_emulator, cloud):
     key = tls_emulator.new_service_account_key()
     tls_emulator.delete_service_account_key(key["id"])
 
     with pytest.raises(grpc.RpcError, match="the 'kid' of the JWT is of no key here, or of a deleted one") as error:
         answer(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
-    # As for every credential that cannot be had; IAM's own code is in the text.
+    # The code for every credential that cannot be obtained. IAM's code is in the message.
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "StatusCode.UNAUTHENTICATED" in error.value.details()
 
@@ -85,12 +85,12 @@ def test_the_sdk_with_a_deleted_key_is_told_so(tls_emulator, cloud):
     [AUDIENCE, [AUDIENCE], "https://iam.api.yandexcloud.kz/iam/v1/tokens"],
     ids=["a text, as nodejs-sdk", "an array, as go-sdk and java-sdk", "of another installation"],
 )
-def test_every_audience_that_a_client_gives_is_taken(audience, iam, tls_emulator, cloud):
+def test_accepts_every_audience_that_clients_send(audience, iam, tls_emulator, cloud):
     token = created(iam, tls_emulator.new_service_account_key(), aud=audience)
     assert answer(cloud(iam_token=token), tls_emulator.folder_id, "hello").endswith("you said: hello")
 
 
-def test_a_jwt_that_is_wrong_is_refused(iam, tls_emulator):
+def test_refuses_an_invalid_jwt(iam, tls_emulator):
     key, other = tls_emulator.new_service_account_key(), tls_emulator.new_service_account_key()
     now = int(time.time())
     for wrong in [
@@ -110,7 +110,7 @@ def test_a_jwt_that_is_wrong_is_refused(iam, tls_emulator):
     assert code(lambda: iam.Create(long, timeout=TIMEOUT)) == "INVALID_ARGUMENT"
 
 
-def test_a_deleted_key_takes_its_tokens_along(iam, tls_emulator, cloud):
+def test_deleting_a_key_revokes_its_tokens(iam, tls_emulator, cloud):
     key, other = tls_emulator.new_service_account_key(), tls_emulator.new_service_account_key()
     token, of_other = created(iam, key), created(iam, other)
     tls_emulator.delete_service_account_key(key["id"])
@@ -119,7 +119,7 @@ def test_a_deleted_key_takes_its_tokens_along(iam, tls_emulator, cloud):
     assert answer(cloud(iam_token=of_other), tls_emulator.folder_id, "hello").endswith("you said: hello")
 
 
-def test_an_account_is_impersonated_and_another_by_that(iam, tls_emulator, cloud):
+def test_impersonation_can_be_nested(iam, tls_emulator, cloud):
     first, second = tls_emulator.impersonated_account_id, tls_emulator.nested_account_id
     own = created(iam, tls_emulator.new_service_account_key())
     token = impersonated(iam, own, first)
@@ -134,7 +134,7 @@ def test_an_account_is_impersonated_and_another_by_that(iam, tls_emulator, cloud
     assert code(lambda: impersonated(iam, "t1.FAKE-OF-NO-CLOUD.fake", first)) == "UNAUTHENTICATED"
 
 
-def test_the_impersonated_outlives_the_revocation_of_its_parent(iam, tls_emulator, cloud):
+def test_an_impersonated_token_stays_valid_after_the_callers_token_is_revoked(iam, tls_emulator, cloud):
     parent = tls_emulator.iam_token()
     child = impersonated(iam, parent, tls_emulator.impersonated_account_id)
     authorization = (("authorization", f"Bearer {parent}"),)

@@ -1,4 +1,4 @@
-"""Text generation over gRPC, as the AI Studio SDK asks for it."""
+"""Text generation over gRPC, as the AI Studio SDK uses it."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from yandex_ai_studio_sdk import AsyncAIStudio
 from studio import MODEL, TIMEOUT
 
 
-def test_run_gives_one_final_answer(emulator, studio):
+def test_run_returns_one_final_response(emulator, studio):
     result = studio(auth=emulator.api_key).models.completions(MODEL).run("hello there", timeout=TIMEOUT)
 
     account = emulator.service_account_id
@@ -18,7 +18,7 @@ def test_run_gives_one_final_answer(emulator, studio):
     assert result.model_version
 
 
-def test_run_answers_the_last_thing_that_the_user_said(emulator, studio):
+def test_run_responds_to_the_last_user_message(emulator, studio):
     messages = [
         {"role": "system", "text": "be brief"},
         {"role": "user", "text": "one"},
@@ -31,7 +31,7 @@ def test_run_answers_the_last_thing_that_the_user_said(emulator, studio):
     assert result.text.endswith("you said: three")
 
 
-def test_run_stream_gives_growing_prefixes_and_a_final_one(emulator, studio):
+def test_run_stream_returns_growing_prefixes_and_a_final_response(emulator, studio):
     model = studio(auth=emulator.api_key).models.completions(MODEL)
     results = list(model.run_stream("hello there", timeout=TIMEOUT))
 
@@ -42,7 +42,7 @@ def test_run_stream_gives_growing_prefixes_and_a_final_one(emulator, studio):
     assert [result.status.name for result in results] == ["PARTIAL"] * (len(results) - 1) + ["FINAL"]
 
 
-def test_tokenize_gives_the_same_number_for_the_same_word(emulator, studio):
+def test_tokenize_returns_the_same_id_for_the_same_word(emulator, studio):
     model = studio(auth=emulator.api_key).models.completions(MODEL)
     tokens = model.tokenize("one two one", timeout=TIMEOUT)
 
@@ -60,7 +60,7 @@ async def asked(sdk) -> tuple[str, str, int]:
     return ran.text, streamed[-1], len(tokens)
 
 
-def test_the_asynchronous_client_gets_the_same(emulator, studio):
+def test_the_asynchronous_client_gets_the_same_response(emulator, studio):
     ran, streamed, tokens = asyncio.run(asked(studio(AsyncAIStudio, auth=emulator.api_key)))
 
     assert ran == streamed
@@ -68,7 +68,7 @@ def test_the_asynchronous_client_gets_the_same(emulator, studio):
     assert tokens == 3
 
 
-def test_discovery_is_asked_once_and_without_credentials(emulator, studio):
+def test_requests_discovery_once_and_without_credentials(emulator, studio):
     model = studio(auth=emulator.api_key).models.completions(MODEL)
     model.run("hello", timeout=TIMEOUT)
     model.tokenize("hello", timeout=TIMEOUT)

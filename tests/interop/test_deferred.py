@@ -1,4 +1,4 @@
-"""Answers that are fetched later: operations over gRPC, as the AI Studio SDK follows them."""
+"""Deferred calls: operations over gRPC, as the AI Studio SDK polls them."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from yandex_ai_studio_sdk.exceptions import RunError, WrongAsyncOperationStatusE
 
 from studio import MODEL, TIMEOUT
 
-#: Short, so that a test takes no longer than it has to; the emulator takes a second for an operation.
+#: A short poll interval keeps the tests fast. An operation of the emulator takes a second.
 OFTEN = {"poll_interval": 0.05, "poll_timeout": TIMEOUT}
 
 
@@ -16,7 +16,7 @@ def begin(sdk, said="hello there"):
     return sdk.models.completions(MODEL).run_deferred(said, timeout=TIMEOUT)
 
 
-def test_wait_gives_the_answer_that_run_gives(emulator, studio):
+def test_wait_returns_the_response_of_run(emulator, studio):
     sdk = studio(auth=emulator.api_key)
     result = begin(sdk).wait(**OFTEN)
 
@@ -25,7 +25,7 @@ def test_wait_gives_the_answer_that_run_gives(emulator, studio):
     assert result.usage.total_tokens == result.usage.input_text_tokens + result.usage.completion_tokens
 
 
-def test_an_operation_runs_until_it_has_ended(emulator, studio):
+def test_an_operation_runs_until_it_completes(emulator, studio):
     emulator.freeze()
     operation = begin(studio(auth=emulator.api_key))
 
@@ -40,7 +40,7 @@ def test_an_operation_runs_until_it_has_ended(emulator, studio):
     assert operation.get_result(timeout=TIMEOUT).text.endswith("you said: hello there")
 
 
-def test_another_process_takes_an_operation_up_by_its_id(emulator, studio):
+def test_another_process_polls_an_operation_by_its_id(emulator, studio):
     began = begin(studio(auth=emulator.api_key)).id
     taken_up = studio(auth=emulator.api_key).models.completions(MODEL).attach_deferred(began, timeout=TIMEOUT)
 
@@ -48,7 +48,7 @@ def test_another_process_takes_an_operation_up_by_its_id(emulator, studio):
     assert taken_up.wait(**OFTEN).text.endswith("you said: hello there")
 
 
-def test_a_cancelled_operation_has_failed(emulator, studio):
+def test_a_cancelled_operation_fails(emulator, studio):
     emulator.freeze()
     operation = begin(studio(auth=emulator.api_key))
     operation.cancel(timeout=TIMEOUT)
@@ -65,7 +65,7 @@ async def awaited(sdk) -> str:
     return (await operation.wait(**OFTEN)).text
 
 
-def test_the_asynchronous_client_gets_the_same(emulator, studio):
+def test_the_asynchronous_client_gets_the_same_response(emulator, studio):
     text = asyncio.run(awaited(studio(AsyncAIStudio, auth=emulator.api_key)))
 
     assert text.endswith("by api-key; you said: hello there")

@@ -1,4 +1,4 @@
-"""Vectors of texts, over gRPC and over the OpenAI-compatible API."""
+"""Embeddings, over gRPC and over the OpenAI-compatible API."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def sdk(emulator, studio):
     return studio(auth=emulator.api_key)
 
 
-def test_both_apis_give_the_same_vector(sdk):
+def test_both_apis_return_the_same_vector(sdk):
     native = sdk.models.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
     compatible = sdk.chat.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
 
@@ -32,7 +32,7 @@ def test_texts_and_questions_have_models_with_short_names(sdk, emulator):
 
 
 @pytest.mark.parametrize("domain", ["models", "chat"])
-def test_a_text_has_one_vector_and_another_text_another(sdk, domain):
+def test_equal_texts_have_equal_vectors_and_other_texts_have_others(sdk, domain):
     model = getattr(sdk, domain).text_embeddings(VECTORS)
 
     first, again, other = (tuple(model.run(said, timeout=TIMEOUT)) for said in (SAID, SAID, "good night"))
@@ -40,13 +40,13 @@ def test_a_text_has_one_vector_and_another_text_another(sdk, domain):
 
 
 @pytest.mark.parametrize("domain", ["models", "chat"])
-def test_a_vector_has_as_many_numbers_as_are_asked_for(sdk, domain):
+def test_a_vector_has_the_requested_dimensions(sdk, domain):
     model = getattr(sdk, domain).text_embeddings(VECTORS).configure(dimensions=3)
 
     assert len(model.run(SAID, timeout=TIMEOUT)) == 3
 
 
-def test_list_gives_the_models_that_make_vectors(sdk):
+def test_list_returns_the_embedding_models(sdk):
     models = sdk.chat.text_embeddings.list(timeout=TIMEOUT)
 
     assert VECTORS in [model.name for model in models]

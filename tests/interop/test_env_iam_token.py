@@ -5,7 +5,7 @@ from yandex_ai_studio_sdk.auth import EnvIAMTokenAuth
 from studio import REFUSED, all_texts, outcomes, texts
 
 
-def test_yc_token_is_read(emulator, studio, environment):
+def test_reads_yc_token(emulator, studio, environment):
     environment.setenv("YC_TOKEN", emulator.iam_token())
     sdk = studio(auth=EnvIAMTokenAuth())
 
@@ -14,7 +14,7 @@ def test_yc_token_is_read(emulator, studio, environment):
     assert texts(sdk, "hello") == all_texts(said)
 
 
-def test_a_variable_of_another_name_is_read(emulator, studio, environment):
+def test_reads_a_variable_with_another_name(emulator, studio, environment):
     environment.setenv("YC_FRESH", emulator.iam_token())
     sdk = studio(auth=EnvIAMTokenAuth("YC_FRESH"))
 
@@ -23,7 +23,7 @@ def test_a_variable_of_another_name_is_read(emulator, studio, environment):
     assert texts(sdk, "hello") == all_texts(said)
 
 
-def test_a_renewed_token_is_used_from_the_next_request_on(emulator, studio, environment):
+def test_uses_a_renewed_token_from_the_next_request(emulator, studio, environment):
     environment.setenv("YC_TOKEN", emulator.iam_token(lifetime=60))
     sdk = studio(auth=EnvIAMTokenAuth())
     emulator.advance(61)

@@ -1,4 +1,4 @@
-"""A folder that is not the caller's."""
+"""A folder that the caller may not use."""
 
 from yandex_ai_studio_sdk import AIStudio
 

@@ -1,4 +1,4 @@
-"""Functions that the model calls, and their results, as the chat has them: whole and streamed."""
+"""Function calls of the model and their results, complete and streamed."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def model(emulator, studio):
 
 
 @pytest.mark.parametrize("run", [whole, streamed])
-def test_a_function_that_is_named_is_called_with_arguments_of_its_schema(model, run):
+def test_calls_a_named_function_with_arguments_of_its_schema(model, run):
     result = run(model, ASKED)
 
     assert result.status.name == "TOOL_CALLS"
@@ -31,7 +31,7 @@ def test_a_function_that_is_named_is_called_with_arguments_of_its_schema(model, 
 
 
 @pytest.mark.parametrize("run", [whole, streamed])
-def test_the_result_of_a_function_is_answered_by_its_name_or_the_id_of_the_call(model, run):
+def test_responds_to_a_result_with_the_name_or_the_call_id(model, run):
     called = run(model, ASKED)
     by_name = {"tool_results": [{"name": "calculator", "content": "20"}]}
     by_id = {"tool_call_id": called.tool_calls[0].id, "content": "20"}
@@ -51,7 +51,7 @@ def test_the_result_of_a_function_is_answered_by_its_name_or_the_id_of_the_call(
         ({"type": "function", "function": {"name": "calculator"}}, "hello there", True),
     ],
 )
-def test_the_choice_decides_whether_a_function_is_called(model, choice, said, called):
+def test_the_tool_choice_decides_whether_a_function_is_called(model, choice, said, called):
     result = model.configure(tool_choice=choice).run(said, timeout=TIMEOUT)
 
     assert bool(result.tool_calls) == called

@@ -1,4 +1,4 @@
-"""A credential that is given in code: by an object of the SDK's, or as the bare string that it recognises."""
+"""Credentials in code: an object of the SDK, or a bare string that the SDK recognises."""
 
 import pytest
 from yandex_ai_studio_sdk.auth import APIKeyAuth, IAMTokenAuth, OAuthTokenAuth
@@ -37,7 +37,7 @@ def test_an_oauth_token_is_exchanged_once(auth, emulator, studio):
     assert emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
 
 
-def test_the_printed_iam_token_is_one(emulator, studio):
+def test_the_printed_iam_token_is_valid(emulator, studio):
     sdk = studio(auth=emulator.variables["YC_IAM_TOKEN"])
 
     account = emulator.service_account_id

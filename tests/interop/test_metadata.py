@@ -1,4 +1,4 @@
-"""The metadata service, as the AI Studio SDK asks it."""
+"""The metadata service, as the AI Studio SDK uses it."""
 
 from yandex_ai_studio_sdk.auth import MetadataAuth
 
@@ -17,7 +17,7 @@ def test_one_token_serves_all_calls(emulator, studio, environment):
     assert emulator.requests(ROUTE) == 1
 
 
-def test_an_object_made_by_hand_needs_the_whole_url(emulator, studio):
+def test_an_explicit_object_needs_the_whole_url(emulator, studio):
     path = "/computeMetadata/v1/instance/service-accounts/default/token"
     sdk = studio(auth=MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{path}"))
 
@@ -26,13 +26,13 @@ def test_an_object_made_by_hand_needs_the_whole_url(emulator, studio):
     assert texts(sdk, "hello") == all_texts(said)
 
 
-def test_a_token_past_its_expiry_is_refused_and_a_new_client_gets_another(emulator, studio, environment):
+def test_an_expired_token_is_refused_and_a_new_client_gets_a_new_token(emulator, studio, environment):
     environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
     sdk = studio()
     texts(sdk, "hello")
     emulator.advance(12 * 3600)
 
-    # The client keeps the token for an hour by its own clock, whatever the answers.
+    # The client caches the token for an hour of its own clock, even if the token is refused.
     assert outcomes(sdk) == REFUSED
     account = emulator.service_account_id
     said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"

@@ -1,4 +1,4 @@
-"""Faults, as the SDK's own retries meet them."""
+"""Faults and the retries of the SDK."""
 
 import grpc
 import pytest
@@ -11,7 +11,7 @@ AT_ONCE = RetryPolicy(max_attempts=3, initial_backoff=0.01, max_backoff=0.01, ji
 COMPLETION = "POST /yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion"
 
 
-def test_a_service_that_is_away_for_a_moment_is_asked_again(emulator, studio):
+def test_retries_a_service_after_a_short_outage(emulator, studio):
     emulator.fault(kind="status", status=503, target="ai", times=1)
     sdk = studio(auth=emulator.api_key, retry_policy=AT_ONCE)
 
@@ -20,7 +20,7 @@ def test_a_service_that_is_away_for_a_moment_is_asked_again(emulator, studio):
     assert emulator.requests(COMPLETION) == 2
 
 
-def test_iam_that_is_away_for_a_moment_is_asked_again(emulator, studio):
+def test_retries_iam_after_a_short_outage(emulator, studio):
     emulator.fault(kind="status", status=503, target="iam", times=1)
     sdk = studio(auth=OAuthTokenAuth(emulator.oauth_token), retry_policy=AT_ONCE)
 
@@ -29,7 +29,7 @@ def test_iam_that_is_away_for_a_moment_is_asked_again(emulator, studio):
     assert emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 2
 
 
-def test_a_service_that_stays_away_is_unavailable(emulator, studio):
+def test_a_long_outage_is_unavailable(emulator, studio):
     emulator.fault(kind="status", status=503, target="ai")
     sdk = studio(auth=emulator.api_key, retry_policy=AT_ONCE)
 
@@ -37,7 +37,7 @@ def test_a_service_that_stays_away_is_unavailable(emulator, studio):
     assert outcome(CALLS["chat.run"], sdk) == 503
 
 
-def test_a_service_that_hangs_runs_into_the_deadline(emulator, studio):
+def test_a_service_that_hangs_exceeds_the_deadline(emulator, studio):
     emulator.fault(kind="hang", target="ai")
     sdk = studio(auth=emulator.api_key, retry_policy=AT_ONCE)
 

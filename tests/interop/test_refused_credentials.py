@@ -1,4 +1,4 @@
-"""Wrong, expired and revoked credentials, and none: every call of the AI Studio SDK is refused."""
+"""Missing, invalid, expired and revoked credentials: every call of the AI Studio SDK is refused."""
 
 import pytest
 from yandex_ai_studio_sdk.auth import APIKeyAuth, IAMTokenAuth, NoAuth, OAuthTokenAuth
@@ -6,7 +6,7 @@ from yandex_ai_studio_sdk.exceptions import AioRpcError
 
 from studio import ANSWERED, CALLS, REFUSED, outcomes, texts
 
-#: How a call that is not allowed ends, where one with a bad credential ends so.
+#: The code of a forbidden call for each code of a call with an invalid credential.
 DENIED = {"UNAUTHENTICATED": "PERMISSION_DENIED", 401: 403}
 
 OF_THE_RIGHT_SHAPE = f"t1.FAKE-OF-NO-CLOUD.{'x' * 86}"
@@ -26,14 +26,14 @@ def test_no_credentials(studio):
     ],
     ids=["api-key", "iam-token", "iam-token of the right shape", "nonsense"],
 )
-def test_one_that_was_never_issued(auth, studio):
+def test_a_credential_that_was_never_issued(auth, studio):
     assert outcomes(studio(auth=auth)) == REFUSED
 
 
 def test_an_oauth_token_that_was_never_issued_is_not_exchanged(emulator, studio):
     sdk = studio(auth=OAuthTokenAuth("y0_FAKE-OF-NO-CLOUD"))
 
-    # The exchange is what fails, over gRPC for every call.
+    # The exchange fails. It uses gRPC for every call.
     assert outcomes(sdk) == dict.fromkeys(CALLS, "UNAUTHENTICATED")
     assert emulator.requests("POST /v1/chat/completions") == 0
 
@@ -62,7 +62,7 @@ def test_an_exchanged_token_past_its_expiry(emulator, studio):
     texts(sdk, "hello")
     emulator.advance(12 * 3600)
 
-    # The client keeps the token for an hour by its own clock, whatever the answers.
+    # The client caches the token for an hour of its own clock, even if the token is refused.
     assert outcomes(sdk) == REFUSED
     assert outcomes(studio(auth=OAuthTokenAuth(emulator.oauth_token))) == ANSWERED
 
@@ -85,26 +85,26 @@ def test_an_api_key_that_was_revoked(emulator, studio):
     assert outcomes(sdk) == REFUSED
 
 
-def test_an_api_key_without_the_scope_is_known_and_may_not(emulator, studio):
+def test_an_api_key_without_the_scope_is_forbidden(emulator, studio):
     assert outcomes(studio(auth=emulator.api_key_with_scopes("yc.ai.languageModels.execute"))) == ANSWERED
 
     other = outcomes(studio(auth=emulator.api_key_with_scopes("yc.search-api.execute")))
     assert other == {name: DENIED[code] for name, code in REFUSED.items()}
 
 
-def test_an_iam_token_under_the_scheme_of_keys(emulator, studio):
+def test_an_iam_token_with_the_scheme_of_api_keys(emulator, studio):
     assert outcomes(studio(auth=APIKeyAuth(emulator.iam_token()))) == REFUSED
 
 
-def test_an_api_key_under_the_scheme_of_tokens_is_good_over_http_alone(emulator, studio):
+def test_an_api_key_with_the_scheme_of_iam_tokens_is_valid_only_over_http(emulator, studio):
     mixed = outcomes(studio(auth=IAMTokenAuth(emulator.api_key)))
 
-    # OpenAI's libraries can send a key in no other way, so the cloud takes it there.
+    # OpenAI's libraries send a key only in this way, so the cloud accepts it there.
     over_http = {name: "answered" for name in REFUSED if name.startswith("chat.")}
     assert mixed == REFUSED | over_http
 
 
-def test_the_error_says_why_and_which_request_it_was(studio):
+def test_the_error_has_the_reason_and_the_request_id(studio):
     with pytest.raises(AioRpcError) as error:
         CALLS["completions.run"](studio(auth="AQVNFAKE-OF-NO-CLOUD"), "hello")
     assert error.value.details() == "Unknown api key"

@@ -1,4 +1,4 @@
-"""Answers in JSON, some object or one of a schema, as the chat gives them: whole and streamed."""
+"""Chat responses in JSON, with and without a schema, complete and streamed."""
 
 import json
 
@@ -19,7 +19,7 @@ def model(emulator, studio):
 
 
 @pytest.mark.parametrize("run", [whole, streamed])
-def test_json_gives_an_object(model, run):
+def test_json_returns_an_object(model, run):
     result = run(model.configure(response_format="json"), "hello there")
 
     assert json.loads(result.text)["answer"].endswith("you said: hello there")
@@ -27,7 +27,7 @@ def test_json_gives_an_object(model, run):
 
 
 @pytest.mark.parametrize("run", [whole, streamed])
-def test_a_schema_gives_a_value_of_it(model, run):
+def test_a_schema_returns_a_value_of_the_schema(model, run):
     form = {"json_schema": SCHEMA, "name": "impression", "strict": True}
     answer = json.loads(run(model.configure(response_format=form), "hello there").text)
 

@@ -1,4 +1,4 @@
-"""The emulator over TLS: whoever trusts its certificate authority gets answers, and nobody else."""
+"""The emulator over TLS: only clients that trust its certificate authority can use it."""
 
 import grpc
 import httpx
@@ -20,7 +20,7 @@ def studio_over_tls(emulator, verify) -> AIStudio:
     )
 
 
-def test_a_client_that_trusts_the_authority_gets_answers(tls_emulator):
+def test_a_client_that_trusts_the_authority_gets_responses(tls_emulator):
     sdk = studio_over_tls(tls_emulator, verify=tls_emulator.ca_file)
 
     account = tls_emulator.service_account_id
@@ -28,7 +28,7 @@ def test_a_client_that_trusts_the_authority_gets_answers(tls_emulator):
     assert texts(sdk, "hello") == all_texts(said)
 
 
-def test_a_client_that_trusts_the_system_alone_refuses(tls_emulator):
+def test_a_client_with_only_the_system_authorities_refuses_the_certificate(tls_emulator):
     sdk = studio_over_tls(tls_emulator, verify=True)
 
     with pytest.raises(grpc.aio.AioRpcError) as error:

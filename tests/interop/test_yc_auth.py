@@ -1,4 +1,4 @@
-"""What `yc-auth` prints is what the official clients and plain HTTP take."""
+"""Official clients and plain HTTP accept the output of `yc-auth`."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ METHODS = {
 
 @pytest.fixture
 def run(yc_auth):
-    """Runs `yc-auth` with these variables and no other; returns what it prints."""
+    """Runs `yc-auth` with only these variables. Returns its output."""
 
     def run(*arguments: str, **variables: str) -> str:
         done = subprocess.run(
@@ -39,13 +39,13 @@ def run(yc_auth):
 
 
 def variables(emulator, name: str) -> dict[str, str]:
-    """What points a program at the emulator, with one credential."""
+    """The variables that point a program at the emulator, with one credential."""
     values = {**emulator.variables, "YC_TOKEN": emulator.variables["YC_IAM_TOKEN"]}
     return {"YC_API_ENDPOINT": values["YC_API_ENDPOINT"], name: values[name]}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_its_token_is_an_iam_token_to_the_ai_studio_sdk(method, run, emulator, studio):
+def test_the_ai_studio_sdk_accepts_its_token(method, run, emulator, studio):
     name, who = METHODS[method]
     token = run("token", "--method", method, **variables(emulator, name))
     answers = texts(studio(auth=IAMTokenAuth(token)), "hello")
@@ -55,7 +55,7 @@ def test_its_token_is_an_iam_token_to_the_ai_studio_sdk(method, run, emulator, s
     assert answers == all_texts(said)
 
 
-def test_its_api_key_is_one_to_the_ai_studio_sdk(run, emulator, studio):
+def test_the_ai_studio_sdk_accepts_its_api_key(run, emulator, studio):
     key = run("token", "--method", "api-key", **variables(emulator, "YC_API_KEY"))
 
     account = emulator.service_account_id
@@ -63,7 +63,7 @@ def test_its_api_key_is_one_to_the_ai_studio_sdk(run, emulator, studio):
     assert texts(studio(auth=key), "hello") == all_texts(said)
 
 
-def test_its_token_is_an_iam_token_to_the_cloud_sdk(run, tls_emulator, cloud):
+def test_the_cloud_sdk_accepts_its_token(run, tls_emulator, cloud):
     trusted = {"SSL_CERT_FILE": tls_emulator.variables["SSL_CERT_FILE"]}
     token = run("token", "--method", "oauth-token", **variables(tls_emulator, "YC_OAUTH_TOKEN"), **trusted)
     said = answer(cloud(iam_token=token.strip()), tls_emulator.folder_id, "hello")
@@ -72,7 +72,7 @@ def test_its_token_is_an_iam_token_to_the_cloud_sdk(run, tls_emulator, cloud):
 
 
 @pytest.mark.parametrize("method", ["metadata", "oauth-token"])
-def test_it_tells_when_the_token_ends(method, run, emulator, studio):
+def test_it_prints_the_expiry_of_the_token(method, run, emulator, studio):
     name, _ = METHODS[method]
     printed = run("token", "--method", method, "--format", "json", **variables(emulator, name))
     token = json.loads(printed)
@@ -80,7 +80,7 @@ def test_it_tells_when_the_token_ends(method, run, emulator, studio):
     sdk = studio(auth=token["token"])
 
     assert (token["method"], token["scheme"]) == (method, "Bearer")
-    # The metadata service tells the remaining life in whole seconds.
+    # The metadata service returns the remaining lifetime in whole seconds.
     emulator.set_clock((told - timedelta(seconds=30)).isoformat())
     assert outcomes(sdk) == ANSWERED
     emulator.set_clock((told + timedelta(seconds=2)).isoformat())

@@ -1,9 +1,9 @@
 //! The figures of this library, each as a ratio measured in this run: `cargo bench -p yandex-cloud-auth`.
 //!
-//! - A ready header against its floor, "read both coarse clocks and clone a header of one's own", with one thread
+//! - A cached header against its floor, which reads both coarse clocks and clones a header of the thread; with one thread
 //!   and with one for each core.
-//! - Ten thousand callers with a stale token and a source that takes 200 ms; and with no token and a source that
-//!   fails after 200 ms.
+//! - Ten thousand callers with a stale token and a source that takes 200 ms; and with no token and a source that fails
+//!   after 200 ms.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
 
 use std::hint::black_box;
@@ -20,7 +20,7 @@ const CALLERS: usize = 10_000;
 
 fn main() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    ready_header(cores);
+    cached_header(cores);
     stale_token();
     failing_source();
 }
@@ -51,7 +51,7 @@ fn nanoseconds(threads: usize, call: impl Fn() + Sync) -> f64 {
     best.as_secs_f64() * 1e9 / f64::from(CALLS)
 }
 
-fn ready_header(cores: usize) {
+fn cached_header(cores: usize) {
     let token = format!("t1.{}.{}", "FAKE".repeat(30), "x".repeat(86));
     let own: Vec<HeaderValue> =
         (0..64).map(|_| HeaderValue::try_from(format!("Bearer {token}")).unwrap()).collect();
@@ -74,14 +74,14 @@ fn ready_header(cores: usize) {
         let call = std::pin::pin!(credentials.header());
         drop(black_box(call.poll(&mut context)));
     };
-    let at_once = || drop(black_box(credentials.try_header()));
-    println!("ready header, ns per call (best of 7 rounds of 1,000,000)");
+    let without_waiting = || drop(black_box(credentials.try_header()));
+    println!("cached header, ns per call (best of 7 rounds of 1,000,000)");
     println!("  {:38} {:>9} {:>11}", "", "1 thread", format!("{cores} threads"));
     let mut measured = Vec::new();
     for (name, call) in [
         ("floor: both coarse clocks, own header", &floor as &(dyn Fn() + Sync)),
         ("header().await", &asynchronous),
-        ("try_header()", &at_once),
+        ("try_header()", &without_waiting),
     ] {
         let (one, all) = (nanoseconds(1, call), nanoseconds(cores, call));
         println!("  {name:38} {one:9.1} {all:11.1}");
@@ -97,7 +97,7 @@ fn ready_header(cores: usize) {
     );
 }
 
-/// Gives a token at once the first time, then takes its time; or fails after it.
+/// A source that returns its first token at once and later ones after a delay, or that fails after the delay.
 struct Slow {
     fetches: AtomicUsize,
     fails: bool,
@@ -123,7 +123,7 @@ impl TokenSource for &'static Slow {
     }
 }
 
-/// Ten thousand tasks that ask at once: how long each took, and how long all took from the first to the last.
+/// Ten thousand tasks that call at the same moment: the time of each call, and the time of all together.
 fn crowd(credentials: &Credentials) -> (Vec<Duration>, Duration) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -160,7 +160,7 @@ fn stale_token() {
     let credentials = Credentials::from_source(source);
     credentials.blocking().header().unwrap();
     source.slow.store(true, Ordering::SeqCst);
-    // Past the floor between two attempts.
+    // Longer than the shortest time between two fetches.
     std::thread::sleep(Duration::from_millis(1100));
     let (waits, _) = crowd(&credentials);
     println!("{CALLERS} callers, a stale token, a source that takes {LATENCY:?}");
@@ -180,7 +180,7 @@ fn failing_source() {
     println!("{CALLERS} callers, no token, a source that fails after {LATENCY:?}");
     println!("  requests: {} (1)", source.fetches.load(Ordering::SeqCst));
     println!(
-        "  all told after {all:?}: {:.2} of the latency (at most 1.2); longest wait {:?}",
+        "  all have the error after {all:?}: {:.2} of the latency (at most 1.2); longest wait {:?}",
         all.as_secs_f64() / LATENCY.as_secs_f64(),
         waits[CALLERS - 1]
     );

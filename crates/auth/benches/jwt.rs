@@ -1,8 +1,8 @@
-//! What a JWT of a service account costs, against the bare signature: `cargo bench -p yandex-cloud-auth --bench jwt`.
+//! The cost of a JWT of a service account, against the bare signature: `cargo bench -p yandex-cloud-auth --bench jwt`.
 //!
-//! Measured from outside, in whole exchanges: from the moment when the clock is read for the claims to the moment when
-//! the request arrives at the transport; and from the moment when the fetch begins, which has the reading of the file in
-//! it. After each, on the same thread, the same key signs a message of the same length by itself.
+//! Measured from outside, in whole exchanges: from the read of the clock for the claims until the request arrives at the
+//! transport; and from the start of the fetch, which includes the read of the file. After each exchange the same key signs
+//! a message of the same length on the same thread.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
 
 use std::hint::black_box;
@@ -34,7 +34,7 @@ fn main() {
     let [bare, jwt, fetch] = measure(&json, ServiceAccountKeyAuth::from_file(&path));
     line("bare signature", &bare, &bare);
     line("JWT and request, key in a file", &jwt, &bare);
-    line("the same and the reading of the file", &fetch, &bare);
+    line("the same, with the read of the file", &fetch, &bare);
     println!("  (JWT and request: at most 1.1 of the bare signature)");
     std::fs::remove_file(&path).unwrap();
 }

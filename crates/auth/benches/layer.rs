@@ -1,7 +1,7 @@
 //! What the layer costs on the ready path, against the client alone: `cargo bench -p yandex-cloud-auth --bench layer`.
 //!
-//! The client does nothing but lay the request aside, so all that is measured is the layer: the host is judged, the
-//! header at hand is taken and put on the request, the call is made. Nanoseconds and allocations are of the same run.
+//! The client only stores the request, so the benchmark measures the layer: it checks the host, sets the cached header on
+//! the request, and makes the call. Nanoseconds and allocations come from the same run.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ use tower_service::Service;
 use yandex_cloud_auth::tower::{AuthLayer, CloneReplay};
 use yandex_cloud_auth::{Credentials, IamTokenAuth};
 
-// Few enough for requests to stay in the cache, as one does.
+// Few enough for the requests to stay in the processor's cache, as a single one does.
 const CALLS: usize = 32;
 const ROUNDS: usize = 50_000;
 
@@ -31,7 +31,7 @@ fn main() {
         run("layer, NoReplay", |client| layer.layer(client)),
         run("layer, CloneReplay", |client| layer.clone().replay(CloneReplay).layer(client)),
     ];
-    // By turns, so that a machine which slows down for a while does so for each.
+    // By turns, so that a machine that slows down for a while does so for each run.
     for _ in 0..ROUNDS {
         for run in &mut runs {
             run.best = run.best.min((run.round)(false).0);
@@ -52,7 +52,7 @@ fn main() {
     println!("  (NoReplay: at most 100 ns and 0 allocations over the client alone)");
 }
 
-/// Lays requests aside.
+/// A client that only stores its requests.
 #[derive(Clone, Default)]
 struct Nothing(Rc<RefCell<Vec<Request<()>>>>);
 
@@ -71,15 +71,15 @@ impl Service<Request<()>> for Nothing {
     }
 }
 
-/// What is measured, and its best round so far.
+/// One measured client, and its best round so far.
 struct Run<'a> {
     name: &'static str,
-    /// Makes the calls, and counts what they allocate or the time they take.
+    /// Makes the calls, and counts their allocations or their time.
     round: Box<dyn FnMut(bool) -> (Duration, u64) + 'a>,
     best: Duration,
 }
 
-/// Calls through what is wrapped. Requests are made before, and dropped after, what is measured.
+/// Calls the wrapped client. Requests are made before the measurement and dropped after it.
 fn run<'a, S: Service<Request<()>> + 'a>(name: &'static str, wrap: impl FnOnce(Nothing) -> S) -> Run<'a> {
     let client = Nothing::default();
     client.0.borrow_mut().reserve(CALLS);
@@ -104,7 +104,7 @@ fn run<'a, S: Service<Request<()>> + 'a>(name: &'static str, wrap: impl FnOnce(N
     Run { name, round: Box::new(round), best: Duration::MAX }
 }
 
-/// As clients make them: with a header of its own, and so with room for one more.
+/// A request as clients make it: with a header, and so with room for one more.
 fn request() -> Request<()> {
     Request::post("https://llm.api.cloud.yandex.net/foundationModels/v1/completion")
         .header("content-type", "application/json")

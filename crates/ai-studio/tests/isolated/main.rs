@@ -1,4 +1,4 @@
-//! Tests that need a process of their own, because what they look at belongs to the whole process.
+//! Tests that need a process of their own, because they observe state of the whole process.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 #[path = "../behaviour/fixture/mod.rs"]

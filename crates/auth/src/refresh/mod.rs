@@ -6,10 +6,12 @@
 //! | [`refresher`] | one fetch at a time, and what becomes of its result |
 //! | [`schedule`] | when a token is refreshed, and until when it may be sent |
 //! | [`failures`] | how long failures and refusals are remembered |
+//! | [`atomic_moment`] | a moment that the ready path reads without a lock |
 //! | [`cached_header`] | the header, made once and handed out many times |
 //! | [`live_header`] | the header of a token that is read for every request |
 //! | [`revoked`] | the tokens that this process has revoked and no longer sends |
 
+mod atomic_moment;
 pub(crate) mod cache;
 pub(crate) mod cached_header;
 mod failures;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
+use super::atomic_moment::{AtomicMoment, millis};
 use super::cache::Counters;
 use super::cached_header::{CachedHeader, Scheme};
 use super::failures::{FLOOR, Failures, Throttle, backoff};
@@ -385,34 +386,10 @@ impl RefreshState {
     }
 }
 
-/// A moment on both clocks, in milliseconds, that is read and set without a lock.
-#[derive(Default)]
-struct AtomicMoment {
-    wall: AtomicU64,
-    monotonic: AtomicU64,
-}
-
-impl AtomicMoment {
-    fn set(&self, moment: Now) {
-        self.wall.store(millis(moment.wall), Ordering::Relaxed);
-        self.monotonic.store(millis(moment.monotonic), Ordering::Relaxed);
-    }
-
-    /// Whether either clock has passed it.
-    fn has_passed(&self, now: Now) -> bool {
-        millis(now.wall) >= self.wall.load(Ordering::Relaxed)
-            || millis(now.monotonic) >= self.monotonic.load(Ordering::Relaxed)
-    }
-}
-
 fn bad_life(BadLife(life): BadLife) -> Error {
     Error::new(
         ErrorKind::Unavailable,
         format!("the response gives the token a life of {} s, outside 1 s to 24 h", life.as_secs()),
     )
     .with_help("check the clock of this machine and the source of the token")
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

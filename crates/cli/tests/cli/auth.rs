@@ -31,20 +31,20 @@ fn method_overrides_the_shape_of_the_string() {
 #[test]
 fn auth_overrides_every_variable() {
     let run = yc_auth(["token", "--auth", "t1.fake.given"]).env("YC_API_KEY", "AQVN-fake");
-    assert_eq!(run.done().answer(), "t1.fake.given\n");
+    assert_eq!(run.done().output(), "t1.fake.given\n");
 }
 
 #[test]
 fn the_value_can_be_on_standard_input_or_in_a_file() {
     let folder = Folder::new();
     let file = folder.file("token", " t1.fake.token\r\n\n");
-    assert_eq!(yc_auth(["token", "--auth", &at(&file)]).done().answer(), "t1.fake.token\n");
+    assert_eq!(yc_auth(["token", "--auth", &at(&file)]).done().output(), "t1.fake.token\n");
     assert_eq!(
-        yc_auth(["token", "--auth", "-"]).stdin(" t1.fake.token\n").done().answer(),
+        yc_auth(["token", "--auth", "-"]).stdin(" t1.fake.token\n").done().output(),
         "t1.fake.token\n"
     );
     let timed = yc_auth(["token", "--timeout", "60", "--auth=-"]).stdin("t1.fake.token");
-    assert_eq!(timed.done().answer(), "t1.fake.token\n");
+    assert_eq!(timed.done().output(), "t1.fake.token\n");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_value_can_be_in_a_named_pipe() {
         let pipe = pipe.clone();
         move || File::options().write(true).open(pipe).unwrap().write_all(b"t1.fake.token\n").unwrap()
     });
-    assert_eq!(yc_auth(["token", "--auth", &at(&pipe)]).done().answer(), "t1.fake.token\n");
+    assert_eq!(yc_auth(["token", "--auth", &at(&pipe)]).done().output(), "t1.fake.token\n");
     writer.join().unwrap();
 }
 

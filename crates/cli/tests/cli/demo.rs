@@ -10,7 +10,7 @@ use crate::run::{Folder, yc_auth};
 #[test]
 fn it_shows_every_method_and_automatic_selection() {
     let outcome = yc_auth(["demo"]).done();
-    let text = outcome.answer();
+    let text = outcome.output();
     for method in [
         "api-key",
         "iam-token",
@@ -51,7 +51,7 @@ fn it_shows_every_method_and_automatic_selection() {
 #[test]
 fn its_output_fits_80_columns_and_has_nothing_of_the_emulators_insides() {
     let outcome = yc_auth(["demo"]).done();
-    for line in outcome.answer().lines() {
+    for line in outcome.output().lines() {
         assert!(line.chars().count() <= 80, "{line}");
         for inside in ["ajefake", "b1gfake", "control", "pieces", "chunks", "generation", "you said"] {
             assert!(!line.contains(inside), "{inside}: {line}");
@@ -73,7 +73,7 @@ fn it_uses_nothing_of_the_users_and_leaves_nothing_behind() {
         .env("PATH", crate::run::FAKES)
         .env("FAKE_YC", "fails")
         .done();
-    assert!(outcome.answer().contains("checks passed"));
+    assert!(outcome.output().contains("checks passed"));
     assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 0);
 }
 

@@ -78,18 +78,18 @@ fn static_values_are_marked_as_not_checked() {
         ("YC_IAM_TOKEN", "t1.fake.token", "Bearer t1.***"),
     ] {
         let outcome = yc_auth(["doctor"]).secret(variable, value).done();
-        let text = outcome.answer();
+        let text = outcome.output();
         assert!(text.contains(&format!("Authorization: {shown}\n")), "{text}");
         assert!(text.contains("not checked with a server"), "{text}");
     }
     let outcome = yc_auth(["doctor", "--auth", "t1.fake.token"]).hides("t1.fake.token").done();
-    assert!(outcome.answer().contains("not checked with a server"));
+    assert!(outcome.output().contains("not checked with a server"));
 }
 
 #[test]
 fn it_fetches_one_token_and_calls_no_other_service() {
     let emulator = Emulator::start_in_thread().unwrap();
-    let text = |outcome: Outcome| outcome.answer().to_owned();
+    let text = |outcome: Outcome| outcome.output().to_owned();
     let metadata = yc_auth(["doctor"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
     let seen = text(metadata.done());
     assert!(seen.contains("Bearer t1.***") && seen.contains("valid until "), "{seen}");
@@ -133,5 +133,5 @@ fn a_foreign_endpoint_in_the_environment_is_noted() {
     let run =
         yc_auth(["doctor"]).env("YC_API_ENDPOINT", "api.example.test").secret("YC_API_KEY", "AQVN-fake");
     let outcome = run.done();
-    assert!(outcome.answer().contains("note: YC_API_ENDPOINT names "), "{outcome:?}");
+    assert!(outcome.output().contains("note: YC_API_ENDPOINT names "), "{outcome:?}");
 }

@@ -61,8 +61,8 @@ fn the_printed_variables_work_and_a_signal_ends_it() {
                 "YC_OAUTH_TOKEN"
             ]
         );
-        running.yc_auth(&["token"], &["YC_METADATA_ADDR"]).done().answer();
-        running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]).done().answer();
+        running.yc_auth(&["token"], &["YC_METADATA_ADDR"]).done().output();
+        running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]).done().output();
         let printed = running.end(signal);
         assert!(printed.contains("outlive the emulator"), "{printed}");
     }
@@ -77,7 +77,7 @@ fn tls_writes_the_authority_to_the_given_file() {
     );
     let running = Running::start(run, "SSL_CERT_FILE");
     let run = running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]);
-    run.env("SSL_CERT_FILE", &file).done().answer();
+    run.env("SSL_CERT_FILE", &file).done().output();
     running.end(Signal::TERM);
 }
 
@@ -85,7 +85,7 @@ fn tls_writes_the_authority_to_the_given_file() {
 fn tokens_have_the_given_lifetime() {
     let running = Running::start(yc_auth(["emulator", "--token-lifetime", "300"]), "YC_OAUTH_TOKEN");
     let outcome = running.yc_auth(&["doctor"], &["YC_METADATA_ADDR"]).done();
-    assert!(outcome.answer().contains("(4 min 5"), "{outcome:?}");
+    assert!(outcome.output().contains("(4 min 5"), "{outcome:?}");
     running.end(Signal::TERM);
 }
 
@@ -117,6 +117,6 @@ fn it_writes_a_key_that_only_its_owner_can_read() {
     assert_eq!(running.variables["YC_SERVICE_ACCOUNT_KEY_FILE"], path.display().to_string());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let token = running.yc_auth(&["token"], &["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_API_ENDPOINT"]).done();
-    assert!(token.answer().starts_with("t1."), "{token:?}");
+    assert!(token.output().starts_with("t1."), "{token:?}");
     running.end(Signal::TERM);
 }

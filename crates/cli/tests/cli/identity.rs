@@ -13,7 +13,7 @@ fn whoami_prints_what_the_method_knows_and_never_the_token() {
     let emulator = Emulator::start_in_thread().unwrap();
     let metadata = emulator.metadata_addr().to_string();
     let outcome = yc_auth(["whoami"]).env("YC_METADATA_ADDR", &metadata).done();
-    let page = outcome.answer();
+    let page = outcome.output();
     assert!(page.starts_with("method   metadata\nsubject  not known\n"), "{page}");
     assert!(page.contains(&format!("folder   {}\n", emulator.folder_id())), "{page}");
     assert!(page.contains("expires  20") && page.contains(" left)"), "{page}");
@@ -43,7 +43,7 @@ fn revoke_takes_the_token_from_standard_input_or_from_a_method() {
     let token = emulator.iam_token().unwrap();
     let revoked = format!("revoked: an IAM token of {}\n", emulator.service_account_id());
     let outcome = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
-    assert_eq!(outcome.answer(), revoked);
+    assert_eq!(outcome.output(), revoked);
     assert_eq!(emulator.counters().snapshot().services[&yandex_cloud_emulator::Service::Iam], 1);
     // IAM rejects a revoked token everywhere, even for its own revocation.
     let again = revoke(&["--auth", "-"]).stdin(token.clone()).hides(&token).done();
@@ -53,7 +53,7 @@ fn revoke_takes_the_token_from_standard_input_or_from_a_method() {
     let by_method = revoke(&["--method", "metadata", "--format", "json"]).done();
     assert_eq!(by_method.json(), json!({"method": "metadata", "subject_id": emulator.service_account_id()}));
     let answer = yc_auth(["token"]).env("YC_METADATA_ADDR", &metadata).done();
-    assert!(answer.answer().starts_with("t1."));
+    assert!(answer.output().starts_with("t1."));
 
     let key = revoke(&["--auth", "-"]).stdin("AQVN-FAKE-api-key").hides("AQVN-FAKE-api-key").done();
     assert!(key.fails(4).contains("yc iam api-key delete"), "{key:?}");

@@ -23,7 +23,7 @@ fn it_is_selected_where_it_answers_and_gets_one_request() {
 fn without_a_service_account_selection_skips_it_but_method_reports_the_404() {
     let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let outcome = on(&emulator, &["token"]).env("YC_TOKEN", "t1.fake.later").done();
-    assert_eq!(outcome.answer(), "t1.fake.later\n");
+    assert_eq!(outcome.output(), "t1.fake.later\n");
     assert!(on(&emulator, &["token", "--method", "metadata"]).done().fails(6).contains("404"));
 }
 
@@ -86,5 +86,5 @@ fn an_invalid_address_is_4() {
 fn the_address_can_be_a_url() {
     let emulator = Emulator::start_in_thread().unwrap();
     let address = format!("http://{}/", emulator.metadata_addr());
-    yc_auth(["token"]).env("YC_METADATA_ADDR", address).done().answer();
+    yc_auth(["token"]).env("YC_METADATA_ADDR", address).done().output();
 }

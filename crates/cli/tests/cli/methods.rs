@@ -55,7 +55,7 @@ fn a_key_can_be_in_a_flag_a_variable_or_a_string() {
         yc_auth(["token", "--key-file", &path, "--endpoint", &fixture.cloud.api_url()]),
     ] {
         let outcome = run.hides(private).done();
-        assert!(outcome.answer().starts_with("t1."), "{outcome:?}");
+        assert!(outcome.output().starts_with("t1."), "{outcome:?}");
     }
     let identity = fixture.whoami(&["--key-file", &path]);
     assert_eq!(identity["method"], "service-account-key");
@@ -108,7 +108,7 @@ fn a_subject_token_is_exchanged_for_a_token_of_the_service_account() {
         run(&["token"]).env(&url.0, &url.1).env(&token.0, &token.1).hides(&token.1),
     ] {
         let outcome = run.done();
-        assert!(outcome.answer().starts_with("t1."), "{outcome:?}");
+        assert!(outcome.output().starts_with("t1."), "{outcome:?}");
     }
     let identity = run(&["whoami", "--format", "json"]).env("YC_OIDC_TOKEN_FILE", &file).done().json();
     assert_eq!(
@@ -140,13 +140,13 @@ fn impersonation_uses_the_selected_credentials() {
             .env("YC_METADATA_ADDR", &metadata),
     ] {
         let outcome = run.done();
-        assert!(outcome.answer().starts_with("t1."), "{outcome:?}");
+        assert!(outcome.output().starts_with("t1."), "{outcome:?}");
     }
     let identity = fixture.whoami(&["--impersonate", &account, "--key-file", &path]);
     assert_eq!((&identity["method"], &identity["subject_id"]), (&json!("impersonation"), &json!(account)));
     assert_eq!(identity["by_way_of"]["subject_id"], key["service_account_id"]);
     let page = fixture.run(&["whoami", "--impersonate", &account, "--key-file", &path]).done();
-    assert!(page.answer().contains("\nvia\n  method   service-account-key\n"), "{page:?}");
+    assert!(page.output().contains("\nvia\n  method   service-account-key\n"), "{page:?}");
 
     let stranger =
         fixture.run(&["token", "--impersonate", "ajefake0somebody0else", "--key-file", &path]).done();
@@ -177,15 +177,15 @@ fn a_profile_is_read_without_running_yc() {
             .hides(oauth)
     };
     let token = run(&["token"]).done();
-    assert!(token.answer().starts_with("t1."));
+    assert!(token.output().starts_with("t1."));
     let identity = run(&["whoami", "--format", "json"]).done().json();
     assert_eq!((&identity["method"], &identity["folder_id"]), (&json!("profile"), &json!("b1gfake0folder")));
     let robot = run(&["whoami", "--format", "json", "--profile", "robot"]).done().json();
     assert_eq!(robot["subject_id"], fixture.cloud.service_account_id());
-    assert!(run(&["token"]).env("YC_PROFILE", "robot").done().answer().starts_with("t1."));
+    assert!(run(&["token"]).env("YC_PROFILE", "robot").done().output().starts_with("t1."));
     let away = run(&["token", "--profile", "away"]).done();
     assert!(away.fails(4).contains("yc"), "{away:?}");
-    assert!(run(&["token", "--profile", "nobody"]).done().fails(4).contains("`person`"));
+    assert!(run(&["token", "--profile", "missing"]).done().fails(4).contains("`person`"));
 }
 
 #[test]
@@ -193,8 +193,8 @@ fn a_token_file_is_used_without_a_check() {
     let fixture = Fixture::new();
     let file = fixture.file("token", "t1.FAKE-body.FAKE-signature\n");
     let run = |words: &[&str]| yc_auth(words).env("YC_IAM_TOKEN_FILE", &file);
-    assert_eq!(run(&["token"]).done().answer(), "t1.FAKE-body.FAKE-signature\n");
-    assert_eq!(run(&["token", "--method", "token-file"]).done().answer(), "t1.FAKE-body.FAKE-signature\n");
+    assert_eq!(run(&["token"]).done().output(), "t1.FAKE-body.FAKE-signature\n");
+    assert_eq!(run(&["token", "--method", "token-file"]).done().output(), "t1.FAKE-body.FAKE-signature\n");
     let page = run(&["doctor"]).hides("t1.FAKE-body").done();
     assert!(page.stdout.contains("not checked with a server"), "{page:?}");
     yc_auth(["token", "--method", "token-file"]).done().fails(3);

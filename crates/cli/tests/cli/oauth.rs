@@ -3,7 +3,7 @@
 use serde_json::json;
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-use crate::run::{Folder, NOBODY, yc_auth};
+use crate::run::{CLOSED_PORT, Folder, yc_auth};
 
 #[test]
 fn it_is_exchanged_at_the_endpoint_of_the_flag() {
@@ -13,7 +13,8 @@ fn it_is_exchanged_at_the_endpoint_of_the_flag() {
         &["token", "--format", "json", "--endpoint", &url][..],
         &["token", "--format", "json", "--endpoint", &url, "--method", "oauth-token"],
     ] {
-        let answer = yc_auth(words).env("YC_API_ENDPOINT", NOBODY).env("YC_OAUTH_TOKEN", oauth).done().json();
+        let answer =
+            yc_auth(words).env("YC_API_ENDPOINT", CLOSED_PORT).env("YC_OAUTH_TOKEN", oauth).done().json();
         assert_eq!(answer["method"], json!("oauth-token"));
     }
     let given = yc_auth(["token", "--format", "json", "--endpoint", &url, "--auth", "-"]).stdin(oauth).done();
@@ -42,8 +43,8 @@ fn a_refusal_is_6_with_the_servers_message_and_a_help() {
 
 #[test]
 fn an_unreachable_or_slow_endpoint_is_5() {
-    let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
-    assert!(run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done().fails(5).contains(NOBODY));
+    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    assert!(run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done().fails(5).contains(CLOSED_PORT));
 
     let emulator = Emulator::start_in_thread().unwrap();
     for fault in [Fault::hang(), Fault::hang().on(Service::Endpoints)] {
@@ -76,6 +77,6 @@ fn tls_trusts_the_authority_of_ssl_cert_file() {
             .env("YC_API_ENDPOINT", emulator.api_addr().to_string())
             .secret("YC_OAUTH_TOKEN", emulator.oauth_token())
     };
-    assert!(run().env("SSL_CERT_FILE", &authority).done().answer().starts_with("t1."));
+    assert!(run().env("SSL_CERT_FILE", &authority).done().output().starts_with("t1."));
     run().done().fails(5);
 }

@@ -89,7 +89,7 @@ fn color_appears_only_on_terminals_that_accept_it() {
         assert!(!seen.contains('\u{1b}'), "{seen:?}");
     }
     let piped = yc_auth(["doctor"]).env("YC_IAM_TOKEN", "t1.fake.token").done();
-    assert!(!piped.answer().contains('\u{1b}'), "{piped:?}");
+    assert!(!piped.output().contains('\u{1b}'), "{piped:?}");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_log_is_off_by_default_and_has_only_this_projects_crates() {
             .done()
     };
     for silent in ["", "off", "error"] {
-        run(silent).answer();
+        run(silent).output();
     }
     let traced = run("trace");
     assert_eq!((traced.status, traced.stdout.lines().count()), (0, 1));

@@ -12,21 +12,21 @@ fn the_completions_of_every_shell_have_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let outcome = yc_auth(["completions", shell]).done();
         for command in COMMANDS {
-            assert!(outcome.answer().contains(command), "{shell}: {command}");
+            assert!(outcome.output().contains(command), "{shell}: {command}");
         }
         // The generators of the other shells do not include the values of an option.
         let includes_values = matches!(shell, "bash" | "zsh" | "fish");
-        assert!(!includes_values || outcome.answer().contains("yandex-cloud-cli"), "{shell}");
+        assert!(!includes_values || outcome.output().contains("yandex-cloud-cli"), "{shell}");
     }
     let script = yc_auth(["completions", "bash"]).done();
-    let checked = Command::new("bash").args(["-n", "-c", script.answer()]).stdin(Stdio::null()).status();
+    let checked = Command::new("bash").args(["-n", "-c", script.output()]).stdin(Stdio::null()).status();
     assert!(checked.is_err() || checked.is_ok_and(|status| status.success()));
 }
 
 #[test]
 fn the_man_page_has_commands_statuses_and_variables() {
     let outcome = yc_auth(["man"]).done();
-    let page = outcome.answer();
+    let page = outcome.output();
     assert!(page.contains(".TH yc-auth 1"), "{}", &page[..200]);
     for command in COMMANDS {
         assert!(page.contains(&format!("yc\\-auth {command}")), "{command}");
@@ -40,18 +40,18 @@ fn the_man_page_has_commands_statuses_and_variables() {
 fn help_warns_about_secrets_on_the_command_line() {
     for words in [&["--help"][..], &["token", "--help"], &["header", "-h"], &["doctor", "--help"]] {
         let outcome = yc_auth(words).done();
-        assert!(outcome.answer().contains("process list (`ps`)"), "{words:?}");
+        assert!(outcome.output().contains("process list (`ps`)"), "{words:?}");
     }
     let outcome = yc_auth(["--help"]).done();
     for words in ["Exit status", "Environment", "Examples"] {
-        assert!(outcome.answer().contains(words), "{words}");
+        assert!(outcome.output().contains(words), "{words}");
     }
     let outcome = yc_auth(["emulator", "--help"]).done();
-    let unwrapped: Vec<_> = outcome.answer().split_whitespace().collect();
+    let unwrapped: Vec<_> = outcome.output().split_whitespace().collect();
     assert!(unwrapped.join(" ").contains("Exported variables outlive the emulator"));
 }
 
 #[test]
 fn the_version_is_that_of_the_package() {
-    assert_eq!(yc_auth(["--version"]).done().answer(), concat!("yc-auth ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(yc_auth(["--version"]).done().output(), concat!("yc-auth ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -173,20 +173,20 @@ fn the_picture_of_doctor_is_what_doctor_prints() {
         .env("PATH", "/usr/bin:/bin")
         .done();
     let picture = block("text", &["Selection\n", "✓ metadata", "Header\n"]);
-    assert_eq!(shape(outcome.answer()), shape(&picture));
+    assert_eq!(shape(outcome.output()), shape(&picture));
 }
 
 #[test]
 fn the_picture_of_the_demo_is_what_the_demo_prints() {
     let outcome = yc_auth(["demo"]).done();
     let picture = block("text", &["Automatic selection", "checks passed"]);
-    assert_eq!(shape(outcome.answer()), shape(&picture));
+    assert_eq!(shape(outcome.output()), shape(&picture));
 }
 
 #[test]
 fn the_table_of_exit_statuses_is_that_of_the_help() {
     let help = yc_auth(["--help"]).done();
-    let help = help.answer().split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = help.output().split_whitespace().collect::<Vec<_>>().join(" ");
     let rows: Vec<_> = pages()
         .into_iter()
         .flat_map(|(_, page)| page.lines().map(str::to_owned).collect::<Vec<_>>())

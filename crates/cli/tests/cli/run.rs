@@ -1,4 +1,4 @@
-//! How a test runs the binary: in an empty environment, off the network, with nobody at the terminal.
+//! How a test runs the binary: in an empty environment, without the network, with no terminal.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// A port of this machine where nobody listens.
-pub(crate) const NOBODY: &str = "127.0.0.1:1";
+/// A port of this machine without a listener.
+pub(crate) const CLOSED_PORT: &str = "127.0.0.1:1";
 
-/// The folder with a `yc` that does what `FAKE_YC` says.
+/// A `PATH` whose first folder has a `yc` that behaves as `FAKE_YC` says.
 pub(crate) const FAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fakes:/usr/bin:/bin");
 
 /// One run of the binary.
@@ -22,7 +22,7 @@ pub(crate) struct Run {
     secrets: Vec<String>,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
@@ -33,7 +33,7 @@ pub(crate) struct Outcome {
 /// The binary with these arguments.
 pub(crate) fn yc_auth<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yc-auth"));
-    command.args(arguments).env_clear().env("YC_METADATA_ADDR", NOBODY);
+    command.args(arguments).env_clear().env("YC_METADATA_ADDR", CLOSED_PORT);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Run { command, stdin: Vec::new(), secrets: Vec::new() }
 }
@@ -44,12 +44,12 @@ impl Run {
         self
     }
 
-    /// With a secret in a variable, which must not be told.
+    /// Sets a variable to a secret, which must not appear on standard error or in a diagnosis.
     pub(crate) fn secret(self, name: &str, value: &str) -> Self {
         self.env(name, value).hides(value)
     }
 
-    /// A value that must show neither on standard error nor in a diagnosis.
+    /// Declares a value that must not appear on standard error or in a diagnosis.
     pub(crate) fn hides(mut self, value: &str) -> Self {
         let value = value.trim();
         if value.len() > 4 {
@@ -64,11 +64,11 @@ impl Run {
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the binary to its end.
     pub(crate) fn done(mut self) -> Outcome {
         let mut child = self.command.spawn().unwrap();
         if let Some(mut stdin) = child.stdin.take() {
-            // It need not read all of it.
+            // The binary need not read all of its input.
             let _ = stdin.write_all(&self.stdin);
         }
         let output = child.wait_with_output().unwrap();
@@ -80,10 +80,10 @@ impl Run {
         };
         let diagnosis = self.command.get_args().next() == Some(OsStr::new("doctor"));
         for secret in &self.secrets {
-            assert!(!outcome.stderr.contains(secret), "standard error tells a secret: {outcome:?}");
+            assert!(!outcome.stderr.contains(secret), "standard error has a secret: {outcome:?}");
             assert!(
                 !diagnosis || !outcome.stdout.contains(secret),
-                "the diagnosis tells a secret: {outcome:?}"
+                "the diagnosis has a secret: {outcome:?}"
             );
         }
         assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
@@ -92,21 +92,21 @@ impl Run {
 }
 
 impl Outcome {
-    /// Standard output of a run that succeeded and complained of nothing.
+    /// Standard output of a run that succeeded and wrote nothing to standard error.
     #[track_caller]
-    pub(crate) fn answer(&self) -> &str {
+    pub(crate) fn output(&self) -> &str {
         assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self:?}");
         &self.stdout
     }
 
-    /// The same, as the one line of JSON it is.
+    /// Standard output as one line of JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "{self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// A run that failed with this status, and told it on standard error alone.
+    /// Standard error of a run that failed with this status and wrote nothing to standard output.
     #[track_caller]
     pub(crate) fn fails(&self, status: i32) -> &str {
         assert_eq!((self.status, self.stdout.as_str()), (status, ""), "{self:?}");
@@ -115,7 +115,7 @@ impl Outcome {
     }
 }
 
-/// The keys of a JSON object, in the order in which they stand in its text.
+/// The keys of a JSON object, in the order of its text.
 #[track_caller]
 pub(crate) fn keys(object: &Value, text: &str) -> Vec<String> {
     let mut keys: Vec<String> = object.as_object().expect("an object").keys().cloned().collect();
@@ -123,7 +123,7 @@ pub(crate) fn keys(object: &Value, text: &str) -> Vec<String> {
     keys
 }
 
-/// A folder of one test, removed at its end.
+/// The folder of one test, removed when dropped.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
 }
@@ -157,7 +157,7 @@ impl Drop for Folder {
     }
 }
 
-/// `@` and a path, as `--auth` takes it.
+/// `@` and a path: a file as the value of `--auth`.
 pub(crate) fn at(path: &Path) -> String {
     format!("@{}", path.display())
 }

@@ -1,12 +1,13 @@
 //! The exit status by the kind of the failure, and the text on standard error.
 
-use crate::run::{NOBODY, yc_auth};
+use yandex_cloud_emulator::{Emulator, Fault, Service};
+
+use crate::run::{CLOSED_PORT, yc_auth};
 
 #[test]
 fn nothing_found_is_3_with_the_report() {
     // Selection skips a metadata service without a service account; an unreachable one at a configured address is broken.
-    let emulator =
-        yandex_cloud_emulator::Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let emulator = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
     let outcome = yc_auth(["token"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()).done();
     let printed = outcome.fails(3);
     let lines: Vec<_> = printed.lines().collect();
@@ -91,13 +92,13 @@ fn a_token_file_that_is_missing_is_4() {
 #[test]
 fn an_unreachable_service_is_5() {
     let outcome = yc_auth(["token", "--method", "metadata"]).done();
-    assert!(outcome.fails(5).contains(NOBODY), "{outcome:?}");
+    assert!(outcome.fails(5).contains(CLOSED_PORT), "{outcome:?}");
     assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
     for outcome in [outcome, yc_auth(["token"]).done(), yc_auth(["doctor", "--method", "metadata"]).done()] {
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
     }
-    let run = yc_auth(["token", "--endpoint", &format!("http://{NOBODY}")]);
+    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: no server is reached at this address"), "{outcome:?}");
 }
@@ -150,5 +151,32 @@ fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
         let run = yc_auth([&["token"], words].concat()).env("YC_OAUTH_TOKEN", "y0_fake");
         let outcome = run.env("PATH", crate::run::FAKES).done();
         assert!(outcome.fails(4).contains(&format!(": {flag}: ")), "{outcome:?}");
+    }
+}
+
+/// The command makes one attempt and ends; a text of the library for long-running programs would be false here.
+#[test]
+fn no_error_promises_another_attempt() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let metadata = emulator.metadata_addr().to_string();
+    let key = emulator.service_account_key().unwrap();
+    for fault in
+        [Fault::status(503), Fault::status(429), Fault::status(404), Fault::reset(), Fault::garbage()]
+    {
+        for service in [Service::Iam, Service::Endpoints, Service::Metadata] {
+            emulator.faults().clear();
+            emulator.faults().add(fault.clone().on(service));
+            let run = match service {
+                Service::Metadata => {
+                    yc_auth(["token", "--method", "metadata"]).env("YC_METADATA_ADDR", &metadata)
+                }
+                _ => yc_auth(["token", "--auth", "-"]).stdin(key.clone()),
+            };
+            let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();
+            assert!(outcome.status == 5 || outcome.status == 6, "{outcome:?}");
+            for promise in ["again", "retries", "retrying", "by and by", "patience"] {
+                assert!(!outcome.stderr.contains(promise), "{promise}: {outcome:?}");
+            }
+        }
     }
 }

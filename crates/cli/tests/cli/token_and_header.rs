@@ -35,7 +35,7 @@ fn each_method_prints_its_token_and_its_header() {
             variables.iter().fold(yc_auth(words), |run, (name, value)| run.env(name, value)).done()
         };
         let token = run(&["token"]);
-        let token = token.answer();
+        let token = token.output();
         assert!(
             token.contains("FAKE") && token.ends_with('\n') && token.lines().count() == 1,
             "{method}: {token}"
@@ -44,7 +44,7 @@ fn each_method_prints_its_token_and_its_header() {
         let header = run(&["header"]);
         let start = format!("Authorization: {scheme} ");
         assert!(
-            header.answer().starts_with(&start) && header.answer().lines().count() == 1,
+            header.output().starts_with(&start) && header.output().lines().count() == 1,
             "{method}: {header:?}"
         );
 
@@ -74,16 +74,16 @@ fn a_static_value_is_printed_trimmed_and_unchanged() {
         [("YC_API_KEY", "AQVN-fake-key", "Api-Key"), ("YC_IAM_TOKEN", "t1.fake.token", "Bearer")]
     {
         let run = |command| yc_auth([command]).env(variable, format!(" {value}\n")).done();
-        assert_eq!(run("token").answer(), format!("{value}\n"));
-        assert_eq!(run("header").answer(), format!("Authorization: {scheme} {value}\n"));
+        assert_eq!(run("token").output(), format!("{value}\n"));
+        assert_eq!(run("header").output(), format!("Authorization: {scheme} {value}\n"));
     }
 }
 
 #[test]
 fn none_prints_nothing_and_gives_nulls() {
     let run = |words: &[&str]| yc_auth(words.iter().chain(&["--method", "none"])).done();
-    assert_eq!(run(&["token"]).answer(), "");
-    assert_eq!(run(&["header"]).answer(), "");
+    assert_eq!(run(&["token"]).output(), "");
+    assert_eq!(run(&["header"]).output(), "");
     let nulls = json!({"method": "none", "scheme": null, "token": null, "expires_at": null});
     assert_eq!(run(&["token", "--format", "json"]).json(), nulls);
     assert_eq!(run(&["header", "--format", "json"]).json(), json!({"name": null, "value": null}));
@@ -112,5 +112,5 @@ fn the_first_variable_in_the_order_wins() {
 #[test]
 fn an_empty_variable_counts_as_unset() {
     let answer = yc_auth(["token"]).env("YC_API_KEY", "").env("YC_IAM_TOKEN", "t1.fake.token").done();
-    assert_eq!(answer.answer(), "t1.fake.token\n");
+    assert_eq!(answer.output(), "t1.fake.token\n");
 }

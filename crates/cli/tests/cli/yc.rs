@@ -20,8 +20,8 @@ fn with_yc(words: &[&str], behaviour: &str) -> Run {
 
 #[test]
 fn its_token_is_found_among_notices() {
-    assert_eq!(with_yc(&[], "token").done().answer(), "t1.FAKE-yc.token\n");
-    assert_eq!(with_yc(&[], "notice").done().answer(), "t1.FAKE-yc.token\n");
+    assert_eq!(with_yc(&[], "token").done().output(), "t1.FAKE-yc.token\n");
+    assert_eq!(with_yc(&[], "notice").done().output(), "t1.FAKE-yc.token\n");
 }
 
 #[test]
@@ -49,15 +49,15 @@ fn profile_and_endpoint_are_passed_on() {
     let run = with_yc(&["--profile", "work", "--endpoint", "api.corp.test:443"], "arguments");
     let printed = run.done();
     let (endpoint, profile) = ("__endpoint_api_corp_test_443", "__profile_work");
-    assert!(printed.answer().contains(endpoint) && printed.answer().contains(profile), "{printed:?}");
+    assert!(printed.output().contains(endpoint) && printed.output().contains(profile), "{printed:?}");
     let run = with_yc(&[], "arguments").env("YC_PROFILE", "home");
-    assert!(run.done().answer().contains("__profile_home"));
+    assert!(run.done().output().contains("__profile_home"));
 }
 
 #[test]
 fn it_does_not_get_the_variable_that_would_override_its_profile() {
     let run = with_yc(&[], "environment").env("YC_IAM_TOKEN", "t1.fake.other");
-    assert_eq!(run.done().answer(), "t1.FAKE-unset-true\n");
+    assert_eq!(run.done().output(), "t1.FAKE-unset-true\n");
 }
 
 /// Reads a pipe on a thread, and sends its lines; `None` is its end.
@@ -128,5 +128,5 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
     );
     assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("its endpoint is api.corp.test"));
     let with_endpoint = ["token", "--endpoint", "api.corp.test"];
-    assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").answer(), "t1.FAKE-yc.token\n");
+    assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").output(), "t1.FAKE-yc.token\n");
 }

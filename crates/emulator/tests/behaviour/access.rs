@@ -1,4 +1,4 @@
-//! From where the emulator may be reached, and from where not.
+//! Which clients can reach the emulator.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tonic::transport::Endpoint;
 use yandex_cloud_emulator::Emulator;
 
 #[tokio::test]
-async fn refuses_to_listen_off_loopback_unless_told() {
+async fn listens_only_on_loopback_unless_configured() {
     let anywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let refusal = Emulator::builder().listen(anywhere).start().await.unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
@@ -26,7 +26,7 @@ async fn refuses_to_listen_off_loopback_unless_told() {
 }
 
 #[tokio::test]
-async fn says_which_address_is_taken() {
+async fn the_error_names_an_address_that_is_in_use() {
     let emulator = Emulator::start().await.unwrap();
     let refusal = Emulator::builder().listen(emulator.api_addr()).start().await.unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
@@ -34,7 +34,7 @@ async fn says_which_address_is_taken() {
 }
 
 #[tokio::test]
-async fn answers_on_ipv6_where_there_is_one() {
+async fn serves_ipv6_if_available() {
     let address: SocketAddr = "[::1]:0".parse().unwrap();
     let Ok(emulator) = Emulator::builder().listen(address).start().await else { return };
     let url = format!("{}/endpoints/iam", emulator.api_url());
@@ -69,7 +69,7 @@ async fn every_port_checks_host_and_origin() {
 }
 
 #[tokio::test]
-async fn control_is_closed_to_other_origins() {
+async fn the_control_api_refuses_other_origins() {
     let emulator = Emulator::start().await.unwrap();
     let url = format!("{}/_emulator/tokens/issue", emulator.api_url());
     let body = json!({}).to_string();
@@ -81,7 +81,7 @@ async fn control_is_closed_to_other_origins() {
 }
 
 #[tokio::test]
-async fn needs_a_host_and_takes_no_second_one() {
+async fn requires_exactly_one_host() {
     let emulator = Emulator::start().await.unwrap();
     let address = emulator.api_addr();
     for head in [
@@ -113,7 +113,7 @@ async fn grpc_checks_the_authority() {
 }
 
 #[tokio::test]
-async fn answers_to_a_name_that_was_allowed() {
+async fn accepts_a_configured_host_name() {
     let emulator = Emulator::builder().host_name("emulator").start().await.unwrap();
     let url = format!("{}/endpoints/iam", emulator.api_url());
     let reply = get(&url, &[("host", "emulator:8080")]).await;

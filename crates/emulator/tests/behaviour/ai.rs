@@ -1,4 +1,4 @@
-//! AI Studio: who may call it, and what it answers.
+//! AI Studio: credentials and responses.
 
 use crate::common::{FLAVOR, accepted, api_key, bearer, grpc, token_url};
 use http::StatusCode;
@@ -36,7 +36,7 @@ fn completion(emulator: &Emulator, stream: bool) -> grpc::Completion {
 }
 
 #[tokio::test]
-async fn chat_tells_who_was_authenticated_and_how() {
+async fn chat_names_the_caller_and_the_credential() {
     let emulator = Emulator::start().await.unwrap();
     let account = emulator.service_account_id();
     let iam = emulator.iam_token().unwrap();
@@ -65,7 +65,7 @@ async fn chat_tells_who_was_authenticated_and_how() {
 }
 
 #[tokio::test]
-async fn chat_has_the_shape_of_the_real_one() {
+async fn chat_has_the_format_of_the_real_service() {
     let emulator = Emulator::start().await.unwrap();
     let reply = chat(&emulator, &api_key(emulator.api_key()), false).await;
     assert_eq!(reply.header("content-type"), "application/json");
@@ -102,7 +102,7 @@ async fn chat_streams_events_that_add_up() {
     assert_eq!(chunks[chunks.len() - 2]["choices"][0]["finish_reason"], "stop");
     let deltas = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
     assert_eq!(deltas.collect::<String>(), whole);
-    // The Python SDK calls a method of it where it is present.
+    // The Python SDK calls a method of the field if the field is present.
     assert!(chunks.iter().all(|chunk| !chunk["choices"][0]["finish_reason"].is_null()
         || chunk["choices"][0].get("finish_reason").is_none()));
 }
@@ -148,7 +148,7 @@ async fn chat_with(emulator: &Emulator, body: &Value) -> test_support::http_clie
 }
 
 #[tokio::test]
-async fn chat_calls_a_function_that_the_user_names_and_then_tells_its_result() {
+async fn chat_calls_a_function_that_the_user_names_and_repeats_its_result() {
     let emulator = Emulator::start().await.unwrap();
     let body = with_tools(&emulator, &json!({}));
     let choice = chat_with(&emulator, &body).await.json()["choices"][0].clone();
@@ -165,7 +165,7 @@ async fn chat_calls_a_function_that_the_user_names_and_then_tells_its_result() {
 }
 
 #[tokio::test]
-async fn chat_calls_what_the_choice_of_tools_demands() {
+async fn chat_follows_the_tool_choice() {
     let emulator = Emulator::start().await.unwrap();
     let another = json!({ "type": "function", "function": { "name": "another" } });
     let both = json!([{ "role": "user", "content": "something and another" }]);
@@ -213,7 +213,7 @@ async fn chat_streams_the_fragments_of_a_call() {
 }
 
 #[tokio::test]
-async fn chat_answers_in_json_where_it_is_asked_to() {
+async fn chat_responds_in_json_on_request() {
     let emulator = Emulator::start().await.unwrap();
     let schema = json!({ "type": "object", "properties": {
         "text": { "type": "string" }, "count": { "type": "integer" },
@@ -262,7 +262,7 @@ async fn lists_the_models_of_the_folder() {
 }
 
 #[tokio::test]
-async fn refuses_the_wrong_credentials_the_same_over_both_wires() {
+async fn refuses_wrong_credentials_over_rest_and_grpc() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
     let revoked = emulator.iam_token().unwrap();
@@ -303,7 +303,7 @@ async fn refuses_the_wrong_credentials_the_same_over_both_wires() {
 }
 
 #[tokio::test]
-async fn an_api_key_is_a_bearer_on_the_openai_paths_alone() {
+async fn only_the_openai_paths_accept_an_api_key_as_bearer() {
     let emulator = Emulator::start().await.unwrap();
     assert_eq!(accepted(&emulator, &bearer(emulator.api_key())).await, StatusCode::OK);
     let channel = grpc::connect(emulator.api_addr()).await;
@@ -330,7 +330,7 @@ async fn an_api_key_needs_the_scope() {
 }
 
 #[tokio::test]
-async fn refuses_models_of_another_folder_and_of_no_folder() {
+async fn refuses_models_of_another_folder_and_without_a_folder() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     let url = format!("{}/v1/chat/completions", emulator.api_url());
@@ -376,7 +376,7 @@ async fn text_generation_streams_growing_prefixes() {
 }
 
 #[tokio::test]
-async fn tokenizes_by_word() {
+async fn returns_one_token_for_each_word() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
     let key = api_key(emulator.api_key());

@@ -1,4 +1,4 @@
-//! Requests that no client should send: an error each, and the emulator goes on.
+//! Invalid requests: each gets an error, and the emulator keeps running.
 
 use crate::common::{FLAVOR, api_key, grpc, token_url};
 use http::StatusCode;
@@ -114,7 +114,7 @@ async fn a_broken_grpc_message_is_an_error() {
 }
 
 #[tokio::test]
-async fn noise_does_not_stop_it() {
+async fn random_bytes_do_not_stop_the_emulator() {
     let emulator = Emulator::start().await.unwrap();
     for address in [emulator.api_addr(), emulator.metadata_addr()] {
         for noise in [
@@ -137,7 +137,7 @@ async fn noise_does_not_stop_it() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_none() {
+async fn two_authorization_headers_are_refused() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     let url = format!("{}/v1/models", emulator.api_url());

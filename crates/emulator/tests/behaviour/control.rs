@@ -1,4 +1,4 @@
-//! The control API, for those who are not in the emulator's process.
+//! The control API, for other processes.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -67,7 +67,7 @@ async fn adds_and_removes_faults() {
         assert_eq!(reply.status, StatusCode::OK, "{body}");
         assert_eq!(reply.json()["faults"][0]["kind"], body["kind"]);
         assert_eq!(emulator.faults().active(), [fault]);
-        // Control is out of the reach of faults, so that they can be taken away.
+        // Faults do not apply to the control API, so that a client can remove them.
         let reply = call("DELETE", &url(&emulator, "faults"), &[], "").await;
         assert_eq!(reply.json(), json!({ "faults": [] }));
     }
@@ -139,7 +139,7 @@ async fn issues_oauth_tokens_of_both_kinds() {
 }
 
 #[tokio::test]
-async fn issues_api_keys_with_scopes_or_without_limits() {
+async fn issues_api_keys_with_some_or_all_scopes() {
     let emulator = Emulator::start().await.unwrap();
     for (body, status) in [
         ("", StatusCode::OK),
@@ -161,7 +161,7 @@ async fn issues_api_keys_with_scopes_or_without_limits() {
 }
 
 #[tokio::test]
-async fn tells_the_state_and_the_counts() {
+async fn returns_the_state_and_the_counters() {
     let emulator = Emulator::start().await.unwrap();
     get(&token_url(&emulator), &[FLAVOR]).await;
     accepted(&emulator, "Bearer t1.wrong").await;
@@ -199,7 +199,7 @@ async fn tells_the_state_and_the_counts() {
 }
 
 #[tokio::test]
-async fn resets_to_how_it_began() {
+async fn reset_restores_the_initial_state() {
     let emulator = Emulator::start().await.unwrap();
     let token = emulator.iam_token().unwrap();
     let aged = get(&token_url(&emulator), &[FLAVOR]).await.json();
@@ -220,7 +220,7 @@ async fn resets_to_how_it_began() {
 }
 
 #[tokio::test]
-async fn knows_no_other_call() {
+async fn refuses_unknown_calls() {
     let emulator = Emulator::start().await.unwrap();
     assert_eq!(get(&url(&emulator, "secrets"), &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(get(&url(&emulator, "reset"), &[]).await.status, StatusCode::NOT_FOUND);

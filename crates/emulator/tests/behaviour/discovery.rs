@@ -1,4 +1,4 @@
-//! Endpoint discovery, over both wires.
+//! Endpoint discovery over REST and gRPC.
 
 use crate::common::grpc;
 use http::StatusCode;
@@ -48,7 +48,7 @@ async fn lists_every_service_at_its_own_address() {
 }
 
 #[tokio::test]
-async fn gives_one_service_by_its_id() {
+async fn returns_one_service_by_its_id() {
     let emulator = Emulator::start().await.unwrap();
     let address = emulator.api_addr().to_string();
     let channel = grpc::connect(emulator.api_addr()).await;
@@ -69,7 +69,7 @@ async fn gives_one_service_by_its_id() {
 }
 
 #[tokio::test]
-async fn answers_with_the_name_that_it_was_reached_by() {
+async fn returns_the_host_that_the_client_used() {
     let emulator = Emulator::start().await.unwrap();
     let port = emulator.api_addr().port();
     let reply =

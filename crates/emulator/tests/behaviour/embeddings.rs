@@ -1,4 +1,4 @@
-//! Vectors of texts: their shape, their rule, who may have them.
+//! Embeddings: format, values and credentials.
 
 use crate::common::{api_key, bearer};
 use http::StatusCode;
@@ -19,7 +19,7 @@ fn vector(answer: &Value) -> Vec<f64> {
 }
 
 #[tokio::test]
-async fn an_embedding_has_the_shape_of_the_real_one() {
+async fn an_embedding_has_the_format_of_the_real_service() {
     let emulator = Emulator::start().await.unwrap();
     let body = json!({ "model": model(&emulator), "input": ["hello there"] });
     let reply = embed(&emulator, &api_key(emulator.api_key()), &body).await;
@@ -38,7 +38,7 @@ async fn an_embedding_has_the_shape_of_the_real_one() {
 }
 
 #[tokio::test]
-async fn the_same_text_has_the_same_vector_and_another_text_another() {
+async fn equal_texts_have_equal_vectors_and_other_texts_have_others() {
     let emulator = Emulator::start().await.unwrap();
     let key = bearer(emulator.api_key());
     let of = async |input: Value| {
@@ -50,7 +50,7 @@ async fn the_same_text_has_the_same_vector_and_another_text_another() {
 }
 
 #[tokio::test]
-async fn dimensions_are_honoured() {
+async fn a_vector_has_the_requested_dimensions() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     for (dimensions, status) in [
@@ -72,7 +72,7 @@ async fn dimensions_are_honoured() {
 }
 
 #[tokio::test]
-async fn refuses_what_the_real_service_does_not_take() {
+async fn refuses_requests_that_the_real_service_refuses() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     let good = model(&emulator);

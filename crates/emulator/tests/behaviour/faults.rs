@@ -1,4 +1,4 @@
-//! Every way to go wrong, over plain HTTP and over gRPC.
+//! Every kind of fault, over REST and gRPC.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tonic::Code;
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-/// Long enough to see that nothing comes, short enough to wait for.
+/// How long a test waits to see that no response comes.
 const SOON: Duration = Duration::from_millis(150);
 
 async fn discover(
@@ -26,7 +26,7 @@ async fn discover_grpc(emulator: &Emulator) -> Result<grpc::Endpoints, tonic::St
 }
 
 #[tokio::test]
-async fn latency_delays_the_answer() {
+async fn latency_delays_the_response() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::latency(Duration::from_millis(80)));
     let started = Instant::now();
@@ -38,7 +38,7 @@ async fn latency_delays_the_answer() {
 }
 
 #[tokio::test]
-async fn status_answers_with_it() {
+async fn status_responds_with_the_status() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::status(503).retry_after(Duration::from_secs(7)).times(1));
     let reply = discover(&emulator).await.unwrap();
@@ -77,7 +77,7 @@ async fn status_becomes_a_code_over_grpc() {
 }
 
 #[tokio::test]
-async fn hang_never_answers() {
+async fn hang_never_responds() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::hang().times(2));
     assert!(timeout(SOON, discover(&emulator)).await.is_err());
@@ -118,7 +118,7 @@ async fn reset_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn garbage_is_a_200_that_nobody_can_read() {
+async fn garbage_is_a_200_with_an_undecodable_body() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::garbage());
     let reply = discover(&emulator).await.unwrap();
@@ -139,18 +139,18 @@ async fn not_found_is_a_404() {
 }
 
 #[tokio::test]
-async fn huge_body_is_as_huge_as_asked() {
+async fn huge_body_has_the_requested_size() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::huge_body(5_000_000));
     let reply = discover(&emulator).await.unwrap();
     assert_eq!((reply.status, reply.body.len()), (StatusCode::OK, 5_000_000));
     assert!(reply.json()["padding"].is_string());
-    // Above the limit of every gRPC client.
+    // More than the message limit of every gRPC client.
     assert_eq!(discover_grpc(&emulator).await.unwrap_err().code(), Code::OutOfRange);
 }
 
 #[tokio::test]
-async fn truncated_body_breaks_off_half_way() {
+async fn truncated_body_closes_the_connection_in_the_middle() {
     let emulator = Emulator::start().await.unwrap();
     let whole = discover(&emulator).await.unwrap().body;
     emulator.faults().add(Fault::truncated_body());
@@ -166,7 +166,7 @@ async fn truncated_body_breaks_off_half_way() {
 }
 
 #[tokio::test]
-async fn same_old_token_is_given_past_its_expiry() {
+async fn same_old_token_returns_an_expired_token() {
     let emulator = Emulator::builder().token_lifetime(Duration::from_secs(300)).start().await.unwrap();
     let clock = emulator.clock();
     clock.freeze();
@@ -192,7 +192,7 @@ async fn same_old_token_is_given_past_its_expiry() {
 }
 
 #[tokio::test]
-async fn a_fault_hits_only_its_target() {
+async fn a_fault_applies_only_to_its_target() {
     let emulator = Emulator::start().await.unwrap();
     let faults = emulator.faults();
     let models = format!("{}/v1/models", emulator.api_url());
@@ -213,7 +213,7 @@ async fn a_fault_hits_only_its_target() {
 }
 
 #[tokio::test]
-async fn faults_follow_one_another() {
+async fn faults_apply_one_after_another() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::status(503).times(2));
     emulator.faults().add(Fault::not_found().times(1));

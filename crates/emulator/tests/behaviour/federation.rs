@@ -1,4 +1,4 @@
-//! The token of an outside issuer is exchanged for that of the service account it is linked to.
+//! The exchange of an OIDC token for an IAM token of the linked service account.
 
 use std::io::ErrorKind;
 use std::time::{Duration, UNIX_EPOCH};
@@ -67,7 +67,7 @@ fn claims(jwt: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// One that trusts the keys of another as GitHub's, and whose clock stands still at [`NOW`].
+/// An emulator that trusts this key as GitHub's key. Its clock is frozen at [`NOW`].
 async fn with_issuer_of(key: &Key) -> Emulator {
     let emulator = Emulator::builder()
         .oidc_issuer(ISSUER, key.jwks().to_string())
@@ -117,7 +117,7 @@ async fn exchanges_a_token_of_a_given_issuer_that_signs_rs256() {
 }
 
 #[tokio::test]
-async fn refuses_every_token_that_is_not_good() {
+async fn refuses_every_invalid_token() {
     let elsewhere = Emulator::start().await.unwrap();
     let key = Key::of(&elsewhere);
     let other = Key::read(&elsewhere.create_service_account_key().unwrap());
@@ -187,7 +187,7 @@ async fn refuses_every_token_that_is_not_good() {
 }
 
 #[tokio::test]
-async fn links_a_subject_to_its_account_alone() {
+async fn a_subject_gets_tokens_only_of_its_linked_account() {
     let emulator = Emulator::builder()
         .federated_credential("system:serviceaccount:default:app", "ajefederated")
         .start()
@@ -222,7 +222,7 @@ async fn links_a_subject_to_its_account_alone() {
 }
 
 #[tokio::test]
-async fn follows_the_clock_of_the_emulator() {
+async fn uses_the_clock_of_the_emulator() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     let account = emulator.service_account_id();
@@ -231,12 +231,12 @@ async fn follows_the_clock_of_the_emulator() {
     let iam = bearer(&token(&exchange(&emulator, &jwt, account).await));
     emulator.clock().advance(Duration::from_secs(1));
     assert_eq!(exchange(&emulator, &jwt, account).await.status, StatusCode::BAD_REQUEST);
-    // The IAM token outlives what it was obtained with.
+    // The IAM token stays valid after the OIDC token expires.
     assert_eq!(accepted(&emulator, &iam).await, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn refuses_what_is_no_such_request() {
+async fn refuses_invalid_requests() {
     let emulator = Emulator::start().await.unwrap();
     let token = emulator.oidc_token().unwrap();
     let good = [
@@ -304,7 +304,7 @@ async fn refuses_what_is_no_such_request() {
 }
 
 #[tokio::test]
-async fn meets_the_faults_of_iam_and_ages_like_its_other_tokens() {
+async fn faults_and_renewal_of_iam_apply() {
     let emulator = Emulator::builder().exchange_renewal(Renewal::Below(HOUR)).start().await.unwrap();
     let (jwt, account) = (emulator.oidc_token().unwrap(), emulator.service_account_id());
     emulator.faults().add(Fault::status(503).on(Service::Iam).times(1));
@@ -318,10 +318,10 @@ async fn meets_the_faults_of_iam_and_ages_like_its_other_tokens() {
 }
 
 #[tokio::test]
-async fn shows_the_keys_of_its_issuer() {
+async fn publishes_the_keys_of_its_issuer() {
     let emulator = Emulator::start().await.unwrap();
     let jwks = get(&format!("{}/_emulator/oidc/jwks", emulator.api_url()), &[]).await;
-    // What it shows is enough for another to trust it, so these are the keys, and all of them.
+    // Another emulator trusts the issuer with these keys, so the set is complete.
     let other = Emulator::builder()
         .oidc_issuer(format!("{}/_emulator/oidc", emulator.api_url()), jwks.text())
         .start()
@@ -339,7 +339,7 @@ async fn shows_the_keys_of_its_issuer() {
 }
 
 #[tokio::test]
-async fn does_not_start_with_keys_that_are_none() {
+async fn does_not_start_with_invalid_keys() {
     for jwks in [
         "",
         "[]",
@@ -356,7 +356,7 @@ async fn does_not_start_with_keys_that_are_none() {
 }
 
 #[tokio::test]
-async fn a_job_of_github_actions_gets_its_token() {
+async fn a_github_actions_job_gets_its_token() {
     let emulator = Emulator::start().await.unwrap();
     let [(url_name, url), (token_name, request_token)] = emulator.github_variables();
     assert_eq!(
@@ -396,7 +396,7 @@ async fn a_job_of_github_actions_gets_its_token() {
 }
 
 #[tokio::test]
-async fn does_the_same_over_http() {
+async fn the_control_api_does_the_same() {
     let emulator = Emulator::builder().federated_credential("other", "ajeother").start().await.unwrap();
     let control = format!("{}/_emulator", emulator.api_url());
     let issue = async |body: &str| {

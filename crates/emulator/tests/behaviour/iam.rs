@@ -1,4 +1,4 @@
-//! The exchange of a proof for an IAM token, its life and its revocation, over both wires.
+//! IAM over REST and gRPC: exchange of a credential for an IAM token, expiry and revocation.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -63,7 +63,7 @@ async fn exchanges_an_oauth_token_over_grpc() {
 }
 
 #[tokio::test]
-async fn takes_the_json_of_a_form_and_snake_case() {
+async fn accepts_any_content_type_and_snake_case() {
     let emulator = Emulator::start().await.unwrap();
     let url = format!("{}/iam/v1/tokens", emulator.api_url());
     let body = json!({ "yandex_passport_oauth_token": emulator.oauth_token() }).to_string();
@@ -72,7 +72,7 @@ async fn takes_the_json_of_a_form_and_snake_case() {
 }
 
 #[tokio::test]
-async fn refuses_what_iam_refuses_the_same_over_both_wires() {
+async fn refuses_the_same_requests_over_rest_and_grpc() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
     let closed = "OAuth token for user 'ajefake0emulator0usr', issued after '2026-06-01', \
@@ -127,7 +127,7 @@ async fn refuses_what_iam_refuses_the_same_over_both_wires() {
 }
 
 #[tokio::test]
-async fn gives_a_new_token_each_time_or_the_same_ageing_one() {
+async fn issues_a_new_token_each_time_or_reuses_a_token() {
     let emulator = Emulator::start().await.unwrap();
     assert_ne!(exchanged(&emulator).await, exchanged(&emulator).await);
 
@@ -144,7 +144,7 @@ async fn gives_a_new_token_each_time_or_the_same_ageing_one() {
 }
 
 #[tokio::test]
-async fn a_token_dies_at_its_expiry_and_not_before() {
+async fn a_token_is_valid_until_its_expiry() {
     let emulator = Emulator::builder().token_lifetime(Duration::from_secs(300)).start().await.unwrap();
     let clock = emulator.clock();
     clock.freeze();
@@ -178,7 +178,7 @@ async fn revokes_over_rest_and_grpc() {
     assert_eq!(answer.unwrap().into_inner().text, emulator.service_account_id());
     assert_eq!(accepted(&emulator, &bearer(&token)).await, StatusCode::UNAUTHORIZED);
 
-    // A token may revoke itself, once.
+    // A token can revoke itself once.
     let own = caller.strip_prefix("Bearer ").unwrap();
     let body = json!({ "iamToken": own });
     assert_eq!(post(&url, &[("authorization", &caller)], &body).await.status, StatusCode::OK);
@@ -186,7 +186,7 @@ async fn revokes_over_rest_and_grpc() {
 }
 
 #[tokio::test]
-async fn revokes_a_token_of_any_origin_and_no_other() {
+async fn revokes_a_token_however_it_was_obtained_and_no_other_token() {
     let emulator = Emulator::start().await.unwrap();
     let url = |path: &str| format!("{}{path}", emulator.api_url());
     let caller = bearer(&emulator.iam_token().unwrap());
@@ -212,7 +212,7 @@ async fn revokes_a_token_of_any_origin_and_no_other() {
             .json();
     let control = post(&url("/_emulator/tokens/issue"), &[], &json!({})).await.json();
 
-    // The parent goes first, and its child is as good as before.
+    // After the caller's token is revoked, the impersonated token stays valid.
     let all = [
         (by_key, account),
         (child["iamToken"].as_str().unwrap(), impersonated),

@@ -1,4 +1,4 @@
-//! A subject gets the token of a service account, if it has the role on it.
+//! A subject with the role on a service account gets a token of the account.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -37,7 +37,7 @@ fn token(reply: &Response) -> String {
     reply.json()["iamToken"].as_str().unwrap().to_owned()
 }
 
-/// What the model says of who asks.
+/// The caller, as the model's output names it.
 async fn who(emulator: &Emulator, token: &str) -> String {
     let body = json!({
         "model": format!("gpt://{}/yandexgpt/latest", emulator.folder_id()),
@@ -49,7 +49,7 @@ async fn who(emulator: &Emulator, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn gives_the_token_of_the_account_over_both_wires() {
+async fn issues_a_token_of_the_account_over_rest_and_grpc() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     emulator.clock().set(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
@@ -74,7 +74,7 @@ async fn gives_the_token_of_the_account_over_both_wires() {
 }
 
 #[tokio::test]
-async fn serves_every_subject_and_one_inside_another() {
+async fn every_subject_may_impersonate_and_impersonation_can_be_nested() {
     let emulator = Emulator::start().await.unwrap();
     let url = format!("{}/iam/v1/tokens", emulator.api_url());
     let user = post(&url, &[], &json!({ "yandexPassportOauthToken": emulator.oauth_token() })).await;
@@ -98,7 +98,7 @@ async fn serves_every_subject_and_one_inside_another() {
 }
 
 #[tokio::test]
-async fn refuses_those_without_the_role_and_accounts_that_do_not_exist() {
+async fn refuses_callers_without_the_role_and_unknown_accounts() {
     let emulator = Emulator::builder().federated_credential("repo:us/it", "ajelinked").start().await.unwrap();
     let other = Key::of(&emulator);
     emulator.add_service_account_key(&other.public_pem, "ajekeyofother", "ajeother").unwrap();
@@ -133,7 +133,7 @@ async fn refuses_those_without_the_role_and_accounts_that_do_not_exist() {
 }
 
 #[tokio::test]
-async fn takes_an_iam_token_and_no_other_proof() {
+async fn accepts_only_an_iam_token() {
     let emulator = Emulator::start().await.unwrap();
     let account = emulator.impersonated_account_id().to_owned();
     let dead = emulator.iam_token().unwrap();
@@ -160,7 +160,7 @@ async fn takes_an_iam_token_and_no_other_proof() {
 }
 
 #[tokio::test]
-async fn goes_by_the_list_where_there_is_one() {
+async fn a_list_of_token_creators_replaces_the_default_rules() {
     let emulator = Emulator::builder()
         .service_account_id("ajecaller")
         .token_creators([("ajecaller", "ajetarget"), ("ajetarget", "ajefarther")])
@@ -181,7 +181,7 @@ async fn goes_by_the_list_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn the_token_has_a_life_of_its_own() {
+async fn the_token_does_not_depend_on_the_token_of_the_caller() {
     let emulator = Emulator::start().await.unwrap();
     let key = Key::of(&emulator);
     let url = format!("{}/iam/v1/tokens", emulator.api_url());
@@ -201,7 +201,7 @@ async fn the_token_has_a_life_of_its_own() {
 }
 
 #[tokio::test]
-async fn meets_the_faults_of_iam_and_ages_like_its_other_tokens() {
+async fn faults_and_renewal_of_iam_apply() {
     let emulator = Emulator::builder()
         .exchange_renewal(Renewal::Below(Duration::from_secs(3600)))
         .start()

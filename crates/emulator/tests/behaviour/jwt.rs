@@ -1,4 +1,4 @@
-//! A service account's JWT is exchanged for an IAM token, by the rules of IAM.
+//! IAM exchanges the JWT of a service account for an IAM token.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use yandex_cloud_emulator::{Emulator, Fault, Renewal};
 
 const NOW: u64 = 1_800_000_000;
 
-/// An emulator whose clock stands still at [`NOW`].
+/// An emulator whose clock is frozen at [`NOW`].
 async fn emulator() -> Emulator {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
@@ -46,7 +46,7 @@ fn without(mut object: Value, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn is_exchanged_over_both_wires() {
+async fn exchanges_a_jwt_over_rest_and_grpc() {
     let emulator = emulator().await;
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
 
@@ -66,7 +66,7 @@ async fn is_exchanged_over_both_wires() {
 }
 
 #[tokio::test]
-async fn its_token_stands_for_the_account_of_the_key() {
+async fn the_token_belongs_to_the_service_account_of_the_key() {
     let emulator = emulator().await;
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
     let authorization = bearer(&token(&exchange(&emulator, &jwt).await));
@@ -84,7 +84,7 @@ async fn its_token_stands_for_the_account_of_the_key() {
 }
 
 #[tokio::test]
-async fn is_taken_in_every_form_that_official_clients_give_it() {
+async fn accepts_every_format_that_official_clients_send() {
     let emulator = emulator().await;
     let key = Key::of(&emulator);
     let (header, claims) = (key.header(), key.claims(NOW));
@@ -116,7 +116,7 @@ async fn is_taken_in_every_form_that_official_clients_give_it() {
 }
 
 #[tokio::test]
-async fn is_refused_where_anything_is_wrong() {
+async fn refuses_a_jwt_with_any_error() {
     let emulator = emulator().await;
     let key = Key::of(&emulator);
     let other = Key::read(&emulator.create_service_account_key().unwrap());
@@ -207,12 +207,12 @@ async fn is_refused_where_anything_is_wrong() {
 }
 
 #[tokio::test]
-async fn is_refused_by_its_length_alone() {
+async fn refuses_a_jwt_that_is_too_long() {
     let emulator = emulator().await;
     let key = Key::of(&emulator);
     let padded =
         |length| key.sign(&key.header(), &with(key.claims(NOW), "padding", json!("x".repeat(length))));
-    // Three bytes more of claims are four more characters.
+    // Three more bytes of claims are four more characters of base64.
     let allowed = padded((8000 - padded(0).len()) / 4 * 3);
     assert!((7997..=8000).contains(&allowed.len()), "{}", allowed.len());
     assert_eq!(exchange(&emulator, &allowed).await.status, StatusCode::OK);
@@ -224,7 +224,7 @@ async fn is_refused_by_its_length_alone() {
 }
 
 #[tokio::test]
-async fn follows_the_clock_of_the_emulator() {
+async fn uses_the_clock_of_the_emulator() {
     let emulator = emulator().await;
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
     emulator.clock().advance(Duration::from_secs(3599));
@@ -236,7 +236,7 @@ async fn follows_the_clock_of_the_emulator() {
 }
 
 #[tokio::test]
-async fn gets_a_new_token_each_time_or_an_ageing_one_of_its_own() {
+async fn issues_a_new_token_each_time_or_reuses_a_token() {
     let emulator = emulator().await;
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
     assert_ne!(token(&exchange(&emulator, &jwt).await), token(&exchange(&emulator, &jwt).await));
@@ -257,7 +257,7 @@ async fn gets_a_new_token_each_time_or_an_ageing_one_of_its_own() {
 }
 
 #[tokio::test]
-async fn meets_the_faults_of_iam() {
+async fn faults_of_iam_apply() {
     let emulator = emulator().await;
     let jwt = Key::of(&emulator).jwt(emulator.clock().now());
     emulator.faults().add(Fault::status(503).on_path("/iam/v1/tokens").times(1));

@@ -1,4 +1,4 @@
-//! Start, stop, and the variables in between.
+//! Start, stop, and the environment variables.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use test_support::http_client::get;
 use yandex_cloud_emulator::{Emulator, Service};
 
 #[test]
-fn runs_in_a_thread_and_stops_with_the_handle() {
+fn runs_in_a_thread_until_the_emulator_is_dropped() {
     let emulator = Emulator::start_in_thread().unwrap();
     let (api, metadata) = (emulator.api_addr(), emulator.metadata_addr());
     let mut connection = TcpStream::connect(api).unwrap();
@@ -31,7 +31,7 @@ fn runs_in_a_thread_and_stops_with_the_handle() {
 }
 
 #[tokio::test]
-async fn runs_in_a_thread_beside_a_runtime_too() {
+async fn runs_in_a_thread_also_inside_a_runtime() {
     let emulator = Emulator::start_in_thread().unwrap();
     assert_eq!(accepted(&emulator, &api_key(emulator.api_key())).await, StatusCode::OK);
     let taken = Emulator::builder().listen(emulator.api_addr()).start_in_thread().unwrap_err();
@@ -60,7 +60,7 @@ async fn drop_closes_the_ports_and_the_connections() {
 }
 
 #[tokio::test]
-async fn the_variables_lead_to_it() {
+async fn the_variables_point_at_the_emulator() {
     let emulator = Emulator::start().await.unwrap();
     let env = emulator.env().unwrap();
     let value = |name: &str| env.iter().find(|v| v.name == name).unwrap().value.clone();
@@ -76,7 +76,7 @@ async fn the_variables_lead_to_it() {
 }
 
 #[tokio::test]
-async fn two_emulators_know_nothing_of_each_other() {
+async fn two_emulators_are_independent() {
     let (one, other) = (Emulator::start().await.unwrap(), Emulator::start().await.unwrap());
     assert_ne!(one.api_key(), other.api_key());
     assert_eq!(accepted(&other, &api_key(one.api_key())).await, StatusCode::UNAUTHORIZED);

@@ -1,4 +1,4 @@
-//! The behaviour of the emulator, over real sockets: one module a behaviour.
+//! The behaviour of the emulator over real sockets: one module for each behaviour.
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod common;

@@ -16,7 +16,7 @@ async fn token(emulator: &Emulator) -> (String, u64) {
 }
 
 #[tokio::test]
-async fn gives_the_same_ageing_token_until_a_tenth_of_its_life_is_left() {
+async fn returns_the_same_token_until_a_tenth_of_its_lifetime_is_left() {
     let emulator = Emulator::builder().token_lifetime(Duration::from_secs(1000)).start().await.unwrap();
     let clock = emulator.clock();
     clock.freeze();
@@ -36,7 +36,7 @@ async fn gives_the_same_ageing_token_until_a_tenth_of_its_life_is_left() {
 }
 
 #[tokio::test]
-async fn renews_by_the_policy_that_was_set() {
+async fn renews_by_the_configured_policy() {
     let emulator = Emulator::builder().metadata_renewal(Renewal::Always).start().await.unwrap();
     assert_ne!(token(&emulator).await.0, token(&emulator).await.0);
 
@@ -60,7 +60,7 @@ async fn replaces_a_revoked_token() {
 }
 
 #[tokio::test]
-async fn tells_the_folder_the_cloud_and_the_account() {
+async fn returns_the_folder_the_cloud_and_the_service_account() {
     let emulator = Emulator::builder()
         .folder_id("b1gfolder")
         .cloud_id("b1gcloud")
@@ -98,7 +98,7 @@ async fn has_no_token_without_a_service_account() {
 }
 
 #[tokio::test]
-async fn knows_no_other_path_and_no_other_method() {
+async fn refuses_other_paths_and_methods() {
     let emulator = Emulator::start().await.unwrap();
     assert_eq!(get(&metadata_url(&emulator, "nothing"), &[FLAVOR]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(call("POST", &token_url(&emulator), &[FLAVOR], "").await.status, StatusCode::NOT_FOUND);

@@ -1,4 +1,4 @@
-//! The native API over REST: completions, tokens and vectors, each as its gRPC twin has it.
+//! The native API over REST and gRPC: completions, tokens and vectors.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn alternative(reply: &Response) -> Value {
 }
 
 #[tokio::test]
-async fn a_completion_has_the_shape_of_the_real_one() {
+async fn a_completion_has_the_format_of_the_real_service() {
     let emulator = Emulator::start().await.unwrap();
     let reply = ask(&emulator, "completion", &completion(&emulator, &json!({}))).await;
     let account = emulator.service_account_id();
@@ -82,7 +82,7 @@ async fn a_stream_is_growing_prefixes_one_per_line() {
 }
 
 #[tokio::test]
-async fn a_function_is_called_and_its_result_answered() {
+async fn calls_a_function_and_responds_to_its_result() {
     let emulator = Emulator::start().await.unwrap();
     let tools = json!([{ "function": { "name": "something", "description": "", "parameters": {
         "type": "object", "properties": { "numbers": { "type": "array", "items": { "type": "integer" } } },
@@ -114,7 +114,7 @@ async fn a_function_is_called_and_its_result_answered() {
 }
 
 #[tokio::test]
-async fn answers_in_json_where_it_is_asked_to() {
+async fn responds_in_json_on_request() {
     let emulator = Emulator::start().await.unwrap();
     let text = |reply: &Response| {
         let alternative = alternative(reply);
@@ -127,7 +127,7 @@ async fn answers_in_json_where_it_is_asked_to() {
     assert!(text(&ask(&emulator, "completion", &body).await)["name"].is_string());
 }
 
-/// Over gRPC, whole.
+/// Calls a completion over gRPC without streaming.
 async fn over_grpc(emulator: &Emulator, asked: grpc::Completion) -> Result<grpc::Alternative, tonic::Status> {
     let channel = grpc::connect(emulator.api_addr()).await;
     let asked = grpc::Completion { model_uri: model(emulator), ..asked };
@@ -151,7 +151,7 @@ fn of_type(name: &str) -> grpc::Struct {
 }
 
 #[tokio::test]
-async fn over_grpc_a_function_is_called_and_its_result_answered_too() {
+async fn over_grpc_calls_a_function_and_responds_to_its_result() {
     let emulator = Emulator::start().await.unwrap();
     let items = grpc::Json::Object(of_type("integer"));
     let numbers = grpc::object([("type", grpc::Json::Text("array".to_owned())), ("items", items)]);
@@ -217,7 +217,7 @@ async fn over_grpc_a_function_is_called_and_its_result_answered_too() {
 }
 
 #[tokio::test]
-async fn over_grpc_an_operation_ends_in_a_call_of_a_function_too() {
+async fn over_grpc_an_operation_completes_with_a_function_call() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     let channel = grpc::connect(emulator.api_addr()).await;
@@ -242,7 +242,7 @@ async fn over_grpc_an_operation_ends_in_a_call_of_a_function_too() {
 }
 
 #[tokio::test]
-async fn over_grpc_answers_in_json_where_it_is_asked_to_too() {
+async fn over_grpc_responds_in_json_on_request() {
     let emulator = Emulator::start().await.unwrap();
     let asked = |format| grpc::Completion {
         messages: vec![grpc::ChatMessage::user("hello")],
@@ -265,7 +265,7 @@ async fn over_grpc_answers_in_json_where_it_is_asked_to_too() {
 }
 
 #[tokio::test]
-async fn tokenizes_as_its_grpc_twin_does() {
+async fn tokenizes_the_same_over_rest_and_grpc() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
     let asked = grpc::Tokenize { model_uri: model(&emulator), text: "hello there".to_owned() };
@@ -286,7 +286,7 @@ async fn tokenizes_as_its_grpc_twin_does() {
 }
 
 #[tokio::test]
-async fn a_text_has_one_vector_over_all_wires() {
+async fn a_text_has_the_same_vector_in_every_api() {
     let emulator = Emulator::start().await.unwrap();
     let key = api_key(emulator.api_key());
     let native = json!({ "modelUri": embedding_model(&emulator), "text": "hello there" });
@@ -316,7 +316,7 @@ async fn a_text_has_one_vector_over_all_wires() {
 }
 
 #[tokio::test]
-async fn refuses_what_it_cannot_answer() {
+async fn refuses_invalid_requests() {
     let emulator = Emulator::start().await.unwrap();
     let other = "gpt://b1gother/yandexgpt/latest";
     let (good, vectors) = (model(&emulator), embedding_model(&emulator));
@@ -345,7 +345,7 @@ async fn refuses_the_wrong_credentials_on_every_path() {
         for (authorization, status) in [
             (None, StatusCode::UNAUTHORIZED),
             (Some("Bearer t1.unknown"), StatusCode::UNAUTHORIZED),
-            // A key is a Bearer on the OpenAI-compatible paths alone.
+            // Only the OpenAI-compatible paths accept an API key as Bearer.
             (Some(as_bearer.as_str()), StatusCode::UNAUTHORIZED),
             (Some(unscoped.as_str()), StatusCode::FORBIDDEN),
         ] {

@@ -1,4 +1,4 @@
-//! Operations: begun by a call, done after a while, asked about and cancelled over either wire.
+//! Operations over REST and gRPC: start, completion, polling and cancellation.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn over_grpc(
 }
 
 #[tokio::test]
-async fn an_operation_is_done_when_the_clock_has_come_so_far() {
+async fn an_operation_completes_after_its_delay() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     let begun = start(&emulator).await;
@@ -67,7 +67,7 @@ async fn an_operation_is_done_when_the_clock_has_come_so_far() {
 }
 
 #[tokio::test]
-async fn an_operation_may_be_done_at_a_poll_though_the_clock_stands_still() {
+async fn an_operation_can_complete_at_a_poll_while_the_clock_is_frozen() {
     let emulator = Emulator::builder()
         .operation_delay(Duration::from_secs(3600))
         .operation_polls(2)
@@ -83,7 +83,7 @@ async fn an_operation_may_be_done_at_a_poll_though_the_clock_stands_still() {
 async fn a_cancelled_operation_ends_in_an_error() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
-    // The definition of the service says GET, its guide says POST.
+    // The service's definition has GET, its guide has POST.
     for method in ["GET", "POST"] {
         let begun = start(&emulator).await;
         let cancelled = at(&emulator, method, &format!("{}:cancel", id(&begun))).await.json();
@@ -98,7 +98,7 @@ async fn a_cancelled_operation_ends_in_an_error() {
 }
 
 #[tokio::test]
-async fn both_wires_know_the_same_operations() {
+async fn rest_and_grpc_share_the_operations() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     let channel = grpc::connect(emulator.api_addr()).await;

@@ -1,4 +1,4 @@
-//! The Responses API: an answer, its events, and what is kept of it.
+//! The Responses API: responses, their events, and stored responses.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn create(emulator: &Emulator, body: &Value) -> Response {
     post(&url(emulator, ""), &[("authorization", &bearer(emulator.api_key()))], body).await
 }
 
-/// Of this method at a kept response.
+/// Sends a request to a stored response.
 async fn at(emulator: &Emulator, method: &str, rest: &str) -> Response {
     call(method, &url(emulator, rest), &[("authorization", &api_key(emulator.api_key()))], "").await
 }
@@ -29,7 +29,7 @@ fn text(response: &Value) -> &str {
     response["output"][0]["content"][0]["text"].as_str().unwrap()
 }
 
-/// Name and data of each event.
+/// The name and the data of each event.
 fn events(reply: &Response) -> Vec<(String, Value)> {
     assert_eq!(reply.header("content-type"), "text/event-stream");
     let text = reply.text();
@@ -42,7 +42,7 @@ fn events(reply: &Response) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn a_response_has_the_shape_of_the_real_one() {
+async fn a_response_has_the_format_of_the_real_service() {
     let emulator = Emulator::start().await.unwrap();
     let body = json!({
         "model": model(&emulator), "input": "hello there", "instructions": "be brief", "temperature": 0.5,
@@ -72,7 +72,7 @@ async fn a_response_has_the_shape_of_the_real_one() {
 }
 
 #[tokio::test]
-async fn a_bare_model_is_of_the_folder_in_the_header() {
+async fn a_bare_model_name_uses_the_folder_of_the_header() {
     let emulator = Emulator::start().await.unwrap();
     let key = bearer(emulator.api_key());
     let folder = emulator.folder_id();
@@ -138,7 +138,7 @@ async fn the_events_of_a_stream_add_up_to_the_response() {
 }
 
 #[tokio::test]
-async fn a_function_is_called_and_its_result_answered() {
+async fn calls_a_function_and_responds_to_its_result() {
     let emulator = Emulator::start().await.unwrap();
     let tools = json!([{ "type": "function", "name": "weather", "parameters": {
         "type": "object", "properties": { "degrees": { "type": "array", "items": { "type": "integer" } } },
@@ -162,7 +162,7 @@ async fn a_function_is_called_and_its_result_answered() {
 }
 
 #[tokio::test]
-async fn a_response_is_kept_until_it_is_deleted() {
+async fn a_response_is_stored_until_it_is_deleted() {
     let emulator = Emulator::start().await.unwrap();
     let made = create(&emulator, &json!({ "model": model(&emulator), "input": "one" })).await.json();
     let place = format!("/{}", made["id"].as_str().unwrap());
@@ -188,7 +188,7 @@ async fn a_response_is_kept_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_not_to_be_stored_is_not_kept() {
+async fn a_response_with_store_false_is_not_stored() {
     let emulator = Emulator::start().await.unwrap();
     let body = json!({ "model": model(&emulator), "input": "one", "store": false });
     let made = create(&emulator, &body).await.json();
@@ -197,7 +197,7 @@ async fn what_is_not_to_be_stored_is_not_kept() {
 }
 
 #[tokio::test]
-async fn in_the_background_it_is_done_after_a_while_unless_cancelled() {
+async fn a_background_response_completes_after_its_delay_unless_it_is_cancelled() {
     let emulator = Emulator::builder().operation_delay(Duration::from_secs(60)).start().await.unwrap();
     let body = json!({ "model": model(&emulator), "input": "hi", "background": true });
     let (one, two) = (create(&emulator, &body).await.json(), create(&emulator, &body).await.json());
@@ -239,7 +239,7 @@ async fn refuses_the_wrong_credentials_on_every_path() {
 }
 
 #[tokio::test]
-async fn refuses_what_it_cannot_answer() {
+async fn refuses_invalid_requests() {
     let emulator = Emulator::start().await.unwrap();
     let model = model(&emulator);
     for body in [

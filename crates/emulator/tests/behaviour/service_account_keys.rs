@@ -1,4 +1,4 @@
-//! Authorized keys of service accounts: their files, those made elsewhere, and what goes with a deleted one.
+//! Authorized keys of service accounts: key files, keys created elsewhere, and the effect of a deletion.
 
 use crate::common::jwt::{Key, der};
 use crate::common::{accepted, bearer};
@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use test_support::http_client::post;
 use yandex_cloud_emulator::{Builder, Emulator};
 
-/// Of 1024 bits, and of another kind; nobody has the other halves.
+/// A key of 1024 bits and a key of another type. The private keys do not exist.
 const SHORT: &str = "-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC8f32Pcx6UrcEWrsAIPx5zmJ4q
 yyCsoT86vDltLOjGu13+44phWF+0eKZsgwtcxGkmu6RsYq/NhZPAT1qWZxFBL/cV
@@ -40,7 +40,7 @@ async fn start(builder: Builder) -> Emulator {
 }
 
 #[tokio::test]
-async fn the_file_is_as_yc_writes_it() {
+async fn the_file_has_the_format_of_yc() {
     let start = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
     let emulator =
         Emulator::builder().service_account_id("ajetest").clock_start(start).start().await.unwrap();
@@ -69,7 +69,7 @@ async fn the_file_is_as_yc_writes_it() {
 }
 
 #[tokio::test]
-async fn the_first_is_made_once_and_others_are_new() {
+async fn creates_the_first_key_once_and_other_keys_each_time() {
     let emulator = start(Emulator::builder()).await;
     let first = emulator.service_account_key().unwrap();
     let other = emulator.create_service_account_key().unwrap();
@@ -84,7 +84,7 @@ async fn the_first_is_made_once_and_others_are_new() {
 }
 
 #[tokio::test]
-async fn is_the_same_for_all_who_ask_at_once() {
+async fn concurrent_callers_get_the_same_key() {
     let emulator = start(Emulator::builder()).await;
     let files: Vec<String> = std::thread::scope(|scope| {
         let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| emulator.service_account_key().unwrap())).collect();
@@ -94,7 +94,7 @@ async fn is_the_same_for_all_who_ask_at_once() {
 }
 
 #[tokio::test]
-async fn deleting_one_ends_its_tokens_and_no_others() {
+async fn deleting_a_key_revokes_only_its_tokens() {
     let emulator = start(Emulator::builder()).await;
     let key = Key::of(&emulator);
     let other = Key::read(&emulator.create_service_account_key().unwrap());
@@ -124,7 +124,7 @@ async fn deleting_one_ends_its_tokens_and_no_others() {
 }
 
 #[tokio::test]
-async fn trusts_a_key_that_was_made_elsewhere() {
+async fn trusts_a_key_that_was_created_elsewhere() {
     let (elsewhere, emulator) = (start(Emulator::builder()).await, start(Emulator::builder()).await);
     let mut key = Key::of(&elsewhere);
     emulator.add_service_account_key(&key.public_pem, "ajemadeelsewhere", "ajesomebody").unwrap();
@@ -136,7 +136,7 @@ async fn trusts_a_key_that_was_made_elsewhere() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_no_key() {
+async fn refuses_invalid_keys() {
     let emulator = start(Emulator::builder()).await;
     let file: Value = serde_json::from_str(&emulator.service_account_key().unwrap()).unwrap();
     let good = file["public_key"].as_str().unwrap();
@@ -167,7 +167,7 @@ async fn refuses_what_is_no_key() {
 }
 
 #[tokio::test]
-async fn does_the_same_over_http() {
+async fn the_control_api_does_the_same() {
     let (elsewhere, emulator) = (start(Emulator::builder()).await, start(Emulator::builder()).await);
 
     let reply = control(&emulator, "issue", &json!({})).await;

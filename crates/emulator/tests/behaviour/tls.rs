@@ -1,4 +1,4 @@
-//! The API over TLS, with the authority that the emulator made.
+//! The API over TLS, with the certificate authority of the emulator.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ async fn serves_http1_and_http2_by_alpn() {
 }
 
 #[tokio::test]
-async fn nobody_else_trusts_it() {
+async fn a_client_without_the_authority_refuses_the_certificate() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     assert!(connect(&emulator, "localhost", false, b"h2").await.is_err());
     assert!(connect(&emulator, "evil.example", true, b"h2").await.is_err());
@@ -77,7 +77,7 @@ async fn nobody_else_trusts_it() {
 }
 
 #[tokio::test]
-async fn metadata_stays_plain() {
+async fn the_metadata_service_uses_plain_http() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let reply = get(&metadata_url(&emulator, "yandex/folder-id"), &[FLAVOR]).await;
     assert_eq!(reply.status, StatusCode::OK);

@@ -1,52 +1,22 @@
-//! What is presented to the emulator stays with the client: it is not echoed, logged or kept.
+//! The emulator never echoes, logs or stores a secret that a client sends.
 
-use std::fmt::{self, Write};
-use std::sync::Mutex;
+use std::fmt::Write;
 
 use crate::common::{bearer, grpc};
 use serde_json::json;
 use test_support::http_client::{call, get};
-use tracing::field::{Field, Visit};
-use tracing::span;
+use test_support::log::Log;
 use yandex_cloud_emulator::Emulator;
 
 const MARK: &str = "t1.PRESENTED-SECRET-MARK";
 
-static LOG: Mutex<String> = Mutex::new(String::new());
-
-/// Writes down every event of the emulator.
-struct Scribe;
-
-struct Fields<'a>(&'a mut String);
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
-    }
-}
-
-impl tracing::Subscriber for Scribe {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target().starts_with("yandex_cloud_emulator")
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut Fields(&mut LOG.lock().unwrap()));
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[tokio::test]
 async fn a_presented_secret_appears_nowhere() {
-    tracing::subscriber::set_global_default(Scribe).unwrap();
+    let log = Log::of_target("yandex_cloud_emulator");
+    log.set_global();
     let emulator = Emulator::start().await.unwrap();
     let authorization = bearer(MARK);
-    let mut said = String::new();
+    let mut received = String::new();
 
     for path in [
         "/iam/v1/tokens",
@@ -80,7 +50,7 @@ async fn a_presented_secret_appears_nowhere() {
                 let headers = [("authorization", authorization.as_str()), ("x-client-request-id", MARK)];
                 let url = format!("{}{path}", emulator.api_url());
                 let reply = call("POST", &url, &headers, body.to_string()).await;
-                write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+                write!(received, "{:?} {:?} ", reply.headers, reply.body).unwrap();
             }
         }
     }
@@ -99,9 +69,9 @@ async fn a_presented_secret_appears_nowhere() {
         let form = [("content-type", "application/x-www-form-urlencoded")];
         let reply = call("POST", &token_exchange, &form, bad.join("&")).await;
         assert_eq!(reply.status, http::StatusCode::BAD_REQUEST);
-        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+        write!(received, "{:?} {:?} ", reply.headers, reply.body).unwrap();
     }
-    // Good to the last, but for one part each.
+    // Each JWT has one invalid part.
     let key = crate::common::jwt::Key::of(&emulator);
     let good = key.jwt(emulator.clock().now());
     let claims = key.claims(crate::common::jwt::seconds(emulator.clock().now()));
@@ -116,7 +86,7 @@ async fn a_presented_secret_appears_nowhere() {
         let url = format!("{}/iam/v1/tokens", emulator.api_url());
         let reply = test_support::http_client::post(&url, &[], &json!({ "jwt": jwt })).await;
         assert_eq!(reply.status, http::StatusCode::UNAUTHORIZED);
-        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+        write!(received, "{:?} {:?} ", reply.headers, reply.body).unwrap();
     }
     for path in [
         MARK.to_owned(),
@@ -128,30 +98,30 @@ async fn a_presented_secret_appears_nowhere() {
     ] {
         let url = format!("{}/{path}", emulator.api_url());
         let reply = get(&url, &[("authorization", MARK), ("OpenAI-Project", MARK)]).await;
-        write!(said, "{:?} {:?} ", reply.headers, reply.body).unwrap();
+        write!(received, "{:?} {:?} ", reply.headers, reply.body).unwrap();
     }
     let channel = grpc::connect(emulator.api_addr()).await;
     let request = grpc::with(&authorization, grpc::oauth(MARK));
     let refusal = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, request).await.unwrap_err();
     let jwt = grpc::Create { identity: Some(grpc::Identity::Jwt(MARK.to_owned())) };
     let jwt = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, grpc::bare(jwt)).await.unwrap_err();
-    write!(said, "{jwt:?} ").unwrap();
+    write!(received, "{jwt:?} ").unwrap();
     let request = grpc::with(&authorization, grpc::text(MARK));
     let other = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, request).await.unwrap_err();
-    write!(said, "{refusal:?} {other:?} ").unwrap();
+    write!(received, "{refusal:?} {other:?} ").unwrap();
 
     let state = get(&format!("{}/_emulator/state", emulator.api_url()), &[]).await;
     let counters = emulator.counters().snapshot();
-    write!(said, "{:?} {counters:?} {emulator:?}", state.body).unwrap();
-    assert!(!said.contains("SECRET-MARK"), "{said}");
+    write!(received, "{:?} {counters:?} {emulator:?}", state.body).unwrap();
+    assert!(!received.contains("SECRET-MARK"), "{received}");
 
-    let log = LOG.lock().unwrap();
-    assert!(log.contains("POST /iam/v1/tokens"), "the log is listened to: {log}");
+    let log = log.lines().join("\n");
+    assert!(log.contains("POST /iam/v1/tokens"), "the log has events: {log}");
     assert!(!log.contains("SECRET-MARK"), "{log}");
 }
 
 #[tokio::test]
-async fn the_id_of_a_call_is_echoed_when_it_is_one() {
+async fn echoes_a_valid_request_id() {
     let emulator = Emulator::start().await.unwrap();
     let id = "6b98f807-6e80-4986-b714-caf62b47be56";
     let url = format!("{}/endpoints", emulator.api_url());

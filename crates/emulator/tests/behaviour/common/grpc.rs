@@ -1,4 +1,4 @@
-//! The client's side of the messages, written apart from the server's so that one checks the other.
+//! The messages of the client. They are declared separately from the server's messages, so that the tests check both.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub struct Time {
     pub nanos: i32,
 }
 
-/// Messages with one string in field 1: Revoke both ways, Get.
+/// A message with one string in field 1: the request and response of Revoke, the request of Get.
 #[derive(Clone, PartialEq, Message)]
 pub struct Text {
     #[prost(string, tag = "1")]
@@ -162,7 +162,7 @@ pub struct JsonList {
     pub values: Vec<JsonValue>,
 }
 
-/// An object, as far as tests need one.
+/// A minimal object.
 pub fn object<const N: usize>(fields: [(&str, Json); N]) -> Struct {
     let fields = fields.map(|(name, kind)| (name.to_owned(), JsonValue { kind: Some(kind) }));
     Struct { fields: fields.into() }

@@ -1,4 +1,4 @@
-//! A service account's side: it reads its key's file and signs.
+//! A client with an authorized key: reads the key file and signs JWTs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use yandex_cloud_emulator::Emulator;
 
 pub const AUDIENCE: &str = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
 
-/// The key of a file.
+/// The key of a key file.
 pub struct Key {
     pub id: String,
     pub service_account_id: String,
@@ -44,7 +44,7 @@ impl Key {
         json!({ "iss": self.service_account_id, "aud": AUDIENCE, "iat": now, "exp": now + 3600 })
     }
 
-    /// The usual token at this time.
+    /// A valid JWT at this time.
     pub fn jwt(&self, now: SystemTime) -> String {
         self.sign(&self.header(), &self.claims(seconds(now)))
     }
@@ -61,7 +61,7 @@ impl Key {
         self.sign_as(&RSA_PKCS1_SHA256, &header.to_string(), &claims.to_string())
     }
 
-    /// The public half as an issuer shows it.
+    /// The public key as an entry of a JSON Web Key Set.
     pub fn jwks(&self) -> Value {
         let public = PublicKeyComponents::<Vec<u8>>::from(self.pair.public());
         let (n, e) = (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e));
@@ -84,7 +84,7 @@ pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// What stands between the lines of a PEM.
+/// The DER content of a PEM.
 pub fn der(pem: &str) -> Vec<u8> {
     let (_, body) = pem.split_once("-----BEGIN ").unwrap();
     let (_, body) = body.split_once("-----\n").unwrap();

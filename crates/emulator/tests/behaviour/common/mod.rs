@@ -1,4 +1,4 @@
-//! A client for the tests: plain HTTP/1.1, bytes as they come, and gRPC by hand-written messages.
+//! Helpers of the emulator's tests. `grpc` is a gRPC client with hand-written messages; `jwt` signs JWTs.
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
 
@@ -17,7 +17,7 @@ pub fn api_key(key: &str) -> String {
     format!("Api-Key {key}")
 }
 
-/// The way to metadata's token.
+/// The URL of the token in the metadata service.
 pub fn token_url(emulator: &Emulator) -> String {
     metadata_url(emulator, "instance/service-accounts/default/token")
 }
@@ -28,7 +28,7 @@ pub fn metadata_url(emulator: &Emulator, path: &str) -> String {
 
 pub const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
 
-/// Whether `GET /v1/models`, which needs credentials, accepts these.
+/// The status of `GET /v1/models` with these credentials.
 pub async fn accepted(emulator: &Emulator, authorization: &str) -> StatusCode {
     let url = format!("{}/v1/models", emulator.api_url());
     get(&url, &[("authorization", authorization)]).await.status
