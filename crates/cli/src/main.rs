@@ -1,6 +1,6 @@
 //! `yc-auth`: prints a Yandex Cloud token or header, explains its origin, and demonstrates every method.
 //!
-//! Scripts depend on the output and the exit status: standard output carries the answer alone, and `failure.rs`
+//! Scripts depend on the output and the exit status: standard output carries only the result, and `failure.rs`
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;

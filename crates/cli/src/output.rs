@@ -1,4 +1,4 @@
-//! The answer on standard output: written whole, then wiped. And the forms of its times and secrets.
+//! The result on standard output: written whole, then wiped. Also the text forms of times and secrets.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -17,10 +17,10 @@ pub(crate) fn line(out: &mut dyn Write, parts: &[&str]) -> io::Result<()> {
 }
 
 /// Writes one JSON object on one line.
-pub(crate) fn json(out: &mut dyn Write, answer: &impl Serialize) -> io::Result<()> {
+pub(crate) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     // Room for the longest token: a buffer that grows would leave a copy in freed memory.
     let mut line = Zeroizing::new(Vec::with_capacity(16 << 10));
-    serde_json::to_writer(&mut *line, answer)?;
+    serde_json::to_writer(&mut *line, value)?;
     line.push(b'\n');
     out.write_all(&line)?;
     out.flush()

@@ -23,7 +23,7 @@ struct RevocationOutput {
 
 /// Revokes the token.
 pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let answer = credentials::with_session(options, deadline, |session| {
+    let revocation = credentials::with_session(options, deadline, |session| {
         let (credentials, deadline) = (session.credentials.blocking(), session.deadline);
         let explained = |error| session.explain(error);
         // First the token: fetching it and revoking it share the time limit of the command.
@@ -37,9 +37,9 @@ pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write
         Ok(RevocationOutput { method, subject_id: revoked.subject_id })
     })?;
     match options.format {
-        Format::Json => output::json(out, &answer)?,
+        Format::Json => output::json(out, &revocation)?,
         Format::Text => {
-            let subject = answer.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
+            let subject = revocation.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
             output::line(out, &["revoked: an IAM token", &subject])?;
         }
     }

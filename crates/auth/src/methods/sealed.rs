@@ -77,7 +77,7 @@ pub trait Sealed: Send + Sync + 'static {
         let _ = system;
         let remark = match self.method() {
             Method::ApiKey => "an API key does not say whose it is",
-            Method::None => "nobody: requests go without credentials",
+            Method::None => "no identity: requests carry no credentials",
             _ => "an IAM token does not say whose it is",
         };
         Box::pin(async move { Identity::of(self.method()).remark(remark) })

@@ -24,7 +24,7 @@ fn a_remark_says_that_a_credential_is_opaque() {
             machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()),
             "a Yandex account: an OAuth token does not say whose",
         ),
-        (machine.with(NoAuth::new()), "nobody: requests go without credentials"),
+        (machine.with(NoAuth::new()), "no identity: requests carry no credentials"),
     ] {
         let identity = identity_of(&credentials);
         assert_eq!(Some(identity.method), credentials.method());

@@ -10,7 +10,7 @@ use super::auth_value::AuthValue;
 use super::method_name::MethodName;
 use super::seconds::seconds;
 
-/// How to authenticate, and how to print the answer.
+/// How to authenticate, and how to print the result.
 #[derive(Args)]
 pub(crate) struct AuthOptions {
     /// A key or token: the value itself, `-` for standard input, or `@FILE`
@@ -89,7 +89,7 @@ impl AuthOptions {
     }
 }
 
-/// How an answer is printed.
+/// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Plain text, for people and for `$(…)`

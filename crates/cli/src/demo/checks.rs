@@ -50,7 +50,7 @@ pub(crate) fn method_run(run: &MethodRun) -> Check {
     let row = |result: &str| format!("{name:19} {header:15} {:>6}  {result}", output::duration(run.elapsed));
     let (chat, stream) = match (&run.chat, &run.stream) {
         (Ok(chat), Ok(stream)) => (chat, stream),
-        (Err(error), _) | (_, Err(error)) => return Check::failed(row(&format!("no answer: {error}"))),
+        (Err(error), _) | (_, Err(error)) => return Check::failed(row(&format!("no response: {error}"))),
     };
     let figures = || {
         let both = format!("answered {} and, streamed, {}", chat.status, stream.status);
