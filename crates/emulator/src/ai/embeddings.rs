@@ -56,17 +56,17 @@ where
         Input::Texts(texts) => texts,
     };
     let [text] = texts.as_slice() else {
-        return Err(Status::invalid("input is not exactly one text"));
+        return Err(Status::invalid("input must be exactly one text"));
     };
     let embedding = vector(text, request.dimensions)?;
     let tokens = Usage::of([text.as_str()], "").prompt;
-    let answer = json!({
+    let response = json!({
         "object": "list",
         "model": request.model,
         "data": [{ "index": 0, "embedding": embedding, "object": "embedding" }],
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 #[derive(Deserialize)]
@@ -102,13 +102,13 @@ where
         Some(Int64::Number(dim)) => Some(dim),
         Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
     };
-    let answer = embed(cloud, &request.model_uri, &request.text, dim)?;
-    let answer = json!({
-        "embedding": answer.embedding,
-        "numTokens": answer.num_tokens.to_string(),
-        "modelVersion": answer.model_version,
+    let response = embed(cloud, &request.model_uri, &request.text, dim)?;
+    let response = json!({
+        "embedding": response.embedding,
+        "numTokens": response.num_tokens.to_string(),
+        "modelVersion": response.model_version,
     });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 /// `EmbeddingsService.TextEmbedding`
@@ -141,7 +141,7 @@ fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
         Some(wanted) => usize::try_from(wanted)
             .ok()
             .filter(|_| (1..=MAX_DIMENSIONS).contains(&wanted))
-            .ok_or_else(|| Status::invalid(format!("dimensions is not from 1 to {MAX_DIMENSIONS}")))?,
+            .ok_or_else(|| Status::invalid(format!("dimensions must be from 1 to {MAX_DIMENSIONS}")))?,
     };
     let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -84,11 +84,11 @@ fn tokens<'a>(texts: impl IntoIterator<Item = &'a str>) -> TokenizeResponse {
     TokenizeResponse { tokens, model_version: MODEL_VERSION.to_owned() }
 }
 
-fn as_json(answer: &TokenizeResponse) -> Value {
+fn as_json(response: &TokenizeResponse) -> Value {
     let token =
         |token: &Token| json!({ "id": token.id.to_string(), "text": token.text, "special": token.special });
-    let tokens: Vec<Value> = answer.tokens.iter().map(token).collect();
-    json!({ "tokens": tokens, "modelVersion": answer.model_version })
+    let tokens: Vec<Value> = response.tokens.iter().map(token).collect();
+    json!({ "tokens": tokens, "modelVersion": response.model_version })
 }
 
 /// The id is larger than the ids of special tokens, and short.

@@ -23,5 +23,5 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    unary(request, |asked: GetApiEndpointRequest| super::get(authority, &asked.api_endpoint_id)).await
+    unary(request, |request: GetApiEndpointRequest| super::get(authority, &request.api_endpoint_id)).await
 }

@@ -18,9 +18,9 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    unary(request, |asked: CreateIamTokenRequest| {
-        let oauth_token = asked.yandex_passport_oauth_token.as_deref();
-        let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
+    unary(request, |request: CreateIamTokenRequest| {
+        let oauth_token = request.yandex_passport_oauth_token.as_deref();
+        let issued = super::create(cloud, same_old, oauth_token, request.jwt.as_deref())?;
         Ok(created(issued))
     })
     .await
@@ -36,8 +36,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |caller, asked: CreateIamTokenForServiceAccountRequest| {
-        impersonation::create(cloud, caller, &asked.service_account_id, same_old).map(created)
+    unary_by(caller, request, |caller, request: CreateIamTokenForServiceAccountRequest| {
+        impersonation::create(cloud, caller, &request.service_account_id, same_old).map(created)
     })
     .await
 }
@@ -48,8 +48,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: RevokeIamTokenRequest| {
-        let subject = super::revoke(cloud, &asked.iam_token)?;
+    unary_by(caller, request, |_, request: RevokeIamTokenRequest| {
+        let subject = super::revoke(cloud, &request.iam_token)?;
         Ok(RevokeIamTokenResponse { subject_id: subject.id().to_owned() })
     })
     .await

@@ -44,9 +44,9 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let asked: CreateRequest = body::read_json(request.into_body()).await?;
-    let oauth_token = asked.yandex_passport_oauth_token.as_deref();
-    let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
+    let request: CreateRequest = body::read_json(request.into_body()).await?;
+    let oauth_token = request.yandex_passport_oauth_token.as_deref();
+    let issued = super::create(cloud, same_old, oauth_token, request.jwt.as_deref())?;
     Ok(created(&issued))
 }
 
@@ -61,8 +61,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let caller = super::authenticated(cloud, request.headers())?;
-    let asked: CreateForServiceAccountRequest = body::read_json(request.into_body()).await?;
-    let issued = impersonation::create(cloud, &caller, &asked.service_account_id, same_old)?;
+    let request: CreateForServiceAccountRequest = body::read_json(request.into_body()).await?;
+    let issued = impersonation::create(cloud, &caller, &request.service_account_id, same_old)?;
     Ok(created(&issued))
 }
 
@@ -73,12 +73,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     super::authenticated(cloud, request.headers())?;
-    let asked: RevokeRequest = body::read_json(request.into_body()).await?;
-    let subject = super::revoke(cloud, &asked.iam_token)?;
+    let request: RevokeRequest = body::read_json(request.into_body()).await?;
+    let subject = super::revoke(cloud, &request.iam_token)?;
     Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
 }
 
 fn created(issued: &Issued) -> Response<Body> {
-    let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
-    body::json(StatusCode::OK, &answer)
+    let response = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+    body::json(StatusCode::OK, &response)
 }

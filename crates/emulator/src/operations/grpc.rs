@@ -29,7 +29,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: OperationId| super::get(cloud, &asked.operation_id).map(message))
+    unary_by(caller, request, |_, request: OperationId| super::get(cloud, &request.operation_id).map(message))
         .await
 }
 
@@ -40,8 +40,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: OperationId| super::cancel(cloud, &asked.operation_id).map(message))
-        .await
+    unary_by(caller, request, |_, request: OperationId| {
+        super::cancel(cloud, &request.operation_id).map(message)
+    })
+    .await
 }
 
 fn message(operation: cloud::Operation) -> Operation {

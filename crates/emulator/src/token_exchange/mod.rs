@@ -58,7 +58,7 @@ impl From<Refusal> for OAuthError {
     }
 }
 
-pub(crate) async fn answer<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
+pub(crate) async fn respond<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -66,9 +66,9 @@ where
     match exchange(cloud, same_old, request).await {
         Ok(issued) => {
             let left = issued.expires_at.duration_since(cloud.clock.now()).unwrap_or_default();
-            let answer =
+            let response =
                 json!({ "access_token": issued.token, "token_type": "Bearer", "expires_in": left.as_secs() });
-            body::json(StatusCode::OK, &answer)
+            body::json(StatusCode::OK, &response)
         }
         Err(error) => error.into_response(),
     }
@@ -86,7 +86,7 @@ where
     let form = Form::read(&body)
         .ok_or_else(|| OAuthError::new("invalid_request", "the body is not percent-encoded UTF-8"))?;
     let optional = |name: &str| {
-        let twice = |_| OAuthError::new("invalid_request", format!("the parameter {name} is there twice"));
+        let twice = |_| OAuthError::new("invalid_request", format!("the parameter {name} is repeated"));
         form.one(name).map_err(twice)
     };
     let required = |name: &str| {

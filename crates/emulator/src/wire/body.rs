@@ -80,7 +80,7 @@ impl http_body::Body for Pieces {
         let Some(moment) = &mut self.break_off else { return Poll::Ready(None) };
         ready!(moment.as_mut().poll(cx));
         self.break_off = None;
-        Poll::Ready(Some(Err(tonic::Status::unavailable("broken off by a fault of the emulator"))))
+        Poll::Ready(Some(Err(tonic::Status::unavailable("interrupted by a fault of the emulator"))))
     }
 }
 
@@ -110,7 +110,7 @@ where
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
     serde_json::from_slice(bytes).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "a field of the body is missing or of another type",
+            serde_json::error::Category::Data => "a field of the body is missing or has the wrong type",
             serde_json::error::Category::Eof
             | serde_json::error::Category::Io
             | serde_json::error::Category::Syntax => "the body is not JSON",
@@ -131,7 +131,7 @@ where
             Err(Status::invalid(format!("the body is larger than {MAX_REQUEST} bytes"))
                 .over_http(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        Ok(Err(_)) => Err(Status::invalid("the body could not be read to its end")),
+        Ok(Err(_)) => Err(Status::invalid("the body is incomplete")),
         Err(_) => Err(Status::of_http(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }

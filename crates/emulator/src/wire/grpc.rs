@@ -15,7 +15,7 @@ use crate::wire::body::{self, Body};
 use crate::wire::status::Status;
 
 /// Serves a call with one request and one response.
-pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + 'static,
@@ -25,7 +25,7 @@ where
 {
     Grpc::new(ProstCodec::<Res, Req>::default())
         .max_decoding_message_size(body::MAX_REQUEST)
-        .unary(Call(answer), request)
+        .unary(Call(handler), request)
         .await
 }
 
@@ -33,7 +33,7 @@ where
 pub(crate) async fn unary_by<C, Req, Res, B, F>(
     caller: Result<C, Status>,
     request: Request<B>,
-    mut answer: F,
+    mut handler: F,
 ) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
@@ -43,13 +43,13 @@ where
     F: FnMut(&C, Req) -> Result<Res, Status>,
 {
     match caller {
-        Ok(caller) => unary(request, |asked| answer(&caller, asked)).await,
-        Err(refusal) => refusal.into_grpc(),
+        Ok(caller) => unary(request, |message| handler(&caller, message)).await,
+        Err(status) => status.into_grpc(),
     }
 }
 
 /// Serves a call with one request and a stream of responses, which are all known at once.
-pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + Unpin + 'static,
@@ -59,7 +59,7 @@ where
 {
     Grpc::new(ProstCodec::<Res, Req>::default())
         .max_decoding_message_size(body::MAX_REQUEST)
-        .server_streaming(Call(answer), request)
+        .server_streaming(Call(handler), request)
         .await
 }
 
@@ -80,8 +80,8 @@ impl<Req, Res: Unpin, F: FnMut(Req) -> Result<Vec<Res>, Status>> ServerStreaming
     type Future = Ready<Result<tonic::Response<Known<Res>>, tonic::Status>>;
 
     fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
-        let answers = (self.0)(request.into_inner());
-        ready(answers.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
+        let responses = (self.0)(request.into_inner());
+        ready(responses.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
     }
 }
 

@@ -152,7 +152,7 @@ where
 
 /// `CompletionResponse` as JSON
 pub(super) fn json(part: &Part) -> Value {
-    let message = match &part.answer {
+    let message = match &part.output {
         Output::Text(text) => json!({ "role": "assistant", "text": text }),
         Output::Calls(calls) => {
             let call = |call: &crate::ai::model_rule::Call| json!({ "functionCall": { "name": call.name, "arguments": call.arguments } });
