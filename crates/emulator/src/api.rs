@@ -1,26 +1,21 @@
 //! The API port: calls the service of each route.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tonic::Code;
 
 use crate::cloud::Cloud;
 use crate::routes::Route;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 use crate::{ai, endpoints, iam, operations, token_exchange};
 
-pub(crate) async fn respond<B>(
+pub(crate) async fn respond(
     cloud: &Cloud,
     route: Route,
     authority: &str,
     same_old: bool,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
     match route {
         Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
         Route::IamCreateForServiceAccount => {

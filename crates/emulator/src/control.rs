@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +18,7 @@ use crate::faults::FaultRequest;
 use crate::federation;
 use crate::identity::{Grant, KeyFile};
 use crate::token_exchange;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -89,19 +88,11 @@ struct DeleteServiceAccountKey {
     key_id: String,
 }
 
-pub(crate) async fn respond<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn respond(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     dispatch(cloud, request).await.unwrap_or_else(Status::into_rest)
 }
 
-async fn dispatch<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn dispatch(cloud: &Cloud, request: Request<impl RequestBody>) -> Result<Response<Body>, Status> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     match (&parts.method, path) {

@@ -12,7 +12,7 @@ use super::{ModelUri, Scheme, Usage, pieces, seconds};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::identity::hex;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 #[derive(Deserialize)]
@@ -72,11 +72,10 @@ impl ChatRequest {
     }
 }
 
-pub(crate) async fn completions<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn completions(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), true)?;
     let request: ChatRequest = body::read_json(request.into_body()).await?;
     let model = ModelUri::check(cloud, Scheme::Text, &request.model)?;

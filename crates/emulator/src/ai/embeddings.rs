@@ -2,7 +2,6 @@
 //!
 //! A vector depends only on the text, not on the model, so that a test can compare vectors.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +10,7 @@ use super::{MODEL_VERSION, ModelUri, Scheme, Usage};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
@@ -40,11 +39,10 @@ enum Input {
 }
 
 /// `POST /v1/embeddings`
-pub(crate) async fn create<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn create(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), true)?;
     let request: EmbeddingRequest = body::read_json(request.into_body()).await?;
     ModelUri::check(cloud, Scheme::Embedding, &request.model)?;
@@ -87,14 +85,10 @@ enum Int64 {
 }
 
 /// `POST /foundationModels/v1/textEmbedding`
-pub(crate) async fn rest_text_embedding<B>(
+pub(crate) async fn rest_text_embedding(
     cloud: &Cloud,
-    request: Request<B>,
-) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), false)?;
     let request: NativeRequest = body::read_json(request.into_body()).await?;
     let dim = match request.dim {
@@ -112,11 +106,7 @@ where
 }
 
 /// `EmbeddingsService.TextEmbedding`
-pub(crate) async fn text_embedding<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn text_embedding(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |_, request: TextEmbeddingRequest| {
         embed(cloud, &request.model_uri, &request.text, request.dim)

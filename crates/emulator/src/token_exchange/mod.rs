@@ -7,7 +7,6 @@ pub(crate) mod github;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde_json::json;
 
@@ -15,7 +14,7 @@ use self::form::Form;
 use crate::cloud::Cloud;
 use crate::federation::Refusal;
 use crate::identity::{Grant, Issued, Subject};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -58,11 +57,11 @@ impl From<Refusal> for OAuthError {
     }
 }
 
-pub(crate) async fn respond<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn respond(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
     match exchange(cloud, same_old, request).await {
         Ok(issued) => {
             let left = issued.expires_at.duration_since(cloud.clock.now()).unwrap_or_default();
@@ -74,11 +73,11 @@ where
     }
 }
 
-async fn exchange<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Result<Issued, OAuthError>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn exchange(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<impl RequestBody>,
+) -> Result<Issued, OAuthError> {
     if !is_form(request.headers()) {
         return Err(OAuthError::new("invalid_request", "the body is not application/x-www-form-urlencoded"));
     }

@@ -18,6 +18,22 @@ use crate::wire::status::Status;
 /// The body of every response. It is tonic's type, so that gRPC responses need no conversion.
 pub(crate) type Body = tonic::body::Body;
 
+/// The result of polling a response body.
+pub(crate) type FramePoll = Poll<Option<Result<Frame<Bytes>, tonic::Status>>>;
+
+/// The body of every request. The bounds are those of tonic, so that REST and gRPC accept the same type.
+pub(crate) trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send> + Send + 'static
+{
+}
+
+impl<B> RequestBody for B where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>
+        + Send
+        + 'static
+{
+}
+
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -70,10 +86,7 @@ impl http_body::Body for Pieces {
     type Data = Bytes;
     type Error = tonic::Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         if let Some(piece) = self.pieces.next() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -90,8 +103,7 @@ impl http_body::Body for Pieces {
 pub(crate) async fn read_json<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     parse(&read(body).await?)
 }
@@ -100,8 +112,7 @@ where
 pub(crate) async fn read_json_or_nothing<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     let bytes = read(body).await?;
     parse(if bytes.is_empty() { b"{}" } else { &bytes })
@@ -121,8 +132,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
 
 pub(crate) async fn read<B>(body: B) -> Result<Bytes, Status>
 where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     let limited = Limited::new(body, MAX_REQUEST).collect();
     match tokio::time::timeout(READ_TIMEOUT, limited).await {

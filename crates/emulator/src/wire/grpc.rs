@@ -4,14 +4,13 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
 use http::{Request, Response};
 use prost::Message;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic_prost::ProstCodec;
 
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 /// Serves a call with one request and one response.
@@ -19,8 +18,7 @@ pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, handler: F) -> Re
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(Req) -> Result<Res, Status>,
 {
     Grpc::new(ProstCodec::<Res, Req>::default())
@@ -38,8 +36,7 @@ pub(crate) async fn unary_by<C, Req, Res, B, F>(
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(&C, Req) -> Result<Res, Status>,
 {
     match caller {
@@ -53,8 +50,7 @@ pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, handle
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + Unpin + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(Req) -> Result<Vec<Res>, Status>,
 {
     Grpc::new(ProstCodec::<Res, Req>::default())

@@ -282,7 +282,7 @@ async fn refuses_invalid_requests() {
         (without("subject_token"), invalid, "the parameter subject_token is missing".to_owned()),
         (without("audience"), invalid, "the parameter audience is missing".to_owned()),
         (with("audience", ""), invalid, "the parameter audience is missing".to_owned()),
-        (format!("{good}&audience=x"), invalid, "the parameter audience is there twice".to_owned()),
+        (format!("{good}&audience=x"), invalid, "the parameter audience is repeated".to_owned()),
         (format!("{good}&x=%zz"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
         (format!("{good}&x=%4"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
         (format!("{good}&x=%ff"), invalid, "the body is not percent-encoded UTF-8".to_owned()),

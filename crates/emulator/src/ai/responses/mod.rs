@@ -7,7 +7,6 @@
 mod request;
 mod stream;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use serde_json::json;
 
@@ -18,15 +17,14 @@ use crate::cloud::authenticated;
 use crate::cloud::{Cloud, ResponseRecord, StoredResponse};
 use crate::identity::{Caller, hex};
 use crate::job::{Job, JobState};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 /// `POST /v1/responses`
-pub(crate) async fn create<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn create(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), true)?;
     let project = project(cloud, request.headers())?;
     let request: ResponseRequest = body::read_json(request.into_body()).await?;

@@ -1,6 +1,5 @@
 //! Text generation over gRPC.
 
-use bytes::Bytes;
 use http::{Request, Response};
 use prost::Message;
 use serde_json::{Value, json};
@@ -17,16 +16,12 @@ use crate::messages::{
 };
 use crate::operations;
 use crate::structs::Struct;
-use crate::wire::body::Body;
+use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::{server_streaming, unary_by};
 use crate::wire::status::Status;
 
 /// `TextGenerationService.Completion`
-pub(crate) async fn completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn completion(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = match authenticated(cloud, request.headers(), false) {
         Ok(caller) => caller,
         Err(status) => return status.into_grpc(),
@@ -41,11 +36,7 @@ where
 }
 
 /// `TextGenerationAsyncService.Completion`
-pub(crate) async fn completion_async<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn completion_async(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |caller, request: CompletionRequest| {
         let (part, _) = generate(cloud, caller, &request)?;
