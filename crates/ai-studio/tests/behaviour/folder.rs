@@ -111,7 +111,7 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
 
     let (system, yc) = with_yc(&variables, false);
     let error = sdk(system.clone()).build().unwrap().folder_id().await.unwrap_err();
-    assert!(error.to_string().contains("standard input is no terminal"), "{error}");
+    assert!(error.to_string().contains("standard input is not a terminal"), "{error}");
     assert!(yc.commands().is_empty());
 
     let named = sdk(system.clone()).yc_profile("work").build().unwrap();

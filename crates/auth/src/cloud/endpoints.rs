@@ -145,7 +145,7 @@ impl Endpoint {
         if self.address.is_tls() || self.address.is_loopback() || self.plaintext {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
+        Err(Error::new(ErrorKind::Blocked, format!("{} would be contacted without TLS", self.address))
             .at(self.location)
             .with_help(
                 "use https, or a loopback address; the program has to allow plain HTTP to other hosts",
@@ -195,14 +195,14 @@ impl Endpoint {
             let error = refusal(&response, &url, &[]);
             return Err(match error.kind() {
                 ErrorKind::Refused => error.with_help(
-                    "no endpoint discovery answers at this address: check YC_API_ENDPOINT, or the endpoint in code",
+                    "this address does not serve endpoint discovery: check YC_API_ENDPOINT, or the endpoint in code",
                 ),
                 _ => error,
             });
         }
         let fields = json_object(&response, &url)?;
         let Some(Value::Array(entries)) = fields.get("endpoints") else {
-            return Err(unreadable(&url, "it has no list `endpoints`"));
+            return Err(unreadable(&url, "no list `endpoints`"));
         };
         let mut addresses = BTreeMap::new();
         for entry in entries {
@@ -257,7 +257,7 @@ pub(crate) async fn discover(
     limit: Duration,
 ) -> Result<Address, Error> {
     let services = endpoint.services(system, limit).await?;
-    let missing = || unreadable(&services.url(), &format!("it has no address for `{id}`"));
+    let missing = || unreadable(&services.url(), &format!("no address for `{id}`"));
     services.address(id)?.ok_or_else(missing)
 }
 

@@ -57,7 +57,7 @@ async fn fetch_id(
         Ok(response) => response,
         Err(Failure { kind, error }) if is_absent(kind, at.configured) => {
             return Ok(Err(match kind {
-                FailureKind::Status(404) => format!("the metadata service knows no {noun}"),
+                FailureKind::Status(404) => format!("the metadata service has no {noun}"),
                 _ => error.reason().to_owned(),
             }));
         }
@@ -68,9 +68,9 @@ async fn fetch_id(
         return Ok(Ok(id.to_owned()));
     }
     match at.configured {
-        true => Err(unreadable(&at.address.to_string(), &format!("it is no {noun}'s id"))),
+        true => Err(unreadable(&at.address.to_string(), &format!("not the id of a {noun}"))),
         // At the link-local address of a machine of another cloud, another service may answer without the key.
-        false => Ok(Err(format!("what answered is no {noun}'s id"))),
+        false => Ok(Err(format!("the response is not the id of a {noun}"))),
     }
 }
 

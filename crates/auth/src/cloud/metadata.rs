@@ -163,10 +163,10 @@ pub(crate) async fn exchange_metadata(
         let limit = timeouts.connect_timeout.saturating_add(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, but no whole response within {:?}", timeouts.response);
+                let reason = format!("connected, but no complete response within {:?}", timeouts.response);
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
                 return Err(other(error.with_help(
-                    "the metadata service is silent: it may be starting, or a sidecar of the container intercepts it",
+                    "the service may be starting, or a sidecar of the container may intercept the request",
                 )));
             }
             Some(Ok(response)) => break response,

@@ -117,7 +117,7 @@ pub(crate) fn json_object(response: &Response<Vec<u8>>, url: &str) -> Result<Map
         // The parser's own message can quote the text, which may be a token.
         Err(error) => {
             let (at, length) = (error.column(), response.body().len());
-            Err(unreadable(url, &format!("no JSON at byte {at} of {length}")))
+            Err(unreadable(url, &format!("not JSON at byte {at} of {length}")))
         }
     }
 }

@@ -310,6 +310,6 @@ impl std::str::FromStr for Credentials {
 
 /// The error for work that the spawner dropped.
 fn dropped() -> Error {
-    Error::new(ErrorKind::Unavailable, "the work was dropped before its end")
+    Error::new(ErrorKind::Unavailable, "the task was dropped before its end")
         .with_help("the runtime of a spawner ended, or no thread could be started")
 }

@@ -25,7 +25,7 @@ impl Sealed for DisabledMethod {
         Err(match system.variable(variable)? {
             None => Error::new(ErrorKind::NotConfigured, "the variable is not set").at(*variable),
             Some(_) => {
-                Error::new(ErrorKind::Invalid, format!("set, but this build has not the feature `{method}`"))
+                Error::new(ErrorKind::Invalid, format!("set, but this build lacks the feature `{method}`"))
                     .at(*variable)
                     .with_help(format!(
                         "build yandex-cloud-auth with the feature `{method}`, or unset {variable}"

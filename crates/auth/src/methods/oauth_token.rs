@@ -105,7 +105,7 @@ fn fits(shape: Shape) -> Result<(), Error> {
     match shape {
         Shape::IamToken => {
             Err(Error::new(ErrorKind::Invalid, "the value is an IAM token (`t1.…`), not an OAuth token")
-                .with_help("put it into YC_IAM_TOKEN, where it is used as it is"))
+                .with_help("put the token into YC_IAM_TOKEN"))
         }
         Shape::OAuthToken | Shape::Unknown => Ok(()),
     }

@@ -98,7 +98,7 @@ impl SecretFile {
                 "check the path, and whether the program that writes the file has run",
             ),
             IsADirectory => {
-                (ErrorKind::Invalid, "it is a directory".to_owned(), "give the path of the file in it")
+                (ErrorKind::Invalid, "the path is a directory".to_owned(), "give the path of a file")
             }
             PermissionDenied => (
                 ErrorKind::Invalid,
@@ -107,15 +107,15 @@ impl SecretFile {
             ),
             FileTooLarge => (
                 ErrorKind::Invalid,
-                format!("it is larger than {} KiB", limit >> 10),
+                format!("the file is larger than {} KiB", limit >> 10),
                 "this seems to be the wrong file; check the path",
             ),
             InvalidFilename | InvalidInput => {
-                (ErrorKind::Invalid, "this cannot be a path".to_owned(), "check the path")
+                (ErrorKind::Invalid, "not a valid path".to_owned(), "check the path")
             }
             _ => (
                 ErrorKind::Unavailable,
-                format!("it cannot be read: {error}"),
+                format!("the file cannot be read: {error}"),
                 "check the disk or the server of the file",
             ),
         };

@@ -24,7 +24,7 @@ impl ServiceAccountId {
         let id = self.0.trim();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(fits) {
-            return Err(Error::new(ErrorKind::Invalid, "the value is no id of a service account").with_help(
+            return Err(Error::new(ErrorKind::Invalid, "the value is not the id of a service account").with_help(
                 "give the id, `aje` and 17 more letters and digits: `yc iam service-account list` shows it",
             ));
         }

@@ -183,7 +183,7 @@ impl Watch {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
             last.other = Some(secret);
-            return Err(Error::new(ErrorKind::Invalid, "the file holds a part of a token")
+            return Err(Error::new(ErrorKind::Invalid, "the file holds only a part of a token")
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
@@ -218,26 +218,25 @@ fn parse(text: &str) -> Result<Secret, Error> {
         ),
         _ if text.contains("-----BEGIN ") => (
             "the file holds a key or a certificate (PEM), not an IAM token",
-            "a service account key is read from the JSON file that yc writes: YC_SERVICE_ACCOUNT_KEY_FILE",
+            "set YC_SERVICE_ACCOUNT_KEY_FILE to the JSON file that `yc iam key create` wrote",
         ),
         _ if text.starts_with(['{', '[', '"']) => (
             "the file holds JSON, not a bare IAM token",
-            "a service account key belongs into YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
+            "a service account key belongs in YC_SERVICE_ACCOUNT_KEY_FILE; from a response, write only the token",
         ),
         _ if text.contains(['\n', '\r']) => {
             ("the file holds several lines", "write the IAM token only, on one line")
         }
         _ if Shape::of(text) == Shape::OAuthToken => (
             "the file holds an OAuth token (`y0_…`), not an IAM token",
-            "put it into YC_OAUTH_TOKEN, where it is exchanged for IAM tokens",
+            "put the token into YC_OAUTH_TOKEN, which the library exchanges for IAM tokens",
         ),
-        _ if text.starts_with("AQVN") => (
-            "the file holds an API key, not an IAM token",
-            "put it into YC_API_KEY, where it needs no renewal",
-        ),
+        _ if text.starts_with("AQVN") => {
+            ("the file holds an API key, not an IAM token", "put the key into YC_API_KEY")
+        }
         _ if text.starts_with("eyJ") => (
             "the file holds a JWT, not an IAM token",
-            "the token of another issuer is exchanged by the method workload-identity",
+            "the method workload-identity exchanges the token of another issuer",
         ),
         _ => {
             let bad = |reason| {

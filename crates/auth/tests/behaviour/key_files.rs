@@ -65,7 +65,7 @@ fn a_file_that_cannot_be_read_says_which_and_why() {
     for (fault, kind, told) in [
         (io::ErrorKind::NotFound, ErrorKind::Invalid, "there is no such file"),
         (io::ErrorKind::NotADirectory, ErrorKind::Invalid, "there is no such file"),
-        (io::ErrorKind::IsADirectory, ErrorKind::Invalid, "it is a directory"),
+        (io::ErrorKind::IsADirectory, ErrorKind::Invalid, "the path is a directory"),
         (io::ErrorKind::PermissionDenied, ErrorKind::Invalid, "may not read it"),
         (io::ErrorKind::FileTooLarge, ErrorKind::Invalid, "larger than 64 KiB"),
         (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable, "cannot be read"),

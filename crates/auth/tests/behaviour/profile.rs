@@ -366,11 +366,11 @@ fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
     // the file -> kind, words of the reason, of the help
     for (config, kind, reason, help) in [
         ("", ErrorKind::NotConfigured, "no current profile", "yc init"),
-        ("current: a", ErrorKind::Invalid, "no profile `a`", "it has no profiles"),
+        ("current: a", ErrorKind::Invalid, "no profile `a`", "the file has no profiles"),
         ("profiles: {a: {}, b: {}}", ErrorKind::NotConfigured, "no current profile", "`a`, `b`"),
         ("current: c\nprofiles: {a: {}, b: {}}", ErrorKind::Invalid, "no profile `c`", "`a`, `b`"),
-        ("current: [c]", ErrorKind::Invalid, "`current` is no name", "yc init"),
-        ("current: a\nprofiles: [FAKE]", ErrorKind::Invalid, "`profiles` is no mapping", "yc init"),
+        ("current: [c]", ErrorKind::Invalid, "`current` is not a name", "yc init"),
+        ("current: a\nprofiles: [FAKE]", ErrorKind::Invalid, "`profiles` is not a mapping", "yc init"),
         ("current: a\nprofiles: {a: FAKE}", ErrorKind::Invalid, "`a` is no mapping", "yc init"),
         ("FAKE", ErrorKind::Invalid, "no mapping", "yc init"),
         ("- FAKE", ErrorKind::Invalid, "no mapping", "yc init"),

@@ -172,7 +172,7 @@ fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
         (body.clone(), "a bare PEM"),
         ("AQVN-FAKE-api-key".to_owned(), "no JSON (line 1"),
         ("[]".to_owned(), "no object"),
-        (KEY[..KEY.len() / 2].to_owned(), "the key is cut"),
+        (KEY[..KEY.len() / 2].to_owned(), "the key is truncated"),
         ("{}".to_owned(), "has no `id`"),
         (with("id", Value::Null), "has no `id`"),
         (with("id", "".into()), "has no `id`"),

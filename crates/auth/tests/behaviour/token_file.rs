@@ -431,7 +431,7 @@ fn a_directory_and_a_file_of_somebody_elses_are_told() {
 
     let (clock, folder) = (TestClock::new(), Folder::new("kinds"));
     let error = on_disk(&clock, folder.0.clone()).blocking().header().unwrap_err();
-    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "it is a directory"));
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "the path is a directory"));
     assert_eq!(error.location(), folder.0.to_str());
     // The user of a test may be root, who may read everything.
     let system = empty_system(&clock).with_files(Forbidden);

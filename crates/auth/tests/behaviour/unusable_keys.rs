@@ -128,7 +128,7 @@ fn a_file_that_cannot_be_used_is_told_with_its_path() {
     let credentials = test_system.with(ServiceAccountKeyAuth::from_file(&folder)).with_system(real);
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-    assert!(error.reason().contains("it is a directory") || cfg!(windows), "{error}");
+    assert!(error.reason().contains("the path is a directory") || cfg!(windows), "{error}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
             .env("PATH", FAKES)
             .env("FAKE_YC", "token")
     };
-    assert!(run(&["token"]).done().fails(3).contains("standard input is no terminal"));
+    assert!(run(&["token"]).done().fails(3).contains("standard input is not a terminal"));
 
     // On a terminal selection takes yc, where the endpoint of yc is the configured one.
     let (_test_end, program_end) = crate::output::terminal();

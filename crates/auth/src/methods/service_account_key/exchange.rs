@@ -81,7 +81,7 @@ fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
     }
     if matches!(error.status(), Some(404 | 405)) {
         return error
-            .with_help("no IAM answers at this address: check YC_API_ENDPOINT, or the endpoint in code");
+            .with_help("this address does not serve IAM: check YC_API_ENDPOINT, or the endpoint in code");
     }
     let message = error.reason().to_ascii_lowercase();
     let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));

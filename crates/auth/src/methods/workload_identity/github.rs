@@ -56,14 +56,14 @@ impl Issuer {
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it")
         };
-        let uri: Uri = url.parse().map_err(|_| bad("the value is no URL"))?;
+        let uri: Uri = url.parse().map_err(|_| bad("the value is not a URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad("the value is no URL with a scheme and a host"));
+            return Err(bad("the value is not a URL with a scheme and a host"));
         };
         let at =
             Address::parse(&format!("{scheme}://{authority}"), true).map_err(|error| bad(error.reason()))?;
         if !at.is_tls() && !at.is_loopback() {
-            return Err(Error::new(ErrorKind::Blocked, format!("{at} would be spoken to without TLS"))
+            return Err(Error::new(ErrorKind::Blocked, format!("{at} would be contacted without TLS"))
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
@@ -104,7 +104,7 @@ impl Issuer {
         let fields = json_object(&response, &shown);
         response.body_mut().zeroize();
         let Some(Value::String(token)) = fields?.remove("value") else {
-            return Err(unreadable(&shown, "it has no text `value`"));
+            return Err(unreadable(&shown, "no text field `value`"));
         };
         let token = Zeroizing::new(token);
         jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))

@@ -58,7 +58,7 @@ fn of_github(
     match Issuer::of_job(system) {
         Ok(_) => Ok((account, SubjectToken::github_actions())),
         Err(error) if error.kind() == ErrorKind::NotConfigured => Err(absent(format!(
-            "not set; {ACCOUNT} alone opens nothing, and GitHub Actions gives no token to a job without \
+            "not set; {ACCOUNT} alone is not enough, and GitHub Actions gives no token to a job without \
              `permissions: id-token: write`"
         ))),
         Err(error) => Err(error),

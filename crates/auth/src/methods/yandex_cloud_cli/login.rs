@@ -55,7 +55,7 @@ impl Login {
         let limit = self.timeout;
         let command = self.command(system, words, endpoint);
         match system.within(limit, system.processes().run(command)).await {
-            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
+            None => Err(Error::new(ErrorKind::Unavailable, format!("not finished within {limit:?}; killed"))
                 .at(location)
                 .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
             Some(Err(error)) => {
@@ -63,7 +63,7 @@ impl Login {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
                     _ => ErrorKind::Unavailable,
                 };
-                Err(Error::new(kind, format!("could not be run: {error}"))
+                Err(Error::new(kind, format!("cannot be run: {error}"))
                     .at(location)
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))

@@ -82,7 +82,7 @@ impl YandexCloudCliAuthBuilder {
         self
     }
 
-    /// The profile; by default `YC_PROFILE`, then yc's active profile.
+    /// The profile; by default `YC_PROFILE`, then yc's current profile.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
         self
@@ -161,7 +161,7 @@ impl YandexCloudCliAuth {
             Err(reason) => return Ok(Err(reason)),
         };
         let value = login.config(system, key).await?;
-        Ok(value.ok_or_else(|| format!("it has no {key}")))
+        Ok(value.ok_or_else(|| format!("yc has no {key}")))
     }
 
     async fn probe(&self, system: &System) -> Detection {
@@ -169,7 +169,7 @@ impl YandexCloudCliAuth {
             Ok(Ok(login)) => Detection::Found {
                 provider: login.provider(),
                 first: None,
-                reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
+                reason: "standard input is a terminal, and yc uses this endpoint".to_owned(),
             },
             Ok(Err(reason)) => Detection::Absent(reason),
             Err(error) => Detection::Invalid(error),
@@ -190,7 +190,7 @@ impl YandexCloudCliAuth {
             Err(error) => return Err(error),
         };
         if !unattended && !system.environment().stdin_is_terminal() {
-            let reason = "standard input is no terminal, and yc could ask a question there";
+            let reason = "standard input is not a terminal, and yc might ask a question";
             return Ok(Err(reason.to_owned()));
         }
         let login = self.login(program, system)?;
@@ -201,7 +201,7 @@ impl YandexCloudCliAuth {
             || Address::parse_without_scheme(&actual).is_ok_and(|actual| actual == expected);
         if !is_expected {
             let actual = if actual.is_empty() { "the default" } else { &actual };
-            return Ok(Err(format!("its endpoint is {actual}, not {}", expected.authority())));
+            return Ok(Err(format!("yc uses the endpoint {actual}, not {}", expected.authority())));
         }
         Ok(Ok(login))
     }

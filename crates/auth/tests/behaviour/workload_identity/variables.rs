@@ -21,7 +21,7 @@ fn the_variables_select_the_slot_together() {
     let (url, ask) = ((URL, GITHUB), (TOKEN, REQUEST_TOKEN));
     let cases: [(&[(&str, &str)], Slot); 15] = [
         (&[], Absent("not set")),
-        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone opens nothing")),
+        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone is not enough")),
         (&[file, account], Open("YC_OIDC_TOKEN_FILE")),
         (&[token, account], Open("YC_OIDC_TOKEN")),
         (&[url, ask, account], Open(URL)),
