@@ -76,7 +76,7 @@ fn a_string_that_cannot_be_sent_is_an_error_with_its_own_reason_and_not_printed(
         ("t1.FAKE\u{200b}", "ASCII"),
         ("AQVN FAKE", "space"),
         ("Basic FAKE", "space"),
-        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "no PEM"),
+        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "is not PEM"),
         (r#"{"id":"FAKE"}"#, "no `service_account_id`"),
         (" \n{ }", "no `id`"),
     ] {
@@ -100,7 +100,7 @@ fn a_service_account_key_is_not_taken_for_an_api_key() {
     }
     let error = Credentials::from_string(&key[..key.len() / 2]).unwrap_err();
     assert_eq!(error.method(), Some(Method::ServiceAccountKey), "a cut key is not an API key either");
-    assert!(error.reason().contains("cut"), "{error}");
+    assert!(error.reason().contains("truncated"), "{error}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn a_token_past_its_end_is_not_sent_though_nobody_renews_it() {
     source.set(|count| Ok(token(count)?.expiring_in(secs(600))));
     test_system.clock.advance(secs(60));
     // IAM's answer ends at 12:00, and so does its life by our clock.
-    assert!(failure(&credentials).reason().contains("a life of"), "asked anew: nothing is final");
+    assert!(failure(&credentials).reason().contains("a lifetime of"), "asked anew: nothing is final");
 }
 
 #[test]

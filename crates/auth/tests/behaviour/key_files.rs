@@ -137,8 +137,8 @@ fn a_key_of_another_algorithm_or_length_is_told() {
         1,
     );
     for (pem, told) in [
-        (made(&rcgen::PKCS_ECDSA_P256_SHA256), "no RSA key"),
-        (made(&rcgen::PKCS_ED25519), "no RSA key"),
+        (made(&rcgen::PKCS_ECDSA_P256_SHA256), "not an RSA key"),
+        (made(&rcgen::PKCS_ED25519), "not an RSA key"),
         (rsa_of(128), "shorter than 2048 bits"),
         (rsa_of(255), "shorter than 2048 bits"),
         (encrypted, "encrypted with a password"),

@@ -271,7 +271,7 @@ fn an_answer_without_a_token_says_what_is_missing() {
         (r#"{"access_token":null}"#, "`access_token`"),
         (r#"{"access_token":" "}"#, "`access_token`: the value is empty"),
         (r#"{"access_token":"t1.FAKE","expires_in":"1"}"#, "`expires_in`"),
-        ("oops", "no JSON"),
+        ("oops", "not JSON"),
         ("7", "not a JSON object"),
     ] {
         let test_system = TestSystem::new().always(answers(body));
@@ -294,7 +294,7 @@ fn asked_by_name_it_tells_each_failure_apart() {
         (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "unavailable at the moment"),
         (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "rate-limiting"),
         (reply(302, ""), ErrorKind::Unavailable, "redirect", "does not come from"),
-        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "does not come from"),
+        (answers("<html>"), ErrorKind::Unavailable, "not JSON", "does not come from"),
         (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "does not come from"),
         (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "unavailable at the moment"),
         (TestReply::Fail(HttpFault::ConnectTimeout), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),

@@ -236,8 +236,8 @@ fn a_refusal_names_iam_the_cause_and_the_replacements() {
 #[test]
 fn an_answer_that_is_no_token_is_an_outage_that_says_why() {
     for (reply, reason) in [
-        (TestReply::status(200, ""), "no JSON"),
-        (TestReply::status(200, "<html>"), "no JSON"),
+        (TestReply::status(200, ""), "not JSON"),
+        (TestReply::status(200, "<html>"), "not JSON"),
         (TestReply::status(200, "[]"), "not a JSON object"),
         (TestReply::status(200, "{}"), "`iamToken`"),
         (TestReply::status(200, r#"{"iam_token":"t1.FAKE"}"#), "`iamToken`"),
@@ -245,9 +245,12 @@ fn an_answer_that_is_no_token_is_an_outage_that_says_why() {
         (TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"tomorrow"}"#), "`expiresAt`"),
         (
             TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2026-11-23T00:00:00Z"}"#),
-            "a life of 0 s",
+            "a lifetime of 0 s",
         ),
-        (TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2027-11-24T00:00:00Z"}"#), "a life of"),
+        (
+            TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2027-11-24T00:00:00Z"}"#),
+            "a lifetime of",
+        ),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
         (TestReply::status(302, ""), "redirect"),
         (TestReply::status(500, ""), "HTTP 500"),

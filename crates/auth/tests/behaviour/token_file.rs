@@ -314,7 +314,7 @@ fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
         ("y0_FAKE-oauth", "an OAuth token", "YC_OAUTH_TOKEN"),
         ("AQVNFAKE-key", "an API key", "YC_API_KEY"),
         ("{\"id\":\"FAKE\"}", "JSON", "YC_SERVICE_ACCOUNT_KEY_FILE"),
-        ("\"t1.FAKE.x\"", "JSON", "the token only"),
+        ("\"t1.FAKE.x\"", "JSON", "only the token"),
         (key, "PEM", "YC_SERVICE_ACCOUNT_KEY_FILE"),
         ("eyJFAKE.eyJFAKE.FAKE", "a JWT", "workload-identity"),
         ("t1.FAKE.x\nt1.FAKE.y", "several lines", "on one line"),

@@ -188,7 +188,7 @@ fn a_program_that_cannot_be_started_says_why() {
     ] {
         let error = failure(TestRun::Fail(fault));
         assert_eq!((error.kind(), error.location()), (kind, Some(YC)), "{error}");
-        assert!(error.reason().starts_with("could not be run"), "{error}");
+        assert!(error.reason().starts_with("cannot be run"), "{error}");
     }
 }
 
@@ -285,7 +285,7 @@ fn selection_passes_it_over_where_it_is_not_installed() {
 fn selection_passes_it_over_where_standard_input_is_no_terminal() {
     let mut test_system = TestSystem::new().with_yc(logged_in);
     test_system.environment = TestEnvironment::new([("PATH", "/opt/yandex-cloud/bin")]);
-    assert!(absent_reason(&test_system).contains("no terminal"));
+    assert!(absent_reason(&test_system).contains("not a terminal"));
     assert!(test_system.processes.commands().is_empty());
     assert_eq!(header(&by_hand(&test_system)), format!("Bearer {YC_TOKEN}"), "asked by name, it needs none");
 }

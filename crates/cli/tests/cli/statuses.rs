@@ -100,7 +100,7 @@ fn an_unreachable_service_is_5() {
     }
     let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
-    assert!(outcome.fails(5).contains("\nhelp: no server is reached at this address"), "{outcome:?}");
+    assert!(outcome.fails(5).contains("\nhelp: no server responds at this address"), "{outcome:?}");
 }
 
 #[test]

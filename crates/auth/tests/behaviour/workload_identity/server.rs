@@ -42,7 +42,7 @@ fn a_refusal_of_an_expired_subject_token_says_that_it_has_expired() {
 fn a_response_without_a_token_is_an_outage_with_the_reason() {
     let body = |body: &str| TestReply::status(200, body);
     for (reply, words) in [
-        (body(""), "no JSON"),
+        (body(""), "not JSON"),
         (body("[]"), "not a JSON object"),
         (body("{}"), "`access_token`"),
         (body(r#"{"iamToken":"t1.HUSH"}"#), "`access_token`"),

@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn a_wrong_subject_token_is_refused_before_a_request() {
     for (value, words) in [
-        ("HUSH", "no JWT"),
-        ("HUSH.HUSH", "no JWT"),
-        ("HUSH..HUSH", "no JWT"),
-        ("HUSH.HUSH.HUSH.HUSH.HUSH", "no JWT"),
-        ("HUSH.HU=SH.HUSH", "no JWT"),
-        ("HUSH.HU+SH.HUSH", "no JWT"),
-        ("{\"access_token\":\"HUSH\"}", "no JWT"),
+        ("HUSH", "not a JWT"),
+        ("HUSH.HUSH", "not a JWT"),
+        ("HUSH..HUSH", "not a JWT"),
+        ("HUSH.HUSH.HUSH.HUSH.HUSH", "not a JWT"),
+        ("HUSH.HU=SH.HUSH", "not a JWT"),
+        ("HUSH.HU+SH.HUSH", "not a JWT"),
+        ("{\"access_token\":\"HUSH\"}", "not a JWT"),
         ("HUSH.HUSH.HUSH HUSH", "space"),
         ("HUSH.HUSH\nHUSH.HUSH", "control character"),
         ("Bearer HUSH.HUSH.HUSH", "scheme"),
