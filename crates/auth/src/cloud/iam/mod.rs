@@ -128,7 +128,7 @@ impl Iam {
     }
 }
 
-/// Forgets the list when it is dropped, unless the list was taken out.
+/// Forgets the list where the request ends or is dropped without a response. A response takes the list out.
 struct ForgetOnDrop<'a>(Option<&'a ServiceList>);
 
 impl Drop for ForgetOnDrop<'_> {
