@@ -38,8 +38,8 @@ impl RsaKey {
 
 /// Converts a public key from PEM to PKCS#1 (DER `RSAPublicKey`), which ring requires.
 pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
-    let not_one = |_| Status::invalid("the public key is not the PEM of an RSA key");
-    let key = PublicKey::from_public_key_pem(pem).map_err(not_one)?;
+    let invalid = |_| Status::invalid("the public key is not the PEM of an RSA key");
+    let key = PublicKey::from_public_key_pem(pem).map_err(invalid)?;
     if !SIZES.contains(&(rsa::traits::PublicKeyParts::size(&key) * 8)) {
         return Err(Status::invalid("the public key has neither 2048 nor 4096 bits"));
     }
