@@ -1,6 +1,6 @@
-//! RSA keys: made when request for, and read from the PEM of a public one.
+//! RSA keys: creates a key, and reads a public key from PEM.
 //!
-//! ring signs and verifies, but makes no RSA keys and wants public ones bare: both are the `rsa` crate's part here.
+//! ring signs and verifies, but it does not create RSA keys and does not read PEM. The `rsa` crate does both.
 
 use std::io;
 
