@@ -73,7 +73,7 @@ def test_the_sdk_with_a_deleted_key_gets_an_error(tls_emulator, cloud):
     key = tls_emulator.new_service_account_key()
     tls_emulator.delete_service_account_key(key["id"])
 
-    with pytest.raises(grpc.RpcError, match="the 'kid' of the JWT is of no key here, or of a deleted one") as error:
+    with pytest.raises(grpc.RpcError, match="no key has the 'kid' of the JWT, or the key was deleted") as error:
         answer(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
     # The code for every credential that cannot be obtained. IAM's code is in the message.
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE

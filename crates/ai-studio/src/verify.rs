@@ -8,7 +8,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+#[cfg(feature = "grpc")]
+use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use yandex_cloud_auth::System;
 use yandex_cloud_auth::system::transport_policy::{TrustedRoots, parse_pem};
@@ -141,6 +143,7 @@ impl TrustStore {
     /// Reads the authorities. Blocks on files.
     ///
     /// An empty store is no error here: the SDK may only talk plain text to loopback.
+    #[cfg(feature = "grpc")]
     pub(crate) fn roots(&self) -> Result<RootCertStore, Error> {
         Ok(self.load()?.store)
     }

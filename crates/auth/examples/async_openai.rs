@@ -12,8 +12,8 @@ use yandex_cloud_emulator::Emulator;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // reqwest's default features bring one
     let cloud = Emulator::start().await?;
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
+    let environment = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(environment));
 
     let http = reqwest::Client::new();
     let config = OpenAIConfig::new().with_api_base(cloud.api_url() + "/v1");
@@ -21,8 +21,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::build(http, config).with_http_service(service);
 
     let gpt = format!("gpt://{}/yandexgpt", cloud.folder_id());
-    let said = ChatCompletionRequestUserMessage::from("Hello!").into();
-    let chat = CreateChatCompletionRequestArgs::default().model(&gpt).messages([said]).build()?;
+    let message = ChatCompletionRequestUserMessage::from("Hello!").into();
+    let chat = CreateChatCompletionRequestArgs::default().model(&gpt).messages([message]).build()?;
     println!("chat: {:?}", client.chat().create(chat.clone()).await?.choices[0].message.content);
 
     let mut stream = client.chat().create_stream(chat).await?;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = CreateEmbeddingRequestArgs::default().model(emb).input("Hello!").build()?;
     println!("embedding: {} numbers", client.embeddings().create(text).await?.data[0].embedding.len());
 
-    let asked = CreateResponseArgs::default().model(gpt).input("Hello!").build()?;
-    println!("response: {:?}", client.responses().create(asked).await?.output_text());
+    let body = CreateResponseArgs::default().model(gpt).input("Hello!").build()?;
+    println!("response: {:?}", client.responses().create(body).await?.output_text());
     Ok(())
 }

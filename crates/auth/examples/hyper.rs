@@ -1,4 +1,4 @@
-//! hyper-util's client, or any other that is a tower service over `http::Request`.
+//! hyper-util's client, or any other tower service over `http::Request`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use bytes::Bytes;
@@ -14,22 +14,22 @@ use yandex_cloud_emulator::Emulator;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
+    // An emulator on loopback. With the real cloud, `Credentials::automatic()` alone is enough.
     let cloud = Emulator::start().await?;
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
+    let environment = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(environment));
 
     let layer = AuthLayer::new(credentials).allow_loopback().replay(CloneReplay);
     let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
 
     let model = format!("gpt://{}/yandexgpt/latest", cloud.folder_id());
-    let asked = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello!" }] });
+    let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello!" }] });
     let request = Request::post(format!("{}/v1/chat/completions", cloud.api_url()))
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(asked.to_string())))?;
+        .body(Full::new(Bytes::from(body.to_string())))?;
 
-    let answer = client.oneshot(request).await?.into_body().collect().await?.to_bytes();
-    let answer: serde_json::Value = serde_json::from_slice(&answer)?;
-    println!("{}", answer["choices"][0]["message"]["content"]);
+    let response = client.oneshot(request).await?.into_body().collect().await?.to_bytes();
+    let response: serde_json::Value = serde_json::from_slice(&response)?;
+    println!("{}", response["choices"][0]["message"]["content"]);
     Ok(())
 }

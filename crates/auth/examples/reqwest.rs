@@ -1,4 +1,4 @@
-//! reqwest: which models are there? A refused token is replaced on the way.
+//! reqwest: lists the models. The layer replaces a refused token and sends the request again.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use yandex_cloud_auth::testing::TestEnvironment;
@@ -8,13 +8,13 @@ use yandex_cloud_emulator::Emulator;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // reqwest's default features bring a provider of their own.
+    // reqwest's default features install a provider themselves.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
-    // A cloud on this machine, and nothing of the real one. Elsewhere `Credentials::automatic()` is all there is to say.
+    // An emulator on loopback. With the real cloud, `Credentials::automatic()` alone is enough.
     let cloud = Emulator::start().await?;
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    let credentials = Credentials::automatic().with_system(System::real().with_environment(machine));
+    let environment = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let credentials = Credentials::automatic().with_system(System::real().with_environment(environment));
 
     let http = reqwest::Client::new();
     let client = AuthLayer::new(credentials.clone()).allow_loopback().client(http.clone());
@@ -26,8 +26,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let refused = credentials.header().await?.ok_or("a token")?;
     cloud.revoke_iam_token(refused.to_str()?.trim_start_matches("Bearer "))?;
 
-    let answer = client.send(http.get(format!("{}/v1/models", cloud.api_url()))).await?;
-    println!("after the token was revoked: {}", answer.status());
+    let response = client.send(http.get(format!("{}/v1/models", cloud.api_url()))).await?;
+    println!("after the token was revoked: {}", response.status());
     assert_ne!(credentials.header().await?, Some(refused));
     Ok(())
 }

@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value};
-use yandex_cloud_auth::sdk_internals::retry_after;
+use yandex_cloud_auth::sdk_internals::{retry_after, server_message};
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 
@@ -115,31 +114,6 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
     }
 }
 
-/// The message in an error body: of `google.rpc.Status`, of an OpenAI error, or short plain text.
-fn server_message(body: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?.trim();
-    match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => message_in(&fields),
-        Ok(Value::Array(items)) => items.iter().find_map(|item| message_in(item.as_object()?)),
-        Ok(Value::String(text)) if !text.is_empty() => Some(text),
-        Ok(_) => None,
-        Err(_) => (!text.is_empty() && text.len() <= 500 && !text.starts_with('<')).then(|| text.to_owned()),
-    }
-}
-
-fn message_in(fields: &Map<String, Value>) -> Option<String> {
-    let text = |fields: &Map<String, Value>, name: &str| {
-        fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    match fields.get("error") {
-        Some(Value::Object(error)) => text(error, "message").or_else(|| text(error, "code")),
-        _ => text(fields, "message")
-            .or_else(|| text(fields, "error_description"))
-            .or_else(|| text(fields, "error"))
-            .or_else(|| text(fields, "detail")),
-    }
-}
-
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -168,31 +142,6 @@ fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) ->
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn finds_the_message_in_every_form_of_error_body() {
-        for (body, message) in [
-            (r#"{"code": 3, "message": "no such model", "details": []}"#, Some("no such model")),
-            (
-                r#"{"error": {"message": "no such model", "type": "invalid_request_error"}}"#,
-                Some("no such model"),
-            ),
-            (r#"{"error": {"grpcCode": 3, "httpCode": 400, "message": "bad folder"}}"#, Some("bad folder")),
-            (r#"{"error": "no such model"}"#, Some("no such model")),
-            (r#"{"error": "invalid_grant", "error_description": "no"}"#, Some("no")),
-            (r#"[{"error": {"message": "in a list"}}]"#, Some("in a list")),
-            (r#"{"error": {"code": "rate_limit"}}"#, Some("rate_limit")),
-            (r#""as a string""#, Some("as a string")),
-            ("upstream connect error", Some("upstream connect error")),
-            ("<html>502</html>", None),
-            (r#"{"object": "list"}"#, None),
-            ("", None),
-            ("\u{0}\u{ff}", Some("\u{0}\u{ff}")),
-        ] {
-            assert_eq!(server_message(body.as_bytes()).as_deref(), message, "{body}");
-        }
-        assert_eq!(server_message(b"\xff"), None);
-    }
 
     #[test]
     fn a_status_decides_the_kind_and_the_retry() {

@@ -1,6 +1,6 @@
 //! The options of the builder. Building an SDK does no I/O.
 
-use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
+use crate::fixture::{API_KEY, FOLDER, model_list, sdk_at, sdk_mapped, test_system};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +30,7 @@ fn a_malformed_auth_string_fails_at_build_and_is_not_shown() {
 #[test]
 fn auth_accepts_strings_methods_and_credentials() {
     fn method(auth: impl IntoAuth) -> Option<Method> {
-        let sdk = AiStudio::builder().system(machine([])).auth(auth).build().unwrap();
+        let sdk = AiStudio::builder().system(test_system([])).auth(auth).build().unwrap();
         sdk.credentials().method()
     }
     assert_eq!(method(" t1.fake.token\n"), Some(Method::IamToken));
@@ -45,7 +45,7 @@ fn auth_accepts_strings_methods_and_credentials() {
     assert_eq!(method(YandexCloudCliAuth::new()), Some(Method::YandexCloudCli));
     assert_eq!(method(NoAuth::new()), Some(Method::None));
     assert_eq!(method(Credentials::from(NoAuth::new())), Some(Method::None));
-    assert_eq!(method(Automatic::new().with_system(machine([]))), None, "not selected yet");
+    assert_eq!(method(Automatic::new().with_system(test_system([]))), None, "not selected yet");
     assert_eq!(method(None::<&str>), None);
 }
 
@@ -83,7 +83,7 @@ async fn without_options_the_variables_decide() {
     let (url, key) = (emulator.api_url(), emulator.api_key().to_owned());
     let variables =
         [("YC_API_ENDPOINT", url.as_str()), ("YC_API_KEY", &key), ("YC_FOLDER_ID", emulator.folder_id())];
-    let sdk = AiStudio::builder().system(machine(variables)).build().unwrap();
+    let sdk = AiStudio::builder().system(test_system(variables)).build().unwrap();
     sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
     assert_eq!(sdk.credentials().report().unwrap().selected().unwrap().source, "YC_API_KEY");
     assert_eq!(sdk.folder_report().unwrap().selected().unwrap().source, "YC_FOLDER_ID");
@@ -98,7 +98,7 @@ async fn the_endpoint_in_code_also_serves_the_token_exchange() {
         sdk_at(&emulator.api_url()).auth(None::<&str>),
     ] {
         let variables = [("YC_OAUTH_TOKEN", emulator.oauth_token()), ("YC_API_ENDPOINT", "127.0.0.1:1")];
-        let sdk = sdk.system(machine(variables)).build().unwrap();
+        let sdk = sdk.system(test_system(variables)).build().unwrap();
         sdk.chat().models().await.unwrap();
         assert_eq!(sdk.credentials().method(), Some(Method::OAuthToken));
     }
@@ -139,7 +139,7 @@ async fn sends_the_project_where_the_folder_is_known_and_never_searches_for_it()
     let url = server.url();
     let sdk = |variables: &[(&str, &str)]| {
         AiStudio::builder()
-            .system(machine(variables.iter().copied()))
+            .system(test_system(variables.iter().copied()))
             .auth(API_KEY)
             .without_endpoint()
             .service_map([("http_completions", &url)])
@@ -160,7 +160,7 @@ async fn calls_discovery_and_the_token_exchange_trust_a_custom_authority() {
     let files = TestFiles::new([("/corp/ca.pem", pem.clone())]);
     for verify in [Verify::pem(&pem), "/corp/ca.pem".into()] {
         let sdk = sdk_at(&emulator.api_url())
-            .system(machine([]).with_files(files.clone()))
+            .system(test_system([]).with_files(files.clone()))
             .auth(emulator.oauth_token())
             .verify(verify)
             .build()
@@ -209,7 +209,7 @@ async fn a_replaced_authority_is_read_again_after_tls_failed() {
     let file = Changing::default();
     let put = |emulator: &Emulator| *file.0.lock().unwrap() = emulator.ca_pem().unwrap().into();
     put(&other);
-    let system = machine([]).with_files(file.clone());
+    let system = test_system([]).with_files(file.clone());
     let sdk = sdk_at(&emulator.api_url())
         .system(system)
         .auth(emulator.api_key())
@@ -225,7 +225,7 @@ async fn a_replaced_authority_is_read_again_after_tls_failed() {
 
     put(&other);
     let mapped = sdk_mapped(&emulator.api_url())
-        .system(machine([]).with_files(file.clone()))
+        .system(test_system([]).with_files(file.clone()))
         .auth(emulator.api_key())
         .folder_id(emulator.folder_id())
         .verify("/corp/ca.pem")

@@ -1,6 +1,6 @@
 //! One deadline for a call, on the clock of the system: for the folder, the token, the attempts, the waits, the response.
 
-use crate::fixture::{machine, model_list, sdk_mapped};
+use crate::fixture::{model_list, sdk_mapped, test_system};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn spawn(sdk: &AiStudio) -> tokio::task::JoinHandle<Result<(), Error>> {
 async fn waits_for_a_silent_server_until_the_deadline() {
     let server = Server::always(Reply::silence());
     let clock = TestClock::new();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let call = spawn(&sdk);
     server.wait_for(1).await;
     clock.advance(LIMIT - Duration::from_millis(1));
@@ -74,7 +74,7 @@ async fn all_attempts_share_the_deadline() {
         _ => Reply::silence(),
     });
     let clock = TestClock::new();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let call = spawn(&sdk);
     server.wait_for(1).await;
     // The deadline, and the wait before the second attempt.
@@ -92,7 +92,7 @@ async fn all_attempts_share_the_deadline() {
 async fn a_slow_token_counts_towards_the_deadline_and_its_fetch_serves_the_next_call() {
     let server = Server::always(model_list());
     let clock = TestClock::new();
-    let system = machine([]).with_clock(clock.clone());
+    let system = test_system([]).with_clock(clock.clone());
     let source = Slow::new();
     let credentials = Credentials::from_source(source.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
@@ -115,7 +115,7 @@ async fn a_stream_that_stops_sending_ends_at_the_deadline() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let server = Server::always(Reply::chunks([event]).then_silence());
     let clock = TestClock::new();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let completions = sdk.chat().completions("yandexgpt").timeout(Duration::from_secs(30));
     let mut stream = completions.run_stream("hello").await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");
@@ -154,7 +154,7 @@ async fn the_folder_search_counts_towards_each_deadline_and_continues_for_other_
     let server = Server::always(Reply::body(200, answer));
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
-    let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
+    let system = test_system([]).with_clock(clock.clone()).with_http(metadata.clone());
     let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
     let second = Duration::from_secs(1);
 
@@ -204,7 +204,7 @@ async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
     let server = Server::always(Reply::silence());
     let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
-    let system = machine([]).with_clock(clock.clone()).with_http(metadata.clone());
+    let system = test_system([]).with_clock(clock.clone()).with_http(metadata.clone());
     let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
     let call = sdk.chat().completions("yandexgpt").timeout(Duration::from_secs(5));
     let call = tokio::spawn(async move { call.run("hello").await });
@@ -223,8 +223,10 @@ async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
 async fn slow_discovery_counts_towards_the_deadline() {
     let server = Server::always(Reply::silence());
     let clock = TestClock::new();
-    let sdk =
-        crate::fixture::sdk_at(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = crate::fixture::sdk_at(&server.url())
+        .system(test_system([]).with_clock(clock.clone()))
+        .build()
+        .unwrap();
     let call = sdk.chat().completions("yandexgpt").timeout(Duration::from_secs(5));
     let call = tokio::spawn(async move { call.run("hello").await });
     server.wait_for(1).await;

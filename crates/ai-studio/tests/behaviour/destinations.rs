@@ -1,7 +1,7 @@
 //! The hosts that receive the header (law 8): Yandex Cloud's hosts and hosts in code, over TLS, and loopback hosts that are
 //! configured. The environment adds no other host.
 
-use crate::fixture::{API_KEY, FOLDER, machine, model_list, sdk_at, sdk_mapped};
+use crate::fixture::{API_KEY, FOLDER, model_list, sdk_at, sdk_mapped, test_system};
 use test_support::http_server::{Reply, Server};
 use test_support::raw_server::RawServer;
 use yandex_ai_studio_sdk::auth::{self, NoAuth};
@@ -33,7 +33,7 @@ impl Gate {
         let proxy = self.proxy.url("");
         let variables = variables.iter().copied().chain([("HTTPS_PROXY", proxy.as_str())]);
         AiStudio::builder()
-            .system(machine(variables))
+            .system(test_system(variables))
             .verify(Verify::pem(self.emulator.ca_pem().unwrap()))
             .folder_id(FOLDER)
             .auth(self.emulator.api_key())
@@ -107,7 +107,7 @@ async fn a_foreign_host_in_the_service_map_receives_the_header_and_its_subdomain
 }
 
 #[test]
-fn plain_text_to_another_machine_is_refused_at_build() {
+fn plain_text_to_another_host_is_refused_at_build() {
     for url in ["http://gate.example", "http://10.0.0.1:8080", "http://api.cloud.yandex.net"] {
         assert_blocked(&sdk_at(url).build().unwrap_err());
         assert_blocked(&sdk_mapped(url).build().unwrap_err());
@@ -115,8 +115,8 @@ fn plain_text_to_another_machine_is_refused_at_build() {
 }
 
 #[tokio::test]
-async fn plain_text_to_another_machine_in_the_environment_is_refused() {
-    let system = machine([("YC_API_ENDPOINT", "http://api.cloud.yandex.net")]);
+async fn plain_text_to_another_host_in_the_environment_is_refused() {
+    let system = test_system([("YC_API_ENDPOINT", "http://api.cloud.yandex.net")]);
     let sdk = AiStudio::builder().system(system).folder_id(FOLDER).auth(API_KEY).build().unwrap();
     assert_blocked(&sdk.chat().models().await.unwrap_err());
 }
@@ -124,7 +124,7 @@ async fn plain_text_to_another_machine_in_the_environment_is_refused() {
 #[tokio::test]
 async fn loopback_receives_the_header_where_it_is_configured() {
     let server = Server::always(model_list());
-    let variable = machine([("YC_API_ENDPOINT", server.url().as_str())]);
+    let variable = test_system([("YC_API_ENDPOINT", server.url().as_str())]);
     let by_variable = AiStudio::builder().system(variable).folder_id(FOLDER).auth(API_KEY);
     for (named, sdk) in [("the map", sdk_mapped(&server.url())), ("the variable", by_variable)] {
         let sdk = sdk.build().unwrap();
@@ -162,7 +162,7 @@ async fn loopback_is_never_reached_through_a_proxy() {
     let url = proxy.url("");
     let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"];
     let sdk = AiStudio::builder()
-        .system(machine(names.map(|name| (name, url.as_str()))))
+        .system(test_system(names.map(|name| (name, url.as_str()))))
         .verify(Verify::pem(emulator.ca_pem().unwrap()))
         .folder_id(FOLDER)
         .auth(emulator.api_key())

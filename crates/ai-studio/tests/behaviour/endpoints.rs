@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fixture::{FOLDER, machine};
+use crate::fixture::{FOLDER, test_system};
 use yandex_ai_studio_sdk::auth::system::Command;
 use yandex_ai_studio_sdk::auth::testing::{
     TestClock, TestEnvironment, TestFiles, TestHttp, TestProcesses, TestReply, TestRun,
@@ -269,7 +269,7 @@ async fn credentials_that_exchange_nothing_fit_every_endpoint() {
 
 #[test]
 fn a_system_with_another_endpoint_is_refused() {
-    let system = machine([]).with_endpoints(Endpoints::new().api("api.yandexcloud.kz"));
+    let system = test_system([]).with_endpoints(Endpoints::new().api("api.yandexcloud.kz"));
     let builder = AiStudio::builder().auth("AQVN-fake").system(system);
     let error = builder.clone().endpoint("api.corp.example").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
@@ -280,7 +280,8 @@ fn a_system_with_another_endpoint_is_refused() {
 fn credentials_are_shared_unless_the_sdk_has_a_system_of_its_own() {
     let credentials = Credentials::automatic();
     let shared = AiStudio::builder().auth(credentials.clone()).build().unwrap();
-    let copied = AiStudio::builder().system(machine([("YC_API_KEY", "AQVN-fake")])).auth(credentials.clone());
+    let copied =
+        AiStudio::builder().system(test_system([("YC_API_KEY", "AQVN-fake")])).auth(credentials.clone());
     let copied = copied.build().unwrap();
     copied.credentials().blocking().header().unwrap();
     assert_eq!(copied.credentials().method(), Some(Method::ApiKey));

@@ -1,6 +1,6 @@
 //! The content of errors, and the secrets that errors never show.
 
-use crate::fixture::{API_KEY, InstantClock, machine, sdk_at, sdk_mapped};
+use crate::fixture::{API_KEY, InstantClock, sdk_at, sdk_mapped, test_system};
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -87,10 +87,10 @@ async fn an_error_masks_a_sent_key_of_unknown_shape() {
 
 #[tokio::test]
 async fn a_connection_error_shows_no_secret() {
-    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(InstantClock::default()));
+    let sdk = sdk_mapped("http://127.0.0.1:1").system(test_system([]).with_clock(InstantClock::default()));
     let error = sdk.build().unwrap().chat().models().await.unwrap_err();
     assert_silent(&error, API_KEY);
-    let proxy = machine([("HTTPS_PROXY", "socks5://user:hidden@proxy:1")]);
+    let proxy = test_system([("HTTPS_PROXY", "socks5://user:hidden@proxy:1")]);
     let error = sdk_at("api.cloud.yandex.net").system(proxy).build().unwrap().http().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_silent(&error, "hidden");
@@ -156,7 +156,7 @@ async fn an_error_names_the_method_that_the_call_itself_selected() {
     let emulator = Emulator::start().await.unwrap();
     emulator.faults().add(Fault::status(403).on(Service::Ai));
     let key = emulator.api_key().to_owned();
-    let system = machine([("YC_API_KEY", key.as_str())]);
+    let system = test_system([("YC_API_KEY", key.as_str())]);
     let sdk = AiStudio::builder().system(system).endpoint(emulator.api_url()).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.auth_method(), error.status().unwrap().as_u16()), (Some(Method::ApiKey), 403));
@@ -192,7 +192,7 @@ async fn rate_limited_discovery_waits_as_long_as_the_server_asks() {
     let server = Server::always(Reply::status(429).with("retry-after", "7"));
     let clock = InstantClock::with_discovery();
     let sdk = sdk_at(&server.url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().max_attempts(2))
         .build()
         .unwrap();

@@ -1,6 +1,6 @@
 //! Faults of production, over sockets: refused and revoked tokens, unavailable servers, cut streams, refused uploads.
 
-use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
+use crate::fixture::{InstantClock, model_list, sdk_mapped, test_system};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ async fn refusing_the_first() -> (Server, AiStudio, Source) {
         Some("Bearer t1.fake.0") => Reply::body(401, r#"{"message":"The token has expired"}"#),
         _ => model_list(),
     });
-    let (tokens, system) = (Source::counting(), machine([]).with_clock(InstantClock::default()));
+    let (tokens, system) = (Source::counting(), test_system([]).with_clock(InstantClock::default()));
     let credentials = Credentials::from_source(tokens.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     (server, sdk, tokens)
@@ -38,7 +38,7 @@ async fn a_refused_token_is_replaced_and_the_request_is_sent_again() {
 #[tokio::test]
 async fn a_token_refused_twice_is_an_error_and_is_not_retried() {
     let server = Server::always(Reply::status(401));
-    let system = machine([]).with_clock(InstantClock::default());
+    let system = test_system([]).with_clock(InstantClock::default());
     let credentials = Credentials::from_source(Source::counting()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
@@ -51,7 +51,7 @@ async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once(
     let cloud = Emulator::start().await.unwrap();
     let metadata = cloud.metadata_addr().to_string();
     let sdk = AiStudio::builder()
-        .system(machine([("YC_METADATA_ADDR", metadata.as_str())]))
+        .system(test_system([("YC_METADATA_ADDR", metadata.as_str())]))
         .folder_id(cloud.folder_id())
         .endpoint(cloud.api_url())
         .build()
@@ -81,7 +81,7 @@ async fn a_call_succeeds_at_the_third_attempt() {
     cloud.faults().add(Fault::status(503).on(Service::Ai).times(2));
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&cloud.api_url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .folder_id(cloud.folder_id())
         .auth(cloud.api_key())
         .build()
@@ -99,8 +99,10 @@ async fn a_cut_stream_is_an_error_and_is_not_repeated() {
         let body = if request.line().ends_with("/chat/completions") { begun } else { grown };
         Reply::body(200, body).cut()
     });
-    let sdk =
-        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
+    let sdk = sdk_mapped(&server.url())
+        .system(test_system([]).with_clock(InstantClock::default()))
+        .build()
+        .unwrap();
 
     let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "one");

@@ -1,6 +1,6 @@
 //! The folder: the order of the sources, the report, and the end of the search.
 
-use crate::fixture::{API_KEY, machine};
+use crate::fixture::{API_KEY, test_system};
 use test_support::http_server::{Reply, Server};
 use yandex_ai_studio_sdk::auth::system::Command;
 use yandex_ai_studio_sdk::auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestRun};
@@ -27,7 +27,7 @@ fn with_yc(variables: &[(&str, &str)], terminal: bool) -> (System, TestProcesses
             _ => TestRun::Exit(1, String::new(), format!("{words:?}")),
         }
     });
-    let system = machine([])
+    let system = test_system([])
         .with_environment(environment)
         .with_files(TestFiles::new([("/opt/bin/yc", "")]))
         .with_processes(processes.clone());
@@ -69,7 +69,7 @@ async fn the_first_source_with_a_folder_is_used() {
 async fn an_error_without_a_folder_names_every_source() {
     let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();
-    let error = sdk(machine([("YC_METADATA_ADDR", address.as_str())]))
+    let error = sdk(test_system([("YC_METADATA_ADDR", address.as_str())]))
         .build()
         .unwrap()
         .chat()
@@ -96,10 +96,11 @@ async fn a_broken_source_ends_the_search() {
         assert!(error.to_string().contains(why) && error.help().is_some(), "{error}");
         assert!(yc.commands().is_empty());
     }
-    let error = sdk(machine([("YC_FOLDER_ID", "b1g/../x")])).build().unwrap().folder_id().await.unwrap_err();
+    let error =
+        sdk(test_system([("YC_FOLDER_ID", "b1g/../x")])).build().unwrap().folder_id().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().starts_with("YC_FOLDER_ID: "), "{error}");
-    assert_eq!(sdk(machine([])).folder_id("b1g x").build().unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(sdk(test_system([])).folder_id("b1g x").build().unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[tokio::test]
@@ -127,7 +128,7 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
 async fn many_calls_share_one_search() {
     let metadata = Server::always(Reply::body(200, "b1gmetadata"));
     let address = metadata.address().to_string();
-    let sdk = sdk(machine([("YC_METADATA_ADDR", address.as_str())])).build().unwrap();
+    let sdk = sdk(test_system([("YC_METADATA_ADDR", address.as_str())])).build().unwrap();
     let all = futures_util::future::join_all((0..50).map(|_| sdk.folder_id())).await;
     assert!(all.into_iter().all(|folder| folder.unwrap() == "b1gmetadata"));
     assert_eq!(metadata.requests().len(), 1);
@@ -138,7 +139,8 @@ async fn a_model_uri_needs_no_folder() {
     let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
     let server = Server::always(Reply::body(200, answer));
     let url = server.url();
-    let sdk = sdk(machine([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();
+    let sdk =
+        sdk(test_system([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();
     sdk.chat().completions("gpt://b1gother/yandexgpt/rc").run("hello").await.unwrap();
     assert!(server.requests()[0].text().contains("gpt://b1gother/yandexgpt/rc"));
     assert!(sdk.folder_report().is_none());

@@ -1,7 +1,7 @@
 //! The `async-openai` client over the SDK's transport.
 #![cfg(feature = "responses")]
 
-use crate::fixture::{API_KEY, FOLDER, InstantClock, machine, model_list, sdk_at, sdk_mapped};
+use crate::fixture::{API_KEY, FOLDER, InstantClock, model_list, sdk_at, sdk_mapped, test_system};
 use async_openai::error::OpenAIError;
 use async_openai::types::responses::CreateResponseArgs;
 use test_support::http_server::{Reply, Server};
@@ -31,7 +31,7 @@ async fn a_call_has_the_headers_and_the_retries_of_the_sdk() {
     });
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .enable_server_data_logging(false)
         .build()
         .unwrap();
@@ -59,7 +59,7 @@ async fn all_requests_of_a_call_have_one_idempotency_key() {
         (_, 1) => Reply::status(503),
         _ => Reply::body(400, r#"{"error":{"message":"enough"}}"#),
     });
-    let system = machine([]).with_clock(InstantClock::default());
+    let system = test_system([]).with_clock(InstantClock::default());
     let credentials = Credentials::from_source(Source::counting()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let client = sdk.responses().await.unwrap();
@@ -82,7 +82,7 @@ async fn a_retry_after_beyond_the_time_of_a_call_ends_the_call() {
     let server = Server::always(Reply::status(429).with("retry-after", "18446744073709551615"));
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().unlimited_attempts())
         .build()
         .unwrap();
@@ -93,7 +93,7 @@ async fn a_retry_after_beyond_the_time_of_a_call_ends_the_call() {
     let server = Server::always(Reply::status(503));
     let clock = InstantClock::default();
     let sdk = sdk_mapped(&server.url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .retry_policy(RetryPolicy::new().unlimited_attempts())
         .build()
         .unwrap();

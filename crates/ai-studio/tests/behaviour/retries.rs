@@ -1,6 +1,6 @@
 //! Retries of a call: which failures, which waits, and what stays the same.
 
-use crate::fixture::{InstantClock, machine, model_list, sdk_mapped};
+use crate::fixture::{InstantClock, model_list, sdk_mapped, test_system};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn server(replies: Vec<Reply>) -> Server {
 async fn retries_unavailable_and_exhausted_services_with_growing_waits() {
     let server = server(vec![Reply::status(503), Reply::status(429), Reply::status(502), Reply::close()]);
     let clock = InstantClock::default();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [1000, 1500, 2250, 3375]);
     assert_eq!(server.requests().len(), 5);
@@ -29,7 +29,7 @@ async fn retries_unavailable_and_exhausted_services_with_growing_waits() {
 async fn returns_the_last_failure_after_five_attempts() {
     let server = Server::always(Reply::body(503, r#"{"message":"no backend"}"#));
     let clock = InstantClock::with_random(0.5);
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 5));
     assert!(error.is_transient() && error.to_string().contains("no backend"), "{error}");
@@ -43,7 +43,8 @@ async fn returns_other_failures_at_once() {
     for status in [400, 401, 403, 404, 408, 409, 500, 501, 504, 302] {
         let server = Server::always(Reply::status(status).with("location", "http://127.0.0.1:1/"));
         let clock = InstantClock::default();
-        let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+        let sdk =
+            sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
         let error = sdk.chat().models().await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!((server.requests().len(), clock.slept().len()), (1, 0), "{status}");
@@ -61,7 +62,7 @@ async fn waits_as_long_as_retry_after_says() {
     ];
     let server = server(replies);
     let clock = InstantClock::default();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(clock.slept(), [7000, 9000, 2250]);
 }
@@ -70,7 +71,7 @@ async fn waits_as_long_as_retry_after_says() {
 async fn a_retry_after_beyond_the_deadline_ends_the_call() {
     let server = Server::always(Reply::status(429).with("retry-after", "3600"));
     let clock = InstantClock::default();
-    let sdk = sdk_mapped(&server.url()).system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk = sdk_mapped(&server.url()).system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let error = soon(sdk.chat().models()).await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Unavailable, 429));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
@@ -86,7 +87,7 @@ async fn attempts_and_waits_share_one_deadline() {
         .backoff_multiplier(1.0)
         .initial_backoff(Duration::from_secs(9));
     let sdk = sdk_mapped(&server.url())
-        .system(machine([]).with_clock(clock.clone()))
+        .system(test_system([]).with_clock(clock.clone()))
         .retry_policy(policy)
         .build()
         .unwrap();
@@ -99,7 +100,8 @@ async fn attempts_and_waits_share_one_deadline() {
 #[tokio::test]
 async fn a_refused_connection_is_unavailable() {
     let clock = InstantClock::default();
-    let sdk = sdk_mapped("http://127.0.0.1:1").system(machine([]).with_clock(clock.clone())).build().unwrap();
+    let sdk =
+        sdk_mapped("http://127.0.0.1:1").system(test_system([]).with_clock(clock.clone())).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), error.status()), (ErrorKind::Unavailable, 5, None));
     assert!(error.to_string().contains("cannot connect: connection refused"), "{error}");
@@ -109,8 +111,10 @@ async fn a_refused_connection_is_unavailable() {
 #[tokio::test]
 async fn retries_a_cut_response() {
     let server = server(vec![Reply::body(200, r#"{"object":"#).cut()]);
-    let sdk =
-        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
+    let sdk = sdk_mapped(&server.url())
+        .system(test_system([]).with_clock(InstantClock::default()))
+        .build()
+        .unwrap();
     sdk.chat().models().await.unwrap();
     assert_eq!(server.requests().len(), 2);
 }
@@ -123,8 +127,10 @@ async fn all_attempts_of_a_call_have_the_same_ids() {
         0 | 1 => Reply::status(503),
         _ => Reply::body(200, answer),
     });
-    let sdk =
-        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
+    let sdk = sdk_mapped(&server.url())
+        .system(test_system([]).with_clock(InstantClock::default()))
+        .build()
+        .unwrap();
     for _ in 0..2 {
         sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
     }
@@ -162,7 +168,7 @@ impl TokenSource for Recovering {
 async fn retries_a_transient_failure_of_the_token_source() {
     let server = Server::always(model_list());
     let clock = InstantClock::default();
-    let system = machine([]).with_clock(clock.clone());
+    let system = test_system([]).with_clock(clock.clone());
     let credentials = Credentials::from_source(Recovering(AtomicUsize::new(0))).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     sdk.chat().models().await.unwrap();
@@ -186,8 +192,10 @@ async fn a_stream_is_retried_before_its_head_and_never_after() {
         1 => Reply::body(200, event).cut(),
         _ => panic!("a third attempt"),
     });
-    let sdk =
-        sdk_mapped(&server.url()).system(machine([]).with_clock(InstantClock::default())).build().unwrap();
+    let sdk = sdk_mapped(&server.url())
+        .system(test_system([]).with_clock(InstantClock::default()))
+        .build()
+        .unwrap();
     let mut stream = sdk.chat().completions("yandexgpt").run_stream("hello").await.unwrap();
     stream.next().await.unwrap().unwrap();
     let error = stream.next().await.unwrap().unwrap_err();

@@ -1,6 +1,6 @@
 //! Warnings about an endpoint in the environment that the SDK does not use.
 
-use crate::fixture::{API_KEY, FOLDER, machine, model_list};
+use crate::fixture::{API_KEY, FOLDER, model_list, test_system};
 use test_support::http_server::Server;
 use test_support::log::Log;
 use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, RetryPolicy};
@@ -17,7 +17,7 @@ async fn warns_once_about_a_foreign_endpoint_in_the_environment_and_not_about_on
     };
     let server = Server::always(model_list());
     let sdk = |endpoint: &str| -> AiStudioBuilder {
-        let system = machine([("YC_API_ENDPOINT", endpoint)]);
+        let system = test_system([("YC_API_ENDPOINT", endpoint)]);
         AiStudio::builder().system(system).folder_id(FOLDER).auth(API_KEY).retry_policy(RetryPolicy::none())
     };
 

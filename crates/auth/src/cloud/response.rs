@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::secret::redact;
 use crate::{Error, ErrorKind};
@@ -53,16 +53,30 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
     }
 }
 
-/// The message of an error response: `google.rpc.Status`, an OAuth error, or short plain text.
+/// The message in an error body: of `google.rpc.Status`, of an OAuth or OpenAI error, or short plain text.
 #[must_use]
 pub fn server_message(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    if let Ok(Value::Object(fields)) = serde_json::from_str(text) {
-        let field = |name| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let message = field("message").or(field("error_description")).or(field("error"));
-        return message.map(str::to_owned);
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => message_in(&fields),
+        Ok(Value::Array(items)) => items.iter().find_map(|item| message_in(item.as_object()?)),
+        Ok(Value::String(text)) if !text.is_empty() => Some(text),
+        Ok(_) => None,
+        Err(_) => (!text.is_empty() && text.len() <= 500 && !text.starts_with('<')).then(|| text.to_owned()),
     }
-    (!text.is_empty() && text.len() <= 200 && !text.starts_with('<')).then(|| text.to_owned())
+}
+
+fn message_in(fields: &Map<String, Value>) -> Option<String> {
+    let text = |fields: &Map<String, Value>, name: &str| {
+        fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    match fields.get("error") {
+        Some(Value::Object(error)) => text(error, "message").or_else(|| text(error, "code")),
+        _ => text(fields, "message")
+            .or_else(|| text(fields, "error_description"))
+            .or_else(|| text(fields, "error"))
+            .or_else(|| text(fields, "detail")),
+    }
 }
 
 /// How long the server asks to wait: `Retry-After`, in seconds, or as a date by the clock of the server (`Date`).
@@ -96,10 +110,7 @@ pub(crate) fn unreadable(url: &str, reason: &str) -> Error {
 }
 
 /// The fields of a JSON object.
-pub(crate) fn json_object(
-    response: &Response<Vec<u8>>,
-    url: &str,
-) -> Result<serde_json::Map<String, Value>, Error> {
+pub(crate) fn json_object(response: &Response<Vec<u8>>, url: &str) -> Result<Map<String, Value>, Error> {
     match serde_json::from_slice(response.body()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(unreadable(url, "not a JSON object")),
@@ -127,6 +138,31 @@ mod tests {
             response = response.header(*name, *value);
         }
         response.body(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn finds_the_message_in_every_form_of_error_body() {
+        for (body, message) in [
+            (r#"{"code": 3, "message": "no such model", "details": []}"#, Some("no such model")),
+            (
+                r#"{"error": {"message": "no such model", "type": "invalid_request_error"}}"#,
+                Some("no such model"),
+            ),
+            (r#"{"error": {"grpcCode": 3, "httpCode": 400, "message": "bad folder"}}"#, Some("bad folder")),
+            (r#"{"error": "no such model"}"#, Some("no such model")),
+            (r#"{"error": "invalid_grant", "error_description": "no"}"#, Some("no")),
+            (r#"[{"error": {"message": "in a list"}}]"#, Some("in a list")),
+            (r#"{"error": {"code": "rate_limit"}}"#, Some("rate_limit")),
+            (r#""as a string""#, Some("as a string")),
+            ("upstream connect error", Some("upstream connect error")),
+            ("<html>502</html>", None),
+            (r#"{"object": "list"}"#, None),
+            ("", None),
+            ("\u{0}\u{ff}", Some("\u{0}\u{ff}")),
+        ] {
+            assert_eq!(server_message(body.as_bytes()).as_deref(), message, "{body}");
+        }
+        assert_eq!(server_message(b"\xff"), None);
     }
 
     #[test]

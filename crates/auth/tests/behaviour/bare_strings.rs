@@ -1,6 +1,6 @@
 //! What a bare string is: the rule of the SDK's `auth` parameter.
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
+use crate::support::{IAM_TOKEN, OAUTH_TOKEN, TestSystem, cloud, exchanged};
 use test_support::log::Log;
 use test_support::token_source::header;
 use yandex_cloud_auth::{Credentials, ErrorKind, Method};
@@ -41,13 +41,13 @@ fn the_first_characters_decide_what_a_string_is() {
 
 #[test]
 fn a_string_is_trimmed_and_sent() {
-    let machine = Machine::new().answering(cloud(exchanged()));
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
     for (text, expected) in [
         (" t1.FAKE.FAKE\n", "Bearer t1.FAKE.FAKE".to_owned()),
         ("\tAQVN-FAKE \r\n", "Api-Key AQVN-FAKE".to_owned()),
         (OAUTH_TOKEN, format!("Bearer {IAM_TOKEN}")),
     ] {
-        let credentials = Credentials::from_string(text).unwrap().with_system(machine.system());
+        let credentials = Credentials::from_string(text).unwrap().with_system(test_system.system());
         assert_eq!(header(&credentials), expected, "{text:?}");
     }
 }

@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
+use crate::support::{IAM_TOKEN, OAUTH_TOKEN, TestSystem, cloud, exchanged};
 use proptest::prelude::*;
 use test_support::token_source::header;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{ApiKeyAuth, Endpoints, Error, ErrorKind, OAuthTokenAuth, YandexCloudCliAuth};
 
-/// A machine whose discovery lists `iam`, and the list of hosts that received the token.
-fn machine(iam: &'static str) -> (Machine, Arc<Mutex<Vec<String>>>) {
+/// A system whose discovery lists `iam`, and the list of hosts that received the token.
+fn test_system(iam: &'static str) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
     let shown: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&shown);
-    let machine = Machine::new().answering(move |request, _| {
+    let test_system = TestSystem::new().answering(move |request, _| {
         let everything = format!("{request:?} {}", String::from_utf8_lossy(request.body()));
         if everything.contains(OAUTH_TOKEN) {
             let uri = request.uri();
@@ -25,12 +25,12 @@ fn machine(iam: &'static str) -> (Machine, Arc<Mutex<Vec<String>>>) {
             _ => exchanged(),
         }
     });
-    (machine, shown)
+    (test_system, shown)
 }
 
-fn ask(machine: &Machine, endpoints: Endpoints) -> Result<(), Error> {
+fn ask(test_system: &TestSystem, endpoints: Endpoints) -> Result<(), Error> {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    machine.clone().at(endpoints).with(auth).blocking().header().map(|_| ())
+    test_system.clone().at(endpoints).with(auth).blocking().header().map(|_| ())
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
         ("http://127.0.0.1:9", "10.0.0.1:10", None),
         ("http://127.0.0.1:9", "http://iam.api.cloud.yandex.net", None),
     ] {
-        let (machine, shown) = machine(iam);
-        let outcome = ask(&machine, Endpoints::new().api(endpoint));
+        let (test_system, shown) = test_system(iam);
+        let outcome = ask(&test_system, Endpoints::new().api(endpoint));
         let expected: Vec<String> = goes.map(str::to_owned).into_iter().collect();
         assert_eq!(*shown.lock().unwrap(), expected, "{endpoint} lists {iam}");
         match goes {
@@ -75,7 +75,7 @@ fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
                 let error = outcome.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint} lists {iam}: {error}");
                 assert!(error.help().unwrap().contains("in code"), "{:?}", error.help());
-                assert_eq!(machine.http.requests().len(), 1, "no request goes to that host");
+                assert_eq!(test_system.http.requests().len(), 1, "no request goes to that host");
             }
         }
     }
@@ -84,8 +84,8 @@ fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
 #[test]
 fn an_invalid_address_from_discovery_is_an_outage() {
     for iam in ["", "user@iam.api.cloud.yandex.net", "iam.api.cloud.yandex.net/x", "ftp://h", "h:0"] {
-        let (machine, shown) = machine(iam);
-        let error = ask(&machine, Endpoints::new().api("api.corp.example")).unwrap_err();
+        let (test_system, shown) = test_system(iam);
+        let error = ask(&test_system, Endpoints::new().api("api.corp.example")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{iam}: {error}");
         assert!(shown.lock().unwrap().is_empty());
     }
@@ -101,12 +101,12 @@ fn without_tls_the_token_goes_only_to_loopback_unless_code_allows_plaintext() {
         "http://127.0.0.1.example.com",
         "http://notlocalhost",
     ] {
-        let (machine, shown) = machine("iam.api.cloud.yandex.net");
-        let in_code = ask(&machine, Endpoints::new().api(endpoint)).unwrap_err();
-        let as_iam = ask(&machine, Endpoints::new().iam(endpoint)).unwrap_err();
+        let (test_system, shown) = test_system("iam.api.cloud.yandex.net");
+        let in_code = ask(&test_system, Endpoints::new().api(endpoint)).unwrap_err();
+        let as_iam = ask(&test_system, Endpoints::new().iam(endpoint)).unwrap_err();
         let in_variable = {
-            let machine = machine.clone().set("YC_API_ENDPOINT", endpoint);
-            ask(&machine, Endpoints::new()).unwrap_err()
+            let test_system = test_system.clone().set("YC_API_ENDPOINT", endpoint);
+            ask(&test_system, Endpoints::new()).unwrap_err()
         };
         for error in [in_code, as_iam, in_variable] {
             assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint}: {error}");
@@ -114,20 +114,20 @@ fn without_tls_the_token_goes_only_to_loopback_unless_code_allows_plaintext() {
             assert!(error.help().is_some());
         }
         assert!(shown.lock().unwrap().is_empty(), "{endpoint}");
-        assert!(machine.http.requests().is_empty(), "{endpoint}: no request is sent");
+        assert!(test_system.http.requests().is_empty(), "{endpoint}: no request is sent");
     }
 
-    let (machine, shown) = machine("http://iam.api.corp.example");
-    ask(&machine, Endpoints::new().api("http://api.corp.example").danger_allow_plaintext()).unwrap();
+    let (test_system, shown) = test_system("http://iam.api.corp.example");
+    ask(&test_system, Endpoints::new().api("http://api.corp.example").danger_allow_plaintext()).unwrap();
     assert_eq!(*shown.lock().unwrap(), ["http://iam.api.corp.example"]);
 }
 
 #[test]
 fn a_host_in_code_gets_the_token_without_a_warning() {
-    let (machine, shown) = machine("iam.api.cloud.yandex.net");
-    ask(&machine, Endpoints::new().iam("iam.corp.example")).unwrap();
+    let (test_system, shown) = test_system("iam.api.cloud.yandex.net");
+    ask(&test_system, Endpoints::new().iam("iam.corp.example")).unwrap();
     assert_eq!(*shown.lock().unwrap(), ["https://iam.corp.example"]);
-    assert!(machine.log.warnings().iter().all(|line| !line.contains("not Yandex Cloud's")));
+    assert!(test_system.log.warnings().iter().all(|line| !line.contains("not Yandex Cloud's")));
 }
 
 #[test]
@@ -142,52 +142,53 @@ fn a_foreign_endpoint_in_the_environment_is_in_the_report_and_in_the_log() {
         ("api.cloud.yandex.net.example.com", true),
         ("10.0.0.1", true),
     ] {
-        let (machine, _) = machine("iam.api.cloud.yandex.net");
-        let machine = machine.set("YC_API_ENDPOINT", endpoint).set("YC_OAUTH_TOKEN", OAUTH_TOKEN);
-        let credentials = machine.automatic();
+        let (test_system, _) = test_system("iam.api.cloud.yandex.net");
+        let test_system = test_system.set("YC_API_ENDPOINT", endpoint).set("YC_OAUTH_TOKEN", OAUTH_TOKEN);
+        let credentials = test_system.automatic();
         header(&credentials);
         let report = credentials.report().unwrap();
         let host = endpoint.split(':').next().unwrap();
         let noted = report.notes().iter().any(|note| note.contains("YC_API_ENDPOINT") && note.contains(host));
         assert_eq!(noted, foreign, "{endpoint}: {report}");
         assert_eq!(report.to_string().contains("note: "), foreign, "{report}");
-        let warned = machine.log.warnings().iter().any(|line| line.contains("YC_API_ENDPOINT"));
-        assert_eq!(warned, foreign, "{endpoint}: {:?}", machine.log.warnings());
+        let warned = test_system.log.warnings().iter().any(|line| line.contains("YC_API_ENDPOINT"));
+        assert_eq!(warned, foreign, "{endpoint}: {:?}", test_system.log.warnings());
     }
 }
 
 #[test]
 fn a_foreign_endpoint_in_the_environment_for_yc_gives_a_warning() {
-    let machine =
-        Machine::new().with_yc(crate::support::logged_in).set("YC_API_ENDPOINT", "api.corp.example");
-    header(&machine.with(YandexCloudCliAuth::new()));
-    let warnings = machine.log.warnings();
+    let test_system =
+        TestSystem::new().with_yc(crate::support::logged_in).set("YC_API_ENDPOINT", "api.corp.example");
+    header(&test_system.with(YandexCloudCliAuth::new()));
+    let warnings = test_system.log.warnings();
     assert!(warnings.iter().any(|line| line.contains("api.corp.example")), "{warnings:?}");
 
-    let machine = Machine::new().with_yc(crate::support::logged_in);
-    let machine = machine.at(Endpoints::new().api("api.corp.example"));
-    header(&machine.with(YandexCloudCliAuth::new()));
-    assert!(machine.log.warnings().is_empty(), "an endpoint in code gives no warning");
+    let test_system = TestSystem::new().with_yc(crate::support::logged_in);
+    let test_system = test_system.at(Endpoints::new().api("api.corp.example"));
+    header(&test_system.with(YandexCloudCliAuth::new()));
+    assert!(test_system.log.warnings().is_empty(), "an endpoint in code gives no warning");
 }
 
 #[test]
 fn a_redirect_of_iam_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let location = vec![("location", "https://iam.example.com/iam/v1/tokens".to_owned())];
-        let machine = Machine::new().answering(cloud(TestReply::Response(status, location, Vec::new())));
-        let error = ask(&machine, Endpoints::new()).unwrap_err();
+        let test_system =
+            TestSystem::new().answering(cloud(TestReply::Response(status, location, Vec::new())));
+        let error = ask(&test_system, Endpoints::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.reason().contains("redirect"), "{error}");
-        assert!(machine.http.requests().iter().all(|request| !request.contains("example.com")));
+        assert!(test_system.http.requests().iter().all(|request| !request.contains("example.com")));
     }
 }
 
 #[test]
 fn the_library_sends_no_request_for_static_credentials() {
-    let machine = Machine::new();
-    header(&machine.with(ApiKeyAuth::new("AQVN-FAKE").unwrap()));
-    header(&machine.with(yandex_cloud_auth::IamTokenAuth::new(IAM_TOKEN).unwrap()));
-    assert!(machine.http.requests().is_empty());
+    let test_system = TestSystem::new();
+    header(&test_system.with(ApiKeyAuth::new("AQVN-FAKE").unwrap()));
+    header(&test_system.with(yandex_cloud_auth::IamTokenAuth::new(IAM_TOKEN).unwrap()));
+    assert!(test_system.http.requests().is_empty());
 }
 
 proptest! {
@@ -200,8 +201,8 @@ proptest! {
         after in "[a-z.@:/\\\\%#?0-9-]{0,12}",
     ) {
         let text: &'static str = Box::leak(format!("{before}{host}{after}").into_boxed_str());
-        let (machine, shown) = machine(Box::leak(serde_json::to_string(text).unwrap().into_boxed_str()).trim_matches('"'));
-        let _ = ask(&machine, Endpoints::new().api("api.cloud.yandex.net"));
+        let (test_system, shown) = test_system(Box::leak(serde_json::to_string(text).unwrap().into_boxed_str()).trim_matches('"'));
+        let _ = ask(&test_system, Endpoints::new().api("api.cloud.yandex.net"));
         for url in &*shown.lock().unwrap() {
             let host = url.strip_prefix("https://").unwrap().split(':').next().unwrap();
             prop_assert!(host == "api.cloud.yandex.net" || host.ends_with(".api.cloud.yandex.net"), "{text}: {url}");
@@ -212,8 +213,8 @@ proptest! {
     #[test]
     fn no_response_of_discovery_panics(body: Vec<u8>, field in "\\PC{0,40}") {
         for body in [body.clone(), serde_json::json!({"endpoints": [{"id": "iam", "address": field}]}).to_string().into()] {
-            let machine = Machine::new().always(TestReply::status(200, body));
-            let error = ask(&machine, Endpoints::new().api("api.corp.example")).unwrap_err();
+            let test_system = TestSystem::new().always(TestReply::status(200, body));
+            let error = ask(&test_system, Endpoints::new().api("api.corp.example")).unwrap_err();
             prop_assert!(!error.reason().contains("dropped"), "{error}");
         }
     }

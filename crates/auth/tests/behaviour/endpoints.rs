@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, words};
+use crate::support::{METADATA_ANSWER, OAUTH_TOKEN, TestSystem, YC_TOKEN, words};
 use test_support::token_source::header;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
@@ -57,10 +57,10 @@ fn answer(request: &http::Request<Vec<u8>>) -> TestReply {
     }
 }
 
-/// A machine with a yc whose endpoint is `yc_endpoint`, a key file, and a profile that logs in by OAuth at the public
+/// A system with a yc whose endpoint is `yc_endpoint`, a key file, and a profile that logs in by OAuth at the public
 /// endpoint.
-fn machine(yc_endpoint: &'static str) -> Machine {
-    let machine = Machine::new()
+fn test_system(yc_endpoint: &'static str) -> TestSystem {
+    let test_system = TestSystem::new()
         .with_yc(move |command| match words(command).as_slice() {
             ["config", "get", "endpoint", ..] => TestRun::prints(format!("{yc_endpoint}\n")),
             _ => TestRun::prints(format!("{}\n", new_token())),
@@ -69,9 +69,9 @@ fn machine(yc_endpoint: &'static str) -> Machine {
         .set("HOME", "/home/me")
         .set("USERPROFILE", "/home/me")
         .set("SUBJECT", SUBJECT);
-    machine.files.write(KEY_FILE, &**KEY);
-    machine.files.write(CONFIG_FILE, config("api.cloud.yandex.net:443"));
-    machine
+    test_system.files.write(KEY_FILE, &**KEY);
+    test_system.files.write(CONFIG_FILE, config("api.cloud.yandex.net:443"));
+    test_system
 }
 
 /// A configuration of yc with one profile.
@@ -130,11 +130,11 @@ const WAYS: [Way; 21] = [
 ];
 
 /// The hosts of all requests. A command that fetches a token without the endpoint counts as the host `yc`.
-fn asked(machine: &Machine, api: &str) -> BTreeSet<String> {
-    let requests = machine.http.requests();
+fn asked(test_system: &TestSystem, api: &str) -> BTreeSet<String> {
+    let requests = test_system.http.requests();
     let mut hosts: BTreeSet<_> =
         requests.iter().map(|request| request.split('/').nth(2).unwrap().to_owned()).collect();
-    let commands = machine.processes.commands();
+    let commands = test_system.processes.commands();
     let mut fetches = commands.iter().map(words).filter(|words| words[0] == "iam");
     if fetches.any(|words| !words.join(" ").contains(&format!(" --endpoint {api}:443"))) {
         hosts.insert("yc".to_owned());
@@ -148,31 +148,33 @@ fn no_request_and_no_command_goes_to_another_installation() {
     for api in APIS {
         let oauth = format!("auth.{api}");
         let own = BTreeSet::from([api.to_owned(), format!("iam.{api}"), oauth.clone()]);
-        let by_code = |machine: Machine| machine.at(Endpoints::new().api(api).oauth(&*oauth));
-        let by_variable =
-            |machine: Machine| machine.set("YC_API_ENDPOINT", api).set("YC_OAUTH_ENDPOINT", &oauth);
+        let by_code = |test_system: TestSystem| test_system.at(Endpoints::new().api(api).oauth(&*oauth));
+        let by_variable = |test_system: TestSystem| {
+            test_system.set("YC_API_ENDPOINT", api).set("YC_OAUTH_ENDPOINT", &oauth)
+        };
         // The endpoint in code takes precedence over the environment.
-        let by_code_against_the_variable = |machine: Machine| {
-            by_code(machine)
+        let by_code_against_the_variable = |test_system: TestSystem| {
+            by_code(test_system)
                 .set("YC_API_ENDPOINT", "api.cloud.yandex.net")
                 .set("YC_OAUTH_ENDPOINT", "auth.yandex.cloud")
         };
         for (name, variables, credentials) in WAYS {
-            for (place, machine) in [
-                ("in code", by_code(machine(api))),
-                ("in a variable", by_variable(machine(api))),
-                ("in code, against a variable", by_code_against_the_variable(machine(api))),
+            for (place, test_system) in [
+                ("in code", by_code(test_system(api))),
+                ("in a variable", by_variable(test_system(api))),
+                ("in code, against a variable", by_code_against_the_variable(test_system(api))),
             ] {
-                let machine =
-                    variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
-                let credentials = machine.with(credentials());
+                let test_system = variables
+                    .iter()
+                    .fold(test_system, |test_system, (name, value)| test_system.set(name, value));
+                let credentials = test_system.with(credentials());
                 if let Err(error) = credentials.blocking().header() {
                     astray.push(format!("{name}, {api} {place}: {error}"));
                     continue;
                 }
-                let fetched = asked(&machine, api);
+                let fetched = asked(&test_system, api);
                 credentials.blocking().revoke(RevokeOptions::new()).unwrap();
-                let hosts = asked(&machine, api);
+                let hosts = asked(&test_system, api);
                 if !fetched.is_subset(&own) {
                     astray.push(format!("{name}, {api} {place}: {fetched:?}"));
                 } else if !hosts.is_subset(&own) || !hosts.contains(&format!("iam.{api}")) {
@@ -188,12 +190,13 @@ fn no_request_and_no_command_goes_to_another_installation() {
 fn an_address_of_iam_in_code_replaces_discovery_for_each_method() {
     for (name, variables, credentials) in WAYS {
         let endpoints = Endpoints::new().iam("iam.corp.example").oauth("auth.corp.example");
-        let machine = machine("api.cloud.yandex.net:443").at(endpoints);
-        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
-        let credentials = machine.with(credentials());
+        let test_system = test_system("api.cloud.yandex.net:443").at(endpoints);
+        let test_system =
+            variables.iter().fold(test_system, |test_system, (name, value)| test_system.set(name, value));
+        let credentials = test_system.with(credentials());
         header(&credentials);
         credentials.blocking().revoke(RevokeOptions::new()).unwrap();
-        for request in machine.http.requests() {
+        for request in test_system.http.requests() {
             let host = request.split('/').nth(2).unwrap();
             assert!(["iam.corp.example", "auth.corp.example"].contains(&host), "{name}: {request}");
         }
@@ -205,12 +208,13 @@ fn without_an_endpoint_all_requests_go_to_the_public_installation() {
     let own: BTreeSet<_> =
         ["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "auth.yandex.cloud"].map(str::to_owned).into();
     for (name, variables, credentials) in WAYS {
-        let machine = machine("api.cloud.yandex.net:443");
-        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
-        let credentials = machine.with(credentials());
+        let test_system = test_system("api.cloud.yandex.net:443");
+        let test_system =
+            variables.iter().fold(test_system, |test_system, (name, value)| test_system.set(name, value));
+        let credentials = test_system.with(credentials());
         header(&credentials);
         credentials.blocking().revoke(RevokeOptions::new()).unwrap();
-        let requests = machine.http.requests();
+        let requests = test_system.http.requests();
         let hosts: BTreeSet<_> =
             requests.iter().map(|request| request.split('/').nth(2).unwrap().to_owned()).collect();
         assert!(hosts.is_subset(&own), "{name}: {hosts:?}");
@@ -220,15 +224,15 @@ fn without_an_endpoint_all_requests_go_to_the_public_installation() {
 #[test]
 fn automatic_selection_does_not_take_a_yc_of_another_installation() {
     for api in APIS {
-        for machine in [
-            machine("api.cloud.yandex.net:443").at(Endpoints::new().api(api)),
-            machine("api.cloud.yandex.net:443").set("YC_API_ENDPOINT", api),
+        for test_system in [
+            test_system("api.cloud.yandex.net:443").at(Endpoints::new().api(api)),
+            test_system("api.cloud.yandex.net:443").set("YC_API_ENDPOINT", api),
         ] {
-            let error = machine.with(without_metadata()).blocking().header().unwrap_err();
+            let error = test_system.with(without_metadata()).blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotConfigured, "{error}");
-            let commands = machine.processes.commands();
+            let commands = test_system.processes.commands();
             assert!(commands.iter().all(|command| words(command)[0] == "config"), "{commands:?}");
-            assert!(machine.http.requests().is_empty());
+            assert!(test_system.http.requests().is_empty());
         }
     }
 }
@@ -236,39 +240,40 @@ fn automatic_selection_does_not_take_a_yc_of_another_installation() {
 #[test]
 fn workload_identity_needs_the_authorization_server_of_another_installation() {
     let alone = [
-        ("YC_API_ENDPOINT", machine("").set("YC_API_ENDPOINT", "api.yandexcloud.kz")),
-        ("endpoint", machine("").at(Endpoints::new().api("api.yandexcloud.kz"))),
-        ("endpoint", machine("").at(Endpoints::new().api("http://127.0.0.1:9"))),
-        ("iam endpoint", machine("").at(Endpoints::new().iam("iam.corp.example"))),
+        ("YC_API_ENDPOINT", test_system("").set("YC_API_ENDPOINT", "api.yandexcloud.kz")),
+        ("endpoint", test_system("").at(Endpoints::new().api("api.yandexcloud.kz"))),
+        ("endpoint", test_system("").at(Endpoints::new().api("http://127.0.0.1:9"))),
+        ("iam endpoint", test_system("").at(Endpoints::new().iam("iam.corp.example"))),
     ];
     let variables = [("YC_OIDC_TOKEN", SUBJECT), ("YC_SERVICE_ACCOUNT_ID", ACCOUNT)];
-    for (place, machine) in alone {
-        let by_hand = machine.with(workload_identity());
-        let machine = variables.iter().fold(machine, |machine, (name, value)| machine.set(name, value));
-        for credentials in [by_hand, machine.automatic(), machine.with(over(workload_identity()))] {
+    for (place, test_system) in alone {
+        let by_hand = test_system.with(workload_identity());
+        let test_system =
+            variables.iter().fold(test_system, |test_system, (name, value)| test_system.set(name, value));
+        for credentials in [by_hand, test_system.automatic(), test_system.with(over(workload_identity()))] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
             assert!(error.to_string().contains("YC_OAUTH_ENDPOINT"), "{error}");
             assert!(error.reason().contains(&format!("`{place}`")), "{error}");
             assert!(error.help().unwrap().contains("Endpoints::oauth"), "{:?}", error.help());
         }
-        assert!(machine.http.requests().is_empty(), "{:?}", machine.http.requests());
+        assert!(test_system.http.requests().is_empty(), "{:?}", test_system.http.requests());
     }
     // The hosts below the public endpoint are the same installation.
     for api in ["api.cloud.yandex.net:443", "ai.pe.api.cloud.yandex.net"] {
-        let machine = machine("").at(Endpoints::new().api(api));
-        header(&machine.with(workload_identity()));
-        assert_eq!(machine.http.requests(), ["POST https://auth.yandex.cloud/oauth/token"]);
+        let test_system = test_system("").at(Endpoints::new().api(api));
+        header(&test_system.with(workload_identity()));
+        assert_eq!(test_system.http.requests(), ["POST https://auth.yandex.cloud/oauth/token"]);
     }
 }
 
 #[test]
 fn a_method_that_exchanges_nothing_needs_no_endpoint() {
-    let machine = machine("").at(Endpoints::new().api("not an address").oauth("nor this"));
+    let test_system = test_system("").at(Endpoints::new().api("not an address").oauth("nor this"));
     for credentials in [
-        machine.with(MetadataAuth::new()),
-        machine.with(IamTokenAuth::new(YC_TOKEN).unwrap()),
-        machine.set("YC_TOKEN", YC_TOKEN).with(Automatic::new().without("metadata").unwrap().build()),
+        test_system.with(MetadataAuth::new()),
+        test_system.with(IamTokenAuth::new(YC_TOKEN).unwrap()),
+        test_system.set("YC_TOKEN", YC_TOKEN).with(Automatic::new().without("metadata").unwrap().build()),
     ] {
         assert!(header(&credentials).starts_with("Bearer t1."));
     }
@@ -277,8 +282,8 @@ fn a_method_that_exchanges_nothing_needs_no_endpoint() {
 #[test]
 fn impersonation_and_revocation_go_where_pinned_credentials_go() {
     let own = |api: &str| BTreeSet::from([api.to_owned(), format!("iam.{api}")]);
-    for outer in [machine(""), machine("").at(Endpoints::new().api("api.corp.example"))] {
-        let inner = machine("").at(Endpoints::new().api("api.yandexcloud.kz"));
+    for outer in [test_system(""), test_system("").at(Endpoints::new().api("api.corp.example"))] {
+        let inner = test_system("").at(Endpoints::new().api("api.yandexcloud.kz"));
         for credentials in [
             outer.with(over(inner.with(oauth()))),
             outer.with(over(ImpersonationAuth::new(ACCOUNT, inner.with(oauth())))),
@@ -287,8 +292,8 @@ fn impersonation_and_revocation_go_where_pinned_credentials_go() {
             header(&credentials);
             credentials.blocking().revoke(RevokeOptions::new()).unwrap();
         }
-        for machine in [&outer, &inner] {
-            let hosts = asked(machine, "api.yandexcloud.kz");
+        for test_system in [&outer, &inner] {
+            let hosts = asked(test_system, "api.yandexcloud.kz");
             assert!(hosts.is_subset(&own("api.yandexcloud.kz")) && !hosts.is_empty(), "{hosts:?}");
         }
     }
@@ -302,24 +307,24 @@ fn impersonation_and_revocation_go_where_the_profile_of_yc_logs_in() {
             over(ProfileAuth::new()).into(),
             over(ImpersonationAuth::new(ACCOUNT, ProfileAuth::new())).into(),
         ] {
-            let machine = machine("");
-            machine.files.write(CONFIG_FILE, config(endpoint));
-            let credentials = machine.with(credentials);
+            let test_system = test_system("");
+            test_system.files.write(CONFIG_FILE, config(endpoint));
+            let credentials = test_system.with(credentials);
             header(&credentials);
             credentials.blocking().revoke(RevokeOptions::new()).unwrap();
-            let hosts = asked(&machine, api);
+            let hosts = asked(&test_system, api);
             assert_eq!(hosts, BTreeSet::from([api.to_owned(), format!("iam.{api}")]), "{credentials:?}");
         }
     }
     // A pasted token belongs to the endpoint of its profile too.
-    let machine = machine("");
+    let test_system = test_system("");
     let pasted = config("api.yandexcloud.kz").replace(OAUTH_TOKEN, &new_token());
-    machine.files.write(CONFIG_FILE, pasted);
-    let credentials = machine.with(ProfileAuth::new());
+    test_system.files.write(CONFIG_FILE, pasted);
+    let credentials = test_system.with(ProfileAuth::new());
     credentials.blocking().revoke(RevokeOptions::new()).unwrap();
     assert_eq!(credentials.method(), Some(Method::Profile));
     assert_eq!(
-        asked(&machine, ""),
+        asked(&test_system, ""),
         BTreeSet::from(["api.yandexcloud.kz".to_owned(), "iam.api.yandexcloud.kz".to_owned()])
     );
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, logged_in};
+use crate::support::{IAM_TOKEN, OAUTH_TOKEN, TestSystem, cloud, logged_in};
 use test_support::wait::secs;
 use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
@@ -19,36 +19,37 @@ fn failure(credentials: &Credentials) -> Error {
 
 /// One failure of each sort, with its kind.
 fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
-    let status = |status| Machine::new().always(TestReply::status(status, ""));
+    let status = |status| TestSystem::new().always(TestReply::status(status, ""));
     let iam = |status| {
-        let machine = Machine::new().answering(cloud(TestReply::status(status, "")));
-        failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
+        let test_system = TestSystem::new().answering(cloud(TestReply::status(status, "")));
+        failure(&test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
     };
-    let metadata = |machine: &Machine| failure(&machine.with(MetadataAuth::new()));
-    let yc =
-        |run: TestRun| failure(&Machine::new().with_yc(move |_| run.clone()).with(YandexCloudCliAuth::new()));
-    let variable = |name, value| Machine::new().set(name, value);
+    let metadata = |test_system: &TestSystem| failure(&test_system.with(MetadataAuth::new()));
+    let yc = |run: TestRun| {
+        failure(&TestSystem::new().with_yc(move |_| run.clone()).with(YandexCloudCliAuth::new()))
+    };
+    let variable = |name, value| TestSystem::new().set(name, value);
     let oauth_at = |endpoint: &str| {
         let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
         failure(
-            &Machine::new()
+            &TestSystem::new()
                 .at(Endpoints::new().api(endpoint))
                 .answering(cloud(TestReply::status(500, "")))
                 .with(auth),
         )
     };
     let expired = {
-        let machine = variable("YC_IAM_TOKEN", IAM_TOKEN);
-        let credentials = machine.with(IamTokenAuth::from_env());
+        let test_system = variable("YC_IAM_TOKEN", IAM_TOKEN);
+        let credentials = test_system.with(IamTokenAuth::from_env());
         credentials.blocking().header().unwrap();
-        machine.clock.advance(secs(13 * 3600));
+        test_system.clock.advance(secs(13 * 3600));
         failure(&credentials)
     };
     vec![
-        ("nothing is set", ErrorKind::NotConfigured, failure(&Machine::new().automatic())),
-        ("no key", ErrorKind::NotConfigured, failure(&Machine::new().with(ApiKeyAuth::from_env()))),
-        ("no variable", ErrorKind::NotConfigured, failure(&Machine::new().with(EnvIamTokenAuth::new()))),
-        ("no yc", ErrorKind::NotConfigured, failure(&Machine::new().with(YandexCloudCliAuth::new()))),
+        ("nothing is set", ErrorKind::NotConfigured, failure(&TestSystem::new().automatic())),
+        ("no key", ErrorKind::NotConfigured, failure(&TestSystem::new().with(ApiKeyAuth::from_env()))),
+        ("no variable", ErrorKind::NotConfigured, failure(&TestSystem::new().with(EnvIamTokenAuth::new()))),
+        ("no yc", ErrorKind::NotConfigured, failure(&TestSystem::new().with(YandexCloudCliAuth::new()))),
         ("a bad string", ErrorKind::Invalid, Credentials::from_string("").unwrap_err()),
         ("a bad value", ErrorKind::Invalid, failure(&variable("YC_API_KEY", "a b").automatic())),
         ("a bad address", ErrorKind::Invalid, failure(&variable("YC_METADATA_ADDR", "h/x").automatic())),
@@ -64,7 +65,7 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
         (
             "metadata unreachable",
             ErrorKind::Unavailable,
-            metadata(&Machine::new().always(TestReply::Fail(HttpFault::ConnectRefused))),
+            metadata(&TestSystem::new().always(TestReply::Fail(HttpFault::ConnectRefused))),
         ),
         ("IAM 400", ErrorKind::Refused, iam(400)),
         ("IAM 401", ErrorKind::Refused, iam(401)),
@@ -77,8 +78,8 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
         ("no TLS", ErrorKind::Blocked, oauth_at("http://api.corp.example")),
         ("a foreign host", ErrorKind::Blocked, {
             let foreign = r#"{"endpoints":[{"id":"iam","address":"iam.example.com"}]}"#;
-            let machine = Machine::new().always(TestReply::status(200, foreign));
-            failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
+            let test_system = TestSystem::new().always(TestReply::status(200, foreign));
+            failure(&test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()))
         }),
         ("yc fails", ErrorKind::Unavailable, yc(TestRun::Exit(1, String::new(), "oops".to_owned()))),
         (
@@ -90,8 +91,8 @@ fn failures() -> Vec<(&'static str, ErrorKind, Error)> {
         ("yc does not start", ErrorKind::Unavailable, yc(TestRun::Fail(io::ErrorKind::PermissionDenied))),
         ("12 h old", ErrorKind::Expired, expired),
         ("too short a life", ErrorKind::Expired, {
-            let machine = Machine::new().with_yc(logged_in);
-            let credentials = machine.with(YandexCloudCliAuth::new());
+            let test_system = TestSystem::new().with_yc(logged_in);
+            let credentials = test_system.with(YandexCloudCliAuth::new());
             let options = HeaderOptions::new().min_ttl(secs(20 * 3600));
             credentials.blocking().header_with(options).unwrap_err()
         }),
@@ -135,9 +136,10 @@ fn each_failure_has_a_help_text() {
 fn the_help_of_an_unreachable_service_names_what_to_check() {
     let at = |fault| {
         let discovery =
-            Machine::new().set("YC_API_ENDPOINT", "api.corp.example").always(TestReply::Fail(fault));
-        let iam = Machine::new().answering(cloud(TestReply::Fail(fault)));
-        [discovery, iam].map(|machine| failure(&machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())))
+            TestSystem::new().set("YC_API_ENDPOINT", "api.corp.example").always(TestReply::Fail(fault));
+        let iam = TestSystem::new().answering(cloud(TestReply::Fail(fault)));
+        [discovery, iam]
+            .map(|test_system| failure(&test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())))
     };
     for (fault, word) in [
         (HttpFault::ConnectRefused, "YC_API_ENDPOINT"),
@@ -214,11 +216,11 @@ fn errors_and_credentials_can_move_between_threads() {
 
 #[test]
 fn an_error_has_its_cause_as_source() {
-    let machine = Machine::new().always(TestReply::Fail(HttpFault::ConnectRefused));
-    let error = failure(&machine.with(MetadataAuth::new()));
+    let test_system = TestSystem::new().always(TestReply::Fail(HttpFault::ConnectRefused));
+    let error = failure(&test_system.with(MetadataAuth::new()));
     assert!(error.source().is_some());
     let error = failure(
-        &Machine::new()
+        &TestSystem::new()
             .with_yc(|_| TestRun::Fail(io::ErrorKind::PermissionDenied))
             .with(YandexCloudCliAuth::new()),
     );
@@ -237,8 +239,8 @@ fn an_error_has_the_retry_after_of_the_server() {
     ] {
         for status in [429, 503] {
             let headers = vec![("retry-after", after.to_owned()), ("date", date.to_owned())];
-            let machine = Machine::new().always(TestReply::Response(status, headers, Vec::new()));
-            let error = failure(&machine.with(MetadataAuth::new()));
+            let test_system = TestSystem::new().always(TestReply::Response(status, headers, Vec::new()));
+            let error = failure(&test_system.with(MetadataAuth::new()));
             assert_eq!(error.retry_after(), wait, "{after}");
         }
     }

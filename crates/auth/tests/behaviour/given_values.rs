@@ -1,6 +1,6 @@
 //! `api-key`, `iam-token` and `none`: values that the program gives once and the library sends unchanged.
 
-use crate::support::{API_KEY, IAM_TOKEN, Machine, OAUTH_TOKEN};
+use crate::support::{API_KEY, IAM_TOKEN, OAUTH_TOKEN, TestSystem};
 use test_support::token_source::header;
 use test_support::wait::secs;
 use yandex_cloud_auth::{
@@ -85,10 +85,10 @@ fn the_shape_of_a_given_value_is_not_checked() {
 #[test]
 fn the_error_names_a_missing_variable() {
     for empty in ["", "  "] {
-        let machine = Machine::new().set("YC_API_KEY", empty).set("YC_IAM_TOKEN", empty);
+        let test_system = TestSystem::new().set("YC_API_KEY", empty).set("YC_IAM_TOKEN", empty);
         for (credentials, variable) in [
-            (machine.with(ApiKeyAuth::from_env()), "YC_API_KEY"),
-            (machine.with(IamTokenAuth::from_env()), "YC_IAM_TOKEN"),
+            (test_system.with(ApiKeyAuth::from_env()), "YC_API_KEY"),
+            (test_system.with(IamTokenAuth::from_env()), "YC_IAM_TOKEN"),
         ] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(variable)));
@@ -100,34 +100,34 @@ fn the_error_names_a_missing_variable() {
 
 #[test]
 fn a_variable_is_read_once() {
-    let machine = Machine::new().set("YC_API_KEY", API_KEY).set("YC_IAM_TOKEN", IAM_TOKEN);
-    let key = machine.with(ApiKeyAuth::from_env());
-    let token = machine.with(IamTokenAuth::from_env());
+    let test_system = TestSystem::new().set("YC_API_KEY", API_KEY).set("YC_IAM_TOKEN", IAM_TOKEN);
+    let key = test_system.with(ApiKeyAuth::from_env());
+    let token = test_system.with(IamTokenAuth::from_env());
     let first = (header(&key), header(&token));
-    machine.environment.set("YC_API_KEY", "AQVN-FAKE-other");
-    machine.environment.remove("YC_IAM_TOKEN");
+    test_system.environment.set("YC_API_KEY", "AQVN-FAKE-other");
+    test_system.environment.remove("YC_IAM_TOKEN");
     assert_eq!((header(&key), header(&token)), first);
 }
 
 #[test]
 fn a_given_iam_token_expires_twelve_hours_after_first_sight_and_a_key_never() {
-    let machine = Machine::new().set("YC_IAM_TOKEN", IAM_TOKEN);
-    let key = machine.with(ApiKeyAuth::new(API_KEY).unwrap());
+    let test_system = TestSystem::new().set("YC_IAM_TOKEN", IAM_TOKEN);
+    let key = test_system.with(ApiKeyAuth::new(API_KEY).unwrap());
     for credentials in [
-        machine.with(IamTokenAuth::new(IAM_TOKEN).unwrap()),
-        machine.with(IamTokenAuth::from_env()),
-        machine.automatic(),
+        test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()),
+        test_system.with(IamTokenAuth::from_env()),
+        test_system.automatic(),
     ] {
         header(&credentials);
-        machine.clock.advance(secs(12 * 3600 - 11));
+        test_system.clock.advance(secs(12 * 3600 - 11));
         header(&credentials);
-        machine.clock.advance(secs(11));
+        test_system.clock.advance(secs(11));
         for _ in 0..2 {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!((error.kind(), error.method()), (ErrorKind::Expired, Some(Method::IamToken)));
             assert!(error.help().is_some());
         }
     }
-    machine.clock.advance(secs(20 * 365 * 24 * 3600));
+    test_system.clock.advance(secs(20 * 365 * 24 * 3600));
     assert_eq!(header(&key), format!("Api-Key {API_KEY}"));
 }

@@ -1,7 +1,7 @@
 //! What each method knows about its subject.
 
 use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, YC_TOKEN, cloud, exchanged, words,
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, OAUTH_TOKEN, TestSystem, YC_TOKEN, cloud, exchanged, words,
 };
 use test_support::wait::secs;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
@@ -16,15 +16,15 @@ fn identity_of(credentials: &Credentials) -> Identity {
 
 #[test]
 fn a_remark_says_that_a_credential_is_opaque() {
-    let machine = Machine::new().answering(cloud(exchanged()));
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
     for (credentials, remark) in [
-        (machine.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not name its owner"),
-        (machine.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), "an IAM token does not name its owner"),
+        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not name its owner"),
+        (test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), "an IAM token does not name its owner"),
         (
-            machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()),
+            test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()),
             "a Yandex account: an OAuth token does not name its owner",
         ),
-        (machine.with(NoAuth::new()), "no identity: requests carry no credentials"),
+        (test_system.with(NoAuth::new()), "no identity: requests carry no credentials"),
     ] {
         let identity = identity_of(&credentials);
         assert_eq!(Some(identity.method), credentials.method());
@@ -38,7 +38,7 @@ fn a_remark_says_that_a_credential_is_opaque() {
 #[test]
 fn the_metadata_service_gives_the_folder_and_the_cloud() {
     let tree = |cloud: TestReply| {
-        Machine::new().answering(move |request, _| match request.uri().path() {
+        TestSystem::new().answering(move |request, _| match request.uri().path() {
             "/computeMetadata/v1/yandex/folder-id" => TestReply::status(200, "b1gfake0folder\n"),
             "/computeMetadata/v1/instance/vendor/cloud-id" => cloud.clone(),
             _ => TestReply::status(200, METADATA_ANSWER),
@@ -60,29 +60,29 @@ fn the_metadata_service_gives_the_folder_and_the_cloud() {
 
 #[test]
 fn the_variable_gives_the_folder_if_the_method_does_not_know_it() {
-    let machine = Machine::new().set("YC_FOLDER_ID", "b1gfake0variable");
-    let identity = identity_of(&machine.with(ApiKeyAuth::new(API_KEY).unwrap()));
+    let test_system = TestSystem::new().set("YC_FOLDER_ID", "b1gfake0variable");
+    let identity = identity_of(&test_system.with(ApiKeyAuth::new(API_KEY).unwrap()));
     assert_eq!(identity.folder_id.as_deref(), Some("b1gfake0variable"));
     assert_eq!(identity.remarks[1], "the folder is that of YC_FOLDER_ID");
 }
 
 #[test]
 fn yc_gives_the_folder_of_its_profile() {
-    let machine = Machine::new().with_yc(|command| match &words(command)[..] {
+    let test_system = TestSystem::new().with_yc(|command| match &words(command)[..] {
         ["config", "get", "folder-id", ..] => TestRun::prints("b1gfake0folder\n"),
         ["config", "get", "cloud-id", ..] => TestRun::Exit(1, String::new(), "no such key".to_owned()),
         _ => TestRun::prints(YC_TOKEN),
     });
-    let identity = identity_of(&machine.with(YandexCloudCliAuth::new()));
+    let identity = identity_of(&test_system.with(YandexCloudCliAuth::new()));
     assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
     assert!(identity.remarks[1].contains("no such key"), "{:?}", identity.remarks);
 }
 
 #[test]
 fn an_identity_needs_a_token_and_does_not_wait_past_its_deadline() {
-    let error = Machine::new().automatic().blocking().identity(HeaderOptions::new()).unwrap_err();
+    let error = TestSystem::new().automatic().blocking().identity(HeaderOptions::new()).unwrap_err();
     assert!(error.report().is_some(), "{error}");
-    let hangs = Machine::new().answering(|request, _| match request.uri().path() {
+    let hangs = TestSystem::new().answering(|request, _| match request.uri().path() {
         "/computeMetadata/v1/yandex/folder-id" => TestReply::Silence,
         _ => TestReply::status(200, METADATA_ANSWER),
     });

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN, cloud, exchanged};
+use crate::support::{API_KEY, IAM_TOKEN, METADATA_ANSWER, OAUTH_TOKEN, TestSystem, cloud, exchanged};
 use test_support::token_source::{Source, header, token};
 use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::LibraryThread;
@@ -66,7 +66,7 @@ fn failure(credentials: &Credentials) -> Error {
 
 #[test]
 fn iam_gets_the_token_of_the_underlying_credentials_and_discovery_gets_no_token() {
-    let machine = Machine::new().answering(|request, count| {
+    let test_system = TestSystem::new().answering(|request, count| {
         match impersonation_in(request) {
             Some((bearer, account)) => {
                 assert_eq!((&*bearer, &*account), ("t1.HUSH.given", ACCOUNT));
@@ -77,17 +77,17 @@ fn iam_gets_the_token_of_the_underlying_credentials_and_discovery_gets_no_token(
         }
         iam(request, count)
     });
-    let credentials = machine.with(by(given()));
+    let credentials = test_system.with(by(given()));
     assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.HUSH.given")));
-    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE]);
+    assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE]);
     assert_eq!(credentials.method(), Some(Method::Impersonation));
-    let shown = format!("{:?} {credentials:?} {:?}", machine.log.lines(), by(given()));
+    let shown = format!("{:?} {credentials:?} {:?}", test_system.log.lines(), by(given()));
     assert!(!shown.contains("HUSH"), "{shown}");
 }
 
 #[test]
 fn any_credentials_with_an_iam_token_can_impersonate() {
-    let machine = Machine::new().set("YC_TOKEN", "t1.FAKE-env.x").answering(iam);
+    let test_system = TestSystem::new().set("YC_TOKEN", "t1.FAKE-env.x").answering(iam);
     for (credentials, bearer) in [
         (given().into(), "t1.HUSH.given"),
         (EnvIamTokenAuth::new().into(), "t1.FAKE-env.x"),
@@ -96,16 +96,16 @@ fn any_credentials_with_an_iam_token_can_impersonate() {
         (Credentials::automatic(), crate::support::METADATA_TOKEN),
         (Credentials::from_source(Source::new(|_| token(7))), "t1.fake.7"),
     ] {
-        let credentials = machine.with(by(credentials));
+        let credentials = test_system.with(by(credentials));
         assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, bearer)));
     }
 }
 
 #[test]
 fn impersonation_can_be_nested() {
-    let machine = Machine::new().answering(iam);
+    let test_system = TestSystem::new().answering(iam);
     let first = ImpersonationAuth::new(OTHER, MetadataAuth::new());
-    let credentials = machine.with(ImpersonationAuth::new(ACCOUNT, first));
+    let credentials = test_system.with(ImpersonationAuth::new(ACCOUNT, first));
     let expected = of(ACCOUNT, &of(OTHER, crate::support::METADATA_TOKEN));
     assert_eq!(header(&credentials), format!("Bearer {expected}"));
 
@@ -123,17 +123,17 @@ fn impersonation_can_be_nested() {
 fn each_of_the_two_tokens_is_refreshed_when_it_is_due() {
     // The tokens of the underlying credentials live for 10 min; those of the service account end at 12:00.
     let source = Source::living(secs(600));
-    let machine = Machine::new().answering(iam);
-    let underlying = Credentials::from_source(source.clone()).with_system(machine.system());
-    let credentials = machine.with(by(underlying.clone()));
+    let test_system = TestSystem::new().answering(iam);
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
+    let credentials = test_system.with(by(underlying.clone()));
     let held = header(&credentials);
     assert_eq!((source.started(), held.as_str()), (1, &*format!("Bearer {}", of(ACCOUNT, "t1.fake.0"))));
 
-    machine.clock.advance(secs(3000));
+    test_system.clock.advance(secs(3000));
     assert_eq!((header(&credentials), source.started()), (held.clone(), 1), "no token is refreshed");
 
     // After max_age, the token is refreshed in the background, with a valid token of the underlying credentials.
-    machine.clock.advance(secs(700));
+    test_system.clock.advance(secs(700));
     assert_eq!(header(&credentials), held);
     let renewed = format!("Bearer {}", of(ACCOUNT, "t1.fake.1"));
     until("the token is refreshed in the background", || header(&credentials) == renewed);
@@ -141,7 +141,7 @@ fn each_of_the_two_tokens_is_refreshed_when_it_is_due() {
 
     // A cached token of the underlying credentials is used, and shared with other users of these credentials.
     header(&underlying);
-    let another = machine.with(ImpersonationAuth::new(OTHER, underlying));
+    let another = test_system.with(ImpersonationAuth::new(OTHER, underlying));
     assert_eq!(header(&another), format!("Bearer {}", of(OTHER, "t1.fake.1")));
     assert_eq!(source.started(), 2);
 }
@@ -149,45 +149,45 @@ fn each_of_the_two_tokens_is_refreshed_when_it_is_due() {
 #[test]
 fn an_expired_token_is_not_sent_when_the_refresh_fails() {
     let source = Source::living(secs(600));
-    let machine = Machine::new().answering(iam);
-    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    let test_system = TestSystem::new().answering(iam);
+    let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     header(&credentials);
     source.set(|_| Err(test_support::token_source::unavailable()));
-    machine.clock.advance(secs(11 * 3600));
+    test_system.clock.advance(secs(11 * 3600));
     assert!(header(&credentials).contains("t1.fake.0+"), "the valid token is sent");
     until("the refresh in the background has failed", || credentials.counters().failures == 1);
-    machine.clock.advance(secs(3600));
+    test_system.clock.advance(secs(3600));
     let error = failure(&credentials);
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("the source is down"), "{error}");
     source.set(|count| Ok(token(count)?.expiring_in(secs(600))));
-    machine.clock.advance(secs(60));
+    test_system.clock.advance(secs(60));
     // The token in IAM's response ends at 12:00, which has passed.
     assert!(failure(&credentials).reason().contains("a life of"), "IAM is called again after a failure");
 }
 
 #[test]
 fn credentials_without_an_iam_token_are_an_error_at_once() {
-    let machine = Machine::new().set("YC_API_KEY", API_KEY).answering(iam);
+    let test_system = TestSystem::new().set("YC_API_KEY", API_KEY).answering(iam);
     for (credentials, name) in [
         (Credentials::from(ApiKeyAuth::new(API_KEY).unwrap()), "api-key"),
         (ApiKeyAuth::from_env().into(), "api-key"),
         (NoAuth::new().into(), "none"),
         (Credentials::automatic(), "api-key"),
     ] {
-        let error = failure(&machine.with(by(credentials)));
+        let error = failure(&test_system.with(by(credentials)));
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.reason().contains(name) && error.reason().contains("no IAM token"), "{error}");
         assert!(error.help().unwrap().contains("metadata"));
     }
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }
 
 #[test]
 fn an_invalid_service_account_id_is_an_error_that_does_not_show_the_value() {
-    let machine = Machine::new().answering(iam);
+    let test_system = TestSystem::new().answering(iam);
     for id in ["", "HUSH", "t1.HUSH.x", "AQVN-HUSH", "my robot HUSH", "aje/HUSH", &"h".repeat(51)] {
-        let credentials = machine.with(ImpersonationAuth::new(id, given()));
+        let credentials = test_system.with(ImpersonationAuth::new(id, given()));
         let error = failure(&credentials);
         assert_eq!(
             (error.kind(), error.location()),
@@ -195,10 +195,10 @@ fn an_invalid_service_account_id_is_an_error_that_does_not_show_the_value() {
             "{id}"
         );
         assert!(error.help().is_some());
-        let shown = format!("{:?} {:?}", ImpersonationAuth::new(id, given()), machine.log.lines());
+        let shown = format!("{:?} {:?}", ImpersonationAuth::new(id, given()), test_system.log.lines());
         assert!(!shown.contains("HUSH") && !shown.contains("hhhh"), "{shown}");
     }
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }
 
 /// An IAM that refuses these bearer tokens with the status 401.
@@ -217,13 +217,13 @@ fn unauthenticated(
 #[test]
 fn a_token_that_iam_refuses_is_replaced_once() {
     let source = Source::living(secs(3600));
-    let machine = Machine::new().answering(unauthenticated(&["t1.fake.0"]));
-    let underlying = Credentials::from_source(source.clone()).with_system(machine.system());
+    let test_system = TestSystem::new().answering(unauthenticated(&["t1.fake.0"]));
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
     let stale = underlying.blocking().get(HeaderOptions::new()).unwrap();
-    let credentials = machine.with(by(underlying.clone()));
+    let credentials = test_system.with(by(underlying.clone()));
     assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.1")));
     assert_eq!(source.started(), 2);
-    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
+    assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
     assert!(
         underlying.snapshot().unwrap().generation() > stale.generation(),
         "all users of the credentials drop the token"
@@ -233,27 +233,27 @@ fn a_token_that_iam_refuses_is_replaced_once() {
 #[test]
 fn a_second_refused_token_is_an_error() {
     let source = Source::living(secs(3600));
-    let machine = Machine::new().answering(unauthenticated(&["t1.fake.0", "t1.fake.1", "t1.fake.2"]));
-    let error = failure(&machine.with(by(Credentials::from_source(source.clone()))));
+    let test_system = TestSystem::new().answering(unauthenticated(&["t1.fake.0", "t1.fake.1", "t1.fake.2"]));
+    let error = failure(&test_system.with(by(Credentials::from_source(source.clone()))));
     assert_eq!((error.kind(), source.started()), (ErrorKind::Refused, 2));
     assert!(error.reason().contains("HTTP 401") && !error.reason().contains("fake"), "{error}");
     assert!(error.help().unwrap().contains("custom"), "{:?}", error.help());
-    assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
+    assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
 }
 
 #[test]
 fn a_token_without_a_replacement_is_sent_once() {
-    let machine = Machine::new().set("YC_TOKEN", "t1.HUSH.env").answering(unauthenticated(&[
+    let test_system = TestSystem::new().set("YC_TOKEN", "t1.HUSH.env").answering(unauthenticated(&[
         "t1.HUSH.given",
         "t1.HUSH.env",
         "t1.HUSH.same",
     ]));
     let same = Source::new(|_| yandex_cloud_auth::Token::new("t1.HUSH.same"));
     for credentials in [given().into(), EnvIamTokenAuth::new().into(), Credentials::from_source(same)] {
-        let before = machine.http.requests().len();
-        let error = failure(&machine.with(by(credentials)));
+        let before = test_system.http.requests().len();
+        let error = failure(&test_system.with(by(credentials)));
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-        assert_eq!(machine.http.requests()[before..], [DISCOVERY, IMPERSONATE]);
+        assert_eq!(test_system.http.requests()[before..], [DISCOVERY, IMPERSONATE]);
     }
 }
 
@@ -267,34 +267,35 @@ fn the_help_of_a_refusal_names_what_is_missing() {
         (503, ErrorKind::Unavailable, "at the moment"),
         (302, ErrorKind::Unavailable, "does not come from"),
     ] {
-        let machine = Machine::new().answering(move |request, count| match impersonation_in(request) {
-            Some((bearer, _)) => {
-                TestReply::status(status, format!(r#"{{"code":7,"message":"no {bearer}"}}"#))
-            }
-            None => iam(request, count),
-        });
-        let error = failure(&machine.with(by(given())));
+        let test_system =
+            TestSystem::new().answering(move |request, count| match impersonation_in(request) {
+                Some((bearer, _)) => {
+                    TestReply::status(status, format!(r#"{{"code":7,"message":"no {bearer}"}}"#))
+                }
+                None => iam(request, count),
+            });
+        let error = failure(&test_system.with(by(given())));
         assert_eq!((error.kind(), error.location()), (kind, IMPERSONATE.strip_prefix("POST ")), "{error}");
         assert!(error.help().unwrap().contains(words), "{status}: {:?}", error.help());
-        assert_eq!(machine.http.requests(), [DISCOVERY, IMPERSONATE], "the request is sent once");
+        assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE], "the request is sent once");
     }
 }
 
 #[test]
 fn an_error_of_the_underlying_credentials_keeps_its_details() {
-    let machine = Machine::new().answering(|request, _| match request.uri().host() {
+    let test_system = TestSystem::new().answering(|request, _| match request.uri().host() {
         Some("169.254.169.254") => {
             TestReply::Response(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
         }
         _ => panic!("no request goes to IAM"),
     });
-    let error = failure(&machine.with(by(MetadataAuth::new())));
+    let error = failure(&test_system.with(by(MetadataAuth::new())));
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(40))));
     assert!(error.reason().contains("metadata: http://169.254.169.254: HTTP 503"), "{error}");
     let cause = error.source().unwrap().downcast_ref::<Error>().unwrap();
     assert_eq!((cause.method(), error.help()), (Some(Method::Metadata), cause.help()));
 
-    let nothing = failure(&Machine::new().with(by(Credentials::automatic())));
+    let nothing = failure(&TestSystem::new().with(by(Credentials::automatic())));
     assert_eq!(nothing.kind(), ErrorKind::NotConfigured);
     assert!(nothing.report().unwrap().to_string().contains("YC_API_KEY"));
 
@@ -314,7 +315,7 @@ fn the_token_of_the_underlying_credentials_is_sent_only_to_iam() {
     ] {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let record = Arc::clone(&seen);
-        let machine = Machine::new().answering(move |request, _| {
+        let test_system = TestSystem::new().answering(move |request, _| {
             let everything = format!("{:?} {}", request.headers(), String::from_utf8_lossy(request.body()));
             let bearer = request.headers().get("authorization").is_some();
             if bearer || everything.contains("HUSH") {
@@ -327,8 +328,8 @@ fn the_token_of_the_underlying_credentials_is_sent_only_to_iam() {
                 _ => issued("t1.FAKE.x"),
             }
         });
-        let by_variable = machine.clone().set("YC_API_ENDPOINT", endpoint).with(by(given()));
-        let in_code = machine.at(Endpoints::new().api(endpoint)).with(by(given()));
+        let by_variable = test_system.clone().set("YC_API_ENDPOINT", endpoint).with(by(given()));
+        let in_code = test_system.at(Endpoints::new().api(endpoint)).with(by(given()));
         for credentials in [by_variable, in_code] {
             match goes {
                 Some(host) => {
@@ -340,20 +341,20 @@ fn the_token_of_the_underlying_credentials_is_sent_only_to_iam() {
             assert!(seen.lock().unwrap().is_empty(), "{endpoint} {found}");
         }
     }
-    let machine = Machine::new().always(issued("t1.FAKE.x"));
-    let at = |endpoints| machine.clone().at(endpoints).with(by(given()));
+    let test_system = TestSystem::new().always(issued("t1.FAKE.x"));
+    let at = |endpoints| test_system.clone().at(endpoints).with(by(given()));
     header(&at(Endpoints::new().iam("iam.corp.example")));
     let plain = Endpoints::new().iam("http://iam.corp.example");
     assert_eq!(failure(&at(plain.clone())).kind(), ErrorKind::Blocked);
     header(&at(plain.danger_allow_plaintext()));
-    assert_eq!(machine.http.requests().len(), 2);
+    assert_eq!(test_system.http.requests().len(), 2);
 }
 
 #[test]
-fn underlying_credentials_use_the_outer_system_unless_they_have_their_own() {
-    let machine =
-        |name: &'static str| Machine::new().set("YC_TOKEN", &format!("t1.FAKE-{name}.x")).answering(iam);
-    let (here, there, own) = (machine("here"), machine("there"), machine("own"));
+fn inner_credentials_inherit_the_system_unless_they_have_their_own() {
+    let test_system =
+        |name: &'static str| TestSystem::new().set("YC_TOKEN", &format!("t1.FAKE-{name}.x")).answering(iam);
+    let (here, there, own) = (test_system("here"), test_system("there"), test_system("own"));
     let bearer = |name: &str| format!("Bearer {}", of(ACCOUNT, &format!("t1.FAKE-{name}.x")));
 
     let going = Credentials::from(by(EnvIamTokenAuth::new()));
@@ -388,9 +389,9 @@ fn underlying_credentials_use_the_outer_system_unless_they_have_their_own() {
 
 #[test]
 fn construction_and_with_system_do_no_work() {
-    let machine = Machine::new().answering(|_, _| panic!("no request is sent"));
+    let test_system = TestSystem::new().answering(|_, _| panic!("no request is sent"));
     let source = Source::new(|_| panic!("nothing is fetched"));
-    let credentials = machine.with(ImpersonationAuth::new(OTHER, by(Credentials::from_source(source))));
+    let credentials = test_system.with(ImpersonationAuth::new(OTHER, by(Credentials::from_source(source))));
     let _ = (credentials.method(), credentials.report(), credentials.snapshot(), format!("{credentials:?}"));
     assert_eq!(credentials.counters().fetches, 0);
 }
@@ -399,8 +400,8 @@ fn construction_and_with_system_do_no_work() {
 fn the_last_drop_ends_both_fetches() {
     let source = Source::living(secs(3600));
     source.hold();
-    let machine = Machine::new().answering(|_, _| panic!("no request goes to IAM"));
-    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    let test_system = TestSystem::new().answering(|_, _| panic!("no request goes to IAM"));
+    let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     credentials.prewarm();
     until("the fetch of the underlying credentials runs", || source.started() == 1);
     drop(credentials);
@@ -411,9 +412,9 @@ fn the_last_drop_ends_both_fetches() {
 fn a_shared_fetch_continues_when_the_impersonation_is_dropped() {
     let source = Source::living(secs(3600));
     source.hold();
-    let machine = Machine::new().answering(iam);
-    let underlying = Credentials::from_source(source.clone()).with_system(machine.system());
-    let credentials = machine.with(by(underlying.clone()));
+    let test_system = TestSystem::new().answering(iam);
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
+    let credentials = test_system.with(by(underlying.clone()));
     credentials.prewarm();
     until("the fetch of the underlying credentials runs", || source.started() == 1);
     drop(credentials);
@@ -426,16 +427,16 @@ fn a_shared_fetch_continues_when_the_impersonation_is_dropped() {
 fn the_fetches_continue_after_the_deadline_of_a_caller() {
     let source = Source::living(secs(3600));
     source.hold();
-    let machine = Machine::new().answering(iam);
-    let credentials = machine.with(by(Credentials::from_source(source.clone())));
+    let test_system = TestSystem::new().answering(iam);
+    let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     let caller = credentials.clone();
     let call = std::thread::spawn(move || {
         caller.blocking().header_with(HeaderOptions::new().deadline(secs(1))).unwrap_err()
     });
     until("the fetch of the underlying credentials runs", || source.started() == 1);
     // The limits of both fetches, and the deadline of the caller.
-    machine.clock.wait_for_sleepers(3);
-    machine.clock.advance(secs(1));
+    test_system.clock.wait_for_sleepers(3);
+    test_system.clock.advance(secs(1));
     assert_eq!(call.join().unwrap().kind(), ErrorKind::Unavailable);
     source.release();
     assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.0")));
@@ -446,14 +447,14 @@ fn the_fetches_continue_after_the_deadline_of_a_caller() {
 fn both_fetches_together_have_one_time_limit() {
     let source = Source::living(secs(3600));
     source.hold();
-    let machine = Machine::new().answering(iam);
+    let test_system = TestSystem::new().answering(iam);
     let auth = ImpersonationAuth::builder(ACCOUNT, Credentials::from_source(source.clone())).timeout(secs(7));
-    let credentials = machine.with(auth.build());
+    let credentials = test_system.with(auth.build());
     let caller = credentials.clone();
     let call = std::thread::spawn(move || caller.blocking().header().unwrap_err());
     until("the fetch of the underlying credentials runs", || source.started() == 1);
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(secs(7));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(secs(7));
     assert!(call.join().unwrap().reason().contains("no token within 7s"));
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::support::{IAM_TOKEN, Machine, cloud, exchanged};
+use crate::support::{IAM_TOKEN, TestSystem, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -70,8 +70,9 @@ fn the_error_of_an_unreadable_file_names_the_file_and_the_reason() {
         (io::ErrorKind::FileTooLarge, ErrorKind::Invalid, "larger than 64 KiB"),
         (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable, "cannot be read"),
     ] {
-        let machine = Machine::new().set(ServiceAccountKeyAuth::VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
-        let system = machine.system().with_files(FailingFiles(fault));
+        let test_system =
+            TestSystem::new().set(ServiceAccountKeyAuth::VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
+        let system = test_system.system().with_files(FailingFiles(fault));
         for credentials in [
             Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).with_system(system.clone()),
             Credentials::from(ServiceAccountKeyAuth::from_env()).with_system(system.clone()),
@@ -81,7 +82,7 @@ fn the_error_of_an_unreadable_file_names_the_file_and_the_reason() {
             assert_eq!((error.kind(), error.location()), (kind, Some(PATH)), "{error}");
             assert!(error.reason().contains(words), "{words}: {error}");
         }
-        assert!(machine.http.requests().is_empty(), "no request is sent, and no other slot is tried");
+        assert!(test_system.http.requests().is_empty(), "no request is sent, and no other slot is tried");
     }
 }
 
@@ -91,18 +92,18 @@ fn a_file_of_another_encoding_or_size_is_an_error_with_the_reason() {
     let marked = [&b"\xff\xfe"[..], &utf16].concat();
     let padded = format!("{}{}", *KEY, " ".repeat(64 << 10));
     for (content, words) in [(marked, "UTF-8"), (padded.clone().into_bytes(), "larger than 64 KiB")] {
-        let machine = Machine::new();
-        machine.files.write(PATH, content);
-        let error = failure(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
+        let test_system = TestSystem::new();
+        test_system.files.write(PATH, content);
+        let error = failure(&test_system.with(ServiceAccountKeyAuth::from_file(PATH)));
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(PATH)));
         assert!(error.reason().contains(words), "{error}");
     }
     let error = ServiceAccountKeyAuth::new(padded).unwrap_err();
     assert!(error.reason().contains("larger than 64 KiB"), "{error}");
 
-    let machine = Machine::new().answering(cloud(exchanged()));
-    machine.files.write(PATH, format!("\u{feff}{}", *KEY));
-    header(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
+    test_system.files.write(PATH, format!("\u{feff}{}", *KEY));
+    header(&test_system.with(ServiceAccountKeyAuth::from_file(PATH)));
 }
 
 /// One value of DER.
@@ -154,8 +155,8 @@ fn a_key_of_another_algorithm_or_length_is_an_error_with_the_reason() {
 fn a_pem_on_one_line_is_read() {
     for line_end in [" ", "", "\\r\\n", "\\n\n"] {
         let pem = field("private_key").replace('\n', line_end);
-        let machine = Machine::new().answering(cloud(exchanged()));
-        header(&machine.with(ServiceAccountKeyAuth::new(with("private_key", pem)).unwrap()));
+        let test_system = TestSystem::new().answering(cloud(exchanged()));
+        header(&test_system.with(ServiceAccountKeyAuth::new(with("private_key", pem)).unwrap()));
     }
 }
 
@@ -170,8 +171,8 @@ fn the_help_of_a_refusal_lists_the_likely_cause_first_and_then_the_others() {
         ("", "the key aje"),
     ] {
         let body = json!({ "code": 16, "message": message }).to_string();
-        let machine = Machine::new().answering(cloud(TestReply::status(401, body)));
-        let error = failure(&machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
+        let test_system = TestSystem::new().answering(cloud(TestReply::status(401, body)));
+        let error = failure(&test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.reason().contains(message), "{error}");
         let help = error.help().unwrap();
@@ -189,8 +190,8 @@ fn the_help_of_a_refusal_lists_the_likely_cause_first_and_then_the_others() {
 
 #[test]
 fn the_help_for_an_outage_of_iam_does_not_mention_the_key() {
-    let machine = Machine::new().answering(cloud(TestReply::status(503, "")));
-    let error = failure(&machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
+    let test_system = TestSystem::new().answering(cloud(TestReply::status(503, "")));
+    let error = failure(&test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(!error.help().unwrap().contains("yc iam key"), "{error:?}");
 }
@@ -200,7 +201,7 @@ fn the_life_of_a_jwt_is_limited_to_the_range_that_iam_accepts() {
     for (life, seconds) in [(secs(0), 61), (std::time::Duration::MAX, 3600)] {
         let claims = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&claims);
-        let machine = Machine::new().answering(move |request, count| {
+        let test_system = TestSystem::new().answering(move |request, count| {
             if request.uri().path() == "/iam/v1/tokens" {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
                 let part = body["jwt"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
@@ -209,7 +210,7 @@ fn the_life_of_a_jwt_is_limited_to_the_range_that_iam_accepts() {
             }
             cloud(exchanged())(request, count)
         });
-        header(&machine.with(ServiceAccountKeyAuth::builder(&*KEY).unwrap().jwt_life(life).build()));
+        header(&test_system.with(ServiceAccountKeyAuth::builder(&*KEY).unwrap().jwt_life(life).build()));
         let claims = claims.lock().unwrap();
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), seconds);
     }
@@ -217,23 +218,23 @@ fn the_life_of_a_jwt_is_limited_to_the_range_that_iam_accepts() {
 
 #[test]
 fn a_key_file_of_another_account_is_used_with_one_warning() {
-    let machine = Machine::new().answering(|request, count| {
+    let test_system = TestSystem::new().answering(|request, count| {
         let token = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
         cloud(TestReply::status(200, token))(request, count)
     });
-    machine.files.write(PATH, KEY.as_str());
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    test_system.files.write(PATH, KEY.as_str());
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     for (content, warnings) in [
         (with("id", "ajefake0second0key00"), 0),
         (with("service_account_id", "ajefake0other0sa0000"), 1),
         (with("service_account_id", "ajefake0other0sa0000"), 1),
     ] {
         let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
-        machine.files.write(PATH, content);
-        machine.clock.advance(secs(120));
+        test_system.files.write(PATH, content);
+        test_system.clock.advance(secs(120));
         assert!(credentials.invalidate(&sent));
         header(&credentials);
-        let logged = machine.log.warnings();
+        let logged = test_system.log.warnings();
         assert_eq!(logged.len(), warnings, "{logged:?}");
         assert!(
             logged.iter().all(|line| line.contains("ajefake0other0sa0000") && line.contains(PATH)),
@@ -245,15 +246,15 @@ fn a_key_file_of_another_account_is_used_with_one_warning() {
 #[test]
 fn neither_log_nor_report_nor_debug_shows_a_part_of_the_key_or_a_jwt() {
     for reply in [exchanged(), TestReply::status(401, json!({ "message": *KEY }).to_string())] {
-        let machine = Machine::new().answering(cloud(reply));
-        machine.files.write(PATH, KEY.as_str());
-        machine.files.set_mode(PATH, 0o644);
+        let test_system = TestSystem::new().answering(cloud(reply));
+        test_system.files.write(PATH, KEY.as_str());
+        test_system.files.set_mode(PATH, 0o644);
         let given = ServiceAccountKeyAuth::new(&*KEY).unwrap();
         let mut shown = format!("{given:?} {:?}", ServiceAccountKeyAuth::builder(&*KEY).unwrap());
         for credentials in [
-            machine.with(given),
-            machine.with(ServiceAccountKeyAuth::from_file(PATH)),
-            machine.clone().set(ServiceAccountKeyAuth::VARIABLE, &KEY).automatic(),
+            test_system.with(given),
+            test_system.with(ServiceAccountKeyAuth::from_file(PATH)),
+            test_system.clone().set(ServiceAccountKeyAuth::VARIABLE, &KEY).automatic(),
         ] {
             match credentials.blocking().header() {
                 Ok(header) => shown.push_str(&format!("{header:?}")),
@@ -265,7 +266,7 @@ fn neither_log_nor_report_nor_debug_shows_a_part_of_the_key_or_a_jwt() {
             let identity = credentials.blocking().identity(HeaderOptions::new());
             shown.push_str(&format!("{identity:?} {credentials:?}"));
         }
-        shown.push_str(&machine.log.lines().join("\n"));
+        shown.push_str(&test_system.log.lines().join("\n"));
         assert!(!holds_a_secret(&shown), "{shown}");
         assert!(
             shown.contains(&field("service_account_id")),
@@ -286,10 +287,10 @@ fn a_file_system_without_modes_gives_no_warning() {
             false
         }
     }
-    let machine = Machine::new().answering(cloud(exchanged()));
-    let system = machine.system().with_files(Modeless(TestFiles::new([(PATH, KEY.as_str())])));
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
+    let system = test_system.system().with_files(Modeless(TestFiles::new([(PATH, KEY.as_str())])));
     let credentials = Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).with_system(system);
     header(&credentials);
     assert_eq!(credentials.report().unwrap().selected().unwrap().reason, "given");
-    assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.lines());
+    assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.lines());
 }

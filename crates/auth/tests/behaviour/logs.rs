@@ -1,29 +1,29 @@
 //! What is logged: a selection, a fetch, a failure; each once, with the facts that a person needs.
 
-use crate::support::{API_KEY, METADATA_ANSWER, Machine};
+use crate::support::{API_KEY, METADATA_ANSWER, TestSystem};
 use test_support::token_source::header;
 use test_support::wait::secs;
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestReply, TestRun};
 use yandex_cloud_auth::{MetadataAuth, YandexCloudCliAuth};
 
-fn at(machine: &Machine, level: &str) -> Vec<String> {
-    machine.log.lines().into_iter().filter(|line| line.trim_start().starts_with(level)).collect()
+fn at(test_system: &TestSystem, level: &str) -> Vec<String> {
+    test_system.log.lines().into_iter().filter(|line| line.trim_start().starts_with(level)).collect()
 }
 
 #[test]
 fn a_selection_is_logged_once_with_its_method_and_source() {
-    let machine = Machine::new().set("YC_API_KEY", API_KEY);
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().set("YC_API_KEY", API_KEY);
+    let credentials = test_system.automatic();
     for _ in 0..3 {
         header(&credentials);
     }
-    let lines = at(&machine, "INFO");
+    let lines = at(&test_system, "INFO");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("api-key") && lines[0].contains("YC_API_KEY"), "{lines:?}");
 
-    let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
-    header(&machine.with(MetadataAuth::new()));
-    let lines = at(&machine, "INFO");
+    let test_system = TestSystem::new().always(TestReply::status(200, METADATA_ANSWER));
+    header(&test_system.with(MetadataAuth::new()));
+    let lines = at(&test_system, "INFO");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("metadata") && lines[0].contains("169.254.169.254"), "{lines:?}");
 }
@@ -31,20 +31,20 @@ fn a_selection_is_logged_once_with_its_method_and_source() {
 #[test]
 fn a_source_with_the_shape_of_a_secret_is_logged_masked() {
     let folder = "/tmp/t1.FAKE-body.x";
-    let mut machine = Machine::new();
-    machine.environment = TestEnvironment::new([("PATH", folder)]);
-    machine.files = TestFiles::new([(format!("{folder}/yc"), "")]);
-    machine.processes = TestProcesses::new(|_| TestRun::prints("t1.FAKE.x"));
-    header(&machine.with(YandexCloudCliAuth::new()));
-    let lines = at(&machine, "INFO");
+    let mut test_system = TestSystem::new();
+    test_system.environment = TestEnvironment::new([("PATH", folder)]);
+    test_system.files = TestFiles::new([(format!("{folder}/yc"), "")]);
+    test_system.processes = TestProcesses::new(|_| TestRun::prints("t1.FAKE.x"));
+    header(&test_system.with(YandexCloudCliAuth::new()));
+    let lines = at(&test_system, "INFO");
     assert!(lines.len() == 1 && lines[0].contains("/tmp/t1.***"), "{lines:?}");
 }
 
 #[test]
 fn a_fetch_is_logged_with_the_generation_and_the_life_of_its_token() {
-    let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
-    header(&machine.automatic());
-    let lines = at(&machine, "DEBUG");
+    let test_system = TestSystem::new().always(TestReply::status(200, METADATA_ANSWER));
+    header(&test_system.automatic());
+    let lines = at(&test_system, "DEBUG");
     assert_eq!(lines.len(), 1, "{lines:?}");
     for word in ["metadata", "generation=1", "42617"] {
         assert!(lines[0].contains(word), "{word}: {lines:?}");
@@ -53,29 +53,29 @@ fn a_fetch_is_logged_with_the_generation_and_the_life_of_its_token() {
 
 #[test]
 fn a_failure_is_a_warning_with_the_time_of_the_next_fetch() {
-    let machine = Machine::new().always(TestReply::status(503, "overloaded"));
-    let credentials = machine.with(MetadataAuth::new());
+    let test_system = TestSystem::new().always(TestReply::status(503, "overloaded"));
+    let credentials = test_system.with(MetadataAuth::new());
     for _ in 0..3 {
         credentials.blocking().header().unwrap_err();
     }
-    let lines = machine.log.warnings();
+    let lines = test_system.log.warnings();
     assert_eq!(lines.len(), 1, "a remembered failure is not logged again: {lines:?}");
     for word in ["metadata", "169.254.169.254", "HTTP 503: overloaded", "again_in_ms=1000"] {
         assert!(lines[0].contains(word), "{word}: {lines:?}");
     }
-    machine.clock.advance(secs(1));
+    test_system.clock.advance(secs(1));
     credentials.blocking().header().unwrap_err();
-    assert_eq!(machine.log.warnings().len(), 2);
+    assert_eq!(test_system.log.warnings().len(), 2);
 }
 
 #[test]
 fn a_cached_header_is_not_logged() {
-    let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(TestReply::status(200, METADATA_ANSWER));
+    let credentials = test_system.automatic();
     header(&credentials);
-    let before = machine.log.lines();
+    let before = test_system.log.lines();
     for _ in 0..100 {
         header(&credentials);
     }
-    assert_eq!(machine.log.lines(), before);
+    assert_eq!(test_system.log.lines(), before);
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine};
+use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, TestSystem};
 use test_support::token_source::header;
 use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
@@ -33,22 +33,22 @@ fn the_token_is_fetched_by_hand_and_by_selection_with_and_without_the_variable()
         (" metadata.internal\n", format!("http://metadata.internal{PATH}")),
     ] {
         for credentials in [MetadataAuth::new(), MetadataAuth::default()] {
-            let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
-            assert_eq!(header(&machine.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
-            assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}");
+            let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
+            assert_eq!(header(&test_system.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
+            assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}");
         }
-        let machine = Machine::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
-        assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
-        assert_eq!(machine.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
+        assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
+        assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
     }
 }
 
 #[test]
 fn an_address_in_code_takes_precedence_over_the_variable() {
-    let machine = Machine::new().set("YC_METADATA_ADDR", "not an address").always(ok(METADATA_ANSWER));
-    let credentials = machine.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
+    let test_system = TestSystem::new().set("YC_METADATA_ADDR", "not an address").always(ok(METADATA_ANSWER));
+    let credentials = test_system.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
-    assert_eq!(machine.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
+    assert_eq!(test_system.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn an_invalid_address_is_an_error_before_any_request() {
         "http://",
         "адрес",
     ] {
-        let machine = Machine::new()
+        let test_system = TestSystem::new()
             .set("YC_METADATA_ADDR", address)
             .set("YC_TOKEN", IAM_TOKEN)
             .always(ok(METADATA_ANSWER));
-        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+        for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(
                 (error.kind(), error.location(), error.method()),
@@ -83,21 +83,21 @@ fn an_invalid_address_is_an_error_before_any_request() {
             assert!(error.help().unwrap().contains("host:port"), "{:?}", error.help());
             assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         }
-        assert!(machine.http.requests().is_empty(), "{address}");
+        assert!(test_system.http.requests().is_empty(), "{address}");
     }
 }
 
 #[test]
 fn the_request_has_the_metadata_flavor_and_no_secret() {
-    let machine = Machine::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
+    let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
         assert_eq!(request.method(), "GET");
         assert_eq!(request.headers()["metadata-flavor"], "Google");
         assert!(!request.headers().contains_key("authorization"));
         assert!(request.body().is_empty());
         ok(METADATA_ANSWER)
     });
-    header(&machine.automatic());
-    header(&machine.with(MetadataAuth::new()));
+    header(&test_system.automatic());
+    header(&test_system.with(MetadataAuth::new()));
 }
 
 #[test]
@@ -112,12 +112,14 @@ fn the_connect_timeout_depends_on_the_address_and_on_selection() {
     ] {
         let options: Arc<Mutex<Vec<HttpOptions>>> = Arc::default();
         let seen = Arc::clone(&options);
-        let machine =
-            Machine::new().set("YC_METADATA_ADDR", variable).answering_with_options(move |_, options, _| {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).answering_with_options(
+            move |_, options, _| {
                 seen.lock().unwrap().push(options);
                 TestReply::Fail(HttpFault::ConnectTimeout)
-            });
-        let credentials = if automatic { machine.automatic() } else { machine.with(MetadataAuth::new()) };
+            },
+        );
+        let credentials =
+            if automatic { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
         credentials.blocking().header().unwrap_err();
         let options = options.lock().unwrap();
         assert_eq!(options.len(), tries, "{variable:?} {automatic}");
@@ -131,28 +133,28 @@ fn the_connect_timeout_depends_on_the_address_and_on_selection() {
 
 #[test]
 fn a_later_connection_attempt_that_succeeds_is_used_without_a_warning() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
         0 | 1 => TestReply::Fail(HttpFault::ConnectTimeout),
         _ => ok(METADATA_ANSWER),
     });
-    assert_eq!(header(&machine.automatic()), format!("Bearer {METADATA_TOKEN}"));
-    assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+    assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
+    assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
 }
 
 #[test]
 fn a_refused_connection_ends_the_probe_at_once() {
     for fault in [HttpFault::ConnectRefused, HttpFault::Unreachable, HttpFault::NameResolution] {
-        let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
-        assert_eq!(header(&machine.automatic()), format!("Bearer {IAM_TOKEN}"));
-        assert_eq!(machine.http.requests().len(), 1, "{fault:?}");
-        assert!(machine.log.warnings().is_empty(), "{:?}", machine.log.warnings());
+        let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
+        assert_eq!(header(&test_system.automatic()), format!("Bearer {IAM_TOKEN}"));
+        assert_eq!(test_system.http.requests().len(), 1, "{fault:?}");
+        assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
     }
 }
 
 #[test]
 fn a_response_after_150_ms_at_the_default_address_is_used() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
-    let clock = machine.clock.clone();
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
+    let clock = test_system.clock.clone();
     let slow = TestHttp::with_options(move |_, _, _| {
         let pause = clock.sleep(Duration::from_millis(150));
         async move {
@@ -160,16 +162,16 @@ fn a_response_after_150_ms_at_the_default_address_is_used() {
             ok(METADATA_ANSWER)
         }
     });
-    let credentials = Automatic::new().with_system(machine.system().with_http(slow)).build();
+    let credentials = Automatic::new().with_system(test_system.system().with_http(slow)).build();
     let call = std::thread::spawn(move || header(&credentials));
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(Duration::from_millis(150));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(Duration::from_millis(150));
     assert_eq!(joined(call), format!("Bearer {METADATA_TOKEN}"));
 }
 
 /// The outcome of the slot `metadata` in a selection with `YC_TOKEN` in a later slot.
-fn outcome(machine: &Machine) -> (Outcome, Option<Error>) {
-    let credentials = machine.automatic();
+fn outcome(test_system: &TestSystem) -> (Outcome, Option<Error>) {
+    let credentials = test_system.automatic();
     match credentials.blocking().select() {
         Ok(report) => {
             let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata);
@@ -239,11 +241,11 @@ fn the_meaning_of_a_response_depends_on_whether_the_address_is_configured() {
     ];
     for (reply, at_default, at_configured) in table {
         for (address, expected) in [("", at_default), ("10.0.0.5", at_configured)] {
-            let machine = Machine::new()
+            let test_system = TestSystem::new()
                 .set("YC_METADATA_ADDR", address)
                 .set("YC_TOKEN", IAM_TOKEN)
                 .always(reply.clone());
-            let (outcome, error) = outcome(&machine);
+            let (outcome, error) = outcome(&test_system);
             assert_eq!(outcome, expected, "{reply:?} at {address:?}");
             assert_eq!(error.is_some(), expected == Broken, "{reply:?} at {address:?}");
             if let Some(error) = error {
@@ -269,8 +271,8 @@ fn the_error_of_a_response_without_a_token_names_what_is_missing() {
         ("oops", "not JSON"),
         ("7", "not a JSON object"),
     ] {
-        let machine = Machine::new().always(ok(body));
-        for credentials in [machine.automatic(), machine.with(MetadataAuth::new())] {
+        let test_system = TestSystem::new().always(ok(body));
+        for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
             assert!(error.reason().contains(reason), "{body}: {error}");
@@ -296,8 +298,8 @@ fn an_explicit_method_has_its_own_error_for_each_failure() {
         (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (ok(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
     ] {
-        let machine = Machine::new().always(reply.clone());
-        let error = machine.with(MetadataAuth::new()).blocking().header().unwrap_err();
+        let test_system = TestSystem::new().always(reply.clone());
+        let error = test_system.with(MetadataAuth::new()).blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::Metadata)), "{reply:?}");
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error}: {:?}", error.help());
@@ -306,36 +308,36 @@ fn an_explicit_method_has_its_own_error_for_each_failure() {
 
 #[test]
 fn the_longest_possible_deadline_works() {
-    let machine = Machine::new().always(ok(METADATA_ANSWER));
+    let test_system = TestSystem::new().always(ok(METADATA_ANSWER));
     let longest = HeaderOptions::new().deadline(Duration::MAX);
-    assert!(machine.with(MetadataAuth::new()).blocking().header_with(longest).is_ok());
+    assert!(test_system.with(MetadataAuth::new()).blocking().header_with(longest).is_ok());
 }
 
 #[test]
 fn the_request_is_repeated_after_the_time_that_a_busy_service_asks_for() {
     let busy = TestReply::Response(429, vec![("retry-after", "20".to_owned())], Vec::new());
-    let machine = Machine::new().answering(move |_, count| match count {
+    let test_system = TestSystem::new().answering(move |_, count| match count {
         0 => busy.clone(),
         _ => ok(METADATA_ANSWER),
     });
-    let credentials = machine.automatic();
+    let credentials = test_system.automatic();
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.retry_after(), Some(secs(20)));
     assert!(error.is_transient());
-    machine.clock.advance(secs(19));
+    test_system.clock.advance(secs(19));
     credentials.blocking().header().unwrap_err();
-    assert_eq!(machine.http.requests().len(), 1);
-    machine.clock.advance(secs(1));
+    assert_eq!(test_system.http.requests().len(), 1);
+    test_system.clock.advance(secs(1));
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
 }
 
 #[test]
 fn the_life_of_the_token_is_the_remaining_life_in_the_response() {
-    let machine = Machine::new().always(ok(METADATA_ANSWER));
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(ok(METADATA_ANSWER));
+    let credentials = test_system.automatic();
     header(&credentials);
     let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
-    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - machine.clock.now().wall;
+    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - test_system.clock.now().wall;
     assert_eq!(left, secs(42_617));
 }
 
@@ -351,12 +353,12 @@ fn an_address_outside_private_networks_is_used_with_a_warning() {
         ("8.8.8.8", true),
         ("metadata.corp.example", true),
     ] {
-        let machine = Machine::new().set("YC_METADATA_ADDR", address).always(ok(METADATA_ANSWER));
-        header(&machine.with(MetadataAuth::new()));
-        let warned = machine.log.warnings().iter().any(|line| line.contains("without TLS"));
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", address).always(ok(METADATA_ANSWER));
+        header(&test_system.with(MetadataAuth::new()));
+        let warned = test_system.log.warnings().iter().any(|line| line.contains("without TLS"));
         assert_eq!(warned, warns, "{address}");
 
-        let credentials = machine.automatic();
+        let credentials = test_system.automatic();
         header(&credentials);
         let report = credentials.report().unwrap();
         assert_eq!(report.selected().unwrap().reason.contains("without TLS"), warns, "{report}");
@@ -365,45 +367,45 @@ fn an_address_outside_private_networks_is_used_with_a_warning() {
 
 #[test]
 fn a_connection_without_a_response_times_out_and_no_other_identity_is_selected() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
+    let credentials = test_system.automatic();
     let call = std::thread::spawn(move || credentials.blocking().header());
-    machine.clock.wait_for_sleepers(1);
-    machine.clock.advance(Duration::from_millis(5100));
+    test_system.clock.wait_for_sleepers(1);
+    test_system.clock.advance(Duration::from_millis(5100));
     let error = joined(call).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
     assert!(error.reason().contains("5s"), "{error}");
     let report = error.report().unwrap();
     let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
     assert_eq!(broken.method, Method::Metadata);
-    assert_eq!(machine.http.requests().len(), 1, "the request is not repeated");
+    assert_eq!(test_system.http.requests().len(), 1, "the request is not repeated");
 }
 
 #[test]
 fn the_timeouts_can_be_set() {
-    let machine = Machine::new().always(TestReply::Silence);
+    let test_system = TestSystem::new().always(TestReply::Silence);
     let quick = MetadataAuth::builder()
         .connect_timeout(Duration::from_millis(50))
         .timeout(Duration::from_millis(250))
         .build();
-    let credentials = machine.with(quick);
+    let credentials = test_system.with(quick);
     let call = std::thread::spawn(move || credentials.blocking().header());
-    machine.clock.wait_for_sleepers(1);
-    machine.clock.advance(Duration::from_millis(300));
+    test_system.clock.wait_for_sleepers(1);
+    test_system.clock.advance(Duration::from_millis(300));
     assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[test]
 fn the_deadline_of_a_call_covers_the_selection() {
-    let machine = Machine::new().always(TestReply::Silence);
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(TestReply::Silence);
+    let credentials = test_system.automatic();
     let options = HeaderOptions::new().deadline(Duration::from_millis(500));
     let call = {
         let credentials = credentials.clone();
         std::thread::spawn(move || credentials.blocking().header_with(options))
     };
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(Duration::from_millis(500));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(Duration::from_millis(500));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("500ms"), "{error}");
@@ -412,8 +414,8 @@ fn the_deadline_of_a_call_covers_the_selection() {
 
 /// Credentials on real sockets, with an emulator's metadata service.
 fn real(emulator: &Emulator) -> (Credentials, System) {
-    let machine = Machine::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
-    let system = System::real().with_environment(machine.environment.clone());
+    let test_system = TestSystem::new().set("YC_METADATA_ADDR", &emulator.metadata_addr().to_string());
+    let system = System::real().with_environment(test_system.environment.clone());
     let quick = MetadataAuth::builder().timeout(Duration::from_millis(500)).build();
     (Credentials::from(quick).with_system(system.clone()), system)
 }

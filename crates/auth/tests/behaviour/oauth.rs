@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::SystemTime;
 
-use crate::support::{IAM_TOKEN, Machine, OAUTH_TOKEN, cloud, exchanged};
+use crate::support::{IAM_TOKEN, OAUTH_TOKEN, TestSystem, cloud, exchanged};
 use test_support::token_source::header;
 use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::{Clock, HttpFault};
@@ -18,17 +18,17 @@ const EXCHANGE: &str = "POST https://iam.api.cloud.yandex.net/iam/v1/tokens";
 /// The message of IAM for a token issued since 2026-06-01.
 const TOO_NEW: &str = r#"{"code":3,"message":"OAuth token for user 'FAKE-user', issued after '2026-06-01', is not supported for IAM token exchange","details":[]}"#;
 
-fn given(machine: &Machine) -> Credentials {
-    machine.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
+fn given(test_system: &TestSystem) -> Credentials {
+    test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
 }
 
-fn failure(machine: &Machine) -> Error {
-    given(machine).blocking().header().unwrap_err()
+fn failure(test_system: &TestSystem) -> Error {
+    given(test_system).blocking().header().unwrap_err()
 }
 
 #[test]
 fn discovery_gets_no_credentials_and_iam_gets_the_token_in_the_body() {
-    let machine = Machine::new().answering(|request, count| {
+    let test_system = TestSystem::new().answering(|request, count| {
         assert!(!request.headers().contains_key("authorization"), "no request has an authorization header");
         if request.uri().path() == "/iam/v1/tokens" {
             assert_eq!(request.headers()["content-type"], "application/json");
@@ -39,33 +39,33 @@ fn discovery_gets_no_credentials_and_iam_gets_the_token_in_the_body() {
         }
         cloud(exchanged())(request, count)
     });
-    assert_eq!(header(&given(&machine)), format!("Bearer {IAM_TOKEN}"));
-    assert_eq!(machine.http.requests(), [DISCOVERY, EXCHANGE]);
+    assert_eq!(header(&given(&test_system)), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(test_system.http.requests(), [DISCOVERY, EXCHANGE]);
 }
 
 #[test]
 fn a_token_with_special_characters_is_one_json_string_in_the_request() {
     let odd = r#"odd"\FAKE\u0041,}token"#;
-    let machine = Machine::new().answering(move |request, count| {
+    let test_system = TestSystem::new().answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
             let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!(body, serde_json::json!({ "yandexPassportOauthToken": odd }));
         }
         cloud(exchanged())(request, count)
     });
-    let credentials = machine.with(OAuthTokenAuth::new(odd).unwrap());
+    let credentials = test_system.with(OAuthTokenAuth::new(odd).unwrap());
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
 }
 
 #[test]
 fn the_token_is_exchanged_by_hand_from_the_variable_and_by_selection() {
-    let machine = Machine::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
+    let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
     for credentials in [
-        given(&machine),
-        machine.with(OAuthTokenAuth::from_env()),
-        machine.with(OAuthTokenAuth::builder_from_env().timeout(secs(3)).build()),
-        machine.automatic(),
-        Credentials::from_string(OAUTH_TOKEN).unwrap().with_system(machine.system()),
+        given(&test_system),
+        test_system.with(OAuthTokenAuth::from_env()),
+        test_system.with(OAuthTokenAuth::builder_from_env().timeout(secs(3)).build()),
+        test_system.automatic(),
+        Credentials::from_string(OAUTH_TOKEN).unwrap().with_system(test_system.system()),
     ] {
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
         assert_eq!(credentials.method(), Some(Method::OAuthToken));
@@ -74,24 +74,24 @@ fn the_token_is_exchanged_by_hand_from_the_variable_and_by_selection() {
 
 #[test]
 fn a_missing_variable_is_an_error_that_names_it() {
-    let machine = Machine::new();
-    let error = machine.with(OAuthTokenAuth::from_env()).blocking().header().unwrap_err();
+    let test_system = TestSystem::new();
+    let error = test_system.with(OAuthTokenAuth::from_env()).blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_OAUTH_TOKEN")));
 }
 
 #[test]
 fn the_life_of_the_token_comes_from_the_response() {
-    let machine = Machine::new().answering(cloud(exchanged()));
-    let credentials = given(&machine);
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
+    let credentials = given(&test_system);
     header(&credentials);
     let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
-    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - machine.clock.now().wall;
+    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - test_system.clock.now().wall;
     assert_eq!(left, secs(12 * 3600));
 }
 
 #[test]
 fn discovery_runs_once_for_all_refreshes_and_again_after_an_outage() {
-    let machine = Machine::new().answering(|request, count| match (request.uri().path(), count) {
+    let test_system = TestSystem::new().answering(|request, count| match (request.uri().path(), count) {
         ("/iam/v1/tokens", 3) => TestReply::status(503, ""),
         ("/iam/v1/tokens", _) => TestReply::status(
             200,
@@ -103,17 +103,17 @@ fn discovery_runs_once_for_all_refreshes_and_again_after_an_outage() {
         ),
         _ => cloud(exchanged())(request, count),
     });
-    let credentials = given(&machine);
+    let credentials = given(&test_system);
     assert_eq!(header(&credentials), "Bearer t1.FAKE-1.x");
-    machine.clock.advance(secs(4 * 3600));
+    test_system.clock.advance(secs(4 * 3600));
     assert_eq!(header(&credentials), "Bearer t1.FAKE-2.x");
-    assert_eq!(machine.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
+    assert_eq!(test_system.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
 
-    machine.clock.advance(secs(2 * 3600));
+    test_system.clock.advance(secs(2 * 3600));
     assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Unavailable);
-    machine.clock.advance(secs(60));
+    test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), "Bearer t1.FAKE-5.x");
-    assert_eq!(machine.http.requests()[3..], [EXCHANGE, DISCOVERY, EXCHANGE]);
+    assert_eq!(test_system.http.requests()[3..], [EXCHANGE, DISCOVERY, EXCHANGE]);
 }
 
 #[test]
@@ -132,14 +132,20 @@ fn the_documented_iam_of_the_region_is_used_while_its_public_endpoint_is_down() 
             TestReply::status(200, r#"{"endpoints":[]}"#),
         ] {
             let reply = down.clone();
-            let machine = Machine::new().set("YC_API_ENDPOINT", endpoint).answering(move |request, _| {
-                match request.uri().path() {
+            let test_system =
+                TestSystem::new().set("YC_API_ENDPOINT", endpoint).answering(move |request, _| match request
+                    .uri()
+                    .path()
+                {
                     "/endpoints" => reply.clone(),
                     _ => exchanged(),
-                }
-            });
-            assert_eq!(header(&given(&machine)), format!("Bearer {IAM_TOKEN}"), "{endpoint} {down:?}");
-            assert_eq!(machine.http.requests()[1], format!("POST https://{iam}/iam/v1/tokens"), "{endpoint}");
+                });
+            assert_eq!(header(&given(&test_system)), format!("Bearer {IAM_TOKEN}"), "{endpoint} {down:?}");
+            assert_eq!(
+                test_system.http.requests()[1],
+                format!("POST https://{iam}/iam/v1/tokens"),
+                "{endpoint}"
+            );
         }
     }
 }
@@ -147,11 +153,11 @@ fn the_documented_iam_of_the_region_is_used_while_its_public_endpoint_is_down() 
 #[test]
 fn an_outage_of_another_endpoint_is_an_error() {
     for endpoint in ["api.corp.example", "http://127.0.0.1:9", "api.cloud.yandex.net:8443", "localhost:9"] {
-        let machine = Machine::new().set("YC_API_ENDPOINT", endpoint).answering(|request, _| {
+        let test_system = TestSystem::new().set("YC_API_ENDPOINT", endpoint).answering(|request, _| {
             assert_eq!(request.uri().path(), "/endpoints", "only discovery is requested");
             TestReply::status(503, "")
         });
-        let error = failure(&machine);
+        let error = failure(&test_system);
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::OAuthToken)));
         assert!(error.location().unwrap().ends_with("/endpoints"), "{error}");
     }
@@ -164,20 +170,22 @@ fn an_address_of_iam_given_in_code_skips_discovery() {
         ("iam.corp.example:8443", "https://iam.corp.example:8443"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
     ] {
-        let machine = Machine::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
-        let machine = machine.at(Endpoints::new().iam(iam));
+        let test_system =
+            TestSystem::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
+        let test_system = test_system.at(Endpoints::new().iam(iam));
         let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-        assert_eq!(header(&machine.with(auth)), format!("Bearer {IAM_TOKEN}"));
-        assert_eq!(machine.http.requests(), [format!("POST {url}/iam/v1/tokens")]);
+        assert_eq!(header(&test_system.with(auth)), format!("Bearer {IAM_TOKEN}"));
+        assert_eq!(test_system.http.requests(), [format!("POST {url}/iam/v1/tokens")]);
     }
 }
 
 #[test]
 fn an_endpoint_in_code_takes_precedence_over_the_variable() {
-    let machine = Machine::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
-    let machine = machine.at(Endpoints::new().api("api.cloud.yandex.net:443"));
+    let test_system =
+        TestSystem::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
+    let test_system = test_system.at(Endpoints::new().api("api.cloud.yandex.net:443"));
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    assert_eq!(header(&machine.with(auth)), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(header(&test_system.with(auth)), format!("Bearer {IAM_TOKEN}"));
 }
 
 #[test]
@@ -185,17 +193,17 @@ fn an_invalid_endpoint_is_an_error_before_any_request() {
     for endpoint in
         ["ftp://h", "h/path", "h?q", "user@h", "https://user:FAKE-password@h", "h:0", "h h", "ключ.рф"]
     {
-        let machine = Machine::new().set("YC_API_ENDPOINT", endpoint).answering(cloud(exchanged()));
-        let from_variable = failure(&machine);
+        let test_system = TestSystem::new().set("YC_API_ENDPOINT", endpoint).answering(cloud(exchanged()));
+        let from_variable = failure(&test_system);
         let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
         let from_code =
-            Machine::new().at(Endpoints::new().api(endpoint)).with(auth).blocking().header().unwrap_err();
+            TestSystem::new().at(Endpoints::new().api(endpoint)).with(auth).blocking().header().unwrap_err();
         for (error, location) in [(from_variable, "YC_API_ENDPOINT"), (from_code, "endpoint")] {
             assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(location)), "{endpoint}");
             assert!(error.help().is_some());
             assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         }
-        assert!(machine.http.requests().is_empty());
+        assert!(test_system.http.requests().is_empty());
     }
 }
 
@@ -210,8 +218,8 @@ fn a_refusal_names_iam_the_cause_and_other_methods() {
         (403, String::new(), "HTTP 403"),
         (404, "nothing here".to_owned(), "nothing here"),
     ] {
-        let machine = Machine::new().answering(cloud(TestReply::status(status, body)));
-        let error = failure(&machine);
+        let test_system = TestSystem::new().answering(cloud(TestReply::status(status, body)));
+        let error = failure(&test_system);
         assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::OAuthToken)), "{error}");
         assert_eq!(error.location(), Some("https://iam.api.cloud.yandex.net/iam/v1/tokens"));
         assert!(error.reason().contains(words), "{error}");
@@ -220,8 +228,8 @@ fn a_refusal_names_iam_the_cause_and_other_methods() {
             assert!(help.contains(replacement), "{help}");
         }
     }
-    let too_new = failure(&Machine::new().answering(cloud(TestReply::status(400, TOO_NEW))));
-    let expired = failure(&Machine::new().answering(cloud(TestReply::status(401, body("expired")))));
+    let too_new = failure(&TestSystem::new().answering(cloud(TestReply::status(400, TOO_NEW))));
+    let expired = failure(&TestSystem::new().answering(cloud(TestReply::status(401, body("expired")))));
     assert_ne!(too_new.help(), expired.help(), "the error for new tokens has its own help");
 }
 
@@ -246,8 +254,8 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         (TestReply::Fail(HttpFault::Tls), "Tls"),
         (TestReply::Fail(HttpFault::Interrupted), "Interrupted"),
     ] {
-        let machine = Machine::new().answering(cloud(reply.clone()));
-        let error = failure(&machine);
+        let test_system = TestSystem::new().answering(cloud(reply.clone()));
+        let error = failure(&test_system);
         assert_eq!(
             (error.kind(), error.method()),
             (ErrorKind::Unavailable, Some(Method::OAuthToken)),
@@ -268,15 +276,15 @@ fn a_new_token_is_valid_when_the_local_clock_is_wrong() {
         let body = format!(r#"{{"iamToken":"{IAM_TOKEN}","expiresAt":"{expires_at}"}}"#);
         let reply = TestReply::Response(200, vec![("date", date.to_owned())], body.into_bytes());
         // IAM gives one token only: a refresh in the background would start another life.
-        let machine = Machine::new().answering(move |request, count| match count {
+        let test_system = TestSystem::new().answering(move |request, count| match count {
             0 | 1 => cloud(reply.clone())(request, count),
             _ => TestReply::Fail(HttpFault::Unreachable),
         });
-        let credentials = given(&machine);
+        let credentials = given(&test_system);
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "{date}");
-        machine.clock.advance(secs(11 * 3600));
+        test_system.clock.advance(secs(11 * 3600));
         assert!(credentials.snapshot().is_some(), "{date}: the token is valid for its whole life");
-        machine.clock.advance(secs(3600));
+        test_system.clock.advance(secs(3600));
         assert!(credentials.snapshot().is_none(), "{date}: the token is not valid after its life");
     }
 }
@@ -284,7 +292,7 @@ fn a_new_token_is_valid_when_the_local_clock_is_wrong() {
 #[test]
 fn the_error_of_a_busy_iam_has_the_time_to_wait() {
     let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
-    let error = failure(&Machine::new().answering(cloud(busy)));
+    let error = failure(&TestSystem::new().answering(cloud(busy)));
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(30))));
     assert!(error.is_transient());
 }
@@ -292,7 +300,7 @@ fn the_error_of_a_busy_iam_has_the_time_to_wait() {
 #[test]
 fn the_error_has_the_request_id_for_support() {
     let reply = TestReply::Response(500, vec![("x-request-id", "FAKE-request-1".to_owned())], Vec::new());
-    assert!(failure(&Machine::new().answering(cloud(reply))).to_string().contains("FAKE-request-1"));
+    assert!(failure(&TestSystem::new().answering(cloud(reply))).to_string().contains("FAKE-request-1"));
 }
 
 /// Runs the call on a thread, and sends the path of each of its requests to a channel.
@@ -300,29 +308,29 @@ fn observed(
     rule: impl Fn(&str) -> TestReply + Send + Sync + 'static,
     endpoints: Endpoints,
     auth: OAuthTokenAuth,
-) -> (Machine, mpsc::Receiver<String>, std::thread::JoinHandle<Result<(), Error>>) {
+) -> (TestSystem, mpsc::Receiver<String>, std::thread::JoinHandle<Result<(), Error>>) {
     let (sender, requested) = mpsc::channel();
     let sender = Mutex::new(sender);
-    let machine = Machine::new().answering(move |request, _| {
+    let test_system = TestSystem::new().answering(move |request, _| {
         let path = request.uri().path().to_owned();
         let reply = rule(&path);
         let _ = sender.lock().unwrap().send(path);
         reply
     });
-    let machine = machine.at(endpoints);
-    let credentials = machine.with(auth);
+    let test_system = test_system.at(endpoints);
+    let credentials = test_system.with(auth);
     let call = std::thread::spawn(move || credentials.blocking().header().map(|_| ()));
-    (machine, requested, call)
+    (test_system, requested, call)
 }
 
 #[test]
 fn a_discovery_without_a_response_leaves_time_for_the_exchange() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
     let rule = |path: &str| if path == "/endpoints" { TestReply::Silence } else { exchanged() };
-    let (machine, requested, call) = observed(rule, Endpoints::new(), auth);
+    let (test_system, requested, call) = observed(rule, Endpoints::new(), auth);
     assert_eq!(requested.recv().unwrap(), "/endpoints");
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(secs(5));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(secs(5));
     joined(call).unwrap();
     assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
 }
@@ -330,19 +338,19 @@ fn a_discovery_without_a_response_leaves_time_for_the_exchange() {
 #[test]
 fn an_iam_without_a_response_is_an_error_after_ten_seconds_in_total() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    let (machine, requested, call) = observed(|_| TestReply::Silence, Endpoints::new(), auth);
+    let (test_system, requested, call) = observed(|_| TestReply::Silence, Endpoints::new(), auth);
     assert_eq!(requested.recv().unwrap(), "/endpoints");
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(secs(5));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(secs(5));
     assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
-    machine.clock.advance(secs(5));
+    test_system.clock.advance(secs(5));
     assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 /// A discovery that takes a second, and an IAM that does not respond to the first request. Later requests succeed.
-fn first_exchange_times_out(machine: &Machine) -> (TestHttp, mpsc::Receiver<String>) {
+fn first_exchange_times_out(test_system: &TestSystem) -> (TestHttp, mpsc::Receiver<String>) {
     let (sender, requested) = mpsc::channel();
-    let (sender, clock) = (Mutex::new(sender), machine.clock.clone());
+    let (sender, clock) = (Mutex::new(sender), test_system.clock.clone());
     let http = TestHttp::with_options(move |request, _, count| {
         let reply = match count {
             1 => TestReply::Silence,
@@ -362,47 +370,47 @@ fn first_exchange_times_out(machine: &Machine) -> (TestHttp, mpsc::Receiver<Stri
 
 #[test]
 fn discovery_runs_again_after_an_exchange_without_a_response() {
-    let machine = Machine::new();
-    let (http, requested) = first_exchange_times_out(&machine);
+    let test_system = TestSystem::new();
+    let (http, requested) = first_exchange_times_out(&test_system);
     let credentials = Credentials::from(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
-        .with_system(machine.system().with_http(http.clone()));
+        .with_system(test_system.system().with_http(http.clone()));
     let clone = credentials.clone();
     let call = std::thread::spawn(move || clone.blocking().header());
     assert_eq!(requested.recv().unwrap(), "/endpoints");
-    machine.clock.wait_for_sleepers(3);
-    machine.clock.advance(secs(1));
+    test_system.clock.wait_for_sleepers(3);
+    test_system.clock.advance(secs(1));
     assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
-    machine.clock.advance(secs(9));
+    test_system.clock.advance(secs(9));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("no token within 10s"), "the limit of the fetch ended the call: {error}");
 
-    machine.clock.advance(secs(60));
+    test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(http.requests()[2..], [DISCOVERY, EXCHANGE], "discovery runs again");
 }
 
 #[test]
 fn the_address_of_iam_is_kept_after_a_refusal() {
-    let machine = Machine::new().answering(|request, count| match count {
+    let test_system = TestSystem::new().answering(|request, count| match count {
         1 => TestReply::status(401, ""),
         _ => cloud(exchanged())(request, count),
     });
-    let credentials = given(&machine);
+    let credentials = given(&test_system);
     assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Refused);
-    machine.clock.advance(secs(60));
+    test_system.clock.advance(secs(60));
     header(&credentials);
-    assert_eq!(machine.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
+    assert_eq!(test_system.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
 }
 
 #[test]
 fn the_timeout_can_be_set() {
     let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().timeout(secs(2)).build();
-    let (machine, requested, call) =
+    let (test_system, requested, call) =
         observed(|_| TestReply::Silence, Endpoints::new().iam("127.0.0.1"), auth);
     assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(secs(2));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(secs(2));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("2s"), "{error}");
@@ -426,27 +434,27 @@ fn an_invalid_value_is_an_error_of_the_constructor() {
 fn max_age_sets_how_often_the_token_is_exchanged() {
     let (sender, requested) = mpsc::channel();
     let sender = Mutex::new(sender);
-    let machine = Machine::new().answering(move |request, count| {
+    let test_system = TestSystem::new().answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
             let _ = sender.lock().unwrap().send(());
         }
         cloud(exchanged())(request, count)
     });
     let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().max_age(secs(600)).build();
-    let credentials = machine.with(auth);
+    let credentials = test_system.with(auth);
     header(&credentials);
     requested.recv().unwrap();
-    machine.clock.advance(secs(599));
+    test_system.clock.advance(secs(599));
     header(&credentials);
     assert!(requested.try_recv().is_err());
-    machine.clock.advance(secs(1));
+    test_system.clock.advance(secs(1));
     header(&credentials);
     requested.recv().unwrap();
 }
 
 fn real(emulator: &Emulator, token: &str) -> Credentials {
-    let machine = Machine::new().set("YC_API_ENDPOINT", &emulator.api_url());
-    let system = System::real().with_environment(machine.environment.clone());
+    let test_system = TestSystem::new().set("YC_API_ENDPOINT", &emulator.api_url());
+    let system = System::real().with_environment(test_system.environment.clone());
     Credentials::from(OAuthTokenAuth::builder(token).unwrap().timeout(secs(2)).build()).with_system(system)
 }
 

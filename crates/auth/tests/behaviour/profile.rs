@@ -1,7 +1,7 @@
 //! `profile`: the configuration file of yc, read without yc.
 
 use crate::support::{
-    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, cloud, exchanged,
+    IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, OAUTH_TOKEN, TestSystem, cloud, exchanged,
 };
 use test_support::token_source::header;
 use test_support::wait::secs;
@@ -37,44 +37,44 @@ profiles:
     folder-id: b1gfake0federated
 ";
 
-fn home(config: &str) -> Machine {
-    let machine = Machine::new().set("HOME", "/home/me").set("USERPROFILE", "/home/me");
-    machine.files.write(FILE, config);
-    machine
+fn home(config: &str) -> TestSystem {
+    let test_system = TestSystem::new().set("HOME", "/home/me").set("USERPROFILE", "/home/me");
+    test_system.files.write(FILE, config);
+    test_system
 }
 
-fn machine() -> Machine {
+fn test_system() -> TestSystem {
     home(CONFIG).answering(|request, count| match request.uri().host() {
         Some("169.254.169.254") => TestReply::status(200, METADATA_ANSWER),
         _ => cloud(exchanged())(request, count),
     })
 }
 
-fn failure(machine: &Machine, auth: ProfileAuth) -> Error {
-    machine.with(auth).blocking().header().unwrap_err()
+fn failure(test_system: &TestSystem, auth: ProfileAuth) -> Error {
+    test_system.with(auth).blocking().header().unwrap_err()
 }
 
-fn profile(machine: &Machine, auth: &ProfileAuth) -> Result<Profile, Error> {
+fn profile(test_system: &TestSystem, auth: &ProfileAuth) -> Result<Profile, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(auth.profile(&machine.system()))
+    runtime.block_on(auth.profile(&test_system.system()))
 }
 
 #[test]
 fn an_oauth_token_is_exchanged() {
-    let machine = machine().answering(|request, count| {
+    let test_system = test_system().answering(|request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
             let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!(body, serde_json::json!({ "yandexPassportOauthToken": OAUTH_TOKEN }));
         }
         cloud(exchanged())(request, count)
     });
-    let credentials = machine.with(ProfileAuth::new());
+    let credentials = test_system.with(ProfileAuth::new());
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(
-        machine.http.requests(),
+        test_system.http.requests(),
         ["GET https://api.cloud.yandex.net/endpoints", "POST https://iam.api.cloud.yandex.net/iam/v1/tokens"]
     );
-    assert!(machine.processes.commands().is_empty(), "without yc");
+    assert!(test_system.processes.commands().is_empty(), "without yc");
     let snapshot = credentials.snapshot().unwrap();
     assert_eq!(snapshot.method(), Method::Profile);
     assert!(snapshot.expires_at().is_some());
@@ -83,31 +83,31 @@ fn an_oauth_token_is_exchanged() {
 
 #[test]
 fn an_iam_token_in_the_place_of_the_oauth_token_is_sent_unchanged() {
-    let machine = machine();
-    let credentials = machine.with(ProfileAuth::named("pasted"));
+    let test_system = test_system();
+    let credentials = test_system.with(ProfileAuth::named("pasted"));
     assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }
 
 #[test]
 fn a_profile_that_names_the_machine_or_has_no_login_uses_the_metadata_service() {
     for name in ["vm", "bare", "empty"] {
-        let machine = machine();
-        let credentials = machine.with(ProfileAuth::named(name));
+        let test_system = test_system();
+        let credentials = test_system.with(ProfileAuth::named(name));
         assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"), "{name}");
-        assert_eq!(machine.http.requests(), [format!("GET {METADATA_URL}")], "{name}");
+        assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")], "{name}");
     }
     // Outside the cloud, the help says why a profile without a login uses the metadata service.
-    let machine = machine().always(TestReply::Fail(HttpFault::ConnectTimeout));
-    let error = failure(&machine, ProfileAuth::named("empty"));
+    let test_system = test_system().always(TestReply::Fail(HttpFault::ConnectTimeout));
+    let error = failure(&test_system, ProfileAuth::named("empty"));
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Profile)));
     assert!(error.help().unwrap().contains("`empty` has no login"), "{error:?}");
-    assert!(!failure(&machine, ProfileAuth::named("vm")).help().unwrap().contains("no login"));
+    assert!(!failure(&test_system, ProfileAuth::named("vm")).help().unwrap().contains("no login"));
 }
 
 #[test]
 fn a_login_that_only_yc_supports_is_an_error_that_names_the_method_of_yc() {
-    let machine = home(
+    let test_system = home(
         "profiles:\n  a: {federation-id: x}\n  b: {username: x, folder-id: y}\n  c: {token: y0_FAKE, federation-id: x}\n  \
          d: {token: y0_FAKE, impersonate-service-account-id: x}\n",
     );
@@ -117,71 +117,71 @@ fn a_login_that_only_yc_supports_is_an_error_that_names_the_method_of_yc() {
         ("c", "`federation-id`"),
         ("d", "`impersonate-service-account-id`"),
     ] {
-        let error = failure(&machine, ProfileAuth::named(name));
+        let error = failure(&test_system, ProfileAuth::named(name));
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)), "{error}");
         assert!(error.reason().contains(key), "{error}");
         assert!(error.help().unwrap().contains("yandex-cloud-cli"), "{error:?}");
     }
-    assert!(machine.http.requests().is_empty(), "no request is sent");
+    assert!(test_system.http.requests().is_empty(), "no request is sent");
 }
 
 #[test]
 fn the_profile_is_that_in_code_else_that_of_the_variable_else_the_current_profile() {
-    let machine = machine();
-    assert_eq!(header(&machine.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
-    machine.environment.set("YC_PROFILE", "pasted");
+    let test_system = test_system();
+    assert_eq!(header(&test_system.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
+    test_system.environment.set("YC_PROFILE", "pasted");
     for auth in [ProfileAuth::new(), ProfileAuth::builder().build()] {
-        assert_eq!(header(&machine.with(auth)), "Bearer t1.FAKE-pasted.x");
+        assert_eq!(header(&test_system.with(auth)), "Bearer t1.FAKE-pasted.x");
     }
-    let credentials = machine.with(ProfileAuth::named("vm"));
+    let credentials = test_system.with(ProfileAuth::named("vm"));
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
 }
 
 #[test]
 fn the_file_is_the_default_file_of_yc_or_the_path_in_code() {
-    let machine = machine();
-    machine.files.write("/etc/yc.yaml", "profiles: {mine: {token: t1.FAKE-mine.x}}");
+    let test_system = test_system();
+    test_system.files.write("/etc/yc.yaml", "profiles: {mine: {token: t1.FAKE-mine.x}}");
     let auth = ProfileAuth::builder().path("/etc/yc.yaml").profile("mine").build();
-    assert_eq!(header(&machine.with(auth)), "Bearer t1.FAKE-mine.x");
+    assert_eq!(header(&test_system.with(auth)), "Bearer t1.FAKE-mine.x");
 
-    machine.environment.set("HOME", "");
-    machine.environment.set("USERPROFILE", "");
-    let error = failure(&machine, ProfileAuth::new());
+    test_system.environment.set("HOME", "");
+    test_system.environment.set("USERPROFILE", "");
+    let error = failure(&test_system, ProfileAuth::new());
     assert_eq!(error.kind(), ErrorKind::NotConfigured);
     assert_eq!(error.location(), Some(if cfg!(windows) { "USERPROFILE" } else { "HOME" }));
 }
 
 #[test]
 fn the_profile_is_read_for_each_token_and_its_name_stays() {
-    let machine = machine();
-    machine.environment.set("YC_PROFILE", "pasted");
-    let by_name = machine.with(ProfileAuth::new());
-    machine.environment.remove("YC_PROFILE");
-    machine.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
-    let by_current = machine.with(ProfileAuth::new());
-    machine.environment.set("YC_PROFILE", "pasted");
+    let test_system = test_system();
+    test_system.environment.set("YC_PROFILE", "pasted");
+    let by_name = test_system.with(ProfileAuth::new());
+    test_system.environment.remove("YC_PROFILE");
+    test_system.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
+    let by_current = test_system.with(ProfileAuth::new());
+    test_system.environment.set("YC_PROFILE", "pasted");
     for credentials in [&by_name, &by_current] {
-        machine.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
+        test_system.files.write(FILE, CONFIG.replace("current: default", "current: pasted"));
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(first.header().unwrap(), "Bearer t1.FAKE-pasted.x");
-        machine.environment.set("YC_PROFILE", "vm");
-        machine.files.write(FILE, CONFIG.replace("FAKE-pasted", "FAKE-newer"));
+        test_system.environment.set("YC_PROFILE", "vm");
+        test_system.files.write(FILE, CONFIG.replace("FAKE-pasted", "FAKE-newer"));
         assert!(credentials.invalidate(&first));
         assert_eq!(header(credentials), "Bearer t1.FAKE-newer.x");
-        machine.environment.remove("YC_PROFILE");
+        test_system.environment.remove("YC_PROFILE");
     }
 }
 
 #[test]
 fn an_invalid_file_does_not_replace_a_valid_token() {
-    let machine = machine();
-    let credentials = machine.with(ProfileAuth::named("pasted"));
+    let test_system = test_system();
+    let credentials = test_system.with(ProfileAuth::named("pasted"));
     header(&credentials);
-    machine.files.write(FILE, "profiles: [");
-    machine.clock.advance(secs(3601));
+    test_system.files.write(FILE, "profiles: [");
+    test_system.clock.advance(secs(3601));
     for _ in 0..3 {
         assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
-        machine.clock.advance(secs(60));
+        test_system.clock.advance(secs(60));
     }
 }
 
@@ -194,9 +194,9 @@ fn the_endpoint_of_the_profile_is_used_if_neither_code_nor_the_environment_gives
                 _ => cloud(exchanged())(request, count),
             })
     };
-    let asked = |machine: &Machine, auth: ProfileAuth| {
-        let _ = machine.with(auth).blocking().header();
-        machine.http.requests()[0].clone()
+    let asked = |test_system: &TestSystem, auth: ProfileAuth| {
+        let _ = test_system.with(auth).blocking().header();
+        test_system.http.requests()[0].clone()
     };
     let kz = with("api.yandexcloud.kz:443");
     assert_eq!(asked(&kz, ProfileAuth::new()), "GET https://api.yandexcloud.kz/endpoints");
@@ -238,20 +238,21 @@ fn a_foreign_endpoint_in_the_file_gives_a_warning_and_plaintext_is_blocked() {
 
 #[test]
 fn an_invalid_endpoint_that_is_not_needed_is_ignored() {
-    let machine = home("current: a\nprofiles: {a: {token: t1.FAKE-a.x, endpoint: 'ftp://x'}}");
-    assert_eq!(header(&machine.with(ProfileAuth::new())), "Bearer t1.FAKE-a.x");
+    let test_system = home("current: a\nprofiles: {a: {token: t1.FAKE-a.x, endpoint: 'ftp://x'}}");
+    assert_eq!(header(&test_system.with(ProfileAuth::new())), "Bearer t1.FAKE-a.x");
 }
 
 #[test]
 fn a_profile_with_an_oauth_token_works_against_the_emulator() {
     let emulator = Emulator::start_in_thread().unwrap();
-    let machine = home(&format!(
+    let test_system = home(&format!(
         "current: a\nprofiles:\n  a:\n    token: {}\n    endpoint: {}\n",
         emulator.oauth_token(),
         emulator.api_url()
     ));
-    let system =
-        System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
+    let system = System::real()
+        .with_environment(test_system.environment.clone())
+        .with_files(test_system.files.clone());
     let credentials = Credentials::from(ProfileAuth::new()).with_system(system);
     let snapshot = credentials.blocking().get(HeaderOptions::new()).unwrap();
     assert!(snapshot.expose_secret().unwrap().starts_with("t1."));
@@ -278,9 +279,10 @@ fn with_key(emulator: &Emulator, json: &str) -> String {
 #[test]
 fn the_service_account_key_in_a_profile_is_exchanged_and_can_be_replaced() {
     let emulator = Emulator::start_in_thread().unwrap();
-    let machine = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
-    let system =
-        System::real().with_environment(machine.environment.clone()).with_files(machine.files.clone());
+    let test_system = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
+    let system = System::real()
+        .with_environment(test_system.environment.clone())
+        .with_files(test_system.files.clone());
     let credentials = Credentials::from(ProfileAuth::new()).with_system(system);
     let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
     assert!(first.expose_secret().unwrap().starts_with("t1."));
@@ -289,7 +291,7 @@ fn the_service_account_key_in_a_profile_is_exchanged_and_can_be_replaced() {
     assert_eq!(identity.subject_id.as_deref(), Some(emulator.service_account_id()));
 
     // The profile gets another key, and the first key is deleted.
-    machine.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
+    test_system.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
     assert!(emulator.delete_service_account_key(&identity.key_id.unwrap()));
     assert!(credentials.invalidate(&first));
     let second = credentials.blocking().get(HeaderOptions::new()).unwrap();
@@ -302,31 +304,31 @@ fn an_invalid_key_is_an_error_that_does_not_show_the_key() {
         let key = format!(
             "{{id: ajefake0key, service_account_id: ajefake0account, private_key: \"{private_key}\"}}"
         );
-        let machine = home(&format!("current: a\nprofiles: {{a: {{service-account-key: {key}}}}}"));
-        let error = failure(&machine, ProfileAuth::new());
+        let test_system = home(&format!("current: a\nprofiles: {{a: {{service-account-key: {key}}}}}"));
+        let error = failure(&test_system, ProfileAuth::new());
         assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)), "{error}");
         assert_eq!(error.location(), Some(FILE));
         assert!(error.help().is_some());
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
-        assert!(machine.http.requests().is_empty());
+        assert!(test_system.http.requests().is_empty());
     }
 }
 
 #[test]
 fn automatic_selection_has_no_profile_slot_and_can_get_one() {
-    let machine = machine();
+    let test_system = test_system();
     assert!(Automatic::new().slots().all(|slot| slot != "profile"));
     let automatic = Automatic::new().replace("yandex-cloud-cli", ProfileAuth::named("pasted")).unwrap();
     let automatic = automatic.without("metadata").unwrap();
-    let credentials = automatic.with_system(machine.system()).build();
+    let credentials = automatic.with_system(test_system.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
     assert_eq!(credentials.method(), Some(Method::Profile));
 }
 
 #[test]
 fn the_settings_of_a_profile_are_readable_without_its_login() {
-    let machine = machine();
-    let settings = profile(&machine, &ProfileAuth::new()).unwrap();
+    let test_system = test_system();
+    let settings = profile(&test_system, &ProfileAuth::new()).unwrap();
     assert_eq!(settings.name, "default");
     assert_eq!(settings.folder_id.as_deref(), Some("b1gfake0folder"));
     assert_eq!(settings.cloud_id.as_deref(), Some("b1gfake0cloud"));
@@ -334,23 +336,23 @@ fn the_settings_of_a_profile_are_readable_without_its_login() {
     assert_eq!(settings.endpoint, None);
     assert!(!format!("{settings:?}").contains("FAKE"));
     // The settings of a profile with a login that only yc supports are readable, too.
-    let settings = profile(&machine, &ProfileAuth::named("federated")).unwrap();
+    let settings = profile(&test_system, &ProfileAuth::named("federated")).unwrap();
     assert_eq!(settings.folder_id.as_deref(), Some("b1gfake0federated"));
-    let machine = home("current: a\nprofiles: {a: {folder-id: t1.FAKE.x}}");
-    let error = profile(&machine, &ProfileAuth::new()).unwrap_err();
+    let test_system = home("current: a\nprofiles: {a: {folder-id: t1.FAKE.x}}");
+    let error = profile(&test_system, &ProfileAuth::new()).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)));
     assert!(!error.to_string().contains("FAKE"), "{error}");
 }
 
 #[test]
 fn the_identity_has_what_the_profile_gives() {
-    let machine = machine();
+    let test_system = test_system();
     for (name, folder, remark) in [
         ("default", Some("b1gfake0folder"), "an OAuth token does not name its owner"),
         ("pasted", Some("b1gfake0other"), "an IAM token does not name its owner"),
         ("vm", None, "the service account of the machine"),
     ] {
-        let credentials = machine.with(ProfileAuth::named(name));
+        let credentials = test_system.with(ProfileAuth::named(name));
         let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
         assert_eq!((identity.method, identity.folder_id.as_deref()), (Method::Profile, folder));
         assert!(identity.remarks[0].contains(name), "{identity:?}");
@@ -442,9 +444,9 @@ fn each_mistake_in_the_file_is_an_error_with_the_location_and_without_a_secret()
 
 #[test]
 fn a_refusal_has_the_help_of_an_oauth_token() {
-    let machine =
-        machine().answering(cloud(TestReply::status(401, r#"{"message":"OAuth token is invalid"}"#)));
-    let error = failure(&machine, ProfileAuth::new());
+    let test_system =
+        test_system().answering(cloud(TestReply::status(401, r#"{"message":"OAuth token is invalid"}"#)));
+    let error = failure(&test_system, ProfileAuth::new());
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Profile)));
     assert!(error.help().unwrap().contains("2026-06-01"));
 }

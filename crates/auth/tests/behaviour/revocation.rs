@@ -24,8 +24,8 @@ struct Message(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] Strin
 struct Completion(#[prost(string, tag = 3)] String);
 
 fn credentials(cloud: &Emulator) -> Credentials {
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
-    Credentials::automatic().with_system(System::real().with_environment(machine))
+    let test_system = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    Credentials::automatic().with_system(System::real().with_environment(test_system))
 }
 
 /// Runs all calls before the token is revoked, and all calls after.

@@ -1,6 +1,6 @@
 //! Revoking a token: the request to IAM, and the credentials in the process that stop sending the token.
 
-use crate::support::{API_KEY, Machine};
+use crate::support::{API_KEY, TestSystem};
 use test_support::token_source::header;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
@@ -9,7 +9,7 @@ use yandex_cloud_auth::{
 };
 use yandex_cloud_emulator::Emulator;
 
-fn machine(cloud: &Emulator, more: &[(&str, &str)]) -> System {
+fn test_system(cloud: &Emulator, more: &[(&str, &str)]) -> System {
     let metadata = cloud.metadata_addr().to_string();
     let endpoint = cloud.api_url();
     let own = [("YC_METADATA_ADDR", &*metadata), ("YC_API_ENDPOINT", &*endpoint)];
@@ -23,11 +23,11 @@ fn error(credentials: &Credentials) -> yandex_cloud_auth::Error {
 #[test]
 fn all_credentials_in_the_process_drop_a_revoked_token_and_fetch_another_if_they_can() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let metadata = Credentials::from(MetadataAuth::new()).with_system(machine(&cloud, &[]));
+    let metadata = Credentials::from(MetadataAuth::new()).with_system(test_system(&cloud, &[]));
     let token = header(&metadata).strip_prefix("Bearer ").unwrap().to_owned();
-    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
+    let given = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(test_system(&cloud, &[]));
     let variable =
-        Credentials::from(EnvIamTokenAuth::new()).with_system(machine(&cloud, &[("YC_TOKEN", &token)]));
+        Credentials::from(EnvIamTokenAuth::new()).with_system(test_system(&cloud, &[("YC_TOKEN", &token)]));
     let other = Credentials::from(IamTokenAuth::new(cloud.iam_token().unwrap()).unwrap());
     let (held, kept) = (header(&given), header(&other));
     assert_eq!((&held, &header(&variable)), (&format!("Bearer {token}"), &held));
@@ -45,7 +45,7 @@ fn all_credentials_in_the_process_drop_a_revoked_token_and_fetch_another_if_they
         assert!(!format!("{error} {error:?}").contains(&token));
     }
     assert_eq!(header(&other), kept, "credentials with another token do not change");
-    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(machine(&cloud, &[]));
+    let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(test_system(&cloud, &[]));
     assert_eq!(
         late.blocking().header().unwrap_err().kind(),
         ErrorKind::Refused,
@@ -56,7 +56,7 @@ fn all_credentials_in_the_process_drop_a_revoked_token_and_fetch_another_if_they
 #[test]
 fn revoking_without_a_cached_token_fetches_one_and_the_next_call_fetches_another() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let system = machine(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
+    let system = test_system(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
     let credentials = Credentials::from(MetadataAuth::new()).with_system(system);
     credentials.blocking().revoke(RevokeOptions::new()).unwrap();
     assert!(credentials.snapshot().is_none());
@@ -66,7 +66,7 @@ fn revoking_without_a_cached_token_fetches_one_and_the_next_call_fetches_another
 
 #[test]
 fn a_token_that_iam_does_not_revoke_stays_in_use() {
-    let machine = Machine::new().answering(|request, _| match request.uri().path() {
+    let test_system = TestSystem::new().answering(|request, _| match request.uri().path() {
         "/endpoints" => TestReply::status(404, ""),
         path => {
             assert_eq!(path, "/iam/v1/tokens:revoke");
@@ -82,7 +82,7 @@ fn a_token_that_iam_does_not_revoke_stays_in_use() {
             TestReply::status(403, r#"{"code":7,"message":"no t1.fake.kept","details":[]}"#)
         }
     });
-    let credentials = machine.with(IamTokenAuth::new("t1.fake.kept").unwrap());
+    let credentials = test_system.with(IamTokenAuth::new("t1.fake.kept").unwrap());
     let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::IamToken)));
     assert!(!error.to_string().contains("t1.fake.kept"), "{error}");
@@ -92,26 +92,30 @@ fn a_token_that_iam_does_not_revoke_stays_in_use() {
 #[test]
 fn the_token_is_sent_only_to_yandex_cloud_or_to_the_endpoint_in_code() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
-    let machine = Machine::new().always(TestReply::status(200, list));
-    let credentials = machine.with(IamTokenAuth::new("t1.fake.at-home").unwrap());
+    let test_system = TestSystem::new().always(TestReply::status(200, list));
+    let credentials = test_system.with(IamTokenAuth::new("t1.fake.at-home").unwrap());
     let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
-    assert_eq!(machine.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
-    let at = |iam| machine.clone().at(Endpoints::new().iam(iam));
+    assert_eq!(test_system.http.requests(), ["GET https://api.cloud.yandex.net/endpoints"]);
+    let at = |iam| test_system.clone().at(Endpoints::new().iam(iam));
     let here = at("iam.corp.example").with(IamTokenAuth::new("t1.fake.at-home").unwrap());
     assert_eq!(here.blocking().revoke(RevokeOptions::new()).unwrap().subject_id, None);
-    assert_eq!(machine.http.requests().last().unwrap(), "POST https://iam.corp.example/iam/v1/tokens:revoke");
+    assert_eq!(
+        test_system.http.requests().last().unwrap(),
+        "POST https://iam.corp.example/iam/v1/tokens:revoke"
+    );
     let plain = at("http://iam.corp.example").with(IamTokenAuth::new("t1.fake.in-clear").unwrap());
     assert_eq!(plain.blocking().revoke(RevokeOptions::new()).unwrap_err().kind(), ErrorKind::Blocked);
 }
 
 #[test]
 fn only_iam_tokens_can_be_revoked() {
-    let machine = Machine::new();
-    for credentials in [machine.with(ApiKeyAuth::new(API_KEY).unwrap()), machine.with(NoAuth::new())] {
+    let test_system = TestSystem::new();
+    for credentials in [test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), test_system.with(NoAuth::new())]
+    {
         let error = credentials.blocking().revoke(RevokeOptions::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(!error.to_string().contains(API_KEY));
     }
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }

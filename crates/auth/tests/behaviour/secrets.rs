@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Machine, cloud, logged_in};
+use crate::support::{TestSystem, cloud, logged_in};
 use test_support::wait::secs;
 use yandex_cloud_auth::system::{BoxFuture, HttpFault};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply, TestRun};
@@ -33,7 +33,7 @@ const SECRETS: [&str; 8] = [
 const SHAPELESS: &str = "HUSH~no/shape+at=all";
 
 /// All that a program could print about these credentials after a call.
-fn everything(machine: &Machine, credentials: &Credentials) -> String {
+fn everything(test_system: &TestSystem, credentials: &Credentials) -> String {
     let mut shown = String::new();
     let mut show = |value: &dyn Debug| shown.push_str(&format!("{value:?}\n{value:#?}\n"));
     for _ in 0..2 {
@@ -46,7 +46,7 @@ fn everything(machine: &Machine, credentials: &Credentials) -> String {
             Err(error) => show(&of_error(&error)),
         }
         show(&credentials.try_header().map(|header| header.map_err(|error| of_error(&error))));
-        machine.clock.advance(secs(3601));
+        test_system.clock.advance(secs(3601));
     }
     show(credentials);
     show(&credentials.blocking());
@@ -55,10 +55,10 @@ fn everything(machine: &Machine, credentials: &Credentials) -> String {
     if let Some(report) = credentials.report() {
         show(&format!("{report} {report:?} {}", serde_json::to_string(&report).unwrap()));
     }
-    show(&machine.system());
-    show(&machine.environment);
-    show(&machine.processes.commands());
-    show(&machine.log.lines());
+    show(&test_system.system());
+    show(&test_system.environment);
+    show(&test_system.processes.commands());
+    show(&test_system.log.lines());
     shown
 }
 
@@ -156,20 +156,20 @@ fn a_refused_value_is_not_printed() {
                 "YC_TOKEN",
                 "YC_API_ENDPOINT",
             ] {
-                let machine = Machine::new().with_yc(logged_in).set(variable, &value);
+                let test_system = TestSystem::new().with_yc(logged_in).set(variable, &value);
                 let scenario = format!("{value:?} in {variable}");
-                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
-                let federated = machine.clone().set("YC_SERVICE_ACCOUNT_ID", "ajefake0account00001");
+                assert_silent(&scenario, &everything(&test_system, &test_system.automatic()));
+                let federated = test_system.clone().set("YC_SERVICE_ACCOUNT_ID", "ajefake0account00001");
                 assert_silent(&scenario, &everything(&federated, &federated.automatic()));
                 let github = WorkloadIdentityAuth::new(&value, SubjectToken::github_actions());
-                assert_silent(&scenario, &everything(&machine, &machine.with(github)));
+                assert_silent(&scenario, &everything(&test_system, &test_system.with(github)));
                 let named = WorkloadIdentityAuth::new("ajefake0account00001", SubjectToken::variable(&value));
-                assert_silent(&scenario, &everything(&machine, &machine.with(named)));
+                assert_silent(&scenario, &everything(&test_system, &test_system.with(named)));
                 if variable == "YC_API_ENDPOINT" {
-                    let oauth = machine.with(OAuthTokenAuth::new("y0_x").unwrap());
-                    assert_silent(&scenario, &everything(&machine, &oauth));
-                    let yc = machine.with(YandexCloudCliAuth::new());
-                    assert_silent(&scenario, &everything(&machine, &yc));
+                    let oauth = test_system.with(OAuthTokenAuth::new("y0_x").unwrap());
+                    assert_silent(&scenario, &everything(&test_system, &oauth));
+                    let yc = test_system.with(YandexCloudCliAuth::new());
+                    assert_silent(&scenario, &everything(&test_system, &yc));
                 }
             }
         }
@@ -180,7 +180,7 @@ fn a_refused_value_is_not_printed() {
 fn successful_calls_print_no_secret() {
     let iam = TestReply::status(200, r#"{"iamToken":"t1.HUSH-iam.x","expiresAt":"2026-11-24T12:00:00Z"}"#);
     let services = cloud(iam);
-    let machine = Machine::new()
+    let test_system = TestSystem::new()
         .with_yc(|command| match crate::support::words(command)[0] {
             "config" => TestRun::prints(""),
             _ => TestRun::prints("t1.HUSH-yc.x"),
@@ -196,17 +196,17 @@ fn successful_calls_print_no_secret() {
         .set("YC_OAUTH_TOKEN", "y0_HUSH-oauth")
         .set("YC_TOKEN", "t1.HUSH-env.x");
     for (credentials, name) in [
-        (machine.automatic(), "automatic"),
-        (machine.with(ApiKeyAuth::from_env()), "api-key"),
-        (machine.with(IamTokenAuth::from_env()), "iam-token"),
-        (machine.with(OAuthTokenAuth::from_env()), "oauth-token"),
-        (machine.with(MetadataAuth::new()), "metadata"),
-        (machine.with(EnvIamTokenAuth::new()), "env-iam-token"),
-        (machine.with(YandexCloudCliAuth::new()), "yandex-cloud-cli"),
-        (machine.log.of(|| Credentials::from_string("t1.HUSH").unwrap()), "a string"),
+        (test_system.automatic(), "automatic"),
+        (test_system.with(ApiKeyAuth::from_env()), "api-key"),
+        (test_system.with(IamTokenAuth::from_env()), "iam-token"),
+        (test_system.with(OAuthTokenAuth::from_env()), "oauth-token"),
+        (test_system.with(MetadataAuth::new()), "metadata"),
+        (test_system.with(EnvIamTokenAuth::new()), "env-iam-token"),
+        (test_system.with(YandexCloudCliAuth::new()), "yandex-cloud-cli"),
+        (test_system.log.of(|| Credentials::from_string("t1.HUSH").unwrap()), "a string"),
     ] {
         assert!(credentials.blocking().header().unwrap().unwrap().to_str().unwrap().contains(HUSH), "{name}");
-        assert_silent(name, &everything(&machine, &credentials));
+        assert_silent(name, &everything(&test_system, &credentials));
     }
 }
 
@@ -219,14 +219,14 @@ fn a_secret_in_a_response_of_iam_or_discovery_is_masked() {
                 let reply = TestReply::Response(status, id, said.clone().into_bytes());
                 for from_iam in [true, false] {
                     let reply = reply.clone();
-                    let machine = Machine::new().answering(move |request, count| {
+                    let test_system = TestSystem::new().answering(move |request, count| {
                         match (request.uri().path(), from_iam) {
                             ("/iam/v1/tokens", _) | ("/endpoints", false) => reply.clone(),
                             _ => cloud(reply.clone())(request, count),
                         }
                     });
-                    let credentials = machine.with(OAuthTokenAuth::new("y0_HUSH-ours").unwrap());
-                    assert_silent(&format!("{status} {said}"), &everything(&machine, &credentials));
+                    let credentials = test_system.with(OAuthTokenAuth::new("y0_HUSH-ours").unwrap());
+                    assert_silent(&format!("{status} {said}"), &everything(&test_system, &credentials));
                 }
             }
         }
@@ -241,7 +241,7 @@ fn a_secret_in_a_response_of_the_authorization_server_or_github_is_masked() {
             for said in ways_to_repeat(secret) {
                 for status in [200, 302, 400, 401, 500] {
                     let reply = TestReply::status(status, said.clone());
-                    let machine = Machine::new()
+                    let test_system = TestSystem::new()
                         .set("ACTIONS_ID_TOKEN_REQUEST_URL", "https://pipelines.example/idtoken?x=1")
                         .set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "HUSH-request-token")
                         .answering(move |request, _| match request.uri().path() {
@@ -251,8 +251,8 @@ fn a_secret_in_a_response_of_the_authorization_server_or_github_is_masked() {
                             _ => reply.clone(),
                         });
                     let subject = SubjectToken::github_actions();
-                    let auth = machine.with(WorkloadIdentityAuth::new("ajefake0account00001", subject));
-                    assert_silent(&format!("{status} {said}"), &everything(&machine, &auth));
+                    let auth = test_system.with(WorkloadIdentityAuth::new("ajefake0account00001", subject));
+                    assert_silent(&format!("{status} {said}"), &everything(&test_system, &auth));
                 }
             }
         }
@@ -265,13 +265,17 @@ fn the_token_of_a_request_is_masked_in_the_response_of_iam() {
         for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 401, 403, 500] {
                 let reply = TestReply::status(status, said.clone());
-                let machine = Machine::new().answering(move |request, count| match request.uri().path() {
-                    "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
-                    _ => reply.clone(),
-                });
+                let test_system =
+                    TestSystem::new().answering(move |request, count| match request.uri().path() {
+                        "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
+                        _ => reply.clone(),
+                    });
                 let given = IamTokenAuth::new(SHAPELESS).unwrap();
                 let auth = ImpersonationAuth::new("ajefake0account00001", given);
-                assert_silent(&format!("{status} {said}"), &everything(&machine, &machine.with(auth)));
+                assert_silent(
+                    &format!("{status} {said}"),
+                    &everything(&test_system, &test_system.with(auth)),
+                );
             }
         }
     }
@@ -286,9 +290,9 @@ fn a_sent_token_without_a_known_shape_is_masked() {
         for said in said {
             for status in [400, 500] {
                 let reply = TestReply::status(status, said.clone());
-                let machine = Machine::new().answering(cloud(reply));
-                let credentials = machine.with(OAuthTokenAuth::new(secret).unwrap());
-                assert_silent(&format!("{status} {said}"), &everything(&machine, &credentials));
+                let test_system = TestSystem::new().answering(cloud(reply));
+                let credentials = test_system.with(OAuthTokenAuth::new(secret).unwrap());
+                assert_silent(&format!("{status} {said}"), &everything(&test_system, &credentials));
             }
         }
     }
@@ -299,11 +303,11 @@ fn a_secret_in_a_response_of_the_metadata_service_is_masked() {
     for secret in SECRETS {
         for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 404, 500] {
-                let machine = Machine::new().always(TestReply::status(status, said.clone()));
+                let test_system = TestSystem::new().always(TestReply::status(status, said.clone()));
                 let scenario = format!("{status} {said}");
                 // A valid response has a token for requests. No text prints it.
-                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
-                assert_silent(&scenario, &everything(&machine, &machine.with(MetadataAuth::new())));
+                assert_silent(&scenario, &everything(&test_system, &test_system.automatic()));
+                assert_silent(&scenario, &everything(&test_system, &test_system.with(MetadataAuth::new())));
             }
         }
     }
@@ -320,10 +324,13 @@ fn a_secret_in_the_output_of_yc_is_masked() {
                 TestRun::Exit(2, said.clone(), said.clone()),
             ] {
                 let reply = run.clone();
-                let machine = Machine::new().with_yc(move |_| reply.clone());
+                let test_system = TestSystem::new().with_yc(move |_| reply.clone());
                 let scenario = format!("{run:?}");
-                assert_silent(&scenario, &everything(&machine, &machine.automatic()));
-                assert_silent(&scenario, &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+                assert_silent(&scenario, &everything(&test_system, &test_system.automatic()));
+                assert_silent(
+                    &scenario,
+                    &everything(&test_system, &test_system.with(YandexCloudCliAuth::new())),
+                );
             }
         }
     }
@@ -331,9 +338,9 @@ fn a_secret_in_the_output_of_yc_is_masked() {
 
 #[test]
 fn a_token_in_the_output_of_a_failed_yc_is_not_the_reason_of_the_error() {
-    let machine = Machine::new()
+    let test_system = TestSystem::new()
         .with_yc(|_| TestRun::Exit(1, "CggVAgAAA-HUSH-older-shape\n".to_owned(), String::new()));
-    assert_silent("yc", &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+    assert_silent("yc", &everything(&test_system, &test_system.with(YandexCloudCliAuth::new())));
 }
 
 #[test]
@@ -342,9 +349,9 @@ fn secrets_in_files_and_invocations_are_not_printed() {
     const PROFILE: &str = "/run/config.yaml";
     for secret in SECRETS.iter().chain([&SHAPELESS]) {
         for said in ways_to_repeat(secret) {
-            let machine = Machine::new();
-            machine.files.write(TOKEN, said.clone());
-            assert_silent(&said, &everything(&machine, &machine.with(TokenFileAuth::new(TOKEN))));
+            let test_system = TestSystem::new();
+            test_system.files.write(TOKEN, said.clone());
+            assert_silent(&said, &everything(&test_system, &test_system.with(TokenFileAuth::new(TOKEN))));
             let json = serde_json::to_string(&said).unwrap();
             for config in [
                 said.clone(),
@@ -353,13 +360,13 @@ fn secrets_in_files_and_invocations_are_not_printed() {
                 format!("current: a\nprofiles: {{a: {{{json}: 1}}}}"),
                 format!("current: a\nprofiles: {{a: {{token: t1.HUSH.x, folder-id: {json}}}}}"),
             ] {
-                machine.files.write(PROFILE, config.clone());
+                test_system.files.write(PROFILE, config.clone());
                 let auth = ProfileAuth::builder().path(PROFILE).build();
-                assert_silent(&config, &everything(&machine, &machine.with(auth)));
+                assert_silent(&config, &everything(&test_system, &test_system.with(auth)));
             }
             for json in [said.clone(), format!("{{\"access_token\":{json}}}")] {
                 match FunctionAuth::parse(&json) {
-                    Ok(auth) => assert_silent(&json, &everything(&machine, &machine.with(auth))),
+                    Ok(auth) => assert_silent(&json, &everything(&test_system, &test_system.with(auth))),
                     Err(error) => assert_silent(&json, &of_error(&error)),
                 }
             }
@@ -369,12 +376,12 @@ fn secrets_in_files_and_invocations_are_not_printed() {
 
 #[test]
 fn secrets_stay_out_of_the_command_line() {
-    let machine = Machine::new().with_yc(logged_in);
+    let test_system = TestSystem::new().with_yc(logged_in);
     for variable in ["YC_API_KEY", "YC_OAUTH_TOKEN", "YC_TOKEN"] {
-        machine.environment.set(variable, "HUSH");
+        test_system.environment.set(variable, "HUSH");
     }
-    machine.with(YandexCloudCliAuth::new()).blocking().header().unwrap();
-    for command in machine.processes.commands() {
+    test_system.with(YandexCloudCliAuth::new()).blocking().header().unwrap();
+    for command in test_system.processes.commands() {
         assert!(command.arguments.iter().all(|word| !word.to_string_lossy().contains(HUSH)), "{command:?}");
     }
 }
@@ -389,12 +396,12 @@ fn an_address_with_a_password_is_not_shown() {
         assert_silent(address, &format!("{methods:?} {methods:#?}"));
         let built = methods.0.build();
         assert_silent(address, &format!("{built:?}"));
-        let machine = Machine::new().with_yc(logged_in).at(methods.1);
-        assert_silent(address, &format!("{:?}", machine.system().endpoints()));
-        assert_silent(address, &everything(&machine, &machine.with(built)));
+        let test_system = TestSystem::new().with_yc(logged_in).at(methods.1);
+        assert_silent(address, &format!("{:?}", test_system.system().endpoints()));
+        assert_silent(address, &everything(&test_system, &test_system.with(built)));
         let oauth = OAuthTokenAuth::new("y0_HUSH").unwrap();
-        assert_silent(address, &everything(&machine, &machine.with(oauth)));
-        assert_silent(address, &everything(&machine, &machine.with(YandexCloudCliAuth::new())));
+        assert_silent(address, &everything(&test_system, &test_system.with(oauth)));
+        assert_silent(address, &everything(&test_system, &test_system.with(YandexCloudCliAuth::new())));
     }
 }
 
@@ -431,9 +438,9 @@ impl TokenSource for Careless {
 #[test]
 fn what_a_source_of_ones_own_says_is_masked() {
     for secret in SECRETS {
-        let machine = Machine::new();
-        let credentials = Credentials::from_source(Careless(secret)).with_system(machine.system());
-        assert_silent(secret, &everything(&machine, &credentials));
+        let test_system = TestSystem::new();
+        let credentials = Credentials::from_source(Careless(secret)).with_system(test_system.system());
+        assert_silent(secret, &everything(&test_system, &credentials));
     }
 }
 
@@ -450,15 +457,15 @@ fn no_panic_tells_a_secret_because_there_is_none() {
     }));
     for body in ["", "\u{0}", "{", "[[[[", "\"", "{\"access_token\":{\"HUSH\":1}}", "\u{feff}{}"] {
         for status in [100, 199, 200, 201, 299, 399, 499, 599, 999] {
-            let machine = Machine::new().always(TestReply::status(status, body));
-            everything(&machine, &machine.automatic());
-            everything(&machine, &machine.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
+            let test_system = TestSystem::new().always(TestReply::status(status, body));
+            everything(&test_system, &test_system.automatic());
+            everything(&test_system, &test_system.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
         }
     }
     for fault in [HttpFault::Request, HttpFault::Proxy, HttpFault::Tls, HttpFault::NameResolution] {
-        let machine = Machine::new().always(TestReply::Fail(fault));
-        everything(&machine, &machine.automatic());
-        everything(&machine, &machine.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
+        let test_system = TestSystem::new().always(TestReply::Fail(fault));
+        everything(&test_system, &test_system.automatic());
+        everything(&test_system, &test_system.with(OAuthTokenAuth::new("y0_HUSH").unwrap()));
     }
     assert_eq!(*panics.lock().unwrap(), Vec::<String>::new());
 }

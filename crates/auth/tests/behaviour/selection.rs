@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, Machine, OAUTH_TOKEN, cloud,
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, OAUTH_TOKEN, TestSystem, cloud,
     exchanged, logged_in,
 };
 use test_support::token_source::header;
@@ -29,33 +29,33 @@ pub(crate) const SOURCES: [(&str, Method, &str); 6] = [
 ];
 
 /// A system that has these sources.
-pub(crate) fn machine_with(sources: &[(&str, Method, &str)]) -> Machine {
-    let mut machine = Machine::new();
+pub(crate) fn test_system_with(sources: &[(&str, Method, &str)]) -> TestSystem {
+    let mut test_system = TestSystem::new();
     let has_metadata = sources.iter().any(|source| source.0 == "metadata");
     let services = cloud(exchanged());
-    machine = machine.answering(move |request, count| match request.uri().host() {
+    test_system = test_system.answering(move |request, count| match request.uri().host() {
         Some("169.254.169.254") if has_metadata => TestReply::status(200, METADATA_ANSWER),
         Some("169.254.169.254") => TestReply::Fail(yandex_cloud_auth::system::HttpFault::ConnectRefused),
         _ => services(request, count),
     });
     for (source, ..) in sources {
-        machine = match *source {
-            "YC_API_KEY" => machine.set("YC_API_KEY", API_KEY),
-            "YC_IAM_TOKEN" => machine.set("YC_IAM_TOKEN", "t1.FAKE-given.FAKE-signature"),
-            "YC_OAUTH_TOKEN" => machine.set("YC_OAUTH_TOKEN", OAUTH_TOKEN),
-            "YC_TOKEN" => machine.set("YC_TOKEN", "t1.FAKE-env.FAKE-signature"),
-            "yc" => machine.with_yc(logged_in),
-            _ => machine,
+        test_system = match *source {
+            "YC_API_KEY" => test_system.set("YC_API_KEY", API_KEY),
+            "YC_IAM_TOKEN" => test_system.set("YC_IAM_TOKEN", "t1.FAKE-given.FAKE-signature"),
+            "YC_OAUTH_TOKEN" => test_system.set("YC_OAUTH_TOKEN", OAUTH_TOKEN),
+            "YC_TOKEN" => test_system.set("YC_TOKEN", "t1.FAKE-env.FAKE-signature"),
+            "yc" => test_system.with_yc(logged_in),
+            _ => test_system,
         };
     }
-    machine
+    test_system
 }
 
 #[test]
 fn the_first_source_in_the_documented_order_is_selected() {
     for first in 0..SOURCES.len() {
-        let machine = machine_with(&SOURCES[first..]);
-        let credentials = machine.automatic();
+        let test_system = test_system_with(&SOURCES[first..]);
+        let credentials = test_system.automatic();
         let (source, method, expected) = SOURCES[first];
         assert_eq!(header(&credentials), expected, "{source}");
         assert_eq!(credentials.method(), Some(method), "{source}");
@@ -92,25 +92,25 @@ fn slots_lists_the_documented_order() {
 
 #[test]
 fn sources_after_the_selected_one_are_not_used() {
-    let machine = machine_with(&SOURCES);
-    assert_eq!(header(&machine.automatic()), format!("Api-Key {API_KEY}"));
-    assert!(machine.http.requests().is_empty());
-    assert!(machine.processes.commands().is_empty());
+    let test_system = test_system_with(&SOURCES);
+    assert_eq!(header(&test_system.automatic()), format!("Api-Key {API_KEY}"));
+    assert!(test_system.http.requests().is_empty());
+    assert!(test_system.processes.commands().is_empty());
 }
 
 #[test]
 fn no_source_is_read_before_the_first_use() {
-    let machine = machine_with(&SOURCES[3..]);
-    let credentials = machine.automatic();
+    let test_system = test_system_with(&SOURCES[3..]);
+    let credentials = test_system.automatic();
     assert!(credentials.try_header().is_none(), "`try_header` never selects");
     assert!(credentials.method().is_none() && credentials.report().is_none());
     assert!(credentials.snapshot().is_none());
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 
-    machine.environment.set("YC_API_KEY", API_KEY);
+    test_system.environment.set("YC_API_KEY", API_KEY);
     assert_eq!(credentials.blocking().select().unwrap().selected().unwrap().method, Method::ApiKey);
     assert_eq!(credentials.method(), Some(Method::ApiKey));
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }
 
 /// An environment that must not be read.
@@ -132,8 +132,8 @@ impl Environment for UnreadableEnvironment {
 
 #[test]
 fn making_credentials_reads_no_environment() {
-    let machine = Machine::new();
-    let system = machine.system().with_environment(UnreadableEnvironment);
+    let test_system = TestSystem::new();
+    let system = test_system.system().with_environment(UnreadableEnvironment);
     for credentials in [
         Credentials::automatic(),
         Automatic::new().lenient().build(),
@@ -149,13 +149,13 @@ fn making_credentials_reads_no_environment() {
         let _ = (credentials.clone(), credentials.method(), credentials.report(), format!("{credentials:?}"));
         assert_eq!(credentials.counters().fetches, 0);
     }
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 }
 
 #[test]
 fn the_report_lists_every_source_if_none_is_configured() {
-    let machine = Machine::new();
-    let error = machine.automatic().blocking().header().unwrap_err();
+    let test_system = TestSystem::new();
+    let error = test_system.automatic().blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConfigured);
     assert!(error.help().unwrap().contains("YC_API_KEY"));
     let report = error.report().unwrap();
@@ -183,7 +183,7 @@ fn the_report_lists_every_source_if_none_is_configured() {
 #[test]
 fn an_empty_variable_counts_as_unset() {
     for blank in ["", " ", "\n", " \t\r\n"] {
-        let machine = Machine::new();
+        let test_system = TestSystem::new();
         for name in [
             "YC_API_KEY",
             "YC_IAM_TOKEN",
@@ -199,18 +199,18 @@ fn an_empty_variable_counts_as_unset() {
             "YC_PROFILE",
             "YC_API_ENDPOINT",
         ] {
-            machine.environment.set(name, blank);
+            test_system.environment.set(name, blank);
         }
-        let error = machine.automatic().blocking().header().unwrap_err();
+        let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConfigured, "{blank:?}");
-        assert_eq!(machine.http.requests(), [format!("GET {METADATA_URL}")], "{blank:?}");
+        assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")], "{blank:?}");
     }
 }
 
 #[test]
 fn the_value_of_a_variable_is_trimmed() {
-    let machine = Machine::new().set("YC_API_KEY", " AQVN-FAKE-api-key\r\n");
-    assert_eq!(header(&machine.automatic()), "Api-Key AQVN-FAKE-api-key");
+    let test_system = TestSystem::new().set("YC_API_KEY", " AQVN-FAKE-api-key\r\n");
+    assert_eq!(header(&test_system.automatic()), "Api-Key AQVN-FAKE-api-key");
 }
 
 #[test]
@@ -222,15 +222,15 @@ fn the_wrong_kind_of_secret_ends_the_selection_and_names_the_right_variable() {
         ("YC_OAUTH_TOKEN", IAM_TOKEN, "YC_IAM_TOKEN"),
         ("YC_TOKEN", OAUTH_TOKEN, "YC_OAUTH_TOKEN"),
     ] {
-        let machine = Machine::new().with_yc(logged_in).set(variable, value);
-        let error = machine.automatic().blocking().header().unwrap_err();
+        let test_system = TestSystem::new().with_yc(logged_in).set(variable, value);
+        let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!(
             (error.kind(), error.location()),
             (ErrorKind::Invalid, Some(variable)),
             "{variable} {value}"
         );
         assert!(error.help().unwrap().contains(right), "{variable} {value}: {:?}", error.help());
-        assert!(machine.processes.commands().is_empty(), "the next source would be a different identity");
+        assert!(test_system.processes.commands().is_empty(), "the next source would be a different identity");
         let report = error.report().unwrap();
         let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
         assert_eq!(broken.source, variable);
@@ -242,8 +242,8 @@ fn a_value_that_cannot_be_sent_ends_the_selection() {
     for variable in ["YC_API_KEY", "YC_IAM_TOKEN", "YC_OAUTH_TOKEN", "YC_TOKEN"] {
         for value in ["FAKE\nFAKE", "FAKE\0FAKE", "ФАЛЬШИВЫЙ", "FAKE FAKE", "Bearer FAKE", "api-key FAKE"]
         {
-            let machine = Machine::new().with_yc(logged_in).set(variable, value);
-            let error = machine.automatic().blocking().header().unwrap_err();
+            let test_system = TestSystem::new().with_yc(logged_in).set(variable, value);
+            let error = test_system.automatic().blocking().header().unwrap_err();
             assert_eq!(
                 (error.kind(), error.location()),
                 (ErrorKind::Invalid, Some(variable)),
@@ -272,9 +272,9 @@ fn a_value_that_is_not_utf8_ends_the_selection() {
         "YC_METADATA_ADDR",
         "YC_TOKEN",
     ] {
-        let machine = Machine::new();
-        machine.environment.set(variable, OsString::from_vec(b"FAKE-\xff".to_vec()));
-        let error = machine.automatic().blocking().header().unwrap_err();
+        let test_system = TestSystem::new();
+        test_system.environment.set(variable, OsString::from_vec(b"FAKE-\xff".to_vec()));
+        let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(variable)));
         assert!(!error.to_string().contains("FAKE"), "{error}");
     }
@@ -285,9 +285,9 @@ fn a_variable_whose_file_is_missing_ends_the_selection() {
     for (variable, method) in
         [("YC_SERVICE_ACCOUNT_KEY_FILE", Method::ServiceAccountKey), ("YC_IAM_TOKEN_FILE", Method::TokenFile)]
     {
-        let machine = machine_with(&SOURCES[3..]).set(variable, "/run/FAKE.json");
+        let test_system = test_system_with(&SOURCES[3..]).set(variable, "/run/FAKE.json");
         for automatic in [Automatic::new(), Automatic::new().lenient()] {
-            let error = automatic.with_system(machine.system()).build().blocking().header().unwrap_err();
+            let error = automatic.with_system(test_system.system()).build().blocking().header().unwrap_err();
             assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("/run/FAKE.json")));
             assert_eq!(error.method(), Some(method));
             assert!(error.reason().contains("the file does not exist"), "{error}");
@@ -295,27 +295,27 @@ fn a_variable_whose_file_is_missing_ends_the_selection() {
             let broken = broken.unwrap();
             assert_eq!((broken.outcome, &*broken.source), (Outcome::Broken, variable));
         }
-        assert!(machine.http.requests().is_empty(), "no later source is used");
+        assert!(test_system.http.requests().is_empty(), "no later source is used");
 
-        let machine = machine.set("YC_API_KEY", API_KEY);
-        assert_eq!(header(&machine.automatic()), format!("Api-Key {API_KEY}"), "YC_API_KEY comes first");
+        let test_system = test_system.set("YC_API_KEY", API_KEY);
+        assert_eq!(header(&test_system.automatic()), format!("Api-Key {API_KEY}"), "YC_API_KEY comes first");
     }
 }
 
 #[test]
 fn the_selection_stays_when_the_environment_changes() {
     for (first, (source, method, expected)) in SOURCES.iter().enumerate() {
-        let machine = machine_with(&SOURCES[first..]);
-        let credentials = machine.automatic();
+        let test_system = test_system_with(&SOURCES[first..]);
+        let credentials = test_system.automatic();
         assert_eq!(header(&credentials), *expected);
         for (variable, value) in [
             ("YC_API_KEY", "AQVN-FAKE-other"),
             ("YC_IAM_TOKEN", "t1.FAKE-other.x"),
             ("YC_OAUTH_TOKEN", "y0_FAKE-other"),
         ] {
-            machine.environment.set(variable, value);
+            test_system.environment.set(variable, value);
         }
-        machine.clock.advance(secs(1800));
+        test_system.clock.advance(secs(1800));
         assert_eq!(header(&credentials), *expected, "{source}");
         assert_eq!(credentials.method(), Some(*method));
         assert_eq!(credentials.blocking().select().unwrap().selected().unwrap().method, *method);
@@ -325,27 +325,27 @@ fn the_selection_stays_when_the_environment_changes() {
 #[test]
 fn a_refresh_uses_the_selected_source_when_the_variables_have_changed() {
     // Each refresh is due: the tokens have expired, so the call waits for the next one.
-    let machine =
-        Machine::new().set("YC_METADATA_ADDR", "10.0.0.1").always(TestReply::status(200, METADATA_ANSWER));
-    let credentials = machine.automatic();
+    let test_system =
+        TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.1").always(TestReply::status(200, METADATA_ANSWER));
+    let credentials = test_system.automatic();
     header(&credentials);
-    machine.environment.set("YC_METADATA_ADDR", "10.0.0.2");
-    machine.clock.advance(secs(24 * 3600));
+    test_system.environment.set("YC_METADATA_ADDR", "10.0.0.2");
+    test_system.clock.advance(secs(24 * 3600));
     header(&credentials);
-    let asked = machine.http.requests();
+    let asked = test_system.http.requests();
     assert!(asked.len() == 2 && asked.iter().all(|url| url.contains("//10.0.0.1/")), "{asked:?}");
 
-    let mut machine = Machine::new().with_yc(logged_in).set("YC_PROFILE", "first");
-    machine.files = TestFiles::new([(crate::support::YC, ""), ("/home/someone/bin/yc", "")]);
-    let credentials = machine.automatic();
+    let mut test_system = TestSystem::new().with_yc(logged_in).set("YC_PROFILE", "first");
+    test_system.files = TestFiles::new([(crate::support::YC, ""), ("/home/someone/bin/yc", "")]);
+    let credentials = test_system.automatic();
     header(&credentials);
-    machine.environment.set("PATH", "/home/someone/bin:/opt/yandex-cloud/bin");
-    machine.environment.set("YC_PROFILE", "second");
-    machine.environment.set("YC_API_ENDPOINT", "api.other.example");
-    machine.clock.advance(secs(24 * 3600));
+    test_system.environment.set("PATH", "/home/someone/bin:/opt/yandex-cloud/bin");
+    test_system.environment.set("YC_PROFILE", "second");
+    test_system.environment.set("YC_API_ENDPOINT", "api.other.example");
+    test_system.clock.advance(secs(24 * 3600));
     // The double returns the same token, which has expired by now.
     let _ = credentials.blocking().header();
-    let commands = machine.processes.commands();
+    let commands = test_system.processes.commands();
     assert_eq!(commands.len(), 3);
     for command in &commands {
         let words = crate::support::words(command);
@@ -353,13 +353,13 @@ fn a_refresh_uses_the_selected_source_when_the_variables_have_changed() {
         assert_eq!(command.program, Path::new(crate::support::YC), "not another program either");
     }
 
-    let machine = Machine::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
+    let credentials = test_system.automatic();
     header(&credentials);
-    machine.environment.set("YC_API_ENDPOINT", "api.other.example");
-    machine.clock.advance(secs(24 * 3600));
+    test_system.environment.set("YC_API_ENDPOINT", "api.other.example");
+    test_system.clock.advance(secs(24 * 3600));
     let _ = credentials.blocking().header();
-    let asked = machine.http.requests();
+    let asked = test_system.http.requests();
     assert!(asked.len() > 2 && asked.iter().all(|url| !url.contains("other.example")), "{asked:?}");
 }
 
@@ -382,10 +382,10 @@ fn the_report_names_a_slot_that_is_not_tried_without_reading_files() {
         (YandexCloudCliAuth::new(), "yc"),
         (YandexCloudCliAuth::builder().program("/dead/nfs/yc").build(), "/dead/nfs/yc"),
     ] {
-        let machine = Machine::new().with_yc(logged_in).set("YC_API_KEY", API_KEY);
+        let test_system = TestSystem::new().with_yc(logged_in).set("YC_API_KEY", API_KEY);
         let automatic = Automatic::new().replace("yandex-cloud-cli", yc).unwrap();
         let report = automatic
-            .with_system(machine.system().with_files(UnreadableFiles))
+            .with_system(test_system.system().with_files(UnreadableFiles))
             .build()
             .blocking()
             .select()
@@ -393,9 +393,12 @@ fn the_report_names_a_slot_that_is_not_tried_without_reading_files() {
         let last = report.attempts().last().unwrap();
         assert_eq!((&*last.source, last.outcome), (name, Outcome::NotTried));
 
-        let machine = machine.set("YC_API_KEY", IAM_TOKEN);
-        let error =
-            machine.automatic().with_system(machine.system().with_files(UnreadableFiles)).blocking().select();
+        let test_system = test_system.set("YC_API_KEY", IAM_TOKEN);
+        let error = test_system
+            .automatic()
+            .with_system(test_system.system().with_files(UnreadableFiles))
+            .blocking()
+            .select();
         assert_eq!(
             error.unwrap_err().report().unwrap().attempts().last().unwrap().outcome,
             Outcome::NotTried
@@ -405,38 +408,38 @@ fn the_report_names_a_slot_that_is_not_tried_without_reading_files() {
 
 #[test]
 fn a_failed_selection_is_remembered_for_seconds_and_then_repeated() {
-    let machine = Machine::new();
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new();
+    let credentials = test_system.automatic();
     assert_eq!(credentials.blocking().select().unwrap_err().kind(), ErrorKind::NotConfigured);
-    machine.environment.set("YC_TOKEN", IAM_TOKEN);
+    test_system.environment.set("YC_TOKEN", IAM_TOKEN);
     assert!(
         credentials.blocking().header().unwrap_err().report().is_some(),
         "the remembered error has its report"
     );
     assert!(credentials.try_header().unwrap().unwrap_err().report().is_some());
-    assert_eq!(machine.http.requests().len(), 1);
+    assert_eq!(test_system.http.requests().len(), 1);
 
-    machine.clock.advance(secs(5));
+    test_system.clock.advance(secs(5));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.method(), Some(Method::EnvIamToken));
 }
 
 #[test]
 fn the_token_that_selection_fetched_is_the_first_token() {
-    let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
-    let credentials = machine.automatic();
+    let test_system = TestSystem::new().always(TestReply::status(200, METADATA_ANSWER));
+    let credentials = test_system.automatic();
     assert_eq!(credentials.blocking().select().unwrap().selected().unwrap().method, Method::Metadata);
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
-    assert_eq!(machine.http.requests(), [format!("GET {METADATA_URL}")]);
+    assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")]);
     assert_eq!(credentials.counters().fetches, 1);
 }
 
 #[test]
 fn a_connect_timeout_is_a_warning_only_if_another_source_is_selected() {
     let silent = TestReply::Fail(yandex_cloud_auth::system::HttpFault::ConnectTimeout);
-    let machine = Machine::new().always(silent.clone()).set("YC_TOKEN", IAM_TOKEN);
-    header(&machine.automatic());
-    let warnings = machine.log.warnings();
+    let test_system = TestSystem::new().always(silent.clone()).set("YC_TOKEN", IAM_TOKEN);
+    header(&test_system.automatic());
+    let warnings = test_system.log.warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
         warnings[0].contains("metadata") && warnings[0].contains("env-iam-token")
@@ -444,24 +447,27 @@ fn a_connect_timeout_is_a_warning_only_if_another_source_is_selected() {
         "{warnings:?}"
     );
 
-    let machine = Machine::new().always(silent.clone());
-    machine.automatic().blocking().header().unwrap_err();
-    assert!(machine.log.warnings().iter().all(|line| !line.contains("in time")), "no source was selected");
+    let test_system = TestSystem::new().always(silent.clone());
+    test_system.automatic().blocking().header().unwrap_err();
+    assert!(
+        test_system.log.warnings().iter().all(|line| !line.contains("in time")),
+        "no source was selected"
+    );
 
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
-    header(&machine.automatic());
-    assert_eq!(machine.log.warnings(), Vec::<String>::new(), "a refused connection needs no warning");
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
+    header(&test_system.automatic());
+    assert_eq!(test_system.log.warnings(), Vec::<String>::new(), "a refused connection needs no warning");
 }
 
 #[test]
 fn clones_share_one_selection() {
     let asked = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&asked);
-    let machine = Machine::new().answering(move |_, _| {
+    let test_system = TestSystem::new().answering(move |_, _| {
         assert!(!seen.swap(true, Ordering::SeqCst), "requested once");
         TestReply::status(200, METADATA_ANSWER)
     });
-    let credentials = machine.automatic();
+    let credentials = test_system.automatic();
     let threads: Vec<_> = (0..8)
         .map(|_| {
             let clone: Credentials = credentials.clone();
@@ -476,7 +482,7 @@ fn clones_share_one_selection() {
 
 #[test]
 fn each_method_reads_only_its_own_variable() {
-    let all = machine_with(&SOURCES);
+    let all = test_system_with(&SOURCES);
     for (credentials, expected) in [
         (all.with(ApiKeyAuth::from_env()), SOURCES[0].2),
         (all.with(IamTokenAuth::from_env()), SOURCES[1].2),

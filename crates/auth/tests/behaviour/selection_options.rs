@@ -1,8 +1,8 @@
 //! Automatic selection with options: slots that are removed or replaced, and lenient selection.
 
-use crate::selection::{SOURCES, machine_with};
+use crate::selection::{SOURCES, test_system_with};
 use crate::support::{
-    API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, Machine, OAUTH_TOKEN, YC_TOKEN, logged_in,
+    API_KEY, IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, OAUTH_TOKEN, TestSystem, YC_TOKEN, logged_in,
 };
 use test_support::token_source::header;
 use yandex_cloud_auth::system::BoxFuture;
@@ -14,45 +14,45 @@ use yandex_cloud_auth::{
 
 #[test]
 fn a_slot_can_be_removed_or_replaced_by_name() {
-    let machine = machine_with(&SOURCES[3..]);
+    let test_system = test_system_with(&SOURCES[3..]);
     let without = Automatic::new().without("metadata").unwrap();
     assert!(without.slots().all(|slot| slot != "metadata"));
-    let credentials = without.with_system(machine.system()).build();
+    let credentials = without.with_system(test_system.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-env.FAKE-signature");
-    assert!(machine.http.requests().is_empty());
+    assert!(test_system.http.requests().is_empty());
 
     let given = IamTokenAuth::new(IAM_TOKEN).unwrap();
     let credentials =
-        Automatic::new().replace("api-key", given).unwrap().with_system(machine.system()).build();
+        Automatic::new().replace("api-key", given).unwrap().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.method(), Some(Method::IamToken));
 
     let other = EnvIamTokenAuth::variable("MY_TOKEN");
-    let machine = machine.set("MY_TOKEN", IAM_TOKEN);
+    let test_system = test_system.set("MY_TOKEN", IAM_TOKEN);
     let credentials =
-        Automatic::new().replace("metadata", other).unwrap().with_system(machine.system()).build();
+        Automatic::new().replace("metadata", other).unwrap().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.report().unwrap().selected().unwrap().source, "MY_TOKEN");
 }
 
 #[test]
 fn a_replaced_slot_keeps_its_options() {
-    let machine = Machine::new().always(TestReply::status(200, METADATA_ANSWER));
+    let test_system = TestSystem::new().always(TestReply::status(200, METADATA_ANSWER));
     let metadata = MetadataAuth::builder().address("10.0.0.7:8080").build();
     let credentials =
-        Automatic::new().replace("metadata", metadata).unwrap().with_system(machine.system()).build();
+        Automatic::new().replace("metadata", metadata).unwrap().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
     assert_eq!(
-        machine.http.requests(),
+        test_system.http.requests(),
         ["GET http://10.0.0.7:8080/computeMetadata/v1/instance/service-accounts/default/token"]
     );
 
-    let machine = Machine::new().with_yc(logged_in);
+    let test_system = TestSystem::new().with_yc(logged_in);
     let yc = YandexCloudCliAuth::builder().profile("work").build();
     let credentials =
-        Automatic::new().replace("yandex-cloud-cli", yc).unwrap().with_system(machine.system()).build();
+        Automatic::new().replace("yandex-cloud-cli", yc).unwrap().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
-    for command in machine.processes.commands() {
+    for command in test_system.processes.commands() {
         assert!(crate::support::words(&command).ends_with(&["--profile", "work"]), "{command:?}");
     }
 }
@@ -70,10 +70,10 @@ impl TokenSource for Vault {
 
 #[test]
 fn a_slot_can_hold_a_token_source_of_the_program() {
-    let machine = machine_with(&SOURCES[4..]);
+    let test_system = test_system_with(&SOURCES[4..]);
     let vault = Automatic::new().replace("metadata", CustomAuth::new(Vault(Ok("t1.FAKE-vault.x")))).unwrap();
     assert!(vault.slots().any(|slot| slot == "metadata"), "the slot keeps its name");
-    let credentials = vault.clone().with_system(machine.system()).build();
+    let credentials = vault.clone().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), "Bearer t1.FAKE-vault.x");
     assert_eq!(credentials.method(), Some(Method::Custom));
     let report = credentials.report().unwrap();
@@ -82,14 +82,14 @@ fn a_slot_can_hold_a_token_source_of_the_program() {
         (selected.method.name(), &*selected.source, &*selected.reason),
         ("custom", "token source of the program", "given")
     );
-    assert!(machine.http.requests().is_empty(), "no other source is used");
+    assert!(test_system.http.requests().is_empty(), "no other source is used");
 
-    let before = vault.with_system(machine.set("YC_API_KEY", API_KEY).system()).build();
+    let before = vault.with_system(test_system.set("YC_API_KEY", API_KEY).system()).build();
     assert_eq!(header(&before), format!("Api-Key {API_KEY}"), "the order stays");
 
     let closed =
         Automatic::new().replace("api-key", CustomAuth::new(Vault(Err(ErrorKind::Refused)))).unwrap();
-    let error = closed.with_system(Machine::new().system()).build().blocking().header().unwrap_err();
+    let error = closed.with_system(TestSystem::new().system()).build().blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Refused, Some(Method::Custom)), "{error}");
 }
 
@@ -108,12 +108,12 @@ fn an_unknown_slot_is_an_error_that_lists_the_slots() {
 
 #[test]
 fn none_is_selected_only_if_the_program_puts_it_into_a_slot() {
-    let machine = Machine::new();
-    assert!(machine.automatic().blocking().header().is_err());
+    let test_system = TestSystem::new();
+    assert!(test_system.automatic().blocking().header().is_err());
     let credentials = Automatic::new()
         .replace("yandex-cloud-cli", NoAuth::new())
         .unwrap()
-        .with_system(machine.system())
+        .with_system(test_system.system())
         .build();
     assert!(credentials.blocking().header().unwrap().is_none(), "the program put it there");
     assert_eq!(credentials.method(), Some(Method::None));
@@ -121,11 +121,11 @@ fn none_is_selected_only_if_the_program_puts_it_into_a_slot() {
 
 #[test]
 fn lenient_selection_skips_metadata_and_yc_and_reports_it() {
-    let machine = Machine::new().always(TestReply::status(503, "")).set("YC_TOKEN", IAM_TOKEN);
-    let strict = machine.automatic().blocking().header().unwrap_err();
+    let test_system = TestSystem::new().always(TestReply::status(503, "")).set("YC_TOKEN", IAM_TOKEN);
+    let strict = test_system.automatic().blocking().header().unwrap_err();
     assert_eq!(strict.method(), Some(Method::Metadata));
 
-    let credentials = Automatic::new().lenient().with_system(machine.system()).build();
+    let credentials = Automatic::new().lenient().with_system(test_system.system()).build();
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     let report = credentials.report().unwrap();
     let metadata = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata).unwrap();
@@ -137,10 +137,10 @@ fn lenient_selection_skips_metadata_and_yc_and_reports_it() {
         TestRun::Fail(std::io::ErrorKind::PermissionDenied),
         TestRun::Fail(std::io::ErrorKind::NotFound),
     ] {
-        let machine = Machine::new().with_yc(move |_| run.clone());
-        let strict = machine.automatic().blocking().header().unwrap_err();
+        let test_system = TestSystem::new().with_yc(move |_| run.clone());
+        let strict = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!(strict.method(), Some(Method::YandexCloudCli), "{strict}");
-        let lenient = Automatic::new().lenient().with_system(machine.system()).build();
+        let lenient = Automatic::new().lenient().with_system(test_system.system()).build();
         let error = lenient.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::NotConfigured, None), "{error}");
         let report = error.report().unwrap();
@@ -150,12 +150,12 @@ fn lenient_selection_skips_metadata_and_yc_and_reports_it() {
 
 #[test]
 fn lenient_selection_skips_no_other_method() {
-    let machine = Machine::new()
+    let test_system = TestSystem::new()
         .set("YC_OAUTH_TOKEN", OAUTH_TOKEN)
         .set("YC_API_ENDPOINT", "http://api.corp.example")
         .set("YC_TOKEN", IAM_TOKEN);
     for automatic in [Automatic::new(), Automatic::new().lenient()] {
-        let error = automatic.with_system(machine.system()).build().blocking().header().unwrap_err();
+        let error = automatic.with_system(test_system.system()).build().blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Blocked, Some(Method::OAuthToken)));
         assert_eq!(error.report().unwrap().attempts()[2].outcome, Outcome::Broken);
     }
@@ -170,9 +170,14 @@ fn lenient_selection_skips_no_malformed_value() {
         ("YC_API_KEY", IAM_TOKEN),
         ("YC_API_ENDPOINT", "ftp://x"),
     ] {
-        let machine = Machine::new().with_yc(logged_in).set(variable, value);
-        let error =
-            Automatic::new().lenient().with_system(machine.system()).build().blocking().header().unwrap_err();
+        let test_system = TestSystem::new().with_yc(logged_in).set(variable, value);
+        let error = Automatic::new()
+            .lenient()
+            .with_system(test_system.system())
+            .build()
+            .blocking()
+            .header()
+            .unwrap_err();
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(variable)), "{value}");
     }
 }

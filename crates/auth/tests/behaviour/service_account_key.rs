@@ -4,13 +4,13 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use crate::support::{IAM_TOKEN, Machine, cloud, exchanged};
+use crate::support::{IAM_TOKEN, TestSystem, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
 use test_support::token_source::header;
-use test_support::wait::secs;
+use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
@@ -60,11 +60,11 @@ fn verified(jwt: &str) -> (Value, Value) {
     (json(head), json(body))
 }
 
-/// A machine whose IAM records the JWTs that it receives.
-fn recording(machine: Machine) -> (Machine, Arc<Mutex<Vec<String>>>) {
+/// A system whose IAM records the JWTs that it receives.
+fn recording(test_system: TestSystem) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let jwts = Arc::clone(&seen);
-    let machine = machine.answering(move |request, count| {
+    let test_system = test_system.answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!(body.as_object().unwrap().len(), 1);
@@ -76,23 +76,23 @@ fn recording(machine: Machine) -> (Machine, Arc<Mutex<Vec<String>>>) {
         }
         cloud(exchanged())(request, count)
     });
-    (machine, seen)
+    (test_system, seen)
 }
 
 #[test]
 fn the_jwt_has_the_claims_that_iam_requires() {
-    let (machine, jwts) = recording(Machine::new());
-    let credentials = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let (test_system, jwts) = recording(TestSystem::new());
+    let credentials = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(
-        machine.http.requests(),
+        test_system.http.requests(),
         ["GET https://api.cloud.yandex.net/endpoints".to_owned(), format!("POST {TOKENS}")],
         "the first call makes one discovery and one exchange"
     );
     let jwts = jwts.lock().unwrap();
     let (head, body) = verified(&jwts[0]);
     assert_eq!(head, json!({ "typ": "JWT", "alg": "PS256", "kid": key()["id"] }));
-    let now = machine.clock.now().wall.as_secs();
+    let now = test_system.clock.now().wall.as_secs();
     assert_eq!(
         body,
         json!({
@@ -116,13 +116,13 @@ fn the_audience_is_the_url_of_iam_or_the_option_and_the_life_of_a_jwt_is_limited
             "https://elsewhere.example",
         ),
     ] {
-        let (machine, jwts) = recording(Machine::new().at(Endpoints::new().iam(iam)));
-        header(&machine.with(builder.build()));
+        let (test_system, jwts) = recording(TestSystem::new().at(Endpoints::new().iam(iam)));
+        header(&test_system.with(builder.build()));
         assert_eq!(verified(&jwts.lock().unwrap()[0]).1["aud"], audience);
     }
     for (life, seconds) in [(secs(60), 120), (Duration::MAX / 4, 3600)] {
-        let (machine, jwts) = recording(Machine::new());
-        header(&machine.with(builder().jwt_life(life).build()));
+        let (test_system, jwts) = recording(TestSystem::new());
+        header(&test_system.with(builder().jwt_life(life).build()));
         let body = verified(&jwts.lock().unwrap()[0]).1;
         assert_eq!(body["exp"].as_u64().unwrap() - body["iat"].as_u64().unwrap(), seconds);
     }
@@ -155,8 +155,8 @@ fn a_key_is_read_in_every_form_that_yandex_cloud_writes() {
         with("public_key", Value::Null),
         with("key_algorithm", Value::Null),
     ] {
-        let (machine, jwts) = recording(Machine::new());
-        header(&machine.with(ServiceAccountKeyAuth::new(&text).unwrap()));
+        let (test_system, jwts) = recording(TestSystem::new());
+        header(&test_system.with(ServiceAccountKeyAuth::new(&text).unwrap()));
         verified(&jwts.lock().unwrap()[0]);
     }
     let bare = Credentials::from_string(&*KEY).unwrap();
@@ -210,9 +210,9 @@ fn each_text_that_is_not_a_key_has_its_own_error_that_does_not_show_the_text() {
         assert!(error.help().is_some());
         hides(&error);
         // The same text in a file.
-        let machine = Machine::new();
-        machine.files.write(PATH, text);
-        let error = machine.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
+        let test_system = TestSystem::new();
+        test_system.files.write(PATH, text);
+        let error = test_system.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
         assert!(error.to_string().contains(words) && error.location() == Some(PATH), "{words}: {error}");
         hides(&error);
     }
@@ -228,22 +228,24 @@ fn hides(error: &Error) {
 
 #[test]
 fn a_file_is_read_for_each_exchange_and_an_invalid_file_does_not_replace_a_valid_token() {
-    let (machine, jwts) = recording(Machine::new());
-    machine.files.write(PATH, KEY.as_str());
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let (test_system, jwts) = recording(TestSystem::new());
+    test_system.files.write(PATH, KEY.as_str());
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
 
-    machine.files.write(PATH, with("id", "ajefake0another0key0".into()));
+    test_system.files.write(PATH, with("id", "ajefake0another0key0".into()));
     assert!(credentials.invalidate(&first));
     header(&credentials);
     let kid = |at: usize| verified(&jwts.lock().unwrap()[at]).0["kid"].clone();
     assert_eq!((kid(0), kid(1)), (key()["id"].clone(), json!("ajefake0another0key0")));
 
-    machine.files.write(PATH, &KEY[..100]);
-    machine.clock.advance(secs(4000));
+    test_system.files.write(PATH, &KEY[..100]);
+    test_system.clock.advance(secs(4000));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "the current token is valid for hours");
-    machine.files.remove(PATH);
-    machine.clock.advance(secs(13 * 3600));
+    // The refresh in the background must end first: a later call would share its error.
+    until("the refresh with the cut file has failed", || credentials.counters().failures == 1);
+    test_system.files.remove(PATH);
+    test_system.clock.advance(secs(13 * 3600));
     let error = credentials.blocking().header().unwrap_err();
     assert!(
         error.to_string().contains(PATH) && error.reason().contains("the file does not exist"),
@@ -253,8 +255,8 @@ fn a_file_is_read_for_each_exchange_and_an_invalid_file_does_not_replace_a_valid
 
 #[test]
 fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
-    let slot = |machine: &Machine| {
-        let credentials = machine.automatic();
+    let slot = |test_system: &TestSystem| {
+        let credentials = test_system.automatic();
         let outcome = credentials.blocking().select();
         let report = match &outcome {
             Ok(report) => report.clone(),
@@ -262,13 +264,13 @@ fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
         };
         report.attempts().iter().find(|attempt| attempt.method == Method::ServiceAccountKey).unwrap().clone()
     };
-    let unset = slot(&Machine::new());
+    let unset = slot(&TestSystem::new());
     assert_eq!(
         (unset.outcome, unset.source.as_str(), unset.reason.as_str()),
         (Outcome::Absent, VARIABLE, "not set")
     );
 
-    let named = Machine::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
+    let named = TestSystem::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
     let missing = slot(&named);
     assert_eq!((missing.outcome, missing.reason.as_str()), (Outcome::Broken, "the file does not exist"));
     named.files.write(PATH, KEY.as_str());
@@ -278,45 +280,45 @@ fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
     named.files.set_mode(PATH, 0o644);
     assert!(slot(&named).reason.contains("every user of this machine can read the key (mode 0644)"));
 
-    let held = slot(&Machine::new().set(VARIABLE, &KEY));
+    let held = slot(&TestSystem::new().set(VARIABLE, &KEY));
     assert_eq!((held.outcome, held.reason), (Outcome::Selected, found.reason));
-    let torn = slot(&Machine::new().set(VARIABLE, "{\"id\":"));
+    let torn = slot(&TestSystem::new().set(VARIABLE, "{\"id\":"));
     assert_eq!(torn.outcome, Outcome::Broken);
-    let token = slot(&Machine::new().set(VARIABLE, "y0_FAKE-oauth-token"));
+    let token = slot(&TestSystem::new().set(VARIABLE, "y0_FAKE-oauth-token"));
     assert_eq!(token.outcome, Outcome::Broken, "{token:?}");
-    let order = Machine::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
+    let order = TestSystem::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
     assert_eq!(slot(&order).outcome, Outcome::Selected, "the slot is tried before the broken slot after it");
 }
 
 #[test]
 fn the_report_warns_of_a_key_file_that_every_user_can_read_for_a_given_path_too() {
-    let machine = Machine::new();
-    machine.files.write(PATH, KEY.as_str());
-    machine.files.set_mode(PATH, 0o604);
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    let test_system = TestSystem::new();
+    test_system.files.write(PATH, KEY.as_str());
+    test_system.files.set_mode(PATH, 0o604);
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let report = credentials.blocking().select().unwrap();
     assert!(report.selected().unwrap().reason.contains("mode 0604"), "{report}");
-    machine.files.set_mode(PATH, 0o640);
-    let quiet = machine.with(ServiceAccountKeyAuth::from_file(PATH));
+    test_system.files.set_mode(PATH, 0o640);
+    let quiet = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     assert_eq!(quiet.blocking().select().unwrap().selected().unwrap().reason, "given");
 }
 
 #[test]
 fn the_jwt_is_sent_only_to_a_host_that_may_get_a_secret() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
-    let machine = Machine::new().always(TestReply::status(200, list));
-    let error = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
+    let test_system = TestSystem::new().always(TestReply::status(200, list));
+    let error = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
-    let plain = machine.clone().at(Endpoints::new().api("http://api.corp.example"));
+    let plain = test_system.clone().at(Endpoints::new().api("http://api.corp.example"));
     let plain = plain.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     assert_eq!(plain.blocking().header().unwrap_err().kind(), ErrorKind::Blocked);
-    assert!(machine.http.requests().iter().all(|request| request.starts_with("GET ")));
+    assert!(test_system.http.requests().iter().all(|request| request.starts_with("GET ")));
 }
 
 #[test]
 fn the_identity_comes_from_the_key() {
-    let (machine, _) = recording(Machine::new());
-    let credentials = machine.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let (test_system, _) = recording(TestSystem::new());
+    let credentials = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(identity.subject_id.as_deref(), Some(CLOUD.service_account_id()));
     assert_eq!(identity.key_id.as_deref(), key()["id"].as_str());

@@ -23,13 +23,13 @@ fn whole(name: &str) -> String {
     format!("t1.FAKE-{name}.{}", "s".repeat(86))
 }
 
-struct Machine {
+struct TestSystem {
     clock: TestClock,
     files: TestFiles,
     environment: TestEnvironment,
 }
 
-impl Machine {
+impl TestSystem {
     fn holding(content: &str) -> Self {
         Self {
             clock: TestClock::new(),
@@ -67,8 +67,8 @@ impl Machine {
 #[test]
 fn the_token_in_the_file_is_sent_and_has_no_known_expiry() {
     for content in [FIRST.to_owned(), format!("{FIRST}\n"), format!("\u{feff} {FIRST}\r\n\n")] {
-        let machine = Machine::holding(&content);
-        for credentials in machine.each() {
+        let test_system = TestSystem::holding(&content);
+        for credentials in test_system.each() {
             assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
             let snapshot = credentials.snapshot().unwrap();
             assert_eq!((snapshot.method(), snapshot.expires_at()), (Method::TokenFile, None));
@@ -79,22 +79,22 @@ fn the_token_in_the_file_is_sent_and_has_no_known_expiry() {
 
 #[test]
 fn a_changed_file_is_read_within_the_interval_and_no_call_waits_for_the_read() {
-    let machine = Machine::holding(FIRST);
-    for credentials in machine.each() {
-        machine.files.write(FILE, FIRST);
+    let test_system = TestSystem::holding(FIRST);
+    for credentials in test_system.each() {
+        test_system.files.write(FILE, FIRST);
         header(&credentials);
         // Reading the same token many times must not make the reads less frequent.
         for _ in 0..20 {
-            machine.clock.advance(secs(30));
+            test_system.clock.advance(secs(30));
             assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
         }
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
         assert_eq!(first.generation(), 1, "the token did not change");
 
-        machine.files.write(FILE, SECOND);
-        machine.clock.advance(secs(29));
+        test_system.files.write(FILE, SECOND);
+        test_system.clock.advance(secs(29));
         assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the file is not read yet");
-        machine.clock.advance(secs(1));
+        test_system.clock.advance(secs(1));
         assert_eq!(
             header(&credentials),
             format!("Bearer {FIRST}"),
@@ -108,13 +108,13 @@ fn a_changed_file_is_read_within_the_interval_and_no_call_waits_for_the_read() {
 
 #[test]
 fn the_interval_can_be_set() {
-    let machine = Machine::holding(FIRST);
+    let test_system = TestSystem::holding(FIRST);
     let auth = TokenFileAuth::builder_from_env().max_age(secs(300)).build();
-    let credentials = Credentials::from(auth).with_system(machine.system());
+    let credentials = Credentials::from(auth).with_system(test_system.system());
     header(&credentials);
-    machine.files.write(FILE, SECOND);
+    test_system.files.write(FILE, SECOND);
     for (step, token) in [(299, FIRST), (1, FIRST), (0, SECOND)] {
-        machine.clock.advance(secs(step));
+        test_system.clock.advance(secs(step));
         assert_eq!(header(&credentials), format!("Bearer {token}"), "{step}");
     }
 }
@@ -136,13 +136,13 @@ impl Files for Counting {
 
 #[test]
 fn a_call_between_two_reads_does_not_read_the_file() {
-    let machine = Machine::holding(FIRST);
-    let files = Counting(machine.files.clone(), Arc::default());
-    let credentials =
-        Credentials::from(TokenFileAuth::from_env()).with_system(machine.system().with_files(files.clone()));
+    let test_system = TestSystem::holding(FIRST);
+    let files = Counting(test_system.files.clone(), Arc::default());
+    let credentials = Credentials::from(TokenFileAuth::from_env())
+        .with_system(test_system.system().with_files(files.clone()));
     for _ in 0..100 {
         header(&credentials);
-        machine.clock.advance(secs(3));
+        test_system.clock.advance(secs(3));
     }
     let reads = files.1.load(Ordering::SeqCst);
     assert_eq!(reads, 10, "the file is read every 30 s");
@@ -150,11 +150,11 @@ fn a_call_between_two_reads_does_not_read_the_file() {
 
 #[test]
 fn a_refused_token_is_replaced_at_once() {
-    let machine = Machine::holding(FIRST);
-    for credentials in machine.each() {
-        machine.files.write(FILE, FIRST);
+    let test_system = TestSystem::holding(FIRST);
+    for credentials in test_system.each() {
+        test_system.files.write(FILE, FIRST);
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
-        machine.files.write(FILE, SECOND);
+        test_system.files.write(FILE, SECOND);
         assert!(credentials.invalidate(&refused));
         assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
     }
@@ -162,18 +162,18 @@ fn a_refused_token_is_replaced_at_once() {
 
 #[test]
 fn a_refused_token_that_stays_in_the_file_does_not_make_the_reads_less_frequent() {
-    let machine = Machine::holding(FIRST);
-    machine.clock.set_random(0.999);
-    let credentials = machine.credentials();
+    let test_system = TestSystem::holding(FIRST);
+    test_system.clock.set_random(0.999);
+    let credentials = test_system.credentials();
     for _ in 0..8 {
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&refused);
         assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the file has no other token");
-        machine.clock.advance(secs(30));
+        test_system.clock.advance(secs(30));
         header(&credentials);
     }
-    machine.files.write(FILE, SECOND);
-    machine.clock.advance(secs(30));
+    test_system.files.write(FILE, SECOND);
+    test_system.clock.advance(secs(30));
     header(&credentials);
     assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
 }
@@ -182,26 +182,26 @@ fn a_refused_token_that_stays_in_the_file_does_not_make_the_reads_less_frequent(
 fn a_half_written_or_removed_file_does_not_replace_the_token() {
     let (old, new) = (whole("old"), whole("new"));
     for broken in ["", "\n", "t1.FAKE-ne", &new[..60], "{", "two\nlines", "y0_FAKE"] {
-        let machine = Machine::holding(&old);
-        let credentials = machine.credentials();
+        let test_system = TestSystem::holding(&old);
+        let credentials = test_system.credentials();
         header(&credentials);
-        machine.files.write(FILE, broken);
-        machine.clock.advance(secs(30));
+        test_system.files.write(FILE, broken);
+        test_system.clock.advance(secs(30));
         assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
         assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
         assert_eq!(credentials.counters().failures, 1, "{broken:?}: only the read failed");
         // After a failure the file is read again within seconds.
-        machine.files.write(FILE, &*new);
-        machine.clock.advance(secs(5));
+        test_system.files.write(FILE, &*new);
+        test_system.clock.advance(secs(5));
         header(&credentials);
         assert_eq!(header(&credentials), format!("Bearer {new}"), "{broken:?}");
     }
-    let machine = Machine::holding(&old);
-    let credentials = machine.credentials();
+    let test_system = TestSystem::holding(&old);
+    let credentials = test_system.credentials();
     header(&credentials);
-    machine.files.remove(FILE);
+    test_system.files.remove(FILE);
     for _ in 0..100 {
-        machine.clock.advance(secs(300));
+        test_system.clock.advance(secs(300));
         assert_eq!(header(&credentials), format!("Bearer {old}"), "the file is removed");
     }
 }
@@ -210,12 +210,12 @@ fn a_half_written_or_removed_file_does_not_replace_the_token() {
 fn a_cut_token_is_never_used() {
     let old = whole("old");
     for cut in ["t", "t1.", &whole("new")[..60]] {
-        let machine = Machine::holding(&old);
-        let credentials = machine.credentials();
+        let test_system = TestSystem::holding(&old);
+        let credentials = test_system.credentials();
         header(&credentials);
-        machine.files.write(FILE, cut);
+        test_system.files.write(FILE, cut);
         for _ in 0..20 {
-            machine.clock.advance(secs(30));
+            test_system.clock.advance(secs(30));
             assert_eq!(header(&credentials), format!("Bearer {old}"), "{cut}");
         }
     }
@@ -223,12 +223,12 @@ fn a_cut_token_is_never_used() {
 
 #[test]
 fn a_token_of_another_shape_is_used_after_a_second_read() {
-    let machine = Machine::holding(&whole("old"));
-    let credentials = machine.credentials();
+    let test_system = TestSystem::holding(&whole("old"));
+    let credentials = test_system.credentials();
     header(&credentials);
-    machine.files.write(FILE, "t2.FAKE-of-a-later-shape");
+    test_system.files.write(FILE, "t2.FAKE-of-a-later-shape");
     for _ in 0..2 {
-        machine.clock.advance(secs(30));
+        test_system.clock.advance(secs(30));
         assert_eq!(header(&credentials), format!("Bearer {}", whole("old")));
     }
     assert_eq!(header(&credentials), "Bearer t2.FAKE-of-a-later-shape");
@@ -236,21 +236,21 @@ fn a_token_of_another_shape_is_used_after_a_second_read() {
 
 #[test]
 fn the_same_token_is_sent_for_twelve_hours_and_then_expires() {
-    let machine = Machine::holding(FIRST);
-    for credentials in machine.each() {
-        machine.files.write(FILE, FIRST);
+    let test_system = TestSystem::holding(FIRST);
+    for credentials in test_system.each() {
+        test_system.files.write(FILE, FIRST);
         header(&credentials);
         for _ in 0..(12 * 60 - 1) {
-            machine.clock.advance(secs(60));
+            test_system.clock.advance(secs(60));
             header(&credentials);
         }
-        machine.clock.advance(secs(60));
+        test_system.clock.advance(secs(60));
         let error = credentials.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Expired, Some(Method::TokenFile)));
         assert!(error.help().is_some());
 
-        machine.files.write(FILE, SECOND);
-        machine.clock.advance(secs(5));
+        test_system.files.write(FILE, SECOND);
+        test_system.clock.advance(secs(5));
         assert_eq!(
             header(&credentials),
             format!("Bearer {SECOND}"),
@@ -261,20 +261,20 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expires() {
 
 #[test]
 fn a_token_expires_while_the_machine_is_suspended() {
-    let machine = Machine::holding(FIRST);
-    let credentials = machine.credentials();
+    let test_system = TestSystem::holding(FIRST);
+    let credentials = test_system.credentials();
     header(&credentials);
-    machine.clock.suspend(12 * HOUR);
+    test_system.clock.suspend(12 * HOUR);
     assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Expired);
 }
 
 #[test]
 fn a_configured_file_that_is_missing_ends_the_selection() {
-    let machine = Machine::holding(FIRST);
-    machine.environment.set("YC_TOKEN", "t1.FAKE-somebody-else.x");
-    machine.files.remove(FILE);
+    let test_system = TestSystem::holding(FIRST);
+    test_system.environment.set("YC_TOKEN", "t1.FAKE-somebody-else.x");
+    test_system.files.remove(FILE);
     for automatic in [Automatic::new(), Automatic::new().lenient()] {
-        let credentials = automatic.with_system(machine.system()).build();
+        let credentials = automatic.with_system(test_system.system()).build();
         let error = credentials.blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)));
         let report = error.report().unwrap();
@@ -282,33 +282,33 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
         assert_eq!((slot.outcome, &*slot.source), (Outcome::Broken, "YC_IAM_TOKEN_FILE"));
 
         // The sidecar starts later.
-        machine.files.write(FILE, FIRST);
-        machine.clock.advance(secs(5));
+        test_system.files.write(FILE, FIRST);
+        test_system.clock.advance(secs(5));
         assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
-        machine.files.remove(FILE);
+        test_system.files.remove(FILE);
     }
 }
 
 #[test]
 fn without_the_variable_the_slot_is_absent_and_the_explicit_method_is_not_configured() {
-    let machine = Machine::holding(FIRST);
-    machine.environment.set("YC_IAM_TOKEN_FILE", " ");
-    machine.environment.set("YC_TOKEN", SECOND);
-    let error = machine.failure();
+    let test_system = TestSystem::holding(FIRST);
+    test_system.environment.set("YC_IAM_TOKEN_FILE", " ");
+    test_system.environment.set("YC_TOKEN", SECOND);
+    let error = test_system.failure();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));
-    let automatic = Automatic::new().with_system(machine.system()).build();
+    let automatic = Automatic::new().with_system(test_system.system()).build();
     assert_eq!(header(&automatic), format!("Bearer {SECOND}"));
 }
 
 #[test]
 fn the_path_is_read_once() {
-    let machine = Machine::holding(FIRST);
-    let credentials = machine.credentials();
+    let test_system = TestSystem::holding(FIRST);
+    let credentials = test_system.credentials();
     header(&credentials);
-    machine.files.write("/run/other", SECOND);
-    machine.environment.set("YC_IAM_TOKEN_FILE", "/run/other");
+    test_system.files.write("/run/other", SECOND);
+    test_system.environment.set("YC_IAM_TOKEN_FILE", "/run/other");
     for _ in 0..3 {
-        machine.clock.advance(secs(30));
+        test_system.clock.advance(secs(30));
         assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
     }
 }
@@ -334,24 +334,24 @@ fn the_error_for_other_content_names_its_kind_and_does_not_show_it() {
         (&"t1.FAKE".repeat(2000), "longer than 8192", "as it was issued"),
         (&"t1.FAKE".repeat(3000), "larger than 16 KiB", "check the path"),
     ] {
-        let error = Machine::holding(content).failure();
+        let error = TestSystem::holding(content).failure();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::TokenFile)), "{error}");
         assert_eq!(error.location(), Some(FILE));
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
     }
-    let machine = Machine::holding("");
-    machine.files.write(FILE, b"t1.FAKE\xff".to_vec());
-    assert!(machine.failure().reason().contains("not UTF-8"));
+    let test_system = TestSystem::holding("");
+    test_system.files.write(FILE, b"t1.FAKE\xff".to_vec());
+    assert!(test_system.failure().reason().contains("not UTF-8"));
 }
 
 #[test]
 fn a_secret_in_place_of_the_path_is_an_error_that_does_not_show_it() {
     for value in [FIRST, "y0_FAKE", "{\"id\":\"FAKE\"}", "-----BEGIN FAKE-----", "FAKE/of=no+shape"] {
-        let machine = Machine::holding("");
-        machine.environment.set("YC_IAM_TOKEN_FILE", value);
-        let error = machine.failure();
+        let test_system = TestSystem::holding("");
+        test_system.environment.set("YC_IAM_TOKEN_FILE", value);
+        let error = test_system.failure();
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("YC_IAM_TOKEN_FILE")));
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
     }

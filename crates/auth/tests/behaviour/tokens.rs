@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{API_KEY, IAM_TOKEN, Machine};
+use crate::support::{API_KEY, IAM_TOKEN, TestSystem};
 use test_support::system::empty_system;
 use test_support::token_source::Source;
 use test_support::wait::{HOUR, on_runtime, secs};
@@ -14,11 +14,11 @@ use yandex_cloud_auth::{
 
 #[test]
 fn a_token_is_the_credential_without_its_scheme() {
-    let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
     for (credentials, expected) in [
-        (machine.with(ApiKeyAuth::new(API_KEY).unwrap()), API_KEY),
-        (machine.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), IAM_TOKEN),
-        (machine.with(EnvIamTokenAuth::new()), IAM_TOKEN),
+        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), API_KEY),
+        (test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), IAM_TOKEN),
+        (test_system.with(EnvIamTokenAuth::new()), IAM_TOKEN),
         (Source::living(HOUR).on_clock(&TestClock::new()), "t1.fake.0"),
     ] {
         let token = on_runtime(credentials.token()).unwrap().unwrap();

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::support::{Machine, cloud, exchanged};
+use crate::support::{TestSystem, cloud, exchanged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -31,9 +31,9 @@ fn file(private_key: &str) -> String {
 /// The error for this private key.
 #[track_caller]
 fn failure(private_key: &str) -> Error {
-    let machine = Machine::new().answering(cloud(exchanged()));
+    let test_system = TestSystem::new().answering(cloud(exchanged()));
     let outcome = ServiceAccountKeyAuth::new(file(private_key))
-        .and_then(|method| machine.with(method).blocking().header().map(|_| ()));
+        .and_then(|method| test_system.with(method).blocking().header().map(|_| ()));
     let error = outcome.unwrap_err();
     assert_eq!(error.method(), Some(Method::ServiceAccountKey), "{error}");
     assert!(error.help().is_some(), "{error}");
@@ -56,8 +56,8 @@ fn a_public_key_in_either_form_is_an_error_with_the_reason() {
 #[test]
 fn the_help_for_a_wrong_address_of_iam_does_not_mention_the_key() {
     for status in [404, 405] {
-        let machine = Machine::new().answering(cloud(TestReply::status(status, "nothing here")));
-        let credentials = machine.with(ServiceAccountKeyAuth::new(file(&GOOD)).unwrap());
+        let test_system = TestSystem::new().answering(cloud(TestReply::status(status, "nothing here")));
+        let credentials = test_system.with(ServiceAccountKeyAuth::new(file(&GOOD)).unwrap());
         let error = credentials.blocking().header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
         let help = error.help().unwrap();
@@ -101,9 +101,9 @@ fn a_key_whose_numbers_do_not_match_is_damaged_and_not_tried_again() {
 
 #[test]
 fn the_error_of_an_unusable_file_has_the_path() {
-    let machine = Machine::new();
-    machine.files.write("/etc/robot/latin1.json", b"{\"id\":\"\xe9\"}".to_vec());
-    machine.files.write("/etc/robot/large.json", vec![b' '; (64 << 10) + 1]);
+    let test_system = TestSystem::new();
+    test_system.files.write("/etc/robot/latin1.json", b"{\"id\":\"\xe9\"}".to_vec());
+    test_system.files.write("/etc/robot/large.json", vec![b' '; (64 << 10) + 1]);
     for (path, words) in [
         ("/etc/robot/none.json", "the file does not exist"),
         ("./none.json", "the file does not exist"),
@@ -112,8 +112,8 @@ fn the_error_of_an_unusable_file_has_the_path() {
         ("/etc/robot/latin1.json", "not UTF-8"),
         ("/etc/robot/large.json", "larger than 64 KiB"),
     ] {
-        let given = machine.with(ServiceAccountKeyAuth::from_file(path));
-        let selected = machine.clone().set(VARIABLE, path);
+        let given = test_system.with(ServiceAccountKeyAuth::from_file(path));
+        let selected = test_system.clone().set(VARIABLE, path);
         for error in [
             given.blocking().header().unwrap_err(),
             selected.with(ServiceAccountKeyAuth::from_env()).blocking().header().unwrap_err(),
@@ -124,8 +124,8 @@ fn the_error_of_an_unusable_file_has_the_path() {
         }
     }
     let folder = std::env::temp_dir();
-    let real = machine.system().with_files(SystemFiles);
-    let credentials = machine.with(ServiceAccountKeyAuth::from_file(&folder)).with_system(real);
+    let real = test_system.system().with_files(SystemFiles);
+    let credentials = test_system.with(ServiceAccountKeyAuth::from_file(&folder)).with_system(real);
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.reason().contains("the path is a directory") || cfg!(windows), "{error}");
@@ -134,41 +134,42 @@ fn the_error_of_an_unusable_file_has_the_path() {
 #[test]
 fn a_secret_in_place_of_the_path_is_not_shown() {
     for value in ["AQVN-HUSH-key", "y0_HUSH", "t1.HUSH.HUSH", "HUSH-of-no-shape", "eyJHUSH.HUSH.HUSH"] {
-        let machine = Machine::new().set(VARIABLE, value);
-        let error = machine.automatic().blocking().header().unwrap_err();
+        let test_system = TestSystem::new().set(VARIABLE, value);
+        let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-        let shown = format!("{error} {error:?} {} {:?}", error.report().unwrap(), machine.log.lines());
+        let shown = format!("{error} {error:?} {} {:?}", error.report().unwrap(), test_system.log.lines());
         assert!(!shown.contains("HUSH"), "{shown}");
     }
 }
 
 #[test]
 fn a_key_file_that_every_user_can_read_is_logged_once_with_the_path() {
-    let machine = Machine::new().answering(|request, count| {
+    let test_system = TestSystem::new().answering(|request, count| {
         let body = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
         cloud(TestReply::status(200, body))(request, count)
     });
-    machine.files.write(PATH, file(&GOOD));
-    machine.files.set_mode(PATH, 0o644);
-    let selected = machine.clone().set(VARIABLE, PATH);
-    for (machine, credentials) in
-        [(&machine, machine.with(ServiceAccountKeyAuth::from_file(PATH))), (&selected, selected.automatic())]
-    {
-        let before = machine.log.warnings().len();
+    test_system.files.write(PATH, file(&GOOD));
+    test_system.files.set_mode(PATH, 0o644);
+    let selected = test_system.clone().set(VARIABLE, PATH);
+    for (test_system, credentials) in [
+        (&test_system, test_system.with(ServiceAccountKeyAuth::from_file(PATH))),
+        (&selected, selected.automatic()),
+    ] {
+        let before = test_system.log.warnings().len();
         for round in 1..4 {
             let token = credentials.blocking().get(HeaderOptions::new()).unwrap();
             credentials.blocking().identity(HeaderOptions::new()).unwrap();
-            machine.files.write(PATH, format!("{}{}", " ".repeat(round), file(&GOOD)));
+            test_system.files.write(PATH, format!("{}{}", " ".repeat(round), file(&GOOD)));
             assert!(credentials.invalidate(&token));
         }
-        let warnings = &machine.log.warnings()[before..];
+        let warnings = &test_system.log.warnings()[before..];
         assert!(
             warnings.len() == 1 && warnings[0].contains("mode 0644") && warnings[0].contains(PATH),
             "{warnings:?}"
         );
     }
-    machine.files.set_mode(PATH, 0o640);
-    let before = machine.log.warnings().len();
-    header(&machine.with(ServiceAccountKeyAuth::from_file(PATH)));
-    assert_eq!(machine.log.warnings().len(), before, "{:?}", machine.log.warnings());
+    test_system.files.set_mode(PATH, 0o640);
+    let before = test_system.log.warnings().len();
+    header(&test_system.with(ServiceAccountKeyAuth::from_file(PATH)));
+    assert_eq!(test_system.log.warnings().len(), before, "{:?}", test_system.log.warnings());
 }

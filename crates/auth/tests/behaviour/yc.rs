@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::mpsc;
 
-use crate::support::{IAM_TOKEN, Machine, YC, YC_TOKEN, logged_in, words};
+use crate::support::{IAM_TOKEN, TestSystem, YC, YC_TOKEN, logged_in, words};
 use test_support::token_source::header;
 use test_support::wait::{joined, secs};
 use yandex_cloud_auth::system::Command;
@@ -13,24 +13,24 @@ use yandex_cloud_auth::{
     Automatic, Credentials, Endpoints, Error, ErrorKind, Method, Outcome, System, YandexCloudCliAuth,
 };
 
-fn by_hand(machine: &Machine) -> Credentials {
-    machine.with(YandexCloudCliAuth::new())
+fn by_hand(test_system: &TestSystem) -> Credentials {
+    test_system.with(YandexCloudCliAuth::new())
 }
 
 fn failure(run: TestRun) -> Error {
-    by_hand(&Machine::new().with_yc(move |_| run.clone())).blocking().header().unwrap_err()
+    by_hand(&TestSystem::new().with_yc(move |_| run.clone())).blocking().header().unwrap_err()
 }
 
 /// A yc whose profile has this endpoint.
-fn with_endpoint(printed: &'static str) -> Machine {
-    Machine::new().with_yc(move |command| match words(command)[0] {
+fn with_endpoint(printed: &'static str) -> TestSystem {
+    TestSystem::new().with_yc(move |command| match words(command)[0] {
         "config" => TestRun::prints(printed),
         _ => TestRun::prints(YC_TOKEN),
     })
 }
 
-fn absent_reason(machine: &Machine) -> String {
-    let error = machine.automatic().blocking().header().unwrap_err();
+fn absent_reason(test_system: &TestSystem) -> String {
+    let error = test_system.automatic().blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConfigured, "{error}");
     let report = error.report().unwrap().clone();
     let attempt = report.attempts().last().unwrap();
@@ -59,26 +59,26 @@ fn yc_runs_with_exactly_these_arguments() {
             vec!["--endpoint", "api.yandexcloud.kz:443", "--profile", "a b; rm"],
         ),
     ] {
-        let machine =
-            Machine::new().with_yc(logged_in).set("YC_PROFILE", profile).set("YC_API_ENDPOINT", endpoint);
-        assert_eq!(header(&machine.with(auth.build())), format!("Bearer {YC_TOKEN}"));
-        let commands = machine.processes.commands();
+        let test_system =
+            TestSystem::new().with_yc(logged_in).set("YC_PROFILE", profile).set("YC_API_ENDPOINT", endpoint);
+        assert_eq!(header(&test_system.with(auth.build())), format!("Bearer {YC_TOKEN}"));
+        let commands = test_system.processes.commands();
         assert_eq!(commands.len(), 1, "for an explicit method, the endpoint of yc is not read");
         assert_eq!(commands[0].program, OsStr::new(YC));
         assert_eq!(words(&commands[0]), [&create[..], &more].concat());
     }
-    let machine = Machine::new().with_yc(logged_in).set("YC_API_ENDPOINT", "api.yandexcloud.kz");
-    let machine = machine.at(Endpoints::new().api("127.0.0.1:8443"));
-    header(&machine.with(yc().build()));
-    let commands = machine.processes.commands();
+    let test_system = TestSystem::new().with_yc(logged_in).set("YC_API_ENDPOINT", "api.yandexcloud.kz");
+    let test_system = test_system.at(Endpoints::new().api("127.0.0.1:8443"));
+    header(&test_system.with(yc().build()));
+    let commands = test_system.processes.commands();
     assert_eq!(words(&commands[0]), [&create[..], &["--endpoint", "127.0.0.1:8443"]].concat());
 }
 
 #[test]
 fn selection_reads_the_endpoint_of_the_same_profile_first() {
-    let machine = Machine::new().with_yc(logged_in).set("YC_PROFILE", "home");
-    assert_eq!(header(&machine.automatic()), format!("Bearer {YC_TOKEN}"));
-    let commands = machine.processes.commands();
+    let test_system = TestSystem::new().with_yc(logged_in).set("YC_PROFILE", "home");
+    assert_eq!(header(&test_system.automatic()), format!("Bearer {YC_TOKEN}"));
+    let commands = test_system.processes.commands();
     assert_eq!(commands.len(), 2);
     assert_eq!(words(&commands[0]), ["config", "get", "endpoint", "--profile", "home"]);
     assert_eq!(words(&commands[1]), ["iam", "create-token", "--no-user-output", "--profile", "home"]);
@@ -86,15 +86,15 @@ fn selection_reads_the_endpoint_of_the_same_profile_first() {
 
 #[test]
 fn yc_inherits_the_environment_without_the_token_that_would_override_its_profile() {
-    let machine = Machine::new()
+    let test_system = TestSystem::new()
         .with_yc(logged_in)
         .set("HOME", "/home/someone")
         .set("HTTPS_PROXY", "http://proxy.corp.example:3128")
         .set("YC_CLI_INITIALIZATION_SILENCE", "false");
     let without = Automatic::new().without("iam-token").unwrap();
-    machine.environment.set("YC_IAM_TOKEN", IAM_TOKEN);
-    header(&without.with_system(machine.system()).build());
-    let commands = machine.processes.commands();
+    test_system.environment.set("YC_IAM_TOKEN", IAM_TOKEN);
+    header(&without.with_system(test_system.system()).build());
+    let commands = test_system.processes.commands();
     assert_eq!(commands.len(), 2);
     for command in commands {
         let mut names: Vec<_> = command.environment.iter().map(|(name, _)| name.to_str().unwrap()).collect();
@@ -120,8 +120,8 @@ fn the_token_is_found_among_notices() {
         ("notice\nCggVAgAAA-FAKE-older-shape\n\n".to_owned(), "CggVAgAAA-FAKE-older-shape"),
     ] {
         let printed = output.clone();
-        let machine = Machine::new().with_yc(move |_| TestRun::prints(printed.clone()));
-        assert_eq!(header(&by_hand(&machine)), format!("Bearer {token}"), "{output:?}");
+        let test_system = TestSystem::new().with_yc(move |_| TestRun::prints(printed.clone()));
+        assert_eq!(header(&by_hand(&test_system)), format!("Bearer {token}"), "{output:?}");
     }
 }
 
@@ -195,17 +195,17 @@ fn the_error_of_a_program_that_cannot_start_has_the_reason() {
 #[test]
 fn a_yc_that_hangs_is_killed_after_thirty_seconds() {
     let (tell, asked) = mpsc::channel();
-    let machine = Machine::new().with_yc(move |_| {
+    let test_system = TestSystem::new().with_yc(move |_| {
         let _ = tell.send(());
         TestRun::Hang
     });
-    for credentials in [by_hand(&machine), machine.automatic()] {
+    for credentials in [by_hand(&test_system), test_system.automatic()] {
         let call = std::thread::spawn(move || credentials.blocking().header());
         asked.recv().unwrap();
-        machine.clock.wait_for_sleepers(1);
-        machine.clock.advance(secs(29));
+        test_system.clock.wait_for_sleepers(1);
+        test_system.clock.advance(secs(29));
         assert!(!call.is_finished());
-        machine.clock.advance(secs(1));
+        test_system.clock.advance(secs(1));
         let error = joined(call).unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
         assert!(error.reason().contains("30s") && error.reason().contains("killed"), "{error}");
@@ -216,15 +216,15 @@ fn a_yc_that_hangs_is_killed_after_thirty_seconds() {
 #[test]
 fn the_timeout_can_be_set() {
     let (tell, asked) = mpsc::channel();
-    let machine = Machine::new().with_yc(move |_| {
+    let test_system = TestSystem::new().with_yc(move |_| {
         let _ = tell.send(());
         TestRun::Hang
     });
-    let credentials = machine.with(YandexCloudCliAuth::builder().timeout(secs(3)).build());
+    let credentials = test_system.with(YandexCloudCliAuth::builder().timeout(secs(3)).build());
     let call = std::thread::spawn(move || credentials.blocking().header());
     asked.recv().unwrap();
-    machine.clock.wait_for_sleepers(2);
-    machine.clock.advance(secs(3));
+    test_system.clock.wait_for_sleepers(2);
+    test_system.clock.advance(secs(3));
     assert!(joined(call).unwrap_err().reason().contains("3s"));
 }
 
@@ -264,8 +264,8 @@ fn yc_is_found_on_the_absolute_entries_of_path_in_their_order() {
 
 #[test]
 fn a_program_in_code_needs_a_full_path() {
-    let machine = Machine::new().with_yc(logged_in);
-    let with = |program: &str| machine.with(YandexCloudCliAuth::builder().program(program).build());
+    let test_system = TestSystem::new().with_yc(logged_in);
+    let with = |program: &str| test_system.with(YandexCloudCliAuth::builder().program(program).build());
     assert_eq!(header(&with(YC)), format!("Bearer {YC_TOKEN}"));
     for (program, kind) in
         [("yc", ErrorKind::Invalid), ("./yc", ErrorKind::Invalid), ("/nowhere/yc", ErrorKind::NotConfigured)]
@@ -278,17 +278,17 @@ fn a_program_in_code_needs_a_full_path() {
 
 #[test]
 fn selection_skips_yc_if_it_is_not_installed() {
-    assert!(absent_reason(&Machine::new().set("PATH", "/usr/bin")).contains("PATH"));
+    assert!(absent_reason(&TestSystem::new().set("PATH", "/usr/bin")).contains("PATH"));
 }
 
 #[test]
 fn selection_skips_yc_if_standard_input_is_not_a_terminal() {
-    let mut machine = Machine::new().with_yc(logged_in);
-    machine.environment = TestEnvironment::new([("PATH", "/opt/yandex-cloud/bin")]);
-    assert!(absent_reason(&machine).contains("not a terminal"));
-    assert!(machine.processes.commands().is_empty());
+    let mut test_system = TestSystem::new().with_yc(logged_in);
+    test_system.environment = TestEnvironment::new([("PATH", "/opt/yandex-cloud/bin")]);
+    assert!(absent_reason(&test_system).contains("not a terminal"));
+    assert!(test_system.processes.commands().is_empty());
     assert_eq!(
-        header(&by_hand(&machine)),
+        header(&by_hand(&test_system)),
         format!("Bearer {YC_TOKEN}"),
         "an explicit method needs no terminal"
     );
@@ -324,13 +324,17 @@ fn selection_takes_yc_if_its_endpoint_is_that_of_the_system() {
         ("", "not an endpoint", false),
         ("", "api.cloud.yandex.net:443\na notice after it", false),
     ] {
-        let machine = with_endpoint(printed).set("YC_API_ENDPOINT", wanted);
+        let test_system = with_endpoint(printed).set("YC_API_ENDPOINT", wanted);
         if taken {
-            assert_eq!(header(&machine.automatic()), format!("Bearer {YC_TOKEN}"), "{wanted:?} {printed:?}");
+            assert_eq!(
+                header(&test_system.automatic()),
+                format!("Bearer {YC_TOKEN}"),
+                "{wanted:?} {printed:?}"
+            );
         } else {
-            let reason = absent_reason(&machine);
+            let reason = absent_reason(&test_system);
             assert!(reason.contains("endpoint"), "{wanted:?} {printed:?}: {reason}");
-            assert_eq!(machine.processes.commands().len(), 1, "yc does not run for a token");
+            assert_eq!(test_system.processes.commands().len(), 1, "yc does not run for a token");
         }
     }
 }
@@ -352,8 +356,8 @@ fn a_broken_yc_ends_the_selection() {
         (TestRun::Exit(1, String::new(), "ERROR: Unauthenticated".to_owned()), ErrorKind::Refused),
         (TestRun::Fail(io::ErrorKind::PermissionDenied), ErrorKind::Unavailable),
     ] {
-        let machine = Machine::new().with_yc(move |_| run.clone());
-        let error = machine.automatic().blocking().header().unwrap_err();
+        let test_system = TestSystem::new().with_yc(move |_| run.clone());
+        let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::YandexCloudCli)), "{error}");
         assert_eq!(error.report().unwrap().attempts().last().unwrap().outcome, Outcome::Broken);
     }
@@ -361,25 +365,25 @@ fn a_broken_yc_ends_the_selection() {
 
 #[test]
 fn the_report_has_the_full_path() {
-    let machine = Machine::new().with_yc(logged_in);
-    let report = machine.automatic().blocking().select().unwrap();
+    let test_system = TestSystem::new().with_yc(logged_in);
+    let report = test_system.automatic().blocking().select().unwrap();
     assert_eq!(report.selected().unwrap().source, YC);
 }
 
 #[test]
 fn a_token_of_yc_is_used_for_an_hour() {
     let (tell, asked) = mpsc::channel();
-    let machine = Machine::new().with_yc(move |_: &Command| {
+    let test_system = TestSystem::new().with_yc(move |_: &Command| {
         let _ = tell.send(());
         TestRun::prints(YC_TOKEN)
     });
-    let credentials = by_hand(&machine);
+    let credentials = by_hand(&test_system);
     header(&credentials);
     asked.recv().unwrap();
-    machine.clock.advance(secs(3599));
+    test_system.clock.advance(secs(3599));
     header(&credentials);
     assert!(asked.try_recv().is_err());
-    machine.clock.advance(secs(1));
+    test_system.clock.advance(secs(1));
     assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
     asked.recv().unwrap();
     assert_eq!(credentials.snapshot().unwrap().expires_at(), None, "yc gives no expiry");

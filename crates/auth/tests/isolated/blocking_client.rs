@@ -26,9 +26,9 @@ fn calls_from_many_threads_start_no_thread_and_share_one_fetch() {
 fn share_one_fetch() {
     const CALLS: u64 = 50;
     let cloud = Emulator::start_in_thread().unwrap();
-    let machine = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
+    let environment = TestEnvironment::new([("YC_METADATA_ADDR", cloud.metadata_addr().to_string())]);
     let credentials =
-        Credentials::automatic().with_system(System::real().with_environment(machine)).blocking();
+        Credentials::automatic().with_system(System::real().with_environment(environment)).blocking();
     let url = format!("{}/v1/models", cloud.api_url());
     let agent = ureq::Agent::new_with_defaults();
     let call = || {

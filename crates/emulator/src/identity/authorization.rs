@@ -59,7 +59,7 @@ impl Identity {
             return Err(Status::unauthenticated("the authorization header is missing"));
         };
         if values.next().is_some() {
-            return Err(Status::unauthenticated("there is more than one authorization header"));
+            return Err(Status::unauthenticated("the request has more than one authorization header"));
         }
         let (scheme, secret) = value
             .to_str()
@@ -92,7 +92,7 @@ impl Identity {
 
     fn by_api_key(&self, key: &str, accepts: Accepts) -> Result<Caller, Status> {
         let Some(needed) = accepts.api_key else {
-            return Err(Status::unauthenticated("this service takes IAM tokens, not API keys"));
+            return Err(Status::unauthenticated("this service accepts IAM tokens, not API keys"));
         };
         let known = lock(&self.known);
         let key = known.api_keys.get(&hash(key)).filter(|key| !key.revoked);

@@ -111,7 +111,7 @@ pub(crate) async fn bind(address: SocketAddr, anywhere: bool) -> io::Result<TcpL
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(
-                "{address} is not a loopback address: the emulator hands out tokens to whoever asks \
+                "{address} is not a loopback address: the emulator issues tokens to everyone who can reach it \
                  (allow it with allow_non_loopback)"
             ),
         ));

@@ -76,7 +76,7 @@ impl Status {
     }
 
     /// The response in the protocol of the request.
-    pub(crate) fn into_answer(self, grpc: bool) -> Response<Body> {
+    pub(crate) fn into_response(self, grpc: bool) -> Response<Body> {
         if grpc { self.into_grpc() } else { self.into_rest() }
     }
 

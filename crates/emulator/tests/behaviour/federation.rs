@@ -142,16 +142,16 @@ async fn refuses_every_invalid_token() {
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (head, payload) = signed.split_once('.').unwrap();
 
-    let unsigned = "the signature of the JWT is not of the key of its 'kid'";
-    let alg = "the 'alg' of the JWT is not that of its key, RS256 or ES256";
+    let unsigned = "the signature of the JWT was not made by the key of its 'kid'";
+    let alg = "the 'alg' of the JWT does not match its key (RS256 or ES256)";
     let iss = "the 'iss' of the JWT is not the issuer of the federation";
     let aud = "no 'aud' of the JWT is the audience of the federation";
-    let future = "the JWT is of the future by the clock of this service";
-    let parts = "the JWT is not three parts of base64url with dots between";
+    let future = "the 'iat' or 'nbf' of the JWT is in the future by the clock of this service";
+    let parts = "the JWT does not have three base64url parts separated by dots";
     for (jwt, why) in [
         ("nothing".to_owned(), parts),
         (emulator.iam_token().unwrap(), parts),
-        (emulator.oidc_token().unwrap(), "the 'kid' of the JWT is of no key of the issuer"),
+        (emulator.oidc_token().unwrap(), "the issuer has no key with the 'kid' of the JWT"),
         (
             key.sign_rs256(&json!({ "alg": "RS256" }), &claims),
             "the 'kid' is missing from the header of the JWT",
@@ -176,7 +176,7 @@ async fn refuses_every_invalid_token() {
         (with_claim("exp", json!(NOW)), "the JWT is expired"),
         (with_claim("iat", json!(NOW + 61)), future),
         (with_claim("nbf", json!(NOW + 61)), future),
-        (with_claim("sub", json!(7)), "the claims of the JWT are not JSON, or one has another type"),
+        (with_claim("sub", json!(7)), "the claims of the JWT are not JSON, or a claim has the wrong type"),
     ] {
         let (error, description) = refusal(&exchange(&emulator, &jwt, account).await);
         assert_eq!(error, "invalid_request");
@@ -282,7 +282,7 @@ async fn refuses_invalid_requests() {
         (without("subject_token"), invalid, "the parameter subject_token is missing".to_owned()),
         (without("audience"), invalid, "the parameter audience is missing".to_owned()),
         (with("audience", ""), invalid, "the parameter audience is missing".to_owned()),
-        (format!("{good}&audience=x"), invalid, "the parameter audience is there twice".to_owned()),
+        (format!("{good}&audience=x"), invalid, "the parameter audience is repeated".to_owned()),
         (format!("{good}&x=%zz"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
         (format!("{good}&x=%4"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
         (format!("{good}&x=%ff"), invalid, "the body is not percent-encoded UTF-8".to_owned()),

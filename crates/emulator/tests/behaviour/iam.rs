@@ -78,7 +78,7 @@ async fn refuses_the_same_requests_over_rest_and_grpc() {
     let closed = "OAuth token for user 'ajefake0emulator0usr', issued after '2026-06-01', \
                   is not supported for IAM token exchange";
     let jwt = |jwt: &str| grpc::Create { identity: Some(grpc::Identity::Jwt(jwt.to_owned())) };
-    let neither = "exactly one of yandex_passport_oauth_token and jwt is needed";
+    let neither = "the request must have exactly one of yandex_passport_oauth_token and jwt";
     let new = emulator.new_oauth_token();
     let long = "y".repeat(4001);
 
@@ -109,7 +109,7 @@ async fn refuses_the_same_requests_over_rest_and_grpc() {
             jwt("nothing"),
             Code::Unauthenticated,
             StatusCode::UNAUTHORIZED,
-            "the JWT is not three parts of base64url with dots between",
+            "the JWT does not have three base64url parts separated by dots",
         ),
         (json!({}), grpc::Create { identity: None }, Code::InvalidArgument, StatusCode::BAD_REQUEST, neither),
     ] {

@@ -106,8 +106,8 @@ async fn refuses_callers_without_the_role_and_unknown_accounts() {
     let long = "x".repeat(51);
     let of_50 = "x".repeat(50);
     let form = "service_account_id is empty or longer than 50";
-    let denied = "the caller has no role iam.serviceAccounts.tokenCreator on the service account";
-    let unknown = "there is no service account of this id";
+    let denied = "the caller does not have the role iam.serviceAccounts.tokenCreator on the service account";
+    let unknown = "no service account has this id";
 
     for (account, code, status, text) in [
         ("", Code::InvalidArgument, StatusCode::BAD_REQUEST, form),

@@ -175,7 +175,7 @@ async fn a_response_is_stored_until_it_is_deleted() {
     assert_eq!(next["previous_response_id"], made["id"]);
 
     let reply = at(&emulator, "POST", &format!("{place}/cancel")).await;
-    assert_eq!(reply.message(), "only a response in the background can be cancelled");
+    assert_eq!(reply.message(), "only a background response can be cancelled");
     let deleted = at(&emulator, "DELETE", &place).await.json();
     assert_eq!(deleted, json!({ "id": made["id"], "object": "response", "deleted": true }));
     for (method, rest) in [("GET", ""), ("DELETE", ""), ("POST", "/cancel")] {

@@ -109,7 +109,7 @@ async fn deleting_a_key_revokes_only_its_tokens() {
     assert_eq!(accepted(&emulator, &of_key).await, StatusCode::UNAUTHORIZED);
     assert_eq!(
         exchange(&emulator, &key).await.message(),
-        "the 'kid' of the JWT is of no key here, or of a deleted one"
+        "no key has the 'kid' of the JWT, or the key was deleted"
     );
     for good in [&of_other, &given] {
         assert_eq!(accepted(&emulator, good).await, StatusCode::OK);
@@ -151,12 +151,12 @@ async fn refuses_invalid_keys() {
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "aje", "aje", not_one),
         (private, "aje", "aje", not_one),
         (ELLIPTIC, "aje", "aje", not_one),
-        (SHORT, "aje", "aje", "the public key is neither of 2048 nor of 4096 bits"),
+        (SHORT, "aje", "aje", "the public key has neither 2048 nor 4096 bits"),
         (good, "", "aje", ids),
         (good, "aje", "", ids),
         (good, &long, "aje", ids),
         (good, "aje", &long, ids),
-        (good, taken, "aje", "there is a key of this id already"),
+        (good, taken, "aje", "a key with this id already exists"),
     ] {
         let error = emulator.add_service_account_key(pem, id, account).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

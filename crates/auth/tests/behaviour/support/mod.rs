@@ -34,7 +34,7 @@ pub(crate) const YC: &str = "/opt/yandex-cloud/bin/yc";
 
 /// A system without variables, network, files and programs, until a test adds them.
 #[derive(Clone)]
-pub(crate) struct Machine {
+pub(crate) struct TestSystem {
     pub(crate) environment: TestEnvironment,
     pub(crate) clock: TestClock,
     pub(crate) http: TestHttp,
@@ -44,7 +44,7 @@ pub(crate) struct Machine {
     pub(crate) endpoints: Endpoints,
 }
 
-impl Machine {
+impl TestSystem {
     pub(crate) fn new() -> Self {
         Self {
             environment: TestEnvironment::empty(),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A machine whose authorization server is the emulator's, with these variables and one file.
+/// A system whose authorization server is the emulator's, with these variables and one file.
 fn beside(cloud: &Emulator, variables: &[(&str, &str)], token: &str) -> System {
     let (url, account) = (cloud.api_url(), cloud.service_account_id());
     let own = [("YC_OAUTH_ENDPOINT", &*url), ("YC_SERVICE_ACCOUNT_ID", account)];

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
-use crate::support::{IAM_TOKEN, METADATA_ANSWER, Machine, OAUTH_TOKEN};
+use crate::support::{IAM_TOKEN, METADATA_ANSWER, OAUTH_TOKEN, TestSystem};
 use test_support::token_source::header;
 use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::{Clock, HttpFault};
@@ -53,14 +53,14 @@ fn federation(
     }
 }
 
-fn machine() -> Machine {
-    let machine = Machine::new()
+fn test_system() -> TestSystem {
+    let test_system = TestSystem::new()
         .set(URL, GITHUB)
         .set(TOKEN, REQUEST_TOKEN)
         .set("MY_TOKEN", SUBJECT)
         .answering(federation(granted()));
-    machine.files.write(FILE, format!("{SUBJECT}\n"));
-    machine
+    test_system.files.write(FILE, format!("{SUBJECT}\n"));
+    test_system
 }
 
 fn closure() -> SubjectToken {
@@ -78,8 +78,8 @@ fn sources() -> [SubjectToken; 5] {
     ]
 }
 
-fn by(machine: &Machine, subject: SubjectToken) -> Credentials {
-    machine.with(WorkloadIdentityAuth::new(ACCOUNT, subject))
+fn by(test_system: &TestSystem, subject: SubjectToken) -> Credentials {
+    test_system.with(WorkloadIdentityAuth::new(ACCOUNT, subject))
 }
 
 fn failure(credentials: &Credentials) -> Error {
@@ -116,9 +116,9 @@ fn fields(body: &[u8]) -> BTreeMap<String, String> {
 #[test]
 fn every_source_of_subject_tokens_leads_to_the_documented_exchange() {
     for subject in sources() {
-        let machine = machine();
+        let test_system = test_system();
         let rule = federation(granted());
-        let machine = machine.answering(move |request, count| {
+        let test_system = test_system.answering(move |request, count| {
             if request.uri().path() == "/oauth/token" {
                 assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
                 assert!(!request.headers().contains_key("authorization"));
@@ -134,22 +134,22 @@ fn every_source_of_subject_tokens_leads_to_the_documented_exchange() {
             }
             rule(request, count)
         });
-        let credentials = by(&machine, subject);
+        let credentials = by(&test_system, subject);
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
         assert_eq!(credentials.method(), Some(Method::WorkloadIdentity));
-        assert_eq!(machine.http.requests().last().unwrap(), EXCHANGE);
-        let shown = format!("{:?} {credentials:?}", machine.log.lines());
+        assert_eq!(test_system.http.requests().last().unwrap(), EXCHANGE);
+        let shown = format!("{:?} {credentials:?}", test_system.log.lines());
         assert!(!shown.contains("HUSH"), "{shown}");
     }
 }
 
 #[test]
 fn the_life_of_the_token_comes_from_the_response() {
-    let machine = machine();
-    let credentials = by(&machine, closure());
+    let test_system = test_system();
+    let credentials = by(&test_system, closure());
     header(&credentials);
     let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
-    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - machine.clock.now().wall;
+    let left = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap() - test_system.clock.now().wall;
     assert_eq!(left, secs(12 * 3600));
 }
 
@@ -157,43 +157,43 @@ fn the_life_of_the_token_comes_from_the_response() {
 fn a_file_is_read_again_for_each_exchange() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let told = Arc::clone(&seen);
-    let machine = Machine::new().answering(move |request, count| {
+    let test_system = TestSystem::new().answering(move |request, count| {
         told.lock().unwrap().push(fields(request.body())["subject_token"].clone());
         TestReply::status(200, format!(r#"{{"access_token":"t1.FAKE-{count}.x","expires_in":300}}"#))
     });
-    let credentials = by(&machine, SubjectToken::file(FILE));
+    let credentials = by(&test_system, SubjectToken::file(FILE));
     for (count, subject) in ["a.b.c", "d.e.f"].into_iter().enumerate() {
-        machine.files.write(FILE, subject);
+        test_system.files.write(FILE, subject);
         assert_eq!(header(&credentials), format!("Bearer t1.FAKE-{count}.x"));
-        machine.clock.advance(secs(300));
+        test_system.clock.advance(secs(300));
     }
     assert_eq!(*seen.lock().unwrap(), ["a.b.c", "d.e.f"]);
 }
 
 #[test]
 fn the_current_token_stays_usable_after_the_file_is_deleted() {
-    let machine = machine();
-    let credentials = by(&machine, SubjectToken::file(FILE));
+    let test_system = test_system();
+    let credentials = by(&test_system, SubjectToken::file(FILE));
     let held = header(&credentials);
-    machine.files.remove(FILE);
-    machine.clock.advance(secs(3 * 3600));
+    test_system.files.remove(FILE);
+    test_system.clock.advance(secs(3 * 3600));
     assert_eq!(header(&credentials), held);
     until("the renewal beside the call has failed", || credentials.counters().failures == 1);
-    machine.clock.advance(secs(9 * 3600));
+    test_system.clock.advance(secs(9 * 3600));
     let error = failure(&credentials);
     assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(FILE)));
-    machine.files.write(FILE, SUBJECT);
-    machine.clock.advance(secs(60));
+    test_system.files.write(FILE, SUBJECT);
+    test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), held, "nothing is final");
 }
 
 #[test]
 fn a_subject_token_in_a_variable_is_exchanged_once_for_the_whole_life_of_the_token() {
     for (subject, exchanges) in [(SubjectToken::variable("MY_TOKEN"), 1), (SubjectToken::file(FILE), 2)] {
-        let machine = machine();
-        let credentials = by(&machine, subject);
+        let test_system = test_system();
+        let credentials = by(&test_system, subject);
         header(&credentials);
-        machine.clock.advance(secs(3 * 3600));
+        test_system.clock.advance(secs(3 * 3600));
         header(&credentials);
         assert_eq!(credentials.counters().fetches, exchanges);
     }
@@ -216,7 +216,7 @@ fn the_request_to_github_uses_the_url_and_the_token_of_the_job() {
         ),
     ] {
         let rule = federation(granted());
-        let machine = machine().set(URL, url).answering(move |request, count| {
+        let test_system = test_system().set(URL, url).answering(move |request, count| {
             if request.uri().path() == "/FAKE-job/idtoken" {
                 assert_eq!(request.method(), "GET");
                 assert_eq!(request.headers()["authorization"], format!("bearer {REQUEST_TOKEN}"));
@@ -228,8 +228,8 @@ fn the_request_to_github_uses_the_url_and_the_token_of_the_job() {
             rule(request, count)
         });
         let subject = audience.map_or_else(SubjectToken::github_actions, SubjectToken::github_actions_for);
-        header(&by(&machine, subject));
-        assert_eq!(machine.http.requests(), [format!("GET {asked}"), EXCHANGE.to_owned()]);
+        header(&by(&test_system, subject));
+        assert_eq!(test_system.http.requests(), [format!("GET {asked}"), EXCHANGE.to_owned()]);
     }
 }
 
@@ -252,13 +252,13 @@ fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
             }
             reply => reply,
         };
-        let machine = machine().answering(move |_, _| answer.clone());
-        let error = failure(&by(&machine, SubjectToken::github_actions()));
+        let test_system = test_system().answering(move |_, _| answer.clone());
+        let error = failure(&by(&test_system, SubjectToken::github_actions()));
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(error.location(), Some("https://pipelines.actions.githubusercontent.example"));
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
-        assert_eq!(machine.http.requests().len(), 1, "nothing is asked after it");
+        assert_eq!(test_system.http.requests().len(), 1, "nothing is asked after it");
         if kind == ErrorKind::Refused {
             assert!(error.help().unwrap().contains("id-token: write"));
         }
@@ -279,16 +279,16 @@ fn the_request_token_of_github_needs_tls_and_a_valid_url() {
         ("https://pipelines example/", ErrorKind::Invalid),
         ("https://конвейер.рф/", ErrorKind::Invalid),
     ] {
-        let machine = machine().set(URL, url).set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
-        for credentials in [by(&machine, SubjectToken::github_actions()), machine.automatic()] {
+        let test_system = test_system().set(URL, url).set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
+        for credentials in [by(&test_system, SubjectToken::github_actions()), test_system.automatic()] {
             let error = failure(&credentials);
             assert_eq!((error.kind(), error.location()), (kind, Some(URL)), "{url}");
             assert!(error.help().is_some());
         }
-        assert!(machine.http.requests().is_empty(), "{url}");
+        assert!(test_system.http.requests().is_empty(), "{url}");
     }
-    let machine = machine().set(TOKEN, "HUSH HUSH");
-    let error = failure(&by(&machine, SubjectToken::github_actions()));
+    let test_system = test_system().set(TOKEN, "HUSH HUSH");
+    let error = failure(&by(&test_system, SubjectToken::github_actions()));
     assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(TOKEN)));
 }
 
@@ -296,7 +296,8 @@ fn the_request_token_of_github_needs_tls_and_a_valid_url() {
 fn the_function_of_the_program_runs_for_each_exchange_on_the_fetch_thread() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let machine = machine().always(TestReply::status(200, r#"{"access_token":"t1.FAKE.x","expires_in":60}"#));
+    let test_system =
+        test_system().always(TestReply::status(200, r#"{"access_token":"t1.FAKE.x","expires_in":60}"#));
     let caller = std::thread::current().id();
     let subject = SubjectToken::from_fn(move || {
         assert_ne!(std::thread::current().id(), caller);
@@ -306,19 +307,19 @@ fn the_function_of_the_program_runs_for_each_exchange_on_the_fetch_thread() {
             Ok(format!("a.{count}.c"))
         }
     });
-    let credentials = by(&machine, subject);
+    let credentials = by(&test_system, subject);
     for exchanges in 1..=3 {
         header(&credentials);
         assert_eq!(asked.load(Ordering::SeqCst), exchanges);
-        machine.clock.advance(secs(60));
+        test_system.clock.advance(secs(60));
     }
 
     let shut = SubjectToken::from_fn(|| async {
         Err(Error::new(ErrorKind::Unavailable, "the vault is shut").with_help("open it"))
     });
-    let error = failure(&by(&machine, shut));
+    let error = failure(&by(&test_system, shut));
     assert_eq!((error.reason(), error.help()), ("the vault is shut", Some("open it")));
     let odd = SubjectToken::from_fn(|| async { Ok("HUSH".to_owned()) });
-    let error = failure(&by(&machine, odd));
+    let error = failure(&by(&test_system, odd));
     assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("subject token of the program")));
 }

@@ -16,9 +16,9 @@ fn a_refusal_has_the_message_of_the_server_and_what_to_compare() {
         (403, "", "HTTP 403", "federated-credential list"),
         (404, "", "HTTP 404", "YC_OAUTH_ENDPOINT"),
     ] {
-        let machine = machine().answering(federation(TestReply::status(status, body)));
+        let test_system = test_system().answering(federation(TestReply::status(status, body)));
         for subject in sources() {
-            let error = failure(&by(&machine, subject));
+            let error = failure(&by(&test_system, subject));
             assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
             assert_eq!(error.location(), Some("https://auth.yandex.cloud/oauth/token"));
             assert!(error.reason().contains(words), "{error}");
@@ -26,16 +26,16 @@ fn a_refusal_has_the_message_of_the_server_and_what_to_compare() {
         }
     }
     let echo = TestReply::status(401, format!(r#"{{"error_description":"bad {SUBJECT}"}}"#));
-    failure(&by(&machine().answering(federation(echo)), closure()));
+    failure(&by(&test_system().answering(federation(echo)), closure()));
 }
 
 #[test]
 fn a_refusal_of_an_expired_subject_token_says_that_it_has_expired() {
-    let machine = machine().answering(federation(TestReply::status(400, "{}"))).set("MY_TOKEN", OVER);
-    let error = failure(&by(&machine, SubjectToken::variable("MY_TOKEN")));
+    let test_system = test_system().answering(federation(TestReply::status(400, "{}"))).set("MY_TOKEN", OVER);
+    let error = failure(&by(&test_system, SubjectToken::variable("MY_TOKEN")));
     let help = error.help().unwrap();
     assert!(help.contains("MY_TOKEN") && help.contains("2026-11-24T00:00:00Z"), "{help}");
-    assert_eq!(machine.http.requests(), [EXCHANGE], "the server is the judge: our clock may be wrong");
+    assert_eq!(test_system.http.requests(), [EXCHANGE], "the server is the judge: our clock may be wrong");
 }
 
 #[test]
@@ -55,13 +55,13 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         (TestReply::status(503, ""), "HTTP 503"),
         (TestReply::Fail(HttpFault::ConnectTimeout), "ConnectTimeout"),
     ] {
-        let error = failure(&by(&machine().answering(federation(reply.clone())), closure()));
+        let error = failure(&by(&test_system().answering(federation(reply.clone())), closure()));
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{reply:?}: {error}");
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
     }
     let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
-    let error = failure(&by(&machine().answering(federation(busy)), closure()));
+    let error = failure(&by(&test_system().answering(federation(busy)), closure()));
     assert_eq!(error.retry_after(), Some(secs(30)));
 }
 
@@ -82,14 +82,14 @@ fn the_subject_token_goes_to_the_authorization_server_only() {
     ] {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&shown);
-        let machine = machine().answering(move |request, count| {
+        let test_system = test_system().answering(move |request, count| {
             if String::from_utf8_lossy(request.body()).contains(SUBJECT) {
                 seen.lock().unwrap().push(request.uri().to_string());
             }
             federation(granted())(request, count)
         });
-        let in_variable = machine.clone().set("YC_OAUTH_ENDPOINT", named);
-        let in_code = machine.at(Endpoints::new().oauth(named));
+        let in_variable = test_system.clone().set("YC_OAUTH_ENDPOINT", named);
+        let in_code = test_system.at(Endpoints::new().oauth(named));
         let in_code = by(&in_code, SubjectToken::github_actions());
         for (credentials, place) in [
             (in_code, "oauth endpoint"),
@@ -109,7 +109,7 @@ fn the_subject_token_goes_to_the_authorization_server_only() {
         }
     }
     let plain = Endpoints::new().oauth("http://auth.corp.example").danger_allow_plaintext();
-    header(&by(&machine().at(plain), closure()));
+    header(&by(&test_system().at(plain), closure()));
 }
 
 #[test]
@@ -121,10 +121,10 @@ fn a_foreign_authorization_server_in_the_environment_gives_a_warning() {
         ("auth.yandex.cloud", false),
         ("http://127.0.0.1:8080", false),
     ] {
-        let machine = machine().set("YC_OAUTH_ENDPOINT", named);
-        let credentials = by(&machine, closure());
+        let test_system = test_system().set("YC_OAUTH_ENDPOINT", named);
+        let credentials = by(&test_system, closure());
         header(&credentials);
-        let warnings = machine.log.warnings();
+        let warnings = test_system.log.warnings();
         assert_eq!(warnings.iter().any(|line| line.contains("YC_OAUTH_ENDPOINT")), foreign, "{warnings:?}");
         let notes = credentials.report().unwrap().notes().to_vec();
         assert_eq!(notes.iter().any(|note| note.contains("YC_OAUTH_ENDPOINT")), foreign, "{notes:?}");
@@ -141,18 +141,18 @@ fn the_timeout_covers_all_steps_together() {
     ] {
         let (tell, asked) = mpsc::channel();
         let tell = Mutex::new(tell);
-        let machine = machine().answering(move |request, count| {
+        let test_system = test_system().answering(move |request, count| {
             let path = request.uri().path().to_owned();
             let reply =
                 if path == silent { TestReply::Silence } else { federation(granted())(request, count) };
             tell.lock().unwrap().send(path).unwrap();
             reply
         });
-        let credentials = by(&machine, subject);
+        let credentials = by(&test_system, subject);
         let call = std::thread::spawn(move || credentials.blocking().header().unwrap_err());
         while !silent.is_empty() && asked.recv().unwrap() != silent {}
-        machine.clock.wait_for_sleepers(1 + usize::from(!silent.is_empty()));
-        machine.clock.advance(secs(limit));
+        test_system.clock.wait_for_sleepers(1 + usize::from(!silent.is_empty()));
+        test_system.clock.advance(secs(limit));
         let error = call.join().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.reason().contains(words), "{error}");

@@ -38,15 +38,15 @@ fn the_variables_select_the_slot_together() {
     ];
     for (variables, slot) in cases {
         for automatic in [Automatic::new(), Automatic::new().lenient()] {
-            let mut machine = Machine::new().answering(|request, count| match request.uri().host() {
+            let mut test_system = TestSystem::new().answering(|request, count| match request.uri().host() {
                 Some("169.254.169.254") => TestReply::status(200, METADATA_ANSWER),
                 _ => federation(granted())(request, count),
             });
-            machine.files.write(FILE, SUBJECT);
+            test_system.files.write(FILE, SUBJECT);
             for (name, value) in variables {
-                machine = machine.set(name, value);
+                test_system = test_system.set(name, value);
             }
-            let credentials = automatic.with_system(machine.system()).build();
+            let credentials = automatic.with_system(test_system.system()).build();
             let outcome = credentials.blocking().header();
             let find = |report: &yandex_cloud_auth::Report| {
                 let of_ours = |attempt: &&_| {
@@ -76,7 +76,7 @@ fn the_variables_select_the_slot_together() {
                     assert!(error.reason().contains(words), "{variables:?}: {error}");
                     assert!(error.help().is_some());
                     assert_eq!(find(error.report().unwrap()).outcome, Outcome::Broken);
-                    assert!(machine.http.requests().is_empty(), "nobody else is asked: {variables:?}");
+                    assert!(test_system.http.requests().is_empty(), "nobody else is asked: {variables:?}");
                 }
             }
         }
@@ -85,13 +85,13 @@ fn the_variables_select_the_slot_together() {
 
 #[test]
 fn the_explicit_method_reads_the_same_variables_and_names_the_missing_one() {
-    let machine = machine().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
-    header(&machine.with(WorkloadIdentityAuth::from_env()));
-    for (machine, place) in [
-        (Machine::new(), "YC_OIDC_TOKEN_FILE"),
-        (Machine::new().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT), "YC_OIDC_TOKEN_FILE"),
+    let test_system = test_system().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
+    header(&test_system.with(WorkloadIdentityAuth::from_env()));
+    for (test_system, place) in [
+        (TestSystem::new(), "YC_OIDC_TOKEN_FILE"),
+        (TestSystem::new().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT), "YC_OIDC_TOKEN_FILE"),
     ] {
-        let error = failure(&machine.with(WorkloadIdentityAuth::from_env()));
+        let error = failure(&test_system.with(WorkloadIdentityAuth::from_env()));
         assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some(place)));
         assert!(error.help().unwrap().contains("YC_SERVICE_ACCOUNT_ID"));
     }
@@ -100,10 +100,10 @@ fn the_explicit_method_reads_the_same_variables_and_names_the_missing_one() {
 #[test]
 fn a_missing_subject_token_in_a_replaced_slot_is_absent() {
     for subject in [SubjectToken::github_actions(), SubjectToken::variable("NOT_THERE")] {
-        let machine = Machine::new().set("YC_TOKEN", IAM_TOKEN);
+        let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
         let auth = WorkloadIdentityAuth::new(ACCOUNT, subject);
         let automatic = Automatic::new().replace("workload-identity", auth).unwrap();
-        let credentials = automatic.with_system(machine.system()).build();
+        let credentials = automatic.with_system(test_system.system()).build();
         header(&credentials);
         assert_eq!(credentials.method(), Some(Method::EnvIamToken));
     }
@@ -111,8 +111,8 @@ fn a_missing_subject_token_in_a_replaced_slot_is_absent() {
 
 #[test]
 fn the_identity_is_the_service_account() {
-    let machine = machine().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT).set("YC_OIDC_TOKEN_FILE", FILE);
-    for credentials in [by(&machine, closure()), machine.automatic()] {
+    let test_system = test_system().set("YC_SERVICE_ACCOUNT_ID", ACCOUNT).set("YC_OIDC_TOKEN_FILE", FILE);
+    for credentials in [by(&test_system, closure()), test_system.automatic()] {
         let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
         assert_eq!(identity.subject_id.as_deref(), Some(ACCOUNT));
         assert!(identity.remarks[0].contains("another issuer"), "{identity:?}");
@@ -122,7 +122,7 @@ fn the_identity_is_the_service_account() {
 
 #[test]
 fn an_oauth_token_is_not_a_subject_token() {
-    let machine = machine().set("YC_OIDC_TOKEN", OAUTH_TOKEN).set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
-    let error = failure(&machine.automatic());
+    let test_system = test_system().set("YC_OIDC_TOKEN", OAUTH_TOKEN).set("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
+    let error = failure(&test_system.automatic());
     assert!(error.help().unwrap().contains("YC_OAUTH_TOKEN"), "{:?}", error.help());
 }
