@@ -63,10 +63,10 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` where they name none. Reads no variable.
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` if they do not give one. No variable is read.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    /// [`ErrorKind::Invalid`] if the address cannot be read.
     pub fn of_code(system: &System) -> Result<Option<Self>, Error> {
         let text = system.endpoints().given_api();
         text.map(|text| Self::in_code(text, "endpoint", system)).transpose()
@@ -145,10 +145,10 @@ impl Endpoint {
         if self.address.is_tls() || self.address.is_loopback() || self.plaintext {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
+        Err(Error::new(ErrorKind::Blocked, format!("a request to {} would travel without TLS", self.address))
             .at(self.location)
             .with_help(
-                "use https, or a loopback address; the program has to allow plain HTTP to other hosts",
+                "use https or a loopback address; for plain HTTP to another host, the program must allow it in code",
             ))
     }
 
@@ -195,14 +195,14 @@ impl Endpoint {
             let error = refusal(&response, &url, &[]);
             return Err(match error.kind() {
                 ErrorKind::Refused => error.with_help(
-                    "no endpoint discovery answers at this address: check YC_API_ENDPOINT, or the endpoint in code",
+                    "the address is not that of endpoint discovery: check YC_API_ENDPOINT, or the endpoint in code",
                 ),
                 _ => error,
             });
         }
         let fields = json_object(&response, &url)?;
         let Some(Value::Array(entries)) = fields.get("endpoints") else {
-            return Err(unreadable(&url, "it has no list `endpoints`"));
+            return Err(unreadable(&url, "the list `endpoints` is missing"));
         };
         let mut addresses = BTreeMap::new();
         for entry in entries {
@@ -257,7 +257,7 @@ pub(crate) async fn discover(
     limit: Duration,
 ) -> Result<Address, Error> {
     let services = endpoint.services(system, limit).await?;
-    let missing = || unreadable(&services.url(), &format!("it has no address for `{id}`"));
+    let missing = || unreadable(&services.url(), &format!("the address of `{id}` is missing"));
     services.address(id)?.ok_or_else(missing)
 }
 
