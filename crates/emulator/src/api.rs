@@ -1,33 +1,28 @@
 //! The API port: calls the service of each route.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tonic::Code;
 
 use crate::cloud::Cloud;
 use crate::routes::Route;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 use crate::{ai, endpoints, iam, operations, token_exchange};
 
-pub(crate) async fn answer<B>(
+pub(crate) async fn respond(
     cloud: &Cloud,
     route: Route,
     authority: &str,
     same_old: bool,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
     match route {
         Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
         Route::IamCreateForServiceAccount => {
             rest(iam::rest::create_for_service_account(cloud, same_old, request).await)
         }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
-        Route::TokenExchange => token_exchange::answer(cloud, same_old, request).await,
+        Route::TokenExchange => token_exchange::respond(cloud, same_old, request).await,
         Route::OidcJwks => body::json(StatusCode::OK, &cloud.issuer.jwks()),
         Route::GithubToken => rest(token_exchange::github::token(cloud, request.headers(), request.uri())),
         Route::EndpointsList => endpoints::rest::list(authority),
@@ -69,14 +64,14 @@ where
         | Route::Unknown => {
             let grpc = request.headers().get(http::header::CONTENT_TYPE);
             if grpc.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-                Status::new(Code::Unimplemented, "no such method here").into_grpc()
+                Status::new(Code::Unimplemented, "the emulator does not implement this method").into_grpc()
             } else {
-                Status::not_found("no such method and path here").into_rest()
+                Status::not_found("the emulator does not implement this method and path").into_rest()
             }
         }
     }
 }
 
-fn rest(answer: Result<Response<Body>, Status>) -> Response<Body> {
-    answer.unwrap_or_else(Status::into_rest)
+fn rest(response: Result<Response<Body>, Status>) -> Response<Body> {
+    response.unwrap_or_else(Status::into_rest)
 }

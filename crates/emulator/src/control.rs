@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +18,7 @@ use crate::faults::FaultRequest;
 use crate::federation;
 use crate::identity::{Grant, KeyFile};
 use crate::token_exchange;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -89,32 +88,24 @@ struct DeleteServiceAccountKey {
     key_id: String,
 }
 
-pub(crate) async fn answer<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn respond(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     dispatch(cloud, request).await.unwrap_or_else(Status::into_rest)
 }
 
-async fn dispatch<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn dispatch(cloud: &Cloud, request: Request<impl RequestBody>) -> Result<Response<Body>, Status> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     match (&parts.method, path) {
         (&Method::GET, "state") => Ok(state(cloud)),
         (&Method::GET, "counters") => Ok(body::json(StatusCode::OK, &cloud.counters.snapshot())),
         (&Method::POST, "clock/advance") => {
-            let asked: Advance = body::read_json(body).await?;
-            cloud.clock.advance(duration(asked.seconds)?);
+            let request: Advance = body::read_json(body).await?;
+            cloud.clock.advance(duration(request.seconds)?);
             Ok(now(cloud))
         }
         (&Method::POST, "clock/set") => {
-            let asked: Set = body::read_json(body).await?;
-            let to = from_rfc3339(&asked.now).ok_or_else(|| Status::invalid("now is not RFC 3339"))?;
+            let request: Set = body::read_json(body).await?;
+            let to = from_rfc3339(&request.now).ok_or_else(|| Status::invalid("now is not RFC 3339"))?;
             cloud.clock.set(to);
             Ok(now(cloud))
         }
@@ -127,8 +118,8 @@ where
             Ok(now(cloud))
         }
         (&Method::POST, "faults") => {
-            let asked: FaultRequest = body::read_json(body).await?;
-            cloud.faults.add(asked.into_fault()?);
+            let request: FaultRequest = body::read_json(body).await?;
+            cloud.faults.add(request.into_fault()?);
             Ok(faults(cloud))
         }
         (&Method::DELETE, "faults") => {
@@ -136,60 +127,61 @@ where
             Ok(faults(cloud))
         }
         (&Method::POST, "tokens/issue") => {
-            let asked: Issue = body::read_json_or_nothing(body).await?;
-            let lifetime = asked.lifetime.map(duration).transpose()?;
+            let request: Issue = body::read_json_or_nothing(body).await?;
+            let lifetime = request.lifetime.map(duration).transpose()?;
             let issued = cloud.issue(Grant::Control, lifetime.unwrap_or(cloud.options.token_lifetime))?;
-            let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
-            Ok(body::json(StatusCode::OK, &answer))
+            let response = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+            Ok(body::json(StatusCode::OK, &response))
         }
         (&Method::POST, "tokens/revoke") => {
-            let asked: RevokeToken = body::read_json(body).await?;
-            let subject = cloud.identity.revoke_iam(&asked.iam_token);
-            let subject = subject.ok_or_else(|| Status::not_found("no such token was issued here"))?;
+            let request: RevokeToken = body::read_json(body).await?;
+            let subject = cloud.identity.revoke_iam(&request.iam_token);
+            let subject =
+                subject.ok_or_else(|| Status::not_found("this emulator did not issue the token"))?;
             Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
         }
         (&Method::POST, "oauth-tokens/issue") => {
-            let asked: IssueOAuth = body::read_json_or_nothing(body).await?;
-            let token = cloud.identity.issue_oauth(cloud.user(), asked.after_cutoff)?;
+            let request: IssueOAuth = body::read_json_or_nothing(body).await?;
+            let token = cloud.identity.issue_oauth(cloud.user(), request.after_cutoff)?;
             Ok(body::json(StatusCode::OK, &json!({ "oauthToken": token })))
         }
         (&Method::POST, "api-keys/issue") => {
-            let asked: IssueKey = body::read_json_or_nothing(body).await?;
-            let key = cloud.identity.issue_api_key(cloud.service_account(), asked.scopes)?;
+            let request: IssueKey = body::read_json_or_nothing(body).await?;
+            let key = cloud.identity.issue_api_key(cloud.service_account(), request.scopes)?;
             Ok(body::json(StatusCode::OK, &json!({ "apiKey": key })))
         }
         (&Method::POST, "api-keys/revoke") => {
-            let asked: RevokeKey = body::read_json(body).await?;
-            if !cloud.identity.revoke_api_key(&asked.api_key) {
-                return Err(Status::not_found("no such key was issued here"));
+            let request: RevokeKey = body::read_json(body).await?;
+            if !cloud.identity.revoke_api_key(&request.api_key) {
+                return Err(Status::not_found("this emulator did not issue the key"));
             }
             Ok(body::json(StatusCode::OK, &json!({})))
         }
         (&Method::POST, "service-account-keys/issue") => {
             let (id, now) = (cloud.options.service_account_id.clone(), cloud.clock.now());
             let file = tokio::task::spawn_blocking(move || KeyFile::generate(id, now)).await;
-            let file = file.map_err(|_| Status::internal("the making of a key was broken off"))??;
+            let file = file.map_err(|_| Status::internal("the creation of the key was interrupted"))??;
             cloud.identity.add_key(&file)?;
             Ok(body::json(StatusCode::OK, &json!({ "serviceAccountKey": file })))
         }
         (&Method::POST, "service-account-keys/add") => {
-            let asked: AddServiceAccountKey = body::read_json(body).await?;
-            let AddServiceAccountKey { key_id, service_account_id, public_key } = asked;
+            let request: AddServiceAccountKey = body::read_json(body).await?;
+            let AddServiceAccountKey { key_id, service_account_id, public_key } = request;
             cloud.identity.add_public_key(&public_key, &key_id, &service_account_id)?;
             Ok(body::json(StatusCode::OK, &json!({})))
         }
         (&Method::POST, "service-account-keys/delete") => {
-            let asked: DeleteServiceAccountKey = body::read_json(body).await?;
-            if !cloud.identity.delete_key(&asked.key_id) {
-                return Err(Status::not_found("there is no such key here"));
+            let request: DeleteServiceAccountKey = body::read_json(body).await?;
+            if !cloud.identity.delete_key(&request.key_id) {
+                return Err(Status::not_found("no key has this id"));
             }
             Ok(body::json(StatusCode::OK, &json!({})))
         }
         (&Method::POST, "oidc-tokens/issue") => {
-            let asked: IssueOidc = body::read_json_or_nothing(body).await?;
-            let subject = asked.subject.as_ref().unwrap_or(&cloud.options.oidc_subject);
-            let audience = asked.audience.as_ref().unwrap_or(&cloud.federation.audience);
-            let lifetime = duration(asked.lifetime.unwrap_or(3600.0))?;
+            let request: IssueOidc = body::read_json_or_nothing(body).await?;
+            let subject = request.subject.as_ref().unwrap_or(&cloud.options.oidc_subject);
+            let audience = request.audience.as_ref().unwrap_or(&cloud.federation.audience);
+            let lifetime = duration(request.lifetime.unwrap_or(3600.0))?;
             let token = cloud.issuer.issue(subject, audience, cloud.clock.now(), lifetime)?;
             Ok(body::json(StatusCode::OK, &json!({ "oidcToken": token })))
         }
@@ -202,7 +194,7 @@ where
             cloud.reset();
             Ok(state(cloud))
         }
-        _ => Err(Status::not_found("no such control call")),
+        _ => Err(Status::not_found("the control API has no such call")),
     }
 }
 
@@ -236,5 +228,5 @@ fn faults(cloud: &Cloud) -> Response<Body> {
 
 fn duration(seconds: f64) -> Result<Duration, Status> {
     Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Status::invalid("not a number of seconds, or out of range"))
+        .map_err(|_| Status::invalid("the number of seconds is negative, too large or not a number"))
 }

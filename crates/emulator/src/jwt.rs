@@ -49,18 +49,18 @@ enum Audience {
 
 impl<'a> Jwt<'a> {
     pub(crate) fn read(text: &'a str) -> Result<Self, &'static str> {
-        const MALFORMED: &str = "the JWT is not three parts of base64url with dots between";
+        const MALFORMED: &str = "the JWT does not have three base64url parts separated by dots";
         let (signed, signature) = text.rsplit_once('.').ok_or(MALFORMED)?;
         let (header, payload) = signed.split_once('.').ok_or(MALFORMED)?;
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| MALFORMED);
         let (header, payload, signature) = (decoded(header)?, decoded(payload)?, decoded(signature)?);
         let header: Header = serde_json::from_slice(&header)
-            .map_err(|_| "the header of the JWT is not JSON, or has no 'alg'")?;
+            .map_err(|_| "the header of the JWT is not JSON or has no 'alg'")?;
         if header.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
             return Err("the 'typ' of the JWT is not JWT");
         }
         if header.crit.is_some() {
-            return Err("the JWT has a 'crit' header, of which nothing is understood");
+            return Err("the JWT has a 'crit' header, which the emulator does not support");
         }
         Ok(Self { header, signed: signed.as_bytes(), signature, payload })
     }
@@ -68,7 +68,7 @@ impl<'a> Jwt<'a> {
     /// The claims. Check the signature before.
     pub(crate) fn claims(&self) -> Result<Claims, &'static str> {
         serde_json::from_slice(&self.payload)
-            .map_err(|_| "the claims of the JWT are not JSON, or one has another type")
+            .map_err(|_| "the claims of the JWT are not JSON, or a claim has the wrong type")
     }
 }
 
@@ -88,7 +88,7 @@ impl Claims {
         let exp = self.exp.ok_or("the required claim 'exp' is missing from the JWT")?;
         let soon = now + LEEWAY.as_secs_f64();
         if iat > soon || self.nbf.is_some_and(|nbf| nbf > soon) {
-            return Err("the JWT is of the future by the clock of this service");
+            return Err("the 'iat' or 'nbf' of the JWT is in the future by the clock of this service");
         }
         if exp <= now {
             return Err("the JWT is expired");

@@ -11,7 +11,7 @@ use crate::wire::status::Status;
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
 const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
 
-pub(crate) fn answer(
+pub(crate) fn respond(
     cloud: &Cloud,
     route: Route,
     same_old: bool,
@@ -28,7 +28,7 @@ pub(crate) fn answer(
         Route::MetadataServiceAccounts => text(String::new()),
         Route::MetadataFolder => text(cloud.options.folder_id.clone()),
         Route::MetadataCloud => text(cloud.options.cloud_id.clone()),
-        _ => return Err(Status::not_found("there is no such metadata")),
+        _ => return Err(Status::not_found("the metadata service has no such path")),
     };
     response.headers_mut().insert(FLAVOR, GOOGLE);
     Ok(response)
@@ -41,9 +41,9 @@ fn token(cloud: &Cloud, same_old: bool) -> Result<Response<Body>, Status> {
     let issued = cloud.metadata_token(same_old)?;
     // The remaining lifetime, not the initial lifetime.
     let left = issued.expires_at.duration_since(cloud.clock.now()).unwrap_or_default();
-    let answer =
+    let response =
         json!({ "access_token": issued.token, "expires_in": left.as_secs(), "token_type": "Bearer" });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 fn text(text: String) -> Response<Body> {

@@ -56,10 +56,10 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` where they name none. Reads no variable.
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` if they do not give one. No variable is read.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the address cannot be read.
+    /// [`ErrorKind::Invalid`] if the address cannot be read.
     pub fn of_code(system: &System) -> Result<Option<Self>, Error> {
         let text = system.endpoints().given_api();
         text.map(|text| Self::in_code(text, "endpoint", system)).transpose()
@@ -138,10 +138,10 @@ impl Endpoint {
         if self.address.is_tls() || self.address.is_loopback() || self.plaintext {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Blocked, format!("{} would be spoken to without TLS", self.address))
+        Err(Error::new(ErrorKind::Blocked, format!("a request to {} would travel without TLS", self.address))
             .at(self.location)
             .with_help(
-                "use https, or a loopback address; the program has to allow plain HTTP to other hosts",
+                "use https or a loopback address; for plain HTTP to another host, the program must allow it in code",
             ))
     }
 

@@ -40,7 +40,7 @@ pub async fn metadata_folder(system: &System) -> Result<Result<String, String>, 
     fetch_id(system, &at, FOLDER, "folder").await
 }
 
-/// The folder and the cloud of the machine, from the service at this address. An error is a reason like any other here.
+/// The folder and the cloud of the machine, from the service at this address. An error becomes a reason, too.
 pub(crate) async fn folder_and_cloud(system: &System, at: &MetadataAddress) -> [Result<String, String>; 2] {
     let flat = |id: Result<Result<String, String>, Error>| id.unwrap_or_else(|error| Err(error.to_string()));
     [flat(fetch_id(system, at, FOLDER, "folder").await), flat(fetch_id(system, at, CLOUD, "cloud").await)]
@@ -57,7 +57,7 @@ async fn fetch_id(
         Ok(response) => response,
         Err(Failure { kind, error }) if is_absent(kind, at.configured) => {
             return Ok(Err(match kind {
-                FailureKind::Status(404) => format!("the metadata service knows no {noun}"),
+                FailureKind::Status(404) => format!("the metadata service has no {noun}"),
                 _ => error.reason().to_owned(),
             }));
         }
@@ -68,9 +68,9 @@ async fn fetch_id(
         return Ok(Ok(id.to_owned()));
     }
     match at.configured {
-        true => Err(unreadable(&at.address.to_string(), &format!("it is no {noun}'s id"))),
+        true => Err(unreadable(&at.address.to_string(), &format!("the value is not the id of a {noun}"))),
         // At the link-local address of a machine of another cloud, another service may answer without the key.
-        false => Ok(Err(format!("what answered is no {noun}'s id"))),
+        false => Ok(Err(format!("the response is not the id of a {noun}"))),
     }
 }
 

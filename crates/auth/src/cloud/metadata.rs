@@ -40,7 +40,7 @@ impl MetadataAddress {
         };
         let address = Address::parse(&text, false).map_err(|error| error.at(location))?;
         if address.tls {
-            return Err(Error::new(ErrorKind::Invalid, "the metadata service does not speak https")
+            return Err(Error::new(ErrorKind::Invalid, "the metadata service does not support https")
                 .at(location)
                 .with_help("give the address as `host`, `host:port` or `http://host:port`"));
         }
@@ -163,10 +163,10 @@ pub(crate) async fn exchange_metadata(
         let limit = timeouts.connect_timeout.saturating_add(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, but no whole response within {:?}", timeouts.response);
+                let reason = format!("connected, but no complete response within {:?}", timeouts.response);
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
                 return Err(other(error.with_help(
-                    "the metadata service is silent: it may be starting, or a sidecar of the container intercepts it",
+                    "the metadata service sends nothing: it may be starting, or a sidecar of the container intercepts the request",
                 )));
             }
             Some(Ok(response)) => break response,
@@ -205,7 +205,7 @@ pub(crate) async fn exchange_metadata(
 fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
     let token = access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))?;
     if token.secret.expose().starts_with("ya29.") {
-        let error = Error::new(ErrorKind::Refused, "the token is one of Google Cloud, not of Yandex Cloud")
+        let error = Error::new(ErrorKind::Refused, "the token belongs to Google Cloud, not to Yandex Cloud")
             .at(at)
             .with_help(
                 "this is a machine of another cloud: set a credential of Yandex Cloud, for example YC_API_KEY",

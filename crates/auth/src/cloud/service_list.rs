@@ -160,7 +160,7 @@ impl Services {
 
     /// The address of a service that every list has.
     pub(super) fn required(&self, id: &str) -> Result<Address, Error> {
-        self.address(id)?.ok_or_else(|| self.unreadable(&format!("it has no address for `{id}`")))
+        self.address(id)?.ok_or_else(|| self.unreadable(&format!("the address of `{id}` is missing")))
     }
 
     /// Until when the list is valid, on the monotonic clock.
@@ -198,14 +198,14 @@ async fn request(
         let error = refusal(&response, &url, &[]);
         return Err(match error.kind() {
             ErrorKind::Refused => error.with_help(
-                "no endpoint discovery answers at this address: check YC_API_ENDPOINT, or the endpoint in code",
+                "the address is not that of endpoint discovery: check YC_API_ENDPOINT, or the endpoint in code",
             ),
             _ => error,
         });
     }
     let fields = json_object(&response, &url)?;
     let Some(Value::Array(entries)) = fields.get("endpoints") else {
-        return Err(unreadable(&url, "it has no list `endpoints`"));
+        return Err(unreadable(&url, "the list `endpoints` is missing"));
     };
     let mut addresses = BTreeMap::new();
     for entry in entries {

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::Error;
@@ -82,16 +83,9 @@ impl MetadataAuthBuilder {
         self
     }
 
-    /// How long the response may take, once connected; 5 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token is used before the service is asked again; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long the response may take, once connected; 5 s.",
+        max_age: "How long a token is used before the service is asked again; 1 h."
     }
 
     /// The method.

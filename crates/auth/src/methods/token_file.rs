@@ -187,7 +187,7 @@ impl Watch {
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!("the token in the file does not have the documented shape; it may be cut");
+            tracing::warn!("the token in the file does not have the documented shape; the token may be cut");
         }
         *last = Last { whole: Some(whole), other: None };
         Ok(secret)
@@ -218,26 +218,25 @@ fn parse(text: &str) -> Result<Secret, Error> {
         ),
         _ if text.contains("-----BEGIN ") => (
             "the file holds a key or a certificate (PEM), not an IAM token",
-            "a service account key is read from the JSON file that yc writes: YC_SERVICE_ACCOUNT_KEY_FILE",
+            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE to the JSON file that yc wrote",
         ),
         _ if text.starts_with(['{', '[', '"']) => (
             "the file holds JSON, not a bare IAM token",
-            "a service account key belongs into YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
+            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
         ),
         _ if text.contains(['\n', '\r']) => {
             ("the file holds several lines", "write the IAM token only, on one line")
         }
         _ if Shape::of(text) == Shape::OAuthToken => (
             "the file holds an OAuth token (`y0_…`), not an IAM token",
-            "put it into YC_OAUTH_TOKEN, where it is exchanged for IAM tokens",
+            "put the token into YC_OAUTH_TOKEN; the library exchanges it for IAM tokens",
         ),
-        _ if text.starts_with("AQVN") => (
-            "the file holds an API key, not an IAM token",
-            "put it into YC_API_KEY, where it needs no renewal",
-        ),
+        _ if text.starts_with("AQVN") => {
+            ("the file holds an API key, not an IAM token", "put the key into YC_API_KEY")
+        }
         _ if text.starts_with("eyJ") => (
             "the file holds a JWT, not an IAM token",
-            "the token of another issuer is exchanged by the method workload-identity",
+            "for a token of another issuer, use the method workload-identity (YC_OIDC_TOKEN_FILE)",
         ),
         _ => {
             let bad = |reason| {

@@ -12,7 +12,7 @@ use super::{ModelUri, Scheme, Usage, pieces, seconds};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::identity::hex;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 #[derive(Deserialize)]
@@ -40,14 +40,14 @@ impl Message {
 
 impl ChatRequest {
     fn prompt(&self) -> Result<Prompt<'_>, Status> {
-        let said = self.messages.iter().rev().find(|message| message.role == "user");
-        let said = said.or(self.messages.last()).ok_or_else(|| Status::invalid("messages is empty"))?;
+        let message = self.messages.iter().rev().find(|message| message.role == "user");
+        let message = message.or(self.messages.last()).ok_or_else(|| Status::invalid("messages is empty"))?;
         let tools = self.messages.iter().rev().take_while(|message| message.role == "tool");
         let mut tool_results: Vec<String> = tools.map(Message::text).collect();
         tool_results.reverse();
         let functions = self.tools.iter().flatten().filter_map(|tool| tool.get("function"));
         Ok(Prompt {
-            user_text: said.text(),
+            user_text: message.text(),
             tool_results: (!tool_results.is_empty()).then(|| tool_results.join(", ")),
             functions: functions.map(Function::of).collect::<Result<_, _>>()?,
             choice: self.choice()?,
@@ -72,25 +72,24 @@ impl ChatRequest {
     }
 }
 
-pub(crate) async fn completions<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn completions(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), true)?;
     let request: ChatRequest = body::read_json(request.into_body()).await?;
     let model = ModelUri::check(cloud, Scheme::Text, &request.model)?;
-    let answer = model_rule::respond(&caller, &request.prompt()?)?;
+    let output = model_rule::respond(&caller, &request.prompt()?)?;
     let texts: Vec<String> = request.messages.iter().map(Message::text).collect();
     let completion = Completion {
         id: format!("chatcmpl-{}", hex::<16>()?),
         created: seconds(cloud.clock.now()),
         model: format!("gpt://{}", model.name),
         turn: request.messages.len(),
-        usage: Usage::of(texts.iter().map(String::as_str), &answer.words()),
-        answer,
+        usage: Usage::of(texts.iter().map(String::as_str), &output.words()),
+        output,
     };
-    Ok(if request.stream == Some(true) { completion.into_stream() } else { completion.into_answer() })
+    Ok(if request.stream == Some(true) { completion.into_stream() } else { completion.into_complete() })
 }
 
 struct Completion {
@@ -99,13 +98,13 @@ struct Completion {
     model: String,
     /// The number of messages, which makes the call ids of a conversation distinct.
     turn: usize,
-    answer: Output,
+    output: Output,
     usage: Usage,
 }
 
 impl Completion {
-    fn into_answer(self) -> Response<Body> {
-        let message = match &self.answer {
+    fn into_complete(self) -> Response<Body> {
+        let message = match &self.output {
             Output::Text(text) => json!({ "role": "assistant", "content": text }),
             Output::Calls(calls) => {
                 let calls = calls.iter().enumerate().map(|(index, call)| {
@@ -115,15 +114,15 @@ impl Completion {
             }
         };
         let choice = json!({ "index": 0, "message": message, "finish_reason": self.finish_reason() });
-        let answer = self.envelope("chat.completion", &json!([choice]), Some(&self.usage_json()));
-        body::json(StatusCode::OK, &answer)
+        let completion = self.envelope("chat.completion", &json!([choice]), Some(&self.usage_json()));
+        body::json(StatusCode::OK, &completion)
     }
 
     /// The events in the order of the real service: the role, the words or calls, the finish reason, the usage, `[DONE]`.
     fn into_stream(self) -> Response<Body> {
         let delta = |delta: Value| json!([{ "index": 0, "delta": delta }]);
         let mut choices = vec![delta(json!({ "role": "assistant" }))];
-        match &self.answer {
+        match &self.output {
             Output::Text(text) => {
                 choices.extend(pieces(text).map(|piece| delta(json!({ "content": piece }))));
             }
@@ -151,7 +150,7 @@ impl Completion {
     }
 
     fn finish_reason(&self) -> &'static str {
-        match self.answer {
+        match self.output {
             Output::Text(_) => "stop",
             Output::Calls(_) => "tool_calls",
         }

@@ -2,7 +2,6 @@
 //!
 //! A vector depends only on the text, not on the model, so that a test can compare vectors.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,11 +10,11 @@ use super::{MODEL_VERSION, ModelUri, Scheme, Usage};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
-/// The number of dimensions if the request has none.
+/// The number of dimensions if the request does not have the field.
 const DIMENSIONS: usize = 256;
 const MAX_DIMENSIONS: i64 = 4096;
 /// Coordinates are multiples of 1/ONE: they have few digits, so that every parser reads them exactly.
@@ -40,11 +39,10 @@ enum Input {
 }
 
 /// `POST /v1/embeddings`
-pub(crate) async fn create<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn create(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), true)?;
     let request: EmbeddingRequest = body::read_json(request.into_body()).await?;
     ModelUri::check(cloud, Scheme::Embedding, &request.model)?;
@@ -56,17 +54,17 @@ where
         Input::Texts(texts) => texts,
     };
     let [text] = texts.as_slice() else {
-        return Err(Status::invalid("input is not exactly one text"));
+        return Err(Status::invalid("input must be exactly one text"));
     };
     let embedding = vector(text, request.dimensions)?;
     let tokens = Usage::of([text.as_str()], "").prompt;
-    let answer = json!({
+    let response = json!({
         "object": "list",
         "model": request.model,
         "data": [{ "index": 0, "embedding": embedding, "object": "embedding" }],
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 #[derive(Deserialize)]
@@ -87,14 +85,10 @@ enum Int64 {
 }
 
 /// `POST /foundationModels/v1/textEmbedding`
-pub(crate) async fn rest_text_embedding<B>(
+pub(crate) async fn rest_text_embedding(
     cloud: &Cloud,
-    request: Request<B>,
-) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), false)?;
     let request: NativeRequest = body::read_json(request.into_body()).await?;
     let dim = match request.dim {
@@ -102,21 +96,17 @@ where
         Some(Int64::Number(dim)) => Some(dim),
         Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
     };
-    let answer = embed(cloud, &request.model_uri, &request.text, dim)?;
-    let answer = json!({
-        "embedding": answer.embedding,
-        "numTokens": answer.num_tokens.to_string(),
-        "modelVersion": answer.model_version,
+    let response = embed(cloud, &request.model_uri, &request.text, dim)?;
+    let response = json!({
+        "embedding": response.embedding,
+        "numTokens": response.num_tokens.to_string(),
+        "modelVersion": response.model_version,
     });
-    Ok(body::json(StatusCode::OK, &answer))
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 /// `EmbeddingsService.TextEmbedding`
-pub(crate) async fn text_embedding<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn text_embedding(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |_, request: TextEmbeddingRequest| {
         embed(cloud, &request.model_uri, &request.text, request.dim)
@@ -141,7 +131,7 @@ fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
         Some(wanted) => usize::try_from(wanted)
             .ok()
             .filter(|_| (1..=MAX_DIMENSIONS).contains(&wanted))
-            .ok_or_else(|| Status::invalid(format!("dimensions is not from 1 to {MAX_DIMENSIONS}")))?,
+            .ok_or_else(|| Status::invalid(format!("dimensions must be from 1 to {MAX_DIMENSIONS}")))?,
     };
     let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

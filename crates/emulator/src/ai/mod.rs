@@ -49,7 +49,9 @@ impl<'a> ModelUri<'a> {
             .filter(|(folder, name)| !folder.is_empty() && !name.is_empty())
             .ok_or_else(|| {
                 let scheme = scheme.name();
-                Status::invalid(format!("the model is not of the form {scheme}://<folder>/<model>/<version>"))
+                Status::invalid(format!(
+                    "the model does not have the form {scheme}://<folder>/<model>/<version>"
+                ))
             })?;
         folder_allowed(cloud, folder)?;
         Ok(Self { name })

@@ -50,7 +50,7 @@ impl<'a> Function<'a> {
     /// Parses `{"name": …, "parameters": {…}}`. Other fields are ignored.
     pub(super) fn of(value: &'a Value) -> Result<Self, Status> {
         let name = value.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Status::invalid("a function of tools has no name"))?;
+        let name = name.ok_or_else(|| Status::invalid("a function in tools has no name"))?;
         Ok(Self { name, parameters: value.get("parameters") })
     }
 }
@@ -71,13 +71,13 @@ impl<'a> Choice<'a> {
             "auto" | "AUTO" => Ok(Self::Auto),
             "none" | "NONE" => Ok(Self::None),
             "required" | "REQUIRED" => Ok(Self::Required),
-            _ => Err(Status::invalid("the choice of tools is neither none nor auto nor required")),
+            _ => Err(Status::invalid("the tool choice is not none, auto or required")),
         }
     }
 
     pub(super) fn by_name(name: Option<&'a Value>) -> Result<Self, Status> {
         let name = name.and_then(Value::as_str);
-        name.map(Self::Named).ok_or_else(|| Status::invalid("the choice of tools has no name of a function"))
+        name.map(Self::Named).ok_or_else(|| Status::invalid("the tool choice has no function name"))
     }
 }
 
@@ -97,7 +97,7 @@ impl<'a> Format<'a> {
             (Some("json_object"), _) => Ok(Self::JsonObject),
             (Some("json_schema"), Some(schema)) => Ok(Self::JsonSchema(schema)),
             (Some("json_schema"), None) => Err(Status::invalid("the format has no schema")),
-            _ => Err(Status::invalid("the format's type is neither text nor json_object nor json_schema")),
+            _ => Err(Status::invalid("the type of the format is not text, json_object or json_schema")),
         }
     }
 
@@ -171,7 +171,9 @@ fn called<'a>(prompt: &Prompt<'a>) -> Result<Vec<Function<'a>>, Status> {
         }
         Choice::Named(name) => {
             let found = prompt.functions.iter().find(|function| function.name == name);
-            vec![*found.ok_or_else(|| Status::invalid("the choice of tools names no function of tools"))?]
+            vec![*found.ok_or_else(|| {
+                Status::invalid("the tool choice names a function that tools does not contain")
+            })?]
         }
     };
     if !prompt.parallel {

@@ -1,6 +1,5 @@
 //! `TokenizerService` over REST and gRPC. A token is a word. Its id depends only on the word.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use super::{MODEL_VERSION, ModelUri, Scheme, text_generation};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::messages::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
@@ -22,11 +21,10 @@ struct Tokenize {
 }
 
 /// `POST /foundationModels/v1/tokenize`
-pub(crate) async fn rest_tokenize<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn rest_tokenize(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), false)?;
     let request: Tokenize = body::read_json(request.into_body()).await?;
     ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
@@ -34,14 +32,10 @@ where
 }
 
 /// `POST /foundationModels/v1/tokenizeCompletion`
-pub(crate) async fn rest_tokenize_completion<B>(
+pub(crate) async fn rest_tokenize_completion(
     cloud: &Cloud,
-    request: Request<B>,
-) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), false)?;
     let request: text_generation::rest::CompletionRequest = body::read_json(request.into_body()).await?;
     ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
@@ -49,11 +43,7 @@ where
 }
 
 /// `TokenizerService.Tokenize`
-pub(crate) async fn tokenize<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn tokenize(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |_, request: TokenizeRequest| {
         ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
@@ -63,11 +53,7 @@ where
 }
 
 /// `TokenizerService.TokenizeCompletion`
-pub(crate) async fn tokenize_completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn tokenize_completion(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |_, request: CompletionRequest| {
         ModelUri::check(cloud, Scheme::Text, &request.model_uri)?;
@@ -84,11 +70,11 @@ fn tokens<'a>(texts: impl IntoIterator<Item = &'a str>) -> TokenizeResponse {
     TokenizeResponse { tokens, model_version: MODEL_VERSION.to_owned() }
 }
 
-fn as_json(answer: &TokenizeResponse) -> Value {
+fn as_json(response: &TokenizeResponse) -> Value {
     let token =
         |token: &Token| json!({ "id": token.id.to_string(), "text": token.text, "special": token.special });
-    let tokens: Vec<Value> = answer.tokens.iter().map(token).collect();
-    json!({ "tokens": tokens, "modelVersion": answer.model_version })
+    let tokens: Vec<Value> = response.tokens.iter().map(token).collect();
+    json!({ "tokens": tokens, "modelVersion": response.model_version })
 }
 
 /// The id is larger than the ids of special tokens, and short.

@@ -98,7 +98,7 @@ impl Emulator {
         service_account_id: &str,
     ) -> io::Result<()> {
         let added = self.instance.cloud.identity.add_public_key(public_key_pem, key_id, service_account_id);
-        added.map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))
+        added.map_err(|status| io::Error::new(io::ErrorKind::InvalidInput, status))
     }
 
     /// Deletes an authorized key and the IAM tokens that were obtained with it. False if no key has the id.

@@ -1,27 +1,18 @@
 //! Discovery over gRPC: `yandex.cloud.endpoint.ApiEndpointService`.
 
-use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::messages::{GetApiEndpointRequest, ListApiEndpointsRequest, ListApiEndpointsResponse};
-use crate::wire::body::Body;
+use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::unary;
 
-pub(crate) async fn list<B>(authority: &str, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn list(authority: &str, request: Request<impl RequestBody>) -> Response<Body> {
     unary(request, |_: ListApiEndpointsRequest| {
         Ok(ListApiEndpointsResponse { endpoints: super::list(authority) })
     })
     .await
 }
 
-pub(crate) async fn get<B>(authority: &str, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
-    unary(request, |asked: GetApiEndpointRequest| super::get(authority, &asked.api_endpoint_id)).await
+pub(crate) async fn get(authority: &str, request: Request<impl RequestBody>) -> Response<Body> {
+    unary(request, |request: GetApiEndpointRequest| super::get(authority, &request.api_endpoint_id)).await
 }

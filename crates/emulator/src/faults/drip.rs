@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::wire::body::Body;
+use crate::wire::body::{Body, FramePoll};
 
 pub(super) struct Drip {
     inner: Body,
@@ -28,10 +28,7 @@ impl http_body::Body for Drip {
     type Data = Bytes;
     type Error = tonic::Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         let this = &mut *self;
         while this.data.is_empty() {
             match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {

@@ -22,19 +22,22 @@ pub(crate) async fn apply(
     faults: CallFaults,
     grpc: bool,
     hangup: &Hangup,
-    answer: impl Future<Output = Response<Body>>,
+    response: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
     if !faults.latency.is_zero() {
         tokio::time::sleep(faults.latency).await;
     }
     match faults.effect {
-        None | Some(Kind::Latency { .. } | Kind::SameOldToken) => answer.await,
+        None | Some(Kind::Latency { .. } | Kind::SameOldToken) => response.await,
         Some(Kind::Hang) => pending().await,
         Some(Kind::Reset) => {
             hangup.close();
+            // The connection drops this future. A response in the meantime would reach the client.
             pending().await
         }
-        Some(Kind::NotFound) => Status::not_found("not found, by a fault of the emulator").into_answer(grpc),
+        Some(Kind::NotFound) => {
+            Status::not_found("not found, by a fault of the emulator").into_response(grpc)
+        }
         Some(Kind::Status { status, retry_after_seconds, body }) => {
             error(status, retry_after_seconds, body, grpc)
         }
@@ -44,11 +47,12 @@ pub(crate) async fn apply(
         }
         Some(Kind::HugeBody { bytes }) => ok(huge(bytes, grpc), grpc),
         Some(Kind::Drip { milliseconds }) => {
-            let (mut parts, body) = answer.await.into_parts();
+            let (mut parts, body) = response.await.into_parts();
+            // The body has no known length any more, because its pieces are sent one by one.
             parts.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(parts, Body::new(Drip::new(body, Duration::from_millis(milliseconds))))
         }
-        Some(Kind::TruncatedBody) => truncated(answer.await).await,
+        Some(Kind::TruncatedBody) => truncated(response.await).await,
     }
 }
 
@@ -67,7 +71,7 @@ fn error(
             response.headers_mut().insert(header::CONTENT_TYPE, body::TEXT);
             response
         }
-        None => Status::of_http(status, message).into_answer(grpc),
+        None => Status::of_http(status, message).into_response(grpc),
     };
     if let Some(seconds) = retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -110,10 +114,10 @@ fn huge(bytes: u64, grpc: bool) -> Body {
 }
 
 /// Announces the full length, sends half of the body, and closes the connection.
-async fn truncated(answer: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = answer.into_parts();
+async fn truncated(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
     let Ok(body) = body.collect().await else {
-        return Status::internal("an answer could not be made").into_rest();
+        return Status::internal("cannot create the response").into_rest();
     };
     let body = body.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -43,8 +43,8 @@ impl FaultRequest {
             "same-old-token" => Fault::same_old_token(),
             _ => {
                 return Err(Status::invalid(
-                    "kind is none of latency, status, hang, drip, reset, garbage, not-found, huge-body, \
-                     truncated-body, same-old-token",
+                    "kind must be latency, status, hang, drip, reset, garbage, not-found, huge-body, \
+                     truncated-body or same-old-token",
                 ));
             }
         };
@@ -52,8 +52,8 @@ impl FaultRequest {
             (None, None) => fault,
             (None, Some(path)) => fault.on_path(path),
             (Some(target), None) => fault.on(Service::named(target)
-                .ok_or_else(|| Status::invalid("target is none of iam, metadata, endpoints, ai, other"))?),
-            (Some(_), Some(_)) => return Err(Status::invalid("give a target or a path, not both")),
+                .ok_or_else(|| Status::invalid("target must be iam, metadata, endpoints, ai or other"))?),
+            (Some(_), Some(_)) => return Err(Status::invalid("a fault has a target or a path, not both")),
         };
         if let Some(times) = self.times {
             fault = fault.times(times);

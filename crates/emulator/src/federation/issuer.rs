@@ -23,12 +23,12 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub(crate) fn new(url: String) -> Result<Self, Status> {
-        let failed = |_| Status::internal("the key of the issuer could not be made");
+        let failed = |_| Status::internal("cannot create the key of the issuer");
         let random = SystemRandom::new();
         let pkcs8 =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).map_err(failed)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
-        let key = key.map_err(|_| Status::internal("the key of the issuer could not be read"))?;
+        let key = key.map_err(|_| Status::internal("cannot read the key of the issuer"))?;
         Ok(Self { url, kid: identity::hex::<16>()?, key })
     }
 
@@ -53,7 +53,8 @@ impl Issuer {
         let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let signed = format!("{}.{}", encoded(&header), encoded(&claims));
         let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes());
-        let signature = signature.map_err(|_| Status::internal("the system gives no random bytes"))?;
+        let signature =
+            signature.map_err(|_| Status::internal("the operating system returns no random bytes"))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 

@@ -49,7 +49,7 @@ impl Jwks {
             .0
             .iter()
             .find(|(id, _)| id == kid)
-            .ok_or("the 'kid' of the JWT is of no key of the issuer")?;
+            .ok_or("the issuer has no key with the 'kid' of the JWT")?;
         let good = match (key, jwt.header.alg.as_str()) {
             (Key::Rsa { n, e }, "RS256") => {
                 let key = RsaPublicKeyComponents { n, e };
@@ -59,9 +59,9 @@ impl Jwks {
                 let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
                 key.verify(jwt.signed, &jwt.signature).is_ok()
             }
-            _ => return Err("the 'alg' of the JWT is not that of its key, RS256 or ES256"),
+            _ => return Err("the 'alg' of the JWT does not match its key (RS256 or ES256)"),
         };
-        good.then_some(()).ok_or("the signature of the JWT is not of the key of its 'kid'")
+        good.then_some(()).ok_or("the signature of the JWT was not made by the key of its 'kid'")
     }
 }
 

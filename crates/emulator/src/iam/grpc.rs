@@ -1,6 +1,5 @@
 //! IAM over gRPC: `yandex.cloud.iam.v1.IamTokenService`.
 
-use bytes::Bytes;
 use http::{Request, Response};
 
 use super::impersonation;
@@ -10,46 +9,38 @@ use crate::messages::{
     CreateIamTokenForServiceAccountRequest, CreateIamTokenRequest, CreateIamTokenResponse,
     RevokeIamTokenRequest, RevokeIamTokenResponse,
 };
-use crate::wire::body::Body;
+use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::{unary, unary_by};
 
-pub(crate) async fn create<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
-    unary(request, |asked: CreateIamTokenRequest| {
-        let oauth_token = asked.yandex_passport_oauth_token.as_deref();
-        let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
+pub(crate) async fn create(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
+    unary(request, |request: CreateIamTokenRequest| {
+        let oauth_token = request.yandex_passport_oauth_token.as_deref();
+        let issued = super::create(cloud, same_old, oauth_token, request.jwt.as_deref())?;
         Ok(created(issued))
     })
     .await
 }
 
-pub(crate) async fn create_for_service_account<B>(
+pub(crate) async fn create_for_service_account(
     cloud: &Cloud,
     same_old: bool,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |caller, asked: CreateIamTokenForServiceAccountRequest| {
-        impersonation::create(cloud, caller, &asked.service_account_id, same_old).map(created)
+    unary_by(caller, request, |caller, request: CreateIamTokenForServiceAccountRequest| {
+        impersonation::create(cloud, caller, &request.service_account_id, same_old).map(created)
     })
     .await
 }
 
-pub(crate) async fn revoke<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn revoke(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: RevokeIamTokenRequest| {
-        let subject = super::revoke(cloud, &asked.iam_token)?;
+    unary_by(caller, request, |_, request: RevokeIamTokenRequest| {
+        let subject = super::revoke(cloud, &request.iam_token)?;
         Ok(RevokeIamTokenResponse { subject_id: subject.id().to_owned() })
     })
     .await

@@ -24,11 +24,11 @@ pub(super) fn create(
         || cloud.federation.serves(account);
     // The messages are the emulator's: the messages of the cloud are not known.
     if !exists {
-        return Err(Status::not_found("there is no service account of this id"));
+        return Err(Status::not_found("no service account has this id"));
     }
     if !creators.allows(caller.subject.id(), account) {
         return Err(Status::denied(
-            "the caller has no role iam.serviceAccounts.tokenCreator on the service account",
+            "the caller does not have the role iam.serviceAccounts.tokenCreator on the service account",
         ));
     }
     let subject = Subject::ServiceAccount(account.into());

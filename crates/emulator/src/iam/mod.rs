@@ -29,7 +29,7 @@ fn create(
         (Some(token), None) => cloud.exchange(&cloud.identity.exchange(token)?, &Grant::OAuth, same_old),
         (None, Some(jwt)) => create_by_jwt(cloud, same_old, jwt),
         (Some(_), Some(_)) | (None, None) => {
-            Err(Status::invalid("exactly one of yandex_passport_oauth_token and jwt is needed"))
+            Err(Status::invalid("the request must have exactly one of yandex_passport_oauth_token and jwt"))
         }
     }
 }
@@ -47,10 +47,7 @@ fn revoke(cloud: &Cloud, iam_token: &str) -> Result<Subject, Status> {
     if iam_token.is_empty() || iam_token.len() > MAX_IAM {
         return Err(Status::invalid(format!("iam_token is empty or longer than {MAX_IAM}")));
     }
-    cloud
-        .identity
-        .revoke_iam(iam_token)
-        .ok_or_else(|| Status::invalid("iam_token is not a token of this cloud"))
+    cloud.identity.revoke_iam(iam_token).ok_or_else(|| Status::invalid("this cloud did not issue iam_token"))
 }
 
 fn authenticated(cloud: &Cloud, headers: &HeaderMap) -> Result<Caller, Status> {

@@ -1,6 +1,5 @@
 //! IAM over REST: JSON with lowerCamelCase names, or `snake_case` names, which proto3 JSON also allows.
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -9,7 +8,7 @@ use super::impersonation;
 use crate::clock::rfc3339;
 use crate::cloud::Cloud;
 use crate::identity::Issued;
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 #[derive(Deserialize)]
@@ -35,50 +34,41 @@ struct RevokeRequest {
 }
 
 /// `POST /iam/v1/tokens`
-pub(crate) async fn create<B>(
+pub(crate) async fn create(
     cloud: &Cloud,
     same_old: bool,
-    request: Request<B>,
-) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let asked: CreateRequest = body::read_json(request.into_body()).await?;
-    let oauth_token = asked.yandex_passport_oauth_token.as_deref();
-    let issued = super::create(cloud, same_old, oauth_token, asked.jwt.as_deref())?;
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
+    let request: CreateRequest = body::read_json(request.into_body()).await?;
+    let oauth_token = request.yandex_passport_oauth_token.as_deref();
+    let issued = super::create(cloud, same_old, oauth_token, request.jwt.as_deref())?;
     Ok(created(&issued))
 }
 
 /// `POST /iam/v1/tokens:createForServiceAccount`
-pub(crate) async fn create_for_service_account<B>(
+pub(crate) async fn create_for_service_account(
     cloud: &Cloud,
     same_old: bool,
-    request: Request<B>,
-) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = super::authenticated(cloud, request.headers())?;
-    let asked: CreateForServiceAccountRequest = body::read_json(request.into_body()).await?;
-    let issued = impersonation::create(cloud, &caller, &asked.service_account_id, same_old)?;
+    let request: CreateForServiceAccountRequest = body::read_json(request.into_body()).await?;
+    let issued = impersonation::create(cloud, &caller, &request.service_account_id, same_old)?;
     Ok(created(&issued))
 }
 
 /// `POST /iam/v1/tokens:revoke`
-pub(crate) async fn revoke<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn revoke(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     super::authenticated(cloud, request.headers())?;
-    let asked: RevokeRequest = body::read_json(request.into_body()).await?;
-    let subject = super::revoke(cloud, &asked.iam_token)?;
+    let request: RevokeRequest = body::read_json(request.into_body()).await?;
+    let subject = super::revoke(cloud, &request.iam_token)?;
     Ok(body::json(StatusCode::OK, &json!({ "subjectId": subject.id() })))
 }
 
 fn created(issued: &Issued) -> Response<Body> {
-    let answer = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
-    body::json(StatusCode::OK, &answer)
+    let response = json!({ "iamToken": issued.token, "expiresAt": rfc3339(issued.expires_at) });
+    body::json(StatusCode::OK, &response)
 }

@@ -59,7 +59,7 @@ impl Identity {
             return Err(Status::unauthenticated("the authorization header is missing"));
         };
         if values.next().is_some() {
-            return Err(Status::unauthenticated("there is more than one authorization header"));
+            return Err(Status::unauthenticated("the request has more than one authorization header"));
         }
         let (scheme, secret) = value
             .to_str()
@@ -68,6 +68,7 @@ impl Identity {
             .ok_or_else(|| Status::unauthenticated("the authorization header has no scheme"))?;
         let secret = secret.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
+            // OpenAI's libraries send an API key as Bearer. Every IAM token starts with `t1.`, so the prefix decides.
             if accepts.api_key_as_bearer && !secret.starts_with("t1.") {
                 return self.by_api_key(secret, accepts);
             }
@@ -81,6 +82,7 @@ impl Identity {
 
     fn by_iam_token(&self, token: &str) -> Result<Caller, Status> {
         let now = self.clock.now();
+        // One lock for the token and its key: a deletion of the key between two locks would be missed.
         let known = lock(&self.known);
         match known.iam.get(&hash(token)) {
             Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {
@@ -92,7 +94,7 @@ impl Identity {
 
     fn by_api_key(&self, key: &str, accepts: Accepts) -> Result<Caller, Status> {
         let Some(needed) = accepts.api_key else {
-            return Err(Status::unauthenticated("this service takes IAM tokens, not API keys"));
+            return Err(Status::unauthenticated("this service accepts IAM tokens, not API keys"));
         };
         let known = lock(&self.known);
         let key = known.api_keys.get(&hash(key)).filter(|key| !key.revoked);

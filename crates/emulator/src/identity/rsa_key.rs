@@ -1,6 +1,6 @@
-//! RSA keys: made when asked for, and read from the PEM of a public one.
+//! RSA keys: creates a key, and reads a public key from PEM.
 //!
-//! ring signs and verifies, but makes no RSA keys and wants public ones bare: both are the `rsa` crate's part here.
+//! ring signs and verifies, but it does not create RSA keys and does not read PEM. The `rsa` crate does both.
 
 use std::io;
 
@@ -28,7 +28,7 @@ pub(super) struct RsaKey {
 impl RsaKey {
     /// Creates a key. This takes a tenth of a second, or a second without optimisation.
     pub(super) fn generate() -> Result<Self, Status> {
-        let failed = || Status::internal("an RSA key could not be made");
+        let failed = || Status::internal("cannot create an RSA key");
         let key = PrivateKey::new(&mut SystemSource(SystemRandom::new()), BITS).map_err(|_| failed())?;
         let private_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| failed())?;
         let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(|_| failed())?;
@@ -38,12 +38,12 @@ impl RsaKey {
 
 /// Converts a public key from PEM to PKCS#1 (DER `RSAPublicKey`), which ring requires.
 pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
-    let not_one = |_| Status::invalid("the public key is not the PEM of an RSA key");
-    let key = PublicKey::from_public_key_pem(pem).map_err(not_one)?;
+    let invalid = |_| Status::invalid("the public key is not the PEM of an RSA key");
+    let key = PublicKey::from_public_key_pem(pem).map_err(invalid)?;
     if !SIZES.contains(&(rsa::traits::PublicKeyParts::size(&key) * 8)) {
-        return Err(Status::invalid("the public key is neither of 2048 nor of 4096 bits"));
+        return Err(Status::invalid("the public key has neither 2048 nor 4096 bits"));
     }
-    let der = key.to_pkcs1_der().map_err(|_| Status::internal("the public key could not be written"))?;
+    let der = key.to_pkcs1_der().map_err(|_| Status::internal("cannot encode the public key"))?;
     Ok(der.as_bytes().to_vec())
 }
 
@@ -66,7 +66,7 @@ impl TryRng for SystemSource {
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.0.fill(bytes).map_err(|_| io::Error::other("the system gives no random bytes"))
+        self.0.fill(bytes).map_err(|_| io::Error::other("the operating system returns no random bytes"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Secrets in the real format. Each contains `FAKE-EMULATOR`, so that nobody mistakes it for a real secret.
+//! Secrets in the real format. Each contains `FAKE-EMULATOR`, so that it cannot be mistaken for a real secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,7 +52,9 @@ fn text<const N: usize>() -> Result<String, Status> {
 
 fn bytes<const N: usize>() -> Result<[u8; N], Status> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Status::internal("the system gives no random bytes"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Status::internal("the operating system returns no random bytes"))?;
     Ok(bytes)
 }
 

@@ -45,7 +45,7 @@ impl KeyFile {
     }
 
     pub(crate) fn to_json(&self) -> Result<String, Status> {
-        serde_json::to_string_pretty(self).map_err(|_| Status::internal("the key could not be written"))
+        serde_json::to_string_pretty(self).map_err(|_| Status::internal("cannot encode the key"))
     }
 }
 
@@ -106,10 +106,11 @@ impl Identity {
         if !allowed(id) || !allowed(service_account_id) {
             return Err(Status::invalid(format!("an id is empty or longer than {MAX_ID}")));
         }
+        // Parsing is slow, so it comes before the lock, which every request takes.
         let public = rsa_key::public_from_pem(pem)?.into();
         let keys = &mut lock(&self.known).keys.0;
         if keys.contains_key(id) {
-            return Err(Status::exists("there is a key of this id already"));
+            return Err(Status::exists("a key with this id already exists"));
         }
         keys.insert(id.into(), Key { service_account_id: service_account_id.into(), public, deleted: false });
         Ok(())

@@ -53,7 +53,7 @@ impl TokenCache {
         Self { renewal, current: Mutex::default() }
     }
 
-    /// The current token. `same_old` returns the previous token even if it has expired. `is_dead` says whether a token was
+    /// The current token. `same_old` returns the previous token even if it has expired. `is_revoked` says whether a token was
     /// revoked.
     pub(crate) fn get(
         &self,
@@ -61,18 +61,19 @@ impl TokenCache {
         grant: &Grant,
         now: SystemTime,
         same_old: bool,
-        is_dead: impl FnOnce(&str) -> bool,
+        is_revoked: impl FnOnce(&str) -> bool,
         issue: impl FnOnce() -> Result<Issued, Status>,
     ) -> Result<Issued, Status> {
+        // The lock is held while a token is issued, so that concurrent requests get the same token.
         let mut current = lock(&self.current);
-        let whose = (subject.clone(), grant.clone());
-        if let Some(token) = current.get(&whose)
-            && (same_old || !(self.renewal.is_due(token, now) || is_dead(&token.token)))
+        let key = (subject.clone(), grant.clone());
+        if let Some(token) = current.get(&key)
+            && (same_old || !(self.renewal.is_due(token, now) || is_revoked(&token.token)))
         {
             return Ok(token.clone());
         }
         let issued = issue()?;
-        current.insert(whose, issued.clone());
+        current.insert(key, issued.clone());
         Ok(issued)
     }
 

@@ -1,6 +1,5 @@
 //! `yandex.cloud.operation.OperationService` over gRPC.
 
-use bytes::Bytes;
 use http::{Request, Response};
 
 use super::CANCELLED;
@@ -8,7 +7,7 @@ use crate::cloud::{self, Cloud, Outcome};
 use crate::identity::Caller;
 use crate::job::JobState;
 use crate::messages::{Operation, OperationId, RpcStatus};
-use crate::wire::body::Body;
+use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
@@ -23,25 +22,19 @@ pub(crate) fn start(
 }
 
 /// `OperationService.Get`
-pub(crate) async fn get<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn get(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: OperationId| super::get(cloud, &asked.operation_id).map(message))
+    unary_by(caller, request, |_, request: OperationId| super::get(cloud, &request.operation_id).map(message))
         .await
 }
 
 /// `OperationService.Cancel`
-pub(crate) async fn cancel<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn cancel(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = super::authenticated(cloud, request.headers());
-    unary_by(caller, request, |_, asked: OperationId| super::cancel(cloud, &asked.operation_id).map(message))
-        .await
+    unary_by(caller, request, |_, request: OperationId| {
+        super::cancel(cloud, &request.operation_id).map(message)
+    })
+    .await
 }
 
 fn message(operation: cloud::Operation) -> Operation {

@@ -18,26 +18,26 @@ pub(crate) fn start(
     description: &'static str,
     outcome: Outcome,
 ) -> Result<Response<Body>, Status> {
-    Ok(answer(&super::start(cloud, caller, description, outcome)?))
+    Ok(response(&super::start(cloud, caller, description, outcome)?))
 }
 
 /// `GET /operations/{id}`
 pub(crate) fn get(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
     super::authenticated(cloud, headers)?;
-    Ok(answer(&super::get(cloud, id(path))?))
+    Ok(response(&super::get(cloud, id(path))?))
 }
 
 /// `GET /operations/{id}:cancel`, as in the service's definition, and `POST`, as in its guide
 pub(crate) fn cancel(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<Response<Body>, Status> {
     super::authenticated(cloud, headers)?;
-    Ok(answer(&super::cancel(cloud, id(path.trim_end_matches(":cancel")))?))
+    Ok(response(&super::cancel(cloud, id(path.trim_end_matches(":cancel")))?))
 }
 
 fn id(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-fn answer(operation: &Operation) -> Response<Body> {
+fn response(operation: &Operation) -> Response<Body> {
     let state = operation.job.state();
     let mut json = json!({
         "id": operation.id,

@@ -25,7 +25,7 @@ impl Guard {
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Status> {
         if headers.contains_key(header::ORIGIN) {
             return Err(Status::denied(
-                "requests with an Origin header are refused: this is no service for browsers",
+                "requests with an Origin header are refused: the emulator does not serve browsers",
             ));
         }
         let hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());

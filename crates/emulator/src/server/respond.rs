@@ -29,7 +29,7 @@ impl Server {
         let client_request_id = client_request_id(request.headers());
         let mut response = match self.guard.check(request.uri(), request.headers()) {
             Ok(authority) => self.checked(hangup, &authority, request).await,
-            Err(refusal) => refusal.into_answer(self.is_grpc(request.headers())),
+            Err(status) => status.into_response(self.is_grpc(request.headers())),
         };
         let headers = response.headers_mut();
         if let Some(id) = client_request_id {
@@ -51,10 +51,12 @@ impl Server {
             Port::Metadata => routes::metadata(request.method(), path),
         };
         if self.port == Port::Api && found.route == Route::Unknown && path.starts_with(control::PREFIX) {
-            return control::answer(cloud, request).await;
+            return control::respond(cloud, request).await;
         }
+        // An unknown path is not the name of a counter: a client chooses the path, and could fill the memory.
         let name =
             if found.name == "unknown" { format!("unknown of {}", found.service) } else { found.name.into() };
+        // Before the faults: a request counts even if a fault prevents its response.
         cloud.counters.count(found.service, &name);
         let faults = cloud.faults.take(found.service, path);
         let same_old = faults.same_old_token;
@@ -68,7 +70,7 @@ impl Server {
             route = name,
             status = response.status().as_u16(),
             elapsed = ?started.elapsed().unwrap_or_default(),
-            "answered"
+            "response sent"
         );
         response
     }
@@ -86,8 +88,8 @@ impl Server {
         request: Request<Incoming>,
     ) -> Response<Body> {
         match self.port {
-            Port::Api => api::answer(&self.cloud, found.route, authority, same_old, request).await,
-            Port::Metadata => metadata::answer(&self.cloud, found.route, same_old, request.headers())
+            Port::Api => api::respond(&self.cloud, found.route, authority, same_old, request).await,
+            Port::Metadata => metadata::respond(&self.cloud, found.route, same_old, request.headers())
                 .unwrap_or_else(Status::into_text),
         }
     }

@@ -33,12 +33,15 @@ pub(crate) fn token(cloud: &Cloud, headers: &HeaderMap, uri: &Uri) -> Result<Res
         scheme.eq_ignore_ascii_case("bearer") && token == cloud.github_request_token
     });
     if !good {
-        return Err(Status::unauthenticated("this is not the request token of the job"));
+        return Err(Status::unauthenticated(
+            "the authorization header does not have the request token of the job",
+        ));
     }
     let query = Form::read(uri.query().unwrap_or_default().as_bytes());
     let query = query.ok_or_else(|| Status::invalid("the query is not percent-encoded UTF-8"))?;
-    let asked = query.one("audience").map_err(|_| Status::invalid("there is more than one audience"))?;
-    let audience = asked.unwrap_or(&cloud.federation.audience);
+    let requested =
+        query.one("audience").map_err(|_| Status::invalid("the query has more than one audience"))?;
+    let audience = requested.unwrap_or(&cloud.federation.audience);
     if audience.len() > MAX_AUDIENCE {
         return Err(Status::invalid(format!("the audience is longer than {MAX_AUDIENCE}")));
     }

@@ -1,13 +1,12 @@
 //! `POST /oauth/token`: the exchange of OIDC tokens (RFC 8693). The cloud has it at `auth.yandex.cloud`.
 //!
-//! The errors are those of the standard, because the messages of the cloud are not known.
+//! The errors are the errors of the standard, because the messages of the cloud are not known.
 
 mod form;
 pub(crate) mod github;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde_json::json;
 
@@ -15,7 +14,7 @@ use self::form::Form;
 use crate::cloud::Cloud;
 use crate::federation::Refusal;
 use crate::identity::{Grant, Issued, Subject};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -58,27 +57,27 @@ impl From<Refusal> for OAuthError {
     }
 }
 
-pub(crate) async fn answer<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn respond(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<impl RequestBody>,
+) -> Response<Body> {
     match exchange(cloud, same_old, request).await {
         Ok(issued) => {
             let left = issued.expires_at.duration_since(cloud.clock.now()).unwrap_or_default();
-            let answer =
+            let response =
                 json!({ "access_token": issued.token, "token_type": "Bearer", "expires_in": left.as_secs() });
-            body::json(StatusCode::OK, &answer)
+            body::json(StatusCode::OK, &response)
         }
         Err(error) => error.into_response(),
     }
 }
 
-async fn exchange<B>(cloud: &Cloud, same_old: bool, request: Request<B>) -> Result<Issued, OAuthError>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn exchange(
+    cloud: &Cloud,
+    same_old: bool,
+    request: Request<impl RequestBody>,
+) -> Result<Issued, OAuthError> {
     if !is_form(request.headers()) {
         return Err(OAuthError::new("invalid_request", "the body is not application/x-www-form-urlencoded"));
     }
@@ -86,8 +85,8 @@ where
     let form = Form::read(&body)
         .ok_or_else(|| OAuthError::new("invalid_request", "the body is not percent-encoded UTF-8"))?;
     let optional = |name: &str| {
-        let twice = |_| OAuthError::new("invalid_request", format!("the parameter {name} is there twice"));
-        form.one(name).map_err(twice)
+        let repeated = |_| OAuthError::new("invalid_request", format!("the parameter {name} is repeated"));
+        form.one(name).map_err(repeated)
     };
     let required = |name: &str| {
         let missing = || OAuthError::new("invalid_request", format!("the parameter {name} is missing"));

@@ -18,6 +18,22 @@ use crate::wire::status::Status;
 /// The body of every response. It is tonic's type, so that gRPC responses need no conversion.
 pub(crate) type Body = tonic::body::Body;
 
+/// The result of polling a response body.
+pub(crate) type FramePoll = Poll<Option<Result<Frame<Bytes>, tonic::Status>>>;
+
+/// The body of every request. The bounds are those of tonic, so that REST and gRPC accept the same type.
+pub(crate) trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send> + Send + 'static
+{
+}
+
+impl<B> RequestBody for B where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>
+        + Send
+        + 'static
+{
+}
+
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -70,17 +86,14 @@ impl http_body::Body for Pieces {
     type Data = Bytes;
     type Error = tonic::Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         if let Some(piece) = self.pieces.next() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let Some(moment) = &mut self.break_off else { return Poll::Ready(None) };
         ready!(moment.as_mut().poll(cx));
         self.break_off = None;
-        Poll::Ready(Some(Err(tonic::Status::unavailable("broken off by a fault of the emulator"))))
+        Poll::Ready(Some(Err(tonic::Status::unavailable("interrupted by a fault of the emulator"))))
     }
 }
 
@@ -90,8 +103,7 @@ impl http_body::Body for Pieces {
 pub(crate) async fn read_json<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     parse(&read(body).await?)
 }
@@ -100,8 +112,7 @@ where
 pub(crate) async fn read_json_or_nothing<T, B>(body: B) -> Result<T, Status>
 where
     T: DeserializeOwned,
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     let bytes = read(body).await?;
     parse(if bytes.is_empty() { b"{}" } else { &bytes })
@@ -110,7 +121,7 @@ where
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
     serde_json::from_slice(bytes).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "a field of the body is missing or of another type",
+            serde_json::error::Category::Data => "a field of the body is missing or has the wrong type",
             serde_json::error::Category::Eof
             | serde_json::error::Category::Io
             | serde_json::error::Category::Syntax => "the body is not JSON",
@@ -121,8 +132,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
 
 pub(crate) async fn read<B>(body: B) -> Result<Bytes, Status>
 where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: RequestBody,
 {
     let limited = Limited::new(body, MAX_REQUEST).collect();
     match tokio::time::timeout(READ_TIMEOUT, limited).await {
@@ -131,7 +141,7 @@ where
             Err(Status::invalid(format!("the body is larger than {MAX_REQUEST} bytes"))
                 .over_http(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        Ok(Err(_)) => Err(Status::invalid("the body could not be read to its end")),
+        Ok(Err(_)) => Err(Status::invalid("the body is incomplete")),
         Err(_) => Err(Status::of_http(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }

@@ -4,28 +4,26 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures_core::Stream;
 use http::{Request, Response};
 use prost::Message;
 use tonic::server::{Grpc, ServerStreamingService, UnaryService};
 use tonic_prost::ProstCodec;
 
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 /// Serves a call with one request and one response.
-pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(Req) -> Result<Res, Status>,
 {
     Grpc::new(ProstCodec::<Res, Req>::default())
         .max_decoding_message_size(body::MAX_REQUEST)
-        .unary(Call(answer), request)
+        .unary(Call(handler), request)
         .await
 }
 
@@ -33,33 +31,31 @@ where
 pub(crate) async fn unary_by<C, Req, Res, B, F>(
     caller: Result<C, Status>,
     request: Request<B>,
-    mut answer: F,
+    mut handler: F,
 ) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(&C, Req) -> Result<Res, Status>,
 {
     match caller {
-        Ok(caller) => unary(request, |asked| answer(&caller, asked)).await,
-        Err(refusal) => refusal.into_grpc(),
+        Ok(caller) => unary(request, |message| handler(&caller, message)).await,
+        Err(status) => status.into_grpc(),
     }
 }
 
 /// Serves a call with one request and a stream of responses, which are all known at once.
-pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, answer: F) -> Response<Body>
+pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
     Req: Message + Default + Send + 'static,
     Res: Message + Send + Unpin + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    B: RequestBody,
     F: FnMut(Req) -> Result<Vec<Res>, Status>,
 {
     Grpc::new(ProstCodec::<Res, Req>::default())
         .max_decoding_message_size(body::MAX_REQUEST)
-        .server_streaming(Call(answer), request)
+        .server_streaming(Call(handler), request)
         .await
 }
 
@@ -80,8 +76,8 @@ impl<Req, Res: Unpin, F: FnMut(Req) -> Result<Vec<Res>, Status>> ServerStreaming
     type Future = Ready<Result<tonic::Response<Known<Res>>, tonic::Status>>;
 
     fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
-        let answers = (self.0)(request.into_inner());
-        ready(answers.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
+        let responses = (self.0)(request.into_inner());
+        ready(responses.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
     }
 }
 

@@ -106,8 +106,8 @@ async fn refuses_callers_without_the_role_and_unknown_accounts() {
     let long = "x".repeat(51);
     let of_50 = "x".repeat(50);
     let form = "service_account_id is empty or longer than 50";
-    let denied = "the caller has no role iam.serviceAccounts.tokenCreator on the service account";
-    let unknown = "there is no service account of this id";
+    let denied = "the caller does not have the role iam.serviceAccounts.tokenCreator on the service account";
+    let unknown = "no service account has this id";
 
     for (account, code, status, text) in [
         ("", Code::InvalidArgument, StatusCode::BAD_REQUEST, form),
@@ -123,8 +123,8 @@ async fn refuses_callers_without_the_role_and_unknown_accounts() {
         let reply = ask(&emulator, &authorization, &json!({ "serviceAccountId": account })).await;
         assert_eq!(reply.status, status, "{account}");
         assert_eq!(reply.json(), json!({ "code": code as i32, "message": text, "details": [] }));
-        let refusal = impersonate_over_grpc(&emulator, &authorization, account).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (code, text));
+        let error = impersonate_over_grpc(&emulator, &authorization, account).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (code, text));
     }
     assert_eq!(ask(&emulator, &authorization, &json!({})).await.message(), form);
     for body in [json!({ "serviceAccountId": 7 }), json!([]), json!("aje")] {
@@ -151,8 +151,8 @@ async fn accepts_only_an_iam_token() {
     ] {
         let reply = ask(&emulator, &authorization, &json!({ "serviceAccountId": account })).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{}", reply.text());
-        let refusal = impersonate_over_grpc(&emulator, &authorization, &account).await.unwrap_err();
-        assert_eq!(refusal.code(), Code::Unauthenticated);
+        let error = impersonate_over_grpc(&emulator, &authorization, &account).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unauthenticated);
     }
     let url = format!("{}/iam/v1/tokens:createForServiceAccount", emulator.api_url());
     let reply = post(&url, &[], &json!({ "serviceAccountId": account })).await;

@@ -78,9 +78,9 @@ async fn the_token_belongs_to_the_service_account_of_the_key() {
     let url = format!("{}/v1/chat/completions", emulator.api_url());
     let reply = post(&url, &[("authorization", &authorization)], &body).await;
 
-    let said = "authenticated as service account ajefake0emulator0sa0 by iam-token from service-account-key; \
+    let expected = "authenticated as service account ajefake0emulator0sa0 by iam-token from service-account-key; \
                 you said: hello";
-    assert_eq!(reply.json()["choices"][0]["message"]["content"], said);
+    assert_eq!(reply.json()["choices"][0]["message"]["content"], expected);
 }
 
 #[tokio::test]
@@ -129,15 +129,15 @@ async fn refuses_a_jwt_with_any_error() {
     let with_claim = |name, value| key.sign(&header, &with(claims.clone(), name, value));
     let without_claim = |name| key.sign(&header, &without(claims.clone(), name));
 
-    let parts = "the JWT is not three parts of base64url with dots between";
-    let no_header = "the header of the JWT is not JSON, or has no 'alg'";
+    let parts = "the JWT does not have three base64url parts separated by dots";
+    let no_header = "the header of the JWT is not JSON or has no 'alg'";
     let alg = "the 'alg' of the JWT is not PS256";
-    let unknown = "the 'kid' of the JWT is of no key here, or of a deleted one";
-    let unsigned = "the signature of the JWT is not of the key of its 'kid'";
-    let no_claims = "the claims of the JWT are not JSON, or one has another type";
+    let unknown = "no key has the 'kid' of the JWT, or the key was deleted";
+    let unsigned = "the signature of the JWT was not made by the key of its 'kid'";
+    let no_claims = "the claims of the JWT are not JSON, or a claim has the wrong type";
     let iss = "the 'iss' of the JWT is not the service account of its key";
     let aud = "no 'aud' of the JWT ends in /iam/v1/tokens";
-    let future = "the JWT is of the future by the clock of this service";
+    let future = "the 'iat' or 'nbf' of the JWT is in the future by the clock of this service";
     let expired = "the JWT is expired";
 
     for (jwt, text) in [
@@ -158,7 +158,10 @@ async fn refuses_a_jwt_with_any_error() {
         (with_header("alg", json!("ps256")), alg),
         (with_header("alg", json!("RS256")), alg),
         (with_header("typ", json!("JWE")), "the 'typ' of the JWT is not JWT"),
-        (with_header("crit", json!(["exp"])), "the JWT has a 'crit' header, of which nothing is understood"),
+        (
+            with_header("crit", json!(["exp"])),
+            "the JWT has a 'crit' header, which the emulator does not support",
+        ),
         (
             key.sign(&without(header.clone(), "kid"), &claims),
             "The required field 'kid' is missing from the JWT header",
@@ -199,8 +202,8 @@ async fn refuses_a_jwt_with_any_error() {
         let reply = exchange(&emulator, &jwt).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{text}: {}", reply.text());
         assert_eq!(reply.json(), json!({ "code": 16, "message": text, "details": [] }), "{jwt}");
-        let refusal = exchange_over_grpc(&emulator, &jwt).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, text));
+        let error = exchange_over_grpc(&emulator, &jwt).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::Unauthenticated, text));
     }
     assert_eq!(exchange(&emulator, &good).await.status, StatusCode::OK);
     assert_eq!(emulator.counters().tokens_issued(), 1);

@@ -87,8 +87,9 @@ async fn creates_the_first_key_once_and_other_keys_each_time() {
 async fn concurrent_callers_get_the_same_key() {
     let emulator = start(Emulator::builder()).await;
     let files: Vec<String> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| emulator.service_account_key().unwrap())).collect();
-        asked.into_iter().map(|file| file.join().unwrap()).collect()
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| emulator.service_account_key().unwrap())).collect();
+        threads.into_iter().map(|file| file.join().unwrap()).collect()
     });
     assert!(files.iter().all(|file| *file == files[0]));
 }
@@ -109,7 +110,7 @@ async fn deleting_a_key_revokes_only_its_tokens() {
     assert_eq!(accepted(&emulator, &of_key).await, StatusCode::UNAUTHORIZED);
     assert_eq!(
         exchange(&emulator, &key).await.message(),
-        "the 'kid' of the JWT is of no key here, or of a deleted one"
+        "no key has the 'kid' of the JWT, or the key was deleted"
     );
     for good in [&of_other, &given] {
         assert_eq!(accepted(&emulator, good).await, StatusCode::OK);
@@ -151,12 +152,12 @@ async fn refuses_invalid_keys() {
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "aje", "aje", not_one),
         (private, "aje", "aje", not_one),
         (ELLIPTIC, "aje", "aje", not_one),
-        (SHORT, "aje", "aje", "the public key is neither of 2048 nor of 4096 bits"),
+        (SHORT, "aje", "aje", "the public key has neither 2048 nor 4096 bits"),
         (good, "", "aje", ids),
         (good, "aje", "", ids),
         (good, &long, "aje", ids),
         (good, "aje", &long, ids),
-        (good, taken, "aje", "there is a key of this id already"),
+        (good, taken, "aje", "a key with this id already exists"),
     ] {
         let error = emulator.add_service_account_key(pem, id, account).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

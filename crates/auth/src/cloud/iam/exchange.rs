@@ -113,7 +113,7 @@ async fn granted(
 fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let mut fields = json_object(response, url)?;
     let Some(Value::String(token)) = fields.remove("iamToken") else {
-        return Err(unreadable(url, "it has no text `iamToken`"));
+        return Err(unreadable(url, "the text `iamToken` is missing"));
     };
     let token = Zeroizing::new(token);
     let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
@@ -121,9 +121,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
             Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
-            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is no RFC 3339 time")),
+            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
         },
-        Some(_) => return Err(unreadable(url, "`expiresAt` is no text")),
+        Some(_) => return Err(unreadable(url, "`expiresAt` is not a text")),
     };
     Ok(Token { secret, life })
 }
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
+        fn no_response_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
             let _ = read_token(&Response::new(body), "u");
             let body = serde_json::json!({"iamToken": value, "expiresAt": at}).to_string();
             let _ = read_token(&response(&body), "u");

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use self::config::{Proof, Settings};
 use self::source::Source;
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, read_timed_out};
 use super::{Identity, Method, Provider};
@@ -181,16 +182,9 @@ impl ProfileAuthBuilder {
         self
     }
 
-    /// How long reading the file, discovery and exchange may take together; 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token is used before the next exchange; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long reading the file, discovery and exchange may take together; 10 s.",
+        max_age: "How long a token is used before the next exchange; 1 h."
     }
 
     /// The method.
@@ -212,7 +206,7 @@ impl ProfileAuth {
             }
             None => Err(Error::new(
                 ErrorKind::NotConfigured,
-                "the variable is not set, so yc has no configuration",
+                "the variable is not set, so the configuration of yc cannot be found",
             )
             .at(HOME)
             .with_help(format!("set {HOME}, or give the path of the file in code"))),
@@ -268,9 +262,9 @@ impl ProfileAuth {
                 identity.key_id = Some(redact(&key.id, &[]));
             }
             Proof::OAuthToken(_) => {
-                identity.remarks.push("a Yandex account: an OAuth token does not say whose".to_owned());
+                identity.remarks.push("a Yandex account: an OAuth token does not name its owner".to_owned());
             }
-            Proof::IamToken(_) => identity.remarks.push("an IAM token does not say whose it is".to_owned()),
+            Proof::IamToken(_) => identity.remarks.push("an IAM token does not name its owner".to_owned()),
             Proof::Machine { .. } => identity.remarks.push("the service account of the machine".to_owned()),
         }
         identity.folder_id = profile.folder_id;

@@ -82,10 +82,10 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
             Some(Open::Map(entries, key)) => match (key.take(), node) {
                 (Some(key), node) => drop(entries.insert(key, node)),
                 (None, Node::Text(name)) if entries.contains_key(name.as_str()) => {
-                    return Err(wrong("a key that was there before"));
+                    return Err(wrong("a duplicate key"));
                 }
                 (None, Node::Text(name)) => *key = Some(name.as_str().to_owned()),
-                (None, _) => return Err(wrong("a key that is no text")),
+                (None, _) => return Err(wrong("a key that is not a text")),
             },
         }
     }
@@ -128,8 +128,8 @@ mod tests {
             ("a: !local x", "a tag"),
             ("a: !!set {}", "a tag"),
             ("a: !!binary aGk=", "a tag"),
-            ("a: 1\na: 2", "a key that was there before at line 2"),
-            ("? [a]\n: 1", "a key that is no text"),
+            ("a: 1\na: 2", "a duplicate key at line 2"),
+            ("? [a]\n: 1", "a key that is not a text"),
             ("a: 1\n---\nb: 2", "a second document"),
             (deep.as_str(), "too deep"),
             (flow.as_str(), "too deep"),

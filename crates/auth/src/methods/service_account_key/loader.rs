@@ -54,7 +54,7 @@ impl KeyLoader {
             let (now, before) = (&key.service_account_id, &before.service_account_id);
             tracing::warn!(
                 file = file.location(),
-                "the key now belongs to the service account {now}, and before to {before}"
+                "the key in the file now belongs to the service account {now}; the last key belonged to {before}"
             );
         }
         if let Some(warning) = mode_warning(file.path(), system).await
@@ -73,7 +73,7 @@ impl KeyLoader {
         }
     }
 
-    /// The error for a file that was not read in time.
+    /// The error for a read that exceeded its time limit.
     pub(super) fn timed_out(&self, limit: Duration) -> Error {
         match self {
             Self::Whole(_) => read_timed_out(limit),

@@ -56,16 +56,19 @@ impl Issuer {
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it")
         };
-        let uri: Uri = url.parse().map_err(|_| bad("the value is no URL"))?;
+        let uri: Uri = url.parse().map_err(|_| bad("the value is not a URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad("the value is no URL with a scheme and a host"));
+            return Err(bad("the value is not a URL with a scheme and a host"));
         };
         let at =
             Address::parse(&format!("{scheme}://{authority}"), true).map_err(|error| bad(error.reason()))?;
         if !at.is_tls() && !at.is_loopback() {
-            return Err(Error::new(ErrorKind::Blocked, format!("{at} would be spoken to without TLS"))
-                .at(URL)
-                .with_help("leave the variable as the runner of GitHub Actions has set it"));
+            return Err(Error::new(
+                ErrorKind::Blocked,
+                format!("a request to {at} would travel without TLS"),
+            )
+            .at(URL)
+            .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
         let token = Secret::parse(&token).map_err(|reason| {
             Error::new(ErrorKind::Invalid, reason)
@@ -104,7 +107,7 @@ impl Issuer {
         let fields = json_object(&response, &shown);
         response.body_mut().zeroize();
         let Some(Value::String(token)) = fields?.remove("value") else {
-            return Err(unreadable(&shown, "it has no text `value`"));
+            return Err(unreadable(&shown, "the text `value` is missing"));
         };
         let token = Zeroizing::new(token);
         jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
@@ -120,7 +123,7 @@ impl Issuer {
 }
 
 fn missing(missing: &str, present: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("the variable is not set, and {present} is"))
+    Error::new(ErrorKind::Invalid, format!("the variable is not set, but {present} is"))
         .at(missing)
         .with_help(PERMISSION)
 }

@@ -237,7 +237,7 @@ impl Exchange {
         }
         if matches!(error.status(), Some(404 | 405)) {
             return error.with_help(
-                "no authorization server answers at this address: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
+                "the address is not that of an authorization server: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
             );
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);

@@ -137,7 +137,7 @@ async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
     if !is_name(name) {
-        return Err(Error::new(ErrorKind::Invalid, "this cannot be the name of a variable")
+        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
             .at(shown_name(name))
             .with_help("give the name of a variable (letters, digits and `_`), not its value"));
     }

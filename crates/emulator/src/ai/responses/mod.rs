@@ -7,7 +7,6 @@
 mod request;
 mod stream;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use serde_json::json;
 
@@ -18,15 +17,14 @@ use crate::cloud::authenticated;
 use crate::cloud::{Cloud, ResponseRecord, StoredResponse};
 use crate::identity::{Caller, hex};
 use crate::job::{Job, JobState};
-use crate::wire::body::{self, Body};
+use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
 
 /// `POST /v1/responses`
-pub(crate) async fn create<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn create(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), true)?;
     let project = project(cloud, request.headers())?;
     let request: ResponseRequest = body::read_json(request.into_body()).await?;
@@ -42,7 +40,7 @@ where
         ));
     }
     let record = respond(cloud, &caller, &request, model)?;
-    let answer = if stream {
+    let response = if stream {
         stream::response(&record)
     } else if background {
         body::json(StatusCode::OK, &record.json(JobState::Running))
@@ -54,7 +52,7 @@ where
         let (id, bytes) = (record.id.clone(), record.bytes());
         cloud.responses.put(id, bytes, StoredResponse { record, job });
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// `GET /v1/responses/{id}`, as events with `?stream=true`
@@ -89,12 +87,12 @@ pub(crate) fn cancel(cloud: &Cloud, headers: &HeaderMap, path: &str) -> Result<R
     let now = cloud.clock.now();
     let cancel = |stored: &mut StoredResponse| {
         let state = stored.job.as_mut().map(|job| job.cancel(now));
-        let state =
-            state.ok_or_else(|| Status::invalid("only a response in the background can be cancelled"))?;
+        let state = state.ok_or_else(|| Status::invalid("only a background response can be cancelled"))?;
         Ok(stored.record.json(state))
     };
-    let answer = cloud.responses.with(id(path.trim_end_matches("/cancel")), cancel).ok_or_else(unknown)??;
-    Ok(body::json(StatusCode::OK, &answer))
+    let response =
+        cloud.responses.with(id(path.trim_end_matches("/cancel")), cancel).ok_or_else(unknown)??;
+    Ok(body::json(StatusCode::OK, &response))
 }
 
 fn checked(cloud: &Cloud, headers: &HeaderMap) -> Result<(), Status> {
@@ -110,7 +108,7 @@ fn project(cloud: &Cloud, headers: &HeaderMap) -> Result<Option<String>, Status>
     Ok(Some(folder.to_owned()))
 }
 
-/// The URI of a model: as the request gives it, or from a bare name and the folder of the header.
+/// The URI of a model: the URI in the request, or a URI from the name in the request and the folder in the header.
 fn model(cloud: &Cloud, project: Option<&str>, request: Option<&str>) -> Result<String, Status> {
     let request =
         request.filter(|model| !model.is_empty()).ok_or_else(|| Status::invalid("model is missing"))?;
@@ -140,11 +138,11 @@ fn respond(
     request: &ResponseRequest,
     model: String,
 ) -> Result<ResponseRecord, Status> {
-    let answer = model_rule::respond(caller, &request.prompt()?)?;
+    let output = model_rule::respond(caller, &request.prompt()?)?;
     let texts = request.texts();
-    let usage = Usage::of(texts.iter().map(String::as_str), &answer.words());
+    let usage = Usage::of(texts.iter().map(String::as_str), &output.words());
     let id = hex::<16>()?;
-    let output = match answer {
+    let output = match output {
         Output::Text(text) => vec![json!({
             "type": "message",
             "id": format!("msg_{id}"),

@@ -61,20 +61,20 @@ impl Item {
 
 impl ResponseRequest {
     pub(super) fn prompt(&self) -> Result<Prompt<'_>, Status> {
-        let (said, mut tool_results) = match &self.input {
+        let (user_text, mut tool_results) = match &self.input {
             Input::Text(text) => (text.clone(), Vec::new()),
             Input::Items(items) => {
-                let said = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
-                let said = said.or(items.last()).ok_or_else(|| Status::invalid("input is empty"))?;
+                let item = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
+                let item = item.or(items.last()).ok_or_else(|| Status::invalid("input is empty"))?;
                 let results = items.iter().rev().take_while(|item| item.is_result());
-                (said.text(), results.map(Item::text).collect())
+                (item.text(), results.map(Item::text).collect())
             }
         };
         tool_results.reverse();
         let is_function = |tool: &&Value| tool.get("type").is_some_and(|kind| kind == "function");
         let functions = self.tools.iter().flatten().filter(is_function).map(Function::of);
         Ok(Prompt {
-            user_text: said,
+            user_text,
             tool_results: (!tool_results.is_empty()).then(|| tool_results.join(", ")),
             functions: functions.collect::<Result<_, _>>()?,
             choice: match &self.tool_choice {

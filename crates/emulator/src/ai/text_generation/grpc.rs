@@ -1,6 +1,5 @@
 //! Text generation over gRPC.
 
-use bytes::Bytes;
 use http::{Request, Response};
 use prost::Message;
 use serde_json::{Value, json};
@@ -17,22 +16,18 @@ use crate::messages::{
 };
 use crate::operations;
 use crate::structs::Struct;
-use crate::wire::body::Body;
+use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::{server_streaming, unary_by};
 use crate::wire::status::Status;
 
 /// `TextGenerationService.Completion`
-pub(crate) async fn completion<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn completion(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = match authenticated(cloud, request.headers(), false) {
         Ok(caller) => caller,
-        Err(refusal) => return refusal.into_grpc(),
+        Err(status) => return status.into_grpc(),
     };
     server_streaming(request, |request: CompletionRequest| {
-        let (part, texts) = answer(cloud, &caller, &request)?;
+        let (part, texts) = generate(cloud, &caller, &request)?;
         let stream = request.completion_options.as_ref().is_some_and(|options| options.stream);
         let parts = if stream { streamed(part, &texts) } else { vec![part] };
         Ok(parts.iter().map(message).collect())
@@ -41,14 +36,10 @@ where
 }
 
 /// `TextGenerationAsyncService.Completion`
-pub(crate) async fn completion_async<B>(cloud: &Cloud, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+pub(crate) async fn completion_async(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = authenticated(cloud, request.headers(), false);
     unary_by(caller, request, |caller, request: CompletionRequest| {
-        let (part, _) = answer(cloud, caller, &request)?;
+        let (part, _) = generate(cloud, caller, &request)?;
         operations::grpc::start(cloud, caller, DESCRIPTION, outcome(&part))
     })
     .await
@@ -62,7 +53,7 @@ pub(super) fn outcome(part: &Part) -> Outcome {
     Outcome { message, json }
 }
 
-fn answer(
+fn generate(
     cloud: &Cloud,
     caller: &Caller,
     request: &CompletionRequest,
@@ -117,7 +108,10 @@ fn choice(choice: &ToolChoice) -> Result<Choice<'_>, Status> {
 fn message(part: &Part) -> CompletionResponse {
     let count = |tokens: usize| i64::try_from(tokens).unwrap_or(i64::MAX);
     CompletionResponse {
-        alternatives: vec![Alternative { message: Some(said(&part.answer)), status: part.status.into() }],
+        alternatives: vec![Alternative {
+            message: Some(chat_message(&part.output)),
+            status: part.status.into(),
+        }],
         usage: Some(ContentUsage {
             input_text_tokens: count(part.usage.prompt),
             completion_tokens: count(part.usage.completion),
@@ -127,9 +121,9 @@ fn message(part: &Part) -> CompletionResponse {
     }
 }
 
-fn said(answer: &Output) -> ChatMessage {
+fn chat_message(output: &Output) -> ChatMessage {
     let role = "assistant".to_owned();
-    match answer {
+    match output {
         Output::Text(text) => ChatMessage { role, text: Some(text.clone()), ..ChatMessage::default() },
         Output::Calls(calls) => {
             let call = |call: &Call| {

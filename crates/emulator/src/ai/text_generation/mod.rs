@@ -22,7 +22,7 @@ const RESPONSE_TYPE: &str = "type.googleapis.com/yandex.cloud.ai.foundation_mode
 
 /// One message of a response.
 struct Part {
-    answer: Output,
+    output: Output,
     status: AlternativeStatus,
     usage: Usage,
 }
@@ -35,19 +35,19 @@ fn complete(
     texts: &[String],
 ) -> Result<Part, Status> {
     ModelUri::check(cloud, Scheme::Text, model)?;
-    let answer = model_rule::respond(caller, prompt)?;
-    let status = match answer {
+    let output = model_rule::respond(caller, prompt)?;
+    let status = match output {
         Output::Text(_) => AlternativeStatus::Final,
         Output::Calls(_) => AlternativeStatus::ToolCalls,
     };
-    let usage = Usage::of(texts.iter().map(String::as_str), &answer.words());
-    Ok(Part { answer, status, usage })
+    let usage = Usage::of(texts.iter().map(String::as_str), &output.words());
+    Ok(Part { output, status, usage })
 }
 
 /// The prefixes of a response, and the complete response.
 fn streamed(last: Part, texts: &[String]) -> Vec<Part> {
     let mut parts = Vec::new();
-    if let Output::Text(text) = &last.answer {
+    if let Output::Text(text) = &last.output {
         let mut prefix = String::new();
         for (n, piece) in pieces(text).enumerate() {
             prefix.push_str(piece);
@@ -55,7 +55,7 @@ fn streamed(last: Part, texts: &[String]) -> Vec<Part> {
                 let text = prefix.trim_end().to_owned();
                 parts.push(Part {
                     usage: Usage::of(texts.iter().map(String::as_str), &text),
-                    answer: Output::Text(text),
+                    output: Output::Text(text),
                     status: AlternativeStatus::Partial,
                 });
             }

@@ -11,7 +11,7 @@ use crate::ai::model_rule::{Choice, Format, Function, Output, Prompt};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
 use crate::operations;
-use crate::wire::body::{self, Body, JSON, Pieces};
+use crate::wire::body::{self, Body, JSON, Pieces, RequestBody};
 use crate::wire::status::Status;
 
 #[derive(Deserialize)]
@@ -119,11 +119,10 @@ impl CompletionRequest {
 }
 
 /// `POST /foundationModels/v1/completion`
-pub(crate) async fn completion<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn completion(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), false)?;
     let request: CompletionRequest = body::read_json(request.into_body()).await?;
     let texts = request.texts();
@@ -139,11 +138,10 @@ where
 }
 
 /// `POST /foundationModels/v1/completionAsync`
-pub(crate) async fn completion_async<B>(cloud: &Cloud, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn completion_async(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let caller = authenticated(cloud, request.headers(), false)?;
     let request: CompletionRequest = body::read_json(request.into_body()).await?;
     let part = complete(cloud, &caller, &request.model_uri, &request.prompt()?, &request.texts())?;
@@ -152,7 +150,7 @@ where
 
 /// `CompletionResponse` as JSON
 pub(super) fn json(part: &Part) -> Value {
-    let message = match &part.answer {
+    let message = match &part.output {
         Output::Text(text) => json!({ "role": "assistant", "text": text }),
         Output::Calls(calls) => {
             let call = |call: &crate::ai::model_rule::Call| json!({ "functionCall": { "name": call.name, "arguments": call.arguments } });
