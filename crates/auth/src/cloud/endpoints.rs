@@ -152,7 +152,7 @@ impl Endpoint {
             ))
     }
 
-    /// Asks for the addresses of all services (`GET /endpoints`), without credentials, for at most `limit`.
+    /// Requests the addresses of all services (`GET /endpoints`), without credentials, for at most `limit`.
     ///
     /// The list is not cached here: keep it to look up more than one service.
     ///
@@ -178,7 +178,7 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if there is no response
+    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if the request fails
     /// or the response cannot be read, [`ErrorKind::Refused`] if the server refuses.
     ///
     /// # Cancel safety
@@ -219,7 +219,7 @@ impl Endpoint {
 #[derive(Clone, Debug)]
 pub struct Services {
     endpoint: Endpoint,
-    /// As listed, unchecked: an address that must not be used is an error of the call that asks for it.
+    /// As listed, unchecked: an address that must not be used is an error of the call that looks it up.
     addresses: BTreeMap<String, String>,
 }
 
@@ -249,7 +249,7 @@ impl Services {
     }
 }
 
-/// Asks for the address of the service `id`.
+/// Requests the address of the service `id`.
 pub(crate) async fn discover(
     system: &System,
     endpoint: &Endpoint,

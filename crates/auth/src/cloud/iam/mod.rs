@@ -1,4 +1,4 @@
-//! IAM: its address, which is kept while IAM answers, and the requests to it.
+//! IAM: its address, which is kept while IAM responds, and the requests to it.
 
 mod exchange;
 
@@ -105,10 +105,12 @@ impl Iam {
         if self.is_direct {
             return Ok(Located { address: endpoint.address.clone(), discovered: false });
         }
+        // Taken out, not copied: if this request is dropped, the next one runs discovery again.
         let known = self.known().take();
         if let Some(address) = known {
             return Ok(Located { address, discovered: true });
         }
+        // Half of the time, so that a discovery without a response leaves time for the exchange.
         let half = self.timeout / 2;
         match discover(system, endpoint, "iam", half).await {
             Ok(address) => Ok(Located { address, discovered: true }),
