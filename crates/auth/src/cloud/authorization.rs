@@ -70,6 +70,7 @@ impl AuthorizationServer {
         if response.status() != 200 {
             return Err(refusal(&response, &url, &[subject.expose()]));
         }
+        // The body holds the token: wipe it on success and on failure.
         let token = access_token(&response, &url);
         response.body_mut().zeroize();
         token

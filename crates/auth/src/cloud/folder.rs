@@ -14,7 +14,7 @@ const MAX_ID: usize = 64;
 
 /// The id of the folder of the machine; `Ok(Err(reason))` if automatic selection would not find a metadata service.
 ///
-/// Asks at the address in `YC_METADATA_ADDR`, else at the link-local one, with the timeouts of automatic selection:
+/// The request goes to the address in `YC_METADATA_ADDR`, else to the link-local address, with the timeouts of automatic selection:
 /// three connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s for the response.
 ///
 /// ```
@@ -31,7 +31,7 @@ const MAX_ID: usize = 64;
 /// ```
 ///
 /// # Errors
-/// If a service answers without an id, or the address cannot be used.
+/// If the response of a service has no id, or the address cannot be used.
 ///
 /// # Cancel safety
 /// Dropping the future loses nothing.
@@ -69,7 +69,7 @@ async fn fetch_id(
     }
     match at.configured {
         true => Err(unreadable(&at.address.to_string(), &format!("the value is not the id of a {noun}"))),
-        // At the link-local address of a machine of another cloud, another service may answer without the key.
+        // At the link-local address of a machine of another cloud, another service may respond without the key.
         false => Ok(Err(format!("the response is not the id of a {noun}"))),
     }
 }

@@ -79,7 +79,7 @@ impl ServiceList {
     /// lacks the service and is some seconds old, and keeps the cached one where that request fails.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if there is no response
+    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if the request fails
     /// or the response cannot be read, [`ErrorKind::Refused`] if the server refuses.
     ///
     /// # Cancel safety
@@ -136,7 +136,7 @@ impl ServiceList {
 #[derive(Clone, Debug)]
 pub struct Services {
     endpoint: Arc<Endpoint>,
-    /// As listed, unchecked: an address that must not be used is an error of the call that asks for it.
+    /// As listed, unchecked: an address that must not be used is an error of the call that looks it up.
     addresses: Arc<BTreeMap<String, String>>,
     /// When the list was last requested, on the monotonic clock.
     requested_at: Duration,

@@ -38,6 +38,7 @@ impl SecretFile {
                 .at(variable)
                 .with_help(format!("set {variable} to the path of a file, or choose another method")));
         };
+        // A secret in the place of a path needs its own error: a read would only report that the file does not exist.
         let is_content = Shape::of(&value) != Shape::Unknown
             || ["{", "eyJ", "AQVN"].iter().any(|start| value.starts_with(start))
             || value.contains("-----BEGIN ")
@@ -77,6 +78,7 @@ impl SecretFile {
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
         let content = system.read_file(&self.path, limit).await;
+        // Wiped on drop: the buffer holds the secret.
         let content = Zeroizing::new(content.map_err(|error| self.unreadable(error, limit, missing))?);
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")

@@ -36,7 +36,7 @@ pub(super) async fn exchange(
     token(system, request, &url, proof.secret.expose(), limit).await
 }
 
-/// Asks for a token of the service account `id`, with the token in `bearer`.
+/// Requests a token of the service account `id`, with the token in `bearer`.
 pub(super) async fn for_service_account(
     system: &System,
     iam: Address,
@@ -93,6 +93,7 @@ async fn token(
 ) -> Result<Token, Error> {
     let mut response = granted(system, request, url, own, limit).await?;
     let token = read_token(&response, url);
+    // The body holds the token: wipe it on success and on failure.
     response.body_mut().zeroize();
     token
 }

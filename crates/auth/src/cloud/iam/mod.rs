@@ -36,7 +36,7 @@ impl Iam {
         let (endpoint, is_direct) = installation.iam()?;
         endpoint.check()?;
         endpoint.warn_if_foreign(&format!("{what} goes there"));
-        // Half of the time, so that a discovery without a response leaves time for a request to the documented address.
+        // Half of the time, so that a discovery without a response leaves time for the exchange.
         Ok(Self { services: ServiceList::new(endpoint.clone(), timeout / 2), is_direct, timeout })
     }
 

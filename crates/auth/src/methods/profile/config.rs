@@ -26,7 +26,7 @@ const SETTINGS: [&str; 10] = [
 /// Settings that only yc supports.
 const ONLY_YC: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
 
-/// Ids have 20 characters. A much longer value is not an id.
+/// An id has 20 characters. A much longer value is not an id.
 const MAX_ID: usize = 64;
 
 /// The file.
@@ -94,7 +94,7 @@ impl Config {
     /// The profile of this name, by default the current one.
     ///
     /// # Errors
-    /// `NotConfigured` if there is no name and no current profile, `Invalid` if there is no profile of that name.
+    /// `NotConfigured` without a name and a current profile, `Invalid` if the file does not have the profile.
     pub(super) fn profile(&self, name: Option<&str>) -> Result<Settings<'_>, Error> {
         let Some(wanted) = name.or(self.current.as_deref()) else {
             return Err(Error::new(ErrorKind::NotConfigured, "the file has no current profile").with_help(
@@ -102,7 +102,7 @@ impl Config {
             ));
         };
         let Some((name, node)) = self.profiles.get_key_value(wanted) else {
-            return Err(Error::new(ErrorKind::Invalid, format!("there is no profile `{wanted}`"))
+            return Err(Error::new(ErrorKind::Invalid, format!("the file has no profile `{wanted}`"))
                 .with_help(format!("name another profile, or run `yc init`; {}", self.known())));
         };
         static EMPTY: Map = Map::new();
@@ -167,7 +167,7 @@ impl Settings<'_> {
     /// The login.
     ///
     /// # Errors
-    /// `Invalid` if the login is not clear, if there is more than one, or if only yc supports it.
+    /// `Invalid` for a login that is ambiguous or that only yc supports.
     pub(super) fn proof(&self) -> Result<Proof, Error> {
         let machine = match self.text("instance-service-account")? {
             None | Some("false") => false,
@@ -178,6 +178,7 @@ impl Settings<'_> {
                     .with_help("set it again: `yc config set instance-service-account true`"));
             }
         };
+        // Checked before the other logins: yc may combine these settings with a token, and the result is another identity.
         if let Some(key) = ONLY_YC.into_iter().find(|key| self.has(key)) {
             return Err(self.only_yc(key));
         }

@@ -24,7 +24,7 @@ pub(crate) const MAX_FILE: usize = 64 << 10;
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// Texts that are not such a key: a mark, the reason, and the help.
+/// Texts that are not such a key: a part of the text, the reason, and the help.
 const NOT_KEYS: [(&str, &str, &str); 8] = [
     // The older form of encryption has the label of a plain key too, so it is checked first.
     (
@@ -78,6 +78,7 @@ impl ServiceAccountKey {
     /// # Errors
     /// `Invalid`, with the reason.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        // Checked before parsing: a variable has no size limit of its own.
         if text.len() > MAX_FILE {
             let reason = format!("the key is larger than {} KiB", MAX_FILE >> 10);
             return Err(bad(&reason, "check the source of the value: a key has about 3 KiB"));

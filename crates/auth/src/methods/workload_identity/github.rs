@@ -43,7 +43,8 @@ impl Issuer {
     pub(super) fn of_job(system: &System) -> Result<Self, Error> {
         let (url, token) = match (system.variable(URL)?, system.variable(TOKEN)?) {
             (Some(url), Some(token)) => (url, token),
-            // One variable alone means that the other was lost on the way. Selection must not take another identity.
+            // One variable alone is a mistake, such as a container that got only one. Selection must not take another
+            // identity.
             (Some(_), None) => return Err(missing(TOKEN, URL)),
             (None, Some(_)) => return Err(missing(URL, TOKEN)),
             (None, None) => {
@@ -79,7 +80,7 @@ impl Issuer {
         Ok(Self { at, path_and_query, token })
     }
 
-    /// Asks for a token for an audience. GitHub's default is the URL of the repository's owner.
+    /// Requests a token for an audience. GitHub's default is the URL of the repository's owner.
     pub(super) async fn token(
         &self,
         audience: Option<&str>,

@@ -1,4 +1,4 @@
-//! One login of yc: the program that was found, the profile, the endpoint, and how yc is run with them.
+//! One login of yc: the program, the profile, the endpoint, and the command that uses them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// The source of tokens. Program, profile and endpoint stay as they were found first: a change of a variable must not
-/// change the identity at the next refresh.
+/// The source of tokens. Program, profile and endpoint are read once: a changed variable must not change the identity at
+/// the next refresh.
 pub(super) struct Login {
     /// The full path. Another yc that comes earlier on `PATH` later can be logged in as another user.
     pub(super) program: PathBuf,

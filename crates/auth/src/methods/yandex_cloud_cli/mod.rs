@@ -57,8 +57,8 @@ pub struct YandexCloudCliAuthBuilder {
 impl YandexCloudCliAuth {
     /// The `yc` on `PATH`, with the profile in `YC_PROFILE` or the active one. Both are read at first use.
     ///
-    /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc is told to use that
-    /// one (`--endpoint`); otherwise yc uses the endpoint of its profile.
+    /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc uses that API
+    /// (`--endpoint`). Otherwise yc uses the endpoint of its profile.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
@@ -184,6 +184,7 @@ impl YandexCloudCliAuth {
             Err(error) => return Err(error),
         };
         if !unattended && !system.environment().stdin_is_terminal() {
+            // yc could wait for an answer for its whole time limit.
             let reason = "standard input is not a terminal, and yc may ask a question";
             return Ok(Err(reason.to_owned()));
         }
