@@ -121,7 +121,7 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
 
     let elsewhere = sdk(system).yc_profile("work").endpoint("api.yandexcloud.kz:443").build().unwrap();
     let error = elsewhere.folder_id().await.unwrap_err();
-    assert!(error.to_string().contains("yc uses the endpoint api.cloud.yandex.net:443"), "{error}");
+    assert!(error.to_string().contains("yc's endpoint is api.cloud.yandex.net:443"), "{error}");
 }
 
 #[tokio::test]
@@ -136,8 +136,8 @@ async fn many_calls_share_one_search() {
 
 #[tokio::test]
 async fn a_model_uri_needs_no_folder() {
-    let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
-    let server = Server::always(Reply::body(200, answer));
+    let response = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
+    let server = Server::always(Reply::body(200, response));
     let url = server.url();
     let sdk =
         sdk(test_system([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();

@@ -126,9 +126,7 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
         (&answer["method"], &answer["token"]),
         (&json!("yandex-cloud-cli"), &json!("t1.FAKE-yc.token"))
     );
-    assert!(
-        at_terminal(&["token"], "api.corp.test:443").fails(3).contains("yc uses the endpoint api.corp.test")
-    );
+    assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("yc's endpoint is api.corp.test"));
     let with_endpoint = ["token", "--endpoint", "api.corp.test"];
     assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").output(), "t1.FAKE-yc.token\n");
 }

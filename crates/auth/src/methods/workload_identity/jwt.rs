@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Secret, Error> {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_base64url);
     let parts = secret.expose().split('.');
     if parts.clone().count() != 3 || !parts.clone().all(is_part) {
-        return Err(Error::new(ErrorKind::Invalid, "the value is not a JWT: not three parts of base64url")
+        return Err(Error::new(ErrorKind::Invalid, "the value is not a JWT (three parts of base64url)")
             .with_help("give the OpenID Connect token of the pipeline or the pod, whole, on one line"));
     }
     Ok(secret)
@@ -82,7 +82,7 @@ mod tests {
         ] {
             assert_eq!(expiry(&parse(&jwt(claims)).unwrap()), expiry_is, "{claims}");
         }
-        assert_eq!(expiry(&parse("a.bc.d").unwrap()), None, "no base64 of JSON");
+        assert_eq!(expiry(&parse("a.bc.d").unwrap()), None, "not base64 of JSON");
     }
 
     proptest! {

@@ -51,7 +51,7 @@ fn a_file_that_cannot_be_read_is_an_error_with_the_reason() {
     test_system.files.write("/binary", vec![0xff, 0xfe]);
     test_system.files.write("/empty", "\n");
     for (path, words) in [
-        ("/missing", "no such file"),
+        ("/missing", "the file does not exist"),
         ("/big", "larger than 16 KiB"),
         ("/binary", "not text"),
         ("/empty", "empty"),
