@@ -187,7 +187,9 @@ impl Watch {
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!("the token in the file does not have the documented shape; the token may be cut");
+            tracing::warn!(
+                "the token in the file does not have the documented shape; the token may be truncated"
+            );
         }
         *last = Last { whole: Some(whole), other: None };
         Ok(secret)

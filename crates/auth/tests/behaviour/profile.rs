@@ -400,13 +400,13 @@ fn each_mistake_in_the_file_is_an_error_with_the_location_and_without_a_secret()
         (
             &format!("current: a\nprofiles: {{a: {{token: FAKE, service-account-key: {key}}}}}"),
             ErrorKind::Invalid,
-            "`token` and `service-account-key` are both set",
+            "both `token` and `service-account-key`",
             "yc config unset",
         ),
         (
             "current: a\nprofiles: {a: {token: FAKE, instance-service-account: true}}",
             ErrorKind::Invalid,
-            "`token` and `instance-service-account` are both set",
+            "both `token` and `instance-service-account`",
             "yc config unset",
         ),
         (

@@ -322,7 +322,7 @@ fn the_error_for_other_content_names_its_kind_and_does_not_show_it() {
         ("y0_FAKE-oauth", "an OAuth token", "YC_OAUTH_TOKEN"),
         ("AQVNFAKE-key", "an API key", "YC_API_KEY"),
         ("{\"id\":\"FAKE\"}", "JSON", "YC_SERVICE_ACCOUNT_KEY_FILE"),
-        ("\"t1.FAKE.x\"", "JSON", "only the token"),
+        ("\"t1.FAKE.x\"", "JSON", "the token only"),
         (key, "PEM", "YC_SERVICE_ACCOUNT_KEY_FILE"),
         ("eyJFAKE.eyJFAKE.FAKE", "a JWT", "workload-identity"),
         ("t1.FAKE.x\nt1.FAKE.y", "several lines", "on one line"),
