@@ -9,12 +9,12 @@ from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_servic
 TIMEOUT = 20  # seconds; much longer than a call takes
 
 
-def request(folder_id: str, said: str) -> CompletionRequest:
-    messages = [Message(role="user", text=said)]
+def request(folder_id: str, prompt: str) -> CompletionRequest:
+    messages = [Message(role="user", text=prompt)]
     return CompletionRequest(model_uri=f"gpt://{folder_id}/yandexgpt/latest", messages=messages)
 
 
-def answer(sdk, folder_id: str, said: str) -> str:
+def output(sdk, folder_id: str, prompt: str) -> str:
     """The output of the model. The SDK finds the service and authenticates the call."""
-    responses = sdk.client(TextGenerationServiceStub).Completion(request(folder_id, said), timeout=TIMEOUT)
+    responses = sdk.client(TextGenerationServiceStub).Completion(request(folder_id, prompt), timeout=TIMEOUT)
     return list(responses)[-1].alternatives[0].message.text

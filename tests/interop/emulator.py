@@ -28,13 +28,13 @@ class Emulator:
     def __init__(self, program: str, folder: Path, *, tls: bool = False):
         self.ca_file = folder / "emulator-ca.pem" if tls else None
         options = ["--tls", "--ca-file", str(self.ca_file)] if tls else []
-        self._told = folder / "emulator-stderr"
-        with self._told.open("wb") as told:
+        self._log = folder / "emulator-stderr"
+        with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [program, "emulator", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=told,
+                stderr=log,
             )
         try:
             expected = VARIABLES | ({"SSL_CERT_FILE"} if tls else set())
@@ -68,7 +68,7 @@ class Emulator:
                 more = os.read(self._process.stdout.fileno(), 65536) if selector.select(max(left, 0)) else b""
                 if not more:
                     why = "ended" if left > 0 else "has not started in time"
-                    raise RuntimeError(f"the emulator {why}: {self._told.read_text()}")
+                    raise RuntimeError(f"the emulator {why}: {self._log.read_text()}")
                 text += more
 
     def stop(self) -> None:
@@ -82,8 +82,8 @@ class Emulator:
 
     def _control(self, path: str, body: dict | None = None) -> dict:
         data = None if body is None else json.dumps(body).encode()
-        with self._opener.open(f"{self.url}/_emulator/{path}", data, timeout=10) as answer:
-            return json.load(answer)
+        with self._opener.open(f"{self.url}/_emulator/{path}", data, timeout=10) as response:
+            return json.load(response)
 
     @property
     def service_account_id(self) -> str:

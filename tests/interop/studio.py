@@ -10,29 +10,29 @@ TIMEOUT = 20  # seconds; much longer than a call takes
 
 #: The calls whose response is a text of the model.
 TEXTS = {
-    "completions.run": lambda sdk, said: sdk.models.completions(MODEL).run(said, timeout=TIMEOUT).text,
-    "completions.run_stream": lambda sdk, said: last(
-        sdk.models.completions(MODEL).run_stream(said, timeout=TIMEOUT)
+    "completions.run": lambda sdk, prompt: sdk.models.completions(MODEL).run(prompt, timeout=TIMEOUT).text,
+    "completions.run_stream": lambda sdk, prompt: last(
+        sdk.models.completions(MODEL).run_stream(prompt, timeout=TIMEOUT)
     ),
-    "chat.run": lambda sdk, said: sdk.chat.completions(MODEL).run(said, timeout=TIMEOUT).text,
-    "chat.run_stream": lambda sdk, said: last(sdk.chat.completions(MODEL).run_stream(said, timeout=TIMEOUT)),
+    "chat.run": lambda sdk, prompt: sdk.chat.completions(MODEL).run(prompt, timeout=TIMEOUT).text,
+    "chat.run_stream": lambda sdk, prompt: last(sdk.chat.completions(MODEL).run_stream(prompt, timeout=TIMEOUT)),
 }
 
 CALLS = {
     **TEXTS,
-    "completions.tokenize": lambda sdk, said: sdk.models.completions(MODEL).tokenize(said, timeout=TIMEOUT),
-    "completions.run_deferred": lambda sdk, said: sdk.models.completions(MODEL).run_deferred(
-        said, timeout=TIMEOUT
+    "completions.tokenize": lambda sdk, prompt: sdk.models.completions(MODEL).tokenize(prompt, timeout=TIMEOUT),
+    "completions.run_deferred": lambda sdk, prompt: sdk.models.completions(MODEL).run_deferred(
+        prompt, timeout=TIMEOUT
     ),
-    "text_embeddings.run": lambda sdk, said: sdk.models.text_embeddings(VECTORS).run(said, timeout=TIMEOUT),
-    "chat.text_embeddings.run": lambda sdk, said: sdk.chat.text_embeddings(VECTORS).run(
-        said, timeout=TIMEOUT
+    "text_embeddings.run": lambda sdk, prompt: sdk.models.text_embeddings(VECTORS).run(prompt, timeout=TIMEOUT),
+    "chat.text_embeddings.run": lambda sdk, prompt: sdk.chat.text_embeddings(VECTORS).run(
+        prompt, timeout=TIMEOUT
     ),
     "chat.list": lambda sdk, _: sdk.chat.completions.list(timeout=TIMEOUT),
 }
 
 #: The result of each call with a valid credential, as `outcomes` returns it.
-ANSWERED = dict.fromkeys(CALLS, "answered")
+ACCEPTED = dict.fromkeys(CALLS, "accepted")
 
 #: The result of each call with an invalid credential.
 REFUSED = {
@@ -48,14 +48,14 @@ REFUSED = {
 }
 
 
-def whole(model, said):
+def whole(model, prompt):
     """The complete output of a model."""
-    return model.run(said, timeout=TIMEOUT)
+    return model.run(prompt, timeout=TIMEOUT)
 
 
-def streamed(model, said):
+def streamed(model, prompt):
     """The complete text of a stream. A result with only the usage may follow the text."""
-    results = list(model.run_stream(said, timeout=TIMEOUT))
+    results = list(model.run_stream(prompt, timeout=TIMEOUT))
     return next(result for result in reversed(results) if result.status.name != "USAGE")
 
 
@@ -63,13 +63,13 @@ def last(stream) -> str:
     return [result.text for result in stream][-1]
 
 
-def texts(sdk: AIStudio, said: str) -> dict[str, str]:
+def texts(sdk: AIStudio, prompt: str) -> dict[str, str]:
     """The output of the model for each call."""
-    return {name: call(sdk, said) for name, call in TEXTS.items()}
+    return {name: call(sdk, prompt) for name, call in TEXTS.items()}
 
 
 def outcomes(sdk: AIStudio) -> dict[str, str | int]:
-    """The result of each call over gRPC and HTTP: `answered`, or the code of the error."""
+    """The result of each call over gRPC and HTTP: `accepted`, or the code of the error."""
     return {name: outcome(call, sdk) for name, call in CALLS.items()}
 
 
@@ -80,7 +80,7 @@ def outcome(call, sdk: AIStudio) -> str | int:
         return error.code().name
     except httpx.HTTPStatusError as error:
         return error.response.status_code
-    return "answered"
+    return "accepted"
 
 
 def all_texts(text: str) -> dict[str, str]:

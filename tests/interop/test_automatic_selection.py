@@ -23,11 +23,11 @@ def values(emulator):
 @pytest.mark.parametrize("slot", SLOTS)
 def test_uses_the_only_credential(slot, values, emulator, studio, environment):
     environment.setenv(slot, values[slot])
-    answers = texts(studio(), "hello")
+    outputs = texts(studio(), "hello")
 
-    said = answers["completions.run"]
-    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in said
-    assert answers == all_texts(said)
+    text = outputs["completions.run"]
+    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in text
+    assert outputs == all_texts(text)
 
 
 @pytest.mark.parametrize("slot", SLOTS)
@@ -35,11 +35,11 @@ def test_uses_the_first_of_several_credentials(slot, values, emulator, studio, e
     from_here_on = list(SLOTS)[list(SLOTS).index(slot) :]
     for name in from_here_on:
         environment.setenv(name, values[name])
-    answers = texts(studio(), "hello")
+    outputs = texts(studio(), "hello")
 
-    said = answers["completions.run"]
-    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in said
-    assert answers == all_texts(said)
+    text = outputs["completions.run"]
+    assert f"{SLOTS[slot].format(emulator.service_account_id)}; you said: hello" in text
+    assert outputs == all_texts(text)
 
 
 def test_skips_a_metadata_service_without_a_service_account(values, emulator, studio, environment):
@@ -48,8 +48,8 @@ def test_skips_a_metadata_service_without_a_service_account(values, emulator, st
     emulator.fault(kind="not-found", target="metadata")
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(studio(), "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert texts(studio(), "hello") == all_texts(text)
 
 
 def test_finds_no_credentials_in_an_empty_environment(studio):
@@ -63,5 +63,5 @@ def test_finds_the_endpoint_and_the_folder(values, emulator, environment):
     environment.setenv("YC_API_KEY", values["YC_API_KEY"])
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by api-key; you said: hello"
-    assert TEXTS["completions.run"](AIStudio(verify=False), "hello") == said
+    text = f"authenticated as service account {account} by api-key; you said: hello"
+    assert TEXTS["completions.run"](AIStudio(verify=False), "hello") == text

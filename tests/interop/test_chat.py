@@ -58,7 +58,7 @@ def test_list_returns_the_chat_models_of_the_folder(emulator, studio):
     assert named[0].run("hello", timeout=TIMEOUT).text.endswith("you said: hello")
 
 
-async def asked(sdk) -> tuple[str, str, int]:
+async def results(sdk) -> tuple[str, str, int]:
     model = sdk.chat.completions(MODEL)
     ran = await model.run("hello", timeout=TIMEOUT)
     streamed = [result.text async for result in model.run_stream("hello", timeout=TIMEOUT)]
@@ -67,7 +67,7 @@ async def asked(sdk) -> tuple[str, str, int]:
 
 
 def test_the_asynchronous_client_gets_the_same_response(emulator, studio):
-    ran, streamed, models = asyncio.run(asked(studio(AsyncAIStudio, auth=emulator.api_key)))
+    ran, streamed, models = asyncio.run(results(studio(AsyncAIStudio, auth=emulator.api_key)))
 
     assert ran == streamed
     assert ran.endswith("by api-key; you said: hello")

@@ -7,62 +7,62 @@ from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_servic
     TextGenerationServiceStub,
 )
 
-from cloud import TIMEOUT, answer, request
+from cloud import TIMEOUT, output, request
 
 
 def test_an_oauth_token_is_exchanged(tls_emulator, cloud):
-    said = answer(cloud(token=tls_emulator.oauth_token), tls_emulator.folder_id, "hello")
+    text = output(cloud(token=tls_emulator.oauth_token), tls_emulator.folder_id, "hello")
 
-    assert said.startswith("authenticated as user account ")
-    assert said.endswith(" by iam-token from oauth-token; you said: hello")
+    assert text.startswith("authenticated as user account ")
+    assert text.endswith(" by iam-token from oauth-token; you said: hello")
     assert tls_emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
 
 
 def test_an_iam_token(tls_emulator, cloud):
-    said = answer(cloud(iam_token=tls_emulator.iam_token()), tls_emulator.folder_id, "hello")
+    text = output(cloud(iam_token=tls_emulator.iam_token()), tls_emulator.folder_id, "hello")
 
     account = tls_emulator.service_account_id
-    assert said == f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert text == f"authenticated as service account {account} by iam-token from control; you said: hello"
 
 
 def test_uses_the_metadata_service_without_other_credentials(tls_emulator, cloud, environment):
     environment.setenv("YC_METADATA_ADDR", tls_emulator.metadata_address)
-    said = answer(cloud(), tls_emulator.folder_id, "hello")
+    text = output(cloud(), tls_emulator.folder_id, "hello")
 
     account = tls_emulator.service_account_id
-    assert said == f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert text == f"authenticated as service account {account} by iam-token from metadata; you said: hello"
 
 
 def test_a_token_that_was_never_issued_is_refused(tls_emulator, cloud):
     with pytest.raises(grpc.RpcError) as error:
-        answer(cloud(iam_token="t1.FAKE-OF-NO-CLOUD.fake"), tls_emulator.folder_id, "hello")
+        output(cloud(iam_token="t1.FAKE-OF-NO-CLOUD.fake"), tls_emulator.folder_id, "hello")
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_an_expired_token_is_refused(tls_emulator, cloud):
     sdk = cloud(iam_token=tls_emulator.iam_token(lifetime=3600))
-    assert answer(sdk, tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(sdk, tls_emulator.folder_id, "hello").endswith("you said: hello")
 
     tls_emulator.advance(3601)
     with pytest.raises(grpc.RpcError) as error:
-        answer(sdk, tls_emulator.folder_id, "hello")
+        output(sdk, tls_emulator.folder_id, "hello")
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_a_revoked_token_is_refused(tls_emulator, cloud):
     token = tls_emulator.iam_token()
     sdk = cloud(iam_token=token)
-    assert answer(sdk, tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(sdk, tls_emulator.folder_id, "hello").endswith("you said: hello")
 
     tls_emulator.revoke_iam_token(token)
     with pytest.raises(grpc.RpcError) as error:
-        answer(sdk, tls_emulator.folder_id, "hello")
+        output(sdk, tls_emulator.folder_id, "hello")
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_an_oauth_token_that_was_never_issued_is_not_exchanged(tls_emulator, cloud):
     with pytest.raises(grpc.RpcError, match="OAuth token is invalid or expired") as error:
-        answer(cloud(token="y0_FAKE-OF-NO-CLOUD"), tls_emulator.folder_id, "hello")
+        output(cloud(token="y0_FAKE-OF-NO-CLOUD"), tls_emulator.folder_id, "hello")
     # gRPC's code for a call whose credentials cannot be obtained. IAM's code is in the message.
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "StatusCode.UNAUTHENTICATED" in error.value.details()
@@ -85,6 +85,6 @@ def test_a_client_without_the_authority_refuses_the_certificate(tls_emulator):
     sdk = yandexcloud.SDK(iam_token=tls_emulator.iam_token(), endpoint=tls_emulator.address)
 
     with pytest.raises(grpc.RpcError) as error:
-        answer(sdk, tls_emulator.folder_id, "hello")
+        output(sdk, tls_emulator.folder_id, "hello")
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
     assert tls_emulator.requests("POST /yandex.cloud.endpoint.ApiEndpointService/List") == 0

@@ -5,7 +5,7 @@ import pytest
 from yandex.cloud.endpoint.api_endpoint_service_pb2 import GetApiEndpointRequest, ListApiEndpointsRequest
 from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
-from cloud import TIMEOUT, answer
+from cloud import TIMEOUT, output
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_an_unknown_service_is_not_found(discovery):
 
 def test_the_sdk_requests_the_list_once(tls_emulator, cloud):
     sdk = cloud(token=tls_emulator.oauth_token)
-    answer(sdk, tls_emulator.folder_id, "hello")
-    answer(sdk, tls_emulator.folder_id, "hello")
+    output(sdk, tls_emulator.folder_id, "hello")
+    output(sdk, tls_emulator.folder_id, "hello")
 
     assert tls_emulator.requests("POST /yandex.cloud.endpoint.ApiEndpointService/List") == 1

@@ -7,7 +7,7 @@ import pytest
 from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest, RevokeIamTokenRequest
 from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
 
-from cloud import TIMEOUT, answer
+from cloud import TIMEOUT, output
 
 
 @pytest.fixture
@@ -16,28 +16,28 @@ def iam(tls_emulator, cloud):
 
 
 def test_create_returns_a_valid_token_and_its_expiry(iam, tls_emulator, cloud):
-    asked = CreateIamTokenRequest(yandex_passport_oauth_token=tls_emulator.oauth_token)
+    message = CreateIamTokenRequest(yandex_passport_oauth_token=tls_emulator.oauth_token)
     before = datetime.now(timezone.utc)
-    created = iam.Create(asked, timeout=TIMEOUT)
+    created = iam.Create(message, timeout=TIMEOUT)
     after = datetime.now(timezone.utc)
 
     ends = created.expires_at.ToDatetime(timezone.utc)
     assert before <= ends - timedelta(hours=12) <= after
-    said = answer(cloud(iam_token=created.iam_token), tls_emulator.folder_id, "hello")
-    assert said.endswith("by iam-token from oauth-token; you said: hello")
+    text = output(cloud(iam_token=created.iam_token), tls_emulator.folder_id, "hello")
+    assert text.endswith("by iam-token from oauth-token; you said: hello")
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("message", "code"),
     [
         (CreateIamTokenRequest(yandex_passport_oauth_token="y0_FAKE-OF-NO-CLOUD"), "UNAUTHENTICATED"),
         (CreateIamTokenRequest(), "INVALID_ARGUMENT"),
     ],
     ids=["never issued", "nothing"],
 )
-def test_create_refuses_invalid_requests(asked, code, iam):
+def test_create_refuses_invalid_requests(message, code, iam):
     with pytest.raises(grpc.RpcError) as error:
-        iam.Create(asked, timeout=TIMEOUT)
+        iam.Create(message, timeout=TIMEOUT)
     assert error.value.code().name == code
 
 
@@ -48,9 +48,9 @@ def test_revoke_revokes_a_token_and_returns_its_subject(iam, tls_emulator, cloud
 
     assert revoked.subject_id == tls_emulator.service_account_id
     with pytest.raises(grpc.RpcError) as error:
-        answer(cloud(iam_token=token), tls_emulator.folder_id, "hello")
+        output(cloud(iam_token=token), tls_emulator.folder_id, "hello")
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert answer(cloud(iam_token=other), tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(cloud(iam_token=other), tls_emulator.folder_id, "hello").endswith("you said: hello")
 
 
 def test_revoke_needs_credentials(iam, tls_emulator, cloud):
@@ -59,4 +59,4 @@ def test_revoke_needs_credentials(iam, tls_emulator, cloud):
         iam.Revoke(RevokeIamTokenRequest(iam_token=token), timeout=TIMEOUT)
 
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert answer(cloud(iam_token=token), tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(cloud(iam_token=token), tls_emulator.folder_id, "hello").endswith("you said: hello")

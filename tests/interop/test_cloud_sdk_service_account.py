@@ -14,7 +14,7 @@ from yandex.cloud.iam.v1.iam_token_service_pb2 import (
 )
 from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
 
-from cloud import TIMEOUT, answer
+from cloud import TIMEOUT, output
 
 AUDIENCE = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
 CREATE = "POST /yandex.cloud.iam.v1.IamTokenService/Create"
@@ -38,9 +38,9 @@ def created(iam, key: dict, **claims) -> str:
 
 
 def impersonated(iam, token: str, account: str) -> str:
-    asked = CreateIamTokenForServiceAccountRequest(service_account_id=account)
+    message = CreateIamTokenForServiceAccountRequest(service_account_id=account)
     authorization = (("authorization", f"Bearer {token}"),)
-    return iam.CreateForServiceAccount(asked, metadata=authorization, timeout=TIMEOUT).iam_token
+    return iam.CreateForServiceAccount(message, metadata=authorization, timeout=TIMEOUT).iam_token
 
 
 def code(call) -> str:
@@ -53,8 +53,8 @@ def test_the_sdk_reads_the_key_file_and_iam_accepts_its_jwt(tls_emulator, cloud)
     sdk = cloud(service_account_key=tls_emulator.new_service_account_key())
 
     account = tls_emulator.service_account_id
-    said = answer(sdk, tls_emulator.folder_id, "hello")
-    assert said == f"authenticated as service account {account} by iam-token from service-account-key; you said: hello"
+    text = output(sdk, tls_emulator.folder_id, "hello")
+    assert text == f"authenticated as service account {account} by iam-token from service-account-key; you said: hello"
     assert tls_emulator.requests(CREATE) == 1
 
 
@@ -65,8 +65,8 @@ def test_the_sdk_with_a_key_that_was_created_elsewhere(tls_emulator, cloud):
     key = {"id": "ajemadebyopenssl", "service_account_id": "ajesomebody", "private_key": private}
     tls_emulator.add_service_account_key(key["id"], key["service_account_id"], public)
 
-    said = answer(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
-    assert said.startswith("authenticated as service account ajesomebody by ")
+    text = output(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
+    assert text.startswith("authenticated as service account ajesomebody by ")
 
 
 def test_the_sdk_with_a_deleted_key_gets_an_error(tls_emulator, cloud):
@@ -74,7 +74,7 @@ def test_the_sdk_with_a_deleted_key_gets_an_error(tls_emulator, cloud):
     tls_emulator.delete_service_account_key(key["id"])
 
     with pytest.raises(grpc.RpcError, match="no key has the 'kid' of the JWT, or the key was deleted") as error:
-        answer(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
+        output(cloud(service_account_key=key), tls_emulator.folder_id, "hello")
     # The code for every credential that cannot be obtained. IAM's code is in the message.
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "StatusCode.UNAUTHENTICATED" in error.value.details()
@@ -87,7 +87,7 @@ def test_the_sdk_with_a_deleted_key_gets_an_error(tls_emulator, cloud):
 )
 def test_accepts_every_audience_that_clients_send(audience, iam, tls_emulator, cloud):
     token = created(iam, tls_emulator.new_service_account_key(), aud=audience)
-    assert answer(cloud(iam_token=token), tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(cloud(iam_token=token), tls_emulator.folder_id, "hello").endswith("you said: hello")
 
 
 def test_refuses_an_invalid_jwt(iam, tls_emulator):
@@ -115,8 +115,8 @@ def test_deleting_a_key_revokes_its_tokens(iam, tls_emulator, cloud):
     token, of_other = created(iam, key), created(iam, other)
     tls_emulator.delete_service_account_key(key["id"])
 
-    assert code(lambda: answer(cloud(iam_token=token), tls_emulator.folder_id, "hello")) == "UNAUTHENTICATED"
-    assert answer(cloud(iam_token=of_other), tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert code(lambda: output(cloud(iam_token=token), tls_emulator.folder_id, "hello")) == "UNAUTHENTICATED"
+    assert output(cloud(iam_token=of_other), tls_emulator.folder_id, "hello").endswith("you said: hello")
 
 
 def test_impersonation_can_be_nested(iam, tls_emulator, cloud):
@@ -126,8 +126,8 @@ def test_impersonation_can_be_nested(iam, tls_emulator, cloud):
     nested = impersonated(iam, token, second)
 
     for token, account in [(token, first), (nested, second)]:
-        said = answer(cloud(iam_token=token), tls_emulator.folder_id, "hello")
-        assert said == f"authenticated as service account {account} by iam-token from impersonation; you said: hello"
+        text = output(cloud(iam_token=token), tls_emulator.folder_id, "hello")
+        assert text == f"authenticated as service account {account} by iam-token from impersonation; you said: hello"
     assert code(lambda: impersonated(iam, own, second)) == "PERMISSION_DENIED"
     assert code(lambda: impersonated(iam, own, "ajeunknown")) == "NOT_FOUND"
     assert code(lambda: impersonated(iam, own, "")) == "INVALID_ARGUMENT"
@@ -142,4 +142,4 @@ def test_an_impersonated_token_stays_valid_after_the_callers_token_is_revoked(ia
 
     assert revoked.subject_id == tls_emulator.service_account_id
     assert code(lambda: impersonated(iam, parent, tls_emulator.impersonated_account_id)) == "UNAUTHENTICATED"
-    assert answer(cloud(iam_token=child), tls_emulator.folder_id, "hello").endswith("you said: hello")
+    assert output(cloud(iam_token=child), tls_emulator.folder_id, "hello").endswith("you said: hello")

@@ -52,7 +52,7 @@ def test_tokenize_returns_the_same_id_for_the_same_word(emulator, studio):
     assert tokens[0].special and tokens[-1].special
 
 
-async def asked(sdk) -> tuple[str, str, int]:
+async def results(sdk) -> tuple[str, str, int]:
     model = sdk.models.completions(MODEL)
     ran = await model.run("hello", timeout=TIMEOUT)
     streamed = [result.text async for result in model.run_stream("hello", timeout=TIMEOUT)]
@@ -61,7 +61,7 @@ async def asked(sdk) -> tuple[str, str, int]:
 
 
 def test_the_asynchronous_client_gets_the_same_response(emulator, studio):
-    ran, streamed, tokens = asyncio.run(asked(studio(AsyncAIStudio, auth=emulator.api_key)))
+    ran, streamed, tokens = asyncio.run(results(studio(AsyncAIStudio, auth=emulator.api_key)))
 
     assert ran == streamed
     assert ran.endswith("by api-key; you said: hello")

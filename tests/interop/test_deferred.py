@@ -12,8 +12,8 @@ from studio import MODEL, TIMEOUT
 OFTEN = {"poll_interval": 0.05, "poll_timeout": TIMEOUT}
 
 
-def begin(sdk, said="hello there"):
-    return sdk.models.completions(MODEL).run_deferred(said, timeout=TIMEOUT)
+def begin(sdk, prompt="hello there"):
+    return sdk.models.completions(MODEL).run_deferred(prompt, timeout=TIMEOUT)
 
 
 def test_wait_returns_the_response_of_run(emulator, studio):

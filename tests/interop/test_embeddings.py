@@ -4,7 +4,7 @@ import pytest
 
 from studio import TIMEOUT, VECTORS
 
-SAID = "hello there"
+TEXT = "hello there"
 
 
 @pytest.fixture
@@ -13,8 +13,8 @@ def sdk(emulator, studio):
 
 
 def test_both_apis_return_the_same_vector(sdk):
-    native = sdk.models.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
-    compatible = sdk.chat.text_embeddings(VECTORS).run(SAID, timeout=TIMEOUT)
+    native = sdk.models.text_embeddings(VECTORS).run(TEXT, timeout=TIMEOUT)
+    compatible = sdk.chat.text_embeddings(VECTORS).run(TEXT, timeout=TIMEOUT)
 
     assert len(native) == len(compatible) > 1
     assert tuple(native) == tuple(compatible)
@@ -28,14 +28,14 @@ def test_texts_and_questions_have_models_with_short_names(sdk, emulator):
 
     assert doc.uri == f"emb://{emulator.folder_id}/text-search-doc/latest"
     assert query.uri == f"emb://{emulator.folder_id}/text-search-query/latest"
-    assert len(query.run(SAID, timeout=TIMEOUT)) == len(doc.run(SAID, timeout=TIMEOUT))
+    assert len(query.run(TEXT, timeout=TIMEOUT)) == len(doc.run(TEXT, timeout=TIMEOUT))
 
 
 @pytest.mark.parametrize("domain", ["models", "chat"])
 def test_equal_texts_have_equal_vectors_and_other_texts_have_others(sdk, domain):
     model = getattr(sdk, domain).text_embeddings(VECTORS)
 
-    first, again, other = (tuple(model.run(said, timeout=TIMEOUT)) for said in (SAID, SAID, "good night"))
+    first, again, other = (tuple(model.run(text, timeout=TIMEOUT)) for text in (TEXT, TEXT, "good night"))
     assert first == again != other
 
 
@@ -43,7 +43,7 @@ def test_equal_texts_have_equal_vectors_and_other_texts_have_others(sdk, domain)
 def test_a_vector_has_the_requested_dimensions(sdk, domain):
     model = getattr(sdk, domain).text_embeddings(VECTORS).configure(dimensions=3)
 
-    assert len(model.run(SAID, timeout=TIMEOUT)) == 3
+    assert len(model.run(TEXT, timeout=TIMEOUT)) == 3
 
 
 def test_list_returns_the_embedding_models(sdk):

@@ -10,8 +10,8 @@ def test_reads_yc_token(emulator, studio, environment):
     sdk = studio(auth=EnvIAMTokenAuth())
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 def test_reads_a_variable_with_another_name(emulator, studio, environment):
@@ -19,8 +19,8 @@ def test_reads_a_variable_with_another_name(emulator, studio, environment):
     sdk = studio(auth=EnvIAMTokenAuth("YC_FRESH"))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 def test_uses_a_renewed_token_from_the_next_request(emulator, studio, environment):
@@ -31,5 +31,5 @@ def test_uses_a_renewed_token_from_the_next_request(emulator, studio, environmen
 
     environment.setenv("YC_TOKEN", emulator.iam_token())
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)

@@ -11,8 +11,8 @@ def test_an_api_key(auth, emulator, studio):
     sdk = studio(auth=auth(emulator.api_key))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by api-key; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by api-key; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 @pytest.mark.parametrize("auth", [IAMTokenAuth, str])
@@ -20,20 +20,20 @@ def test_an_iam_token(auth, emulator, studio):
     sdk = studio(auth=auth(emulator.iam_token()))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 @pytest.mark.parametrize("auth", [OAuthTokenAuth, str])
 def test_an_oauth_token_is_exchanged_once(auth, emulator, studio):
     sdk = studio(auth=auth(emulator.oauth_token))
-    answers = texts(sdk, "hello")
+    outputs = texts(sdk, "hello")
 
-    said = answers["completions.run"]
-    assert said.startswith("authenticated as user account ")
-    assert said.endswith(" by iam-token from oauth-token; you said: hello")
-    assert emulator.service_account_id not in said
-    assert answers == all_texts(said)
+    text = outputs["completions.run"]
+    assert text.startswith("authenticated as user account ")
+    assert text.endswith(" by iam-token from oauth-token; you said: hello")
+    assert emulator.service_account_id not in text
+    assert outputs == all_texts(text)
     assert emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
 
 
@@ -41,5 +41,5 @@ def test_the_printed_iam_token_is_valid(emulator, studio):
     sdk = studio(auth=emulator.variables["YC_IAM_TOKEN"])
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)

@@ -12,8 +12,8 @@ def test_one_token_serves_all_calls(emulator, studio, environment):
     sdk = studio()
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
     assert emulator.requests(ROUTE) == 1
 
 
@@ -22,8 +22,8 @@ def test_an_explicit_object_needs_the_whole_url(emulator, studio):
     sdk = studio(auth=MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{path}"))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 def test_an_expired_token_is_refused_and_a_new_client_gets_a_new_token(emulator, studio, environment):
@@ -35,5 +35,5 @@ def test_an_expired_token_is_refused_and_a_new_client_gets_a_new_token(emulator,
     # The client caches the token for an hour of its own clock, even if the token is refused.
     assert outcomes(sdk) == REFUSED
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(studio(), "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(studio(), "hello") == all_texts(text)

@@ -4,7 +4,7 @@ import pytest
 from yandex_ai_studio_sdk.auth import APIKeyAuth, IAMTokenAuth, NoAuth, OAuthTokenAuth
 from yandex_ai_studio_sdk.exceptions import AioRpcError
 
-from studio import ANSWERED, CALLS, REFUSED, outcomes, texts
+from studio import ACCEPTED, CALLS, REFUSED, outcomes, texts
 
 #: The code of a forbidden call for each code of a call with an invalid credential.
 DENIED = {"UNAUTHENTICATED": "PERMISSION_DENIED", 401: 403}
@@ -51,7 +51,7 @@ def test_an_oauth_token_from_after_the_cut_off_is_not_exchanged(emulator, studio
 def test_an_iam_token_until_its_expiry(emulator, studio):
     sdk = studio(auth=emulator.iam_token(lifetime=3600))
     emulator.advance(3500)
-    assert outcomes(sdk) == ANSWERED
+    assert outcomes(sdk) == ACCEPTED
 
     emulator.advance(101)
     assert outcomes(sdk) == REFUSED
@@ -64,29 +64,29 @@ def test_an_exchanged_token_past_its_expiry(emulator, studio):
 
     # The client caches the token for an hour of its own clock, even if the token is refused.
     assert outcomes(sdk) == REFUSED
-    assert outcomes(studio(auth=OAuthTokenAuth(emulator.oauth_token))) == ANSWERED
+    assert outcomes(studio(auth=OAuthTokenAuth(emulator.oauth_token))) == ACCEPTED
 
 
 def test_an_iam_token_that_was_revoked(emulator, studio):
     token, other = emulator.iam_token(), emulator.iam_token()
     sdk = studio(auth=token)
-    assert outcomes(sdk) == ANSWERED
+    assert outcomes(sdk) == ACCEPTED
 
     emulator.revoke_iam_token(token)
     assert outcomes(sdk) == REFUSED
-    assert outcomes(studio(auth=other)) == ANSWERED
+    assert outcomes(studio(auth=other)) == ACCEPTED
 
 
 def test_an_api_key_that_was_revoked(emulator, studio):
     sdk = studio(auth=emulator.api_key)
-    assert outcomes(sdk) == ANSWERED
+    assert outcomes(sdk) == ACCEPTED
 
     emulator.revoke_api_key(emulator.api_key)
     assert outcomes(sdk) == REFUSED
 
 
 def test_an_api_key_without_the_scope_is_forbidden(emulator, studio):
-    assert outcomes(studio(auth=emulator.api_key_with_scopes("yc.ai.languageModels.execute"))) == ANSWERED
+    assert outcomes(studio(auth=emulator.api_key_with_scopes("yc.ai.languageModels.execute"))) == ACCEPTED
 
     other = outcomes(studio(auth=emulator.api_key_with_scopes("yc.search-api.execute")))
     assert other == {name: DENIED[code] for name, code in REFUSED.items()}
@@ -100,7 +100,7 @@ def test_an_api_key_with_the_scheme_of_iam_tokens_is_valid_only_over_http(emulat
     mixed = outcomes(studio(auth=IAMTokenAuth(emulator.api_key)))
 
     # OpenAI's libraries send a key only in this way, so the cloud accepts it there.
-    over_http = {name: "answered" for name in REFUSED if name.startswith("chat.")}
+    over_http = {name: "accepted" for name in REFUSED if name.startswith("chat.")}
     assert mixed == REFUSED | over_http
 
 

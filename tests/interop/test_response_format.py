@@ -29,8 +29,8 @@ def test_json_returns_an_object(model, run):
 @pytest.mark.parametrize("run", [whole, streamed])
 def test_a_schema_returns_a_value_of_the_schema(model, run):
     form = {"json_schema": SCHEMA, "name": "impression", "strict": True}
-    answer = json.loads(run(model.configure(response_format=form), "hello there").text)
+    value = json.loads(run(model.configure(response_format=form), "hello there").text)
 
-    assert answer.keys() == {"mood", "text"}
-    assert answer["mood"] == "good"
-    assert answer["text"].endswith("you said: hello there")
+    assert value.keys() == {"mood", "text"}
+    assert value["mood"] == "good"
+    assert value["text"].endswith("you said: hello there")

@@ -24,8 +24,8 @@ def test_a_client_that_trusts_the_authority_gets_responses(tls_emulator):
     sdk = studio_over_tls(tls_emulator, verify=tls_emulator.ca_file)
 
     account = tls_emulator.service_account_id
-    said = f"authenticated as service account {account} by api-key; you said: hello"
-    assert texts(sdk, "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by api-key; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
 
 
 def test_a_client_with_only_the_system_authorities_refuses_the_certificate(tls_emulator):

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from yandex_ai_studio_sdk.auth import IAMTokenAuth
 
-from cloud import answer
-from studio import ANSWERED, MODEL, REFUSED, TIMEOUT, all_texts, outcomes, texts
+from cloud import output
+from studio import ACCEPTED, MODEL, REFUSED, TIMEOUT, all_texts, outcomes, texts
 
 METHODS = {
     "metadata": ("YC_METADATA_ADDR", "service account {} by iam-token from metadata"),
@@ -48,27 +48,27 @@ def variables(emulator, name: str) -> dict[str, str]:
 def test_the_ai_studio_sdk_accepts_its_token(method, run, emulator, studio):
     name, who = METHODS[method]
     token = run("token", "--method", method, **variables(emulator, name))
-    answers = texts(studio(auth=IAMTokenAuth(token)), "hello")
+    outputs = texts(studio(auth=IAMTokenAuth(token)), "hello")
 
-    said = answers["completions.run"]
-    assert f"{who.format(emulator.service_account_id)}; you said: hello" in said
-    assert answers == all_texts(said)
+    text = outputs["completions.run"]
+    assert f"{who.format(emulator.service_account_id)}; you said: hello" in text
+    assert outputs == all_texts(text)
 
 
 def test_the_ai_studio_sdk_accepts_its_api_key(run, emulator, studio):
     key = run("token", "--method", "api-key", **variables(emulator, "YC_API_KEY"))
 
     account = emulator.service_account_id
-    said = f"authenticated as service account {account} by api-key; you said: hello"
-    assert texts(studio(auth=key), "hello") == all_texts(said)
+    text = f"authenticated as service account {account} by api-key; you said: hello"
+    assert texts(studio(auth=key), "hello") == all_texts(text)
 
 
 def test_the_cloud_sdk_accepts_its_token(run, tls_emulator, cloud):
     trusted = {"SSL_CERT_FILE": tls_emulator.variables["SSL_CERT_FILE"]}
     token = run("token", "--method", "oauth-token", **variables(tls_emulator, "YC_OAUTH_TOKEN"), **trusted)
-    said = answer(cloud(iam_token=token.strip()), tls_emulator.folder_id, "hello")
+    text = output(cloud(iam_token=token.strip()), tls_emulator.folder_id, "hello")
 
-    assert said.endswith("by iam-token from oauth-token; you said: hello")
+    assert text.endswith("by iam-token from oauth-token; you said: hello")
 
 
 @pytest.mark.parametrize("method", ["metadata", "oauth-token"])
@@ -76,14 +76,14 @@ def test_it_prints_the_expiry_of_the_token(method, run, emulator, studio):
     name, _ = METHODS[method]
     printed = run("token", "--method", method, "--format", "json", **variables(emulator, name))
     token = json.loads(printed)
-    told = datetime.fromisoformat(token["expires_at"].replace("Z", "+00:00"))
+    expiry = datetime.fromisoformat(token["expires_at"].replace("Z", "+00:00"))
     sdk = studio(auth=token["token"])
 
     assert (token["method"], token["scheme"]) == (method, "Bearer")
     # The metadata service returns the remaining lifetime in whole seconds.
-    emulator.set_clock((told - timedelta(seconds=30)).isoformat())
-    assert outcomes(sdk) == ANSWERED
-    emulator.set_clock((told + timedelta(seconds=2)).isoformat())
+    emulator.set_clock((expiry - timedelta(seconds=30)).isoformat())
+    assert outcomes(sdk) == ACCEPTED
+    emulator.set_clock((expiry + timedelta(seconds=2)).isoformat())
     assert outcomes(sdk) == REFUSED
 
 
@@ -91,7 +91,7 @@ def test_it_prints_the_expiry_of_the_token(method, run, emulator, studio):
 def test_its_header_authorises_a_request(name, run, emulator):
     header, _, value = run("header", **variables(emulator, name)).strip().partition(": ")
     model = f"gpt://{emulator.folder_id}/{MODEL}"
-    answer = httpx.post(
+    response = httpx.post(
         f"{emulator.url}/v1/chat/completions",
         headers={header: value},
         json={"model": model, "messages": [{"role": "user", "content": "hello"}]},
@@ -99,4 +99,4 @@ def test_its_header_authorises_a_request(name, run, emulator):
     )
 
     assert header == "Authorization"
-    assert answer.json()["choices"][0]["message"]["content"].endswith("you said: hello")
+    assert response.json()["choices"][0]["message"]["content"].endswith("you said: hello")

@@ -44,7 +44,7 @@ impl Examples {
         }
     }
 
-    /// Checks that every example is listed, and that none has more lines than this.
+    /// Checks that every example is listed, and that no example has more lines than this.
     pub fn have_at_most(&self, lines: usize) {
         let mut names: Vec<_> = std::fs::read_dir(self.source("x").parent().unwrap())
             .unwrap()

@@ -1,8 +1,8 @@
 //! Checks which top-level module of a crate uses which: by a table in ARCHITECTURE.md, and without a circle.
 //!
-//! A module uses another one if a `use` or a path names it: `crate::other::…`, an item of `other` that the root of the
+//! A module uses another module if a `use` or a path names it: `crate::other::…`, an item of `other` that the root of the
 //! crate exports (`crate::Item`), or `super::…` up to the root. Comments, strings and items under `#[cfg(test)]` do not
-//! count, and neither do the exports of the root itself.
+//! count. The exports of the root itself do not count either.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub fn table(page: &str, name: &str) -> Graph {
     rows.collect()
 }
 
-/// A circle in the graph, if there is one.
+/// A circle in the graph, or `None`.
 #[must_use]
 pub fn circle(graph: &Graph) -> Option<Vec<String>> {
     fn visit(graph: &Graph, module: &str, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
@@ -278,7 +278,7 @@ fn end_of_item(tokens: &[String], start: usize) -> usize {
     tokens.len()
 }
 
-/// The names that a root exports, each with the top-level module that it comes from.
+/// The names that a root exports, each with its top-level module.
 #[must_use]
 pub fn exports(text: &str) -> Vec<(String, String)> {
     let tokens = tokens(text);

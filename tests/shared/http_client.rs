@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client for tests: a new connection for each call, the response as it came.
+//! An HTTP/1.1 client for tests: a new connection for each call, and the response without changes.
 
 use std::net::SocketAddr;
 
@@ -91,7 +91,7 @@ pub async fn get(url: &str, headers: &[(&str, &str)]) -> Response {
     call("GET", url, headers, Bytes::new()).await
 }
 
-/// Sends a POST request with a JSON body. The caller gives the content type.
+/// Sends a POST request with a JSON body. The caller sets the content type in the headers.
 pub async fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Response {
     call("POST", url, headers, body.to_string()).await
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::wait::secs;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The request line and the headers, without the empty line at the end.
@@ -74,7 +74,7 @@ pub struct Reply {
 enum Body {
     /// Sent with `Content-Length`.
     Whole(String),
-    /// Sent with `Transfer-Encoding: chunked`, each chunk in a write of its own.
+    /// Sent with `Transfer-Encoding: chunked`, each chunk in a separate write.
     Chunks(Vec<Vec<u8>>),
 }
 
@@ -120,7 +120,7 @@ impl Reply {
         Self { body: Body::Chunks(chunks), ..Self::status(200) }.with("content-type", "text/event-stream")
     }
 
-    /// A successful event stream with these events, each in a chunk of its own.
+    /// A successful event stream with these events, each in a separate chunk.
     #[must_use]
     pub fn events<'a>(events: impl IntoIterator<Item = &'a Value>) -> Self {
         Self::chunks(events.into_iter().map(|event| format!("data: {event}\n\n")))
@@ -216,7 +216,8 @@ impl Reply {
 
 type Rule = dyn Fn(&Request, usize) -> Reply + Send + Sync;
 
-/// The server. It has threads of its own, so that tests without a runtime can use it. It stops when it is dropped.
+/// A running server. It has its own threads, so that tests without a runtime can use it. Dropping the server
+/// stops it.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -275,7 +276,7 @@ impl Server {
         self.address
     }
 
-    /// The requests that came, in their order.
+    /// The received requests, in their order.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
@@ -299,7 +300,7 @@ impl Server {
         *self.shared.accepted.borrow()
     }
 
-    /// Waits until this number of requests came.
+    /// Waits until the server has received this number of requests.
     pub async fn wait_for(&self, requests: usize) {
         reach(&self.shared.replied, requests, "the request comes").await;
     }

@@ -1,8 +1,8 @@
-//! What the tests of several crates share. A helper hides preparation, never an assertion.
+//! Helpers that the tests of several crates share. A helper hides preparation, never an assertion.
 //!
-//! - [`http_client`]: a client that sends a request and returns the response as it came.
+//! - [`http_client`]: a client that sends a request and returns the response without changes.
 //! - [`http_server`]: a server that sends scripted replies and records every request.
-//! - [`raw_server`]: a server that gives each connection to the test; TLS; a proxy.
+//! - [`raw_server`]: a server that passes each connection to the test; TLS; a proxy.
 //! - [`token_source`]: a token source that a test controls.
 //! - [`system`]: systems without variables, files, programs and network.
 //! - [`log`]: a log that a test can read.

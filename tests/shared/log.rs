@@ -49,8 +49,8 @@ impl Log {
     /// Runs `work` on this thread with this log.
     pub fn of<T>(&self, work: impl FnOnce() -> T) -> T {
         // If a process has only one dispatcher, tracing caches for each event whether the dispatcher of the current
-        // thread wants it. A thread without a log would then disable the event for all threads. With several
-        // dispatchers tracing asks each time.
+        // thread is interested. A thread without a log would then disable the event for all threads. With several
+        // dispatchers, tracing checks the dispatcher for each event.
         static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
         OTHERS.get_or_init(|| [Dispatch::new(Self::of_target("")), Dispatch::new(Self::of_target(""))]);
         tracing::dispatcher::with_default(&Dispatch::new(self.clone()), work)

@@ -1,4 +1,4 @@
-//! Runs a test in a process of its own, because the test observes state of the whole process.
+//! Runs a test in its own process, because the test observes state of the whole process.
 
 use std::process::{Command, Stdio};
 

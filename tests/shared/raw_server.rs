@@ -1,4 +1,4 @@
-//! Servers on loopback that give each connection to the test, over TCP or TLS, and a proxy.
+//! Servers on loopback that pass each connection to the test, over TCP or TLS, and a proxy.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -83,13 +83,14 @@ impl RawServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// The next request. Waits for it, and fails after 20 seconds.
+    /// The next request. Waits for the request, and fails after 20 seconds.
     #[must_use]
     pub fn request(&self) -> String {
         self.requests.recv_timeout(secs(20)).expect("a request comes within 20 seconds")
     }
 
-    /// Whether there is a request that [`request`](Self::request) has not returned. The request is taken.
+    /// Whether the server received a request that [`request`](Self::request) has not returned. Removes this request from
+    /// the queue.
     #[must_use]
     pub fn received_request(&self) -> bool {
         self.requests.try_recv().is_ok()
@@ -110,7 +111,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-/// The head of a request and the announced body, or what came before the client closed the connection.
+/// The head of a request and the announced body, or the bytes before the client closed the connection.
 fn read_request(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     let mut byte = [0];

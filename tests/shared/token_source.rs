@@ -45,13 +45,13 @@ impl Source {
         }
     }
 
-    /// Gives the tokens `t1.fake.0`, `t1.fake.1`, …, each valid for `life`.
+    /// A source of the tokens `t1.fake.0`, `t1.fake.1`, …, each valid for `life`.
     #[must_use]
     pub fn living(life: Duration) -> Self {
         Self::new(move |count| Ok(token(count)?.expiring_in(life)))
     }
 
-    /// Gives the tokens `t1.fake.0`, `t1.fake.1`, …, which have no expiry of their own.
+    /// A source of the tokens `t1.fake.0`, `t1.fake.1`, …, which have no expiry.
     #[must_use]
     pub fn counting() -> Self {
         Self::new(token)
@@ -154,7 +154,7 @@ impl Spawner for InStep {
 /// The token `t1.fake.COUNT`.
 ///
 /// # Errors
-/// None: the result fits a rule.
+/// Never. The result type is the type of a rule.
 pub fn token(count: usize) -> Result<Token, Error> {
     Token::new(format!("t1.fake.{count}"))
 }

@@ -1,6 +1,6 @@
 //! The numbers of requests.
 //!
-//! Each known route has a counter of its own. All other paths share a counter, so that a client cannot fill the memory.
+//! Each known route has its own counter. All other paths share a counter, so that a client cannot fill the memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,7 +70,7 @@ impl fmt::Display for Service {
 /// Counters of requests and of issued tokens. Clones are handles to the same counters.
 ///
 /// A request counts if it passes the checks of `Host` and `Origin`, even if a fault prevents its response. Requests to
-/// `/_emulator/` do not count, except those of [`Service::Oidc`].
+/// `/_emulator/` do not count, except requests of [`Service::Oidc`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -109,7 +109,7 @@ impl Counters {
         lock(&self.counts).services.get(&service).copied().unwrap_or(0)
     }
 
-    /// The number of requests to a route. The names are those of [`Counts::routes`].
+    /// The number of requests to a route. The names are the keys of [`Counts::routes`].
     #[must_use]
     pub fn route(&self, route: &str) -> u64 {
         lock(&self.counts).routes.get(route).copied().unwrap_or(0)

@@ -267,7 +267,7 @@ pub(crate) struct Alternative {
     pub(crate) status: i32,
 }
 
-/// `yandex.cloud.ai.foundation_models.v1.Alternative.AlternativeStatus`, as far as it is used
+/// `yandex.cloud.ai.foundation_models.v1.Alternative.AlternativeStatus`: the values that the emulator uses
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub(crate) enum AlternativeStatus {

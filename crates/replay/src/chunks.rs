@@ -40,7 +40,7 @@ impl http_body::Body for Chunks {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        // hyper sends its buffer when the body is pending, so each chunk leaves before the next one is made.
+        // hyper sends its buffer when the body is pending, so each chunk is sent before the next chunk is created.
         if !std::mem::replace(&mut self.flushing, false) {
             self.flushing = true;
             cx.waker().wake_by_ref();

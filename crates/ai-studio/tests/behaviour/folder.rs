@@ -88,7 +88,7 @@ async fn an_error_without_a_folder_names_every_source() {
 async fn a_broken_source_ends_the_search() {
     let broken = Server::always(Reply::status(500));
     let strange = Server::always(Reply::body(200, "<html>"));
-    for (server, why) in [(broken, "HTTP 500"), (strange, "no folder's id")] {
+    for (server, why) in [(broken, "HTTP 500"), (strange, "not the id of a folder")] {
         let address = server.address().to_string();
         let (system, yc) = with_yc(&[("YC_METADATA_ADDR", &address)], true);
         let error = sdk(system).build().unwrap().folder_id().await.unwrap_err();
@@ -111,7 +111,7 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
 
     let (system, yc) = with_yc(&variables, false);
     let error = sdk(system.clone()).build().unwrap().folder_id().await.unwrap_err();
-    assert!(error.to_string().contains("standard input is no terminal"), "{error}");
+    assert!(error.to_string().contains("standard input is not a terminal"), "{error}");
     assert!(yc.commands().is_empty());
 
     let named = sdk(system.clone()).yc_profile("work").build().unwrap();
@@ -121,7 +121,7 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
 
     let elsewhere = sdk(system).yc_profile("work").endpoint("api.yandexcloud.kz:443").build().unwrap();
     let error = elsewhere.folder_id().await.unwrap_err();
-    assert!(error.to_string().contains("its endpoint is api.cloud.yandex.net:443"), "{error}");
+    assert!(error.to_string().contains("yc's endpoint is api.cloud.yandex.net:443"), "{error}");
 }
 
 #[tokio::test]
@@ -136,8 +136,8 @@ async fn many_calls_share_one_search() {
 
 #[tokio::test]
 async fn a_model_uri_needs_no_folder() {
-    let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
-    let server = Server::always(Reply::body(200, answer));
+    let response = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
+    let server = Server::always(Reply::body(200, response));
     let url = server.url();
     let sdk =
         sdk(test_system([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();

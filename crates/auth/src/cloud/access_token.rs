@@ -19,7 +19,7 @@ pub(super) fn access_token(response: &http::Response<Vec<u8>>, at: &str) -> Resu
 /// Reads `{"access_token": "…", "expires_in": seconds, "token_type": "Bearer"}`, or returns the reason why it cannot.
 pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, String> {
     let Some(Value::String(token)) = fields.remove("access_token") else {
-        return Err("it has no text `access_token`".to_owned());
+        return Err("the text `access_token` is missing".to_owned());
     };
     let token = Zeroizing::new(token);
     let secret = Secret::parse(&token).map_err(|reason| format!("`access_token`: {reason}"))?;
@@ -33,7 +33,7 @@ pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, Strin
             }
             _ => return Err("`expires_in` is outside 1 s to 24 h".to_owned()),
         },
-        Some(_) => return Err("`expires_in` is no number".to_owned()),
+        Some(_) => return Err("`expires_in` is not a number".to_owned()),
     };
     Ok(Token { secret, life })
 }

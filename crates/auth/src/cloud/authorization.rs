@@ -70,6 +70,7 @@ impl AuthorizationServer {
         if response.status() != 200 {
             return Err(refusal(&response, &url, &[subject.expose()]));
         }
+        // The body holds the token: wipe it on success and on failure.
         let token = access_token(&response, &url);
         response.body_mut().zeroize();
         token
@@ -86,10 +87,10 @@ fn endpoint(system: &System) -> Result<Endpoint, Error> {
         return Ok(endpoint);
     }
     if let Some(other) = Installation::of(system)?.outside_of_the_public_one()? {
-        let reason = format!("the variable is not set, and `{}` is {}", other.location(), other.address());
+        let reason = format!("the variable is not set, but `{}` is {}", other.location(), other.address());
         return Err(Error::new(ErrorKind::Invalid, reason).at(VARIABLE).with_help(format!(
             "set {VARIABLE} (in code: `Endpoints::oauth`) to the authorization server of that installation; \
-             {PUBLIC_HOST} belongs to api.cloud.yandex.net alone"
+             {PUBLIC_HOST} belongs to api.cloud.yandex.net only"
         )));
     }
     let address = Address { tls: true, host: PUBLIC_HOST.to_owned(), port: 443 };

@@ -14,7 +14,7 @@ const MAX_ID: usize = 64;
 
 /// The id of the folder of the machine; `Ok(Err(reason))` if automatic selection would not find a metadata service.
 ///
-/// Asks at the address in `YC_METADATA_ADDR`, else at the link-local one, with the timeouts of automatic selection:
+/// The request goes to the address in `YC_METADATA_ADDR`, else to the link-local address, with the timeouts of automatic selection:
 /// three connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s for the response.
 ///
 /// ```
@@ -31,7 +31,7 @@ const MAX_ID: usize = 64;
 /// ```
 ///
 /// # Errors
-/// If a service answers without an id, or the address cannot be used.
+/// If the response of a service has no id, or the address cannot be used.
 ///
 /// # Cancel safety
 /// Dropping the future loses nothing.
@@ -40,7 +40,7 @@ pub async fn metadata_folder(system: &System) -> Result<Result<String, String>, 
     fetch_id(system, &at, FOLDER, "folder").await
 }
 
-/// The folder and the cloud of the machine, from the service at this address. An error is a reason like any other here.
+/// The folder and the cloud of the machine, from the service at this address. An error becomes a reason, too.
 pub(crate) async fn folder_and_cloud(system: &System, at: &MetadataAddress) -> [Result<String, String>; 2] {
     let flat = |id: Result<Result<String, String>, Error>| id.unwrap_or_else(|error| Err(error.to_string()));
     [flat(fetch_id(system, at, FOLDER, "folder").await), flat(fetch_id(system, at, CLOUD, "cloud").await)]
@@ -57,7 +57,7 @@ async fn fetch_id(
         Ok(response) => response,
         Err(Failure { kind, error }) if is_absent(kind, at.configured) => {
             return Ok(Err(match kind {
-                FailureKind::Status(404) => format!("the metadata service knows no {noun}"),
+                FailureKind::Status(404) => format!("the metadata service has no {noun}"),
                 _ => error.reason().to_owned(),
             }));
         }
@@ -68,9 +68,9 @@ async fn fetch_id(
         return Ok(Ok(id.to_owned()));
     }
     match at.configured {
-        true => Err(unreadable(&at.address.to_string(), &format!("it is no {noun}'s id"))),
-        // At the link-local address of a machine of another cloud, another service may answer without the key.
-        false => Ok(Err(format!("what answered is no {noun}'s id"))),
+        true => Err(unreadable(&at.address.to_string(), &format!("the value is not the id of a {noun}"))),
+        // At the link-local address of a machine of another cloud, another service may respond without the key.
+        false => Ok(Err(format!("the response is not the id of a {noun}"))),
     }
 }
 

@@ -61,8 +61,12 @@ pub(crate) fn sign(claims: &Claims<'_>, key: &KeyPair) -> Result<Secret, Error> 
     URL_SAFE_NO_PAD.encode_string(header, &mut jwt);
     jwt.push('.');
     URL_SAFE_NO_PAD.encode_string(body, &mut jwt);
-    key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut signature)
-        .map_err(|_| Error::new(ErrorKind::Unavailable, "the JWT could not be signed: no random numbers"))?;
+    key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut signature).map_err(|_| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "the JWT could not be signed: the operating system gave no random numbers",
+        )
+    })?;
     jwt.push('.');
     URL_SAFE_NO_PAD.encode_string(&signature, &mut jwt);
     Secret::parse(&jwt).map_err(|reason| Error::new(ErrorKind::Invalid, format!("the JWT: {reason}")))

@@ -40,7 +40,7 @@ impl MetadataAddress {
         };
         let address = Address::parse(&text, false).map_err(|error| error.at(location))?;
         if address.tls {
-            return Err(Error::new(ErrorKind::Invalid, "the metadata service does not speak https")
+            return Err(Error::new(ErrorKind::Invalid, "the metadata service does not support https")
                 .at(location)
                 .with_help("give the address as `host`, `host:port` or `http://host:port`"));
         }
@@ -79,7 +79,7 @@ impl ProbeTimeouts {
     pub(crate) const DEFAULT: Self =
         Self { connects: 1, connect_timeout: Duration::from_secs(1), response: Duration::from_secs(5) };
 
-    /// The timeouts of automatic selection. Outside Yandex Cloud no service answers at the default address, and a program
+    /// The timeouts of automatic selection. Outside Yandex Cloud no service listens at the default address, and a program
     /// should not wait long for that result. At a configured address a service is expected.
     pub(crate) fn for_selection(self, at: &MetadataAddress) -> Self {
         match at.configured {
@@ -94,7 +94,7 @@ impl ProbeTimeouts {
     }
 }
 
-/// Why there is no token, with the distinctions that selection needs.
+/// Why the service gave no token, as selection needs to know.
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) error: Error,
@@ -118,8 +118,8 @@ impl Failure {
     }
 }
 
-/// Whether a failure means that this machine has no metadata service of Yandex Cloud. Machines of other clouds answer at
-/// the default address too, with different statuses. At a configured address only "no service account" (404) counts.
+/// Whether a failure means that this machine has no metadata service of Yandex Cloud. Other clouds have a service at
+/// the default address too, which responds with different statuses. At a configured address only "no service account" (404) counts.
 pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
     match kind {
         FailureKind::Status(404) => true,
@@ -130,7 +130,7 @@ pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
     }
 }
 
-/// Asks for the token of the machine's service account.
+/// Requests the token of the machine's service account.
 pub(crate) async fn fetch_token(
     system: &System,
     at: &MetadataAddress,
@@ -142,7 +142,7 @@ pub(crate) async fn fetch_token(
     token
 }
 
-/// Asks for one key. The status of the response is 200.
+/// Requests one key. The result has the status 200.
 pub(crate) async fn exchange_metadata(
     system: &System,
     at: &MetadataAddress,
@@ -151,6 +151,7 @@ pub(crate) async fn exchange_metadata(
 ) -> Result<http::Response<Vec<u8>>, Failure> {
     let url = at.address.url(path);
     let shown = at.address.to_string();
+    // Without a proxy: a proxy would send its own machine's token, and would see this one.
     let options = HttpOptions::new().connect_timeout(timeouts.connect_timeout).direct();
     let other = |error| Failure::new(FailureKind::Other, error);
     let mut tries = 0;
@@ -163,16 +164,17 @@ pub(crate) async fn exchange_metadata(
         let limit = timeouts.connect_timeout.saturating_add(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, but no whole response within {:?}", timeouts.response);
+                let reason = format!("connected, but no complete response within {:?}", timeouts.response);
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
                 return Err(other(error.with_help(
-                    "the metadata service is silent: it may be starting, or a sidecar of the container intercepts it",
+                    "the metadata service sends nothing: it may be starting, or a sidecar of the container intercepts the request",
                 )));
             }
             Some(Ok(response)) => break response,
             Some(Err(error)) => {
                 let fault = fault(&error);
                 let timed_out = fault == Some(HttpFault::ConnectTimeout);
+                // Only a timeout is tried again: a refused connection gives the same result at once.
                 if timed_out && tries < timeouts.connects {
                     continue;
                 }
@@ -205,7 +207,7 @@ pub(crate) async fn exchange_metadata(
 fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
     let token = access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))?;
     if token.secret.expose().starts_with("ya29.") {
-        let error = Error::new(ErrorKind::Refused, "the token is one of Google Cloud, not of Yandex Cloud")
+        let error = Error::new(ErrorKind::Refused, "the token belongs to Google Cloud, not to Yandex Cloud")
             .at(at)
             .with_help(
                 "this is a machine of another cloud: set a credential of Yandex Cloud, for example YC_API_KEY",

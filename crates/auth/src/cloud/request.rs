@@ -49,7 +49,7 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         | HttpFault::ConnectRefused
         | HttpFault::Unreachable
         | HttpFault::NameResolution => {
-            "no server is reached at this address: check the network, YC_API_ENDPOINT and YC_OAUTH_ENDPOINT if they are \
+            "the server could not be reached: check the network, YC_API_ENDPOINT and YC_OAUTH_ENDPOINT if they are \
              set, and HTTPS_PROXY"
         }
         HttpFault::Tls => {

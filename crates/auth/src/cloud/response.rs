@@ -10,7 +10,7 @@ use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
 /// The help for a service that is reached and fails.
-pub(super) const UNAVAILABLE: &str = "the service is unavailable at the moment";
+pub(super) const UNAVAILABLE: &str = "the service is unavailable at the moment; try again later";
 
 /// The help for a response with the status 429.
 const RATE_LIMITED: &str = "the service is rate-limiting (429): send fewer requests, or wait";
@@ -30,7 +30,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
     };
     let mut reason = format!("HTTP {}", status.as_u16());
     if status.is_redirection() {
-        reason.push_str(", a redirect, which is never followed");
+        reason.push_str(", a redirect; redirects are not followed");
     }
     if let Some(message) = server_message(response.body()) {
         reason = format!("{reason}: {message}");
@@ -102,7 +102,7 @@ pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
-/// The error for a response without what was asked for. Transient: the next response may be good.
+/// The error for a response that lacks the requested value. Transient: the next response may have it.
 pub(crate) fn unreadable(url: &str, reason: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the response cannot be read: {reason}"))
         .at(url)
@@ -117,7 +117,7 @@ pub(crate) fn json_object(response: &Response<Vec<u8>>, url: &str) -> Result<Map
         // The parser's own message can quote the text, which may be a token.
         Err(error) => {
             let (at, length) = (error.column(), response.body().len());
-            Err(unreadable(url, &format!("no JSON at byte {at} of {length}")))
+            Err(unreadable(url, &format!("not JSON at byte {at} of {length}")))
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_transient_failure() {
+    fn a_refusal_differs_from_a_transient_failure() {
         for (status, kind) in [
             (400, ErrorKind::Refused),
             (401, ErrorKind::Refused),

@@ -17,6 +17,7 @@ use http::HeaderValue;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
+use crate::methods::options::duration_options;
 use crate::methods::sealed::Sealed;
 use crate::methods::{Detection, Identity, Provider, ServiceAccountId};
 use crate::refresh::cached_header::{Scheme, Snapshot};
@@ -79,16 +80,9 @@ impl ImpersonationAuth {
 }
 
 impl ImpersonationAuthBuilder {
-    /// How long the underlying credentials and IAM may take together; 40 s by default. IAM gets 10 s of it at most.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token of the service account is used before the next one is requested; 1 h by default.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long the underlying credentials and IAM may take together; 40 s by default. IAM gets 10 s of it at most.",
+        max_age: "How long a token of the service account is used before the next one is requested; 1 h by default."
     }
 
     /// The method.

@@ -30,7 +30,7 @@ use crate::system::System;
 use crate::task::notifier::Notifier;
 use crate::task::run_detached::run_detached;
 use crate::token::Token;
-use crate::{Error, ErrorKind, Method};
+use crate::{Error, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
 ///
@@ -331,10 +331,4 @@ impl std::str::FromStr for Credentials {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::from_string(text)
     }
-}
-
-/// The error for work that the spawner dropped.
-fn dropped() -> Error {
-    Error::new(ErrorKind::Unavailable, "the work was dropped before its end")
-        .with_help("the runtime of a spawner ended, or no thread could be started")
 }

@@ -75,5 +75,5 @@ fn fits(shape: Shape) -> Result<(), Error> {
         Shape::Unknown => return Ok(()),
     };
     Err(Error::new(ErrorKind::Invalid, format!("the value is {what}, not an API key"))
-        .with_help(format!("put it into {variable}")))
+        .with_help(format!("put the token into {variable}")))
 }

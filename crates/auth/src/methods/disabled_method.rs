@@ -24,13 +24,12 @@ impl Sealed for DisabledMethod {
         let Self { method, variable } = self;
         Err(match system.variable(variable)? {
             None => Error::new(ErrorKind::NotConfigured, "the variable is not set").at(*variable),
-            Some(_) => {
-                Error::new(ErrorKind::Invalid, format!("set, but this build has not the feature `{method}`"))
-                    .at(*variable)
-                    .with_help(format!(
-                        "build yandex-cloud-auth with the feature `{method}`, or unset {variable}"
-                    ))
-            }
+            Some(_) => Error::new(
+                ErrorKind::Invalid,
+                format!("set, but this build does not have the feature `{method}`"),
+            )
+            .at(*variable)
+            .with_help(format!("build yandex-cloud-auth with the feature `{method}`, or unset {variable}")),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! `env-iam-token`: an IAM token in a variable that the environment keeps fresh.
 //!
 //! For DataSphere, which renews `YC_TOKEN` in the running process. The variable is read for every request; the header is
-//! made again only when the value has changed.
+//! built again only if the value has changed.
 //!
 //! Variable: `YC_TOKEN`, or another name. Errors: `NotConfigured` if the variable is unset or empty, `Invalid` if the value
-//! is something else (an OAuth token, as Terraform allows). The error comes at once; the last value is not sent instead.
+//! is something else (an OAuth token, as Terraform allows). The error is returned at once; the last value is not sent instead.
 
 use std::fmt;
 
@@ -97,11 +97,11 @@ impl Sealed for EnvIamTokenAuth {
     }
 }
 
-/// The token in a variable. It may be sent for as long as the variable holds it, and never after that.
+/// The token in a variable. The token is sent while the variable holds it, and never after that.
 struct VariableToken {
     variable: String,
     last: ArcSwapOption<LiveValue>,
-    /// Held while a changed value is taken in, so that each value gets one generation.
+    /// Held while a changed value is stored, so each value gets one generation.
     update: Mutex<()>,
 }
 
@@ -114,6 +114,7 @@ impl LiveToken for VariableToken {
         if let Some(last) = self.last.load_full().filter(is_same) {
             return Ok(last);
         }
+        // Read again under the lock: another thread may have stored this value, and each value has one generation.
         let _update = lock(&self.update);
         let last = self.last.load_full();
         if let Some(last) = last.clone().filter(is_same) {

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::Error;
@@ -82,16 +83,9 @@ impl MetadataAuthBuilder {
         self
     }
 
-    /// How long the response may take, once connected; 5 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token is used before the service is asked again; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long the response may take, once connected; 5 s.",
+        max_age: "How long a token is used before the next request; 1 h."
     }
 
     /// The method.
@@ -132,6 +126,7 @@ impl MetadataAuth {
         if let Some(warning) = &warning {
             tracing::warn!("{warning}");
         }
+        // The life of the token counts from the request: it may have begun before the response arrived.
         let began = system.clock().now();
         match fetch_token(system, &at, self.selection_timeouts(&at)).await {
             Ok(token) => Detection::Found {
@@ -140,6 +135,7 @@ impl MetadataAuth {
                 reason: warning
                     .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
             },
+            // Counts as absent, but the report and the log name the timeout: the service may only be slow.
             Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {
                 Detection::TimedOut("no connection in time".to_owned())
             }

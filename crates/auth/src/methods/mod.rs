@@ -15,6 +15,7 @@ mod identity;
 mod metadata;
 mod none;
 mod oauth_token;
+pub(crate) mod options;
 #[cfg(feature = "profile")]
 mod profile;
 pub(crate) mod sealed;

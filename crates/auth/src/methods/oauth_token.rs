@@ -9,6 +9,7 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::{Identity, Method, Provider, TokenSource, Value};
 use crate::cloud::iam::{self, Iam};
@@ -82,16 +83,9 @@ impl OAuthTokenAuthBuilder {
         Self { value, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
-    /// How long discovery and exchange may take together; 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long an IAM token is used before the next exchange; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long discovery and exchange may take together; 10 s.",
+        max_age: "How long an IAM token is used before the next exchange; 1 h."
     }
 
     /// The method.
@@ -105,7 +99,7 @@ fn fits(shape: Shape) -> Result<(), Error> {
     match shape {
         Shape::IamToken => {
             Err(Error::new(ErrorKind::Invalid, "the value is an IAM token (`t1.…`), not an OAuth token")
-                .with_help("put it into YC_IAM_TOKEN, where it is used as it is"))
+                .with_help("put the token into YC_IAM_TOKEN"))
         }
         Shape::OAuthToken | Shape::Unknown => Ok(()),
     }
@@ -134,7 +128,7 @@ impl Sealed for OAuthTokenAuth {
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async {
-            Identity::of(self.method()).remark("a Yandex account: an OAuth token does not say whose")
+            Identity::of(self.method()).remark("a Yandex account: an OAuth token does not name its owner")
         })
     }
 

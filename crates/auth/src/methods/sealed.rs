@@ -76,9 +76,9 @@ pub trait Sealed: Send + Sync + 'static {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;
         let remark = match self.method() {
-            Method::ApiKey => "an API key does not say whose it is",
+            Method::ApiKey => "an API key does not name its owner",
             Method::None => "no identity: requests carry no credentials",
-            _ => "an IAM token does not say whose it is",
+            _ => "an IAM token does not name its owner",
         };
         Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }

@@ -38,6 +38,7 @@ impl SecretFile {
                 .at(variable)
                 .with_help(format!("set {variable} to the path of a file, or choose another method")));
         };
+        // A secret in the place of a path needs its own error: a read would only report that the file does not exist.
         let is_content = Shape::of(&value) != Shape::Unknown
             || ["{", "eyJ", "AQVN"].iter().any(|start| value.starts_with(start))
             || value.contains("-----BEGIN ")
@@ -45,7 +46,7 @@ impl SecretFile {
         if is_content {
             return Err(Error::new(ErrorKind::Invalid, "the value is a secret, not the path of a file")
                 .at(variable)
-                .with_help(format!("set {variable} to the path of a file that holds it")));
+                .with_help(format!("set {variable} to the path of a file that holds the secret")));
         }
         Ok(Self::new(value.as_str(), variable))
     }
@@ -59,7 +60,7 @@ impl SecretFile {
         if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
     }
 
-    /// The path, for more than the content.
+    /// The path, for callers that need more than the content.
     #[cfg(feature = "service-account-key")]
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -68,7 +69,7 @@ impl SecretFile {
     /// Reads the file as text, without a byte order mark.
     ///
     /// # Errors
-    /// The kind `missing` if there is no such file, `Invalid` if the file has to be corrected, `Unavailable` if a later
+    /// The kind `missing` if the file does not exist, `Invalid` if the file has to be corrected, `Unavailable` if a later
     /// read may succeed.
     pub(super) async fn read(
         &self,
@@ -77,6 +78,7 @@ impl SecretFile {
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
         let content = system.read_file(&self.path, limit).await;
+        // Wiped on drop: the buffer holds the secret.
         let content = Zeroizing::new(content.map_err(|error| self.unreadable(error, limit, missing))?);
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
@@ -94,39 +96,41 @@ impl SecretFile {
         let (kind, reason, help) = match error.kind() {
             NotFound | NotADirectory => (
                 missing,
-                "there is no such file".to_owned(),
+                "the file does not exist".to_owned(),
                 "check the path, and whether the program that writes the file has run",
             ),
-            IsADirectory => {
-                (ErrorKind::Invalid, "it is a directory".to_owned(), "give the path of the file in it")
-            }
+            IsADirectory => (
+                ErrorKind::Invalid,
+                "the path is a directory".to_owned(),
+                "give the path of a file in the directory",
+            ),
             PermissionDenied => (
                 ErrorKind::Invalid,
-                "this process may not read it".to_owned(),
+                "this process may not read the file".to_owned(),
                 "check the owner and the mode of the file and of the directories above it",
             ),
             FileTooLarge => (
                 ErrorKind::Invalid,
-                format!("it is larger than {} KiB", limit >> 10),
-                "this seems to be the wrong file; check the path",
+                format!("the file is larger than {} KiB", limit >> 10),
+                "check the path: the secret is much smaller",
             ),
             InvalidFilename | InvalidInput => {
-                (ErrorKind::Invalid, "this cannot be a path".to_owned(), "check the path")
+                (ErrorKind::Invalid, "the value is not a valid path".to_owned(), "check the path")
             }
             _ => (
                 ErrorKind::Unavailable,
-                format!("it cannot be read: {error}"),
-                "check the disk or the server of the file",
+                format!("the file cannot be read: {error}"),
+                "check the disk or the file server",
             ),
         };
         Error::new(kind, reason).at(self.location()).with_help(help).with_source(error)
     }
 }
 
-/// The error for a file that was not read in time.
+/// The error for a read that exceeded its time limit.
 pub(super) fn read_timed_out(limit: Duration) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("not read within {limit:?}"))
-        .with_help("the file is a pipe without a writer, or on a server that is down")
+    Error::new(ErrorKind::Unavailable, format!("the file was not read within {limit:?}"))
+        .with_help("check the file: it may be a pipe without a writer, or on a file server that is down")
 }
 
 impl fmt::Debug for SecretFile {

@@ -1,13 +1,13 @@
-//! The id of a service account, as a program or a variable gives it.
+//! The id of a service account, given by the program or a variable.
 
 use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// IAM takes no longer ones (`iam_token_service.proto`).
+/// The longest id that IAM accepts (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
 
-/// What was given for an id. Looked at on first use; shown only where it is one, since a secret may have slipped in.
+/// The given id, checked at first use. Errors show the value only if it is an id: a secret may be given by mistake.
 #[derive(Clone)]
 pub(crate) struct ServiceAccountId(String);
 
@@ -19,12 +19,12 @@ impl ServiceAccountId {
     /// The id.
     ///
     /// # Errors
-    /// `Invalid` where it cannot be one. The value is not shown.
+    /// `Invalid` if the value cannot be an id. The error does not show the value.
     pub(crate) fn id(&self) -> Result<&str, Error> {
         let id = self.0.trim();
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(fits) {
-            return Err(Error::new(ErrorKind::Invalid, "the value is no id of a service account").with_help(
+            return Err(Error::new(ErrorKind::Invalid, "the value is not the id of a service account").with_help(
                 "give the id, `aje` and 17 more letters and digits: `yc iam service-account list` shows it",
             ));
         }

@@ -1,9 +1,8 @@
 //! `token-file`: an IAM token in a file that another program keeps fresh.
 //!
-//! For a sidecar, an agent or a secret volume that writes a new token in time. The file is read again every 30 s, in
-//! parallel to the calls, and at once if the token is refused or expired. The file may be replaced by a rename, or by a
-//! change of a link, as in a volume of Kubernetes. A read without a whole token changes nothing: the current token is
-//! sent.
+//! For a sidecar, an agent or a secret volume that writes a new token before the old token expires. The file is read every
+//! 30 s, in parallel to the calls, and at once if the token is refused or expired. The file may be replaced by a rename, or
+//! by a change of a link, as in a volume of Kubernetes. If a read finds no whole token, the current token stays in use.
 //!
 //! The token does not contain its expiry, so it is sent for at most 12 h after the first read.
 //!
@@ -150,7 +149,7 @@ impl Sealed for TokenFileAuth {
     }
 }
 
-/// The source of tokens. The path stays as it was read first, even if the variable changes.
+/// The source of tokens. The path is read once, even if the variable changes later.
 struct Watch {
     file: SecretFile,
     max_age: Duration,
@@ -162,7 +161,7 @@ struct Watch {
 struct Last {
     /// Whether the token had the whole documented shape; `None` before the first token.
     whole: Option<bool>,
-    /// The content that was refused because it may be a part of a token.
+    /// The last refused content, which may be a part of a token.
     other: Option<Secret>,
 }
 
@@ -180,6 +179,7 @@ impl Watch {
         let value = secret.expose();
         let whole = is_whole_iam_token(value);
         let is_beginning = value.starts_with("t1.") || "t1.".starts_with(value);
+        // Held over the check and the update: two reads at once must see the result of each other.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
             last.other = Some(secret);
@@ -187,7 +187,7 @@ impl Watch {
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!("the token in the file does not have the documented shape; it may be cut");
+            tracing::warn!("the token in the file does not have the documented shape; the token may be cut");
         }
         *last = Last { whole: Some(whole), other: None };
         Ok(secret)
@@ -218,26 +218,25 @@ fn parse(text: &str) -> Result<Secret, Error> {
         ),
         _ if text.contains("-----BEGIN ") => (
             "the file holds a key or a certificate (PEM), not an IAM token",
-            "a service account key is read from the JSON file that yc writes: YC_SERVICE_ACCOUNT_KEY_FILE",
+            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE to the JSON file that yc wrote",
         ),
         _ if text.starts_with(['{', '[', '"']) => (
             "the file holds JSON, not a bare IAM token",
-            "a service account key belongs into YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
+            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
         ),
         _ if text.contains(['\n', '\r']) => {
             ("the file holds several lines", "write the IAM token only, on one line")
         }
         _ if Shape::of(text) == Shape::OAuthToken => (
             "the file holds an OAuth token (`y0_…`), not an IAM token",
-            "put it into YC_OAUTH_TOKEN, where it is exchanged for IAM tokens",
+            "put the token into YC_OAUTH_TOKEN; the library exchanges it for IAM tokens",
         ),
-        _ if text.starts_with("AQVN") => (
-            "the file holds an API key, not an IAM token",
-            "put it into YC_API_KEY, where it needs no renewal",
-        ),
+        _ if text.starts_with("AQVN") => {
+            ("the file holds an API key, not an IAM token", "put the key into YC_API_KEY")
+        }
         _ if text.starts_with("eyJ") => (
             "the file holds a JWT, not an IAM token",
-            "the token of another issuer is exchanged by the method workload-identity",
+            "for a token of another issuer, use the method workload-identity (YC_OIDC_TOKEN_FILE)",
         ),
         _ => {
             let bad = |reason| {

@@ -42,7 +42,7 @@ fn invalid(reason: &str) -> Error {
 
 fn read_variable(system: &System, name: &str, fits: fn(Shape) -> Result<(), Error>) -> Result<Secret, Error> {
     if !is_name(name) {
-        return Err(Error::new(ErrorKind::Invalid, "this cannot be the name of a variable")
+        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
             .at(shown_name(name))
             .with_help("give the name of a variable (letters, digits and `_`), not its value"));
     }
@@ -76,7 +76,7 @@ pub(super) fn iam_token_fits(shape: Shape) -> Result<(), Error> {
     match shape {
         Shape::OAuthToken => {
             Err(Error::new(ErrorKind::Invalid, "the value is an OAuth token (`y0_…`), not an IAM token")
-                .with_help("put it into YC_OAUTH_TOKEN, where it is exchanged for IAM tokens"))
+                .with_help("put the token into YC_OAUTH_TOKEN; the library exchanges it for IAM tokens"))
         }
         Shape::IamToken | Shape::Unknown => Ok(()),
     }

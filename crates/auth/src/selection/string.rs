@@ -41,7 +41,7 @@ fn parse_key(_text: &str) -> Result<ParsedCredential, Error> {
     use crate::{ErrorKind, Method};
     Err(Error::new(
         ErrorKind::Invalid,
-        "the string is a service account key, and this build has not the feature `service-account-key`",
+        "the string is a service account key, and this build does not have the feature `service-account-key`",
     )
     .of(Method::ServiceAccountKey)
     .at("auth")

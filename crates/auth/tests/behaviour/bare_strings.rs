@@ -76,7 +76,7 @@ fn a_string_that_cannot_be_sent_is_an_error_with_its_own_reason_and_not_printed(
         ("t1.FAKE\u{200b}", "ASCII"),
         ("AQVN FAKE", "space"),
         ("Basic FAKE", "space"),
-        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "no PEM"),
+        (r#"{"id":"FAKE","service_account_id":"FAKE","private_key":"FAKE"}"#, "not a PEM"),
         (r#"{"id":"FAKE"}"#, "no `service_account_id`"),
         (" \n{ }", "no `id`"),
     ] {

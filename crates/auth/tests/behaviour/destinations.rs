@@ -1,4 +1,4 @@
-//! Where an OAuth token may go: Yandex Cloud's hosts and those named in code, over TLS, or this machine.
+//! The hosts that may get an OAuth token: those of Yandex Cloud and those given in code, over TLS, and loopback.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use test_support::token_source::header;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{ApiKeyAuth, Endpoints, Error, ErrorKind, OAuthTokenAuth, YandexCloudCliAuth};
 
-/// A system whose discovery names `iam`, and the list of hosts that were shown the token.
+/// A system whose discovery lists `iam`, and the list of hosts that received the token.
 fn test_system(iam: &'static str) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
     let shown: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&shown);
@@ -34,8 +34,8 @@ fn ask(test_system: &TestSystem, endpoints: Endpoints) -> Result<(), Error> {
 }
 
 #[test]
-fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
-    // endpoint in code, host that it names, where the token goes
+fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
+    // endpoint in code, host from discovery -> host that gets the token
     for (endpoint, iam, goes) in [
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net:443", Some("https://iam.api.cloud.yandex.net")),
         ("api.cloud.yandex.net", "IAM.API.CLOUD.YANDEX.NET.", Some("https://iam.api.cloud.yandex.net")),
@@ -43,12 +43,12 @@ fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
         ("api.corp.example", "iam.api.corp.example", Some("https://iam.api.corp.example")),
         ("api.corp.example", "api.corp.example:8443", Some("https://api.corp.example:8443")),
         ("api.corp.example", "iam.api.cloud.yandex.net", Some("https://iam.api.cloud.yandex.net")),
-        // What names no scheme is spoken to like the endpoint.
+        // A host without a scheme has the scheme of the endpoint.
         ("http://127.0.0.1:9", "127.0.0.1:10", Some("http://127.0.0.1:10")),
         ("https://127.0.0.1:9", "127.0.0.1:10", Some("https://127.0.0.1:10")),
         ("http://localhost:9", "https://localhost:10", Some("https://localhost:10")),
         ("127.0.0.1:9", "http://[::1]:10", Some("http://[::1]:10")),
-        // Nobody's business.
+        // Hosts that must not get the token.
         ("api.cloud.yandex.net", "iam.example.com:443", None),
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net.example.com", None),
         ("api.cloud.yandex.net", "iamapi.cloud.yandex.net", None),
@@ -68,21 +68,21 @@ fn a_discovered_host_must_be_yandex_clouds_or_the_endpoints_own() {
         let (test_system, shown) = test_system(iam);
         let outcome = ask(&test_system, Endpoints::new().api(endpoint));
         let expected: Vec<String> = goes.map(str::to_owned).into_iter().collect();
-        assert_eq!(*shown.lock().unwrap(), expected, "{endpoint} names {iam}");
+        assert_eq!(*shown.lock().unwrap(), expected, "{endpoint} lists {iam}");
         match goes {
             Some(_) => outcome.unwrap(),
             None => {
                 let error = outcome.unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint} names {iam}: {error}");
+                assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint} lists {iam}: {error}");
                 assert!(error.help().unwrap().contains("in code"), "{:?}", error.help());
-                assert_eq!(test_system.http.requests().len(), 1, "nothing is sent there");
+                assert_eq!(test_system.http.requests().len(), 1, "no request goes to that host");
             }
         }
     }
 }
 
 #[test]
-fn a_discovered_address_that_is_none_is_an_outage_of_discovery() {
+fn an_invalid_address_from_discovery_is_an_outage() {
     for iam in ["", "user@iam.api.cloud.yandex.net", "iam.api.cloud.yandex.net/x", "ftp://h", "h:0"] {
         let (test_system, shown) = test_system(iam);
         let error = ask(&test_system, Endpoints::new().api("api.corp.example")).unwrap_err();
@@ -92,7 +92,7 @@ fn a_discovered_address_that_is_none_is_an_outage_of_discovery() {
 }
 
 #[test]
-fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
+fn without_tls_the_token_goes_only_to_loopback_unless_code_allows_plaintext() {
     for endpoint in [
         "http://api.cloud.yandex.net",
         "http://api.corp.example",
@@ -114,7 +114,7 @@ fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
             assert!(error.help().is_some());
         }
         assert!(shown.lock().unwrap().is_empty(), "{endpoint}");
-        assert!(test_system.http.requests().is_empty(), "{endpoint}: nothing at all is sent");
+        assert!(test_system.http.requests().is_empty(), "{endpoint}: no request is sent");
     }
 
     let (test_system, shown) = test_system("http://iam.api.corp.example");
@@ -123,7 +123,7 @@ fn without_tls_it_goes_to_this_machine_alone_unless_code_says_otherwise() {
 }
 
 #[test]
-fn a_host_named_in_code_is_taken_at_its_word() {
+fn a_host_in_code_gets_the_token_without_a_warning() {
     let (test_system, shown) = test_system("iam.api.cloud.yandex.net");
     ask(&test_system, Endpoints::new().iam("iam.corp.example")).unwrap();
     assert_eq!(*shown.lock().unwrap(), ["https://iam.corp.example"]);
@@ -131,7 +131,7 @@ fn a_host_named_in_code_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_foreign_endpoint_in_the_environment_is_noted_and_warned_about() {
+fn a_foreign_endpoint_in_the_environment_is_in_the_report_and_in_the_log() {
     for (endpoint, foreign) in [
         ("", false),
         ("api.cloud.yandex.net:443", false),
@@ -157,7 +157,7 @@ fn a_foreign_endpoint_in_the_environment_is_noted_and_warned_about() {
 }
 
 #[test]
-fn a_foreign_endpoint_in_the_environment_that_yc_is_sent_to_is_warned_about() {
+fn a_foreign_endpoint_in_the_environment_for_yc_gives_a_warning() {
     let test_system =
         TestSystem::new().with_yc(crate::support::logged_in).set("YC_API_ENDPOINT", "api.corp.example");
     header(&test_system.with(YandexCloudCliAuth::new()));
@@ -167,7 +167,7 @@ fn a_foreign_endpoint_in_the_environment_that_yc_is_sent_to_is_warned_about() {
     let test_system = TestSystem::new().with_yc(crate::support::logged_in);
     let test_system = test_system.at(Endpoints::new().api("api.corp.example"));
     header(&test_system.with(YandexCloudCliAuth::new()));
-    assert!(test_system.log.warnings().is_empty(), "named in code");
+    assert!(test_system.log.warnings().is_empty(), "an endpoint in code gives no warning");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_redirect_of_iam_is_never_followed() {
 }
 
 #[test]
-fn static_credentials_are_sent_nowhere_by_the_library() {
+fn the_library_sends_no_request_for_static_credentials() {
     let test_system = TestSystem::new();
     header(&test_system.with(ApiKeyAuth::new("AQVN-FAKE").unwrap()));
     header(&test_system.with(yandex_cloud_auth::IamTokenAuth::new(IAM_TOKEN).unwrap()));
@@ -195,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn no_text_of_discovery_leads_the_token_astray(
+    fn no_address_from_discovery_sends_the_token_to_another_host(
         before in "[a-z.@:/\\\\%#?-]{0,12}",
         host in prop::sample::select(vec!["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "", "127.0.0.1"]),
         after in "[a-z.@:/\\\\%#?0-9-]{0,12}",
@@ -211,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_of_discovery_makes_it_panic(body: Vec<u8>, field in "\\PC{0,40}") {
+    fn no_response_of_discovery_panics(body: Vec<u8>, field in "\\PC{0,40}") {
         for body in [body.clone(), serde_json::json!({"endpoints": [{"id": "iam", "address": field}]}).to_string().into()] {
             let test_system = TestSystem::new().always(TestReply::status(200, body));
             let error = ask(&test_system, Endpoints::new().api("api.corp.example")).unwrap_err();

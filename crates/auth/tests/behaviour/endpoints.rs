@@ -1,5 +1,5 @@
 //! Endpoints belong to the system: with an endpoint that is not the default, no request, no secret and no command goes
-//! to another installation, whatever the method and whoever chose it.
+//! to another installation, for every method and every way to select it.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -27,13 +27,13 @@ const APIS: [&str; 2] = ["api.yandexcloud.kz", "api.corp.example"];
 static KEY: LazyLock<String> =
     LazyLock::new(|| Emulator::start_in_thread().unwrap().service_account_key().unwrap());
 
-/// Every token is another one, since a revoked token is refused in the whole process.
+/// A new token for each call, because a revoked token is refused in the whole process.
 fn new_token() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     format!("t1.FAKE-endpoints-{}.x", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Every installation answers here: a request that goes to the wrong one succeeds, and its host is on record.
+/// Responses of every installation: a request to the wrong installation succeeds, and its host is recorded.
 fn answer(request: &http::Request<Vec<u8>>) -> TestReply {
     let host = request.uri().host().unwrap();
     let issued = || {
@@ -129,7 +129,7 @@ const WAYS: [Way; 21] = [
     ("nested impersonation", &[], || over(ImpersonationAuth::new(ACCOUNT, oauth())).into()),
 ];
 
-/// The hosts that were asked. A command that fetches a token without the endpoint counts as the host `yc`.
+/// The hosts of all requests. A command that fetches a token without the endpoint counts as the host `yc`.
 fn asked(test_system: &TestSystem, api: &str) -> BTreeSet<String> {
     let requests = test_system.http.requests();
     let mut hosts: BTreeSet<_> =
@@ -152,7 +152,7 @@ fn no_request_and_no_command_goes_to_another_installation() {
         let by_variable = |test_system: TestSystem| {
             test_system.set("YC_API_ENDPOINT", api).set("YC_OAUTH_ENDPOINT", &oauth)
         };
-        // The program's word counts more than the environment's.
+        // The endpoint in code takes precedence over the environment.
         let by_code_against_the_variable = |test_system: TestSystem| {
             by_code(test_system)
                 .set("YC_API_ENDPOINT", "api.cloud.yandex.net")
@@ -187,7 +187,7 @@ fn no_request_and_no_command_goes_to_another_installation() {
 }
 
 #[test]
-fn an_address_of_iam_in_code_takes_the_place_of_discovery_for_each_method() {
+fn an_address_of_iam_in_code_replaces_discovery_for_each_method() {
     for (name, variables, credentials) in WAYS {
         let endpoints = Endpoints::new().iam("iam.corp.example").oauth("auth.corp.example");
         let test_system = test_system("api.cloud.yandex.net:443").at(endpoints);
@@ -204,7 +204,7 @@ fn an_address_of_iam_in_code_takes_the_place_of_discovery_for_each_method() {
 }
 
 #[test]
-fn without_an_endpoint_everything_goes_to_the_public_installation() {
+fn without_an_endpoint_all_requests_go_to_the_public_installation() {
     let own: BTreeSet<_> =
         ["api.cloud.yandex.net", "iam.api.cloud.yandex.net", "auth.yandex.cloud"].map(str::to_owned).into();
     for (name, variables, credentials) in WAYS {

@@ -18,11 +18,11 @@ fn identity_of(credentials: &Credentials) -> Identity {
 fn a_remark_says_that_a_credential_is_opaque() {
     let test_system = TestSystem::new().answering(cloud(exchanged()));
     for (credentials, remark) in [
-        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not say whose it is"),
-        (test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), "an IAM token does not say whose it is"),
+        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not name its owner"),
+        (test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), "an IAM token does not name its owner"),
         (
             test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()),
-            "a Yandex account: an OAuth token does not say whose",
+            "a Yandex account: an OAuth token does not name its owner",
         ),
         (test_system.with(NoAuth::new()), "no identity: requests carry no credentials"),
     ] {

@@ -1,4 +1,4 @@
-//! Impersonation: what IAM is asked with, whose token is renewed when, and what a "no" becomes.
+//! Impersonation: the request to IAM, the refresh of both tokens, and the errors of a refusal.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,8 @@ const OTHER: &str = "ajefake0account00002";
 const DISCOVERY: &str = "GET https://api.cloud.yandex.net/endpoints";
 const IMPERSONATE: &str = "POST https://iam.api.cloud.yandex.net/iam/v1/tokens:createForServiceAccount";
 
-/// What a request for another's token says: the bearer, and whose is wanted.
-fn asked(request: &http::Request<Vec<u8>>) -> Option<(String, String)> {
+/// The bearer token and the service account of an impersonation request; `None` for other requests.
+fn impersonation_in(request: &http::Request<Vec<u8>>) -> Option<(String, String)> {
     if request.uri().path() != "/iam/v1/tokens:createForServiceAccount" {
         return None;
     }
@@ -30,7 +30,7 @@ fn asked(request: &http::Request<Vec<u8>>) -> Option<(String, String)> {
     Some((bearer.to_owned(), body["serviceAccountId"].as_str().unwrap().to_owned()))
 }
 
-/// The token that this IAM gives: it tells whose it is, and by way of which.
+/// The token that this IAM gives: it names the service account and the bearer token of the request.
 fn of(account: &str, bearer: &str) -> String {
     format!("{bearer}+{account}")
 }
@@ -39,9 +39,9 @@ fn issued(token: &str) -> TestReply {
     TestReply::status(200, format!(r#"{{"iamToken":"{token}","expiresAt":"2026-11-24T12:00:00Z"}}"#))
 }
 
-/// Discovery, metadata, the exchange of an OAuth token, and impersonation by whoever comes.
+/// Responses of discovery, of the metadata service, of an OAuth exchange, and of impersonation by any caller.
 fn iam(request: &http::Request<Vec<u8>>, count: usize) -> TestReply {
-    match (asked(request), request.uri().host()) {
+    match (impersonation_in(request), request.uri().host()) {
         (Some((bearer, account)), _) => issued(&of(&account, &bearer)),
         (None, Some("169.254.169.254")) => TestReply::status(200, METADATA_ANSWER),
         (None, _) => cloud(exchanged())(request, count),
@@ -65,9 +65,9 @@ fn failure(credentials: &Credentials) -> Error {
 }
 
 #[test]
-fn iam_is_asked_with_the_token_of_the_credentials_and_discovery_without() {
+fn iam_gets_the_token_of_the_underlying_credentials_and_discovery_gets_no_token() {
     let test_system = TestSystem::new().answering(|request, count| {
-        match asked(request) {
+        match impersonation_in(request) {
             Some((bearer, account)) => {
                 assert_eq!((&*bearer, &*account), ("t1.HUSH.given", ACCOUNT));
                 assert!(request.headers()["authorization"].is_sensitive());
@@ -86,7 +86,7 @@ fn iam_is_asked_with_the_token_of_the_credentials_and_discovery_without() {
 }
 
 #[test]
-fn any_credentials_with_an_iam_token_will_do() {
+fn any_credentials_with_an_iam_token_can_impersonate() {
     let test_system = TestSystem::new().set("YC_TOKEN", "t1.FAKE-env.x").answering(iam);
     for (credentials, bearer) in [
         (given().into(), "t1.HUSH.given"),
@@ -102,7 +102,7 @@ fn any_credentials_with_an_iam_token_will_do() {
 }
 
 #[test]
-fn it_nests() {
+fn impersonation_can_be_nested() {
     let test_system = TestSystem::new().answering(iam);
     let first = ImpersonationAuth::new(OTHER, MetadataAuth::new());
     let credentials = test_system.with(ImpersonationAuth::new(ACCOUNT, first));
@@ -114,56 +114,56 @@ fn it_nests() {
     assert_eq!(report.selected().unwrap().source, place);
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(identity.subject_id.as_deref(), Some(ACCOUNT));
-    let behind = identity.via.unwrap();
-    assert_eq!(behind.subject_id.as_deref(), Some(OTHER));
-    assert_eq!(behind.via.unwrap().method, Method::Metadata);
+    let underlying = identity.via.unwrap();
+    assert_eq!(underlying.subject_id.as_deref(), Some(OTHER));
+    assert_eq!(underlying.via.unwrap().method, Method::Metadata);
 }
 
 #[test]
-fn each_of_the_two_tokens_is_renewed_in_its_own_time() {
-    // The credentials behind it have tokens of 10 min; those of the service account end at 12:00.
+fn each_of_the_two_tokens_is_refreshed_when_it_is_due() {
+    // The tokens of the underlying credentials live for 10 min; those of the service account end at 12:00.
     let source = Source::living(secs(600));
     let test_system = TestSystem::new().answering(iam);
-    let behind = Credentials::from_source(source.clone()).with_system(test_system.system());
-    let credentials = test_system.with(by(behind.clone()));
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
+    let credentials = test_system.with(by(underlying.clone()));
     let held = header(&credentials);
     assert_eq!((source.started(), held.as_str()), (1, &*format!("Bearer {}", of(ACCOUNT, "t1.fake.0"))));
 
     test_system.clock.advance(secs(3000));
-    assert_eq!((header(&credentials), source.started()), (held.clone(), 1), "neither is needed");
+    assert_eq!((header(&credentials), source.started()), (held.clone(), 1), "no token is refreshed");
 
-    // Past the age at which a new one is asked for: beside the call, with a living token of the others.
+    // After max_age, the token is refreshed in the background, with a valid token of the underlying credentials.
     test_system.clock.advance(secs(700));
     assert_eq!(header(&credentials), held);
     let renewed = format!("Bearer {}", of(ACCOUNT, "t1.fake.1"));
-    until("it is renewed beside the calls", || header(&credentials) == renewed);
+    until("the token is refreshed in the background", || header(&credentials) == renewed);
     assert_eq!(source.started(), 2);
 
-    // A token of theirs that is at hand is used, and shared with whoever else has these credentials.
-    header(&behind);
-    let another = test_system.with(ImpersonationAuth::new(OTHER, behind));
+    // A cached token of the underlying credentials is used, and shared with other users of these credentials.
+    header(&underlying);
+    let another = test_system.with(ImpersonationAuth::new(OTHER, underlying));
     assert_eq!(header(&another), format!("Bearer {}", of(OTHER, "t1.fake.1")));
     assert_eq!(source.started(), 2);
 }
 
 #[test]
-fn a_token_past_its_end_is_not_sent_though_nobody_renews_it() {
+fn an_expired_token_is_not_sent_when_the_refresh_fails() {
     let source = Source::living(secs(600));
     let test_system = TestSystem::new().answering(iam);
     let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     header(&credentials);
     source.set(|_| Err(test_support::token_source::unavailable()));
     test_system.clock.advance(secs(11 * 3600));
-    assert!(header(&credentials).contains("t1.fake.0+"), "alive, it is sent");
-    until("the renewal beside the call has failed", || credentials.counters().failures == 1);
+    assert!(header(&credentials).contains("t1.fake.0+"), "the valid token is sent");
+    until("the refresh in the background has failed", || credentials.counters().failures == 1);
     test_system.clock.advance(secs(3600));
     let error = failure(&credentials);
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("the source is down"), "{error}");
     source.set(|count| Ok(token(count)?.expiring_in(secs(600))));
     test_system.clock.advance(secs(60));
-    // IAM's answer ends at 12:00, and so does its life by our clock.
-    assert!(failure(&credentials).reason().contains("a life of"), "asked anew: nothing is final");
+    // The token in IAM's response ends at 12:00, which has passed.
+    assert!(failure(&credentials).reason().contains("a life of"), "IAM is called again after a failure");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn credentials_without_an_iam_token_are_an_error_at_once() {
 }
 
 #[test]
-fn what_is_no_id_of_a_service_account_is_refused_and_not_shown() {
+fn an_invalid_service_account_id_is_an_error_that_does_not_show_the_value() {
     let test_system = TestSystem::new().answering(iam);
     for id in ["", "HUSH", "t1.HUSH.x", "AQVN-HUSH", "my robot HUSH", "aje/HUSH", &"h".repeat(51)] {
         let credentials = test_system.with(ImpersonationAuth::new(id, given()));
@@ -201,11 +201,11 @@ fn what_is_no_id_of_a_service_account_is_refused_and_not_shown() {
     assert!(test_system.http.requests().is_empty());
 }
 
-/// An IAM that says 401 to these bearers.
+/// An IAM that refuses these bearer tokens with the status 401.
 fn unauthenticated(
     refused: &'static [&'static str],
 ) -> impl Fn(&http::Request<Vec<u8>>, usize) -> TestReply + Send + Sync + 'static {
-    move |request, count| match asked(request) {
+    move |request, count| match impersonation_in(request) {
         Some((bearer, _)) if refused.contains(&&*bearer) => TestReply::status(
             401,
             format!(r#"{{"code":16,"message":"The token {bearer} is invalid","details":[]}}"#),
@@ -215,20 +215,23 @@ fn unauthenticated(
 }
 
 #[test]
-fn a_token_that_iam_does_not_take_is_replaced_once() {
+fn a_token_that_iam_refuses_is_replaced_once() {
     let source = Source::living(secs(3600));
     let test_system = TestSystem::new().answering(unauthenticated(&["t1.fake.0"]));
-    let behind = Credentials::from_source(source.clone()).with_system(test_system.system());
-    let stale = behind.blocking().get(HeaderOptions::new()).unwrap();
-    let credentials = test_system.with(by(behind.clone()));
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
+    let stale = underlying.blocking().get(HeaderOptions::new()).unwrap();
+    let credentials = test_system.with(by(underlying.clone()));
     assert_eq!(header(&credentials), format!("Bearer {}", of(ACCOUNT, "t1.fake.1")));
     assert_eq!(source.started(), 2);
     assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE, IMPERSONATE]);
-    assert!(behind.snapshot().unwrap().generation() > stale.generation(), "dropped for everybody");
+    assert!(
+        underlying.snapshot().unwrap().generation() > stale.generation(),
+        "all users of the credentials drop the token"
+    );
 }
 
 #[test]
-fn and_no_more_than_once() {
+fn a_second_refused_token_is_an_error() {
     let source = Source::living(secs(3600));
     let test_system = TestSystem::new().answering(unauthenticated(&["t1.fake.0", "t1.fake.1", "t1.fake.2"]));
     let error = failure(&test_system.with(by(Credentials::from_source(source.clone()))));
@@ -239,7 +242,7 @@ fn and_no_more_than_once() {
 }
 
 #[test]
-fn a_token_that_nothing_can_replace_is_sent_once() {
+fn a_token_without_a_replacement_is_sent_once() {
     let test_system = TestSystem::new().set("YC_TOKEN", "t1.HUSH.env").answering(unauthenticated(&[
         "t1.HUSH.given",
         "t1.HUSH.env",
@@ -255,7 +258,7 @@ fn a_token_that_nothing_can_replace_is_sent_once() {
 }
 
 #[test]
-fn a_refusal_says_what_is_missing() {
+fn the_help_of_a_refusal_names_what_is_missing() {
     for (status, kind, words) in [
         (403, ErrorKind::Refused, "iam.serviceAccounts.tokenCreator"),
         (404, ErrorKind::Refused, "and not a name"),
@@ -264,26 +267,27 @@ fn a_refusal_says_what_is_missing() {
         (503, ErrorKind::Unavailable, "at the moment"),
         (302, ErrorKind::Unavailable, "does not come from"),
     ] {
-        let test_system = TestSystem::new().answering(move |request, count| match asked(request) {
-            Some((bearer, _)) => {
-                TestReply::status(status, format!(r#"{{"code":7,"message":"no {bearer}"}}"#))
-            }
-            None => iam(request, count),
-        });
+        let test_system =
+            TestSystem::new().answering(move |request, count| match impersonation_in(request) {
+                Some((bearer, _)) => {
+                    TestReply::status(status, format!(r#"{{"code":7,"message":"no {bearer}"}}"#))
+                }
+                None => iam(request, count),
+            });
         let error = failure(&test_system.with(by(given())));
         assert_eq!((error.kind(), error.location()), (kind, IMPERSONATE.strip_prefix("POST ")), "{error}");
         assert!(error.help().unwrap().contains(words), "{status}: {:?}", error.help());
-        assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE], "one try");
+        assert_eq!(test_system.http.requests(), [DISCOVERY, IMPERSONATE], "the request is sent once");
     }
 }
 
 #[test]
-fn an_error_of_the_credentials_behind_it_is_told_with_all_that_it_says() {
+fn an_error_of_the_underlying_credentials_keeps_its_details() {
     let test_system = TestSystem::new().answering(|request, _| match request.uri().host() {
         Some("169.254.169.254") => {
             TestReply::Response(503, vec![("retry-after", "40".to_owned())], b"busy".to_vec())
         }
-        _ => panic!("IAM is not asked"),
+        _ => panic!("no request goes to IAM"),
     });
     let error = failure(&test_system.with(by(MetadataAuth::new())));
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(40))));
@@ -300,8 +304,8 @@ fn an_error_of_the_credentials_behind_it_is_told_with_all_that_it_says() {
 }
 
 #[test]
-fn the_token_of_the_credentials_goes_to_iam_alone() {
-    // Who is named in code, or in the environment, what discovery says there, and where the token goes.
+fn the_token_of_the_underlying_credentials_is_sent_only_to_iam() {
+    // endpoint in code or in the environment, address from discovery -> host that gets the token
     for (endpoint, found, goes) in [
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net:443", Some("iam.api.cloud.yandex.net")),
         ("api.cloud.yandex.net", "iam.evil.example:443", None),
@@ -310,12 +314,12 @@ fn the_token_of_the_credentials_goes_to_iam_alone() {
         ("http://127.0.0.1:9", "127.0.0.1:10", Some("127.0.0.1")),
     ] {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let told = Arc::clone(&seen);
+        let record = Arc::clone(&seen);
         let test_system = TestSystem::new().answering(move |request, _| {
             let everything = format!("{:?} {}", request.headers(), String::from_utf8_lossy(request.body()));
             let bearer = request.headers().get("authorization").is_some();
             if bearer || everything.contains("HUSH") {
-                told.lock().unwrap().push(request.uri().host().unwrap().to_owned());
+                record.lock().unwrap().push(request.uri().host().unwrap().to_owned());
             }
             match request.uri().path() {
                 "/endpoints" => {
@@ -355,7 +359,11 @@ fn inner_credentials_inherit_the_system_unless_they_have_their_own() {
 
     let going = Credentials::from(by(EnvIamTokenAuth::new()));
     assert_eq!(header(&here.with(going.clone())), bearer("here"));
-    assert_eq!(header(&here.with(going.clone()).with_system(there.system())), bearer("there"), "and further");
+    assert_eq!(
+        header(&here.with(going.clone()).with_system(there.system())),
+        bearer("there"),
+        "a later system replaces it"
+    );
     let nested = ImpersonationAuth::new(OTHER, by(EnvIamTokenAuth::new()));
     let expected = format!("Bearer {}", of(OTHER, &of(ACCOUNT, "t1.FAKE-here.x")));
     assert_eq!(header(&here.with(nested)), expected);
@@ -380,8 +388,8 @@ fn inner_credentials_inherit_the_system_unless_they_have_their_own() {
 }
 
 #[test]
-fn making_and_moving_it_looks_at_nothing() {
-    let test_system = TestSystem::new().answering(|_, _| panic!("nobody is asked"));
+fn construction_and_with_system_do_no_work() {
+    let test_system = TestSystem::new().answering(|_, _| panic!("no request is sent"));
     let source = Source::new(|_| panic!("nothing is fetched"));
     let credentials = test_system.with(ImpersonationAuth::new(OTHER, by(Credentials::from_source(source))));
     let _ = (credentials.method(), credentials.report(), credentials.snapshot(), format!("{credentials:?}"));
@@ -392,31 +400,31 @@ fn making_and_moving_it_looks_at_nothing() {
 fn the_last_drop_ends_both_fetches() {
     let source = Source::living(secs(3600));
     source.hold();
-    let test_system = TestSystem::new().answering(|_, _| panic!("IAM is not asked"));
+    let test_system = TestSystem::new().answering(|_, _| panic!("no request goes to IAM"));
     let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     credentials.prewarm();
-    until("the fetch behind it is under way", || source.started() == 1);
+    until("the fetch of the underlying credentials runs", || source.started() == 1);
     drop(credentials);
-    until("it is dropped", || source.ended() == 1);
+    until("the fetch is dropped", || source.ended() == 1);
 }
 
 #[test]
-fn a_fetch_that_others_share_goes_on_when_the_impersonation_is_dropped() {
+fn a_shared_fetch_continues_when_the_impersonation_is_dropped() {
     let source = Source::living(secs(3600));
     source.hold();
     let test_system = TestSystem::new().answering(iam);
-    let behind = Credentials::from_source(source.clone()).with_system(test_system.system());
-    let credentials = test_system.with(by(behind.clone()));
+    let underlying = Credentials::from_source(source.clone()).with_system(test_system.system());
+    let credentials = test_system.with(by(underlying.clone()));
     credentials.prewarm();
-    until("the fetch behind it is under way", || source.started() == 1);
+    until("the fetch of the underlying credentials runs", || source.started() == 1);
     drop(credentials);
     source.release();
-    assert_eq!(header(&behind), "Bearer t1.fake.0");
+    assert_eq!(header(&underlying), "Bearer t1.fake.0");
     assert_eq!(source.started(), 1);
 }
 
 #[test]
-fn a_caller_whose_time_is_up_is_told_and_the_fetches_go_on() {
+fn the_fetches_continue_after_the_deadline_of_a_caller() {
     let source = Source::living(secs(3600));
     source.hold();
     let test_system = TestSystem::new().answering(iam);
@@ -425,7 +433,7 @@ fn a_caller_whose_time_is_up_is_told_and_the_fetches_go_on() {
     let call = std::thread::spawn(move || {
         caller.blocking().header_with(HeaderOptions::new().deadline(secs(1))).unwrap_err()
     });
-    until("the fetch behind it is under way", || source.started() == 1);
+    until("the fetch of the underlying credentials runs", || source.started() == 1);
     // The limits of both fetches, and the deadline of the caller.
     test_system.clock.wait_for_sleepers(3);
     test_system.clock.advance(secs(1));
@@ -436,7 +444,7 @@ fn a_caller_whose_time_is_up_is_told_and_the_fetches_go_on() {
 }
 
 #[test]
-fn the_two_together_take_no_longer_than_the_limit() {
+fn both_fetches_together_have_one_time_limit() {
     let source = Source::living(secs(3600));
     source.hold();
     let test_system = TestSystem::new().answering(iam);
@@ -444,19 +452,19 @@ fn the_two_together_take_no_longer_than_the_limit() {
     let credentials = test_system.with(auth.build());
     let caller = credentials.clone();
     let call = std::thread::spawn(move || caller.blocking().header().unwrap_err());
-    until("the fetch behind it is under way", || source.started() == 1);
+    until("the fetch of the underlying credentials runs", || source.started() == 1);
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(7));
     assert!(call.join().unwrap().reason().contains("no token within 7s"));
 }
 
-/// Both fetches run on the one thread of the library, whatever the callers are.
+/// Both fetches run on the one thread of the library, for every kind of caller.
 #[test]
-fn one_thread_runs_both_for_many_callers() {
-    let asked_for = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked_for);
+fn one_thread_runs_both_fetches_for_many_callers() {
+    let impersonations = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&impersonations);
     let http = TestHttp::new(move |request, nth| {
-        count.fetch_add(usize::from(asked(request).is_some()), Ordering::SeqCst);
+        count.fetch_add(usize::from(impersonation_in(request).is_some()), Ordering::SeqCst);
         iam(request, nth)
     });
     let system = System::real()
@@ -476,7 +484,7 @@ fn one_thread_runs_both_for_many_callers() {
     for thread in threads {
         assert_eq!(thread.join().unwrap(), expected);
     }
-    assert_eq!(asked_for.load(Ordering::SeqCst), 2, "one for each of the two");
+    assert_eq!(impersonations.load(Ordering::SeqCst), 2, "IAM gets one request for each of the two accounts");
     assert_eq!(
         test_support::wait::on_runtime(async { credentials.header().await }).unwrap().unwrap(),
         expected
@@ -493,7 +501,7 @@ fn inside(cloud: &Emulator) -> System {
 }
 
 #[test]
-fn the_emulator_lets_those_with_the_role_and_no_others() {
+fn the_emulator_allows_impersonation_only_with_the_role() {
     let cloud = Emulator::start_in_thread().unwrap();
     let first = ImpersonationAuth::new(cloud.impersonated_account_id(), MetadataAuth::new());
     let nested = ImpersonationAuth::new(cloud.nested_account_id(), first.clone());
@@ -507,12 +515,12 @@ fn the_emulator_lets_those_with_the_role_and_no_others() {
 }
 
 #[test]
-fn a_token_that_was_revoked_behind_our_back_is_replaced() {
+fn a_token_that_another_program_revoked_is_replaced() {
     let cloud = Emulator::start_in_thread().unwrap();
-    let behind = Credentials::from(MetadataAuth::new()).with_system(inside(&cloud));
-    let held = behind.blocking().get(HeaderOptions::new()).unwrap();
+    let underlying = Credentials::from(MetadataAuth::new()).with_system(inside(&cloud));
+    let held = underlying.blocking().get(HeaderOptions::new()).unwrap();
     cloud.revoke_iam_token(held.expose_secret().unwrap()).unwrap();
-    let auth = ImpersonationAuth::new(cloud.impersonated_account_id(), behind.clone());
+    let auth = ImpersonationAuth::new(cloud.impersonated_account_id(), underlying.clone());
     assert!(header(&Credentials::from(auth).with_system(inside(&cloud))).starts_with("Bearer t1."));
-    assert!(behind.snapshot().unwrap().generation() > held.generation());
+    assert!(underlying.snapshot().unwrap().generation() > held.generation());
 }

@@ -1,4 +1,4 @@
-//! Authorized keys that do not work: files that cannot be read, keys of another kind, and what IAM refuses.
+//! Authorized keys that do not work: unreadable files, keys of another kind, and refusals of IAM.
 #![cfg(feature = "service-account-key")]
 
 use std::io;
@@ -18,7 +18,7 @@ use yandex_cloud_emulator::Emulator;
 
 const PATH: &str = "/etc/robot/key.json";
 
-/// RSA keys take a while to make: one for all tests.
+/// An RSA key takes time to generate, so all tests share one.
 static KEY: LazyLock<String> =
     LazyLock::new(|| Emulator::start_in_thread().unwrap().service_account_key().unwrap());
 
@@ -40,17 +40,17 @@ fn failure(credentials: &Credentials) -> Error {
     error
 }
 
-/// Whether a line of the private key, or a JWT, stands in the text.
+/// Whether the text contains a line of the private key, or a JWT.
 fn holds_a_secret(text: &str) -> bool {
     let key = field("private_key");
     let mut lines = key.lines().filter(|line| line.len() > 20 && !line.contains(' '));
     lines.any(|line| text.contains(&line[..20])) || text.contains("eyJ0") || text.contains("eyJh")
 }
 
-/// A disk where each reading ends so.
-struct Broken(io::ErrorKind);
+/// Files whose every read fails with this error.
+struct FailingFiles(io::ErrorKind);
 
-impl Files for Broken {
+impl Files for FailingFiles {
     fn read(&self, _path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
         Err(self.0.into())
     }
@@ -61,18 +61,18 @@ impl Files for Broken {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_which_and_why() {
-    for (fault, kind, told) in [
-        (io::ErrorKind::NotFound, ErrorKind::Invalid, "there is no such file"),
-        (io::ErrorKind::NotADirectory, ErrorKind::Invalid, "there is no such file"),
-        (io::ErrorKind::IsADirectory, ErrorKind::Invalid, "it is a directory"),
-        (io::ErrorKind::PermissionDenied, ErrorKind::Invalid, "may not read it"),
+fn the_error_of_an_unreadable_file_names_the_file_and_the_reason() {
+    for (fault, kind, words) in [
+        (io::ErrorKind::NotFound, ErrorKind::Invalid, "the file does not exist"),
+        (io::ErrorKind::NotADirectory, ErrorKind::Invalid, "the file does not exist"),
+        (io::ErrorKind::IsADirectory, ErrorKind::Invalid, "the path is a directory"),
+        (io::ErrorKind::PermissionDenied, ErrorKind::Invalid, "may not read the file"),
         (io::ErrorKind::FileTooLarge, ErrorKind::Invalid, "larger than 64 KiB"),
         (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable, "cannot be read"),
     ] {
         let test_system =
             TestSystem::new().set(ServiceAccountKeyAuth::VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
-        let system = test_system.system().with_files(Broken(fault));
+        let system = test_system.system().with_files(FailingFiles(fault));
         for credentials in [
             Credentials::from(ServiceAccountKeyAuth::from_file(PATH)).with_system(system.clone()),
             Credentials::from(ServiceAccountKeyAuth::from_env()).with_system(system.clone()),
@@ -80,23 +80,23 @@ fn a_file_that_cannot_be_read_says_which_and_why() {
         ] {
             let error = failure(&credentials);
             assert_eq!((error.kind(), error.location()), (kind, Some(PATH)), "{error}");
-            assert!(error.reason().contains(told), "{told}: {error}");
+            assert!(error.reason().contains(words), "{words}: {error}");
         }
-        assert!(test_system.http.requests().is_empty(), "nobody else is asked");
+        assert!(test_system.http.requests().is_empty(), "no request is sent, and no other slot is tried");
     }
 }
 
 #[test]
-fn a_file_of_another_encoding_or_size_is_told() {
+fn a_file_of_another_encoding_or_size_is_an_error_with_the_reason() {
     let utf16: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let marked = [&b"\xff\xfe"[..], &utf16].concat();
     let padded = format!("{}{}", *KEY, " ".repeat(64 << 10));
-    for (content, told) in [(marked, "UTF-8"), (padded.clone().into_bytes(), "larger than 64 KiB")] {
+    for (content, words) in [(marked, "UTF-8"), (padded.clone().into_bytes(), "larger than 64 KiB")] {
         let test_system = TestSystem::new();
         test_system.files.write(PATH, content);
         let error = failure(&test_system.with(ServiceAccountKeyAuth::from_file(PATH)));
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(PATH)));
-        assert!(error.reason().contains(told), "{error}");
+        assert!(error.reason().contains(words), "{error}");
     }
     let error = ServiceAccountKeyAuth::new(padded).unwrap_err();
     assert!(error.reason().contains("larger than 64 KiB"), "{error}");
@@ -118,7 +118,8 @@ fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     [&[tag], &*length, &*content].concat()
 }
 
-/// A PKCS#8 of an RSA key whose modulus has so many bytes. Its numbers are no key: what is looked at first is the length.
+/// The PKCS#8 form of an RSA key whose modulus has this many bytes. The numbers are not a valid key: the length is checked
+/// first.
 fn rsa_of(bytes: usize) -> String {
     let modulus = der(2, &[&[0, 0xc1], &vec![0x55; bytes - 2], &[1]]);
     let (zero, number) = (der(2, &[&[0]]), der(2, &[&[1, 0, 1]]));
@@ -129,29 +130,29 @@ fn rsa_of(bytes: usize) -> String {
 }
 
 #[test]
-fn a_key_of_another_algorithm_or_length_is_told() {
+fn a_key_of_another_algorithm_or_length_is_an_error_with_the_reason() {
     let made = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap().serialize_pem();
     let encrypted = field("private_key").replace("BEGIN PRIVATE KEY", "BEGIN RSA PRIVATE KEY").replacen(
         "KEY-----\n",
         "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,FAKE\n\n",
         1,
     );
-    for (pem, told) in [
-        (made(&rcgen::PKCS_ECDSA_P256_SHA256), "no RSA key"),
-        (made(&rcgen::PKCS_ED25519), "no RSA key"),
+    for (pem, words) in [
+        (made(&rcgen::PKCS_ECDSA_P256_SHA256), "not an RSA key"),
+        (made(&rcgen::PKCS_ED25519), "not an RSA key"),
         (rsa_of(128), "shorter than 2048 bits"),
         (rsa_of(255), "shorter than 2048 bits"),
         (encrypted, "encrypted with a password"),
     ] {
         let error = ServiceAccountKeyAuth::new(with("private_key", pem)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-        assert!(error.reason().contains(told), "{told}: {error}");
+        assert!(error.reason().contains(words), "{words}: {error}");
         assert!(error.help().unwrap().contains("yc iam key create"), "{error:?}");
     }
 }
 
 #[test]
-fn a_pem_that_a_template_has_put_on_one_line_is_read() {
+fn a_pem_on_one_line_is_read() {
     for line_end in [" ", "", "\\r\\n", "\\n\n"] {
         let pem = field("private_key").replace('\n', line_end);
         let test_system = TestSystem::new().answering(cloud(exchanged()));
@@ -160,8 +161,8 @@ fn a_pem_that_a_template_has_put_on_one_line_is_read() {
 }
 
 #[test]
-fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
-    for (said, first) in [
+fn the_help_of_a_refusal_lists_the_likely_cause_first_and_then_the_others() {
+    for (message, first) in [
         ("JWT is expired", "the clock of this machine"),
         ("'iat' is in the future", "the clock of this machine"),
         ("invalid signature", "`id` and `private_key`"),
@@ -169,13 +170,13 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
         ("public key not found", "the key aje"),
         ("", "the key aje"),
     ] {
-        let answer = json!({ "code": 16, "message": said }).to_string();
-        let test_system = TestSystem::new().answering(cloud(TestReply::status(401, answer)));
+        let body = json!({ "code": 16, "message": message }).to_string();
+        let test_system = TestSystem::new().answering(cloud(TestReply::status(401, body)));
         let error = failure(&test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
         assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(error.reason().contains(said), "{error}");
+        assert!(error.reason().contains(message), "{error}");
         let help = error.help().unwrap();
-        assert!(help.starts_with(&format!("check these causes in this order: {first}")), "{said}: {help}");
+        assert!(help.starts_with(&format!("check these causes in this order: {first}")), "{message}: {help}");
         for part in [
             &*field("id"),
             &format!("yc iam key list --service-account-id {}", field("service_account_id")),
@@ -188,7 +189,7 @@ fn a_refusal_names_the_likely_cause_first_and_the_others_too() {
 }
 
 #[test]
-fn an_outage_of_iam_is_not_blamed_on_the_key() {
+fn the_help_for_an_outage_of_iam_does_not_mention_the_key() {
     let test_system = TestSystem::new().answering(cloud(TestReply::status(503, "")));
     let error = failure(&test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()));
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -196,7 +197,7 @@ fn an_outage_of_iam_is_not_blamed_on_the_key() {
 }
 
 #[test]
-fn a_life_past_all_bounds_is_brought_within_them() {
+fn the_life_of_a_jwt_is_limited_to_the_range_that_iam_accepts() {
     for (life, seconds) in [(secs(0), 61), (std::time::Duration::MAX, 3600)] {
         let claims = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&claims);
@@ -216,7 +217,7 @@ fn a_life_past_all_bounds_is_brought_within_them() {
 }
 
 #[test]
-fn a_file_that_becomes_somebody_elses_is_followed_with_a_warning() {
+fn a_key_file_of_another_account_is_used_with_one_warning() {
     let test_system = TestSystem::new().answering(|request, count| {
         let token = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
         cloud(TestReply::status(200, token))(request, count)
@@ -233,19 +234,19 @@ fn a_file_that_becomes_somebody_elses_is_followed_with_a_warning() {
         test_system.clock.advance(secs(120));
         assert!(credentials.invalidate(&sent));
         header(&credentials);
-        let told = test_system.log.warnings();
-        assert_eq!(told.len(), warnings, "{told:?}");
+        let logged = test_system.log.warnings();
+        assert_eq!(logged.len(), warnings, "{logged:?}");
         assert!(
-            told.iter().all(|line| line.contains("ajefake0other0sa0000") && line.contains(PATH)),
-            "{told:?}"
+            logged.iter().all(|line| line.contains("ajefake0other0sa0000") && line.contains(PATH)),
+            "{logged:?}"
         );
     }
 }
 
 #[test]
 fn neither_log_nor_report_nor_debug_shows_a_part_of_the_key_or_a_jwt() {
-    for answer in [exchanged(), TestReply::status(401, json!({ "message": *KEY }).to_string())] {
-        let test_system = TestSystem::new().answering(cloud(answer));
+    for reply in [exchanged(), TestReply::status(401, json!({ "message": *KEY }).to_string())] {
+        let test_system = TestSystem::new().answering(cloud(reply));
         test_system.files.write(PATH, KEY.as_str());
         test_system.files.set_mode(PATH, 0o644);
         let given = ServiceAccountKeyAuth::new(&*KEY).unwrap();
@@ -267,12 +268,15 @@ fn neither_log_nor_report_nor_debug_shows_a_part_of_the_key_or_a_jwt() {
         }
         shown.push_str(&test_system.log.lines().join("\n"));
         assert!(!holds_a_secret(&shown), "{shown}");
-        assert!(shown.contains(&field("service_account_id")), "the test looks at something");
+        assert!(
+            shown.contains(&field("service_account_id")),
+            "the output has the account, so the check is not empty"
+        );
     }
 }
 
 #[test]
-fn a_file_without_modes_is_not_complained_of() {
+fn a_file_system_without_modes_gives_no_warning() {
     struct Modeless(TestFiles);
     impl Files for Modeless {
         fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {

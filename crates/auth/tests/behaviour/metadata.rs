@@ -1,5 +1,5 @@
-//! The metadata service: how it is asked, what its answers mean at the default address and at a configured one, and
-//! how long anybody waits for it.
+//! The metadata service: the request, the meaning of each response at the default address and at a configured address,
+//! and the time limits.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,12 +16,12 @@ use yandex_cloud_emulator::{Emulator, Fault, Service};
 
 const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 
-fn answers(body: &str) -> TestReply {
+fn ok(body: &str) -> TestReply {
     TestReply::status(200, body)
 }
 
 #[test]
-fn works_when_made_by_hand_with_the_variable_and_without() {
+fn the_token_is_fetched_by_hand_and_by_selection_with_and_without_the_variable() {
     for (variable, url) in [
         ("", METADATA_URL.to_owned()),
         ("10.0.0.5", format!("http://10.0.0.5{PATH}")),
@@ -33,29 +33,26 @@ fn works_when_made_by_hand_with_the_variable_and_without() {
         (" metadata.internal\n", format!("http://metadata.internal{PATH}")),
     ] {
         for credentials in [MetadataAuth::new(), MetadataAuth::default()] {
-            let test_system =
-                TestSystem::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+            let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
             assert_eq!(header(&test_system.with(credentials)), format!("Bearer {METADATA_TOKEN}"));
             assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}");
         }
-        let test_system =
-            TestSystem::new().set("YC_METADATA_ADDR", variable).always(answers(METADATA_ANSWER));
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", variable).always(ok(METADATA_ANSWER));
         assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
         assert_eq!(test_system.http.requests(), [format!("GET {url}")], "{variable:?}, by selection");
     }
 }
 
 #[test]
-fn an_address_given_in_code_wins_over_the_variable() {
-    let test_system =
-        TestSystem::new().set("YC_METADATA_ADDR", "not an address").always(answers(METADATA_ANSWER));
+fn an_address_in_code_takes_precedence_over_the_variable() {
+    let test_system = TestSystem::new().set("YC_METADATA_ADDR", "not an address").always(ok(METADATA_ANSWER));
     let credentials = test_system.with(MetadataAuth::builder().address("127.0.0.1:8080").build());
     assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"));
     assert_eq!(test_system.http.requests(), [format!("GET http://127.0.0.1:8080{PATH}")]);
 }
 
 #[test]
-fn an_address_that_is_none_is_refused_before_anything_is_sent() {
+fn an_invalid_address_is_an_error_before_any_request() {
     for address in [
         "https://10.0.0.5",
         "10.0.0.5/computeMetadata",
@@ -75,7 +72,7 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
         let test_system = TestSystem::new()
             .set("YC_METADATA_ADDR", address)
             .set("YC_TOKEN", IAM_TOKEN)
-            .always(answers(METADATA_ANSWER));
+            .always(ok(METADATA_ANSWER));
         for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(
@@ -91,22 +88,22 @@ fn an_address_that_is_none_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn the_request_carries_the_flavor_and_nothing_of_ours() {
+fn the_request_has_the_metadata_flavor_and_no_secret() {
     let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", "").answering(|request, _| {
         assert_eq!(request.method(), "GET");
         assert_eq!(request.headers()["metadata-flavor"], "Google");
         assert!(!request.headers().contains_key("authorization"));
         assert!(request.body().is_empty());
-        answers(METADATA_ANSWER)
+        ok(METADATA_ANSWER)
     });
     header(&test_system.automatic());
     header(&test_system.with(MetadataAuth::new()));
 }
 
 #[test]
-fn waits_for_a_connection_as_long_as_the_address_deserves() {
+fn the_connect_timeout_depends_on_the_address_and_on_selection() {
     let short = secs(1) / 10;
-    // variable, by selection: connect timeout, tries
+    // variable, by selection -> connect timeout, tries
     for (variable, automatic, connect_timeout, tries) in [
         ("", true, short, 3),
         ("10.0.0.5", true, secs(1), 1),
@@ -128,24 +125,24 @@ fn waits_for_a_connection_as_long_as_the_address_deserves() {
         assert_eq!(options.len(), tries, "{variable:?} {automatic}");
         for options in &*options {
             assert_eq!(options.connect_timeout, connect_timeout, "{variable:?} {automatic}");
-            assert!(options.direct, "never through a proxy");
+            assert!(options.direct, "the request does not use a proxy");
             assert!(options.max_body <= 1 << 20);
         }
     }
 }
 
 #[test]
-fn a_second_connection_in_time_is_as_good_as_the_first() {
+fn a_later_connection_attempt_that_succeeds_is_used_without_a_warning() {
     let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).answering(|_, count| match count {
         0 | 1 => TestReply::Fail(HttpFault::ConnectTimeout),
-        _ => answers(METADATA_ANSWER),
+        _ => ok(METADATA_ANSWER),
     });
     assert_eq!(header(&test_system.automatic()), format!("Bearer {METADATA_TOKEN}"));
     assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
 }
 
 #[test]
-fn a_refusal_ends_the_wait_at_once() {
+fn a_refused_connection_ends_the_probe_at_once() {
     for fault in [HttpFault::ConnectRefused, HttpFault::Unreachable, HttpFault::NameResolution] {
         let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
         assert_eq!(header(&test_system.automatic()), format!("Bearer {IAM_TOKEN}"));
@@ -155,14 +152,14 @@ fn a_refusal_ends_the_wait_at_once() {
 }
 
 #[test]
-fn an_answer_after_150_ms_at_the_default_address_is_taken() {
+fn a_response_after_150_ms_at_the_default_address_is_used() {
     let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
     let clock = test_system.clock.clone();
     let slow = TestHttp::with_options(move |_, _, _| {
         let pause = clock.sleep(Duration::from_millis(150));
         async move {
             pause.await;
-            answers(METADATA_ANSWER)
+            ok(METADATA_ANSWER)
         }
     });
     let credentials = Automatic::new().with_system(test_system.system().with_http(slow)).build();
@@ -172,7 +169,7 @@ fn an_answer_after_150_ms_at_the_default_address_is_taken() {
     assert_eq!(joined(call), format!("Bearer {METADATA_TOKEN}"));
 }
 
-/// What a reply of the metadata service does to a selection that has `YC_TOKEN` behind it.
+/// The outcome of the slot `metadata` in a selection with `YC_TOKEN` in a later slot.
 fn outcome(test_system: &TestSystem) -> (Outcome, Option<Error>) {
     let credentials = test_system.automatic();
     match credentials.blocking().select() {
@@ -189,23 +186,23 @@ fn outcome(test_system: &TestSystem) -> (Outcome, Option<Error>) {
 }
 
 #[test]
-fn what_an_answer_means_depends_on_who_named_the_address() {
+fn the_meaning_of_a_response_depends_on_whether_the_address_is_configured() {
     use Outcome::{Absent, Broken, Selected};
     let status = |status| TestReply::status(status, "");
-    // reply, at the default address, at a configured one
+    // reply -> outcome at the default address, at a configured address
     let table = [
-        (answers(METADATA_ANSWER), Selected, Selected),
-        (answers(r#"{"access_token":"CggVAgAAA-FAKE"}"#), Selected, Selected),
-        // nobody
+        (ok(METADATA_ANSWER), Selected, Selected),
+        (ok(r#"{"access_token":"CggVAgAAA-FAKE"}"#), Selected, Selected),
+        // no server
         (TestReply::Fail(HttpFault::ConnectTimeout), Absent, Broken),
         (TestReply::Fail(HttpFault::ConnectRefused), Absent, Broken),
         (TestReply::Fail(HttpFault::Unreachable), Absent, Broken),
         (TestReply::Fail(HttpFault::NameResolution), Absent, Broken),
-        // somebody who does not keep to the protocol
+        // a server that breaks the protocol
         (TestReply::Fail(HttpFault::Interrupted), Broken, Broken),
         (TestReply::Fail(HttpFault::Malformed), Broken, Broken),
         (TestReply::Fail(HttpFault::TooLarge), Broken, Broken),
-        // other clouds' machines
+        // machines of other clouds
         (status(301), Absent, Broken),
         (status(302), Absent, Broken),
         (status(307), Absent, Broken),
@@ -214,10 +211,10 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
         (status(401), Absent, Broken),
         (status(403), Absent, Broken),
         (status(405), Absent, Broken),
-        (answers(r#"{"access_token":"ya29.FAKE-google","expires_in":3599}"#), Absent, Broken),
+        (ok(r#"{"access_token":"ya29.FAKE-google","expires_in":3599}"#), Absent, Broken),
         // no service account
         (status(404), Absent, Absent),
-        // ours, in trouble
+        // an outage of the metadata service
         (status(408), Broken, Broken),
         (status(418), Broken, Broken),
         (status(429), Broken, Broken),
@@ -227,18 +224,18 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
         (status(504), Broken, Broken),
         // unreadable
         (status(204), Broken, Broken),
-        (answers(""), Broken, Broken),
-        (answers("<html>hello</html>"), Broken, Broken),
-        (answers("[]"), Broken, Broken),
-        (answers("{}"), Broken, Broken),
-        (answers(r#"{"access_token":7}"#), Broken, Broken),
-        (answers(r#"{"access_token":""}"#), Broken, Broken),
-        (answers(r#"{"access_token":"FAKE FAKE"}"#), Broken, Broken),
-        (answers(r#"{"access_token":"t1.FAKE","expires_in":"soon"}"#), Broken, Broken),
-        (answers(r#"{"access_token":"t1.FAKE","expires_in":-5}"#), Broken, Broken),
-        (answers(r#"{"access_token":"t1.FAKE","expires_in":0}"#), Broken, Broken),
-        (answers(r#"{"access_token":"t1.FAKE","expires_in":86401}"#), Broken, Broken),
-        (answers(r#"{"access_token":"t1.FAKE""#), Broken, Broken),
+        (ok(""), Broken, Broken),
+        (ok("<html>hello</html>"), Broken, Broken),
+        (ok("[]"), Broken, Broken),
+        (ok("{}"), Broken, Broken),
+        (ok(r#"{"access_token":7}"#), Broken, Broken),
+        (ok(r#"{"access_token":""}"#), Broken, Broken),
+        (ok(r#"{"access_token":"FAKE FAKE"}"#), Broken, Broken),
+        (ok(r#"{"access_token":"t1.FAKE","expires_in":"soon"}"#), Broken, Broken),
+        (ok(r#"{"access_token":"t1.FAKE","expires_in":-5}"#), Broken, Broken),
+        (ok(r#"{"access_token":"t1.FAKE","expires_in":0}"#), Broken, Broken),
+        (ok(r#"{"access_token":"t1.FAKE","expires_in":86401}"#), Broken, Broken),
+        (ok(r#"{"access_token":"t1.FAKE""#), Broken, Broken),
         (TestReply::status(200, b"{\"access_token\":\"\xff\"}".to_vec()), Broken, Broken),
         (TestReply::status(200, vec![b' '; 2 << 20]), Broken, Broken),
     ];
@@ -255,8 +252,8 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
                 assert_eq!(error.method(), Some(Method::Metadata));
                 assert!(error.location().unwrap().starts_with("http://"), "{error}");
                 let help = error.help().unwrap_or_else(|| panic!("no help: {error}"));
-                let nobody = matches!(&reply, TestReply::Fail(fault) if fault.is_before_connection());
-                assert!(!nobody || help.contains("YC_METADATA_ADDR"), "{reply:?}: {help}");
+                let no_server = matches!(&reply, TestReply::Fail(fault) if fault.is_before_connection());
+                assert!(!no_server || help.contains("YC_METADATA_ADDR"), "{reply:?}: {help}");
                 assert!(!error.to_string().contains("FAKE"), "{error}");
             }
         }
@@ -264,17 +261,17 @@ fn what_an_answer_means_depends_on_who_named_the_address() {
 }
 
 #[test]
-fn an_answer_without_a_token_says_what_is_missing() {
+fn the_error_of_a_response_without_a_token_names_what_is_missing() {
     for (body, reason) in [
         ("{}", "`access_token`"),
         (r#"{"token":"x"}"#, "`access_token`"),
         (r#"{"access_token":null}"#, "`access_token`"),
         (r#"{"access_token":" "}"#, "`access_token`: the value is empty"),
         (r#"{"access_token":"t1.FAKE","expires_in":"1"}"#, "`expires_in`"),
-        ("oops", "no JSON"),
+        ("oops", "not JSON"),
         ("7", "not a JSON object"),
     ] {
-        let test_system = TestSystem::new().always(answers(body));
+        let test_system = TestSystem::new().always(ok(body));
         for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
             let error = credentials.blocking().header().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
@@ -285,7 +282,7 @@ fn an_answer_without_a_token_says_what_is_missing() {
 }
 
 #[test]
-fn asked_by_name_it_tells_each_failure_apart() {
+fn an_explicit_method_has_its_own_error_for_each_failure() {
     let reply = TestReply::status;
     // reply -> kind, words of the reason, words of the help
     for (reply, kind, reason, help) in [
@@ -294,12 +291,12 @@ fn asked_by_name_it_tells_each_failure_apart() {
         (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "unavailable at the moment"),
         (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "rate-limiting"),
         (reply(302, ""), ErrorKind::Unavailable, "redirect", "does not come from"),
-        (answers("<html>"), ErrorKind::Unavailable, "no JSON", "does not come from"),
+        (ok("<html>"), ErrorKind::Unavailable, "not JSON", "does not come from"),
         (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "does not come from"),
         (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "unavailable at the moment"),
         (TestReply::Fail(HttpFault::ConnectTimeout), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
         (TestReply::Fail(HttpFault::Unreachable), ErrorKind::Unavailable, "", "YC_METADATA_ADDR"),
-        (answers(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
+        (ok(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
     ] {
         let test_system = TestSystem::new().always(reply.clone());
         let error = test_system.with(MetadataAuth::new()).blocking().header().unwrap_err();
@@ -310,18 +307,18 @@ fn asked_by_name_it_tells_each_failure_apart() {
 }
 
 #[test]
-fn a_deadline_for_ever_is_one() {
-    let test_system = TestSystem::new().always(answers(METADATA_ANSWER));
-    let forever = HeaderOptions::new().deadline(Duration::MAX);
-    assert!(test_system.with(MetadataAuth::new()).blocking().header_with(forever).is_ok());
+fn the_longest_possible_deadline_works() {
+    let test_system = TestSystem::new().always(ok(METADATA_ANSWER));
+    let longest = HeaderOptions::new().deadline(Duration::MAX);
+    assert!(test_system.with(MetadataAuth::new()).blocking().header_with(longest).is_ok());
 }
 
 #[test]
-fn a_busy_service_is_asked_again_when_it_said() {
+fn the_request_is_repeated_after_the_time_that_a_busy_service_asks_for() {
     let busy = TestReply::Response(429, vec![("retry-after", "20".to_owned())], Vec::new());
     let test_system = TestSystem::new().answering(move |_, count| match count {
         0 => busy.clone(),
-        _ => answers(METADATA_ANSWER),
+        _ => ok(METADATA_ANSWER),
     });
     let credentials = test_system.automatic();
     let error = credentials.blocking().header().unwrap_err();
@@ -335,8 +332,8 @@ fn a_busy_service_is_asked_again_when_it_said() {
 }
 
 #[test]
-fn the_life_of_the_token_is_what_the_answer_says_remains() {
-    let test_system = TestSystem::new().always(answers(METADATA_ANSWER));
+fn the_life_of_the_token_is_the_remaining_life_in_the_response() {
+    let test_system = TestSystem::new().always(ok(METADATA_ANSWER));
     let credentials = test_system.automatic();
     header(&credentials);
     let expires_at = credentials.snapshot().unwrap().expires_at().unwrap();
@@ -345,7 +342,7 @@ fn the_life_of_the_token_is_what_the_answer_says_remains() {
 }
 
 #[test]
-fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
+fn an_address_outside_private_networks_is_used_with_a_warning() {
     for (address, warns) in [
         ("127.0.0.1:80", false),
         ("localhost:80", false),
@@ -356,7 +353,7 @@ fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
         ("8.8.8.8", true),
         ("metadata.corp.example", true),
     ] {
-        let test_system = TestSystem::new().set("YC_METADATA_ADDR", address).always(answers(METADATA_ANSWER));
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", address).always(ok(METADATA_ANSWER));
         header(&test_system.with(MetadataAuth::new()));
         let warned = test_system.log.warnings().iter().any(|line| line.contains("without TLS"));
         assert_eq!(warned, warns, "{address}");
@@ -369,7 +366,7 @@ fn an_address_beyond_the_private_networks_is_used_with_a_warning() {
 }
 
 #[test]
-fn silence_after_connecting_is_bounded_and_never_makes_it_somebody_else() {
+fn a_connection_without_a_response_times_out_and_no_other_identity_is_selected() {
     let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Silence);
     let credentials = test_system.automatic();
     let call = std::thread::spawn(move || credentials.blocking().header());
@@ -381,11 +378,11 @@ fn silence_after_connecting_is_bounded_and_never_makes_it_somebody_else() {
     let report = error.report().unwrap();
     let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
     assert_eq!(broken.method, Method::Metadata);
-    assert_eq!(test_system.http.requests().len(), 1, "not asked three times");
+    assert_eq!(test_system.http.requests().len(), 1, "the request is not repeated");
 }
 
 #[test]
-fn the_timeouts_are_the_callers_to_choose() {
+fn the_timeouts_can_be_set() {
     let test_system = TestSystem::new().always(TestReply::Silence);
     let quick = MetadataAuth::builder()
         .connect_timeout(Duration::from_millis(50))
@@ -399,7 +396,7 @@ fn the_timeouts_are_the_callers_to_choose() {
 }
 
 #[test]
-fn a_deadline_covers_the_selection() {
+fn the_deadline_of_a_call_covers_the_selection() {
     let test_system = TestSystem::new().always(TestReply::Silence);
     let credentials = test_system.automatic();
     let options = HeaderOptions::new().deadline(Duration::from_millis(500));
@@ -424,11 +421,11 @@ fn real(emulator: &Emulator) -> (Credentials, System) {
 }
 
 #[test]
-fn over_a_socket_it_gives_a_token_that_the_cloud_issued() {
+fn over_a_socket_the_service_gives_a_token_of_the_cloud() {
     let emulator = Emulator::start_in_thread().unwrap();
     let (by_hand, system) = real(&emulator);
     let automatic = Automatic::new().with_system(system).build();
-    assert_eq!(header(&by_hand), header(&automatic), "the service gives its ageing token again");
+    assert_eq!(header(&by_hand), header(&automatic), "the service gives its cached token again");
     assert!(header(&automatic).starts_with("Bearer t1."));
     assert_eq!(automatic.method(), Some(Method::Metadata));
     assert_eq!(emulator.counters().requests(Service::Metadata), 2);
@@ -466,7 +463,7 @@ fn over_a_socket_each_fault_is_an_error_in_bounded_time() {
             "{fault:?}: {error}"
         );
         assert!(error.to_string().contains(&emulator.metadata_addr().to_string()), "{error}");
-        // 1 s to connect and 0.5 s for the answer, on a machine that may be busy.
+        // The limits are 1 s to connect and 0.5 s for the response; the machine may be busy.
         assert!(began.elapsed() < secs(10), "{fault:?} took {:?}", began.elapsed());
     }
 }

@@ -1,4 +1,4 @@
-//! The exchange of an OAuth token: how IAM is found and asked, and what its answers become.
+//! The exchange of an OAuth token: discovery of IAM, the request to IAM, and the result of each response.
 
 use std::sync::Mutex;
 use std::sync::mpsc;
@@ -15,7 +15,7 @@ use yandex_cloud_emulator::{Emulator, Fault, Service};
 const DISCOVERY: &str = "GET https://api.cloud.yandex.net/endpoints";
 const EXCHANGE: &str = "POST https://iam.api.cloud.yandex.net/iam/v1/tokens";
 
-/// The message of IAM to tokens issued since 2026-06-01.
+/// The message of IAM for a token issued since 2026-06-01.
 const TOO_NEW: &str = r#"{"code":3,"message":"OAuth token for user 'FAKE-user', issued after '2026-06-01', is not supported for IAM token exchange","details":[]}"#;
 
 fn given(test_system: &TestSystem) -> Credentials {
@@ -27,9 +27,9 @@ fn failure(test_system: &TestSystem) -> Error {
 }
 
 #[test]
-fn asks_discovery_without_credentials_and_iam_with_the_token_in_its_body() {
+fn discovery_gets_no_credentials_and_iam_gets_the_token_in_the_body() {
     let test_system = TestSystem::new().answering(|request, count| {
-        assert!(!request.headers().contains_key("authorization"), "IAM is called without one");
+        assert!(!request.headers().contains_key("authorization"), "no request has an authorization header");
         if request.uri().path() == "/iam/v1/tokens" {
             assert_eq!(request.headers()["content-type"], "application/json");
             let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
@@ -44,7 +44,7 @@ fn asks_discovery_without_credentials_and_iam_with_the_token_in_its_body() {
 }
 
 #[test]
-fn a_token_with_odd_characters_stays_one_json_string() {
+fn a_token_with_special_characters_is_one_json_string_in_the_request() {
     let odd = r#"odd"\FAKE\u0041,}token"#;
     let test_system = TestSystem::new().answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
@@ -58,7 +58,7 @@ fn a_token_with_odd_characters_stays_one_json_string() {
 }
 
 #[test]
-fn works_by_hand_from_its_variable_and_by_selection() {
+fn the_token_is_exchanged_by_hand_from_the_variable_and_by_selection() {
     let test_system = TestSystem::new().set("YC_OAUTH_TOKEN", OAUTH_TOKEN).answering(cloud(exchanged()));
     for credentials in [
         given(&test_system),
@@ -73,14 +73,14 @@ fn works_by_hand_from_its_variable_and_by_selection() {
 }
 
 #[test]
-fn the_variable_is_read_once_and_missed_by_name() {
+fn a_missing_variable_is_an_error_that_names_it() {
     let test_system = TestSystem::new();
     let error = test_system.with(OAuthTokenAuth::from_env()).blocking().header().unwrap_err();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_OAUTH_TOKEN")));
 }
 
 #[test]
-fn the_life_of_the_token_is_what_the_answer_says() {
+fn the_life_of_the_token_comes_from_the_response() {
     let test_system = TestSystem::new().answering(cloud(exchanged()));
     let credentials = given(&test_system);
     header(&credentials);
@@ -90,12 +90,12 @@ fn the_life_of_the_token_is_what_the_answer_says() {
 }
 
 #[test]
-fn discovery_is_asked_once_for_all_refreshes_and_again_after_an_outage() {
+fn discovery_runs_once_for_all_refreshes_and_again_after_an_outage() {
     let test_system = TestSystem::new().answering(|request, count| match (request.uri().path(), count) {
         ("/iam/v1/tokens", 3) => TestReply::status(503, ""),
         ("/iam/v1/tokens", _) => TestReply::status(
             200,
-            // A new token each time, of a life that no test outlives by accident.
+            // Each response has a new token, with a life that is longer than the test.
             format!(
                 r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T{:02}:00:00Z"}}"#,
                 count * 2 + 1
@@ -117,7 +117,7 @@ fn discovery_is_asked_once_for_all_refreshes_and_again_after_an_outage() {
 }
 
 #[test]
-fn a_public_endpoint_that_is_down_leaves_its_own_documented_iam() {
+fn the_documented_iam_of_the_region_is_used_while_its_public_endpoint_is_down() {
     for (endpoint, iam) in [
         ("", "iam.api.cloud.yandex.net"),
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net"),
@@ -151,10 +151,10 @@ fn a_public_endpoint_that_is_down_leaves_its_own_documented_iam() {
 }
 
 #[test]
-fn any_other_endpoint_that_is_down_is_an_error() {
+fn an_outage_of_another_endpoint_is_an_error() {
     for endpoint in ["api.corp.example", "http://127.0.0.1:9", "api.cloud.yandex.net:8443", "localhost:9"] {
         let test_system = TestSystem::new().set("YC_API_ENDPOINT", endpoint).answering(|request, _| {
-            assert_eq!(request.uri().path(), "/endpoints", "the token goes nowhere");
+            assert_eq!(request.uri().path(), "/endpoints", "only discovery is requested");
             TestReply::status(503, "")
         });
         let error = failure(&test_system);
@@ -180,7 +180,7 @@ fn an_address_of_iam_given_in_code_skips_discovery() {
 }
 
 #[test]
-fn an_endpoint_given_in_code_wins_over_the_variable() {
+fn an_endpoint_in_code_takes_precedence_over_the_variable() {
     let test_system =
         TestSystem::new().set("YC_API_ENDPOINT", "not an endpoint").answering(cloud(exchanged()));
     let test_system = test_system.at(Endpoints::new().api("api.cloud.yandex.net:443"));
@@ -189,7 +189,7 @@ fn an_endpoint_given_in_code_wins_over_the_variable() {
 }
 
 #[test]
-fn an_endpoint_that_is_none_is_refused_before_anything_is_sent() {
+fn an_invalid_endpoint_is_an_error_before_any_request() {
     for endpoint in
         ["ftp://h", "h/path", "h?q", "user@h", "https://user:FAKE-password@h", "h:0", "h h", "ключ.рф"]
     {
@@ -198,8 +198,8 @@ fn an_endpoint_that_is_none_is_refused_before_anything_is_sent() {
         let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
         let from_code =
             TestSystem::new().at(Endpoints::new().api(endpoint)).with(auth).blocking().header().unwrap_err();
-        for (error, place) in [(from_variable, "YC_API_ENDPOINT"), (from_code, "endpoint")] {
-            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(place)), "{endpoint}");
+        for (error, location) in [(from_variable, "YC_API_ENDPOINT"), (from_code, "endpoint")] {
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(location)), "{endpoint}");
             assert!(error.help().is_some());
             assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
         }
@@ -208,13 +208,13 @@ fn an_endpoint_that_is_none_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_refusal_names_iam_the_cause_and_the_replacements() {
-    let say = |message: &str| format!(r#"{{"code":16,"message":"{message}"}}"#);
+fn a_refusal_names_iam_the_cause_and_other_methods() {
+    let body = |message: &str| format!(r#"{{"code":16,"message":"{message}"}}"#);
     // status, body -> words of the reason
     for (status, body, words) in [
         (400, TOO_NEW.to_owned(), "is not supported for IAM token exchange"),
-        (401, say("OAuth token is invalid or expired"), "OAuth token is invalid or expired"),
-        (401, say("User does not registered in Yandex.cloud"), "User does not registered"),
+        (401, body("OAuth token is invalid or expired"), "OAuth token is invalid or expired"),
+        (401, body("User does not registered in Yandex.cloud"), "User does not registered"),
         (403, String::new(), "HTTP 403"),
         (404, "nothing here".to_owned(), "nothing here"),
     ] {
@@ -229,15 +229,15 @@ fn a_refusal_names_iam_the_cause_and_the_replacements() {
         }
     }
     let too_new = failure(&TestSystem::new().answering(cloud(TestReply::status(400, TOO_NEW))));
-    let expired = failure(&TestSystem::new().answering(cloud(TestReply::status(401, say("expired")))));
-    assert_ne!(too_new.help(), expired.help(), "the cut-off has a help of its own");
+    let expired = failure(&TestSystem::new().answering(cloud(TestReply::status(401, body("expired")))));
+    assert_ne!(too_new.help(), expired.help(), "the error for new tokens has its own help");
 }
 
 #[test]
-fn an_answer_that_is_no_token_is_an_outage_that_says_why() {
+fn a_response_without_a_token_is_an_outage_with_the_reason() {
     for (reply, reason) in [
-        (TestReply::status(200, ""), "no JSON"),
-        (TestReply::status(200, "<html>"), "no JSON"),
+        (TestReply::status(200, ""), "not JSON"),
+        (TestReply::status(200, "<html>"), "not JSON"),
         (TestReply::status(200, "[]"), "not a JSON object"),
         (TestReply::status(200, "{}"), "`iamToken`"),
         (TestReply::status(200, r#"{"iam_token":"t1.FAKE"}"#), "`iamToken`"),
@@ -267,15 +267,15 @@ fn an_answer_that_is_no_token_is_an_outage_that_says_why() {
 }
 
 #[test]
-fn a_wrong_local_clock_does_not_kill_a_new_token() {
-    // The server's clock is two days ahead of ours, or behind.
+fn a_new_token_is_valid_when_the_local_clock_is_wrong() {
+    // The clock of the server is two days ahead of the local clock, or two days behind.
     for (date, expires_at) in [
         ("Thu, 26 Nov 2026 00:00:00 GMT", "2026-11-26T12:00:00Z"),
         ("Sun, 22 Nov 2026 00:00:00 GMT", "2026-11-22T12:00:00Z"),
     ] {
         let body = format!(r#"{{"iamToken":"{IAM_TOKEN}","expiresAt":"{expires_at}"}}"#);
         let reply = TestReply::Response(200, vec![("date", date.to_owned())], body.into_bytes());
-        // It answers once: a renewal beside the calls would start another life.
+        // IAM gives one token only: a refresh in the background would start another life.
         let test_system = TestSystem::new().answering(move |request, count| match count {
             0 | 1 => cloud(reply.clone())(request, count),
             _ => TestReply::Fail(HttpFault::Unreachable),
@@ -283,14 +283,14 @@ fn a_wrong_local_clock_does_not_kill_a_new_token() {
         let credentials = given(&test_system);
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "{date}");
         test_system.clock.advance(secs(11 * 3600));
-        assert!(credentials.snapshot().is_some(), "{date}: usable for its whole life");
+        assert!(credentials.snapshot().is_some(), "{date}: the token is valid for its whole life");
         test_system.clock.advance(secs(3600));
-        assert!(credentials.snapshot().is_none(), "{date}: and no longer");
+        assert!(credentials.snapshot().is_none(), "{date}: the token is not valid after its life");
     }
 }
 
 #[test]
-fn a_busy_iam_says_when_to_come_again() {
+fn the_error_of_a_busy_iam_has_the_time_to_wait() {
     let busy = TestReply::Response(429, vec![("retry-after", "30".to_owned())], Vec::new());
     let error = failure(&TestSystem::new().answering(cloud(busy)));
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, Some(secs(30))));
@@ -298,66 +298,66 @@ fn a_busy_iam_says_when_to_come_again() {
 }
 
 #[test]
-fn the_request_id_is_told_for_support() {
+fn the_error_has_the_request_id_for_support() {
     let reply = TestReply::Response(500, vec![("x-request-id", "FAKE-request-1".to_owned())], Vec::new());
     assert!(failure(&TestSystem::new().answering(cloud(reply))).to_string().contains("FAKE-request-1"));
 }
 
-/// Runs the call beside the test, and tells of each request that it makes.
+/// Runs the call on a thread, and sends the path of each of its requests to a channel.
 fn observed(
     rule: impl Fn(&str) -> TestReply + Send + Sync + 'static,
     endpoints: Endpoints,
     auth: OAuthTokenAuth,
 ) -> (TestSystem, mpsc::Receiver<String>, std::thread::JoinHandle<Result<(), Error>>) {
-    let (tell, asked) = mpsc::channel();
-    let tell = Mutex::new(tell);
+    let (sender, requested) = mpsc::channel();
+    let sender = Mutex::new(sender);
     let test_system = TestSystem::new().answering(move |request, _| {
         let path = request.uri().path().to_owned();
         let reply = rule(&path);
-        let _ = tell.lock().unwrap().send(path);
+        let _ = sender.lock().unwrap().send(path);
         reply
     });
     let test_system = test_system.at(endpoints);
     let credentials = test_system.with(auth);
     let call = std::thread::spawn(move || credentials.blocking().header().map(|_| ()));
-    (test_system, asked, call)
+    (test_system, requested, call)
 }
 
 #[test]
-fn a_silent_discovery_leaves_time_for_the_exchange() {
+fn a_discovery_without_a_response_leaves_time_for_the_exchange() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
     let rule = |path: &str| if path == "/endpoints" { TestReply::Silence } else { exchanged() };
-    let (test_system, asked, call) = observed(rule, Endpoints::new(), auth);
-    assert_eq!(asked.recv().unwrap(), "/endpoints");
+    let (test_system, requested, call) = observed(rule, Endpoints::new(), auth);
+    assert_eq!(requested.recv().unwrap(), "/endpoints");
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(5));
     joined(call).unwrap();
-    assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
+    assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
 }
 
 #[test]
-fn a_silent_iam_is_given_up_after_ten_seconds_in_all() {
+fn an_iam_without_a_response_is_an_error_after_ten_seconds_in_total() {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    let (test_system, asked, call) = observed(|_| TestReply::Silence, Endpoints::new(), auth);
-    assert_eq!(asked.recv().unwrap(), "/endpoints");
+    let (test_system, requested, call) = observed(|_| TestReply::Silence, Endpoints::new(), auth);
+    assert_eq!(requested.recv().unwrap(), "/endpoints");
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(5));
-    assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
+    assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
     test_system.clock.advance(secs(5));
     assert_eq!(joined(call).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
-/// A discovery that takes a second and finds an IAM that is silent at first; then both answer.
-fn dead_at_first(test_system: &TestSystem) -> (TestHttp, mpsc::Receiver<String>) {
-    let (tell, asked) = mpsc::channel();
-    let (tell, clock) = (Mutex::new(tell), test_system.clock.clone());
+/// A discovery that takes a second, and an IAM that does not respond to the first request. Later requests succeed.
+fn first_exchange_times_out(test_system: &TestSystem) -> (TestHttp, mpsc::Receiver<String>) {
+    let (sender, requested) = mpsc::channel();
+    let (sender, clock) = (Mutex::new(sender), test_system.clock.clone());
     let http = TestHttp::with_options(move |request, _, count| {
         let reply = match count {
             1 => TestReply::Silence,
             _ => cloud(exchanged())(request, count),
         };
         let pause = (count == 0).then(|| clock.sleep(secs(1)));
-        let _ = tell.lock().unwrap().send(request.uri().path().to_owned());
+        let _ = sender.lock().unwrap().send(request.uri().path().to_owned());
         async move {
             if let Some(pause) = pause {
                 pause.await;
@@ -365,33 +365,33 @@ fn dead_at_first(test_system: &TestSystem) -> (TestHttp, mpsc::Receiver<String>)
             reply
         }
     });
-    (http, asked)
+    (http, requested)
 }
 
 #[test]
-fn an_address_that_was_silent_until_the_end_of_all_time_is_forgotten() {
+fn discovery_runs_again_after_an_exchange_without_a_response() {
     let test_system = TestSystem::new();
-    let (http, asked) = dead_at_first(&test_system);
+    let (http, requested) = first_exchange_times_out(&test_system);
     let credentials = Credentials::from(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap())
         .with_system(test_system.system().with_http(http.clone()));
     let clone = credentials.clone();
     let call = std::thread::spawn(move || clone.blocking().header());
-    assert_eq!(asked.recv().unwrap(), "/endpoints");
+    assert_eq!(requested.recv().unwrap(), "/endpoints");
     test_system.clock.wait_for_sleepers(3);
     test_system.clock.advance(secs(1));
-    assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
+    assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
     test_system.clock.advance(secs(9));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.reason().contains("no token within 10s"), "the outer limit: {error}");
+    assert!(error.reason().contains("no token within 10s"), "the limit of the fetch ended the call: {error}");
 
     test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
-    assert_eq!(http.requests()[2..], [DISCOVERY, EXCHANGE], "it is looked for anew");
+    assert_eq!(http.requests()[2..], [DISCOVERY, EXCHANGE], "discovery runs again");
 }
 
 #[test]
-fn an_iam_that_refuses_is_alive_and_stays_known() {
+fn the_address_of_iam_is_kept_after_a_refusal() {
     let test_system = TestSystem::new().answering(|request, count| match count {
         1 => TestReply::status(401, ""),
         _ => cloud(exchanged())(request, count),
@@ -404,11 +404,11 @@ fn an_iam_that_refuses_is_alive_and_stays_known() {
 }
 
 #[test]
-fn the_timeout_is_the_callers_to_choose() {
+fn the_timeout_can_be_set() {
     let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().timeout(secs(2)).build();
-    let (test_system, asked, call) =
+    let (test_system, requested, call) =
         observed(|_| TestReply::Silence, Endpoints::new().iam("127.0.0.1"), auth);
-    assert_eq!(asked.recv().unwrap(), "/iam/v1/tokens");
+    assert_eq!(requested.recv().unwrap(), "/iam/v1/tokens");
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(2));
     let error = joined(call).unwrap_err();
@@ -417,7 +417,7 @@ fn the_timeout_is_the_callers_to_choose() {
 }
 
 #[test]
-fn a_value_is_checked_when_it_enters() {
+fn an_invalid_value_is_an_error_of_the_constructor() {
     for value in ["", " ", "y0_FAKE\nFAKE", "y0_FAKE\0", "y0_ФАЛЬШЬ", "Bearer y0_FAKE", IAM_TOKEN] {
         let error = OAuthTokenAuth::new(value).unwrap_err();
         assert_eq!(
@@ -427,29 +427,29 @@ fn a_value_is_checked_when_it_enters() {
         );
         assert!(!error.to_string().contains("FAKE"), "{error}");
     }
-    assert!(OAuthTokenAuth::new("AQAAAA-FAKE-legacy").is_ok(), "the old ones have no such prefix");
+    assert!(OAuthTokenAuth::new("AQAAAA-FAKE-legacy").is_ok(), "older tokens have another prefix");
 }
 
 #[test]
-fn max_age_decides_how_often_a_new_token_is_asked_for() {
-    let (tell, asked) = mpsc::channel();
-    let tell = Mutex::new(tell);
+fn max_age_sets_how_often_the_token_is_exchanged() {
+    let (sender, requested) = mpsc::channel();
+    let sender = Mutex::new(sender);
     let test_system = TestSystem::new().answering(move |request, count| {
         if request.uri().path() == "/iam/v1/tokens" {
-            let _ = tell.lock().unwrap().send(());
+            let _ = sender.lock().unwrap().send(());
         }
         cloud(exchanged())(request, count)
     });
     let auth = OAuthTokenAuth::builder(OAUTH_TOKEN).unwrap().max_age(secs(600)).build();
     let credentials = test_system.with(auth);
     header(&credentials);
-    asked.recv().unwrap();
+    requested.recv().unwrap();
     test_system.clock.advance(secs(599));
     header(&credentials);
-    assert!(asked.try_recv().is_err());
+    assert!(requested.try_recv().is_err());
     test_system.clock.advance(secs(1));
     header(&credentials);
-    asked.recv().unwrap();
+    requested.recv().unwrap();
 }
 
 fn real(emulator: &Emulator, token: &str) -> Credentials {
@@ -459,7 +459,7 @@ fn real(emulator: &Emulator, token: &str) -> Credentials {
 }
 
 #[test]
-fn over_a_socket_an_old_token_is_exchanged_and_a_new_one_refused() {
+fn over_a_socket_an_old_token_is_exchanged_and_a_new_token_is_refused() {
     let emulator = Emulator::start_in_thread().unwrap();
     let credentials = real(&emulator, emulator.oauth_token());
     assert!(header(&credentials).starts_with("Bearer t1."));

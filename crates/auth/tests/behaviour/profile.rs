@@ -1,4 +1,4 @@
-//! `profile`: yc's configuration file, read without yc.
+//! `profile`: the configuration file of yc, read without yc.
 
 use crate::support::{
     IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, OAUTH_TOKEN, TestSystem, cloud, exchanged,
@@ -14,7 +14,7 @@ use yandex_cloud_emulator::Emulator;
 
 const FILE: &str = "/home/me/.config/yandex-cloud/config.yaml";
 
-/// As yc writes it, less the secrets.
+/// A file as yc writes it, with fake secrets.
 const CONFIG: &str = "\
 current: default
 profiles:
@@ -82,7 +82,7 @@ fn an_oauth_token_is_exchanged() {
 }
 
 #[test]
-fn an_iam_token_that_was_pasted_is_used_as_it_is() {
+fn an_iam_token_in_the_place_of_the_oauth_token_is_sent_unchanged() {
     let test_system = test_system();
     let credentials = test_system.with(ProfileAuth::named("pasted"));
     assert_eq!(header(&credentials), "Bearer t1.FAKE-pasted.x");
@@ -90,14 +90,14 @@ fn an_iam_token_that_was_pasted_is_used_as_it_is() {
 }
 
 #[test]
-fn the_service_account_of_the_machine_is_taken_where_it_is_named_and_where_nothing_is() {
+fn a_profile_that_names_the_machine_or_has_no_login_uses_the_metadata_service() {
     for name in ["vm", "bare", "empty"] {
         let test_system = test_system();
         let credentials = test_system.with(ProfileAuth::named(name));
         assert_eq!(header(&credentials), format!("Bearer {METADATA_TOKEN}"), "{name}");
         assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")], "{name}");
     }
-    // Off the cloud, whoever has an empty profile is told why the metadata service was asked.
+    // Outside the cloud, the help says why a profile without a login uses the metadata service.
     let test_system = test_system().always(TestReply::Fail(HttpFault::ConnectTimeout));
     let error = failure(&test_system, ProfileAuth::named("empty"));
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Profile)));
@@ -106,7 +106,7 @@ fn the_service_account_of_the_machine_is_taken_where_it_is_named_and_where_nothi
 }
 
 #[test]
-fn a_login_that_yc_alone_knows_is_sent_to_yc() {
+fn a_login_that_only_yc_supports_is_an_error_that_names_the_method_of_yc() {
     let test_system = home(
         "profiles:\n  a: {federation-id: x}\n  b: {username: x, folder-id: y}\n  c: {token: y0_FAKE, federation-id: x}\n  \
          d: {token: y0_FAKE, impersonate-service-account-id: x}\n",
@@ -122,11 +122,11 @@ fn a_login_that_yc_alone_knows_is_sent_to_yc() {
         assert!(error.reason().contains(key), "{error}");
         assert!(error.help().unwrap().contains("yandex-cloud-cli"), "{error:?}");
     }
-    assert!(test_system.http.requests().is_empty(), "nobody else is asked instead");
+    assert!(test_system.http.requests().is_empty(), "no request is sent");
 }
 
 #[test]
-fn the_profile_is_the_one_in_code_else_in_the_variable_else_the_current_one() {
+fn the_profile_is_that_in_code_else_that_of_the_variable_else_the_current_profile() {
     let test_system = test_system();
     assert_eq!(header(&test_system.with(ProfileAuth::new())), format!("Bearer {IAM_TOKEN}"));
     test_system.environment.set("YC_PROFILE", "pasted");
@@ -138,7 +138,7 @@ fn the_profile_is_the_one_in_code_else_in_the_variable_else_the_current_one() {
 }
 
 #[test]
-fn the_file_is_yc_s_own_or_the_one_in_code() {
+fn the_file_is_the_default_file_of_yc_or_the_path_in_code() {
     let test_system = test_system();
     test_system.files.write("/etc/yc.yaml", "profiles: {mine: {token: t1.FAKE-mine.x}}");
     let auth = ProfileAuth::builder().path("/etc/yc.yaml").profile("mine").build();
@@ -152,7 +152,7 @@ fn the_file_is_yc_s_own_or_the_one_in_code() {
 }
 
 #[test]
-fn what_is_in_the_profile_is_read_again_for_each_token_and_its_name_stays() {
+fn the_profile_is_read_for_each_token_and_its_name_stays() {
     let test_system = test_system();
     test_system.environment.set("YC_PROFILE", "pasted");
     let by_name = test_system.with(ProfileAuth::new());
@@ -173,7 +173,7 @@ fn what_is_in_the_profile_is_read_again_for_each_token_and_its_name_stays() {
 }
 
 #[test]
-fn a_file_that_breaks_leaves_the_token_in_place() {
+fn an_invalid_file_does_not_replace_a_valid_token() {
     let test_system = test_system();
     let credentials = test_system.with(ProfileAuth::named("pasted"));
     header(&credentials);
@@ -186,7 +186,7 @@ fn a_file_that_breaks_leaves_the_token_in_place() {
 }
 
 #[test]
-fn the_endpoint_of_the_profile_is_asked_where_nobody_named_another() {
+fn the_endpoint_of_the_profile_is_used_if_neither_code_nor_the_environment_gives_one() {
     let with = |endpoint: &str| {
         home(&format!("current: a\nprofiles:\n  a:\n    token: y0_FAKE\n    endpoint: {endpoint}\n"))
             .answering(|request, count| match request.uri().path() {
@@ -212,7 +212,7 @@ fn the_endpoint_of_the_profile_is_asked_where_nobody_named_another() {
 }
 
 #[test]
-fn a_foreign_endpoint_in_the_file_is_warned_of_and_plaintext_is_blocked() {
+fn a_foreign_endpoint_in_the_file_gives_a_warning_and_plaintext_is_blocked() {
     let with = |endpoint: &str| {
         home(&format!("current: a\nprofiles:\n  a:\n    token: y0_FAKE\n    endpoint: {endpoint}\n"))
             .answering(cloud(exchanged()))
@@ -226,7 +226,7 @@ fn a_foreign_endpoint_in_the_file_is_warned_of_and_plaintext_is_blocked() {
         r#"{"endpoints":[{"id":"iam","address":"iam.strange.example:443"}]}"#,
     ));
     assert_eq!(failure(&strange, ProfileAuth::new()).kind(), ErrorKind::Blocked);
-    assert_eq!(strange.http.requests().len(), 1, "the token goes nowhere");
+    assert_eq!(strange.http.requests().len(), 1, "only discovery is requested");
 
     let plain = with("http://api.cloud.yandex.net");
     assert_eq!(failure(&plain, ProfileAuth::new()).kind(), ErrorKind::Blocked);
@@ -237,13 +237,13 @@ fn a_foreign_endpoint_in_the_file_is_warned_of_and_plaintext_is_blocked() {
 }
 
 #[test]
-fn an_endpoint_that_is_not_needed_harms_nobody() {
+fn an_invalid_endpoint_that_is_not_needed_is_ignored() {
     let test_system = home("current: a\nprofiles: {a: {token: t1.FAKE-a.x, endpoint: 'ftp://x'}}");
     assert_eq!(header(&test_system.with(ProfileAuth::new())), "Bearer t1.FAKE-a.x");
 }
 
 #[test]
-fn it_works_against_the_emulator() {
+fn a_profile_with_an_oauth_token_works_against_the_emulator() {
     let emulator = Emulator::start_in_thread().unwrap();
     let test_system = home(&format!(
         "current: a\nprofiles:\n  a:\n    token: {}\n    endpoint: {}\n",
@@ -258,7 +258,7 @@ fn it_works_against_the_emulator() {
     assert!(snapshot.expose_secret().unwrap().starts_with("t1."));
 }
 
-/// A profile with a key, as yc writes it of the key's file.
+/// A profile with a key, as yc writes it from the key's file.
 fn with_key(emulator: &Emulator, json: &str) -> String {
     let key: serde_json::Value = serde_json::from_str(json).unwrap();
     let mut lines = String::new();
@@ -277,7 +277,7 @@ fn with_key(emulator: &Emulator, json: &str) -> String {
 }
 
 #[test]
-fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
+fn the_service_account_key_in_a_profile_is_exchanged_and_can_be_replaced() {
     let emulator = Emulator::start_in_thread().unwrap();
     let test_system = home(&with_key(&emulator, &emulator.service_account_key().unwrap()));
     let system = System::real()
@@ -290,7 +290,7 @@ fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
     let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
     assert_eq!(identity.subject_id.as_deref(), Some(emulator.service_account_id()));
 
-    // Another key stands there, and the first one is withdrawn.
+    // The profile gets another key, and the first key is deleted.
     test_system.files.write(FILE, with_key(&emulator, &emulator.create_service_account_key().unwrap()));
     assert!(emulator.delete_service_account_key(&identity.key_id.unwrap()));
     assert!(credentials.invalidate(&first));
@@ -299,7 +299,7 @@ fn the_key_of_a_service_account_is_exchanged_and_may_be_replaced() {
 }
 
 #[test]
-fn a_key_that_is_none_is_told_and_not_shown() {
+fn an_invalid_key_is_an_error_that_does_not_show_the_key() {
     for private_key in ["FAKE", "-----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY-----"] {
         let key = format!(
             "{{id: ajefake0key, service_account_id: ajefake0account, private_key: \"{private_key}\"}}"
@@ -315,7 +315,7 @@ fn a_key_that_is_none_is_told_and_not_shown() {
 }
 
 #[test]
-fn it_has_no_slot_and_can_take_one() {
+fn automatic_selection_has_no_profile_slot_and_can_get_one() {
     let test_system = test_system();
     assert!(Automatic::new().slots().all(|slot| slot != "profile"));
     let automatic = Automatic::new().replace("yandex-cloud-cli", ProfileAuth::named("pasted")).unwrap();
@@ -326,18 +326,18 @@ fn it_has_no_slot_and_can_take_one() {
 }
 
 #[test]
-fn what_the_profile_says_beside_its_login_is_open_to_others() {
+fn the_settings_of_a_profile_are_readable_without_its_login() {
     let test_system = test_system();
-    let told = profile(&test_system, &ProfileAuth::new()).unwrap();
-    assert_eq!(told.name, "default");
-    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0folder"));
-    assert_eq!(told.cloud_id.as_deref(), Some("b1gfake0cloud"));
-    assert_eq!(told.organization_id.as_deref(), Some("bpffake0organization"));
-    assert_eq!(told.endpoint, None);
-    assert!(!format!("{told:?}").contains("FAKE"));
-    // Of a login that is yc's affair too.
-    let told = profile(&test_system, &ProfileAuth::named("federated")).unwrap();
-    assert_eq!(told.folder_id.as_deref(), Some("b1gfake0federated"));
+    let settings = profile(&test_system, &ProfileAuth::new()).unwrap();
+    assert_eq!(settings.name, "default");
+    assert_eq!(settings.folder_id.as_deref(), Some("b1gfake0folder"));
+    assert_eq!(settings.cloud_id.as_deref(), Some("b1gfake0cloud"));
+    assert_eq!(settings.organization_id.as_deref(), Some("bpffake0organization"));
+    assert_eq!(settings.endpoint, None);
+    assert!(!format!("{settings:?}").contains("FAKE"));
+    // The settings of a profile with a login that only yc supports are readable, too.
+    let settings = profile(&test_system, &ProfileAuth::named("federated")).unwrap();
+    assert_eq!(settings.folder_id.as_deref(), Some("b1gfake0federated"));
     let test_system = home("current: a\nprofiles: {a: {folder-id: t1.FAKE.x}}");
     let error = profile(&test_system, &ProfileAuth::new()).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Invalid, Some(Method::Profile)));
@@ -345,11 +345,11 @@ fn what_the_profile_says_beside_its_login_is_open_to_others() {
 }
 
 #[test]
-fn whom_it_stands_for_is_told_as_far_as_it_is_known() {
+fn the_identity_has_what_the_profile_gives() {
     let test_system = test_system();
     for (name, folder, remark) in [
-        ("default", Some("b1gfake0folder"), "an OAuth token does not say whose"),
-        ("pasted", Some("b1gfake0other"), "an IAM token does not say whose"),
+        ("default", Some("b1gfake0folder"), "an OAuth token does not name its owner"),
+        ("pasted", Some("b1gfake0other"), "an IAM token does not name its owner"),
         ("vm", None, "the service account of the machine"),
     ] {
         let credentials = test_system.with(ProfileAuth::named(name));
@@ -361,19 +361,19 @@ fn whom_it_stands_for_is_told_as_far_as_it_is_known() {
 }
 
 #[test]
-fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
+fn each_mistake_in_the_file_is_an_error_with_the_location_and_without_a_secret() {
     let key = "{id: FAKE, service_account_id: FAKE, private_key: FAKE}";
-    // the file -> kind, words of the reason, of the help
+    // content of the file -> kind, words of the reason, words of the help
     for (config, kind, reason, help) in [
         ("", ErrorKind::NotConfigured, "no current profile", "yc init"),
-        ("current: a", ErrorKind::Invalid, "no profile `a`", "it has no profiles"),
+        ("current: a", ErrorKind::Invalid, "no profile `a`", "the file has no profiles"),
         ("profiles: {a: {}, b: {}}", ErrorKind::NotConfigured, "no current profile", "`a`, `b`"),
         ("current: c\nprofiles: {a: {}, b: {}}", ErrorKind::Invalid, "no profile `c`", "`a`, `b`"),
-        ("current: [c]", ErrorKind::Invalid, "`current` is no name", "yc init"),
-        ("current: a\nprofiles: [FAKE]", ErrorKind::Invalid, "`profiles` is no mapping", "yc init"),
-        ("current: a\nprofiles: {a: FAKE}", ErrorKind::Invalid, "`a` is no mapping", "yc init"),
-        ("FAKE", ErrorKind::Invalid, "no mapping", "yc init"),
-        ("- FAKE", ErrorKind::Invalid, "no mapping", "yc init"),
+        ("current: [c]", ErrorKind::Invalid, "`current` is not a name", "yc init"),
+        ("current: a\nprofiles: [FAKE]", ErrorKind::Invalid, "`profiles` is not a mapping", "yc init"),
+        ("current: a\nprofiles: {a: FAKE}", ErrorKind::Invalid, "`a` is not a mapping", "yc init"),
+        ("FAKE", ErrorKind::Invalid, "not a mapping", "yc init"),
+        ("- FAKE", ErrorKind::Invalid, "not a mapping", "yc init"),
         ("a: 'FAKE", ErrorKind::Invalid, "not YAML at line", "yc init"),
         ("{\"current\": \"FAKE\"", ErrorKind::Invalid, "not YAML at line", "yc init"),
         (
@@ -382,12 +382,17 @@ fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
             "an anchor at line 3",
             "yc init",
         ),
-        ("current: a\ncurrent: FAKE", ErrorKind::Invalid, "there before at line 2", "yc init"),
-        ("current: a\nprofiles: {a: {token: 1, token: FAKE}}", ErrorKind::Invalid, "there before", "yc init"),
+        ("current: a\ncurrent: FAKE", ErrorKind::Invalid, "a duplicate key at line 2", "yc init"),
+        (
+            "current: a\nprofiles: {a: {token: 1, token: FAKE}}",
+            ErrorKind::Invalid,
+            "a duplicate key",
+            "yc init",
+        ),
         (
             "current: a\nprofiles: {a: {token: [FAKE]}}",
             ErrorKind::Invalid,
-            "`token` is no text",
+            "`token` is not a text",
             "yc config set",
         ),
         ("current: a\nprofiles: {a: {token: FAKE FAKE}}", ErrorKind::Invalid, "a space", "yc config set"),
@@ -407,19 +412,19 @@ fn whatever_is_wrong_is_told_with_its_place_and_without_a_secret() {
         (
             "current: a\nprofiles: {a: {instance-service-account: FAKE}}",
             ErrorKind::Invalid,
-            "neither true nor false",
+            "must be true or false",
             "yc config set",
         ),
         (
             "current: a\nprofiles: {a: {service-account-key: FAKE.json}}",
             ErrorKind::Invalid,
-            "`service-account-key`: it is no mapping",
+            "`service-account-key`: the value is not a mapping",
             "key.json",
         ),
         (
             "current: a\nprofiles: {a: {service-account-key: {id: FAKE, private_key: FAKE}}}",
             ErrorKind::Invalid,
-            "no text `service_account_id`",
+            "the text `service_account_id` is missing",
             "key.json",
         ),
         (&"x".repeat((1 << 20) + 1), ErrorKind::Invalid, "larger than 1024 KiB", "path"),

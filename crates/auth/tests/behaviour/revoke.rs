@@ -1,4 +1,4 @@
-//! Revoking a token: what IAM is told, and who in the process stops sending it.
+//! Revoking a token: the request to IAM, and the credentials in the process that stop sending the token.
 
 use crate::support::{API_KEY, TestSystem};
 use test_support::token_source::header;
@@ -21,7 +21,7 @@ fn error(credentials: &Credentials) -> yandex_cloud_auth::Error {
 }
 
 #[test]
-fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another() {
+fn all_credentials_in_the_process_drop_a_revoked_token_and_fetch_another_if_they_can() {
     let cloud = Emulator::start_in_thread().unwrap();
     let metadata = Credentials::from(MetadataAuth::new()).with_system(test_system(&cloud, &[]));
     let token = header(&metadata).strip_prefix("Bearer ").unwrap().to_owned();
@@ -44,13 +44,17 @@ fn every_holder_in_the_process_drops_the_token_and_those_that_can_have_another()
         assert!(error.to_string().contains("revoked") && error.help().is_some());
         assert!(!format!("{error} {error:?}").contains(&token));
     }
-    assert_eq!(header(&other), kept, "others have nothing to do with it");
+    assert_eq!(header(&other), kept, "credentials with another token do not change");
     let late = Credentials::from(IamTokenAuth::new(&token).unwrap()).with_system(test_system(&cloud, &[]));
-    assert_eq!(late.blocking().header().unwrap_err().kind(), ErrorKind::Refused, "nor does who comes later");
+    assert_eq!(
+        late.blocking().header().unwrap_err().kind(),
+        ErrorKind::Refused,
+        "new credentials do not send the revoked token"
+    );
 }
 
 #[test]
-fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another() {
+fn revoking_without_a_cached_token_fetches_one_and_the_next_call_fetches_another() {
     let cloud = Emulator::start_in_thread().unwrap();
     let system = test_system(&cloud, &[]).with_endpoints(Endpoints::new().api(cloud.api_url()));
     let credentials = Credentials::from(MetadataAuth::new()).with_system(system);
@@ -61,12 +65,16 @@ fn a_token_is_fetched_where_none_is_at_hand_and_its_source_is_asked_for_another(
 }
 
 #[test]
-fn what_iam_refuses_stays_in_place() {
+fn a_token_that_iam_does_not_revoke_stays_in_use() {
     let test_system = TestSystem::new().answering(|request, _| match request.uri().path() {
         "/endpoints" => TestReply::status(404, ""),
         path => {
             assert_eq!(path, "/iam/v1/tokens:revoke");
-            assert_eq!(request.uri().host(), Some("iam.api.cloud.yandex.net"), "its documented address");
+            assert_eq!(
+                request.uri().host(),
+                Some("iam.api.cloud.yandex.net"),
+                "the documented address of IAM"
+            );
             assert_eq!(request.headers()["authorization"], "Bearer t1.fake.kept");
             assert!(request.headers()["authorization"].is_sensitive());
             let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
@@ -82,7 +90,7 @@ fn what_iam_refuses_stays_in_place() {
 }
 
 #[test]
-fn the_token_goes_nowhere_but_to_yandex_cloud_and_where_code_says() {
+fn the_token_is_sent_only_to_yandex_cloud_or_to_the_endpoint_in_code() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
     let test_system = TestSystem::new().always(TestReply::status(200, list));
     let credentials = test_system.with(IamTokenAuth::new("t1.fake.at-home").unwrap());

@@ -290,7 +290,7 @@ fn a_variable_whose_file_is_missing_ends_the_selection() {
             let error = automatic.with_system(test_system.system()).build().blocking().header().unwrap_err();
             assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("/run/FAKE.json")));
             assert_eq!(error.method(), Some(method));
-            assert!(error.reason().contains("no such file"), "{error}");
+            assert!(error.reason().contains("the file does not exist"), "{error}");
             let broken = error.report().unwrap().attempts().iter().find(|attempt| attempt.method == method);
             let broken = broken.unwrap();
             assert_eq!((broken.outcome, &*broken.source), (Outcome::Broken, variable));

@@ -1,4 +1,4 @@
-//! Authorized keys: what is signed and to whom it goes, what is no key, and when a file is read again.
+//! Authorized keys: the signed JWT and its destination, texts that are not a key, and when a key file is read again.
 #![cfg(feature = "service-account-key")]
 
 use std::sync::{Arc, LazyLock, Mutex};
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
 use test_support::token_source::header;
-use test_support::wait::secs;
+use test_support::wait::{secs, until};
 use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
@@ -22,7 +22,7 @@ const VARIABLE: &str = ServiceAccountKeyAuth::VARIABLE;
 const PATH: &str = "/etc/robot/key.json";
 const TOKENS: &str = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
 
-/// RSA keys take a while to make: one cloud, and with it one key, for all tests.
+/// An RSA key takes time to generate, so all tests share one emulator and its key.
 static CLOUD: LazyLock<Emulator> = LazyLock::new(|| Emulator::start_in_thread().unwrap());
 static KEY: LazyLock<String> = LazyLock::new(|| CLOUD.service_account_key().unwrap());
 
@@ -44,23 +44,23 @@ fn pem() -> String {
     key()["private_key"].as_str().unwrap().to_owned()
 }
 
-/// The claims of a JWT whose signature is the key's.
+/// The header and the claims of a JWT, after a check of its signature with the key.
 fn verified(jwt: &str) -> (Value, Value) {
     let (signed, signature) = jwt.rsplit_once('.').unwrap();
     let (head, body) = signed.split_once('.').unwrap();
     let part = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let public = key()["public_key"].as_str().unwrap().replace("-----BEGIN PUBLIC KEY-----", "");
     let public: String = public.replace("-----END PUBLIC KEY-----", "").split_whitespace().collect();
-    // What ring wants is at the end of a SubjectPublicKeyInfo of an RSA key, behind 24 bytes.
+    // ring needs the end of the SubjectPublicKeyInfo of an RSA key, after 24 bytes.
     let der = STANDARD.decode(public).unwrap();
     UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &der[24..])
         .verify(signed.as_bytes(), &part(signature))
-        .expect("the signature is the key's");
+        .expect("the key made the signature");
     let json = |text: &str| serde_json::from_slice(&part(text)).unwrap();
     (json(head), json(body))
 }
 
-/// A system whose IAM keeps the JWTs that it is given.
+/// A system whose IAM records the JWTs that it receives.
 fn recording(test_system: TestSystem) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let jwts = Arc::clone(&seen);
@@ -68,7 +68,10 @@ fn recording(test_system: TestSystem) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
         if request.uri().path() == "/iam/v1/tokens" {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!(body.as_object().unwrap().len(), 1);
-            assert!(!request.headers().contains_key("authorization"), "IAM is called without one");
+            assert!(
+                !request.headers().contains_key("authorization"),
+                "no request has an authorization header"
+            );
             jwts.lock().unwrap().push(body["jwt"].as_str().unwrap().to_owned());
         }
         cloud(exchanged())(request, count)
@@ -77,14 +80,14 @@ fn recording(test_system: TestSystem) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn what_is_signed_is_what_iam_wants_to_hear() {
+fn the_jwt_has_the_claims_that_iam_requires() {
     let (test_system, jwts) = recording(TestSystem::new());
     let credentials = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(
         test_system.http.requests(),
         ["GET https://api.cloud.yandex.net/endpoints".to_owned(), format!("POST {TOKENS}")],
-        "one discovery and one exchange from cold"
+        "the first call makes one discovery and one exchange"
     );
     let jwts = jwts.lock().unwrap();
     let (head, body) = verified(&jwts[0]);
@@ -102,7 +105,7 @@ fn what_is_signed_is_what_iam_wants_to_hear() {
 }
 
 #[test]
-fn the_audience_follows_iam_and_can_be_set_and_a_jwt_is_never_too_long() {
+fn the_audience_is_the_url_of_iam_or_the_option_and_the_life_of_a_jwt_is_limited() {
     let builder = || ServiceAccountKeyAuth::builder(&*KEY).unwrap();
     for (builder, iam, audience) in [
         (builder(), "iam.api.yandexcloud.kz", "https://iam.api.yandexcloud.kz/iam/v1/tokens"),
@@ -126,7 +129,7 @@ fn the_audience_follows_iam_and_can_be_set_and_a_jwt_is_never_too_long() {
 }
 
 #[test]
-fn a_key_is_read_in_every_form_that_it_is_written_in() {
+fn a_key_is_read_in_every_form_that_yandex_cloud_writes() {
     let original = key();
     let camel = json!({
         "id": original["id"],
@@ -161,35 +164,35 @@ fn a_key_is_read_in_every_form_that_it_is_written_in() {
 }
 
 #[test]
-fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
+fn each_text_that_is_not_a_key_has_its_own_error_that_does_not_show_the_text() {
     let body = pem();
     let cut = &body[..body.len() - 200];
     let relabelled = |label: &str| body.replace("PRIVATE KEY", label);
     let ec = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFAKEFAKEFAKEFAKE\nFAKEFAKEFAKEFAKEFAKEFAKEFAKhRANCAARFAKE\n-----END PRIVATE KEY-----\n";
-    for (text, told) in [
+    for (text, words) in [
         (String::new(), "the key is empty"),
         (" \n".to_owned(), "the key is empty"),
         (body.clone(), "a bare PEM"),
-        ("AQVN-FAKE-api-key".to_owned(), "no JSON (line 1"),
-        ("[]".to_owned(), "no object"),
+        ("AQVN-FAKE-api-key".to_owned(), "not JSON (line 1"),
+        ("[]".to_owned(), "not an object"),
         (KEY[..KEY.len() / 2].to_owned(), "the key is cut"),
         ("{}".to_owned(), "has no `id`"),
         (with("id", Value::Null), "has no `id`"),
         (with("id", "".into()), "has no `id`"),
-        (with("id", 5.into()), "its `id` is no text"),
-        (with("id", "a b".into()), "its `id` is no id"),
+        (with("id", 5.into()), "`id` is not a text"),
+        (with("id", "a b".into()), "`id` is not an id"),
         (with("service_account_id", Value::Null), "has no `service_account_id`"),
         (with("private_key", Value::Null), "has no `private_key`"),
         (with("private_key", "".into()), "has no `private_key`"),
-        (with("private_key", "hush-hush-hush".into()), "no PEM"),
-        (with("private_key", cut.into()), "breaks off"),
-        (with("private_key", body.replace("MII", "!!!").into()), "no base64"),
+        (with("private_key", "hush-hush-hush".into()), "not a PEM"),
+        (with("private_key", cut.into()), "incomplete"),
+        (with("private_key", body.replace("MII", "!!!").into()), "not base64"),
         (with("private_key", body.replacen('M', "A", 3).into()), "damaged"),
         (with("private_key", relabelled("RSA PRIVATE KEY").into()), "PKCS#1"),
         (with("private_key", relabelled("ENCRYPTED PRIVATE KEY").into()), "encrypted"),
-        (with("private_key", relabelled("EC PRIVATE KEY").into()), "no RSA key"),
+        (with("private_key", relabelled("EC PRIVATE KEY").into()), "not an RSA key"),
         (with("private_key", relabelled("OPENSSH PRIVATE KEY").into()), "an SSH key"),
-        (with("private_key", key()["public_key"].clone()), "a public key stands"),
+        (with("private_key", key()["public_key"].clone()), "a public key, not a private key"),
         (with("private_key", ec.into()), "damaged"),
         (with("key_algorithm", "ECDSA".into()), "not RSA"),
         (
@@ -203,14 +206,14 @@ fn what_is_no_key_is_told_by_its_own_words_and_nothing_of_it_is_shown() {
             (ErrorKind::Invalid, Some(Method::ServiceAccountKey)),
             "{error}"
         );
-        assert!(error.to_string().contains(told), "{told}: {error}");
+        assert!(error.to_string().contains(words), "{words}: {error}");
         assert!(error.help().is_some());
         hides(&error);
-        // The same, as a file.
+        // The same text in a file.
         let test_system = TestSystem::new();
         test_system.files.write(PATH, text);
         let error = test_system.with(ServiceAccountKeyAuth::from_file(PATH)).blocking().header().unwrap_err();
-        assert!(error.to_string().contains(told) && error.location() == Some(PATH), "{told}: {error}");
+        assert!(error.to_string().contains(words) && error.location() == Some(PATH), "{words}: {error}");
         hides(&error);
     }
 }
@@ -224,7 +227,7 @@ fn hides(error: &Error) {
 }
 
 #[test]
-fn a_file_is_read_again_and_a_bad_one_never_replaces_a_good_token() {
+fn a_file_is_read_for_each_exchange_and_an_invalid_file_does_not_replace_a_valid_token() {
     let (test_system, jwts) = recording(TestSystem::new());
     test_system.files.write(PATH, KEY.as_str());
     let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
@@ -238,15 +241,20 @@ fn a_file_is_read_again_and_a_bad_one_never_replaces_a_good_token() {
 
     test_system.files.write(PATH, &KEY[..100]);
     test_system.clock.advance(secs(4000));
-    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "the token at hand is good for hours");
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "the current token is valid for hours");
+    // The refresh in the background must end first: a later call would share its error.
+    until("the refresh with the cut file has failed", || credentials.counters().failures == 1);
     test_system.files.remove(PATH);
     test_system.clock.advance(secs(13 * 3600));
     let error = credentials.blocking().header().unwrap_err();
-    assert!(error.to_string().contains(PATH) && error.reason().contains("no such file"), "{error}");
+    assert!(
+        error.to_string().contains(PATH) && error.reason().contains("the file does not exist"),
+        "{error}"
+    );
 }
 
 #[test]
-fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken() {
+fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
     let slot = |test_system: &TestSystem| {
         let credentials = test_system.automatic();
         let outcome = credentials.blocking().select();
@@ -264,7 +272,7 @@ fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken
 
     let named = TestSystem::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
     let missing = slot(&named);
-    assert_eq!((missing.outcome, missing.reason.as_str()), (Outcome::Broken, "there is no such file"));
+    assert_eq!((missing.outcome, missing.reason.as_str()), (Outcome::Broken, "the file does not exist"));
     named.files.write(PATH, KEY.as_str());
     let found = slot(&named);
     assert_eq!(found.outcome, Outcome::Selected);
@@ -279,11 +287,11 @@ fn the_slot_is_opened_by_its_variable_alone_and_a_file_that_is_missing_is_broken
     let token = slot(&TestSystem::new().set(VARIABLE, "y0_FAKE-oauth-token"));
     assert_eq!(token.outcome, Outcome::Broken, "{token:?}");
     let order = TestSystem::new().set(VARIABLE, &KEY).set("YC_IAM_TOKEN_FILE", "/nowhere");
-    assert_eq!(slot(&order).outcome, Outcome::Selected, "before what is broken behind it");
+    assert_eq!(slot(&order).outcome, Outcome::Selected, "the slot is tried before the broken slot after it");
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_told_in_the_report_of_a_given_path_too() {
+fn the_report_warns_of_a_key_file_that_every_user_can_read_for_a_given_path_too() {
     let test_system = TestSystem::new();
     test_system.files.write(PATH, KEY.as_str());
     test_system.files.set_mode(PATH, 0o604);
@@ -296,7 +304,7 @@ fn a_key_that_everybody_can_read_is_told_in_the_report_of_a_given_path_too() {
 }
 
 #[test]
-fn the_jwt_goes_where_a_secret_may_go() {
+fn the_jwt_is_sent_only_to_a_host_that_may_get_a_secret() {
     let list = r#"{"endpoints":[{"id":"iam","address":"iam.evil.example:443"}]}"#;
     let test_system = TestSystem::new().always(TestReply::status(200, list));
     let error = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap()).blocking().header().unwrap_err();
@@ -308,16 +316,16 @@ fn the_jwt_goes_where_a_secret_may_go() {
 }
 
 #[test]
-fn who_it_is_stands_in_the_key() {
+fn the_identity_comes_from_the_key() {
     let (test_system, _) = recording(TestSystem::new());
-    let told = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
-    let told = told.blocking().identity(HeaderOptions::new()).unwrap();
-    assert_eq!(told.subject_id.as_deref(), Some(CLOUD.service_account_id()));
-    assert_eq!(told.key_id.as_deref(), key()["id"].as_str());
+    let credentials = test_system.with(ServiceAccountKeyAuth::new(&*KEY).unwrap());
+    let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+    assert_eq!(identity.subject_id.as_deref(), Some(CLOUD.service_account_id()));
+    assert_eq!(identity.key_id.as_deref(), key()["id"].as_str());
 }
 
 #[test]
-fn the_emulator_verifies_the_signature_and_a_deleted_key_is_refused_with_its_tokens() {
+fn the_emulator_verifies_the_signature_and_refuses_a_deleted_key() {
     let cloud = Emulator::start_in_thread().unwrap();
     let file = cloud.create_service_account_key().unwrap();
     let id = serde_json::from_str::<Value>(&file).unwrap()["id"].as_str().unwrap().to_owned();

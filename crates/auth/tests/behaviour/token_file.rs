@@ -1,4 +1,4 @@
-//! `token-file`: a file that something else keeps fresh, looked at beside the calls.
+//! `token-file`: a file that another program keeps fresh, read in parallel to the calls.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ impl TestSystem {
         }
     }
 
-    /// Looks are taken in before the call that began them returns, so that a test is a sequence.
+    /// A read ends before the call that started it returns, so a test is a sequence.
     fn system(&self) -> System {
         empty_system(&self.clock)
             .with_files(self.files.clone())
@@ -50,7 +50,7 @@ impl TestSystem {
         Credentials::from(TokenFileAuth::from_env()).with_system(self.system())
     }
 
-    /// By name, by the variable, and by selection.
+    /// Credentials with the path in code, with the variable, and by selection.
     fn each(&self) -> [Credentials; 3] {
         [
             Credentials::from(TokenFileAuth::new(FILE)).with_system(self.system()),
@@ -65,40 +65,44 @@ impl TestSystem {
 }
 
 #[test]
-fn the_token_in_the_file_is_sent_and_its_life_is_not_known() {
+fn the_token_in_the_file_is_sent_and_has_no_known_expiry() {
     for content in [FIRST.to_owned(), format!("{FIRST}\n"), format!("\u{feff} {FIRST}\r\n\n")] {
         let test_system = TestSystem::holding(&content);
         for credentials in test_system.each() {
             assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
             let snapshot = credentials.snapshot().unwrap();
             assert_eq!((snapshot.method(), snapshot.expires_at()), (Method::TokenFile, None));
-            assert_eq!(credentials.counters().fetches, 1, "selection's look is the first token");
+            assert_eq!(credentials.counters().fetches, 1, "the token of the selection is the first token");
         }
     }
 }
 
 #[test]
-fn a_changed_file_is_seen_within_the_interval_and_no_call_waits_for_it() {
+fn a_changed_file_is_read_within_the_interval_and_no_call_waits_for_the_read() {
     let test_system = TestSystem::holding(FIRST);
     for credentials in test_system.each() {
         test_system.files.write(FILE, FIRST);
         header(&credentials);
-        // The same token again and again must not make the looks rare.
+        // Reading the same token many times must not make the reads less frequent.
         for _ in 0..20 {
             test_system.clock.advance(secs(30));
             assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
         }
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
-        assert_eq!(first.generation(), 1, "the same bytes");
+        assert_eq!(first.generation(), 1, "the token did not change");
 
         test_system.files.write(FILE, SECOND);
         test_system.clock.advance(secs(29));
-        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "not looked at yet");
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the file is not read yet");
         test_system.clock.advance(secs(1));
-        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "looked at beside this call");
+        assert_eq!(
+            header(&credentials),
+            format!("Bearer {FIRST}"),
+            "the file is read in parallel to this call"
+        );
         assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
         assert_eq!(credentials.snapshot().unwrap().generation(), 2);
-        assert_eq!(credentials.counters().waited, 1, "for the very first token alone");
+        assert_eq!(credentials.counters().waited, 1, "only the call for the first token waited");
     }
 }
 
@@ -131,7 +135,7 @@ impl Files for Counting {
 }
 
 #[test]
-fn a_call_between_two_looks_does_not_touch_the_file() {
+fn a_call_between_two_reads_does_not_read_the_file() {
     let test_system = TestSystem::holding(FIRST);
     let files = Counting(test_system.files.clone(), Arc::default());
     let credentials = Credentials::from(TokenFileAuth::from_env())
@@ -141,7 +145,7 @@ fn a_call_between_two_looks_does_not_touch_the_file() {
         test_system.clock.advance(secs(3));
     }
     let reads = files.1.load(Ordering::SeqCst);
-    assert_eq!(reads, 10, "one for each 30 s");
+    assert_eq!(reads, 10, "the file is read every 30 s");
 }
 
 #[test]
@@ -157,14 +161,14 @@ fn a_refused_token_is_replaced_at_once() {
 }
 
 #[test]
-fn a_refused_token_that_stays_is_looked_after_no_less_often() {
+fn a_refused_token_that_stays_in_the_file_does_not_make_the_reads_less_frequent() {
     let test_system = TestSystem::holding(FIRST);
     test_system.clock.set_random(0.999);
     let credentials = test_system.credentials();
     for _ in 0..8 {
         let refused = credentials.blocking().get(HeaderOptions::new()).unwrap();
         credentials.invalidate(&refused);
-        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the refusal stands");
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"), "the file has no other token");
         test_system.clock.advance(secs(30));
         header(&credentials);
     }
@@ -175,7 +179,7 @@ fn a_refused_token_that_stays_is_looked_after_no_less_often() {
 }
 
 #[test]
-fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
+fn a_half_written_or_removed_file_does_not_replace_the_token() {
     let (old, new) = (whole("old"), whole("new"));
     for broken in ["", "\n", "t1.FAKE-ne", &new[..60], "{", "two\nlines", "y0_FAKE"] {
         let test_system = TestSystem::holding(&old);
@@ -185,8 +189,8 @@ fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
         test_system.clock.advance(secs(30));
         assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
         assert_eq!(header(&credentials), format!("Bearer {old}"), "{broken:?}");
-        assert_eq!(credentials.counters().failures, 1, "{broken:?}: an error of the look alone");
-        // Within seconds it is looked at again.
+        assert_eq!(credentials.counters().failures, 1, "{broken:?}: only the read failed");
+        // After a failure the file is read again within seconds.
         test_system.files.write(FILE, &*new);
         test_system.clock.advance(secs(5));
         header(&credentials);
@@ -198,12 +202,12 @@ fn a_file_that_is_being_written_or_gone_leaves_the_token_in_place() {
     test_system.files.remove(FILE);
     for _ in 0..100 {
         test_system.clock.advance(secs(300));
-        assert_eq!(header(&credentials), format!("Bearer {old}"), "gone");
+        assert_eq!(header(&credentials), format!("Bearer {old}"), "the file is removed");
     }
 }
 
 #[test]
-fn a_token_that_stays_cut_is_never_taken() {
+fn a_cut_token_is_never_used() {
     let old = whole("old");
     for cut in ["t", "t1.", &whole("new")[..60]] {
         let test_system = TestSystem::holding(&old);
@@ -218,7 +222,7 @@ fn a_token_that_stays_cut_is_never_taken() {
 }
 
 #[test]
-fn a_token_of_another_shape_is_believed_when_it_stays() {
+fn a_token_of_another_shape_is_used_after_a_second_read() {
     let test_system = TestSystem::holding(&whole("old"));
     let credentials = test_system.credentials();
     header(&credentials);
@@ -231,7 +235,7 @@ fn a_token_of_another_shape_is_believed_when_it_stays() {
 }
 
 #[test]
-fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
+fn the_same_token_is_sent_for_twelve_hours_and_then_expires() {
     let test_system = TestSystem::holding(FIRST);
     for credentials in test_system.each() {
         test_system.files.write(FILE, FIRST);
@@ -247,12 +251,16 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expired() {
 
         test_system.files.write(FILE, SECOND);
         test_system.clock.advance(secs(5));
-        assert_eq!(header(&credentials), format!("Bearer {SECOND}"), "nothing is final");
+        assert_eq!(
+            header(&credentials),
+            format!("Bearer {SECOND}"),
+            "a new token in the file is used after the expiry"
+        );
     }
 }
 
 #[test]
-fn a_suspended_machine_does_not_keep_a_token_alive() {
+fn a_token_expires_while_the_machine_is_suspended() {
     let test_system = TestSystem::holding(FIRST);
     let credentials = test_system.credentials();
     header(&credentials);
@@ -273,7 +281,7 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
         let slot = report.attempts().iter().find(|slot| slot.method == Method::TokenFile).unwrap();
         assert_eq!((slot.outcome, &*slot.source), (Outcome::Broken, "YC_IAM_TOKEN_FILE"));
 
-        // The sidecar comes up later.
+        // The sidecar starts later.
         test_system.files.write(FILE, FIRST);
         test_system.clock.advance(secs(5));
         assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
@@ -282,7 +290,7 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
 }
 
 #[test]
-fn without_its_variable_it_is_absent_or_not_configured() {
+fn without_the_variable_the_slot_is_absent_and_the_explicit_method_is_not_configured() {
     let test_system = TestSystem::holding(FIRST);
     test_system.environment.set("YC_IAM_TOKEN_FILE", " ");
     test_system.environment.set("YC_TOKEN", SECOND);
@@ -306,10 +314,10 @@ fn the_path_is_read_once() {
 }
 
 #[test]
-fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
+fn the_error_for_other_content_names_its_kind_and_does_not_show_it() {
     let key =
         "PLEASE DO NOT REMOVE THIS LINE\n-----BEGIN PRIVATE KEY-----\nFAKE\n-----END PRIVATE KEY-----\n";
-    // content -> words of the reason, and of the help
+    // content -> words of the reason, words of the help
     for (content, reason, help) in [
         ("y0_FAKE-oauth", "an OAuth token", "YC_OAUTH_TOKEN"),
         ("AQVNFAKE-key", "an API key", "YC_API_KEY"),
@@ -339,7 +347,7 @@ fn whatever_else_the_file_holds_is_told_by_its_kind_and_not_shown() {
 }
 
 #[test]
-fn a_secret_in_place_of_the_path_is_told_and_not_shown() {
+fn a_secret_in_place_of_the_path_is_an_error_that_does_not_show_it() {
     for value in [FIRST, "y0_FAKE", "{\"id\":\"FAKE\"}", "-----BEGIN FAKE-----", "FAKE/of=no+shape"] {
         let test_system = TestSystem::holding("");
         test_system.environment.set("YC_IAM_TOKEN_FILE", value);
@@ -347,11 +355,11 @@ fn a_secret_in_place_of_the_path_is_told_and_not_shown() {
         assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some("YC_IAM_TOKEN_FILE")));
         assert!(!format!("{error} {error:?}").contains("FAKE"), "{error}");
     }
-    let slip = format!("{:?}", TokenFileAuth::new("FAKE/of=no+shape"));
-    assert!(!slip.contains("FAKE"), "{slip}");
+    let shown = format!("{:?}", TokenFileAuth::new("FAKE/of=no+shape"));
+    assert!(!shown.contains("FAKE"), "{shown}");
 }
 
-/// A real folder, gone with the test.
+/// A real folder, removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -372,14 +380,14 @@ impl Drop for Folder {
     }
 }
 
-/// Real files, and a clock that the test moves.
+/// Credentials on real files and a test clock.
 fn on_disk(clock: &TestClock, path: PathBuf) -> Credentials {
     let system = empty_system(clock).with_files(SystemFiles).with_spawner(InStep);
     Credentials::from(TokenFileAuth::new(path)).with_system(system)
 }
 
 #[test]
-fn a_rename_on_the_disk_is_seen() {
+fn a_file_replaced_by_a_rename_is_read() {
     let (clock, folder) = (TestClock::new(), Folder::new("rename"));
     fs::write(folder.file("token"), FIRST).unwrap();
     let credentials = on_disk(&clock, folder.file("token"));
@@ -391,10 +399,10 @@ fn a_rename_on_the_disk_is_seen() {
     assert_eq!(header(&credentials), format!("Bearer {SECOND}"));
 }
 
-/// As Kubernetes does it: `token` is a link through `..data`, which is swapped for another by a rename.
+/// The volumes of Kubernetes: `token` is a link through `..data`, and a rename replaces `..data`.
 #[cfg(unix)]
 #[test]
-fn a_link_that_moves_on_the_disk_is_seen() {
+fn a_file_behind_a_changed_link_is_read() {
     use std::os::unix::fs::symlink;
     let (clock, folder) = (TestClock::new(), Folder::new("links"));
     for (version, token) in [("..2026_1", FIRST), ("..2026_2", SECOND)] {
@@ -416,7 +424,7 @@ fn a_link_that_moves_on_the_disk_is_seen() {
 
 #[cfg(unix)]
 #[test]
-fn a_directory_and_a_file_of_somebody_elses_are_told() {
+fn a_directory_and_a_forbidden_file_are_errors_with_the_reason() {
     struct Forbidden;
 
     impl Files for Forbidden {
@@ -431,19 +439,19 @@ fn a_directory_and_a_file_of_somebody_elses_are_told() {
 
     let (clock, folder) = (TestClock::new(), Folder::new("kinds"));
     let error = on_disk(&clock, folder.0.clone()).blocking().header().unwrap_err();
-    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "it is a directory"));
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "the path is a directory"));
     assert_eq!(error.location(), folder.0.to_str());
-    // The user of a test may be root, who may read everything.
+    // The test may run as root, which can read every file, so the refusal is injected.
     let system = empty_system(&clock).with_files(Forbidden);
     let error =
         Credentials::from(TokenFileAuth::new(FILE)).with_system(system).blocking().header().unwrap_err();
-    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "this process may not read it"));
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Invalid, "this process may not read the file"));
     assert!(error.help().unwrap().contains("mode"));
 }
 
-/// A pipe without a writer is opened for ever: on a thread of its own, and given up in time.
+/// Opening a pipe without a writer never returns, so a read runs on its own thread and has a time limit.
 #[test]
-fn a_file_that_cannot_be_read_in_time_holds_nobody_else_up() {
+fn a_read_that_never_ends_times_out_and_does_not_block_other_credentials() {
     struct Stuck(Mutex<mpsc::Receiver<()>>);
 
     impl Files for Stuck {
@@ -467,7 +475,11 @@ fn a_file_that_cannot_be_read_in_time_holds_nobody_else_up() {
     });
     clock.wait_for_sleepers(1);
     let source = test_support::token_source::Source::living(HOUR);
-    assert_eq!(header(&source.on_clock(&clock)), "Bearer t1.fake.0", "the same thread serves others");
+    assert_eq!(
+        header(&source.on_clock(&clock)),
+        "Bearer t1.fake.0",
+        "the thread of the library serves other credentials"
+    );
     clock.advance(secs(5));
     let error = call.join().unwrap();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::TokenFile)));

@@ -1,4 +1,4 @@
-//! Keys and paths that look right and are not; and that everybody is told once who else can read a key.
+//! Keys and paths that look valid but are not, and the one warning about a key file that every user can read.
 #![cfg(feature = "service-account-key")]
 
 use std::sync::LazyLock;
@@ -28,7 +28,7 @@ fn file(private_key: &str) -> String {
         .to_string()
 }
 
-/// The error of using this key.
+/// The error for this private key.
 #[track_caller]
 fn failure(private_key: &str) -> Error {
     let test_system = TestSystem::new().answering(cloud(exchanged()));
@@ -45,7 +45,7 @@ fn failure(private_key: &str) -> Error {
 }
 
 #[test]
-fn a_public_key_in_either_form_is_told() {
+fn a_public_key_in_either_form_is_an_error_with_the_reason() {
     for label in ["PUBLIC KEY", "RSA PUBLIC KEY"] {
         let error = failure(&GOOD.replace("PRIVATE KEY", label));
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
@@ -54,7 +54,7 @@ fn a_public_key_in_either_form_is_told() {
 }
 
 #[test]
-fn a_place_where_no_iam_is_is_not_blamed_on_the_key() {
+fn the_help_for_a_wrong_address_of_iam_does_not_mention_the_key() {
     for status in [404, 405] {
         let test_system = TestSystem::new().answering(cloud(TestReply::status(status, "nothing here")));
         let credentials = test_system.with(ServiceAccountKeyAuth::new(file(&GOOD)).unwrap());
@@ -65,7 +65,7 @@ fn a_place_where_no_iam_is_is_not_blamed_on_the_key() {
     }
 }
 
-/// The good key with one byte of another value in its `dP`, which no check of the key itself sees.
+/// The valid key with one changed byte in `dP`. Parsing the key does not find this error; signing does.
 fn with_wrong_exponent() -> String {
     let (_, body) = GOOD.split_once("-----BEGIN PRIVATE KEY-----").unwrap();
     let (body, _) = body.split_once("-----END").unwrap();
@@ -93,34 +93,34 @@ fn with_wrong_exponent() -> String {
 }
 
 #[test]
-fn a_key_whose_numbers_do_not_belong_together_is_damaged_and_not_worth_another_try() {
+fn a_key_whose_numbers_do_not_match_is_damaged_and_not_tried_again() {
     let error = failure(&with_wrong_exponent());
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.reason().contains("damaged"), "{error}");
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_told_with_its_path() {
+fn the_error_of_an_unusable_file_has_the_path() {
     let test_system = TestSystem::new();
     test_system.files.write("/etc/robot/latin1.json", b"{\"id\":\"\xe9\"}".to_vec());
     test_system.files.write("/etc/robot/large.json", vec![b' '; (64 << 10) + 1]);
-    for (path, told) in [
-        ("/etc/robot/none.json", "there is no such file"),
-        ("./none.json", "there is no such file"),
-        ("none.json", "there is no such file"),
-        ("keys/none.json", "there is no such file"),
+    for (path, words) in [
+        ("/etc/robot/none.json", "the file does not exist"),
+        ("./none.json", "the file does not exist"),
+        ("none.json", "the file does not exist"),
+        ("keys/none.json", "the file does not exist"),
         ("/etc/robot/latin1.json", "not UTF-8"),
         ("/etc/robot/large.json", "larger than 64 KiB"),
     ] {
         let given = test_system.with(ServiceAccountKeyAuth::from_file(path));
-        let chosen = test_system.clone().set(VARIABLE, path);
+        let selected = test_system.clone().set(VARIABLE, path);
         for error in [
             given.blocking().header().unwrap_err(),
-            chosen.with(ServiceAccountKeyAuth::from_env()).blocking().header().unwrap_err(),
-            chosen.automatic().blocking().header().unwrap_err(),
+            selected.with(ServiceAccountKeyAuth::from_env()).blocking().header().unwrap_err(),
+            selected.automatic().blocking().header().unwrap_err(),
         ] {
             assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(path)), "{error}");
-            assert!(error.reason().contains(told), "{told}: {error}");
+            assert!(error.reason().contains(words), "{words}: {error}");
         }
     }
     let folder = std::env::temp_dir();
@@ -128,7 +128,7 @@ fn a_file_that_cannot_be_used_is_told_with_its_path() {
     let credentials = test_system.with(ServiceAccountKeyAuth::from_file(&folder)).with_system(real);
     let error = credentials.blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-    assert!(error.reason().contains("it is a directory") || cfg!(windows), "{error}");
+    assert!(error.reason().contains("the path is a directory") || cfg!(windows), "{error}");
 }
 
 #[test]
@@ -143,17 +143,17 @@ fn a_secret_in_place_of_the_path_is_not_shown() {
 }
 
 #[test]
-fn that_everybody_can_read_the_file_is_logged_once_with_its_path() {
+fn a_key_file_that_every_user_can_read_is_logged_once_with_the_path() {
     let test_system = TestSystem::new().answering(|request, count| {
         let body = format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"2026-11-24T12:00:00Z"}}"#);
         cloud(TestReply::status(200, body))(request, count)
     });
     test_system.files.write(PATH, file(&GOOD));
     test_system.files.set_mode(PATH, 0o644);
-    let chosen = test_system.clone().set(VARIABLE, PATH);
+    let selected = test_system.clone().set(VARIABLE, PATH);
     for (test_system, credentials) in [
         (&test_system, test_system.with(ServiceAccountKeyAuth::from_file(PATH))),
-        (&chosen, chosen.automatic()),
+        (&selected, selected.automatic()),
     ] {
         let before = test_system.log.warnings().len();
         for round in 1..4 {
@@ -162,8 +162,11 @@ fn that_everybody_can_read_the_file_is_logged_once_with_its_path() {
             test_system.files.write(PATH, format!("{}{}", " ".repeat(round), file(&GOOD)));
             assert!(credentials.invalidate(&token));
         }
-        let said = &test_system.log.warnings()[before..];
-        assert!(said.len() == 1 && said[0].contains("mode 0644") && said[0].contains(PATH), "{said:?}");
+        let warnings = &test_system.log.warnings()[before..];
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("mode 0644") && warnings[0].contains(PATH),
+            "{warnings:?}"
+        );
     }
     test_system.files.set_mode(PATH, 0o640);
     let before = test_system.log.warnings().len();

@@ -1,4 +1,4 @@
-//! The yc CLI: when it is asked, with which words and variables, and what becomes of what it prints.
+//! The yc CLI: when it runs, with which arguments and variables, and how its output is read.
 
 use std::ffi::OsStr;
 use std::io;
@@ -39,10 +39,10 @@ fn absent_reason(test_system: &TestSystem) -> String {
 }
 
 #[test]
-fn it_is_asked_with_exactly_these_words() {
+fn yc_runs_with_exactly_these_arguments() {
     let create = ["iam", "create-token", "--no-user-output"];
     let yc = YandexCloudCliAuth::builder;
-    // method, YC_PROFILE, YC_API_ENDPOINT -> words behind the command
+    // method, YC_PROFILE, YC_API_ENDPOINT -> arguments after the command
     for (auth, profile, endpoint, more) in [
         (yc(), "", "", vec![]),
         (yc(), "home", "", vec!["--profile", "home"]),
@@ -63,7 +63,7 @@ fn it_is_asked_with_exactly_these_words() {
             TestSystem::new().with_yc(logged_in).set("YC_PROFILE", profile).set("YC_API_ENDPOINT", endpoint);
         assert_eq!(header(&test_system.with(auth.build())), format!("Bearer {YC_TOKEN}"));
         let commands = test_system.processes.commands();
-        assert_eq!(commands.len(), 1, "asked by name, its endpoint is not looked at");
+        assert_eq!(commands.len(), 1, "for an explicit method, the endpoint of yc is not read");
         assert_eq!(commands[0].program, OsStr::new(YC));
         assert_eq!(words(&commands[0]), [&create[..], &more].concat());
     }
@@ -75,7 +75,7 @@ fn it_is_asked_with_exactly_these_words() {
 }
 
 #[test]
-fn selection_asks_for_its_endpoint_first_as_the_same_profile() {
+fn selection_reads_the_endpoint_of_the_same_profile_first() {
     let test_system = TestSystem::new().with_yc(logged_in).set("YC_PROFILE", "home");
     assert_eq!(header(&test_system.automatic()), format!("Bearer {YC_TOKEN}"));
     let commands = test_system.processes.commands();
@@ -85,7 +85,7 @@ fn selection_asks_for_its_endpoint_first_as_the_same_profile() {
 }
 
 #[test]
-fn it_inherits_the_environment_less_the_token_that_would_override_its_profile() {
+fn yc_inherits_the_environment_without_the_token_that_would_override_its_profile() {
     let test_system = TestSystem::new()
         .with_yc(logged_in)
         .set("HOME", "/home/someone")
@@ -126,7 +126,7 @@ fn the_token_is_found_among_notices() {
 }
 
 #[test]
-fn output_without_a_token_is_an_error_that_says_what_came() {
+fn output_without_a_token_is_an_error_with_the_reason() {
     for (output, reason) in [
         ("", "the output is empty"),
         ("\n \r\n", "the output is empty"),
@@ -142,7 +142,7 @@ fn output_without_a_token_is_an_error_that_says_what_came() {
 }
 
 #[test]
-fn a_failure_tells_ycs_own_words_with_secrets_masked() {
+fn the_error_has_the_message_of_yc_with_secrets_masked() {
     for (code, stderr, kind, reason) in [
         (
             1,
@@ -180,7 +180,7 @@ fn a_failure_tells_ycs_own_words_with_secrets_masked() {
 }
 
 #[test]
-fn a_program_that_cannot_be_started_says_why() {
+fn the_error_of_a_program_that_cannot_start_has_the_reason() {
     for (fault, kind) in [
         (io::ErrorKind::NotFound, ErrorKind::NotConfigured),
         (io::ErrorKind::PermissionDenied, ErrorKind::Unavailable),
@@ -188,12 +188,12 @@ fn a_program_that_cannot_be_started_says_why() {
     ] {
         let error = failure(TestRun::Fail(fault));
         assert_eq!((error.kind(), error.location()), (kind, Some(YC)), "{error}");
-        assert!(error.reason().starts_with("could not be run"), "{error}");
+        assert!(error.reason().starts_with("yc could not be run"), "{error}");
     }
 }
 
 #[test]
-fn a_yc_that_hangs_is_given_up_in_thirty_seconds() {
+fn a_yc_that_hangs_is_killed_after_thirty_seconds() {
     let (tell, asked) = mpsc::channel();
     let test_system = TestSystem::new().with_yc(move |_| {
         let _ = tell.send(());
@@ -214,7 +214,7 @@ fn a_yc_that_hangs_is_given_up_in_thirty_seconds() {
 }
 
 #[test]
-fn the_timeout_is_the_callers_to_choose() {
+fn the_timeout_can_be_set() {
     let (tell, asked) = mpsc::channel();
     let test_system = TestSystem::new().with_yc(move |_| {
         let _ = tell.send(());
@@ -229,8 +229,8 @@ fn the_timeout_is_the_callers_to_choose() {
 }
 
 #[test]
-fn it_is_found_on_absolute_entries_of_path_in_their_order() {
-    // PATH, programs -> which is run
+fn yc_is_found_on_the_absolute_entries_of_path_in_their_order() {
+    // PATH, programs -> the program that runs
     for (path, programs, run) in [
         ("/a:/b", &["/a/yc", "/b/yc"][..], Some("/a/yc")),
         ("/a:/b", &["/b/yc"], Some("/b/yc")),
@@ -263,7 +263,7 @@ fn it_is_found_on_absolute_entries_of_path_in_their_order() {
 }
 
 #[test]
-fn a_program_named_in_code_is_run_by_its_full_path_or_not_at_all() {
+fn a_program_in_code_needs_a_full_path() {
     let test_system = TestSystem::new().with_yc(logged_in);
     let with = |program: &str| test_system.with(YandexCloudCliAuth::builder().program(program).build());
     assert_eq!(header(&with(YC)), format!("Bearer {YC_TOKEN}"));
@@ -277,22 +277,26 @@ fn a_program_named_in_code_is_run_by_its_full_path_or_not_at_all() {
 }
 
 #[test]
-fn selection_passes_it_over_where_it_is_not_installed() {
+fn selection_skips_yc_if_it_is_not_installed() {
     assert!(absent_reason(&TestSystem::new().set("PATH", "/usr/bin")).contains("PATH"));
 }
 
 #[test]
-fn selection_passes_it_over_where_standard_input_is_no_terminal() {
+fn selection_skips_yc_if_standard_input_is_not_a_terminal() {
     let mut test_system = TestSystem::new().with_yc(logged_in);
     test_system.environment = TestEnvironment::new([("PATH", "/opt/yandex-cloud/bin")]);
-    assert!(absent_reason(&test_system).contains("no terminal"));
+    assert!(absent_reason(&test_system).contains("not a terminal"));
     assert!(test_system.processes.commands().is_empty());
-    assert_eq!(header(&by_hand(&test_system)), format!("Bearer {YC_TOKEN}"), "asked by name, it needs none");
+    assert_eq!(
+        header(&by_hand(&test_system)),
+        format!("Bearer {YC_TOKEN}"),
+        "an explicit method needs no terminal"
+    );
 }
 
 #[test]
-fn selection_takes_it_where_its_endpoint_is_the_one_asked_for() {
-    // YC_API_ENDPOINT, what yc prints, taken
+fn selection_takes_yc_if_its_endpoint_is_that_of_the_system() {
+    // YC_API_ENDPOINT, output of yc, selected
     for (wanted, printed, taken) in [
         ("", "api.cloud.yandex.net:443\n", true),
         ("", "api.cloud.yandex.net", true),
@@ -330,13 +334,13 @@ fn selection_takes_it_where_its_endpoint_is_the_one_asked_for() {
         } else {
             let reason = absent_reason(&test_system);
             assert!(reason.contains("endpoint"), "{wanted:?} {printed:?}: {reason}");
-            assert_eq!(test_system.processes.commands().len(), 1, "no token is asked for");
+            assert_eq!(test_system.processes.commands().len(), 1, "yc does not run for a token");
         }
     }
 }
 
 #[test]
-fn what_it_prints_as_its_endpoint_is_told_fit_to_be_read() {
+fn the_reason_shows_the_endpoint_of_yc_without_secrets_and_control_characters() {
     let endpoint: &'static str = Box::leak(
         format!("\u{1b}[31mt1.FAKE-body.x https://user:FAKE-password@h {}", "x".repeat(5000))
             .into_boxed_str(),
@@ -346,7 +350,7 @@ fn what_it_prints_as_its_endpoint_is_told_fit_to_be_read() {
 }
 
 #[test]
-fn selection_ends_where_it_is_there_and_broken() {
+fn a_broken_yc_ends_the_selection() {
     for (run, kind) in [
         (TestRun::Exit(1, String::new(), "ERROR: no such profile".to_owned()), ErrorKind::Unavailable),
         (TestRun::Exit(1, String::new(), "ERROR: Unauthenticated".to_owned()), ErrorKind::Refused),
@@ -360,14 +364,14 @@ fn selection_ends_where_it_is_there_and_broken() {
 }
 
 #[test]
-fn the_full_path_stands_in_the_report() {
+fn the_report_has_the_full_path() {
     let test_system = TestSystem::new().with_yc(logged_in);
     let report = test_system.automatic().blocking().select().unwrap();
     assert_eq!(report.selected().unwrap().source, YC);
 }
 
 #[test]
-fn its_token_is_taken_for_an_hour_and_then_asked_for_again() {
+fn a_token_of_yc_is_used_for_an_hour() {
     let (tell, asked) = mpsc::channel();
     let test_system = TestSystem::new().with_yc(move |_: &Command| {
         let _ = tell.send(());
@@ -382,11 +386,11 @@ fn its_token_is_taken_for_an_hour_and_then_asked_for_again() {
     test_system.clock.advance(secs(1));
     assert_eq!(header(&credentials), format!("Bearer {YC_TOKEN}"));
     asked.recv().unwrap();
-    assert_eq!(credentials.snapshot().unwrap().expires_at(), None, "yc tells no expiry");
+    assert_eq!(credentials.snapshot().unwrap().expires_at(), None, "yc gives no expiry");
 }
 
 #[test]
-fn only_the_words_of_grpc_are_a_refusal() {
+fn only_status_codes_of_grpc_are_a_refusal() {
     for (said, kind) in [
         ("rpc error: code = Unauthenticated desc = x", ErrorKind::Refused),
         ("rpc error: code = PermissionDenied desc = x", ErrorKind::Refused),

@@ -63,7 +63,7 @@ fn a_key_can_be_in_a_flag_a_variable_or_a_string() {
     assert!(identity["expires_at"].is_string());
 
     let missing = fixture.run(&["token", "--key-file", "/nonexistent"]).done();
-    assert!(missing.fails(4).contains("/nonexistent: there is no such file"));
+    assert!(missing.fails(4).contains("/nonexistent: the file does not exist"));
     assert_eq!(fixture.run(&["token", "--method", "service-account-key"]).done().status, 3);
     assert!(fixture.cloud.delete_service_account_key(key["id"].as_str().unwrap()));
     let deleted = fixture.run(&["token", "--key-file", &path]).hides(private).done();

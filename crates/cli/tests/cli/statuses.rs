@@ -37,7 +37,7 @@ fn a_method_without_its_value_is_3() {
         ("iam-token", "YC_IAM_TOKEN"),
         ("oauth-token", "YC_OAUTH_TOKEN"),
         ("env-iam-token", "YC_TOKEN"),
-        ("yandex-cloud-cli", "no yc on PATH"),
+        ("yandex-cloud-cli", "yc is not on PATH"),
     ] {
         let outcome = yc_auth(["token", "--method", method]).env("PATH", "/nonexistent").done();
         let printed = outcome.fails(3);
@@ -79,14 +79,14 @@ fn a_broken_source_stops_the_selection_even_where_a_later_one_works() {
 #[test]
 fn a_key_file_that_is_missing_is_4() {
     let outcome = yc_auth(["token"]).env("YC_SERVICE_ACCOUNT_KEY_FILE", "/nonexistent").done();
-    assert!(outcome.fails(4).contains("/nonexistent: there is no such file"), "{outcome:?}");
+    assert!(outcome.fails(4).contains("/nonexistent: the file does not exist"), "{outcome:?}");
     assert!(outcome.stderr.contains("\nservice-account-key ") && outcome.stderr.contains("not-tried"));
 }
 
 #[test]
 fn a_token_file_that_is_missing_is_4() {
     let outcome = yc_auth(["token"]).env("YC_IAM_TOKEN_FILE", "/nonexistent").done();
-    assert!(outcome.fails(4).contains("/nonexistent: there is no such file"), "{outcome:?}");
+    assert!(outcome.fails(4).contains("/nonexistent: the file does not exist"), "{outcome:?}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn an_unreachable_service_is_5() {
     }
     let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
-    assert!(outcome.fails(5).contains("\nhelp: no server is reached at this address"), "{outcome:?}");
+    assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
             .env("PATH", FAKES)
             .env("FAKE_YC", "token")
     };
-    assert!(run(&["token"]).done().fails(3).contains("standard input is no terminal"));
+    assert!(run(&["token"]).done().fails(3).contains("standard input is not a terminal"));
 
     // On a terminal selection takes yc, where the endpoint of yc is the configured one.
     let (_test_end, program_end) = crate::output::terminal();
@@ -126,7 +126,7 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
         (&answer["method"], &answer["token"]),
         (&json!("yandex-cloud-cli"), &json!("t1.FAKE-yc.token"))
     );
-    assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("its endpoint is api.corp.test"));
+    assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("yc's endpoint is api.corp.test"));
     let with_endpoint = ["token", "--endpoint", "api.corp.test"];
     assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").output(), "t1.FAKE-yc.token\n");
 }

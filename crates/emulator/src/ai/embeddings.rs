@@ -14,7 +14,7 @@ use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
 
-/// The number of dimensions if the request has none.
+/// The number of dimensions if the request does not have the field.
 const DIMENSIONS: usize = 256;
 const MAX_DIMENSIONS: i64 = 4096;
 /// Coordinates are multiples of 1/ONE: they have few digits, so that every parser reads them exactly.

@@ -1,4 +1,4 @@
-//! Responses as server-sent events, each in a piece of its own.
+//! Responses as server-sent events, each in its own piece of the body.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};

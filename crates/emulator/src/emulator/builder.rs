@@ -253,7 +253,7 @@ impl Builder {
     pub fn start_in_thread(self) -> io::Result<Emulator> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (report, started) = mpsc::channel::<io::Result<Instance>>();
-        // The thread creates, enters and drops the runtime: none of this is allowed inside a runtime of the caller.
+        // The thread creates, enters and drops the runtime. A thread of the caller's runtime must not do that.
         let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
             let start = || -> io::Result<_> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -309,13 +309,14 @@ impl Builder {
         let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
         let (api_addr, metadata_addr) = (api.local_addr()?, metadata.local_addr()?);
 
+        // After the bind, because the URL of the issuer contains the port.
         let scheme = if tls.is_some() { "https" } else { "http" };
         let issuer = Issuer::new(format!("{scheme}://{api_addr}{ISSUER_PATH}")).map_err(io::Error::other)?;
         let federation = self.federation(&issuer)?;
         let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
         let cloud = Cloud::new(self.options, clock, issuer, federation).map_err(io::Error::other)?;
         let cloud = Arc::new(cloud);
-        let secret = |made: Result<String, crate::wire::status::Status>| made.map_err(io::Error::other);
+        let secret = |secret: Result<String, crate::wire::status::Status>| secret.map_err(io::Error::other);
         let instance = Instance {
             api_key: secret(cloud.identity.issue_api_key(cloud.service_account(), self.api_key_scopes))?,
             oauth_token: secret(cloud.identity.issue_oauth(cloud.user(), false))?,

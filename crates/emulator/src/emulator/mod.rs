@@ -233,6 +233,7 @@ impl Emulator {
         if let Running::Tasks(tasks) = &mut self.running {
             for task in tasks.drain(..) {
                 task.abort();
+                // The port is closed only after the task has dropped its listener.
                 let _ = task.await;
             }
         }
@@ -271,6 +272,7 @@ impl Drop for Emulator {
             Running::Tasks(tasks) => tasks.iter().for_each(JoinHandle::abort),
             Running::Thread(thread) => {
                 if let Some((stop, thread)) = thread.take() {
+                    // Dropping the sender stops the thread. It has to come before the join, which waits for the thread.
                     drop(stop);
                     let _ = thread.join();
                 }

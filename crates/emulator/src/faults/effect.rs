@@ -32,6 +32,7 @@ pub(crate) async fn apply(
         Some(Kind::Hang) => pending().await,
         Some(Kind::Reset) => {
             hangup.close();
+            // The connection drops this future. A response in the meantime would reach the client.
             pending().await
         }
         Some(Kind::NotFound) => {
@@ -47,6 +48,7 @@ pub(crate) async fn apply(
         Some(Kind::HugeBody { bytes }) => ok(huge(bytes, grpc), grpc),
         Some(Kind::Drip { milliseconds }) => {
             let (mut parts, body) = response.await.into_parts();
+            // The body has no known length any more, because its pieces are sent one by one.
             parts.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(parts, Body::new(Drip::new(body, Duration::from_millis(milliseconds))))
         }

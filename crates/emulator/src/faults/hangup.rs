@@ -10,6 +10,7 @@ pub(crate) struct Hangup(Arc<Notify>);
 
 impl Hangup {
     pub(crate) fn close(&self) {
+        // `notify_one` stores a permit, so the connection is closed even if nothing waits yet.
         self.0.notify_one();
     }
 

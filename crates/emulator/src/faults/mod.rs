@@ -224,6 +224,7 @@ impl Faults {
     /// The faults of a call. Decrements the remaining calls of each of them.
     pub(crate) fn take(&self, service: Service, path: &str) -> CallFaults {
         let mut faults = CallFaults::default();
+        // One lock for the whole list, so that two calls cannot use the same remaining call of a fault.
         lock(&self.active).retain_mut(|fault| {
             if faults.effect.is_some() || !fault.hits(service, path) {
                 return true;

@@ -55,9 +55,9 @@ impl Federation {
         let linked = self.credentials.iter().any(|credential| {
             credential.external_subject == subject && credential.service_account_id == service_account_id
         });
-        let refusal =
+        let message =
             "no federated credential links the subject of the subject_token to this service account";
-        linked.then_some(()).ok_or(Refusal::Target(refusal))
+        linked.then_some(()).ok_or(Refusal::Target(message))
     }
 
     /// Whether a service account is linked to any subject.
@@ -67,6 +67,7 @@ impl Federation {
 
     fn subject(&self, token: &str, now: SystemTime) -> Result<String, &'static str> {
         let jwt = Jwt::read(token)?;
+        // Before the claims: nothing in a token without a valid signature is trusted.
         self.jwks.verify(&jwt)?;
         let claims = jwt.claims()?;
         if claims.iss.as_ref() != Some(&self.issuer) {

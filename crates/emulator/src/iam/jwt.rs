@@ -20,6 +20,7 @@ pub(super) fn check(identity: &Identity, jwt: &str, now: SystemTime) -> Result<S
     }
     let kid = jwt.header.kid.as_deref().ok_or("The required field 'kid' is missing from the JWT header")?;
     let signer = identity.signer(kid).ok_or("no key has the 'kid' of the JWT, or the key was deleted")?;
+    // Before the claims: nothing in a token without a valid signature is trusted.
     if !signer.has_signed(jwt.signed, &jwt.signature) {
         return Err("the signature of the JWT was not made by the key of its 'kid'");
     }

@@ -68,6 +68,7 @@ impl Identity {
             .ok_or_else(|| Status::unauthenticated("the authorization header has no scheme"))?;
         let secret = secret.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
+            // OpenAI's libraries send an API key as Bearer. Every IAM token starts with `t1.`, so the prefix decides.
             if accepts.api_key_as_bearer && !secret.starts_with("t1.") {
                 return self.by_api_key(secret, accepts);
             }
@@ -81,6 +82,7 @@ impl Identity {
 
     fn by_iam_token(&self, token: &str) -> Result<Caller, Status> {
         let now = self.clock.now();
+        // One lock for the token and its key: a deletion of the key between two locks would be missed.
         let known = lock(&self.known);
         match known.iam.get(&hash(token)) {
             Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {

@@ -148,8 +148,10 @@ impl Identity {
         let token = secrets::iam_token()?;
         let now = self.clock.now();
         let expires_at = later(now, lifetime);
+        // One lock for the cleanup and the insertion: the cleanup reads the keys that decide whether a token is revoked.
         let Known { iam, limit, keys, .. } = &mut *lock(&self.known);
         if iam.len() >= (*limit).max(MANY) {
+            // The limit doubles with the number of valid tokens, so that a cleanup does not run for every new token.
             iam.retain(|_, token| token.expires_at > now && !token.is_revoked(keys));
             *limit = iam.len() * 2;
         }
@@ -185,7 +187,7 @@ impl Identity {
         }
     }
 
-    /// Revokes a token, also an expired one. `None` if the token was not issued here.
+    /// Revokes a token, even if it has expired. `None` if this emulator did not issue the token.
     pub(crate) fn revoke_iam(&self, token: &str) -> Option<Subject> {
         let mut known = lock(&self.known);
         let token = known.iam.get_mut(&hash(token))?;

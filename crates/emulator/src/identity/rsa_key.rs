@@ -1,6 +1,6 @@
-//! RSA keys: made when request for, and read from the PEM of a public one.
+//! RSA keys: creates a key, and reads a public key from PEM.
 //!
-//! ring signs and verifies, but makes no RSA keys and wants public ones bare: both are the `rsa` crate's part here.
+//! ring signs and verifies, but it does not create RSA keys and does not read PEM. The `rsa` crate does both.
 
 use std::io;
 
@@ -38,8 +38,8 @@ impl RsaKey {
 
 /// Converts a public key from PEM to PKCS#1 (DER `RSAPublicKey`), which ring requires.
 pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
-    let not_one = |_| Status::invalid("the public key is not the PEM of an RSA key");
-    let key = PublicKey::from_public_key_pem(pem).map_err(not_one)?;
+    let invalid = |_| Status::invalid("the public key is not the PEM of an RSA key");
+    let key = PublicKey::from_public_key_pem(pem).map_err(invalid)?;
     if !SIZES.contains(&(rsa::traits::PublicKeyParts::size(&key) * 8)) {
         return Err(Status::invalid("the public key has neither 2048 nor 4096 bits"));
     }

@@ -106,6 +106,7 @@ impl Identity {
         if !allowed(id) || !allowed(service_account_id) {
             return Err(Status::invalid(format!("an id is empty or longer than {MAX_ID}")));
         }
+        // Parsing is slow, so it comes before the lock, which every request takes.
         let public = rsa_key::public_from_pem(pem)?.into();
         let keys = &mut lock(&self.known).keys.0;
         if keys.contains_key(id) {

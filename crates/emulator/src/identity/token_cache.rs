@@ -64,6 +64,7 @@ impl TokenCache {
         is_revoked: impl FnOnce(&str) -> bool,
         issue: impl FnOnce() -> Result<Issued, Status>,
     ) -> Result<Issued, Status> {
+        // The lock is held while a token is issued, so that concurrent requests get the same token.
         let mut current = lock(&self.current);
         let key = (subject.clone(), grant.clone());
         if let Some(token) = current.get(&key)

@@ -53,8 +53,10 @@ impl Server {
         if self.port == Port::Api && found.route == Route::Unknown && path.starts_with(control::PREFIX) {
             return control::respond(cloud, request).await;
         }
+        // An unknown path is not the name of a counter: a client chooses the path, and could fill the memory.
         let name =
             if found.name == "unknown" { format!("unknown of {}", found.service) } else { found.name.into() };
+        // Before the faults: a request counts even if a fault prevents its response.
         cloud.counters.count(found.service, &name);
         let faults = cloud.faults.take(found.service, path);
         let same_old = faults.same_old_token;

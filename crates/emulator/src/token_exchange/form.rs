@@ -18,17 +18,17 @@ impl Form {
     }
 
     /// The value of a name. An empty value counts as absent (RFC 6749, 3.2). A repeated name is an error.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Twice> {
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
         let mut values = self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
         let first = values.next();
         if values.next().is_some() {
-            return Err(Twice);
+            return Err(Repeated);
         }
         Ok(first.filter(|value| !value.is_empty()))
     }
 }
 
-pub(super) struct Twice;
+pub(super) struct Repeated;
 
 fn decode(text: &[u8]) -> Option<String> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);

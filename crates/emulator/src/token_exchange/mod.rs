@@ -1,6 +1,6 @@
 //! `POST /oauth/token`: the exchange of OIDC tokens (RFC 8693). The cloud has it at `auth.yandex.cloud`.
 //!
-//! The errors are those of the standard, because the messages of the cloud are not known.
+//! The errors are the errors of the standard, because the messages of the cloud are not known.
 
 mod form;
 pub(crate) mod github;
@@ -85,8 +85,8 @@ async fn exchange(
     let form = Form::read(&body)
         .ok_or_else(|| OAuthError::new("invalid_request", "the body is not percent-encoded UTF-8"))?;
     let optional = |name: &str| {
-        let twice = |_| OAuthError::new("invalid_request", format!("the parameter {name} is repeated"));
-        form.one(name).map_err(twice)
+        let repeated = |_| OAuthError::new("invalid_request", format!("the parameter {name} is repeated"));
+        form.one(name).map_err(repeated)
     };
     let required = |name: &str| {
         let missing = || OAuthError::new("invalid_request", format!("the parameter {name} is missing"));

@@ -46,7 +46,7 @@ impl Status {
         Self::new(Code::Internal, message)
     }
 
-    /// The same error with another HTTP status than the one of its code.
+    /// The same error with an HTTP status that differs from the status of its code.
     pub(crate) fn over_http(mut self, status: StatusCode) -> Self {
         self.http = Some(status);
         self

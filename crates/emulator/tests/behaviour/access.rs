@@ -14,11 +14,11 @@ use yandex_cloud_emulator::Emulator;
 #[tokio::test]
 async fn listens_only_on_loopback_unless_configured() {
     let anywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
-    let refusal = Emulator::builder().listen(anywhere).start().await.unwrap_err();
-    assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
-    assert!(refusal.to_string().contains("0.0.0.0:0 is not a loopback address"), "{refusal}");
-    let refusal = Emulator::builder().metadata_listen(anywhere).start().await.unwrap_err();
-    assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
+    let error = Emulator::builder().listen(anywhere).start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("0.0.0.0:0 is not a loopback address"), "{error}");
+    let error = Emulator::builder().metadata_listen(anywhere).start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 
     let emulator = Emulator::builder().listen(anywhere).allow_non_loopback(true).start().await.unwrap();
     let url = format!("http://127.0.0.1:{}/endpoints", emulator.api_addr().port());
@@ -28,9 +28,9 @@ async fn listens_only_on_loopback_unless_configured() {
 #[tokio::test]
 async fn the_error_names_an_address_that_is_in_use() {
     let emulator = Emulator::start().await.unwrap();
-    let refusal = Emulator::builder().listen(emulator.api_addr()).start().await.unwrap_err();
-    assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
-    assert!(refusal.to_string().contains(&emulator.api_addr().to_string()), "{refusal}");
+    let error = Emulator::builder().listen(emulator.api_addr()).start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&emulator.api_addr().to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -89,9 +89,9 @@ async fn requires_exactly_one_host() {
         format!("GET /endpoints HTTP/1.1\r\nHost: {address}\r\nHost: evil.example\r\nConnection: close\r\n"),
         format!("GET http://evil.example/endpoints HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n"),
     ] {
-        let answer = raw(address, format!("{head}\r\n").as_bytes()).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.contains(" 403 ") || answer.contains(" 400 "), "{head}{answer}");
+        let response = raw(address, format!("{head}\r\n").as_bytes()).await;
+        let response = String::from_utf8_lossy(&response).into_owned();
+        assert!(response.contains(" 403 ") || response.contains(" 400 "), "{head}{response}");
     }
 }
 
@@ -108,8 +108,8 @@ async fn grpc_checks_the_authority() {
         client.unary(grpc::bare(grpc::Nothing {}), PathAndQuery::from_static(grpc::LIST), codec).await
     };
     assert!(ask(format!("http://localhost:{}", address.port())).await.is_ok());
-    let refusal = ask(format!("http://evil.example:{}", address.port())).await.unwrap_err();
-    assert_eq!(refusal.code(), tonic::Code::PermissionDenied);
+    let error = ask(format!("http://evil.example:{}", address.port())).await.unwrap_err();
+    assert_eq!(error.code(), tonic::Code::PermissionDenied);
 }
 
 #[tokio::test]

@@ -69,16 +69,16 @@ async fn chat_has_the_format_of_the_real_service() {
     let emulator = Emulator::start().await.unwrap();
     let reply = chat(&emulator, &api_key(emulator.api_key()), false).await;
     assert_eq!(reply.header("content-type"), "application/json");
-    let answer = reply.json();
-    assert_eq!(answer["object"], "chat.completion");
-    assert_eq!(answer["model"], "gpt://yandexgpt/latest");
-    assert!(answer["id"].as_str().unwrap().starts_with("chatcmpl-"));
-    assert!(answer["created"].is_u64());
-    let choice = &answer["choices"][0];
+    let response = reply.json();
+    assert_eq!(response["object"], "chat.completion");
+    assert_eq!(response["model"], "gpt://yandexgpt/latest");
+    assert!(response["id"].as_str().unwrap().starts_with("chatcmpl-"));
+    assert!(response["created"].is_u64());
+    let choice = &response["choices"][0];
     assert_eq!(choice["index"], 0);
     assert_eq!(choice["message"]["role"], "assistant");
     assert_eq!(choice["finish_reason"], "stop");
-    assert_eq!(answer["usage"], json!({ "prompt_tokens": 4, "completion_tokens": 11, "total_tokens": 15 }));
+    assert_eq!(response["usage"], json!({ "prompt_tokens": 4, "completion_tokens": 11, "total_tokens": 15 }));
 }
 
 #[tokio::test]
@@ -178,8 +178,8 @@ async fn chat_follows_the_tool_choice() {
         (json!({ "messages": both }), vec!["something", "another"]),
         (json!({ "messages": both, "parallel_tool_calls": false }), vec!["something"]),
     ] {
-        let answer = chat_with(&emulator, &with_tools(&emulator, &more)).await.json();
-        let calls = answer["choices"][0]["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
+        let response = chat_with(&emulator, &with_tools(&emulator, &more)).await.json();
+        let calls = response["choices"][0]["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
         let names: Vec<&str> = calls.iter().map(|call| call["function"]["name"].as_str().unwrap()).collect();
         assert_eq!(names, called, "{more}");
         let indexes: Vec<u64> = calls.iter().map(|call| call["index"].as_u64().unwrap()).collect();
@@ -225,15 +225,15 @@ async fn chat_responds_in_json_on_request() {
             "response_format": format,
         })
     };
-    let answer =
+    let response =
         |reply: &test_support::http_client::Response| serde_json::from_str::<Value>(&content(reply)).unwrap();
 
     let reply = chat_with(&emulator, &body(json!({ "type": "json_object" }))).await;
-    assert!(answer(&reply)["answer"].as_str().unwrap().ends_with("you said: hello"));
+    assert!(response(&reply)["answer"].as_str().unwrap().ends_with("you said: hello"));
     let format = json!({ "type": "json_schema", "json_schema": { "name": "n", "schema": schema } });
     let reply = chat_with(&emulator, &body(format)).await;
-    assert!(answer(&reply)["text"].as_str().unwrap().ends_with("you said: hello"));
-    assert!(answer(&reply)["count"].is_i64());
+    assert!(response(&reply)["text"].as_str().unwrap().ends_with("you said: hello"));
+    assert!(response(&reply)["count"].is_i64());
     let reply = chat_with(&emulator, &body(json!({ "type": "text" }))).await;
     assert!(content(&reply).starts_with("authenticated as"));
     for format in [json!({ "type": "json_schema" }), json!({ "type": "xml" }), json!("json")] {
@@ -286,20 +286,20 @@ async fn refuses_wrong_credentials_over_rest_and_grpc() {
         assert_eq!((reply.status, reply.code()), (StatusCode::UNAUTHORIZED, 16), "{message}");
         assert_eq!(reply.message(), message);
         let request = grpc::with(&authorization, completion(&emulator, false));
-        let refusal =
+        let error =
             grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, message));
+        assert_eq!((error.code(), error.message()), (Code::Unauthenticated, message));
     }
 
     let reply = post(&format!("{}/v1/chat/completions", emulator.api_url()), &[], &json!({})).await;
     assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
-    let refusal = grpc::stream::<_, grpc::Completed>(
+    let error = grpc::stream::<_, grpc::Completed>(
         &channel,
         grpc::COMPLETION,
         grpc::bare(completion(&emulator, false)),
     )
     .await;
-    assert_eq!(refusal.unwrap_err().message(), "the authorization header is missing");
+    assert_eq!(error.unwrap_err().message(), "the authorization header is missing");
 }
 
 #[tokio::test]
@@ -308,8 +308,8 @@ async fn only_the_openai_paths_accept_an_api_key_as_bearer() {
     assert_eq!(accepted(&emulator, &bearer(emulator.api_key())).await, StatusCode::OK);
     let channel = grpc::connect(emulator.api_addr()).await;
     let request = grpc::with(&bearer(emulator.api_key()), completion(&emulator, false));
-    let refusal = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, "The token is invalid"));
+    let error = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::Unauthenticated, "The token is invalid"));
 }
 
 #[tokio::test]
@@ -320,8 +320,8 @@ async fn an_api_key_needs_the_scope() {
 
     let channel = grpc::connect(emulator.api_addr()).await;
     let request = grpc::with(&api_key(emulator.api_key()), completion(&emulator, false));
-    let refusal = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
-    assert_eq!(refusal.code(), Code::PermissionDenied);
+    let error = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap_err();
+    assert_eq!(error.code(), Code::PermissionDenied);
 
     for scope in ["yc.ai.languageModels.execute", "yc.ai.foundationModels.execute"] {
         let key = emulator.api_key_with_scopes(&["yc.monitoring.read", scope]).unwrap();
@@ -352,27 +352,27 @@ async fn text_generation_streams_growing_prefixes() {
     let key = api_key(emulator.api_key());
 
     let request = grpc::with(&key, completion(&emulator, true));
-    let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
-    assert!(answers.len() > 2, "{}", answers.len());
+    let responses = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
+    assert!(responses.len() > 2, "{}", responses.len());
     let texts: Vec<&str> =
-        answers.iter().map(|a| a.alternatives[0].message.as_ref().unwrap().text()).collect();
+        responses.iter().map(|a| a.alternatives[0].message.as_ref().unwrap().text()).collect();
     assert!(texts.windows(2).all(|pair| pair[1].len() > pair[0].len() && pair[1].starts_with(pair[0])));
     let expected = format!(
         "authenticated as service account {} by api-key; you said: hello there",
         emulator.service_account_id()
     );
     assert_eq!(*texts.last().unwrap(), expected);
-    let statuses: Vec<i32> = answers.iter().map(|a| a.alternatives[0].status).collect();
+    let statuses: Vec<i32> = responses.iter().map(|a| a.alternatives[0].status).collect();
     assert!(statuses[..statuses.len() - 1].iter().all(|&status| status == 1));
     assert_eq!(statuses[statuses.len() - 1], 3);
-    let usage = answers.last().unwrap().usage.clone().unwrap();
+    let usage = responses.last().unwrap().usage.clone().unwrap();
     assert_eq!((usage.input_text_tokens, usage.completion_tokens, usage.total_tokens), (2, 11, 13));
 
     let request = grpc::with(&key, completion(&emulator, false));
-    let answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
-    assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0].alternatives[0].message.as_ref().unwrap().text(), expected);
-    assert_eq!(answers[0].model_version, "emulator");
+    let responses = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await.unwrap();
+    assert_eq!(responses.len(), 1);
+    assert_eq!(responses[0].alternatives[0].message.as_ref().unwrap().text(), expected);
+    assert_eq!(responses[0].model_version, "emulator");
 }
 
 #[tokio::test]
@@ -393,10 +393,10 @@ async fn returns_one_token_for_each_word() {
         grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE, request).await.unwrap().into_inner();
     assert_eq!(plain, whole);
 
-    let refusal = grpc::unary::<_, grpc::Tokenized>(
+    let error = grpc::unary::<_, grpc::Tokenized>(
         &channel,
         grpc::TOKENIZE_COMPLETION,
         grpc::bare(completion(&emulator, false)),
     );
-    assert_eq!(refusal.await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(error.await.unwrap_err().code(), Code::Unauthenticated);
 }

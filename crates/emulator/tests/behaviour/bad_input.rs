@@ -89,8 +89,8 @@ async fn an_unknown_grpc_method_is_unimplemented() {
         "/v1/models",
     ] {
         let request = grpc::bare(grpc::Nothing {});
-        let refusal = grpc::unary::<_, grpc::Nothing>(&channel, path, request).await.unwrap_err();
-        assert_eq!(refusal.code(), Code::Unimplemented, "{path}");
+        let error = grpc::unary::<_, grpc::Nothing>(&channel, path, request).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unimplemented, "{path}");
     }
     assert_eq!(emulator.counters().requests(Service::Other), 1);
 }
@@ -107,8 +107,8 @@ async fn a_broken_grpc_message_is_an_error() {
             text: "\u{7f}\u{7f}\u{7f}".to_owned(),
         },
     );
-    let refusal = grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE_COMPLETION, request).await;
-    assert_eq!(refusal.unwrap_err().code(), Code::Internal);
+    let error = grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE_COMPLETION, request).await;
+    assert_eq!(error.unwrap_err().code(), Code::Internal);
     let request = grpc::bare(grpc::text("iam"));
     assert!(grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, request).await.is_ok());
 }

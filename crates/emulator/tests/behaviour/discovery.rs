@@ -22,9 +22,9 @@ async fn lists_every_service_at_its_own_address() {
         .collect();
 
     let channel = grpc::connect(emulator.api_addr()).await;
-    let answer =
+    let response =
         grpc::unary::<_, grpc::Endpoints>(&channel, grpc::LIST, grpc::bare(grpc::Nothing {})).await.unwrap();
-    let over_grpc: Vec<_> = answer.into_inner().endpoints.into_iter().map(|e| (e.id, e.address)).collect();
+    let over_grpc: Vec<_> = response.into_inner().endpoints.into_iter().map(|e| (e.id, e.address)).collect();
 
     assert_eq!(rest, over_grpc);
     assert!(rest.iter().all(|(_, at)| *at == address), "{rest:?}");
@@ -55,16 +55,16 @@ async fn returns_one_service_by_its_id() {
 
     let reply = get(&format!("{}/endpoints/iam", emulator.api_url()), &[]).await;
     assert_eq!(reply.json(), json!({ "id": "iam", "address": address }));
-    let answer = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, grpc::bare(grpc::text("iam")))
+    let response = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, grpc::bare(grpc::text("iam")))
         .await
         .unwrap();
-    assert_eq!(answer.into_inner().address, address);
+    assert_eq!(response.into_inner().address, address);
 
     let reply = get(&format!("{}/endpoints/ai-tts-v3", emulator.api_url()), &[]).await;
     assert_eq!((reply.status, reply.code()), (StatusCode::NOT_FOUND, 5));
-    let refusal =
+    let error =
         grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, grpc::bare(grpc::text("ai-tts-v3"))).await;
-    assert_eq!(refusal.unwrap_err().code(), Code::NotFound);
+    assert_eq!(error.unwrap_err().code(), Code::NotFound);
     assert_eq!(emulator.counters().route("GET /endpoints/{id}"), 2);
 }
 

@@ -14,8 +14,8 @@ async fn embed(emulator: &Emulator, authorization: &str, body: &Value) -> Respon
     post(&format!("{}/v1/embeddings", emulator.api_url()), &[("authorization", authorization)], body).await
 }
 
-fn vector(answer: &Value) -> Vec<f64> {
-    serde_json::from_value(answer["data"][0]["embedding"].clone()).unwrap()
+fn vector(response: &Value) -> Vec<f64> {
+    serde_json::from_value(response["data"][0]["embedding"].clone()).unwrap()
 }
 
 #[tokio::test]
@@ -25,12 +25,15 @@ async fn an_embedding_has_the_format_of_the_real_service() {
     let reply = embed(&emulator, &api_key(emulator.api_key()), &body).await;
 
     assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, "application/json"));
-    let answer = reply.json();
-    assert_eq!((&answer["object"], &answer["model"]), (&json!("list"), &json!(model(&emulator))));
-    assert_eq!(answer["data"].as_array().unwrap().len(), 1);
-    assert_eq!((&answer["data"][0]["object"], &answer["data"][0]["index"]), (&json!("embedding"), &json!(0)));
-    assert_eq!(answer["usage"], json!({ "prompt_tokens": 2, "total_tokens": 2 }));
-    let vector = vector(&answer);
+    let response = reply.json();
+    assert_eq!((&response["object"], &response["model"]), (&json!("list"), &json!(model(&emulator))));
+    assert_eq!(response["data"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&response["data"][0]["object"], &response["data"][0]["index"]),
+        (&json!("embedding"), &json!(0))
+    );
+    assert_eq!(response["usage"], json!({ "prompt_tokens": 2, "total_tokens": 2 }));
+    let vector = vector(&response);
     assert_eq!(vector.len(), 256);
     assert!((vector.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-3);
     assert_eq!(emulator.counters().route("POST /v1/embeddings"), 1);

@@ -21,8 +21,8 @@ async fn discover(
 
 async fn discover_grpc(emulator: &Emulator) -> Result<grpc::Endpoints, tonic::Status> {
     let channel = grpc::connect(emulator.api_addr()).await;
-    let answer = grpc::unary(&channel, grpc::LIST, grpc::bare(grpc::Nothing {})).await?;
-    Ok(answer.into_inner())
+    let response = grpc::unary(&channel, grpc::LIST, grpc::bare(grpc::Nothing {})).await?;
+    Ok(response.into_inner())
 }
 
 #[tokio::test]
@@ -68,9 +68,9 @@ async fn status_becomes_a_code_over_grpc() {
         (504, Code::DeadlineExceeded),
     ] {
         emulator.faults().add(Fault::status(status).retry_after(Duration::from_secs(3)).times(1));
-        let refusal = discover_grpc(&emulator).await.unwrap_err();
-        assert_eq!(refusal.code(), code, "{status}");
-        assert_eq!(refusal.metadata().get("retry-after").unwrap(), "3");
+        let error = discover_grpc(&emulator).await.unwrap_err();
+        assert_eq!(error.code(), code, "{status}");
+        assert_eq!(error.metadata().get("retry-after").unwrap(), "3");
     }
     emulator.faults().add(Fault::status(503).body("come back later").times(1));
     assert_eq!(discover_grpc(&emulator).await.unwrap_err().message(), "come back later");
@@ -99,8 +99,8 @@ async fn drip_sends_a_byte_at_a_time() {
 
     let started = Instant::now();
     let channel = grpc::connect(emulator.api_addr()).await;
-    let answer = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, grpc::bare(grpc::text("iam")));
-    assert_eq!(answer.await.unwrap().into_inner().address, emulator.api_addr().to_string());
+    let response = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, grpc::bare(grpc::text("iam")));
+    assert_eq!(response.await.unwrap().into_inner().address, emulator.api_addr().to_string());
     assert!(started.elapsed() >= Duration::from_millis(20));
 }
 
@@ -110,8 +110,8 @@ async fn reset_closes_the_connection() {
     emulator.faults().add(Fault::reset());
     let address = emulator.api_addr();
     let request = format!("GET /endpoints HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    let answer = timeout(Duration::from_secs(10), raw(address, request.as_bytes())).await;
-    assert_eq!(answer.expect("closed"), b"");
+    let response = timeout(Duration::from_secs(10), raw(address, request.as_bytes())).await;
+    assert_eq!(response.expect("closed"), b"");
     assert!(discover(&emulator).await.is_err());
     let code = discover_grpc(&emulator).await.unwrap_err().code();
     assert!(matches!(code, Code::Unknown | Code::Unavailable), "{code:?}");
@@ -157,8 +157,8 @@ async fn truncated_body_closes_the_connection_in_the_middle() {
 
     let address = emulator.api_addr();
     let request = format!("GET /endpoints HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    let answer = String::from_utf8(raw(address, request.as_bytes()).await).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let response = String::from_utf8(raw(address, request.as_bytes()).await).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("content-length: {}", whole.len())), "{head}");
     assert_eq!(body.as_bytes(), &whole[..whole.len() / 2]);
     assert!(discover(&emulator).await.is_err());

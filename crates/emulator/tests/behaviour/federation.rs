@@ -55,10 +55,10 @@ fn token(reply: &Response) -> String {
     reply.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-fn refusal(reply: &Response) -> (String, String) {
+fn error(reply: &Response) -> (String, String) {
     assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.text());
-    let answer = reply.json();
-    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    let response = reply.json();
+    let text = |name: &str| response[name].as_str().unwrap().to_owned();
     (text("error"), text("error_description"))
 }
 
@@ -95,9 +95,9 @@ async fn exchanges_a_token_of_its_own_issuer() {
     });
     let url = format!("{}/v1/chat/completions", emulator.api_url());
     let reply = post(&url, &[("authorization", &bearer(&token))], &body).await;
-    let said = "authenticated as service account ajefake0emulator0sa0 by iam-token from workload-identity; \
+    let expected = "authenticated as service account ajefake0emulator0sa0 by iam-token from workload-identity; \
                 you said: hello";
-    assert_eq!(reply.json()["choices"][0]["message"]["content"], said);
+    assert_eq!(reply.json()["choices"][0]["message"]["content"], expected);
     assert_eq!(emulator.counters().route("POST /oauth/token"), 1);
     assert_eq!(emulator.counters().requests(Service::Iam), 1);
     assert_eq!(emulator.counters().tokens_issued(), 1);
@@ -178,7 +178,7 @@ async fn refuses_every_invalid_token() {
         (with_claim("nbf", json!(NOW + 61)), future),
         (with_claim("sub", json!(7)), "the claims of the JWT are not JSON, or a claim has the wrong type"),
     ] {
-        let (error, description) = refusal(&exchange(&emulator, &jwt, account).await);
+        let (error, description) = error(&exchange(&emulator, &jwt, account).await);
         assert_eq!(error, "invalid_request");
         assert_eq!(description, format!("the subject_token is refused: {why}"));
     }
@@ -210,7 +210,7 @@ async fn a_subject_gets_tokens_only_of_its_linked_account() {
         (&of("REPO:fake-emulator/fake-emulator:ref:refs/heads/main"), account),
         (&of(""), account),
     ] {
-        let (error, description) = refusal(&exchange(&emulator, jwt, account).await);
+        let (error, description) = error(&exchange(&emulator, jwt, account).await);
         assert_eq!(error, "invalid_target");
         assert_eq!(
             description,
@@ -218,7 +218,7 @@ async fn a_subject_gets_tokens_only_of_its_linked_account() {
         );
     }
     let wrong = emulator.oidc_token_for(emulator.oidc_subject(), "https://other", HOUR).unwrap();
-    assert_eq!(refusal(&exchange(&emulator, &wrong, account).await).0, "invalid_request");
+    assert_eq!(error(&exchange(&emulator, &wrong, account).await).0, "invalid_request");
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn refuses_invalid_requests() {
     let good = form(&good);
     let invalid = "invalid_request";
 
-    for (body, error, description) in [
+    for (body, code, description) in [
         (String::new(), invalid, "the parameter grant_type is missing".to_owned()),
         (
             json!({ "grant_type": GRANT }).to_string(),
@@ -287,13 +287,13 @@ async fn refuses_invalid_requests() {
         (format!("{good}&x=%4"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
         (format!("{good}&x=%ff"), invalid, "the body is not percent-encoded UTF-8".to_owned()),
     ] {
-        assert_eq!(refusal(&send(&emulator, body.clone()).await), (error.to_owned(), description), "{body}");
+        assert_eq!(error(&send(&emulator, body.clone()).await), (code.to_owned(), description), "{body}");
     }
     let url = format!("{}/oauth/token", emulator.api_url());
     for headers in [&[][..], &[("content-type", "application/json")]] {
         let reply = call("POST", &url, headers, good.clone()).await;
         let description = "the body is not application/x-www-form-urlencoded".to_owned();
-        assert_eq!(refusal(&reply), (invalid.to_owned(), description));
+        assert_eq!(error(&reply), (invalid.to_owned(), description));
     }
     let reply = send(&emulator, "x".repeat((4 << 20) + 1)).await;
     assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!(invalid)));
@@ -370,13 +370,13 @@ async fn a_github_actions_job_gets_its_token() {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
     let value = reply.json()["value"].as_str().unwrap().to_owned();
     assert_eq!(exchange(&emulator, &value, emulator.service_account_id()).await.status, StatusCode::OK);
-    let said = claims(&value);
-    assert_eq!(said["iss"], format!("{}/_emulator/oidc", emulator.api_url()));
+    let expected = claims(&value);
+    assert_eq!(expected["iss"], format!("{}/_emulator/oidc", emulator.api_url()));
     assert_eq!(
-        (said["sub"].as_str(), said["aud"].as_str()),
+        (expected["sub"].as_str(), expected["aud"].as_str()),
         (Some(emulator.oidc_subject()), Some(emulator.oidc_audience()))
     );
-    assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 300);
+    assert_eq!(expected["exp"].as_u64().unwrap() - expected["iat"].as_u64().unwrap(), 300);
 
     let reply = job(&format!("{url}&audience=https%3A%2F%2Fother%20one")).await;
     assert_eq!(claims(reply.json()["value"].as_str().unwrap())["aud"], "https://other one");

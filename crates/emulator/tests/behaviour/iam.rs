@@ -47,17 +47,17 @@ async fn exchanges_an_oauth_token_over_grpc() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
 
-    let answer = grpc::unary::<_, grpc::Created>(
+    let response = grpc::unary::<_, grpc::Created>(
         &channel,
         grpc::CREATE,
         grpc::bare(grpc::oauth(emulator.oauth_token())),
     );
-    let answer = answer.await.unwrap().into_inner();
+    let response = response.await.unwrap().into_inner();
 
     let now = emulator.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let left = answer.expires_at.unwrap().seconds - i64::try_from(now).unwrap();
+    let left = response.expires_at.unwrap().seconds - i64::try_from(now).unwrap();
     assert!((12 * 3600 - 60..=12 * 3600).contains(&left), "{left}");
-    assert_eq!(accepted(&emulator, &bearer(&answer.iam_token)).await, StatusCode::OK);
+    assert_eq!(accepted(&emulator, &bearer(&response.iam_token)).await, StatusCode::OK);
     assert_eq!(emulator.counters().route("POST /yandex.cloud.iam.v1.IamTokenService/Create"), 1);
     assert_eq!(emulator.counters().requests(Service::Iam), 1);
 }
@@ -117,9 +117,9 @@ async fn refuses_the_same_requests_over_rest_and_grpc() {
         assert_eq!(reply.status, status, "{text}");
         assert_eq!(reply.json(), json!({ "code": code as i32, "message": text, "details": [] }));
 
-        let refusal =
+        let error =
             grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, grpc::bare(message)).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (code, text));
+        assert_eq!((error.code(), error.message()), (code, text));
     }
     let both = json!({ "yandexPassportOauthToken": emulator.oauth_token(), "jwt": "e30.e30.AA" });
     assert_eq!(exchange(&emulator, &both).await.message(), neither);
@@ -173,9 +173,9 @@ async fn revokes_over_rest_and_grpc() {
     assert_eq!(accepted(&emulator, &bearer(&token)).await, StatusCode::UNAUTHORIZED);
 
     let token = emulator.iam_token().unwrap();
-    let answer =
+    let response =
         grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, grpc::with(&caller, grpc::text(&token))).await;
-    assert_eq!(answer.unwrap().into_inner().text, emulator.service_account_id());
+    assert_eq!(response.unwrap().into_inner().text, emulator.service_account_id());
     assert_eq!(accepted(&emulator, &bearer(&token)).await, StatusCode::UNAUTHORIZED);
 
     // A token can revoke itself once.
@@ -241,9 +241,9 @@ async fn revocation_needs_an_iam_token() {
     assert_eq!(post(&url, &[("authorization", &key)], &body).await.status, StatusCode::UNAUTHORIZED);
 
     let channel = grpc::connect(emulator.api_addr()).await;
-    let refusal = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, grpc::bare(grpc::text("t1.x")))
+    let error = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, grpc::bare(grpc::text("t1.x")))
         .await
         .unwrap_err();
-    assert_eq!(refusal.code(), Code::Unauthenticated);
+    assert_eq!(error.code(), Code::Unauthenticated);
     assert_eq!(emulator.counters().unauthenticated(), 3);
 }

@@ -123,8 +123,8 @@ async fn refuses_callers_without_the_role_and_unknown_accounts() {
         let reply = ask(&emulator, &authorization, &json!({ "serviceAccountId": account })).await;
         assert_eq!(reply.status, status, "{account}");
         assert_eq!(reply.json(), json!({ "code": code as i32, "message": text, "details": [] }));
-        let refusal = impersonate_over_grpc(&emulator, &authorization, account).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (code, text));
+        let error = impersonate_over_grpc(&emulator, &authorization, account).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (code, text));
     }
     assert_eq!(ask(&emulator, &authorization, &json!({})).await.message(), form);
     for body in [json!({ "serviceAccountId": 7 }), json!([]), json!("aje")] {
@@ -151,8 +151,8 @@ async fn accepts_only_an_iam_token() {
     ] {
         let reply = ask(&emulator, &authorization, &json!({ "serviceAccountId": account })).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{}", reply.text());
-        let refusal = impersonate_over_grpc(&emulator, &authorization, &account).await.unwrap_err();
-        assert_eq!(refusal.code(), Code::Unauthenticated);
+        let error = impersonate_over_grpc(&emulator, &authorization, &account).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unauthenticated);
     }
     let url = format!("{}/iam/v1/tokens:createForServiceAccount", emulator.api_url());
     let reply = post(&url, &[], &json!({ "serviceAccountId": account })).await;

@@ -78,9 +78,9 @@ async fn the_token_belongs_to_the_service_account_of_the_key() {
     let url = format!("{}/v1/chat/completions", emulator.api_url());
     let reply = post(&url, &[("authorization", &authorization)], &body).await;
 
-    let said = "authenticated as service account ajefake0emulator0sa0 by iam-token from service-account-key; \
+    let expected = "authenticated as service account ajefake0emulator0sa0 by iam-token from service-account-key; \
                 you said: hello";
-    assert_eq!(reply.json()["choices"][0]["message"]["content"], said);
+    assert_eq!(reply.json()["choices"][0]["message"]["content"], expected);
 }
 
 #[tokio::test]
@@ -202,8 +202,8 @@ async fn refuses_a_jwt_with_any_error() {
         let reply = exchange(&emulator, &jwt).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{text}: {}", reply.text());
         assert_eq!(reply.json(), json!({ "code": 16, "message": text, "details": [] }), "{jwt}");
-        let refusal = exchange_over_grpc(&emulator, &jwt).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (Code::Unauthenticated, text));
+        let error = exchange_over_grpc(&emulator, &jwt).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::Unauthenticated, text));
     }
     assert_eq!(exchange(&emulator, &good).await.status, StatusCode::OK);
     assert_eq!(emulator.counters().tokens_issued(), 1);

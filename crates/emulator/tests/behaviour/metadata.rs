@@ -10,9 +10,9 @@ use yandex_cloud_emulator::{Emulator, Renewal, Service};
 async fn token(emulator: &Emulator) -> (String, u64) {
     let reply = get(&token_url(emulator), &[FLAVOR]).await;
     assert_eq!(reply.status, StatusCode::OK);
-    let answer = reply.json();
-    assert_eq!(answer["token_type"], "Bearer");
-    (answer["access_token"].as_str().unwrap().to_owned(), answer["expires_in"].as_u64().unwrap())
+    let response = reply.json();
+    assert_eq!(response["token_type"], "Bearer");
+    (response["access_token"].as_str().unwrap().to_owned(), response["expires_in"].as_u64().unwrap())
 }
 
 #[tokio::test]

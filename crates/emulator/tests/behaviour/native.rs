@@ -87,8 +87,8 @@ async fn calls_a_function_and_responds_to_its_result() {
     let tools = json!([{ "function": { "name": "something", "description": "", "parameters": {
         "type": "object", "properties": { "numbers": { "type": "array", "items": { "type": "integer" } } },
     } } }]);
-    let asked = json!({ "role": "user", "text": "do something with 5 and 4" });
-    let body = completion(&emulator, &json!({ "tools": tools, "messages": [asked] }));
+    let message = json!({ "role": "user", "text": "do something with 5 and 4" });
+    let body = completion(&emulator, &json!({ "tools": tools, "messages": [message] }));
     let called = alternative(&ask(&emulator, "completion", &body).await);
     assert_eq!(called["status"], "ALTERNATIVE_STATUS_TOOL_CALLS");
     let call = json!({ "functionCall": { "name": "something", "arguments": { "numbers": [5, 4] } } });
@@ -97,10 +97,10 @@ async fn calls_a_function_and_responds_to_its_result() {
     let result = json!({ "role": "user", "toolResultList": { "toolResults": [
         { "functionResult": { "name": "something", "content": "20" } },
     ] } });
-    let messages = json!([asked, called["message"], result]);
+    let messages = json!([message, called["message"], result]);
     let body = completion(&emulator, &json!({ "tools": tools, "messages": messages }));
-    let answered = alternative(&ask(&emulator, "completion", &body).await);
-    assert!(answered["message"]["text"].as_str().unwrap().ends_with("; the tool said: 20"));
+    let response = alternative(&ask(&emulator, "completion", &body).await);
+    assert!(response["message"]["text"].as_str().unwrap().ends_with("; the tool said: 20"));
 
     for (choice, called) in [
         (json!({ "mode": "NONE" }), false),
@@ -108,8 +108,8 @@ async fn calls_a_function_and_responds_to_its_result() {
         (json!({ "functionName": "something" }), true),
     ] {
         let body = completion(&emulator, &json!({ "tools": tools, "toolChoice": choice }));
-        let answer = alternative(&ask(&emulator, "completion", &body).await);
-        assert_eq!(answer["message"].get("toolCallList").is_some(), called, "{choice}");
+        let response = alternative(&ask(&emulator, "completion", &body).await);
+        assert_eq!(response["message"].get("toolCallList").is_some(), called, "{choice}");
     }
 }
 
@@ -128,13 +128,16 @@ async fn responds_in_json_on_request() {
 }
 
 /// Calls a completion over gRPC without streaming.
-async fn over_grpc(emulator: &Emulator, asked: grpc::Completion) -> Result<grpc::Alternative, tonic::Status> {
+async fn over_grpc(
+    emulator: &Emulator,
+    message: grpc::Completion,
+) -> Result<grpc::Alternative, tonic::Status> {
     let channel = grpc::connect(emulator.api_addr()).await;
-    let asked = grpc::Completion { model_uri: model(emulator), ..asked };
-    let request = grpc::with(&api_key(emulator.api_key()), asked);
-    let mut answers = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await?;
-    assert_eq!(answers.len(), 1);
-    Ok(answers.remove(0).alternatives.remove(0))
+    let message = grpc::Completion { model_uri: model(emulator), ..message };
+    let request = grpc::with(&api_key(emulator.api_key()), message);
+    let mut responses = grpc::stream::<_, grpc::Completed>(&channel, grpc::COMPLETION, request).await?;
+    assert_eq!(responses.len(), 1);
+    Ok(responses.remove(0).alternatives.remove(0))
 }
 
 /// `{"type": "object", "properties": {name: schema}}`
@@ -160,13 +163,13 @@ async fn over_grpc_calls_a_function_and_responds_to_its_result() {
         grpc::Tool { function: Some(function) }
     };
     let tools = vec![function("something", Some(schema_of("numbers", numbers))), function("nothing", None)];
-    let asked = grpc::ChatMessage::user("do something with 5 and 4, then nothing");
+    let message = grpc::ChatMessage::user("do something with 5 and 4, then nothing");
     let completion = |messages: &[grpc::ChatMessage]| grpc::Completion {
         messages: messages.to_vec(),
         tools: tools.clone(),
         ..Default::default()
     };
-    let called = over_grpc(&emulator, completion(std::slice::from_ref(&asked))).await.unwrap();
+    let called = over_grpc(&emulator, completion(std::slice::from_ref(&message))).await.unwrap();
     let calls = called.message.unwrap();
     assert_eq!(called.status, 5, "ALTERNATIVE_STATUS_TOOL_CALLS");
     let list = [5.0, 4.0].map(|number| grpc::JsonValue { kind: Some(grpc::Json::Number(number)) });
@@ -185,7 +188,7 @@ async fn over_grpc_calls_a_function_and_responds_to_its_result() {
 
     let one = grpc::Completion {
         parallel_tool_calls: Some(grpc::BoolValue { value: false }),
-        ..completion(std::slice::from_ref(&asked))
+        ..completion(std::slice::from_ref(&message))
     };
     let one = over_grpc(&emulator, one).await.unwrap().message.unwrap();
     let first = grpc::ToolCallList { tool_calls: expected[..1].to_vec() };
@@ -196,8 +199,8 @@ async fn over_grpc_calls_a_function_and_responds_to_its_result() {
         grpc::ToolResultList { tool_results: vec![grpc::ToolResult { function_result: Some(result) }] };
     let results =
         grpc::ChatMessage { role: "user".to_owned(), content: Some(grpc::Content::ToolResultList(results)) };
-    let answered = over_grpc(&emulator, completion(&[asked, calls, results])).await.unwrap();
-    assert!(answered.message.unwrap().text().ends_with("; the tool said: 20"));
+    let response = over_grpc(&emulator, completion(&[message, calls, results])).await.unwrap();
+    assert!(response.message.unwrap().text().ends_with("; the tool said: 20"));
 
     for (choice, called) in [
         (grpc::Choice::Mode(1), Some(false)),
@@ -208,9 +211,9 @@ async fn over_grpc_calls_a_function_and_responds_to_its_result() {
         (grpc::Choice::Mode(0), None),
     ] {
         let tool_choice = Some(grpc::ToolChoice { choice: Some(choice.clone()) });
-        let asked = grpc::Completion { tool_choice, ..completion(&[grpc::ChatMessage::user("hello")]) };
-        let answer = over_grpc(&emulator, asked).await.map_err(|refusal| refusal.code());
-        let is_call = answer.map(|answer| answer.message.unwrap().content);
+        let message = grpc::Completion { tool_choice, ..completion(&[grpc::ChatMessage::user("hello")]) };
+        let response = over_grpc(&emulator, message).await.map_err(|error| error.code());
+        let is_call = response.map(|response| response.message.unwrap().content);
         let is_call = is_call.map(|content| matches!(content, Some(grpc::Content::ToolCallList(_))));
         assert_eq!(is_call, called.ok_or(Code::InvalidArgument), "{choice:?}");
     }
@@ -222,19 +225,19 @@ async fn over_grpc_an_operation_completes_with_a_function_call() {
     emulator.clock().freeze();
     let channel = grpc::connect(emulator.api_addr()).await;
     let function = grpc::FunctionTool { name: "something".to_owned(), ..Default::default() };
-    let asked = grpc::Completion {
+    let message = grpc::Completion {
         model_uri: model(&emulator),
         messages: vec![grpc::ChatMessage::user("do something")],
         tools: vec![grpc::Tool { function: Some(function) }],
         ..Default::default()
     };
     let key = api_key(emulator.api_key());
-    let request = grpc::with(&key, asked);
+    let request = grpc::with(&key, message);
     let begun = grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, request).await.unwrap();
     emulator.clock().advance(Duration::from_secs(2));
     let request = grpc::with(&key, grpc::text(&begun.into_inner().id));
     let done = grpc::unary::<_, grpc::Operation>(&channel, grpc::OPERATION_GET, request).await.unwrap();
-    let Some(grpc::Outcome::Response(response)) = done.into_inner().outcome else { panic!("no answer") };
+    let Some(grpc::Outcome::Response(response)) = done.into_inner().outcome else { panic!("no response") };
     let completed = grpc::Completed::decode(response.value.as_slice()).unwrap();
     let content = completed.alternatives[0].message.as_ref().unwrap().content.as_ref();
     let Some(grpc::Content::ToolCallList(calls)) = content else { panic!("{content:?}") };
@@ -244,7 +247,7 @@ async fn over_grpc_an_operation_completes_with_a_function_call() {
 #[tokio::test]
 async fn over_grpc_responds_in_json_on_request() {
     let emulator = Emulator::start().await.unwrap();
-    let asked = |format| grpc::Completion {
+    let message = |format| grpc::Completion {
         messages: vec![grpc::ChatMessage::user("hello")],
         format: Some(format),
         ..Default::default()
@@ -254,22 +257,23 @@ async fn over_grpc_responds_in_json_on_request() {
         (grpc::Format::JsonObject(true), "answer"),
         (grpc::Format::JsonSchema(grpc::JsonSchema { schema }), "name"),
     ] {
-        let answer = over_grpc(&emulator, asked(format)).await.unwrap().message.unwrap();
-        let answer: Value = serde_json::from_str(answer.text()).unwrap();
-        assert!(answer[field].is_string(), "{answer}");
+        let response = over_grpc(&emulator, message(format)).await.unwrap().message.unwrap();
+        let response: Value = serde_json::from_str(response.text()).unwrap();
+        assert!(response[field].is_string(), "{response}");
     }
-    let plain = over_grpc(&emulator, asked(grpc::Format::JsonObject(false))).await.unwrap().message.unwrap();
+    let plain =
+        over_grpc(&emulator, message(grpc::Format::JsonObject(false))).await.unwrap().message.unwrap();
     assert!(plain.text().ends_with("you said: hello"));
     let none = grpc::Format::JsonSchema(grpc::JsonSchema { schema: None });
-    assert_eq!(over_grpc(&emulator, asked(none)).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(over_grpc(&emulator, message(none)).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
 async fn tokenizes_the_same_over_rest_and_grpc() {
     let emulator = Emulator::start().await.unwrap();
     let channel = grpc::connect(emulator.api_addr()).await;
-    let asked = grpc::Tokenize { model_uri: model(&emulator), text: "hello there".to_owned() };
-    let request = grpc::with(&api_key(emulator.api_key()), asked);
+    let message = grpc::Tokenize { model_uri: model(&emulator), text: "hello there".to_owned() };
+    let request = grpc::with(&api_key(emulator.api_key()), message);
     let twin = grpc::unary::<_, grpc::Tokenized>(&channel, grpc::TOKENIZE, request).await.unwrap();
     let expected: Vec<Value> = twin
         .into_inner()
@@ -299,18 +303,18 @@ async fn a_text_has_the_same_vector_in_every_api() {
     assert_eq!(native["embedding"], compatible["data"][0]["embedding"]);
 
     let channel = grpc::connect(emulator.api_addr()).await;
-    let asked =
+    let message =
         |dim| grpc::Embed { model_uri: embedding_model(&emulator), text: "hello there".to_owned(), dim };
-    let request = grpc::with(&key, asked(None));
+    let request = grpc::with(&key, message(None));
     let twin = grpc::unary::<_, grpc::Embedded>(&channel, grpc::TEXT_EMBEDDING, request).await.unwrap();
     assert_eq!(json!(twin.into_inner().embedding), native["embedding"]);
 
     for dim in [json!(3), json!("3")] {
         let body = json!({ "modelUri": embedding_model(&emulator), "text": "hello", "dim": dim });
-        let answer = ask(&emulator, "textEmbedding", &body).await.json();
-        assert_eq!(answer["embedding"].as_array().unwrap().len(), 3);
+        let response = ask(&emulator, "textEmbedding", &body).await.json();
+        assert_eq!(response["embedding"].as_array().unwrap().len(), 3);
     }
-    let request = grpc::with(&key, asked(Some(grpc::Int64Value { value: 3 })));
+    let request = grpc::with(&key, message(Some(grpc::Int64Value { value: 3 })));
     let twin = grpc::unary::<_, grpc::Embedded>(&channel, grpc::TEXT_EMBEDDING, request).await.unwrap();
     assert_eq!(twin.into_inner().embedding.len(), 3);
 }
@@ -354,10 +358,10 @@ async fn refuses_the_wrong_credentials_on_every_path() {
         }
     }
     let channel = grpc::connect(emulator.api_addr()).await;
-    let asked = grpc::Embed { model_uri: embedding_model(&emulator), text: String::new(), dim: None };
-    let refusal = grpc::unary::<_, grpc::Embedded>(&channel, grpc::TEXT_EMBEDDING, grpc::bare(asked))
+    let message = grpc::Embed { model_uri: embedding_model(&emulator), text: String::new(), dim: None };
+    let error = grpc::unary::<_, grpc::Embedded>(&channel, grpc::TEXT_EMBEDDING, grpc::bare(message))
         .await
         .unwrap_err();
-    assert_eq!(refusal.code(), Code::Unauthenticated);
+    assert_eq!(error.code(), Code::Unauthenticated);
     assert_eq!(emulator.counters().requests(Service::Ai), 21);
 }

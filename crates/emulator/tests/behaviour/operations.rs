@@ -102,13 +102,13 @@ async fn rest_and_grpc_share_the_operations() {
     let emulator = Emulator::start().await.unwrap();
     emulator.clock().freeze();
     let channel = grpc::connect(emulator.api_addr()).await;
-    let asked = grpc::Completion {
+    let message = grpc::Completion {
         model_uri: format!("gpt://{}/yandexgpt/latest", emulator.folder_id()),
         options: None,
         messages: vec![grpc::ChatMessage::user("ping")],
         ..grpc::Completion::default()
     };
-    let request = grpc::with(&api_key(emulator.api_key()), asked.clone());
+    let request = grpc::with(&api_key(emulator.api_key()), message.clone());
     let begun = grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, request).await.unwrap();
     let begun = begun.into_inner();
     assert_eq!((begun.done, begun.outcome.as_ref()), (false, None));
@@ -130,9 +130,9 @@ async fn rest_and_grpc_share_the_operations() {
     assert_eq!(cancelled.outcome, Some(grpc::Outcome::Error(grpc::Failure { code: 1 })));
     assert!(cancelled.done);
 
-    let refusal =
-        grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, grpc::bare(asked)).await;
-    assert_eq!(refusal.unwrap_err().code(), Code::Unauthenticated);
+    let error =
+        grpc::unary::<_, grpc::Operation>(&channel, grpc::COMPLETION_ASYNC, grpc::bare(message)).await;
+    assert_eq!(error.unwrap_err().code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn an_unknown_operation_is_not_found() {
     }
     let channel = grpc::connect(emulator.api_addr()).await;
     for path in [grpc::OPERATION_GET, grpc::OPERATION_CANCEL] {
-        let refusal = over_grpc(&emulator, &channel, path, id(&begun)).await.unwrap_err();
-        assert_eq!(refusal.code(), Code::NotFound);
+        let error = over_grpc(&emulator, &channel, path, id(&begun)).await.unwrap_err();
+        assert_eq!(error.code(), Code::NotFound);
     }
 }
 
@@ -165,7 +165,7 @@ async fn refuses_the_wrong_credentials() {
     }
     for path in [grpc::OPERATION_GET, grpc::OPERATION_CANCEL] {
         let request = grpc::bare(grpc::text(id(&begun)));
-        let refusal = grpc::unary::<_, grpc::Operation>(&channel, path, request).await.unwrap_err();
-        assert_eq!(refusal.code(), Code::Unauthenticated);
+        let error = grpc::unary::<_, grpc::Operation>(&channel, path, request).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unauthenticated);
     }
 }

@@ -143,8 +143,8 @@ async fn calls_a_function_and_responds_to_its_result() {
     let tools = json!([{ "type": "function", "name": "weather", "parameters": {
         "type": "object", "properties": { "degrees": { "type": "array", "items": { "type": "integer" } } },
     } }]);
-    let asked = json!({ "role": "user", "content": "weather at 5 and 7?" });
-    let body = json!({ "model": model(&emulator), "input": [asked], "tools": tools });
+    let message = json!({ "role": "user", "content": "weather at 5 and 7?" });
+    let body = json!({ "model": model(&emulator), "input": [message], "tools": tools });
     let called = create(&emulator, &body).await.json()["output"][0].clone();
     assert_eq!((&called["type"], &called["name"]), (&json!("function_call"), &json!("weather")));
     assert_eq!(called["arguments"], r#"{"degrees":[5,7]}"#);
@@ -157,7 +157,7 @@ async fn calls_a_function_and_responds_to_its_result() {
     assert_eq!(arguments, r#"{"degrees":[5,7]}"#);
 
     let result = json!({ "type": "function_call_output", "call_id": called["call_id"], "output": "rain" });
-    let body = json!({ "model": model(&emulator), "input": [asked, called, result], "tools": tools });
+    let body = json!({ "model": model(&emulator), "input": [message, called, result], "tools": tools });
     assert!(text(&create(&emulator, &body).await.json()).ends_with("; the tool said: rain"));
 }
 

@@ -87,8 +87,9 @@ async fn creates_the_first_key_once_and_other_keys_each_time() {
 async fn concurrent_callers_get_the_same_key() {
     let emulator = start(Emulator::builder()).await;
     let files: Vec<String> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| emulator.service_account_key().unwrap())).collect();
-        asked.into_iter().map(|file| file.join().unwrap()).collect()
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| emulator.service_account_key().unwrap())).collect();
+        threads.into_iter().map(|file| file.join().unwrap()).collect()
     });
     assert!(files.iter().all(|file| *file == files[0]));
 }

@@ -102,13 +102,13 @@ async fn a_presented_secret_appears_nowhere() {
     }
     let channel = grpc::connect(emulator.api_addr()).await;
     let request = grpc::with(&authorization, grpc::oauth(MARK));
-    let refusal = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, request).await.unwrap_err();
+    let error = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, request).await.unwrap_err();
     let jwt = grpc::Create { identity: Some(grpc::Identity::Jwt(MARK.to_owned())) };
     let jwt = grpc::unary::<_, grpc::Created>(&channel, grpc::CREATE, grpc::bare(jwt)).await.unwrap_err();
     write!(received, "{jwt:?} ").unwrap();
     let request = grpc::with(&authorization, grpc::text(MARK));
     let other = grpc::unary::<_, grpc::Text>(&channel, grpc::REVOKE, request).await.unwrap_err();
-    write!(received, "{refusal:?} {other:?} ").unwrap();
+    write!(received, "{error:?} {other:?} ").unwrap();
 
     let state = get(&format!("{}/_emulator/state", emulator.api_url()), &[]).await;
     let counters = emulator.counters().snapshot();
@@ -136,7 +136,7 @@ async fn echoes_a_valid_request_id() {
     let channel = grpc::connect(emulator.api_addr()).await;
     let mut request = grpc::bare(grpc::text("nothing"));
     request.metadata_mut().insert("x-client-request-id", id.parse().unwrap());
-    let refusal = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, request).await.unwrap_err();
-    assert_eq!(refusal.metadata().get("x-client-request-id").unwrap(), id);
-    assert!(refusal.metadata().contains_key("x-request-id"));
+    let error = grpc::unary::<_, grpc::ApiEndpoint>(&channel, grpc::GET, request).await.unwrap_err();
+    assert_eq!(error.metadata().get("x-client-request-id").unwrap(), id);
+    assert!(error.metadata().contains_key("x-request-id"));
 }

@@ -77,7 +77,7 @@ const EVENTS: &str = r#"interactions:
 fn completions() -> Value {
     let stream = |text: &str| json!({ "cls": "CompletionResponse", "message": { "alternatives": [text] } });
     let operation = |done: bool| json!({ "cls": "Operation", "message": { "id": "d7q", "done": done } });
-    let asked = |message: Value| json!({ "cls": "CompletionRequest", "module": "m", "message": message });
+    let message = |message: Value| json!({ "cls": "CompletionRequest", "module": "m", "message": message });
     json!({ "interactions": [
         {
             "request": { "cls": "ListApiEndpointsRequest", "message": {} },
@@ -86,9 +86,9 @@ fn completions() -> Value {
                 { "id": "operation", "address": "operation.api.cloud.yandex.net:443" },
             ] } },
         },
-        { "request": asked(json!({ "n": 1 })), "response_stream": [stream("a"), stream("ab")] },
-        { "request": asked(json!({ "n": 2 })), "response": operation(false) },
-        { "request": asked(json!({ "n": 3 })), "response": { "cls": "TokenizeResponse", "message": { "tokens": [] } } },
+        { "request": message(json!({ "n": 1 })), "response_stream": [stream("a"), stream("ab")] },
+        { "request": message(json!({ "n": 2 })), "response": operation(false) },
+        { "request": message(json!({ "n": 3 })), "response": { "cls": "TokenizeResponse", "message": { "tokens": [] } } },
         { "request": { "cls": "ImageGenerationRequest", "message": {} }, "response": operation(false) },
         {
             "request": { "cls": "GetOperationRequest", "message": { "operationId": "d7q" } },

@@ -27,7 +27,7 @@ pub(super) struct Proof<'a> {
 /// Exchanges a proof for a token. The caller has checked that the secret may go to `iam`.
 pub(super) async fn exchange(
     system: &System,
-    iam: &Address,
+    iam: Address,
     proof: Proof<'_>,
     limit: Duration,
 ) -> Result<Token, Error> {
@@ -36,10 +36,10 @@ pub(super) async fn exchange(
     token(system, request, &url, proof.secret.expose(), limit).await
 }
 
-/// Asks for a token of the service account `id`, with the token in `bearer`.
+/// Requests a token of the service account `id`, with the token in `bearer`.
 pub(super) async fn for_service_account(
     system: &System,
-    iam: &Address,
+    iam: Address,
     bearer: &HeaderValue,
     id: &str,
     limit: Duration,
@@ -55,7 +55,7 @@ pub(super) async fn for_service_account(
 /// subject if IAM gives one.
 pub(super) async fn revoke(
     system: &System,
-    iam: &Address,
+    iam: Address,
     bearer: &HeaderValue,
     token: &Secret,
     limit: Duration,
@@ -93,6 +93,7 @@ async fn token(
 ) -> Result<Token, Error> {
     let mut response = granted(system, request, url, own, limit).await?;
     let token = read_token(&response, url);
+    // The body holds the token: wipe it on success and on failure.
     response.body_mut().zeroize();
     token
 }
@@ -113,7 +114,7 @@ async fn granted(
 fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let mut fields = json_object(response, url)?;
     let Some(Value::String(token)) = fields.remove("iamToken") else {
-        return Err(unreadable(url, "it has no text `iamToken`"));
+        return Err(unreadable(url, "the text `iamToken` is missing"));
     };
     let token = Zeroizing::new(token);
     let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
@@ -121,9 +122,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
             Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
-            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is no RFC 3339 time")),
+            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
         },
-        Some(_) => return Err(unreadable(url, "`expiresAt` is no text")),
+        Some(_) => return Err(unreadable(url, "`expiresAt` is not a text")),
     };
     Ok(Token { secret, life })
 }
@@ -169,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
+        fn no_response_panics(body: Vec<u8>, value in "\\PC{0,40}", at in "\\PC{0,40}") {
             let _ = read_token(&Response::new(body), "u");
             let body = serde_json::json!({"iamToken": value, "expiresAt": at}).to_string();
             let _ = read_token(&response(&body), "u");

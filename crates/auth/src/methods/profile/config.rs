@@ -26,7 +26,7 @@ const SETTINGS: [&str; 10] = [
 /// Settings that only yc supports.
 const ONLY_YC: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
 
-/// Ids have 20 characters. A much longer value is not an id.
+/// An id has 20 characters. A much longer value is not an id.
 const MAX_ID: usize = 64;
 
 /// The file.
@@ -52,7 +52,7 @@ pub(super) struct Key {
     pub(super) service_account_id: Zeroizing<String>,
     #[cfg_attr(
         not(feature = "service-account-key"),
-        expect(dead_code, reason = "only what signs with it reads it")
+        expect(dead_code, reason = "only the code that signs with the key reads this field")
     )]
     pub(super) private_key: Zeroizing<String>,
 }
@@ -76,17 +76,17 @@ impl Config {
         let mut root = match parse(text).map_err(|reason| bad(&reason))? {
             Node::Map(root) => root,
             Node::Null => Map::new(),
-            Node::Text(_) | Node::List => return Err(bad("it is no mapping")),
+            Node::Text(_) | Node::List => return Err(bad("the file is not a mapping")),
         };
         let current = match root.remove("current") {
             Some(Node::Text(name)) => Some(name.as_str().to_owned()),
             None | Some(Node::Null) => None,
-            Some(Node::List | Node::Map(_)) => return Err(bad("`current` is no name")),
+            Some(Node::List | Node::Map(_)) => return Err(bad("`current` is not a name")),
         };
         let profiles = match root.remove("profiles") {
             Some(Node::Map(profiles)) => profiles,
             None | Some(Node::Null) => Map::new(),
-            Some(Node::Text(_) | Node::List) => return Err(bad("`profiles` is no mapping")),
+            Some(Node::Text(_) | Node::List) => return Err(bad("`profiles` is not a mapping")),
         };
         Ok(Self { current, profiles })
     }
@@ -94,23 +94,23 @@ impl Config {
     /// The profile of this name, by default the current one.
     ///
     /// # Errors
-    /// `NotConfigured` if there is no name and no current profile, `Invalid` if there is no profile of that name.
+    /// `NotConfigured` without a name and a current profile, `Invalid` if the file does not have the profile.
     pub(super) fn profile(&self, name: Option<&str>) -> Result<Settings<'_>, Error> {
         let Some(wanted) = name.or(self.current.as_deref()) else {
-            return Err(Error::new(ErrorKind::NotConfigured, "it names no current profile").with_help(
+            return Err(Error::new(ErrorKind::NotConfigured, "the file has no current profile").with_help(
                 format!("name a profile in code or in YC_PROFILE, or run `yc init`; {}", self.known()),
             ));
         };
         let Some((name, node)) = self.profiles.get_key_value(wanted) else {
-            return Err(Error::new(ErrorKind::Invalid, format!("there is no profile `{wanted}`"))
-                .with_help(format!("name another one, or run `yc init`; {}", self.known())));
+            return Err(Error::new(ErrorKind::Invalid, format!("the file has no profile `{wanted}`"))
+                .with_help(format!("name another profile, or run `yc init`; {}", self.known())));
         };
         static EMPTY: Map = Map::new();
         match node {
             Node::Map(entries) => Ok(Settings { name, entries }),
             Node::Null => Ok(Settings { name, entries: &EMPTY }),
             Node::Text(_) | Node::List => {
-                Err(Error::new(ErrorKind::Invalid, format!("the profile `{name}` is no mapping"))
+                Err(Error::new(ErrorKind::Invalid, format!("the profile `{name}` is not a mapping"))
                     .with_help("check the file, or let yc write a new one: `yc init`"))
             }
         }
@@ -119,12 +119,12 @@ impl Config {
     fn known(&self) -> String {
         const MOST: usize = 10;
         if self.profiles.is_empty() {
-            return "it has no profiles".to_owned();
+            return "the file has no profiles".to_owned();
         }
         let names: Vec<_> = self.profiles.keys().take(MOST).map(|name| format!("`{name}`")).collect();
         let more = self.profiles.len().saturating_sub(MOST);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("it has {}{more}", names.join(", "))
+        format!("the file has {}{more}", names.join(", "))
     }
 }
 
@@ -143,7 +143,7 @@ impl Settings<'_> {
             None | Some(Node::Null) => Ok(None),
             Some(Node::Text(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
             Some(Node::List | Node::Map(_)) => Err(self
-                .bad(&format!("`{key}` is no text"))
+                .bad(&format!("`{key}` is not a text"))
                 .with_help(format!("set it again: `yc config set {key} …`"))),
         }
     }
@@ -153,7 +153,7 @@ impl Settings<'_> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         match self.text(key)? {
             Some(id) if id.len() > MAX_ID || !id.bytes().all(fits) => Err(self
-                .bad(&format!("`{key}` is no id"))
+                .bad(&format!("`{key}` is not an id"))
                 .with_help(format!("set it again: `yc config set {key} …`"))),
             id => Ok(id.map(str::to_owned)),
         }
@@ -167,17 +167,18 @@ impl Settings<'_> {
     /// The login.
     ///
     /// # Errors
-    /// `Invalid` if the login is not clear, if there is more than one, or if only yc supports it.
+    /// `Invalid` for a login that is ambiguous or that only yc supports.
     pub(super) fn proof(&self) -> Result<Proof, Error> {
         let machine = match self.text("instance-service-account")? {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
                 return Err(self
-                    .bad("`instance-service-account` is neither true nor false")
+                    .bad("`instance-service-account` must be true or false")
                     .with_help("set it again: `yc config set instance-service-account true`"));
             }
         };
+        // Checked before the other logins: yc may combine these settings with a token, and the result is another identity.
         if let Some(key) = ONLY_YC.into_iter().find(|key| self.has(key)) {
             return Err(self.only_yc(key));
         }
@@ -187,8 +188,8 @@ impl Settings<'_> {
         match logins.as_slice() {
             [] => self.without_login(),
             [one, other, ..] => Err(self
-                .bad(&format!("it has both `{one}` and `{other}`, and who it is cannot be told"))
-                .with_help("unset the one that is not meant: `yc config unset …`")),
+                .bad(&format!("the profile has both `{one}` and `{other}`, so its identity is ambiguous"))
+                .with_help("unset one of them: `yc config unset …`")),
             ["token"] => self.token(),
             ["service-account-key"] => self.key().map(Proof::Key),
             [_] => Ok(Proof::Machine { explicit: true }),
@@ -212,8 +213,8 @@ impl Settings<'_> {
     fn only_yc(&self, key: &str) -> Error {
         let is_name = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         let what = if is_name { format!("`{key}`") } else { "an unknown setting".to_owned() };
-        self.bad(&format!("it has {what}, which only yc knows how to use"))
-            .with_help("use the method yandex-cloud-cli, which asks yc for the token")
+        self.bad(&format!("the profile has {what}, which only yc supports"))
+            .with_help("use the method yandex-cloud-cli, which runs yc for the token")
     }
 
     fn token(&self) -> Result<Proof, Error> {
@@ -223,9 +224,7 @@ impl Settings<'_> {
                 .with_help("set it again: `yc config set token …`, or `yc init`")
         };
         if text.starts_with("AQVN") {
-            return Err(
-                bad("it is an API key").with_help("put it into YC_API_KEY, where it needs no renewal")
-            );
+            return Err(bad("the value is an API key").with_help("put the key into YC_API_KEY"));
         }
         let secret = Secret::parse(text).map_err(bad)?;
         Ok(match Shape::of(text) {
@@ -237,14 +236,14 @@ impl Settings<'_> {
     fn key(&self) -> Result<Key, Error> {
         let bad = |reason: &str| {
             self.bad(&format!("`service-account-key`: {reason}"))
-                .with_help("set it again from the key's file: `yc config set service-account-key key.json`")
+                .with_help("set the key again from its file: `yc config set service-account-key key.json`")
         };
         let Some(Node::Map(fields)) = self.entries.get("service-account-key") else {
-            return Err(bad("it is no mapping"));
+            return Err(bad("the value is not a mapping"));
         };
         let field = |name: &str| match fields.get(name) {
             Some(Node::Text(text)) if !text.trim().is_empty() => Ok(text.clone()),
-            _ => Err(bad(&format!("it has no text `{name}`"))),
+            _ => Err(bad(&format!("the text `{name}` is missing"))),
         };
         Ok(Key {
             id: field("id")?,

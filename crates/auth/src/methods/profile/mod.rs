@@ -2,14 +2,14 @@
 //!
 //! For people who use yc, in programs that must not start another program, or on machines without yc. The method
 //! supports these logins of a profile: an OAuth token (exchanged as by [`OAuthTokenAuth`](crate::OAuthTokenAuth)), an IAM
-//! token in its place, the key of a service account, and the service account of the machine, which a profile without a
-//! login means too. Only yc supports a federated login: use the method `yandex-cloud-cli` for it.
+//! token in the same setting, the key of a service account, and the service account of the machine, which a profile without
+//! a login uses too. Only yc supports a federated login: use the method `yandex-cloud-cli` for it.
 //!
-//! The file is `~/.config/yandex-cloud/config.yaml`, or a file given in code. It is read for each token, because its
-//! content may change. The name of the profile and its endpoint stay as they were read first.
+//! The file is `~/.config/yandex-cloud/config.yaml`, or a file given in code. The file is read for each token, because its
+//! content may change. The name of the profile and its endpoint are read once.
 //!
 //! Variables: `YC_PROFILE` for the profile, by default the current one; `YC_API_ENDPOINT` for the discovery endpoint, by
-//! default that of the profile; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` if there is no file, `Invalid`
+//! default that of the profile; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` if the file does not exist, `Invalid`
 //! if its content is wrong, and the errors of the login.
 
 mod config;
@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use self::config::{Proof, Settings};
 use self::source::Source;
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, read_timed_out};
 use super::{Identity, Method, Provider};
@@ -139,7 +140,7 @@ impl ProfileAuth {
     /// The settings of the profile, without its login. Reads the file, on a tokio runtime with time.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`] if there is no file, or no current profile; [`ErrorKind::Invalid`] if the file cannot be
+    /// [`ErrorKind::NotConfigured`] if the file does not exist or has no current profile; [`ErrorKind::Invalid`] if the file cannot be
     /// read, or has no profile of that name; [`ErrorKind::Unavailable`] if reading takes too long.
     ///
     /// # Cancel safety
@@ -181,16 +182,9 @@ impl ProfileAuthBuilder {
         self
     }
 
-    /// How long reading the file, discovery and exchange may take together; 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token is used before the next exchange; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long reading the file, discovery and exchange may take together; 10 s.",
+        max_age: "How long a token is used before the next exchange; 1 h."
     }
 
     /// The method.
@@ -212,7 +206,7 @@ impl ProfileAuth {
             }
             None => Err(Error::new(
                 ErrorKind::NotConfigured,
-                "the variable is not set, so yc has no configuration",
+                "the variable is not set, so the configuration of yc cannot be found",
             )
             .at(HOME)
             .with_help(format!("set {HOME}, or give the path of the file in code"))),
@@ -268,9 +262,9 @@ impl ProfileAuth {
                 identity.key_id = Some(redact(&key.id, &[]));
             }
             Proof::OAuthToken(_) => {
-                identity.remarks.push("a Yandex account: an OAuth token does not say whose".to_owned());
+                identity.remarks.push("a Yandex account: an OAuth token does not name its owner".to_owned());
             }
-            Proof::IamToken(_) => identity.remarks.push("an IAM token does not say whose it is".to_owned()),
+            Proof::IamToken(_) => identity.remarks.push("an IAM token does not name its owner".to_owned()),
             Proof::Machine { .. } => identity.remarks.push("the service account of the machine".to_owned()),
         }
         identity.folder_id = profile.folder_id;

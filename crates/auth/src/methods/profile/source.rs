@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind};
 
 const MAX_FILE: usize = 1 << 20;
 
-/// A file, and the profile that the first fetch took.
+/// The file, and the profile that the first fetch used.
 pub(super) struct Source {
     pub(super) file: SecretFile,
     /// The profile of the options or of `YC_PROFILE`; `None` for the current one.
@@ -26,7 +26,7 @@ pub(super) struct Source {
     pub(super) chosen: Mutex<Option<Arc<Chosen>>>,
 }
 
-/// The profile of the first fetch. It stays: if another profile becomes the current one later, that is another identity.
+/// The profile of the first fetch. Later fetches use the same profile: another current profile is another identity.
 pub(super) struct Chosen {
     name: String,
     /// The endpoint of the profile.
@@ -82,8 +82,9 @@ impl Source {
         .with_help("build with the feature `service-account-key`, or use the method yandex-cloud-cli"))
     }
 
-    /// The profile of the first fetch, and its login as the file has it now.
+    /// The profile of the first fetch, and its current login in the file.
     fn choose(&self, config: &Config) -> Result<(Arc<Chosen>, Proof), Error> {
+        // One lock over reading and storing: two first fetches must not take different profiles.
         let mut known = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         let name = known.as_ref().map(|chosen| chosen.name.as_str()).or(self.name.as_deref());
         let settings = config.profile(name)?;
@@ -100,6 +101,7 @@ impl Source {
         if let Some(iam) = chosen.iam.get() {
             return Ok(iam);
         }
+        // Two callers may both make an `Iam`, which does no I/O. The first one stored is used by both.
         let iam = Iam::new(&chosen.installation(system)?, self.timeout, what)?;
         Ok(chosen.iam.get_or_init(|| iam))
     }
@@ -127,7 +129,7 @@ impl TokenSource for Source {
     }
 }
 
-/// The token of the machine's service account. `explicit` says whether the profile names it, or has no login at all.
+/// The token of the machine's service account. `explicit` is false for a profile without a login.
 async fn machine(explicit: bool, profile: &str, system: &System) -> Result<Token, Error> {
     let at = MetadataAddress::resolve(None, system)?;
     if let Some(warning) = at.warning() {

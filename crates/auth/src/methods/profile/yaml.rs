@@ -31,10 +31,10 @@ enum Open {
     Map(Map, Option<String>),
 }
 
-/// Parses one document; an empty one is a null.
+/// Parses one document. An empty document is a null.
 ///
 /// # Errors
-/// The reason and the position, without a word of the text.
+/// The reason and the position, without any of the text.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
     let mut parser = Parser::new_from_str(text);
     let (mut open, mut root) = (Vec::new(), None);
@@ -54,6 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
             Event::Scalar(_, _, 1.., None)
             | Event::SequenceStart(1.., None)
             | Event::MappingStart(1.., None) => return Err(wrong("an anchor")),
+            // The depth is bounded, because dropping a deeply nested value would overflow the stack.
             Event::SequenceStart(0, None) | Event::MappingStart(0, None) if open.len() >= MAX_DEPTH => {
                 return Err(wrong("too deep"));
             }
@@ -81,11 +82,12 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
             Some(Open::List) => {}
             Some(Open::Map(entries, key)) => match (key.take(), node) {
                 (Some(key), node) => drop(entries.insert(key, node)),
+                // Which of two values yc uses is not documented, and they may be two identities.
                 (None, Node::Text(name)) if entries.contains_key(name.as_str()) => {
-                    return Err(wrong("a key that was there before"));
+                    return Err(wrong("a duplicate key"));
                 }
                 (None, Node::Text(name)) => *key = Some(name.as_str().to_owned()),
-                (None, _) => return Err(wrong("a key that is no text")),
+                (None, _) => return Err(wrong("a key that is not a text")),
             },
         }
     }
@@ -128,8 +130,8 @@ mod tests {
             ("a: !local x", "a tag"),
             ("a: !!set {}", "a tag"),
             ("a: !!binary aGk=", "a tag"),
-            ("a: 1\na: 2", "a key that was there before at line 2"),
-            ("? [a]\n: 1", "a key that is no text"),
+            ("a: 1\na: 2", "a duplicate key at line 2"),
+            ("? [a]\n: 1", "a key that is not a text"),
             ("a: 1\n---\nb: 2", "a second document"),
             (deep.as_str(), "too deep"),
             (flow.as_str(), "too deep"),

@@ -81,7 +81,7 @@ fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
     }
     if matches!(error.status(), Some(404 | 405)) {
         return error
-            .with_help("no IAM answers at this address: check YC_API_ENDPOINT, or the endpoint in code");
+            .with_help("the address is not that of IAM: check YC_API_ENDPOINT, or the endpoint in code");
     }
     let message = error.reason().to_ascii_lowercase();
     let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -95,7 +95,7 @@ fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
         Ok(Err(_)) | Err(_) => "the clock of this machine is wrong".to_owned(),
     };
     let mixed =
-        "`id` and `private_key` are of different keys (create a new key: `yc iam key create`)".to_owned();
+        "`id` and `private_key` belong to different keys (create a new key: `yc iam key create`)".to_owned();
     let causes = if mentions(&["expired", "'exp'", "'iat'", "not yet", "in the future", "clock"]) {
         [clock, deleted, mixed]
     } else if mentions(&["signature", "'iss'", "missing"]) {

@@ -24,7 +24,7 @@ pub(crate) const MAX_FILE: usize = 64 << 10;
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// Texts that are not such a key: a mark, the reason, and the help.
+/// Texts that are not such a key: a part of the text, the reason, and the help.
 const NOT_KEYS: [(&str, &str, &str); 8] = [
     // The older form of encryption has the label of a plain key too, so it is checked first.
     (
@@ -34,7 +34,7 @@ const NOT_KEYS: [(&str, &str, &str); 8] = [
     ),
     (
         "-----BEGIN RSA PRIVATE KEY-----",
-        "the private key is in PKCS#1 form, and Yandex Cloud's are PKCS#8 (`BEGIN PRIVATE KEY`)",
+        "the private key is in PKCS#1 form; keys of Yandex Cloud are in PKCS#8 form (`BEGIN PRIVATE KEY`)",
         "give the file as `yc iam key create` wrote it; `openssl pkcs8 -topk8 -nocrypt` converts a key",
     ),
     (
@@ -42,24 +42,28 @@ const NOT_KEYS: [(&str, &str, &str); 8] = [
         "the private key is encrypted with a password",
         "give the file as `yc iam key create` wrote it, and keep it where no other user can read it",
     ),
-    ("-----BEGIN EC PRIVATE KEY-----", "the private key is no RSA key", NEW_KEY),
+    ("-----BEGIN EC PRIVATE KEY-----", "the private key is not an RSA key", NEW_KEY),
     (
         "-----BEGIN PUBLIC KEY-----",
-        "a public key stands in the place of the private key",
-        "give the file as `yc iam key create` wrote it: `private_key` holds the private one",
+        "the value is a public key, not a private key",
+        "give the file as `yc iam key create` wrote it: its field `private_key` holds the private key",
     ),
     (
         "-----BEGIN RSA PUBLIC KEY-----",
-        "a public key stands in the place of the private key",
-        "give the file as `yc iam key create` wrote it: `private_key` holds the private one",
+        "the value is a public key, not a private key",
+        "give the file as `yc iam key create` wrote it: its field `private_key` holds the private key",
     ),
-    ("-----BEGIN CERTIFICATE-----", "a certificate stands in the place of the private key", NEW_KEY),
-    ("-----BEGIN OPENSSH PRIVATE KEY-----", "an SSH key stands in the place of the private key", NEW_KEY),
+    ("-----BEGIN CERTIFICATE-----", "the value is a certificate, not a private key", NEW_KEY),
+    (
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "the value is an SSH key, not an RSA key in PKCS#8 form",
+        NEW_KEY,
+    ),
 ];
 
 const NEW_KEY: &str = "make a key: `yc iam key create --service-account-name NAME -o key.json`";
 
-const CUT: &str = "copy the whole file again; it has some 3 KiB";
+const CUT: &str = "copy the whole file again (about 3 KiB)";
 
 /// A key that can sign.
 pub(crate) struct ServiceAccountKey {
@@ -74,9 +78,10 @@ impl ServiceAccountKey {
     /// # Errors
     /// `Invalid`, with the reason.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        // Checked before parsing: a variable has no size limit of its own.
         if text.len() > MAX_FILE {
-            let reason = format!("it is larger than {} KiB", MAX_FILE >> 10);
-            return Err(bad(&reason, "this is not a key; check where it comes from"));
+            let reason = format!("the key is larger than {} KiB", MAX_FILE >> 10);
+            return Err(bad(&reason, "check the source of the value: a key has about 3 KiB"));
         }
         let text = text.trim();
         if text.is_empty() {
@@ -84,18 +89,21 @@ impl ServiceAccountKey {
         }
         if text.contains("-----BEGIN ") && !text.starts_with('{') {
             return Err(bad(
-                "it is a bare PEM: the ids of the key and of its service account are missing",
+                "the key is a bare PEM: the ids of the key and of its service account are missing",
                 "give the whole JSON file that `yc iam key create` wrote",
             ));
         }
         let mut fields = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => {
-                return Err(bad("it is JSON, but no object", "give the file that `yc iam key create` wrote"));
+                return Err(bad(
+                    "the key is JSON, but not an object",
+                    "give the file that `yc iam key create` wrote",
+                ));
             }
-            Err(error) if error.is_eof() => return Err(bad("the JSON breaks off: the key is cut", CUT)),
+            Err(error) if error.is_eof() => return Err(bad("the JSON is incomplete: the key is cut", CUT)),
             Err(error) => {
-                let place = format!("it is no JSON (line {}, column {})", error.line(), error.column());
+                let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
                 return Err(bad(&place, "give the file that `yc iam key create` wrote"));
             }
         };
@@ -107,12 +115,15 @@ impl ServiceAccountKey {
         };
         let account = take(&mut fields, ["service_account_id", "serviceAccountId"])?;
         if account.is_none() && take(&mut fields, ["user_account_id", "userAccountId"])?.is_some() {
-            return Err(bad("it is a key of a user account, which IAM does not exchange", NEW_KEY));
+            return Err(bad(
+                "the key belongs to a user account, and IAM exchanges only keys of service accounts",
+                NEW_KEY,
+            ));
         }
         if let Some(algorithm) = take(&mut fields, ["key_algorithm", "keyAlgorithm"])?
             && !algorithm.starts_with("RSA")
         {
-            return Err(bad("its `key_algorithm` is not RSA: IAM takes PS256 alone", NEW_KEY));
+            return Err(bad("`key_algorithm` is not RSA: IAM accepts only PS256", NEW_KEY));
         }
         let id = take(&mut fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
         let account = account.ok_or_else(|| missing("service_account_id"))?;
@@ -131,7 +142,7 @@ impl ServiceAccountKey {
             }
             if !fits {
                 return Err(bad(
-                    &format!("its `{name}` is no id"),
+                    &format!("`{name}` is not an id"),
                     "give the file that `yc iam key create` wrote",
                 ));
             }
@@ -162,7 +173,7 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
             Some(Value::String(text)) => return Ok(Some(Zeroizing::new(text))),
             Some(_) => {
                 return Err(bad(
-                    &format!("its `{name}` is no text"),
+                    &format!("`{name}` is not a text"),
                     "give the file that `yc iam key create` wrote",
                 ));
             }
@@ -182,10 +193,10 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
         }
     }
     let Some((_, rest)) = pem.split_once(BEGIN) else {
-        return Err(bad("its `private_key` is no PEM", "give the file that `yc iam key create` wrote"));
+        return Err(bad("`private_key` is not a PEM", "give the file that `yc iam key create` wrote"));
     };
     let Some((body, _)) = rest.split_once(END) else {
-        return Err(bad("its `private_key` breaks off: the key is cut", CUT));
+        return Err(bad("`private_key` is incomplete: the key is cut", CUT));
     };
     // Each buffer has room for its whole content: a reallocation would leave a copy of the key in freed memory.
     let mut packed = Zeroizing::new(String::with_capacity(body.len()));
@@ -195,19 +206,19 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     let mut der = Zeroizing::new(Vec::with_capacity(packed.len()));
     STANDARD
         .decode_vec(packed.as_bytes(), &mut der)
-        .map_err(|_| bad("its `private_key` is damaged: it is no base64", CUT))?;
+        .map_err(|_| bad("`private_key` is damaged: the value is not base64", CUT))?;
     let pair = KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
         // RSA keys have the first version of PKCS#8.
-        "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is no RSA key", NEW_KEY),
+        "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is not an RSA key", NEW_KEY),
         "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),
         "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
-        why => bad(&format!("its `private_key` is damaged ({why})"), CUT),
+        why => bad(&format!("`private_key` is damaged ({why})"), CUT),
     })?;
     // ring checks some numbers of the key only when it signs. This signature needs no random numbers, so it fails only if
     // the key is damaged.
     let mut signature = vec![0; pair.public().modulus_len()];
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"", &mut signature)
-        .map_err(|_| bad("its `private_key` is damaged: its numbers do not belong together", CUT))?;
+        .map_err(|_| bad("`private_key` is damaged: the numbers in the key do not match", CUT))?;
     Ok(pair)
 }
 

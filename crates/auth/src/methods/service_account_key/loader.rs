@@ -12,7 +12,7 @@ use crate::methods::secret_file::{SecretFile, read_timed_out};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
-/// How long to wait for the mode of a file. The mode is only for a warning, so the key does not wait longer for it.
+/// How long to wait for the mode of a file. The mode is only for a warning, so an exchange must not wait long for it.
 const MODE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A key, or the file that the key is read from each time.
@@ -41,11 +41,11 @@ impl KeyLoader {
         };
         let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
         let hash = digest(&SHA256, text.as_bytes());
+        // The guard is dropped at the end of this line: a lock must not be held over an await or over parsing.
         let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, key)) = known.filter(|(of, _)| of.as_ref() == hash.as_ref()) {
             return Ok(key);
         }
-        // The lock is not held while the key is parsed: parsing takes milliseconds.
         let key = ServiceAccountKey::parse(&text).map(Arc::new).map_err(|error| error.at(file.location()))?;
         let before = last.lock().unwrap_or_else(PoisonError::into_inner).replace((hash, Arc::clone(&key)));
         if let Some((_, before)) = before
@@ -54,9 +54,10 @@ impl KeyLoader {
             let (now, before) = (&key.service_account_id, &before.service_account_id);
             tracing::warn!(
                 file = file.location(),
-                "the key now belongs to the service account {now}, and before to {before}"
+                "the key in the file now belongs to the service account {now}; the last key belonged to {before}"
             );
         }
+        // `swap` makes the check and the mark one step, so two fetches at once log one warning.
         if let Some(warning) = mode_warning(file.path(), system).await
             && !warned.swap(true, Ordering::Relaxed)
         {
@@ -73,7 +74,7 @@ impl KeyLoader {
         }
     }
 
-    /// The error for a file that was not read in time.
+    /// The error for a read that exceeded its time limit.
     pub(super) fn timed_out(&self, limit: Duration) -> Error {
         match self {
             Self::Whole(_) => read_timed_out(limit),

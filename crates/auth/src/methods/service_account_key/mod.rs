@@ -22,6 +22,7 @@ pub(super) use self::exchange::exchange_key;
 use self::exchange::{Exchange, JWT_LIFE};
 pub(super) use self::key_file::ServiceAccountKey;
 use self::loader::{KeyLoader, mode_warning};
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::SecretFile;
 use super::{Detection, Identity, Method, Provider};
@@ -133,16 +134,9 @@ impl ServiceAccountKeyAuthBuilder {
         self
     }
 
-    /// How long discovery and exchange may take together; 10 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long an IAM token is used before the next exchange; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long discovery and exchange may take together; 10 s.",
+        max_age: "How long an IAM token is used before the next exchange; 1 h."
     }
 
     /// The method.

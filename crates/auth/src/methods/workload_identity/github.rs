@@ -43,7 +43,8 @@ impl Issuer {
     pub(super) fn of_job(system: &System) -> Result<Self, Error> {
         let (url, token) = match (system.variable(URL)?, system.variable(TOKEN)?) {
             (Some(url), Some(token)) => (url, token),
-            // One variable alone means that the other was lost on the way. Selection must not take another identity.
+            // One variable alone is a mistake, such as a container that got only one. Selection must not take another
+            // identity.
             (Some(_), None) => return Err(missing(TOKEN, URL)),
             (None, Some(_)) => return Err(missing(URL, TOKEN)),
             (None, None) => {
@@ -56,16 +57,19 @@ impl Issuer {
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it")
         };
-        let uri: Uri = url.parse().map_err(|_| bad("the value is no URL"))?;
+        let uri: Uri = url.parse().map_err(|_| bad("the value is not a URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(bad("the value is no URL with a scheme and a host"));
+            return Err(bad("the value is not a URL with a scheme and a host"));
         };
         let at =
             Address::parse(&format!("{scheme}://{authority}"), true).map_err(|error| bad(error.reason()))?;
         if !at.is_tls() && !at.is_loopback() {
-            return Err(Error::new(ErrorKind::Blocked, format!("{at} would be spoken to without TLS"))
-                .at(URL)
-                .with_help("leave the variable as the runner of GitHub Actions has set it"));
+            return Err(Error::new(
+                ErrorKind::Blocked,
+                format!("a request to {at} would travel without TLS"),
+            )
+            .at(URL)
+            .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
         let token = Secret::parse(&token).map_err(|reason| {
             Error::new(ErrorKind::Invalid, reason)
@@ -76,7 +80,7 @@ impl Issuer {
         Ok(Self { at, path_and_query, token })
     }
 
-    /// Asks for a token for an audience. GitHub's default is the URL of the repository's owner.
+    /// Requests a token for an audience. GitHub's default is the URL of the repository's owner.
     pub(super) async fn token(
         &self,
         audience: Option<&str>,
@@ -104,7 +108,7 @@ impl Issuer {
         let fields = json_object(&response, &shown);
         response.body_mut().zeroize();
         let Some(Value::String(token)) = fields?.remove("value") else {
-            return Err(unreadable(&shown, "it has no text `value`"));
+            return Err(unreadable(&shown, "the text `value` is missing"));
         };
         let token = Zeroizing::new(token);
         jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
@@ -120,7 +124,7 @@ impl Issuer {
 }
 
 fn missing(missing: &str, present: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("the variable is not set, and {present} is"))
+    Error::new(ErrorKind::Invalid, format!("the variable is not set, but {present} is"))
         .at(missing)
         .with_help(PERMISSION)
 }

@@ -23,14 +23,14 @@ pub(super) fn parse(text: &str) -> Result<Secret, Error> {
                 ErrorKind::Invalid,
                 "the value is an IAM token (`t1.…`), not a token of another issuer",
             )
-            .with_help("put it into YC_IAM_TOKEN, and unset this variable"));
+            .with_help("put the token into YC_IAM_TOKEN, and unset this variable"));
         }
         Shape::OAuthToken => {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "the value is an OAuth token (`y0_…`), not a token of another issuer",
             )
-            .with_help("put it into YC_OAUTH_TOKEN, and unset this variable"));
+            .with_help("put the token into YC_OAUTH_TOKEN, and unset this variable"));
         }
         Shape::Unknown => {}
     }
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Secret, Error> {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_base64url);
     let parts = secret.expose().split('.');
     if parts.clone().count() != 3 || !parts.clone().all(is_part) {
-        return Err(Error::new(ErrorKind::Invalid, "the value is no JWT: not three parts of base64url")
+        return Err(Error::new(ErrorKind::Invalid, "the value is not a JWT (three parts of base64url)")
             .with_help("give the OpenID Connect token of the pipeline or the pod, whole, on one line"));
     }
     Ok(secret)
@@ -82,7 +82,7 @@ mod tests {
         ] {
             assert_eq!(expiry(&parse(&jwt(claims)).unwrap()), expiry_is, "{claims}");
         }
-        assert_eq!(expiry(&parse("a.bc.d").unwrap()), None, "no base64 of JSON");
+        assert_eq!(expiry(&parse("a.bc.d").unwrap()), None, "not base64 of JSON");
     }
 
     proptest! {

@@ -140,7 +140,7 @@ impl WorkloadIdentityAuth {
         Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
     }
 
-    /// Whether there is a subject token, as far as no request is needed. If the variables are set, the slot is selected or
+    /// Whether a subject token is available, checked without a request. If the variables are set, the slot is selected or
     /// invalid: the next slot would be another identity.
     async fn probe(&self, system: &System) -> Detection {
         let exchange = match self.exchange(system) {
@@ -200,7 +200,7 @@ impl Sealed for WorkloadIdentityAuth {
     }
 }
 
-/// The source of tokens. The account and the place of the subject token are read once; the subject token is read for
+/// The source of tokens. The account and the location of the subject token are read once. The subject token is read for
 /// each exchange.
 struct Exchange {
     id: String,
@@ -213,6 +213,7 @@ struct Exchange {
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
+            // Half of the time, so that a slow issuer leaves time for the exchange.
             let subject = self.subject.fetch(self.timeout / 2, system).await?;
             let token = self.server.exchange(&subject, &self.id, self.timeout, system).await;
             token.map_err(|error| self.explain(error, &subject, system))
@@ -237,7 +238,7 @@ impl Exchange {
         }
         if matches!(error.status(), Some(404 | 405)) {
             return error.with_help(
-                "no authorization server answers at this address: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
+                "the address is not that of an authorization server: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
             );
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);

@@ -19,8 +19,8 @@ use crate::{Error, ErrorKind};
 /// A subject token has a few KiB. A much larger file is the wrong one.
 const MAX_FILE: usize = 16 << 10;
 
-/// The life of an IAM token. A subject token in a variable does not change and expires soon: a second exchange brings
-/// nothing while the first IAM token is valid, and is refused later.
+/// The life of an IAM token. A subject token in a variable does not change and expires soon: a second exchange is useless
+/// while the first IAM token is valid, and IAM refuses it later.
 const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 
 /// The source of a subject token: the OIDC token of a pipeline or a pod, a JWT.
@@ -103,7 +103,7 @@ impl SubjectToken {
         }
     }
 
-    /// Whether the token is there, as far as no request is needed.
+    /// Whether the token is available, checked without a request.
     pub(super) async fn check(&self, system: &System) -> Result<(), Error> {
         match &self.0 {
             Origin::File(file) => in_file(file, system).await.map(drop),
@@ -137,7 +137,7 @@ async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
     if !is_name(name) {
-        return Err(Error::new(ErrorKind::Invalid, "this cannot be the name of a variable")
+        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
             .at(shown_name(name))
             .with_help("give the name of a variable (letters, digits and `_`), not its value"));
     }

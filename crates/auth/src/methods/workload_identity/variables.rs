@@ -21,9 +21,12 @@ pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), 
     let (by_file, by_token) = (is_set(FILE)?, is_set(TOKEN)?);
     let account = system.variable(ACCOUNT)?.map(|id| ServiceAccountId::new(id.as_str()));
     if by_file && by_token {
-        return Err(Error::new(ErrorKind::Invalid, format!("{TOKEN} is set too, and they may differ"))
-            .at(FILE)
-            .with_help(format!("unset {FILE} or {TOKEN}")));
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("{TOKEN} is set too, and the two tokens may differ"),
+        )
+        .at(FILE)
+        .with_help(format!("unset {FILE} or {TOKEN}")));
     }
     let selector = match (by_file, by_token) {
         (true, _) => FILE,
@@ -31,7 +34,7 @@ pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), 
         _ => return of_github(account, system),
     };
     let Some(account) = account else {
-        let reason = format!("the variable is not set, and {selector} is");
+        let reason = format!("the variable is not set, but {selector} is");
         return Err(Error::new(ErrorKind::Invalid, reason).at(ACCOUNT).with_help(format!(
             "set {ACCOUNT} to the id of the service account that has the federated credential, or unset {selector}"
         )));
@@ -50,7 +53,7 @@ fn of_github(
 ) -> Result<(ServiceAccountId, SubjectToken), Error> {
     let absent = |reason: String| {
         Error::new(ErrorKind::NotConfigured, reason).at(FILE).with_help(format!(
-            "set {ACCOUNT}, and {FILE} or {TOKEN}; in GitHub Actions {ACCOUNT} is enough, where the job has \
+            "set {ACCOUNT}, and {FILE} or {TOKEN}; in GitHub Actions {ACCOUNT} is enough if the job has \
              `permissions: id-token: write`"
         ))
     };
@@ -58,7 +61,7 @@ fn of_github(
     match Issuer::of_job(system) {
         Ok(_) => Ok((account, SubjectToken::github_actions())),
         Err(error) if error.kind() == ErrorKind::NotConfigured => Err(absent(format!(
-            "not set; {ACCOUNT} alone opens nothing, and GitHub Actions gives no token to a job without \
+            "not set; {ACCOUNT} alone does not select the method, and GitHub Actions gives no token to a job without \
              `permissions: id-token: write`"
         ))),
         Err(error) => Err(error),

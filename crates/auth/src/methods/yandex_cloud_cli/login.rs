@@ -1,4 +1,4 @@
-//! One login of yc: the program that was found, the profile, the endpoint, and how yc is run with them.
+//! One login of yc: the program, the profile, the endpoint, and the command that uses them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// The source of tokens. Program, profile and endpoint stay as they were found first: a change of a variable must not
-/// change the identity at the next refresh.
+/// The source of tokens. Program, profile and endpoint are read once: a changed variable must not change the identity at
+/// the next refresh.
 pub(super) struct Login {
     /// The full path. Another yc that comes earlier on `PATH` later can be logged in as another user.
     pub(super) program: PathBuf,
@@ -68,15 +68,18 @@ impl Login {
         let limit = self.timeout;
         let command = self.command(system, words, endpoint);
         match system.within(limit, system.processes().run(command)).await {
-            None => Err(Error::new(ErrorKind::Unavailable, format!("no end within {limit:?}; killed"))
-                .at(location)
-                .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
+            None => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("yc did not end within {limit:?} and was killed"),
+            )
+            .at(location)
+            .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
             Some(Err(error)) => {
                 let kind = match error.kind() {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
                     _ => ErrorKind::Unavailable,
                 };
-                Err(Error::new(kind, format!("could not be run: {error}"))
+                Err(Error::new(kind, format!("yc could not be run: {error}"))
                     .at(location)
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))
@@ -120,7 +123,7 @@ impl TokenSource for Login {
     }
 
     fn timeout(&self) -> Duration {
-        // `run` keeps the limit and reports which program exceeded it. This limit only stands behind it.
+        // `run` keeps the limit and names the program that exceeded it. This later limit is a fallback.
         self.timeout.saturating_add(Duration::from_secs(1))
     }
 

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use self::login::Login;
+use super::options::duration_options;
 use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::address::Address;
@@ -57,8 +58,8 @@ pub struct YandexCloudCliAuthBuilder {
 impl YandexCloudCliAuth {
     /// The `yc` on `PATH`, with the profile in `YC_PROFILE` or the active one. Both are read at first use.
     ///
-    /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc is told to use that
-    /// one (`--endpoint`); otherwise yc uses the endpoint of its profile.
+    /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc uses that API
+    /// (`--endpoint`). Otherwise yc uses the endpoint of its profile.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
@@ -89,16 +90,9 @@ impl YandexCloudCliAuthBuilder {
         self
     }
 
-    /// How long yc may take; 30 s. Then yc is killed, with all processes that it started.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-
-    /// How long a token is used before yc is run again; 1 h.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
+    duration_options! {
+        timeout: "How long yc may take; 30 s. Then yc is killed, with all processes that it started.",
+        max_age: "How long a token is used before yc is run again; 1 h."
     }
 
     /// The method.
@@ -119,7 +113,7 @@ impl YandexCloudCliAuth {
             }
             return match system.files().is_executable(program) {
                 true => Ok(program.clone()),
-                false => Err(Error::new(ErrorKind::NotConfigured, "there is no such program")
+                false => Err(Error::new(ErrorKind::NotConfigured, "the program does not exist")
                     .at(program.display().to_string())
                     .with_help("give the full path of yc")),
             };
@@ -132,7 +126,7 @@ impl YandexCloudCliAuth {
             .map(|folder| folder.join(&name))
             .find(|program| system.files().is_executable(program))
             .ok_or_else(|| {
-                Error::new(ErrorKind::NotConfigured, "no yc on PATH").at("PATH").with_help(
+                Error::new(ErrorKind::NotConfigured, "yc is not on PATH").at("PATH").with_help(
                     "install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method",
                 )
             })
@@ -162,7 +156,7 @@ impl YandexCloudCliAuth {
             Err(reason) => return Ok(Err(reason)),
         };
         let value = login.config(system, key).await?;
-        Ok(value.ok_or_else(|| format!("it has no {key}")))
+        Ok(value.ok_or_else(|| format!("yc has no {key}")))
     }
 
     async fn probe(&self, system: &System) -> Detection {
@@ -170,7 +164,7 @@ impl YandexCloudCliAuth {
             Ok(Ok(login)) => Detection::Found {
                 provider: login.provider(),
                 first: None,
-                reason: "standard input is a terminal, and its endpoint is the right one".to_owned(),
+                reason: "standard input is a terminal, and yc's endpoint is the expected one".to_owned(),
             },
             Ok(Err(reason)) => Detection::Absent(reason),
             Err(error) => Detection::Invalid(error),
@@ -191,7 +185,8 @@ impl YandexCloudCliAuth {
             Err(error) => return Err(error),
         };
         if !unattended && !system.environment().stdin_is_terminal() {
-            let reason = "standard input is no terminal, and yc could ask a question there";
+            // yc could wait for an answer for its whole time limit.
+            let reason = "standard input is not a terminal, and yc may ask a question";
             return Ok(Err(reason.to_owned()));
         }
         let login = self.login(program, system)?;
@@ -202,7 +197,7 @@ impl YandexCloudCliAuth {
             || Address::parse_without_scheme(&actual).is_ok_and(|actual| actual == expected);
         if !is_expected {
             let actual = if actual.is_empty() { "the default" } else { &actual };
-            return Ok(Err(format!("its endpoint is {actual}, not {}", expected.authority())));
+            return Ok(Err(format!("yc's endpoint is {actual}, not {}", expected.authority())));
         }
         Ok(Ok(login))
     }

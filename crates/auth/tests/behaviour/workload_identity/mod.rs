@@ -237,11 +237,11 @@ fn the_request_to_github_uses_the_url_and_the_token_of_the_job() {
 fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
     let value = |value: &str| TestReply::status(200, format!(r#"{{"value":{value}}}"#));
     for (reply, kind, words) in [
-        (TestReply::status(200, ""), ErrorKind::Unavailable, "no JSON"),
-        (TestReply::status(200, "{}"), ErrorKind::Unavailable, "no text `value`"),
-        (value("7"), ErrorKind::Unavailable, "no text `value`"),
-        (value("\"HUSH\""), ErrorKind::Unavailable, "no JWT"),
-        (TestReply::status(302, ""), ErrorKind::Unavailable, "never followed"),
+        (TestReply::status(200, ""), ErrorKind::Unavailable, "not JSON"),
+        (TestReply::status(200, "{}"), ErrorKind::Unavailable, "the text `value` is missing"),
+        (value("7"), ErrorKind::Unavailable, "the text `value` is missing"),
+        (value("\"HUSH\""), ErrorKind::Unavailable, "not a JWT"),
+        (TestReply::status(302, ""), ErrorKind::Unavailable, "redirects are not followed"),
         (TestReply::status(500, ""), ErrorKind::Unavailable, "HTTP 500"),
         (TestReply::status(403, format!("no {REQUEST_TOKEN}")), ErrorKind::Refused, "HTTP 403"),
         (TestReply::Fail(HttpFault::NameResolution), ErrorKind::Unavailable, "NameResolution"),

@@ -42,7 +42,7 @@ fn a_refusal_of_an_expired_subject_token_says_that_it_has_expired() {
 fn a_response_without_a_token_is_an_outage_with_the_reason() {
     let body = |body: &str| TestReply::status(200, body);
     for (reply, words) in [
-        (body(""), "no JSON"),
+        (body(""), "not JSON"),
         (body("[]"), "not a JSON object"),
         (body("{}"), "`access_token`"),
         (body(r#"{"iamToken":"t1.HUSH"}"#), "`access_token`"),
@@ -51,7 +51,7 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         (body(r#"{"access_token":"t1.HUSH","expires_in":1e99}"#), "`expires_in`"),
         (body(r#"{"access_token":"t1.HUSH","expires_in":"43200"}"#), "`expires_in`"),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
-        (TestReply::status(307, ""), "never followed"),
+        (TestReply::status(307, ""), "redirects are not followed"),
         (TestReply::status(503, ""), "HTTP 503"),
         (TestReply::Fail(HttpFault::ConnectTimeout), "ConnectTimeout"),
     ] {

@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn a_wrong_subject_token_is_refused_before_a_request() {
     for (value, words) in [
-        ("HUSH", "no JWT"),
-        ("HUSH.HUSH", "no JWT"),
-        ("HUSH..HUSH", "no JWT"),
-        ("HUSH.HUSH.HUSH.HUSH.HUSH", "no JWT"),
-        ("HUSH.HU=SH.HUSH", "no JWT"),
-        ("HUSH.HU+SH.HUSH", "no JWT"),
-        ("{\"access_token\":\"HUSH\"}", "no JWT"),
+        ("HUSH", "not a JWT"),
+        ("HUSH.HUSH", "not a JWT"),
+        ("HUSH..HUSH", "not a JWT"),
+        ("HUSH.HUSH.HUSH.HUSH.HUSH", "not a JWT"),
+        ("HUSH.HU=SH.HUSH", "not a JWT"),
+        ("HUSH.HU+SH.HUSH", "not a JWT"),
+        ("{\"access_token\":\"HUSH\"}", "not a JWT"),
         ("HUSH.HUSH.HUSH HUSH", "space"),
         ("HUSH.HUSH\nHUSH.HUSH", "control character"),
         ("Bearer HUSH.HUSH.HUSH", "scheme"),
@@ -51,7 +51,7 @@ fn a_file_that_cannot_be_read_is_an_error_with_the_reason() {
     test_system.files.write("/binary", vec![0xff, 0xfe]);
     test_system.files.write("/empty", "\n");
     for (path, words) in [
-        ("/missing", "no such file"),
+        ("/missing", "the file does not exist"),
         ("/big", "larger than 16 KiB"),
         ("/binary", "not text"),
         ("/empty", "empty"),

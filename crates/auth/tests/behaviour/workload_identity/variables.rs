@@ -21,7 +21,7 @@ fn the_variables_select_the_slot_together() {
     let (url, ask) = ((URL, GITHUB), (TOKEN, REQUEST_TOKEN));
     let cases: [(&[(&str, &str)], Slot); 15] = [
         (&[], Absent("not set")),
-        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone opens nothing")),
+        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone does not select the method")),
         (&[file, account], Open("YC_OIDC_TOKEN_FILE")),
         (&[token, account], Open("YC_OIDC_TOKEN")),
         (&[url, ask, account], Open(URL)),
@@ -34,7 +34,7 @@ fn the_variables_select_the_slot_together() {
         (&[file, token, account], Broken("YC_OIDC_TOKEN_FILE", "YC_OIDC_TOKEN is set too")),
         (&[url, account], Broken(TOKEN, "not set")),
         (&[ask, account], Broken(URL, "not set")),
-        (&[("YC_OIDC_TOKEN_FILE", "/missing"), account], Broken("/missing", "no such file")),
+        (&[("YC_OIDC_TOKEN_FILE", "/missing"), account], Broken("/missing", "the file does not exist")),
     ];
     for (variables, slot) in cases {
         for automatic in [Automatic::new(), Automatic::new().lenient()] {

@@ -108,7 +108,7 @@ fn project(cloud: &Cloud, headers: &HeaderMap) -> Result<Option<String>, Status>
     Ok(Some(folder.to_owned()))
 }
 
-/// The URI of a model: as the request gives it, or from a bare name and the folder of the header.
+/// The URI of a model: the URI in the request, or a URI from the name in the request and the folder in the header.
 fn model(cloud: &Cloud, project: Option<&str>, request: Option<&str>) -> Result<String, Status> {
     let request =
         request.filter(|model| !model.is_empty()).ok_or_else(|| Status::invalid("model is missing"))?;

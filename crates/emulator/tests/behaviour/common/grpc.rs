@@ -360,11 +360,11 @@ where
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let codec = ProstCodec::<Req, Res>::default();
-    let answers = client.server_streaming(request, PathAndQuery::from_static(path), codec).await?;
-    let mut answers: Streaming<Res> = answers.into_inner();
+    let responses = client.server_streaming(request, PathAndQuery::from_static(path), codec).await?;
+    let mut responses: Streaming<Res> = responses.into_inner();
     let mut all = Vec::new();
-    while let Some(answer) = answers.message().await? {
-        all.push(answer);
+    while let Some(response) = responses.message().await? {
+        all.push(response);
     }
     Ok(all)
 }
