@@ -60,6 +60,16 @@ pub trait TokenSource: Send + Sync + 'static {
     fn installation(&self, system: &System) -> Result<Installation, Error> {
         Installation::of(system)
     }
+
+    /// Finds out what [`installation`](Self::installation) needs to know, for a source that asks a program for it. Runs
+    /// where fetches run.
+    ///
+    /// # Errors
+    /// The reason why the installation is not known.
+    #[doc(hidden)]
+    fn learn_installation<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A token that is read for every request and never fetched: something else keeps the token fresh where it is.

@@ -147,7 +147,8 @@ impl Address {
     }
 
     /// Whether the host is the host of `other`, or below it.
-    pub(crate) fn is_at_or_below(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_at_or_below(&self, other: &Self) -> bool {
         self.host == other.host || (ip(&other.host).is_none() && is_below(&self.host, &other.host))
     }
 
