@@ -80,7 +80,7 @@ pub trait LiveToken: Send + Sync + 'static {
     /// Why there is no token now. The last token is never a fallback.
     fn read(&self, system: &System) -> Result<Arc<LiveValue>, Error>;
 
-    /// The clocks that count the life of the token; those of `system`, the system of the credentials, by default.
+    /// The clocks that count the lifetime of the token; those of `system`, the system of the credentials, by default.
     fn now(&self, system: &System) -> Now {
         system.clock().now()
     }

@@ -61,7 +61,7 @@ impl Failure {
         let (what, help) = if error.is_connect() {
             ("cannot connect", "check the network, the endpoint (YC_API_ENDPOINT), and HTTPS_PROXY")
         } else {
-            ("the connection broke", "the server or a proxy closed it; try again later")
+            ("the connection broke", "the server or a proxy closed the connection; try again later")
         };
         let own = Error::new(ErrorKind::Unavailable, format!("{what}: {why}")).with_help(help);
         Self { error: own.with_source(&error), is_retryable: true, is_tls: false }
@@ -103,7 +103,7 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
             format!("the server refused the credentials ({method}): they may be expired, revoked, or of another installation")
         }
         (401, None) => "the server refused the credentials".to_owned(),
-        (403, _) => "the account has no permission: grant it the role ai.languageModels.user in the folder, or give the API \
+        (403, _) => "the account has no permission: grant the account the role ai.languageModels.user in the folder, or give the API \
                      key the scope"
             .to_owned(),
         (404, _) => "check the name of the model, the folder, and the endpoint".to_owned(),

@@ -55,10 +55,10 @@ impl Address {
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#', '\\']) {
-            return Err(bad("there is a path or query behind the host"));
+            return Err(bad("a path or query follows the host"));
         }
         if rest.contains('@') {
-            return Err(bad("there is a user name in the address"));
+            return Err(bad("the address has a user name"));
         }
         let authority: Authority = rest.parse().map_err(|_| bad("not `host` or `host:port`"))?;
         let host = normal(authority.host()).into_owned();

@@ -7,20 +7,25 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
     (2, "the command line is invalid"),
     (3, "no credentials were found"),
     (4, "a value, file or address is invalid, or a secret would be sent to a host that must not get it"),
-    (5, "a service or program is unavailable or did not answer in time; try the command again later"),
+    (5, "a service or program is unavailable or did not respond in time; try the command again later"),
     (6, "a service or program refused the credentials, or the token has expired"),
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 19] = [
+pub(crate) const VARIABLES: [(&str, &str); 23] = [
     ("YC_API_KEY", "an API key of a service account (api-key)"),
     ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
     ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
     ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
     ("YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
-    ("YC_OIDC_TOKEN_FILE", "a file with such a token (workload-identity)"),
+    ("YC_OIDC_TOKEN_FILE", "a file with a token of another issuer (workload-identity)"),
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
-    ("YC_OAUTH_ENDPOINT", "the exchange service, https://auth.yandex.cloud by default"),
+    ("ACTIONS_ID_TOKEN_REQUEST_URL", "the address of GitHub's tokens, in a job (workload-identity)"),
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
+    (
+        "YC_OAUTH_ENDPOINT",
+        "the authorization server, https://auth.yandex.cloud by default (workload-identity)",
+    ),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
@@ -28,8 +33,10 @@ pub(crate) const VARIABLES: [(&str, &str); 19] = [
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "the folders where the command searches for yc"),
     ("HTTPS_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
-    ("NO_PROXY", "the hosts that HTTPS_PROXY does not apply to"),
+    ("ALL_PROXY", "the same, if HTTPS_PROXY is not set"),
+    ("NO_PROXY", "the hosts that need no proxy"),
     ("SSL_CERT_FILE", "the certificate authorities to trust, instead of the system's"),
+    ("SSL_CERT_DIR", "folders with such certificate authorities"),
     ("YC_AUTH_LOG", "the log level on standard error: error, warn, info, debug, trace"),
     ("NO_COLOR", "turns color off on a terminal"),
 ];
@@ -55,7 +62,7 @@ pub(super) fn after_help(long: bool) -> String {
         }
         text.push_str("\n\nEnvironment (the method in parentheses uses the variable):");
         for (name, meaning) in VARIABLES {
-            text.push_str(&format!("\n  {name:27}  {meaning}"));
+            text.push_str(&format!("\n  {name:30}  {meaning}"));
         }
     } else {
         text.push_str("\n\n`--help` lists the exit statuses and the variables.");

@@ -79,7 +79,7 @@ impl Login {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
                     _ => ErrorKind::Unavailable,
                 };
-                Err(Error::new(kind, format!("yc could not be run: {error}"))
+                Err(Error::new(kind, format!("yc cannot be run: {error}"))
                     .at(location)
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))

@@ -84,7 +84,7 @@ impl YandexCloudCliAuthBuilder {
         self
     }
 
-    /// The profile; by default `YC_PROFILE`, then yc's active profile.
+    /// The profile; by default `YC_PROFILE`, then yc's current profile.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
         self
