@@ -100,7 +100,7 @@ impl Credentials {
     /// else an API key.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
     /// JSON but not a service account key. The error does not show the string.
     ///
     /// ```
