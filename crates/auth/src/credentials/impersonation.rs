@@ -19,7 +19,7 @@ use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::methods::options::duration_options;
 use crate::methods::sealed::Sealed;
-use crate::methods::{Detection, Identity, Provider, ServiceAccountId};
+use crate::methods::{Identity, Provider, ServiceAccountId};
 use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::source::TokenSource;
 use crate::sync::{Arc, OnceLock};
@@ -139,14 +139,6 @@ impl Sealed for ImpersonationAuth {
             }
             identity
         })
-    }
-
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
-        // There is no variable that could be unset: a program that puts impersonation into a slot wants it.
-        Box::pin(std::future::ready(match self.provider(system) {
-            Ok(provider) => Detection::Found { provider, first: None, reason: "given".to_owned() },
-            Err(error) => Detection::Invalid(error),
-        }))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::sealed::Sealed;
-use super::{Detection, Provider, TokenSource};
+use super::{Provider, TokenSource};
 use crate::sync::Arc;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
@@ -68,12 +68,6 @@ impl Sealed for CustomAuth {
 
     fn provider_without_io(&self, system: &System) -> Option<Provider> {
         self.provider(system).ok()
-    }
-
-    fn detect<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Detection> {
-        let provider = Provider::Source(Arc::clone(&self.0));
-        let detection = Detection::Found { provider, first: None, reason: "given".to_owned() };
-        Box::pin(std::future::ready(detection))
     }
 }
 

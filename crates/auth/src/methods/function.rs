@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::sealed::Sealed;
-use super::{Detection, Identity, Provider};
+use super::{Identity, Provider};
 use crate::cloud::access_token::read_fields;
 use crate::source::{LiveToken, LiveValue, Validity};
 use crate::sync::{Arc, Mutex, lock};
@@ -135,10 +135,6 @@ impl FunctionAuth {
         let located = |error: Error| error.of(Method::Function).at("context.token");
         self.pushed.set(parse(json.as_ref()).map_err(located)?).map_err(located)
     }
-
-    fn live(&self) -> Provider {
-        Provider::Live(Arc::clone(&self.pushed) as Arc<dyn LiveToken>)
-    }
 }
 
 impl Default for FunctionAuth {
@@ -163,7 +159,7 @@ impl Sealed for FunctionAuth {
     }
 
     fn provider(&self, _system: &System) -> Result<Provider, Error> {
-        Ok(self.live())
+        Ok(Provider::Live(Arc::clone(&self.pushed) as Arc<dyn LiveToken>))
     }
 
     fn provider_without_io(&self, system: &System) -> Option<Provider> {
@@ -172,11 +168,6 @@ impl Sealed for FunctionAuth {
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async { Identity::of(self.method()).remark("the service account of the function") })
-    }
-
-    fn detect<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Detection> {
-        let detection = Detection::Found { provider: self.live(), first: None, reason: "given".to_owned() };
-        Box::pin(std::future::ready(detection))
     }
 }
 

@@ -117,18 +117,15 @@ impl MetadataAuth {
         }
     }
 
-    async fn probe(&self, system: &System) -> Detection {
-        let at = match MetadataAddress::resolve(self.options.address.as_deref(), system) {
-            Ok(at) => at,
-            Err(error) => return Detection::Invalid(error),
-        };
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
         let warning = at.warning();
         if let Some(warning) = &warning {
             tracing::warn!("{warning}");
         }
         // The life of the token counts from the request: it may have begun before the response arrived.
         let began = system.clock().now();
-        match fetch_token(system, &at, self.selection_timeouts(&at)).await {
+        Ok(match fetch_token(system, &at, self.selection_timeouts(&at)).await {
             Ok(token) => Detection::Found {
                 provider: self.source(at),
                 first: Some((token, began)),
@@ -142,8 +139,9 @@ impl MetadataAuth {
             Err(failure) if is_absent(failure.kind, at.configured) => {
                 Detection::Absent(failure.error.reason().to_owned())
             }
+            // Also where this build has no transport: without a request, the service may be there.
             Err(failure) => Detection::Invalid(failure.error),
-        }
+        })
     }
 }
 
@@ -184,7 +182,7 @@ impl Sealed for MetadataAuth {
         })
     }
 
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(self.probe(system))
     }
 }

@@ -35,6 +35,17 @@ pub enum Detection {
     Found { provider: Provider, first: Option<(Token, Now)>, reason: String },
 }
 
+impl Detection {
+    /// The result of a detection that failed: `NotConfigured` means absent, any other error stops selection.
+    pub(crate) fn failed(error: Error) -> Self {
+        match error.kind() {
+            // The report names the variable beside the reason.
+            ErrorKind::NotConfigured => Self::Absent(error.reason().replace("the variable is not", "not")),
+            _ => Self::Invalid(error),
+        }
+    }
+}
+
 /// A method, as selection and credentials use it.
 pub trait Sealed: Send + Sync + 'static {
     /// Which method it is.
@@ -55,26 +66,22 @@ pub trait Sealed: Send + Sync + 'static {
     fn provider(&self, system: &System) -> Result<Provider, Error>;
 
     /// What the method provides, if that is known without I/O.
-    fn provider_without_io(&self, system: &System) -> Option<Provider> {
-        let _ = system;
+    fn provider_without_io(&self, _system: &System) -> Option<Provider> {
         None
     }
 
     /// The same method, with the credentials that it holds moved to this system; `None` if it holds none.
-    fn with_system(&self, system: &System) -> Option<Arc<dyn Sealed>> {
-        let _ = system;
+    fn with_system(&self, _system: &System) -> Option<Arc<dyn Sealed>> {
         None
     }
 
     /// Why this method was chosen explicitly, for the report, including any warning.
-    fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
-        let _ = system;
+    fn explicit_reason<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, String> {
         Box::pin(async { "given".to_owned() })
     }
 
     /// What the method knows about its subject. Runs where fetches run, and is bounded like a fetch.
-    fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
-        let _ = system;
+    fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         let remark = match self.method() {
             Method::ApiKey => "an API key does not name its owner",
             Method::None => "no identity: requests carry no credentials",
@@ -84,15 +91,17 @@ pub trait Sealed: Send + Sync + 'static {
     }
 
     /// What the method finds as a slot of automatic selection.
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    ///
+    /// # Errors
+    /// As [`Detection::failed`] reads an error: absent if nothing is configured, otherwise invalid.
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(async {
-            match self.provider(system) {
-                Ok(provider) => Detection::Found { provider, first: None, reason: "set".to_owned() },
-                Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                    Detection::Absent("not set".to_owned())
-                }
-                Err(error) => Detection::Invalid(error),
-            }
+            let reason = match self.method() {
+                Method::Custom | Method::Function | Method::Impersonation => "given",
+                _ => "set",
+            };
+            let provider = self.provider(system)?;
+            Ok(Detection::Found { provider, first: None, reason: reason.to_owned() })
         })
     }
 }

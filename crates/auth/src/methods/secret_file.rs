@@ -127,10 +127,21 @@ impl SecretFile {
     }
 }
 
-/// The error for a read that exceeded its time limit.
-pub(super) fn read_timed_out(limit: Duration) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the file was not read within {limit:?}"))
-        .with_help("check the file: it may be a pipe without a writer, or on a file server that is down")
+/// Bounds a read of the file at `location`: a file may be a pipe, or on a server that does not respond.
+///
+/// # Errors
+/// As `read`; `Unavailable` after `limit`.
+pub(super) async fn read_within<T>(
+    limit: Duration,
+    system: &System,
+    location: &str,
+    read: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    system.within(limit, read).await.unwrap_or_else(|| {
+        Err(Error::new(ErrorKind::Unavailable, format!("the file was not read within {limit:?}"))
+            .at(location)
+            .with_help("check the file: it may be a pipe without a writer, or on a file server that is down"))
+    })
 }
 
 impl fmt::Debug for SecretFile {

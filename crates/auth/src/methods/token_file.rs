@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::secret_file::{SecretFile, read_timed_out};
+use super::secret_file::{SecretFile, read_within};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
 use crate::system::{BoxFuture, System};
@@ -110,24 +110,15 @@ impl TokenFileAuth {
 
     /// If the variable is set, the slot is selected or invalid, never absent: without the file the program must not get
     /// another identity.
-    async fn probe(&self, system: &System) -> Detection {
-        let watch = match self.watch(system) {
-            Ok(watch) => watch,
-            Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent("not set".to_owned());
-            }
-            Err(error) => return Detection::Invalid(error),
-        };
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        let watch = self.watch(system)?;
         let began = system.clock().now();
-        match system.within(TIMEOUT, watch.read(system)).await {
-            Some(Ok(token)) => Detection::Found {
-                provider: Provider::Source(Arc::new(watch)),
-                first: Some((token, began)),
-                reason: "set, and the file holds a token".to_owned(),
-            },
-            Some(Err(error)) => Detection::Invalid(error),
-            None => Detection::Invalid(read_timed_out(TIMEOUT).at(watch.file.location())),
-        }
+        let token = read_within(TIMEOUT, system, &watch.file.location(), watch.read(system)).await?;
+        Ok(Detection::Found {
+            provider: Provider::Source(Arc::new(watch)),
+            first: Some((token, began)),
+            reason: "set, and the file holds a token".to_owned(),
+        })
     }
 }
 
@@ -144,7 +135,7 @@ impl Sealed for TokenFileAuth {
         Ok(Provider::Source(Arc::new(self.watch(system)?)))
     }
 
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(self.probe(system))
     }
 }

@@ -153,7 +153,7 @@ impl Automatic {
         let mut resolver = Resolver { attempts: Vec::new(), timed_out: None };
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
-            let detection = slot.method.detect(system).await;
+            let detection = slot.method.detect(system).await.unwrap_or_else(Detection::failed);
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
             let source = redact(&slot.method.location(system), &[]);
             let mut record = |outcome, reason: String| {

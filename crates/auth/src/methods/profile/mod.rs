@@ -24,7 +24,7 @@ use self::config::{Proof, Settings};
 use self::source::Source;
 use super::options::duration_options;
 use super::sealed::Sealed;
-use super::secret_file::{SecretFile, read_timed_out};
+use super::secret_file::{SecretFile, read_within};
 use super::{Identity, Method, Provider};
 use crate::cloud::iam;
 use crate::secret::redact;
@@ -154,11 +154,7 @@ impl ProfileAuth {
                 .and_then(|settings| Profile::of(&settings))
                 .map_err(|error| error.at(source.file.location()))
         };
-        let limit = self.options.timeout;
-        let profile = system
-            .within(limit, read)
-            .await
-            .unwrap_or_else(|| Err(read_timed_out(limit).at(self.location(system))));
+        let profile = read_within(self.options.timeout, system, &self.location(system), read).await;
         profile.map_err(|error| error.of(Method::Profile))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ring::digest::{Digest, SHA256, digest};
 
 use super::key_file::{MAX_FILE, ServiceAccountKey};
-use crate::methods::secret_file::{SecretFile, read_timed_out};
+use crate::methods::secret_file::{SecretFile, read_within};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -74,11 +74,15 @@ impl KeyLoader {
         }
     }
 
-    /// The error for a read that exceeded its time limit.
-    pub(super) fn timed_out(&self, limit: Duration) -> Error {
+    /// The current key, if the file can be read within `limit`.
+    pub(super) async fn key_within(
+        &self,
+        limit: Duration,
+        system: &System,
+    ) -> Result<Arc<ServiceAccountKey>, Error> {
         match self {
-            Self::Whole(_) => read_timed_out(limit),
-            Self::File { file, .. } => read_timed_out(limit).at(file.location()),
+            Self::Whole(key) => Ok(Arc::clone(key)),
+            Self::File { file, .. } => read_within(limit, system, &file.location(), self.key(system)).await,
         }
     }
 }

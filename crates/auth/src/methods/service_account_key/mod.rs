@@ -176,25 +176,14 @@ impl ServiceAccountKeyAuth {
 
     /// If the variable is set, the slot is selected or invalid, never absent: without the file the program must not get
     /// another identity.
-    async fn probe(&self, system: &System) -> Detection {
-        let exchange = match self.exchange(system) {
-            Ok(exchange) => exchange,
-            Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent("not set".to_owned());
-            }
-            Err(error) => return Detection::Invalid(error),
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        let exchange = self.exchange(system)?;
+        let key = exchange.key.key_within(exchange.iam.timeout(), system).await?;
+        let reason = match exchange.key.warning(system).await {
+            Some(warning) => format!("set, for {}; {warning}", key.service_account_id),
+            None => format!("set, for {}", key.service_account_id),
         };
-        match system.within(exchange.iam.timeout(), exchange.key.key(system)).await {
-            Some(Ok(key)) => {
-                let reason = match exchange.key.warning(system).await {
-                    Some(warning) => format!("set, for {}; {warning}", key.service_account_id),
-                    None => format!("set, for {}", key.service_account_id),
-                };
-                Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
-            }
-            Some(Err(error)) => Detection::Invalid(error),
-            None => Detection::Invalid(exchange.key.timed_out(exchange.iam.timeout())),
-        }
+        Ok(Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason })
     }
 }
 
@@ -228,23 +217,19 @@ impl Sealed for ServiceAccountKeyAuth {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
             let mut identity = Identity::of(self.method());
-            let loader = match self.loader(system) {
-                Ok(loader) => loader,
-                Err(error) => return identity.remark(error.to_string()),
-            };
-            match system.within(self.options.timeout, loader.key(system)).await {
-                Some(Ok(key)) => {
+            let key = async { self.loader(system)?.key_within(self.options.timeout, system).await };
+            match key.await {
+                Ok(key) => {
                     identity.subject_id = Some(key.service_account_id.clone());
                     identity.key_id = Some(key.id.clone());
-                    identity
                 }
-                Some(Err(error)) => identity.remark(error.to_string()),
-                None => identity.remark(loader.timed_out(self.options.timeout).to_string()),
+                Err(error) => identity.remarks.push(error.to_string()),
             }
+            identity
         })
     }
 
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(self.probe(system))
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use self::subject::SubjectToken;
 use super::sealed::Sealed;
-use super::secret_file::read_timed_out;
+use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
@@ -142,25 +142,12 @@ impl WorkloadIdentityAuth {
 
     /// Whether a subject token is available, checked without a request. If the variables are set, the slot is selected or
     /// invalid: the next slot would be another identity.
-    async fn probe(&self, system: &System) -> Detection {
-        let exchange = match self.exchange(system) {
-            Ok(exchange) => exchange,
-            Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent(error.reason().to_owned());
-            }
-            Err(error) => return Detection::Invalid(error),
-        };
-        match system.within(exchange.timeout, exchange.subject.check(system)).await {
-            Some(Ok(())) => {
-                let reason = format!("set, for the service account {}", exchange.id);
-                Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
-            }
-            Some(Err(error)) if error.kind() == ErrorKind::NotConfigured => {
-                Detection::Absent(error.reason().to_owned())
-            }
-            Some(Err(error)) => Detection::Invalid(error),
-            None => Detection::Invalid(read_timed_out(exchange.timeout).at(exchange.subject.location())),
-        }
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        let exchange = self.exchange(system)?;
+        let subject = &exchange.subject;
+        read_within(exchange.timeout, system, &subject.location(), subject.check(system)).await?;
+        let reason = format!("set, for the service account {}", exchange.id);
+        Ok(Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason })
     }
 }
 
@@ -195,7 +182,7 @@ impl Sealed for WorkloadIdentityAuth {
         Box::pin(std::future::ready(identity))
     }
 
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(self.probe(system))
     }
 }

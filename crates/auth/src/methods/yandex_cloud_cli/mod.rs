@@ -159,16 +159,17 @@ impl YandexCloudCliAuth {
         Ok(value.ok_or_else(|| format!("yc has no {key}")))
     }
 
-    async fn probe(&self, system: &System) -> Detection {
-        match self.login_for_selection(system, false).await {
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        Ok(match self.login_for_selection(system, false).await {
             Ok(Ok(login)) => Detection::Found {
                 provider: login.provider(),
                 first: None,
                 reason: "standard input is a terminal, and yc's endpoint is the expected one".to_owned(),
             },
             Ok(Err(reason)) => Detection::Absent(reason),
+            // Also where yc cannot be run (`NotConfigured`): yc is on `PATH`, so the method is configured.
             Err(error) => Detection::Invalid(error),
-        }
+        })
     }
 
     /// The login that automatic selection takes, or the reason why it takes none.
@@ -240,7 +241,7 @@ impl Sealed for YandexCloudCliAuth {
         })
     }
 
-    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Detection> {
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
         Box::pin(self.probe(system))
     }
 }
