@@ -63,8 +63,7 @@ impl Blocking {
     /// # Errors
     /// As [`header`](Self::header).
     pub fn get(&self, options: HeaderOptions) -> Result<Snapshot, Error> {
-        check_may_block()?;
-        block_on(self.credentials.get(options))
+        wait_for(self.credentials.get(options))
     }
 
     /// As [`Credentials::select`].
@@ -72,8 +71,7 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::select`].
     pub fn select(&self) -> Result<Report, Error> {
-        check_may_block()?;
-        block_on(self.credentials.select())
+        wait_for(self.credentials.select())
     }
 
     /// As [`Credentials::identity`].
@@ -81,8 +79,7 @@ impl Blocking {
     /// # Errors
     /// As [`header`](Self::header).
     pub fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
-        check_may_block()?;
-        block_on(self.credentials.identity(options))
+        wait_for(self.credentials.identity(options))
     }
 
     /// As [`Credentials::revoke`].
@@ -90,13 +87,12 @@ impl Blocking {
     /// # Errors
     /// As [`Credentials::revoke`].
     pub fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
-        check_may_block()?;
-        block_on(self.credentials.revoke(options))
+        wait_for(self.credentials.revoke(options))
     }
 }
 
-/// Checks that this thread is not the one that would have to end the wait.
-fn check_may_block() -> Result<(), Error> {
+/// Blocks this thread until the call ends, unless this thread is the one that would have to end the wait.
+fn wait_for<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     if is_inside_work() {
         return Err(Error::new(
             ErrorKind::Invalid,
@@ -104,5 +100,5 @@ fn check_may_block() -> Result<(), Error> {
         )
         .with_help("await the other credentials instead"));
     }
-    Ok(())
+    block_on(call)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{Backend, Credentials, CredentialsSource};
+use super::{Backend, Credentials};
 use crate::methods::Provider;
 use crate::refresh::cached_header::{CachedHeaderGuard, Snapshot};
 use crate::refresh::refresher::Goal;
@@ -81,10 +81,7 @@ impl Credentials {
     /// The header without waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn cached_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        match self.get_cached()? {
-            Ok(header) => Some(Ok(header.header())),
-            Err(error) => Some(Err(error)),
-        }
+        Some(self.get_cached()?.map(|header| header.header()))
     }
 
     /// The current header, without waiting.
@@ -178,8 +175,8 @@ impl Credentials {
         if let Some(error) = self.inner.cache.failure() {
             return Some(Err(error));
         }
-        if self.inner.selection.get().is_some() || matches!(&*self.inner.source, CredentialsSource::Method(_))
-        {
+        // Without a method a fetch would select first.
+        if self.method().is_some() {
             self.inner.cache.prewarm();
         }
         None
@@ -213,9 +210,8 @@ impl Credentials {
 
     /// Starts the selection and the first fetch, if they are due, and returns at once.
     pub fn prewarm(&self) {
-        match self.inner.selection.get().map(|selected| &selected.backend) {
-            Some(Backend::Live(_)) => {}
-            Some(Backend::Cached(_)) | None => self.inner.cache.prewarm(),
+        if !matches!(self.backend(), Some(Backend::Live(_))) {
+            self.inner.cache.prewarm();
         }
     }
 
@@ -229,7 +225,7 @@ impl Credentials {
     /// Where servers refuse one token after another, the first three in a row are replaced at once, and later ones at
     /// growing intervals: each replacement is a request to the source.
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
-        match self.inner.selection.get().map(|selected| &selected.backend) {
+        match self.backend() {
             Some(Backend::Cached(Provider::Source(_))) => self.inner.cache.invalidate(&refused.0),
             Some(Backend::Live(_)) => {
                 let current = self.inner.read_live(Duration::ZERO);

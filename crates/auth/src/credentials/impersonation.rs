@@ -178,18 +178,22 @@ impl Impersonation {
     async fn impersonate(&self, system: &System) -> Result<Token, Error> {
         let (snapshot, bearer) = self.bearer().await?;
         let iam = self.iam().await?;
-        let refused = match iam.for_service_account(&bearer, &self.id, system).await {
-            Err(error) if error.status() == Some(401) => error,
-            outcome => return outcome.map_err(|error| self.explain(error)),
-        };
+        let outcome = self.exchange(iam, &bearer, system).await;
+        if outcome.as_ref().err().and_then(Error::status) != Some(401) {
+            return outcome;
+        }
         // IAM refused the token before its expiry: drop it, and try once more if the source has another one.
         self.credentials.invalidate(&snapshot);
         let (fresh, bearer) = self.bearer().await?;
         if fresh.generation() == snapshot.generation() {
-            return Err(self.explain(refused));
+            return outcome;
         }
-        let outcome = iam.for_service_account(&bearer, &self.id, system).await;
-        outcome.map_err(|error| self.explain(error))
+        self.exchange(iam, &bearer, system).await
+    }
+
+    async fn exchange(&self, iam: &Iam, bearer: &HeaderValue, system: &System) -> Result<Token, Error> {
+        let token = iam.for_service_account(bearer, &self.id, system).await;
+        token.map_err(|error| self.explain(error))
     }
 
     /// The IAM of the installation that the credentials belong to. Their token never goes to another installation.
@@ -197,12 +201,9 @@ impl Impersonation {
         if let Some(iam) = self.iam.get() {
             return Ok(iam);
         }
+        let installation = self.credentials.resolve_installation().await?;
         let timeout = iam::TIMEOUT.min(self.timeout);
-        let iam = Iam::new(
-            &self.credentials.resolve_installation().await?,
-            timeout,
-            "the token of the credentials",
-        )?;
+        let iam = Iam::new(&installation, timeout, "the token of the credentials")?;
         Ok(self.iam.get_or_init(|| iam))
     }
 

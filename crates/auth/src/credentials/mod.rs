@@ -178,7 +178,7 @@ impl Credentials {
     /// their own.
     #[must_use]
     pub fn with_system(self, system: System) -> Self {
-        self.moved_to(system, true)
+        Self::new(self.inner.source.with_system(&system), system, true)
     }
 
     /// The same credentials inside other credentials that are moved to `system`. Pinned ones stay on their own system.
@@ -186,12 +186,10 @@ impl Credentials {
     #[doc(hidden)]
     #[must_use]
     pub fn inherit_system(&self, system: &System) -> Self {
-        if self.inner.pinned { self.clone() } else { self.moved_to(system.clone(), false) }
-    }
-
-    fn moved_to(&self, system: System, pinned: bool) -> Self {
-        let source = self.inner.source.with_system(&system);
-        Self::new(source, system, pinned)
+        if self.inner.pinned {
+            return self.clone();
+        }
+        Self::new(self.inner.source.with_system(system), system.clone(), false)
     }
 
     /// The system of the credentials. Public for the SDK, which compares endpoints.
@@ -244,11 +242,7 @@ impl Credentials {
             CredentialsSource::Method(method) if method.method() == Method::Impersonation => {
                 method.location(&self.inner.system)
             }
-            CredentialsSource::Method(method) => method.method().name().to_owned(),
-            CredentialsSource::Automatic(_) => {
-                let selected = self.inner.selection.get().map(|selected| selected.method.name());
-                selected.unwrap_or("automatic selection").to_owned()
-            }
+            _ => self.method().map_or("automatic selection", Method::name).to_owned(),
         }
     }
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
-use crate::refresh::cached_header::Scheme;
+use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::refresh::revoked;
-use crate::secret::Secret;
 use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
@@ -77,30 +76,23 @@ impl Credentials {
     pub async fn revoke(&self, options: RevokeOptions) -> Result<Revoked, Error> {
         let limit = options.timeout;
         let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
-        let method = snapshot.method();
-        let of_method = |error: Error| error.of(method);
-        let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.expose_secret()) {
-            (Some(Scheme::Bearer), Some(header), Some(token)) => {
-                let token = Secret::parse(token);
-                (header, token.map_err(|reason| of_method(Error::new(ErrorKind::Invalid, reason)))?)
-            }
+        let subject_id = self.revoke_token_of(&snapshot, limit).await;
+        Ok(Revoked { subject_id: subject_id.map_err(|error| error.of(snapshot.method()))? })
+    }
+
+    async fn revoke_token_of(&self, snapshot: &Snapshot, limit: Duration) -> Result<Option<String>, Error> {
+        let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.token()) {
+            (Some(Scheme::Bearer), Some(header), Some(token)) => (header, token),
             (Some(Scheme::ApiKey), ..) => {
-                return Err(of_method(
-                    Error::new(ErrorKind::Invalid, "an API key cannot be revoked like a token").with_help(
+                return Err(Error::new(ErrorKind::Invalid, "an API key cannot be revoked like a token")
+                    .with_help(
                         "delete it: `yc iam api-key delete ID`, or in the console of its service account",
-                    ),
-                ));
+                    ));
             }
-            _ => {
-                return Err(of_method(Error::new(
-                    ErrorKind::Invalid,
-                    "the credentials have no token to revoke",
-                )));
-            }
+            _ => return Err(Error::new(ErrorKind::Invalid, "the credentials have no token to revoke")),
         };
         let system = self.inner.system.clone();
-        let installation = self.resolve_installation().await.map_err(of_method)?;
-        let iam = Iam::new(&installation, limit, "the token").map_err(of_method)?;
+        let iam = Iam::new(&self.resolve_installation().await?, limit, "the token")?;
         let work = async move {
             let limit = iam.timeout();
             let outcome = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
@@ -113,10 +105,6 @@ impl Credentials {
             }
             outcome
         };
-        let subject_id = run_detached(&self.inner.system, work)
-            .await
-            .unwrap_or_else(|| Err(Error::dropped()))
-            .map_err(of_method)?;
-        Ok(Revoked { subject_id })
+        run_detached(&self.inner.system, work).await.unwrap_or_else(|| Err(Error::dropped()))
     }
 }

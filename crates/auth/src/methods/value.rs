@@ -1,5 +1,7 @@
 //! A secret that a program gives, or that a variable holds.
 
+use zeroize::Zeroizing;
+
 use crate::secret::{Secret, Shape, masked, redact};
 use crate::system::System;
 use crate::{Error, ErrorKind, Method};
@@ -41,23 +43,29 @@ fn invalid(reason: &str) -> Error {
 }
 
 fn read_variable(system: &System, name: &str, fits: fn(Shape) -> Result<(), Error>) -> Result<Secret, Error> {
-    if !is_name(name) {
-        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
-            .at(shown_name(name))
-            .with_help("give the name of a variable (letters, digits and `_`), not its value"));
-    }
-    let Some(value) = system.variable(name)? else {
-        return Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
-            .at(name)
-            .with_help(format!("set {name}, or choose another method")));
-    };
+    let value = named_variable(system, name, format!("set {name}, or choose another method"))?;
     let secret = Secret::parse(&value).map_err(|reason| invalid(reason).at(name))?;
     fits(Shape::of(secret.expose())).map_err(|error| error.at(name))?;
     Ok(secret)
 }
 
+/// The text of a variable that the program names.
+///
+/// # Errors
+/// `Invalid` if `name` is not a name; `NotConfigured`, with this help, if the variable is not set.
+pub(super) fn named_variable(system: &System, name: &str, help: String) -> Result<Zeroizing<String>, Error> {
+    if !is_name(name) {
+        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
+            .at(shown_name(name))
+            .with_help("give the name of a variable (letters, digits and `_`), not its value"));
+    }
+    system.variable(name)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotConfigured, "the variable is not set").at(name).with_help(help)
+    })
+}
+
 /// Whether shells allow `name` as the name of a variable.
-pub(super) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }

@@ -24,44 +24,36 @@ pub(crate) const MAX_FILE: usize = 64 << 10;
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// Texts that are not such a key: a part of the text, the reason, and the help.
-const NOT_KEYS: [(&str, &str, &str); 8] = [
+/// Texts that are not such a key: parts that identify the text, the reason, and the help.
+const NOT_KEYS: [(&[&str], &str, &str); 6] = [
     // The older form of encryption has the label of a plain key too, so it is checked first.
     (
-        "Proc-Type: 4,ENCRYPTED",
+        &["Proc-Type: 4,ENCRYPTED", "-----BEGIN ENCRYPTED PRIVATE KEY-----"],
         "the private key is encrypted with a password",
         "give the file as `yc iam key create` wrote it, and keep it where no other user can read it",
     ),
     (
-        "-----BEGIN RSA PRIVATE KEY-----",
+        &["-----BEGIN RSA PRIVATE KEY-----"],
         "the private key is in PKCS#1 form; keys of Yandex Cloud are in PKCS#8 form (`BEGIN PRIVATE KEY`)",
         "give the file as `yc iam key create` wrote it; `openssl pkcs8 -topk8 -nocrypt` converts a key",
     ),
+    (&["-----BEGIN EC PRIVATE KEY-----"], "the private key is not an RSA key", NEW_KEY),
     (
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----",
-        "the private key is encrypted with a password",
-        "give the file as `yc iam key create` wrote it, and keep it where no other user can read it",
-    ),
-    ("-----BEGIN EC PRIVATE KEY-----", "the private key is not an RSA key", NEW_KEY),
-    (
-        "-----BEGIN PUBLIC KEY-----",
+        &["-----BEGIN PUBLIC KEY-----", "-----BEGIN RSA PUBLIC KEY-----"],
         "the value is a public key, not a private key",
         "give the file as `yc iam key create` wrote it: its field `private_key` holds the private key",
     ),
+    (&["-----BEGIN CERTIFICATE-----"], "the value is a certificate, not a private key", NEW_KEY),
     (
-        "-----BEGIN RSA PUBLIC KEY-----",
-        "the value is a public key, not a private key",
-        "give the file as `yc iam key create` wrote it: its field `private_key` holds the private key",
-    ),
-    ("-----BEGIN CERTIFICATE-----", "the value is a certificate, not a private key", NEW_KEY),
-    (
-        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        &["-----BEGIN OPENSSH PRIVATE KEY-----"],
         "the value is an SSH key, not an RSA key in PKCS#8 form",
         NEW_KEY,
     ),
 ];
 
 const NEW_KEY: &str = "make a key: `yc iam key create --service-account-name NAME -o key.json`";
+
+const YC_FILE: &str = "give the file that `yc iam key create` wrote";
 
 const CUT: &str = "copy the whole file again (about 3 KiB)";
 
@@ -96,17 +88,14 @@ impl ServiceAccountKey {
         let mut fields = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => {
-                return Err(bad(
-                    "the key is JSON, but not an object",
-                    "give the file that `yc iam key create` wrote",
-                ));
+                return Err(bad("the key is JSON, but not an object", YC_FILE));
             }
             Err(error) if error.is_eof() => {
                 return Err(bad("the JSON is incomplete: the key is truncated", CUT));
             }
             Err(error) => {
                 let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
-                return Err(bad(&place, "give the file that `yc iam key create` wrote"));
+                return Err(bad(&place, YC_FILE));
             }
         };
         let private_key = take(&mut fields, ["private_key", "privateKey"])?;
@@ -143,10 +132,7 @@ impl ServiceAccountKey {
                 return Err(missing(name));
             }
             if !fits {
-                return Err(bad(
-                    &format!("`{name}` is not an id"),
-                    "give the file that `yc iam key create` wrote",
-                ));
+                return Err(bad(&format!("`{name}` is not an id"), YC_FILE));
             }
         }
         Ok(Self {
@@ -174,10 +160,7 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => return Ok(Some(Zeroizing::new(text))),
             Some(_) => {
-                return Err(bad(
-                    &format!("`{name}` is not a text"),
-                    "give the file that `yc iam key create` wrote",
-                ));
+                return Err(bad(&format!("`{name}` is not a text"), YC_FILE));
             }
         }
     }
@@ -189,13 +172,13 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     if pem.trim().is_empty() {
         return Err(missing("private_key"));
     }
-    for (label, reason, help) in NOT_KEYS {
-        if pem.contains(label) {
+    for (labels, reason, help) in NOT_KEYS {
+        if labels.iter().any(|label| pem.contains(label)) {
             return Err(bad(reason, help));
         }
     }
     let Some((_, rest)) = pem.split_once(BEGIN) else {
-        return Err(bad("`private_key` is not a PEM", "give the file that `yc iam key create` wrote"));
+        return Err(bad("`private_key` is not a PEM", YC_FILE));
     };
     let Some((body, _)) = rest.split_once(END) else {
         return Err(bad("`private_key` is incomplete: the key is truncated", CUT));

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::github::{self, Issuer};
 use super::jwt;
 use crate::methods::secret_file::SecretFile;
-use crate::methods::{is_name, shown_name};
+use crate::methods::{named_variable, shown_name};
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
@@ -136,16 +136,8 @@ async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
 }
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
-    if !is_name(name) {
-        return Err(Error::new(ErrorKind::Invalid, "the value is not the name of a variable")
-            .at(shown_name(name))
-            .with_help("give the name of a variable (letters, digits and `_`), not its value"));
-    }
-    let Some(value) = system.variable(name)? else {
-        return Err(Error::new(ErrorKind::NotConfigured, "the variable is not set").at(name).with_help(
-            format!("set {name} to the OpenID Connect token of the job, or choose another source"),
-        ));
-    };
+    let help = format!("set {name} to the OpenID Connect token of the job, or choose another source");
+    let value = named_variable(system, name, help)?;
     jwt::parse(&value).map_err(|error| error.at(name))
 }
 
