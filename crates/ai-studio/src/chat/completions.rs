@@ -6,6 +6,7 @@ use serde_json::Value;
 use yandex_cloud_auth::sdk_internals::Timer;
 
 use crate::chat::Chat;
+use crate::chat::options::call_options;
 use crate::chat::stream::ChatStream;
 use crate::client::GENERATION_TIMEOUT;
 use crate::error::{Error, ErrorKind};
@@ -88,18 +89,11 @@ impl ChatCompletions {
         self.with(|request| request.tool_choice = Some(choice.into()))
     }
 
-    /// Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins over an option
-    /// of the same name.
-    pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
-        self.extra_query = fields.into();
-        self
-    }
-
-    /// Sets the deadline of a call; 180 s by default. It covers everything, from finding the folder to the end of a
-    /// stream.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
+    call_options! {
+        extra_query: "Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins \
+                      over an option of the same name.",
+        timeout: "Sets the deadline of a call; 180 s by default. It covers everything, from finding the folder to the end \
+                  of a stream."
     }
 
     /// The URI of the model: `gpt://<folder>/<name>/<version>`.

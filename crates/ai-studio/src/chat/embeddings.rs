@@ -6,6 +6,7 @@ use serde_json::Value;
 use yandex_cloud_auth::sdk_internals::Timer;
 
 use crate::chat::Chat;
+use crate::chat::options::call_options;
 use crate::client::GENERATION_TIMEOUT;
 use crate::error::{Error, ErrorKind};
 use crate::model_uri::embedding_model;
@@ -49,16 +50,9 @@ impl ChatEmbeddings {
         self
     }
 
-    /// Adds parameters, as [`ChatCompletions::extra_query`](crate::chat::ChatCompletions::extra_query) does.
-    pub fn extra_query(mut self, fields: impl Into<Value>) -> Self {
-        self.extra_query = fields.into();
-        self
-    }
-
-    /// Sets the deadline of a call; 180 s by default.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
+    call_options! {
+        extra_query: "Adds parameters, as [`ChatCompletions::extra_query`](crate::chat::ChatCompletions::extra_query) does.",
+        timeout: "Sets the deadline of a call; 180 s by default."
     }
 
     /// The URI of the model: `emb://<folder>/<name>/<version>`.

@@ -2,6 +2,7 @@
 
 mod completions;
 mod embeddings;
+mod options;
 mod stream;
 
 use yandex_cloud_auth::sdk_internals::Timer;

@@ -65,3 +65,13 @@ impl From<DecodeError> for Error {
             .with_help("the service has changed, or another server responds: check the endpoint")
     }
 }
+
+/// The bytes in pieces, cut at these positions, as a body may deliver them. A position beyond the end wraps around.
+#[cfg(test)]
+pub(super) fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    ends.push(bytes.len());
+    ends.sort_unstable();
+    let mut from = 0;
+    ends.into_iter().map(|to| &bytes[std::mem::replace(&mut from, to)..to]).collect()
+}

@@ -65,19 +65,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::stream::buffer::MAX_STREAM;
+    use crate::stream::buffer::{MAX_STREAM, pieces};
 
     /// Decodes bytes that arrive in pieces, cut at these positions.
     fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Value>, DecodeError> {
         let mut objects = JsonObjects::default();
         let mut list = Vec::new();
-        let mut from = 0;
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
-        cuts.push(bytes.len());
-        cuts.sort_unstable();
-        for to in cuts {
-            objects.push(&bytes[from..to]);
-            from = to;
+        for piece in pieces(bytes, cuts) {
+            objects.push(piece);
             while let Some(object) = objects.next() {
                 list.push(serde_json::from_slice(object?).unwrap());
             }

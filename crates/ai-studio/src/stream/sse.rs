@@ -124,19 +124,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stream::buffer::MAX_STREAM;
+    use crate::stream::buffer::{MAX_STREAM, pieces};
 
     /// Decodes bytes that arrive in pieces, cut at these positions.
     fn decode(bytes: &[u8], cuts: &[usize]) -> Vec<String> {
         let mut events = Events::default();
         let mut list = Vec::new();
-        let mut from = 0;
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
-        cuts.push(bytes.len());
-        cuts.sort_unstable();
-        for to in cuts {
-            events.push(&bytes[from..to]);
-            from = to;
+        for piece in pieces(bytes, cuts) {
+            events.push(piece);
             while let Some(event) = events.next() {
                 list.push(event.unwrap());
             }
