@@ -20,10 +20,10 @@ use crate::error::Error;
 /// - [`Automatic`]: a selection with options.
 /// - [`Credentials`], which other clients may share.
 ///
-/// All of them use the system of the SDK: its [`endpoint`](crate::AiStudioBuilder::endpoint), its certificate authorities
-/// ([`verify`](crate::AiStudioBuilder::verify)) and its [`system`](crate::AiStudioBuilder::system). If one of these options
-/// is set, the SDK uses a copy of the credentials on its system, and the copy fetches tokens of its own. If none is set,
-/// the SDK shares the tokens of the credentials.
+/// All of them use the system of the SDK: its [`endpoint`](crate::AiStudioBuilder::endpoint), its certificate
+/// authorities ([`verify`](crate::AiStudioBuilder::verify)) and its [`system`](crate::AiStudioBuilder::system). If one
+/// of these options is set, the SDK uses a copy of the credentials on its system, and the copy fetches tokens of its
+/// own. If none is set, the SDK shares the tokens of the credentials.
 ///
 /// `Automatic` and `Credentials` with a system of their own ([`Credentials::with_system`]) keep it. If they belong to
 /// another endpoint than the SDK, they are refused with [`auth::ErrorKind::Blocked`]: by `build` if the code names both

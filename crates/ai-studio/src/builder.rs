@@ -77,8 +77,8 @@ impl AiStudioBuilder {
         self
     }
 
-    /// Sets that there is no endpoint, not even that of the environment (`endpoint=None` in the Python SDK). Calls reach
-    /// only the services of [`service_map`](Self::service_map).
+    /// Sets that there is no endpoint, not even that of the environment (`endpoint=None` in the Python SDK). Calls
+    /// reach only the services of [`service_map`](Self::service_map).
     pub fn without_endpoint(mut self) -> Self {
         self.endpoint = EndpointInput::None;
         self
@@ -148,9 +148,9 @@ impl AiStudioBuilder {
     /// Builds the SDK. Does no I/O, starts no task, reads no variable, and needs no runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string of `auth` is not a credential, the credentials belong to
-    /// another endpoint, or a host outside this machine has a plain-text address; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is
-    /// invalid.
+    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) where the string of `auth` is not a credential, the credentials
+    /// belong to another endpoint, or a host outside this machine has a plain-text address;
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where another option is invalid.
     pub fn build(self) -> Result<AiStudio, Error> {
         let is_customized = self.system.is_some()
             || self.verify.is_some()

@@ -24,8 +24,8 @@ impl AiStudio {
     /// `x-client-request-id` and `x-data-logging-enabled`. The channel connects on first use: 10 s at most for TCP, and
     /// 10 s for TLS. gRPC does not go through a proxy.
     ///
-    /// Set deadlines per request (`Request::set_timeout`): they include the wait for a token. The channel does not retry.
-    /// It sends a call once more only if the server refused the token and the whole message is still known.
+    /// Set deadlines per request (`Request::set_timeout`): they include the wait for a token. The channel does not
+    /// retry. It sends a call once more only if the server refused the token and the whole message is still known.
     ///
     /// ```no_run
     /// use yandex_ai_studio_sdk::AiStudio;
@@ -38,8 +38,9 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownEndpoint`] where the service is unknown; [`ErrorKind::Auth`] where the header must not be sent
-    /// there; [`ErrorKind::Unavailable`] where discovery is down; [`ErrorKind::Invalid`] where an option cannot be used.
+    /// [`ErrorKind::UnknownEndpoint`] where the service is unknown; [`ErrorKind::Auth`] where the header must not be
+    /// sent there; [`ErrorKind::Unavailable`] where discovery is down; [`ErrorKind::Invalid`] where an option cannot be
+    /// used.
     ///
     /// # Cancel safety
     /// Dropping the future has no effect on the SDK; discovery that it waits for continues for other calls.

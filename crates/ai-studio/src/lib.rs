@@ -46,8 +46,9 @@
 //!
 //! # Authentication
 //! Without [`auth`](AiStudioBuilder::auth) the SDK selects a method in the order of [`Automatic`](auth::Automatic):
-//! variables, the metadata service, the yc CLI. `auth` takes a string, a method, or credentials that other clients share;
-//! see [`IntoAuth`]. The first call selects the method and fetches a token; from then on the library keeps it fresh.
+//! variables, the metadata service, the yc CLI. `auth` takes a string, a method, or credentials that other clients
+//! share; see [`IntoAuth`]. The first call selects the method and fetches a token; from then on the library keeps it
+//! fresh.
 //!
 //! ```no_run
 //! use yandex_ai_studio_sdk::AiStudio;
@@ -68,8 +69,8 @@
 //!
 //! # The folder
 //! A model belongs to a folder: [`folder_id`](AiStudioBuilder::folder_id), else `YC_FOLDER_ID`, else the folder of the
-//! metadata service, else that of the yc profile. [`AiStudio::folder_report`] says where the SDK found the folder. A model
-//! URI (`gpt://<folder>/yandexgpt/rc`) needs no folder.
+//! metadata service, else that of the yc profile. [`AiStudio::folder_report`] says where the SDK found the folder. A
+//! model URI (`gpt://<folder>/yandexgpt/rc`) needs no folder.
 //!
 //! # Conversations
 //! A call takes a text, `(role, text)`, a [`Message`], an earlier response, or a list of these; see [`IntoMessages`].
@@ -89,9 +90,10 @@
 //! ```
 //!
 //! # Streams
-//! A chunk of the chat has the new part of the response. [`response`](chat::ChatStream::response) returns the response so
-//! far, and [`finish`](chat::ChatStream::finish) waits for the rest. Each item of a native stream is the whole response so
-//! far, as in the Python SDK. Both types implement `futures::Stream`. A cut stream is an error, never a short response.
+//! A chunk of the chat has the new part of the response. [`response`](chat::ChatStream::response) returns the response
+//! so far, and [`finish`](chat::ChatStream::finish) waits for the rest. Each item of a native stream is the whole
+//! response so far, as in the Python SDK. Both types implement `futures::Stream`. A cut stream is an error, never a
+//! short response.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -177,7 +179,8 @@
 //! ```
 //!
 //! # Operations
-//! An operation generates the response on the server. Any process can fetch the response later by the id of the operation.
+//! An operation generates the response on the server. Any process can fetch the response later by the id of the
+//! operation.
 //!
 //! ```
 //! use std::time::Duration;
@@ -235,8 +238,8 @@
 //! ```
 //!
 //! # Errors
-//! There is one [`Error`]. [`kind`](Error::kind) is for programs. The text is one line with the call, the message of the
-//! server, and the ids that support asks for. [`help`](Error::help) says what to do next.
+//! There is one [`Error`]. [`kind`](Error::kind) is for programs. The text is one line with the call, the message of
+//! the server, and the ids that support asks for. [`help`](Error::help) says what to do next.
 //!
 //! ```
 //! use yandex_ai_studio_sdk::ErrorKind;
@@ -253,9 +256,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The [`RetryPolicy`] repeats a call after 429, 502, 503 and a lost connection: at most five attempts, within the deadline
-//! of the call. The deadline is 180 s for a call that generates text and 60 s otherwise; `timeout` of a model changes it.
-//! It covers everything: the token, the address, all attempts, and a stream to its end.
+//! The [`RetryPolicy`] repeats a call after 429, 502, 503 and a lost connection: at most five attempts, within the
+//! deadline of the call. The deadline is 180 s for a call that generates text and 60 s otherwise; `timeout` of a model
+//! changes it. It covers everything: the token, the address, all attempts, and a stream to its end.
 //!
 //! ```
 //! use std::time::Duration;
@@ -275,8 +278,8 @@
 //!
 //! # Calls without a method of their own
 //! - For a new parameter use [`extra_query`](chat::ChatCompletions::extra_query).
-//! - For a request of your own use [`Chat::send`], [`Models::completion`] and their siblings. Fields that this version does
-//!   not know are in `extra` of requests and responses; no field is lost.
+//! - For a request of your own use [`Chat::send`], [`Models::completion`] and their siblings. Fields that this version
+//!   does not know are in `extra` of requests and responses; no field is lost.
 //! - For another REST API use [`AiStudio::http`], for another gRPC service `AiStudio::channel`.
 //!
 //! ```

@@ -55,9 +55,9 @@ impl AiStudio {
     /// addresses, retry policy and certificate authorities of the SDK, and the folder as the project.
     ///
     /// The client has no deadline: wrap its calls in one. It repeats no call later than 180 s after the call began,
-    /// independent of the policy and of `Retry-After`. A stream of `async_openai` ends with the connection: check for the
-    /// event that completes the response. Use the client on the runtime that awaits this method: the connections belong
-    /// to that runtime.
+    /// independent of the policy and of `Retry-After`. A stream of `async_openai` ends with the connection: check for
+    /// the event that completes the response. Use the client on the runtime that awaits this method: the connections
+    /// belong to that runtime.
     ///
     /// ```no_run
     /// use async_openai::types::responses::CreateResponseArgs;
@@ -72,8 +72,8 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// As [`folder_id`](Self::folder_id) and [`http`](Self::http), and where the address of the service is unknown. Where a
-    /// call has no header, it fails with `OpenAIError::Boxed`; downcast the box to [`auth::Error`].
+    /// As [`folder_id`](Self::folder_id) and [`http`](Self::http), and where the address of the service is unknown.
+    /// Where a call has no header, it fails with `OpenAIError::Boxed`; downcast the box to [`auth::Error`].
     pub async fn responses(&self) -> Result<OpenAiClient, Error> {
         let inner = self.client.inner();
         let folder = self.client.folder().await?;

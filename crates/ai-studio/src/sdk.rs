@@ -49,8 +49,8 @@ impl AiStudio {
         Models::new(self.client.clone())
     }
 
-    /// The folder id: that of the builder, else of `YC_FOLDER_ID`, else of the metadata service, else of the yc profile.
-    /// The SDK looks it up once; [`folder_report`](Self::folder_report) says where it was found.
+    /// The folder id: that of the builder, else of `YC_FOLDER_ID`, else of the metadata service, else of the yc
+    /// profile. The SDK looks it up once; [`folder_report`](Self::folder_report) says where it was found.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where no source has a folder, or a value is not a folder id;
@@ -75,10 +75,10 @@ impl AiStudio {
         &self.client.inner().credentials
     }
 
-    /// The HTTP client behind all calls, for any REST API of Yandex Cloud. It adds the `Authorization` header, sends the
-    /// header only to Yandex Cloud's hosts and to those of `endpoint` and `service_map`, and repeats a request once where
-    /// the server refuses a token that can be refreshed. It follows no redirect and has no retry policy. Use the client
-    /// on the runtime that awaits this method: the connections belong to that runtime.
+    /// The HTTP client behind all calls, for any REST API of Yandex Cloud. It adds the `Authorization` header, sends
+    /// the header only to Yandex Cloud's hosts and to those of `endpoint` and `service_map`, and repeats a request once
+    /// where the server refuses a token that can be refreshed. It follows no redirect and has no retry policy. Use the
+    /// client on the runtime that awaits this method: the connections belong to that runtime.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -93,8 +93,8 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the certificate authorities of `verify`, a proxy variable or
-    /// `YC_API_ENDPOINT` is invalid.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the certificate authorities of `verify`, a proxy
+    /// variable or `YC_API_ENDPOINT` is invalid.
     pub async fn http(&self) -> Result<AuthClient, Error> {
         self.client.http().await.map(|client| (*client).clone())
     }

@@ -1,5 +1,5 @@
-//! Source certificate authorities the SDK trusts for everything it does: calls, discovery, channels, and the credentials
-//! that it makes.
+//! Source certificate authorities the SDK trusts for everything it does: calls, discovery, channels, and the
+//! credentials that it makes.
 //!
 //! The auth crate has the rules. This file has the option `verify`, which adds an authority to them.
 
@@ -27,8 +27,8 @@ const MAX_FILE: usize = 4 << 20;
 /// The trusted certificate authorities: the value of the option `verify`.
 ///
 /// `true`, the default: those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, or the operating system's where neither is set. A
-/// path, or [`Verify::pem`]: those of a PEM file or text, too. `false` is refused: the SDK always verifies certificates.
-/// Plain text goes to loopback only, by `http://` in the endpoint.
+/// path, or [`Verify::pem`]: those of a PEM file or text, too. `false` is refused: the SDK always verifies
+/// certificates. Plain text goes to loopback only, by `http://` in the endpoint.
 ///
 /// ```
 /// use yandex_ai_studio_sdk::{AiStudio, Verify};

@@ -1,6 +1,6 @@
 //! Authentication for Yandex Cloud and AI Studio: the `Authorization` header of each request, from the method that a
-//! program names or that the machine offers. The token behind the header is fetched, kept fresh, and sent nowhere but to
-//! Yandex Cloud.
+//! program names or that the machine offers. The token behind the header is fetched, kept fresh, and sent nowhere but
+//! to Yandex Cloud.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), yandex_cloud_auth::Error> {
@@ -54,8 +54,8 @@
 //! - A secret is never printed, and goes only where it belongs.
 //!
 //! # How a method is selected
-//! By what the machine offers, in the order of [`Automatic`]; by the shape of a bare string; or by a method that the program
-//! gives. The selection runs once, at the first request, and [`Credentials::report`] says what it found.
+//! By what the machine offers, in the order of [`Automatic`]; by the shape of a bare string; or by a method that the
+//! program gives. The selection runs once, at the first request, and [`Credentials::report`] says what it found.
 //!
 //! ```
 //! use yandex_cloud_auth::testing::TestEnvironment;
@@ -89,8 +89,8 @@
 //! # Ok::<(), yandex_cloud_auth::Error>(())
 //! ```
 //!
-//! Credentials can use other credentials. Here a service account is impersonated via another one, whose key is in a file.
-//! Both tokens are kept fresh. After a revocation no credentials in the process send the revoked token.
+//! Credentials can use other credentials. Here a service account is impersonated via another one, whose key is in a
+//! file. Both tokens are kept fresh. After a revocation no credentials in the process send the revoked token.
 //!
 //! ```no_run
 //! # #[cfg(feature = "service-account-key")]
@@ -110,9 +110,9 @@
 //! ```
 //!
 //! # In front of a client
-//! With the feature `tower`, `AuthLayer` sets the header on every request of reqwest, tonic, async-openai, hyper, or any
-//! other tower service. It sends the header only to Yandex Cloud's hosts, and replaces a token that a server refuses. The
-//! module `tower` has an example for each client, and says where retries and timeouts go.
+//! With the feature `tower`, `AuthLayer` sets the header on every request of reqwest, tonic, async-openai, hyper, or
+//! any other tower service. It sends the header only to Yandex Cloud's hosts, and replaces a token that a server
+//! refuses. The module `tower` has an example for each client, and says where retries and timeouts go.
 //!
 //! # A token over the years
 //! Ask for a header for each request, and store none: while the token is fresh, a header costs a copy. A stale token is
@@ -153,8 +153,8 @@
 //!
 //! # In tests
 //! [`System`] is all that the library uses of the machine: environment, clock, HTTP, programs, files. With the feature
-//! `testing`, the module `testing` has a double for each of them. The crate `yandex-cloud-emulator` is a Yandex Cloud on
-//! loopback.
+//! `testing`, the module `testing` has a double for each of them. The crate `yandex-cloud-emulator` is a Yandex Cloud
+//! on loopback.
 //!
 //! # Features
 //! | feature | what it adds |

@@ -28,7 +28,8 @@ pub enum Method {
     ServiceAccountKey,
     /// An IAM token in a file that another program keeps fresh: [`TokenFileAuth`](crate::TokenFileAuth).
     TokenFile,
-    /// A token of another issuer, exchanged for a token of a service account: [`WorkloadIdentityAuth`](crate::WorkloadIdentityAuth).
+    /// A token of another issuer, exchanged for a token of a service account:
+    /// [`WorkloadIdentityAuth`](crate::WorkloadIdentityAuth).
     WorkloadIdentity,
     /// The yc CLI: [`YandexCloudCliAuth`](crate::YandexCloudCliAuth).
     YandexCloudCli,

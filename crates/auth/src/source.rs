@@ -31,8 +31,8 @@ use crate::{Error, ErrorKind};
 /// # Ok::<(), Error>(())
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
-    /// Fetches a token. Runs on the system's [`Spawner`](crate::system::Spawner), where tokio can be used. The future is
-    /// dropped when its time is up, or when the last handle of its credentials is dropped.
+    /// Fetches a token. Runs on the system's [`Spawner`](crate::system::Spawner), where tokio can be used. The future
+    /// is dropped when its time is up, or when the last handle of its credentials is dropped.
     ///
     /// It must not block. By default one thread runs the fetches and the deadlines of all credentials in the process:
     /// while that thread is blocked, no other token arrives and no deadline is kept, not even the

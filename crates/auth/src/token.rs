@@ -33,7 +33,8 @@ impl Token {
     /// A token of unknown life: fresh for `max_age` of its source, and used for 12 h from first sight at most.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent: empty, with a control character, outside ASCII, or with a scheme.
+    /// [`ErrorKind::Invalid`] if the value cannot be sent: empty, with a control character, outside ASCII, or with a
+    /// scheme.
     pub fn new(value: impl AsRef<str>) -> Result<Self, Error> {
         let secret =
             Secret::parse(value.as_ref()).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
@@ -99,7 +100,8 @@ impl Life {
                 let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 let by_local_clock = at.saturating_sub(began);
                 match date.and_then(|date| date.duration_since(SystemTime::UNIX_EPOCH).ok()) {
-                    // `Date` has whole seconds, so the shorter of two lives is closer to the truth where the clocks agree.
+                    // `Date` has whole seconds, so the shorter of two lives is closer to the truth where the clocks
+                    // agree.
                     Some(date) if date.abs_diff(began) <= 5 * SECOND => {
                         by_local_clock.min(at.saturating_sub(date))
                     }

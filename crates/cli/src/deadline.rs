@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions};
 
-/// How early the library's deadline may fire by this clock: the library reads a coarse clock, whose steps are up to 10 ms.
+/// How early the library's deadline may fire by this clock: the library reads a coarse clock, whose steps are up to 10
+/// ms.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(20);
 
 /// When the command has to end.

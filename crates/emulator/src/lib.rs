@@ -69,7 +69,8 @@
 //! - A malformed request gets an error and never causes a panic.
 //!
 //! # What differs from the cloud
-//! The emulator uses the error messages of the cloud where they are known, and its own messages elsewhere. Timing differs.
+//! The emulator uses the error messages of the cloud where they are known, and its own messages elsewhere. Timing
+//! differs.
 //!
 //! The model is a rule. Its output says who was authenticated and how, and repeats the user's text. If the text names a
 //! function, or the tool choice forces one, the model calls the function with arguments that fit its schema. After a
@@ -123,10 +124,10 @@
 //! | `GET github/token?audience=…` | | returns the token of the job, for the request token in its variables |
 //! | `POST reset` | | restores the initial state |
 //!
-//! A fault has a `kind`. It applies to a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`), to
-//! paths that start with `path`, or to all requests. `times` limits the number of requests. The kinds and their fields:
-//! `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body` (`bytes`),
-//! `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
+//! A fault has a `kind`. It applies to a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`),
+//! to paths that start with `path`, or to all requests. `times` limits the number of requests. The kinds and their
+//! fields: `latency` and `drip` (`milliseconds`), `status` (`status`; `retry_after_seconds`, `body`), `huge-body`
+//! (`bytes`), `hang`, `reset`, `garbage`, `not-found`, `truncated-body`, `same-old-token`.
 
 mod ai;
 mod api;

@@ -28,7 +28,8 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// `yandex.cloud.iam.v1.CreateIamTokenRequest`; the oneof is declared as two fields, so that a request with both is detected.
+/// `yandex.cloud.iam.v1.CreateIamTokenRequest`; the oneof is declared as two fields, so that a request with both is
+/// detected.
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]
 pub(crate) struct CreateIamTokenRequest {

@@ -1,4 +1,5 @@
-//! The subset of YAML that recordings use. Aliases and tags other than `!!binary` are refused. Size and depth are limited.
+//! The subset of YAML that recordings use. Aliases and tags other than `!!binary` are refused. Size and depth are
+//! limited.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -14,15 +14,15 @@
 //! ```
 //!
 //! # What blocks, and where
-//! The trait of ydb is blocking, and ydb calls it on a thread that may block (`spawn_blocking`). The call waits there for
-//! the shared fetch of the library, as `credentials.blocking()` does. Only the first request of ydb waits for it: later
-//! requests use the current token, while ydb gets the next one in the background.
+//! The trait of ydb is blocking, and ydb calls it on a thread that may block (`spawn_blocking`). The call waits there
+//! for the shared fetch of the library, as `credentials.blocking()` does. Only the first request of ydb waits for it:
+//! later requests use the current token, while ydb gets the next one in the background.
 //!
 //! # How long ydb uses a token
-//! ydb uses a token for an hour, then asks for another. ydb cannot be told the lifetime of a token. So this crate asks for
-//! a token that lives longer than an hour, which may refresh the token early. If there is no such token, ydb gets the
-//! token that is usable, and a warning is logged: the last requests of the hour may then be refused. ydb does not report a
-//! refused token, so a refused token is replaced only when the hour is over.
+//! ydb uses a token for an hour, then asks for another. ydb cannot be told the lifetime of a token. So this crate asks
+//! for a token that lives longer than an hour, which may refresh the token early. If there is no such token, ydb gets
+//! the token that is usable, and a warning is logged: the last requests of the hour may then be refused. ydb does not
+//! report a refused token, so a refused token is replaced only when the hour is over.
 
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ impl From<Credentials> for YdbCredentials {
     }
 }
 
-/// A transient error is `UNAVAILABLE`, which ydb retries without a limit. Any other error is `UNAUTHENTICATED`, which ydb
-/// returns; its message has the help.
+/// A transient error is `UNAVAILABLE`, which ydb retries without a limit. Any other error is `UNAUTHENTICATED`, which
+/// ydb returns; its message has the help.
 impl ydb::Credentials for YdbCredentials {
     fn create_token(&self) -> YdbResult<TokenInfo> {
         let ticket = self.ticket().map_err(|error| YdbError::from(tonic::Status::from(error)))?;

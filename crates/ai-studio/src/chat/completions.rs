@@ -90,10 +90,10 @@ impl ChatCompletions {
     }
 
     call_options! {
-        extra_query: "Adds parameters that have no option here: a JSON object, merged into the request. A parameter wins \
-                      over an option of the same name.",
-        timeout: "Sets the deadline of a call; 180 s by default. It covers everything, from finding the folder to the end \
-                  of a stream."
+        extra_query: "Adds parameters that have no option here: a JSON object, merged into the request. A parameter \
+                      wins over an option of the same name.",
+        timeout: "Sets the deadline of a call; 180 s by default. It covers everything, from finding the folder to the \
+                  end of a stream."
     }
 
     /// The URI of the model: `gpt://<folder>/<name>/<version>`.

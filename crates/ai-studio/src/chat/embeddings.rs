@@ -51,7 +51,8 @@ impl ChatEmbeddings {
     }
 
     call_options! {
-        extra_query: "Adds parameters, as [`ChatCompletions::extra_query`](crate::chat::ChatCompletions::extra_query) does.",
+        extra_query: "Adds parameters, as \
+                      [`ChatCompletions::extra_query`](crate::chat::ChatCompletions::extra_query) does.",
         timeout: "Sets the deadline of a call; 180 s by default."
     }
 

@@ -38,7 +38,8 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 /// The maximum size of a body that is kept to send it again after a 401. Bodies are shared, not copied.
 const REPLAY_LIMIT: usize = 64 << 20;
 
-/// The maximum number of runtimes with a client. Beyond it the oldest client is dropped, and made again on its next use.
+/// The maximum number of runtimes with a client. Beyond it the oldest client is dropped, and made again on its next
+/// use.
 const MAX_RUNTIMES: usize = 8;
 
 /// The clients of one SDK object.

@@ -95,8 +95,8 @@ impl Completions {
         self.with(|request| request.tool_choice = Some(choice.into().into()))
     }
 
-    /// Sets the deadline of a call; by default 180 s for a generated response, 60 s otherwise. It covers everything, from
-    /// finding the folder to the end of a stream.
+    /// Sets the deadline of a call; by default 180 s for a generated response, 60 s otherwise. It covers everything,
+    /// from finding the folder to the end of a stream.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

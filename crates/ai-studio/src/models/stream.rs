@@ -16,9 +16,9 @@ use crate::types::native::CompletionResponse;
 /// A streamed response of a native model. It is a [`Stream`], and has a [`next`](Self::next) of its own.
 ///
 /// Each item is the whole response so far, not only its new part. The stream ends after a final response. Every other
-/// end is an error: a cut connection, an error of the server, an object that cannot be read or is larger than 16 MiB, or
-/// more than 256 MiB in all. No item follows an error. The SDK never repeats the request of a stream. Dropping the stream
-/// closes the connection.
+/// end is an error: a cut connection, an error of the server, an object that cannot be read or is larger than 16 MiB,
+/// or more than 256 MiB in all. No item follows an error. The SDK never repeats the request of a stream. Dropping the
+/// stream closes the connection.
 ///
 /// ```no_run
 /// # use yandex_ai_studio_sdk::{AiStudio, Error};
@@ -42,8 +42,8 @@ impl CompletionStream {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] where the stream was cut, [`ErrorKind::Timeout`] where the deadline of the call
-    /// passed, [`ErrorKind::Unreadable`] where the body is not a stream of responses or is too large, and the error that
-    /// the server sends inside the stream.
+    /// passed, [`ErrorKind::Unreadable`] where the body is not a stream of responses or is too large, and the error
+    /// that the server sends inside the stream.
     ///
     /// # Cancel safety
     /// Cancel safe: the next call continues.

@@ -132,8 +132,8 @@ impl Services {
         self.system.clock().now().monotonic
     }
 
-    /// The OpenAI-compatible API. The documentation names the host for the public endpoint; other endpoints have this API
-    /// at the host of the native models.
+    /// The OpenAI-compatible API. The documentation names the host for the public endpoint; other endpoints have this
+    /// API at the host of the native models.
     async fn openai(&self) -> Result<(BaseUrl, Option<Duration>), Error> {
         let (base, valid_until) = match self.map.get(OPENAI) {
             Some(base) => (base.clone(), None),
@@ -186,8 +186,8 @@ impl Services {
         Ok(self.endpoint()?.is_some_and(|endpoint| *endpoint.address() == Address::public_api()))
     }
 
-    /// The layer that authorises calls. It sends the header to Yandex Cloud's hosts and to hosts in code, and to loopback
-    /// hosts where the endpoint or the service map names one.
+    /// The layer that authorises calls. It sends the header to Yandex Cloud's hosts and to hosts in code, and to
+    /// loopback hosts where the endpoint or the service map names one.
     pub(crate) async fn layer(&self, credentials: &Credentials) -> Result<AuthLayer, Error> {
         self.check_installation(credentials).await?;
         let mut layer = AuthLayer::new(credentials.clone());

@@ -1,7 +1,7 @@
 //! Addresses, and the rule for where a secret may go.
 //!
-//! The hosts of Yandex Cloud are known by name. Services of customers have names under `*.yandexcloud.net`, so that domain
-//! is not one of them.
+//! The hosts of Yandex Cloud are known by name. Services of customers have names under `*.yandexcloud.net`, so that
+//! domain is not one of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -128,7 +128,8 @@ impl Address {
         self.tls && is_yandex_cloud(&self.host)
     }
 
-    /// Whether the host belongs to the public installation and requests use TLS: `api.cloud.yandex.net` or a host below.
+    /// Whether the host belongs to the public installation and requests use TLS: `api.cloud.yandex.net` or a host
+    /// below.
     pub(crate) fn is_public_installation(&self) -> bool {
         let (api, _) = REGIONS[0];
         self.tls && (self.host == api || is_below(&self.host, api))

@@ -37,7 +37,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system, else in `YC_API_ENDPOINT`, else the public one.
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system, else in `YC_API_ENDPOINT`, else the public
+    /// one.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the address cannot be read.
@@ -56,7 +57,8 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` if they do not give one. No variable is read.
+    /// The endpoint in the [`Endpoints`](crate::Endpoints) of the system; `None` if they do not give one. No variable
+    /// is read.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the address cannot be read.

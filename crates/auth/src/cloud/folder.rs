@@ -5,7 +5,8 @@ use super::response::unreadable;
 use crate::Error;
 use crate::system::System;
 
-/// The documented keys (docs, "Getting VM metadata": `directories`); the first is the same as `instance/vendor/folder-id`.
+/// The documented keys (docs, "Getting VM metadata": `directories`); the first is the same as
+/// `instance/vendor/folder-id`.
 const FOLDER: &str = "/computeMetadata/v1/yandex/folder-id";
 const CLOUD: &str = "/computeMetadata/v1/instance/vendor/cloud-id";
 
@@ -14,8 +15,9 @@ const MAX_ID: usize = 64;
 
 /// The id of the folder of the machine; `Ok(Err(reason))` if automatic selection would not find a metadata service.
 ///
-/// The request goes to the address in `YC_METADATA_ADDR`, else to the link-local address, with the timeouts of automatic selection:
-/// three connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s for the response.
+/// The request goes to the address in `YC_METADATA_ADDR`, else to the link-local address, with the timeouts of
+/// automatic selection: three connections of 100 ms at the link-local address, one of 1 s at a configured one, and 5 s
+/// for the response.
 ///
 /// ```
 /// use yandex_cloud_auth::System;

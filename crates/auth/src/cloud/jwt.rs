@@ -1,7 +1,7 @@
 //! The JWT that proves the identity of a service account to IAM (docs, "Getting an IAM token for a service account").
 //!
-//! IAM accepts one algorithm, PS256: RSASSA-PSS with SHA-256 and a salt as long as the hash (RFC 7518, section 3.5). ring
-//! signs, because TLS needs ring anyway.
+//! IAM accepts one algorithm, PS256: RSASSA-PSS with SHA-256 and a salt as long as the hash (RFC 7518, section 3.5).
+//! ring signs, because TLS needs ring anyway.
 
 use std::time::Duration;
 

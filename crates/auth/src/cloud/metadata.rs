@@ -79,8 +79,8 @@ impl ProbeTimeouts {
     pub(crate) const DEFAULT: Self =
         Self { connects: 1, connect_timeout: Duration::from_secs(1), response: Duration::from_secs(5) };
 
-    /// The timeouts of automatic selection. Outside Yandex Cloud no service listens at the default address, and a program
-    /// should not wait long for that result. At a configured address a service is expected.
+    /// The timeouts of automatic selection. Outside Yandex Cloud no service listens at the default address, and a
+    /// program should not wait long for that result. At a configured address a service is expected.
     pub(crate) fn for_selection(self, at: &MetadataAddress) -> Self {
         match at.configured {
             true => self,
@@ -119,7 +119,8 @@ impl Failure {
 }
 
 /// Whether a failure means that this machine has no metadata service of Yandex Cloud. Other clouds have a service at
-/// the default address too, which responds with different statuses. At a configured address only "no service account" (404) counts.
+/// the default address too, which responds with different statuses. At a configured address only "no service account"
+/// (404) counts.
 pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
     match kind {
         FailureKind::Status(404) => true,

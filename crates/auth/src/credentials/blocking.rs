@@ -28,7 +28,8 @@ impl Blocking {
     /// As [`Credentials::header`].
     ///
     /// # Errors
-    /// As [`Credentials::header`], and [`ErrorKind::Invalid`] inside a token source, where the call would wait for itself.
+    /// As [`Credentials::header`], and [`ErrorKind::Invalid`] inside a token source, where the call would wait for
+    /// itself.
     pub fn header(&self) -> Result<Option<HeaderValue>, Error> {
         let cached = self.credentials.cached_header();
         cached.unwrap_or_else(|| self.header_with(HeaderOptions::new()))

@@ -42,9 +42,9 @@ impl HeaderOptions {
         self
     }
 
-    /// Requires a token that lives this much longer. At most one refresh is made for it, shared with other callers. If the
-    /// new token is still too short-lived, the call fails and tells the longest life available. A token of unknown life
-    /// counts as living for 12 h from first sight.
+    /// Requires a token that lives this much longer. At most one refresh is made for it, shared with other callers. If
+    /// the new token is still too short-lived, the call fails and tells the longest life available. A token of unknown
+    /// life counts as living for 12 h from first sight.
     pub fn min_ttl(mut self, life: Duration) -> Self {
         self.min_ttl = life;
         self
@@ -54,8 +54,8 @@ impl HeaderOptions {
 impl Credentials {
     /// The value for `Authorization`, marked sensitive; `None` for the method `none` alone.
     ///
-    /// Returns at once while a usable token is cached. Otherwise waits for the selection and the fetch, which all callers
-    /// share.
+    /// Returns at once while a usable token is cached. Otherwise waits for the selection and the fetch, which all
+    /// callers share.
     ///
     /// # Errors
     /// Any [`ErrorKind`]. A failure is remembered for 1 s to 60 s, and returned again in that time.
@@ -219,8 +219,8 @@ impl Credentials {
     ///
     /// Returns false if that changes nothing: a newer token has replaced it, the method has no newer one to give
     /// (`api-key`, `iam-token`, `none`), or the source returned the same token again after an earlier refusal. In this
-    /// last case the token keeps its generation and is still sent, since other services may accept it, while the source is
-    /// asked for another one at growing intervals.
+    /// last case the token keeps its generation and is still sent, since other services may accept it, while the source
+    /// is asked for another one at growing intervals.
     ///
     /// Where servers refuse one token after another, the first three in a row are replaced at once, and later ones at
     /// growing intervals: each replacement is a request to the source.

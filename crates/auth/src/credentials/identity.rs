@@ -11,8 +11,8 @@ use crate::{Error, ErrorKind};
 const FOLDER: &str = "YC_FOLDER_ID";
 
 impl Credentials {
-    /// What the method knows about its subject, with the expiry of the current token. Selects and fetches first where that
-    /// was not done yet. Asks the metadata service or yc if they are the source of the token.
+    /// What the method knows about its subject, with the expiry of the current token. Selects and fetches first where
+    /// that was not done yet. Asks the metadata service or yc if they are the source of the token.
     ///
     /// # Errors
     /// As [`header_with`](Self::header_with). A fact that is not known is not an error: a remark says why.

@@ -56,8 +56,8 @@ pub struct ImpersonationAuthBuilder {
 }
 
 impl ImpersonationAuth {
-    /// The service account of this id, via `credentials`: a method, or [`Credentials`] that share their token with their
-    /// other clones. Nothing is checked yet: the first use returns the errors.
+    /// The service account of this id, via `credentials`: a method, or [`Credentials`] that share their token with
+    /// their other clones. Nothing is checked yet: the first use returns the errors.
     ///
     /// [`Credentials::with_system`] moves the underlying credentials too, unless they have a system of their own.
     #[must_use]
@@ -81,7 +81,8 @@ impl ImpersonationAuth {
 
 impl ImpersonationAuthBuilder {
     duration_options! {
-        timeout: "How long the underlying credentials and IAM may take together; 40 s by default. IAM gets 10 s of it at most.",
+        timeout: "How long the underlying credentials and IAM may take together; 40 s by default. IAM gets 10 s of it \
+                  at most.",
         max_age: "How long a token of the service account is used before the next one is requested; 1 h by default."
     }
 
@@ -146,7 +147,8 @@ impl Sealed for ImpersonationAuth {
 struct Impersonation {
     id: String,
     credentials: Credentials,
-    /// Where the token of the credentials goes. Known once they have a token, because a profile of yc may name the endpoint.
+    /// Where the token of the credentials goes. Known once they have a token, because a profile of yc may name the
+    /// endpoint.
     iam: OnceLock<Iam>,
     timeout: Duration,
     max_age: Duration,

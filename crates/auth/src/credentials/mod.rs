@@ -34,8 +34,8 @@ use crate::{Error, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
 ///
-/// Making credentials does no I/O, starts no thread and needs no runtime. The first call fetches a token, on a thread of
-/// the library, so any executor can call, or code without one ([`blocking`](Self::blocking)). While a usable token
+/// Making credentials does no I/O, starts no thread and needs no runtime. The first call fetches a token, on a thread
+/// of the library, so any executor can call, or code without one ([`blocking`](Self::blocking)). While a usable token
 /// exists, no call fails or waits: the token is refreshed in the background. Dropping the last clone stops the fetch.
 ///
 /// ```
@@ -56,8 +56,8 @@ pub struct Credentials {
 struct Inner {
     source: Arc<CredentialsSource>,
     system: System,
-    /// Whether [`Credentials::with_system`] set the system. A pinned system stays when other credentials that hold these
-    /// are moved to another system.
+    /// Whether [`Credentials::with_system`] set the system. A pinned system stays when other credentials that hold
+    /// these are moved to another system.
     pinned: bool,
     selection: Arc<SelectionState>,
     notifier: Arc<Notifier>,
@@ -96,12 +96,12 @@ impl Credentials {
         Automatic::new().build()
     }
 
-    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, and anything
-    /// else an API key.
+    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, and
+    /// anything else an API key.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
-    /// JSON but not a service account key. The error does not show the string.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`),
+    /// cannot be sent in a header, or is JSON but not a service account key. The error does not show the string.
     ///
     /// ```
     /// use yandex_cloud_auth::{Credentials, Method};
@@ -120,8 +120,8 @@ impl Credentials {
         })
     }
 
-    /// From an async function that fetches a token, under the rules of [`TokenSource::fetch`]. The token is kept fresh like
-    /// that of any method.
+    /// From an async function that fetches a token, under the rules of [`TokenSource::fetch`]. The token is kept fresh
+    /// like that of any method.
     ///
     /// ```
     /// use std::time::Duration;
@@ -174,8 +174,8 @@ impl Credentials {
 
     /// The same method on another system, from the start: nothing is selected or fetched yet.
     ///
-    /// Credentials that the method holds, as [`ImpersonationAuth`] does, move to this system too, unless they have one of
-    /// their own.
+    /// Credentials that the method holds, as [`ImpersonationAuth`] does, move to this system too, unless they have one
+    /// of their own.
     #[must_use]
     pub fn with_system(self, system: System) -> Self {
         Self::new(self.inner.source.with_system(&system), system, true)
@@ -255,8 +255,8 @@ impl Credentials {
         }
     }
 
-    /// Why this method was selected; after a selection that failed, what it tried. `None` before the first selection has
-    /// ended.
+    /// Why this method was selected; after a selection that failed, what it tried. `None` before the first selection
+    /// has ended.
     ///
     /// ```
     /// use yandex_cloud_auth::testing::TestEnvironment;

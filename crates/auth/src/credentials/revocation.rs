@@ -29,8 +29,8 @@ impl RevokeOptions {
         Self { timeout: iam::TIMEOUT }
     }
 
-    /// How long discovery and revocation may take together; 10 s by default. If no token is cached, the fetch before them
-    /// may take the same time again.
+    /// How long discovery and revocation may take together; 10 s by default. If no token is cached, the fetch before
+    /// them may take the same time again.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
@@ -52,15 +52,15 @@ pub struct Revoked {
 }
 
 impl Credentials {
-    /// Revokes the current token, after a fetch if no token is cached. IAM refuses the token from then on (docs, "Revoking
-    /// an IAM token"), and no credentials in this process send it again. Credentials that can fetch another token do so
-    /// at their next call; credentials that were given this token fail with [`ErrorKind::Refused`].
+    /// Revokes the current token, after a fetch if no token is cached. IAM refuses the token from then on (docs,
+    /// "Revoking an IAM token"), and no credentials in this process send it again. Credentials that can fetch another
+    /// token do so at their next call; credentials that were given this token fail with [`ErrorKind::Refused`].
     ///
     /// Tokens that were made with this one by impersonation stay valid.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why IAM could
-    /// not be reached, or its refusal. In these cases the token stays in use.
+    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why IAM
+    /// could not be reached, or its refusal. In these cases the token stays in use.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the request: the token may be revoked or not.

@@ -34,8 +34,8 @@ impl Subscription {
         Self { credentials, notifier: Arc::clone(notifier), subscriber, seen }
     }
 
-    /// Waits for the next token, and returns its snapshot. Of several new tokens only the last one is returned. `None` once
-    /// the credentials are dropped.
+    /// Waits for the next token, and returns its snapshot. Of several new tokens only the last one is returned. `None`
+    /// once the credentials are dropped.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the next call returns the token.

@@ -1,10 +1,10 @@
 //! `api-key`: an API key of a service account.
 //!
-//! For AI Studio, SpeechKit, Search API and other services that accept API keys; IAM, Resource Manager and the MCP Hub do
-//! not. A key expires only if it was created with an expiry. It is sent unchanged: `Authorization: Api-Key …`.
+//! For AI Studio, SpeechKit, Search API and other services that accept API keys; IAM, Resource Manager and the MCP Hub
+//! do not. A key expires only if it was created with an expiry. It is sent unchanged: `Authorization: Api-Key …`.
 //!
-//! Variable: `YC_API_KEY`. Errors: `Invalid` if the value is not a key (empty, control characters, an IAM or OAuth token in
-//! the variable), `NotConfigured` if the variable is not set.
+//! Variable: `YC_API_KEY`. Errors: `Invalid` if the value is not a key (empty, control characters, an IAM or OAuth
+//! token in the variable), `NotConfigured` if the variable is not set.
 
 use super::sealed::Sealed;
 use super::{Method, Provider, Value};

@@ -1,10 +1,11 @@
 //! `env-iam-token`: an IAM token in a variable that the environment keeps fresh.
 //!
-//! For DataSphere, which renews `YC_TOKEN` in the running process. The variable is read for every request; the header is
-//! built again only if the value has changed.
+//! For DataSphere, which renews `YC_TOKEN` in the running process. The variable is read for every request; the header
+//! is built again only if the value has changed.
 //!
-//! Variable: `YC_TOKEN`, or another name. Errors: `NotConfigured` if the variable is unset or empty, `Invalid` if the value
-//! is something else (an OAuth token, as Terraform allows). The error is returned at once; the last value is not sent instead.
+//! Variable: `YC_TOKEN`, or another name. Errors: `NotConfigured` if the variable is unset or empty, `Invalid` if the
+//! value is something else (an OAuth token, as Terraform allows). The error is returned at once; the last value is not
+//! sent instead.
 
 use std::fmt;
 
@@ -50,8 +51,8 @@ impl EnvIamTokenAuth {
     }
 
     /// The token in a variable of another name: letters, digits and `_`, no digit first. Any other text is
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) at the first call. The error does not show the text: it may be a
-    /// token, given by mistake.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) at the first call. The error does not show the text: it may be
+    /// a token, given by mistake.
     #[must_use]
     pub fn variable(name: impl Into<String>) -> Self {
         Self { variable: name.into() }

@@ -78,15 +78,15 @@ impl FunctionAuth {
         Self::with_system(System::real())
     }
 
-    /// Without a token yet, and with the clocks of another system. These clocks, and not those of the credentials, count
-    /// the life of a token from the moment it is set.
+    /// Without a token yet, and with the clocks of another system. These clocks, and not those of the credentials,
+    /// count the life of a token from the moment it is set.
     #[must_use]
     pub fn with_system(system: System) -> Self {
         Self { pushed: Arc::new(PushedToken::new(system)) }
     }
 
-    /// With the token of an invocation: `{"access_token": "…", "expires_in": seconds}`, or a JSON string that holds this
-    /// object.
+    /// With the token of an invocation: `{"access_token": "…", "expires_in": seconds}`, or a JSON string that holds
+    /// this object.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the value is something else. The error does not show the value.
@@ -109,8 +109,8 @@ impl FunctionAuth {
     /// Sets the token in the headers of a new invocation.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`] if the header is missing, [`ErrorKind::Invalid`] if it holds something else. The token
-    /// of an earlier invocation stays in use then, for the rest of its life.
+    /// [`ErrorKind::NotConfigured`] if the header is missing, [`ErrorKind::Invalid`] if it holds something else. The
+    /// token of an earlier invocation stays in use then, for the rest of its life.
     pub fn begin(&self, headers: &HeaderMap) -> Result<(), Error> {
         let located = |error: Error| error.of(Method::Function).at("Lambda-Runtime-Token-Json");
         let mut values = headers.get_all(Self::HEADER).iter();

@@ -1,7 +1,7 @@
 //! `iam-token`: an IAM token that another program fetched.
 //!
-//! For scripts and jobs shorter than the life of a token, which is 12 h at most: the token is not renewed. The token does
-//! not contain its expiry, so it is sent until a server refuses it, for at most 12 h after it was read.
+//! For scripts and jobs shorter than the life of a token, which is 12 h at most: the token is not renewed. The token
+//! does not contain its expiry, so it is sent until a server refuses it, for at most 12 h after it was read.
 //!
 //! Variable: `YC_IAM_TOKEN`, read once. Errors: `Invalid` for a value that is not an IAM token, `NotConfigured` if
 //! the variable is not set, `Expired` after 12 h.
@@ -40,7 +40,8 @@ impl IamTokenAuth {
         if let Value::Given(secret) = &value {
             let shape = Shape::of(secret.expose());
             iam_token_fits(shape).map_err(|error| error.of(Method::IamToken))?;
-            // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an error.
+            // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an
+            // error.
             if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
                 tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
             }

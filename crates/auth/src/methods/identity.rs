@@ -6,8 +6,8 @@ use super::Method;
 
 /// The identity behind credentials, as far as the method knows it. Holds no secret.
 ///
-/// IAM tokens and API keys are opaque: only Yandex Cloud can read the identity from them. So the identity comes from other
-/// sources: the key file, the configuration, the metadata service.
+/// IAM tokens and API keys are opaque: only Yandex Cloud can read the identity from them. So the identity comes from
+/// other sources: the key file, the configuration, the metadata service.
 ///
 /// ```
 /// use yandex_cloud_auth::{ApiKeyAuth, Credentials, HeaderOptions, Method};

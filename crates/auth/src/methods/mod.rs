@@ -53,8 +53,8 @@ use self::value::{Value, iam_token_fits, named_variable, read_iam_token, shown_n
 use crate::Method;
 use crate::source::TokenSource;
 
-/// A method of this crate, for [`Credentials`](crate::Credentials) or a slot of [`Automatic`](crate::Automatic). Sealed:
-/// a source of your own implements [`TokenSource`] and becomes a method with [`CustomAuth`].
+/// A method of this crate, for [`Credentials`](crate::Credentials) or a slot of [`Automatic`](crate::Automatic).
+/// Sealed: a source of your own implements [`TokenSource`] and becomes a method with [`CustomAuth`].
 pub trait AuthMethod: sealed::Sealed {}
 
 impl<M: sealed::Sealed> AuthMethod for M {}

@@ -69,8 +69,8 @@ impl SecretFile {
     /// Reads the file as text, without a byte order mark.
     ///
     /// # Errors
-    /// The kind `missing` if the file does not exist, `Invalid` if the file has to be corrected, `Unavailable` if a later
-    /// read may succeed.
+    /// The kind `missing` if the file does not exist, `Invalid` if the file has to be corrected, `Unavailable` if a
+    /// later read may succeed.
     pub(super) async fn read(
         &self,
         system: &System,

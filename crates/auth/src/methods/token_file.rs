@@ -1,8 +1,9 @@
 //! `token-file`: an IAM token in a file that another program keeps fresh.
 //!
-//! For a sidecar, an agent or a secret volume that writes a new token before the old token expires. The file is read every
-//! 30 s, in parallel to the calls, and at once if the token is refused or expired. The file may be replaced by a rename, or
-//! by a change of a link, as in a volume of Kubernetes. If a read finds no whole token, the current token stays in use.
+//! For a sidecar, an agent or a secret volume that writes a new token before the old token expires. The file is read
+//! every 30 s, in parallel to the calls, and at once if the token is refused or expired. The file may be replaced by a
+//! rename, or by a change of a link, as in a volume of Kubernetes. If a read finds no whole token, the current token
+//! stays in use.
 //!
 //! The token does not contain its expiry, so it is sent for at most 12 h after the first read.
 //!
@@ -163,9 +164,9 @@ impl Watch {
         Ok(Token { secret: secret.map_err(|error| error.at(self.file.location()))?, life: Life::Unknown })
     }
 
-    /// Refuses a part of a token. After a whole token, a text that begins like a token is cut: its writer has not finished,
-    /// or was killed. A text that begins differently may be of a newer shape (docs, "IAM token": a change alters the
-    /// prefix), and is accepted if the next read finds it again.
+    /// Refuses a part of a token. After a whole token, a text that begins like a token is cut: its writer has not
+    /// finished, or was killed. A text that begins differently may be of a newer shape (docs, "IAM token": a change
+    /// alters the prefix), and is accepted if the next read finds it again.
     fn settled(&self, secret: Secret) -> Result<Secret, Error> {
         let value = secret.expose();
         let whole = is_whole_iam_token(value);

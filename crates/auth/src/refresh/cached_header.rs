@@ -1,7 +1,8 @@
 //! A header that is made once and handed out many times, with the limits of its token.
 //!
-//! A `HeaderValue` is cheap to clone, but its reference count is one word of memory, and cores that share that word wait
-//! for each other. So there are several copies, each on cache lines of its own, and a thread always takes the same one.
+//! A `HeaderValue` is cheap to clone, but its reference count is one word of memory, and cores that share that word
+//! wait for each other. So there are several copies, each on cache lines of its own, and a thread always takes the same
+//! one.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -303,8 +303,8 @@ impl Refresher {
         let refused_again = refused.is_some() || previous.is_some_and(|previous| previous.refused);
         if refused_again {
             state.refusals_in_a_row = state.refusals_in_a_row.saturating_add(1);
-            // `refresh_by` only brings the refresh forward: a source that is asked more often than this, such as a file,
-            // still is.
+            // `refresh_by` only brings the refresh forward: a source that is asked more often than this, such as a
+            // file, still is.
             schedule = schedule.refresh_by(now + backoff(true, state.refusals_in_a_row, None, jitter));
         } else {
             state.refusals_in_a_row = 0;

@@ -118,8 +118,8 @@ fn mask_shapes(text: &str) -> String {
     shown
 }
 
-/// Whether this position is inside a word, where no token begins. The end of an escape looks like a word and is not one:
-/// `\n`, `%20`, `\x1b`, `\u000a` and the colours of a terminal can stand directly before a token.
+/// Whether this position is inside a word, where no token begins. The end of an escape looks like a word and is not
+/// one: `\n`, `%20`, `\x1b`, `\u000a` and the colours of a terminal can stand directly before a token.
 fn is_inside_word(before: &[u8]) -> bool {
     let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     let is_escape = match before {

@@ -101,8 +101,8 @@ impl Automatic {
     }
 
     /// With another method in one slot: the same one with options, or any other. A token source of your own goes into a
-    /// slot as [`CustomAuth`](crate::CustomAuth): it is selected when its turn comes, before anything is fetched, and the
-    /// report calls it `custom`, while the slot keeps its name.
+    /// slot as [`CustomAuth`](crate::CustomAuth): it is selected when its turn comes, before anything is fetched, and
+    /// the report calls it `custom`, while the slot keeps its name.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if no slot has that name.
@@ -112,8 +112,8 @@ impl Automatic {
         Ok(self)
     }
 
-    /// Skips every failure of the metadata service and of yc, as the Python SDK does. During such a failure the program may
-    /// act under a different identity. A malformed value still is an error.
+    /// Skips every failure of the metadata service and of yc, as the Python SDK does. During such a failure the program
+    /// may act under a different identity. A malformed value still is an error.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
         self

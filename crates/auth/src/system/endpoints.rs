@@ -17,9 +17,9 @@ use crate::secret::redact;
 /// | [`oauth`](Self::oauth) | this value; `YC_OAUTH_ENDPOINT`; `auth.yandex.cloud`, if `api` belongs to the same installation |
 ///
 /// **Installations.** `api.cloud.yandex.net` and the hosts below it are one installation, the public one;
-/// `auth.yandex.cloud` is its authorization server. `api.yandexcloud.kz` is another installation, with its own accounts,
-/// keys and tokens (docs, "Region"). No authorization server is documented for it, so workload identity needs `oauth` or
-/// `YC_OAUTH_ENDPOINT` there, as with every other `api`.
+/// `auth.yandex.cloud` is its authorization server. `api.yandexcloud.kz` is another installation, with its own
+/// accounts, keys and tokens (docs, "Region"). No authorization server is documented for it, so workload identity needs
+/// `oauth` or `YC_OAUTH_ENDPOINT` there, as with every other `api`.
 ///
 /// A host that is named here may receive secrets, because the program said so. A host that only the environment names
 /// may receive them too, and the log warns about a host that is not Yandex Cloud's. Both need TLS, unless
@@ -67,8 +67,8 @@ impl Endpoints {
         self
     }
 
-    /// Allows secrets without TLS to a host that is not this machine, also to one that only the environment names. Anyone on the path can then read the secrets and
-    /// use the account.
+    /// Allows secrets without TLS to a host that is not this machine, also to one that only the environment names.
+    /// Anyone on the path can then read the secrets and use the account.
     pub fn danger_allow_plaintext(mut self) -> Self {
         self.allow_plaintext = true;
         self

@@ -1,7 +1,7 @@
 //! Whether a host is this computer.
 //!
-//! The whole workspace uses this one rule: for addresses, for proxies and for the layer. Plain HTTP is allowed for loopback
-//! only, and a proxy is never used for loopback. If two rules disagreed about a host, a secret could leak.
+//! The whole workspace uses this one rule: for addresses, for proxies and for the layer. Plain HTTP is allowed for
+//! loopback only, and a proxy is never used for loopback. If two rules disagreed about a host, a secret could leak.
 
 use std::net::{IpAddr, Ipv6Addr};
 

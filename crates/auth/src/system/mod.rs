@@ -191,8 +191,8 @@ impl System {
     /// The HTTP transport.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`](crate::ErrorKind::NotConfigured) where the feature `transport` is off and no transport
-    /// was given.
+    /// [`ErrorKind::NotConfigured`](crate::ErrorKind::NotConfigured) where the feature `transport` is off and no
+    /// transport was given.
     pub fn http(&self) -> Result<&dyn HttpTransport, crate::Error> {
         self.http.as_deref().ok_or_else(|| {
             crate::Error::new(
@@ -229,7 +229,8 @@ impl System {
     /// The value of a variable, trimmed. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the value.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the
+    /// value.
     pub(crate) fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
         match raw.into_string() {

@@ -1,7 +1,7 @@
 //! Where fetches run: one thread of the library, started on first use and ended when idle.
 //!
-//! A fetch must outlive the caller and the runtime that asked for it first, and must work for callers without a runtime.
-//! So it never runs on the caller's runtime, unless the caller sets a [`Spawner`].
+//! A fetch must outlive the caller and the runtime that asked for it first, and must work for callers without a
+//! runtime. So it never runs on the caller's runtime, unless the caller sets a [`Spawner`].
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Waker, lock, try_lock};
 use crate::system::BoxFuture;
 
-/// Stops the work that it guards: the future is dropped at once, on the thread that cancels, unless another thread polls
-/// it at that moment.
+/// Stops the work that it guards: the future is dropped at once, on the thread that cancels, unless another thread
+/// polls it at that moment.
 ///
-/// So a child process is killed before the caller of [`cancel`](Self::cancel) goes on, even where the process ends next.
+/// So a child process is killed before the caller of [`cancel`](Self::cancel) goes on, even where the process ends
+/// next.
 #[derive(Clone, Default)]
 pub(crate) struct Cancel(Arc<CancelState>);
 

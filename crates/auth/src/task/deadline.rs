@@ -44,8 +44,8 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A timer that runs where it is polled. The caller needs what the clock of `system` needs: a tokio runtime, for the
-    /// real one.
+    /// A timer that runs where it is polled. The caller needs what the clock of `system` needs: a tokio runtime, for
+    /// the real one.
     #[must_use]
     pub fn new(deadline: Deadline, system: &System) -> Self {
         Self { deadline, sleep: system.clock().sleep(deadline.left(system)) }

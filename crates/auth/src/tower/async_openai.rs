@@ -60,8 +60,8 @@ impl<R> AuthLayer<R> {
     ///
     /// # Retries
     /// `with_http_service` replaces the retries of the client. To have them again, add them outside of the layer with
-    /// tower's `ServiceBuilder`: `.layer(OpenAIRetryLayer::default()).service(service)`. They do not retry errors of the
-    /// layer.
+    /// tower's `ServiceBuilder`: `.layer(OpenAIRetryLayer::default()).service(service)`. They do not retry errors of
+    /// the layer.
     ///
     /// # Errors
     /// The service reports an error of the layer as `OpenAIError::Boxed`; downcast it to [`Error`](crate::Error). The

@@ -36,8 +36,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// ```
 ///
 /// # Where the header goes
-/// To `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts below them, and `auth.yandex.cloud`, over TLS. Options add
-/// other hosts. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
+/// To `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts below them, and `auth.yandex.cloud`, over TLS. Options
+/// add other hosts. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
 /// neither fetches a token for it nor calls the client.
 ///
 /// A request that already has an `Authorization` header passes unchanged to any host: the caller is responsible for it.
@@ -86,7 +86,8 @@ impl<R> AuthLayer<R> {
     /// Also sends the header to this host, over TLS: `host`, at any port, or `host:port`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not a host, or is a URL with `http://` or a path.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not a host, or is a URL with `http://` or a
+    /// path.
     pub fn allow_host(self, host: impl AsRef<str>) -> Result<Self, Error> {
         let allowed = Allowed::host(host.as_ref())?;
         Ok(self.with_rules(|rules| rules.allowed.push(allowed)))
@@ -157,9 +158,9 @@ impl<R> AuthLayer<R> {
 
     /// Authorizes one request, for a client that does not use the layer.
     ///
-    /// The rules of the layer apply: the host is checked first, an existing `Authorization` header stays, and the timeout
-    /// of the request limits the wait and is shortened by it. The layer does not see the response: if a server refuses
-    /// the token, call [`Credentials::invalidate`].
+    /// The rules of the layer apply: the host is checked first, an existing `Authorization` header stays, and the
+    /// timeout of the request limits the wait and is shortened by it. The layer does not see the response: if a server
+    /// refuses the token, call [`Credentials::invalidate`].
     ///
     /// # Errors
     /// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) where the header must not be sent to the host; otherwise the

@@ -1,10 +1,10 @@
 //! A layer that authorizes any HTTP or gRPC client.
 //!
-//! [`AuthLayer`] goes in front of a client that is a [`Service`](tower_service::Service) over [`http::Request`], or, with
-//! the feature `reqwest`, over `reqwest::Request`. It adds the cached `Authorization` header of the credentials to each
-//! request, without an allocation. It sends the header only to the hosts of Yandex Cloud and to hosts that the program
-//! allows. If a server refuses the token, the layer invalidates it, fetches a fresh one, and sends the request once more
-//! if the body can be made again.
+//! [`AuthLayer`] goes in front of a client that is a [`Service`](tower_service::Service) over [`http::Request`], or,
+//! with the feature `reqwest`, over `reqwest::Request`. It adds the cached `Authorization` header of the credentials to
+//! each request, without an allocation. It sends the header only to the hosts of Yandex Cloud and to hosts that the
+//! program allows. If a server refuses the token, the layer invalidates it, fetches a fresh one, and sends the request
+//! once more if the body can be made again.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -50,7 +50,8 @@
 //!
 //! # Where retries and timeouts go
 //! Put retries outside of the layer, so that each attempt gets a current header. Put timeouts outside too, so that they
-//! include the wait for a token. The built-in retries and timeouts of a client are behind the layer, where neither holds:
+//! include the wait for a token. The built-in retries and timeouts of a client are behind the layer, where neither
+//! holds:
 //!
 //! | client | retries | timeouts |
 //! |---|---|---|
@@ -60,11 +61,12 @@
 //! | hyper | a `tower` layer in front | a `tower` layer in front; the layer reads `grpc-timeout` |
 //! | a blocking client | around both steps | [`HeaderOptions::deadline`](crate::HeaderOptions::deadline), and the timeout of the client |
 //!
-//! The layer itself waits for a header until [`AuthLayer::deadline`], or as long as the method allows. It sends a request
-//! at most twice: the second time only if a server refused a token that can be replaced.
+//! The layer itself waits for a header until [`AuthLayer::deadline`], or as long as the method allows. It sends a
+//! request at most twice: the second time only if a server refused a token that can be replaced.
 //!
 //! # reqwest
-//! Build requests as usual, and send them by the authorized client. Turn redirects off: the APIs of Yandex Cloud have none.
+//! Build requests as usual, and send them by the authorized client. Turn redirects off: the APIs of Yandex Cloud have
+//! none.
 //!
 //! ```
 //! # #[cfg(feature = "reqwest")] mod example {
@@ -131,8 +133,8 @@
 //! # #[cfg(not(feature = "tonic"))] fn main() {}
 //! ```
 //!
-//! The features of tonic: `channel` and `tls-ring` (or `tls-aws-lc`), and `tls-native-roots` for `with_native_roots`. In
-//! Cargo.toml: `tonic = { version = "0.14", features = ["tls-ring", "tls-native-roots"] }`.
+//! The features of tonic: `channel` and `tls-ring` (or `tls-aws-lc`), and `tls-native-roots` for `with_native_roots`.
+//! In Cargo.toml: `tonic = { version = "0.14", features = ["tls-ring", "tls-native-roots"] }`.
 //!
 //! # async-openai
 //! The layer goes behind the client, as its HTTP service. The layer replaces the key of the configuration.
@@ -166,8 +168,8 @@
 //! ```
 //!
 //! # hyper
-//! The same as for any service over [`http::Request`]. Choose how bodies are saved for a replay: [`CloneReplay`] for bodies
-//! that are `Clone`, such as `Full`, [`TeeReplay`] for streamed bodies.
+//! The same as for any service over [`http::Request`]. Choose how bodies are saved for a replay: [`CloneReplay`] for
+//! bodies that are `Clone`, such as `Full`, [`TeeReplay`] for streamed bodies.
 //!
 //! ```
 //! use http_body_util::Empty;

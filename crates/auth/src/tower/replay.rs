@@ -78,8 +78,8 @@ impl<Q> Replay<Q> for NoReplay {
 
 /// Clones the request before it is sent: for bodies that are complete and cheap to clone, such as `Full<Bytes>`.
 ///
-/// Such a body is in memory anyway, so the limit does not apply, except to requests of reqwest. A limit of 0 turns replay
-/// off for all.
+/// Such a body is in memory anyway, so the limit does not apply, except to requests of reqwest. A limit of 0 turns
+/// replay off for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CloneReplay;
 

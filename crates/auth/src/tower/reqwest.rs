@@ -26,13 +26,13 @@ impl<R> AuthLayer<R> {
     /// [`replay_limit`](Self::replay_limit), is sent once more after a refusal. A request with a streamed body is not.
     ///
     /// # Deadlines
-    /// Set a timeout per request ([`RequestBuilder::timeout`]): it includes the wait for a token. A timeout of the client
-    /// starts only when the header is there, because the layer cannot see it.
+    /// Set a timeout per request ([`RequestBuilder::timeout`]): it includes the wait for a token. A timeout of the
+    /// client starts only when the header is there, because the layer cannot see it.
     ///
     /// # Redirects
-    /// reqwest follows redirects behind the layer, and removes the header where the scheme, host or port changes. So the
-    /// header stays on allowed hosts, and a 401 from another host does not count as a refusal of the token. The APIs of
-    /// Yandex Cloud do not redirect: set `redirect::Policy::none()` on the client to be safe.
+    /// reqwest follows redirects behind the layer, and removes the header where the scheme, host or port changes. So
+    /// the header stays on allowed hosts, and a 401 from another host does not count as a refusal of the token. The
+    /// APIs of Yandex Cloud do not redirect: set `redirect::Policy::none()` on the client to be safe.
     ///
     /// ```
     /// use yandex_cloud_auth::tower::AuthLayer;

@@ -1,7 +1,7 @@
 //! Streamed bodies are recorded while they are sent, up to a limit.
 //!
-//! Both requests share the body. The first request reads and records it. The second request reads the recording and then
-//! continues with the body. So a stream that was refused at its start continues in the second request.
+//! Both requests share the body. The first request reads and records it. The second request reads the recording and
+//! then continues with the body. So a stream that was refused at its start continues in the second request.
 
 use std::collections::VecDeque;
 use std::fmt;

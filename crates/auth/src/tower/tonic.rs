@@ -25,19 +25,20 @@ impl<R> AuthLayer<R> {
     /// A channel to an endpoint, with the layer in front. It connects on first use.
     ///
     /// The requests of generated clients do not name their host, so the layer checks the URI of the endpoint here. A
-    /// message of up to [`replay_limit`](Self::replay_limit) bytes is saved for a replay; of a stream, the messages sent so
-    /// far.
+    /// message of up to [`replay_limit`](Self::replay_limit) bytes is saved for a replay; of a stream, the messages
+    /// sent so far.
     ///
-    /// **TLS**: configure it on the endpoint, also for an `https` URI. Without `Endpoint::tls_config` tonic fails the first
-    /// call of an `https` endpoint. For Yandex Cloud use `ClientTlsConfig::new().with_native_roots()`, which needs the
-    /// features `tls-ring` (or `tls-aws-lc`) and `tls-native-roots` of tonic. [The manual](crate::tower#tonic) has an example.
+    /// **TLS**: configure it on the endpoint, also for an `https` URI. Without `Endpoint::tls_config` tonic fails the
+    /// first call of an `https` endpoint. For Yandex Cloud use `ClientTlsConfig::new().with_native_roots()`, which
+    /// needs the features `tls-ring` (or `tls-aws-lc`) and `tls-native-roots` of tonic. [The
+    /// manual](crate::tower#tonic) has an example.
     ///
     /// **Deadlines**: set them per request ([`Request::set_timeout`]): they include the wait for a token.
     /// [`Endpoint::timeout`] starts only when the header is there.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] where the header must not be sent to the endpoint; [`ErrorKind::Invalid`] where there is no
-    /// tokio runtime, which tonic needs for the connection.
+    /// [`ErrorKind::Blocked`] where the header must not be sent to the endpoint; [`ErrorKind::Invalid`] where there is
+    /// no tokio runtime, which tonic needs for the connection.
     pub fn channel(&self, endpoint: &Endpoint) -> Result<AuthChannel, Error> {
         let layer = self.without_replay().origin(endpoint.uri().clone()).replay(TeeReplay::new(Body::new));
         let mut request = http::Request::new(());
@@ -59,8 +60,8 @@ impl<R> AuthLayer<R> {
     }
 }
 
-/// `UNAVAILABLE` for a transient error, `UNAUTHENTICATED` for any other. The message includes the help, and the source is
-/// the error itself.
+/// `UNAVAILABLE` for a transient error, `UNAUTHENTICATED` for any other. The message includes the help, and the source
+/// is the error itself.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = match error.help() {

@@ -26,7 +26,8 @@ pub(crate) enum MethodName {
     ServiceAccountKey,
     /// An IAM token in a file that another program renews: `YC_IAM_TOKEN_FILE`
     TokenFile,
-    /// A token of GitHub, GitLab, Kubernetes or another issuer, exchanged for IAM tokens: `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN`
+    /// A token of GitHub, GitLab, Kubernetes or another issuer, exchanged for IAM tokens: `YC_OIDC_TOKEN_FILE`,
+    /// `YC_OIDC_TOKEN`
     WorkloadIdentity,
     /// The identity that yc is logged in as
     YandexCloudCli,

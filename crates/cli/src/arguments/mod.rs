@@ -63,9 +63,9 @@ pub(crate) enum Command {
     ///
     /// `--auth` gives the token itself (as an argument, on standard input or in a file); use it for a token that has
     /// leaked. `--method` or `--key-file` revokes the token that this method provides; a method that exchanges a secret
-    /// makes a new token and revokes the new token. One of the three options is required: automatic selection never revokes
-    /// a token. Other programs that use the same token, for example on the same virtual machine, are rejected from
-    /// then on and have to fetch another token.
+    /// makes a new token and revokes the new token. One of the three options is required: automatic selection never
+    /// revokes a token. Other programs that use the same token, for example on the same virtual machine, are rejected
+    /// from then on and have to fetch another token.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(AuthOptions),
     /// Demonstrate every method end to end against an emulator inside this program

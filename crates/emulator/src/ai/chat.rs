@@ -118,7 +118,8 @@ impl Completion {
         body::json(StatusCode::OK, &completion)
     }
 
-    /// The events in the order of the real service: the role, the words or calls, the finish reason, the usage, `[DONE]`.
+    /// The events in the order of the real service: the role, the words or calls, the finish reason, the usage,
+    /// `[DONE]`.
     fn into_stream(self) -> Response<Body> {
         let delta = |delta: Value| json!([{ "index": 0, "delta": delta }]);
         let mut choices = vec![delta(json!({ "role": "assistant" }))];

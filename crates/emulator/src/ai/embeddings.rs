@@ -123,8 +123,8 @@ fn embed(cloud: &Cloud, model: &str, text: &str, dim: Option<i64>) -> Result<Tex
     })
 }
 
-/// A vector of length one, so that a scalar product is a cosine. Coordinates are rounded, so that every parser reads the
-/// same numbers.
+/// A vector of length one, so that a scalar product is a cosine. Coordinates are rounded, so that every parser reads
+/// the same numbers.
 fn vector(text: &str, dimensions: Option<i64>) -> Result<Vec<f64>, Status> {
     let dimensions = match dimensions {
         None => DIMENSIONS,

@@ -1,7 +1,7 @@
 //! AI Studio: a model whose output names the caller, the credential and the text of the user.
 //!
-//! `model_rule.rs` computes the output. This file has the parts that all protocols share: model URIs, streaming pieces and
-//! token counts.
+//! `model_rule.rs` computes the output. This file has the parts that all protocols share: model URIs, streaming pieces
+//! and token counts.
 
 pub(crate) mod chat;
 mod content;

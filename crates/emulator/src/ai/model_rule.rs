@@ -6,8 +6,8 @@
 //! | the tool choice forces a function, or a word of the last user message is the name of a function | calls of these functions |
 //! | anything else | `authenticated as …; you said: …` |
 //!
-//! If the request asks for a JSON object, the output is `{"answer": text}`. If the request has a schema, the output is an
-//! example value of the schema. The arguments of a call are an example value of the function's schema.
+//! If the request asks for a JSON object, the output is `{"answer": text}`. If the request has a schema, the output is
+//! an example value of the schema. The arguments of a call are an example value of the function's schema.
 //!
 //! An example value has the required properties, or all properties if none is required. A string is the text of the
 //! user, or the first value of an `enum`. A number is a number of the user's text, or 0. A boolean is true. A list of

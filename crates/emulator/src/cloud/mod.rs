@@ -124,8 +124,8 @@ impl Cloud {
         self.cached(&self.exchanged, subject, grant, same_old)
     }
 
-    /// The first key of the service account, as a file. The first call creates the key; concurrent calls wait, because the
-    /// lock is held meanwhile.
+    /// The first key of the service account, as a file. The first call creates the key; concurrent calls wait, because
+    /// the lock is held meanwhile.
     pub(crate) fn service_account_key(&self) -> Result<String, Status> {
         let mut file = lock(&self.key_file);
         if let Some(file) = &*file {

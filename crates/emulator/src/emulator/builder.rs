@@ -69,7 +69,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Sets the address of the API port: REST, gRPC, the OpenAI-compatible API and control. The default is a free port of
+    /// Sets the address of the API port: REST, gRPC, the OpenAI-compatible API and control. The default is a free port
+    /// of
     /// 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -96,8 +97,8 @@ impl Builder {
         self
     }
 
-    /// Accepts this host name with any port, in addition to `localhost` and loopback addresses. Use it for containers that
-    /// connect by name.
+    /// Accepts this host name with any port, in addition to `localhost` and loopback addresses. Use it for containers
+    /// that connect by name.
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.host_names.push(name.into());
         self
@@ -142,8 +143,8 @@ impl Builder {
         self
     }
 
-    /// Accepts tokens of another OIDC issuer instead of the emulator's own: the URL of the issuer and its keys as a JSON
-    /// Web Key Set (RSA for RS256, P-256 for ES256). An invalid set is an error of the start.
+    /// Accepts tokens of another OIDC issuer instead of the emulator's own: the URL of the issuer and its keys as a
+    /// JSON Web Key Set (RSA for RS256, P-256 for ES256). An invalid set is an error of the start.
     pub fn oidc_issuer(mut self, address: impl Into<String>, jwks: impl Into<String>) -> Self {
         self.oidc_issuer = Some((address.into(), jwks.into()));
         self
@@ -156,15 +157,15 @@ impl Builder {
         self
     }
 
-    /// Sets the subject of [`Emulator::oidc_token`]. The subject is linked to [`Emulator::service_account_id`]. The default
-    /// is `repo:fake-emulator/fake-emulator:ref:refs/heads/main`.
+    /// Sets the subject of [`Emulator::oidc_token`]. The subject is linked to [`Emulator::service_account_id`]. The
+    /// default is `repo:fake-emulator/fake-emulator:ref:refs/heads/main`.
     pub fn oidc_subject(mut self, subject: impl Into<String>) -> Self {
         self.options.oidc_subject = subject.into();
         self
     }
 
-    /// Links another OIDC subject to a service account. `/oauth/token` exchanges tokens of the subject for tokens of the
-    /// account. The subject has to match exactly.
+    /// Links another OIDC subject to a service account. `/oauth/token` exchanges tokens of the subject for tokens of
+    /// the account. The subject has to match exactly.
     pub fn federated_credential(
         mut self,
         external_subject: impl Into<String>,
@@ -188,14 +189,15 @@ impl Builder {
         self
     }
 
-    /// Sets when the metadata service issues a new token. The default is when less than a tenth of the lifetime is left.
+    /// Sets when the metadata service issues a new token. The default is when less than a tenth of the lifetime is
+    /// left.
     pub fn metadata_renewal(mut self, renewal: Renewal) -> Self {
         self.options.metadata_renewal = renewal;
         self
     }
 
-    /// Sets when IAM issues a new token for an OAuth token, a JWT or another credential. The default is always. The real
-    /// IAM may return the same token again while the token is far from its expiry.
+    /// Sets when IAM issues a new token for an OAuth token, a JWT or another credential. The default is always. The
+    /// real IAM may return the same token again while the token is far from its expiry.
     pub fn exchange_renewal(mut self, renewal: Renewal) -> Self {
         self.options.exchange_renewal = renewal;
         self
@@ -207,8 +209,8 @@ impl Builder {
         self
     }
 
-    /// Completes an operation at this poll, if the clock has not completed it before. Use it for a client with a clock of
-    /// its own. By default only the emulator's clock decides.
+    /// Completes an operation at this poll, if the clock has not completed it before. Use it for a client with a clock
+    /// of its own. By default only the emulator's clock decides.
     pub fn operation_polls(mut self, polls: u32) -> Self {
         self.options.job_timing.polls = Some(polls);
         self
@@ -234,8 +236,8 @@ impl Builder {
     /// Starts the emulator on the current tokio runtime. The emulator runs until it or the runtime is dropped.
     ///
     /// # Errors
-    /// An address cannot be bound, or is not loopback and [`allow_non_loopback`](Self::allow_non_loopback) is not set; or
-    /// the keys of an [`oidc_issuer`](Self::oidc_issuer) are invalid.
+    /// An address cannot be bound, or is not loopback and [`allow_non_loopback`](Self::allow_non_loopback) is not set;
+    /// or the keys of an [`oidc_issuer`](Self::oidc_issuer) are invalid.
     ///
     /// # Cancel safety
     /// Dropping the future closes the ports. No emulator keeps running.

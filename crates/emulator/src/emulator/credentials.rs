@@ -54,11 +54,11 @@ impl Emulator {
         cloud.identity.issue_api_key(cloud.service_account(), Some(scopes)).map_err(io::Error::other)
     }
 
-    /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes. Every call
-    /// returns the same key.
+    /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes. Every
+    /// call returns the same key.
     ///
-    /// The first call creates the key. This takes a tenth of a second, or a few seconds if the crates `crypto-bigint` and
-    /// `crypto-primes` are built without optimisation.
+    /// The first call creates the key. This takes a tenth of a second, or a few seconds if the crates `crypto-bigint`
+    /// and `crypto-primes` are built without optimisation.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -89,8 +89,8 @@ impl Emulator {
     /// (`-----BEGIN PUBLIC KEY-----`), an id for the key, and the service account of the key.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput): the key cannot be read, an id is empty or longer than 50 bytes, or
-    /// another key has the id.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput): the key cannot be read, an id is empty or longer than 50 bytes,
+    /// or another key has the id.
     pub fn add_service_account_key(
         &self,
         public_key_pem: &str,

@@ -213,8 +213,8 @@ impl Emulator {
         self.instance.cloud.reset();
     }
 
-    /// Stops the emulator and waits until both ports are closed. (Dropping the emulator stops it too, but a port can stay
-    /// open for a moment.)
+    /// Stops the emulator and waits until both ports are closed. (Dropping the emulator stops it too, but a port can
+    /// stay open for a moment.)
     ///
     /// # Cancel safety
     /// Dropping the future stops the emulator without waiting.
@@ -239,8 +239,8 @@ impl Emulator {
         }
     }
 
-    /// The variables that point a program at this emulator. The credentials are alternatives: use one of them, or none for
-    /// the metadata service. Exported variables stay set after the emulator stops.
+    /// The variables that point a program at this emulator. The credentials are alternatives: use one of them, or none
+    /// for the metadata service. Exported variables stay set after the emulator stops.
     ///
     /// # Errors
     /// The operating system returns no random bytes for the IAM token.

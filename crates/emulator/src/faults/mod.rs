@@ -23,8 +23,8 @@ use crate::sync::lock;
 /// An injected error.
 ///
 /// A fault applies to every call of every service until [`Faults::clear`]. [`on`](Self::on), [`on_path`](Self::on_path)
-/// and [`times`](Self::times) limit a fault. For a gRPC call, a status becomes the corresponding code, and garbage becomes
-/// a message that cannot be decoded.
+/// and [`times`](Self::times) limit a fault. For a gRPC call, a status becomes the corresponding code, and garbage
+/// becomes a message that cannot be decoded.
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,8 +131,8 @@ impl Fault {
         Self::of(Kind::TruncatedBody)
     }
 
-    /// IAM and the metadata service return their last token again, even if the token has expired. Combines with the next
-    /// fault of the call.
+    /// IAM and the metadata service return their last token again, even if the token has expired. Combines with the
+    /// next fault of the call.
     pub fn same_old_token() -> Self {
         Self::of(Kind::SameOldToken)
     }
@@ -202,8 +202,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds a fault. If several faults apply to a call, the oldest one has effect. Latency and the same old token combine
-    /// with one more fault.
+    /// Adds a fault. If several faults apply to a call, the oldest one has effect. Latency and the same old token
+    /// combine with one more fault.
     pub fn add(&self, fault: Fault) {
         if fault.times != Some(0) {
             lock(&self.active).push(fault);

@@ -148,7 +148,8 @@ impl Identity {
         let token = secrets::iam_token()?;
         let now = self.clock.now();
         let expires_at = later(now, lifetime);
-        // One lock for the cleanup and the insertion: the cleanup reads the keys that decide whether a token is revoked.
+        // One lock for the cleanup and the insertion: the cleanup reads the keys that decide whether a token is
+        // revoked.
         let Known { iam, limit, keys, .. } = &mut *lock(&self.known);
         if iam.len() >= (*limit).max(MANY) {
             // The limit doubles with the number of valid tokens, so that a cleanup does not run for every new token.

@@ -53,8 +53,8 @@ impl TokenCache {
         Self { renewal, current: Mutex::default() }
     }
 
-    /// The current token. `same_old` returns the previous token even if it has expired. `is_revoked` says whether a token was
-    /// revoked.
+    /// The current token. `same_old` returns the previous token even if it has expired. `is_revoked` says whether a
+    /// token was revoked.
     pub(crate) fn get(
         &self,
         subject: &Subject,

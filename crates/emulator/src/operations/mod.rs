@@ -1,7 +1,7 @@
 //! Operations: asynchronous calls that a client polls by id. `rest.rs` and `grpc.rs` are the two protocols.
 //!
-//! An operation completes after the delay of the builder. It is stored until the store is full. Everyone who may use the
-//! folder may poll it.
+//! An operation completes after the delay of the builder. It is stored until the store is full. Everyone who may use
+//! the folder may poll it.
 
 pub(crate) mod grpc;
 pub(crate) mod rest;

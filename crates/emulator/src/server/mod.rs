@@ -54,7 +54,8 @@ impl Server {
                     Ok((stream, _)) => {
                         connections.spawn(Arc::clone(&server).connection(stream));
                     }
-                    // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
+                    // The process has no free file descriptor, or the peer has closed the connection. Both are
+                    // temporary.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
                 // Removes finished connections. Otherwise the set would grow with every connection.
@@ -98,8 +99,8 @@ impl Server {
             let (server, hangup) = (Arc::clone(&self), hangup.clone());
             async move { Ok::<Response<Body>, Infallible>(server.respond(&hangup, request).await) }
         });
-        // A protocol error closes the connection. The emulator does not report the error. A fault closes the connection by
-        // dropping the service, so that no response is sent.
+        // A protocol error closes the connection. The emulator does not report the error. A fault closes the connection
+        // by dropping the service, so that no response is sent.
         tokio::select! {
             _ = http.serve_connection(TokioIo::new(stream), service) => {}
             () = closed.closed() => {}

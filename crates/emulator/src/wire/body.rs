@@ -74,8 +74,8 @@ impl Pieces {
         Self { pieces: Box::new(pieces.into_iter()), break_off: None }
     }
 
-    /// Ends the body with an error, which closes the connection or the stream. The error is delayed, because hyper discards
-    /// the bytes that it has not sent.
+    /// Ends the body with an error, which closes the connection or the stream. The error is delayed, because hyper
+    /// discards the bytes that it has not sent.
     pub(crate) fn then_break_off(mut self) -> Self {
         self.break_off = Some(Box::pin(sleep(FLUSH)));
         self

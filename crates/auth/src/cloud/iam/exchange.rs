@@ -68,8 +68,8 @@ pub(super) async fn revoke(
     Ok(subject.as_ref().and_then(Value::as_str).map(|id| redact(id, &[token.expose()])))
 }
 
-/// `{"name":"secret"}`. A checked secret is visible ASCII. The two characters that JSON escapes are escaped here, because
-/// a serializer would keep a copy of the secret.
+/// `{"name":"secret"}`. A checked secret is visible ASCII. The two characters that JSON escapes are escaped here,
+/// because a serializer would keep a copy of the secret.
 fn field(name: &str, secret: &Secret) -> Vec<u8> {
     let escaped = Zeroizing::new(secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
     ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()

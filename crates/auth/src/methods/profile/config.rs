@@ -178,7 +178,8 @@ impl Settings<'_> {
                     .with_help("set it again: `yc config set instance-service-account true`"));
             }
         };
-        // Checked before the other logins: yc may combine these settings with a token, and the result is another identity.
+        // Checked before the other logins: yc may combine these settings with a token, and the result is another
+        // identity.
         if let Some(key) = ONLY_YC.into_iter().find(|key| self.has(key)) {
             return Err(self.only_yc(key));
         }
@@ -208,8 +209,8 @@ impl Settings<'_> {
         }
     }
 
-    /// The error for a login that only yc supports. The name of a setting is shown only if it looks like a name: after a
-    /// mistake in the file it may be a secret.
+    /// The error for a login that only yc supports. The name of a setting is shown only if it looks like a name: after
+    /// a mistake in the file it may be a secret.
     fn only_yc(&self, key: &str) -> Error {
         let is_name = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         let what = if is_name { format!("`{key}`") } else { "an unknown setting".to_owned() };

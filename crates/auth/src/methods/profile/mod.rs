@@ -1,16 +1,16 @@
 //! `profile`: a profile of yc, read from its configuration file. yc is not run.
 //!
 //! For people who use yc, in programs that must not start another program, or on machines without yc. The method
-//! supports these logins of a profile: an OAuth token (exchanged as by [`OAuthTokenAuth`](crate::OAuthTokenAuth)), an IAM
-//! token in the same setting, the key of a service account, and the service account of the machine, which a profile without
-//! a login uses too. Only yc supports a federated login: use the method `yandex-cloud-cli` for it.
+//! supports these logins of a profile: an OAuth token (exchanged as by [`OAuthTokenAuth`](crate::OAuthTokenAuth)), an
+//! IAM token in the same setting, the key of a service account, and the service account of the machine, which a profile
+//! without a login uses too. Only yc supports a federated login: use the method `yandex-cloud-cli` for it.
 //!
-//! The file is `~/.config/yandex-cloud/config.yaml`, or a file given in code. The file is read for each token, because its
-//! content may change. The name of the profile and its endpoint are read once.
+//! The file is `~/.config/yandex-cloud/config.yaml`, or a file given in code. The file is read for each token, because
+//! its content may change. The name of the profile and its endpoint are read once.
 //!
-//! Variables: `YC_PROFILE` for the profile, by default the current one; `YC_API_ENDPOINT` for the discovery endpoint, by
-//! default that of the profile; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` if the file does not exist, `Invalid`
-//! if its content is wrong, and the errors of the login.
+//! Variables: `YC_PROFILE` for the profile, by default the current one; `YC_API_ENDPOINT` for the discovery endpoint,
+//! by default that of the profile; `HOME`, on Windows `USERPROFILE`. Errors: `NotConfigured` if the file does not
+//! exist, `Invalid` if its content is wrong, and the errors of the login.
 
 mod config;
 mod source;
@@ -119,8 +119,8 @@ impl ProfileAuth {
 
     /// The profile that `YC_PROFILE` names, by default the current one. Variable and file are read at first use.
     ///
-    /// The endpoint is that of the profile, unless the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT`
-    /// name another one.
+    /// The endpoint is that of the profile, unless the [`Endpoints`](crate::Endpoints) of the system or
+    /// `YC_API_ENDPOINT` name another one.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
@@ -140,8 +140,8 @@ impl ProfileAuth {
     /// The settings of the profile, without its login. Reads the file, on a tokio runtime with time.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`] if the file does not exist or has no current profile; [`ErrorKind::Invalid`] if the file cannot be
-    /// read, or has no profile of that name; [`ErrorKind::Unavailable`] if reading takes too long.
+    /// [`ErrorKind::NotConfigured`] if the file does not exist or has no current profile; [`ErrorKind::Invalid`] if the
+    /// file cannot be read, or has no profile of that name; [`ErrorKind::Unavailable`] if reading takes too long.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

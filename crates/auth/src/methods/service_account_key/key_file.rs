@@ -199,8 +199,8 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
         "TooLarge" => bad("the RSA key is longer than 4096 bits", NEW_KEY),
         why => bad(&format!("`private_key` is damaged ({why})"), CUT),
     })?;
-    // ring checks some numbers of the key only when it signs. This signature needs no random numbers, so it fails only if
-    // the key is damaged.
+    // ring checks some numbers of the key only when it signs. This signature needs no random numbers, so it fails only
+    // if the key is damaged.
     let mut signature = vec![0; pair.public().modulus_len()];
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"", &mut signature)
         .map_err(|_| bad("`private_key` is damaged: the numbers in the key do not match", CUT))?;

@@ -1,8 +1,8 @@
 //! `service-account-key`: an authorized key of a service account. The key signs a JWT, and IAM exchanges the JWT for an
 //! IAM token.
 //!
-//! For programs outside Yandex Cloud that cannot have a workload identity. The key has no expiry: keep its file where no
-//! other user can read it, and prefer the metadata service or workload identity where one is available.
+//! For programs outside Yandex Cloud that cannot have a workload identity. The key has no expiry: keep its file where
+//! no other user can read it, and prefer the metadata service or workload identity where one is available.
 //!
 //! Variables: `YC_SERVICE_ACCOUNT_KEY_FILE`, a path or the JSON itself; `YC_API_ENDPOINT` for the discovery endpoint.
 //! Errors: `NotConfigured` if the variable is not set, `Invalid` for a key that is missing or cannot be used, `Refused`

@@ -38,8 +38,8 @@ impl Issuer {
     /// Reads the two variables.
     ///
     /// # Errors
-    /// `NotConfigured` if neither is set, `Invalid` if only one is set or a value is wrong, `Blocked` if the token would
-    /// travel without TLS.
+    /// `NotConfigured` if neither is set, `Invalid` if only one is set or a value is wrong, `Blocked` if the token
+    /// would travel without TLS.
     pub(super) fn of_job(system: &System) -> Result<Self, Error> {
         let (url, token) = match (system.variable(URL)?, system.variable(TOKEN)?) {
             (Some(url), Some(token)) => (url, token),

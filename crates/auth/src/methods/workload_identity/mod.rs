@@ -5,9 +5,10 @@
 //!
 //! Variables: `YC_SERVICE_ACCOUNT_ID` is the id of the service account. The subject token is in `YC_OIDC_TOKEN_FILE` (a
 //! path) or in `YC_OIDC_TOKEN` (the token), not in both: the two may differ. If neither is set, the two variables that
-//! GitHub Actions sets in a job with `permissions: id-token: write`. `YC_OAUTH_ENDPOINT` is the authorization server; an
-//! installation other than the public one needs it. Errors: `Invalid` for a text that is not a JWT or not an id, or if a
-//! variable is missing, `Refused` if the authorization server refuses, `Blocked` if a token would travel without TLS.
+//! GitHub Actions sets in a job with `permissions: id-token: write`. `YC_OAUTH_ENDPOINT` is the authorization server;
+//! an installation other than the public one needs it. Errors: `Invalid` for a text that is not a JWT or not an id, or
+//! if a variable is missing, `Refused` if the authorization server refuses, `Blocked` if a token would travel without
+//! TLS.
 //!
 //! The subject token is read for each exchange. It goes to the authorization server only, and is not kept.
 
@@ -32,8 +33,8 @@ use crate::{Error, ErrorKind};
 
 /// A service account through a workload identity federation.
 ///
-/// `docs/github-actions.md`, `docs/gitlab.md` and `docs/kubernetes.md` in the repository show how to set up a federation.
-/// If Managed Kubernetes exchanges the tokens itself, use [`MetadataAuth`](crate::MetadataAuth).
+/// `docs/github-actions.md`, `docs/gitlab.md` and `docs/kubernetes.md` in the repository show how to set up a
+/// federation. If Managed Kubernetes exchanges the tokens itself, use [`MetadataAuth`](crate::MetadataAuth).
 ///
 /// The exchange follows the documentation of Yandex Cloud, and has not been tried against the cloud itself.
 ///
@@ -108,8 +109,8 @@ impl WorkloadIdentityAuthBuilder {
         self
     }
 
-    /// How long an IAM token is used before the next exchange; 1 h. For a subject token in a variable 12 h: the variable
-    /// does not change, so the first IAM token is used for its whole life.
+    /// How long an IAM token is used before the next exchange; 1 h. For a subject token in a variable 12 h: the
+    /// variable does not change, so the first IAM token is used for its whole life.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -140,8 +141,8 @@ impl WorkloadIdentityAuth {
         Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
     }
 
-    /// Whether a subject token is available, checked without a request. If the variables are set, the slot is selected or
-    /// invalid: the next slot would be another identity.
+    /// Whether a subject token is available, checked without a request. If the variables are set, the slot is selected
+    /// or invalid: the next slot would be another identity.
     async fn probe(&self, system: &System) -> Result<Detection, Error> {
         let exchange = self.exchange(system)?;
         let subject = &exchange.subject;

@@ -19,8 +19,8 @@ use crate::{Error, ErrorKind};
 /// A subject token has a few KiB. A much larger file is the wrong one.
 const MAX_FILE: usize = 16 << 10;
 
-/// The life of an IAM token. A subject token in a variable does not change and expires soon: a second exchange is useless
-/// while the first IAM token is valid, and IAM refuses it later.
+/// The life of an IAM token. A subject token in a variable does not change and expires soon: a second exchange is
+/// useless while the first IAM token is valid, and IAM refuses it later.
 const WHOLE_LIFE: Duration = Duration::from_secs(12 * 3600);
 
 /// The source of a subject token: the OIDC token of a pipeline or a pod, a JWT.
@@ -71,8 +71,8 @@ impl SubjectToken {
         Self(Origin::GitHubActions { audience: Some(audience.into()) })
     }
 
-    /// A function of the program. `fetch` runs where fetches run (see [`Spawner`](crate::system::Spawner)), may use tokio,
-    /// and must not block. At the timeout of the exchange its future is dropped.
+    /// A function of the program. `fetch` runs where fetches run (see [`Spawner`](crate::system::Spawner)), may use
+    /// tokio, and must not block. At the timeout of the exchange its future is dropped.
     pub fn from_fn<F, T>(fetch: F) -> Self
     where
         F: Fn() -> T + Send + Sync + 'static,

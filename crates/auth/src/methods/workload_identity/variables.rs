@@ -15,7 +15,8 @@ const ACCOUNT: &str = WorkloadIdentityAuth::ACCOUNT_VARIABLE;
 /// The service account and the source of the subject token.
 ///
 /// # Errors
-/// `NotConfigured` if the variables do not select the method; `Invalid` if one is missing, or two contradict each other.
+/// `NotConfigured` if the variables do not select the method; `Invalid` if one is missing, or two contradict each
+/// other.
 pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
     let is_set = |name| system.variable(name).map(|value| value.is_some());
     let (by_file, by_token) = (is_set(FILE)?, is_set(TOKEN)?);

@@ -14,8 +14,8 @@ use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
-/// The source of tokens. Program, profile and endpoint are read once: a changed variable must not change the identity at
-/// the next refresh.
+/// The source of tokens. Program, profile and endpoint are read once: a changed variable must not change the identity
+/// at the next refresh.
 pub(super) struct Login {
     /// The full path. Another yc that comes earlier on `PATH` later can be logged in as another user.
     pub(super) program: PathBuf,

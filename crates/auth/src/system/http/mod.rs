@@ -1,8 +1,8 @@
 //! One HTTP exchange: a request with its whole body, a response of bounded size.
 //!
-//! The contract is small, so that any client can implement it. A transport follows no redirect, keeps no cookie and adds
-//! no credential. Its errors name the step that failed: a metadata probe must tell a host that is down from a host that
-//! accepts the connection and stays silent.
+//! The contract is small, so that any client can implement it. A transport follows no redirect, keeps no cookie and
+//! adds no credential. Its errors name the step that failed: a metadata probe must tell a host that is down from a host
+//! that accepts the connection and stays silent.
 
 #[cfg(feature = "transport")]
 mod dial;
@@ -143,8 +143,8 @@ impl StdError for HttpError {}
 
 /// Sends one request and returns the response, whatever its status.
 ///
-/// An implementation follows no redirect. It stops all work when the returned future is dropped: callers bound the total
-/// time by dropping it.
+/// An implementation follows no redirect. It stops all work when the returned future is dropped: callers bound the
+/// total time by dropping it.
 ///
 /// ```
 /// use yandex_cloud_auth::system::{BoxFuture, HttpError, HttpOptions, HttpTransport};

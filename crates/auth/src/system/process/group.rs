@@ -57,8 +57,8 @@ mod imp {
                 return;
             }
             self.kill();
-            // The processes need a moment to end. The child is dropped next, and is reaped only if it has ended by then. If
-            // the runtime ends now, the child would stay a zombie.
+            // The processes need a moment to end. The child is dropped next, and is reaped only if it has ended by
+            // then. If the runtime ends now, the child would stay a zombie.
             for _ in 0..20 {
                 let leader = self.leader;
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

@@ -1,4 +1,5 @@
-//! Child processes: run to completion with bounded output, killed with their process group when the caller stops waiting.
+//! Child processes: run to completion with bounded output, killed with their process group when the caller stops
+//! waiting.
 
 mod child;
 mod group;
@@ -67,7 +68,8 @@ pub struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// The output of a program: its exit code (`None` where a signal ended the program), standard output, standard error.
+    /// The output of a program: its exit code (`None` where a signal ended the program), standard output, standard
+    /// error.
     #[must_use]
     pub fn new(code: Option<i32>, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
         Self { code, stdout: Zeroizing::new(stdout), stderr: Zeroizing::new(stderr) }
@@ -105,8 +107,8 @@ pub trait Processes: Send + Sync + 'static {
     /// Runs a program to completion.
     ///
     /// # Errors
-    /// The operating system's error, where the program could not be started or waited for. A non-zero exit code is not an
-    /// error here.
+    /// The operating system's error, where the program could not be started or waited for. A non-zero exit code is not
+    /// an error here.
     fn run(&self, command: Command) -> BoxFuture<'_, io::Result<CommandOutput>>;
 }
 
