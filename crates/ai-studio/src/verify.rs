@@ -1,4 +1,4 @@
-//! Source certificate authorities the SDK trusts for everything it does: calls, discovery, channels, and the
+//! Which certificate authorities the SDK trusts for everything it does: calls, discovery, channels, and the
 //! credentials that it makes.
 //!
 //! The auth crate has the rules. This file has the option `verify`, which adds an authority to them.
