@@ -132,8 +132,10 @@ impl MetadataAuth {
             Ok(token) => Detection::Found {
                 provider: self.source(at),
                 first: Some((token, began)),
-                reason: warning
-                    .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
+                reason: warning.map_or_else(
+                    || "the service gave a token".to_owned(),
+                    |warning| format!("the service gave a token; {warning}"),
+                ),
             },
             // Counts as absent, but the report and the log name the timeout: the service may only be slow.
             Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {
