@@ -1,15 +1,11 @@
-//! The list of services of one endpoint: fetched at the first need, and refreshed in the background.
-//!
-//! Services move and appear while a program runs. A call waits only for the first list; an old list serves until a new
-//! one arrives, and stays where the refresh fails.
+//! Endpoint discovery by the SDK: how long a list of services is valid, and the errors of discovery.
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_internals::{Endpoint, Services, SharedValue};
+use yandex_cloud_auth as auth;
+use yandex_cloud_auth::sdk_internals::{Endpoint, ServiceList};
 use yandex_cloud_auth::system::{HttpError, HttpFault};
-use yandex_cloud_auth::{self as auth, System};
 
 use crate::error::{Error, ErrorKind};
 use crate::verify::TLS_HELP;
@@ -17,97 +13,17 @@ use crate::verify::TLS_HELP;
 /// The timeout of fetching the list.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a list is valid, plus or minus a tenth, so that the machines of a fleet do not refresh at the same time.
+/// How long a list is valid: services move and appear while a program runs.
 const VALIDITY: Duration = Duration::from_secs(3600);
 
-/// The wait after a failed refresh.
-const RETRY_INTERVAL: Duration = Duration::from_secs(60);
-
-/// The age from which a list that lacks a service is refreshed: the service may be new.
-const MIN_AGE_FOR_MISSING: Duration = Duration::from_secs(5);
-
-/// A fetched list. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(super) struct CachedList {
-    pub(super) services: Arc<Services>,
-    /// When it was last requested, on the monotonic clock.
-    requested_at: Duration,
-    /// Until when it is valid, on the monotonic clock.
-    pub(super) valid_until: Duration,
-}
-
 /// The list of services of one SDK object.
-#[derive(Debug)]
-pub(super) struct Discovery {
-    list: SharedValue<CachedList, Error>,
-}
-
-impl Discovery {
-    pub(super) fn new() -> Self {
-        Self { list: SharedValue::new(Error::search_dropped) }
-    }
-
-    /// The list. Waits only where there is none yet; an old list serves while the refresh runs.
-    pub(crate) async fn list(&self, endpoint: &Endpoint, system: &System) -> Result<CachedList, Error> {
-        let now = system.clock().now().monotonic;
-        let expired = |list: &CachedList| (list.valid_until <= now).then(|| list.extended(now));
-        self.list.renew(system, expired, |old| fetch(endpoint, system, Some(old)));
-        self.list.get(system, || fetch(endpoint, system, None)).await
-    }
-
-    /// Waits for a newer list, because `old` lacks a service. Returns `old` where the refresh fails.
-    pub(super) async fn refresh(
-        &self,
-        old: CachedList,
-        endpoint: &Endpoint,
-        system: &System,
-    ) -> Result<CachedList, Error> {
-        self.list.forget();
-        self.list.get(system, || fetch(endpoint, system, Some(old))).await
-    }
-}
-
-impl CachedList {
-    /// Whether the list is old enough that a missing service may be new.
-    pub(super) fn may_lack_a_service(&self, now: Duration) -> bool {
-        self.requested_at.saturating_add(MIN_AGE_FOR_MISSING) <= now
-    }
-
-    /// The same list, valid until the next attempt of a refresh.
-    fn extended(&self, now: Duration) -> Self {
-        let services = Arc::clone(&self.services);
-        Self { services, requested_at: now, valid_until: now.saturating_add(RETRY_INTERVAL) }
-    }
-}
-
-/// Fetches the list; keeps the old one where the request fails.
-fn fetch(
-    endpoint: &Endpoint,
-    system: &System,
-    old: Option<CachedList>,
-) -> impl Future<Output = Result<CachedList, Error>> + Send + use<> {
-    let (endpoint, system) = (endpoint.clone(), system.clone());
-    async move {
-        let outcome = endpoint.services(&system, TIMEOUT).await;
-        let now = system.clock().now().monotonic;
-        match (outcome, old) {
-            (Ok(services), _) => {
-                let validity = VALIDITY.mul_f64(0.9 + 0.2 * system.clock().random().clamp(0.0, 1.0));
-                let services = Arc::new(services);
-                Ok(CachedList { services, requested_at: now, valid_until: now.saturating_add(validity) })
-            }
-            (Err(error), Some(old)) => {
-                tracing::warn!(%error, "the list of services could not be refreshed; the old list stays");
-                Ok(old.extended(now))
-            }
-            (Err(error), None) => Err(discovery_failed(&error)),
-        }
-    }
+pub(super) fn service_list(endpoint: Endpoint) -> ServiceList {
+    ServiceList::new(endpoint, TIMEOUT).with_validity(VALIDITY)
 }
 
 /// The SDK's error for a failed discovery. Although the auth crate sends the request, it is not an error of
 /// authentication: discovery needs no credentials.
-fn discovery_failed(error: &auth::Error) -> Error {
+pub(super) fn discovery_failed(error: &auth::Error) -> Error {
     let kind = match error.kind() {
         auth::ErrorKind::Unavailable => ErrorKind::Unavailable,
         auth::ErrorKind::Blocked => return error.clone().into(),
@@ -127,11 +43,18 @@ fn discovery_failed(error: &auth::Error) -> Error {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use yandex_cloud_auth::System;
     use yandex_cloud_auth::system::{BoxFuture, Spawner};
     use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 
     use super::*;
     use crate::services::{EndpointInput, Service, Services};
+
+    /// The wait after a failed refresh.
+    const RETRY_INTERVAL: Duration = Duration::from_secs(60);
+
+    /// The age from which a list that lacks a service is refreshed.
+    const MIN_AGE_FOR_MISSING: Duration = Duration::from_secs(5);
 
     async fn url(services: &Services, service: Service) -> String {
         services.locate(service).await.unwrap().base.join("/x")

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_internals::{Address, Endpoint};
+use yandex_cloud_auth::sdk_internals::{Address, Endpoint, ServiceList};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, Method, System};
 
 pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
-use self::discovery::Discovery;
+use self::discovery::{discovery_failed, service_list};
 pub(crate) use self::endpoint_input::EndpointInput;
 use self::endpoint_input::exchanges_tokens;
 use crate::error::{Error, ErrorKind};
@@ -47,9 +47,8 @@ pub(crate) struct Services {
     system: System,
     endpoint_input: EndpointInput,
     map: BTreeMap<String, BaseUrl>,
-    /// Resolved at the first use.
-    endpoint: OnceLock<Endpoint>,
-    discovery: Discovery,
+    /// The list of the services of the endpoint, which is resolved at the first use.
+    list: OnceLock<ServiceList>,
     /// The last known URLs of the services that the SDK calls itself.
     located: [Mutex<Option<Arc<ServiceUrl>>>; 3],
 }
@@ -69,7 +68,7 @@ impl Services {
             let location = format!("service_map: {id}");
             let base = BaseUrl::parse(&text).map_err(|error| Error::of_option(error.at(&location)))?;
             if !base.address.is_tls() && !base.address.is_loopback() {
-                let reason = format!("{} would be spoken to without TLS", base.address);
+                let reason = format!("a request to {} would travel without TLS", base.address);
                 return Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
                     .at(location)
                     .with_help("use https; plain text is allowed only to loopback hosts")
@@ -77,23 +76,21 @@ impl Services {
             }
             parsed.insert(id, base);
         }
-        Ok(Self {
-            system,
-            endpoint_input,
-            map: parsed,
-            endpoint: OnceLock::new(),
-            discovery: Discovery::new(),
-            located: Default::default(),
-        })
+        Ok(Self { system, endpoint_input, map: parsed, list: OnceLock::new(), located: Default::default() })
     }
 
     /// The endpoint in code, else of the environment, else the public one; `None` after `without_endpoint`.
     pub(crate) fn endpoint(&self) -> Result<Option<&Endpoint>, Error> {
+        Ok(self.list()?.map(ServiceList::endpoint))
+    }
+
+    /// The list of services of [`endpoint`](Self::endpoint).
+    fn list(&self) -> Result<Option<&ServiceList>, Error> {
         if let EndpointInput::None = &self.endpoint_input {
             return Ok(None);
         }
-        if let Some(endpoint) = self.endpoint.get() {
-            return Ok(Some(endpoint));
+        if let Some(list) = self.list.get() {
+            return Ok(Some(list));
         }
         let endpoint = Endpoint::resolve(&self.system).map_err(Error::of_option)?;
         endpoint.check()?;
@@ -103,7 +100,7 @@ impl Services {
                 "YC_API_ENDPOINT names a host that is not Yandex Cloud's; the SDK sends nothing to it"
             );
         }
-        Ok(Some(self.endpoint.get_or_init(|| endpoint)))
+        Ok(Some(self.list.get_or_init(|| service_list(endpoint))))
     }
 
     /// The URL of a service that the SDK calls itself.
@@ -156,7 +153,7 @@ impl Services {
         if let Some(base) = self.map.get(id) {
             return Ok((base.clone(), None));
         }
-        let Some(endpoint) = self.endpoint()? else {
+        let Some(list) = self.list()? else {
             return Err(Error::new(
                 ErrorKind::UnknownEndpoint,
                 format!("no endpoint to find the service `{id}`"),
@@ -165,20 +162,17 @@ impl Services {
                 "add the service to `service_map`, for example (\"{id}\", \"host:443\"), or set `endpoint`"
             )));
         };
+        let endpoint = list.endpoint();
         refuse_foreign(endpoint)?;
-        let mut list = self.discovery.list(endpoint, &self.system).await?;
-        let mut address = list.services.address(id)?;
-        if address.is_none() && list.may_lack_a_service(self.now()) {
-            list = self.discovery.refresh(list, endpoint, &self.system).await?;
-            address = list.services.address(id)?;
-        }
-        if let Some(address) = address {
-            return Ok((address.into(), Some(list.valid_until)));
+        let services = list.get(id, &self.system).await.map_err(|error| discovery_failed(&error))?;
+        let valid_until = Some(services.valid_until());
+        if let Some(address) = services.address(id)? {
+            return Ok((address.into(), valid_until));
         }
         if self.is_public()?
             && let Some((_, host)) = UNLISTED.iter().find(|(unlisted, _)| *unlisted == id)
         {
-            return Ok((BaseUrl::from(host.parse::<Address>()?), Some(list.valid_until)));
+            return Ok((BaseUrl::from(host.parse::<Address>()?), valid_until));
         }
         Err(Error::new(
             ErrorKind::UnknownEndpoint,

@@ -13,8 +13,8 @@ fn waits_for_calls_and_streams_on_the_calling_thread() {
     let emulator = Emulator::start_in_thread().unwrap();
     let sdk = sdk(&emulator);
     let blocking = sdk.blocking().unwrap();
-    let answer = blocking.wait(sdk.chat().completions("yandexgpt").run("hello")).unwrap();
-    assert!(answer.text().contains("hello"), "{}", answer.text());
+    let response = blocking.wait(sdk.chat().completions("yandexgpt").run("hello")).unwrap();
+    assert!(response.text().contains("hello"), "{}", response.text());
     let stream = blocking.wait(sdk.chat().completions("yandexgpt").run_stream("hello")).unwrap();
     let text: String = blocking.iter(stream).map(|chunk| chunk.unwrap().text().to_owned()).collect();
     assert!(text.contains("hello"), "{text}");

@@ -13,30 +13,31 @@ use yandex_cloud_emulator::{Emulator, Service};
 const METHOD: &str = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion";
 
 #[derive(prost::Message)]
-struct Asked(
+struct CompletionRequest(
     #[prost(string, tag = 1)] String,
     #[prost(message, optional, tag = 2)] Option<Options>,
-    #[prost(message, repeated, tag = 3)] Vec<Said>,
+    #[prost(message, repeated, tag = 3)] Vec<TextMessage>,
 );
 #[derive(prost::Message)]
 struct Options(#[prost(bool, tag = 1)] bool);
 #[derive(prost::Message)]
-struct Said(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] String);
+struct TextMessage(#[prost(string, tag = 1)] String, #[prost(string, tag = 2)] String);
 #[derive(prost::Message)]
-struct Answer(#[prost(message, repeated, tag = 1)] Vec<Alternative>);
+struct CompletionResponse(#[prost(message, repeated, tag = 1)] Vec<Alternative>);
 #[derive(prost::Message)]
-struct Alternative(#[prost(message, optional, tag = 1)] Option<Said>);
+struct Alternative(#[prost(message, optional, tag = 1)] Option<TextMessage>);
 
 async fn complete(sdk: AiStudioBuilder, folder: &str) -> Result<String, tonic::Status> {
     let channel = sdk.build().unwrap().channel("ai-foundation-models").await.unwrap();
     let mut client = Grpc::new(channel);
     client.ready().await.unwrap();
-    let said = vec![Said("user".into(), "hello".into())];
-    let asked = Request::new(Asked(format!("gpt://{folder}/yandexgpt"), Some(Options(false)), said));
-    let codec = ProstCodec::<Asked, Answer>::default();
-    let mut answers = client.server_streaming(asked, METHOD.parse().unwrap(), codec).await?.into_inner();
+    let messages = vec![TextMessage("user".into(), "hello".into())];
+    let request =
+        Request::new(CompletionRequest(format!("gpt://{folder}/yandexgpt"), Some(Options(false)), messages));
+    let codec = ProstCodec::<CompletionRequest, CompletionResponse>::default();
+    let mut responses = client.server_streaming(request, METHOD.parse().unwrap(), codec).await?.into_inner();
     let mut text = String::new();
-    while let Some(Answer(alternatives)) = answers.message().await? {
+    while let Some(CompletionResponse(alternatives)) = responses.message().await? {
         text = alternatives[0].0.as_ref().unwrap().1.clone();
     }
     Ok(text)
@@ -81,15 +82,15 @@ async fn a_silent_server_is_given_up_after_ten_seconds() {
     let mut client = Grpc::new(sdk.build().unwrap().channel("ai-foundation-models").await.unwrap());
     // The header is cached: the paused clock would not wait for a fetch on another thread.
     tokio::time::pause();
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     let call = async {
         client.ready().await.map_err(|error| tonic::Status::from_error(error.into()))?;
-        let codec = ProstCodec::<Asked, Answer>::default();
-        client.unary(Request::new(Asked::default()), METHOD.parse().unwrap(), codec).await
+        let codec = ProstCodec::<CompletionRequest, CompletionResponse>::default();
+        client.unary(Request::new(CompletionRequest::default()), METHOD.parse().unwrap(), codec).await
     };
     let refused = tokio::time::timeout(Duration::from_secs(60), call).await.expect("the call gives up");
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
-    let passed = begun.elapsed();
+    let passed = start.elapsed();
     assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&passed), "{passed:?}");
 }
 

@@ -16,7 +16,7 @@ fn hello() -> Value {
     })
 }
 
-fn answer(value: Value) -> ChatResponse {
+fn chat_response(value: Value) -> ChatResponse {
     serde_json::from_value(value).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn calling(calls: &[(&str, &str)]) -> ChatResponse {
             json!({ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": "{}" } })
         })
         .collect();
-    answer(json!({ "choices": [{
+    chat_response(json!({ "choices": [{
         "message": { "role": "assistant", "content": "", "tool_calls": calls }, "finish_reason": "tool_calls",
     }] }))
 }
@@ -45,16 +45,16 @@ async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
 async fn sends_the_same_request_as_the_python_sdk() {
     let server = Server::always(Reply::json(&hello()));
     let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
-    let answer = model.run("hello").await.unwrap();
-    assert_eq!((answer.text(), answer.role()), ("Hello!", "assistant"));
-    assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
-    assert_eq!(answer.usage.as_ref().unwrap().total_tokens, Some(21));
-    assert_eq!(json!(answer), hello());
-    let asked = server.requests();
-    assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].line(), "POST /v1/chat/completions");
+    let response = model.run("hello").await.unwrap();
+    assert_eq!((response.text(), response.role()), ("Hello!", "assistant"));
+    assert_eq!(response.finish_reason(), Some(&FinishReason::Stop));
+    assert_eq!(response.usage.as_ref().unwrap().total_tokens, Some(21));
+    assert_eq!(json!(response), hello());
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].line(), "POST /v1/chat/completions");
     assert_eq!(
-        asked[0].json(),
+        requests[0].json(),
         json!({
             "model": format!("gpt://{FOLDER}/yandexgpt/latest"), "stream": false,
             "messages": [{ "role": "user", "content": "hello" }],
@@ -114,7 +114,7 @@ async fn accepts_texts_roles_messages_responses_and_lists() {
     let conversation = vec![
         Message::system("Your name is Arkadiy"),
         Message::user("Hello!"),
-        Message::from(&answer(hello())),
+        Message::from(&chat_response(hello())),
         Message::user(parts),
     ];
     let awaited = json!([
@@ -163,10 +163,10 @@ async fn sends_the_calls_of_a_response_and_the_results_by_id_or_by_name() {
 
 #[tokio::test]
 async fn fills_in_the_missing_type_of_a_call() {
-    let came = answer(json!({ "choices": [{ "message": { "role": "assistant", "tool_calls": [
+    let received = chat_response(json!({ "choices": [{ "message": { "role": "assistant", "tool_calls": [
         { "index": 0, "id": "1", "type": "", "function": { "name": "sum", "arguments": "{}" } },
     ] } }] }));
-    let sent = sent([Message::from(&came), Message::tool_result("1", "")]).await.unwrap();
+    let sent = sent([Message::from(&received), Message::tool_result("1", "")]).await.unwrap();
     assert_eq!(sent[0]["tool_calls"][0]["type"], "function");
     assert_eq!(sent[1], json!({ "role": "tool", "content": "", "tool_call_id": "1" }));
 }
@@ -210,7 +210,7 @@ async fn rejects_invalid_requests_before_they_are_sent() {
 }
 
 #[tokio::test]
-async fn tells_an_error_that_came_with_status_200_and_an_answer_that_is_none() {
+async fn reports_an_error_and_other_json_in_a_response_with_status_200() {
     for (reply, kind) in [
         (json!({ "error": { "message": "overloaded", "code": 503 } }), ErrorKind::Unavailable),
         (json!({ "error": { "message": "bad request", "code": 400 } }), ErrorKind::Refused),
@@ -238,27 +238,27 @@ async fn parses_arguments_and_texts_as_types() {
     let broken = ToolCall::function("1", "something", r#"{"numbers":"#);
     assert_eq!(broken.parse::<Numbers>().unwrap_err().kind(), ErrorKind::Unreadable);
 
-    let said = |text: &str| answer(json!({ "choices": [{ "message": { "content": text } }] }));
-    assert_eq!(said(r#"{"numbers":[5]}"#).parse::<Numbers>().unwrap(), Numbers { numbers: vec![5] });
-    assert_eq!(said("Sorry").parse::<Numbers>().unwrap_err().kind(), ErrorKind::Unreadable);
+    let with_content = |text: &str| chat_response(json!({ "choices": [{ "message": { "content": text } }] }));
+    assert_eq!(with_content(r#"{"numbers":[5]}"#).parse::<Numbers>().unwrap(), Numbers { numbers: vec![5] });
+    assert_eq!(with_content("Sorry").parse::<Numbers>().unwrap_err().kind(), ErrorKind::Unreadable);
 }
 
 #[tokio::test]
 async fn embeds_texts() {
-    let came = json!({
+    let received = json!({
         "object": "list", "model": "emb://b1g/text-search-doc/latest",
         "data": [{ "index": 0, "embedding": [0.0469970703125, 0, -1], "object": "embedding" }],
         "usage": { "prompt_tokens": 3, "total_tokens": 3 },
     });
-    let server = Server::always(Reply::json(&came));
+    let server = Server::always(Reply::json(&received));
     let model = sdk_without_retries(&server, isolated_system())
         .chat()
         .text_embeddings("doc")
         .dimensions(3)
         .encoding_format("float");
-    let answer = model.run("hello").await.unwrap();
-    assert_eq!(answer.vector(), [0.046_997_070_312_5, 0.0, -1.0]);
-    assert_eq!(json!(answer), came);
+    let response = model.run("hello").await.unwrap();
+    assert_eq!(response.vector(), [0.046_997_070_312_5, 0.0, -1.0]);
+    assert_eq!(json!(response), received);
     assert_eq!(
         server.last_json(),
         json!({
@@ -283,14 +283,14 @@ async fn embeds_texts() {
 
 #[tokio::test]
 async fn lists_models_by_their_scheme() {
-    let came = json!({ "object": "list", "data": [
+    let received = json!({ "object": "list", "data": [
         { "id": "gpt://b1g/yandexgpt/latest", "object": "model", "created": 0, "owned_by": "yandex" },
         { "id": "emb://b1g/text-search-doc/latest", "object": "model", "owned_by": "yandex" },
         { "id": "gpt://b1g/yandexgpt/rc", "owned_by": null },
     ] });
-    let server = Server::always(Reply::json(&came));
+    let server = Server::always(Reply::json(&received));
     let chat = sdk_without_retries(&server, isolated_system()).chat();
-    assert_eq!(json!(chat.models().await.unwrap()), came);
+    assert_eq!(json!(chat.models().await.unwrap()), received);
     assert_eq!(server.requests()[0].line(), "GET /v1/models");
     let ids = |models: Vec<yandex_ai_studio_sdk::chat::ModelInfo>| -> Vec<String> {
         models.into_iter().map(|model| model.id).collect()

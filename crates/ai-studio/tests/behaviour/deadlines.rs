@@ -19,23 +19,23 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A token source that returns its token when the test says so.
 #[derive(Clone)]
 struct Slow {
-    asked: Arc<AtomicUsize>,
-    begun: Arc<Notify>,
-    let_go: Arc<Semaphore>,
+    requests: Arc<AtomicUsize>,
+    started: Arc<Notify>,
+    release: Arc<Semaphore>,
 }
 
 impl Slow {
     fn new() -> Self {
-        Self { asked: Arc::default(), begun: Arc::default(), let_go: Arc::new(Semaphore::new(0)) }
+        Self { requests: Arc::default(), started: Arc::default(), release: Arc::new(Semaphore::new(0)) }
     }
 }
 
 impl TokenSource for Slow {
     fn fetch<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Token, auth::Error>> {
         Box::pin(async {
-            let number = self.asked.fetch_add(1, Ordering::Relaxed);
-            self.begun.notify_one();
-            let _ = self.let_go.acquire().await;
+            let number = self.requests.fetch_add(1, Ordering::Relaxed);
+            self.started.notify_one();
+            let _ = self.release.acquire().await;
             Token::new(format!("t1.fake.{number}"))
         })
     }
@@ -97,16 +97,16 @@ async fn a_slow_token_counts_towards_the_deadline_and_its_fetch_serves_the_next_
     let credentials = Credentials::from_source(source.clone()).with_system(system.clone());
     let sdk = sdk_mapped(&server.url()).system(system).auth(credentials).build().unwrap();
     let call = spawn(&sdk);
-    soon(source.begun.notified()).await;
+    soon(source.started.notified()).await;
     clock.advance(LIMIT);
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("no token after 60s"), "{error}");
     assert_eq!(server.connections(), 0);
 
-    source.let_go.add_permits(1);
+    source.release.add_permits(1);
     soon(spawn(&sdk)).await.unwrap().unwrap();
-    assert_eq!(source.asked.load(Ordering::Relaxed), 1, "one fetch for both calls");
+    assert_eq!(source.requests.load(Ordering::Relaxed), 1, "one fetch for both calls");
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer t1.fake.0"));
 }
 
@@ -130,8 +130,8 @@ async fn a_stream_that_stops_sending_ends_at_the_deadline() {
 /// A metadata service that returns the folder when the test says so.
 #[derive(Clone)]
 struct Metadata {
-    asked: Arc<AtomicUsize>,
-    let_go: Arc<Semaphore>,
+    requests: Arc<AtomicUsize>,
+    release: Arc<Semaphore>,
 }
 
 impl HttpTransport for Metadata {
@@ -141,8 +141,8 @@ impl HttpTransport for Metadata {
         _: HttpOptions,
     ) -> BoxFuture<'_, Result<http::Response<Vec<u8>>, HttpError>> {
         Box::pin(async {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            let _ = self.let_go.acquire().await;
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let _ = self.release.acquire().await;
             Ok(http::Response::new(b"b1gmetadata".to_vec()))
         })
     }
@@ -150,9 +150,9 @@ impl HttpTransport for Metadata {
 
 #[tokio::test]
 async fn the_folder_search_counts_towards_each_deadline_and_continues_for_other_calls() {
-    let answer = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
-    let server = Server::always(Reply::body(200, answer));
-    let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
+    let response = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
+    let server = Server::always(Reply::body(200, response));
+    let metadata = Metadata { requests: Arc::default(), release: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
     let system = test_system([]).with_clock(clock.clone()).with_http(metadata.clone());
     let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
@@ -193,16 +193,16 @@ async fn the_folder_search_counts_towards_each_deadline_and_continues_for_other_
     }
     assert_eq!((server.connections(), patient.is_finished()), (0, false));
 
-    metadata.let_go.add_permits(1);
+    metadata.release.add_permits(1);
     assert_eq!(soon(patient).await.unwrap().unwrap().text(), "hi");
     assert!(server.requests()[0].text().contains("gpt://b1gmetadata/yandexgpt/latest"));
-    assert_eq!(metadata.asked.load(Ordering::Relaxed), 1, "one search for all calls");
+    assert_eq!(metadata.requests.load(Ordering::Relaxed), 1, "one search for all calls");
 }
 
 #[tokio::test]
 async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
     let server = Server::always(Reply::silence());
-    let metadata = Metadata { asked: Arc::default(), let_go: Arc::new(Semaphore::new(0)) };
+    let metadata = Metadata { requests: Arc::default(), release: Arc::new(Semaphore::new(0)) };
     let clock = TestClock::new();
     let system = test_system([]).with_clock(clock.clone()).with_http(metadata.clone());
     let sdk = sdk_mapped(&server.url()).system(system).folder_id("").build().unwrap();
@@ -211,7 +211,7 @@ async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
     let waiting = clock.clone();
     tokio::task::spawn_blocking(move || waiting.wait_for_sleepers(2)).await.unwrap();
     clock.advance(Duration::from_secs(4));
-    metadata.let_go.add_permits(1);
+    metadata.release.add_permits(1);
     server.wait_for(1).await;
     clock.advance(Duration::from_secs(1));
     let error = soon(call).await.unwrap().unwrap_err();

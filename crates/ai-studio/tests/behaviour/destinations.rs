@@ -83,12 +83,12 @@ async fn a_foreign_endpoint_in_code_and_its_subdomains_receive_the_header_over_t
     let http = sdk.http().await.unwrap();
     let get = |url: &str| http.send(http.get_ref().get(url));
     assert_eq!(get("https://llm.gate.example/v1/models").await.unwrap().status(), 200);
-    let asked = gate.proxy.tunnels();
+    let tunnels = gate.proxy.tunnels();
     for url in ["https://gate.example.evil.example/", "http://gate.example/", "https://example/"] {
         let error = get(url).await.unwrap_err();
         assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked, "{url}");
     }
-    assert_eq!(gate.proxy.tunnels(), asked);
+    assert_eq!(gate.proxy.tunnels(), tunnels);
 }
 
 #[tokio::test]

@@ -47,21 +47,21 @@ async fn chats_calls_tools_and_returns_json() {
     assert!(model.run("hello").await.unwrap().text().ends_with("you said: hello"));
 
     let with_tools = model.clone().tools([calculator()]).tool_choice("required");
-    for answer in [
+    for response in [
         with_tools.run("7@8").await.unwrap(),
         with_tools.run_stream("7@8").await.unwrap().finish().await.unwrap(),
     ] {
-        assert_eq!(answer.tool_calls()[0].parse::<Expression>().unwrap().expression, "7@8");
+        assert_eq!(response.tool_calls()[0].parse::<Expression>().unwrap().expression, "7@8");
         let conversation =
-            [Message::user("7@8"), Message::from(&answer), Message::function_result("calculator", "-5")];
-        let said = model.clone().tools([calculator()]).run(conversation).await.unwrap();
-        assert!(said.text().ends_with("the tool said: -5"), "{}", said.text());
+            [Message::user("7@8"), Message::from(&response), Message::function_result("calculator", "-5")];
+        let response = model.clone().tools([calculator()]).run(conversation).await.unwrap();
+        assert!(response.text().ends_with("the tool said: -5"), "{}", response.text());
     }
 
     let schema = json!({ "type": "object", "properties": { "expression": { "type": "string" } } });
     let model = model.response_format(ResponseFormat::json_schema("expression", schema).strict(true));
-    let answer = model.run("7@8").await.unwrap();
-    assert!(answer.parse::<Expression>().unwrap().expression.contains("7@8"), "{}", answer.text());
+    let response = model.run("7@8").await.unwrap();
+    assert!(response.parse::<Expression>().unwrap().expression.contains("7@8"), "{}", response.text());
 }
 
 #[tokio::test]
@@ -79,9 +79,9 @@ async fn embeds_texts_and_lists_models() {
 async fn native_models_respond_at_once_in_a_stream_and_by_an_operation() {
     let (cloud, sdk) = cloud().await;
     let model = sdk.models().completions("yandexgpt");
-    let answer = model.run("hello").await.unwrap();
-    assert!(answer.text().ends_with("you said: hello"), "{}", answer.text());
-    assert_eq!(answer.status(), Some(&AlternativeStatus::Final));
+    let response = model.run("hello").await.unwrap();
+    assert!(response.text().ends_with("you said: hello"), "{}", response.text());
+    assert_eq!(response.status(), Some(&AlternativeStatus::Final));
 
     let grown: Vec<_> = model.run_stream("hello").await.unwrap().map(Result::unwrap).collect().await;
     assert!(grown.len() > 1);
@@ -110,8 +110,8 @@ async fn calls_tools_of_native_models() {
     assert_eq!(called.tool_calls()[0].parse::<Expression>().unwrap().expression, "7@8");
     let conversation =
         [Message::user("7@8"), Message::from(&called), Message::function_result("calculator", "-5")];
-    let said = model.run(conversation).await.unwrap();
-    assert!(said.text().ends_with("the tool said: -5"), "{}", said.text());
+    let response = model.run(conversation).await.unwrap();
+    assert!(response.text().ends_with("the tool said: -5"), "{}", response.text());
 }
 
 #[tokio::test]

@@ -43,14 +43,14 @@ async fn an_error_names_the_call_the_method_and_the_message_of_the_server() {
 
 #[tokio::test]
 async fn both_kinds_of_error_bodies_are_read() {
-    for (body, said) in [
+    for (body, reason) in [
         (r#"{"code":7,"message":"no permission","details":[]}"#, "HTTP 403: no permission"),
         (r#"{"error":"no permission"}"#, "HTTP 403: no permission"),
         (r#"{"error":{"grpcCode":7,"httpCode":403,"message":"no permission"}}"#, "HTTP 403: no permission"),
         ("<html>", "HTTP 403"),
     ] {
         let (error, _) = error_of(Reply::body(403, body)).await;
-        assert_eq!(error.reason(), said, "{body}");
+        assert_eq!(error.reason(), reason, "{body}");
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once(
         .build()
         .unwrap();
     let all = || join_all((0..64).map(|_| async { sdk.chat().completions("yandexgpt").run("hello").await }));
-    assert!(all().await.into_iter().all(|answer| answer.is_ok()));
+    assert!(all().await.into_iter().all(|response| response.is_ok()));
     let before = cloud.counters().snapshot();
     assert_eq!((before.tokens_issued, before.unauthenticated), (1, 0));
 
@@ -65,14 +65,14 @@ async fn a_token_revoked_under_64_callers_is_fetched_once_and_each_replays_once(
     cloud.revoke_iam_token(header.to_str().unwrap().strip_prefix("Bearer ").unwrap()).unwrap();
     // The server refuses when all calls have sent their requests.
     cloud.faults().add(Fault::latency(Duration::from_millis(100)).on(Service::Ai));
-    for answer in all().await {
-        assert!(answer.unwrap().text().contains("hello"));
+    for response in all().await {
+        assert!(response.unwrap().text().contains("hello"));
     }
     let after = cloud.counters().snapshot();
     assert_eq!(after.tokens_issued, 2, "one fetch for all calls");
     assert!(after.unauthenticated > 1, "several calls were refused");
-    let asked = after.services[&Service::Ai] - before.services[&Service::Ai];
-    assert_eq!(asked, 64 + after.unauthenticated, "one second request for each refused call");
+    let requests = after.services[&Service::Ai] - before.services[&Service::Ai];
+    assert_eq!(requests, 64 + after.unauthenticated, "one second request for each refused call");
 }
 
 #[tokio::test]
@@ -93,10 +93,10 @@ async fn a_call_succeeds_at_the_third_attempt() {
 
 #[tokio::test]
 async fn a_cut_stream_is_an_error_and_is_not_repeated() {
-    let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
+    let partial = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\n";
     let grown = r#"{"result":{"alternatives":[{"message":{"role":"assistant","text":"one"},"status":"ALTERNATIVE_STATUS_PARTIAL"}]}}"#;
     let server = Server::start(move |request, _| {
-        let body = if request.line().ends_with("/chat/completions") { begun } else { grown };
+        let body = if request.line().ends_with("/chat/completions") { partial } else { grown };
         Reply::body(200, body).cut()
     });
     let sdk = sdk_mapped(&server.url())

@@ -136,8 +136,8 @@ async fn many_calls_share_one_search() {
 
 #[tokio::test]
 async fn a_model_uri_needs_no_folder() {
-    let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
-    let server = Server::always(Reply::body(200, answer));
+    let response = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]}"#;
+    let server = Server::always(Reply::body(200, response));
     let url = server.url();
     let sdk =
         sdk(test_system([])).without_endpoint().service_map([("http_completions", &url)]).build().unwrap();

@@ -14,7 +14,7 @@ use yandex_ai_studio_sdk::auth::testing::TestClock;
 use yandex_ai_studio_sdk::models::{CompletionRequest, CompletionResponse, TokenizeRequest};
 use yandex_ai_studio_sdk::{Error, ErrorKind, IntoMessages, Message, ResponseFormat, Tool, ToolChoice};
 
-fn answer() -> Value {
+fn completion() -> Value {
     json!({
         "alternatives": [{
             "message": { "role": "assistant", "text": "Hi there!" }, "status": "ALTERNATIVE_STATUS_FINAL",
@@ -25,24 +25,24 @@ fn answer() -> Value {
 }
 
 async fn sent(messages: impl IntoMessages) -> Result<Value, Error> {
-    let server = Server::always(Reply::json(&answer()));
+    let server = Server::always(Reply::json(&completion()));
     sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt").run(messages).await?;
     Ok(server.last_json()["messages"].clone())
 }
 
 #[tokio::test]
 async fn sends_the_recorded_request_and_reads_wrapped_and_bare_responses() {
-    for reply in [answer(), json!({ "result": answer() })] {
+    for reply in [completion(), json!({ "result": completion() })] {
         let server = Server::always(Reply::json(&reply));
-        let answered = sdk_without_retries(&server, isolated_system())
+        let response = sdk_without_retries(&server, isolated_system())
             .models()
             .completions("yandexgpt")
             .run("hello")
             .await
             .unwrap();
-        assert_eq!((answered.text(), answered.role(), answered.is_final()), ("Hi there!", "assistant", true));
-        assert_eq!(answered.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
-        assert_eq!(json!(answered), answer());
+        assert_eq!((response.text(), response.role(), response.is_final()), ("Hi there!", "assistant", true));
+        assert_eq!(response.usage.as_ref().unwrap().total_tokens.unwrap(), 23);
+        assert_eq!(json!(response), completion());
         assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/completion");
         assert_eq!(
             server.last_json(),
@@ -56,7 +56,7 @@ async fn sends_the_recorded_request_and_reads_wrapped_and_bare_responses() {
 
 #[tokio::test]
 async fn sends_every_option_under_its_name() {
-    let server = Server::always(Reply::json(&answer()));
+    let server = Server::always(Reply::json(&completion()));
     let schema = json!({ "type": "object", "properties": { "numbers": { "type": "array" } } });
     let tool = Tool::function("something").description("does").parameters(schema.clone()).strict(true);
     let model = sdk_without_retries(&server, isolated_system())
@@ -205,30 +205,32 @@ fn done(outcome: &Value) -> Value {
     state
 }
 
-fn response() -> Value {
-    let mut response = answer();
-    response["@type"] = json!("type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse");
-    response
+fn operation_result() -> Value {
+    let mut operation_result = completion();
+    operation_result["@type"] =
+        json!("type.googleapis.com/yandex.cloud.ai.foundation_models.v1.CompletionResponse");
+    operation_result
 }
 
 #[tokio::test]
 async fn waits_for_an_operation_on_the_clock_of_the_system() {
-    let server = operations(done(&json!({ "response": response(), "error": { "code": 0, "message": "" } })));
+    let server =
+        operations(done(&json!({ "response": operation_result(), "error": { "code": 0, "message": "" } })));
     let clock = Jumping::by(10);
     let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
     let operation = model.run_deferred("ping").await.unwrap();
     assert_eq!(operation.id(), "d7qqr3frkl81js0udlr9");
     assert_eq!(server.last_json()["messages"], json!([{ "role": "user", "text": "ping" }]));
-    let answered = operation.await.unwrap();
-    assert_eq!(answered.text(), "Hi there!");
-    assert_eq!(json!(answered), response(), "with the type of the response");
+    let response = operation.await.unwrap();
+    assert_eq!(response.text(), "Hi there!");
+    assert_eq!(json!(response), operation_result(), "with the type of the response");
     assert_eq!(clock.passed(), Duration::from_secs(20));
     assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]
 async fn attaches_to_an_operation_by_its_id_polls_and_cancels_it() {
-    let server = operations(done(&json!({ "response": response() })));
+    let server = operations(done(&json!({ "response": operation_result() })));
     let model = sdk_without_retries(&server, isolated_system()).models().completions("yandexgpt");
     drop(model.run_deferred("ping").await.unwrap());
     assert_eq!(server.requests().len(), 1, "dropping a handle sends nothing");
@@ -286,7 +288,7 @@ async fn stops_waiting_at_the_poll_timeout() {
 #[tokio::test]
 async fn the_poll_interval_has_a_minimum() {
     let clock = Jumping { clock: TestClock::new(), interval: Duration::from_millis(100) };
-    let server = operations(done(&json!({ "response": response() })));
+    let server = operations(done(&json!({ "response": operation_result() })));
     let model = sdk_without_retries(&server, clock.system()).models().completions("yandexgpt");
     let operation = model.run_deferred("ping").await.unwrap().poll_interval(Duration::ZERO);
     soon(operation).await.unwrap();
@@ -332,37 +334,37 @@ async fn rejects_a_malformed_operation_id_before_sending() {
 
 #[tokio::test]
 async fn tokenizes_texts() {
-    let came = json!({
+    let received = json!({
         "tokens": [{ "id": "1", "text": "<s>", "special": true }, { "id": "45533", "text": "▁ping" }],
         "modelVersion": "07.03.2024",
     });
-    let server = Server::always(Reply::json(&came));
+    let server = Server::always(Reply::json(&received));
     let models = sdk_without_retries(&server, isolated_system()).models();
     let tokens = models.completions("yandexgpt").tokenize("ping").await.unwrap();
     assert_eq!(tokens.len(), 2);
     assert_eq!((tokens[0].special, tokens[1].special, tokens[1].id.unwrap().get()), (true, false, 45533));
     let request: CompletionRequest = serde_json::from_value(server.last_json()).unwrap();
     assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/tokenizeCompletion");
-    assert_eq!(json!(models.tokenize(&request).await.unwrap()), came);
+    assert_eq!(json!(models.tokenize(&request).await.unwrap()), received);
 
     let mut request = TokenizeRequest::default();
     "gpt://b1g/yandexgpt/latest".clone_into(&mut request.model_uri);
     "ping".clone_into(&mut request.text);
-    assert_eq!(json!(models.tokenize_text(&request).await.unwrap()), came);
+    assert_eq!(json!(models.tokenize_text(&request).await.unwrap()), received);
     assert_eq!(server.requests().last().unwrap().line(), "POST /foundationModels/v1/tokenize");
 }
 
 #[tokio::test]
 async fn embeds_a_text() {
-    let came =
+    let received =
         json!({ "embedding": [0.0469970703125, 0, -1], "numTokens": "3", "modelVersion": "06.12.2023" });
-    let server = Server::always(Reply::json(&came));
+    let server = Server::always(Reply::json(&received));
     let model =
         sdk_without_retries(&server, isolated_system()).models().text_embeddings("query").dimensions(3);
-    let answer = model.run("hello").await.unwrap();
-    assert_eq!(answer.embedding, [0.046_997_070_312_5, 0.0, -1.0]);
-    assert_eq!(answer.num_tokens.unwrap(), 3);
-    assert_eq!(json!(answer), came);
+    let response = model.run("hello").await.unwrap();
+    assert_eq!(response.embedding, [0.046_997_070_312_5, 0.0, -1.0]);
+    assert_eq!(response.num_tokens.unwrap(), 3);
+    assert_eq!(json!(response), received);
     assert_eq!(server.requests()[0].line(), "POST /foundationModels/v1/textEmbedding");
     let uri = format!("emb://{FOLDER}/text-search-query/latest");
     assert_eq!(server.last_json(), json!({ "modelUri": uri, "text": "hello", "dim": "3" }));

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use yandex_ai_studio_sdk::models::TextEmbeddingResponse;
 use yandex_cloud_replay::Recording;
 
-use crate::recorded::session::{self, Tally};
+use crate::recorded::session::{self, Outcome};
 
 /// How often each recording is replayed, with other packet boundaries each time.
 const TIMES: u64 = 3;
@@ -36,7 +36,7 @@ async fn sends_recorded_requests_and_reads_recorded_responses() {
     let (mut ran, mut not_covered, mut failures) = (0, BTreeMap::<String, u32>::new(), Vec::new());
     for recording in &recordings {
         for time in 0..TIMES {
-            let Tally { sent, skipped, wrong } = session::replay(recording, seed + time).await;
+            let Outcome { sent, skipped, wrong } = session::replay(recording, seed + time).await;
             failures.extend(wrong.map(|wrong| format!("{}: {wrong}", recording.name)));
             if time == 0 {
                 println!("{}: {sent} calls, {} not covered", recording.name, skipped.len());
@@ -59,8 +59,8 @@ async fn sends_recorded_requests_and_reads_recorded_responses() {
 #[test]
 fn numbers_are_read_exactly() {
     for text in ["-0.00047898292541503906", "0.0918560028076171875", "1e-7", "0.1", "9007199254740993.0"] {
-        let answer = format!("{{\"embedding\":[{text}]}}");
-        let read: TextEmbeddingResponse = serde_json::from_str(&answer).expect("an answer");
+        let body = format!("{{\"embedding\":[{text}]}}");
+        let read: TextEmbeddingResponse = serde_json::from_str(&body).expect("the body");
         assert_eq!(read.embedding, [text.parse::<f64>().expect("a number")]);
     }
 }

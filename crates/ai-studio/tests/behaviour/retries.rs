@@ -121,11 +121,11 @@ async fn retries_a_cut_response() {
 
 #[tokio::test]
 async fn all_attempts_of_a_call_have_the_same_ids() {
-    let answer =
+    let response =
         r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#;
     let server = Server::start(move |_, before| match before {
         0 | 1 => Reply::status(503),
-        _ => Reply::body(200, answer),
+        _ => Reply::body(200, response),
     });
     let sdk = sdk_mapped(&server.url())
         .system(test_system([]).with_clock(InstantClock::default()))

@@ -15,7 +15,7 @@ fn chunk(delta: &Value) -> Value {
             "choices": [{ "index": 0, "delta": delta }] })
 }
 
-fn said(text: &str) -> Value {
+fn content(text: &str) -> Value {
     chunk(&json!({ "content": text }))
 }
 
@@ -59,9 +59,9 @@ async fn texts(mut stream: ChatStream) -> (String, Option<Error>) {
 async fn returns_each_chunk_and_the_whole_response_at_the_end() {
     let events = [
         chunk(&json!({ "role": "assistant" })),
-        said("Hel"),
-        said("lo"),
-        said(" 😊"),
+        content("Hel"),
+        content("lo"),
+        content(" 😊"),
         finish("stop"),
         usage(),
     ];
@@ -76,11 +76,11 @@ async fn returns_each_chunk_and_the_whole_response_at_the_end() {
     }
     assert!(stream.next().await.is_none());
     assert_eq!(grown, ["", "Hel", "Hello", "Hello 😊", "Hello 😊", "Hello 😊"]);
-    let answer = stream.finish().await.unwrap();
-    assert_eq!((answer.text(), answer.role()), ("Hello 😊", "assistant"));
-    assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
-    assert_eq!(answer.usage.unwrap().total_tokens, Some(22));
-    assert_eq!((answer.id.as_str(), answer.object.as_str()), ("chatcmpl-1", "chat.completion"));
+    let response = stream.finish().await.unwrap();
+    assert_eq!((response.text(), response.role()), ("Hello 😊", "assistant"));
+    assert_eq!(response.finish_reason(), Some(&FinishReason::Stop));
+    assert_eq!(response.usage.unwrap().total_tokens, Some(22));
+    assert_eq!((response.id.as_str(), response.object.as_str()), ("chatcmpl-1", "chat.completion"));
     assert_eq!(server.requests().len(), 1);
 
     let stream = model.run_stream("hello").await.unwrap();
@@ -104,10 +104,10 @@ async fn assembles_tool_calls_from_fragments() {
         fragment(1, "", "", "{}"),
         finish("tool_calls"),
     ];
-    let answer = chat(Reply::events(&events).done()).await.finish().await.unwrap();
-    assert_eq!(answer.finish_reason(), Some(&FinishReason::ToolCalls));
+    let response = chat(Reply::events(&events).done()).await.finish().await.unwrap();
+    assert_eq!(response.finish_reason(), Some(&FinishReason::ToolCalls));
     assert_eq!(
-        json!(answer.tool_calls()),
+        json!(response.tool_calls()),
         json!([
             { "index": 0, "id": "call-a", "type": "function",
               "function": { "name": "calculator", "arguments": "{\"expression\": \"7@8\"}" } },
@@ -118,20 +118,21 @@ async fn assembles_tool_calls_from_fragments() {
 
     let server = Server::always(Reply::events(&[finish("stop")]).done());
     let model = sdk_without_retries(&server, isolated_system()).chat().completions("yandexgpt");
-    let conversation = [Message::from(&answer), Message::function_result("calculator", "-5")];
+    let conversation = [Message::from(&response), Message::function_result("calculator", "-5")];
     model.run_stream(conversation).await.unwrap().finish().await.unwrap();
     let sent = server.last_json();
-    assert_eq!(sent["messages"][0], json!({ "role": "assistant", "tool_calls": answer.tool_calls() }));
+    assert_eq!(sent["messages"][0], json!({ "role": "assistant", "tool_calls": response.tool_calls() }));
     assert_eq!(sent["messages"][1], json!({ "role": "tool", "content": "-5", "tool_call_id": "call-a" }));
 }
 
 #[tokio::test]
 async fn the_text_of_a_content_filter_replaces_earlier_text() {
-    let mut filtered = said("I cannot talk of that.");
+    let mut filtered = content("I cannot talk of that.");
     filtered["choices"][0]["finish_reason"] = json!("content_filter");
-    let answer = chat(Reply::events(&[said("Once upon"), filtered]).done()).await.finish().await.unwrap();
-    assert_eq!(answer.text(), "I cannot talk of that.");
-    assert_eq!(answer.finish_reason(), Some(&FinishReason::ContentFilter));
+    let response =
+        chat(Reply::events(&[content("Once upon"), filtered]).done()).await.finish().await.unwrap();
+    assert_eq!(response.text(), "I cannot talk of that.");
+    assert_eq!(response.finish_reason(), Some(&FinishReason::ContentFilter));
 }
 
 #[tokio::test]
@@ -143,11 +144,11 @@ async fn keeps_choices_and_reasoning_apart() {
         choice(1, json!({ "reasoning_content": "m", "content": "b" }), Some("stop")),
         choice(0, json!({ "content": "a" }), Some("length")),
     ];
-    let answer = chat(Reply::events(&events)).await.finish().await.unwrap();
-    let texts: Vec<_> = answer.choices.iter().map(|choice| choice.message.as_text()).collect();
+    let response = chat(Reply::events(&events)).await.finish().await.unwrap();
+    let texts: Vec<_> = response.choices.iter().map(|choice| choice.message.as_text()).collect();
     assert_eq!(texts, ["aa", "b"]);
-    assert_eq!(answer.choices[1].message.reasoning_content.as_deref(), Some("hmm"));
-    assert_eq!(answer.reasoning_text(), None);
+    assert_eq!(response.choices[1].message.reasoning_content.as_deref(), Some("hmm"));
+    assert_eq!(response.reasoning_text(), None);
 
     let error = chat(Reply::events(&events[..3])).await.finish().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "one choice has no finish reason");
@@ -155,24 +156,28 @@ async fn keeps_choices_and_reasoning_apart() {
 
 #[tokio::test]
 async fn an_end_without_an_end_mark_is_a_cut() {
-    let (begun, whole) = ([said("Hel")], [said("Hel"), finish("stop")]);
-    for (reply, complete) in [
-        (Reply::events(&whole).done(), true),
-        (Reply::events(&whole), true),
-        (Reply::events(&begun).done(), true),
-        (Reply::events(&whole).done().cut(), true),
-        (Reply::events(&begun), false),
-        (Reply::events(&begun).cut(), false),
-        (Reply::events(&whole).cut(), false),
-        (Reply::chunks([format!("data: {}\n\ndata: {{\"choices\":[", said("Hel"))]), false),
-        (Reply::chunks([format!("data: {}\n\ndata: [DO", said("Hel"))]), false),
-        (Reply::chunks([format!("data: {}\n\ndata: [DONE]", said("Hel"))]), true),
-        (Reply::chunks([format!("data: {}", said("Hel"))]), false),
+    let (partial, complete) = ([content("Hel")], [content("Hel"), finish("stop")]);
+    for (reply, is_complete) in [
+        (Reply::events(&complete).done(), true),
+        (Reply::events(&complete), true),
+        (Reply::events(&partial).done(), true),
+        (Reply::events(&complete).done().cut(), true),
+        (Reply::events(&partial), false),
+        (Reply::events(&partial).cut(), false),
+        (Reply::events(&complete).cut(), false),
+        (Reply::chunks([format!("data: {}\n\ndata: {{\"choices\":[", content("Hel"))]), false),
+        (Reply::chunks([format!("data: {}\n\ndata: [DO", content("Hel"))]), false),
+        (Reply::chunks([format!("data: {}\n\ndata: [DONE]", content("Hel"))]), true),
+        (Reply::chunks([format!("data: {}", content("Hel"))]), false),
     ] {
         let shown = format!("{reply:?}");
         let (text, error) = texts(chat(reply).await).await;
         assert_eq!(text, "Hel", "{shown}");
-        assert_eq!(error.as_ref().map(Error::kind), (!complete).then_some(ErrorKind::Unavailable), "{shown}");
+        assert_eq!(
+            error.as_ref().map(Error::kind),
+            (!is_complete).then_some(ErrorKind::Unavailable),
+            "{shown}"
+        );
     }
     let (_, error) = texts(chat(Reply::chunks([""])).await).await;
     assert_eq!(error.unwrap().kind(), ErrorKind::Unavailable, "an empty body is not a response");
@@ -181,7 +186,7 @@ async fn an_end_without_an_end_mark_is_a_cut() {
 #[tokio::test]
 async fn returns_the_error_that_the_server_sends_in_the_stream() {
     let events =
-        [said("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
+        [content("Hel"), json!({ "error": { "message": "out of memory", "type": "server", "code": 500 } })];
     let reply = Reply::events(&events).done().with("x-request-id", "scripted");
     let (text, error) = texts(chat(reply).await).await;
     let error = error.unwrap();
@@ -193,7 +198,7 @@ async fn returns_the_error_that_the_server_sends_in_the_stream() {
 #[tokio::test]
 async fn unreadable_events_are_errors() {
     for broken in ["{\"choices\":", "nonsense", "[1]", "\"text\""] {
-        let (text, error) = texts(chat(Reply::events(&[said("Hel")]).and(broken).done()).await).await;
+        let (text, error) = texts(chat(Reply::events(&[content("Hel")]).and(broken).done()).await).await;
         assert_eq!((text.as_str(), error.unwrap().kind()), ("Hel", ErrorKind::Unreadable), "{broken}");
     }
     for (body, kind, words) in [
@@ -216,7 +221,7 @@ async fn unreadable_events_are_errors() {
 async fn skips_comments_other_fields_and_empty_events() {
     let bytes = format!(
         ": hello\r\n\r\nevent: message\r\nid: 1\r\ndata: {}\r\n\r\ndata:\r\n\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n",
-        said("a"),
+        content("a"),
         finish("stop"),
     );
     let (text, error) = texts(chat(Reply::chunks([bytes])).await).await;
@@ -225,7 +230,7 @@ async fn skips_comments_other_fields_and_empty_events() {
 
 #[tokio::test]
 async fn a_broken_stream_is_never_repeated() {
-    let server = Server::always(Reply::events(&[said("Hel"), said("lo")]).cut());
+    let server = Server::always(Reply::events(&[content("Hel"), content("lo")]).cut());
     let stream = sdk_without_retries(&server, isolated_system())
         .chat()
         .completions("yandexgpt")
@@ -239,7 +244,7 @@ async fn a_broken_stream_is_never_repeated() {
 
 #[tokio::test]
 async fn finish_fails_after_an_ignored_error() {
-    let mut stream = chat(Reply::events(&[said("Hel")])).await;
+    let mut stream = chat(Reply::events(&[content("Hel")])).await;
     while stream.next().await.is_some() {}
     assert_eq!(stream.response().text(), "Hel");
     assert_eq!(stream.finish().await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -276,44 +281,44 @@ async fn native(reply: Reply) -> CompletionStream {
 
 #[tokio::test]
 async fn reads_native_streams_wrapped_or_bare_with_or_without_line_breaks() {
-    let answers = [grown("Plat", PARTIAL), grown("Platypuses", PARTIAL), grown("Platypuses!", FINAL)];
-    let wrap = |answer: &Value| json!({ "result": answer }).to_string();
+    let responses = [grown("Plat", PARTIAL), grown("Platypuses", PARTIAL), grown("Platypuses!", FINAL)];
+    let wrap = |response: &Value| json!({ "result": response }).to_string();
     for bytes in [
-        answers.each_ref().map(wrap).join("\n"),
-        answers.each_ref().map(wrap).join(""),
-        answers.each_ref().map(Value::to_string).join("\r\n"),
-        answers.each_ref().map(Value::to_string).join("") + "\n",
+        responses.each_ref().map(wrap).join("\n"),
+        responses.each_ref().map(wrap).join(""),
+        responses.each_ref().map(Value::to_string).join("\r\n"),
+        responses.each_ref().map(Value::to_string).join("") + "\n",
     ] {
         let stream = native(Reply::chunks([bytes])).await;
-        let came: Vec<Value> = stream.map(|answer| json!(answer.unwrap())).collect().await;
-        assert_eq!(came, answers);
+        let received: Vec<Value> = stream.map(|response| json!(response.unwrap())).collect().await;
+        assert_eq!(received, responses);
     }
-    let whole = native(Reply::chunks(answers.each_ref().map(wrap))).await.finish().await.unwrap();
-    assert_eq!(whole.text(), "Platypuses!");
-    assert_eq!(whole.status(), Some(&AlternativeStatus::Final));
-    assert_eq!(whole.usage.unwrap().total_tokens.unwrap(), 37);
+    let complete = native(Reply::chunks(responses.each_ref().map(wrap))).await.finish().await.unwrap();
+    assert_eq!(complete.text(), "Platypuses!");
+    assert_eq!(complete.status(), Some(&AlternativeStatus::Final));
+    assert_eq!(complete.usage.unwrap().total_tokens.unwrap(), 37);
 }
 
 #[tokio::test]
 async fn a_native_stream_without_a_final_response_is_cut() {
     let partial = json!({ "result": grown("Plat", PARTIAL) }).to_string();
-    let whole = json!({ "result": grown("Platypuses", FINAL) }).to_string();
+    let complete = json!({ "result": grown("Platypuses", FINAL) }).to_string();
     let error = json!({ "error": { "grpcCode": 8, "httpCode": 429, "message": "quota" } }).to_string();
     for (pieces, kind) in [
         (vec![partial.clone()], ErrorKind::Unavailable),
-        (vec![partial.clone(), whole[..20].to_owned()], ErrorKind::Unavailable),
-        (vec![whole.clone(), whole[..20].to_owned()], ErrorKind::Unavailable),
+        (vec![partial.clone(), complete[..20].to_owned()], ErrorKind::Unavailable),
+        (vec![complete.clone(), complete[..20].to_owned()], ErrorKind::Unavailable),
         (vec![], ErrorKind::Unavailable),
         (vec![partial.clone(), error], ErrorKind::Unavailable),
         (vec![partial.clone(), "<html>".to_owned()], ErrorKind::Unreadable),
         (vec![partial.clone(), "{1}".to_owned()], ErrorKind::Unreadable),
     ] {
         let shown = format!("{pieces:?}");
-        let told = native(Reply::chunks(pieces)).await.finish().await.unwrap_err();
-        assert_eq!(told.kind(), kind, "{shown}: {told}");
+        let error = native(Reply::chunks(pieces)).await.finish().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{shown}: {error}");
     }
-    let told = native(Reply::chunks([whole]).cut()).await.finish().await.unwrap_err();
-    assert_eq!(told.kind(), ErrorKind::Unavailable, "the connection broke");
+    let error = native(Reply::chunks([complete]).cut()).await.finish().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "the connection broke");
 }
 
 proptest! {
@@ -326,23 +331,23 @@ proptest! {
         crlf in any::<bool>(),
     ) {
         let end = if crlf { "\r\n\r\n" } else { "\n\n" };
-        let events = words.iter().map(|word| said(word)).chain([finish("stop")]);
+        let events = words.iter().map(|word| content(word)).chain([finish("stop")]);
         let mut bytes: Vec<u8> = events.flat_map(|event| format!("data: {event}{end}").into_bytes()).collect();
         bytes.extend(format!("data: [DONE]{end}").into_bytes());
         let pieces = cut(&bytes, &cuts);
-        let answers: Vec<u8> = (1..=words.len())
+        let responses: Vec<u8> = (1..=words.len())
             .flat_map(|count| {
                 let status = if count == words.len() { FINAL } else { PARTIAL };
                 json!({ "result": grown(&words[..count].concat(), status) }).to_string().into_bytes()
             })
             .collect();
-        let native_pieces = cut(&answers, &cuts);
+        let native_pieces = cut(&responses, &cuts);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (text, error) = texts(chat(Reply::chunks(pieces)).await).await;
             assert_eq!((text, error.map(|error| error.to_string())), (words.concat(), None));
-            let answer = native(Reply::chunks(native_pieces)).await.finish().await.unwrap();
-            assert_eq!(answer.text(), words.concat());
+            let response = native(Reply::chunks(native_pieces)).await.finish().await.unwrap();
+            assert_eq!(response.text(), words.concat());
         });
     }
 }

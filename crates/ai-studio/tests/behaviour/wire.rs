@@ -241,10 +241,10 @@ proptest! {
     #[test]
     fn a_number_of_64_bits_keeps_its_form(number in any::<i64>()) {
         for form in [json!(number), json!(number.to_string())] {
-            let answer = json!({ "numTokens": form });
-            let read: models::TextEmbeddingResponse = serde_json::from_value(answer.clone()).unwrap();
+            let response = json!({ "numTokens": form });
+            let read: models::TextEmbeddingResponse = serde_json::from_value(response.clone()).unwrap();
             prop_assert_eq!(read.num_tokens, Some(Int64(number)));
-            prop_assert_eq!(json!(read), answer);
+            prop_assert_eq!(json!(read), response);
         }
     }
 
@@ -283,7 +283,7 @@ fn rejects_json_that_is_not_an_object() {
 
 #[test]
 fn missing_null_empty_and_mistyped_fields_have_their_defaults() {
-    let came = json!({
+    let received = json!({
         "id": 7, "created": "1758047034", "model": null, "object": {},
         "choices": [
             null,
@@ -292,39 +292,40 @@ fn missing_null_empty_and_mistyped_fields_have_their_defaults() {
         ],
         "usage": { "prompt_tokens": -1, "total_tokens": 21, "cost": { "rub": 0.1 } },
     });
-    let answer: ChatResponse = serde_json::from_value(came.clone()).unwrap();
-    assert_eq!(answer.text(), "hi");
-    assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
-    assert_eq!(answer.created, Some(1_758_047_034));
-    assert_eq!(answer.choices.len(), 2);
-    assert_eq!(answer.choices[0].index, Some(0));
-    assert!(answer.tool_calls().is_empty());
-    assert_eq!(answer.extra["id"], 7);
-    let usage = answer.usage.as_ref().unwrap();
+    let response: ChatResponse = serde_json::from_value(received.clone()).unwrap();
+    assert_eq!(response.text(), "hi");
+    assert_eq!(response.finish_reason(), Some(&FinishReason::Stop));
+    assert_eq!(response.created, Some(1_758_047_034));
+    assert_eq!(response.choices.len(), 2);
+    assert_eq!(response.choices[0].index, Some(0));
+    assert!(response.tool_calls().is_empty());
+    assert_eq!(response.extra["id"], 7);
+    let usage = response.usage.as_ref().unwrap();
     assert_eq!((usage.prompt_tokens, usage.total_tokens), (None, Some(21)));
     assert_eq!(usage.extra["cost"]["rub"], 0.1);
-    assert_eq!(json!(answer), came);
+    assert_eq!(json!(response), received);
 
     for empty in [json!({}), json!({ "choices": [] }), json!({ "choices": null })] {
-        let answer: ChatResponse = serde_json::from_value(empty.clone()).unwrap();
-        assert_eq!((answer.text(), answer.role(), answer.finish_reason()), ("", "", None));
-        assert_eq!(json!(answer), empty);
+        let response: ChatResponse = serde_json::from_value(empty.clone()).unwrap();
+        assert_eq!((response.text(), response.role(), response.finish_reason()), ("", "", None));
+        assert_eq!(json!(response), empty);
     }
 }
 
 #[test]
 fn a_vector_with_a_non_number_is_not_read_as_a_shorter_one() {
-    let came = json!({ "embedding": [0.5, null, 0.25] });
-    let answer: models::TextEmbeddingResponse = serde_json::from_value(came.clone()).unwrap();
-    assert!(answer.embedding.is_empty());
-    assert_eq!(answer.extra["embedding"], came["embedding"]);
-    assert_eq!(json!(answer), came);
+    let received = json!({ "embedding": [0.5, null, 0.25] });
+    let response: models::TextEmbeddingResponse = serde_json::from_value(received.clone()).unwrap();
+    assert!(response.embedding.is_empty());
+    assert_eq!(response.extra["embedding"], received["embedding"]);
+    assert_eq!(json!(response), received);
 }
 
 #[test]
 fn writes_the_changes_of_the_program() {
-    let came = json!({ "role": "assistant", "content": null, "tool_calls": [], "name": 5, "strict": null });
-    let mut message: ChatMessage = serde_json::from_value(came).unwrap();
+    let received =
+        json!({ "role": "assistant", "content": null, "tool_calls": [], "name": 5, "strict": null });
+    let mut message: ChatMessage = serde_json::from_value(received).unwrap();
     message.content = Some(Content::from("hi"));
     assert_eq!(
         json!(message),

@@ -1,13 +1,6 @@
-//! Endpoint discovery: the addresses of the services (`GET /endpoints`, called without credentials).
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use serde_json::Value;
+//! The address of one installation, where it was set, and which hosts belong to the installation.
 
 use super::address::Address;
-use super::request::send;
-use super::response::{json_object, refusal, unreadable};
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -152,131 +145,26 @@ impl Endpoint {
             ))
     }
 
-    /// Requests the addresses of all services (`GET /endpoints`), without credentials, for at most `limit`.
-    ///
-    /// The list is not cached here: keep it to look up more than one service.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use yandex_cloud_auth::sdk_internals::Endpoint;
-    /// use yandex_cloud_auth::testing::{TestHttp, TestReply};
-    /// use yandex_cloud_auth::{Endpoints, System};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), yandex_cloud_auth::Error> {
-    /// let list = r#"{"endpoints": [{"id": "operation", "address": "operation.api.cloud.yandex.net:443"},
-    ///                              {"id": "stray", "address": "stray.example:443"}]}"#;
-    /// let http = TestHttp::new(move |_, _| TestReply::status(200, list));
-    /// let system = System::real().with_http(http).with_endpoints(Endpoints::new().api("api.cloud.yandex.net:443"));
-    ///
-    /// let endpoint = Endpoint::resolve(&system)?;
-    /// let services = endpoint.services(&system, Duration::from_secs(10)).await?;
-    /// let operation = services.address("operation")?.unwrap();
-    /// assert_eq!(operation.to_string(), "https://operation.api.cloud.yandex.net");
-    /// assert!(services.address("unheard-of")?.is_none());
-    /// assert!(services.address("stray").is_err());
-    /// # Ok(()) }
-    /// ```
+    /// Checks a discovered host: it must be Yandex Cloud's, the host of the endpoint or below it, or loopback if the
+    /// endpoint is loopback; and it needs TLS, except for loopback.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] if the request would travel without TLS, [`ErrorKind::Unavailable`] if the request fails
-    /// or the response cannot be read, [`ErrorKind::Refused`] if the server refuses.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn services(&self, system: &System, limit: Duration) -> Result<Services, Error> {
-        self.check()?;
-        let url = self.address.url("/endpoints");
-        let request = http::Request::get(&url)
-            .header("accept", "application/json")
-            .body(Vec::new())
-            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
-        let response = send(system, request, &url, limit).await?;
-        if response.status() != 200 {
-            let error = refusal(&response, &url, &[]);
-            return Err(match error.kind() {
-                ErrorKind::Refused => error.with_help(
-                    "the address is not that of endpoint discovery: check YC_API_ENDPOINT, or the endpoint in code",
-                ),
-                _ => error,
-            });
+    /// [`ErrorKind::Blocked`].
+    pub(super) fn admit(&self, found: Address, id: &str) -> Result<Address, Error> {
+        let is_own = found.is_yandex_cloud()
+            || found.is_at_or_below(&self.address)
+            || (found.is_loopback() && self.address.is_loopback());
+        let is_protected = found.tls || found.is_loopback() || self.plaintext;
+        if is_own && is_protected {
+            return Ok(found);
         }
-        let fields = json_object(&response, &url)?;
-        let Some(Value::Array(entries)) = fields.get("endpoints") else {
-            return Err(unreadable(&url, "the list `endpoints` is missing"));
-        };
-        let mut addresses = BTreeMap::new();
-        for entry in entries {
-            let field = |name| entry.get(name).and_then(Value::as_str);
-            if let (Some(id), Some(address)) = (field("id"), field("address")) {
-                addresses.entry(id.to_owned()).or_insert_with(|| address.to_owned());
-            }
-        }
-        Ok(Services { endpoint: self.clone(), addresses })
+        let why = if is_own { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
+        Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
+            .at(self.address.to_string())
+            .with_help(format!(
+                "check the endpoint; if this address is right, give the address of `{id}` in code"
+            )))
     }
-}
-
-/// The addresses of the services that an [`Endpoint`] lists. Made by [`Endpoint::services`].
-#[derive(Clone, Debug)]
-pub struct Services {
-    endpoint: Endpoint,
-    /// As listed, unchecked: an address that must not be used is an error of the call that looks it up.
-    addresses: BTreeMap<String, String>,
-}
-
-impl Services {
-    /// The address of the service `id`; `None` if the list has none.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Blocked`] if a secret must not go there. A discovered host must be Yandex Cloud's, the host of the
-    /// endpoint or below it, or loopback if the endpoint is loopback; and it needs TLS, except for loopback.
-    /// [`ErrorKind::Unavailable`] if the text is not an address.
-    pub fn address(&self, id: &str) -> Result<Option<Address>, Error> {
-        let Some(text) = self.addresses.get(id) else { return Ok(None) };
-        // An address without a scheme has the scheme of the endpoint.
-        let found = Address::parse(text, self.endpoint.address.tls).map_err(|error| {
-            unreadable(&self.url(), &format!("the address of `{id}`: {}", error.reason()))
-        })?;
-        admit(found, &self.endpoint, id).map(Some)
-    }
-
-    /// The ids of the services, in alphabetical order.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.addresses.keys().map(String::as_str)
-    }
-
-    fn url(&self) -> String {
-        self.endpoint.address.url("/endpoints")
-    }
-}
-
-/// Requests the address of the service `id`.
-pub(crate) async fn discover(
-    system: &System,
-    endpoint: &Endpoint,
-    id: &str,
-    limit: Duration,
-) -> Result<Address, Error> {
-    let services = endpoint.services(system, limit).await?;
-    let missing = || unreadable(&services.url(), &format!("the address of `{id}` is missing"));
-    services.address(id)?.ok_or_else(missing)
-}
-
-/// Checks a discovered host: it must be Yandex Cloud's, the host of the endpoint or below it, or loopback if the endpoint
-/// is loopback.
-fn admit(found: Address, endpoint: &Endpoint, id: &str) -> Result<Address, Error> {
-    let is_own = found.is_yandex_cloud()
-        || found.is_at_or_below(&endpoint.address)
-        || (found.is_loopback() && endpoint.address.is_loopback());
-    let is_protected = found.tls || found.is_loopback() || endpoint.plaintext;
-    if is_own && is_protected {
-        return Ok(found);
-    }
-    let why = if is_own { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
-    Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
-        .at(endpoint.address.to_string())
-        .with_help(format!(
-            "check the endpoint; if this address is right, give the address of `{id}` in code"
-        )))
 }
 
 #[cfg(test)]
@@ -313,7 +201,7 @@ mod tests {
                 location: "endpoint",
             };
             let address = Address::parse(found, endpoint.address.tls).unwrap();
-            let admitted_as = admit(address, &endpoint, "iam");
+            let admitted_as = endpoint.admit(address, "iam");
             assert_eq!(admitted_as.as_ref().ok().map(Address::to_string).as_deref(), admitted, "{found}");
             assert!(
                 admitted_as.is_ok() || admitted_as.is_err_and(|error| error.kind() == ErrorKind::Blocked)

@@ -1,6 +1,7 @@
 //! The services of Yandex Cloud: where they are, where a secret may go, and how a request to them becomes a response.
 //!
-//! `address.rs` and `endpoints.rs` decide where a secret may go. `installation.rs` says which installation a source uses.
+//! `address.rs` and `endpoints.rs` decide where a secret may go. `installation.rs` says which installation a source uses,
+//! `service_list.rs` where its services are.
 //! `iam/`, `authorization.rs` and `metadata.rs` are the services that give tokens.
 
 pub(crate) mod access_token;
@@ -15,3 +16,4 @@ pub(crate) mod jwt;
 pub(crate) mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod service_list;

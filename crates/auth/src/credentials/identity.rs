@@ -1,6 +1,6 @@
 //! The subject of credentials: which service account or user they stand for.
 
-use super::{Credentials, HeaderOptions, dropped};
+use super::{Credentials, HeaderOptions};
 use crate::methods::Identity;
 use crate::secret::redact;
 use crate::sync::Arc;
@@ -33,7 +33,7 @@ impl Credentials {
                 None => Some(by.identity(&system).await),
             }
         };
-        let identity = run_detached(&self.inner.system, work).await.ok_or_else(dropped)?;
+        let identity = run_detached(&self.inner.system, work).await.ok_or_else(Error::dropped)?;
         let mut identity =
             identity.unwrap_or_else(|| Identity::of(method).remark("no response about the subject in time"));
         identity.expires_at = snapshot.expires_at();

@@ -29,7 +29,7 @@ use crate::sync::Arc;
 use crate::system::System;
 use crate::task::notifier::Notifier;
 use crate::token::Token;
-use crate::{Error, ErrorKind, Method};
+use crate::{Error, Method};
 
 /// A method and everything that keeps its header fresh. Cheap to clone; clones share one token and one fetch.
 ///
@@ -306,10 +306,4 @@ impl std::str::FromStr for Credentials {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::from_string(text)
     }
-}
-
-/// The error for work that the spawner dropped.
-fn dropped() -> Error {
-    Error::new(ErrorKind::Unavailable, "the work was dropped before its end")
-        .with_help("the runtime of a spawner ended, or no thread could be started")
 }

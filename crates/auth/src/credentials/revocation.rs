@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Credentials, HeaderOptions, dropped};
+use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
 use crate::refresh::cached_header::Scheme;
 use crate::refresh::revoked;
@@ -115,7 +115,7 @@ impl Credentials {
         };
         let subject_id = run_detached(&self.inner.system, work)
             .await
-            .unwrap_or_else(|| Err(dropped()))
+            .unwrap_or_else(|| Err(Error::dropped()))
             .map_err(of_method)?;
         Ok(Revoked { subject_id })
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use yandex_ai_studio_sdk::AiStudio;
 use yandex_cloud_replay::{Interaction, Request};
 
-use super::means::{self, same, string};
-use super::told::Told;
+use super::accessors::{self, same, string};
+use super::response::RecordedResponse;
 
 /// A call of the SDK.
 #[derive(Clone, Debug)]
@@ -55,45 +55,59 @@ impl Call {
 pub(crate) async fn perform(sdk: &AiStudio, call: &Call, recorded: &Interaction) -> Result<(), String> {
     let body = || recorded.request.json().unwrap_or_default();
     let asks_for_stream = |pointer: &str| body().pointer(pointer) == Some(&Value::Bool(true));
-    let told = Told::of(recorded);
+    let response = RecordedResponse::of(recorded);
     let (chat, models) = (sdk.chat(), sdk.models());
     match call {
         Call::Chat if asks_for_stream("/stream") => {
             let stream = chat.stream(&request(recorded)?).await;
-            let Some(mut stream) = told.begun(stream)? else { return Ok(()) };
+            let Some(mut stream) = response.check_status(stream)? else { return Ok(()) };
             let mut place = 0;
             while let Some(chunk) = stream.next().await {
-                told.part(place, chunk, means::chunk)?;
+                response.check_message(place, chunk, accessors::chunk)?;
                 place += 1;
             }
-            told.ended(place)?;
-            means::assembled(stream.response(), &told.messages)
+            response.check_count(place)?;
+            accessors::assembled(stream.response(), &response.messages)
         }
-        Call::Chat => told.whole(chat.send(&request(recorded)?).await, means::answer),
-        Call::ChatEmbedding => told.whole(chat.embed(&request(recorded)?).await, means::embedding),
-        Call::ChatModels => told.whole(chat.models().await, means::models),
+        Call::Chat => response.check_single(chat.send(&request(recorded)?).await, accessors::chat),
+        Call::ChatEmbedding => {
+            response.check_single(chat.embed(&request(recorded)?).await, accessors::embedding)
+        }
+        Call::ChatModels => response.check_single(chat.models().await, accessors::models),
         // A call without a stream has one message, also over gRPC.
-        Call::Completion if asks_for_stream("/completionOptions/stream") || told.messages.len() > 1 => {
+        Call::Completion if asks_for_stream("/completionOptions/stream") || response.messages.len() > 1 => {
             let stream = models.completion_stream(&request(recorded)?).await;
-            let Some(mut stream) = told.begun(stream)? else { return Ok(()) };
+            let Some(mut stream) = response.check_status(stream)? else { return Ok(()) };
             let mut place = 0;
-            while let Some(answer) = stream.next().await {
-                told.part(place, answer, means::completion)?;
+            while let Some(response_part) = stream.next().await {
+                response.check_message(place, response_part, accessors::completion)?;
                 place += 1;
             }
-            told.ended(place)
+            response.check_count(place)
         }
-        Call::Completion => told.whole(models.completion(&request(recorded)?).await, means::completion),
+        Call::Completion => {
+            response.check_single(models.completion(&request(recorded)?).await, accessors::completion)
+        }
         Call::CompletionDeferred => {
             let operation = models.completion_deferred(&request(recorded)?).await;
-            let Some(operation) = told.begun(operation)? else { return Ok(()) };
-            same("id", operation.id(), &string(told.first()?, "/id"))
+            let Some(operation) = response.check_status(operation)? else { return Ok(()) };
+            same("id", operation.id(), &string(response.first()?, "/id"))
         }
-        Call::TokenizeCompletion => told.whole(models.tokenize(&request(recorded)?).await, means::tokens),
-        Call::Tokenize => told.whole(models.tokenize_text(&request(recorded)?).await, means::tokens),
-        Call::TextEmbedding => told.whole(models.embed(&request(recorded)?).await, means::vector),
-        Call::OperationGet(id) => told.whole(models.operation(id).status().await, means::operation),
-        Call::OperationCancel(id) => told.whole(models.operation(id).cancel().await, means::operation),
+        Call::TokenizeCompletion => {
+            response.check_single(models.tokenize(&request(recorded)?).await, accessors::tokens)
+        }
+        Call::Tokenize => {
+            response.check_single(models.tokenize_text(&request(recorded)?).await, accessors::tokens)
+        }
+        Call::TextEmbedding => {
+            response.check_single(models.embed(&request(recorded)?).await, accessors::vector)
+        }
+        Call::OperationGet(id) => {
+            response.check_single(models.operation(id).status().await, accessors::operation)
+        }
+        Call::OperationCancel(id) => {
+            response.check_single(models.operation(id).cancel().await, accessors::operation)
+        }
     }
 }
 

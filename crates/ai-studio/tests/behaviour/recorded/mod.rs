@@ -1,6 +1,6 @@
 //! Helpers that replay a recording.
 
+pub(crate) mod accessors;
 pub(crate) mod call;
-pub(crate) mod means;
+pub(crate) mod response;
 pub(crate) mod session;
-pub(crate) mod told;

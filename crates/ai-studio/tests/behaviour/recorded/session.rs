@@ -10,7 +10,7 @@ use yandex_cloud_replay::{Interaction, Recording, ReplayServer};
 use super::call::{Call, perform};
 
 /// The result of one recording.
-pub(crate) struct Tally {
+pub(crate) struct Outcome {
     /// The number of calls that the SDK sent.
     pub(crate) sent: usize,
     /// The recorded requests that the SDK has no call for.
@@ -25,7 +25,7 @@ enum Step {
     Send(Call),
 }
 
-pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
+pub(crate) async fn replay(recording: &Recording, seed: u64) -> Outcome {
     let mut skipped = recording.unsupported.clone();
     let mut steps: Vec<(Step, Interaction)> = Vec::new();
     for interaction in recording.interactions.iter().cloned() {
@@ -42,7 +42,7 @@ pub(crate) async fn replay(recording: &Recording, seed: u64) -> Tally {
 
     let sent = steps.iter().filter(|(step, _)| matches!(step, Step::Send(_))).count();
     let wrong = run(recording, seed, steps).await.err();
-    Tally { sent, skipped, wrong }
+    Outcome { sent, skipped, wrong }
 }
 
 /// Drops discovery requests that no covered call needs.
@@ -81,11 +81,11 @@ async fn run(recording: &Recording, seed: u64, steps: Vec<(Step, Interaction)>) 
             }
         }
     }
-    let verdict = server.finish().map_err(|error| error.to_string());
-    match (outcome, verdict) {
-        (Ok(()), verdict) => verdict,
+    let server_result = server.finish().map_err(|error| error.to_string());
+    match (outcome, server_result) {
+        (Ok(()), server_result) => server_result,
         (wrong, Ok(())) => wrong,
-        (Err(wrong), Err(verdict)) => Err(format!("{wrong}\n{verdict}")),
+        (Err(wrong), Err(server_result)) => Err(format!("{wrong}\n{server_result}")),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Proof<'a> {
 /// Exchanges a proof for a token. The caller has checked that the secret may go to `iam`.
 pub(super) async fn exchange(
     system: &System,
-    iam: &Address,
+    iam: Address,
     proof: Proof<'_>,
     limit: Duration,
 ) -> Result<Token, Error> {
@@ -39,7 +39,7 @@ pub(super) async fn exchange(
 /// Requests a token of the service account `id`, with the token in `bearer`.
 pub(super) async fn for_service_account(
     system: &System,
-    iam: &Address,
+    iam: Address,
     bearer: &HeaderValue,
     id: &str,
     limit: Duration,
@@ -55,7 +55,7 @@ pub(super) async fn for_service_account(
 /// subject if IAM gives one.
 pub(super) async fn revoke(
     system: &System,
-    iam: &Address,
+    iam: Address,
     bearer: &HeaderValue,
     token: &Secret,
     limit: Duration,

@@ -1,16 +1,15 @@
-//! IAM: its address, which is kept while IAM responds, and the requests to it.
+//! IAM: its address, which is cached while IAM responds, and the requests to it.
 
 mod exchange;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
 
 use self::exchange::Proof;
 use super::address::Address;
-use super::endpoints::{Endpoint, discover};
 use super::installation::Installation;
+use super::service_list::ServiceList;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::token::Token;
@@ -19,15 +18,12 @@ use crate::{Error, ErrorKind};
 /// How long discovery and exchange may take together, unless the program says otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The IAM of one source. The endpoint is read once; the address that discovery finds is kept.
+/// The IAM of one source. The endpoint is read once.
 pub(crate) struct Iam {
-    endpoint: Endpoint,
+    services: ServiceList,
     /// Whether the endpoint is IAM itself, so that discovery is not needed.
     is_direct: bool,
     timeout: Duration,
-    /// The address that discovery found. A request takes the address out, and puts it back after a response of IAM. So
-    /// every request that ends without a response, a dropped one too, makes the next request ask discovery again.
-    known: Mutex<Option<Address>>,
 }
 
 impl Iam {
@@ -40,7 +36,8 @@ impl Iam {
         let (endpoint, is_direct) = installation.iam()?;
         endpoint.check()?;
         endpoint.warn_if_foreign(&format!("{what} goes there"));
-        Ok(Self { endpoint: endpoint.clone(), is_direct, timeout, known: Mutex::new(None) })
+        // Half of the time, so that a discovery without a response leaves time for the exchange.
+        Ok(Self { services: ServiceList::new(endpoint.clone(), timeout / 2), is_direct, timeout })
     }
 
     /// How long discovery and exchange may take together.
@@ -50,10 +47,8 @@ impl Iam {
 
     /// Exchanges an OAuth token.
     pub(crate) async fn exchange_oauth(&self, oauth: &Secret, system: &System) -> Result<Token, Error> {
-        let iam = self.locate(system).await?;
         let proof = Proof { field: "yandexPassportOauthToken", secret: oauth };
-        let token = exchange::exchange(system, &iam.address, proof, self.timeout).await;
-        self.remember(iam, token)
+        self.request(system, |iam| exchange::exchange(system, iam, proof, self.timeout)).await
     }
 
     /// Exchanges a JWT. `make` gets the URL of the exchange, for the audience.
@@ -63,11 +58,12 @@ impl Iam {
         make: impl FnOnce(String) -> Result<Secret, Error>,
         system: &System,
     ) -> Result<Token, Error> {
-        let iam = self.locate(system).await?;
-        let jwt = make(iam.address.url(exchange::TOKENS))?;
-        let proof = Proof { field: "jwt", secret: &jwt };
-        let token = exchange::exchange(system, &iam.address, proof, self.timeout).await;
-        self.remember(iam, token)
+        self.request(system, |iam| async {
+            let jwt = make(iam.url(exchange::TOKENS))?;
+            let proof = Proof { field: "jwt", secret: &jwt };
+            exchange::exchange(system, iam, proof, self.timeout).await
+        })
+        .await
     }
 
     /// A token of the service account `id`, with the token in `bearer`.
@@ -77,9 +73,8 @@ impl Iam {
         id: &str,
         system: &System,
     ) -> Result<Token, Error> {
-        let iam = self.locate(system).await?;
-        let token = exchange::for_service_account(system, &iam.address, bearer, id, self.timeout).await;
-        self.remember(iam, token)
+        let request = |iam| exchange::for_service_account(system, iam, bearer, id, self.timeout);
+        self.request(system, request).await
     }
 
     /// Revokes a token. `bearer` holds the same token. Returns the id of its subject if IAM gives one.
@@ -89,9 +84,8 @@ impl Iam {
         token: &Secret,
         system: &System,
     ) -> Result<Option<String>, Error> {
-        let iam = self.locate(system).await?;
-        let subject = exchange::revoke(system, &iam.address, bearer, token, self.timeout).await;
-        self.remember(iam, subject).map_err(|error| match error.kind() {
+        let request = |iam| exchange::revoke(system, iam, bearer, token, self.timeout);
+        self.request(system, request).await.map_err(|error| match error.kind() {
             ErrorKind::Refused => error.with_help(
                 "IAM also refuses to revoke a token that has expired or was revoked before; otherwise check the token and the endpoint",
             ),
@@ -99,47 +93,48 @@ impl Iam {
         })
     }
 
-    /// The address of IAM: given in code, known, discovered, or the documented one if a public endpoint is down.
-    async fn locate(&self, system: &System) -> Result<Located, Error> {
-        let endpoint = &self.endpoint;
-        if self.is_direct {
-            return Ok(Located { address: endpoint.address.clone(), discovered: false });
-        }
-        // Taken out, not copied: if this request is dropped, the next one runs discovery again.
-        let known = self.known().take();
-        if let Some(address) = known {
-            return Ok(Located { address, discovered: true });
-        }
-        // Half of the time, so that a discovery without a response leaves time for the exchange.
-        let half = self.timeout / 2;
-        match discover(system, endpoint, "iam", half).await {
-            Ok(address) => Ok(Located { address, discovered: true }),
-            Err(error) if error.kind() == ErrorKind::Blocked => Err(error),
-            Err(error) => match endpoint.address.documented_iam() {
-                Some(address) => {
-                    tracing::debug!(%error, iam = %address, "endpoint discovery is down; the documented address is used");
-                    Ok(Located { address, discovered: false })
-                }
-                None => Err(error),
-            },
-        }
-    }
-
-    /// Keeps an address that gave a response. A refusal counts too.
-    fn remember<T>(&self, iam: Located, outcome: Result<T, Error>) -> Result<T, Error> {
-        if iam.discovered && !outcome.as_ref().is_err_and(Error::is_transient) {
-            *self.known() = Some(iam.address);
+    /// Locates IAM and sends a request. A response keeps the list of services, a refusal too. Without a response, also
+    /// where the request is dropped, the next request asks discovery again: IAM may have moved.
+    async fn request<T, F>(&self, system: &System, send: impl FnOnce(Address) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut forget = ForgetOnDrop(Some(&self.services));
+        let iam = self.locate(system).await?;
+        let outcome = send(iam).await;
+        if !outcome.as_ref().is_err_and(Error::is_transient) {
+            forget.0 = None;
         }
         outcome
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Address>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The address of IAM: given in code, discovered, or the documented one if a public endpoint is down.
+    async fn locate(&self, system: &System) -> Result<Address, Error> {
+        let endpoint = self.services.endpoint();
+        if self.is_direct {
+            return Ok(endpoint.address.clone());
+        }
+        let services = self.services.get("iam", system).await;
+        match services.and_then(|services| services.required("iam")) {
+            Err(error) if error.kind() != ErrorKind::Blocked => {
+                let documented = endpoint.address.documented_iam().ok_or_else(|| error.clone())?;
+                tracing::debug!(%error, iam = %documented, "endpoint discovery is down; the documented address is used");
+                // A list without a usable address of IAM is not kept.
+                self.services.forget();
+                Ok(documented)
+            }
+            located => located,
+        }
     }
 }
 
-/// An address of IAM, and whether discovery found it. Only such an address is kept.
-struct Located {
-    address: Address,
-    discovered: bool,
+/// Forgets the list where the request ends or is dropped without a response. A response takes the list out.
+struct ForgetOnDrop<'a>(Option<&'a ServiceList>);
+
+impl Drop for ForgetOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(services) = self.0 {
+            services.forget();
+        }
+    }
 }

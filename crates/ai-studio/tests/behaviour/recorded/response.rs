@@ -5,15 +5,15 @@ use serde_json::Value;
 use yandex_ai_studio_sdk::Error;
 use yandex_cloud_replay::Interaction;
 
-use super::means::same;
+use super::accessors::same;
 
 /// The recorded messages.
-pub(crate) struct Told {
+pub(crate) struct RecordedResponse {
     pub(crate) messages: Vec<Value>,
     status: u16,
 }
 
-impl Told {
+impl RecordedResponse {
     pub(crate) fn of(recorded: &Interaction) -> Self {
         let unwrapped = |value: Value| match value.get("result") {
             Some(result) if result.is_object() => result.clone(),
@@ -32,11 +32,11 @@ impl Told {
     }
 
     pub(crate) fn first(&self) -> Result<&Value, String> {
-        self.messages.first().ok_or_else(|| "the recorded answer is no JSON".to_owned())
+        self.messages.first().ok_or_else(|| "the recorded response is no JSON".to_owned())
     }
 
     /// A recorded error must be read as an error.
-    pub(crate) fn begun<T>(&self, outcome: Result<T, Error>) -> Result<Option<T>, String> {
+    pub(crate) fn check_status<T>(&self, outcome: Result<T, Error>) -> Result<Option<T>, String> {
         match outcome {
             Err(error) if self.is_error() => {
                 let status = error.status().map(|status| status.as_u16());
@@ -44,35 +44,35 @@ impl Told {
             }
             Err(error) => Err(error.to_string()),
             Ok(_) if self.is_error() => Err(format!("no error was read for the status {}", self.status)),
-            Ok(begun) => Ok(Some(begun)),
+            Ok(value) => Ok(Some(value)),
         }
     }
 
-    pub(crate) fn whole<T: Serialize>(
+    pub(crate) fn check_single<T: Serialize>(
         &self,
         outcome: Result<T, Error>,
-        means: impl Fn(&T, &Value) -> Result<(), String>,
+        compare: impl Fn(&T, &Value) -> Result<(), String>,
     ) -> Result<(), String> {
-        if !self.is_error() && is_told_error(self.first()?) {
-            return self.part(0, outcome, means);
+        if !self.is_error() && is_error_message(self.first()?) {
+            return self.check_message(0, outcome, compare);
         }
-        let Some(answer) = self.begun(outcome)? else { return Ok(()) };
-        self.part(0, Ok(answer), means)
+        let Some(value) = self.check_status(outcome)? else { return Ok(()) };
+        self.check_message(0, Ok(value), compare)
     }
 
     /// Checks that a message, written again, is the recorded one, and that its accessors agree.
-    pub(crate) fn part<T: Serialize>(
+    pub(crate) fn check_message<T: Serialize>(
         &self,
         place: usize,
         outcome: Result<T, Error>,
-        means: impl Fn(&T, &Value) -> Result<(), String>,
+        compare: impl Fn(&T, &Value) -> Result<(), String>,
     ) -> Result<(), String> {
         let recorded = self.messages.get(place).ok_or_else(|| match &outcome {
             Ok(_) => format!("message {place} was not recorded"),
             Err(error) => error.to_string(),
         })?;
         let value = match outcome {
-            Err(_) if is_told_error(recorded) => return Ok(()),
+            Err(_) if is_error_message(recorded) => return Ok(()),
             Err(error) => return Err(format!("message {place}: {error}")),
             Ok(value) => value,
         };
@@ -80,16 +80,16 @@ impl Told {
         if written != *recorded {
             return Err(format!("message {place} was {recorded} and is written as {written}"));
         }
-        means(&value, recorded).map_err(|wrong| format!("message {place}: {wrong}"))
+        compare(&value, recorded).map_err(|wrong| format!("message {place}: {wrong}"))
     }
 
-    pub(crate) fn ended(&self, place: usize) -> Result<(), String> {
+    pub(crate) fn check_count(&self, place: usize) -> Result<(), String> {
         same("number of messages", &place, &self.messages.len())
     }
 }
 
 /// An error in a response with status 200.
-fn is_told_error(value: &Value) -> bool {
+fn is_error_message(value: &Value) -> bool {
     // The error of an operation is a regular response.
     value.get("error").is_some_and(|error| !error.is_null()) && value.get("id").is_none()
 }
