@@ -4,22 +4,16 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use yandex_cloud_auth as auth;
-use yandex_cloud_auth::sdk_internals::{Endpoint, ServiceList};
 use yandex_cloud_auth::system::{HttpError, HttpFault};
 
 use crate::error::{Error, ErrorKind};
 use crate::verify::TLS_HELP;
 
 /// The timeout of fetching the list.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a list is valid: services move and appear while a program runs.
-const VALIDITY: Duration = Duration::from_secs(3600);
-
-/// The list of services of one SDK object.
-pub(super) fn service_list(endpoint: Endpoint) -> ServiceList {
-    ServiceList::new(endpoint, TIMEOUT).with_validity(VALIDITY)
-}
+pub(super) const VALIDITY: Duration = Duration::from_secs(3600);
 
 /// The SDK's error for a failed discovery. Although the auth crate sends the request, it is not an error of
 /// authentication: discovery needs no credentials.

@@ -16,7 +16,7 @@ use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, Method, System};
 
 pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
-use self::discovery::{discovery_failed, service_list};
+use self::discovery::{TIMEOUT, VALIDITY, discovery_failed};
 pub(crate) use self::endpoint_input::EndpointInput;
 use self::endpoint_input::exchanges_tokens;
 use crate::error::{Error, ErrorKind};
@@ -100,7 +100,8 @@ impl Services {
                 "YC_API_ENDPOINT names a host that is not Yandex Cloud's; the SDK sends nothing to it"
             );
         }
-        Ok(Some(self.list.get_or_init(|| service_list(endpoint))))
+        let list = ServiceList::new(endpoint, TIMEOUT).with_validity(VALIDITY);
+        Ok(Some(self.list.get_or_init(|| list)))
     }
 
     /// The URL of a service that the SDK calls itself.

@@ -207,14 +207,10 @@ async fn request(
     let Some(Value::Array(entries)) = fields.get("endpoints") else {
         return Err(unreadable(&url, "the list `endpoints` is missing"));
     };
-    let mut addresses = BTreeMap::new();
-    for entry in entries {
-        let field = |name| entry.get(name).and_then(Value::as_str);
-        if let (Some(id), Some(address)) = (field("id"), field("address")) {
-            addresses.entry(id.to_owned()).or_insert_with(|| address.to_owned());
-        }
-    }
-    Ok(addresses)
+    let field = |entry: &Value, name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+    let addresses = entries.iter().filter_map(|entry| Some((field(entry, "id")?, field(entry, "address")?)));
+    // Reversed, because the last entry of an id stays in the map, and the first one counts.
+    Ok(addresses.rev().collect())
 }
 
 fn monotonic(system: &System) -> Duration {
