@@ -76,9 +76,9 @@ pub trait Sealed: Send + Sync + 'static {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;
         let remark = match self.method() {
-            Method::ApiKey => "an API key does not name its owner",
+            Method::ApiKey => "the owner of an API key cannot be determined",
             Method::None => "no identity: requests carry no credentials",
-            _ => "an IAM token does not name its owner",
+            _ => "the owner of an IAM token cannot be determined",
         };
         Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }
@@ -89,7 +89,7 @@ pub trait Sealed: Send + Sync + 'static {
             match self.provider(system) {
                 Ok(provider) => Detection::Found { provider, first: None, reason: "set".to_owned() },
                 Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                    Detection::Absent("not set".to_owned())
+                    Detection::Absent(error.reason().to_owned())
                 }
                 Err(error) => Detection::Invalid(error),
             }

@@ -114,7 +114,7 @@ impl TokenFileAuth {
         let watch = match self.watch(system) {
             Ok(watch) => watch,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent("not set".to_owned());
+                return Detection::Absent(error.reason().to_owned());
             }
             Err(error) => return Detection::Invalid(error),
         };

@@ -175,7 +175,7 @@ fn each_text_that_is_not_a_key_has_its_own_error_that_does_not_show_the_text() {
         (body.clone(), "a bare PEM"),
         ("AQVN-FAKE-api-key".to_owned(), "not JSON (line 1"),
         ("[]".to_owned(), "not an object"),
-        (KEY[..KEY.len() / 2].to_owned(), "the key is cut"),
+        (KEY[..KEY.len() / 2].to_owned(), "the JSON is incomplete"),
         ("{}".to_owned(), "has no `id`"),
         (with("id", Value::Null), "has no `id`"),
         (with("id", "".into()), "has no `id`"),
@@ -267,7 +267,7 @@ fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
     let unset = slot(&TestSystem::new());
     assert_eq!(
         (unset.outcome, unset.source.as_str(), unset.reason.as_str()),
-        (Outcome::Absent, VARIABLE, "not set")
+        (Outcome::Absent, VARIABLE, "the variable is not set")
     );
 
     let named = TestSystem::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);
