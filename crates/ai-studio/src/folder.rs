@@ -200,7 +200,7 @@ impl Sources {
         }
         match variable(system)? {
             Some(id) => return Ok(Some((VARIABLE, id))),
-            None => search.absent(VARIABLE, "the variable is not set"),
+            None => search.absent(VARIABLE, "not set"),
         }
         Ok(None)
     }

@@ -128,7 +128,8 @@ impl Row {
             method: method.name(),
             source: error.location().unwrap_or("given").to_owned(),
             outcome: if error.kind() == ErrorKind::NotConfigured { "absent" } else { "broken" },
-            reason: error.reason().to_owned(),
+            // The words of the library's report, which names the variable in a column of its own.
+            reason: error.reason().strip_prefix("the variable is ").unwrap_or(error.reason()).to_owned(),
             elapsed_ms: 0,
         }
     }

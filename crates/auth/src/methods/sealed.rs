@@ -88,11 +88,15 @@ pub trait Sealed: Send + Sync + 'static {
         Box::pin(async {
             match self.provider(system) {
                 Ok(provider) => Detection::Found { provider, first: None, reason: "set".to_owned() },
-                Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                    Detection::Absent(error.reason().to_owned())
-                }
+                Err(error) if error.kind() == ErrorKind::NotConfigured => absent(&error),
                 Err(error) => Detection::Invalid(error),
             }
         })
     }
+}
+
+/// Why a slot is absent. A report names the variable in a column of its own: `not set` is enough there.
+pub(super) fn absent(error: &Error) -> Detection {
+    let reason = error.reason();
+    Detection::Absent(reason.strip_prefix("the variable is ").unwrap_or(reason).to_owned())
 }

@@ -267,7 +267,7 @@ fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
     let unset = slot(&TestSystem::new());
     assert_eq!(
         (unset.outcome, unset.source.as_str(), unset.reason.as_str()),
-        (Outcome::Absent, VARIABLE, "the variable is not set")
+        (Outcome::Absent, VARIABLE, "not set")
     );
 
     let named = TestSystem::new().set(VARIABLE, PATH).set("YC_TOKEN", IAM_TOKEN);

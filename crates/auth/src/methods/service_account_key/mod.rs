@@ -23,7 +23,7 @@ use self::exchange::{Exchange, JWT_LIFE};
 pub(super) use self::key_file::ServiceAccountKey;
 use self::loader::{KeyLoader, mode_warning};
 use super::options::duration_options;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, absent};
 use super::secret_file::{SecretFile, WRITTEN_ONCE};
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::iam::{self, Iam};
@@ -182,7 +182,7 @@ impl ServiceAccountKeyAuth {
         let exchange = match self.exchange(system) {
             Ok(exchange) => exchange,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent(error.reason().to_owned());
+                return absent(&error);
             }
             Err(error) => return Detection::Invalid(error),
         };

@@ -20,15 +20,15 @@ fn the_variables_select_the_slot_together() {
     let account = ("YC_SERVICE_ACCOUNT_ID", ACCOUNT);
     let (url, ask) = ((URL, GITHUB), (TOKEN, REQUEST_TOKEN));
     let cases: [(&[(&str, &str)], Slot); 15] = [
-        (&[], Absent("the variable is not set")),
+        (&[], Absent("not set")),
         (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone is not enough")),
         (&[file, account], Open("YC_OIDC_TOKEN_FILE")),
         (&[token, account], Open("YC_OIDC_TOKEN")),
         (&[url, ask, account], Open(URL)),
         (&[file, url, ask, account], Open("YC_OIDC_TOKEN_FILE")),
         (&[token, url, ask, account], Open("YC_OIDC_TOKEN")),
-        (&[url, ask], Absent("the variable is not set")),
-        (&[url], Absent("the variable is not set")),
+        (&[url, ask], Absent("not set")),
+        (&[url], Absent("not set")),
         (
             &[file],
             Broken("YC_SERVICE_ACCOUNT_ID", "YC_OIDC_TOKEN_FILE is set, but YC_SERVICE_ACCOUNT_ID is not"),
