@@ -97,7 +97,7 @@ impl Error {
 
     /// The error for work that the spawner dropped.
     pub(crate) fn dropped() -> Self {
-        Self::new(ErrorKind::Unavailable, "the work was dropped before its end")
+        Self::new(ErrorKind::Unavailable, "the task was dropped before its end")
             .with_help("the runtime of a spawner ended, or no thread could be started")
     }
 

@@ -60,6 +60,16 @@ pub trait TokenSource: Send + Sync + 'static {
     fn installation(&self, system: &System) -> Result<Installation, Error> {
         Installation::of(system)
     }
+
+    /// Finds out what [`installation`](Self::installation) needs to know, for a source that asks a program for it. Runs
+    /// where fetches run.
+    ///
+    /// # Errors
+    /// The reason why the installation is not known.
+    #[doc(hidden)]
+    fn learn_installation<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A token that is read for every request and never fetched: something else keeps the token fresh where it is.
@@ -70,7 +80,7 @@ pub trait LiveToken: Send + Sync + 'static {
     /// Why there is no token now. The last token is never a fallback.
     fn read(&self, system: &System) -> Result<Arc<LiveValue>, Error>;
 
-    /// The clocks that count the life of the token; those of `system`, the system of the credentials, by default.
+    /// The clocks that count the lifetime of the token; those of `system`, the system of the credentials, by default.
     fn now(&self, system: &System) -> Now {
         system.clock().now()
     }

@@ -10,7 +10,9 @@ pub(crate) use std::thread::{Thread, current as current_thread, park};
 
 /// Locks `mutex`, also after a panic of a thread that held the lock.
 ///
-/// No code of a user runs under a lock of this crate, so a panic leaves the protected value as it was before.
+/// The code of a user runs under one lock of this crate alone, that of the work in `task/cancel.rs`. Work that panicked
+/// is dropped, and never polled again. Under the other locks no such code runs, so a panic leaves the protected value as
+/// it was before.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -65,7 +65,7 @@ impl Failure {
                 "check the network, HTTPS_PROXY, and the endpoint (`endpoint` in code, or YC_API_ENDPOINT)",
             )
         } else {
-            ("the connection broke", "the server or a proxy closed it; try again later")
+            ("the connection broke", "the server or a proxy closed the connection; try again later")
         };
         // The words of yandex-cloud-auth for the same error.
         let reason = match is_name_resolution(&error) {
@@ -117,7 +117,7 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
             )
         }
         (401, None) => "the server refused the credentials".to_owned(),
-        (403, _) => "the account has no permission: grant it the role ai.languageModels.user in the folder, or give the API \
+        (403, _) => "the account has no permission: grant the account the role ai.languageModels.user in the folder, or give the API \
                      key the scope"
             .to_owned(),
         (404, _) => "check the name of the model, the folder, and the endpoint".to_owned(),

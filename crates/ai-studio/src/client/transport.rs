@@ -141,7 +141,7 @@ pub(crate) fn logging(enabled: bool) -> (HeaderName, HeaderValue) {
 fn proxy(system: &System) -> Result<Option<Proxy>, Error> {
     let invalid = |error: HttpError| {
         Error::new(ErrorKind::Invalid, error.to_string())
-            .with_help("set it to `http://host:port`, or unset it")
+            .with_help("set the variable to `http://host:port`, or unset the variable")
     };
     let Some(rules) = ProxyRules::from_environment(system.environment()).map_err(invalid)? else {
         return Ok(None);

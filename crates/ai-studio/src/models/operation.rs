@@ -189,7 +189,7 @@ impl Operation {
 fn with_own_help(error: Error) -> Error {
     match error.status() {
         Some(StatusCode::NOT_FOUND) => error.with_help(
-            "check the id of the operation, and the endpoint: only the endpoint that started it knows it, and not forever",
+            "check the id of the operation, and the endpoint: only the endpoint that started the operation knows the id, and only for some time",
         ),
         _ => error,
     }

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_internals::{Address, Endpoint, ServiceList};
+use yandex_cloud_auth::sdk_internals::{Address, Endpoint, Installation, ServiceList};
 use yandex_cloud_auth::tower::AuthLayer;
-use yandex_cloud_auth::{self as auth, Credentials, Method, System};
+use yandex_cloud_auth::{self as auth, Credentials, System};
 
 pub(crate) use self::base_url::{BaseUrl, ServiceUrl};
 use self::discovery::{TIMEOUT, VALIDITY, discovery_failed};
@@ -222,18 +222,27 @@ impl Services {
     /// `Blocked`.
     async fn check_installation(&self, credentials: &Credentials) -> Result<(), Error> {
         let Some(endpoint) = self.endpoint()? else { return Ok(()) };
-        if let Some(Method::Profile | Method::Impersonation) = credentials.method() {
-            // The configuration of yc may name the endpoint, and the method reads it for the first token.
-            credentials.header().await?;
-        }
-        let installation = credentials.installation()?;
+        // Selects and asks first: a profile of yc behind the credentials may name the endpoint.
+        let installation = credentials.resolve_installation().await?;
         let theirs = installation.api()?;
         if theirs.address() != endpoint.address()
             && (theirs.is_explicit() || exchanges_tokens(credentials.method()))
         {
             return Err(other_installation(theirs, endpoint));
         }
-        Ok(())
+        // The IAM that made the token may belong to another installation than the API beside it.
+        let own = Installation::of(&self.system)?;
+        let own = own.iam_in_code().map(Endpoint::address);
+        match installation.iam_in_code() {
+            Some(iam)
+                if Some(iam.address()) != own
+                    && !iam.address().is_at_or_below(endpoint.address())
+                    && exchanges_tokens(credentials.method()) =>
+            {
+                Err(other_installation(iam, endpoint))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// As [`check_installation`](Self::check_installation), where the code names both endpoints. Reads no variable.

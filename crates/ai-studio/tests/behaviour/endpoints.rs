@@ -248,6 +248,62 @@ async fn credentials_of_another_endpoint_are_refused_by_the_first_call_otherwise
     }
 }
 
+/// The configuration of yc names another installation, and nothing else names one.
+#[tokio::test]
+async fn credentials_of_a_profile_of_another_installation_are_refused() {
+    let profile = |recorder: &Recorder| {
+        let config = format!(
+            "current: default\nprofiles:\n  default:\n    token: {OAUTH_TOKEN}\n    endpoint: api.yandexcloud.kz:443\n"
+        );
+        recorder.system().with_files(TestFiles::new([(YC, ""), (CONFIG_FILE, &*config)]))
+    };
+    let slot = |method: &str, auth: ProfileAuth| without_metadata().replace(method, auth).unwrap().build();
+    let over_slot = over(slot("yandex-cloud-cli", ProfileAuth::new()));
+    for (name, credentials) in [
+        ("profile", Credentials::from(ProfileAuth::new())),
+        ("profile, selection", slot("yandex-cloud-cli", ProfileAuth::new())),
+        ("impersonation over a profile", Credentials::from(over(ProfileAuth::new()))),
+        ("impersonation over a selection", Credentials::from(over_slot)),
+        ("yc", Credentials::from(YandexCloudCliAuth::new())),
+        ("impersonation over yc", Credentials::from(over(YandexCloudCliAuth::new()))),
+    ] {
+        let recorder = Recorder::new("api.yandexcloud.kz:443", &[]);
+        let sdk = AiStudio::builder().system(profile(&recorder)).auth(credentials.clone()).build().unwrap();
+        let error = sdk.http().await.map(drop).expect_err(name);
+        assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked, "{name}: {error}");
+        assert!(error.to_string().contains("api.yandexcloud.kz"), "{name}: {error}");
+        let alone = credentials.with_system(profile(&recorder));
+        alone.revoke(RevokeOptions::new()).await.unwrap();
+        let requests = recorder.http.requests();
+        assert!(requests.iter().any(|request| request.ends_with(":revoke")), "{name}: {requests:?}");
+        assert!(requests.iter().all(|request| request.contains("yandexcloud.kz/")), "{name}: {requests:?}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_with_an_iam_of_another_installation_are_refused() {
+    let recorder = Recorder::new("", &[("YC_OAUTH_TOKEN", OAUTH_TOKEN)]);
+    let with_iam = |iam: &str| recorder.system().with_endpoints(Endpoints::new().iam(iam));
+    let foreign = with_iam("iam.api.yandexcloud.kz");
+    let open = |system: System, credentials: Credentials| async move {
+        let sdk = AiStudio::builder().folder_id(FOLDER).system(system).auth(credentials).build().unwrap();
+        sdk.http().await.map(drop)
+    };
+    for credentials in [
+        Credentials::from(oauth()).with_system(foreign.clone()),
+        Credentials::from(over(Credentials::from(oauth()).with_system(foreign.clone()))),
+        without_metadata().with_system(foreign.clone()).build(),
+    ] {
+        let error = open(recorder.system(), credentials.clone()).await.unwrap_err();
+        assert_eq!(error.auth().unwrap().kind(), auth::ErrorKind::Blocked, "{error}");
+        assert!(error.to_string().contains("iam.api.yandexcloud.kz"), "{error}");
+        // The code has given the SDK the same IAM.
+        open(foreign.clone(), credentials).await.unwrap();
+    }
+    let own = Credentials::from(oauth()).with_system(with_iam("iam.api.cloud.yandex.net"));
+    open(recorder.system(), own).await.unwrap();
+}
+
 #[tokio::test]
 async fn credentials_that_exchange_nothing_fit_every_endpoint() {
     let recorder = Recorder::new("", &[]);

@@ -55,10 +55,10 @@ impl Address {
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#', '\\']) {
-            return Err(bad("there is a path or query behind the host"));
+            return Err(bad("a path or query follows the host"));
         }
         if rest.contains('@') {
-            return Err(bad("there is a user name in the address"));
+            return Err(bad("the address has a user name"));
         }
         let authority: Authority = rest.parse().map_err(|_| bad("not `host` or `host:port`"))?;
         let host = normal(authority.host()).into_owned();
@@ -147,7 +147,8 @@ impl Address {
     }
 
     /// Whether the host is the host of `other`, or below it.
-    pub(crate) fn is_at_or_below(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_at_or_below(&self, other: &Self) -> bool {
         self.host == other.host || (ip(&other.host).is_none() && is_below(&self.host, &other.host))
     }
 

@@ -80,7 +80,6 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the address cannot be read.
-    #[cfg(feature = "profile")]
     pub(crate) fn in_file(text: &str, location: &'static str, system: &System) -> Result<Self, Error> {
         Self::parse(text, false, location, system)
     }

@@ -18,7 +18,7 @@ impl Installation {
     ///
     /// # Errors
     /// `Invalid` if the address of IAM in code cannot be read.
-    pub(crate) fn of(system: &System) -> Result<Self, Error> {
+    pub fn of(system: &System) -> Result<Self, Error> {
         Self::new(Endpoint::resolve(system), system)
     }
 
@@ -26,7 +26,6 @@ impl Installation {
     ///
     /// # Errors
     /// `Invalid` if the address of IAM in code cannot be read.
-    #[cfg(feature = "profile")]
     pub(crate) fn of_profile(endpoint: Option<&str>, system: &System) -> Result<Self, Error> {
         let configured = Endpoint::configured(system);
         let api = configured.and_then(|configured| match (configured, endpoint) {
@@ -49,6 +48,12 @@ impl Installation {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the address cannot be read.
     pub fn api(&self) -> Result<&Endpoint, Error> {
         self.api.as_ref().map_err(Clone::clone)
+    }
+
+    /// The endpoint of IAM, if the code names it.
+    #[must_use]
+    pub fn iam_in_code(&self) -> Option<&Endpoint> {
+        self.iam.as_ref()
     }
 
     /// The endpoint of IAM or of the discovery that finds IAM, and whether it is IAM itself.

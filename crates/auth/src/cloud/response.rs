@@ -10,7 +10,7 @@ use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
 /// The help for a service that is reached and fails.
-pub(super) const UNAVAILABLE: &str = "the service is unavailable at the moment; try again later";
+pub(super) const UNAVAILABLE: &str = "the service is unavailable at the moment; repeat the request later";
 
 /// The help for a response with the status 429.
 const RATE_LIMITED: &str = "the service is rate-limiting (429): send fewer requests, or wait";

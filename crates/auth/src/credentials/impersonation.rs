@@ -176,12 +176,16 @@ impl TokenSource for Impersonation {
     fn installation(&self, _system: &System) -> Result<Installation, Error> {
         self.credentials.installation()
     }
+
+    fn learn_installation<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.credentials.resolve_installation().await.map(drop) })
+    }
 }
 
 impl Impersonation {
     async fn impersonate(&self, system: &System) -> Result<Token, Error> {
         let (snapshot, bearer) = self.bearer().await?;
-        let iam = self.iam()?;
+        let iam = self.iam().await?;
         let refused = match iam.for_service_account(&bearer, &self.id, system).await {
             Err(error) if error.status() == Some(401) => error,
             outcome => return outcome.map_err(|error| self.explain(error)),
@@ -197,12 +201,16 @@ impl Impersonation {
     }
 
     /// The IAM of the installation that the credentials belong to. Their token never goes to another installation.
-    fn iam(&self) -> Result<&Iam, Error> {
+    async fn iam(&self) -> Result<&Iam, Error> {
         if let Some(iam) = self.iam.get() {
             return Ok(iam);
         }
         let timeout = iam::TIMEOUT.min(self.timeout);
-        let iam = Iam::new(&self.credentials.installation()?, timeout, "the token of the credentials")?;
+        let iam = Iam::new(
+            &self.credentials.resolve_installation().await?,
+            timeout,
+            "the token of the credentials",
+        )?;
         Ok(self.iam.get_or_init(|| iam))
     }
 

@@ -28,6 +28,7 @@ use crate::source::TokenSource;
 use crate::sync::Arc;
 use crate::system::System;
 use crate::task::notifier::Notifier;
+use crate::task::run_detached::run_detached;
 use crate::token::Token;
 use crate::{Error, Method};
 
@@ -99,7 +100,7 @@ impl Credentials {
     /// else an API key.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`), cannot be sent in a header, or is
     /// JSON but not a service account key. The error does not show the string.
     ///
     /// ```
@@ -200,17 +201,41 @@ impl Credentials {
         &self.inner.system
     }
 
-    /// The installation that the tokens belong to, and that may receive them. With a profile of yc behind the credentials,
-    /// the first fetch tells which one; before that, it is the installation of the system.
+    /// The installation that the tokens belong to, and that may receive them. Selects first, where the method is not
+    /// known yet. A profile of yc may name the installation: the first fetch reads it, and yc is asked for it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if an address cannot be read.
+    /// As [`header`](Self::header); [`ErrorKind::Invalid`] if an address cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     #[doc(hidden)]
-    pub fn installation(&self) -> Result<Installation, Error> {
-        match self.inner.selection.get().map(|selected| &selected.backend) {
+    pub async fn resolve_installation(&self) -> Result<Installation, Error> {
+        if let None | Some(Method::YandexCloudCli) = self.method() {
+            self.select().await?;
+        }
+        if let Some(Method::Profile | Method::Impersonation) = self.method() {
+            self.header().await?;
+        }
+        if let Some(Backend::Cached(Provider::Source(source))) = self.backend() {
+            let (source, system) = (Arc::clone(source), self.inner.system.clone());
+            let work = async move { source.learn_installation(&system).await };
+            run_detached(&self.inner.system, work).await.ok_or_else(Error::dropped)??;
+        }
+        self.installation()
+    }
+
+    /// As [`resolve_installation`](Self::resolve_installation), as far as it is known without a wait; else the
+    /// installation of the system.
+    fn installation(&self) -> Result<Installation, Error> {
+        match self.backend() {
             Some(Backend::Cached(Provider::Source(source))) => source.installation(&self.inner.system),
             _ => Installation::of(&self.inner.system),
         }
+    }
+
+    fn backend(&self) -> Option<&Backend> {
+        self.inner.selection.get().map(|selected| &selected.backend)
     }
 
     /// What the credentials are called in a sentence: by their method, or by the service account that they impersonate.

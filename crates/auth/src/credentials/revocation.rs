@@ -100,7 +100,7 @@ impl Credentials {
             }
         };
         let system = self.inner.system.clone();
-        let installation = self.installation().map_err(of_method)?;
+        let installation = self.resolve_installation().await.map_err(of_method)?;
         let iam = Iam::new(&installation, limit, "the token").map_err(of_method)?;
         let work = async move {
             let limit = iam.timeout();

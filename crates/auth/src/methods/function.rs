@@ -199,7 +199,7 @@ impl PushedToken {
     fn set(&self, token: Token) -> Result<(), Error> {
         let received = self.system.clock().now();
         let life = token.life.length(received.wall).map_err(|BadLife(life)| {
-            invalid(&format!("a life of {} s is outside 1 s to 24 h", life.as_secs()))
+            invalid(&format!("a lifetime of {} s is outside 1 s to 24 h", life.as_secs()))
         })?;
         let _update = lock(&self.update);
         let previous = self.newest.load_full();
@@ -245,7 +245,7 @@ fn invalid(reason: &str) -> Error {
 /// The token in a JSON object, or in a JSON string that holds one.
 fn parse(json: &str) -> Result<Token, Error> {
     if json.len() > MAX_TEXT {
-        return Err(invalid("it is larger than 16 KiB"));
+        return Err(invalid("the value is larger than 16 KiB"));
     }
     // The parser's own message could quote the text.
     let fields = match serde_json::from_str(json) {
@@ -253,7 +253,7 @@ fn parse(json: &str) -> Result<Token, Error> {
         Ok(Value::String(inner)) => serde_json::from_str::<Map<_, _>>(&Zeroizing::new(inner)).ok(),
         _ => None,
     };
-    let fields = fields.ok_or_else(|| invalid("it is not a JSON object"))?;
+    let fields = fields.ok_or_else(|| invalid("the value is not a JSON object"))?;
     read_fields(fields).map_err(|problem| invalid(&problem))
 }
 

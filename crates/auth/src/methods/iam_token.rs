@@ -42,7 +42,7 @@ impl IamTokenAuth {
             iam_token_fits(shape).map_err(|error| error.of(Method::IamToken))?;
             // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an error.
             if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
-                tracing::warn!("an IAM token does not have the documented shape; the token may be cut");
+                tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
             }
         }
         Ok(Self { value })

@@ -183,11 +183,13 @@ impl Watch {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
             last.other = Some(secret);
-            return Err(Error::new(ErrorKind::Invalid, "the file holds a part of a token")
+            return Err(Error::new(ErrorKind::Invalid, "the file holds only a part of a token")
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!("the token in the file does not have the documented shape; the token may be cut");
+            tracing::warn!(
+                "the token in the file does not have the documented shape; the token may be truncated"
+            );
         }
         *last = Last { whole: Some(whole), other: None };
         Ok(secret)

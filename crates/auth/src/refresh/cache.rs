@@ -122,7 +122,7 @@ impl Cache {
             ErrorKind::Unavailable,
             "every token that the source returns is refused or expired at once",
         )
-        .with_help("check the clocks of this machine and of the source, and the life of the token"))
+        .with_help("check the clocks of this machine and of the source, and the lifetime of the token"))
     }
 
     /// Drops exactly the token of `refused`; false if another token has replaced it, or if its refusal is known and the

@@ -390,7 +390,7 @@ impl RefreshState {
 fn bad_life(BadLife(life): BadLife) -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        format!("the response gives the token a life of {} s, outside 1 s to 24 h", life.as_secs()),
+        format!("the response gives the token a lifetime of {} s, outside 1 s to 24 h", life.as_secs()),
     )
     .with_help("check the clock of this machine and the source of the token")
 }

@@ -51,7 +51,7 @@ impl Secret {
             return Err("the value has a character outside ASCII");
         }
         if value.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err("the value has a control character (a line break, perhaps) inside");
+            return Err("the value has a control character inside, such as a line break");
         }
         if value.contains(' ') {
             return Err("the value has a space inside");

@@ -185,7 +185,7 @@ impl Automatic {
                 }
             }
         }
-        Err(Error::new(ErrorKind::NotConfigured, "nothing to authenticate with was found")
+        Err(Error::new(ErrorKind::NotConfigured, "no credentials were found")
             .with_help("set YC_API_KEY (or YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
             .with_report(resolver.finish(&[], system)))
     }

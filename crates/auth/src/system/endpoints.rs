@@ -22,7 +22,8 @@ use crate::secret::redact;
 /// `YC_OAUTH_ENDPOINT` there, as with every other `api`.
 ///
 /// A host that is named here may receive secrets, because the program said so. A host that only the environment names
-/// may receive them too, but over TLS alone, and the log warns about a host that is not Yandex Cloud's.
+/// may receive them too, and the log warns about a host that is not Yandex Cloud's. Both need TLS, unless
+/// [`danger_allow_plaintext`](Self::danger_allow_plaintext) is set.
 ///
 /// ```
 /// use yandex_cloud_auth::{Credentials, Endpoints, OAuthTokenAuth, System};
@@ -66,7 +67,7 @@ impl Endpoints {
         self
     }
 
-    /// Allows secrets without TLS to a host that is not this machine. Anyone on the path can then read the secrets and
+    /// Allows secrets without TLS to a host that is not this machine, also to one that only the environment names. Anyone on the path can then read the secrets and
     /// use the account.
     pub fn danger_allow_plaintext(mut self) -> Self {
         self.allow_plaintext = true;

@@ -12,6 +12,10 @@
 //!
 //! Nothing here needs a runtime in the caller: work and timers run on the system's [`Spawner`](crate::system::Spawner).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::sync::Waker;
+
 pub(crate) mod block_on;
 pub(crate) mod cancel;
 pub(crate) mod deadline;
@@ -19,3 +23,11 @@ pub(crate) mod notifier;
 pub(crate) mod run_detached;
 pub(crate) mod shared_task;
 pub(crate) mod shared_value;
+
+/// Wakes all, also after a waker that panics: the other waiters must not wait for ever because of it.
+fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        // The hook of the process has reported the panic. The state of the waker is not used again.
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::Poll;
 
+use super::wake_all;
 use crate::sync::{Mutex, Waker, lock};
 
 /// A count of changes, and the subscribers that wait for the next one.
@@ -35,7 +36,7 @@ impl Notifier {
             state.subscribers.values_mut().filter_map(Option::take).collect()
         };
         // Without the lock: a waker runs the code of others.
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     /// The number of a new subscriber, and the count of changes so far.

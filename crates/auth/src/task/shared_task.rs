@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::cancel::Cancel;
+use super::wake_all;
 use crate::sync::{Arc, Mutex, Waker, lock};
 use crate::system::BoxFuture;
 
@@ -57,7 +58,7 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
             std::mem::take(&mut state.waiters)
         };
         // Without the lock: a waker runs the code of others.
-        waiters.into_iter().flatten().for_each(Waker::wake);
+        wake_all(waiters.into_iter().flatten());
     }
 
     /// Waits for the outcome.
@@ -102,10 +103,10 @@ impl<T: Clone> Future for Wait<T> {
                 state.waiters.len() - 1
             })
         });
-        match &mut state.waiters[place] {
-            Some(waker) => waker.clone_from(context.waker()),
-            empty => *empty = Some(context.waker().clone()),
-        }
+        let previous = state.waiters[place].replace(context.waker().clone());
+        drop(state);
+        // Without the lock: a waker can be the last owner of anything.
+        drop(previous);
         Poll::Pending
     }
 }

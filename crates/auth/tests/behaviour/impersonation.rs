@@ -163,7 +163,7 @@ fn an_expired_token_is_not_sent_when_the_refresh_fails() {
     source.set(|count| Ok(token(count)?.expiring_in(secs(600))));
     test_system.clock.advance(secs(60));
     // The token in IAM's response ends at 12:00, which has passed.
-    assert!(failure(&credentials).reason().contains("a life of"), "IAM is called again after a failure");
+    assert!(failure(&credentials).reason().contains("a lifetime of"), "IAM is called again after a failure");
 }
 
 #[test]

@@ -245,9 +245,12 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         (TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"tomorrow"}"#), "`expiresAt`"),
         (
             TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2026-11-23T00:00:00Z"}"#),
-            "a life of 0 s",
+            "a lifetime of 0 s",
         ),
-        (TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2027-11-24T00:00:00Z"}"#), "a life of"),
+        (
+            TestReply::status(200, r#"{"iamToken":"t1.FAKE","expiresAt":"2027-11-24T00:00:00Z"}"#),
+            "a lifetime of",
+        ),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
         (TestReply::status(302, ""), "redirect"),
         (TestReply::status(500, ""), "HTTP 500"),

@@ -188,7 +188,7 @@ fn the_error_of_a_program_that_cannot_start_has_the_reason() {
     ] {
         let error = failure(TestRun::Fail(fault));
         assert_eq!((error.kind(), error.location()), (kind, Some(YC)), "{error}");
-        assert!(error.reason().starts_with("yc could not be run"), "{error}");
+        assert!(error.reason().starts_with("yc cannot be run"), "{error}");
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct AuthOptions {
 
     /// The API endpoint, such as `api.yandexcloud.kz:443`
     ///
-    /// Every secret is exchanged at this installation, and yc is asked for tokens of it. `host[:port]` means TLS;
+    /// The command exchanges every secret at this installation, and asks yc for its tokens. `host[:port]` means TLS;
     /// `http://` is accepted for loopback only. Default: `YC_API_ENDPOINT`, then (for `profile`) the profile's
     /// endpoint, then `api.cloud.yandex.net:443`.
     #[arg(long, value_name = "ENDPOINT")]
@@ -49,7 +49,7 @@ pub(crate) struct AuthOptions {
 
     /// The yc profile, such as `prod`
     ///
-    /// Default: `YC_PROFILE`, then the active profile.
+    /// Default: `YC_PROFILE`, then the current profile.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
 

@@ -20,7 +20,7 @@ pub(crate) enum MethodName {
     None,
     /// An OAuth token, exchanged for IAM tokens: `YC_OAUTH_TOKEN` or `--auth`
     OauthToken,
-    /// A yc profile, read from its file without yc: `--profile`, `YC_PROFILE` or the active profile
+    /// A yc profile, read from its file without yc: `--profile`, `YC_PROFILE` or the current profile
     Profile,
     /// An authorized key of a service account: `--key-file`, `YC_SERVICE_ACCOUNT_KEY_FILE` or `--auth`
     ServiceAccountKey,

@@ -65,8 +65,8 @@ pub(crate) enum Command {
     /// way is revoked itself. For an OAuth token, an authorized key or workload identity, the command fetches a new IAM
     /// token and revokes this new token: the OAuth token, the key and other IAM tokens of the account stay valid.
     /// `--method metadata` or `yandex-cloud-cli` revokes the token that the service or yc returns. One of `--auth`,
-    /// `--method` and `--key-file` is required: automatic selection never revokes a token. Other programs that use the same token, for example on the same virtual machine, are rejected from
-    /// then on and have to fetch another token.
+    /// `--method` and `--key-file` is required: automatic selection never revokes a token. Other programs that use the
+    /// revoked token, for example on the same virtual machine, are rejected from then on and have to fetch another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(AuthOptions),
     /// Demonstrate every method end to end against an emulator inside this program

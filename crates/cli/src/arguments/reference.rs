@@ -7,7 +7,7 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
     (2, "the command line is invalid"),
     (3, "no credentials were found"),
     (4, "a value, file or address is invalid, or a secret would be sent to a host that must not get it"),
-    (5, "a service or program is unavailable or did not answer in time; try the command again later"),
+    (5, "a service or program is unavailable or did not respond in time; try the command again later"),
     (6, "a service or program refused the credentials, or the token has expired"),
 ];
 
@@ -18,20 +18,14 @@ pub(crate) const VARIABLES: [(&str, &str); 26] = [
     ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
     ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
     ("YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
-    ("YC_OIDC_TOKEN_FILE", "a file with such a token (workload-identity)"),
+    ("YC_OIDC_TOKEN_FILE", "a file with a token of another issuer (workload-identity)"),
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
     (
         "YC_OAUTH_ENDPOINT",
         "the authorization server, https://auth.yandex.cloud by default (workload-identity)",
     ),
-    (
-        "ACTIONS_ID_TOKEN_REQUEST_URL",
-        "set by GitHub Actions, with ACTIONS_ID_TOKEN_REQUEST_TOKEN (workload-identity)",
-    ),
-    (
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-        "set by GitHub Actions, with ACTIONS_ID_TOKEN_REQUEST_URL (workload-identity)",
-    ),
+    ("ACTIONS_ID_TOKEN_REQUEST_URL", "the address of GitHub's tokens, in a job (workload-identity)"),
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),

@@ -69,15 +69,15 @@ fn folder_with_yc_auth() -> Folder {
 #[test]
 fn the_shell_lines_run_unchanged() {
     let folder = folder_with_yc_auth();
-    // The other programs that the lines use: a client that prints its arguments, and a password store.
-    write_script(&folder.path.join("curl"), "#!/bin/sh\necho \"curl $*\"\n");
+    // The other programs that the lines use: a client that prints its arguments and its input, and a password store.
+    write_script(&folder.path.join("curl"), "#!/bin/sh\necho \"curl $* < $(cat)\"\n");
     write_script(&folder.path.join("pass"), "#!/bin/sh\necho AQVN-from-the-store\n");
     let lines = block("sh", &["yc-auth header", "yc-auth token --format json", "yc-auth header --auth -"]);
     let output = sh(&folder, &lines, &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     for line in [
-        "curl -H Authorization: Api-Key AQVN-your-key https://llm.api.cloud.yandex.net/v1/models",
+        "curl -H @- https://ai.api.cloud.yandex.net/v1/models < Authorization: Api-Key AQVN-your-key",
         "{\"method\":\"api-key\",\"scheme\":\"Api-Key\",\"token\":\"AQVN-your-key\",\"expires_at\":null}",
         "Authorization: Api-Key AQVN-from-the-store",
         "Selection",

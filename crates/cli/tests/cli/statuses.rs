@@ -11,7 +11,7 @@ fn nothing_found_is_3_with_the_report() {
     let outcome = yc_auth(["token"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()).done();
     let printed = outcome.fails(3);
     let lines: Vec<_> = printed.lines().collect();
-    assert_eq!(lines[0], "error: nothing to authenticate with was found");
+    assert_eq!(lines[0], "error: no credentials were found");
     assert!(lines[1].starts_with("help: "), "{printed}");
     for (method, source) in [
         ("api-key", "YC_API_KEY"),

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::output::{failure, find_token, last_line};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
+use crate::cloud::installation::Installation;
 use crate::methods::{Provider, TokenSource};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::{Life, Token};
@@ -21,6 +22,8 @@ pub(super) struct Login {
     pub(super) profile: Option<String>,
     /// The endpoint of the system; `None` if neither the code nor the environment names one.
     pub(super) endpoint: Option<Endpoint>,
+    /// The endpoint in yc's own configuration, once it was asked for; `None` in it stands for the default.
+    pub(super) configured: OnceLock<Option<String>>,
     pub(super) timeout: Duration,
     pub(super) max_age: Duration,
 }
@@ -42,6 +45,16 @@ impl Login {
     pub(super) async fn config(&self, system: &System, key: &str) -> Result<Option<String>, Error> {
         let output = self.run(system, &["config", "get", key], None).await?;
         Ok(last_line(output.stdout()))
+    }
+
+    /// The endpoint in yc's configuration, asked for once; `None` if yc uses its default.
+    pub(super) async fn own_endpoint(&self, system: &System) -> Result<Option<&str>, Error> {
+        if self.configured.get().is_none() {
+            let endpoint = self.config(system, "endpoint").await?;
+            // A second caller at the same time has asked the same yc.
+            let _ = self.configured.set(endpoint);
+        }
+        Ok(self.configured.get().and_then(Option::as_deref))
     }
 
     /// Runs yc. The result is the output of a success, or an error with yc's own message.
@@ -66,7 +79,7 @@ impl Login {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
                     _ => ErrorKind::Unavailable,
                 };
-                Err(Error::new(kind, format!("yc could not be run: {error}"))
+                Err(Error::new(kind, format!("yc cannot be run: {error}"))
                     .at(location)
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))
@@ -116,5 +129,22 @@ impl TokenSource for Login {
 
     fn max_age(&self) -> Duration {
         self.max_age
+    }
+
+    /// Without an endpoint of the system, yc logs in to the endpoint of its own configuration.
+    fn installation(&self, system: &System) -> Result<Installation, Error> {
+        match &self.endpoint {
+            Some(_) => Installation::of(system),
+            None => Installation::of_profile(self.configured.get().and_then(Option::as_deref), system),
+        }
+    }
+
+    fn learn_installation<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async {
+            match &self.endpoint {
+                Some(_) => Ok(()),
+                None => self.own_endpoint(system).await.map(drop),
+            }
+        })
     }
 }

@@ -10,6 +10,7 @@ mod login;
 mod output;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use self::login::Login;
@@ -83,7 +84,7 @@ impl YandexCloudCliAuthBuilder {
         self
     }
 
-    /// The profile; by default `YC_PROFILE`, then yc's active profile.
+    /// The profile; by default `YC_PROFILE`, then yc's current profile.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
         self
@@ -139,7 +140,7 @@ impl YandexCloudCliAuth {
         };
         let endpoint = Endpoint::configured(system)?;
         let YandexCloudCliAuthBuilder { timeout, max_age, .. } = self.options;
-        Ok(Login { program, profile, endpoint, timeout, max_age })
+        Ok(Login { program, profile, endpoint, configured: OnceLock::new(), timeout, max_age })
     }
 
     /// One value of yc's configuration, by the rules of automatic selection; `Ok(Err(reason))` if selection would not
@@ -190,7 +191,7 @@ impl YandexCloudCliAuth {
         }
         let login = self.login(program, system)?;
         let expected = login.address().cloned().unwrap_or_else(Address::public_api);
-        let actual = login.config(system, "endpoint").await?.unwrap_or_default();
+        let actual = login.own_endpoint(system).await?.unwrap_or_default().to_owned();
         // yc prints nothing if its endpoint is the default.
         let is_expected = actual.is_empty() && expected == Address::public_api()
             || Address::parse_without_scheme(&actual).is_ok_and(|actual| actual == expected);

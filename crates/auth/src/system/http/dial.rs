@@ -104,7 +104,7 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
 
 fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
     let reason = if find_cause::<Unresolved>(error).is_some() {
-        "its name could not be resolved".to_owned()
+        "the name of the proxy could not be resolved".to_owned()
     } else if let Some(error) = find_cause::<io::Error>(error) {
         error.kind().to_string()
     } else {

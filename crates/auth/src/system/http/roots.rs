@@ -22,7 +22,7 @@ use super::super::Environment;
 pub fn parse_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| "the PEM text is broken")?;
+        .map_err(|_| "the PEM text is invalid")?;
     if certificates.is_empty() {
         return Err("there is no certificate in the PEM text");
     }
