@@ -133,8 +133,8 @@ impl MetadataAuth {
                 provider: self.source(at),
                 first: Some((token, began)),
                 reason: warning.map_or_else(
-                    || "the service gave a token".to_owned(),
-                    |warning| format!("the service gave a token; {warning}"),
+                    || "gave a token".to_owned(),
+                    |warning| format!("gave a token; {warning}"),
                 ),
             },
             // Counts as absent, but the report and the log name the timeout: the service may only be slow.
