@@ -132,10 +132,8 @@ impl MetadataAuth {
             Ok(token) => Detection::Found {
                 provider: self.source(at),
                 first: Some((token, began)),
-                reason: warning.map_or_else(
-                    || "gave a token".to_owned(),
-                    |warning| format!("gave a token; {warning}"),
-                ),
+                reason: warning
+                    .map_or_else(|| "gave a token".to_owned(), |warning| format!("gave a token; {warning}")),
             },
             // Counts as absent, but the report and the log name the timeout: the service may only be slow.
             Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {
