@@ -76,9 +76,9 @@ pub trait Sealed: Send + Sync + 'static {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         let _ = system;
         let remark = match self.method() {
-            Method::ApiKey => "an API key does not name its owner",
+            Method::ApiKey => "the owner of an API key cannot be determined",
             Method::None => "no identity: requests carry no credentials",
-            _ => "an IAM token does not name its owner",
+            _ => "the owner of an IAM token cannot be determined",
         };
         Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }
@@ -88,11 +88,15 @@ pub trait Sealed: Send + Sync + 'static {
         Box::pin(async {
             match self.provider(system) {
                 Ok(provider) => Detection::Found { provider, first: None, reason: "set".to_owned() },
-                Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                    Detection::Absent("not set".to_owned())
-                }
+                Err(error) if error.kind() == ErrorKind::NotConfigured => absent(&error),
                 Err(error) => Detection::Invalid(error),
             }
         })
     }
+}
+
+/// Why a slot is absent. A report names the variable in a column of its own: `not set` is enough there.
+pub(super) fn absent(error: &Error) -> Detection {
+    let reason = error.reason();
+    Detection::Absent(reason.strip_prefix("the variable is ").unwrap_or(reason).to_owned())
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sealed::Sealed;
+use super::sealed::{Sealed, absent};
 use super::secret_file::{SecretFile, read_timed_out};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
@@ -114,7 +114,7 @@ impl TokenFileAuth {
         let watch = match self.watch(system) {
             Ok(watch) => watch,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent("not set".to_owned());
+                return absent(&error);
             }
             Err(error) => return Detection::Invalid(error),
         };

@@ -101,9 +101,7 @@ impl ServiceAccountKey {
                     "give the file that `yc iam key create` wrote",
                 ));
             }
-            Err(error) if error.is_eof() => {
-                return Err(bad("the JSON is incomplete: the key is truncated", CUT));
-            }
+            Err(error) if error.is_eof() => return Err(bad("the JSON is incomplete", CUT)),
             Err(error) => {
                 let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
                 return Err(bad(&place, "give the file that `yc iam key create` wrote"));
@@ -198,7 +196,7 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
         return Err(bad("`private_key` is not a PEM", "give the file that `yc iam key create` wrote"));
     };
     let Some((body, _)) = rest.split_once(END) else {
-        return Err(bad("`private_key` is incomplete: the key is truncated", CUT));
+        return Err(bad("`private_key` is incomplete", CUT));
     };
     // Each buffer has room for its whole content: a reallocation would leave a copy of the key in freed memory.
     let mut packed = Zeroizing::new(String::with_capacity(body.len()));

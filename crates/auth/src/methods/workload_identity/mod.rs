@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::subject::SubjectToken;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, absent};
 use super::secret_file::read_timed_out;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
@@ -146,7 +146,7 @@ impl WorkloadIdentityAuth {
         let exchange = match self.exchange(system) {
             Ok(exchange) => exchange,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Detection::Absent(error.reason().to_owned());
+                return absent(&error);
             }
             Err(error) => return Detection::Invalid(error),
         };
@@ -155,9 +155,7 @@ impl WorkloadIdentityAuth {
                 let reason = format!("set, for the service account {}", exchange.id);
                 Detection::Found { provider: Provider::Source(Arc::new(exchange)), first: None, reason }
             }
-            Some(Err(error)) if error.kind() == ErrorKind::NotConfigured => {
-                Detection::Absent(error.reason().to_owned())
-            }
+            Some(Err(error)) if error.kind() == ErrorKind::NotConfigured => absent(&error),
             Some(Err(error)) => Detection::Invalid(error),
             None => Detection::Invalid(read_timed_out(exchange.timeout).at(exchange.subject.location())),
         }
