@@ -57,8 +57,7 @@ pub(crate) fn run(
         Format::Json => output::json(out, &diagnosis)?,
         Format::Text => {
             let mut notes = outcome.report.as_ref().map_or_else(Vec::new, |report| report.notes().to_vec());
-            let reasons = diagnosis.attempts.iter().map(|row| row.reason.as_str());
-            let unsaid = unsaid(warnings.all(), reasons);
+            let unsaid = unsaid(warnings.all(), &diagnosis.attempts);
             // A warning in the log says more than the same note of the report.
             notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
             notes.extend(unsaid);
@@ -78,10 +77,10 @@ pub(crate) fn run(
 }
 
 /// The warnings that no reason has yet, each once.
-fn unsaid<'a>(warnings: Vec<String>, reasons: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
     let mut unsaid: Vec<String> = Vec::new();
     for warning in warnings {
-        if !unsaid.contains(&warning) && !reasons.clone().any(|reason| reason.contains(&warning)) {
+        if !unsaid.contains(&warning) && !rows.iter().any(|row| row.reason.contains(&warning)) {
             unsaid.push(warning);
         }
     }

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write
                 Some(method) => effect(method),
                 None => ("an IAM token", ""),
             };
-            output::line(out, &["revoked: ", token, &subject, &still_valid])?;
+            output::line(out, &["revoked: ", token, &subject, still_valid])?;
         }
     }
     Ok(())

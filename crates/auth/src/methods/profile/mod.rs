@@ -270,7 +270,7 @@ impl ProfileAuth {
                     .push("a Yandex account: the owner of an OAuth token cannot be determined".to_owned());
             }
             Proof::IamToken(_) => {
-                identity.remarks.push("the owner of an IAM token cannot be determined".to_owned())
+                identity.remarks.push("the owner of an IAM token cannot be determined".to_owned());
             }
             Proof::Machine { .. } => identity.remarks.push("the service account of the machine".to_owned()),
         }
