@@ -29,6 +29,9 @@ pub struct Token {
     pub(crate) life: Life,
 }
 
+/// What to do about a value that cannot be a token.
+const HELP: &str = "the source of the token must return the bare token, on one line, as it was issued";
+
 impl Token {
     /// A token of unknown life: fresh for `max_age` of its source, and used for 12 h from first sight at most.
     ///
@@ -36,8 +39,8 @@ impl Token {
     /// [`ErrorKind::Invalid`] if the value cannot be sent: empty, with a control character, outside ASCII, or with a
     /// scheme.
     pub fn new(value: impl AsRef<str>) -> Result<Self, Error> {
-        let secret =
-            Secret::parse(value.as_ref()).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+        let secret = Secret::parse(value.as_ref())
+            .map_err(|reason| Error::new(ErrorKind::Invalid, reason).with_help(HELP))?;
         Ok(Self { secret, life: Life::Unknown })
     }
 

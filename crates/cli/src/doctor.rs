@@ -57,8 +57,10 @@ pub(crate) fn run(
         Format::Json => output::json(out, &diagnosis)?,
         Format::Text => {
             let mut notes = outcome.report.as_ref().map_or_else(Vec::new, |report| report.notes().to_vec());
-            notes.extend(warnings.all());
-            notes.dedup();
+            let unsaid = unsaid(warnings.all(), &diagnosis.attempts);
+            // A warning in the log says more than the same note of the report.
+            notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
+            notes.extend(unsaid);
             let page = Page { color: Color::for_stdout(), now: SystemTime::now() };
             out.write_all(page.text(&diagnosis, &outcome, &notes).as_bytes())?;
             out.flush()?;
@@ -72,6 +74,17 @@ pub(crate) fn run(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The warnings that no reason has yet, each once.
+fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
+    let mut unsaid: Vec<String> = Vec::new();
+    for warning in warnings {
+        if !unsaid.contains(&warning) && !rows.iter().any(|row| row.reason.contains(&warning)) {
+            unsaid.push(warning);
+        }
+    }
+    unsaid
 }
 
 impl Diagnosis {
@@ -114,7 +127,8 @@ impl Row {
             method: method.name(),
             source: error.location().unwrap_or("given").to_owned(),
             outcome: if error.kind() == ErrorKind::NotConfigured { "absent" } else { "broken" },
-            reason: error.reason().to_owned(),
+            // The words of the library's report, which names the variable in a column of its own.
+            reason: error.reason().strip_prefix("the variable is ").unwrap_or(error.reason()).to_owned(),
             elapsed_ms: 0,
         }
     }
@@ -150,7 +164,7 @@ impl Page {
         match &outcome.header {
             Ok(snapshot) => self.header(snapshot, outcome.elapsed, &mut text),
             Err(_) => {
-                text.push_str("  none\n\n");
+                text.push_str("  no header: see the error below\n\n");
                 if let Some(ErrorOutput { message, help, .. }) = &diagnosis.error {
                     text.push_str(&format!("{} {message}\n", self.color.red("error:")));
                     if let Some(help) = help {

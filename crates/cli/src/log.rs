@@ -116,6 +116,8 @@ impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
+            // This command ends after a failure, so the time until a further fetch says nothing.
+            "backoff_ms" => Ok(()),
             name => write!(self.fields, " {name}={value:?}"),
         };
     }

@@ -1,12 +1,12 @@
 //! `yc-auth revoke`: revokes an IAM token.
 //!
-//! Text is one line with the subject of the token. JSON is `{"method","subject_id"}`; the id is null where IAM did not
-//! return it.
+//! Text is one line with the subject of the token, and with what stays valid. JSON is `{"method","subject_id"}`; the id
+//! is null where IAM did not return it.
 
 use std::io::Write;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use yandex_cloud_auth::{Method, RevokeOptions};
 
 use crate::arguments::{AuthOptions, Format};
@@ -17,7 +17,8 @@ use crate::output;
 
 #[derive(Serialize)]
 struct RevocationOutput {
-    method: Option<&'static str>,
+    #[serde(serialize_with = "name_of")]
+    method: Option<Method>,
     subject_id: Option<String>,
 }
 
@@ -33,15 +34,43 @@ pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write
             None => RevokeOptions::new(),
         };
         let revoked = credentials.revoke(revoke_options).map_err(explained)?;
-        let method = session.credentials.method().map(Method::name);
+        let method = session.credentials.method();
         Ok(RevocationOutput { method, subject_id: revoked.subject_id })
     })?;
     match options.format {
         Format::Json => output::json(out, &revocation)?,
         Format::Text => {
             let subject = revocation.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
-            output::line(out, &["revoked: an IAM token", &subject])?;
+            let (token, still_valid) = match revocation.method {
+                Some(method) => effect(method),
+                None => ("an IAM token", ""),
+            };
+            output::line(out, &["revoked: ", token, &subject, still_valid])?;
         }
     }
     Ok(())
+}
+
+/// Which token was revoked, and what stays valid: most methods hold a secret that still gives new tokens.
+fn effect(method: Method) -> (&'static str, &'static str) {
+    match method {
+        Method::OAuthToken => (
+            "a new IAM token",
+            "; the OAuth token stays valid: delete it at https://id.yandex.com/personal/data-access",
+        ),
+        Method::ServiceAccountKey => {
+            ("a new IAM token", "; the authorized key stays valid: delete it with `yc iam key delete KEY-ID`")
+        }
+        Method::WorkloadIdentity => (
+            "a new IAM token",
+            "; the federated credential stays valid: delete it if the subject may get no more tokens",
+        ),
+        Method::Impersonation => ("a new IAM token", "; the credentials that impersonate stay valid"),
+        Method::Profile => ("an IAM token", "; a key or an OAuth token of the profile stays valid"),
+        _ => ("an IAM token", ""),
+    }
+}
+
+fn name_of<S: Serializer>(method: &Option<Method>, serializer: S) -> Result<S::Ok, S::Error> {
+    method.map(Method::name).serialize(serializer)
 }

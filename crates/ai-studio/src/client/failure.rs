@@ -43,6 +43,7 @@ impl Failure {
 
     /// The connection could not be opened, or broke.
     pub(crate) fn of_connection(error: reqwest::Error) -> Self {
+        let host = error.url().and_then(reqwest::Url::host_str).unwrap_or_default().to_owned();
         // The context of the error has the URL already.
         let error = error.without_url();
         if error.is_builder() {
@@ -59,11 +60,19 @@ impl Failure {
             .filter(|error| error.get_ref().is_none())
             .map_or_else(|| root_cause(&error), |error| error.kind().to_string());
         let (what, help) = if error.is_connect() {
-            ("cannot connect", "check the network, the endpoint (YC_API_ENDPOINT), and HTTPS_PROXY")
+            (
+                "cannot connect",
+                "check the network, HTTPS_PROXY, and the endpoint (`endpoint` in code, or YC_API_ENDPOINT)",
+            )
         } else {
             ("the connection broke", "the server or a proxy closed the connection; try again later")
         };
-        let own = Error::new(ErrorKind::Unavailable, format!("{what}: {why}")).with_help(help);
+        // The words of yandex-cloud-auth for the same error.
+        let reason = match is_name_resolution(&error) {
+            true => format!("the name {host} could not be resolved"),
+            false => format!("{what}: {why}"),
+        };
+        let own = Error::new(ErrorKind::Unavailable, reason).with_help(help);
         Self { error: own.with_source(&error), is_retryable: true, is_tls: false }
     }
 
@@ -100,7 +109,12 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
             "the server requires authentication: set `auth` or YC_API_KEY".to_owned()
         }
         (401, Some(method)) => {
-            format!("the server refused the credentials ({method}): they may be expired, revoked, or of another installation")
+            format!(
+                "the server refused the credentials ({method}): check that the {noun} is complete, is not {ended}, and \
+                 belongs to this installation",
+                noun = if method == Method::ApiKey { "key" } else { "token" },
+                ended = if method == Method::ApiKey { "deleted" } else { "expired or revoked" },
+            )
         }
         (401, None) => "the server refused the credentials".to_owned(),
         (403, _) => "the account has no permission: grant the account the role ai.languageModels.user in the folder, or give the API \
@@ -112,6 +126,18 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
         (300..=399, _) => "another server responds: check the endpoint".to_owned(),
         _ => "the service is unavailable at the moment; try again later".to_owned(),
     }
+}
+
+/// Whether the name of the host was not found. The HTTP client has no public type for this error, only a fixed text.
+fn is_name_resolution(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().starts_with("dns error") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {

@@ -68,7 +68,7 @@ impl Services {
             let location = format!("service_map: {id}");
             let base = BaseUrl::parse(&text).map_err(|error| Error::of_option(error.at(&location)))?;
             if !base.address.is_tls() && !base.address.is_loopback() {
-                let reason = format!("a request to {} would travel without TLS", base.address);
+                let reason = format!("{} does not use TLS", base.address);
                 return Err(auth::Error::new(auth::ErrorKind::Blocked, reason)
                     .at(location)
                     .with_help("use https; plain text is allowed only to loopback hosts")

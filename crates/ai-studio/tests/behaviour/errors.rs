@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use test_support::http_server::{Reply, Server};
 use test_support::wait::soon;
-use yandex_ai_studio_sdk::auth::{IamTokenAuth, Method};
+use yandex_ai_studio_sdk::auth::{ApiKeyAuth, IamTokenAuth, Method};
 use yandex_ai_studio_sdk::{AiStudio, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
@@ -170,7 +170,25 @@ async fn an_error_of_refused_credentials_names_the_method_and_helps() {
     let sdk = sdk_at(&emulator.api_url()).auth(stale).build().unwrap();
     let error = sdk.chat().models().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Refused, 401));
-    assert!(error.help().unwrap().contains("iam-token"), "{:?}", error.help());
+    let help = error.help().unwrap();
+    assert!(help.contains("iam-token") && help.contains("check that the token is complete"), "{help}");
+    let sdk =
+        sdk_at(&emulator.api_url()).auth(ApiKeyAuth::new("AQVN-FAKE-unknown").unwrap()).build().unwrap();
+    let error = sdk.chat().models().await.unwrap_err();
+    let action = "check that the key is complete, is not deleted, and belongs to this installation";
+    assert!(error.help().unwrap().contains(action), "{:?}", error.help());
+}
+
+#[tokio::test]
+async fn an_unknown_host_has_the_words_of_the_auth_crate() {
+    // A name may have 253 bytes, so the resolver refuses this one without a query.
+    let name = format!("{}localhost", format!("{}.", "a".repeat(60)).repeat(5));
+    let clock = InstantClock::default();
+    let sdk =
+        sdk_mapped(&format!("http://{name}")).system(test_system([]).with_clock(clock)).build().unwrap();
+    let error = sdk.chat().models().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains(&format!("the name {name} could not be resolved")), "{error}");
 }
 
 #[tokio::test]

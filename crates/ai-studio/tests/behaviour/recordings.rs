@@ -23,8 +23,11 @@ const TIMES: u64 = 3;
 
 #[tokio::test]
 async fn sends_recorded_requests_and_reads_recorded_responses() {
-    let folder = std::env::var_os("YC_RECORDINGS").map_or_else(beside_the_workspace, PathBuf::from);
+    let named = std::env::var_os("YC_RECORDINGS");
+    let is_named = named.is_some();
+    let folder = named.map_or_else(beside_the_workspace, PathBuf::from);
     if !folder.is_dir() {
+        assert!(!is_named, "YC_RECORDINGS names no folder: {}", folder.display());
         println!("skipped: no folder {}", folder.display());
         return;
     }
@@ -52,7 +55,11 @@ async fn sends_recorded_requests_and_reads_recorded_responses() {
     }
     println!("{ran} calls, each {TIMES} times; {} not covered", not_covered.values().sum::<u32>());
     assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
-    assert!(ran > 0 || recordings.is_empty(), "no call of {} recordings was run", recordings.len());
+    assert!(
+        ran > 0 || (recordings.is_empty() && !is_named),
+        "no call of {} recordings was run",
+        recordings.len()
+    );
 }
 
 /// The replay cannot check this, because it uses the same parser for numbers.

@@ -87,7 +87,7 @@ fn endpoint(system: &System) -> Result<Endpoint, Error> {
         return Ok(endpoint);
     }
     if let Some(other) = Installation::of(system)?.outside_of_the_public_one()? {
-        let reason = format!("the variable is not set, but `{}` is {}", other.location(), other.address());
+        let reason = format!("`{}` is {}, but {VARIABLE} is not set", other.location(), other.address());
         return Err(Error::new(ErrorKind::Invalid, reason).at(VARIABLE).with_help(format!(
             "set {VARIABLE} (in code: `Endpoints::oauth`) to the authorization server of that installation; \
              {PUBLIC_HOST} belongs to api.cloud.yandex.net only"

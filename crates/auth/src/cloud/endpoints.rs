@@ -123,10 +123,15 @@ impl Endpoint {
         !self.address.is_yandex_cloud() && !self.address.is_loopback()
     }
 
+    /// The warning about a foreign host. The log and the report use the same words, so that `doctor` shows them once.
+    pub(crate) fn foreign_host(&self) -> String {
+        format!("{} names {}, which is not one of Yandex Cloud's hosts", self.location, self.address)
+    }
+
     /// Warns in the log if the environment, not the program, sends secrets to a foreign host.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
-            tracing::warn!(endpoint = %self.address, "{} names a host that is not Yandex Cloud's; {what}", self.location);
+            tracing::warn!(endpoint = %self.address, "{}; {what}", self.foreign_host());
         }
     }
 
@@ -139,7 +144,7 @@ impl Endpoint {
         if self.address.is_tls() || self.address.is_loopback() || self.plaintext {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Blocked, format!("a request to {} would travel without TLS", self.address))
+        Err(Error::new(ErrorKind::Blocked, format!("{} does not use TLS", self.address))
             .at(self.location)
             .with_help(
                 "use https or a loopback address; for plain HTTP to another host, the program must allow it in code",
@@ -159,7 +164,8 @@ impl Endpoint {
         if is_own && is_protected {
             return Ok(found);
         }
-        let why = if is_own { "without TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
+        let why =
+            if is_own { "it does not use TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
         Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
             .at(self.address.to_string())
             .with_help(format!(

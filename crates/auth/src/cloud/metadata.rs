@@ -59,7 +59,7 @@ impl MetadataAddress {
     /// The warning about a token that travels without TLS outside a private network.
     pub(crate) fn warning(&self) -> Option<String> {
         (!self.address.is_near())
-            .then(|| format!("{} is not in a private range: the token travels without TLS", self.address))
+            .then(|| format!("{} is not in a private range: the token is sent without TLS", self.address))
     }
 }
 

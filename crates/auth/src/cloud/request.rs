@@ -49,8 +49,8 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         | HttpFault::ConnectRefused
         | HttpFault::Unreachable
         | HttpFault::NameResolution => {
-            "the server could not be reached: check the network, YC_API_ENDPOINT and YC_OAUTH_ENDPOINT if they are \
-             set, and HTTPS_PROXY"
+            "the server could not be reached: check the network, HTTPS_PROXY, and the endpoint if one is set \
+             (YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)"
         }
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"

@@ -41,7 +41,7 @@ impl Credentials {
             && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)
         {
             identity.folder_id = Some(redact(&folder, &[]));
-            identity.remarks.push(format!("the folder is that of {FOLDER}"));
+            identity.remarks.push(format!("the folder is from {FOLDER}"));
         }
         Ok(identity)
     }

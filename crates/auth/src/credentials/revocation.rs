@@ -86,7 +86,8 @@ impl Credentials {
             (Some(Scheme::ApiKey), ..) => {
                 return Err(Error::new(ErrorKind::Invalid, "an API key cannot be revoked like a token")
                     .with_help(
-                        "delete it: `yc iam api-key delete ID`, or in the console of its service account",
+                        "only an IAM token (`t1.…`) can be revoked; a value of any other form counts as an API key. Delete an API \
+                         key with `yc iam api-key delete ID`, or in the console of its service account",
                     ));
             }
             _ => return Err(Error::new(ErrorKind::Invalid, "the credentials have no token to revoke")),

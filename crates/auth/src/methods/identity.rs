@@ -15,7 +15,7 @@ use super::Method;
 /// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake")?);
 /// let identity = credentials.blocking().identity(HeaderOptions::new())?;
 /// assert_eq!((identity.method, identity.subject_id), (Method::ApiKey, None));
-/// assert_eq!(identity.remarks, ["an API key does not name its owner"]);
+/// assert_eq!(identity.remarks, ["the owner of an API key cannot be determined"]);
 /// # Ok::<(), yandex_cloud_auth::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

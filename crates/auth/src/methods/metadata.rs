@@ -130,7 +130,7 @@ impl MetadataAuth {
                 provider: self.source(at),
                 first: Some((token, began)),
                 reason: warning
-                    .map_or_else(|| "answered".to_owned(), |warning| format!("answered; {warning}")),
+                    .map_or_else(|| "gave a token".to_owned(), |warning| format!("gave a token; {warning}")),
             },
             // Counts as absent, but the report and the log name the timeout: the service may only be slow.
             Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {

@@ -128,7 +128,8 @@ impl Sealed for OAuthTokenAuth {
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async {
-            Identity::of(self.method()).remark("a Yandex account: an OAuth token does not name its owner")
+            Identity::of(self.method())
+                .remark("a Yandex account: the owner of an OAuth token cannot be determined")
         })
     }
 

@@ -39,8 +39,11 @@ impl Detection {
     /// The result of a detection that failed: `NotConfigured` means absent, any other error stops selection.
     pub(crate) fn failed(error: Error) -> Self {
         match error.kind() {
-            // The report names the variable beside the reason.
-            ErrorKind::NotConfigured => Self::Absent(error.reason().replace("the variable is not", "not")),
+            ErrorKind::NotConfigured => {
+                // A report names the variable in a column of its own: `not set` is enough there.
+                let reason = error.reason();
+                Self::Absent(reason.strip_prefix("the variable is ").unwrap_or(reason).to_owned())
+            }
             _ => Self::Invalid(error),
         }
     }
@@ -83,9 +86,9 @@ pub trait Sealed: Send + Sync + 'static {
     /// What the method knows about its subject. Runs where fetches run, and is bounded like a fetch.
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
         let remark = match self.method() {
-            Method::ApiKey => "an API key does not name its owner",
+            Method::ApiKey => "the owner of an API key cannot be determined",
             Method::None => "no identity: requests carry no credentials",
-            _ => "an IAM token does not name its owner",
+            _ => "the owner of an IAM token cannot be determined",
         };
         Box::pin(async move { Identity::of(self.method()).remark(remark) })
     }

@@ -21,11 +21,24 @@ pub(super) struct SecretFile {
     path: PathBuf,
     /// The name for errors that must not show the path.
     name: &'static str,
+    /// What to do if the file does not exist.
+    help_if_missing: &'static str,
 }
+
+/// What to do about a missing file that another program keeps up to date.
+const WRITTEN_BY_A_PROGRAM: &str = "check the path, and whether the program that writes the file has run";
+
+/// What to do about a missing file that a person creates once.
+pub(super) const WRITTEN_ONCE: &str = "check the path: a relative path counts from the current folder";
 
 impl SecretFile {
     pub(super) fn new(path: impl Into<PathBuf>, name: &'static str) -> Self {
-        Self { path: path.into(), name }
+        Self { path: path.into(), name, help_if_missing: WRITTEN_BY_A_PROGRAM }
+    }
+
+    /// With another help for a file that does not exist.
+    pub(super) fn help_if_missing(self, help_if_missing: &'static str) -> Self {
+        Self { help_if_missing, ..self }
     }
 
     /// The file whose path is the value of a variable.
@@ -94,11 +107,7 @@ impl SecretFile {
             PermissionDenied,
         };
         let (kind, reason, help) = match error.kind() {
-            NotFound | NotADirectory => (
-                missing,
-                "the file does not exist".to_owned(),
-                "check the path, and whether the program that writes the file has run",
-            ),
+            NotFound | NotADirectory => (missing, "the file does not exist".to_owned(), self.help_if_missing),
             IsADirectory => (
                 ErrorKind::Invalid,
                 "the path is a directory".to_owned(),

@@ -236,9 +236,10 @@ impl Refresher {
                 self.next_refresh.set(now + pause);
                 drop(state);
                 let header = self.header.load();
-                let remaining = header.as_ref().map_or(Duration::ZERO, |header| header.remaining(now));
+                // Without a token there is no remaining time; the log then has no such field.
+                let remaining_seconds = header.as_ref().map(|header| header.remaining(now).as_secs());
                 let method = error.method().map(Method::name);
-                tracing::warn!(method, %error, remaining_seconds = remaining.as_secs(), again_in_ms = millis(pause), "the fetch of a token failed");
+                tracing::warn!(method, %error, remaining_seconds, backoff_ms = millis(pause), "the fetch of a token failed");
                 Err(error)
             }
         }

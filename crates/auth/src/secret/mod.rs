@@ -45,7 +45,7 @@ impl Secret {
             || lower.starts_with("api-key ")
             || matches!(&*lower, "bearer" | "api-key")
         {
-            return Err("the value begins with a scheme (`Bearer ` or `Api-Key `); give the bare value");
+            return Err("the value begins with a scheme (`Bearer ` or `Api-Key `)");
         }
         if !value.is_ascii() {
             return Err("the value has a character outside ASCII");

@@ -258,12 +258,5 @@ pub(crate) fn notes(system: &System) -> Vec<String> {
     let named = [Endpoint::configured(system), authorization::configured(system)];
     let named = named.into_iter().filter_map(Result::ok).flatten();
     let foreign = named.filter(|endpoint| endpoint.is_foreign() && !endpoint.is_explicit());
-    let note = |endpoint: Endpoint| {
-        format!(
-            "{} names {}, which is not one of Yandex Cloud's hosts",
-            endpoint.location(),
-            endpoint.address
-        )
-    };
-    foreign.map(note).collect()
+    foreign.map(|endpoint| endpoint.foreign_host()).collect()
 }

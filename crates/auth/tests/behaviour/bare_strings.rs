@@ -100,7 +100,7 @@ fn a_service_account_key_is_not_taken_for_an_api_key() {
     }
     let error = Credentials::from_string(&key[..key.len() / 2]).unwrap_err();
     assert_eq!(error.method(), Some(Method::ServiceAccountKey), "a cut key is not an API key either");
-    assert!(error.reason().contains("truncated"), "{error}");
+    assert!(error.reason().contains("incomplete"), "{error}");
 }
 
 #[test]

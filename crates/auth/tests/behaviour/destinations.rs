@@ -110,7 +110,7 @@ fn without_tls_the_token_goes_only_to_loopback_unless_code_allows_plaintext() {
         };
         for error in [in_code, as_iam, in_variable] {
             assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint}: {error}");
-            assert!(error.reason().contains("without TLS"), "{error}");
+            assert!(error.reason().contains("does not use TLS"), "{error}");
             assert!(error.help().is_some());
         }
         assert!(shown.lock().unwrap().is_empty(), "{endpoint}");

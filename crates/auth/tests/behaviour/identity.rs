@@ -18,11 +18,14 @@ fn identity_of(credentials: &Credentials) -> Identity {
 fn a_remark_says_that_a_credential_is_opaque() {
     let test_system = TestSystem::new().answering(cloud(exchanged()));
     for (credentials, remark) in [
-        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), "an API key does not name its owner"),
-        (test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()), "an IAM token does not name its owner"),
+        (test_system.with(ApiKeyAuth::new(API_KEY).unwrap()), "the owner of an API key cannot be determined"),
+        (
+            test_system.with(IamTokenAuth::new(IAM_TOKEN).unwrap()),
+            "the owner of an IAM token cannot be determined",
+        ),
         (
             test_system.with(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap()),
-            "a Yandex account: an OAuth token does not name its owner",
+            "a Yandex account: the owner of an OAuth token cannot be determined",
         ),
         (test_system.with(NoAuth::new()), "no identity: requests carry no credentials"),
     ] {
@@ -63,7 +66,7 @@ fn the_variable_gives_the_folder_if_the_method_does_not_know_it() {
     let test_system = TestSystem::new().set("YC_FOLDER_ID", "b1gfake0variable");
     let identity = identity_of(&test_system.with(ApiKeyAuth::new(API_KEY).unwrap()));
     assert_eq!(identity.folder_id.as_deref(), Some("b1gfake0variable"));
-    assert_eq!(identity.remarks[1], "the folder is that of YC_FOLDER_ID");
+    assert_eq!(identity.remarks[1], "the folder is from YC_FOLDER_ID");
 }
 
 #[test]

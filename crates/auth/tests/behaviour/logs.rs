@@ -60,9 +60,10 @@ fn a_failure_is_a_warning_with_the_time_of_the_next_fetch() {
     }
     let lines = test_system.log.warnings();
     assert_eq!(lines.len(), 1, "a remembered failure is not logged again: {lines:?}");
-    for word in ["metadata", "169.254.169.254", "HTTP 503: overloaded", "again_in_ms=1000"] {
+    for word in ["metadata", "169.254.169.254", "HTTP 503: overloaded", "backoff_ms=1000"] {
         assert!(lines[0].contains(word), "{word}: {lines:?}");
     }
+    assert!(!lines[0].contains("remaining_seconds"), "no token, so no remaining time: {lines:?}");
     test_system.clock.advance(secs(1));
     credentials.blocking().header().unwrap_err();
     assert_eq!(test_system.log.warnings().len(), 2);

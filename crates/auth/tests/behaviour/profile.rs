@@ -348,8 +348,8 @@ fn the_settings_of_a_profile_are_readable_without_its_login() {
 fn the_identity_has_what_the_profile_gives() {
     let test_system = test_system();
     for (name, folder, remark) in [
-        ("default", Some("b1gfake0folder"), "an OAuth token does not name its owner"),
-        ("pasted", Some("b1gfake0other"), "an IAM token does not name its owner"),
+        ("default", Some("b1gfake0folder"), "the owner of an OAuth token cannot be determined"),
+        ("pasted", Some("b1gfake0other"), "the owner of an IAM token cannot be determined"),
         ("vm", None, "the service account of the machine"),
     ] {
         let credentials = test_system.with(ProfileAuth::named(name));

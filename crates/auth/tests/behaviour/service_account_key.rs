@@ -175,7 +175,7 @@ fn each_text_that_is_not_a_key_has_its_own_error_that_does_not_show_the_text() {
         (body.clone(), "a bare PEM"),
         ("AQVN-FAKE-api-key".to_owned(), "not JSON (line 1"),
         ("[]".to_owned(), "not an object"),
-        (KEY[..KEY.len() / 2].to_owned(), "the key is truncated"),
+        (KEY[..KEY.len() / 2].to_owned(), "the JSON is incomplete"),
         ("{}".to_owned(), "has no `id`"),
         (with("id", Value::Null), "has no `id`"),
         (with("id", "".into()), "has no `id`"),

@@ -271,7 +271,7 @@ fn a_token_expires_while_the_machine_is_suspended() {
 #[test]
 fn a_configured_file_that_is_missing_ends_the_selection() {
     let test_system = TestSystem::holding(FIRST);
-    test_system.environment.set("YC_TOKEN", "t1.FAKE-somebody-else.x");
+    test_system.environment.set("YC_TOKEN", "t1.FAKE-another-identity.x");
     test_system.files.remove(FILE);
     for automatic in [Automatic::new(), Automatic::new().lenient()] {
         let credentials = automatic.with_system(test_system.system()).build();

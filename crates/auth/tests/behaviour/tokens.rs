@@ -66,3 +66,11 @@ fn a_function_is_a_source_whose_token_is_kept_fresh() {
     }
     assert_eq!(credentials.method(), Some(Method::Custom));
 }
+
+#[test]
+fn an_empty_token_of_a_source_has_a_help() {
+    let credentials = Credentials::from_fn(|| async { Token::new(" ") });
+    let error = credentials.blocking().header().unwrap_err();
+    assert_eq!(error.to_string(), "custom: the value is empty");
+    assert!(error.help().unwrap().contains("must return the bare token"), "{:?}", error.help());
+}

@@ -41,6 +41,7 @@ fn the_library_prints_nothing() {
     assert!(run.status.success());
     assert_eq!(String::from_utf8_lossy(&run.stderr), "");
     let printed = String::from_utf8_lossy(&run.stdout);
+    assert!(printed.contains("1 passed"), "the run has another name: {printed}");
     let ours: Vec<_> = printed
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with("running 1 test") && !line.starts_with("test "))

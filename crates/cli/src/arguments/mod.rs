@@ -61,11 +61,13 @@ pub(crate) enum Command {
     Whoami(AuthOptions),
     /// Revoke an IAM token: Yandex Cloud rejects it from then on
     ///
-    /// `--auth` gives the token itself (as an argument, on standard input or in a file); use it for a token that has
-    /// leaked. `--method` or `--key-file` revokes the token that this method provides; a method that exchanges a secret
-    /// makes a new token and revokes the new token. One of the three options is required: automatic selection never
-    /// revokes a token. Other programs that use the same token, for example on the same virtual machine, are rejected
-    /// from then on and have to fetch another token.
+    /// For an IAM token (`t1.…`) that has leaked, give the token itself: `--auth -`. Only an IAM token that is given
+    /// this way is revoked itself. For an OAuth token, an authorized key or workload identity, the command fetches a
+    /// new IAM token and revokes this new token: the OAuth token, the key and other IAM tokens of the account stay
+    /// valid. `--method metadata` or `yandex-cloud-cli` revokes the token that the service or yc returns. One of
+    /// `--auth`, `--method` and `--key-file` is required: automatic selection never revokes a token. Other programs
+    /// that use the revoked token, for example on the same virtual machine, are rejected from then on and have to fetch
+    /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(AuthOptions),
     /// Demonstrate every method end to end against an emulator inside this program

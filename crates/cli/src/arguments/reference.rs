@@ -12,7 +12,7 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 23] = [
+pub(crate) const VARIABLES: [(&str, &str); 26] = [
     ("YC_API_KEY", "an API key of a service account (api-key)"),
     ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
     ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
@@ -20,25 +20,28 @@ pub(crate) const VARIABLES: [(&str, &str); 23] = [
     ("YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
     ("YC_OIDC_TOKEN_FILE", "a file with a token of another issuer (workload-identity)"),
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
-    ("ACTIONS_ID_TOKEN_REQUEST_URL", "the address of GitHub's tokens, in a job (workload-identity)"),
-    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
     (
         "YC_OAUTH_ENDPOINT",
         "the authorization server, https://auth.yandex.cloud by default (workload-identity)",
     ),
+    ("ACTIONS_ID_TOKEN_REQUEST_URL", "the address of GitHub's tokens, in a job (workload-identity)"),
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
+    ("HOME", "the folder with .config/yandex-cloud/config.yaml; on Windows USERPROFILE (profile)"),
+    ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "the folders where the command searches for yc"),
     ("HTTPS_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
     ("ALL_PROXY", "the same, if HTTPS_PROXY is not set"),
-    ("NO_PROXY", "the hosts that need no proxy"),
+    ("NO_PROXY", "the hosts that no proxy applies to"),
     ("SSL_CERT_FILE", "the certificate authorities to trust, instead of the system's"),
     ("SSL_CERT_DIR", "folders with such certificate authorities"),
-    ("YC_AUTH_LOG", "the log level on standard error: error, warn, info, debug, trace"),
+    ("YC_AUTH_LOG", "the log level on standard error: off (the default), error, warn, info, debug or trace"),
     ("NO_COLOR", "turns color off on a terminal"),
+    ("TERM", "no color either if this is `dumb`"),
 ];
 
 /// The warning that follows the options of each subcommand with `--auth`.

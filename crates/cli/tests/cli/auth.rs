@@ -73,7 +73,7 @@ fn an_invalid_value_is_an_error_that_does_not_show_it() {
         ("fake\nsecret", "control character"),
         ("fake-ключ", "outside ASCII"),
         ("{\"id\": \"fake-secret\"}", "has no `service_account_id`"),
-        ("{\"private_key\": \"fake-secret\"", "the key is truncated"),
+        ("{\"private_key\": \"fake-secret\"", "the JSON is incomplete"),
         ("@", "no file name"),
         (&*at(&large), "larger than 1 MiB"),
         (&*at(&text), "not UTF-8"),

@@ -110,8 +110,8 @@ fn an_unconfigured_method_still_gets_a_row() {
     let diagnosis = yc_auth(["doctor", "--format", "json", "--method", "api-key"]).done().json();
     let row = &diagnosis["attempts"][0];
     assert_eq!(
-        (&row["method"], &row["source"], &row["outcome"]),
-        (&json!("api-key"), &json!("YC_API_KEY"), &json!("absent"))
+        (&row["method"], &row["source"], &row["outcome"], &row["reason"]),
+        (&json!("api-key"), &json!("YC_API_KEY"), &json!("absent"), &json!("not set"))
     );
 }
 

@@ -27,7 +27,7 @@ fn whoami_prints_what_the_method_knows_and_never_the_token() {
 
     let key = yc_auth(["whoami", "--format", "json", "--auth", "-"]).stdin("AQVN-FAKE-api-key").done();
     assert!(!key.stdout.contains("AQVN"), "{key:?}");
-    assert_eq!(key.json()["remarks"], json!(["an API key does not name its owner"]));
+    assert_eq!(key.json()["remarks"], json!(["the owner of an API key cannot be determined"]));
     yc_auth(["whoami", "--method", "iam-token"]).done().fails(3);
 }
 

@@ -12,6 +12,7 @@ mod doctor;
 mod emulator;
 mod endpoints;
 mod identity;
+mod messages;
 mod metadata;
 mod methods;
 mod oauth;

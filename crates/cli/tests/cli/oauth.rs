@@ -63,7 +63,7 @@ fn it_is_not_sent_without_tls() {
         let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
         let place = if words.contains(&"--endpoint") { "--endpoint: " } else { "YC_API_ENDPOINT: " };
         let printed = outcome.fails(4);
-        assert!(printed.contains(place) && printed.contains("without TLS"), "{printed}");
+        assert!(printed.contains(place) && printed.contains("does not use TLS"), "{printed}");
     }
 }
 

@@ -35,6 +35,9 @@ use crate::{Error, ErrorKind};
 /// The configuration file of yc, below the home folder.
 const FILE: [&str; 3] = [".config", "yandex-cloud", "config.yaml"];
 
+/// What to do if the configuration of yc does not exist.
+const NO_FILE: &str = "run `yc init`, which writes the file; if the file is elsewhere, check its path";
+
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// A profile of yc, read from its file.
@@ -174,7 +177,7 @@ impl ProfileAuthBuilder {
 
     /// The configuration file; by default that of yc.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file = Some(SecretFile::new(path, "configuration of yc"));
+        self.file = Some(SecretFile::new(path, "configuration of yc").help_if_missing(NO_FILE));
         self
     }
 
@@ -198,7 +201,7 @@ impl ProfileAuth {
         match system.environment().variable(HOME).filter(|home| !home.is_empty()) {
             Some(home) => {
                 let path = FILE.iter().fold(Path::new(&home).to_owned(), |path, part| path.join(part));
-                Ok(SecretFile::new(path, "configuration of yc"))
+                Ok(SecretFile::new(path, "configuration of yc").help_if_missing(NO_FILE))
             }
             None => Err(Error::new(
                 ErrorKind::NotConfigured,
@@ -258,9 +261,13 @@ impl ProfileAuth {
                 identity.key_id = Some(redact(&key.id, &[]));
             }
             Proof::OAuthToken(_) => {
-                identity.remarks.push("a Yandex account: an OAuth token does not name its owner".to_owned());
+                identity
+                    .remarks
+                    .push("a Yandex account: the owner of an OAuth token cannot be determined".to_owned());
             }
-            Proof::IamToken(_) => identity.remarks.push("an IAM token does not name its owner".to_owned()),
+            Proof::IamToken(_) => {
+                identity.remarks.push("the owner of an IAM token cannot be determined".to_owned());
+            }
             Proof::Machine { .. } => identity.remarks.push("the service account of the machine".to_owned()),
         }
         identity.folder_id = profile.folder_id;

@@ -90,9 +90,7 @@ impl ServiceAccountKey {
             Ok(_) => {
                 return Err(bad("the key is JSON, but not an object", YC_FILE));
             }
-            Err(error) if error.is_eof() => {
-                return Err(bad("the JSON is incomplete: the key is truncated", CUT));
-            }
+            Err(error) if error.is_eof() => return Err(bad("the JSON is incomplete", CUT)),
             Err(error) => {
                 let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
                 return Err(bad(&place, YC_FILE));
@@ -181,7 +179,7 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
         return Err(bad("`private_key` is not a PEM", YC_FILE));
     };
     let Some((body, _)) = rest.split_once(END) else {
-        return Err(bad("`private_key` is incomplete: the key is truncated", CUT));
+        return Err(bad("`private_key` is incomplete", CUT));
     };
     // Each buffer has room for its whole content: a reallocation would leave a copy of the key in freed memory.
     let mut packed = Zeroizing::new(String::with_capacity(body.len()));

@@ -24,7 +24,7 @@ pub(super) use self::key_file::ServiceAccountKey;
 use self::loader::{KeyLoader, mode_warning};
 use super::options::duration_options;
 use super::sealed::Sealed;
-use super::secret_file::SecretFile;
+use super::secret_file::{SecretFile, WRITTEN_ONCE};
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
@@ -105,7 +105,9 @@ impl ServiceAccountKeyAuth {
 
     /// The key in a file, with options.
     pub fn builder_from_file(path: impl Into<PathBuf>) -> ServiceAccountKeyAuthBuilder {
-        ServiceAccountKeyAuthBuilder::new(KeySource::File(SecretFile::new(path, "key file")))
+        ServiceAccountKeyAuthBuilder::new(KeySource::File(
+            SecretFile::new(path, "key file").help_if_missing(WRITTEN_ONCE),
+        ))
     }
 
     /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`, with options.
@@ -161,7 +163,7 @@ impl ServiceAccountKeyAuth {
                     Ok(KeyLoader::Whole(Arc::new(key)))
                 }
                 Some(_) => SecretFile::from_variable(Self::VARIABLE, system)
-                    .map(|file| KeyLoader::file(file, &self.warned)),
+                    .map(|file| KeyLoader::file(file.help_if_missing(WRITTEN_ONCE), &self.warned)),
             },
         }
     }

@@ -64,12 +64,9 @@ impl Issuer {
         let at =
             Address::parse(&format!("{scheme}://{authority}"), true).map_err(|error| bad(error.reason()))?;
         if !at.is_tls() && !at.is_loopback() {
-            return Err(Error::new(
-                ErrorKind::Blocked,
-                format!("a request to {at} would travel without TLS"),
-            )
-            .at(URL)
-            .with_help("leave the variable as the runner of GitHub Actions has set it"));
+            return Err(Error::new(ErrorKind::Blocked, format!("{at} does not use TLS"))
+                .at(URL)
+                .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
         let token = Secret::parse(&token).map_err(|reason| {
             Error::new(ErrorKind::Invalid, reason)
@@ -124,7 +121,7 @@ impl Issuer {
 }
 
 fn missing(missing: &str, present: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("the variable is not set, but {present} is"))
+    Error::new(ErrorKind::Invalid, format!("{present} is set, but {missing} is not"))
         .at(missing)
         .with_help(PERMISSION)
 }

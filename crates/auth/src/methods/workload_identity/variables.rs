@@ -35,7 +35,7 @@ pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), 
         _ => return of_github(account, system),
     };
     let Some(account) = account else {
-        let reason = format!("the variable is not set, but {selector} is");
+        let reason = format!("{selector} is set, but {ACCOUNT} is not");
         return Err(Error::new(ErrorKind::Invalid, reason).at(ACCOUNT).with_help(format!(
             "set {ACCOUNT} to the id of the service account that has the federated credential, or unset {selector}"
         )));
@@ -58,11 +58,11 @@ fn of_github(
              `permissions: id-token: write`"
         ))
     };
-    let Some(account) = account else { return Err(absent("not set".to_owned())) };
+    let Some(account) = account else { return Err(absent("the variable is not set".to_owned())) };
     match Issuer::of_job(system) {
         Ok(_) => Ok((account, SubjectToken::github_actions())),
         Err(error) if error.kind() == ErrorKind::NotConfigured => Err(absent(format!(
-            "not set; {ACCOUNT} alone does not select the method, and GitHub Actions gives no token to a job without \
+            "{ACCOUNT} alone is not enough: set {FILE} too, or give the job of GitHub Actions \
              `permissions: id-token: write`"
         ))),
         Err(error) => Err(error),

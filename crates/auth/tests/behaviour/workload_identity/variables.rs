@@ -21,7 +21,7 @@ fn the_variables_select_the_slot_together() {
     let (url, ask) = ((URL, GITHUB), (TOKEN, REQUEST_TOKEN));
     let cases: [(&[(&str, &str)], Slot); 15] = [
         (&[], Absent("not set")),
-        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone does not select the method")),
+        (&[account], Absent("YC_SERVICE_ACCOUNT_ID alone is not enough")),
         (&[file, account], Open("YC_OIDC_TOKEN_FILE")),
         (&[token, account], Open("YC_OIDC_TOKEN")),
         (&[url, ask, account], Open(URL)),
@@ -29,11 +29,17 @@ fn the_variables_select_the_slot_together() {
         (&[token, url, ask, account], Open("YC_OIDC_TOKEN")),
         (&[url, ask], Absent("not set")),
         (&[url], Absent("not set")),
-        (&[file], Broken("YC_SERVICE_ACCOUNT_ID", "YC_OIDC_TOKEN_FILE is")),
-        (&[token, url, ask], Broken("YC_SERVICE_ACCOUNT_ID", "YC_OIDC_TOKEN is")),
+        (
+            &[file],
+            Broken("YC_SERVICE_ACCOUNT_ID", "YC_OIDC_TOKEN_FILE is set, but YC_SERVICE_ACCOUNT_ID is not"),
+        ),
+        (
+            &[token, url, ask],
+            Broken("YC_SERVICE_ACCOUNT_ID", "YC_OIDC_TOKEN is set, but YC_SERVICE_ACCOUNT_ID is not"),
+        ),
         (&[file, token, account], Broken("YC_OIDC_TOKEN_FILE", "YC_OIDC_TOKEN is set too")),
-        (&[url, account], Broken(TOKEN, "not set")),
-        (&[ask, account], Broken(URL, "not set")),
+        (&[url, account], Broken(TOKEN, "ACTIONS_ID_TOKEN_REQUEST_URL is set, but")),
+        (&[ask, account], Broken(URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN is set, but")),
         (&[("YC_OIDC_TOKEN_FILE", "/missing"), account], Broken("/missing", "the file does not exist")),
     ];
     for (variables, slot) in cases {

@@ -1,0 +1,167 @@
+//! Messages that tell the user what happened and what to do: each fact once, and true for the command.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use yandex_cloud_emulator::Emulator;
+
+use crate::run::{CLOSED_PORT, Folder, yc_auth};
+
+#[test]
+fn revoke_says_which_token_is_revoked_and_what_stays_valid() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let folder = Folder::new();
+    let key = folder.file("key.json", cloud.service_account_key().unwrap()).display().to_string();
+    let subject = folder.file("subject", cloud.oidc_token().unwrap());
+    let (account, impersonated) = (cloud.service_account_id(), cloud.impersonated_account_id());
+    let cases: [(&[&str], &str, &str, &str); 4] = [
+        (&["--key-file", &key], "", account, "; the authorized key stays valid: "),
+        (&["--auth", "-"], cloud.oauth_token(), "", "; the OAuth token stays valid: "),
+        (&["--method", "workload-identity"], "", account, "; the federated credential stays valid: "),
+        (
+            &["--key-file", &key, "--impersonate", impersonated],
+            "",
+            impersonated,
+            "; the credentials that impersonate stay valid",
+        ),
+    ];
+    for (words, stdin, of, still_valid) in cases {
+        let run = yc_auth([&["revoke"], words].concat())
+            .env("YC_API_ENDPOINT", cloud.api_url())
+            .env("YC_OAUTH_ENDPOINT", cloud.api_url())
+            .env("YC_OIDC_TOKEN_FILE", &subject)
+            .env("YC_SERVICE_ACCOUNT_ID", account);
+        let outcome = run.stdin(stdin).done();
+        assert_eq!(outcome.status, 0, "{words:?}: {outcome:?}");
+        assert!(outcome.stdout.starts_with(&format!("revoked: a new IAM token of {of}")), "{outcome:?}");
+        assert!(outcome.stdout.contains(still_valid), "{outcome:?}");
+    }
+    let help = yc_auth(["revoke", "--help"]).done();
+    let words: Vec<_> = help.output().split_whitespace().collect();
+    assert!(
+        words.join(" ").contains("the OAuth token, the key and other IAM tokens of the account stay valid")
+    );
+}
+
+#[test]
+fn a_value_of_no_known_form_is_explained_when_it_cannot_be_revoked() {
+    let outcome = yc_auth(["revoke", "--auth", "abcdefgh"]).done();
+    let printed = outcome.fails(4);
+    assert!(printed.contains("only an IAM token (`t1.…`) can be revoked"), "{printed}");
+}
+
+#[test]
+fn the_log_of_the_command_has_no_back_off_and_no_remaining_time_without_a_token() {
+    let run = yc_auth(["token", "--method", "metadata"]).env("YC_AUTH_LOG", "debug");
+    let outcome = run.done();
+    let printed = outcome.stderr;
+    assert!(printed.contains("the fetch of a token failed"), "{printed}");
+    for word in ["backoff_ms", "again_in", "remaining_seconds"] {
+        assert!(!printed.contains(word), "{word}: {printed}");
+    }
+}
+
+#[test]
+fn doctor_says_each_warning_once_and_points_to_the_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let cloud = Emulator::start_in_thread().unwrap();
+    let key = folder.file("key.json", cloud.service_account_key().unwrap());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    for words in [&["doctor", "--key-file", &*key.display().to_string()][..], &["doctor"]] {
+        let outcome = yc_auth(words)
+            .env("YC_API_ENDPOINT", "api.example.test")
+            .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
+            .env("YC_SERVICE_ACCOUNT_KEY_FILE", &key)
+            .done();
+        let page = &outcome.stdout;
+        assert_eq!(outcome.status, 5, "{outcome:?}");
+        for once in
+            ["every user of this machine can read the key", "which is not one of Yandex Cloud's hosts"]
+        {
+            assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
+        }
+        assert!(page.contains("Header\n  no header: see the error below\n"), "{page}");
+    }
+}
+
+#[test]
+fn the_help_for_a_missing_file_fits_the_file() {
+    let folder = Folder::new();
+    for (words, help) in [
+        (&["token", "--key-file", "missing.json"][..], "a relative path counts from the current folder"),
+        (&["token", "--method", "profile"], "run `yc init`"),
+        (&["token", "--method", "token-file"], "the program that writes the file"),
+    ] {
+        let run = yc_auth(words).env("HOME", &folder.path).env("YC_IAM_TOKEN_FILE", "/missing/token");
+        let outcome = run.done();
+        assert!(outcome.stderr.contains("the file does not exist"), "{outcome:?}");
+        assert!(outcome.stderr.contains(help), "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_advice_about_a_scheme_is_given_once() {
+    let outcome = yc_auth(["token", "--auth", "Bearer fake"]).done();
+    let printed = outcome.fails(4);
+    assert_eq!(printed.matches("give the bare value").count(), 1, "{printed}");
+}
+
+#[test]
+fn an_unreachable_endpoint_names_every_place_where_it_can_be_set() {
+    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let outcome = run.env("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
+    let printed = outcome.fails(5);
+    for place in ["YC_API_ENDPOINT", "YC_OAUTH_ENDPOINT", "`Endpoints` in code", "`--endpoint`"] {
+        assert!(printed.contains(place), "{place}: {printed}");
+    }
+}
+
+/// Reads the names from the sources: `HOME` and the like are in double quotes there, as is each variable of Yandex Cloud.
+#[test]
+fn the_help_lists_the_variables_that_the_sources_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = BTreeSet::new();
+    for folder in [root.join("src"), root.join("../auth/src")] {
+        collect(&folder, &mut names);
+    }
+    // The command sets these variables for the programs that it starts.
+    for name in ["YC_AUTH_DEMO_EMULATOR", "YC_CLI_INITIALIZATION_SILENCE"] {
+        assert!(names.remove(name), "{name}");
+    }
+    assert!(names.len() > 20, "{names:?}");
+    let outcome = yc_auth(["--help"]).done();
+    let listed = outcome.output().split("Environment").nth(1).unwrap();
+    let listed: BTreeSet<_> = listed.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for name in names {
+        assert!(listed.contains(&*name), "`--help` does not list {name}");
+    }
+}
+
+fn collect(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, names);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Examples in comments use names of their own.
+        for line in shipped.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            names.extend(
+                line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned),
+            );
+        }
+    }
+}
+
+fn is_variable(word: &str) -> bool {
+    let is_upper = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let known = ["YC_", "ACTIONS_", "SSL_CERT_"].iter().any(|start| word.starts_with(start));
+    is_upper
+        && (known
+            || word.ends_with("_PROXY")
+            || ["HOME", "USERPROFILE", "PATH", "TERM", "NO_COLOR"].contains(&word))
+}
