@@ -402,6 +402,10 @@ fn an_address_with_a_password_is_not_shown() {
         let oauth = OAuthTokenAuth::new("y0_HUSH").unwrap();
         assert_silent(address, &everything(&test_system, &test_system.with(oauth)));
         assert_silent(address, &everything(&test_system, &test_system.with(YandexCloudCliAuth::new())));
+        test_system.environment.set("SUBJECT", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.HUSH");
+        let workload_identity =
+            WorkloadIdentityAuth::new("ajefake0account00001", SubjectToken::variable("SUBJECT"));
+        assert_silent(address, &everything(&test_system, &test_system.with(workload_identity)));
     }
 }
 
