@@ -29,6 +29,7 @@ pub(super) struct SecretFile {
 const WRITTEN_BY_A_PROGRAM: &str = "check the path, and whether the program that writes the file has run";
 
 /// What to do about a missing file that a person creates once.
+#[cfg(feature = "service-account-key")]
 pub(super) const WRITTEN_ONCE: &str = "check the path: a relative path counts from the current folder";
 
 impl SecretFile {
@@ -37,6 +38,7 @@ impl SecretFile {
     }
 
     /// With another help for a file that does not exist.
+    #[cfg(any(feature = "profile", feature = "service-account-key"))]
     pub(super) fn help_if_missing(self, help_if_missing: &'static str) -> Self {
         Self { help_if_missing, ..self }
     }
