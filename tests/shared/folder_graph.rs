@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::source_files::source_files;
+
 /// Each module, with the modules that it uses.
 pub type Graph = BTreeMap<String, BTreeSet<String>>;
 
@@ -74,10 +76,11 @@ pub fn circle(graph: &Graph) -> Option<Vec<String>> {
 
 /// Which top-level module uses which, according to the files in `src`.
 fn graph(src: &Path) -> Graph {
-    let mut files = Vec::new();
-    collect(src, &mut Vec::new(), &mut files);
+    let files = source_files(src)
+        .into_iter()
+        .map(|file| (module_of(&file, src), std::fs::read_to_string(&file).unwrap()));
     let is_root = |module: &[String]| matches!(module, [root] if root == "lib" || root == "main");
-    let (roots, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(module, _)| is_root(module));
+    let (roots, files): (Vec<_>, Vec<_>) = files.partition(|(module, _): &(Vec<String>, _)| is_root(module));
     let mut graph: Graph = files.iter().map(|(module, _)| (module[0].clone(), BTreeSet::new())).collect();
     let exports: BTreeMap<String, String> = roots.iter().flat_map(|(_, text)| exports(text)).collect();
     let root_items: BTreeSet<String> = roots.iter().flat_map(|(_, text)| tokens(text)).collect();
@@ -104,23 +107,12 @@ fn graph(src: &Path) -> Graph {
     graph
 }
 
-/// The files below `folder`, each with the path of its module.
-fn collect(folder: &Path, path: &mut Vec<String>, files: &mut Vec<(Vec<String>, String)>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap().path();
-        let name = entry.file_stem().unwrap().to_str().unwrap().to_owned();
-        if entry.is_dir() {
-            path.push(name);
-            collect(&entry, path, files);
-            path.pop();
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            let mut module = path.clone();
-            if name != "mod" {
-                module.push(name);
-            }
-            files.push((module, std::fs::read_to_string(&entry).unwrap()));
-        }
-    }
+/// The path of a module below the root of its crate.
+fn module_of(file: &Path, root: &Path) -> Vec<String> {
+    let path = file.strip_prefix(root).unwrap().with_extension("");
+    let mut module: Vec<_> = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    module.pop_if(|name| name == "mod");
+    module
 }
 
 /// Identifiers, `::` and single characters, without comments, strings, characters and lifetimes.

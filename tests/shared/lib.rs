@@ -8,6 +8,7 @@
 //! - [`log`]: a log that a test can read.
 //! - [`wait`]: waiting with a limit.
 //! - [`folder_graph`]: which top-level module of a crate uses which.
+//! - [`source_files`]: the source files of a crate.
 //! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
@@ -18,6 +19,7 @@ pub mod http_server;
 pub mod log;
 pub mod own_process;
 pub mod raw_server;
+pub mod source_files;
 pub mod system;
 pub mod token_source;
 pub mod wait;

@@ -21,7 +21,6 @@ mod native;
 mod recordings;
 mod responses;
 mod retries;
-mod shared_value;
 mod streams;
 mod troubleshooting;
 mod wire;

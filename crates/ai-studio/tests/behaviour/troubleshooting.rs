@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use test_support::source_files::source_files;
+
 /// Every heading in backquotes is part of a message in the source code.
 #[test]
 fn every_heading_is_the_text_of_an_error() {
@@ -11,8 +13,8 @@ fn every_heading_is_the_text_of_an_error() {
         return;
     };
     let (_, page) = page.split_once("\n# Calls of the SDK\n").unwrap();
-    let mut sources = String::new();
-    collect(&root.join("src"), &mut sources);
+    let files = source_files(&root.join("src"));
+    let sources: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     // Messages may contain backquotes; headings cannot.
     let sources = sources.to_lowercase().replace('`', "");
     let headings: Vec<_> = page
@@ -24,16 +26,5 @@ fn every_heading_is_the_text_of_an_error() {
     for heading in headings {
         let text = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
         assert!(sources.contains(&text), "no error has the text {heading:?}");
-    }
-}
-
-fn collect(folder: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, into);
-        } else {
-            into.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
     }
 }

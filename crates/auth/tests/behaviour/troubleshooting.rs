@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use test_support::source_files::source_files;
+
 /// Every heading in backquotes is a text of an error of this crate, or a server's text that this crate recognizes.
 #[test]
 fn every_heading_is_the_text_of_an_error() {
@@ -12,8 +14,8 @@ fn every_heading_is_the_text_of_an_error() {
     };
     // The rest of the page is about the SDK, and checked there.
     let page = page.split("\n# Calls of the SDK\n").next().unwrap();
-    let mut sources = String::new();
-    collect(&root.join("src"), &mut sources);
+    let files = source_files(&root.join("src"));
+    let sources: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let sources = sources.to_lowercase();
     let headings: Vec<_> = page
         .lines()
@@ -25,16 +27,5 @@ fn every_heading_is_the_text_of_an_error() {
     for heading in headings {
         let text = heading.strip_prefix("http ").map_or(heading.clone(), |_| "http {}".to_owned());
         assert!(sources.contains(&text), "no error has the text {heading:?}");
-    }
-}
-
-fn collect(folder: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, into);
-        } else {
-            into.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
     }
 }

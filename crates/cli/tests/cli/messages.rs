@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use test_support::source_files::source_files;
 use yandex_cloud_emulator::Emulator;
 
 use crate::run::{CLOSED_PORT, Folder, yc_auth};
@@ -124,7 +125,7 @@ fn the_help_lists_the_variables_that_the_sources_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = BTreeSet::new();
     for folder in [root.join("src"), root.join("../auth/src")] {
-        collect(&folder, &mut names);
+        source_files(&folder).iter().for_each(|file| collect(file, &mut names));
     }
     // The command sets these variables for the programs that it starts.
     for name in ["YC_AUTH_DEMO_EMULATOR", "YC_CLI_INITIALIZATION_SILENCE"] {
@@ -139,21 +140,13 @@ fn the_help_lists_the_variables_that_the_sources_read() {
     }
 }
 
-fn collect(folder: &Path, names: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, names);
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
-        // Examples in comments use names of their own.
-        for line in shipped.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            names.extend(
-                line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned),
-            );
-        }
+/// Adds the variables that one source file names.
+fn collect(file: &Path, names: &mut BTreeSet<String>) {
+    let text = fs::read_to_string(file).unwrap();
+    let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+    // Examples in comments use names of their own.
+    for line in shipped.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        names.extend(line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned));
     }
 }
 
