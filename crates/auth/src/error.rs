@@ -67,6 +67,7 @@ struct Inner {
     help: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     status: Option<u16>,
+    no_retry: bool,
     report: Option<Report>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -85,6 +86,7 @@ impl Error {
             help: None,
             retry_after: None,
             status: None,
+            no_retry: false,
             report: None,
             source: None,
         }))
@@ -132,6 +134,17 @@ impl Error {
     /// With the HTTP status of the response.
     pub(crate) fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
+    }
+
+    /// For a transient failure that another attempt within seconds would only repeat: a time limit ran out, or a program
+    /// has given its reason. Callers that wait are told at once.
+    pub(crate) fn without_retry(self) -> Self {
+        self.change(|inner| inner.no_retry = true)
+    }
+
+    /// Whether an attempt within seconds may succeed.
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
+        self.is_transient() && !self.0.no_retry
     }
 
     pub(crate) fn of(self, method: Method) -> Self {

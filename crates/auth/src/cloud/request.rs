@@ -23,7 +23,8 @@ pub(crate) async fn send(
     response.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::Unavailable, format!("no response within {limit:?}"))
             .at(url)
-            .with_help(UNAVAILABLE))
+            .with_help(UNAVAILABLE)
+            .without_retry())
     })
 }
 
@@ -60,5 +61,8 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         HttpFault::Malformed | HttpFault::TooLarge => NOT_THE_SERVICE,
         HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
     };
-    Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error)
+    let is_passing = error.is_passing;
+    let failure =
+        Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error);
+    if is_passing { failure } else { failure.without_retry() }
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::{Backend, Credentials};
 use crate::methods::Provider;
 use crate::refresh::cached_header::{CachedHeaderGuard, Snapshot};
-use crate::refresh::refresher::Goal;
+use crate::refresh::fetch::Goal;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::system::BoxFuture;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::methods::Provider;
 use crate::methods::sealed::Sealed;
 use crate::refresh::cached_header::{CachedHeader, Scheme};
+use crate::refresh::fetch::{Fetch, Fetched, Goal};
 use crate::refresh::live_header::LiveHeader;
-use crate::refresh::refresher::{Fetch, Fetched, Goal};
 use crate::refresh::schedule::{NEVER, Schedule};
 use crate::report::{Attempt, Outcome, Report};
 use crate::secret::redact;
@@ -131,6 +131,9 @@ impl Selected {
     }
 }
 
+/// How long a selection that fails is tried again for a caller without a deadline: as long as most methods may take.
+const UNSELECTED_TOTAL: Duration = Duration::from_secs(10);
+
 /// Selects a method if none is selected yet, and fetches once.
 pub(super) struct Fetcher {
     pub(super) source: Arc<CredentialsSource>,
@@ -168,13 +171,21 @@ impl Fetch for Fetcher {
                     let limit = source.timeout();
                     let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
                         Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}"))
-                            .with_help("the source of the token is slow or does not respond at the moment"))
+                            .with_help("the source of the token is slow or does not respond at the moment")
+                            .without_retry())
                     });
                     (token.map_err(|error| error.of(method))?, began)
                 }
             };
             Ok(Fetched::Token { method, token, began, max_age })
         })
+    }
+
+    fn total(&self) -> Duration {
+        match self.selection.get().map(|selected| &selected.backend) {
+            Some(Backend::Cached(Provider::Source(source))) => source.timeout(),
+            _ => UNSELECTED_TOTAL,
+        }
     }
 }
 

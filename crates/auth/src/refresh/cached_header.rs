@@ -137,6 +137,11 @@ impl CachedHeader {
         }
     }
 
+    /// Whether the token may be sent.
+    pub(crate) fn is_usable(&self, now: &Now) -> bool {
+        self.freshness(now) != Freshness::Expired
+    }
+
     /// Whether this process has revoked the token.
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {

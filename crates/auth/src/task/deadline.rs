@@ -24,6 +24,11 @@ impl Deadline {
         Self { at: system.clock().now().monotonic.saturating_add(limit), limit }
     }
 
+    /// The moment `limit` after `start`, a moment of the monotonic clock.
+    pub(crate) fn from(start: Duration, limit: Duration) -> Self {
+        Self { at: start.saturating_add(limit), limit }
+    }
+
     /// How long the call may take in all.
     #[must_use]
     pub fn limit(self) -> Duration {
@@ -128,6 +133,16 @@ impl WaitLimit {
 
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.deadline.map(Deadline::limit)
+    }
+
+    /// When the wait ends, by the monotonic clock.
+    pub(crate) fn end(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.at)
+    }
+
+    /// Limits a wait that had no limit.
+    pub(crate) fn set(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
     }
 
     /// The output of `work`, or `None` where the deadline passes first. The caller needs no runtime.

@@ -43,6 +43,16 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
         work: impl Future<Output = R> + Send + 'static,
         finish: impl FnOnce(Option<R>) -> T + Send + 'static,
     ) -> BoxFuture<'static, ()> {
+        self.run_then(work, move |result| (finish(result), || {}))
+    }
+
+    /// As [`run`](Self::run). `finish` also returns what is done after the waiters are woken: it may be slow, and may run
+    /// the code of others.
+    pub(crate) fn run_then<R: Send + 'static, A: FnOnce() + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = R> + Send + 'static,
+        finish: impl FnOnce(Option<R>) -> (T, A) + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
         let completion = CompleteOnDrop { task: Arc::clone(self), result: None, finish: Some(finish) };
         self.cancel.guard(Box::pin(async move {
             let mut completion = completion;
@@ -59,6 +69,16 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
         };
         // Without the lock: a waker runs the code of others.
         wake_all(waiters.into_iter().flatten());
+    }
+
+    /// Wakes every waiter, although the task has not ended.
+    pub(crate) fn wake_waiters(&self) {
+        let waiters: Vec<Waker> = {
+            let state = lock(&self.state);
+            state.waiters.iter().flatten().cloned().collect()
+        };
+        // Without the lock: a waker runs the code of others.
+        wake_all(waiters);
     }
 
     /// Waits for the outcome.
@@ -126,16 +146,23 @@ impl<T> Drop for Wait<T> {
 }
 
 /// Completes the task however its work ends: with a result, or dropped before that.
-struct CompleteOnDrop<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> {
+struct CompleteOnDrop<T: Clone + Send + 'static, R, A: FnOnce(), F: FnOnce(Option<R>) -> (T, A)> {
     task: Arc<SharedTask<T>>,
     result: Option<R>,
     finish: Option<F>,
 }
 
-impl<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> Drop for CompleteOnDrop<T, R, F> {
+impl<T, R, A, F> Drop for CompleteOnDrop<T, R, A, F>
+where
+    T: Clone + Send + 'static,
+    A: FnOnce(),
+    F: FnOnce(Option<R>) -> (T, A),
+{
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            self.task.complete(finish(self.result.take()));
+            let (outcome, afterwards) = finish(self.result.take());
+            self.task.complete(outcome);
+            afterwards();
         }
     }
 }

@@ -22,6 +22,7 @@ mod lifetimes;
 mod logs;
 mod metadata;
 mod oauth;
+mod patience;
 mod processes;
 mod profile;
 mod ready_path;

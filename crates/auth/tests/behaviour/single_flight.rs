@@ -39,7 +39,7 @@ fn a_thousand_tasks_share_one_fetch_and_its_token() {
 
 #[test]
 fn a_thousand_tasks_share_one_failure() {
-    let source = Source::down();
+    let source = Source::new(|_| Err(unavailable().with_retry_after(HOUR)));
     source.hold();
     let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {

@@ -73,7 +73,8 @@ impl Login {
                 format!("yc did not end within {limit:?} and was killed"),
             )
             .at(location)
-            .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
+            .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")
+            .without_retry()),
             Some(Err(error)) => {
                 let kind = match error.kind() {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
@@ -85,7 +86,8 @@ impl Login {
                     .with_source(error))
             }
             Some(Ok(output)) if output.code() == Some(0) => Ok(output),
-            Some(Ok(output)) => Err(failure(&output).at(location)),
+            // yc has tried by itself, and gives its reason.
+            Some(Ok(output)) => Err(failure(&output).at(location).without_retry()),
         }
     }
 
@@ -117,7 +119,8 @@ impl TokenSource for Login {
                 Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
                 Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
                     .at(self.program.display().to_string())
-                    .with_help("run `yc iam create-token` by hand and look at the output")),
+                    .with_help("run `yc iam create-token` by hand and look at the output")
+                    .without_retry()),
             }
         })
     }
