@@ -66,7 +66,7 @@ fn read_in_time(
             thread::spawn(move || sender.send(read()));
             match receiver.recv_timeout(remaining) {
                 Ok(content) => content,
-                Err(_) => return Err(deadline.exceeded("the input did not end").at(location)),
+                Err(_) => return Err(deadline.exceeded("the input did not end", None).at(location)),
             }
         }
     };

@@ -12,6 +12,7 @@ mod files;
 mod http;
 mod loopback;
 mod process;
+mod progress;
 mod spawner;
 
 use std::fmt;
@@ -25,9 +26,12 @@ pub use self::environment::{Environment, ProcessEnvironment};
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
+#[cfg(feature = "tonic")]
+pub(crate) use self::http::resolve::Resolver;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
+pub(crate) use self::progress::Progress;
 pub use self::spawner::{LibraryThread, Spawner};
 
 /// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
@@ -39,7 +43,7 @@ pub mod transport_policy {
     pub use super::http::proxy::{Proxy, ProxyRules};
     #[cfg(feature = "transport")]
     pub use super::http::roots::{TrustedRoots, parse_pem};
-    pub use super::loopback::is_loopback;
+    pub use super::loopback::{NotLoopback, is_loopback, keep_loopback};
 }
 
 /// The test implementations, one for each capability.
@@ -77,6 +81,8 @@ pub struct System {
     files: Arc<dyn Files>,
     spawner: Arc<dyn Spawner>,
     endpoints: Arc<Endpoints>,
+    /// What the credentials that use this system do now; `None` outside of credentials.
+    progress: Option<Arc<Progress>>,
 }
 
 impl System {
@@ -95,6 +101,7 @@ impl System {
             files: Arc::new(SystemFiles),
             spawner: Arc::new(LibraryThread),
             endpoints: Arc::default(),
+            progress: None,
         }
     }
 
@@ -175,6 +182,33 @@ impl System {
         self
     }
 
+    /// With the record of what the selection and the fetches on this system do.
+    #[must_use]
+    pub(crate) fn with_progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Tells that selection tries a slot from now on; `None` where it has ended.
+    pub(crate) fn begin_slot(&self, slot: Option<String>) {
+        let slot = slot.map(|slot| crate::secret::redact(&slot, &[]));
+        if let Some(slot) = &slot {
+            tracing::debug!("selection looks at {slot}");
+        }
+        if let Some(progress) = &self.progress {
+            progress.begin_slot(slot);
+        }
+    }
+
+    /// Tells that a request, a program or a file is waited for from now on. The text holds no secret.
+    pub(crate) fn begin_step(&self, step: &str) {
+        let step = crate::secret::redact(step, &[]);
+        tracing::debug!("waiting for {step}");
+        if let Some(progress) = &self.progress {
+            progress.begin_step(step);
+        }
+    }
+
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &dyn Environment {
@@ -251,6 +285,12 @@ impl System {
         let path = path.to_owned();
         let read = self.on_files(move |files| files.read(&path, limit)).await;
         read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
+    /// Whether a file or a folder exists, seen from a blocking thread too.
+    pub(crate) async fn exists(&self, path: &str) -> bool {
+        let path = std::path::PathBuf::from(path);
+        self.on_files(move |files| files.exists(&path)).await.unwrap_or(false)
     }
 
     /// The permission bits of a file, read on a blocking thread too.

@@ -4,21 +4,21 @@
 //! [`Dial`] comes from TLS itself.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::super::BoxFuture;
+use super::super::loopback::NotLoopback;
 use super::proxy::Proxy;
+use super::resolve::{Resolver, Unresolved};
 use super::{HttpError, HttpFault};
 
 /// Opens TCP connections.
@@ -30,8 +30,8 @@ pub(super) struct Dial {
 
 impl Dial {
     /// Connects through `proxy`, if there is one. All addresses of a name share `limit`.
-    pub(super) fn new(limit: Duration, proxy: Option<Proxy>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+    pub(super) fn new(limit: Duration, proxy: Option<Proxy>, resolver: Resolver) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limit));
@@ -88,6 +88,12 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
     if find_cause::<Unresolved>(error).is_some() {
         return HttpError::new(HttpFault::NameResolution, format!("the name {host} could not be resolved"));
     }
+    if find_cause::<NotLoopback>(error).is_some() {
+        return HttpError::new(
+            HttpFault::NotLoopback,
+            format!("the name {host} means this computer, but leads to another one"),
+        );
+    }
     let kind = find_cause::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
     let fault = match kind {
         io::ErrorKind::TimedOut => return connect_timeout(),
@@ -105,6 +111,8 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
 fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
     let reason = if find_cause::<Unresolved>(error).is_some() {
         "the name of the proxy could not be resolved".to_owned()
+    } else if find_cause::<NotLoopback>(error).is_some() {
+        "the name of the proxy means this computer, but leads to another one".to_owned()
     } else if let Some(error) = find_cause::<io::Error>(error) {
         error.kind().to_string()
     } else {
@@ -119,33 +127,3 @@ fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
 pub(super) fn connect_timeout() -> HttpError {
     HttpError::new(HttpFault::ConnectTimeout, "no connection in time")
 }
-
-/// The operating system's resolver, with an error type of its own.
-#[derive(Clone)]
-struct Resolver(GaiResolver);
-
-impl Service<Name> for Resolver {
-    type Response = GaiAddrs;
-    type Error = Unresolved;
-    type Future = BoxFuture<'static, Result<GaiAddrs, Unresolved>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
-        self.0.poll_ready(context).map_err(|_| Unresolved)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let addresses = self.0.call(name);
-        Box::pin(async move { addresses.await.map_err(|_| Unresolved) })
-    }
-}
-
-#[derive(Debug)]
-struct Unresolved;
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the name could not be resolved")
-    }
-}
-
-impl StdError for Unresolved {}

@@ -14,6 +14,8 @@ mod exchange;
 mod hyper;
 #[cfg(feature = "transport")]
 pub(super) mod proxy;
+#[cfg(any(feature = "tonic", feature = "transport"))]
+pub(super) mod resolve;
 #[cfg(feature = "transport")]
 pub(super) mod roots;
 #[cfg(feature = "transport")]
@@ -90,6 +92,8 @@ pub enum HttpFault {
     Unreachable,
     /// The name could not be resolved.
     NameResolution,
+    /// A name of this computer (`localhost`, or a name below it) leads to another computer. Nothing was sent.
+    NotLoopback,
     /// TLS failed: an unknown issuer, a wrong name, a broken handshake.
     Tls,
     /// The proxy refused or failed.
