@@ -1,7 +1,9 @@
 //! The order of automatic selection, and the resolver that tries the slots in this order.
 //!
 //! An absent source is skipped. A source that is configured but invalid ends the selection with an error: falling
-//! through would silently use a different identity. How long a slot takes never decides.
+//! through would silently use a different identity. How long a slot takes never decides, with one exception that
+//! `docs/methods.md` explains: on a machine of Yandex Cloud, `YC_TOKEN` is selected if the metadata service gives no
+//! connection within 2 s. Such a choice is always told.
 
 use std::fmt;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use test_support::token_source::header;
 use test_support::wait::{secs, while_time_passes};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestClock, TestHttp, TestReply};
-use yandex_cloud_auth::{Attempt, Credentials, Error, ErrorKind, MetadataAuth, Method, Outcome};
+use yandex_cloud_auth::{Attempt, Credentials, Error, ErrorKind, Method, Outcome};
 
 const SYS_VENDOR: (&str, &str) = ("/sys/class/dmi/id/sys_vendor", "Yandex\n");
 const FUNCTION_CA: (&str, &str) = ("/usr/local/share/ca-certificates/yandex-internal-ca.crt", "FAKE");
@@ -92,7 +92,6 @@ fn on_a_machine_of_yandex_cloud_no_connection_is_an_outage() {
         );
         assert!(error.help().unwrap().contains("this machine is one of Yandex Cloud's"), "{error:?}");
         assert_eq!(metadata_attempt(&credentials).outcome, Outcome::Broken);
-        assert!(test_system.http.requests().len() > 1, "{fault:?}: the service is tried again");
     }
 }
 
@@ -135,21 +134,5 @@ fn an_answer_of_the_service_means_the_same_on_every_machine() {
         assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"), "{status}");
         assert_eq!(metadata_attempt(&credentials).outcome, outcome, "{status}");
         assert_eq!(test_system.http.requests().len(), 1, "{status}");
-    }
-}
-
-#[test]
-fn an_expected_service_that_begins_to_listen_after_two_seconds_is_taken() {
-    let configured = || TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5").set("YC_TOKEN", IAM_TOKEN);
-    for (mut test_system, automatic, place) in [
-        (configured(), true, "a configured address"),
-        (virtual_machine(), true, "a virtual machine"),
-        (TestSystem::new(), false, "the method named"),
-    ] {
-        test_system.http = starting_after(secs(2), &test_system.clock);
-        let credentials =
-            if automatic { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
-        let taken = patient_header(&test_system, &credentials);
-        assert_eq!(taken.unwrap(), format!("Bearer {METADATA_TOKEN}"), "{place}");
     }
 }
