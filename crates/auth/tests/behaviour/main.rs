@@ -24,6 +24,8 @@ mod logs;
 mod machines;
 mod metadata;
 mod oauth;
+mod pasted_secrets;
+mod pinned_method;
 mod processes;
 mod profile;
 mod ready_path;

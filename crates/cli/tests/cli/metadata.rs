@@ -72,7 +72,8 @@ fn the_timeout_covers_a_silent_one() {
 fn the_log_shows_each_step_of_the_selection() {
     let emulator = Emulator::start_in_thread().unwrap();
     let outcome = on(&emulator, &["token"]).env("YC_AUTH_LOG", "debug").done();
-    for step in ["selection looks at api-key (YC_API_KEY)", "selection looks at metadata (http://127.0.0.1:"] {
+    for step in ["selection looks at api-key (YC_API_KEY)", "selection looks at metadata (http://127.0.0.1:"]
+    {
         assert!(outcome.stderr.contains(step), "{outcome:?}");
     }
 }
