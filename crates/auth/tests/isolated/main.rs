@@ -5,6 +5,8 @@
 mod support;
 
 mod blocking_client;
+#[cfg(unix)]
+mod forks;
 mod oauth_warning;
 mod quiet;
 mod reentrance_log;
