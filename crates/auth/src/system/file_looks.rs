@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::Files;
@@ -33,13 +34,16 @@ impl Default for FileLooks {
 }
 
 impl FileLooks {
-    /// Reads a file of at most `limit` bytes.
+    /// Reads a file of at most `limit` bytes. Without a runtime, reads on the calling thread: it serves no others.
     pub(super) async fn read(
         &self,
         files: &Arc<dyn Files>,
         path: &Path,
         limit: usize,
     ) -> io::Result<Zeroizing<Vec<u8>>> {
+        if Handle::try_current().is_err() {
+            return files.read(path, limit).map(Zeroizing::new);
+        }
         let (files, to_read) = (Arc::clone(files), path.to_owned());
         let read = move || Arc::new(files.read(&to_read, limit).map(Zeroizing::new));
         match &*self.contents.run((path.to_owned(), limit), read).await? {
@@ -48,9 +52,12 @@ impl FileLooks {
         }
     }
 
-    /// The permission bits of a file.
+    /// The permission bits of a file, read as its content is.
     #[cfg(feature = "service-account-key")]
     pub(super) async fn mode(&self, files: &Arc<dyn Files>, path: &Path) -> Option<u32> {
+        if Handle::try_current().is_err() {
+            return files.mode(path);
+        }
         let (files, to_look_at) = (Arc::clone(files), path.to_owned());
         self.modes.run(path.to_owned(), move || files.mode(&to_look_at)).await.ok()?
     }

@@ -34,9 +34,14 @@ pub use self::files::{Files, SystemFiles};
 pub use self::http::HyperTransport;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
+#[doc(hidden)]
+pub use self::per_process::PerProcess;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
+#[doc(hidden)]
 pub use self::refusal::dropped_work;
-pub use self::spawner::{LibraryThread, Spawner, new_runtime};
+#[doc(hidden)]
+pub use self::spawner::new_runtime;
+pub use self::spawner::{LibraryThread, Spawner};
 
 /// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
 ///

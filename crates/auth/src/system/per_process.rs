@@ -11,13 +11,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 /// A value that each process makes for itself, on first use. Takes no lock.
-pub(super) struct PerProcess<T> {
+///
+/// Hidden: only the SDK needs it.
+pub struct PerProcess<T> {
     current: ArcSwapOption<Owned<T>>,
     make: fn() -> T,
 }
 
 /// A value, and the process that made it.
-pub(super) struct Owned<T> {
+pub struct Owned<T> {
     process: u32,
     value: T,
 }
@@ -31,12 +33,15 @@ impl<T> Deref for Owned<T> {
 }
 
 impl<T> PerProcess<T> {
-    pub(super) const fn new(make: fn() -> T) -> Self {
+    /// `make` makes the value of a process.
+    #[must_use]
+    pub const fn new(make: fn() -> T) -> Self {
         Self { current: ArcSwapOption::const_empty(), make }
     }
 
     /// The value of this process.
-    pub(super) fn get(&self) -> Arc<Owned<T>> {
+    #[must_use]
+    pub fn get(&self) -> Arc<Owned<T>> {
         let process = std::process::id();
         loop {
             let current = self.current.load();

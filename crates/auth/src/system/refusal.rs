@@ -23,8 +23,9 @@ pub(super) fn refuse(work: BoxFuture<'static, ()>, reason: &str) {
 #[must_use]
 pub fn dropped_work() -> Error {
     match REASON.with_borrow(Clone::clone) {
-        Some(reason) => Error::new(ErrorKind::Unavailable, reason)
-            .with_help("raise the limits of this process (`ulimit -n`, `ulimit -u`), or close what it does not use"),
+        Some(reason) => Error::new(ErrorKind::Unavailable, reason).with_help(
+            "raise the limits of this process (`ulimit -n`, `ulimit -u`), or close what it does not use",
+        ),
         None => Error::new(ErrorKind::Unavailable, "the fetch was dropped before its end")
             .with_help("a token source panicked, or the runtime of a spawner ended"),
     }

@@ -160,11 +160,7 @@ fn lock(running: &Running) -> MutexGuard<'_, Option<UnboundedSender<Job>>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn next_event(
-    idle: Duration,
-    inbox: &mut UnboundedReceiver<Job>,
-    tasks: &mut JoinSet<()>,
-) -> Event {
+async fn next_event(idle: Duration, inbox: &mut UnboundedReceiver<Job>, tasks: &mut JoinSet<()>) -> Event {
     let mut idle = pin!(tokio::time::sleep(idle));
     poll_fn(|context| {
         if let Poll::Ready(job) = inbox.poll_recv(context) {

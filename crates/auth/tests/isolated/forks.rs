@@ -16,7 +16,9 @@ use test_support::token_source::{Source, header};
 use test_support::wait::{HOUR, until};
 use yandex_cloud_auth::system::{SystemFiles, SystemProcesses};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment};
-use yandex_cloud_auth::{Credentials, MetadataAuth, OAuthTokenAuth, System, TokenFileAuth, YandexCloudCliAuth};
+use yandex_cloud_auth::{
+    Credentials, MetadataAuth, OAuthTokenAuth, System, TokenFileAuth, YandexCloudCliAuth,
+};
 use yandex_cloud_emulator::Emulator;
 
 use crate::support::IAM_TOKEN;
@@ -166,9 +168,10 @@ fn yc() {
     let mut credentials = Some(Credentials::from(auth).with_system(system));
     credentials.as_ref().unwrap().prewarm();
     assert_eq!(std::fs::read_to_string(&started).unwrap(), "up\n");
+    let mut writer = writer_of_waiting_reader(&go);
     // The child drops the last handle that it has.
     fork(|| drop(credentials.take())).passes();
-    std::fs::write(&go, "go\n").unwrap();
+    writer.write_all(b"go\n").unwrap();
     assert!(header(credentials.as_ref().unwrap()).ends_with(IAM_TOKEN));
     assert_eq!(credentials.unwrap().counters().fetches, 1);
 }

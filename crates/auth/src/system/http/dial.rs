@@ -99,7 +99,10 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
         }
         // Says nothing about the host.
         Some(Unresolved::NotAsked(reason)) => {
-            return HttpError::new(HttpFault::Interrupted, format!("the name {host} could not be looked up: {reason}"));
+            return HttpError::new(
+                HttpFault::Interrupted,
+                format!("the name {host} could not be looked up: {reason}"),
+            );
         }
         None => {}
     }

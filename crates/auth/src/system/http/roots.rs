@@ -82,8 +82,12 @@ impl TrustedRoots {
         }
         const NONE: &str = "there is no CA certificate to trust";
         Err(match &self.problem {
-            Some(Problem { reason, is_transient: true }) => HttpError::new(HttpFault::Tls, format!("{NONE}: {reason}")),
-            Some(Problem { reason, .. }) => HttpError::new(HttpFault::NoAuthorities, format!("{NONE}: {reason}")),
+            Some(Problem { reason, is_transient: true }) => {
+                HttpError::new(HttpFault::Tls, format!("{NONE}: {reason}"))
+            }
+            Some(Problem { reason, .. }) => {
+                HttpError::new(HttpFault::NoAuthorities, format!("{NONE}: {reason}"))
+            }
             None => HttpError::new(HttpFault::NoAuthorities, format!("{NONE} on this machine")),
         })
     }
@@ -147,8 +151,13 @@ mod of_the_system {
     ];
 
     /// The folders. All of them are read.
-    pub(super) const DIRECTORIES: [&str; 5] =
-        ["/etc/ssl/certs", "/etc/pki/tls/certs", "/usr/local/share/certs", "/etc/openssl/certs", "/etc/certs/CA"];
+    pub(super) const DIRECTORIES: [&str; 5] = [
+        "/etc/ssl/certs",
+        "/etc/pki/tls/certs",
+        "/usr/local/share/certs",
+        "/etc/openssl/certs",
+        "/etc/certs/CA",
+    ];
 }
 
 /// Collects authorities, and the first reason why a place has none.
@@ -233,7 +242,9 @@ impl Reader {
     }
 
     fn io_problem(&mut self, path: &Path, error: &io::Error) {
-        use io::ErrorKind::{FileTooLarge, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        use io::ErrorKind::{
+            FileTooLarge, InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+        };
         let is_of_the_file = matches!(
             error.kind(),
             FileTooLarge | InvalidFilename | IsADirectory | NotADirectory | NotFound | PermissionDenied
