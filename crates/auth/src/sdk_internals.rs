@@ -1,4 +1,5 @@
-//! For `yandex-ai-studio-sdk` and `yc-auth`, which share these rules: no promise of stability, and no part of the interface.
+//! For `yandex-ai-studio-sdk` and `yc-auth` alone, which share these rules: no promise of stability, and no part of the
+//! interface.
 
 pub use crate::cloud::address::Address;
 pub use crate::cloud::endpoints::Endpoint;
