@@ -16,9 +16,8 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::super::BoxFuture;
-use super::super::loopback::NotLoopback;
 use super::proxy::Proxy;
-use super::resolve::{Resolver, Unresolved};
+use super::resolver::{Resolver, Unresolved};
 use super::{HttpError, HttpFault};
 
 /// Opens TCP connections.
@@ -84,18 +83,37 @@ pub(super) fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + '
     None
 }
 
+/// The reason of an I/O error: the kind, or the system's own text where std has no word for the error.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind().to_string() {
+        kind if kind == "uncategorized error" || kind == "other error" => error.to_string(),
+        kind => kind,
+    }
+}
+
 fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
-    if find_cause::<Unresolved>(error).is_some() {
-        return HttpError::new(HttpFault::NameResolution, format!("the name {host} could not be resolved"));
+    match find_cause::<Unresolved>(error) {
+        Some(Unresolved::Unknown) => {
+            let message = format!("the name {host} could not be resolved");
+            return HttpError::new(HttpFault::NameResolution, message);
+        }
+        // Says nothing about the host.
+        Some(Unresolved::NotAsked(reason)) => {
+            return HttpError::new(
+                HttpFault::Interrupted,
+                format!("the name {host} could not be looked up: {reason}"),
+            );
+        }
+        Some(Unresolved::NotLoopback) => {
+            let message = format!("the name {host} means this computer, but leads to another one");
+            return HttpError::new(HttpFault::NotLoopback, message);
+        }
+        None => {}
     }
-    if find_cause::<NotLoopback>(error).is_some() {
-        return HttpError::new(
-            HttpFault::NotLoopback,
-            format!("the name {host} means this computer, but leads to another one"),
-        );
-    }
-    let kind = find_cause::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
-    let fault = match kind {
+    let Some(error) = find_cause::<io::Error>(error) else {
+        return HttpError::new(HttpFault::Interrupted, "cannot connect");
+    };
+    let fault = match error.kind() {
         io::ErrorKind::TimedOut => return connect_timeout(),
         io::ErrorKind::ConnectionRefused => HttpFault::ConnectRefused,
         io::ErrorKind::NetworkUnreachable
@@ -105,16 +123,18 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
         // A local problem, such as too many open files, does not mean that the host is down.
         _ => HttpFault::Interrupted,
     };
-    HttpError::new(fault, format!("cannot connect: {kind}"))
+    HttpError::new(fault, format!("cannot connect: {}", reason(error)))
 }
 
 fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
-    let reason = if find_cause::<Unresolved>(error).is_some() {
-        "the name of the proxy could not be resolved".to_owned()
-    } else if find_cause::<NotLoopback>(error).is_some() {
-        "the name of the proxy means this computer, but leads to another one".to_owned()
+    let reason = if let Some(unresolved) = find_cause::<Unresolved>(error) {
+        match unresolved {
+            Unresolved::NotLoopback => "the name of the proxy means this computer, but leads to another one",
+            Unresolved::Unknown | Unresolved::NotAsked(_) => "the name of the proxy could not be resolved",
+        }
+        .to_owned()
     } else if let Some(error) = find_cause::<io::Error>(error) {
-        error.kind().to_string()
+        reason(error)
     } else {
         // The tunnel's error has no public type. Its text is a fixed phrase.
         error.to_string().trim_start_matches("tunnel error: ").to_owned()

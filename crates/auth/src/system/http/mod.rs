@@ -5,6 +5,8 @@
 //! that accepts the connection and stays silent.
 
 #[cfg(feature = "transport")]
+mod client_config;
+#[cfg(feature = "transport")]
 mod dial;
 #[cfg(any(test, feature = "testing"))]
 mod double;
@@ -15,7 +17,7 @@ mod hyper;
 #[cfg(feature = "transport")]
 pub(super) mod proxy;
 #[cfg(any(feature = "tonic", feature = "transport"))]
-pub(super) mod resolve;
+pub(super) mod resolver;
 #[cfg(feature = "transport")]
 pub(super) mod roots;
 #[cfg(feature = "transport")]
@@ -96,6 +98,8 @@ pub enum HttpFault {
     NotLoopback,
     /// TLS failed: an unknown issuer, a wrong name, a broken handshake.
     Tls,
+    /// No certificate authority can be trusted: none is installed, or the file that names them is unusable.
+    NoAuthorities,
     /// The proxy refused or failed.
     Proxy,
     /// The connection broke, or the response was cut short, after connecting.
