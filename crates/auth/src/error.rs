@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::Method;
 use crate::report::Report;
@@ -69,6 +69,8 @@ struct Inner {
     status: Option<u16>,
     no_retry: bool,
     report: Option<Report>,
+    /// The time on the clock of the server that refused.
+    date: Option<SystemTime>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -88,6 +90,7 @@ impl Error {
             status: None,
             no_retry: false,
             report: None,
+            date: None,
             source: None,
         }))
     }
@@ -97,16 +100,16 @@ impl Error {
         self
     }
 
-    /// The error for work that the spawner dropped.
-    pub(crate) fn dropped() -> Self {
-        Self::new(ErrorKind::Unavailable, "the task was dropped before its end")
-            .with_help("the runtime of a spawner ended, or no thread could be started")
-    }
-
     /// With the location of the problem: a variable, a URL, a file.
     #[must_use]
     pub fn at(self, location: impl AsRef<str>) -> Self {
         self.change(|inner| inner.location = Some(redact(location.as_ref(), &[])))
+    }
+
+    /// With a further fact behind the reason.
+    pub(crate) fn with_note(self, note: &str) -> Self {
+        let note = redact(note, &[]);
+        self.change(|inner| inner.reason = format!("{}; {note}", inner.reason))
     }
 
     /// With what to do next.
@@ -147,6 +150,11 @@ impl Error {
         self.is_transient() && !self.0.no_retry
     }
 
+    /// With the time on the clock of the server.
+    pub(crate) fn with_date(self, date: Option<SystemTime>) -> Self {
+        self.change(|inner| inner.date = date)
+    }
+
     pub(crate) fn of(self, method: Method) -> Self {
         self.change(|inner| inner.method = inner.method.or(Some(method)))
     }
@@ -176,6 +184,12 @@ impl Error {
     /// The HTTP status of the response.
     pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
+    }
+
+    /// The time on the clock of the server that refused, if it said so.
+    #[cfg(feature = "service-account-key")]
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.0.date
     }
 
     /// The method that failed, if one was selected.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
-use crate::secret::redact;
+use crate::secret::{is_pasted_secret, redact};
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
@@ -47,6 +47,12 @@ impl Address {
     /// Reads `host[:port]`, or a URL without a path. Without a scheme, `tls` decides.
     pub(crate) fn parse(text: &str, tls: bool) -> Result<Self, Error> {
         let text = text.trim();
+        if is_pasted_secret(text) {
+            return Err(Error::new(ErrorKind::Invalid, "the value looks like a secret, not like an address")
+                .with_help(
+                    "give the address as `host:port`; put a key or a token into the variable for it",
+                ));
+        }
         let (tls, rest) = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
@@ -133,6 +139,13 @@ impl Address {
     pub(crate) fn is_public_installation(&self) -> bool {
         let (api, _) = REGIONS[0];
         self.tls && (self.host == api || is_below(&self.host, api))
+    }
+
+    /// Whether discovery at this host may name `found`, a host of Yandex Cloud. The API of a region names hosts of its
+    /// own region only. Any other host was configured by the user, and may lead to any region.
+    pub(crate) fn may_list(&self, found: &Self) -> bool {
+        let own = region(&self.host);
+        found.is_yandex_cloud() && (own.is_none() || own == region(&found.host))
     }
 
     /// Whether the host is loopback, link-local, or in a private range: plain HTTP stays in the own network.
@@ -244,6 +257,12 @@ pub(crate) fn is_yandex_cloud(host: &str) -> bool {
     host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
 }
 
+/// The region of a host of Yandex Cloud: its place in [`REGIONS`]. `auth.yandex.cloud` belongs to the public one.
+fn region(host: &str) -> Option<usize> {
+    let of_region = REGIONS.iter().position(|(api, _)| host == *api || is_below(host, api));
+    of_region.or((host == "auth.yandex.cloud").then_some(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,6 +310,9 @@ mod tests {
             "h\\x",
             "http://http://h",
             "ключ.рф",
+            "t1.fake.fake",
+            "y0_fake",
+            "https://AQVNfakefake",
             "-\n",
         ] {
             assert!(Address::parse(text, true).is_err(), "{text:?}");

@@ -35,6 +35,7 @@ pub(super) async fn send_unbounded(
     options: HttpOptions,
     url: &str,
 ) -> Result<Response<Vec<u8>>, Error> {
+    system.begin_step(url);
     let response = system.http()?.send(request, options.max_body(MAX_RESPONSE)).await;
     response.map_err(|error| transport_error(url, error))
 }
@@ -53,8 +54,15 @@ fn transport_error(url: &str, error: HttpError) -> Error {
             "the server could not be reached: check the network, HTTPS_PROXY, and the endpoint if one is set \
              (YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)"
         }
+        HttpFault::NotLoopback => {
+            "correct the hosts file or the name server: this name must lead to 127.0.0.1 or ::1; or give the address itself"
+        }
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
+        }
+        HttpFault::NoAuthorities => {
+            "install the package `ca-certificates`; where SSL_CERT_FILE or SSL_CERT_DIR is set, set the variable to PEM \
+             files of certificate authorities, or unset it"
         }
         HttpFault::Proxy => "check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
         HttpFault::Interrupted => UNAVAILABLE,
@@ -62,7 +70,12 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
     };
     let is_passing = error.is_passing;
-    let failure =
-        Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error);
+    let kind = match error.fault() {
+        HttpFault::NoAuthorities => ErrorKind::Invalid,
+        // The secret would have gone to another computer, in plain text where the name allows that.
+        HttpFault::NotLoopback => ErrorKind::Blocked,
+        _ => ErrorKind::Unavailable,
+    };
+    let failure = Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error);
     if is_passing { failure } else { failure.without_retry() }
 }

@@ -10,7 +10,7 @@ use super::sealed::Sealed;
 use super::{Method, Provider, Value, iam_token_fits};
 use crate::Error;
 use crate::secret::{Shape, is_whole_iam_token};
-use crate::system::System;
+use crate::system::{System, log};
 
 /// A given IAM token, sent unchanged.
 ///
@@ -43,7 +43,11 @@ impl IamTokenAuth {
             // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an
             // error.
             if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
-                tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
+                log(|| {
+                    tracing::warn!(
+                        "an IAM token does not have the documented shape; the token may be truncated"
+                    )
+                });
             }
         }
         Ok(Self { value })

@@ -15,7 +15,7 @@ use super::{Identity, Method, Provider, TokenSource, Value};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::secret::{Secret, Shape};
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, System, log};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 
@@ -109,11 +109,11 @@ fn fits(shape: Shape) -> Result<(), Error> {
 pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        tracing::warn!(
+        log(|| tracing::warn!(
             "an OAuth token gives access to the whole account, and IAM exchanges only tokens issued before 2026-06-01; \
              use an API key, the metadata service or the yc CLI instead; revoke a leaked token at \
              https://id.yandex.com/personal/data-access"
-        );
+        ));
     });
 }
 

@@ -92,9 +92,9 @@ impl SecretFile {
         limit: usize,
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
+        system.begin_step(&format!("the file {}", self.location()));
         let content = system.read_file(&self.path, limit).await;
-        // Wiped on drop: the buffer holds the secret.
-        let content = Zeroizing::new(content.map_err(|error| self.unreadable(error, limit, missing))?);
+        let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
                 .at(self.location())

@@ -138,6 +138,10 @@ impl Cache {
         self.refresher.invalidate(refused, self.now())
     }
 
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        self.refresher.waiting_for()
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.refresher.counters()
     }
@@ -156,11 +160,12 @@ impl Cache {
 
     fn out_of_time(&self, limit: &WaitLimit) -> Error {
         let limit = limit.limit().unwrap_or_default();
-        let error =
-            Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}; the fetch goes on"))
-                .with_help(
-                    "allow more time, or call `prewarm()` at start so that the first call finds a token",
-                );
+        let waiting = self.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::Unavailable,
+            format!("no token within {limit:?}{waiting}; the fetch goes on"),
+        )
+        .with_help("allow more time, or call `prewarm()` at start so that the first call finds a token");
         match self.refresher.header.load().as_ref().map(|header| header.method) {
             Some(method) => error.of(method),
             None => error,
@@ -214,6 +219,28 @@ mod tests {
 
         fn total(&self) -> Duration {
             Duration::from_secs(10)
+        }
+    }
+
+    #[test]
+    fn the_ready_path_and_the_stale_path_take_no_lock() {
+        let system = System::real();
+        let now = system.clock().now();
+        let stale = Schedule { refresh: now, ..Schedule::FOREVER };
+        for schedule in [Schedule::FOREVER, stale] {
+            let cache = Arc::new(Cache::new(system.clone(), Box::new(Key), Arc::default()));
+            let token = crate::secret::Secret::parse("t1.fake.ready").unwrap();
+            let value = Some((crate::refresh::cached_header::Scheme::Bearer, &token));
+            cache.put(CachedHeader::new(Method::Metadata, value, 1, schedule, now));
+            let state = cache.refresher.state();
+            // No revocation is recorded from here on, and the header has seen all of them.
+            let revoked = crate::refresh::revoked::lock_list();
+            cache.refresher.header.load().as_ref().unwrap().see_revocations();
+            let (done, found) = std::sync::mpsc::channel();
+            let same = Arc::clone(&cache);
+            std::thread::spawn(move || done.send(same.get_cached().is_some()));
+            assert_eq!(found.recv_timeout(Duration::from_secs(20)), Ok(true), "a call waits for a lock");
+            drop((state, revoked));
         }
     }
 

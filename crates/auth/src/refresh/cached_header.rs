@@ -148,6 +148,12 @@ impl CachedHeader {
         self.revoked.is_revoked(|| self.secret().is_some_and(revoked::contains))
     }
 
+    /// Takes note of all revocations so far, without a look at the list.
+    #[cfg(test)]
+    pub(super) fn see_revocations(&self) {
+        self.revoked.see_all();
+    }
+
     /// Checks that this process has not revoked the token.
     ///
     /// # Errors

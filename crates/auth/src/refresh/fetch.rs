@@ -30,6 +30,11 @@ pub(crate) enum Fetched {
 pub(crate) trait Fetch: Send + Sync + 'static {
     fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
 
+    /// What the fetch that is under way waits for now; `None` where that is not known.
+    fn waiting_for(&self) -> Option<String> {
+        None
+    }
+
     /// How long the method may take in all: the time that a caller without a deadline has.
     fn total(&self) -> Duration;
 }

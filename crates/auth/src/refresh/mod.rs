@@ -7,7 +7,7 @@
 //! | [`fetch`] | what the engine needs of the method |
 //! | [`flight`] | the fetch that is under way, and the callers that wait for it |
 //! | [`accept`] | from a fetched token to the header that is cached |
-//! | [`log`] | what the engine logs |
+//! | [`entry`] | what the engine logs |
 //! | [`schedule`] | when a token is refreshed, and until when it may be sent |
 //! | [`failures`] | how long failures and refusals are remembered |
 //! | [`atomic_moment`] | a moment that the ready path reads without a lock |
@@ -19,11 +19,11 @@ mod accept;
 mod atomic_moment;
 pub(crate) mod cache;
 pub(crate) mod cached_header;
+mod entry;
 mod failures;
 pub(crate) mod fetch;
 mod flight;
 pub(crate) mod live_header;
-mod log;
 mod refresher;
 pub(crate) mod revoked;
 pub(crate) mod schedule;

@@ -10,16 +10,16 @@ use arc_swap::ArcSwapOption;
 use super::atomic_moment::AtomicMoment;
 use super::cache::Counters;
 use super::cached_header::CachedHeader;
+use super::entry::Entry;
 use super::failures::{FLOOR, Failures, FlightKind, Throttle};
 use super::fetch::{Fetch, Fetched, Goal};
 use super::flight::{Caller, FailedAttempt, Flight, Limit, RefreshTask, Requirement};
-use super::log::Entry;
 use super::schedule::{Freshness, NEVER};
+use crate::Error;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, Weak, lock, try_lock};
-use crate::system::{BoxFuture, Now, System};
+use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
 use crate::task::pace::Next;
-use crate::{Error, ErrorKind};
 
 /// The flight to wait for, or the reason why there is none.
 pub(super) enum Join {
@@ -98,6 +98,10 @@ impl Refresher {
         self.header.store(Some(Arc::new(header)));
     }
 
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.fetch.waiting_for()
+    }
+
     pub(super) fn count_waiting_call(&self) {
         self.waited.fetch_add(1, Ordering::Relaxed);
     }
@@ -118,7 +122,7 @@ impl Refresher {
         }
         let Some(mut state) = try_lock(&self.state) else { return };
         if state.flight_under_way().is_none() && self.next_refresh.has_passed(now) {
-            let flight = self.start_flight(&mut state);
+            let flight = self.start_flight(&mut state, now);
             drop(state);
             self.spawn(&flight, Goal::Header, Duration::ZERO);
         }
@@ -131,7 +135,7 @@ impl Refresher {
         let header = self.header.load_full();
         let is_fresh = header.is_some_and(|header| header.freshness(&now) == Freshness::Fresh);
         if !is_fresh && state.flight_under_way().is_none() && state.failures.remembered(&now).is_none() {
-            let flight = self.start_flight(&mut state);
+            let flight = self.start_flight(&mut state, now);
             drop(state);
             self.spawn(&flight, Goal::Header, Duration::ZERO);
         }
@@ -183,7 +187,7 @@ impl Refresher {
             }
             state.longer.record(now, 0, self.system.clock().random());
         }
-        let flight = self.start_flight(&mut state);
+        let flight = self.start_flight(&mut state, now);
         let first_pause = waits_for.as_ref().map_or(Duration::ZERO, |failed| failed.next - now.monotonic);
         if let Some(failed) = waits_for {
             flight.tell(failed);
@@ -195,12 +199,12 @@ impl Refresher {
         Join::Flight(caller)
     }
 
-    fn start_flight(&self, state: &mut RefreshState) -> Arc<Flight> {
+    fn start_flight(&self, state: &mut RefreshState, now: Now) -> Arc<Flight> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         let flight = Flight::new(RefreshTask::new());
         state.flight = Some(Arc::clone(&flight));
         // While this flight is young, stale calls do not even look at the lock.
-        self.next_refresh.set(self.system.clock().now() + FLOOR);
+        self.next_refresh.set(now + FLOOR);
         flight
     }
 
@@ -212,7 +216,7 @@ impl Refresher {
         let ended = Arc::clone(flight);
         let work = flight.task.run_then(work, move |settled| {
             let (outcome, entry) = settled.flatten().unwrap_or_else(|| {
-                let error = dropped();
+                let error = dropped_work().without_retry();
                 match refresher.upgrade().map(|refresher| refresher.settle(&ended, Err(error.clone()))) {
                     Some(Settled::Ended(ended)) => ended,
                     Some(Settled::TryAgain(_)) | None => (Err(error), None),
@@ -386,10 +390,4 @@ async fn fly(
             Settled::TryAgain(sleep) => pause = Some(sleep),
         }
     }
-}
-
-fn dropped() -> Error {
-    Error::new(ErrorKind::Unavailable, "the fetch was dropped before its end")
-        .with_help("a token source panicked, the runtime of a spawner ended, or no thread could be started")
-        .without_retry()
 }

@@ -1,12 +1,14 @@
 //! The order of automatic selection, and the resolver that tries the slots in this order.
 //!
 //! An absent source is skipped. A source that is configured but invalid ends the selection with an error: falling
-//! through would silently use a different identity. How long a slot takes never decides.
+//! through would silently use a different identity. How long a slot takes never decides, with one exception that
+//! `docs/methods.md` explains: on a machine of Yandex Cloud, `YC_TOKEN` is selected if the metadata service gives no
+//! connection within 2 s. Such a choice is always told.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::Selection;
+use super::{Selection, pinned};
 use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
@@ -14,10 +16,10 @@ use crate::methods::{
     ApiKeyAuth, AuthMethod, Detection, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, OAuthTokenAuth,
     TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
-use crate::report::{Attempt, Outcome, Report};
+use crate::report::{Attempt, NOTICE, Outcome, Report};
 use crate::secret::redact;
 use crate::sync::Arc;
-use crate::system::System;
+use crate::system::{System, log};
 use crate::{Error, ErrorKind, Method};
 
 /// Automatic selection: an order of slots, each with a method.
@@ -36,6 +38,9 @@ use crate::{Error, ErrorKind, Method};
 ///
 /// The order is the Python SDK's (documentation of AI Studio, "SDK"). The slots that are added to it are absent unless
 /// their own variable is set.
+///
+/// `YC_AUTH_METHOD` with the name of a slot pins that slot: its method is used as if the program had named it, and no
+/// other slot is tried. Any other name is [`ErrorKind::Invalid`].
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -148,43 +153,63 @@ impl Automatic {
         })
     }
 
-    /// Tries the slots in order.
+    /// The slot that the environment pins; `None` if it pins none.
+    fn pinned_slot(&self, system: &System) -> Result<Option<&Slot>, Error> {
+        let Some(name) = system.variable(pinned::VARIABLE)? else { return Ok(None) };
+        let slot = self.slots.iter().find(|slot| slot.name == *name);
+        slot.map(Some).ok_or_else(|| pinned::unknown(&name, self.slots()))
+    }
+
+    /// Selects the slot that the environment pins, or tries the slots in order.
     pub(crate) async fn select(&self, system: &System) -> Result<Selection, Error> {
-        let mut resolver = Resolver { attempts: Vec::new(), timed_out: None };
+        let mut resolver = Resolver::default();
+        match self.pinned_slot(system) {
+            Ok(Some(slot)) => return pinned::select(&slot.method, system).await,
+            Ok(None) => {}
+            Err(error) => return Err(error.with_report(resolver.finish(&self.slots, system))),
+        }
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
+            system.begin_slot(Some(slot.describe(system)));
             let detection = slot.method.detect(system).await.unwrap_or_else(Detection::failed);
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
-            let source = redact(&slot.method.location(system), &[]);
+            let source = match &detection {
+                Detection::Invalid(error) => broken_variable(error),
+                _ => None,
+            };
+            let source = source.unwrap_or_else(|| redact(&slot.method.location(system), &[]));
             let mut record = |outcome, reason: String| {
                 let source = source.clone();
                 resolver.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
             };
             match detection {
                 Detection::Absent(reason) => record(Outcome::Absent, reason),
-                Detection::TimedOut(reason) => {
-                    record(Outcome::Absent, reason);
-                    resolver.timed_out = Some(slot.method());
+                Detection::Unreachable { reason, machine } => {
+                    record(Outcome::Absent, reason.clone());
+                    resolver.passed = Some(Passed { method: slot.method(), reason, machine });
                 }
                 Detection::Invalid(error) if self.skips(slot, &error) => {
                     record(Outcome::Broken, format!("skipped: {}", error.reason()));
+                    let reason = error.reason().to_owned();
+                    resolver.passed = Some(Passed { method: slot.method(), reason, machine: None });
                 }
                 Detection::Invalid(error) => {
+                    system.begin_slot(None);
                     record(Outcome::Broken, error.reason().to_owned());
                     let report = resolver.finish(&self.slots[at + 1..], system);
                     return Err(error.of(slot.method()).with_report(report));
                 }
                 Detection::Found { provider, first, reason } => {
+                    system.begin_slot(None);
                     record(Outcome::Selected, reason);
-                    if let Some(timed_out) = resolver.timed_out {
-                        tracing::warn!(selected = %slot.method(), "{timed_out} did not respond in time, so {source} was selected");
-                    }
-                    tracing::info!(method = %slot.method(), %source, "selected");
+                    resolver.tell_of_passed(&source);
+                    log(|| tracing::info!(method = %slot.method(), %source, "selected"));
                     let report = resolver.finish(&self.slots[at + 1..], system);
                     return Ok(Selection { method: Arc::clone(&slot.method), provider, first, report });
                 }
             }
         }
+        system.begin_slot(None);
         Err(Error::new(ErrorKind::NotConfigured, "no credentials were found")
             .with_help("set YC_API_KEY (or YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
             .with_report(resolver.finish(&[], system)))
@@ -230,16 +255,47 @@ impl Slot {
     fn method(&self) -> Method {
         self.method.method()
     }
+
+    /// The slot in the log, and in an error about time that ran out.
+    fn describe(&self, system: &System) -> String {
+        format!("{} ({})", self.method(), self.method.location_offline(system))
+    }
 }
 
 /// The results so far.
+#[derive(Default)]
 struct Resolver {
     attempts: Vec<Attempt>,
-    /// The last slot that counted as absent because no response came in time.
-    timed_out: Option<Method>,
+    /// The last slot that was passed over although it may have a service.
+    passed: Option<Passed>,
+    /// Warnings for the report.
+    notes: Vec<String>,
+}
+
+/// A slot that was passed over although it may have a service: the identity of a later slot may be a surprise.
+struct Passed {
+    method: Method,
+    reason: String,
+    /// What shows that this machine has the service.
+    machine: Option<&'static str>,
 }
 
 impl Resolver {
+    /// Warns that a later slot was selected. On a machine that shows that it has the service, every command and the
+    /// report tell it to a person: the program may act under another identity than usual.
+    fn tell_of_passed(&mut self, selected: &str) {
+        let Some(Passed { method, reason, machine }) = self.passed.take() else { return };
+        let warning = format!("{method}: {reason}, so {selected} was selected");
+        match machine {
+            Some(machine) => {
+                let warning = format!("{warning}; this machine is one of Yandex Cloud's: {machine}");
+                log(|| tracing::warn!(target: NOTICE, "{warning}"));
+                self.notes.push(warning);
+            }
+            None => tracing::warn!("{warning}"),
+        }
+    }
+
     fn finish(self, rest: &[Slot], system: &System) -> Report {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
@@ -249,8 +305,19 @@ impl Resolver {
             reason: String::new(),
             elapsed: Duration::ZERO,
         }));
-        Report::new(attempts, notes(system))
+        let mut notes = notes(system);
+        notes.extend(self.notes);
+        Report::new(attempts, notes)
     }
+}
+
+/// The variable that an error is about. A slot reads several variables, and its report has to name the one to correct.
+pub(super) fn broken_variable(error: &Error) -> Option<String> {
+    let is_variable = |text: &&str| {
+        text.contains('_')
+            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    error.location().filter(is_variable).map(str::to_owned)
 }
 
 /// Warnings about endpoints in the environment that are not Yandex Cloud's hosts.

@@ -46,8 +46,9 @@ pub trait Clock: Send + Sync + 'static {
 
     /// A random number in `0.0..1.0`, the jitter of retries and refreshes. It need not be cryptographic.
     fn random(&self) -> f64 {
-        use std::hash::{BuildHasher, Hasher};
-        let bits = std::hash::RandomState::new().build_hasher().finish() >> 11;
+        use std::hash::BuildHasher;
+        // The keys of a thread are copied by a fork, so the number of the process makes the difference.
+        let bits = std::hash::RandomState::new().hash_one(std::process::id()) >> 11;
         bits as f64 / (1_u64 << 53) as f64
     }
 }
@@ -235,6 +236,33 @@ mod double {
             let armed = state.sleepers.len();
             drop(state);
             assert!(!outcome.timed_out(), "{armed} timers are armed, expected {count}");
+        }
+
+        /// Moves both clocks to the first armed timer, once no timer is due. So the time stands still while the code
+        /// between two timers runs. False, without a move, once `done` returns true.
+        ///
+        /// # Panics
+        /// Where neither happens within 20 s of real time, so that the test fails instead of hanging.
+        pub fn advance_to_next_timer(&self, done: impl Fn() -> bool) -> bool {
+            let start = std::time::Instant::now();
+            loop {
+                if done() {
+                    return false;
+                }
+                let first = {
+                    let state = self.state();
+                    let now = state.now.monotonic;
+                    let is_due = state.sleepers.iter().any(|sleeper| sleeper.1 <= now);
+                    let first = state.sleepers.iter().map(|sleeper| sleeper.1).min();
+                    first.filter(|_| !is_due).map(|first| first - now)
+                };
+                if let Some(pause) = first {
+                    self.advance(pause);
+                    return true;
+                }
+                assert!(start.elapsed() < REAL_TIME_LIMIT, "no timer is armed, and nothing ends");
+                std::thread::yield_now();
+            }
         }
 
         /// The number of armed timers.

@@ -1,7 +1,11 @@
 //! The file system: small files read whole, permissions, and whether a program can be run.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::bounded::Bounded;
 
 /// The file system, as far as authentication needs it.
 pub trait Files: Send + Sync + 'static {
@@ -14,10 +18,38 @@ pub trait Files: Send + Sync + 'static {
     /// Whether this is a regular file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
+    /// Whether a file or a folder exists. The default tries to read it.
+    fn exists(&self, path: &Path) -> bool {
+        match self.read(path, 0) {
+            Ok(_) => true,
+            Err(error) => matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::IsADirectory),
+        }
+    }
+
     /// The Unix permission bits of a file (`0o600`); `None` where the file or the bits do not exist.
     fn mode(&self, path: &Path) -> Option<u32> {
         let _ = path;
         None
+    }
+}
+
+/// Reads to the end, at most `limit` bytes. Wipes each buffer that has become too small.
+///
+/// # Errors
+/// The operating system's error; [`io::ErrorKind::FileTooLarge`] where there is more.
+pub(super) fn read_bounded(mut from: impl Read, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Bounded::new(limit);
+    let mut chunk = Zeroizing::new([0; 8 << 10]);
+    loop {
+        let length = match from.read(&mut *chunk) {
+            Ok(0) => return Ok(content.into_bytes()),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if !content.push(&chunk[..length]) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+        }
     }
 }
 
@@ -27,19 +59,18 @@ pub struct SystemFiles;
 
 impl Files for SystemFiles {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        use std::io::Read;
-        let mut content = Vec::new();
-        let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        std::fs::File::open(path)?.take(bound).read_to_end(&mut content)?;
-        if content.len() > limit {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
-        }
-        Ok(content)
+        let mut content = read_bounded(std::fs::File::open(path)?, limit)?;
+        // Moved out, not copied: the caller wipes the bytes.
+        Ok(std::mem::take(&mut *content))
     }
 
     #[cfg(unix)]
     fn is_executable(&self, path: &Path) -> bool {
         path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 
     #[cfg(not(unix))]
@@ -66,7 +97,8 @@ mod double {
 
     use super::Files;
 
-    /// An in-memory file system for tests. An empty file counts as a program. Clones share it.
+    /// An in-memory file system for tests. An empty file counts as a program, and the folders of a file exist. Clones
+    /// share it.
     ///
     /// ```
     /// use std::path::Path;
@@ -74,6 +106,7 @@ mod double {
     /// use yandex_cloud_auth::testing::TestFiles;
     /// let files = TestFiles::new([("/usr/bin/yc", "")]);
     /// assert!(files.is_executable(Path::new("/usr/bin/yc")));
+    /// assert!(files.exists(Path::new("/usr/bin")) && !files.exists(Path::new("/usr/lib")));
     /// files.write("/run/token", "t1.fake.token");
     /// assert_eq!(files.read(Path::new("/run/token"), 64).unwrap(), b"t1.fake.token");
     /// files.set_mode("/run/token", 0o644);
@@ -137,6 +170,10 @@ mod double {
 
         fn is_executable(&self, path: &Path) -> bool {
             self.files().get(path).is_some_and(|file| file.content.is_empty())
+        }
+
+        fn exists(&self, path: &Path) -> bool {
+            self.files().keys().any(|file| file.starts_with(path))
         }
 
         fn mode(&self, path: &Path) -> Option<u32> {

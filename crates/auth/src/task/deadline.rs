@@ -62,7 +62,7 @@ impl Timer {
         let task = SharedTask::new();
         let sleep = system.clock().sleep(deadline.left(system));
         // A timer that the spawner drops ends the wait too, so that no caller waits for ever.
-        system.spawner().spawn(task.run(sleep, |_| ()));
+        system.spawner().spawn_timer(task.run(sleep, |_| ()));
         Self { deadline, sleep: Box::pin(DetachedSleep { wait: task.wait(), task }) }
     }
 

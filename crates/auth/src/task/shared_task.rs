@@ -91,9 +91,12 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
 }
 
 impl<T> SharedTask<T> {
-    /// Drops the work where it has not ended.
+    /// Drops the work where it has not ended. Does nothing in a child process: to drop the copy of the work would close
+    /// the sockets of the parent to its selector, and kill the programs that the parent has started.
     pub(crate) fn cancel(&self) {
-        self.cancel.cancel();
+        if self.is_of_this_process() {
+            self.cancel.cancel();
+        }
     }
 
     /// Whether this process runs the work. After a fork the child holds a copy of the task, but no thread runs it.
@@ -164,5 +167,46 @@ where
             self.task.complete(outcome);
             afterwards();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn the_places_of_waiters_that_left_are_used_again() {
+        let task = SharedTask::<()>::new();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = task.wait();
+        assert_eq!(Pin::new(&mut first).poll(&mut context), Poll::Pending);
+        for _ in 0..1000 {
+            let mut leaving = task.wait();
+            assert_eq!(Pin::new(&mut leaving).poll(&mut context), Poll::Pending);
+        }
+        let state = lock(&task.state);
+        assert!(state.waiters.len() <= 2 && state.free.len() <= 1, "{} places", state.waiters.len());
+    }
+
+    #[test]
+    fn what_follows_runs_after_the_waiters_are_woken() {
+        let task = SharedTask::new();
+        let woken = Arc::new(crate::sync::AtomicBool::new(false));
+        struct Sets(Arc<crate::sync::AtomicBool>);
+        impl crate::sync::Wake for Sets {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, crate::sync::Ordering::SeqCst);
+            }
+        }
+        let waker = Waker::from(Arc::new(Sets(Arc::clone(&woken))));
+        let mut wait = task.wait();
+        assert_eq!(Pin::new(&mut wait).poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        let work = task.run_then(async {}, move |_| {
+            (7, move || assert!(woken.load(crate::sync::Ordering::SeqCst), "the waiter is woken first"))
+        });
+        crate::task::block_on::block_on(work);
+        assert_eq!(crate::task::block_on::block_on(wait), 7);
     }
 }

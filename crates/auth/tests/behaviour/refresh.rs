@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use test_support::token_source::{Source, first_failure, header, token, try_header, unavailable};
+use test_support::virtual_time::VirtualTime;
 use test_support::wait::{HOUR, secs, until};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, IamTokenAuth, Method, Token};
@@ -67,9 +68,35 @@ fn a_stale_token_is_served_at_once_and_refreshed_in_the_background() {
     }
     assert_eq!(credentials.counters().waited, 1, "only the very first call waited");
     until("the refresh has begun", || source.started() == 2);
+    clock.wait_for_sleepers(1);
+    for _ in 0..10 {
+        clock.advance(secs(2));
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
+        assert_eq!(credentials.counters().fetches, 2, "one refresh at a time, however long it takes");
+    }
     source.release();
     until("the new token is served", || header(&credentials) == "Bearer t1.fake.1");
     assert_eq!((source.started(), credentials.counters().waited), (2, 1));
+}
+
+#[test]
+fn the_life_of_a_token_counts_from_the_request() {
+    let time = VirtualTime::new(0.0);
+    let source = Source::living(secs(60));
+    source.hold();
+    let credentials = time.credentials(source.clone());
+    let mut call = Box::pin(credentials.header());
+    assert!(time.poll(&mut call).is_pending());
+    time.clock.advance(secs(20));
+    source.release();
+    assert!(time.run(call).is_ok());
+    source.set(|_| Err(unavailable()));
+    // 60 s of life, less a tenth, from the request on. The response came after 20 s.
+    for (passes, usable) in [(33, true), (2, false)] {
+        time.pass(secs(passes));
+        let header = credentials.try_header();
+        assert_eq!(header.is_some_and(|header| header.is_ok()), usable, "{:?}", time.elapsed());
+    }
 }
 
 #[test]

@@ -5,6 +5,11 @@
 mod support;
 
 mod blocking_client;
+#[cfg(unix)]
+mod forks;
+#[cfg(target_os = "linux")]
+mod limits;
+mod log_subscriber;
 mod oauth_warning;
 mod quiet;
 mod reentrance_log;

@@ -23,7 +23,8 @@ pub(crate) struct AuthOptions {
 
     /// Use this method only, without automatic selection
     ///
-    /// With `--auth`, the method says what kind of value the string is.
+    /// With `--auth`, the method says what kind of value the string is. Default: `YC_AUTH_METHOD`, which can name the
+    /// methods of automatic selection. `revoke` needs this flag, `--auth` or `--key-file`.
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<MethodName>,
 
@@ -49,16 +50,17 @@ pub(crate) struct AuthOptions {
 
     /// The yc profile, such as `prod`
     ///
-    /// Default: `YC_PROFILE`, then the current profile.
+    /// Default: `YC_PROFILE`, then the current profile. A profile that does not exist is an error, also if the selected
+    /// method does not use it.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
 
     /// The time limit in seconds, such as `2.5`
     ///
-    /// Covers the whole command: reading standard input, selecting, fetching. Without `--timeout` each method has its
-    /// own limit: metadata 5 s, IAM 10 s, yc 30 s.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) timeout: Option<Duration>,
+    /// Covers the whole command: reading standard input, selecting, fetching. A service that is down is tried again
+    /// within this time. One request has the limit of its method at most: metadata 5 s, IAM 10 s, yc 30 s.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    pub(crate) timeout: Duration,
 
     /// The output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]

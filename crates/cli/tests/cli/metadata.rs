@@ -39,7 +39,8 @@ fn a_failing_one_stops_the_selection() {
     ] {
         let kind = format!("{fault:?}");
         emulator.faults().add(fault.on(Service::Metadata));
-        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+        for words in [&["token", "--timeout", "1"][..], &["token", "--method", "metadata", "--timeout", "1"]]
+        {
             let outcome = on(&emulator, words).env("YC_TOKEN", "t1.fake.later").done();
             assert!(
                 outcome.fails(5).starts_with("error: metadata: http://127.0.0.1:"),
@@ -61,8 +62,20 @@ fn the_timeout_covers_a_silent_one() {
             [&["token", "--timeout", "0.3"][..], &["header", "--timeout", "0.3", "--method", "metadata"]]
         {
             let outcome = on(&emulator, words).done();
+            let waiting = format!("waiting for http://{}", emulator.metadata_addr());
             assert!(outcome.fails(5).contains("no token within 300ms (`--timeout`)"), "{outcome:?}");
+            assert!(outcome.stderr.contains(&waiting), "{outcome:?}");
         }
+    }
+}
+
+#[test]
+fn the_log_shows_each_step_of_the_selection() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let outcome = on(&emulator, &["token"]).env("YC_AUTH_LOG", "debug").done();
+    for step in ["selection looks at api-key (YC_API_KEY)", "selection looks at metadata (http://127.0.0.1:"]
+    {
+        assert!(outcome.stderr.contains(step), "{outcome:?}");
     }
 }
 
@@ -75,7 +88,8 @@ fn an_invalid_address_is_4() {
         "user:fake-secret@127.0.0.1",
         "127.0.0.1:99999",
     ] {
-        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+        for words in [&["token", "--timeout", "1"][..], &["token", "--method", "metadata", "--timeout", "1"]]
+        {
             let outcome = yc_auth(words).env("YC_METADATA_ADDR", address).hides("fake-secret").done();
             assert!(outcome.fails(4).contains("YC_METADATA_ADDR"), "{address}: {outcome:?}");
         }

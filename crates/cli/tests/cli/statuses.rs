@@ -167,10 +167,9 @@ fn no_error_promises_another_attempt() {
             emulator.faults().clear();
             emulator.faults().add(fault.clone().on(service));
             let run = match service {
-                Service::Metadata => {
-                    yc_auth(["token", "--method", "metadata"]).env("YC_METADATA_ADDR", &metadata)
-                }
-                _ => yc_auth(["token", "--auth", "-"]).stdin(key.clone()),
+                Service::Metadata => yc_auth(["token", "--method", "metadata", "--timeout", "1"])
+                    .env("YC_METADATA_ADDR", &metadata),
+                _ => yc_auth(["token", "--auth", "-", "--timeout", "1"]).stdin(key.clone()),
             };
             let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();
             assert!(outcome.status == 5 || outcome.status == 6, "{outcome:?}");

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use rustls::CertificateError;
 
-use super::dial::find_cause;
+use super::dial::{find_cause, reason};
 use super::{HttpError, HttpFault};
 
 /// The error for a failed handshake, or for TLS that failed later on the connection.
@@ -32,7 +32,7 @@ pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> HttpError {
         Some(other) => with_reason("TLS failed", other),
         None => match find_cause::<std::io::Error>(error) {
             Some(error) => {
-                let message = format!("the connection broke during the TLS handshake: {}", error.kind());
+                let message = format!("the connection broke during the TLS handshake: {}", reason(error));
                 return HttpError { is_passing: true, ..HttpError::new(HttpFault::Tls, message) };
             }
             None => "TLS failed: the host is neither a name nor an address".to_owned(),

@@ -3,14 +3,13 @@
 //! A log subscriber is code of the program. It may block, panic, or use the same credentials. So an entry is written
 //! without a lock and after the waiters are woken, and a panic ends here.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::atomic_moment::millis;
 use super::cached_header::CachedHeader;
 use super::schedule::NEVER;
 use crate::sync::Arc;
-use crate::system::Now;
+use crate::system::{Now, log};
 use crate::task::notifier::Notifier;
 use crate::{Error, Method};
 
@@ -32,8 +31,7 @@ impl Entry {
         if let Self::Fetched { notifier: Some(notifier), .. } = &self {
             notifier.notify();
         }
-        // The hook of the process has reported the panic.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.log()));
+        log(|| self.log());
     }
 
     fn log(&self) {
