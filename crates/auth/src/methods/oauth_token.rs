@@ -80,8 +80,7 @@ impl OAuthTokenAuth {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
-        let token =
-            recognize::oauth_token(token.as_ref()).map_err(|error| error.of(Method::OAuthToken))?;
+        let token = recognize::oauth_token(token.as_ref()).map_err(|error| error.of(Method::OAuthToken))?;
         Ok(OAuthTokenAuthBuilder::new(ValueSource::Given(token)))
     }
 
@@ -138,14 +137,18 @@ impl OAuthTokenAuth {
     }
 }
 
+/// What to use instead of an OAuth token.
+const REPLACEMENTS: &str = "use an API key (YC_API_KEY), an authorized key (YC_SERVICE_ACCOUNT_KEY_FILE), workload \
+                            identity (YC_OIDC_TOKEN_FILE), the metadata service of a machine, or the yc CLI with a \
+                            browser login (`yc init --username=…` or `yc init --federation-id=…`)";
+
 /// Warns once in a process about OAuth tokens.
 pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
             "an OAuth token gives access to the whole account, and IAM exchanges only tokens issued before 2026-06-01; \
-             use an API key, the metadata service or the yc CLI instead; revoke a leaked token at \
-             https://id.yandex.com/personal/data-access"
+             {REPLACEMENTS}; revoke a leaked token at https://id.yandex.com/personal/data-access"
         );
     });
 }
@@ -212,14 +215,11 @@ pub(super) fn explain(error: Error) -> Error {
         return error;
     }
     let message = error.reason().to_ascii_lowercase();
-    if message.contains("is not supported for iam token exchange") {
-        return error.with_help(
-            "IAM refuses OAuth tokens issued since 2026-06-01; use an API key (YC_API_KEY), the metadata service, \
-             or the yc CLI with a browser login (`yc init --username=…` or `--federation-id=…`)",
-        );
-    }
-    error.with_help(
-        "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01: \
-         use an API key (YC_API_KEY), the metadata service, or the yc CLI",
-    )
+    let cause = match message.contains("is not supported for iam token exchange") {
+        true => "IAM refuses OAuth tokens issued since 2026-06-01",
+        false => {
+            "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01"
+        }
+    };
+    error.with_help(format!("{cause}; {REPLACEMENTS}"))
 }

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::secret_file::{Pipe, SecretFile, read_within};
+use super::secret_file::{SecretFile, read_within};
 use super::value::named_variable;
 use crate::secret::Secret;
-use crate::system::System;
+use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
 /// How long one read may take: the file may be on a server that is down.

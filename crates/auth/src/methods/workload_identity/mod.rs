@@ -27,7 +27,7 @@ use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
 use crate::secret::Secret;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -50,6 +50,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct WorkloadIdentityAuth {
     options: WorkloadIdentityAuthBuilder,
+    /// The subject token, if `YC_OIDC_TOKEN_FILE` names a pipe.
+    pipe: Pipe,
 }
 
 /// The options of [`WorkloadIdentityAuth`].
@@ -119,7 +121,7 @@ impl WorkloadIdentityAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> WorkloadIdentityAuth {
-        WorkloadIdentityAuth { options: self }
+        WorkloadIdentityAuth { options: self, pipe: Pipe::default() }
     }
 }
 
@@ -127,7 +129,7 @@ impl WorkloadIdentityAuth {
     fn account_and_subject(&self, system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
         match &self.options.given {
             Some(given) => Ok(given.clone()),
-            None => variables::read(system),
+            None => variables::read(system, &self.pipe),
         }
     }
 
