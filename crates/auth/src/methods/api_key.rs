@@ -51,10 +51,9 @@ impl ApiKeyAuth {
     /// A given key, trimmed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent, or is of another kind. The error does not show the value.
+    /// [`ErrorKind::Invalid`] if the value cannot be sent. The error does not show the value.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
-        let key = recognize::api_key(key.as_ref()).map_err(|error| error.of(Method::ApiKey))?;
-        Ok(Self { source: ValueSource::Given(key) })
+        Ok(Self { source: ValueSource::given(key.as_ref(), Method::ApiKey)? })
     }
 
     /// The key in a file, such as a secret of Docker or systemd. The file is read at first use, and again every 30 s.

@@ -20,6 +20,7 @@ use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize;
+use crate::secret::Shape;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -57,7 +58,7 @@ impl OAuthTokenAuth {
     /// A given token, trimmed.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value is not an OAuth token. The error does not show the value.
+    /// [`ErrorKind::Invalid`] if the value cannot be sent, or is an IAM token. The error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::builder(token)?.build())
     }
@@ -80,8 +81,18 @@ impl OAuthTokenAuth {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
-        let token = recognize::oauth_token(token.as_ref()).map_err(|error| error.of(Method::OAuthToken))?;
-        Ok(OAuthTokenAuthBuilder::new(ValueSource::Given(token)))
+        let source = ValueSource::given(token.as_ref(), Method::OAuthToken)?;
+        if let ValueSource::Given(secret) = &source
+            && Shape::of(secret.expose()) == Shape::IamToken
+        {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the value is an IAM token (`t1.…`), not an OAuth token",
+            )
+            .of(Method::OAuthToken)
+            .with_help("put the token into YC_IAM_TOKEN"));
+        }
+        Ok(OAuthTokenAuthBuilder::new(source))
     }
 
     /// The token in a file, with options.

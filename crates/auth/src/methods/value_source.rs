@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret_file::{SecretFile, read_within};
-use super::value::named_variable;
+use super::value::{Value, named_variable};
 use crate::secret::Secret;
 use crate::system::{Pipe, System};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Method};
 
 /// How long one read may take: the file may be on a server that is down.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +41,17 @@ pub(super) enum Found {
 pub(super) type Parse = fn(&str) -> Result<Secret, Error>;
 
 impl ValueSource {
+    /// A given secret.
+    ///
+    /// # Errors
+    /// `Invalid` if the value cannot be sent.
+    pub(super) fn given(raw: &str, method: Method) -> Result<Self, Error> {
+        match Value::given(raw, method)? {
+            Value::Given(secret) => Ok(Self::Given(secret)),
+            Value::Variable(_) => Err(Error::new(ErrorKind::Invalid, "the value is not given")),
+        }
+    }
+
     /// The file at `path`.
     pub(super) fn file(path: impl Into<PathBuf>, name: &'static str) -> Self {
         Self::File(SecretFile::new(path, name))
