@@ -1,6 +1,6 @@
 //! The requests to IAM: a proof is exchanged for an IAM token (`POST /iam/v1/tokens` and its verbs).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::cloud::address::Address;
 use crate::cloud::request::send;
 use crate::cloud::response::{date, json_object, refusal, unreadable};
+use crate::cloud::timestamp::from_rfc3339;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
@@ -120,9 +121,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
-        Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-            Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
-            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
+        Some(Value::String(text)) => match from_rfc3339(text) {
+            Some(at) => Life::Until { at, date: date(response.headers()) },
+            None => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
         },
         Some(_) => return Err(unreadable(url, "`expiresAt` is not a text")),
     };

@@ -6,6 +6,7 @@ use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
 use crate::cloud::iam::Iam;
 use crate::cloud::jwt::{self, Claims};
+use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
@@ -90,9 +91,9 @@ fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
         "the key {id} was deleted, or belongs to another region \
          (`yc iam key list --service-account-id {account}` lists the keys)"
     );
-    let clock = match i64::try_from(now.as_secs()).map(jiff::Timestamp::from_second) {
-        Ok(Ok(now)) => format!("the clock of this machine is wrong (it shows {now})"),
-        Ok(Err(_)) | Err(_) => "the clock of this machine is wrong".to_owned(),
+    let clock = match i64::try_from(now.as_secs()).ok().and_then(rfc3339) {
+        Some(now) => format!("the clock of this machine is wrong (it shows {now})"),
+        None => "the clock of this machine is wrong".to_owned(),
     };
     let mixed =
         "`id` and `private_key` belong to different keys (create a new key: `yc iam key create`)".to_owned();
