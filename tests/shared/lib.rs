@@ -10,10 +10,13 @@
 //! - [`folder_graph`]: which top-level module of a crate uses which.
 //! - [`source_files`]: the source files of a crate.
 //! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
+//! - `forked`: running a part of a test in a child that a fork made.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
 pub mod examples;
 pub mod folder_graph;
+#[cfg(unix)]
+pub mod forked;
 pub mod http_client;
 pub mod http_server;
 pub mod log;

@@ -112,7 +112,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream) {
 }
 
 /// The head of a request and the announced body, or the bytes before the client closed the connection.
-fn read_request(stream: &mut impl Read) -> String {
+pub fn read_request(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Handle, Runtime};
+use yandex_cloud_auth::sdk_internals::new_runtime;
 
 use crate::error::{Error, ErrorKind};
 
@@ -39,8 +40,10 @@ impl Drop for OwnedRuntime {
 impl Blocking {
     pub(crate) fn new() -> Result<Self, Error> {
         check_not_in_runtime()?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "the runtime cannot be started").with_source(&error)
+        let runtime = new_runtime().map_err(|error| {
+            Error::new(ErrorKind::Invalid, format!("the runtime cannot be started: {error}"))
+                .with_help("raise the limits of this process, or close what it does not use")
+                .with_source(&error)
         })?;
         Ok(Self { runtime: Arc::new(OwnedRuntime(Some(runtime))) })
     }

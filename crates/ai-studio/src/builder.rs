@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use yandex_cloud_auth::sdk_internals::PerProcess;
 use yandex_cloud_auth::{System, redact};
 
 use crate::auth_option::{Auth, AuthContext, IntoAuth};
@@ -173,7 +174,7 @@ impl AiStudioBuilder {
             retry: self.retry_policy,
             data_logging: self.data_logging,
             connections: Connections::new(),
-            blocking: OnceLock::new(),
+            blocking: PerProcess::new(OnceLock::new),
         })))
     }
 }

@@ -115,7 +115,8 @@ impl AiStudio {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) inside a tokio runtime, which a blocking call would block, and
     /// where the runtime cannot be started.
     pub fn blocking(&self) -> Result<Blocking, Error> {
-        let shared = &self.client.inner().blocking;
+        // A runtime does not survive a fork: the child would wait for threads and sockets of the parent.
+        let shared = self.client.inner().blocking.get();
         match shared.get() {
             Some(blocking) => blocking.clone().checked(),
             None => Blocking::new().map(|new| shared.get_or_init(|| new).clone()),

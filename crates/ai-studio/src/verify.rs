@@ -136,7 +136,7 @@ impl TrustStore {
         }
         let store = self.clone();
         self.system.clone().with_root_loader(move || {
-            store.added().map_err(|error| HttpError::new(HttpFault::Tls, error.to_string()))
+            store.added().map_err(|error| HttpError::new(HttpFault::NoAuthorities, error.to_string()))
         })
     }
 

@@ -95,12 +95,6 @@ impl Error {
         self
     }
 
-    /// The error for work that the spawner dropped.
-    pub(crate) fn dropped() -> Self {
-        Self::new(ErrorKind::Unavailable, "the task was dropped before its end")
-            .with_help("the runtime of a spawner ended, or no thread could be started")
-    }
-
     /// With the location of the problem: a variable, a URL, a file.
     #[must_use]
     pub fn at(self, location: impl AsRef<str>) -> Self {

@@ -1,4 +1,5 @@
-//! For `yandex-ai-studio-sdk` alone, which shares these rules: no promise of stability, and no part of the interface.
+//! For `yandex-ai-studio-sdk` and `yc-auth` alone, which share these rules: no promise of stability, and no part of the
+//! interface.
 
 pub use crate::cloud::address::Address;
 pub use crate::cloud::endpoints::Endpoint;
@@ -6,6 +7,7 @@ pub use crate::cloud::folder::metadata_folder;
 pub use crate::cloud::installation::Installation;
 pub use crate::cloud::response::{retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
+pub use crate::system::{PerProcess, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};
 pub use crate::task::shared_value::SharedValue;
 use crate::{Error, System, YandexCloudCliAuth};

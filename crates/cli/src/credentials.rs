@@ -12,6 +12,7 @@ use crate::arguments::{AuthOptions, MethodName};
 use crate::deadline::Deadline;
 use crate::input::{self, Value};
 use crate::subprocesses::Subprocesses;
+use crate::unused;
 
 /// What one attempt to make a header gave.
 pub(crate) struct Outcome {
@@ -38,26 +39,35 @@ pub(crate) fn outcome(options: &AuthOptions, deadline: Deadline) -> Outcome {
 }
 
 /// The credentials of one run, and the time that is left for them.
-pub(crate) struct Session {
+pub(crate) struct Session<'a> {
     pub(crate) credentials: Credentials,
     pub(crate) deadline: Deadline,
+    options: &'a AuthOptions,
+    system: System,
 }
 
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
 pub(crate) fn with_session<T>(
     options: &AuthOptions,
     deadline: Deadline,
-    use_session: impl FnOnce(&Session) -> Result<T, Error>,
+    use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let deadline = deadline.within(options.timeout);
     let subprocesses = Subprocesses::default();
     let mut system = System::real().with_processes(subprocesses.clone());
     if let Some(endpoint) = flag(options.endpoint.as_deref(), "--endpoint")? {
         system = system.with_endpoints(Endpoints::new().api(endpoint));
+        unused::check_endpoint(&system)?;
+    }
+    // Before anything is used: `revoke` must not revoke first, and complain later.
+    if let Some(profile) = flag(options.profile.as_deref(), "--profile")?
+        && unused::leaves_out_profile(options)
+    {
+        unused::check_profile(profile, given_instead(options), &system, deadline)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
-    let credentials = build(options, value.as_ref())?.with_system(system);
-    let session = Session { credentials, deadline };
+    let credentials = build(options, value.as_ref())?.with_system(system.clone());
+    let session = Session { credentials, deadline, options, system };
     let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
@@ -66,17 +76,35 @@ pub(crate) fn with_session<T>(
     used
 }
 
-impl Session {
+/// What the command uses instead of a profile.
+fn given_instead(options: &AuthOptions) -> &'static str {
+    match options.method {
+        Some(method) if method != MethodName::Impersonation => method.method().name(),
+        _ if options.key_file.is_some() => "service-account-key",
+        _ => "that of --auth",
+    }
+}
+
+impl Session<'_> {
     fn attempt(&self) -> Outcome {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
         let header = header.map_err(|error| self.explain(error));
+        let header = header.and_then(|header| self.check_flags().map(|()| header));
         let report = match &header {
             Err(error) if error.report().is_some() => error.report().cloned(),
             _ => self.credentials.report(),
         };
         Outcome { header, report, elapsed }
+    }
+
+    /// Refuses and reports flags that the selected method does not use.
+    pub(crate) fn check_flags(&self) -> Result<(), Error> {
+        match self.credentials.method() {
+            Some(method) => unused::check(self.options, method, &self.system, self.deadline),
+            None => Ok(()),
+        }
     }
 
     /// The library's error in the terms of the command line.

@@ -68,11 +68,12 @@ pub(crate) fn run(
     }
     match outcome.header {
         Ok(_) => Ok(()),
-        // The page already shows the error. Standard error repeats it, unless both go to the same terminal.
+        // The page already shows the error and the report. Standard error repeats the error, unless both go to the
+        // same terminal.
         Err(error) if options.format == Format::Text && stdout().is_terminal() && stderr().is_terminal() => {
             Err(Failure::AlreadyShown(error))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Failure::WithoutReport(error)),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io::{self, Write, stderr};
 use std::path::{Path, PathBuf};
 
+use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_emulator::{Emulator, Variable};
 
 use crate::arguments::EmulatorOptions;
@@ -22,10 +23,7 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             )));
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed("cannot start", &error))?;
+    let runtime = new_runtime().map_err(|error| failed("cannot start", &error))?;
     let mut builder = Emulator::builder()
         .listen(options.listen)
         .metadata_listen(options.metadata_listen)

@@ -11,7 +11,9 @@ use yandex_cloud_auth::{Error, ErrorKind};
 pub(crate) enum Failure {
     /// An error of authentication, from the library or from this command.
     Auth(Error),
-    /// The same, but standard output has shown it already, on the same terminal.
+    /// The same, but standard output has shown the report already.
+    WithoutReport(Error),
+    /// The same, but standard output has shown all of it already, on the same terminal.
     AlreadyShown(Error),
     /// The output could not be written.
     Output(io::Error),
@@ -23,13 +25,15 @@ impl Failure {
     /// The exit status: it follows the kind of the error, not the method.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Auth(error) | Self::AlreadyShown(error) => match error.kind() {
-                ErrorKind::NotConfigured => 3,
-                ErrorKind::Invalid | ErrorKind::Blocked => 4,
-                ErrorKind::Unavailable => 5,
-                ErrorKind::Refused | ErrorKind::Expired => 6,
-                _ => 1,
-            },
+            Self::Auth(error) | Self::WithoutReport(error) | Self::AlreadyShown(error) => {
+                match error.kind() {
+                    ErrorKind::NotConfigured => 3,
+                    ErrorKind::Invalid | ErrorKind::Blocked => 4,
+                    ErrorKind::Unavailable => 5,
+                    ErrorKind::Refused | ErrorKind::Expired => 6,
+                    _ => 1,
+                }
+            }
             Self::Output(_) | Self::Other(_) => 1,
         }
     }
@@ -42,12 +46,12 @@ impl Failure {
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Auth(error) => {
+            Self::Auth(error) | Self::WithoutReport(error) => {
                 writeln!(to, "error: {error}")?;
                 if let Some(help) = error.help() {
                     writeln!(to, "help: {help}")?;
                 }
-                if let Some(report) = error.report() {
+                if let (Self::Auth(_), Some(report)) = (self, error.report()) {
                     writeln!(to, "\n{report}")?;
                 }
                 Ok(())

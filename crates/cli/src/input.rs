@@ -63,7 +63,8 @@ fn read_in_time(
         None => read(),
         Some(remaining) => {
             let (sender, receiver) = mpsc::channel();
-            thread::spawn(move || sender.send(read()));
+            let started = thread::Builder::new().spawn(move || sender.send(read()));
+            started.map_err(|error| unreadable(&error).at(&location))?;
             match receiver.recv_timeout(remaining) {
                 Ok(content) => content,
                 Err(_) => return Err(deadline.exceeded("the input did not end").at(location)),
@@ -84,13 +85,23 @@ fn not_text(location: &str) -> Error {
 }
 
 fn unreadable(error: &io::Error) -> Error {
+    use io::ErrorKind::{
+        FileTooLarge, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
+    };
+    // Only these are about the file that was named. Of the others, such as too many open files, a later run may be
+    // free.
+    let kind = match error.kind() {
+        FileTooLarge | InvalidFilename | InvalidInput | IsADirectory | NotADirectory | NotFound
+        | PermissionDenied => ErrorKind::Invalid,
+        _ => ErrorKind::Unavailable,
+    };
     let help = match error.kind() {
         io::ErrorKind::FileTooLarge => {
             "check that this is the right file: a key or token has a few hundred bytes"
         }
         _ => "give the path of a readable file that holds only the key or token",
     };
-    Error::new(ErrorKind::Invalid, format!("cannot be read: {error}")).with_help(help)
+    Error::new(kind, format!("cannot be read: {error}")).with_help(help)
 }
 
 /// Reads to the end, and wipes each outgrown buffer.

@@ -1,4 +1,7 @@
-//! `YC_AUTH_LOG`: the events of this project's crates, on standard error. Off by default, at no cost.
+//! `YC_AUTH_LOG`: the events of this project's crates, on standard error. Off by default, at little cost.
+//!
+//! A notice is a warning that the library marks for people, such as a foreign host that is about to get a secret. Standard
+//! error always shows notices.
 //!
 //! The subscriber is written here because `tracing-subscriber` is larger than the rest of this command.
 
@@ -12,6 +15,9 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+/// The target of notices.
+const NOTICE: &str = "yandex_cloud_auth::notice";
 
 /// The variable that holds the level.
 pub(crate) const VARIABLE: &str = "YC_AUTH_LOG";
@@ -27,7 +33,7 @@ impl Warnings {
     }
 }
 
-/// Starts logging at the level of the variable, and collecting warnings, where either is requested.
+/// Starts showing notices, logging at the level of the variable, and collecting warnings where this is requested.
 ///
 /// An unknown level is reported to `errors`, and logging stays off.
 pub(crate) fn start(level: Option<&OsStr>, warnings: Option<Warnings>, errors: &mut dyn Write) {
@@ -39,11 +45,12 @@ pub(crate) fn start(level: Option<&OsStr>, warnings: Option<Warnings>, errors: &
         }
         parsed
     });
-    let level = level.unwrap_or(LevelFilter::OFF);
-    if level == LevelFilter::OFF && warnings.is_none() {
-        return;
-    }
-    let log = Log { level, warnings, start: Instant::now() };
+    let log = Log {
+        level: level.unwrap_or(LevelFilter::OFF),
+        warnings,
+        notices: Mutex::default(),
+        start: Instant::now(),
+    };
     // Cannot fail: no other code of this process sets a subscriber.
     let _ = tracing::subscriber::set_global_default(log);
 }
@@ -51,6 +58,8 @@ pub(crate) fn start(level: Option<&OsStr>, warnings: Option<Warnings>, errors: &
 struct Log {
     level: LevelFilter,
     warnings: Option<Warnings>,
+    /// The notices so far: each is shown once.
+    notices: Mutex<Vec<String>>,
     start: Instant,
 }
 
@@ -60,6 +69,15 @@ impl Log {
         let EventText { message, fields } = text;
         format!("{at:9.1} ms {level:5} {target}: {message}{fields}\n")
     }
+
+    /// Shows a notice, unless it was shown before.
+    fn show(&self, notice: &str) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.iter().any(|shown| shown == notice) {
+            notices.push(notice.to_owned());
+            let _ = std::io::stderr().lock().write_all(format!("warning: {notice}\n").as_bytes());
+        }
+    }
 }
 
 impl Subscriber for Log {
@@ -67,11 +85,12 @@ impl Subscriber for Log {
         let is_ours =
             metadata.target().starts_with("yandex_cloud_") || metadata.target().starts_with("yc_auth");
         let is_collected = self.warnings.is_some() && *metadata.level() == Level::WARN;
-        is_ours && metadata.is_event() && (is_collected || *metadata.level() <= self.level)
+        let is_shown = is_collected || metadata.target() == NOTICE || *metadata.level() <= self.level;
+        is_ours && metadata.is_event() && is_shown
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.warnings.is_some() { self.level.max(LevelFilter::WARN) } else { self.level })
+        Some(self.level.max(LevelFilter::WARN))
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -93,6 +112,8 @@ impl Subscriber for Log {
         if level <= self.level {
             let line = self.line(level, event.metadata().target(), &text);
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        } else if event.metadata().target() == NOTICE {
+            self.show(&text.message);
         }
         // An event with an error repeats what the command prints as its own error.
         let is_printed_anyway = event.metadata().fields().field("error").is_some();
@@ -132,10 +153,14 @@ mod tests {
     use super::*;
     use tracing::subscriber::with_default;
 
+    fn quiet() -> Log {
+        Log { level: LevelFilter::OFF, warnings: None, notices: Mutex::default(), start: Instant::now() }
+    }
+
     #[test]
     fn collects_only_our_own_warnings() {
         let warnings = Warnings::default();
-        let log = Log { level: LevelFilter::OFF, warnings: Some(warnings.clone()), start: Instant::now() };
+        let log = Log { warnings: Some(warnings.clone()), ..quiet() };
         with_default(log, || {
             tracing::warn!(target: "yandex_cloud_auth", extra = 1, "ours");
             tracing::warn!(target: "yandex_cloud_auth", error = "reason", "a failure");
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_level_the_crate_the_message_and_the_fields() {
-        let log = Log { level: LevelFilter::DEBUG, warnings: None, start: Instant::now() };
+        let log = Log { level: LevelFilter::DEBUG, ..quiet() };
         let text = EventText { message: "selected".to_owned(), fields: " method=none".to_owned() };
         let line = log.line(Level::INFO, "yandex_cloud_auth", &text);
         assert!(line.ends_with("INFO  yandex_cloud_auth: selected method=none\n"), "{line}");

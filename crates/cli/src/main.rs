@@ -21,6 +21,7 @@ mod revoke;
 mod signals;
 mod subprocesses;
 mod token;
+mod unused;
 mod whoami;
 
 use std::io::{stderr, stdout};

@@ -48,7 +48,8 @@ impl From<Identity> for IdentityOutput {
 pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
     let identity = credentials::with_session(options, deadline, |session| {
         let identity = session.credentials.blocking().identity(session.deadline.options());
-        identity.map_err(|error| session.explain(error))
+        let identity = identity.map_err(|error| session.explain(error))?;
+        session.check_flags().map(|()| identity)
     })?;
     match options.format {
         Format::Json => output::json(out, &IdentityOutput::from(identity))?,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use tokio::runtime;
+use yandex_cloud_auth::sdk_internals::PerProcess;
 use yandex_cloud_auth::sdk_internals::{Deadline, Timer};
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
@@ -68,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) data_logging: Option<bool>,
     pub(crate) connections: Connections,
     /// The runtime of [`AiStudio::blocking`](crate::AiStudio::blocking).
-    pub(crate) blocking: OnceLock<Blocking>,
+    pub(crate) blocking: PerProcess<OnceLock<Blocking>>,
 }
 
 impl Client {

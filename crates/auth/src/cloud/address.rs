@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
-use crate::secret::redact;
+use crate::secret::{is_pasted_secret, redact};
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
 
@@ -47,6 +47,12 @@ impl Address {
     /// Reads `host[:port]`, or a URL without a path. Without a scheme, `tls` decides.
     pub(crate) fn parse(text: &str, tls: bool) -> Result<Self, Error> {
         let text = text.trim();
+        if is_pasted_secret(text) {
+            return Err(Error::new(ErrorKind::Invalid, "the value looks like a secret, not like an address")
+                .with_help(
+                    "give the address as `host:port`; put a key or a token into the variable for it",
+                ));
+        }
         let (tls, rest) = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
@@ -291,6 +297,9 @@ mod tests {
             "h\\x",
             "http://http://h",
             "ключ.рф",
+            "t1.fake.fake",
+            "y0_fake",
+            "https://AQVNfakefake",
             "-\n",
         ] {
             assert!(Address::parse(text, true).is_err(), "{text:?}");

@@ -1,6 +1,7 @@
 //! The address of one installation, where it was set, and which hosts belong to the installation.
 
 use super::address::Address;
+use crate::report::NOTICE;
 use crate::system::System;
 use crate::{Error, ErrorKind};
 
@@ -131,7 +132,7 @@ impl Endpoint {
     /// Warns in the log if the environment, not the program, sends secrets to a foreign host.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
-            tracing::warn!(endpoint = %self.address, "{}; {what}", self.foreign_host());
+            tracing::warn!(target: NOTICE, endpoint = %self.address, "{}; {what}", self.foreign_host());
         }
     }
 

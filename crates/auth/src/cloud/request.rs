@@ -55,10 +55,18 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
         }
+        HttpFault::NoAuthorities => {
+            "install the package `ca-certificates`; where SSL_CERT_FILE or SSL_CERT_DIR is set, set the variable to PEM \
+             files of certificate authorities, or unset it"
+        }
         HttpFault::Proxy => "check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
         HttpFault::Interrupted => UNAVAILABLE,
         HttpFault::Malformed | HttpFault::TooLarge => NOT_THE_SERVICE,
         HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
     };
-    Error::new(ErrorKind::Unavailable, error.to_string()).at(url).with_help(help).with_source(error)
+    let kind = match error.fault() {
+        HttpFault::NoAuthorities => ErrorKind::Invalid,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error)
 }

@@ -10,7 +10,7 @@ use super::endpoints::Endpoint;
 use super::request::send;
 use super::response::{json_object, refusal, unreadable};
 use crate::sync::Arc;
-use crate::system::System;
+use crate::system::{System, dropped_work};
 use crate::task::shared_value::SharedValue;
 use crate::{Error, ErrorKind};
 
@@ -57,7 +57,7 @@ impl ServiceList {
     /// The list of `endpoint`, without I/O. A request may take `limit`. A fetched list has no age limit.
     #[must_use]
     pub fn new(endpoint: Endpoint, limit: Duration) -> Self {
-        let services = SharedValue::new(Error::dropped);
+        let services = SharedValue::new(dropped_work);
         Self { endpoint: Arc::new(endpoint), limit, validity: None, services }
     }
 

@@ -33,7 +33,7 @@ impl Credentials {
                 None => Some(by.identity(&system).await),
             }
         };
-        let identity = run_detached(&self.inner.system, work).await.ok_or_else(Error::dropped)?;
+        let identity = run_detached(&self.inner.system, work).await?;
         let mut identity =
             identity.unwrap_or_else(|| Identity::of(method).remark("no response about the subject in time"));
         identity.expires_at = snapshot.expires_at();

@@ -218,7 +218,7 @@ impl Credentials {
         if let Some(Backend::Cached(Provider::Source(source))) = self.backend() {
             let (source, system) = (Arc::clone(source), self.inner.system.clone());
             let work = async move { source.learn_installation(&system).await };
-            run_detached(&self.inner.system, work).await.ok_or_else(Error::dropped)??;
+            run_detached(&self.inner.system, work).await??;
         }
         self.installation()
     }

@@ -106,6 +106,6 @@ impl Credentials {
             }
             outcome
         };
-        run_detached(&self.inner.system, work).await.unwrap_or_else(|| Err(Error::dropped()))
+        run_detached(&self.inner.system, work).await?
     }
 }

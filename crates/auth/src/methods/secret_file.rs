@@ -93,8 +93,7 @@ impl SecretFile {
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
         let content = system.read_file(&self.path, limit).await;
-        // Wiped on drop: the buffer holds the secret.
-        let content = Zeroizing::new(content.map_err(|error| self.unreadable(error, limit, missing))?);
+        let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
                 .at(self.location())

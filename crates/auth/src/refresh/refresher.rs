@@ -12,7 +12,7 @@ use super::cached_header::{CachedHeader, Scheme};
 use super::failures::{FLOOR, Failures, Throttle, backoff};
 use super::schedule::{Freshness, NEVER, Schedule};
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock, try_lock};
-use crate::system::{BoxFuture, Now, System};
+use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
 use crate::task::shared_task::SharedTask;
 use crate::token::{BadLife, Token};
@@ -198,11 +198,7 @@ impl Refresher {
         // Weak, because the work must not keep alive the credentials that own it.
         let (refresher, this_task) = (Arc::downgrade(self), Arc::downgrade(&task));
         let work = task.run(self.fetch.fetch(goal), move |result| {
-            let result = result.unwrap_or_else(|| {
-                Err(Error::new(ErrorKind::Unavailable, "the fetch was dropped before its end").with_help(
-                    "a token source panicked, the runtime of a spawner ended, or no thread could be started",
-                ))
-            });
+            let result = result.unwrap_or_else(|| Err(dropped_work()));
             match refresher.upgrade() {
                 Some(refresher) => refresher.complete(this_task.as_ptr(), result),
                 None => result.map(|_| ()),

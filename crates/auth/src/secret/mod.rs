@@ -1,11 +1,13 @@
 //! Secrets: how a value is checked on entry, stored, and redacted in text that leaves the library ([`redact()`]).
 
+mod pasted;
 mod redact;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::pasted::is_pasted_secret;
 pub(crate) use self::redact::masked;
 pub use self::redact::redact;
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Selection;
+use super::{Selection, pinned};
 use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
 use crate::methods::sealed::Sealed;
@@ -36,6 +36,9 @@ use crate::{Error, ErrorKind, Method};
 ///
 /// The order is the Python SDK's (documentation of AI Studio, "SDK"). The slots that are added to it are absent unless
 /// their own variable is set.
+///
+/// `YC_AUTH_METHOD` with the name of a slot pins that slot: its method is used as if the program had named it, and no
+/// other slot is tried. Any other name is [`ErrorKind::Invalid`].
 ///
 /// ```
 /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -148,14 +151,30 @@ impl Automatic {
         })
     }
 
-    /// Tries the slots in order.
+    /// The slot that the environment pins; `None` if it pins none.
+    fn pinned_slot(&self, system: &System) -> Result<Option<&Slot>, Error> {
+        let Some(name) = system.variable(pinned::VARIABLE)? else { return Ok(None) };
+        let slot = self.slots.iter().find(|slot| slot.name == *name);
+        slot.map(Some).ok_or_else(|| pinned::unknown(&name, self.slots()))
+    }
+
+    /// Selects the slot that the environment pins, or tries the slots in order.
     pub(crate) async fn select(&self, system: &System) -> Result<Selection, Error> {
         let mut resolver = Resolver { attempts: Vec::new(), timed_out: None };
+        match self.pinned_slot(system) {
+            Ok(Some(slot)) => return pinned::select(&slot.method, system).await,
+            Ok(None) => {}
+            Err(error) => return Err(error.with_report(resolver.finish(&self.slots, system))),
+        }
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
             let detection = slot.method.detect(system).await.unwrap_or_else(Detection::failed);
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
-            let source = redact(&slot.method.location(system), &[]);
+            let source = match &detection {
+                Detection::Invalid(error) => broken_variable(error),
+                _ => None,
+            };
+            let source = source.unwrap_or_else(|| redact(&slot.method.location(system), &[]));
             let mut record = |outcome, reason: String| {
                 let source = source.clone();
                 resolver.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
@@ -251,6 +270,15 @@ impl Resolver {
         }));
         Report::new(attempts, notes(system))
     }
+}
+
+/// The variable that an error is about. A slot reads several variables, and its report has to name the one to correct.
+pub(super) fn broken_variable(error: &Error) -> Option<String> {
+    let is_variable = |text: &&str| {
+        text.contains('_')
+            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    error.location().filter(is_variable).map(str::to_owned)
 }
 
 /// Warnings about endpoints in the environment that are not Yandex Cloud's hosts.

@@ -1,6 +1,7 @@
-//! Which method: by the order of the slots, or by the shape of a bare string.
+//! Which method: by the order of the slots, by the slot that the environment pins, or by the shape of a bare string.
 
 pub(crate) mod automatic;
+pub(crate) mod pinned;
 pub(crate) mod string;
 
 pub use self::automatic::Automatic;

@@ -46,8 +46,9 @@ pub trait Clock: Send + Sync + 'static {
 
     /// A random number in `0.0..1.0`, the jitter of retries and refreshes. It need not be cryptographic.
     fn random(&self) -> f64 {
-        use std::hash::{BuildHasher, Hasher};
-        let bits = std::hash::RandomState::new().build_hasher().finish() >> 11;
+        use std::hash::BuildHasher;
+        // The keys of a thread are copied by a fork, so the number of the process makes the difference.
+        let bits = std::hash::RandomState::new().hash_one(std::process::id()) >> 11;
         bits as f64 / (1_u64 << 53) as f64
     }
 }

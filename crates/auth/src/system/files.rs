@@ -1,7 +1,11 @@
 //! The file system: small files read whole, permissions, and whether a program can be run.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::bounded::Bounded;
 
 /// The file system, as far as authentication needs it.
 pub trait Files: Send + Sync + 'static {
@@ -21,20 +25,35 @@ pub trait Files: Send + Sync + 'static {
     }
 }
 
+/// Reads to the end, at most `limit` bytes. Wipes each buffer that has become too small.
+///
+/// # Errors
+/// The operating system's error; [`io::ErrorKind::FileTooLarge`] where there is more.
+pub(super) fn read_bounded(mut from: impl Read, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Bounded::new(limit);
+    let mut chunk = Zeroizing::new([0; 8 << 10]);
+    loop {
+        let length = match from.read(&mut *chunk) {
+            Ok(0) => return Ok(content.into_bytes()),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if !content.push(&chunk[..length]) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+        }
+    }
+}
+
 /// The real file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
 
 impl Files for SystemFiles {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        use std::io::Read;
-        let mut content = Vec::new();
-        let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        std::fs::File::open(path)?.take(bound).read_to_end(&mut content)?;
-        if content.len() > limit {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
-        }
-        Ok(content)
+        let mut content = read_bounded(std::fs::File::open(path)?, limit)?;
+        // Moved out, not copied: the caller wipes the bytes.
+        Ok(std::mem::take(&mut *content))
     }
 
     #[cfg(unix)]

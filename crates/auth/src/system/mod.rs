@@ -8,26 +8,39 @@ mod bounded;
 mod clock;
 mod endpoints;
 mod environment;
+mod file_looks;
 mod files;
 mod http;
 mod loopback;
+mod per_process;
 mod process;
+mod refusal;
+mod shared_work;
 mod spawner;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use zeroize::Zeroizing;
 
 pub use self::clock::{Clock, Now, SystemClock};
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
+use self::file_looks::FileLooks;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
+#[doc(hidden)]
+pub use self::per_process::PerProcess;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
+#[doc(hidden)]
+pub use self::refusal::dropped_work;
+#[doc(hidden)]
+pub use self::spawner::new_runtime;
 pub use self::spawner::{LibraryThread, Spawner};
 
 /// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
@@ -55,6 +68,9 @@ pub(crate) mod doubles {
 /// A boxed future that can move between threads. The capability traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// The looks at files of the real file system, whatever the `System`.
+static REAL_LOOKS: LazyLock<Arc<FileLooks>> = LazyLock::new(Arc::default);
+
 /// The operating system as credentials see it: environment, clock, HTTP, processes, files, and where fetches run.
 ///
 /// Cheap to clone. Constructors use [`System::real`] unless they are given another.
@@ -75,6 +91,7 @@ pub struct System {
     http: Option<Arc<dyn HttpTransport>>,
     processes: Arc<dyn Processes>,
     files: Arc<dyn Files>,
+    looks: Arc<FileLooks>,
     spawner: Arc<dyn Spawner>,
     endpoints: Arc<Endpoints>,
 }
@@ -93,6 +110,7 @@ impl System {
             clock: Arc::new(SystemClock::new()),
             processes: Arc::new(SystemProcesses),
             files: Arc::new(SystemFiles),
+            looks: Arc::clone(&REAL_LOOKS),
             spawner: Arc::new(LibraryThread),
             endpoints: Arc::default(),
         }
@@ -152,6 +170,7 @@ impl System {
     #[must_use]
     pub fn with_files(mut self, files: impl Files) -> Self {
         self.files = Arc::new(files);
+        self.looks = Arc::default();
         self
     }
 
@@ -231,13 +250,13 @@ impl System {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the
     /// value.
-    pub(crate) fn variable(&self, name: &str) -> Result<Option<zeroize::Zeroizing<String>>, crate::Error> {
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
         match raw.into_string() {
             Ok(text) => {
-                let text = zeroize::Zeroizing::new(text);
+                let text = Zeroizing::new(text);
                 let trimmed = text.trim();
-                Ok((!trimmed.is_empty()).then(|| zeroize::Zeroizing::new(trimmed.to_owned())))
+                Ok((!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned())))
             }
             Err(_) => Err(crate::Error::new(crate::ErrorKind::Invalid, "the value is not UTF-8")
                 .at(name)
@@ -245,28 +264,19 @@ impl System {
         }
     }
 
-    /// Reads a file of at most `limit` bytes on a blocking thread: the file may be a pipe, or on a server that is down,
-    /// and the thread that runs the fetches serves others too. Without a runtime, reads on the calling thread.
-    pub(crate) async fn read_file(&self, path: &std::path::Path, limit: usize) -> std::io::Result<Vec<u8>> {
-        let path = path.to_owned();
-        let read = self.on_files(move |files| files.read(&path, limit)).await;
-        read.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it.
+    pub(crate) async fn read_file(
+        &self,
+        path: &std::path::Path,
+        limit: usize,
+    ) -> std::io::Result<Zeroizing<Vec<u8>>> {
+        self.looks.read(&self.files, path, limit).await
     }
 
-    /// The permission bits of a file, read on a blocking thread too.
+    /// The permission bits of a file.
     #[cfg(feature = "service-account-key")]
     pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<u32> {
-        let path = path.to_owned();
-        self.on_files(move |files| files.mode(&path)).await.ok()?
-    }
-
-    async fn on_files<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&dyn Files) -> T + Send + 'static,
-    ) -> Result<T, tokio::task::JoinError> {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(read(&*self.files)) };
-        let files = Arc::clone(&self.files);
-        runtime.spawn_blocking(move || read(&*files)).await
+        self.looks.mode(&self.files, path).await
     }
 
     /// Runs `work` for at most `limit` by the system's clock. `None` if the time ran out; `work` is dropped then.

@@ -4,15 +4,20 @@
 //! runtime. So it never runs on the caller's runtime, unless the caller sets a [`Spawner`].
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::BoxFuture;
+use super::per_process::PerProcess;
+use super::refusal;
+use super::shared_work::THREAD_NAME;
 
 /// Runs futures to completion in the background.
 pub trait Spawner: Send + Sync + 'static {
@@ -42,11 +47,10 @@ pub trait Spawner: Send + Sync + 'static {
 
 /// The library's thread, shared by all credentials of the process.
 ///
-/// It has a private single-threaded runtime, and ends after five idle seconds.
+/// It has a private single-threaded runtime, and ends after five idle seconds. A child that a fork made starts a thread
+/// of its own. Where the operating system refuses the thread or its runtime, the fetch fails with the system's reason.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LibraryThread;
-
-const NAME: &str = "yandex-cloud-auth";
 
 static THREAD: Thread = Thread::new(Duration::from_secs(5));
 
@@ -56,88 +60,123 @@ impl Spawner for LibraryThread {
     }
 }
 
+type Job = BoxFuture<'static, ()>;
+
 struct Thread {
     idle: Duration,
-    running: Mutex<Option<Running>>,
+    /// The way to the thread, if one runs.
+    running: PerProcess<Running>,
 }
 
-struct Running {
-    /// The process that started the thread. After a fork the child has a copy of the sender, but no thread receives.
-    process: u32,
-    jobs: UnboundedSender<BoxFuture<'static, ()>>,
-}
+type Running = Mutex<Option<UnboundedSender<Job>>>;
 
 impl Thread {
     const fn new(idle: Duration) -> Self {
-        Self { idle, running: Mutex::new(None) }
+        Self { idle, running: PerProcess::new(|| Mutex::new(None)) }
     }
 
-    fn spawn(&'static self, work: BoxFuture<'static, ()>) {
-        let process = std::process::id();
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let work = match running.as_ref().filter(|running| running.process == process) {
-            Some(running) => match running.jobs.send(work) {
+    fn spawn(&self, work: Job) {
+        let owned = self.running.get();
+        let mut running = lock(&owned);
+        let work = match running.as_ref() {
+            Some(jobs) => match jobs.send(work) {
                 Ok(()) => return,
                 Err(returned) => returned.0,
             },
             None => work,
         };
         let (jobs, inbox) = unbounded_channel();
-        // If the thread does not start, the channel is dropped with `work`, which fails the fetch for its waiters.
-        let _ = jobs.send(work);
-        *running = Some(Running { process, jobs });
-        drop(running);
-        let started = std::thread::Builder::new().name(NAME.to_owned()).spawn(move || self.run(inbox));
-        drop(started);
-    }
-
-    fn run(&self, mut inbox: UnboundedReceiver<BoxFuture<'static, ()>>) {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            let mut tasks = JoinSet::new();
-            loop {
-                match self.next_event(&mut inbox, &mut tasks).await {
-                    Event::Job(job) => drop(tasks.spawn(job)),
-                    Event::Finished => {}
-                    Event::Idle => {
-                        // Sending needs the lock, so no job can arrive between this check and the end of the thread.
-                        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                        match inbox.try_recv() {
-                            Ok(job) => drop(tasks.spawn(job)),
-                            Err(_) => return *running = None,
-                        }
-                    }
-                    // Another thread has replaced this one. Jobs that started here complete here.
-                    Event::Closed => return while tasks.join_next().await.is_some() {},
-                }
+        let (idle, of_thread) = (self.idle, Arc::clone(&owned));
+        let started = std::thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .spawn(move || serve(&of_thread, idle, inbox));
+        match started {
+            Ok(_) => {
+                // The thread does not end without the lock, so the job reaches it.
+                let _ = jobs.send(work);
+                *running = Some(jobs);
             }
-        });
-        // A name lookup that hangs in the operating system must not keep this thread.
-        runtime.shutdown_background();
-    }
-
-    async fn next_event(
-        &self,
-        inbox: &mut UnboundedReceiver<BoxFuture<'static, ()>>,
-        tasks: &mut JoinSet<()>,
-    ) -> Event {
-        let mut idle = pin!(tokio::time::sleep(self.idle));
-        poll_fn(|context| {
-            if let Poll::Ready(job) = inbox.poll_recv(context) {
-                return Poll::Ready(job.map_or(Event::Closed, Event::Job));
+            Err(error) => {
+                // Without the lock: dropping the work runs the code of others.
+                drop(running);
+                refusal::refuse(work, &format!("no thread could be started: {error}"));
             }
-            match tasks.poll_join_next(context) {
-                Poll::Ready(Some(_)) => Poll::Ready(Event::Finished),
-                Poll::Ready(None) => idle.as_mut().poll(context).map(|()| Event::Idle),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await
+        }
     }
 }
 
+/// Runs the jobs of `inbox` until none has come for the time `idle`.
+fn serve(running: &Running, idle: Duration, mut inbox: UnboundedReceiver<Job>) {
+    let runtime = match new_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Sending needs the lock, so no job can arrive after this.
+            *lock(running) = None;
+            while let Ok(job) = inbox.try_recv() {
+                refusal::refuse(job, &format!("no runtime could be started: {error}"));
+            }
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let mut tasks = JoinSet::new();
+        loop {
+            match next_event(idle, &mut inbox, &mut tasks).await {
+                Event::Job(job) => drop(tasks.spawn(job)),
+                Event::Finished => {}
+                Event::Idle => {
+                    // Sending needs the lock, so no job can arrive between this check and the end of the thread.
+                    let mut running = lock(running);
+                    match inbox.try_recv() {
+                        Ok(job) => drop(tasks.spawn(job)),
+                        Err(_) => return *running = None,
+                    }
+                }
+                // Another thread has replaced this one. Jobs that started here complete here.
+                Event::Closed => return while tasks.join_next().await.is_some() {},
+            }
+        }
+    });
+    // Blocking work of a token source that hangs must not keep this thread.
+    runtime.shutdown_background();
+}
+
+/// A runtime on the current thread.
+///
+/// # Errors
+/// The operating system's, where it has no file descriptors left.
+pub fn new_runtime() -> io::Result<Runtime> {
+    // tokio panics where it finds no descriptor for its signals. So the descriptors that a runtime takes are tried here
+    // first: two of the selector, one of its waker, and three of the signals.
+    #[cfg(unix)]
+    {
+        let pairs = [(); 3].map(|()| std::os::unix::net::UnixStream::pair());
+        pairs.into_iter().collect::<io::Result<Vec<_>>>()?;
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn lock(running: &Running) -> MutexGuard<'_, Option<UnboundedSender<Job>>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn next_event(idle: Duration, inbox: &mut UnboundedReceiver<Job>, tasks: &mut JoinSet<()>) -> Event {
+    let mut idle = pin!(tokio::time::sleep(idle));
+    poll_fn(|context| {
+        if let Poll::Ready(job) = inbox.poll_recv(context) {
+            return Poll::Ready(job.map_or(Event::Closed, Event::Job));
+        }
+        match tasks.poll_join_next(context) {
+            Poll::Ready(Some(_)) => Poll::Ready(Event::Finished),
+            Poll::Ready(None) => idle.as_mut().poll(context).map(|()| Event::Idle),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
 enum Event {
-    Job(BoxFuture<'static, ()>),
+    Job(Job),
     Finished,
     Idle,
     Closed,
@@ -170,9 +209,23 @@ mod tests {
     fn the_thread_ends_when_idle_and_starts_again_for_the_next_job() {
         let thread = thread(Duration::ZERO);
         let first = run(thread);
-        while thread.running.lock().unwrap().is_some() {
+        while lock(&thread.running.get()).is_some() {
             std::thread::yield_now();
         }
         assert_ne!(run(thread), first);
+    }
+    #[test]
+    fn blocking_work_that_hangs_does_not_keep_the_thread() {
+        let thread = thread(Duration::ZERO);
+        let (release, held) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::channel::<()>();
+        thread.spawn(Box::pin(async move {
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+            // Dropped when the thread ends.
+            thread_local!(static END: std::cell::Cell<Option<mpsc::Sender<()>>> = const { std::cell::Cell::new(None) });
+            END.set(Some(ended));
+        }));
+        assert_eq!(end.recv_timeout(Duration::from_secs(20)), Err(mpsc::RecvTimeoutError::Disconnected));
+        drop(release);
     }
 }

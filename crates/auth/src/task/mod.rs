@@ -7,6 +7,7 @@
 //! | [`cancel`] | stops work from another thread |
 //! | [`deadline`] | a moment on the clock of a [`System`](crate::System), and waiting no longer than that |
 //! | [`run_detached`] | work for one caller that goes on when the caller stops waiting |
+//! | [`pace`] | the pauses between attempts while callers wait |
 //! | [`notifier`] | tells subscribers that something changed |
 //! | [`block_on`] | waits on a thread that has no executor |
 //!
@@ -20,6 +21,7 @@ pub(crate) mod block_on;
 pub(crate) mod cancel;
 pub(crate) mod deadline;
 pub(crate) mod notifier;
+pub(crate) mod pace;
 pub(crate) mod run_detached;
 pub(crate) mod shared_task;
 pub(crate) mod shared_value;

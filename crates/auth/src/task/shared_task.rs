@@ -71,9 +71,12 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
 }
 
 impl<T> SharedTask<T> {
-    /// Drops the work where it has not ended.
+    /// Drops the work where it has not ended. Does nothing in a child process: to drop the copy of the work would close
+    /// the sockets of the parent to its selector, and kill the programs that the parent has started.
     pub(crate) fn cancel(&self) {
-        self.cancel.cancel();
+        if self.is_of_this_process() {
+            self.cancel.cancel();
+        }
     }
 
     /// Whether this process runs the work. After a fork the child holds a copy of the task, but no thread runs it.

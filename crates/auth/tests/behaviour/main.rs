@@ -22,6 +22,8 @@ mod lifetimes;
 mod logs;
 mod metadata;
 mod oauth;
+mod pasted_secrets;
+mod pinned_method;
 mod processes;
 mod profile;
 mod ready_path;

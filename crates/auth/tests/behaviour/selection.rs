@@ -495,3 +495,19 @@ fn each_method_reads_only_its_own_variable() {
         assert_eq!(credentials.report().unwrap().attempts().len(), 1);
     }
 }
+
+#[test]
+fn the_slot_of_a_broken_variable_shows_this_variable() {
+    for (variables, broken) in [
+        (&[("YC_OAUTH_TOKEN", OAUTH_TOKEN), ("YC_API_ENDPOINT", "a b")][..], "YC_API_ENDPOINT"),
+        (&[("YC_OIDC_TOKEN", "eyJhbGciOiJSUzI1NiJ9.e30.FAKE")], "YC_SERVICE_ACCOUNT_ID"),
+        (&[("YC_METADATA_ADDR", "https://metadata.corp.example")], "YC_METADATA_ADDR"),
+    ] {
+        let test_system =
+            variables.iter().fold(TestSystem::new(), |system, (name, value)| system.set(name, value));
+        let error = test_system.automatic().blocking().header().unwrap_err();
+        let report = error.report().unwrap();
+        let attempt = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
+        assert_eq!(attempt.source, broken, "{report}");
+    }
+}

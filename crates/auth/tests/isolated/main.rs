@@ -5,6 +5,10 @@
 mod support;
 
 mod blocking_client;
+#[cfg(unix)]
+mod forks;
+#[cfg(target_os = "linux")]
+mod limits;
 mod oauth_warning;
 mod quiet;
 mod reentrance_log;

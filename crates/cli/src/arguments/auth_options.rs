@@ -23,7 +23,8 @@ pub(crate) struct AuthOptions {
 
     /// Use this method only, without automatic selection
     ///
-    /// With `--auth`, the method says what kind of value the string is.
+    /// With `--auth`, the method says what kind of value the string is. Default: `YC_AUTH_METHOD`, which can name the
+    /// methods of automatic selection. `revoke` needs this flag, `--auth` or `--key-file`.
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<MethodName>,
 
@@ -49,7 +50,8 @@ pub(crate) struct AuthOptions {
 
     /// The yc profile, such as `prod`
     ///
-    /// Default: `YC_PROFILE`, then the current profile.
+    /// Default: `YC_PROFILE`, then the current profile. A profile that does not exist is an error, also if the selected
+    /// method does not use it.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
 

@@ -6,7 +6,7 @@ use yandex_cloud_auth::Method;
 /// A method that the command line can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MethodName {
-    /// An API key: `YC_API_KEY` or `--auth`
+    /// An API key: `YC_API_KEY`, `YC_API_KEY_FILE` or `--auth`
     ApiKey,
     /// An IAM token in a variable that another program renews: `YC_TOKEN`
     EnvIamToken,
@@ -18,7 +18,7 @@ pub(crate) enum MethodName {
     Impersonation,
     /// No credentials, no header
     None,
-    /// An OAuth token, exchanged for IAM tokens: `YC_OAUTH_TOKEN` or `--auth`
+    /// An OAuth token, exchanged for IAM tokens: `YC_OAUTH_TOKEN`, `YC_OAUTH_TOKEN_FILE` or `--auth`
     OauthToken,
     /// A yc profile, read from its file without yc: `--profile`, `YC_PROFILE` or the current profile
     Profile,

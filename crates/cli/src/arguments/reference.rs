@@ -12,10 +12,17 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 26] = [
+pub(crate) const VARIABLES: [(&str, &str); 29] = [
+    (
+        "YC_AUTH_METHOD",
+        "the one method that automatic selection uses: api-key, iam-token, oauth-token, service-account-key, \
+         workload-identity, token-file, metadata, env-iam-token or yandex-cloud-cli",
+    ),
     ("YC_API_KEY", "an API key of a service account (api-key)"),
+    ("YC_API_KEY_FILE", "a file with an API key (api-key)"),
     ("YC_IAM_TOKEN", "an IAM token, used as it is (iam-token)"),
     ("YC_OAUTH_TOKEN", "an OAuth token issued before 2026-06-01 (oauth-token)"),
+    ("YC_OAUTH_TOKEN_FILE", "a file with such an OAuth token (oauth-token)"),
     ("YC_SERVICE_ACCOUNT_KEY_FILE", "an authorized key, as a path or as JSON (service-account-key)"),
     ("YC_OIDC_TOKEN", "a token of another issuer, to be exchanged (workload-identity)"),
     ("YC_OIDC_TOKEN_FILE", "a file with a token of another issuer (workload-identity)"),

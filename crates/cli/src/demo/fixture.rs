@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use yandex_cloud_auth::System;
+use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::system::{BoxFuture, Clock, Environment, Now, SystemClock};
 use yandex_cloud_emulator::{Emulator, VirtualClock};
 
@@ -131,7 +132,7 @@ impl Drop for Folder {
 
 /// Removes the folder on Ctrl-C too, and ends the process.
 fn remove_on_signal(folder: PathBuf) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = new_runtime()?;
     let signals = {
         let _runtime = runtime.enter();
         Signals::listen()

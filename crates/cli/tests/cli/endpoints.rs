@@ -214,7 +214,7 @@ fn yc_gets_the_endpoint_of_the_flag_or_else_of_the_variable() {
     let with_yc = |words: &[&str]| {
         let words = [&["token", "--method", "yandex-cloud-cli"], words].concat();
         let run = yc_auth(words).env("PATH", FAKES).env("FAKE_YC", "arguments");
-        run.env("YC_API_ENDPOINT", "api.variable.test:443").done().output().to_owned()
+        run.env("YC_API_ENDPOINT", "api.variable.test:443").done().stdout
     };
     let by_flag = with_yc(&["--endpoint", "api.flag.test:443"]);
     assert!(by_flag.contains("__endpoint_api_flag_test_443") && !by_flag.contains("variable"), "{by_flag}");

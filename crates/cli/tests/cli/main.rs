@@ -19,6 +19,7 @@ mod oauth;
 mod output;
 mod pages;
 mod pages_ru;
+mod pinned_and_unused;
 mod readme;
 mod run;
 mod statuses;

@@ -4,14 +4,12 @@
 //! [`Dial`] comes from TLS itself.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -19,6 +17,7 @@ use tower_service::Service;
 
 use super::super::BoxFuture;
 use super::proxy::Proxy;
+use super::resolver::{Resolver, Unresolved};
 use super::{HttpError, HttpFault};
 
 /// Opens TCP connections.
@@ -31,7 +30,7 @@ pub(super) struct Dial {
 impl Dial {
     /// Connects through `proxy`, if there is one. All addresses of a name share `limit`.
     pub(super) fn new(limit: Duration, proxy: Option<Proxy>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limit));
@@ -84,12 +83,33 @@ pub(super) fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + '
     None
 }
 
-fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
-    if find_cause::<Unresolved>(error).is_some() {
-        return HttpError::new(HttpFault::NameResolution, format!("the name {host} could not be resolved"));
+/// The reason of an I/O error: the kind, or the system's own text where std has no word for the error.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind().to_string() {
+        kind if kind == "uncategorized error" || kind == "other error" => error.to_string(),
+        kind => kind,
     }
-    let kind = find_cause::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
-    let fault = match kind {
+}
+
+fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
+    match find_cause::<Unresolved>(error) {
+        Some(Unresolved::Unknown) => {
+            let message = format!("the name {host} could not be resolved");
+            return HttpError::new(HttpFault::NameResolution, message);
+        }
+        // Says nothing about the host.
+        Some(Unresolved::NotAsked(reason)) => {
+            return HttpError::new(
+                HttpFault::Interrupted,
+                format!("the name {host} could not be looked up: {reason}"),
+            );
+        }
+        None => {}
+    }
+    let Some(error) = find_cause::<io::Error>(error) else {
+        return HttpError::new(HttpFault::Interrupted, "cannot connect");
+    };
+    let fault = match error.kind() {
         io::ErrorKind::TimedOut => return connect_timeout(),
         io::ErrorKind::ConnectionRefused => HttpFault::ConnectRefused,
         io::ErrorKind::NetworkUnreachable
@@ -99,14 +119,14 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
         // A local problem, such as too many open files, does not mean that the host is down.
         _ => HttpFault::Interrupted,
     };
-    HttpError::new(fault, format!("cannot connect: {kind}"))
+    HttpError::new(fault, format!("cannot connect: {}", reason(error)))
 }
 
 fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
     let reason = if find_cause::<Unresolved>(error).is_some() {
         "the name of the proxy could not be resolved".to_owned()
     } else if let Some(error) = find_cause::<io::Error>(error) {
-        error.kind().to_string()
+        reason(error)
     } else {
         // The tunnel's error has no public type. Its text is a fixed phrase.
         error.to_string().trim_start_matches("tunnel error: ").to_owned()
@@ -119,33 +139,3 @@ fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
 pub(super) fn connect_timeout() -> HttpError {
     HttpError::new(HttpFault::ConnectTimeout, "no connection in time")
 }
-
-/// The operating system's resolver, with an error type of its own.
-#[derive(Clone)]
-struct Resolver(GaiResolver);
-
-impl Service<Name> for Resolver {
-    type Response = GaiAddrs;
-    type Error = Unresolved;
-    type Future = BoxFuture<'static, Result<GaiAddrs, Unresolved>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
-        self.0.poll_ready(context).map_err(|_| Unresolved)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let addresses = self.0.call(name);
-        Box::pin(async move { addresses.await.map_err(|_| Unresolved) })
-    }
-}
-
-#[derive(Debug)]
-struct Unresolved;
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the name could not be resolved")
-    }
-}
-
-impl StdError for Unresolved {}

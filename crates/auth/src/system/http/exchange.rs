@@ -20,7 +20,7 @@ use hyper::rt::{Read, Write};
 use zeroize::Zeroizing;
 
 use super::super::bounded::Bounded;
-use super::dial::find_cause;
+use super::dial::{find_cause, reason};
 use super::tls::tls_error;
 use super::{HttpError, HttpFault};
 
@@ -133,7 +133,8 @@ fn connection_error(error: &hyper::Error) -> HttpError {
         // hyper's text is a fixed phrase: it quotes nothing of the response.
         return HttpError::new(HttpFault::Malformed, format!("the response is not HTTP: {error}"));
     }
-    match find_cause::<io::Error>(source).map(io::Error::kind) {
+    let error = find_cause::<io::Error>(source);
+    match error.map(io::Error::kind) {
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
             HttpError::new(HttpFault::Malformed, "the body of the response is not HTTP")
         }
@@ -141,6 +142,9 @@ fn connection_error(error: &hyper::Error) -> HttpError {
             HttpFault::Interrupted,
             "the connection was closed before the whole response arrived",
         ),
-        Some(kind) => HttpError::new(HttpFault::Interrupted, format!("the connection broke: {kind}")),
+        Some(_) => {
+            let why = error.map(reason).unwrap_or_default();
+            HttpError::new(HttpFault::Interrupted, format!("the connection broke: {why}"))
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
@@ -12,12 +13,12 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
 use tower_service::Service;
 
+use super::client_config::CachedConfig;
 use super::dial::{Dial, connect_timeout};
 use super::exchange::{Outgoing, exchange};
-use super::roots::{TrustedRoots, parse_pem};
+use super::roots::{Locations, TrustedRoots, parse_pem};
 use super::tls::tls_error;
 use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy};
 
@@ -47,12 +48,11 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 ///
 /// # Cancel safety
 /// Dropping the future of [`send`](HttpTransport::send) closes the connection at once. A name lookup that has started
-/// continues on a thread of the runtime until the operating system ends it.
+/// continues on a thread of its own until the operating system ends it.
 pub struct HyperTransport {
     environment: Arc<dyn Environment>,
     added: AddedRoots,
-    /// `None` before the first use and after a TLS failure: the authorities may have been replaced.
-    tls: Mutex<Option<Arc<ClientConfig>>>,
+    tls: CachedConfig,
 }
 
 /// The certificate authorities beside those of the environment.
@@ -72,7 +72,7 @@ impl HyperTransport {
         Self {
             environment,
             added: AddedRoots { certificates: Arc::from([]), load: None },
-            tls: Mutex::default(),
+            tls: CachedConfig::new(),
         }
     }
 
@@ -94,7 +94,7 @@ impl HyperTransport {
             HttpError::new(HttpFault::Tls, format!("the CA certificate is unusable: {why}"))
         })?;
         self.added.certificates = self.added.certificates.iter().cloned().chain(more).collect();
-        self.tls = Mutex::default();
+        self.tls = CachedConfig::new();
         Ok(self)
     }
 
@@ -124,32 +124,26 @@ impl HyperTransport {
         }
         let proxy =
             if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
-        let tls = self.tls().await?;
+        let tls = self.tls(options.connect_timeout).await?;
         let dial = Dial::new(options.connect_timeout, proxy);
         let stream = connect_tls(dial, Arc::clone(&tls), outgoing.target.clone());
         let response = exchange_over(stream, outgoing, options).await;
         if response.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
-            let mut current = self.tls.lock().await;
-            // Another request may have read the authorities again already: keep those.
-            if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &tls)) {
-                *current = None;
-            }
+            self.tls.forget(&tls);
         }
         response
     }
 
-    /// The TLS configuration. A blocking thread reads it: a file that hangs must not block other requests.
-    async fn tls(&self) -> Result<Arc<ClientConfig>, HttpError> {
-        // Locked while the files are read, so that concurrent requests read them once.
-        let mut current = self.tls.lock().await;
-        if let Some(current) = &*current {
-            return Ok(Arc::clone(current));
-        }
+    /// The TLS configuration, if it can be read within `limit`.
+    async fn tls(&self, limit: Duration) -> Result<Arc<ClientConfig>, HttpError> {
         let (environment, added) = (Arc::clone(&self.environment), self.added.clone());
-        let loaded = tokio::task::spawn_blocking(move || client_config(&*environment, &added)).await;
-        let loaded =
-            loaded.map_err(|_| HttpError::new(HttpFault::Tls, "the CA certificates could not be read"))??;
-        Ok(Arc::clone(current.insert(loaded)))
+        let config = self.tls.get(move || client_config(&*environment, &added));
+        tokio::time::timeout(limit, config).await.unwrap_or_else(|_| {
+            let files = Locations::of(&*self.environment).map(|files| format!(": {}", files.describe()));
+            let files = files.unwrap_or_default();
+            let reason = format!("the CA certificates were not read within {limit:?}{files}");
+            Err(HttpError::new(HttpFault::Tls, reason))
+        })
     }
 }
 
@@ -159,10 +153,7 @@ fn client_config(environment: &dyn Environment, added: &AddedRoots) -> Result<Ar
         extra.extend(load()?);
     }
     let roots = TrustedRoots::load(environment, &extra);
-    if roots.store.is_empty() {
-        let why = roots.failure.map(|why| format!(": {why}")).unwrap_or_default();
-        return Err(HttpError::new(HttpFault::Tls, format!("there is no CA certificate to trust{why}")));
-    }
+    roots.check()?;
     roots.into_client_config().map(Arc::new).map_err(|error| tls_error(&error))
 }
 
@@ -205,7 +196,7 @@ impl HttpTransport for HyperTransport {
         Some(Arc::new(Self {
             environment: Arc::clone(environment),
             added: self.added.clone(),
-            tls: Mutex::default(),
+            tls: CachedConfig::new(),
         }))
     }
 }

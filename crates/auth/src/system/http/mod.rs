@@ -5,6 +5,8 @@
 //! that accepts the connection and stays silent.
 
 #[cfg(feature = "transport")]
+mod client_config;
+#[cfg(feature = "transport")]
 mod dial;
 #[cfg(any(test, feature = "testing"))]
 mod double;
@@ -14,6 +16,8 @@ mod exchange;
 mod hyper;
 #[cfg(feature = "transport")]
 pub(super) mod proxy;
+#[cfg(feature = "transport")]
+mod resolver;
 #[cfg(feature = "transport")]
 pub(super) mod roots;
 #[cfg(feature = "transport")]
@@ -92,6 +96,8 @@ pub enum HttpFault {
     NameResolution,
     /// TLS failed: an unknown issuer, a wrong name, a broken handshake.
     Tls,
+    /// No certificate authority can be trusted: none is installed, or the file that names them is unusable.
+    NoAuthorities,
     /// The proxy refused or failed.
     Proxy,
     /// The connection broke, or the response was cut short, after connecting.

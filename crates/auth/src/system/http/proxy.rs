@@ -11,6 +11,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use super::super::{Environment, is_loopback};
 use super::{HttpError, HttpFault};
+use crate::secret::is_pasted_secret;
 
 /// A proxy that opens tunnels (`CONNECT`).
 #[doc(hidden)]
@@ -40,6 +41,9 @@ impl ProxyRules {
         let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let Some((name, value)) = first_set(environment, names)? else { return Ok(None) };
         let error = |why: &str| HttpError::new(HttpFault::Proxy, format!("{name} {why}"));
+        if is_pasted_secret(&value) {
+            return Err(error("holds what looks like a secret, not the address of a proxy"));
+        }
         let any_host = Uri::from_static("https://host.invalid/");
         let Some(found) = Matcher::builder().https(value.as_str()).build().intercept(&any_host) else {
             return Err(error("is not the address of a proxy"));
@@ -168,6 +172,11 @@ mod tests {
             ("https://user:hidden@proxy", "HTTPS_PROXY names a proxy over https: only http:// is supported"),
             ("http://user:hid den@proxy", "HTTPS_PROXY is not the address of a proxy"),
             ("ftp://user:hidden@proxy", "HTTPS_PROXY is not the address of a proxy"),
+            ("y0_hidden", "HTTPS_PROXY holds what looks like a secret, not the address of a proxy"),
+            (
+                "http://AQVNhidden:3128",
+                "HTTPS_PROXY holds what looks like a secret, not the address of a proxy",
+            ),
         ] {
             assert_eq!(choose(&[("HTTPS_PROXY", value)], "https://host.example/"), Err(reason.to_owned()));
         }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use rustls::CertificateError;
 
-use super::dial::find_cause;
+use super::dial::{find_cause, reason};
 use super::{HttpError, HttpFault};
 
 /// The error for a failed handshake, or for TLS that failed later on the connection.
@@ -31,7 +31,7 @@ pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> HttpError {
         Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS".to_owned(),
         Some(other) => with_reason("TLS failed", other),
         None => match find_cause::<std::io::Error>(error) {
-            Some(error) => format!("the connection broke during the TLS handshake: {}", error.kind()),
+            Some(error) => format!("the connection broke during the TLS handshake: {}", reason(error)),
             None => "TLS failed: the host is neither a name nor an address".to_owned(),
         },
     };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use test_support::raw_server::{Authority, RawServer};
 use yandex_cloud_auth::System;
@@ -152,7 +153,7 @@ async fn unreadable_authorities_fail_only_tls_and_are_read_again() {
 
     let server = RawServer::tls(&authority.certify("localhost"), OK);
     let error = body(&transport, &url(&server)).await.unwrap_err();
-    assert_eq!(error.fault(), HttpFault::Tls);
+    assert_eq!(error.fault(), HttpFault::NoAuthorities);
     assert_eq!(error.to_string(), format!("there is no CA certificate to trust: {file}: entity not found"));
 
     folder.write("ca.pem", &authority.pem());
@@ -160,6 +161,69 @@ async fn unreadable_authorities_fail_only_tls_and_are_read_again() {
 
     std::fs::remove_file(&file).unwrap();
     assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret", "read once, then kept");
+}
+
+#[tokio::test]
+async fn an_unusable_file_is_named_with_the_reason() {
+    let folder = Folder::new();
+    let key = folder.write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    let broken =
+        folder.write("broken.pem", "-----BEGIN CERTIFICATE-----\n!HUSH\n-----END CERTIFICATE-----\n");
+    let no_authority =
+        folder.write("no-authority.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let empty = text(&Folder::new().0);
+    let folder = text(&folder.0);
+    for (variable, path, reason) in [
+        ("SSL_CERT_FILE", "/nonexistent/ca.pem", "/nonexistent/ca.pem: entity not found"),
+        ("SSL_CERT_FILE", &*folder, &*format!("{folder}: is a directory")),
+        ("SSL_CERT_FILE", "/dev/null", "/dev/null: there is no certificate in the file"),
+        ("SSL_CERT_FILE", &*key, &*format!("{key}: there is no certificate in the file")),
+        ("SSL_CERT_FILE", &*broken, &*format!("{broken}: the file is not PEM")),
+        ("SSL_CERT_FILE", &*no_authority, "no certificate can be used as an authority"),
+        // Without a bound, the read would not end.
+        ("SSL_CERT_FILE", "/dev/zero", "/dev/zero: file too large"),
+        ("SSL_CERT_DIR", "/nonexistent", "/nonexistent: entity not found"),
+        ("SSL_CERT_DIR", &*empty, &*format!("{empty}: entity not found")),
+    ] {
+        let error = body(&transport(&[(variable, path)]), "https://localhost:1/").await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::NoAuthorities, "{error}");
+        assert_eq!(error.to_string(), format!("there is no CA certificate to trust: {reason}"));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_variable_is_an_unset_one() {
+    let authority = Authority::new("ours");
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
+    let folder = Folder::new();
+    folder.write("ca.pem", &authority.pem());
+    let variables = [("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", &text(&folder.0))];
+    assert_eq!(body(&transport(&variables), &url(&server)).await.unwrap(), b"secret");
+    let added = transport(&[("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", "")])
+        .with_root_certificate_pem(authority.pem().as_bytes())
+        .unwrap();
+    assert_eq!(body(&added, &url(&server)).await.unwrap(), b"secret");
+}
+
+#[tokio::test]
+async fn a_file_that_hangs_is_named_and_costs_one_thread() {
+    let folder = Folder::new();
+    let pipe = folder.0.join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let transport = transport(&[("SSL_CERT_FILE", &text(&pipe))]);
+    for _ in 0..3 {
+        let options = HttpOptions::new().connect_timeout(Duration::from_millis(20));
+        let error = send(&transport, get("https://localhost:1/"), options).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Tls);
+        let expected = format!("the CA certificates were not read within 20ms: {}", text(&pipe));
+        assert_eq!(error.to_string(), expected);
+    }
+    // One reader, so one writer serves all of them.
+    let authority = Authority::new("ours");
+    let server = RawServer::tls(&authority.certify("localhost"), OK);
+    std::fs::write(&pipe, authority.pem()).unwrap();
+    assert_eq!(body(&transport, &url(&server)).await.unwrap(), b"secret");
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! Base64 and hexadecimal: whether a text is an encoding of another text, or of a private key.
+//!
+//! Random bytes are printable text with a chance below one in a billion, so a text that decodes to printable text is an
+//! encoding, and never a key of an unknown format.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use super::kind::{Kind, Layer};
+
+/// Decodes what tools write: with padding or without, and with unused bits in the last character.
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The least length of a text that is told by its characters alone.
+const LEAST: usize = 16;
+
+/// What an encoded text holds.
+pub(super) enum Decoded {
+    Text(Layer, Zeroizing<String>),
+    /// A private key in DER: base64 of a PEM without its first and last line.
+    PrivateKey,
+    /// Data of gzip.
+    Compressed,
+}
+
+/// What is inside an encoded text.
+pub(super) fn decode(text: &str) -> Option<Decoded> {
+    hex(text)
+        .and_then(|bytes| read(Layer::Hex, &bytes))
+        .or_else(|| base64(text).and_then(|bytes| read(Layer::Base64, &bytes)))
+}
+
+/// Decodes base64 or base64url, in one line or in many, with the two characters `\n` for a line break too.
+fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = match text.split_once(";base64,") {
+        Some((scheme, data)) if scheme.starts_with("data:") => data,
+        _ => text.strip_prefix("base64:").unwrap_or(text),
+    };
+    let mut packed = Zeroizing::new(Vec::with_capacity(text.len()));
+    let lines = text.split(|at: char| at.is_ascii_whitespace()).flat_map(|line| line.split("\\n"));
+    for byte in lines.flat_map(|line| line.split("\\r")).flat_map(str::bytes) {
+        packed.push(match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') => byte,
+            _ => return None,
+        });
+    }
+    while packed.last() == Some(&b'=') {
+        packed.pop();
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(packed.len()));
+    ENGINE.decode_vec(&*packed, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let value =
+        |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0);
+    Some(Zeroizing::new(digits.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()))
+}
+
+fn read(layer: Layer, bytes: &[u8]) -> Option<Decoded> {
+    if is_private_key(bytes) {
+        return Some(Decoded::PrivateKey);
+    }
+    if bytes.starts_with(&[0x1f, 0x8b, 8]) {
+        return Some(Decoded::Compressed);
+    }
+    let text = text(bytes)?;
+    let is_text = |next: char| !next.is_control() || next.is_ascii_whitespace();
+    if text.is_empty() || !text.chars().all(is_text) {
+        return None;
+    }
+    let is_certain = text.trim().len() >= LEAST;
+    // A shorter text counts if it has a mark. A text of this length can hold another encoding, never a deep one.
+    (is_certain || is_marked(&Kind::of(&text))).then_some(Decoded::Text(layer, text))
+}
+
+fn is_marked(kind: &Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Other
+            | Kind::Empty
+            | Kind::Id
+            | Kind::Path
+            | Kind::Setting
+            | Kind::Unexpanded
+            | Kind::Placeholder
+    )
+}
+
+/// The text of bytes in UTF-8, or in UTF-16 as PowerShell encodes it.
+fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    let units = |pair: &[u8], big: bool| {
+        let pair = [pair[0], pair[1]];
+        if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+    };
+    let big = match bytes {
+        [0xfe, 0xff, ..] => Some(true),
+        [0xff, 0xfe, ..] | [_, 0, ..] => Some(false),
+        [0, _, ..] => Some(true),
+        _ => None,
+    };
+    let Some(big) = big else {
+        return std::str::from_utf8(bytes).ok().map(|text| Zeroizing::new(text.to_owned()));
+    };
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
+    for next in char::decode_utf16(bytes.chunks_exact(2).map(|pair| units(pair, big))) {
+        text.push(next.ok()?);
+    }
+    // Random bytes are UTF-16 of any language, so only text that is mostly ASCII counts.
+    let ascii = text.chars().filter(char::is_ascii).count();
+    (ascii * 4 >= text.chars().count() * 3)
+        .then(|| Zeroizing::new(text.trim_start_matches('\u{feff}').to_owned()))
+}
+
+/// Whether bytes are one structure of ASN.1 that begins as a private key does (RFC 5208, RFC 8017, RFC 5915): a sequence
+/// over all the bytes whose first element is a version from 0 to 3.
+fn is_private_key(bytes: &[u8]) -> bool {
+    let (length, rest) = match bytes {
+        [0x30, length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
+        [0x30, 0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [0x30, 0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
+        _ => return false,
+    };
+    // A cut copy is shorter than its length says.
+    length >= rest.len() && matches!(rest, [0x02, 0x01, 0..=3, ..])
+}
