@@ -48,6 +48,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
     // recognized.
     let error =
         Error::new(kind, redact(&reason, secrets)).at(url).with_help(help).with_status(status.as_u16());
+    let error = error.with_date(date(response.headers()));
     match retry_after(response.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
