@@ -12,13 +12,15 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::secret::{Shape, redact};
-use crate::system::System;
+use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
 /// A path, and a name for it in errors.
 #[derive(Clone)]
 pub(super) struct SecretFile {
     path: PathBuf,
+    /// The content, if the file is a pipe.
+    pipe: Pipe,
     /// The name for errors that must not show the path.
     name: &'static str,
     /// What to do if the file does not exist.
@@ -34,7 +36,13 @@ pub(super) const WRITTEN_ONCE: &str = "check the path: a relative path counts fr
 
 impl SecretFile {
     pub(super) fn new(path: impl Into<PathBuf>, name: &'static str) -> Self {
-        Self { path: path.into(), name, help_if_missing: WRITTEN_BY_A_PROGRAM }
+        Self { path: path.into(), pipe: Pipe::default(), name, help_if_missing: WRITTEN_BY_A_PROGRAM }
+    }
+
+    /// With the content of a pipe that an earlier value of this type has read. A method keeps `pipe`, because it makes
+    /// the file of a variable anew for each use.
+    pub(super) fn with_pipe(self, pipe: &Pipe) -> Self {
+        Self { pipe: pipe.clone(), ..self }
     }
 
     /// With another help for a file that does not exist.
@@ -93,7 +101,7 @@ impl SecretFile {
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
         system.begin_step(&format!("the file {}", self.location()));
-        let content = system.read_file(&self.path, limit).await;
+        let content = system.read_file(&self.path, limit, &self.pipe).await;
         let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
         let text = std::str::from_utf8(&content).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
