@@ -96,7 +96,7 @@ fn unreadable(error: &io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     let help = match error.kind() {
-        io::ErrorKind::FileTooLarge => {
+        FileTooLarge => {
             "check that this is the right file: a key or token has a few hundred bytes"
         }
         _ => "give the path of a readable file that holds only the key or token",
