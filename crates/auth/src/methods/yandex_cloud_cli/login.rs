@@ -66,6 +66,7 @@ impl Login {
     ) -> Result<CommandOutput, Error> {
         let location = self.program.display().to_string();
         let limit = self.timeout;
+        system.begin_step(&format!("{location} {}", words.join(" ")));
         let command = self.command(system, words, endpoint);
         match system.within(limit, system.processes().run(command)).await {
             None => Err(Error::new(
