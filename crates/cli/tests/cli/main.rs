@@ -27,4 +27,5 @@ mod readme;
 mod run;
 mod statuses;
 mod token_and_header;
+mod value_files;
 mod yc;
