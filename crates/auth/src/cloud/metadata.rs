@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use super::access_token::access_token;
 use super::address::Address;
-use super::request::{fault, send_unbounded};
+use super::request::{fault, finish, send_unbounded};
 use super::response::refusal;
 use crate::system::{HttpFault, HttpOptions, System};
 use crate::task::deadline::Deadline;
@@ -195,10 +195,8 @@ pub(crate) async fn exchange_metadata(
     let mut tries = 0;
     let mut response = loop {
         tries += 1;
-        let request = http::Request::get(&url)
-            .header("metadata-flavor", "Google")
-            .body(Vec::new())
-            .map_err(|error| other(Error::new(ErrorKind::Invalid, error.to_string()).at(&shown)))?;
+        let request = http::Request::get(&url).header("metadata-flavor", "Google");
+        let request = finish(request, Vec::new(), &shown).map_err(other)?;
         let limit = timeouts.connect_timeout.max(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {

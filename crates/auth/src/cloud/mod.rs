@@ -20,3 +20,4 @@ pub(crate) mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod service_list;
+pub(crate) mod timestamp;

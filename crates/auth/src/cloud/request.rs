@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use http::request::Builder;
 use http::{Request, Response};
 
 use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
@@ -11,6 +12,11 @@ use crate::{Error, ErrorKind};
 
 /// A response is a token, or a list of a hundred endpoints.
 const MAX_RESPONSE: usize = 256 << 10;
+
+/// The request with its body. The error names `place` instead of the URL, which can identify a job.
+pub(crate) fn finish(request: Builder, body: Vec<u8>, place: &str) -> Result<Request<Vec<u8>>, Error> {
+    request.body(body).map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(place))
+}
 
 /// Sends a request, for at most `limit`. The result is the response, whatever its status.
 pub(crate) async fn send(

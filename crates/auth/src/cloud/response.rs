@@ -6,6 +6,7 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
 
+use super::timestamp::from_http_date;
 use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
@@ -33,7 +34,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
         reason.push_str(", a redirect; redirects are not followed");
     }
     if let Some(message) = server_message(response.body()) {
-        reason = format!("{reason}: {message}");
+        reason = format!("{reason}: {}", about_a_token(message));
     }
     if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
         reason = format!("{reason} (request id {id})");
@@ -67,6 +68,17 @@ pub fn server_message(body: &[u8]) -> Option<String> {
     }
 }
 
+/// The words of a server that refused a token. Yandex Cloud's gateway says `Unknown api key` about every credential, so
+/// these words alone would send people to look for an API key.
+#[must_use]
+pub fn about_a_token(message: String) -> String {
+    if message.to_ascii_lowercase().contains("unknown api key") {
+        format!("the server refused the token, not an API key (it says this about tokens too: {message})")
+    } else {
+        message
+    }
+}
+
 fn message_in(fields: &Map<String, Value>) -> Option<String> {
     let text = |fields: &Map<String, Value>, name: &str| {
         fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
@@ -95,12 +107,12 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    http_date(text)?.duration_since(date(headers)?).ok()
+    from_http_date(text)?.duration_since(date(headers)?).ok()
 }
 
 /// The time on the clock of the server.
 pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
+    from_http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// The error for a response that lacks the requested value. Transient: the next response may have it.
@@ -121,11 +133,6 @@ pub(crate) fn json_object(response: &Response<Vec<u8>>, url: &str) -> Result<Map
             Err(unreadable(url, &format!("not JSON at byte {at} of {length}")))
         }
     }
-}
-
-fn http_date(text: &str) -> Option<SystemTime> {
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    date.try_into().ok()
 }
 
 #[cfg(test)]
@@ -195,6 +202,16 @@ mod tests {
             refusal(&response(400, &[], br#"{"error":"invalid_grant","error_description":"no"}"#), "u", &[]);
         assert_eq!(error.to_string(), "u: HTTP 400: no");
         assert_eq!(refusal(&response(500, &[], b"<html>x"), "u", &[]).to_string(), "u: HTTP 500");
+    }
+
+    #[test]
+    fn a_refused_token_is_not_blamed_on_an_api_key() {
+        let body = br#"{"code":16,"message":"Unknown api key 'AQVN***fake'"}"#;
+        let error = refusal(&response(401, &[], body), "u", &[]);
+        assert!(
+            error.reason().starts_with("HTTP 401: the server refused the token, not an API key"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::address::Address;
 #[cfg(feature = "service-account-key")]
 use super::clock_difference::ClockDifference;
 use super::endpoints::Endpoint;
-use super::request::send;
+use super::request::{finish, send};
 use super::response::{date, json_object, refusal, unreadable};
 use crate::sync::Arc;
 use crate::system::{System, dropped_work, log};
@@ -210,10 +210,8 @@ async fn request(
 ) -> Result<(BTreeMap<String, String>, Option<SystemTime>), Error> {
     endpoint.check()?;
     let url = endpoint.address.url(PATH);
-    let request = http::Request::get(&url)
-        .header("accept", "application/json")
-        .body(Vec::new())
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
+    let request = http::Request::get(&url).header("accept", "application/json");
+    let request = finish(request, Vec::new(), &url)?;
     let response = send(system, request, &url, limit).await?;
     if response.status() != 200 {
         let error = refusal(&response, &url, &[]);

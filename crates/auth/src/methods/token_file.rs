@@ -18,7 +18,7 @@ use super::sealed::Sealed;
 use super::secret_file::{SecretFile, read_within};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::secret::{Secret, Shape, is_whole_iam_token};
-use crate::system::{BoxFuture, System, log};
+use crate::system::{BoxFuture, Pipe, System, log};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -46,6 +46,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct TokenFileAuth {
     options: TokenFileAuthBuilder,
+    /// The token, if `YC_IAM_TOKEN_FILE` names a pipe.
+    pipe: Pipe,
 }
 
 /// The options of [`TokenFileAuth`].
@@ -96,7 +98,7 @@ impl TokenFileAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> TokenFileAuth {
-        TokenFileAuth { options: self }
+        TokenFileAuth { options: self, pipe: Pipe::default() }
     }
 }
 
@@ -104,7 +106,7 @@ impl TokenFileAuth {
     fn watch(&self, system: &System) -> Result<Watch, Error> {
         let file = match &self.options.file {
             Some(file) => file.clone(),
-            None => SecretFile::from_variable(Self::VARIABLE, system)?,
+            None => SecretFile::from_variable(Self::VARIABLE, system)?.with_pipe(&self.pipe),
         };
         Ok(Watch { file, max_age: self.options.max_age, last: Mutex::default() })
     }

@@ -9,7 +9,7 @@ use super::refresher::{RefreshState, Refresher};
 use super::schedule::{Freshness, Schedule};
 use crate::sync::Arc;
 use crate::system::Now;
-use crate::token::{BadLife, Token};
+use crate::token::{BadLife, Life, Token};
 use crate::{Error, ErrorKind, Method};
 
 impl Refresher {
@@ -57,6 +57,7 @@ impl Refresher {
         let first_seen = previous.map_or(began, |previous| previous.first_seen);
         let mut schedule = match life {
             Some(life) => Schedule::for_life(began, life, max_age, jitter),
+            None if token.life == Life::Unlimited => Schedule::for_unlimited_life(began, max_age, jitter),
             None => Schedule::for_unknown_life(first_seen, began, max_age, jitter),
         };
         if previous.is_some() {
@@ -85,7 +86,7 @@ impl Refresher {
         let generation = previous.map_or(state.generation, |previous| previous.generation);
         let mut header = CachedHeader::new(
             method,
-            Some((Scheme::Bearer, &token.secret)),
+            Some((Scheme::of(method), &token.secret)),
             generation,
             schedule,
             first_seen,

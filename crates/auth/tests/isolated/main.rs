@@ -10,6 +10,10 @@ mod forks;
 #[cfg(target_os = "linux")]
 mod limits;
 mod log_subscriber;
+#[cfg(target_os = "linux")]
+mod memory;
 mod oauth_warning;
 mod quiet;
 mod reentrance_log;
+#[cfg(unix)]
+mod standard_input;

@@ -1,19 +1,20 @@
 //! The requests to IAM: a proof is exchanged for an IAM token (`POST /iam/v1/tokens` and its verbs).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::Error;
 use crate::cloud::address::Address;
-use crate::cloud::request::send;
+use crate::cloud::request::{finish, send};
 use crate::cloud::response::{date, json_object, refusal, unreadable};
+use crate::cloud::timestamp::from_rfc3339;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
-use crate::{Error, ErrorKind};
 
 /// The path of the exchange.
 pub(super) const TOKENS: &str = "/iam/v1/tokens";
@@ -71,16 +72,24 @@ pub(super) async fn revoke(
 /// `{"name":"secret"}`. A checked secret is visible ASCII. The two characters that JSON escapes are escaped here,
 /// because a serializer would keep a copy of the secret.
 fn field(name: &str, secret: &Secret) -> Vec<u8> {
-    let escaped = Zeroizing::new(secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
-    ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()
+    let secret = secret.expose().as_bytes();
+    // The buffer never grows: after a reallocation the old block would keep the secret in freed memory.
+    let mut body = Vec::with_capacity(name.len() + 2 * secret.len() + 7);
+    body.extend([b"{\"", name.as_bytes(), b"\":\""].concat());
+    for byte in secret {
+        if matches!(byte, b'\\' | b'"') {
+            body.push(b'\\');
+        }
+        body.push(*byte);
+    }
+    body.extend(b"\"}");
+    body
 }
 
 fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
-    Request::post(url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(ACCEPT, "application/json")
-        .body(body)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))
+    let request =
+        Request::post(url).header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json");
+    finish(request, body, url)
 }
 
 /// The token in the response.
@@ -106,8 +115,14 @@ async fn granted(
     own: &str,
     limit: Duration,
 ) -> Result<Response<Vec<u8>>, Error> {
-    let response = send(system, request, url, limit).await?;
-    if response.status() == 200 { Ok(response) } else { Err(refusal(&response, url, &[own])) }
+    let mut response = send(system, request, url, limit).await?;
+    if response.status() == 200 {
+        return Ok(response);
+    }
+    let error = refusal(&response, url, &[own]);
+    // The server may have repeated the secret.
+    response.body_mut().zeroize();
+    Err(error)
 }
 
 /// Reads `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`. The expiry is relative to the clock of the server.
@@ -120,9 +135,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
-        Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-            Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
-            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
+        Some(Value::String(text)) => match from_rfc3339(text) {
+            Some(at) => Life::Until { at, date: date(response.headers()) },
+            None => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
         },
         Some(_) => return Err(unreadable(url, "`expiresAt` is not a text")),
     };
@@ -132,6 +147,7 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
     use proptest::prelude::*;
 
     fn response(body: &str) -> Response<Vec<u8>> {

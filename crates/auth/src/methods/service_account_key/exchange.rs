@@ -7,6 +7,7 @@ use super::loader::KeyLoader;
 use crate::cloud::clock_difference::ClockDifference;
 use crate::cloud::iam::Iam;
 use crate::cloud::jwt::{self, Claims};
+use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
@@ -101,7 +102,7 @@ fn with_causes(
         Some(difference) => difference.to_string(),
         None => "the clock of this machine is wrong".to_owned(),
     };
-    if let Ok(Ok(now)) = i64::try_from(now.as_secs()).map(jiff::Timestamp::from_second) {
+    if let Some(now) = i64::try_from(now.as_secs()).ok().and_then(rfc3339) {
         clock.push_str(&format!(" (it shows {now})"));
     }
     let mixed =

@@ -28,7 +28,7 @@ use super::secret_file::{SecretFile, WRITTEN_ONCE};
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
 
@@ -45,6 +45,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct ServiceAccountKeyAuth {
     options: ServiceAccountKeyAuthBuilder,
+    /// The key, if `YC_SERVICE_ACCOUNT_KEY_FILE` names a pipe.
+    pipe: Pipe,
     /// Whether the log already has the warning about the mode of the file.
     warned: Arc<AtomicBool>,
 }
@@ -144,7 +146,7 @@ impl ServiceAccountKeyAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> ServiceAccountKeyAuth {
-        ServiceAccountKeyAuth { options: self, warned: Arc::default() }
+        ServiceAccountKeyAuth { options: self, pipe: Pipe::default(), warned: Arc::default() }
     }
 }
 
@@ -163,7 +165,8 @@ impl ServiceAccountKeyAuth {
                     Ok(KeyLoader::Whole(Arc::new(key)))
                 }
                 Some(_) => SecretFile::from_variable(Self::VARIABLE, system)
-                    .map(|file| KeyLoader::file(file.help_if_missing(WRITTEN_ONCE), &self.warned)),
+                    .map(|file| file.help_if_missing(WRITTEN_ONCE).with_pipe(&self.pipe))
+                    .map(|file| KeyLoader::file(file, &self.warned)),
             },
         }
     }

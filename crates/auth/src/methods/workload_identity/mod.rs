@@ -26,8 +26,9 @@ use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
+use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -50,6 +51,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct WorkloadIdentityAuth {
     options: WorkloadIdentityAuthBuilder,
+    /// The subject token, if `YC_OIDC_TOKEN_FILE` names a pipe.
+    pipe: Pipe,
 }
 
 /// The options of [`WorkloadIdentityAuth`].
@@ -119,7 +122,7 @@ impl WorkloadIdentityAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> WorkloadIdentityAuth {
-        WorkloadIdentityAuth { options: self }
+        WorkloadIdentityAuth { options: self, pipe: Pipe::default() }
     }
 }
 
@@ -127,7 +130,7 @@ impl WorkloadIdentityAuth {
     fn account_and_subject(&self, system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
         match &self.options.given {
             Some(given) => Ok(given.clone()),
-            None => variables::read(system),
+            None => variables::read(system, &self.pipe),
         }
     }
 
@@ -231,8 +234,7 @@ impl Exchange {
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);
         if let Some(expiry) = jwt::expiry(subject).filter(|expiry| *expiry <= now) {
-            let when =
-                jiff::Timestamp::from_second(expiry).map_or_else(|_| String::new(), |at| format!(" at {at}"));
+            let when = rfc3339(expiry).map_or_else(String::new, |at| format!(" at {at}"));
             return error.with_help(format!(
                 "the subject token ({}) has expired{when}, as its `exp` says: get a new one from its issuer, or check \
                  the clock of this machine",
