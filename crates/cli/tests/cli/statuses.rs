@@ -91,14 +91,15 @@ fn a_token_file_that_is_missing_is_4() {
 
 #[test]
 fn an_unreachable_service_is_5() {
-    let outcome = yc_auth(["token", "--method", "metadata"]).done();
+    let outcome = yc_auth(["token", "--method", "metadata", "--timeout", "1"]).done();
     assert!(outcome.fails(5).contains(CLOSED_PORT), "{outcome:?}");
-    assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
-    for outcome in [outcome, yc_auth(["token"]).done(), yc_auth(["doctor", "--method", "metadata"]).done()] {
+    assert!(yc_auth(["token", "--timeout", "1"]).done().fails(5).contains("\nmetadata "));
+    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "1"]).done();
+    for outcome in [outcome, yc_auth(["token", "--timeout", "1"]).done(), doctor] {
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
     }
-    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
 }
