@@ -3,14 +3,14 @@
 //! For AI Studio, SpeechKit, Search API and other services that accept API keys; IAM, Resource Manager and the MCP Hub
 //! do not. A key expires only if it was created with an expiry. It is sent unchanged: `Authorization: Api-Key …`.
 //!
-//! Variable: `YC_API_KEY`. Errors: `Invalid` if the value is not a key (empty, control characters, an IAM or OAuth
-//! token in the variable), `NotConfigured` if the variable is not set.
+//! Variable: `YC_API_KEY`. Errors: `Invalid` if the value is something else (a token, a service account key, a path, a
+//! placeholder), `NotConfigured` if the variable is not set.
 
 use super::sealed::Sealed;
 use super::{Method, Provider, Value};
-use crate::secret::Shape;
+use crate::Error;
+use crate::recognize;
 use crate::system::System;
-use crate::{Error, ErrorKind};
 
 /// An API key of a service account.
 ///
@@ -30,12 +30,13 @@ impl ApiKeyAuth {
     /// The variable that automatic selection reads.
     pub const VARIABLE: &'static str = "YC_API_KEY";
 
-    /// A given key, trimmed.
+    /// A given key, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent. The error does not show the value.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value is something else, such as an IAM token or a path.
+    /// The error does not show the value.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
-        Ok(Self { value: Value::given(key.as_ref(), Method::ApiKey)? })
+        Ok(Self { value: Value::given(key.as_ref(), recognize::api_key, Method::ApiKey)? })
     }
 
     /// The key in `YC_API_KEY`, read at first use.
@@ -55,7 +56,7 @@ impl Sealed for ApiKeyAuth {
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
-        self.value.read(system, fits).map(Provider::ApiKey)
+        self.value.read(system, recognize::api_key).map(Provider::ApiKey)
     }
 
     fn provider_without_io(&self, _system: &System) -> Option<Provider> {
@@ -64,16 +65,4 @@ impl Sealed for ApiKeyAuth {
             Value::Variable(_) => None,
         }
     }
-}
-
-/// The check of a variable. A variable is set by hand, so the wrong kind of secret in it is a mistake. A value that the
-/// program gives is not checked.
-fn fits(shape: Shape) -> Result<(), Error> {
-    let (what, variable) = match shape {
-        Shape::IamToken => ("an IAM token (`t1.…`)", "YC_IAM_TOKEN"),
-        Shape::OAuthToken => ("an OAuth token (`y0_…`)", "YC_OAUTH_TOKEN"),
-        Shape::Unknown => return Ok(()),
-    };
-    Err(Error::new(ErrorKind::Invalid, format!("the value is {what}, not an API key"))
-        .with_help(format!("put the token into {variable}")))
 }

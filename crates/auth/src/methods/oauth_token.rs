@@ -14,7 +14,8 @@ use super::sealed::Sealed;
 use super::{Identity, Method, Provider, TokenSource, Value};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
-use crate::secret::{Secret, Shape};
+use crate::recognize;
+use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -46,10 +47,10 @@ impl OAuthTokenAuth {
     /// The variable that automatic selection reads.
     pub const VARIABLE: &'static str = "YC_OAUTH_TOKEN";
 
-    /// A given token, trimmed.
+    /// A given token, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent, or is an IAM token. The error does not show the value.
+    /// [`ErrorKind::Invalid`] if the value is not an OAuth token. The error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::builder(token)?.build())
     }
@@ -65,10 +66,7 @@ impl OAuthTokenAuth {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
-        let value = Value::given(token.as_ref(), Method::OAuthToken)?;
-        if let Value::Given(secret) = &value {
-            fits(Shape::of(secret.expose())).map_err(|error| error.of(Method::OAuthToken))?;
-        }
+        let value = Value::given(token.as_ref(), recognize::oauth_token, Method::OAuthToken)?;
         Ok(OAuthTokenAuthBuilder::new(value))
     }
 
@@ -92,16 +90,6 @@ impl OAuthTokenAuthBuilder {
     #[must_use]
     pub fn build(self) -> OAuthTokenAuth {
         OAuthTokenAuth { options: self }
-    }
-}
-
-fn fits(shape: Shape) -> Result<(), Error> {
-    match shape {
-        Shape::IamToken => {
-            Err(Error::new(ErrorKind::Invalid, "the value is an IAM token (`t1.…`), not an OAuth token")
-                .with_help("put the token into YC_IAM_TOKEN"))
-        }
-        Shape::OAuthToken | Shape::Unknown => Ok(()),
     }
 }
 
@@ -134,7 +122,7 @@ impl Sealed for OAuthTokenAuth {
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
-        let secret = self.options.value.read(system, fits)?;
+        let secret = self.options.value.read(system, recognize::oauth_token)?;
         warn_once();
         let OAuthTokenAuthBuilder { timeout, max_age, .. } = self.options;
         let iam = Iam::new(&Installation::of(system)?, timeout, "the OAuth token")?;

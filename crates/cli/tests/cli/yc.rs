@@ -30,6 +30,7 @@ fn its_failures_are_shown_with_its_own_message() {
         ("nothing", 5, "the output is empty"),
         ("words", 5, "the output has no token"),
         ("oauth", 5, "the output is an OAuth token"),
+        ("hello", 5, "the output has no token: the output is not an IAM token (`t1.…`): `hello`"),
         ("fails", 5, "iam token create failed: profile 'x' has t1.*** in it"),
         ("silent", 5, "exit status 7"),
         ("refused", 6, "OAuth token is invalid or expired"),

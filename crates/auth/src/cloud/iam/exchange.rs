@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::cloud::address::Address;
 use crate::cloud::request::send;
 use crate::cloud::response::{date, json_object, refusal, unreadable};
+use crate::recognize;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
@@ -117,7 +118,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
         return Err(unreadable(url, "the text `iamToken` is missing"));
     };
     let token = Zeroizing::new(token);
-    let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
+    let token = recognize::iam_token(&token)
+        .map_err(|error| unreadable(url, &format!("`iamToken`: {}", error.reason())))?;
+    let secret = token.into_secret();
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
