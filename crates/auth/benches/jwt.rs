@@ -14,6 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair;
 use ring::signature::RSA_PSS_SHA256;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use yandex_cloud_auth::system::{BoxFuture, Clock, Now};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{Credentials, Endpoints, ServiceAccountKeyAuth, System};
@@ -70,7 +72,7 @@ fn measure(json: &str, method: ServiceAccountKeyAuth) -> [Vec<Duration>; 3] {
             times[1].push(arrival - claims);
             times[2].push(arrival - fetch);
             let ends = SystemTime::UNIX_EPOCH + clock.clock.now().wall + Duration::from_secs(600);
-            let ends = jiff::Timestamp::try_from(ends).unwrap();
+            let ends = OffsetDateTime::from(ends).format(&Rfc3339).unwrap();
             TestReply::status(200, format!(r#"{{"iamToken":"t1.FAKE-{count}.x","expiresAt":"{ends}"}}"#))
         })
     };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::Method;
 use crate::report::Report;
@@ -68,6 +68,8 @@ struct Inner {
     retry_after: Option<Duration>,
     status: Option<u16>,
     report: Option<Report>,
+    /// The time on the clock of the server that refused.
+    date: Option<SystemTime>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -86,6 +88,7 @@ impl Error {
             retry_after: None,
             status: None,
             report: None,
+            date: None,
             source: None,
         }))
     }
@@ -99,6 +102,12 @@ impl Error {
     #[must_use]
     pub fn at(self, location: impl AsRef<str>) -> Self {
         self.change(|inner| inner.location = Some(redact(location.as_ref(), &[])))
+    }
+
+    /// With a further fact behind the reason.
+    pub(crate) fn with_note(self, note: &str) -> Self {
+        let note = redact(note, &[]);
+        self.change(|inner| inner.reason = format!("{}; {note}", inner.reason))
     }
 
     /// With what to do next.
@@ -126,6 +135,11 @@ impl Error {
     /// With the HTTP status of the response.
     pub(crate) fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
+    }
+
+    /// With the time on the clock of the server.
+    pub(crate) fn with_date(self, date: Option<SystemTime>) -> Self {
+        self.change(|inner| inner.date = date)
     }
 
     pub(crate) fn of(self, method: Method) -> Self {
@@ -157,6 +171,12 @@ impl Error {
     /// The HTTP status of the response.
     pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
+    }
+
+    /// The time on the clock of the server that refused, if it said so.
+    #[cfg(feature = "service-account-key")]
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.0.date
     }
 
     /// The method that failed, if one was selected.

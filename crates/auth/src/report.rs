@@ -93,7 +93,8 @@ impl Report {
         &self.attempts
     }
 
-    /// Warnings for a person, such as an endpoint in the environment that is not one of Yandex Cloud's hosts.
+    /// Warnings for a person, such as an endpoint in the environment that is not one of Yandex Cloud's hosts, or a later
+    /// slot that was selected because the metadata service of a machine of Yandex Cloud could not be reached.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -113,10 +113,11 @@ impl Session<'_> {
             // Without a location, no service is to blame: the time was up. The library's own text is for a program that
             // keeps running; this command ends.
             (ErrorKind::Unavailable, None) if self.deadline.is_exceeded() => {
-                match self.credentials.method() {
-                    Some(method) => self.deadline.exceeded(&format!("{method}: no token")),
-                    None => self.deadline.exceeded("no token"),
-                }
+                let what = match self.credentials.method() {
+                    Some(method) => format!("{method}: no token"),
+                    None => "no token".to_owned(),
+                };
+                self.deadline.exceeded(&what, self.credentials.waiting_for().as_deref())
             }
             // The library's names for values that its caller gives; here the values are flags.
             (_, Some("endpoint")) => error.at("--endpoint"),

@@ -44,10 +44,11 @@ impl Deadline {
         }
     }
 
-    /// The error for work that did not end in time.
-    pub(crate) fn exceeded(self, what: &str) -> Error {
+    /// The error for work that did not end in time, with the step that was under way.
+    pub(crate) fn exceeded(self, what: &str, step: Option<&str>) -> Error {
         let limit = self.limit.unwrap_or_default();
-        Error::new(ErrorKind::Unavailable, format!("{what} within {limit:?} (`--timeout`)"))
+        let step = step.map(|step| format!("; {step}")).unwrap_or_default();
+        Error::new(ErrorKind::Unavailable, format!("{what} within {limit:?} (`--timeout`){step}"))
             .with_help("raise `--timeout`; `YC_AUTH_LOG=debug` shows what the command waits for")
     }
 }

@@ -67,7 +67,7 @@ fn read_in_time(
             started.map_err(|error| unreadable(&error).at(&location))?;
             match receiver.recv_timeout(remaining) {
                 Ok(content) => content,
-                Err(_) => return Err(deadline.exceeded("the input did not end").at(location)),
+                Err(_) => return Err(deadline.exceeded("the input did not end", None).at(location)),
             }
         }
     };

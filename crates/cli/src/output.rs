@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 /// Writes one line that may hold a secret. A whole line passes through standard output's buffer without a copy.
@@ -29,7 +31,7 @@ pub(crate) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()
 /// RFC 3339 in UTC and whole seconds, as `jq`'s `fromdate` reads it. Rounded down: an expiry is never shown too late.
 pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
     let second = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    jiff::Timestamp::from_second(i64::try_from(second).ok()?).ok().map(|time| time.to_string())
+    OffsetDateTime::from_unix_timestamp(i64::try_from(second).ok()?).ok()?.format(&Rfc3339).ok()
 }
 
 /// A duration in its one or two largest units.

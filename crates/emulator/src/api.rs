@@ -1,12 +1,11 @@
 //! The API port: calls the service of each route.
 
 use http::{Request, Response, StatusCode};
-use tonic::Code;
 
 use crate::cloud::Cloud;
 use crate::routes::Route;
 use crate::wire::body::{self, Body, RequestBody};
-use crate::wire::status::Status;
+use crate::wire::status::{Code, Status};
 use crate::{ai, endpoints, iam, operations, token_exchange};
 
 pub(crate) async fn respond(

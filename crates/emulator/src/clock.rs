@@ -5,6 +5,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use crate::sync::lock;
 
 /// The last second that is in the year 9999 in every time zone, so that every client can print it.
@@ -140,12 +143,13 @@ pub(crate) fn seconds(time: SystemTime) -> u64 {
 
 /// RFC 3339 in UTC, the time format of REST responses.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
-    jiff::Timestamp::from_nanosecond(to_nanos(time)).map(|t| t.to_string()).unwrap_or_default()
+    let time = OffsetDateTime::from_unix_timestamp_nanos(to_nanos(time)).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// Parses RFC 3339. `None` if the text is not RFC 3339.
 pub(crate) fn from_rfc3339(text: &str) -> Option<SystemTime> {
-    text.parse::<jiff::Timestamp>().ok().map(|t| from_nanos(t.as_nanosecond()))
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(|time| from_nanos(time.unix_timestamp_nanos()))
 }
 
 fn real() -> i128 {
@@ -175,6 +179,23 @@ mod tests {
         assert_eq!(rfc3339(clock.now()), "9999-12-30T22:00:00Z");
         clock.set(UNIX_EPOCH - Duration::from_secs(1));
         assert!(clock.now() >= UNIX_EPOCH);
+    }
+
+    #[test]
+    fn times_are_written_with_the_fraction_that_they_have() {
+        let noon = UNIX_EPOCH + Duration::from_secs(1_795_521_600);
+        for (nanos, text) in [
+            (0, "2026-11-24T12:00:00Z"),
+            (500_000_000, "2026-11-24T12:00:00.5Z"),
+            (1_000, "2026-11-24T12:00:00.000001Z"),
+            (123_456_789, "2026-11-24T12:00:00.123456789Z"),
+        ] {
+            let time = noon + Duration::from_nanos(nanos);
+            assert_eq!(rfc3339(time), text);
+            assert_eq!(from_rfc3339(text), Some(time));
+        }
+        assert_eq!(from_rfc3339("2026-11-24t15:00:00+03:00"), Some(noon));
+        assert_eq!(from_rfc3339("2026-11-24T12:00:00"), None);
     }
 
     #[test]

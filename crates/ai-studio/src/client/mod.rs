@@ -8,6 +8,7 @@ mod call;
 mod call_state;
 mod failure;
 mod request_template;
+mod resolve;
 mod transport;
 
 use std::fmt;

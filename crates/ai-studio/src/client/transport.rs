@@ -18,6 +18,7 @@ use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::system::transport_policy::ProxyRules;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 
+use super::resolve::LoopbackNames;
 use crate::error::{Error, ErrorKind};
 use crate::verify::TrustStore;
 
@@ -125,6 +126,7 @@ fn http_client(
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
         .http1_only()
+        .dns_resolver(LoopbackNames::default())
         .no_proxy();
     if let Some(proxy) = proxy(system)? {
         builder = builder.proxy(proxy);

@@ -141,6 +141,13 @@ impl Address {
         self.tls && (self.host == api || is_below(&self.host, api))
     }
 
+    /// Whether discovery at this host may name `found`, a host of Yandex Cloud. The API of a region names hosts of its
+    /// own region only. Any other host was configured by the user, and may lead to any region.
+    pub(crate) fn may_list(&self, found: &Self) -> bool {
+        let own = region(&self.host);
+        found.is_yandex_cloud() && (own.is_none() || own == region(&found.host))
+    }
+
     /// Whether the host is loopback, link-local, or in a private range: plain HTTP stays in the own network.
     pub(crate) fn is_near(&self) -> bool {
         if self.is_loopback() {
@@ -248,6 +255,12 @@ pub(crate) fn is_below(host: &str, parent: &str) -> bool {
 /// Whether a normalised host is Yandex Cloud's, at a dot boundary.
 pub(crate) fn is_yandex_cloud(host: &str) -> bool {
     host == "auth.yandex.cloud" || REGIONS.iter().any(|(api, _)| host == *api || is_below(host, api))
+}
+
+/// The region of a host of Yandex Cloud: its place in [`REGIONS`]. `auth.yandex.cloud` belongs to the public one.
+fn region(host: &str) -> Option<usize> {
+    let of_region = REGIONS.iter().position(|(api, _)| host == *api || is_below(host, api));
+    of_region.or((host == "auth.yandex.cloud").then_some(0))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::access_token::access_token;
 use super::address::Address;
 use super::endpoints::Endpoint;
 use super::installation::Installation;
-use super::request::send;
+use super::request::{finish, send};
 use super::response::refusal;
 use crate::secret::Secret;
 use crate::system::System;
@@ -63,9 +63,8 @@ impl AuthorizationServer {
         ]);
         let request = http::Request::post(&url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(body)
-            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
+            .header(ACCEPT, "application/json");
+        let request = finish(request, body, &url)?;
         let mut response = send(system, request, &url, limit).await?;
         if response.status() != 200 {
             return Err(refusal(&response, &url, &[subject.expose()]));

@@ -153,20 +153,24 @@ impl Endpoint {
     }
 
     /// Checks a discovered host: it must be Yandex Cloud's, the host of the endpoint or below it, or loopback if the
-    /// endpoint is loopback; and it needs TLS, except for loopback.
+    /// endpoint is loopback; and it needs TLS, except for loopback. The API of a region must name hosts of that region:
+    /// a secret of one installation does not go to another one.
     ///
     /// # Errors
     /// [`ErrorKind::Blocked`].
     pub(super) fn admit(&self, found: Address, id: &str) -> Result<Address, Error> {
-        let is_own = found.is_yandex_cloud()
+        let is_own = self.address.may_list(&found)
             || found.is_at_or_below(&self.address)
             || (found.is_loopback() && self.address.is_loopback());
         let is_protected = found.tls || found.is_loopback() || self.plaintext;
         if is_own && is_protected {
             return Ok(found);
         }
-        let why =
-            if is_own { "it does not use TLS" } else { "neither Yandex Cloud's nor below the endpoint" };
+        let why = match () {
+            () if is_own => "it does not use TLS",
+            () if found.is_yandex_cloud() => "it belongs to another installation",
+            () => "neither Yandex Cloud's nor below the endpoint",
+        };
         Err(Error::new(ErrorKind::Blocked, format!("discovery names {found} for `{id}`: {why}"))
             .at(self.address.to_string())
             .with_help(format!(
@@ -188,7 +192,10 @@ mod tests {
                 "iam.api.cloud.yandex.net:443",
                 Some("https://iam.api.cloud.yandex.net"),
             ),
-            ("api.cloud.yandex.net", "iam.api.yandexcloud.kz:443", Some("https://iam.api.yandexcloud.kz")),
+            ("api.cloud.yandex.net", "iam.api.yandexcloud.kz:443", None),
+            ("api.yandexcloud.kz", "iam.api.yandexcloud.kz:443", Some("https://iam.api.yandexcloud.kz")),
+            ("api.yandexcloud.kz", "iam.api.cloud.yandex.net:443", None),
+            ("api.corp.example", "iam.api.yandexcloud.kz", Some("https://iam.api.yandexcloud.kz")),
             ("api.cloud.yandex.net", "iam.evil.example:443", None),
             ("api.cloud.yandex.net", "http://iam.api.cloud.yandex.net", None),
             ("api.cloud.yandex.net", "127.0.0.1:443", None),

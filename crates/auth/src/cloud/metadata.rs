@@ -6,9 +6,11 @@ use zeroize::Zeroize;
 
 use super::access_token::{access_token, is_of_google};
 use super::address::Address;
-use super::request::{fault, send_unbounded};
+use super::request::{fault, finish, send_unbounded};
 use super::response::refusal;
 use crate::system::{HttpFault, HttpOptions, System};
+use crate::task::deadline::Deadline;
+use crate::task::pace::{Next, Outage};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -70,7 +72,7 @@ pub(crate) struct ProbeTimeouts {
     pub(crate) connects: u32,
     /// For one connection.
     pub(crate) connect_timeout: Duration,
-    /// For the response, once connected.
+    /// For one request: the connection and the response.
     pub(crate) response: Duration,
 }
 
@@ -79,18 +81,20 @@ impl ProbeTimeouts {
     pub(crate) const DEFAULT: Self =
         Self { connects: 1, connect_timeout: Duration::from_secs(1), response: Duration::from_secs(5) };
 
-    /// The timeouts of automatic selection. Outside Yandex Cloud no service listens at the default address, and a
-    /// program should not wait long for that result. At a configured address a service is expected.
-    pub(crate) fn for_selection(self, at: &MetadataAddress) -> Self {
-        match at.configured {
-            true => self,
-            false => Self { connects: 3, connect_timeout: Duration::from_millis(100), ..self },
-        }
+    /// The timeouts of a probe that does not expect a service. Outside Yandex Cloud no service listens at the default
+    /// address, and a program should not wait long for that result.
+    pub(crate) fn of_short_probe(self) -> Self {
+        Self { connects: 3, connect_timeout: Duration::from_millis(100), ..self }
     }
 
-    /// The longest that a fetch can take.
+    /// The timeouts of automatic selection without options: at a configured address a service is expected.
+    pub(crate) fn for_selection(self, at: &MetadataAddress) -> Self {
+        if at.configured { self } else { self.of_short_probe() }
+    }
+
+    /// The longest that one request can take. A service that accepts the connection and stays silent costs as much.
     pub(crate) fn total(self) -> Duration {
-        self.connect_timeout.saturating_mul(self.connects).saturating_add(self.response)
+        self.connect_timeout.saturating_mul(self.connects).max(self.response)
     }
 }
 
@@ -102,8 +106,8 @@ pub(crate) struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// No connection was made. `timed_out` is false if the connection was refused at once.
-    NoConnection { timed_out: bool },
+    /// No connection was made, for this reason.
+    NoConnection(HttpFault),
     /// A status other than 200.
     Status(u16),
     /// A token of another cloud.
@@ -116,7 +120,16 @@ impl Failure {
     fn new(kind: FailureKind, error: Error) -> Self {
         Self { kind, error }
     }
+
+    /// The failure of the last attempt, with the time that all attempts had.
+    fn after(self, limit: Duration) -> Self {
+        Self { error: self.error.with_note(&format!("tried for {limit:?}")), ..self }
+    }
 }
+
+/// What a 400 means on the path of the token (docs, "Metadata service settings").
+const TOKEN_SWITCHED_OFF: &str =
+    "on a machine of Yandex Cloud this means that tokens are switched off (`gce_http_token`)";
 
 /// Whether a failure means that this machine has no metadata service of Yandex Cloud. Other clouds have a service at
 /// the default address too, which responds with different statuses. At a configured address only "no service account"
@@ -125,7 +138,7 @@ pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
     match kind {
         FailureKind::Status(404) => true,
         FailureKind::Status(300..400 | 400 | 401 | 403 | 405)
-        | FailureKind::NoConnection { .. }
+        | FailureKind::NoConnection(_)
         | FailureKind::ForeignToken => !configured,
         FailureKind::Status(_) | FailureKind::Other => false,
     }
@@ -143,6 +156,30 @@ pub(crate) async fn fetch_token(
     token
 }
 
+/// As [`fetch_token`], with further attempts until `limit` where there is no connection: the program may have started
+/// before the network of its machine.
+pub(crate) async fn fetch_token_patiently(
+    system: &System,
+    at: &MetadataAddress,
+    timeouts: ProbeTimeouts,
+    limit: Duration,
+) -> Result<Token, Failure> {
+    let deadline = Deadline::after(limit, system);
+    let mut outage = Outage::default();
+    loop {
+        // The last connection ends with the limit, and not up to a second after it.
+        let connect_timeout = timeouts.connect_timeout.min(deadline.left(system));
+        let outcome = fetch_token(system, at, ProbeTimeouts { connect_timeout, ..timeouts }).await;
+        let Err(failure) = outcome else { return outcome };
+        let FailureKind::NoConnection(_) = failure.kind else { return Err(failure) };
+        let clock = system.clock();
+        match outage.next(clock.now(), deadline.left(system), None, clock.random()) {
+            Next::TryAgain(pause) => clock.sleep(pause).await,
+            Next::GiveUp(_) => return Err(failure.after(limit)),
+        }
+    }
+}
+
 /// Requests one key. The result has the status 200.
 pub(crate) async fn exchange_metadata(
     system: &System,
@@ -158,14 +195,12 @@ pub(crate) async fn exchange_metadata(
     let mut tries = 0;
     let mut response = loop {
         tries += 1;
-        let request = http::Request::get(&url)
-            .header("metadata-flavor", "Google")
-            .body(Vec::new())
-            .map_err(|error| other(Error::new(ErrorKind::Invalid, error.to_string()).at(&shown)))?;
-        let limit = timeouts.connect_timeout.saturating_add(timeouts.response);
+        let request = http::Request::get(&url).header("metadata-flavor", "Google");
+        let request = finish(request, Vec::new(), &shown).map_err(other)?;
+        let limit = timeouts.connect_timeout.max(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, but no complete response within {:?}", timeouts.response);
+                let reason = format!("connected, but no complete response within {limit:?}");
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
                 return Err(other(error.with_help(
                     "the metadata service sends nothing: it may be starting, or a sidecar of the container intercepts the request",
@@ -173,19 +208,15 @@ pub(crate) async fn exchange_metadata(
             }
             Some(Ok(response)) => break response,
             Some(Err(error)) => {
-                let fault = fault(&error);
-                let timed_out = fault == Some(HttpFault::ConnectTimeout);
+                let Some(fault) = fault(&error).filter(|fault| fault.is_before_connection()) else {
+                    return Err(other(error));
+                };
                 // Only a timeout is tried again: a refused connection gives the same result at once.
-                if timed_out && tries < timeouts.connects {
+                if fault == HttpFault::ConnectTimeout && tries < timeouts.connects {
                     continue;
                 }
-                if !fault.is_some_and(HttpFault::is_before_connection) {
-                    return Err(other(error));
-                }
-                return Err(Failure::new(
-                    FailureKind::NoConnection { timed_out },
-                    error.with_help(at.no_connection()),
-                ));
+                let error = error.with_help(at.no_connection());
+                return Err(Failure::new(FailureKind::NoConnection(fault), error));
             }
         }
     };
@@ -194,6 +225,9 @@ pub(crate) async fn exchange_metadata(
     }
     let error = refusal(&response, &shown, &[]);
     let error = match response.status().as_u16() {
+        400 if path == TOKEN_PATH => error.with_note(TOKEN_SWITCHED_OFF).with_help(
+            "switch it on (`yc compute instance update NAME --metadata-options gce-http-token=enabled`), or set another credential",
+        ),
         404 => error.with_help("attach a service account to this machine, or set another credential"),
         _ if error.is_transient() && !response.status().is_redirection() => error,
         _ => error.with_help(

@@ -1,19 +1,23 @@
 //! The services of Yandex Cloud: where they are, where a secret may go, and how a request to them becomes a response.
 //!
 //! `address.rs` and `endpoints.rs` decide where a secret may go. `installation.rs` says which installation a source
-//! uses, `service_list.rs` where its services are. `iam/`, `authorization.rs` and `metadata.rs` are the services that
+//! uses, `service_list.rs` where its services are. `machine.rs` tells a machine of Yandex Cloud. `iam/`, `authorization.rs` and `metadata.rs` are the services that
 //! give tokens.
 
 pub(crate) mod access_token;
 pub(crate) mod address;
 pub(crate) mod authorization;
+#[cfg(feature = "service-account-key")]
+pub(crate) mod clock_difference;
 pub(crate) mod endpoints;
 pub(crate) mod folder;
 pub(crate) mod iam;
 pub(crate) mod installation;
 #[cfg(feature = "service-account-key")]
 pub(crate) mod jwt;
+pub(crate) mod machine;
 pub(crate) mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod service_list;
+pub(crate) mod timestamp;

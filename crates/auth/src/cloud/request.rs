@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use http::request::Builder;
 use http::{Request, Response};
 
 use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
@@ -11,6 +12,11 @@ use crate::{Error, ErrorKind};
 
 /// A response is a token, or a list of a hundred endpoints.
 const MAX_RESPONSE: usize = 256 << 10;
+
+/// The request with its body. The error names `place` instead of the URL, which can identify a job.
+pub(crate) fn finish(request: Builder, body: Vec<u8>, place: &str) -> Result<Request<Vec<u8>>, Error> {
+    request.body(body).map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(place))
+}
 
 /// Sends a request, for at most `limit`. The result is the response, whatever its status.
 pub(crate) async fn send(
@@ -34,6 +40,7 @@ pub(super) async fn send_unbounded(
     options: HttpOptions,
     url: &str,
 ) -> Result<Response<Vec<u8>>, Error> {
+    system.begin_step(url);
     let response = system.http()?.send(request, options.max_body(MAX_RESPONSE)).await;
     response.map_err(|error| transport_error(url, error))
 }
@@ -52,6 +59,9 @@ fn transport_error(url: &str, error: HttpError) -> Error {
             "the server could not be reached: check the network, HTTPS_PROXY, and the endpoint if one is set \
              (YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)"
         }
+        HttpFault::NotLoopback => {
+            "correct the hosts file or the name server: this name must lead to 127.0.0.1 or ::1; or give the address itself"
+        }
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
         }
@@ -66,6 +76,8 @@ fn transport_error(url: &str, error: HttpError) -> Error {
     };
     let kind = match error.fault() {
         HttpFault::NoAuthorities => ErrorKind::Invalid,
+        // The secret would have gone to another computer, in plain text where the name allows that.
+        HttpFault::NotLoopback => ErrorKind::Blocked,
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error)

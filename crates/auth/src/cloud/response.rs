@@ -6,6 +6,7 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
 
+use super::timestamp::from_http_date;
 use crate::secret::redact;
 use crate::{Error, ErrorKind};
 
@@ -47,6 +48,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
     // recognized.
     let error =
         Error::new(kind, redact(&reason, secrets)).at(url).with_help(help).with_status(status.as_u16());
+    let error = error.with_date(date(response.headers()));
     match retry_after(response.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,
@@ -94,12 +96,12 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    http_date(text)?.duration_since(date(headers)?).ok()
+    from_http_date(text)?.duration_since(date(headers)?).ok()
 }
 
 /// The time on the clock of the server.
 pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
+    from_http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// The error for a response that lacks the requested value. Transient: the next response may have it.
@@ -120,11 +122,6 @@ pub(crate) fn json_object(response: &Response<Vec<u8>>, url: &str) -> Result<Map
             Err(unreadable(url, &format!("not JSON at byte {at} of {length}")))
         }
     }
-}
-
-fn http_date(text: &str) -> Option<SystemTime> {
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    date.try_into().ok()
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Endpoint discovery: the cached list of the services of one endpoint (`GET /endpoints`, called without credentials).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use super::address::Address;
+#[cfg(feature = "service-account-key")]
+use super::clock_difference::ClockDifference;
 use super::endpoints::Endpoint;
-use super::request::send;
-use super::response::{json_object, refusal, unreadable};
+use super::request::{finish, send};
+use super::response::{date, json_object, refusal, unreadable};
 use crate::sync::Arc;
 use crate::system::{System, dropped_work};
 use crate::task::shared_value::SharedValue;
@@ -98,6 +100,15 @@ impl ServiceList {
         self.services.get(system, || self.fetch(system, Some(services))).await
     }
 
+    /// The difference of the clocks when the list was requested over TLS, less than a minute ago.
+    #[cfg(feature = "service-account-key")]
+    pub(super) fn clock_difference(&self, system: &System) -> Option<ClockDifference> {
+        let services = self.services.peek()?;
+        let is_recent = monotonic(system) < services.requested_at.saturating_add(RETRY_INTERVAL);
+        let (ours, date) = services.clocks.filter(|_| is_recent && self.endpoint.address.is_tls())?;
+        ClockDifference::between(ours, date)
+    }
+
     /// Forgets the list, so that the next call requests a new one.
     pub(crate) fn forget(&self) {
         self.services.forget();
@@ -115,12 +126,14 @@ impl ServiceList {
             let outcome = request(&endpoint, &system, limit).await;
             let requested_at = monotonic(&system);
             match (outcome, old) {
-                (Ok(addresses), _) => {
+                (Ok((addresses, date)), _) => {
                     let validity = validity.map_or(Duration::MAX, |validity| {
                         validity.mul_f64(0.9 + 0.2 * system.clock().random().clamp(0.0, 1.0))
                     });
                     let valid_until = requested_at.saturating_add(validity);
-                    Ok(Services { endpoint, addresses: Arc::new(addresses), requested_at, valid_until })
+                    let clocks = date.map(|date| (system.clock().now().wall, date));
+                    let addresses = Arc::new(addresses);
+                    Ok(Services { endpoint, addresses, requested_at, valid_until, clocks })
                 }
                 (Err(error), Some(old)) => {
                     tracing::warn!(%error, "the list of services could not be refreshed; the old list stays");
@@ -141,14 +154,20 @@ pub struct Services {
     /// When the list was last requested, on the monotonic clock.
     requested_at: Duration,
     valid_until: Duration,
+    /// Our wall clock and that of the server when the list arrived, if the server said so.
+    #[cfg_attr(
+        not(feature = "service-account-key"),
+        expect(dead_code, reason = "only a JWT needs the clocks")
+    )]
+    clocks: Option<(Duration, SystemTime)>,
 }
 
 impl Services {
     /// The address of the service `id`; `None` if the list has none.
     ///
     /// # Errors
-    /// [`ErrorKind::Blocked`] if a secret must not go there. A discovered host must be Yandex Cloud's, the host of the
-    /// endpoint or below it, or loopback if the endpoint is loopback; and it needs TLS, except for loopback.
+    /// [`ErrorKind::Blocked`] if a secret must not go there. A discovered host must be Yandex Cloud's (of the endpoint's
+    /// region, where the endpoint is the API of one), the host of the endpoint or below it, or loopback if the endpoint is loopback; and it needs TLS, except for loopback.
     /// [`ErrorKind::Unavailable`] if the text is not an address.
     pub fn address(&self, id: &str) -> Result<Option<Address>, Error> {
         let Some(text) = self.addresses.get(id) else { return Ok(None) };
@@ -181,18 +200,16 @@ impl Services {
 
 const PATH: &str = "/endpoints";
 
-/// Requests the addresses of all services, without credentials.
+/// Requests the addresses of all services, without credentials; with them comes the time on the clock of the server.
 async fn request(
     endpoint: &Endpoint,
     system: &System,
     limit: Duration,
-) -> Result<BTreeMap<String, String>, Error> {
+) -> Result<(BTreeMap<String, String>, Option<SystemTime>), Error> {
     endpoint.check()?;
     let url = endpoint.address.url(PATH);
-    let request = http::Request::get(&url)
-        .header("accept", "application/json")
-        .body(Vec::new())
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&url))?;
+    let request = http::Request::get(&url).header("accept", "application/json");
+    let request = finish(request, Vec::new(), &url)?;
     let response = send(system, request, &url, limit).await?;
     if response.status() != 200 {
         let error = refusal(&response, &url, &[]);
@@ -210,7 +227,7 @@ async fn request(
     let field = |entry: &Value, name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
     let addresses = entries.iter().filter_map(|entry| Some((field(entry, "id")?, field(entry, "address")?)));
     // Reversed, because the last entry of an id stays in the map, and the first one counts.
-    Ok(addresses.rev().collect())
+    Ok((addresses.rev().collect(), date(response.headers())))
 }
 
 fn monotonic(system: &System) -> Duration {

@@ -178,6 +178,10 @@ impl TokenSource for Impersonation {
 
 impl Impersonation {
     async fn impersonate(&self, system: &System) -> Result<Token, Error> {
+        system.begin_step(&format!(
+            "the token of the credentials that impersonate ({})",
+            self.credentials.describe()
+        ));
         let (snapshot, bearer) = self.bearer().await?;
         let iam = self.iam().await?;
         let outcome = self.exchange(iam, &bearer, system).await;

@@ -27,7 +27,7 @@ use crate::selection::Automatic;
 use crate::selection::string::{ParsedCredential, parse};
 use crate::source::TokenSource;
 use crate::sync::Arc;
-use crate::system::System;
+use crate::system::{Progress, System};
 use crate::task::notifier::Notifier;
 use crate::task::run_detached::run_detached;
 use crate::token::Token;
@@ -153,11 +153,13 @@ impl Credentials {
     fn new(source: CredentialsSource, system: System, pinned: bool) -> Self {
         let source = Arc::new(source);
         let selection = Arc::new(SelectionState::default());
+        let progress = Arc::new(Progress::default());
         let notifier = Arc::new(Notifier::default());
         let fetcher = Fetcher {
             source: Arc::clone(&source),
-            system: system.clone(),
+            system: system.clone().with_progress(Arc::clone(&progress)),
             selection: Arc::clone(&selection),
+            progress,
         };
         let cache = Cache::new(system.clone(), Box::new(fetcher), Arc::clone(&notifier));
         if let CredentialsSource::Method(method) = &*source
@@ -287,6 +289,20 @@ impl Credentials {
             Some(header) => header.ok().map(Snapshot),
             None => self.inner.cache.usable().map(Snapshot),
         }
+    }
+
+    /// What the selection or the fetch that is under way waits for now: the slot, and the address, program or file.
+    /// `None` between two fetches. For a message about time that ran out.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+    /// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake-key")?);
+    /// assert_eq!(credentials.waiting_for(), None);
+    /// # Ok::<(), yandex_cloud_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<String> {
+        self.inner.cache.waiting_for()
     }
 
     /// How often things happened.

@@ -13,7 +13,7 @@ use crate::secret::redact;
 use crate::selection::automatic::notes;
 use crate::selection::{Automatic, Selection};
 use crate::sync::{Arc, Mutex, OnceLock, lock};
-use crate::system::{BoxFuture, Now, System};
+use crate::system::{BoxFuture, Now, Progress, System};
 use crate::token::{LONGEST_LIFE, Token};
 use crate::{Error, ErrorKind, Method};
 
@@ -136,12 +136,19 @@ pub(super) struct Fetcher {
     pub(super) source: Arc<CredentialsSource>,
     pub(super) system: System,
     pub(super) selection: Arc<SelectionState>,
+    /// What `system` records: the step of the selection or the fetch that is under way.
+    pub(super) progress: Arc<Progress>,
 }
 
 impl Fetch for Fetcher {
+    fn waiting_for(&self) -> Option<String> {
+        self.progress.waiting_for()
+    }
+
     fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
         let (source, system, selection) =
             (Arc::clone(&self.source), self.system.clone(), Arc::clone(&self.selection));
+        let progress = ClearOnDrop(Arc::clone(&self.progress));
         Box::pin(async move {
             let mut first = None;
             let selected = match selection.get() {
@@ -167,7 +174,9 @@ impl Fetch for Fetcher {
                     let began = system.clock().now();
                     let limit = source.timeout();
                     let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
-                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}"))
+                        let waiting = progress.0.waiting_for();
+                        let waiting = waiting.map(|step| format!("; {step}")).unwrap_or_default();
+                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}{waiting}"))
                             .with_help("the source of the token is slow or does not respond at the moment"))
                     });
                     (token.map_err(|error| error.of(method))?, began)
@@ -175,6 +184,15 @@ impl Fetch for Fetcher {
             };
             Ok(Fetched::Token { method, token, began, max_age })
         })
+    }
+}
+
+/// Clears the record of what is waited for, when a fetch has ended or is dropped.
+struct ClearOnDrop(Arc<Progress>);
+
+impl Drop for ClearOnDrop {
+    fn drop(&mut self) {
+        self.0.clear();
     }
 }
 

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use super::options::duration_options;
 use super::sealed::Sealed;
-use super::{Detection, Identity, Method, Provider, TokenSource};
+use super::{Detection, EnvIamTokenAuth, Identity, Method, Provider, TokenSource};
 use crate::Error;
 use crate::cloud::address::EndpointInput;
 use crate::cloud::folder::folder_and_cloud;
-use crate::cloud::metadata::{Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, is_absent};
-use crate::system::{BoxFuture, System};
+use crate::cloud::machine::sign_of_yandex_cloud;
+use crate::cloud::metadata::{
+    Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, fetch_token_patiently, is_absent,
+};
+use crate::system::{BoxFuture, HttpFault, System};
 use crate::token::{MAX_AGE, Token};
 
 /// The metadata service.
@@ -77,14 +80,14 @@ impl MetadataAuthBuilder {
     }
 
     /// How long one connection may take; 1 s. Automatic selection tries three connections of 100 ms each at the default
-    /// address.
+    /// address, unless the machine shows that it is one of Yandex Cloud's.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
         self
     }
 
     duration_options! {
-        timeout: "How long the response may take, once connected; 5 s.",
+        timeout: "How long one request may take, with its connection; 5 s.",
         max_age: "How long a token is used before the next request; 1 h."
     }
 
@@ -110,9 +113,9 @@ impl MetadataAuth {
         Provider::Source(std::sync::Arc::new(service))
     }
 
-    fn selection_timeouts(&self, at: &MetadataAddress) -> ProbeTimeouts {
+    fn selection_timeouts(&self) -> ProbeTimeouts {
         match self.options.connect_timeout {
-            None => self.timeouts().for_selection(at),
+            None => self.timeouts().of_short_probe(),
             Some(_) => self.timeouts(),
         }
     }
@@ -123,26 +126,68 @@ impl MetadataAuth {
         if let Some(warning) = &warning {
             tracing::warn!("{warning}");
         }
+        // On a machine of Yandex Cloud the service exists, so no connection is an outage.
+        let sign = if at.configured { None } else { sign_of_yandex_cloud(system).await };
         // The life of the token counts from the request: it may have begun before the response arrived.
         let began = system.clock().now();
-        Ok(match fetch_token(system, &at, self.selection_timeouts(&at)).await {
-            Ok(token) => Detection::Found {
-                provider: self.source(at),
-                first: Some((token, began)),
-                reason: warning
-                    .map_or_else(|| "gave a token".to_owned(), |warning| format!("gave a token; {warning}")),
-            },
-            // Counts as absent, but the report and the log name the timeout: the service may only be slow.
-            Err(Failure { kind: FailureKind::NoConnection { timed_out: true }, .. }) if !at.configured => {
-                Detection::TimedOut("no connection in time".to_owned())
+        let failure = match self.first_token(&at, sign.is_some(), system).await {
+            Ok(token) => {
+                let reason = warning
+                    .map_or_else(|| "gave a token".to_owned(), |warning| format!("gave a token; {warning}"));
+                return Ok(Detection::Found {
+                    provider: self.source(at),
+                    first: Some((token, began)),
+                    reason,
+                });
             }
-            Err(failure) if is_absent(failure.kind, at.configured) => {
-                Detection::Absent(failure.error.reason().to_owned())
+            Err(failure) => failure,
+        };
+        let reason = failure.error.reason().to_owned();
+        Ok(match (failure.kind, sign) {
+            (FailureKind::NoConnection(_), Some(sign)) if is_replaceable(system) => {
+                Detection::Unreachable { reason, machine: Some(sign) }
             }
+            (FailureKind::NoConnection(_), Some(sign)) => Detection::Invalid(failure.error.with_help(format!(
+                "this machine is one of Yandex Cloud's ({sign}), so it has a metadata service: check the network of \
+                 the machine, or set another credential, for example YC_API_KEY"
+            ))),
+            // Counts as absent, but the report and the log name it: the service may only be slow.
+            (FailureKind::NoConnection(HttpFault::ConnectTimeout | HttpFault::ConnectRefused), None)
+                if !at.configured =>
+            {
+                Detection::Unreachable { reason, machine: None }
+            }
+            (kind, _) if is_absent(kind, at.configured) => Detection::Absent(reason),
             // Also where this build has no transport: without a request, the service may be there.
-            Err(failure) => Detection::Invalid(failure.error),
+            _ => Detection::Invalid(failure.error),
         })
     }
+
+    /// The token of selection. Where a service is expected and no connection is made, the error is transient: the
+    /// selection starts again while callers wait. So only a slot that may be passed over waits here.
+    async fn first_token(
+        &self,
+        at: &MetadataAddress,
+        on_yandex_cloud: bool,
+        system: &System,
+    ) -> Result<Token, Failure> {
+        match at.configured || on_yandex_cloud {
+            true if on_yandex_cloud && is_replaceable(system) => {
+                fetch_token_patiently(system, at, self.timeouts(), WAIT_IF_REPLACEABLE).await
+            }
+            true => fetch_token(system, at, self.timeouts()).await,
+            false => fetch_token(system, at, self.selection_timeouts()).await,
+        }
+    }
+}
+
+/// How long selection waits for a connection where the machine gives another identity of its own.
+const WAIT_IF_REPLACEABLE: Duration = Duration::from_secs(2);
+
+/// Whether the machine gives another identity of its own, so that selection need not insist on the metadata service:
+/// DataSphere sets `YC_TOKEN`, and has no sign of its own.
+fn is_replaceable(system: &System) -> bool {
+    system.variable(EnvIamTokenAuth::VARIABLE).is_ok_and(|token| token.is_some())
 }
 
 impl Sealed for MetadataAuth {

@@ -27,8 +27,9 @@ pub enum Provider {
 pub enum Detection {
     /// Nothing is configured here; the next slot is tried.
     Absent(String),
-    /// No response in time. Counts as absent, but the report and the log say so.
-    TimedOut(String),
+    /// No connection. Counts as absent, but the report and the log say so. `machine` is what shows that this machine is
+    /// one of Yandex Cloud's, which has a service.
+    Unreachable { reason: String, machine: Option<&'static str> },
     /// Configured, but invalid: selection stops with this error.
     Invalid(Error),
     /// This method is selected; with the first token, if detection had to fetch one.

@@ -84,6 +84,7 @@ impl SecretFile {
         limit: usize,
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
+        system.begin_step(&format!("the file {}", self.location()));
         let content = system.read_file(&self.path, limit).await;
         let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
         recognize::text(&content).map_err(|error| error.at(self.location()))

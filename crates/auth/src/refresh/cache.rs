@@ -131,6 +131,10 @@ impl Cache {
         self.refresher.invalidate(refused, self.now())
     }
 
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        self.refresher.waiting_for()
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.refresher.counters()
     }
@@ -149,11 +153,12 @@ impl Cache {
 
     fn out_of_time(&self, limit: &WaitLimit) -> Error {
         let limit = limit.limit().unwrap_or_default();
-        let error =
-            Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}; the fetch goes on"))
-                .with_help(
-                    "allow more time, or call `prewarm()` at start so that the first call finds a token",
-                );
+        let waiting = self.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
+        let error = Error::new(
+            ErrorKind::Unavailable,
+            format!("no token within {limit:?}{waiting}; the fetch goes on"),
+        )
+        .with_help("allow more time, or call `prewarm()` at start so that the first call finds a token");
         match self.refresher.header.load().as_ref().map(|header| header.method) {
             Some(method) => error.of(method),
             None => error,

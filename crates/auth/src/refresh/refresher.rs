@@ -40,6 +40,11 @@ pub(crate) enum Fetched {
 /// Selects and fetches once. Runs on the system's spawner.
 pub(crate) trait Fetch: Send + Sync + 'static {
     fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
+
+    /// What the fetch that is under way waits for now; `None` where that is not known.
+    fn waiting_for(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The fetch that is under way. A new header, if there is one, is in place before the outcome is.
@@ -120,6 +125,10 @@ impl Refresher {
     pub(super) fn put(&self, header: CachedHeader) {
         self.state().generation = header.generation;
         self.header.store(Some(Arc::new(header)));
+    }
+
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.fetch.waiting_for()
     }
 
     pub(super) fn count_waiting_call(&self) {

@@ -1,7 +1,9 @@
 //! The order of automatic selection, and the resolver that tries the slots in this order.
 //!
 //! An absent source is skipped. A source that is configured but invalid ends the selection with an error: falling
-//! through would silently use a different identity. How long a slot takes never decides.
+//! through would silently use a different identity. How long a slot takes never decides, with one exception that
+//! `docs/methods.md` explains: on a machine of Yandex Cloud, `YC_TOKEN` is selected if the metadata service gives no
+//! connection within 2 s. Such a choice is always told.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use crate::methods::{
     ApiKeyAuth, AuthMethod, Detection, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, OAuthTokenAuth,
     TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
-use crate::report::{Attempt, Outcome, Report};
+use crate::report::{Attempt, NOTICE, Outcome, Report};
 use crate::secret::redact;
 use crate::sync::Arc;
 use crate::system::System;
@@ -160,7 +162,7 @@ impl Automatic {
 
     /// Selects the slot that the environment pins, or tries the slots in order.
     pub(crate) async fn select(&self, system: &System) -> Result<Selection, Error> {
-        let mut resolver = Resolver { attempts: Vec::new(), timed_out: None };
+        let mut resolver = Resolver::default();
         match self.pinned_slot(system) {
             Ok(Some(slot)) => return pinned::select(&slot.method, system).await,
             Ok(None) => {}
@@ -168,6 +170,7 @@ impl Automatic {
         }
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
+            system.begin_slot(Some(slot.describe(system)));
             let detection = slot.method.detect(system).await.unwrap_or_else(Detection::failed);
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
             let source = match &detection {
@@ -181,29 +184,32 @@ impl Automatic {
             };
             match detection {
                 Detection::Absent(reason) => record(Outcome::Absent, reason),
-                Detection::TimedOut(reason) => {
-                    record(Outcome::Absent, reason);
-                    resolver.timed_out = Some(slot.method());
+                Detection::Unreachable { reason, machine } => {
+                    record(Outcome::Absent, reason.clone());
+                    resolver.passed = Some(Passed { method: slot.method(), reason, machine });
                 }
                 Detection::Invalid(error) if self.skips(slot, &error) => {
                     record(Outcome::Broken, format!("skipped: {}", error.reason()));
+                    let reason = error.reason().to_owned();
+                    resolver.passed = Some(Passed { method: slot.method(), reason, machine: None });
                 }
                 Detection::Invalid(error) => {
+                    system.begin_slot(None);
                     record(Outcome::Broken, error.reason().to_owned());
                     let report = resolver.finish(&self.slots[at + 1..], system);
                     return Err(error.of(slot.method()).with_report(report));
                 }
                 Detection::Found { provider, first, reason } => {
+                    system.begin_slot(None);
                     record(Outcome::Selected, reason);
-                    if let Some(timed_out) = resolver.timed_out {
-                        tracing::warn!(selected = %slot.method(), "{timed_out} did not respond in time, so {source} was selected");
-                    }
+                    resolver.tell_of_passed(&source);
                     tracing::info!(method = %slot.method(), %source, "selected");
                     let report = resolver.finish(&self.slots[at + 1..], system);
                     return Ok(Selection { method: Arc::clone(&slot.method), provider, first, report });
                 }
             }
         }
+        system.begin_slot(None);
         Err(Error::new(ErrorKind::NotConfigured, "no credentials were found")
             .with_help("set YC_API_KEY (or YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
             .with_report(resolver.finish(&[], system)))
@@ -249,16 +255,47 @@ impl Slot {
     fn method(&self) -> Method {
         self.method.method()
     }
+
+    /// The slot in the log, and in an error about time that ran out.
+    fn describe(&self, system: &System) -> String {
+        format!("{} ({})", self.method(), self.method.location_offline(system))
+    }
 }
 
 /// The results so far.
+#[derive(Default)]
 struct Resolver {
     attempts: Vec<Attempt>,
-    /// The last slot that counted as absent because no response came in time.
-    timed_out: Option<Method>,
+    /// The last slot that was passed over although it may have a service.
+    passed: Option<Passed>,
+    /// Warnings for the report.
+    notes: Vec<String>,
+}
+
+/// A slot that was passed over although it may have a service: the identity of a later slot may be a surprise.
+struct Passed {
+    method: Method,
+    reason: String,
+    /// What shows that this machine has the service.
+    machine: Option<&'static str>,
 }
 
 impl Resolver {
+    /// Warns that a later slot was selected. On a machine that shows that it has the service, every command and the
+    /// report tell it to a person: the program may act under another identity than usual.
+    fn tell_of_passed(&mut self, selected: &str) {
+        let Some(Passed { method, reason, machine }) = self.passed.take() else { return };
+        let warning = format!("{method}: {reason}, so {selected} was selected");
+        match machine {
+            Some(machine) => {
+                let warning = format!("{warning}; this machine is one of Yandex Cloud's: {machine}");
+                tracing::warn!(target: NOTICE, "{warning}");
+                self.notes.push(warning);
+            }
+            None => tracing::warn!("{warning}"),
+        }
+    }
+
     fn finish(self, rest: &[Slot], system: &System) -> Report {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
@@ -268,7 +305,9 @@ impl Resolver {
             reason: String::new(),
             elapsed: Duration::ZERO,
         }));
-        Report::new(attempts, notes(system))
+        let mut notes = notes(system);
+        notes.extend(self.notes);
+        Report::new(attempts, notes)
     }
 }
 

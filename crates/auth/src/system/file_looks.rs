@@ -16,6 +16,7 @@ use super::shared_work::SharedWork;
 /// The looks that are under way.
 pub(super) struct FileLooks {
     contents: SharedWork<(PathBuf, usize), Content>,
+    existence: SharedWork<PathBuf, bool>,
     #[cfg(feature = "service-account-key")]
     modes: SharedWork<PathBuf, Option<u32>>,
 }
@@ -27,6 +28,7 @@ impl Default for FileLooks {
     fn default() -> Self {
         Self {
             contents: SharedWork::new(),
+            existence: SharedWork::new(),
             #[cfg(feature = "service-account-key")]
             modes: SharedWork::new(),
         }
@@ -50,6 +52,15 @@ impl FileLooks {
             Ok(content) => Ok(content.clone()),
             Err(error) => Err(copy(error)),
         }
+    }
+
+    /// Whether a file or a folder exists, as far as can be told.
+    pub(super) async fn exists(&self, files: &Arc<dyn Files>, path: &Path) -> bool {
+        if Handle::try_current().is_err() {
+            return files.exists(path);
+        }
+        let (files, to_look_at) = (Arc::clone(files), path.to_owned());
+        self.existence.run(path.to_owned(), move || files.exists(&to_look_at)).await.unwrap_or(false)
     }
 
     /// The permission bits of a file, read as its content is.

@@ -18,6 +18,14 @@ pub trait Files: Send + Sync + 'static {
     /// Whether this is a regular file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
+    /// Whether a file or a folder exists. The default tries to read it.
+    fn exists(&self, path: &Path) -> bool {
+        match self.read(path, 0) {
+            Ok(_) => true,
+            Err(error) => matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::IsADirectory),
+        }
+    }
+
     /// The Unix permission bits of a file (`0o600`); `None` where the file or the bits do not exist.
     fn mode(&self, path: &Path) -> Option<u32> {
         let _ = path;
@@ -61,6 +69,10 @@ impl Files for SystemFiles {
         path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
     }
 
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
     #[cfg(not(unix))]
     fn is_executable(&self, path: &Path) -> bool {
         path.is_file()
@@ -85,7 +97,8 @@ mod double {
 
     use super::Files;
 
-    /// An in-memory file system for tests. An empty file counts as a program. Clones share it.
+    /// An in-memory file system for tests. An empty file counts as a program, and the folders of a file exist. Clones
+    /// share it.
     ///
     /// ```
     /// use std::path::Path;
@@ -93,6 +106,7 @@ mod double {
     /// use yandex_cloud_auth::testing::TestFiles;
     /// let files = TestFiles::new([("/usr/bin/yc", "")]);
     /// assert!(files.is_executable(Path::new("/usr/bin/yc")));
+    /// assert!(files.exists(Path::new("/usr/bin")) && !files.exists(Path::new("/usr/lib")));
     /// files.write("/run/token", "t1.fake.token");
     /// assert_eq!(files.read(Path::new("/run/token"), 64).unwrap(), b"t1.fake.token");
     /// files.set_mode("/run/token", 0o644);
@@ -156,6 +170,10 @@ mod double {
 
         fn is_executable(&self, path: &Path) -> bool {
             self.files().get(path).is_some_and(|file| file.content.is_empty())
+        }
+
+        fn exists(&self, path: &Path) -> bool {
+            self.files().keys().any(|file| file.starts_with(path))
         }
 
         fn mode(&self, path: &Path) -> Option<u32> {

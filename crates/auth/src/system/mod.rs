@@ -14,6 +14,7 @@ mod http;
 mod loopback;
 mod per_process;
 mod process;
+mod progress;
 mod refusal;
 mod shared_work;
 mod spawner;
@@ -32,11 +33,14 @@ use self::file_looks::FileLooks;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
+#[cfg(feature = "tonic")]
+pub(crate) use self::http::resolver::Resolver;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
 #[doc(hidden)]
 pub use self::per_process::PerProcess;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
+pub(crate) use self::progress::Progress;
 #[doc(hidden)]
 pub use self::refusal::dropped_work;
 #[doc(hidden)]
@@ -52,7 +56,7 @@ pub mod transport_policy {
     pub use super::http::proxy::{Proxy, ProxyRules};
     #[cfg(feature = "transport")]
     pub use super::http::roots::{TrustedRoots, parse_pem};
-    pub use super::loopback::is_loopback;
+    pub use super::loopback::{NotLoopback, is_loopback, keep_loopback};
 }
 
 /// The test implementations, one for each capability.
@@ -94,6 +98,8 @@ pub struct System {
     looks: Arc<FileLooks>,
     spawner: Arc<dyn Spawner>,
     endpoints: Arc<Endpoints>,
+    /// What the credentials that use this system do now; `None` outside of credentials.
+    progress: Option<Arc<Progress>>,
 }
 
 impl System {
@@ -113,6 +119,7 @@ impl System {
             looks: Arc::clone(&REAL_LOOKS),
             spawner: Arc::new(LibraryThread),
             endpoints: Arc::default(),
+            progress: None,
         }
     }
 
@@ -194,6 +201,33 @@ impl System {
         self
     }
 
+    /// With the record of what the selection and the fetches on this system do.
+    #[must_use]
+    pub(crate) fn with_progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Tells that selection tries a slot from now on; `None` where it has ended.
+    pub(crate) fn begin_slot(&self, slot: Option<String>) {
+        let slot = slot.map(|slot| crate::secret::redact(&slot, &[]));
+        if let Some(slot) = &slot {
+            tracing::debug!("selection looks at {slot}");
+        }
+        if let Some(progress) = &self.progress {
+            progress.begin_slot(slot);
+        }
+    }
+
+    /// Tells that a request, a program or a file is waited for from now on. The text holds no secret.
+    pub(crate) fn begin_step(&self, step: &str) {
+        let step = crate::secret::redact(step, &[]);
+        tracing::debug!("waiting for {step}");
+        if let Some(progress) = &self.progress {
+            progress.begin_step(step);
+        }
+    }
+
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &dyn Environment {
@@ -271,6 +305,11 @@ impl System {
         limit: usize,
     ) -> std::io::Result<Zeroizing<Vec<u8>>> {
         self.looks.read(&self.files, path, limit).await
+    }
+
+    /// Whether a file or a folder exists.
+    pub(crate) async fn exists(&self, path: &str) -> bool {
+        self.looks.exists(&self.files, std::path::Path::new(path)).await
     }
 
     /// The permission bits of a file.

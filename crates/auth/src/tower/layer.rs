@@ -37,7 +37,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 ///
 /// # Where the header goes
 /// To `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts below them, and `auth.yandex.cloud`, over TLS. Options
-/// add other hosts. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
+/// add other hosts. The region of the token does not matter: choose the hosts of a client by the region of its
+/// credentials. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
 /// neither fetches a token for it nor calls the client.
 ///
 /// A request that already has an `Authorization` header passes unchanged to any host: the caller is responsible for it.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::runtime::Handle;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
@@ -15,6 +16,7 @@ use tower_layer::Layer;
 use super::layer::AuthLayer;
 use super::service::AuthService;
 use super::tee::TeeReplay;
+use crate::system::{Resolver, is_loopback};
 use crate::{Credentials, Error, ErrorKind};
 
 /// A channel whose calls are authorized, made by [`AuthLayer::channel`]. Generated clients take it in place of a
@@ -52,12 +54,34 @@ impl<R> AuthLayer<R> {
             .at(endpoint.uri().to_string())
             .with_help("make the channel in async code, or enter a runtime first (`Runtime::enter`)"));
         }
-        Ok(layer.layer(endpoint.connect_lazy()))
+        Ok(layer.layer(connect_lazy(endpoint)))
     }
 
     fn without_replay(&self) -> AuthLayer<()> {
         AuthLayer { config: Arc::clone(&self.config), replay: () }
     }
+}
+
+/// The channel to an endpoint. A loopback name leads to this computer, or nowhere: the header may go there in plain text.
+fn connect_lazy(endpoint: &Endpoint) -> Channel {
+    match endpoint.uri().host() {
+        Some(host) if is_loopback(host) => {
+            endpoint.connect_with_connector_lazy(connector(endpoint, Resolver::new(Arc::from([]))))
+        }
+        _ => endpoint.connect_lazy(),
+    }
+}
+
+/// A connector with the options of the endpoint, as tonic makes one.
+fn connector(endpoint: &Endpoint, resolver: Resolver) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    connector.enforce_http(false);
+    connector.set_nodelay(endpoint.get_tcp_nodelay());
+    connector.set_keepalive(endpoint.get_tcp_keepalive());
+    connector.set_keepalive_interval(endpoint.get_tcp_keepalive_interval());
+    connector.set_keepalive_retries(endpoint.get_tcp_keepalive_retries());
+    connector.set_connect_timeout(endpoint.get_connect_timeout());
+    connector
 }
 
 /// `UNAVAILABLE` for a transient error, `UNAUTHENTICATED` for any other. The message includes the help, and the source
@@ -129,5 +153,29 @@ impl Interceptor for AuthInterceptor {
             *request.metadata_mut() = MetadataMap::from_headers(headers);
         }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tower_service::Service;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_channel_to_a_loopback_name_connects_to_this_computer_only() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://localhost:{}", server.local_addr().unwrap().port());
+        let endpoint = Endpoint::from_shared(uri).unwrap();
+        let hosts = |ips: &[IpAddr]| {
+            let hosts = ips.iter().map(|ip| ("localhost".to_owned(), *ip)).collect();
+            connector(&endpoint, Resolver::new(hosts))
+        };
+        let (here, elsewhere) = (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+        let error = hosts(&[elsewhere]).call(endpoint.uri().clone()).await.unwrap_err();
+        assert!(format!("{error:?}").contains("NotLoopback"), "{error:?}");
+        hosts(&[elsewhere, here]).call(endpoint.uri().clone()).await.unwrap();
     }
 }

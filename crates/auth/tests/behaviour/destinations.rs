@@ -39,7 +39,8 @@ fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
     for (endpoint, iam, goes) in [
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net:443", Some("https://iam.api.cloud.yandex.net")),
         ("api.cloud.yandex.net", "IAM.API.CLOUD.YANDEX.NET.", Some("https://iam.api.cloud.yandex.net")),
-        ("api.cloud.yandex.net", "iam.api.yandexcloud.kz:443", Some("https://iam.api.yandexcloud.kz")),
+        ("api.yandexcloud.kz", "iam.api.yandexcloud.kz:443", Some("https://iam.api.yandexcloud.kz")),
+        ("api.yandexcloud.kz", "api.yandexcloud.kz:8443", Some("https://api.yandexcloud.kz:8443")),
         ("api.corp.example", "iam.api.corp.example", Some("https://iam.api.corp.example")),
         ("api.corp.example", "api.corp.example:8443", Some("https://api.corp.example:8443")),
         ("api.corp.example", "iam.api.cloud.yandex.net", Some("https://iam.api.cloud.yandex.net")),
@@ -48,7 +49,10 @@ fn a_discovered_host_must_belong_to_yandex_cloud_or_to_the_endpoint() {
         ("https://127.0.0.1:9", "127.0.0.1:10", Some("https://127.0.0.1:10")),
         ("http://localhost:9", "https://localhost:10", Some("https://localhost:10")),
         ("127.0.0.1:9", "http://[::1]:10", Some("http://[::1]:10")),
-        // Hosts that must not get the token.
+        // Hosts that must not get the token: those of another installation first.
+        ("api.cloud.yandex.net", "iam.api.yandexcloud.kz:443", None),
+        ("api.yandexcloud.kz", "iam.api.cloud.yandex.net:443", None),
+        ("api.yandexcloud.kz", "auth.yandex.cloud", None),
         ("api.cloud.yandex.net", "iam.example.com:443", None),
         ("api.cloud.yandex.net", "iam.api.cloud.yandex.net.example.com", None),
         ("api.cloud.yandex.net", "iamapi.cloud.yandex.net", None),
@@ -142,7 +146,9 @@ fn a_foreign_endpoint_in_the_environment_is_in_the_report_and_in_the_log() {
         ("api.cloud.yandex.net.example.com", true),
         ("10.0.0.1", true),
     ] {
-        let (test_system, _) = test_system("iam.api.cloud.yandex.net");
+        let iam =
+            if endpoint.contains(".kz") { "iam.api.yandexcloud.kz" } else { "iam.api.cloud.yandex.net" };
+        let (test_system, _) = test_system(iam);
         let test_system = test_system.set("YC_API_ENDPOINT", endpoint).set("YC_OAUTH_TOKEN", OAUTH_TOKEN);
         let credentials = test_system.automatic();
         header(&credentials);

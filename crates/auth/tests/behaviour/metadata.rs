@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, METADATA_URL, TestSystem};
 use test_support::token_source::header;
-use test_support::wait::{joined, secs};
+use test_support::wait::{joined, secs, while_time_passes};
 use yandex_cloud_auth::system::{Clock, HttpFault, HttpOptions};
 use yandex_cloud_auth::testing::{TestHttp, TestReply};
 use yandex_cloud_auth::{
@@ -145,9 +145,14 @@ fn a_later_connection_attempt_that_succeeds_is_used_without_a_warning() {
 fn a_refused_connection_ends_the_probe_at_once() {
     for fault in [HttpFault::ConnectRefused, HttpFault::Unreachable, HttpFault::NameResolution] {
         let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
-        assert_eq!(header(&test_system.automatic()), format!("Bearer {IAM_TOKEN}"));
+        let credentials = test_system.automatic();
+        assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
         assert_eq!(test_system.http.requests().len(), 1, "{fault:?}");
-        assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
+        // A service that refuses may be one that starts later; without a route there is none.
+        let warnings = test_system.log.warnings();
+        assert_eq!(warnings.len(), usize::from(fault == HttpFault::ConnectRefused), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains("so YC_TOKEN was selected")), "{warnings:?}");
+        assert!(credentials.report().unwrap().notes().is_empty(), "the machine shows nothing");
     }
 }
 
@@ -307,6 +312,21 @@ fn an_explicit_method_has_its_own_error_for_each_failure() {
 }
 
 #[test]
+fn a_token_that_is_switched_off_is_said_so() {
+    let test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN).always(TestReply::status(400, ""));
+    let credentials = test_system.automatic();
+    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
+    let report = credentials.report().unwrap();
+    let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata).unwrap();
+    assert_eq!(attempt.outcome, Outcome::Absent);
+    assert!(attempt.reason.contains("switched off (`gce_http_token`)"), "{report}");
+
+    let error = test_system.with(MetadataAuth::new()).blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.help().unwrap().contains("gce-http-token=enabled"), "{error:?}");
+}
+
+#[test]
 fn the_longest_possible_deadline_works() {
     let test_system = TestSystem::new().always(ok(METADATA_ANSWER));
     let longest = HeaderOptions::new().deadline(Duration::MAX);
@@ -409,7 +429,27 @@ fn the_deadline_of_a_call_covers_the_selection() {
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.reason().contains("500ms"), "{error}");
+    assert!(
+        error
+            .reason()
+            .contains("selection was at metadata (http://169.254.169.254), waiting for http://169.254"),
+        "{error}"
+    );
     assert!(credentials.method().is_none());
+}
+
+#[test]
+fn a_silent_service_costs_its_timeout_and_no_more() {
+    for automatic in [true, false] {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5").always(TestReply::Silence);
+        let credentials =
+            if automatic { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
+        let began = test_system.clock.now().monotonic;
+        let error =
+            while_time_passes(&test_system.clock, move || credentials.blocking().header().unwrap_err());
+        assert_eq!(test_system.clock.now().monotonic - began, secs(5), "{error}");
+        assert!(error.to_string().contains("http://10.0.0.5"), "{error}");
+    }
 }
 
 /// Credentials on real sockets, with an emulator's metadata service.

@@ -24,7 +24,7 @@ const TOKENS: &str = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
 
 /// An RSA key takes time to generate, so all tests share one emulator and its key.
 static CLOUD: LazyLock<Emulator> = LazyLock::new(|| Emulator::start_in_thread().unwrap());
-static KEY: LazyLock<String> = LazyLock::new(|| CLOUD.service_account_key().unwrap());
+pub(crate) static KEY: LazyLock<String> = LazyLock::new(|| CLOUD.service_account_key().unwrap());
 
 fn key() -> Value {
     serde_json::from_str(&KEY).unwrap()
@@ -45,7 +45,7 @@ fn pem() -> String {
 }
 
 /// The header and the claims of a JWT, after a check of its signature with the key.
-fn verified(jwt: &str) -> (Value, Value) {
+pub(crate) fn verified(jwt: &str) -> (Value, Value) {
     let (signed, signature) = jwt.rsplit_once('.').unwrap();
     let (head, body) = signed.split_once('.').unwrap();
     let part = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();

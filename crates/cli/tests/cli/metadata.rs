@@ -61,8 +61,20 @@ fn the_timeout_covers_a_silent_one() {
             [&["token", "--timeout", "0.3"][..], &["header", "--timeout", "0.3", "--method", "metadata"]]
         {
             let outcome = on(&emulator, words).done();
+            let waiting = format!("waiting for http://{}", emulator.metadata_addr());
             assert!(outcome.fails(5).contains("no token within 300ms (`--timeout`)"), "{outcome:?}");
+            assert!(outcome.stderr.contains(&waiting), "{outcome:?}");
         }
+    }
+}
+
+#[test]
+fn the_log_shows_each_step_of_the_selection() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let outcome = on(&emulator, &["token"]).env("YC_AUTH_LOG", "debug").done();
+    for step in ["selection looks at api-key (YC_API_KEY)", "selection looks at metadata (http://127.0.0.1:"]
+    {
+        assert!(outcome.stderr.contains(step), "{outcome:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use crate::wire::body::{Body, FramePoll};
+use crate::wire::body::{Body, FramePoll, Interrupted};
 
 pub(super) struct Drip {
     inner: Body,
@@ -26,7 +26,7 @@ impl Drip {
 
 impl http_body::Body for Drip {
     type Data = Bytes;
-    type Error = tonic::Status;
+    type Error = Interrupted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         let this = &mut *self;

@@ -3,7 +3,7 @@
 use std::future::{Future, pending};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
@@ -11,6 +11,7 @@ use super::drip::Drip;
 use super::hangup::Hangup;
 use super::{CallFaults, Kind};
 use crate::wire::body::{self, Body, Pieces};
+use crate::wire::grpc::{GRPC, framed};
 use crate::wire::status::Status;
 
 /// Neither JSON nor UTF-8 nor protobuf: the first byte is a field with an invalid wire type.
@@ -41,10 +42,7 @@ pub(crate) async fn apply(
         Some(Kind::Status { status, retry_after_seconds, body }) => {
             error(status, retry_after_seconds, body, grpc)
         }
-        Some(Kind::Garbage) => {
-            let body = if grpc { framed(Bytes::from_static(GARBAGE)) } else { GARBAGE.into() };
-            ok(body::full(body), grpc)
-        }
+        Some(Kind::Garbage) => ok(body::full(if grpc { framed(GARBAGE) } else { GARBAGE.to_vec() }), grpc),
         Some(Kind::HugeBody { bytes }) => ok(huge(bytes, grpc), grpc),
         Some(Kind::Drip { milliseconds }) => {
             let (mut parts, body) = response.await.into_parts();
@@ -81,18 +79,9 @@ fn error(
 
 fn ok(body: Body, grpc: bool) -> Response<Body> {
     let mut response = Response::new(body);
-    let kind = if grpc { HeaderValue::from_static("application/grpc") } else { body::JSON };
+    let kind = if grpc { GRPC } else { body::JSON };
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
-}
-
-/// An uncompressed gRPC message with its length prefix.
-fn framed(message: Bytes) -> Bytes {
-    let mut frame = BytesMut::with_capacity(5 + message.len());
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-    frame.put(message);
-    frame.freeze()
 }
 
 /// A body of any size. All pieces share one allocation.

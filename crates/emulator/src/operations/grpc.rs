@@ -9,7 +9,7 @@ use crate::job::JobState;
 use crate::messages::{Operation, OperationId, RpcStatus};
 use crate::wire::body::{Body, RequestBody};
 use crate::wire::grpc::unary_by;
-use crate::wire::status::Status;
+use crate::wire::status::{Code, Status};
 
 /// Starts an operation.
 pub(crate) fn start(
@@ -42,7 +42,7 @@ fn message(operation: cloud::Operation) -> Operation {
         JobState::Running => (None, None),
         JobState::Done => (None, Some(operation.outcome.message)),
         JobState::Cancelled => {
-            let code = i32::from(tonic::Code::Cancelled);
+            let code = Code::Cancelled.number();
             (Some(RpcStatus { code, message: CANCELLED.to_owned() }), None)
         }
     };

@@ -9,7 +9,7 @@ use crate::cloud::{Cloud, Operation, Outcome};
 use crate::identity::Caller;
 use crate::job::JobState;
 use crate::wire::body::{self, Body};
-use crate::wire::status::Status;
+use crate::wire::status::{Code, Status};
 
 /// Starts an operation and responds with it.
 pub(crate) fn start(
@@ -52,7 +52,7 @@ fn response(operation: &Operation) -> Response<Body> {
         JobState::Running => {}
         JobState::Done => json["response"] = operation.outcome.json.clone(),
         JobState::Cancelled => {
-            let code = i32::from(tonic::Code::Cancelled);
+            let code = Code::Cancelled.number();
             json["error"] = json!({ "code": code, "message": CANCELLED, "details": [] });
         }
     }

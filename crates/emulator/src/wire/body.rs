@@ -1,6 +1,7 @@
 //! Response bodies, and reading of request bodies within limits.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,24 +17,31 @@ use tokio::time::{Sleep, sleep};
 
 use crate::wire::status::Status;
 
-/// The body of every response. It is tonic's type, so that gRPC responses need no conversion.
-pub(crate) type Body = tonic::body::Body;
+/// The body of every response.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Interrupted>;
 
 /// The result of polling a response body.
-pub(crate) type FramePoll = Poll<Option<Result<Frame<Bytes>, tonic::Status>>>;
+pub(crate) type FramePoll = Poll<Option<Result<Frame<Bytes>, Interrupted>>>;
 
-/// The body of every request. The bounds are those of tonic, so that REST and gRPC accept the same type.
+/// The body of every request.
 pub(crate) trait RequestBody:
-    http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send> + Send + 'static
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
 {
 }
 
-impl<B> RequestBody for B where
-    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>
-        + Send
-        + 'static
-{
+impl<B> RequestBody for B where B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> {}
+
+/// Why a response body fails.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted by a fault of the emulator")
+    }
 }
+
+impl Error for Interrupted {}
 
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -84,7 +93,7 @@ impl Pieces {
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
-    type Error = tonic::Status;
+    type Error = Interrupted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         if let Some(piece) = self.pieces.next() {
@@ -93,7 +102,7 @@ impl http_body::Body for Pieces {
         let Some(moment) = &mut self.break_off else { return Poll::Ready(None) };
         ready!(moment.as_mut().poll(cx));
         self.break_off = None;
-        Poll::Ready(Some(Err(tonic::Status::unavailable("interrupted by a fault of the emulator"))))
+        Poll::Ready(Some(Err(Interrupted)))
     }
 }
 
@@ -134,18 +143,25 @@ pub(crate) async fn read<B>(body: B) -> Result<Bytes, Status>
 where
     B: RequestBody,
 {
-    let limited = Limited::new(body, MAX_REQUEST).collect();
+    let too_large = Status::invalid(format!("the body is larger than {MAX_REQUEST} bytes"))
+        .over_http(StatusCode::PAYLOAD_TOO_LARGE);
+    read_up_to(MAX_REQUEST, too_large, body).await
+}
+
+/// As [`read`], with another limit in bytes, and the error for a body over the limit.
+pub(crate) async fn read_up_to<B>(limit: usize, too_large: Status, body: B) -> Result<Bytes, Status>
+where
+    B: RequestBody,
+{
+    let limited = Limited::new(body, limit).collect();
     match tokio::time::timeout(READ_TIMEOUT, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Status::invalid(format!("the body is larger than {MAX_REQUEST} bytes"))
-                .over_http(StatusCode::PAYLOAD_TOO_LARGE))
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large),
         Ok(Err(_)) => Err(Status::invalid("the body is incomplete")),
         Err(_) => Err(Status::of_http(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }
 
-fn never(never: Infallible) -> tonic::Status {
+fn never(never: Infallible) -> Interrupted {
     match never {}
 }

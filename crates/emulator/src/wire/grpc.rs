@@ -1,43 +1,42 @@
-//! gRPC calls without generated code.
+//! gRPC calls without generated code: the framing of the messages, and the status at the end.
+//!
+//! The emulator only receives one message and sends messages that are all known. A gRPC library needs more code around it
+//! for that than the protocol itself (PROTOCOL-HTTP2.md of gRPC), and nine more crates in the first build of the demo.
 
-use std::future::{Ready, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use futures_core::Stream;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::BodyExt;
 use prost::Message;
-use tonic::server::{Grpc, ServerStreamingService, UnaryService};
-use tonic_prost::ProstCodec;
 
-use crate::wire::body::{self, Body, RequestBody};
-use crate::wire::status::Status;
+use crate::wire::body::{self, Body, MAX_REQUEST, RequestBody};
+use crate::wire::status::{Code, Status};
+
+pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// Before each message: the flag for compression, and the length in four bytes.
+const PREFIX: usize = 5;
 
 /// Serves a call with one request and one response.
 pub(crate) async fn unary<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
-    Req: Message + Default + Send + 'static,
-    Res: Message + Send + 'static,
+    Req: Message + Default,
+    Res: Message,
     B: RequestBody,
-    F: FnMut(Req) -> Result<Res, Status>,
+    F: FnOnce(Req) -> Result<Res, Status>,
 {
-    Grpc::new(ProstCodec::<Res, Req>::default())
-        .max_decoding_message_size(body::MAX_REQUEST)
-        .unary(Call(handler), request)
-        .await
+    server_streaming(request, |message| handler(message).map(|response| vec![response])).await
 }
 
 /// As [`unary`], for calls that require credentials.
 pub(crate) async fn unary_by<C, Req, Res, B, F>(
     caller: Result<C, Status>,
     request: Request<B>,
-    mut handler: F,
+    handler: F,
 ) -> Response<Body>
 where
-    Req: Message + Default + Send + 'static,
-    Res: Message + Send + 'static,
+    Req: Message + Default,
+    Res: Message,
     B: RequestBody,
-    F: FnMut(&C, Req) -> Result<Res, Status>,
+    F: FnOnce(&C, Req) -> Result<Res, Status>,
 {
     match caller {
         Ok(caller) => unary(request, |message| handler(&caller, message)).await,
@@ -48,46 +47,46 @@ where
 /// Serves a call with one request and a stream of responses, which are all known at once.
 pub(crate) async fn server_streaming<Req, Res, B, F>(request: Request<B>, handler: F) -> Response<Body>
 where
-    Req: Message + Default + Send + 'static,
-    Res: Message + Send + Unpin + 'static,
+    Req: Message + Default,
+    Res: Message,
     B: RequestBody,
-    F: FnMut(Req) -> Result<Vec<Res>, Status>,
+    F: FnOnce(Req) -> Result<Vec<Res>, Status>,
 {
-    Grpc::new(ProstCodec::<Res, Req>::default())
-        .max_decoding_message_size(body::MAX_REQUEST)
-        .server_streaming(Call(handler), request)
-        .await
-}
-
-struct Call<F>(F);
-
-impl<Req, Res, F: FnMut(Req) -> Result<Res, Status>> UnaryService<Req> for Call<F> {
-    type Response = Res;
-    type Future = Ready<Result<tonic::Response<Res>, tonic::Status>>;
-
-    fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
-        ready((self.0)(request.into_inner()).map(tonic::Response::new).map_err(Into::into))
+    let too_large = Status::new(Code::ResourceExhausted, "the message is too large");
+    let body = body::read_up_to(MAX_REQUEST + PREFIX, too_large, request.into_body()).await;
+    match body.and_then(|body| handler(message(&body)?)) {
+        Ok(responses) => respond(&responses),
+        Err(status) => status.into_grpc(),
     }
 }
 
-impl<Req, Res: Unpin, F: FnMut(Req) -> Result<Vec<Res>, Status>> ServerStreamingService<Req> for Call<F> {
-    type Response = Res;
-    type ResponseStream = Known<Res>;
-    type Future = Ready<Result<tonic::Response<Known<Res>>, tonic::Status>>;
-
-    fn call(&mut self, request: tonic::Request<Req>) -> Self::Future {
-        let responses = (self.0)(request.into_inner());
-        ready(responses.map(|all| tonic::Response::new(Known(all.into_iter()))).map_err(Into::into))
-    }
+/// An uncompressed message with its prefix.
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
-/// A stream of known items.
-pub(crate) struct Known<T>(std::vec::IntoIter<T>);
-
-impl<T: Unpin> Stream for Known<T> {
-    type Item = Result<T, tonic::Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.next().map(Ok))
+/// The only message in the body of a request.
+fn message<M: Message + Default>(body: &[u8]) -> Result<M, Status> {
+    let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<PREFIX>() else {
+        return Err(Status::internal("the request has no message"));
+    };
+    if flag != 0 {
+        return Err(Status::new(Code::Unimplemented, "the emulator reads uncompressed messages only"));
     }
+    if usize::try_from(u32::from_be_bytes([a, b, c, d])) != Ok(message.len()) {
+        return Err(Status::internal("the request is not one whole message"));
+    }
+    // The error of prost names fields of Rust types, which mean nothing to a client.
+    M::decode(message).map_err(|_| Status::internal("the message is not valid protobuf of its type"))
+}
+
+/// The messages, and the status of a success as trailers.
+fn respond(messages: &[impl Message]) -> Response<Body> {
+    let frames: Vec<u8> = messages.iter().flat_map(|message| framed(&message.encode_to_vec())).collect();
+    let trailers = Status::new(Code::Ok, "").into_trailers();
+    let body = body::full(frames).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    response
 }

@@ -4,11 +4,41 @@
 
 use std::borrow::Cow;
 
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
-use tonic::Code;
 
 use crate::wire::body::{self, Body};
+use crate::wire::grpc::GRPC;
+
+/// What a `grpc-message` escapes, beside bytes outside ASCII (PROTOCOL-HTTP2.md of gRPC, "Responses").
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// The codes of google/rpc/code.proto that the emulator uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Ok = 0,
+    Cancelled = 1,
+    Unknown = 2,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    NotFound = 5,
+    AlreadyExists = 6,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    Aborted = 10,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+impl Code {
+    /// The number of the code, in JSON and in `grpc-status`.
+    pub(crate) fn number(self) -> i32 {
+        self as i32
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
@@ -67,12 +97,29 @@ impl Status {
 
     pub(crate) fn into_rest(self) -> Response<Body> {
         let status = self.http_status();
-        let body = json!({ "code": i32::from(self.code), "message": self.message, "details": [] });
+        let body = json!({ "code": self.code.number(), "message": self.message, "details": [] });
         body::json(status, &body)
     }
 
+    /// A response without messages: the status is among the headers.
     pub(crate) fn into_grpc(self) -> Response<Body> {
-        tonic::Status::from(self).into_http()
+        let mut response = Response::new(Body::default());
+        *response.headers_mut() = self.into_trailers();
+        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+        response
+    }
+
+    /// The status as trailers, at the end of a gRPC response.
+    pub(crate) fn into_trailers(self) -> HeaderMap {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from(self.code.number()));
+        let message = utf8_percent_encode(&self.message, ESCAPED).to_string();
+        if let Ok(message) = HeaderValue::try_from(message)
+            && !message.is_empty()
+        {
+            trailers.insert("grpc-message", message);
+        }
+        trailers
     }
 
     /// The response in the protocol of the request.
@@ -90,17 +137,11 @@ impl Status {
     }
 }
 
-impl From<Status> for tonic::Status {
-    fn from(status: Status) -> Self {
-        tonic::Status::new(status.code, status.message.into_owned())
-    }
-}
-
 /// The table of google/rpc/code.proto.
 fn status_of(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -109,9 +150,7 @@ fn status_of(code: Code) -> StatusCode {
         Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        Code::Cancelled | Code::Unknown | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

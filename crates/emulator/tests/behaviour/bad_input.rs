@@ -114,6 +114,34 @@ async fn a_broken_grpc_message_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_grpc_body_that_is_not_one_whole_uncompressed_message_is_refused() {
+    let emulator = Emulator::start().await.unwrap();
+    let url = format!("{}{}", emulator.api_url(), grpc::GET);
+    let mut large = b"\0\0\x40\0\x01".to_vec();
+    large.resize(5 + (4 << 20) + 1, 0);
+    let largest = [&b"\0\0\x40\0\0"[..], &b"\x0a\xfb\xff\xff\x01"[..], &vec![b'x'; (4 << 20) - 5]].concat();
+    for (body, code) in [
+        (b"".to_vec(), Code::Internal),
+        (b"\0\0\0\0".to_vec(), Code::Internal),
+        (b"\x01\0\0\0\0".to_vec(), Code::Unimplemented),
+        (b"\0\0\0\0\x02\x0a".to_vec(), Code::Internal),
+        (b"\0\0\0\0\0\0\0\0\0\0".to_vec(), Code::Internal),
+        (b"\0\xff\xff\xff\xff".to_vec(), Code::Internal),
+        (b"\0\0\0\0\x02\xff\xff".to_vec(), Code::Internal),
+        (large, Code::ResourceExhausted),
+        // Whole and valid, but no endpoint has this id.
+        (largest, Code::NotFound),
+    ] {
+        let start = format!("{:?}", &body[..body.len().min(12)]);
+        let reply = call("POST", &url, &[("content-type", "application/grpc")], body).await;
+        assert_eq!(reply.status, StatusCode::OK, "{start}");
+        assert_eq!(reply.header("content-type"), "application/grpc", "{start}");
+        assert_eq!(reply.header("grpc-status"), i32::from(code).to_string(), "{start}");
+        assert_ne!(reply.header("grpc-message"), "", "{start}");
+    }
+}
+
+#[tokio::test]
 async fn random_bytes_do_not_stop_the_emulator() {
     let emulator = Emulator::start().await.unwrap();
     for address in [emulator.api_addr(), emulator.metadata_addr()] {

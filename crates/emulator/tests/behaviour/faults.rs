@@ -74,6 +74,9 @@ async fn status_becomes_a_code_over_grpc() {
     }
     emulator.faults().add(Fault::status(503).body("come back later").times(1));
     assert_eq!(discover_grpc(&emulator).await.unwrap_err().message(), "come back later");
+    let message = "100 % занято\r\n%41";
+    emulator.faults().add(Fault::status(503).body(message).times(1));
+    assert_eq!(discover_grpc(&emulator).await.unwrap_err().message(), message);
 }
 
 #[tokio::test]

@@ -1,20 +1,21 @@
 //! The requests to IAM: a proof is exchanged for an IAM token (`POST /iam/v1/tokens` and its verbs).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::Error;
 use crate::cloud::address::Address;
-use crate::cloud::request::send;
+use crate::cloud::request::{finish, send};
 use crate::cloud::response::{date, json_object, refusal, unreadable};
+use crate::cloud::timestamp::from_rfc3339;
 use crate::recognize;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
-use crate::{Error, ErrorKind};
 
 /// The path of the exchange.
 pub(super) const TOKENS: &str = "/iam/v1/tokens";
@@ -77,11 +78,9 @@ fn field(name: &str, secret: &Secret) -> Vec<u8> {
 }
 
 fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
-    Request::post(url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(ACCEPT, "application/json")
-        .body(body)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(url))
+    let request =
+        Request::post(url).header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json");
+    finish(request, body, url)
 }
 
 /// The token in the response.
@@ -123,9 +122,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
     let secret = token.into_secret();
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
-        Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-            Ok(Ok(at)) => Life::Until { at, date: date(response.headers()) },
-            Ok(Err(_)) | Err(_) => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
+        Some(Value::String(text)) => match from_rfc3339(text) {
+            Some(at) => Life::Until { at, date: date(response.headers()) },
+            None => return Err(unreadable(url, "`expiresAt` is not an RFC 3339 time")),
         },
         Some(_) => return Err(unreadable(url, "`expiresAt` is not a text")),
     };
@@ -135,6 +134,7 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
     use proptest::prelude::*;
 
     fn response(body: &str) -> Response<Vec<u8>> {

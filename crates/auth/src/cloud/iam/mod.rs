@@ -8,6 +8,8 @@ use http::HeaderValue;
 
 use self::exchange::Proof;
 use super::address::Address;
+#[cfg(feature = "service-account-key")]
+use super::clock_difference::ClockDifference;
 use super::installation::Installation;
 use super::service_list::ServiceList;
 use crate::secret::Secret;
@@ -51,19 +53,47 @@ impl Iam {
         self.request(system, |iam| exchange::exchange(system, iam, proof, self.timeout)).await
     }
 
-    /// Exchanges a JWT. `make` gets the URL of the exchange, for the audience.
+    /// Exchanges a JWT. `make` gets the URL of the exchange, for the audience, and the time that dates the JWT.
+    ///
+    /// If IAM refuses the JWT and its clock differs from ours, makes one more JWT, dated by the clock of IAM. The error
+    /// comes with that difference.
     #[cfg(feature = "service-account-key")]
     pub(crate) async fn exchange_jwt(
         &self,
-        make: impl FnOnce(String) -> Result<Secret, Error>,
+        make: impl Fn(String, Duration) -> Result<Secret, Error> + Send + Sync,
         system: &System,
-    ) -> Result<Token, Error> {
-        self.request(system, |iam| async {
-            let jwt = make(iam.url(exchange::TOKENS))?;
-            let proof = Proof { field: "jwt", secret: &jwt };
-            exchange::exchange(system, iam, proof, self.timeout).await
-        })
-        .await
+    ) -> Result<Token, (Error, Option<ClockDifference>)> {
+        let mut difference = None;
+        let (make, known) = (&make, &mut difference);
+        let outcome = self.request(system, |iam| async move {
+            let exchange = async |now: Duration| {
+                let jwt = make(iam.url(exchange::TOKENS), now)?;
+                let proof = Proof { field: "jwt", secret: &jwt };
+                exchange::exchange(system, iam.clone(), proof, self.timeout).await
+            };
+            let outcome = exchange(system.clock().now().wall).await;
+            *known = outcome.as_ref().err().and_then(|error| self.clock_difference(&iam, error, system));
+            let Some(difference) = *known else { return outcome };
+            let token = exchange(difference.correct(system.clock().now().wall)).await?;
+            tracing::warn!("{difference}: set it; the JWT was dated by the clock of IAM");
+            Ok(token)
+        });
+        let outcome = outcome.await;
+        outcome.map_err(|error| (error, difference))
+    }
+
+    /// The difference of the clocks that may be why IAM refused a JWT. Only a server that was reached over TLS counts:
+    /// IAM itself, else the discovery that has just named it.
+    #[cfg(feature = "service-account-key")]
+    fn clock_difference(&self, iam: &Address, error: &Error, system: &System) -> Option<ClockDifference> {
+        // With 404 and 405 the server is not IAM, and has not read the JWT.
+        if error.kind() != ErrorKind::Refused || matches!(error.status(), Some(404 | 405)) || !iam.is_tls() {
+            return None;
+        }
+        match error.date() {
+            Some(date) => ClockDifference::between(system.clock().now().wall, date),
+            None => self.services.clock_difference(system),
+        }
     }
 
     /// A token of the service account `id`, with the token in `bearer`.

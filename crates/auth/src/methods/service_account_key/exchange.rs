@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
+use crate::cloud::clock_difference::ClockDifference;
 use crate::cloud::iam::Iam;
 use crate::cloud::jwt::{self, Claims};
+use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
@@ -57,25 +59,31 @@ async fn exchange(
     life: Duration,
     system: &System,
 ) -> Result<Token, Error> {
-    let sign = |url: String| {
+    let sign = |url: String, now: Duration| {
         let claims = Claims {
             key_id: &key.id,
             issuer: &key.service_account_id,
             audience: audience.unwrap_or(&url),
-            now: system.clock().now().wall,
+            now,
             life,
         };
         jwt::sign(&claims, &key.pair)
     };
     let token = iam.exchange_jwt(sign, system).await;
-    token.map_err(|error| with_causes(error, key, system.clock().now().wall))
+    token.map_err(|(error, difference)| with_causes(error, key, system.clock().now().wall, difference))
 }
 
 /// A refusal, with what to do about it.
 ///
 /// One message of IAM is known, that of a missing `kid` (dotnet-sdk#34); no documentation lists the messages for other
-/// JWTs. So the message only decides which cause comes first, and every help lists all causes.
-fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
+/// JWTs. So the message only decides which cause comes first, and every help lists all causes. A known difference of
+/// the clocks comes first too, although a JWT that was dated by the server's clock was refused as well.
+fn with_causes(
+    error: Error,
+    key: &ServiceAccountKey,
+    now: Duration,
+    difference: Option<ClockDifference>,
+) -> Error {
     if error.kind() != ErrorKind::Refused {
         return error;
     }
@@ -90,13 +98,18 @@ fn with_causes(error: Error, key: &ServiceAccountKey, now: Duration) -> Error {
         "the key {id} was deleted, or belongs to another region \
          (`yc iam key list --service-account-id {account}` lists the keys)"
     );
-    let clock = match i64::try_from(now.as_secs()).map(jiff::Timestamp::from_second) {
-        Ok(Ok(now)) => format!("the clock of this machine is wrong (it shows {now})"),
-        Ok(Err(_)) | Err(_) => "the clock of this machine is wrong".to_owned(),
+    let mut clock = match difference {
+        Some(difference) => difference.to_string(),
+        None => "the clock of this machine is wrong".to_owned(),
     };
+    if let Some(now) = i64::try_from(now.as_secs()).ok().and_then(rfc3339) {
+        clock.push_str(&format!(" (it shows {now})"));
+    }
     let mixed =
         "`id` and `private_key` belong to different keys (create a new key: `yc iam key create`)".to_owned();
-    let causes = if mentions(&["expired", "'exp'", "'iat'", "not yet", "in the future", "clock"]) {
+    let causes = if difference.is_some()
+        || mentions(&["expired", "'exp'", "'iat'", "not yet", "in the future", "clock"])
+    {
         [clock, deleted, mixed]
     } else if mentions(&["signature", "'iss'", "missing"]) {
         [mixed, deleted, clock]

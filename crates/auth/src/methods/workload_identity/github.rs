@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::cloud::address::Address;
 use crate::cloud::authorization::in_query;
-use crate::cloud::request::send;
+use crate::cloud::request::{finish, send};
 use crate::cloud::response::{json_object, refusal, unreadable};
 use crate::recognize;
 use crate::secret::Secret;
@@ -90,11 +90,9 @@ impl Issuer {
         }
         // Errors show the host only: the path identifies the job.
         let shown = self.at.to_string();
-        let request = http::Request::get(&url)
-            .header(ACCEPT, "application/json")
-            .header(AUTHORIZATION, self.bearer()?)
-            .body(Vec::new())
-            .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&shown))?;
+        let request =
+            http::Request::get(&url).header(ACCEPT, "application/json").header(AUTHORIZATION, self.bearer()?);
+        let request = finish(request, Vec::new(), &shown)?;
         let mut response = send(system, request, &shown, limit).await?;
         if response.status() != 200 {
             let error = refusal(&response, &shown, &[self.token.expose()]);

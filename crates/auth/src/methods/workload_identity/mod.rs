@@ -26,6 +26,7 @@ use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
+use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::Token;
@@ -231,8 +232,7 @@ impl Exchange {
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);
         if let Some(expiry) = jwt::expiry(subject).filter(|expiry| *expiry <= now) {
-            let when =
-                jiff::Timestamp::from_second(expiry).map_or_else(|_| String::new(), |at| format!(" at {at}"));
+            let when = rfc3339(expiry).map_or_else(String::new, |at| format!(" at {at}"));
             return error.with_help(format!(
                 "the subject token ({}) has expired{when}, as its `exp` says: get a new one from its issuer, or check \
                  the clock of this machine",

@@ -99,6 +99,7 @@ impl Login {
         limit: Duration,
     ) -> Result<CommandOutput, Error> {
         let location = self.program.display().to_string();
+        system.begin_step(&format!("{location} {}", words.join(" ")));
         let command = self.command(system, words, endpoint);
         match system.within(limit, system.processes().run(command)).await {
             None => Err(Error::new(

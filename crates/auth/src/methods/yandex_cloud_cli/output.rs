@@ -1,10 +1,9 @@
 //! What yc prints: a token among notices, one value, or the reason of a failure.
 
-use std::time::SystemTime;
-
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::cloud::timestamp::from_rfc3339;
 use crate::recognize;
 use crate::secret::{Secret, redact};
 use crate::system::CommandOutput;
@@ -97,9 +96,9 @@ fn in_json(text: &str) -> Option<Result<Token, String>> {
             .into_secret();
         let life = match fields.get("expires_at") {
             None | Some(Value::Null) => Life::Unknown,
-            Some(Value::String(text)) => match text.parse::<jiff::Timestamp>().map(SystemTime::try_from) {
-                Ok(Ok(at)) => Life::Until { at, date: None },
-                Ok(Err(_)) | Err(_) => return Err("`expires_at` is not an RFC 3339 time".to_owned()),
+            Some(Value::String(text)) => match from_rfc3339(text) {
+                Some(at) => Life::Until { at, date: None },
+                None => return Err("`expires_at` is not an RFC 3339 time".to_owned()),
             },
             Some(_) => return Err("`expires_at` is not a text".to_owned()),
         };

@@ -29,8 +29,8 @@ pub(super) struct Dial {
 
 impl Dial {
     /// Connects through `proxy`, if there is one. All addresses of a name share `limit`.
-    pub(super) fn new(limit: Duration, proxy: Option<Proxy>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver);
+    pub(super) fn new(limit: Duration, proxy: Option<Proxy>, resolver: Resolver) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limit));
@@ -104,6 +104,10 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
                 format!("the name {host} could not be looked up: {reason}"),
             );
         }
+        Some(Unresolved::NotLoopback) => {
+            let message = format!("the name {host} means this computer, but leads to another one");
+            return HttpError::new(HttpFault::NotLoopback, message);
+        }
         None => {}
     }
     let Some(error) = find_cause::<io::Error>(error) else {
@@ -123,8 +127,12 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
 }
 
 fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
-    let reason = if find_cause::<Unresolved>(error).is_some() {
-        "the name of the proxy could not be resolved".to_owned()
+    let reason = if let Some(unresolved) = find_cause::<Unresolved>(error) {
+        match unresolved {
+            Unresolved::NotLoopback => "the name of the proxy means this computer, but leads to another one",
+            Unresolved::Unknown | Unresolved::NotAsked(_) => "the name of the proxy could not be resolved",
+        }
+        .to_owned()
     } else if let Some(error) = find_cause::<io::Error>(error) {
         reason(error)
     } else {

@@ -3,6 +3,7 @@
 //! There is no connection pool: fetches are an hour apart, and the runtime of one fetch may be gone at the next.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tower_service::Service;
 use super::client_config::CachedConfig;
 use super::dial::{Dial, connect_timeout};
 use super::exchange::{Outgoing, exchange};
+use super::resolver::Resolver;
 use super::roots::{Locations, TrustedRoots, parse_pem};
 use super::tls::tls_error;
 use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy};
@@ -32,6 +34,10 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 /// `https://` goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY`, except for the hosts of `NO_PROXY` and loopback.
 /// The proxy opens a tunnel (`CONNECT`), so it sees no secret. `http://` never goes through a proxy: it is for the
 /// metadata service and loopback.
+///
+/// `localhost` and the names below it lead to this computer only: if they have other addresses alone, the exchange
+/// fails with [`HttpFault::NotLoopback`] before anything is sent. A transport of your own gets hosts that are loopback
+/// by name, and has to check their addresses itself.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -52,6 +58,7 @@ use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTrans
 pub struct HyperTransport {
     environment: Arc<dyn Environment>,
     added: AddedRoots,
+    hosts: Arc<[(String, IpAddr)]>,
     tls: CachedConfig,
 }
 
@@ -72,8 +79,26 @@ impl HyperTransport {
         Self {
             environment,
             added: AddedRoots { certificates: Arc::from([]), load: None },
+            hosts: Arc::from([]),
             tls: CachedConfig::new(),
         }
+    }
+
+    /// Gives names addresses, as a hosts file does, for tests. A name may stand more than once.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    /// use std::sync::Arc;
+    /// use yandex_cloud_auth::system::{HyperTransport, ProcessEnvironment};
+    ///
+    /// let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    /// let transport = HyperTransport::new(Arc::new(ProcessEnvironment)).with_hosts([("iam.test", here)]);
+    /// ```
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn with_hosts<N: Into<String>>(mut self, hosts: impl IntoIterator<Item = (N, IpAddr)>) -> Self {
+        self.hosts = hosts.into_iter().map(|(name, ip)| (name.into(), ip)).collect();
+        self
     }
 
     /// Trusts the CA certificates of a PEM text too, beside those of the environment.
@@ -118,14 +143,15 @@ impl HyperTransport {
                 "cannot send the request: no tokio runtime runs it",
             ));
         }
+        let resolver = Resolver::new(Arc::clone(&self.hosts));
         if outgoing.target.scheme() != Some(&Scheme::HTTPS) {
-            let dial = Dial::new(options.connect_timeout, None);
+            let dial = Dial::new(options.connect_timeout, None, resolver);
             return exchange_over(connect_plain(dial, outgoing.target.clone()), outgoing, options).await;
         }
         let proxy =
             if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
         let tls = self.tls(options.connect_timeout).await?;
-        let dial = Dial::new(options.connect_timeout, proxy);
+        let dial = Dial::new(options.connect_timeout, proxy, resolver);
         let stream = connect_tls(dial, Arc::clone(&tls), outgoing.target.clone());
         let response = exchange_over(stream, outgoing, options).await;
         if response.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
@@ -196,6 +222,7 @@ impl HttpTransport for HyperTransport {
         Some(Arc::new(Self {
             environment: Arc::clone(environment),
             added: self.added.clone(),
+            hosts: Arc::clone(&self.hosts),
             tls: CachedConfig::new(),
         }))
     }

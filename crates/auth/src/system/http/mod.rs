@@ -16,8 +16,8 @@ mod exchange;
 mod hyper;
 #[cfg(feature = "transport")]
 pub(super) mod proxy;
-#[cfg(feature = "transport")]
-mod resolver;
+#[cfg(any(feature = "tonic", feature = "transport"))]
+pub(super) mod resolver;
 #[cfg(feature = "transport")]
 pub(super) mod roots;
 #[cfg(feature = "transport")]
@@ -94,6 +94,8 @@ pub enum HttpFault {
     Unreachable,
     /// The name could not be resolved.
     NameResolution,
+    /// A name of this computer (`localhost`, or a name below it) leads to another computer. Nothing was sent.
+    NotLoopback,
     /// TLS failed: an unknown issuer, a wrong name, a broken handshake.
     Tls,
     /// No certificate authority can be trusted: none is installed, or the file that names them is unusable.

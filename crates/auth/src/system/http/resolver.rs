@@ -1,11 +1,16 @@
-//! Name lookups by the operating system, on threads that callers share.
+//! Name lookups by the operating system, on threads that callers share, with one rule of our own: a loopback name has
+//! loopback addresses.
 //!
 //! A lookup can hang for longer than any caller waits. A lookup that hangs costs one thread, however often its name is
 //! asked for.
+//!
+//! A hosts file can give `localhost` any address, and a secret in plain text is allowed for that name. So the addresses
+//! are checked before a connection is opened.
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::vec;
 
@@ -13,22 +18,46 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 use super::super::BoxFuture;
+use super::super::loopback::{NotLoopback, keep_loopback};
 use super::super::shared_work::SharedWork;
 
 /// The lookups of this process that are under way.
 static LOOKUPS: SharedWork<String, Result<Vec<SocketAddr>, Unresolved>> = SharedWork::new();
 
-/// The operating system's resolver.
+/// The operating system's resolver, after the names that were given.
 #[derive(Clone)]
-pub(super) struct Resolver;
+pub(crate) struct Resolver {
+    /// Names with given addresses, as a hosts file has them.
+    hosts: Arc<[(String, IpAddr)]>,
+}
+
+impl Resolver {
+    pub(crate) fn new(hosts: Arc<[(String, IpAddr)]>) -> Self {
+        Self { hosts }
+    }
+
+    fn given(&self, name: &str) -> Option<Vec<SocketAddr>> {
+        let found = self.hosts.iter().filter(|(host, _)| host.eq_ignore_ascii_case(name));
+        let found: Vec<_> = found.map(|(_, ip)| SocketAddr::new(*ip, 0)).collect();
+        (!found.is_empty()).then_some(found)
+    }
+}
 
 /// Why a name has no address.
 #[derive(Clone, Debug)]
-pub(super) enum Unresolved {
+pub(crate) enum Unresolved {
     /// The resolver knows no address.
     Unknown,
     /// The resolver was not asked, because this process lacks a thread or a descriptor; with the system's reason.
     NotAsked(String),
+    /// A name of this computer leads to another computer.
+    NotLoopback,
+}
+
+impl From<NotLoopback> for Unresolved {
+    fn from(_: NotLoopback) -> Self {
+        Self::NotLoopback
+    }
 }
 
 impl Service<Name> for Resolver {
@@ -41,11 +70,17 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
+        let given = self.given(name.as_str());
         Box::pin(async move {
-            let key = name.as_str().to_owned();
-            let found = LOOKUPS.run(key, move || look_up(name.as_str())).await;
-            let addresses = found.unwrap_or_else(|error| Err(Unresolved::NotAsked(error.to_string())))?;
-            Ok(addresses.into_iter())
+            let host = name.as_str().to_owned();
+            let addresses = match given {
+                Some(given) => given,
+                None => {
+                    let found = LOOKUPS.run(host.clone(), move || look_up(name.as_str())).await;
+                    found.unwrap_or_else(|error| Err(Unresolved::NotAsked(error.to_string())))?
+                }
+            };
+            Ok(keep_loopback(&host, addresses)?.into_iter())
         })
     }
 }
@@ -75,6 +110,7 @@ impl fmt::Display for Unresolved {
         match self {
             Self::Unknown => formatter.write_str("the name could not be resolved"),
             Self::NotAsked(reason) => write!(formatter, "the name could not be looked up: {reason}"),
+            Self::NotLoopback => NotLoopback.fmt(formatter),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Failures before there is a connection: a refused connection, a timeout, a name, a request that cannot be sent.
 
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use test_support::raw_server::RawServer;
-use yandex_cloud_auth::system::{HttpFault, HttpOptions, HttpTransport};
+use yandex_cloud_auth::system::{HttpFault, HttpOptions, HttpTransport, HyperTransport};
+use yandex_cloud_auth::testing::TestEnvironment;
+use yandex_cloud_auth::{Credentials, ErrorKind, OAuthTokenAuth, System};
 
 use super::{TIME_LIMIT, fault, get, send, transport};
 
@@ -68,6 +71,42 @@ async fn a_name_that_no_resolver_accepts_is_a_name_resolution_fault() {
     assert_eq!(error.fault(), HttpFault::NameResolution);
     assert!(error.fault().is_before_connection());
     assert_eq!(error.to_string(), format!("the name {name}.invalid could not be resolved"));
+}
+
+/// As a hosts file that sends `localhost` to another computer, alone or beside this one.
+#[tokio::test]
+async fn a_loopback_name_leads_to_this_computer_or_nowhere() {
+    let server = RawServer::http(|mut stream| {
+        drop(std::io::Write::write_all(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n"));
+    });
+    let (here, elsewhere) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)));
+    for name in ["localhost", "LOCALHOST", "iam.localhost"] {
+        for scheme in ["http", "https"] {
+            let other = transport(&[]).with_hosts([(name, elsewhere)]);
+            let request = get(&format!("{scheme}://{name}:{}/", server.address.port()));
+            let error = send(&other, request, HttpOptions::new()).await.unwrap_err();
+            assert_eq!(error.fault(), HttpFault::NotLoopback, "{scheme} {name}: {error}");
+            assert!(!error.fault().is_before_connection(), "a probe does not take it for an absent service");
+        }
+        let both = transport(&[]).with_hosts([(name, elsewhere), (name, here)]);
+        let request = get(&format!("http://{name}:{}/", server.address.port()));
+        assert_eq!(send(&both, request, HttpOptions::new()).await.unwrap().status(), 204, "{name}");
+    }
+}
+
+#[test]
+fn no_secret_goes_to_a_loopback_name_that_leads_elsewhere() {
+    for endpoint in ["http://localhost:9", "http://iam.localhost:9", "https://localhost:9"] {
+        let elsewhere = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
+        let environment = TestEnvironment::new([("YC_API_ENDPOINT", endpoint)]);
+        let names = ["localhost", "iam.localhost"].map(|name| (name, elsewhere));
+        let http = HyperTransport::new(Arc::new(environment.clone())).with_hosts(names);
+        let system = System::real().with_environment(environment).with_http(http);
+        let oauth = OAuthTokenAuth::new("y0_FAKE-oauth-token").unwrap();
+        let error = Credentials::from(oauth).with_system(system).blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Blocked, "{endpoint}: {error}");
+        assert!(error.help().unwrap().contains("hosts file"), "{error:?}");
+    }
 }
 
 #[tokio::test]
