@@ -97,8 +97,8 @@ impl Credentials {
         Automatic::new().build()
     }
 
-    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, and
-    /// anything else an API key.
+    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, JSON or its base64 a service account key, and
+    /// any other token an API key. Quotes around the string are removed.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`),

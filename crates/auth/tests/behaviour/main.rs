@@ -29,6 +29,7 @@ mod pinned_method;
 mod processes;
 mod profile;
 mod ready_path;
+mod recognized_values;
 mod reentrance;
 mod refresh;
 mod reports;

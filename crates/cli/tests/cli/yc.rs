@@ -22,6 +22,8 @@ fn with_yc(words: &[&str], behaviour: &str) -> Run {
 fn its_token_is_found_among_notices() {
     assert_eq!(with_yc(&[], "token").done().output(), "t1.FAKE-yc.token\n");
     assert_eq!(with_yc(&[], "notice").done().output(), "t1.FAKE-yc.token\n");
+    // A yc that does not know `--format json` is asked in text.
+    assert_eq!(with_yc(&[], "text").done().output(), "t1.FAKE-yc.token\n");
 }
 
 #[test]
