@@ -5,7 +5,7 @@ pub use crate::cloud::address::Address;
 pub use crate::cloud::endpoints::Endpoint;
 pub use crate::cloud::folder::metadata_folder;
 pub use crate::cloud::installation::Installation;
-pub use crate::cloud::response::{retry_after, server_message};
+pub use crate::cloud::response::{about_a_token, retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::system::{PerProcess, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};

@@ -86,6 +86,8 @@ impl fmt::Debug for Token {
 pub(crate) enum Life {
     /// Nothing.
     Unknown,
+    /// That it has no end: an API key.
+    Unlimited,
     /// A time from the response on (`expires_in`).
     In(Duration),
     /// Until a moment (`expiresAt`), by a clock that showed `date` when it responded (the header `Date`).
@@ -94,13 +96,13 @@ pub(crate) enum Life {
 
 impl Life {
     /// The length of the life of a token whose fetch began at `began`, a time since the Unix epoch by the local clock;
-    /// `None` for a token of unknown life.
+    /// `None` for a token of unknown or unlimited life.
     ///
     /// # Errors
     /// IAM tokens live for 12 h at most, so a life outside 1 s to 24 h cannot be right.
     pub(crate) fn length(self, began: Duration) -> Result<Option<Duration>, BadLife> {
         let length = match self {
-            Self::Unknown => return Ok(None),
+            Self::Unknown | Self::Unlimited => return Ok(None),
             Self::In(length) => length,
             Self::Until { at, date } => {
                 let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -155,6 +157,7 @@ mod tests {
         // what the response says -> the length of the life
         for (life, length) in [
             (Life::Unknown, Ok(None)),
+            (Life::Unlimited, Ok(None)),
             (Life::In(secs(300)), Ok(Some(secs(300)))),
             (Life::In(secs(0)), Err(BadLife(secs(0)))),
             (Life::In(secs(86_401)), Err(BadLife(secs(86_401)))),

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::system::System;
+use crate::system::{Pipe, System};
 
 /// The vendor of a virtual machine, also inside its containers and pods.
 const SYS_VENDOR: &str = "/sys/class/dmi/id/sys_vendor";
@@ -24,7 +24,8 @@ const MAX_VENDOR: usize = 256;
 
 /// What shows that this machine is Yandex Cloud's; `None` where nothing does.
 pub(crate) async fn sign_of_yandex_cloud(system: &System) -> Option<&'static str> {
-    let vendor = system.read_file(Path::new(SYS_VENDOR), MAX_VENDOR).await.unwrap_or_default();
+    let vendor =
+        system.read_file(Path::new(SYS_VENDOR), MAX_VENDOR, &Pipe::default()).await.unwrap_or_default();
     if std::str::from_utf8(&vendor).is_ok_and(|vendor| vendor.trim() == VENDOR) {
         return Some("its vendor is Yandex (sys_vendor)");
     }

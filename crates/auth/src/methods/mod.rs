@@ -25,6 +25,7 @@ mod service_account_id;
 mod service_account_key;
 mod token_file;
 mod value;
+mod value_source;
 mod workload_identity;
 mod yandex_cloud_cli;
 

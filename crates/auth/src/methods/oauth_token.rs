@@ -3,19 +3,23 @@
 //! For tokens issued before 2026-06-01: IAM refuses newer ones (docs, "OAuth token"). The token gives access
 //! to the whole account of a person, so prefer an API key, the metadata service, or the yc CLI with a browser login.
 //!
-//! Variables: `YC_OAUTH_TOKEN`; `YC_API_ENDPOINT` for the discovery endpoint. Errors: `Invalid` for a value that is
-//! not an OAuth token, `Refused` if IAM refuses, `Blocked` if the token would go to a foreign host.
+//! A token in a file is read again for each exchange.
+//!
+//! Variables: `YC_OAUTH_TOKEN`, or `YC_OAUTH_TOKEN_FILE` with the path of a file; `YC_API_ENDPOINT` for the discovery
+//! endpoint. Errors: `Invalid` for a value that is not an OAuth token, if both variables are set, or if the file does not
+//! exist; `Refused` if IAM refuses, `Blocked` if the token would go to a foreign host.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::options::duration_options;
 use super::sealed::Sealed;
-use super::{Identity, Method, Provider, TokenSource, Value};
+use super::value_source::{Found, ValueSource, read};
+use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize;
-use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -38,7 +42,7 @@ pub struct OAuthTokenAuth {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OAuthTokenAuthBuilder {
-    value: Value,
+    source: ValueSource,
     timeout: Duration,
     max_age: Duration,
 }
@@ -46,6 +50,9 @@ pub struct OAuthTokenAuthBuilder {
 impl OAuthTokenAuth {
     /// The variable that automatic selection reads.
     pub const VARIABLE: &'static str = "YC_OAUTH_TOKEN";
+
+    /// The variable with the path of a file that holds the token.
+    pub const FILE_VARIABLE: &'static str = "YC_OAUTH_TOKEN_FILE";
 
     /// A given token, without white space and quotes around it.
     ///
@@ -55,7 +62,14 @@ impl OAuthTokenAuth {
         Ok(Self::builder(token)?.build())
     }
 
-    /// The token in `YC_OAUTH_TOKEN`. The variable is read at first use.
+    /// The token in a file, such as a secret of Docker or systemd. The file is read for each exchange.
+    #[must_use]
+    pub fn from_file(path: impl Into<PathBuf>) -> Self {
+        Self::builder_from_file(path).build()
+    }
+
+    /// The token in `YC_OAUTH_TOKEN`, or in the file that `YC_OAUTH_TOKEN_FILE` names. The variables are read once, at
+    /// first use.
     #[must_use]
     pub fn from_env() -> Self {
         Self::builder_from_env().build()
@@ -66,19 +80,24 @@ impl OAuthTokenAuth {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
-        let value = Value::given(token.as_ref(), recognize::oauth_token, Method::OAuthToken)?;
-        Ok(OAuthTokenAuthBuilder::new(value))
+        let source = ValueSource::given(token.as_ref(), recognize::oauth_token, Method::OAuthToken)?;
+        Ok(OAuthTokenAuthBuilder::new(source))
     }
 
-    /// The token in `YC_OAUTH_TOKEN`, with options.
+    /// The token in a file, with options.
+    pub fn builder_from_file(path: impl Into<PathBuf>) -> OAuthTokenAuthBuilder {
+        OAuthTokenAuthBuilder::new(ValueSource::file(path, "OAuth token file"))
+    }
+
+    /// The token in the variables of [`from_env`](Self::from_env), with options.
     pub fn builder_from_env() -> OAuthTokenAuthBuilder {
-        OAuthTokenAuthBuilder::new(Value::Variable(Self::VARIABLE.to_owned()))
+        OAuthTokenAuthBuilder::new(ValueSource::environment(Self::VARIABLE, Self::FILE_VARIABLE))
     }
 }
 
 impl OAuthTokenAuthBuilder {
-    fn new(value: Value) -> Self {
-        Self { value, timeout: iam::TIMEOUT, max_age: MAX_AGE }
+    fn new(source: ValueSource) -> Self {
+        Self { source, timeout: iam::TIMEOUT, max_age: MAX_AGE }
     }
 
     duration_options! {
@@ -93,14 +112,43 @@ impl OAuthTokenAuthBuilder {
     }
 }
 
+impl OAuthTokenAuth {
+    fn exchange(&self, system: &System) -> Result<Exchange, Error> {
+        let OAuthTokenAuthBuilder { source, timeout, max_age } = &self.options;
+        let token = source.find(system, recognize::oauth_token)?;
+        warn_once();
+        let iam = Iam::new(&Installation::of(system)?, *timeout, "the OAuth token")?;
+        Ok(Exchange { token, iam, max_age: *max_age })
+    }
+
+    /// If a variable is set, the slot is selected or invalid, never absent: without the file the program must not get
+    /// another identity.
+    async fn probe(&self, system: &System) -> Result<Detection, Error> {
+        let exchange = self.exchange(system)?;
+        let reason = match &exchange.token {
+            Found::Secret(_) => "set",
+            Found::File(file) => {
+                read(file, system, recognize::oauth_token).await?;
+                "set, and the file holds an OAuth token"
+            }
+        };
+        let provider = Provider::Source(Arc::new(exchange));
+        Ok(Detection::Found { provider, first: None, reason: reason.to_owned() })
+    }
+}
+
+/// What to use instead of an OAuth token.
+const REPLACEMENTS: &str = "use an API key (YC_API_KEY), an authorized key (YC_SERVICE_ACCOUNT_KEY_FILE), workload \
+                            identity (YC_OIDC_TOKEN_FILE), the metadata service of a machine, or the yc CLI with a \
+                            browser login (`yc init --username=…` or `yc init --federation-id=…`)";
+
 /// Warns once in a process about OAuth tokens.
 pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
             "an OAuth token gives access to the whole account, and IAM exchanges only tokens issued before 2026-06-01; \
-             use an API key, the metadata service or the yc CLI instead; revoke a leaked token at \
-             https://id.yandex.com/personal/data-access"
+             {REPLACEMENTS}; revoke a leaked token at https://id.yandex.com/personal/data-access"
         );
     });
 }
@@ -110,8 +158,8 @@ impl Sealed for OAuthTokenAuth {
         Method::OAuthToken
     }
 
-    fn location(&self, _system: &System) -> String {
-        self.options.value.location()
+    fn location(&self, system: &System) -> String {
+        self.options.source.location(system)
     }
 
     fn identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Identity> {
@@ -122,24 +170,34 @@ impl Sealed for OAuthTokenAuth {
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
-        let secret = self.options.value.read(system, recognize::oauth_token)?;
-        warn_once();
-        let OAuthTokenAuthBuilder { timeout, max_age, .. } = self.options;
-        let iam = Iam::new(&Installation::of(system)?, timeout, "the OAuth token")?;
-        Ok(Provider::Source(Arc::new(Exchange { secret, iam, max_age })))
+        Ok(Provider::Source(Arc::new(self.exchange(system)?)))
+    }
+
+    fn detect<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Detection, Error>> {
+        Box::pin(self.probe(system))
     }
 }
 
-/// The source of tokens: an OAuth token that was read once.
+/// The source of tokens: an OAuth token that was read once, or its file.
 struct Exchange {
-    secret: Secret,
+    token: Found,
     iam: Iam,
     max_age: Duration,
 }
 
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
-        Box::pin(async { self.iam.exchange_oauth(&self.secret, system).await.map_err(explain) })
+        Box::pin(async {
+            let of_file;
+            let token = match &self.token {
+                Found::Secret(token) => token,
+                Found::File(file) => {
+                    of_file = read(file, system, recognize::oauth_token).await?;
+                    &of_file
+                }
+            };
+            self.iam.exchange_oauth(token, system).await.map_err(explain)
+        })
     }
 
     fn timeout(&self) -> Duration {
@@ -157,14 +215,11 @@ pub(super) fn explain(error: Error) -> Error {
         return error;
     }
     let message = error.reason().to_ascii_lowercase();
-    if message.contains("is not supported for iam token exchange") {
-        return error.with_help(
-            "IAM refuses OAuth tokens issued since 2026-06-01; use an API key (YC_API_KEY), the metadata service, \
-             or the yc CLI with a browser login (`yc init --username=…` or `--federation-id=…`)",
-        );
-    }
-    error.with_help(
-        "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01: \
-         use an API key (YC_API_KEY), the metadata service, or the yc CLI",
-    )
+    let cause = match message.contains("is not supported for iam token exchange") {
+        true => "IAM refuses OAuth tokens issued since 2026-06-01",
+        false => {
+            "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01"
+        }
+    };
+    error.with_help(format!("{cause}; {REPLACEMENTS}"))
 }

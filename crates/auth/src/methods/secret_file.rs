@@ -4,22 +4,22 @@
 
 use std::fmt;
 use std::io;
-#[cfg(feature = "service-account-key")]
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::recognize;
 use crate::secret::redact;
-use crate::system::System;
+use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
 /// A path, and a name for it in errors.
 #[derive(Clone)]
 pub(super) struct SecretFile {
     path: PathBuf,
+    /// The content, if the file is a pipe.
+    pipe: Pipe,
     /// The name for errors that must not show the path.
     name: &'static str,
     /// What to do if the file does not exist.
@@ -35,7 +35,13 @@ pub(super) const WRITTEN_ONCE: &str = "check the path: a relative path counts fr
 
 impl SecretFile {
     pub(super) fn new(path: impl Into<PathBuf>, name: &'static str) -> Self {
-        Self { path: path.into(), name, help_if_missing: WRITTEN_BY_A_PROGRAM }
+        Self { path: path.into(), pipe: Pipe::default(), name, help_if_missing: WRITTEN_BY_A_PROGRAM }
+    }
+
+    /// With the content of a pipe that an earlier value of this type has read. A method keeps `pipe`, because it makes
+    /// the file of a variable anew for each use.
+    pub(super) fn with_pipe(self, pipe: &Pipe) -> Self {
+        Self { pipe: pipe.clone(), ..self }
     }
 
     /// With another help for a file that does not exist.
@@ -58,13 +64,9 @@ impl SecretFile {
         Ok(Self::new(path.as_str(), variable))
     }
 
-    /// The name in errors and reports: the path, unless the path may be a token, given by mistake.
+    /// The name in errors and reports: the path as it was given, unless the path may be a secret, given by mistake.
     pub(super) fn location(&self) -> String {
-        let plain = self.path.is_absolute()
-            || self.path.starts_with(".")
-            || self.path.starts_with("..")
-            || self.path.extension().is_some_and(|extension| extension == "json");
-        if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
+        if is_path(&self.path) { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
     }
 
     /// The path, for callers that need more than the content.
@@ -85,7 +87,7 @@ impl SecretFile {
         missing: ErrorKind,
     ) -> Result<Zeroizing<String>, Error> {
         system.begin_step(&format!("the file {}", self.location()));
-        let content = system.read_file(&self.path, limit).await;
+        let content = system.read_file(&self.path, limit, &self.pipe).await;
         let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
         recognize::text(&content).map_err(|error| error.at(self.location()))
     }
@@ -123,6 +125,29 @@ impl SecretFile {
         };
         Error::new(kind, reason).at(self.location()).with_help(help).with_source(error)
     }
+}
+
+/// The extensions of files that hold a key or a token.
+const EXTENSIONS: [&str; 12] =
+    ["b64", "cfg", "conf", "env", "json", "jwt", "key", "pem", "secret", "token", "txt", "yaml"];
+
+/// The longest part of a path that cannot be a secret without a documented shape. Keys and tokens are longer.
+const LONGEST_PART: usize = 24;
+
+/// Whether a value is the path of a file, and not a secret in its place.
+fn is_path(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if path.is_absolute()
+        || path.starts_with(".")
+        || path.starts_with("..")
+        || extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+    {
+        return true;
+    }
+    let text = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._".contains(&byte);
+    text.split(['/', '\\']).all(|part| part.len() <= LONGEST_PART && part.bytes().all(is_plain))
+        && redact(&text, &[]) == text
 }
 
 /// Bounds a read of the file at `location`: a file may be a pipe, or on a server that does not respond.

@@ -19,7 +19,7 @@ use super::secret_file::{SecretFile, read_within};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::recognize::{self, IamToken, is_whole_iam_token};
 use crate::secret::Secret;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -47,6 +47,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct TokenFileAuth {
     options: TokenFileAuthBuilder,
+    /// The token, if `YC_IAM_TOKEN_FILE` names a pipe.
+    pipe: Pipe,
 }
 
 /// The options of [`TokenFileAuth`].
@@ -97,7 +99,7 @@ impl TokenFileAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> TokenFileAuth {
-        TokenFileAuth { options: self }
+        TokenFileAuth { options: self, pipe: Pipe::default() }
     }
 }
 
@@ -105,7 +107,7 @@ impl TokenFileAuth {
     fn watch(&self, system: &System) -> Result<Watch, Error> {
         let file = match &self.options.file {
             Some(file) => file.clone(),
-            None => SecretFile::from_variable(Self::VARIABLE, system)?,
+            None => SecretFile::from_variable(Self::VARIABLE, system)?.with_pipe(&self.pipe),
         };
         Ok(Watch { file, max_age: self.options.max_age, last: Mutex::default() })
     }

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use crate::recognize::{self, IamToken};
 use crate::secret::{Secret, masked, redact};
 use crate::system::System;
-use crate::{Error, ErrorKind, Method};
+use crate::{Error, ErrorKind};
 
 /// A given secret, or the name of the variable that holds it.
 #[derive(Clone, Debug)]
@@ -15,34 +15,10 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// A value that the program gives, as `recognize` reads it.
-    pub(super) fn given(
-        raw: &str,
-        recognize: fn(&str) -> Result<Secret, Error>,
-        method: Method,
-    ) -> Result<Self, Error> {
-        recognize(raw).map(Self::Given).map_err(|error| error.of(method))
-    }
-
     pub(super) fn location(&self) -> String {
         match self {
             Self::Given(_) => "given value".to_owned(),
             Self::Variable(name) => name.clone(),
-        }
-    }
-
-    /// The given secret, or the current value of the variable, as `recognize` reads it.
-    pub(super) fn read(
-        &self,
-        system: &System,
-        recognize: fn(&str) -> Result<Secret, Error>,
-    ) -> Result<Secret, Error> {
-        match self {
-            Self::Given(secret) => Ok(secret.clone()),
-            Self::Variable(name) => {
-                let value = secret_variable(system, name)?;
-                recognize(&value).map_err(|error| error.at(name))
-            }
         }
     }
 }

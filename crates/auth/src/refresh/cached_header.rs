@@ -32,6 +32,14 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// The scheme of what a method sends.
+    pub(crate) fn of(method: Method) -> Self {
+        match method {
+            Method::ApiKey => Self::ApiKey,
+            _ => Self::Bearer,
+        }
+    }
+
     /// The word itself.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -15,7 +15,7 @@ use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock, try_lock};
 use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
 use crate::task::shared_task::SharedTask;
-use crate::token::{BadLife, Token};
+use crate::token::{BadLife, Life, Token};
 use crate::{Error, ErrorKind, Method};
 
 /// What a fetch is for.
@@ -294,6 +294,7 @@ impl Refresher {
         let first_seen = previous.map_or(began, |previous| previous.first_seen);
         let mut schedule = match life {
             Some(life) => Schedule::for_life(began, life, max_age, jitter),
+            None if token.life == Life::Unlimited => Schedule::for_unlimited_life(began, max_age, jitter),
             None => Schedule::for_unknown_life(first_seen, began, max_age, jitter),
         };
         if previous.is_some() {
@@ -322,7 +323,7 @@ impl Refresher {
         let generation = previous.map_or(state.generation, |previous| previous.generation);
         let mut header = CachedHeader::new(
             method,
-            Some((Scheme::Bearer, &token.secret)),
+            Some((Scheme::of(method), &token.secret)),
             generation,
             schedule,
             first_seen,

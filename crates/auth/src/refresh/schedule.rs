@@ -58,6 +58,11 @@ impl Schedule {
         Self { refresh: fetched + jittered(max_age, jitter), usable, end: usable }
     }
 
+    /// For a key without an end.
+    pub(crate) fn for_unlimited_life(fetched: Now, max_age: Duration, jitter: f64) -> Self {
+        Self { refresh: fetched + jittered(max_age, jitter), ..Self::FOREVER }
+    }
+
     /// For a token that the source returned before: the next refresh comes after half of the remaining life.
     pub(crate) fn repeated(self, now: Now) -> Self {
         self.refresh_by(now + (now.until(self.end) / 2).max(FLOOR))

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::Files;
+use super::pipe::Pipe;
 use super::shared_work::SharedWork;
 
 /// The looks that are under way.
@@ -18,11 +19,22 @@ pub(super) struct FileLooks {
     contents: SharedWork<(PathBuf, usize), Content>,
     existence: SharedWork<PathBuf, bool>,
     #[cfg(feature = "service-account-key")]
-    modes: SharedWork<PathBuf, Option<u32>>,
+    modes: SharedWork<PathBuf, Option<FileMode>>,
 }
 
-/// What a read gave. All callers of one read share it; wiped with the last of them.
-type Content = Arc<io::Result<Zeroizing<Vec<u8>>>>;
+/// What a read gave, and whether another read gives it again. All callers of one read share it; wiped with the last of
+/// them.
+type Content = Arc<(io::Result<Zeroizing<Vec<u8>>>, bool)>;
+
+/// Who may read a file.
+#[cfg(feature = "service-account-key")]
+#[derive(Clone, Copy)]
+pub(crate) struct FileMode {
+    /// The Unix permission bits.
+    pub(crate) bits: u32,
+    /// Whether the file is on a mount that this process cannot change.
+    pub(crate) is_read_only: bool,
+}
 
 impl Default for FileLooks {
     fn default() -> Self {
@@ -36,21 +48,33 @@ impl Default for FileLooks {
 }
 
 impl FileLooks {
-    /// Reads a file of at most `limit` bytes. Without a runtime, reads on the calling thread: it serves no others.
+    /// Reads a file of at most `limit` bytes; a pipe only if `pipe` does not have its content yet. Without a runtime,
+    /// reads on the calling thread: it serves no others.
     pub(super) async fn read(
         &self,
         files: &Arc<dyn Files>,
         path: &Path,
         limit: usize,
+        pipe: &Pipe,
     ) -> io::Result<Zeroizing<Vec<u8>>> {
-        if Handle::try_current().is_err() {
-            return files.read(path, limit).map(Zeroizing::new);
+        if let Some(content) = pipe.content(path) {
+            return Ok(content);
         }
-        let (files, to_read) = (Arc::clone(files), path.to_owned());
-        let read = move || Arc::new(files.read(&to_read, limit).map(Zeroizing::new));
+        if Handle::try_current().is_err() {
+            return read_now(&**files, path, limit, pipe).0;
+        }
+        let (files, to_read, of_thread) = (Arc::clone(files), path.to_owned(), pipe.clone());
+        // The thread keeps what came: its caller may have left.
+        let read = move || Arc::new(read_now(&*files, &to_read, limit, &of_thread));
         match &*self.contents.run((path.to_owned(), limit), read).await? {
-            Ok(content) => Ok(content.clone()),
-            Err(error) => Err(copy(error)),
+            (Ok(content), is_repeatable) => {
+                // The thread may have been that of another caller, with another place for the content.
+                if !is_repeatable {
+                    pipe.keep(path, content);
+                }
+                Ok(content.clone())
+            }
+            (Err(error), _) => Err(copy(error)),
         }
     }
 
@@ -65,13 +89,31 @@ impl FileLooks {
 
     /// The permission bits of a file, read as its content is.
     #[cfg(feature = "service-account-key")]
-    pub(super) async fn mode(&self, files: &Arc<dyn Files>, path: &Path) -> Option<u32> {
+    pub(super) async fn mode(&self, files: &Arc<dyn Files>, path: &Path) -> Option<FileMode> {
+        let mode = |files: &dyn Files, path: &Path| {
+            let is_read_only = files.is_read_only(path);
+            files.mode(path).map(|bits| FileMode { bits, is_read_only })
+        };
         if Handle::try_current().is_err() {
-            return files.mode(path);
+            return mode(&**files, path);
         }
         let (files, to_look_at) = (Arc::clone(files), path.to_owned());
-        self.modes.run(path.to_owned(), move || files.mode(&to_look_at)).await.ok()?
+        self.modes.run(path.to_owned(), move || mode(&*files, &to_look_at)).await.ok()?
     }
+}
+
+fn read_now(
+    files: &dyn Files,
+    path: &Path,
+    limit: usize,
+    pipe: &Pipe,
+) -> (io::Result<Zeroizing<Vec<u8>>>, bool) {
+    let is_repeatable = files.is_repeatable(path);
+    let content = files.read(path, limit).map(Zeroizing::new);
+    if let (Ok(content), false) = (&content, is_repeatable) {
+        pipe.keep(path, content);
+    }
+    (content, is_repeatable)
 }
 
 /// An error of the operating system for one more caller.

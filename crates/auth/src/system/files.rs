@@ -18,6 +18,18 @@ pub trait Files: Send + Sync + 'static {
     /// Whether this is a regular file that this process may execute.
     fn is_executable(&self, path: &Path) -> bool;
 
+    /// Whether a second read gives the same bytes again, if nobody writes: not so for a pipe, or for standard input.
+    fn is_repeatable(&self, path: &Path) -> bool {
+        let _ = path;
+        true
+    }
+
+    /// Whether the file is on a mount that this process cannot change, such as a secret of Kubernetes or Docker.
+    fn is_read_only(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
+
     /// Whether a file or a folder exists. The default tries to read it.
     fn exists(&self, path: &Path) -> bool {
         match self.read(path, 0) {
@@ -78,6 +90,23 @@ impl Files for SystemFiles {
         path.is_file()
     }
 
+    fn is_repeatable(&self, path: &Path) -> bool {
+        // These names stand for open descriptors. Some systems go on where the last read ended, in a regular file too.
+        let is_descriptor = path == Path::new("/dev/stdin") || path.starts_with("/dev/fd");
+        let goes_on = is_descriptor && !cfg!(target_os = "linux");
+        !goes_on && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+    }
+
+    #[cfg(unix)]
+    fn is_read_only(&self, path: &Path) -> bool {
+        // A volume of Kubernetes holds links into the folder `..data`.
+        let is_volume = path.parent().is_some_and(|folder| folder.join("..data").exists());
+        let is_mounted = ["/run/secrets", "/var/run/secrets"].iter().any(|folder| path.starts_with(folder));
+        let is_read_only = rustix::fs::statvfs(path)
+            .is_ok_and(|mount| mount.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+        is_volume || is_mounted || is_read_only
+    }
+
     #[cfg(unix)]
     fn mode(&self, path: &Path) -> Option<u32> {
         use std::os::unix::fs::PermissionsExt;
@@ -113,6 +142,9 @@ mod double {
     /// assert_eq!(files.mode(Path::new("/run/token")), Some(0o644));
     /// files.remove("/run/token");
     /// assert!(files.read(Path::new("/run/token"), 64).is_err());
+    /// files.write_pipe("/dev/fd/63", "t1.fake.token");
+    /// assert_eq!(files.read(Path::new("/dev/fd/63"), 64).unwrap(), b"t1.fake.token");
+    /// assert_eq!(files.read(Path::new("/dev/fd/63"), 64).unwrap(), b"");
     /// ```
     #[derive(Clone, Default)]
     pub struct TestFiles {
@@ -122,6 +154,15 @@ mod double {
     struct TestFile {
         content: Vec<u8>,
         mode: u32,
+        is_pipe: bool,
+        is_read_only: bool,
+    }
+
+    impl TestFile {
+        /// An empty file.
+        fn new() -> Self {
+            Self { content: Vec::new(), mode: 0o600, is_pipe: false, is_read_only: false }
+        }
     }
 
     impl TestFiles {
@@ -137,8 +178,21 @@ mod double {
         pub fn write(&self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) {
             let content = content.into();
             let mut files = self.files();
-            let file = files.entry(path.into()).or_insert(TestFile { content: Vec::new(), mode: 0o600 });
+            let file = files.entry(path.into()).or_insert_with(TestFile::new);
             file.content = content;
+        }
+
+        /// Creates a pipe: the first read takes the content, and later reads find the end.
+        pub fn write_pipe(&self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) {
+            let file = TestFile { content: content.into(), is_pipe: true, ..TestFile::new() };
+            self.files().insert(path.into(), file);
+        }
+
+        /// Puts a file on a mount that cannot be changed.
+        pub fn set_read_only(&self, path: impl AsRef<Path>) {
+            if let Some(file) = self.files().get_mut(path.as_ref()) {
+                file.is_read_only = true;
+            }
         }
 
         /// Sets the mode of a file.
@@ -160,12 +214,20 @@ mod double {
 
     impl Files for TestFiles {
         fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-            let files = self.files();
-            let file = files.get(path).ok_or(io::ErrorKind::NotFound)?;
+            let mut files = self.files();
+            let file = files.get_mut(path).ok_or(io::ErrorKind::NotFound)?;
             if file.content.len() > limit {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
-            Ok(file.content.clone())
+            Ok(if file.is_pipe { std::mem::take(&mut file.content) } else { file.content.clone() })
+        }
+
+        fn is_repeatable(&self, path: &Path) -> bool {
+            self.files().get(path).is_some_and(|file| !file.is_pipe)
+        }
+
+        fn is_read_only(&self, path: &Path) -> bool {
+            self.files().get(path).is_some_and(|file| file.is_read_only)
         }
 
         fn is_executable(&self, path: &Path) -> bool {

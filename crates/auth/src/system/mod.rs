@@ -13,6 +13,7 @@ mod files;
 mod http;
 mod loopback;
 mod per_process;
+mod pipe;
 mod process;
 mod progress;
 mod refusal;
@@ -30,6 +31,8 @@ pub use self::clock::{Clock, Now, SystemClock};
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 use self::file_looks::FileLooks;
+#[cfg(feature = "service-account-key")]
+pub(crate) use self::file_looks::FileMode;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
@@ -39,6 +42,7 @@ pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
 #[doc(hidden)]
 pub use self::per_process::PerProcess;
+pub(crate) use self::pipe::Pipe;
 pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub(crate) use self::progress::Progress;
 #[doc(hidden)]
@@ -298,13 +302,15 @@ impl System {
         }
     }
 
-    /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it.
+    /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it. A pipe
+    /// is read once: `pipe` keeps its content.
     pub(crate) async fn read_file(
         &self,
         path: &std::path::Path,
         limit: usize,
+        pipe: &Pipe,
     ) -> std::io::Result<Zeroizing<Vec<u8>>> {
-        self.looks.read(&self.files, path, limit).await
+        self.looks.read(&self.files, path, limit, pipe).await
     }
 
     /// Whether a file or a folder exists.
@@ -312,9 +318,9 @@ impl System {
         self.looks.exists(&self.files, std::path::Path::new(path)).await
     }
 
-    /// The permission bits of a file.
+    /// Who may read a file.
     #[cfg(feature = "service-account-key")]
-    pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<u32> {
+    pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<FileMode> {
         self.looks.mode(&self.files, path).await
     }
 

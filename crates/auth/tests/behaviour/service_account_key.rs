@@ -299,6 +299,13 @@ fn the_report_warns_of_a_key_file_that_every_user_can_read_for_a_given_path_too(
     let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let report = credentials.blocking().select().unwrap();
     assert!(report.selected().unwrap().reason.contains("mode 0604"), "{report}");
+    // `chmod` does not work on such a mount.
+    test_system.files.set_read_only(PATH);
+    let read_only = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
+    let report = read_only.blocking().select().unwrap();
+    let reason = &report.selected().unwrap().reason;
+    assert!(reason.contains("mode 0604") && reason.contains("defaultMode: 0400"), "{report}");
+    assert!(!reason.contains("chmod"), "{report}");
     test_system.files.set_mode(PATH, 0o640);
     let quiet = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     assert_eq!(quiet.blocking().select().unwrap().selected().unwrap().reason, "given");

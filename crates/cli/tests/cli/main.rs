@@ -12,6 +12,9 @@ mod doctor;
 mod emulator;
 mod endpoints;
 mod identity;
+mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod messages;
 mod metadata;
 mod methods;
@@ -25,4 +28,5 @@ mod recognized_values;
 mod run;
 mod statuses;
 mod token_and_header;
+mod value_files;
 mod yc;

@@ -9,7 +9,7 @@ use ring::digest::{Digest, SHA256, digest};
 
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use crate::methods::secret_file::{SecretFile, read_within};
-use crate::system::System;
+use crate::system::{FileMode, System};
 use crate::{Error, ErrorKind};
 
 /// How long to wait for the mode of a file. The mode is only for a warning, so an exchange must not wait long for it.
@@ -90,6 +90,12 @@ impl KeyLoader {
 /// The warning about a key that every user of the machine can read.
 pub(super) async fn mode_warning(path: &Path, system: &System) -> Option<String> {
     let mode = system.within(MODE_TIMEOUT, system.file_mode(path)).await??;
-    (mode & 0o004 != 0)
-        .then(|| format!("every user of this machine can read the key (mode {mode:04o}); `chmod 600` it"))
+    let FileMode { bits, is_read_only } = mode;
+    // Nobody can change the mode of a file on such a mount: the mount decides about it.
+    let advice = match is_read_only {
+        true => "mount the secret with a narrower mode (in Kubernetes: `defaultMode: 0400`)",
+        false => "`chmod 600` it",
+    };
+    (bits & 0o004 != 0)
+        .then(|| format!("every user of this machine can read the key (mode {bits:04o}); {advice}"))
 }

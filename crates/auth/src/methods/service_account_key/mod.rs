@@ -29,7 +29,7 @@ use super::{Detection, Identity, Method, Provider};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize::{self, KeyOrPath};
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
 
@@ -46,6 +46,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct ServiceAccountKeyAuth {
     options: ServiceAccountKeyAuthBuilder,
+    /// The key, if `YC_SERVICE_ACCOUNT_KEY_FILE` names a pipe.
+    pipe: Pipe,
     /// Whether the log already has the warning about the mode of the file.
     warned: Arc<AtomicBool>,
 }
@@ -166,7 +168,7 @@ impl ServiceAccountKeyAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> ServiceAccountKeyAuth {
-        ServiceAccountKeyAuth { options: self, warned: Arc::default() }
+        ServiceAccountKeyAuth { options: self, pipe: Pipe::default(), warned: Arc::default() }
     }
 }
 
@@ -187,7 +189,8 @@ impl ServiceAccountKeyAuth {
                     }
                     Ok(KeyOrPath::Path(path)) => {
                         let file = SecretFile::new(path.as_str(), Self::VARIABLE);
-                        Ok(KeyLoader::file(file.help_if_missing(WRITTEN_ONCE), &self.warned))
+                        let file = file.help_if_missing(WRITTEN_ONCE).with_pipe(&self.pipe);
+                        Ok(KeyLoader::file(file, &self.warned))
                     }
                     Err(error) => Err(error),
                 }

@@ -28,7 +28,7 @@ use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::authorization::AuthorizationServer;
 use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -51,6 +51,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub struct WorkloadIdentityAuth {
     options: WorkloadIdentityAuthBuilder,
+    /// The subject token, if `YC_OIDC_TOKEN_FILE` names a pipe.
+    pipe: Pipe,
 }
 
 /// The options of [`WorkloadIdentityAuth`].
@@ -120,7 +122,7 @@ impl WorkloadIdentityAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> WorkloadIdentityAuth {
-        WorkloadIdentityAuth { options: self }
+        WorkloadIdentityAuth { options: self, pipe: Pipe::default() }
     }
 }
 
@@ -128,7 +130,7 @@ impl WorkloadIdentityAuth {
     fn account_and_subject(&self, system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
         match &self.options.given {
             Some(given) => Ok(given.clone()),
-            None => variables::read(system),
+            None => variables::read(system, &self.pipe),
         }
     }
 

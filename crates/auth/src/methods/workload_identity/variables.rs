@@ -5,19 +5,19 @@ use super::github::{self, Issuer};
 use super::subject::SubjectToken;
 use crate::methods::secret_file::SecretFile;
 use crate::methods::service_account_id::ServiceAccountId;
-use crate::system::System;
+use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
 const FILE: &str = WorkloadIdentityAuth::VARIABLE;
 const TOKEN: &str = WorkloadIdentityAuth::TOKEN_VARIABLE;
 const ACCOUNT: &str = WorkloadIdentityAuth::ACCOUNT_VARIABLE;
 
-/// The service account and the source of the subject token.
+/// The service account and the source of the subject token. `pipe` has the token, if its file is a pipe.
 ///
 /// # Errors
 /// `NotConfigured` if the variables do not select the method; `Invalid` if one is missing, or two contradict each
 /// other.
-pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
+pub(super) fn read(system: &System, pipe: &Pipe) -> Result<(ServiceAccountId, SubjectToken), Error> {
     let is_set = |name| system.variable(name).map(|value| value.is_some());
     let (by_file, by_token) = (is_set(FILE)?, is_set(TOKEN)?);
     let account = system.variable(ACCOUNT)?.map(|id| ServiceAccountId::new(id.as_str()));
@@ -41,7 +41,7 @@ pub(super) fn read(system: &System) -> Result<(ServiceAccountId, SubjectToken), 
         )));
     };
     let subject = match by_file {
-        true => SubjectToken::secret_file(SecretFile::from_variable(FILE, system)?),
+        true => SubjectToken::secret_file(SecretFile::from_variable(FILE, system)?.with_pipe(pipe)),
         false => SubjectToken::variable(TOKEN),
     };
     Ok((account, subject))

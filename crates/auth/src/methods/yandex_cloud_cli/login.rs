@@ -63,9 +63,9 @@ impl Login {
 
     /// The output of a success, or an error with yc's own message.
     fn success(&self, output: CommandOutput) -> Result<CommandOutput, Error> {
-        match output.code() {
-            Some(0) => Ok(output),
-            _ => Err(failure(&output).at(self.program.display().to_string())),
+        match output.is_success() {
+            true => Ok(output),
+            false => Err(failure(&output).at(self.program.display().to_string())),
         }
     }
 

@@ -19,10 +19,8 @@ pub(super) fn last_line(output: &[u8]) -> Option<String> {
 /// The error of a yc that failed. The message is yc's standard error only: standard output is where tokens go.
 pub(super) fn failure(output: &CommandOutput) -> Error {
     let message = message(output);
-    let status =
-        output.code().map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
     let kind = if is_refusal(&message) { ErrorKind::Refused } else { ErrorKind::Unavailable };
-    Error::new(kind, format!("{status}: {message}"))
+    Error::new(kind, format!("{}: {message}", output.status()))
         .with_help("run `yc iam create-token` by hand; `yc init` logs in again")
 }
 
@@ -36,7 +34,7 @@ fn message(output: &CommandOutput) -> String {
 pub(super) fn knows_no_format(output: &CommandOutput) -> bool {
     let message = message(output).to_ascii_lowercase();
     let words = ["unknown", "not defined", "unrecognized", "unexpected", "invalid", "unsupported"];
-    output.code() != Some(0)
+    !output.is_success()
         && (message.contains("format") || message.contains("flag"))
         && words.iter().any(|word| message.contains(word))
         && !is_refusal(&message)
