@@ -96,9 +96,7 @@ fn unreadable(error: &io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     let help = match error.kind() {
-        io::ErrorKind::FileTooLarge => {
-            "check that this is the right file: a key or token has a few hundred bytes"
-        }
+        FileTooLarge => "check that this is the right file: a key or token has a few hundred bytes",
         _ => "give the path of a readable file that holds only the key or token",
     };
     Error::new(kind, format!("cannot be read: {error}")).with_help(help)

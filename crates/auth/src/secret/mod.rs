@@ -1,5 +1,6 @@
 //! Secrets: how a value is checked on entry, stored, and redacted in text that leaves the library ([`redact()`]).
 
+mod echo;
 mod pasted;
 mod redact;
 

@@ -12,6 +12,8 @@ mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
+#[cfg(unix)]
+mod files;
 mod functions;
 mod given_values;
 mod hyper;

@@ -12,6 +12,9 @@ mod doctor;
 mod emulator;
 mod endpoints;
 mod identity;
+mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod messages;
 mod metadata;
 mod methods;

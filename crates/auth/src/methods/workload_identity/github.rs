@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Uri};
 use serde_json::Value;
@@ -98,6 +99,8 @@ impl Issuer {
         let mut response = send(system, request, &shown, limit).await?;
         if response.status() != 200 {
             let error = refusal(&response, &shown, &[self.token.expose()]);
+            // The server may have repeated the secret.
+            response.body_mut().zeroize();
             return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
         }
         let fields = json_object(&response, &shown);
@@ -110,8 +113,9 @@ impl Issuer {
     }
 
     fn bearer(&self) -> Result<HeaderValue, Error> {
-        let line = Zeroizing::new(["bearer ", self.token.expose()].concat());
-        let mut header = HeaderValue::from_str(&line)
+        // The bytes of the header are wiped with its last clone.
+        let line = Zeroizing::new(["bearer ", self.token.expose()].concat().into_bytes());
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(line))
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(TOKEN))?;
         header.set_sensitive(true);
         Ok(header)

@@ -85,7 +85,7 @@ impl Login {
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))
             }
-            Some(Ok(output)) if output.code() == Some(0) => Ok(output),
+            Some(Ok(output)) if output.is_success() => Ok(output),
             Some(Ok(output)) => Err(failure(&output).at(location)),
         }
     }

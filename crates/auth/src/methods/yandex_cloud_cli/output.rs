@@ -14,11 +14,9 @@ pub(super) fn last_line(output: &[u8]) -> Option<String> {
 pub(super) fn failure(output: &CommandOutput) -> Error {
     let text = String::from_utf8_lossy(output.stderr());
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let status =
-        output.code().map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit status {code}"));
     let message = if lines.is_empty() { "no message".to_owned() } else { lines.join("; ") };
     let kind = if is_refusal(&message) { ErrorKind::Refused } else { ErrorKind::Unavailable };
-    Error::new(kind, format!("{status}: {message}"))
+    Error::new(kind, format!("{}: {message}", output.status()))
         .with_help("run `yc iam create-token` by hand; `yc init` logs in again")
 }
 
