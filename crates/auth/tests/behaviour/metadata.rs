@@ -197,7 +197,7 @@ fn the_meaning_of_a_response_depends_on_whether_the_address_is_configured() {
     // reply -> outcome at the default address, at a configured address
     let table = [
         (ok(METADATA_ANSWER), Selected, Selected),
-        (ok(r#"{"access_token":"CggVAgAAA-FAKE"}"#), Selected, Selected),
+        (ok(r#"{"access_token":"CggVAgAAA-FAKE-older-shape-FAKE-FAKE"}"#), Selected, Selected),
         // no server
         (TestReply::Fail(HttpFault::ConnectTimeout), Absent, Broken),
         (TestReply::Fail(HttpFault::ConnectRefused), Absent, Broken),
