@@ -29,9 +29,9 @@
 //! # Methods
 //! | method | type | variable | for |
 //! |---|---|---|---|
-//! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY` | services, with a key of a service account |
+//! | `api-key` | [`ApiKeyAuth`] | `YC_API_KEY`, `YC_API_KEY_FILE` | services, with a key of a service account |
 //! | `iam-token` | [`IamTokenAuth`] | `YC_IAM_TOKEN` | jobs shorter than the life of a token |
-//! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN` | people with an OAuth token from before 2026-06-01 |
+//! | `oauth-token` | [`OAuthTokenAuth`] | `YC_OAUTH_TOKEN`, `YC_OAUTH_TOKEN_FILE` | people with an OAuth token from before 2026-06-01 |
 //! | `service-account-key` | `ServiceAccountKeyAuth` | `YC_SERVICE_ACCOUNT_KEY_FILE` | programs outside Yandex Cloud, with an authorized key of a service account |
 //! | `workload-identity` | [`WorkloadIdentityAuth`] | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN` | pipelines and pods, with no stored secret |
 //! | `token-file` | [`TokenFileAuth`] | `YC_IAM_TOKEN_FILE` | an IAM token in a file that another program keeps fresh |
@@ -172,7 +172,6 @@ mod credentials;
 mod error;
 mod method;
 mod methods;
-#[allow(dead_code, unused_imports, reason = "the ways in move to it one by one")]
 mod recognize;
 mod refresh;
 mod report;

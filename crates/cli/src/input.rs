@@ -81,7 +81,7 @@ fn read_in_time(
 fn not_text(location: &str) -> Error {
     Error::new(ErrorKind::Invalid, "the value is not UTF-8 text")
         .at(location)
-        .with_help("save the value as plain text, without a byte order mark")
+        .with_help("save the value as plain text in UTF-8; in PowerShell: `Out-File -Encoding ascii`")
 }
 
 fn unreadable(error: &io::Error) -> Error {
@@ -96,9 +96,7 @@ fn unreadable(error: &io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     let help = match error.kind() {
-        io::ErrorKind::FileTooLarge => {
-            "check that this is the right file: a key or token has a few hundred bytes"
-        }
+        FileTooLarge => "check that this is the right file: a key or token has a few hundred bytes",
         _ => "give the path of a readable file that holds only the key or token",
     };
     Error::new(kind, format!("cannot be read: {error}")).with_help(help)

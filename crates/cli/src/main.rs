@@ -16,6 +16,7 @@ mod header;
 mod input;
 mod log;
 mod manual;
+mod memory;
 mod output;
 mod revoke;
 mod signals;
@@ -32,6 +33,7 @@ use deadline::Deadline;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    memory::protect();
     // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
     if let Some(status) = demo::fake_yc::run_if_called_as_yc() {

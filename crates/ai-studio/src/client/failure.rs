@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use http::{HeaderMap, StatusCode};
-use yandex_cloud_auth::sdk_internals::{retry_after, server_message};
+use yandex_cloud_auth::sdk_internals::{about_a_token, retry_after, server_message};
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 
@@ -93,6 +93,8 @@ impl Failure {
             reason.push_str(", a redirect, and the SDK follows no redirect");
         }
         if let Some(message) = server_message(body) {
+            let is_about_a_token = method.is_some_and(|method| method != Method::ApiKey);
+            let message = if is_about_a_token { about_a_token(message) } else { message };
             reason = format!("{reason}: {message}");
         }
         let error = Error::new(kind, auth::redact(&reason, secrets))
@@ -187,6 +189,19 @@ mod tests {
             assert_eq!((failure.error.kind(), failure.is_retryable), (kind, retried), "{code}");
             assert_eq!(failure.error.status(), Some(status));
             assert!(failure.error.help().is_some());
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_not_blamed_on_an_api_key() {
+        let status = StatusCode::UNAUTHORIZED;
+        let body = br#"{"error":{"message":"rpc error: code = Unauthenticated desc = Unknown api key 'x'"}}"#;
+        for (method, blames_a_token) in
+            [(Method::IamToken, true), (Method::Metadata, true), (Method::ApiKey, false)]
+        {
+            let failure = Failure::of_response(status, &HeaderMap::new(), body, &[], Some(method));
+            let shown = failure.error.to_string();
+            assert_eq!(shown.contains("refused the token, not an API key"), blames_a_token, "{shown}");
         }
     }
 

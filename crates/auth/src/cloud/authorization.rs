@@ -67,7 +67,10 @@ impl AuthorizationServer {
         let request = finish(request, body, &url)?;
         let mut response = send(system, request, &url, limit).await?;
         if response.status() != 200 {
-            return Err(refusal(&response, &url, &[subject.expose()]));
+            let error = refusal(&response, &url, &[subject.expose()]);
+            // The server may have repeated the secret.
+            response.body_mut().zeroize();
+            return Err(error);
         }
         // The body holds the token: wipe it on success and on failure.
         let token = access_token(&response, &url);

@@ -34,7 +34,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
         reason.push_str(", a redirect; redirects are not followed");
     }
     if let Some(message) = server_message(response.body()) {
-        reason = format!("{reason}: {message}");
+        reason = format!("{reason}: {}", about_a_token(message));
     }
     if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
         reason = format!("{reason} (request id {id})");
@@ -65,6 +65,17 @@ pub fn server_message(body: &[u8]) -> Option<String> {
         Ok(Value::String(text)) if !text.is_empty() => Some(text),
         Ok(_) => None,
         Err(_) => (!text.is_empty() && text.len() <= 500 && !text.starts_with('<')).then(|| text.to_owned()),
+    }
+}
+
+/// The words of a server that refused a token. Yandex Cloud's gateway says `Unknown api key` about every credential, so
+/// these words alone would send people to look for an API key.
+#[must_use]
+pub fn about_a_token(message: String) -> String {
+    if message.to_ascii_lowercase().contains("unknown api key") {
+        format!("the server refused the token, not an API key (it says this about tokens too: {message})")
+    } else {
+        message
     }
 }
 
@@ -191,6 +202,16 @@ mod tests {
             refusal(&response(400, &[], br#"{"error":"invalid_grant","error_description":"no"}"#), "u", &[]);
         assert_eq!(error.to_string(), "u: HTTP 400: no");
         assert_eq!(refusal(&response(500, &[], b"<html>x"), "u", &[]).to_string(), "u: HTTP 500");
+    }
+
+    #[test]
+    fn a_refused_token_is_not_blamed_on_an_api_key() {
+        let body = br#"{"code":16,"message":"Unknown api key 'AQVN***fake'"}"#;
+        let error = refusal(&response(401, &[], body), "u", &[]);
+        assert!(
+            error.reason().starts_with("HTTP 401: the server refused the token, not an API key"),
+            "{error}"
+        );
     }
 
     #[test]

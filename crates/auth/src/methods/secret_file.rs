@@ -4,14 +4,13 @@
 
 use std::fmt;
 use std::io;
-#[cfg(feature = "service-account-key")]
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::secret::{Shape, redact};
+use crate::recognize;
+use crate::secret::redact;
 use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
@@ -61,26 +60,13 @@ impl SecretFile {
                 .at(variable)
                 .with_help(format!("set {variable} to the path of a file, or choose another method")));
         };
-        // A secret in the place of a path needs its own error: a read would only report that the file does not exist.
-        let is_content = Shape::of(&value) != Shape::Unknown
-            || ["{", "eyJ", "AQVN"].iter().any(|start| value.starts_with(start))
-            || value.contains("-----BEGIN ")
-            || value.contains(['\n', '\0']);
-        if is_content {
-            return Err(Error::new(ErrorKind::Invalid, "the value is a secret, not the path of a file")
-                .at(variable)
-                .with_help(format!("set {variable} to the path of a file that holds the secret")));
-        }
-        Ok(Self::new(value.as_str(), variable))
+        let path = recognize::path_only(&value).map_err(|error| error.at(variable))?;
+        Ok(Self::new(path.as_str(), variable))
     }
 
-    /// The name in errors and reports: the path, unless the path may be a token, given by mistake.
+    /// The name in errors and reports: the path as it was given, unless the path may be a secret, given by mistake.
     pub(super) fn location(&self) -> String {
-        let plain = self.path.is_absolute()
-            || self.path.starts_with(".")
-            || self.path.starts_with("..")
-            || self.path.extension().is_some_and(|extension| extension == "json");
-        if plain { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
+        if is_path(&self.path) { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
     }
 
     /// The path, for callers that need more than the content.
@@ -103,12 +89,7 @@ impl SecretFile {
         system.begin_step(&format!("the file {}", self.location()));
         let content = system.read_file(&self.path, limit, &self.pipe).await;
         let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
-        let text = std::str::from_utf8(&content).map_err(|_| {
-            Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
-                .at(self.location())
-                .with_help("check the program that writes the file, and its encoding")
-        })?;
-        Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
+        recognize::text(&content).map_err(|error| error.at(self.location()))
     }
 
     fn unreadable(&self, error: io::Error, limit: usize, missing: ErrorKind) -> Error {
@@ -144,6 +125,29 @@ impl SecretFile {
         };
         Error::new(kind, reason).at(self.location()).with_help(help).with_source(error)
     }
+}
+
+/// The extensions of files that hold a key or a token.
+const EXTENSIONS: [&str; 12] =
+    ["b64", "cfg", "conf", "env", "json", "jwt", "key", "pem", "secret", "token", "txt", "yaml"];
+
+/// The longest part of a path that cannot be a secret without a documented shape. Keys and tokens are longer.
+const LONGEST_PART: usize = 24;
+
+/// Whether a value is the path of a file, and not a secret in its place.
+fn is_path(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if path.is_absolute()
+        || path.starts_with(".")
+        || path.starts_with("..")
+        || extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+    {
+        return true;
+    }
+    let text = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._".contains(&byte);
+    text.split(['/', '\\']).all(|part| part.len() <= LONGEST_PART && part.bytes().all(is_plain))
+        && redact(&text, &[]) == text
 }
 
 /// Bounds a read of the file at `location`: a file may be a pipe, or on a server that does not respond.

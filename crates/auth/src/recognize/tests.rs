@@ -247,8 +247,8 @@ fn a_key_is_found_in_its_wrapping_and_in_no_other_place() {
     for text in wrapped {
         let found = key(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let fields = parse_json(&found).expect("JSON");
-        assert_eq!(fields.0["id"], "ajefakefakefakefakef", "{text}");
-        assert!(fields.0["private_key"].as_str().unwrap().contains("-----BEGIN"), "{text}");
+        assert_eq!(fields["id"], "ajefakefakefakefakef", "{text}");
+        assert!(fields["private_key"].as_str().unwrap().contains("-----BEGIN"), "{text}");
         assert!(matches!(credential(&text), Ok(Credential::Key(_))), "{text}");
         assert!(matches!(key_or_path(&text), Ok(KeyOrPath::Key(_))), "{text}");
         for place in place(&text) {

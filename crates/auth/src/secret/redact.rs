@@ -1,12 +1,14 @@
 //! Redaction: what hides secrets in text from outside.
 
+use super::echo;
+
 /// The longest text from outside that is shown, in bytes.
 const MAX_SHOWN: usize = 1024;
 
 /// Makes text from outside safe to show in an error or a log: secrets are masked as their prefix and `***`, control
 /// characters are escaped, and the text is cut to 1 KiB.
 ///
-/// Masks the secrets in `own` that are at least four bytes long, and all text with the shape of a secret: IAM and OAuth
+/// Masks the secrets in `own` that are at least four bytes long, also where the text has folded or escaped them, and all text with the shape of a secret: IAM and OAuth
 /// tokens, API keys, JWTs, PEM blocks, `user:password@`. Every [`Error`](crate::Error) of this crate is redacted.
 ///
 /// ```
@@ -16,11 +18,7 @@ const MAX_SHOWN: usize = 1024;
 /// ```
 #[must_use]
 pub fn redact(text: &str, own: &[&str]) -> String {
-    let mut text = text.trim().to_owned();
-    for secret in own.iter().filter(|secret| secret.len() >= 4) {
-        text = text.replace(secret, &masked(secret));
-    }
-    let text = mask_shapes(&text);
+    let text = mask_shapes(&echo::mask(text.trim(), own));
     let mut shown = String::with_capacity(text.len().min(MAX_SHOWN));
     for character in text.chars() {
         if shown.len() + character.len_utf8() > MAX_SHOWN {

@@ -26,9 +26,9 @@ use crate::{Error, ErrorKind, Method};
 ///
 /// | slot | reads | selected if |
 /// |---|---|---|
-/// | `api-key` | `YC_API_KEY` | it is set |
+/// | `api-key` | `YC_API_KEY`, `YC_API_KEY_FILE` | one of them is set |
 /// | `iam-token` | `YC_IAM_TOKEN` | it is set |
-/// | `oauth-token` | `YC_OAUTH_TOKEN` | it is set |
+/// | `oauth-token` | `YC_OAUTH_TOKEN`, `YC_OAUTH_TOKEN_FILE` | one of them is set |
 /// | `service-account-key` | `YC_SERVICE_ACCOUNT_KEY_FILE` | it is set, and holds or names a key |
 /// | `workload-identity` | `YC_OIDC_TOKEN_FILE`, `YC_OIDC_TOKEN`, GitHub's own two, with `YC_SERVICE_ACCOUNT_ID` | one of them is set |
 /// | `token-file` | `YC_IAM_TOKEN_FILE` | it is set, and its file holds an IAM token |

@@ -12,6 +12,8 @@ mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
+#[cfg(unix)]
+mod files;
 mod functions;
 mod given_values;
 mod hyper;
@@ -30,6 +32,7 @@ mod pipes;
 mod processes;
 mod profile;
 mod ready_path;
+mod recognized_values;
 mod reentrance;
 mod refresh;
 mod reports;

@@ -173,7 +173,8 @@ fn each_text_that_is_not_a_key_has_its_own_error_that_does_not_show_the_text() {
         (String::new(), "the key is empty"),
         (" \n".to_owned(), "the key is empty"),
         (body.clone(), "a bare PEM"),
-        ("AQVN-FAKE-api-key".to_owned(), "not JSON (line 1"),
+        ("AQVN-FAKE-api-key".to_owned(), "an API key (`AQVN…`), not a service account key"),
+        ("{FAKE".to_owned(), "not JSON (line 1"),
         ("[]".to_owned(), "not an object"),
         (KEY[..KEY.len() / 2].to_owned(), "the JSON is incomplete"),
         ("{}".to_owned(), "has no `id`"),
@@ -298,6 +299,13 @@ fn the_report_warns_of_a_key_file_that_every_user_can_read_for_a_given_path_too(
     let credentials = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     let report = credentials.blocking().select().unwrap();
     assert!(report.selected().unwrap().reason.contains("mode 0604"), "{report}");
+    // `chmod` does not work on such a mount.
+    test_system.files.set_read_only(PATH);
+    let read_only = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
+    let report = read_only.blocking().select().unwrap();
+    let reason = &report.selected().unwrap().reason;
+    assert!(reason.contains("mode 0604") && reason.contains("defaultMode: 0400"), "{report}");
+    assert!(!reason.contains("chmod"), "{report}");
     test_system.files.set_mode(PATH, 0o640);
     let quiet = test_system.with(ServiceAccountKeyAuth::from_file(PATH));
     assert_eq!(quiet.blocking().select().unwrap().selected().unwrap().reason, "given");

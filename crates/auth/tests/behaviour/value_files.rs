@@ -204,3 +204,21 @@ fn neither_the_key_nor_its_file_can_be_revoked() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.reason().contains("an API key cannot be revoked"), "{error}");
 }
+
+#[test]
+fn an_error_shows_the_path_that_was_given_unless_it_may_be_a_secret() {
+    for (path, is_shown) in [
+        ("/etc/no/key", true),
+        ("./key", true),
+        ("key", true),
+        ("secrets/my key", true),
+        ("a-long-name-of-a-key-of-the-service-account.b64", true),
+        ("t1.FAKE.FAKE", false),
+        ("FAKEfakeFAKEfakeFAKEfakeFAKEfakeFAKEfake", false),
+        ("FAKE~of+no=shape", false),
+    ] {
+        let error = TestSystem::new().with(ApiKeyAuth::from_file(path)).blocking().header().unwrap_err();
+        let expected = if is_shown { path } else { "API key file" };
+        assert_eq!(error.location(), Some(expected), "{error}");
+    }
+}

@@ -9,6 +9,10 @@ mod blocking_client;
 mod forks;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod oauth_warning;
 mod quiet;
 mod reentrance_log;
+#[cfg(unix)]
+mod standard_input;

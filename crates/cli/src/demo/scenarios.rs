@@ -63,7 +63,10 @@ impl Fixture {
                 let system = self.system(&[(EnvIamTokenAuth::VARIABLE, &token()?)]);
                 return Ok(Credentials::from(EnvIamTokenAuth::new()).with_system(system));
             }
-            Method::OAuthToken => OAuthTokenAuth::new(self.emulator.oauth_token()).map_err(text)?.into(),
+            Method::OAuthToken => {
+                let file = self.file("oauth-token", self.emulator.oauth_token());
+                OAuthTokenAuth::from_file(file.map_err(|error| error.to_string())?).into()
+            }
             Method::ServiceAccountKey => {
                 let key = self.emulator.service_account_key().map_err(|error| error.to_string())?;
                 ServiceAccountKeyAuth::new(key).map_err(text)?.into()

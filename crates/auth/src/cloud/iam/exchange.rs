@@ -12,6 +12,7 @@ use crate::cloud::address::Address;
 use crate::cloud::request::{finish, send};
 use crate::cloud::response::{date, json_object, refusal, unreadable};
 use crate::cloud::timestamp::from_rfc3339;
+use crate::recognize;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
@@ -72,8 +73,18 @@ pub(super) async fn revoke(
 /// `{"name":"secret"}`. A checked secret is visible ASCII. The two characters that JSON escapes are escaped here,
 /// because a serializer would keep a copy of the secret.
 fn field(name: &str, secret: &Secret) -> Vec<u8> {
-    let escaped = Zeroizing::new(secret.expose().replace('\\', "\\\\").replace('"', "\\\""));
-    ["{\"", name, "\":\"", &escaped, "\"}"].concat().into_bytes()
+    let secret = secret.expose().as_bytes();
+    // The buffer never grows: after a reallocation the old block would keep the secret in freed memory.
+    let mut body = Vec::with_capacity(name.len() + 2 * secret.len() + 7);
+    body.extend([b"{\"", name.as_bytes(), b"\":\""].concat());
+    for byte in secret {
+        if matches!(byte, b'\\' | b'"') {
+            body.push(b'\\');
+        }
+        body.push(*byte);
+    }
+    body.extend(b"\"}");
+    body
 }
 
 fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
@@ -105,8 +116,14 @@ async fn granted(
     own: &str,
     limit: Duration,
 ) -> Result<Response<Vec<u8>>, Error> {
-    let response = send(system, request, url, limit).await?;
-    if response.status() == 200 { Ok(response) } else { Err(refusal(&response, url, &[own])) }
+    let mut response = send(system, request, url, limit).await?;
+    if response.status() == 200 {
+        return Ok(response);
+    }
+    let error = refusal(&response, url, &[own]);
+    // The server may have repeated the secret.
+    response.body_mut().zeroize();
+    Err(error)
 }
 
 /// Reads `{"iamToken": "t1.…", "expiresAt": "RFC 3339"}`. The expiry is relative to the clock of the server.
@@ -116,7 +133,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
         return Err(unreadable(url, "the text `iamToken` is missing"));
     };
     let token = Zeroizing::new(token);
-    let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
+    let token = recognize::iam_token(&token)
+        .map_err(|error| unreadable(url, &format!("`iamToken`: {}", error.reason())))?;
+    let secret = token.into_secret();
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match from_rfc3339(text) {

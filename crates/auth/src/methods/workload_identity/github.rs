@@ -5,16 +5,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Uri};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::jwt;
 use crate::cloud::address::Address;
 use crate::cloud::authorization::in_query;
 use crate::cloud::request::{finish, send};
 use crate::cloud::response::{json_object, refusal, unreadable};
+use crate::recognize;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, ErrorKind};
@@ -68,10 +69,8 @@ impl Issuer {
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
-        let token = Secret::parse(&token).map_err(|reason| {
-            Error::new(ErrorKind::Invalid, reason)
-                .at(TOKEN)
-                .with_help("leave the variable as the runner of GitHub Actions has set it")
+        let token = recognize::foreign_token(&token).map_err(|error| {
+            error.at(TOKEN).with_help("leave the variable as the runner of GitHub Actions has set it")
         })?;
         let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Self { at, path_and_query, token })
@@ -98,6 +97,8 @@ impl Issuer {
         let mut response = send(system, request, &shown, limit).await?;
         if response.status() != 200 {
             let error = refusal(&response, &shown, &[self.token.expose()]);
+            // The server may have repeated the secret.
+            response.body_mut().zeroize();
             return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
         }
         let fields = json_object(&response, &shown);
@@ -106,12 +107,13 @@ impl Issuer {
             return Err(unreadable(&shown, "the text `value` is missing"));
         };
         let token = Zeroizing::new(token);
-        jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
+        recognize::jwt(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
     }
 
     fn bearer(&self) -> Result<HeaderValue, Error> {
-        let line = Zeroizing::new(["bearer ", self.token.expose()].concat());
-        let mut header = HeaderValue::from_str(&line)
+        // The bytes of the header are wiped with its last clone.
+        let line = Zeroizing::new(["bearer ", self.token.expose()].concat().into_bytes());
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(line))
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(TOKEN))?;
         header.set_sensitive(true);
         Ok(header)

@@ -62,6 +62,10 @@ pub struct HyperTransport {
     tls: CachedConfig,
 }
 
+/// How long a request waits for the files with certificate authorities. Not a part of the time for connecting: the files
+/// are read once, and say nothing about the host.
+const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The certificate authorities beside those of the environment.
 #[derive(Clone)]
 struct AddedRoots {
@@ -150,7 +154,7 @@ impl HyperTransport {
         }
         let proxy =
             if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
-        let tls = self.tls(options.connect_timeout).await?;
+        let tls = self.tls(CERTIFICATES_TIMEOUT).await?;
         let dial = Dial::new(options.connect_timeout, proxy, resolver);
         let stream = connect_tls(dial, Arc::clone(&tls), outgoing.target.clone());
         let response = exchange_over(stream, outgoing, options).await;
@@ -234,5 +238,24 @@ impl fmt::Debug for HyperTransport {
             .debug_struct("HyperTransport")
             .field("added", &self.added.certificates.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::super::doubles::TestEnvironment;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_hangs_is_named() {
+        let pipe = std::env::temp_dir().join(format!("certificates-{}-pipe", std::process::id()));
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let transport = HyperTransport::new(Arc::new(TestEnvironment::new([("SSL_CERT_FILE", &pipe)])));
+        let error = transport.tls(Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Tls);
+        let expected = format!("the CA certificates were not read within 20ms: {}", pipe.display());
+        assert_eq!(error.to_string(), expected);
+        std::fs::remove_file(&pipe).unwrap();
     }
 }

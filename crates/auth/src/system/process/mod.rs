@@ -62,9 +62,18 @@ impl std::fmt::Debug for Command {
 /// assert_eq!((output.code(), output.stdout(), output.stderr()), (Some(0), &b"t1.fake.token\n"[..], &[][..]));
 /// ```
 pub struct CommandOutput {
-    code: Option<i32>,
+    status: Status,
     stdout: Zeroizing<Vec<u8>>,
     stderr: Zeroizing<Vec<u8>>,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Code(i32),
+    Signal,
+    /// The operating system did not keep the status: this process ignores SIGCHLD, or other code in it took the status.
+    Unknown,
 }
 
 impl CommandOutput {
@@ -72,13 +81,50 @@ impl CommandOutput {
     /// error.
     #[must_use]
     pub fn new(code: Option<i32>, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
-        Self { code, stdout: Zeroizing::new(stdout), stderr: Zeroizing::new(stderr) }
+        let status = code.map_or(Status::Signal, Status::Code);
+        Self { status, stdout: Zeroizing::new(stdout), stderr: Zeroizing::new(stderr) }
     }
 
-    /// The exit code; `None` where a signal ended the program.
+    /// The output of a program whose status the operating system did not keep, because this process ignores SIGCHLD.
+    #[must_use]
+    pub fn of_unknown_status(stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
+        Self { status: Status::Unknown, ..Self::new(None, stdout, stderr) }
+    }
+
+    /// The exit code; `None` where a signal ended the program, or where the status is unknown.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
-        self.code
+        match self.status {
+            Status::Code(code) => Some(code),
+            Status::Signal | Status::Unknown => None,
+        }
+    }
+
+    /// Whether the program succeeded. If its status is unknown, the output decides: a program that printed only to
+    /// standard error has failed.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::system::CommandOutput;
+    /// assert!(CommandOutput::of_unknown_status(b"t1.fake.token\n".to_vec(), b"a notice\n".to_vec()).is_success());
+    /// assert!(!CommandOutput::of_unknown_status(Vec::new(), b"ERROR: no profile\n".to_vec()).is_success());
+    /// assert!(!CommandOutput::new(Some(1), b"t1.fake.token\n".to_vec(), Vec::new()).is_success());
+    /// ```
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        match self.status {
+            Status::Code(code) => code == 0,
+            Status::Signal => false,
+            Status::Unknown => !self.stdout.trim_ascii().is_empty() || self.stderr.trim_ascii().is_empty(),
+        }
+    }
+
+    /// How the program ended, in words.
+    pub(crate) fn status(&self) -> String {
+        match self.status {
+            Status::Code(code) => format!("exit status {code}"),
+            Status::Signal => "ended by a signal".to_owned(),
+            Status::Unknown => "unknown exit status".to_owned(),
+        }
     }
 
     /// The beginning of standard output.
@@ -96,7 +142,7 @@ impl CommandOutput {
 
 impl std::fmt::Debug for CommandOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("CommandOutput").field("code", &self.code).finish_non_exhaustive()
+        formatter.debug_struct("CommandOutput").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
