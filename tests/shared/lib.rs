@@ -25,4 +25,5 @@ pub mod raw_server;
 pub mod source_files;
 pub mod system;
 pub mod token_source;
+pub mod virtual_time;
 pub mod wait;
