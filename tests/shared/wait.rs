@@ -4,8 +4,6 @@ use std::future::{Future, IntoFuture};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use yandex_cloud_auth::testing::TestClock;
-
 /// One hour.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
@@ -31,17 +29,6 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
 pub fn joined<T>(thread: JoinHandle<T>) -> T {
     until("the thread ends", || thread.is_finished());
     thread.join().unwrap()
-}
-
-/// The result of a call that waits on a virtual clock: the time moves from timer to timer until the call returns. No
-/// other timer may be armed on this clock.
-pub fn while_time_passes<T: Send + 'static>(
-    clock: &TestClock,
-    call: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let call = std::thread::spawn(call);
-    while clock.advance_to_next_timer(|| call.is_finished()) {}
-    joined(call)
 }
 
 /// The output of a future. Fails after a minute of real time.

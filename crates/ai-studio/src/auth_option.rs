@@ -12,8 +12,8 @@ use crate::error::Error;
 
 /// The values of [`AiStudioBuilder::auth`](crate::AiStudioBuilder::auth). Sealed.
 ///
-/// - A string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API
-///   key. [`build`](crate::AiStudioBuilder::build) returns the error of a malformed string.
+/// - A string: `t1.…` is an IAM token, `y0_…` an OAuth token, JSON or its base64 a service account key, any other
+///   token an API key. A path, a placeholder or other text is refused by name. [`build`](crate::AiStudioBuilder::build) returns the error of a malformed string.
 /// - A method: [`ApiKeyAuth`], [`EnvIamTokenAuth`], [`FunctionAuth`], [`IamTokenAuth`], [`ImpersonationAuth`],
 ///   [`MetadataAuth`], [`NoAuth`], [`OAuthTokenAuth`], [`ProfileAuth`], [`ServiceAccountKeyAuth`], [`TokenFileAuth`],
 ///   [`WorkloadIdentityAuth`], [`YandexCloudCliAuth`].

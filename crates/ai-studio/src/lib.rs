@@ -55,7 +55,7 @@
 //! use yandex_ai_studio_sdk::auth::{Credentials, MetadataAuth};
 //!
 //! # async fn example() -> Result<(), yandex_ai_studio_sdk::Error> {
-//! AiStudio::builder().auth("t1.…"); // an IAM token; `y0_…` is an OAuth token, anything else an API key
+//! AiStudio::builder().auth("t1.…"); // an IAM token; `y0_…` is an OAuth token, `AQVN…` an API key
 //! AiStudio::builder().auth(MetadataAuth::new());
 //!
 //! let credentials = Credentials::automatic();

@@ -172,7 +172,6 @@ mod credentials;
 mod error;
 mod method;
 mod methods;
-#[allow(dead_code, unused_imports, reason = "the ways in move to it one by one")]
 mod recognize;
 mod refresh;
 mod report;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
-use crate::{Error, ErrorKind};
+use crate::{Error, recognize};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -29,18 +29,21 @@ pub struct Token {
     pub(crate) life: Life,
 }
 
-/// What to do about a value that cannot be a token.
+/// What to do about a value that is not a token.
 const HELP: &str = "the source of the token must return the bare token, on one line, as it was issued";
 
 impl Token {
     /// A token of unknown life: fresh for `max_age` of its source, and used for 12 h from first sight at most.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent: empty, with a control character, outside ASCII, or with a
-    /// scheme.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value is not an IAM token: one begins with `t`, a digit and a dot, or has at least 32
+    /// characters of `[A-Za-z0-9._=-]` and is nothing else.
     pub fn new(value: impl AsRef<str>) -> Result<Self, Error> {
-        let secret = Secret::parse(value.as_ref())
-            .map_err(|reason| Error::new(ErrorKind::Invalid, reason).with_help(HELP))?;
+        let token = recognize::iam_token(value.as_ref()).map_err(|error| {
+            let help = error.help().unwrap_or_default().to_owned();
+            error.with_help(format!("{help}; {HELP}"))
+        })?;
+        let secret = token.into_secret();
         Ok(Self { secret, life: Life::Unknown })
     }
 

@@ -170,7 +170,13 @@ fn key(options: &AuthOptions, value: Option<&Value>) -> Result<ServiceAccountKey
             ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))
         }
         (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
-        (None, Some(file)) => Ok(ServiceAccountKeyAuth::from_file(file)),
+        // A path that is not text cannot be a key.
+        (None, Some(file)) => match file.to_str() {
+            Some(text) => {
+                ServiceAccountKeyAuth::from_path_or_json(text).map_err(|error| error.at("--key-file"))
+            }
+            None => Ok(ServiceAccountKeyAuth::from_file(file)),
+        },
         (None, None) => Ok(ServiceAccountKeyAuth::from_env()),
     }
 }

@@ -81,7 +81,7 @@ fn read_in_time(
 fn not_text(location: &str) -> Error {
     Error::new(ErrorKind::Invalid, "the value is not UTF-8 text")
         .at(location)
-        .with_help("save the value as plain text, without a byte order mark")
+        .with_help("save the value as plain text in UTF-8; in PowerShell: `Out-File -Encoding ascii`")
 }
 
 fn unreadable(error: &io::Error) -> Error {

@@ -4,4 +4,6 @@
 #[path = "../behaviour/fixture/mod.rs"]
 mod fixture;
 
+#[cfg(unix)]
+mod forks;
 mod warnings;

@@ -7,9 +7,17 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::response::{json_object, unreadable};
-use crate::Error;
-use crate::secret::Secret;
 use crate::token::{Life, Token};
+use crate::{Error, recognize};
+
+/// Whether the token in a response is one of Google Cloud.
+pub(super) fn is_of_google(response: &http::Response<Vec<u8>>, at: &str) -> bool {
+    let token = json_object(response, at).ok().and_then(|mut fields| fields.remove("access_token"));
+    match token {
+        Some(Value::String(token)) => Zeroizing::new(token).starts_with("ya29."),
+        _ => false,
+    }
+}
 
 /// The token in a response.
 pub(super) fn access_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Error> {
@@ -22,7 +30,9 @@ pub(crate) fn read_fields(mut fields: Map<String, Value>) -> Result<Token, Strin
         return Err("the text `access_token` is missing".to_owned());
     };
     let token = Zeroizing::new(token);
-    let secret = Secret::parse(&token).map_err(|reason| format!("`access_token`: {reason}"))?;
+    let token =
+        recognize::iam_token(&token).map_err(|error| format!("`access_token`: {}", error.reason()))?;
+    let secret = token.into_secret();
     let life = match fields.get("expires_in") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::Number(seconds)) => match seconds.as_f64() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
-use super::access_token::access_token;
+use super::access_token::{access_token, is_of_google};
 use super::address::Address;
 use super::request::{fault, finish, send_unbounded};
 use super::response::refusal;
@@ -240,8 +240,7 @@ pub(crate) async fn exchange_metadata(
 
 /// Reads a token. `expires_in` is the remaining life of the token.
 fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
-    let token = access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))?;
-    if token.secret.expose().starts_with("ya29.") {
+    if is_of_google(response, at) {
         let error = Error::new(ErrorKind::Refused, "the token belongs to Google Cloud, not to Yandex Cloud")
             .at(at)
             .with_help(
@@ -249,7 +248,7 @@ fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Fai
             );
         return Err(Failure::new(FailureKind::ForeignToken, error));
     }
-    Ok(token)
+    access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// Parses RFC 3339, with any offset and fraction. The separator is `T`, `t` or a space.
-pub(super) fn from_rfc3339(text: &str) -> Option<SystemTime> {
+pub(crate) fn from_rfc3339(text: &str) -> Option<SystemTime> {
     // The parser of `time` takes any character as the separator.
     if !matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')) {
         return None;

@@ -18,6 +18,7 @@ pub use self::revocation::{RevokeOptions, Revoked};
 use self::selected::{Backend, CredentialsSource, Fetcher, Selected, SelectionState};
 pub use self::subscription::Subscription;
 use crate::cloud::installation::Installation;
+use crate::methods::sealed::with_warning;
 use crate::methods::{AuthMethod, CustomAuth, Provider};
 use crate::refresh::cache::{Cache, Counters};
 use crate::refresh::cached_header::{CachedHeader, Snapshot};
@@ -96,8 +97,8 @@ impl Credentials {
         Automatic::new().build()
     }
 
-    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, and
-    /// anything else an API key.
+    /// From a bare string: `t1.…` is an IAM token, `y0_…` an OAuth token, JSON or its base64 a service account key, and
+    /// any other token an API key. Quotes around the string are removed.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the string is empty, has a scheme in front (`Bearer …`),
@@ -164,7 +165,13 @@ impl Credentials {
         if let CredentialsSource::Method(method) = &*source
             && let Some(provider) = method.provider_without_io(&system)
         {
-            let selected = Selected::given(method, provider, &system, "given".to_owned(), Vec::new());
+            // The warning about a variable would read it. Making credentials reads none.
+            let warning = match provider {
+                Provider::Live(_) => None,
+                _ => method.warning(&system),
+            };
+            let reason = with_warning("given", warning);
+            let selected = Selected::given(method, provider, &system, reason, Vec::new());
             if let Some(mut header) = selected.fixed(&system) {
                 header.generation = 1;
                 cache.put(header);

@@ -48,12 +48,13 @@ impl ApiKeyAuth {
     /// The variable with the path of a file that holds the key.
     pub const FILE_VARIABLE: &'static str = "YC_API_KEY_FILE";
 
-    /// A given key, trimmed.
+    /// A given key, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent. The error does not show the value.
+    /// [`ErrorKind::Invalid`] if the value is something else, such as an IAM token or a path.
+    /// The error does not show the value.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
-        Ok(Self { source: ValueSource::given(key.as_ref(), Method::ApiKey)? })
+        Ok(Self { source: ValueSource::given(key.as_ref(), recognize::api_key, Method::ApiKey)? })
     }
 
     /// The key in a file, such as a secret of Docker or systemd. The file is read at first use, and again every 30 s.

@@ -96,14 +96,24 @@ impl Sealed for EnvIamTokenAuth {
     fn provider_without_io(&self, _system: &System) -> Option<Provider> {
         Some(self.live())
     }
+
+    fn warning(&self, system: &System) -> Option<&'static str> {
+        read_iam_token(system, &self.variable).ok()?.warning()
+    }
 }
 
 /// The token in a variable. The token is sent while the variable holds it, and never after that.
 struct VariableToken {
     variable: String,
-    last: ArcSwapOption<LiveValue>,
+    last: ArcSwapOption<Last>,
     /// Held while a changed value is stored, so each value gets one generation.
     update: Mutex<()>,
+}
+
+/// The last token, and the text that it was read from. An unchanged text is not recognized again.
+struct Last {
+    text: Zeroizing<String>,
+    value: Arc<LiveValue>,
 }
 
 impl LiveToken for VariableToken {
@@ -111,20 +121,28 @@ impl LiveToken for VariableToken {
         let raw = system.environment().variable(&self.variable);
         let value = raw.and_then(|raw| raw.into_string().ok()).map(Zeroizing::new);
         let value = value.as_ref().map_or("", |value| value.trim());
-        let is_same = |last: &Arc<LiveValue>| !value.is_empty() && last.token.expose_secret() == value;
-        if let Some(last) = self.last.load_full().filter(is_same) {
-            return Ok(last);
+        let is_same = |last: &Last| !value.is_empty() && *last.text == value;
+        if let Some(last) = self.last.load().as_deref().filter(|last| is_same(last)) {
+            return Ok(Arc::clone(&last.value));
         }
         // Read again under the lock: another thread may have stored this value, and each value has one generation.
         let _update = lock(&self.update);
         let last = self.last.load_full();
-        if let Some(last) = last.clone().filter(is_same) {
-            return Ok(last);
+        if let Some(last) = last.as_deref().filter(|last| is_same(last)) {
+            return Ok(Arc::clone(&last.value));
         }
-        let token = Token { secret: read_iam_token(system, &self.variable)?, life: Life::Unknown };
-        let generation = last.map_or(1, |last| last.generation + 1);
-        let value = Arc::new(LiveValue { token, generation, validity: Validity::WhileRead });
-        self.last.store(Some(Arc::clone(&value)));
+        let text = Zeroizing::new(value.to_owned());
+        let secret = read_iam_token(system, &self.variable)?.into_secret();
+        let value = match &last {
+            // The same token in other quotes.
+            Some(last) if last.value.token.secret == secret => Arc::clone(&last.value),
+            _ => {
+                let generation = last.as_ref().map_or(1, |last| last.value.generation + 1);
+                let token = Token { secret, life: Life::Unknown };
+                Arc::new(LiveValue { token, generation, validity: Validity::WhileRead })
+            }
+        };
+        self.last.store(Some(Arc::new(Last { text, value: Arc::clone(&value) })));
         Ok(value)
     }
 }

@@ -7,9 +7,9 @@
 //! the variable is not set, `Expired` after 12 h.
 
 use super::sealed::Sealed;
-use super::{Method, Provider, Value, iam_token_fits};
+use super::{Method, Provider, Value, read_iam_token};
 use crate::Error;
-use crate::secret::{Shape, is_whole_iam_token};
+use crate::recognize::{self, IamToken, is_whole_iam_token};
 use crate::system::{System, log};
 
 /// A given IAM token, sent unchanged.
@@ -24,39 +24,42 @@ use crate::system::{System, log};
 #[doc(alias = "IAMTokenAuth")]
 pub struct IamTokenAuth {
     value: Value,
+    /// The warning about the given token.
+    warning: Option<&'static str>,
 }
 
 impl IamTokenAuth {
     /// The variable that automatic selection reads.
     pub const VARIABLE: &'static str = "YC_IAM_TOKEN";
 
-    /// A given token, trimmed.
+    /// A given token, without white space and quotes around it. A token that does not begin with `t`, a digit and a dot
+    /// is accepted with a warning if it has at least 32 characters and is nothing else: the format may change.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value cannot be sent, or is an OAuth token. The
-    /// error does not show the value.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value is something else, such as an API key. The error
+    /// does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
-        let value = Value::given(token.as_ref(), Method::IamToken)?;
-        if let Value::Given(secret) = &value {
-            let shape = Shape::of(secret.expose());
-            iam_token_fits(shape).map_err(|error| error.of(Method::IamToken))?;
-            // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an
-            // error.
-            if shape == Shape::IamToken && !is_whole_iam_token(secret.expose()) {
-                log(|| {
-                    tracing::warn!(
-                        "an IAM token does not have the documented shape; the token may be truncated"
-                    )
-                });
-            }
+        let token = recognize::iam_token(token.as_ref()).map_err(|error| error.of(Method::IamToken))?;
+        Ok(Self::recognized(token))
+    }
+
+    /// A given token that was recognized.
+    pub(crate) fn recognized(token: IamToken) -> Self {
+        let warning = token.warning();
+        let secret = token.into_secret();
+        // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an error.
+        if warning.is_none() && !is_whole_iam_token(secret.expose()) {
+            log(|| {
+                tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
+            });
         }
-        Ok(Self { value })
+        Self { value: Value::Given(secret), warning }
     }
 
     /// The token in `YC_IAM_TOKEN`. The variable is read once, at first use.
     #[must_use]
     pub fn from_env() -> Self {
-        Self { value: Value::Variable(Self::VARIABLE.to_owned()) }
+        Self { value: Value::Variable(Self::VARIABLE.to_owned()), warning: None }
     }
 }
 
@@ -70,8 +73,18 @@ impl Sealed for IamTokenAuth {
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {
-        let secret = self.value.read(system, iam_token_fits)?;
+        let secret = match &self.value {
+            Value::Given(secret) => secret.clone(),
+            Value::Variable(name) => read_iam_token(system, name)?.into_secret(),
+        };
         Ok(Provider::Static(secret, system.clock().now()))
+    }
+
+    fn warning(&self, system: &System) -> Option<&'static str> {
+        match &self.value {
+            Value::Given(_) => self.warning,
+            Value::Variable(name) => read_iam_token(system, name).ok()?.warning(),
+        }
     }
 
     fn provider_without_io(&self, system: &System) -> Option<Provider> {

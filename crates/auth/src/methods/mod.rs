@@ -50,7 +50,7 @@ pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 
-use self::value::{Value, iam_token_fits, named_variable, read_iam_token, shown_name};
+use self::value::{Value, named_variable, read_iam_token, shown_name};
 use crate::Method;
 use crate::source::TokenSource;
 

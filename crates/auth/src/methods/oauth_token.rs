@@ -20,7 +20,6 @@ use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize;
-use crate::secret::Shape;
 use crate::system::{BoxFuture, System, log};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
@@ -55,10 +54,10 @@ impl OAuthTokenAuth {
     /// The variable with the path of a file that holds the token.
     pub const FILE_VARIABLE: &'static str = "YC_OAUTH_TOKEN_FILE";
 
-    /// A given token, trimmed.
+    /// A given token, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value cannot be sent, or is an IAM token. The error does not show the value.
+    /// [`ErrorKind::Invalid`] if the value is not an OAuth token. The error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::builder(token)?.build())
     }
@@ -81,17 +80,7 @@ impl OAuthTokenAuth {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn builder(token: impl AsRef<str>) -> Result<OAuthTokenAuthBuilder, Error> {
-        let source = ValueSource::given(token.as_ref(), Method::OAuthToken)?;
-        if let ValueSource::Given(secret) = &source
-            && Shape::of(secret.expose()) == Shape::IamToken
-        {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "the value is an IAM token (`t1.…`), not an OAuth token",
-            )
-            .of(Method::OAuthToken)
-            .with_help("put the token into YC_IAM_TOKEN"));
-        }
+        let source = ValueSource::given(token.as_ref(), recognize::oauth_token, Method::OAuthToken)?;
         Ok(OAuthTokenAuthBuilder::new(source))
     }
 

@@ -79,9 +79,14 @@ pub trait Sealed: Send + Sync + 'static {
         None
     }
 
+    /// The warning about the value of the method, for the report. Known without I/O.
+    fn warning(&self, _system: &System) -> Option<&'static str> {
+        None
+    }
+
     /// Why this method was chosen explicitly, for the report, including any warning.
-    fn explicit_reason<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, String> {
-        Box::pin(async { "given".to_owned() })
+    fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
+        Box::pin(async { with_warning("given", self.warning(system)) })
     }
 
     /// What the method knows about its subject. Runs where fetches run, and is bounded like a fetch.
@@ -105,7 +110,12 @@ pub trait Sealed: Send + Sync + 'static {
                 _ => "set",
             };
             let provider = self.provider(system)?;
-            Ok(Detection::Found { provider, first: None, reason: reason.to_owned() })
+            Ok(Detection::Found { provider, first: None, reason: with_warning(reason, self.warning(system)) })
         })
     }
+}
+
+/// A reason of the report, with the warning after it.
+pub(crate) fn with_warning(reason: &str, warning: Option<&str>) -> String {
+    warning.map_or_else(|| reason.to_owned(), |warning| format!("{reason}; {warning}"))
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::secret::{Shape, redact};
+use crate::recognize;
+use crate::secret::redact;
 use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind};
 
@@ -59,17 +60,8 @@ impl SecretFile {
                 .at(variable)
                 .with_help(format!("set {variable} to the path of a file, or choose another method")));
         };
-        // A secret in the place of a path needs its own error: a read would only report that the file does not exist.
-        let is_content = Shape::of(&value) != Shape::Unknown
-            || ["{", "eyJ", "AQVN"].iter().any(|start| value.starts_with(start))
-            || value.contains("-----BEGIN ")
-            || value.contains(['\n', '\0']);
-        if is_content {
-            return Err(Error::new(ErrorKind::Invalid, "the value is a secret, not the path of a file")
-                .at(variable)
-                .with_help(format!("set {variable} to the path of a file that holds the secret")));
-        }
-        Ok(Self::new(value.as_str(), variable))
+        let path = recognize::path_only(&value).map_err(|error| error.at(variable))?;
+        Ok(Self::new(path.as_str(), variable))
     }
 
     /// The name in errors and reports: the path as it was given, unless the path may be a secret, given by mistake.
@@ -97,12 +89,7 @@ impl SecretFile {
         system.begin_step(&format!("the file {}", self.location()));
         let content = system.read_file(&self.path, limit, &self.pipe).await;
         let content = content.map_err(|error| self.unreadable(error, limit, missing))?;
-        let text = std::str::from_utf8(&content).map_err(|_| {
-            Error::new(ErrorKind::Invalid, "the file is not text (not UTF-8)")
-                .at(self.location())
-                .with_help("check the program that writes the file, and its encoding")
-        })?;
-        Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
+        recognize::text(&content).map_err(|error| error.at(self.location()))
     }
 
     fn unreadable(&self, error: io::Error, limit: usize, missing: ErrorKind) -> Error {

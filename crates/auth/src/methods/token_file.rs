@@ -14,10 +14,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sealed::Sealed;
+use super::sealed::{Sealed, with_warning};
 use super::secret_file::{SecretFile, read_within};
 use super::{Detection, Method, Provider, TokenSource};
-use crate::secret::{Secret, Shape, is_whole_iam_token};
+use crate::recognize::{self, IamToken, is_whole_iam_token};
+use crate::secret::Secret;
 use crate::system::{BoxFuture, Pipe, System, log};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
@@ -117,10 +118,12 @@ impl TokenFileAuth {
         let watch = self.watch(system)?;
         let began = system.clock().now();
         let token = read_within(TIMEOUT, system, &watch.file.location(), watch.read(system)).await?;
+        let warning = watch.last.lock().unwrap_or_else(PoisonError::into_inner).warning;
+        let reason = with_warning("set, and the file holds a token", warning);
         Ok(Detection::Found {
             provider: Provider::Source(Arc::new(watch)),
             first: Some((token, began)),
-            reason: "set, and the file holds a token".to_owned(),
+            reason,
         })
     }
 }
@@ -157,19 +160,23 @@ struct Last {
     whole: Option<bool>,
     /// The last refused content, which may be a part of a token.
     other: Option<Secret>,
+    /// The warning about the last token.
+    warning: Option<&'static str>,
 }
 
 impl Watch {
     async fn read(&self, system: &System) -> Result<Token, Error> {
         let text = self.file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
-        let secret = parse(&text).and_then(|secret| self.settled(secret));
+        let secret = recognize::iam_token(&text).and_then(|token| self.settled(token));
         Ok(Token { secret: secret.map_err(|error| error.at(self.file.location()))?, life: Life::Unknown })
     }
 
     /// Refuses a part of a token. After a whole token, a text that begins like a token is cut: its writer has not
     /// finished, or was killed. A text that begins differently may be of a newer shape (docs, "IAM token": a change
     /// alters the prefix), and is accepted if the next read finds it again.
-    fn settled(&self, secret: Secret) -> Result<Secret, Error> {
+    fn settled(&self, token: IamToken) -> Result<Secret, Error> {
+        let warning = token.warning();
+        let secret = token.into_secret();
         let value = secret.expose();
         let whole = is_whole_iam_token(value);
         let is_beginning = value.starts_with("t1.") || "t1.".starts_with(value);
@@ -187,7 +194,7 @@ impl Watch {
                 )
             });
         }
-        *last = Last { whole: Some(whole), other: None };
+        *last = Last { whole: Some(whole), other: None, warning };
         Ok(secret)
     }
 }
@@ -203,62 +210,5 @@ impl TokenSource for Watch {
 
     fn max_age(&self) -> Duration {
         self.max_age
-    }
-}
-
-/// Reads the bare IAM token in the content of a file.
-fn parse(text: &str) -> Result<Secret, Error> {
-    let text = text.trim();
-    let (reason, help) = match text {
-        "" => (
-            "the file is empty",
-            "the file may be half written; write to another file and rename it into place",
-        ),
-        _ if text.contains("-----BEGIN ") => (
-            "the file holds a key or a certificate (PEM), not an IAM token",
-            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE to the JSON file that yc wrote",
-        ),
-        _ if text.starts_with(['{', '[', '"']) => (
-            "the file holds JSON, not a bare IAM token",
-            "for a service account key, set YC_SERVICE_ACCOUNT_KEY_FILE; of a response, write the token only",
-        ),
-        _ if text.contains(['\n', '\r']) => {
-            ("the file holds several lines", "write the IAM token only, on one line")
-        }
-        _ if Shape::of(text) == Shape::OAuthToken => (
-            "the file holds an OAuth token (`y0_…`), not an IAM token",
-            "put the token into YC_OAUTH_TOKEN; the library exchanges it for IAM tokens",
-        ),
-        _ if text.starts_with("AQVN") => {
-            ("the file holds an API key, not an IAM token", "put the key into YC_API_KEY")
-        }
-        _ if text.starts_with("eyJ") => (
-            "the file holds a JWT, not an IAM token",
-            "for a token of another issuer, use the method workload-identity (YC_OIDC_TOKEN_FILE)",
-        ),
-        _ => {
-            let bad = |reason| {
-                Error::new(ErrorKind::Invalid, format!("the content of the file is not a token: {reason}"))
-                    .with_help("write the IAM token only, on one line, as it was issued")
-            };
-            return Secret::parse(text).map_err(bad);
-        }
-    };
-    Err(Error::new(ErrorKind::Invalid, reason).with_help(help))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn no_content_panics_or_is_shown(text in "\\PC{0,60}") {
-            if let Err(error) = parse(&format!("{text}HUSH {text}")) {
-                let shown = format!("{error} {error:?}");
-                    prop_assert!(!shown.contains("HUSH"));
-            }
-        }
     }
 }

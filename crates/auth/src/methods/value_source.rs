@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret_file::{SecretFile, read_within};
-use super::value::{Value, named_variable};
+use super::value::named_variable;
 use crate::secret::Secret;
 use crate::system::{Pipe, System};
 use crate::{Error, ErrorKind, Method};
@@ -44,12 +44,9 @@ impl ValueSource {
     /// A given secret.
     ///
     /// # Errors
-    /// `Invalid` if the value cannot be sent.
-    pub(super) fn given(raw: &str, method: Method) -> Result<Self, Error> {
-        match Value::given(raw, method)? {
-            Value::Given(secret) => Ok(Self::Given(secret)),
-            Value::Variable(_) => Err(Error::new(ErrorKind::Invalid, "the value is not given")),
-        }
+    /// `Invalid` if the value is of another kind.
+    pub(super) fn given(raw: &str, parse: Parse, method: Method) -> Result<Self, Error> {
+        parse(raw).map(Self::Given).map_err(|error| error.of(method))
     }
 
     /// The file at `path`.

@@ -13,17 +13,19 @@ pub(super) fn kind(text: &str) -> Kind {
     if text.starts_with("{{") {
         return Kind::Unexpanded;
     }
-    let Some(value) = parse(text) else {
+    let Ok(value) = parse(text).map(Wiped) else {
         // A string of JSON that has lost its quotes: `{\"id\": …}`.
         let quoted = Zeroizing::new(["\"", text, "\""].concat());
         return match serde_json::from_str::<String>(&quoted).map(Zeroizing::new) {
-            Ok(inner) if *inner != text && inner.starts_with(['{', '[']) && parse(&inner).is_some() => {
+            Ok(inner)
+                if *inner != text && inner.starts_with(['{', '[']) && parse(&inner).map(Wiped).is_ok() =>
+            {
                 Kind::Wrapped(Layer::String, vec![inner])
             }
             _ => Kind::BrokenJson,
         };
     };
-    let kind = match &value.0 {
+    match &value.0 {
         Value::Object(fields) if is_key(fields) => Kind::Key,
         Value::Object(fields) => match keys(fields.values()) {
             inner if inner.is_empty() => response(fields).map_or(Kind::Json, Kind::Response),
@@ -34,12 +36,11 @@ pub(super) fn kind(text: &str) -> Kind {
             inner => Kind::Wrapped(Layer::List, inner),
         },
         _ => Kind::Json,
-    };
-    kind
+    }
 }
 
 /// A value that is wiped when it is dropped.
-pub(crate) struct Wiped(pub(crate) Value);
+struct Wiped(Value);
 
 impl Drop for Wiped {
     fn drop(&mut self) {
@@ -57,13 +58,15 @@ fn wipe(value: &mut Value) {
 }
 
 /// Parses JSON. The text can have raw line breaks in its strings, and the two characters `\n` between its tokens.
-pub(crate) fn parse(text: &str) -> Option<Wiped> {
-    let value = serde_json::from_str(text).or_else(|_| serde_json::from_str(&repaired(text)));
-    value.ok().map(Wiped)
+///
+/// # Errors
+/// That of the text as it is. Its message can quote the text, so it must not be shown.
+pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| serde_json::from_str(&repaired(text)).map_err(|_| error))
 }
 
 /// The text with its raw line breaks escaped in strings, and its escaped ones raw between tokens.
-pub(crate) fn repaired(text: &str) -> Zeroizing<String> {
+fn repaired(text: &str) -> Zeroizing<String> {
     // Each character becomes two at most, so the buffer never leaves a copy behind.
     let mut repaired = Zeroizing::new(String::with_capacity(text.len() * 2));
     let mut is_string = false;

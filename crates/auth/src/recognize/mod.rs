@@ -30,12 +30,13 @@ mod words;
 
 use zeroize::Zeroizing;
 
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) use self::json::parse as parse_json;
 pub(crate) use self::kind::is_whole_iam_token;
 use self::kind::{Kind, Layer, has_oauth_mark, is_jwt, is_word};
 pub(crate) use self::layers::MAX_TEXT;
 use self::layers::{Unwrapped, unwrap};
-use self::refusal::{AS_ISSUED, flaw, invalid, refuse, too_large};
+use self::refusal::{AS_ISSUED, flaw, invalid, refuse, refuse_path, too_large};
 use crate::Error;
 use crate::secret::{MAX_VALUE, Secret};
 
@@ -48,12 +49,20 @@ const LEAST_UNMARKED: usize = 32;
 /// An IAM token, and whether it has the documented mark.
 #[derive(Debug)]
 pub(crate) struct IamToken {
-    pub(crate) secret: Secret,
+    secret: Secret,
     /// Whether the token begins with `t`, a digit and a dot.
-    pub(crate) is_marked: bool,
+    is_marked: bool,
 }
 
 impl IamToken {
+    /// The token. The log gets the warning.
+    pub(crate) fn into_secret(self) -> Secret {
+        if let Some(warning) = self.warning() {
+            tracing::warn!("{warning}");
+        }
+        self.secret
+    }
+
     /// The warning about a token without the documented mark. The format may change, so such a token is sent.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         (!self.is_marked).then_some(
@@ -71,12 +80,14 @@ pub(crate) enum Credential {
 }
 
 /// The login in a profile of yc.
+#[cfg(any(test, feature = "profile"))]
 pub(crate) enum Login {
     OAuthToken(Secret),
     IamToken(IamToken),
 }
 
 /// The value of a variable that takes a key or the path of its file.
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) enum KeyOrPath {
     Key(Zeroizing<String>),
     Path(Zeroizing<String>),
@@ -110,6 +121,7 @@ pub(crate) fn oauth_token(raw: &str) -> Result<Secret, Error> {
 }
 
 /// The login in a profile of yc.
+#[cfg(any(test, feature = "profile"))]
 pub(crate) fn login(raw: &str) -> Result<Login, Error> {
     let found = read(raw)?;
     match found.kind {
@@ -130,11 +142,7 @@ pub(crate) fn jwt(raw: &str) -> Result<Secret, Error> {
             "the value is not a whole JWT (three parts of base64url)",
             "give the OpenID Connect token of the pipeline or the pod, whole, on one line",
         )),
-        Kind::Other => Err(invalid(
-            "the value is not a JWT (three parts of base64url)",
-            "give the OpenID Connect token of the pipeline or the pod, whole, on one line",
-        )),
-        _ => Err(refuse(&found, "a token of another issuer (JWT)")),
+        _ => Err(refuse(&found, "a JWT (three parts of base64url)")),
     }
 }
 
@@ -151,6 +159,7 @@ pub(crate) fn key(raw: &str) -> Result<Zeroizing<String>, Error> {
 }
 
 /// The JSON of a service account key, or the path of a file.
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) fn key_or_path(raw: &str) -> Result<KeyOrPath, Error> {
     let found = read(raw)?;
     match found.kind {
@@ -171,18 +180,42 @@ pub(crate) fn path_only(raw: &str) -> Result<Zeroizing<String>, Error> {
 /// A string of the program or of `--auth`.
 pub(crate) fn credential(raw: &str) -> Result<Credential, Error> {
     let found = read(raw)?;
-    if found.only_quotes() {
-        match found.kind {
-            Kind::IamToken => return checked_iam_token(&found).map(Credential::IamToken),
-            Kind::OAuthToken => return checked_oauth_token(&found.text).map(Credential::OAuthToken),
-            Kind::ApiKey | Kind::Other => return checked_api_key(&found.text).map(Credential::ApiKey),
-            _ => {}
-        }
-    }
     match found.kind {
-        Kind::Path => Err(refuse(&found, "a key or a token")),
+        Kind::IamToken if found.only_quotes() => checked_iam_token(&found).map(Credential::IamToken),
+        Kind::OAuthToken if found.only_quotes() => {
+            checked_oauth_token(&found.text).map(Credential::OAuthToken)
+        }
+        Kind::ApiKey | Kind::Other if found.only_quotes() => {
+            checked_api_key(&found.text).map(Credential::ApiKey)
+        }
+        Kind::Path => Err(refuse_path()),
         Kind::Key | Kind::Json | Kind::BrokenJson | Kind::Pem => key(raw).map(Credential::Key),
         _ => Err(refuse(&found, "an API key, an IAM token, an OAuth token or a service account key")),
+    }
+}
+
+/// The token of another service, sent to that service alone. Its format is not ours, but it is no secret of Yandex Cloud.
+pub(crate) fn foreign_token(raw: &str) -> Result<Secret, Error> {
+    let found = read(raw)?;
+    match found.kind {
+        Kind::OAuthToken | Kind::Pem | Kind::Key | Kind::Wrapped(..) | Kind::Encoded => {
+            Err(refuse(&found, "the token of that service"))
+        }
+        _ => Secret::parse(raw).map_err(|reason| invalid(reason, AS_ISSUED)),
+    }
+}
+
+/// The text of a file: UTF-8, without a byte order mark.
+pub(crate) fn text(bytes: &[u8]) -> Result<Zeroizing<String>, Error> {
+    if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(refusal::utf16());
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())),
+        Err(_) => Err(invalid(
+            "the file is not text (not UTF-8)",
+            "check the program that writes the file, and its encoding",
+        )),
     }
 }
 
@@ -216,7 +249,8 @@ fn checked_iam_token(found: &Unwrapped) -> Result<IamToken, Error> {
     let is_marked = found.kind == Kind::IamToken;
     let is_allowed = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'=');
     if is_marked && text.len() == 3 || !is_marked && text.len() < LEAST_UNMARKED {
-        return Err(refuse_other(IAM_TOKEN));
+        let unknown = Unwrapped { kind: Kind::Other, text: text.clone(), layers: Vec::new() };
+        return Err(refuse(&unknown, IAM_TOKEN));
     }
     if let Some(flaw) = flaw(text, is_allowed) {
         return Err(invalid(&flaw, AS_ISSUED));
@@ -240,10 +274,6 @@ fn checked_oauth_token(text: &str) -> Result<Secret, Error> {
         return Err(invalid("the value is longer than 8192 bytes", AS_ISSUED));
     }
     Ok(Secret::from_checked(text))
-}
-
-fn refuse_other(expected: &str) -> Error {
-    invalid(&format!("the value is not {expected}"), AS_ISSUED)
 }
 
 /// A PEM in the place of a key. A certificate, a public key and an encrypted key are told by the reader of the key.

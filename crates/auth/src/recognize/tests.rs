@@ -84,7 +84,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("ajefakefakefakefakef", "id of 20 characters"),
     ("b1gfake0fake0fake0fa", "id of 20 characters"),
     ("ya29.fake", "another cloud"),
-    ("t\01\0.\0f\0", "UTF-16"),
+    ("t\u{0}1\u{0}.\u{0}f\u{0}", "UTF-16"),
     ("y0_fake\u{200b}fake", "invisible character"),
     ("\u{200b}fakefake", "invisible character"),
     ("fake fake", "space"),
@@ -108,7 +108,7 @@ fn shown(secret: Result<Secret, Error>) -> Result<String, String> {
 #[test]
 fn what_is_no_secret_is_refused_by_name_in_every_place() {
     for (text, words) in REFUSED {
-        let mut errors: Vec<_> = place(text).into_iter().map(|value| value.err()).collect();
+        let mut errors: Vec<_> = place(text).into_iter().map(Result::err).collect();
         errors.push(credential(text).err());
         errors.push(login(text).err());
         for error in errors {
@@ -120,7 +120,7 @@ fn what_is_no_secret_is_refused_by_name_in_every_place() {
             .into_iter()
             .filter_map(Result::err)
             .find(|error| error.reason().contains(words));
-        assert!(error.is_some(), "{text:?}: {:?}", place(text).map(|value| value.err()));
+        assert!(error.is_some(), "{text:?}: {:?}", place(text).map(Result::err));
     }
 }
 
@@ -247,8 +247,8 @@ fn a_key_is_found_in_its_wrapping_and_in_no_other_place() {
     for text in wrapped {
         let found = key(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let fields = parse_json(&found).expect("JSON");
-        assert_eq!(fields.0["id"], "ajefakefakefakefakef", "{text}");
-        assert!(fields.0["private_key"].as_str().unwrap().contains("-----BEGIN"), "{text}");
+        assert_eq!(fields["id"], "ajefakefakefakefakef", "{text}");
+        assert!(fields["private_key"].as_str().unwrap().contains("-----BEGIN"), "{text}");
         assert!(matches!(credential(&text), Ok(Credential::Key(_))), "{text}");
         assert!(matches!(key_or_path(&text), Ok(KeyOrPath::Key(_))), "{text}");
         for place in place(&text) {

@@ -84,42 +84,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What kind of secret a value is, by its first characters: `t1.` for an IAM token, `y0_` to `y3_` for an OAuth token
-/// (docs). An API key has no documented shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    IamToken,
-    OAuthToken,
-    Unknown,
-}
-
-impl Shape {
-    pub(crate) fn of(value: &str) -> Self {
-        match value.as_bytes() {
-            [b't', digit, b'.', ..] if digit.is_ascii_digit() => Self::IamToken,
-            [b'y', b'0'..=b'3', b'_', next, ..] if is_word(*next) => Self::OAuthToken,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// Whether a value has the whole documented shape of an IAM token:
-/// `t1\.[A-Z0-9a-z_-]+[=]{0,2}\.[A-Z0-9a-z_-]{86}[=]{0,2}` (docs, "IAM token").
-pub(crate) fn is_whole_iam_token(value: &str) -> bool {
-    let Some((body, signature)) = value.strip_prefix("t1.").and_then(|rest| rest.split_once('.')) else {
-        return false;
-    };
-    let unpadded = |part: &str| {
-        let bare = part.trim_end_matches('=');
-        (part.len() - bare.len() <= 2 && bare.bytes().all(is_word)).then_some(bare.len())
-    };
-    unpadded(body).is_some_and(|length| length > 0) && unpadded(signature) == Some(86)
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,39 +114,10 @@ mod tests {
         assert_eq!(Secret::parse(" t1.a\r\n").unwrap().expose(), "t1.a");
     }
 
-    #[test]
-    fn the_first_characters_give_the_shape() {
-        for (value, shape) in [
-            ("t1.x", Shape::IamToken),
-            ("t9.", Shape::IamToken),
-            ("y0_x", Shape::OAuthToken),
-            ("y3_-", Shape::OAuthToken),
-            ("y4_x", Shape::Unknown),
-            ("y0_", Shape::Unknown),
-            ("AQVNx", Shape::Unknown),
-            ("t1", Shape::Unknown),
-        ] {
-            assert_eq!(Shape::of(value), shape, "{value}");
-        }
-    }
-
-    #[test]
-    fn the_documented_shape_of_an_iam_token_is_recognized() {
-        let whole = |signature: usize, tail: &str| format!("t1.9euelZq_-x==.{}{tail}", "Z".repeat(signature));
-        assert!(is_whole_iam_token(&whole(86, "")) && is_whole_iam_token(&whole(86, "==")));
-        for wrong in
-            [whole(85, ""), whole(87, ""), whole(86, "==="), "t1..x".into(), "t1.abc".into(), "x".into()]
-        {
-            assert!(!is_whole_iam_token(&wrong), "{wrong}");
-        }
-    }
-
     proptest! {
         #[test]
         fn no_text_panics(text in ".{0,100}") {
             let _ = Secret::parse(&text);
-            let _ = Shape::of(&text);
-            let _ = is_whole_iam_token(&text);
         }
     }
 }

@@ -238,33 +238,6 @@ mod double {
             assert!(!outcome.timed_out(), "{armed} timers are armed, expected {count}");
         }
 
-        /// Moves both clocks to the first armed timer, once no timer is due. So the time stands still while the code
-        /// between two timers runs. False, without a move, once `done` returns true.
-        ///
-        /// # Panics
-        /// Where neither happens within 60 s of real time, so that the test fails instead of hanging.
-        pub fn advance_to_next_timer(&self, done: impl Fn() -> bool) -> bool {
-            let start = std::time::Instant::now();
-            loop {
-                if done() {
-                    return false;
-                }
-                let first = {
-                    let state = self.state();
-                    let now = state.now.monotonic;
-                    let is_due = state.sleepers.iter().any(|sleeper| sleeper.1 <= now);
-                    let first = state.sleepers.iter().map(|sleeper| sleeper.1).min();
-                    first.filter(|_| !is_due).map(|first| first - now)
-                };
-                if let Some(pause) = first {
-                    self.advance(pause);
-                    return true;
-                }
-                assert!(start.elapsed() < REAL_TIME_LIMIT, "no timer is armed, and nothing ends");
-                std::thread::yield_now();
-            }
-        }
-
         /// The number of armed timers.
         #[must_use]
         pub fn sleepers(&self) -> usize {

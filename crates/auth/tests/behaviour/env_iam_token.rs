@@ -17,7 +17,7 @@ fn each(test_system: &TestSystem) -> [Credentials; 2] {
 fn each_request_has_the_current_value() {
     let test_system = test_system();
     for credentials in each(&test_system) {
-        for value in ["t1.FAKE-a.x", "t1.FAKE-b.x", "t1.FAKE-a.x", "CggVAgAAA-FAKE-older-shape"] {
+        for value in ["t1.FAKE-a.x", "t1.FAKE-b.x", "t1.FAKE-a.x", "CggVAgAAA-FAKE-older-shape-FAKE-FAKE"] {
             test_system.environment.set("YC_TOKEN", value);
             assert_eq!(header(&credentials), format!("Bearer {value}"));
             assert_eq!(credentials.try_header().unwrap().unwrap().unwrap(), format!("Bearer {value}"));

@@ -196,10 +196,10 @@ fn text_that_is_not_a_token_is_an_error_and_not_printed() {
         ("{\"token\":\"FAKE\"}", "`access_token`"),
         ("{\"access_token\":5}", "`access_token`"),
         ("{\"access_token\":\"FAKE FAKE\"}", "a space"),
-        ("{\"access_token\":\"FAKE\",\"expires_in\":\"FAKE\"}", "`expires_in` is not a number"),
-        ("{\"access_token\":\"FAKE\",\"expires_in\":0}", "outside 1 s to 24 h"),
-        ("{\"access_token\":\"FAKE\",\"expires_in\":-5}", "outside 1 s to 24 h"),
-        ("{\"access_token\":\"FAKE\",\"expires_in\":86401}", "outside 1 s to 24 h"),
+        ("{\"access_token\":\"t1.FAKE\",\"expires_in\":\"FAKE\"}", "`expires_in` is not a number"),
+        ("{\"access_token\":\"t1.FAKE\",\"expires_in\":0}", "outside 1 s to 24 h"),
+        ("{\"access_token\":\"t1.FAKE\",\"expires_in\":-5}", "outside 1 s to 24 h"),
+        ("{\"access_token\":\"t1.FAKE\",\"expires_in\":86401}", "outside 1 s to 24 h"),
         (&format!("{{\"access_token\":\"{}\"}}", "FAKE".repeat(5000)), "16 KiB"),
     ] {
         for error in

@@ -75,11 +75,11 @@ fn a_value_that_cannot_be_sent_is_an_error_of_the_constructor_and_not_printed() 
 }
 
 #[test]
-fn the_shape_of_a_given_value_is_not_checked() {
-    let credentials = Credentials::from(ApiKeyAuth::new(IAM_TOKEN).unwrap());
-    assert_eq!(header(&credentials), format!("Api-Key {IAM_TOKEN}"));
-    let credentials = Credentials::from(IamTokenAuth::new("CggVAgAAA-FAKE-older-shape").unwrap());
-    assert_eq!(header(&credentials), "Bearer CggVAgAAA-FAKE-older-shape");
+fn an_iam_token_without_the_documented_mark_is_sent_and_the_report_warns() {
+    let credentials = Credentials::from(IamTokenAuth::new("CggVAgAAA-FAKE-older-shape-FAKE-FAKE").unwrap());
+    assert_eq!(header(&credentials), "Bearer CggVAgAAA-FAKE-older-shape-FAKE-FAKE");
+    let reason = credentials.report().unwrap().selected().unwrap().reason.clone();
+    assert!(reason.starts_with("given; the value does not begin as an IAM token does"), "{reason}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn impersonation_in(request: &http::Request<Vec<u8>>) -> Option<(String, String)
 
 /// The token that this IAM gives: it names the service account and the bearer token of the request.
 fn of(account: &str, bearer: &str) -> String {
-    format!("{bearer}+{account}")
+    format!("{bearer}.{account}")
 }
 
 fn issued(token: &str) -> TestReply {
@@ -155,7 +155,7 @@ fn an_expired_token_is_not_sent_when_the_refresh_fails() {
     // The server asks for a pause that is longer than the call has, so the call fails at once.
     source.set(|_| Err(test_support::token_source::unavailable().with_retry_after(secs(60))));
     test_system.clock.advance(secs(11 * 3600));
-    assert!(header(&credentials).contains("t1.fake.0+"), "the valid token is sent");
+    assert!(header(&credentials).contains("t1.fake.0."), "the valid token is sent");
     until("the refresh in the background has failed", || credentials.counters().failures == 1);
     test_system.clock.advance(secs(3600));
     let error = failure(&credentials);

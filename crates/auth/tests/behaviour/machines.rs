@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, TestSystem, YC_TOKEN, logged_in};
 use test_support::token_source::header;
-use test_support::wait::{secs, while_time_passes};
+use test_support::wait::secs;
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestClock, TestHttp, TestReply};
-use yandex_cloud_auth::{Attempt, Credentials, Error, ErrorKind, Method, Outcome};
+use yandex_cloud_auth::{Attempt, Automatic, Credentials, ErrorKind, Method, Outcome};
 
 const SYS_VENDOR: (&str, &str) = ("/sys/class/dmi/id/sys_vendor", "Yandex\n");
 const FUNCTION_CA: (&str, &str) = ("/usr/local/share/ca-certificates/yandex-internal-ca.crt", "FAKE");
@@ -29,12 +29,6 @@ fn starting_after(time: Duration, clock: &TestClock) -> TestHttp {
         true => TestReply::Fail(HttpFault::ConnectRefused),
         false => TestReply::status(200, METADATA_ANSWER),
     })
-}
-
-/// The header, while the virtual time passes.
-fn patient_header(test_system: &TestSystem, credentials: &Credentials) -> Result<String, Error> {
-    let credentials = credentials.clone();
-    while_time_passes(&test_system.clock, move || test_support::token_source::try_header(&credentials))
 }
 
 fn metadata_attempt(credentials: &Credentials) -> Attempt {
@@ -68,8 +62,7 @@ fn the_vendor_or_the_folder_of_a_function_shows_a_machine_of_yandex_cloud() {
         if !variable.is_empty() {
             test_system.environment.set(variable, "index.handler");
         }
-        let credentials = test_system.automatic();
-        let outcome = patient_header(&test_system, &credentials);
+        let (_, outcome) = test_system.patient_header(Automatic::new());
         match expected {
             true => assert_eq!(outcome.unwrap_err().method(), Some(Method::Metadata), "{files:?} {variable}"),
             false => assert_eq!(outcome.unwrap(), format!("Bearer {YC_TOKEN}"), "{files:?} {variable}"),
@@ -83,8 +76,8 @@ fn on_a_machine_of_yandex_cloud_no_connection_is_an_outage() {
         let test_system = virtual_machine().with_yc(logged_in);
         test_system.files.write(SYS_VENDOR.0, SYS_VENDOR.1);
         let test_system = test_system.always(TestReply::Fail(fault));
-        let credentials = test_system.automatic();
-        let error = patient_header(&test_system, &credentials).unwrap_err();
+        let (credentials, outcome) = test_system.patient_header(Automatic::new());
+        let error = outcome.unwrap_err();
         assert_eq!(
             (error.kind(), error.method()),
             (ErrorKind::Unavailable, Some(Method::Metadata)),
@@ -100,8 +93,8 @@ fn beside_yc_token_the_service_is_waited_for_two_seconds_and_the_choice_is_told(
     for fault in [HttpFault::ConnectTimeout, HttpFault::ConnectRefused, HttpFault::Unreachable] {
         let test_system = virtual_machine().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
         let began = test_system.clock.now().monotonic;
-        let credentials = test_system.automatic();
-        assert_eq!(patient_header(&test_system, &credentials).unwrap(), format!("Bearer {IAM_TOKEN}"));
+        let (credentials, outcome) = test_system.patient_header(Automatic::new());
+        assert_eq!(outcome.unwrap(), format!("Bearer {IAM_TOKEN}"));
         let waited = test_system.clock.now().monotonic - began;
         assert!(waited > secs(1) && waited <= secs(2), "{fault:?}: {waited:?}");
 
@@ -121,8 +114,8 @@ fn beside_yc_token_the_service_is_waited_for_two_seconds_and_the_choice_is_told(
 fn beside_yc_token_a_service_that_starts_in_time_is_taken() {
     let mut test_system = virtual_machine().set("YC_TOKEN", IAM_TOKEN);
     test_system.http = starting_after(secs(1), &test_system.clock);
-    let credentials = test_system.automatic();
-    assert_eq!(patient_header(&test_system, &credentials).unwrap(), format!("Bearer {METADATA_TOKEN}"));
+    let (_, outcome) = test_system.patient_header(Automatic::new());
+    assert_eq!(outcome.unwrap(), format!("Bearer {METADATA_TOKEN}"));
     assert!(test_system.log.warnings().is_empty(), "{:?}", test_system.log.warnings());
 }
 

@@ -33,6 +33,7 @@ mod pipes;
 mod processes;
 mod profile;
 mod ready_path;
+mod recognized_values;
 mod reentrance;
 mod refresh;
 mod reports;

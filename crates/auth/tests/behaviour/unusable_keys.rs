@@ -133,7 +133,13 @@ fn the_error_of_an_unusable_file_has_the_path() {
 
 #[test]
 fn a_secret_in_place_of_the_path_is_not_shown() {
-    for value in ["AQVN-HUSH-key", "y0_HUSH", "t1.HUSH.HUSH", "HUSH-of-no-shape", "eyJHUSH.HUSH.HUSH"] {
+    for value in [
+        "AQVN-HUSH-key",
+        "y0_HUSH",
+        "t1.HUSH.HUSH",
+        "HUSH-of-no-shape-and-24-characters-long",
+        "eyJHUSH.HUSH.HUSH",
+    ] {
         let test_system = TestSystem::new().set(VARIABLE, value);
         let error = test_system.automatic().blocking().header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");

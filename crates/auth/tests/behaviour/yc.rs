@@ -40,7 +40,7 @@ fn absent_reason(test_system: &TestSystem) -> String {
 
 #[test]
 fn yc_runs_with_exactly_these_arguments() {
-    let create = ["iam", "create-token", "--no-user-output"];
+    let create = ["iam", "create-token", "--no-user-output", "--format", "json"];
     let yc = YandexCloudCliAuth::builder;
     // method, YC_PROFILE, YC_API_ENDPOINT -> arguments after the command
     for (auth, profile, endpoint, more) in [
@@ -81,7 +81,10 @@ fn selection_reads_the_endpoint_of_the_same_profile_first() {
     let commands = test_system.processes.commands();
     assert_eq!(commands.len(), 2);
     assert_eq!(words(&commands[0]), ["config", "get", "endpoint", "--profile", "home"]);
-    assert_eq!(words(&commands[1]), ["iam", "create-token", "--no-user-output", "--profile", "home"]);
+    assert_eq!(
+        words(&commands[1]),
+        ["iam", "create-token", "--no-user-output", "--format", "json", "--profile", "home"]
+    );
 }
 
 #[test]
@@ -116,8 +119,11 @@ fn the_token_is_found_among_notices() {
         (format!("{notice}\r\n{YC_TOKEN}\r\n"), YC_TOKEN),
         (format!("Opening the browser...\n t1.FAKE-old.x\n{YC_TOKEN}"), YC_TOKEN),
         (format!("\u{feff}{notice}\n{YC_TOKEN}\n"), YC_TOKEN),
-        ("CggVAgAAA-FAKE-older-shape\n".to_owned(), "CggVAgAAA-FAKE-older-shape"),
-        ("notice\nCggVAgAAA-FAKE-older-shape\n\n".to_owned(), "CggVAgAAA-FAKE-older-shape"),
+        ("CggVAgAAA-FAKE-older-shape-FAKE-FAKE\n".to_owned(), "CggVAgAAA-FAKE-older-shape-FAKE-FAKE"),
+        (
+            "notice\nCggVAgAAA-FAKE-older-shape-FAKE-FAKE\n\n".to_owned(),
+            "CggVAgAAA-FAKE-older-shape-FAKE-FAKE",
+        ),
     ] {
         let printed = output.clone();
         let test_system = TestSystem::new().with_yc(move |_| TestRun::prints(printed.clone()));
@@ -132,11 +138,17 @@ fn output_without_a_token_is_an_error_with_the_reason() {
         ("\n \r\n", "the output is empty"),
         ("There is a new yc version", "the output has no token"),
         ("FAKE\u{1b}[0mFAKE", "the output has no token"),
-        ("y0_FAKE-oauth", "the output is an OAuth token, not an IAM token"),
+        ("y0_FAKE-oauth", "the output has no token: the output is an OAuth token (`y0_…`), not an IAM token"),
+        ("hello", "the output has no token: the output is not an IAM token (`t1.…`): `hello`"),
+        ("null", "the output has no token: the output is a placeholder"),
+        (r#"{"iam_token":"y0_FAKE-oauth"}"#, "`iam_token`: the value is an OAuth token"),
+        (r#"{"token":"t1.FAKE-body.x"}"#, "the output is JSON without the text `iam_token`"),
     ] {
         let error = failure(TestRun::prints(output));
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
-        assert_eq!((error.reason(), error.location()), (reason, Some(YC)), "{output:?}");
+        assert!(error.reason().starts_with(reason), "{output:?}: {error}");
+        assert_eq!(error.location(), Some(YC));
+        assert!(!format!("{error} {error:?}").contains("FAKE-"), "{error}");
         assert!(error.help().unwrap().contains("yc iam create-token"));
     }
 }

@@ -77,6 +77,16 @@ fn copies() -> usize {
     found
 }
 
+/// Leaves free memory in pieces of every size, with blocks between them that stay: a buffer that grows has to move, and
+/// leaves its old block behind.
+fn fragment() -> Vec<Vec<u8>> {
+    let sizes = (5..17).flat_map(|power| [1 << power; 4]);
+    let (pieces, plugs): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+        sizes.map(|size| (vec![1; size], vec![1; 48])).unzip();
+    drop(pieces);
+    plugs
+}
+
 #[test]
 fn a_file_is_wiped_with_its_content() {
     in_own_process("memory::a_file_is_wiped_with_its_content", file);
@@ -85,6 +95,7 @@ fn a_file_is_wiped_with_its_content() {
 fn file() {
     let file = SecretFile::new("file", "", 60_000);
     assert_eq!(copies(), 0);
+    let _plugs = fragment();
     let content = file.read();
     assert!(copies() > 1000, "the search finds what is there");
     drop(content);

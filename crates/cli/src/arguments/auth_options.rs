@@ -15,7 +15,8 @@ use super::seconds::seconds;
 pub(crate) struct AuthOptions {
     /// A key or token: the value itself, `-` for standard input, or `@FILE`
     ///
-    /// `t1.…` is an IAM token, `y0_…` an OAuth token, a JSON object a service account key, anything else an API key.
+    /// `t1.…` is an IAM token, `y0_…` an OAuth token, JSON or its base64 a service account key, any other token an API key.
+    /// What is none of them, such as a path or `null`, is an error that names it.
     /// `-` and `@FILE` (also a pipe, as in `@<(pass show cloud)`) keep the value out of `ps`. The limit is 1 MiB.
     #[arg(long, value_name = "STRING|-|@FILE", value_parser = OsStringValueParser::new().map(AuthValue::from),
         allow_hyphen_values = true)]
@@ -30,6 +31,7 @@ pub(crate) struct AuthOptions {
 
     /// A service account's authorized key, as `yc iam key create -o FILE` writes it
     ///
+    /// The path of the file, or the content: the JSON, or its base64.
     /// The same as `--method service-account-key` with `YC_SERVICE_ACCOUNT_KEY_FILE`.
     #[arg(long, value_name = "FILE", conflicts_with = "auth")]
     pub(crate) key_file: Option<PathBuf>,

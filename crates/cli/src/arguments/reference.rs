@@ -56,7 +56,7 @@ pub(super) const SECRETS_ARE_VISIBLE: &str = "A secret in `--auth` is visible in
     shell's history. Give it on standard input (`--auth -`), in a file or pipe (`--auth @FILE`), or in its variable.";
 
 const EXAMPLES: &str = "  yc-auth header | curl -H @- https://ai.api.cloud.yandex.net/v1/models
-  export YC_IAM_TOKEN=\"$(yc-auth token)\"
+  export YC_IAM_TOKEN=\"$(yc-auth token --key-file key.json)\"
   yc-auth token --auth @key.txt --format json
   yc-auth header --key-file key.json --impersonate aje…
   yc-auth doctor

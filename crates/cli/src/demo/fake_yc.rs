@@ -49,7 +49,18 @@ fn output(words: &[&str], emulator: SocketAddr) -> io::Result<Zeroizing<String>>
             body.read_to_string(&mut text)?;
             let response: Value = serde_json::from_str(&text)?;
             match response.get("iamToken").and_then(Value::as_str) {
-                Some(token) if status == 200 => Ok(Zeroizing::new(format!("{token}\n"))),
+                Some(token) if status == 200 => {
+                    Ok(match words.windows(2).any(|pair| pair == ["--format", "json"]) {
+                        true => {
+                            let expiry =
+                                response.get("expiresAt").and_then(Value::as_str).unwrap_or_default();
+                            Zeroizing::new(format!(
+                                "{{\"iam_token\":\"{token}\",\"expires_at\":\"{expiry}\"}}\n"
+                            ))
+                        }
+                        false => Zeroizing::new(format!("{token}\n")),
+                    })
+                }
                 _ => Err(io::Error::other(format!("the emulator answered {status}"))),
             }
         }

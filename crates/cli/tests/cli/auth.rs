@@ -21,11 +21,14 @@ fn the_shape_of_a_string_decides_its_method() {
 
 #[test]
 fn method_overrides_the_shape_of_the_string() {
-    for (value, method) in [("t1.fake.token", "api-key"), ("fake-token-of-no-shape", "iam-token")] {
+    let shapeless = "fake-token-of-no-shape-and-32-characters";
+    for (value, method) in [(shapeless, "api-key"), (shapeless, "iam-token")] {
         let answer =
             yc_auth(["token", "--format", "json", "--method", method, "--auth", value]).done().json();
         assert_eq!((&answer["method"], &answer["token"]), (&json!(method), &json!(value)));
     }
+    let refused = yc_auth(["token", "--method", "api-key", "--auth", "t1.fake.token"]).done();
+    assert!(refused.fails(4).contains("the value is an IAM token (`t1.…`), not an API key"), "{refused:?}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod pages;
 mod pages_ru;
 mod pinned_and_unused;
 mod readme;
+mod recognized_values;
 mod run;
 mod statuses;
 mod token_and_header;

@@ -53,7 +53,7 @@ fn each_method_prints_its_token_and_its_header() {
         assert_eq!(keys(&answer, &outcome.stdout), ["method", "scheme", "token", "expires_at"]);
         assert_eq!((&answer["method"], &answer["scheme"]), (&json!(method), &json!(scheme)));
         assert!(answer["token"].as_str().unwrap().contains("FAKE"));
-        let has_expiry = matches!(method, "oauth-token" | "metadata");
+        let has_expiry = matches!(method, "oauth-token" | "metadata" | "yandex-cloud-cli");
         assert_eq!(answer["expires_at"].is_string(), has_expiry, "{answer}");
         if let Some(expiry) = answer["expires_at"].as_str() {
             let shape: String = expiry.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();

@@ -22,6 +22,8 @@ fn with_yc(words: &[&str], behaviour: &str) -> Run {
 fn its_token_is_found_among_notices() {
     assert_eq!(with_yc(&[], "token").done().output(), "t1.FAKE-yc.token\n");
     assert_eq!(with_yc(&[], "notice").done().output(), "t1.FAKE-yc.token\n");
+    // A yc that does not know `--format json` is asked in text.
+    assert_eq!(with_yc(&[], "text").done().output(), "t1.FAKE-yc.token\n");
 }
 
 #[test]
@@ -30,6 +32,7 @@ fn its_failures_are_shown_with_its_own_message() {
         ("nothing", 5, "the output is empty"),
         ("words", 5, "the output has no token"),
         ("oauth", 5, "the output is an OAuth token"),
+        ("hello", 5, "the output has no token: the output is not an IAM token (`t1.…`): `hello`"),
         ("fails", 5, "iam token create failed: profile 'x' has t1.*** in it"),
         ("silent", 5, "exit status 7"),
         ("refused", 6, "OAuth token is invalid or expired"),

@@ -12,6 +12,7 @@ use crate::cloud::address::Address;
 use crate::cloud::request::{finish, send};
 use crate::cloud::response::{date, json_object, refusal, unreadable};
 use crate::cloud::timestamp::from_rfc3339;
+use crate::recognize;
 use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::{Life, Token};
@@ -132,7 +133,9 @@ fn read_token(response: &Response<Vec<u8>>, url: &str) -> Result<Token, Error> {
         return Err(unreadable(url, "the text `iamToken` is missing"));
     };
     let token = Zeroizing::new(token);
-    let secret = Secret::parse(&token).map_err(|reason| unreadable(url, &format!("`iamToken`: {reason}")))?;
+    let token = recognize::iam_token(&token)
+        .map_err(|error| unreadable(url, &format!("`iamToken`: {}", error.reason())))?;
+    let secret = token.into_secret();
     let life = match fields.get("expiresAt") {
         None | Some(Value::Null) => Life::Unknown,
         Some(Value::String(text)) => match from_rfc3339(text) {

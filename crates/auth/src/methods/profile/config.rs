@@ -6,7 +6,8 @@
 use zeroize::Zeroizing;
 
 use super::yaml::{Map, Node, parse};
-use crate::secret::{Secret, Shape};
+use crate::recognize::{self, Login};
+use crate::secret::Secret;
 use crate::{Error, ErrorKind};
 
 /// Settings that do not change the identity.
@@ -220,18 +221,15 @@ impl Settings<'_> {
 
     fn token(&self) -> Result<Proof, Error> {
         let text = self.text("token")?.unwrap_or_default();
-        let bad = |reason: &str| {
-            self.bad(&format!("`token`: {reason}"))
-                .with_help("set it again: `yc config set token …`, or `yc init`")
-        };
-        if text.starts_with("AQVN") {
-            return Err(bad("the value is an API key").with_help("put the key into YC_API_KEY"));
+        match recognize::login(text) {
+            Ok(Login::OAuthToken(secret)) => Ok(Proof::OAuthToken(secret)),
+            Ok(Login::IamToken(token)) => Ok(Proof::IamToken(token.into_secret())),
+            Err(error) => {
+                let set_again = "set the setting again: `yc config set token …`, or `yc init`";
+                let help = error.help().map_or(set_again.to_owned(), |help| format!("{help}; {set_again}"));
+                Err(self.bad(&format!("`token`: {}", error.reason())).with_help(help))
+            }
         }
-        let secret = Secret::parse(text).map_err(bad)?;
-        Ok(match Shape::of(text) {
-            Shape::IamToken => Proof::IamToken(secret),
-            Shape::OAuthToken | Shape::Unknown => Proof::OAuthToken(secret),
-        })
     }
 
     fn key(&self) -> Result<Key, Error> {

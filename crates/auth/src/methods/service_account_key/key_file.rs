@@ -13,7 +13,7 @@ use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, recognize};
 
 /// Ids of Yandex Cloud have 20 characters, at most 50 (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
@@ -79,13 +79,8 @@ impl ServiceAccountKey {
         if text.is_empty() {
             return Err(bad("the key is empty", NEW_KEY));
         }
-        if text.contains("-----BEGIN ") && !text.starts_with('{') {
-            return Err(bad(
-                "the key is a bare PEM: the ids of the key and of its service account are missing",
-                "give the whole JSON file that `yc iam key create` wrote",
-            ));
-        }
-        let mut fields = match serde_json::from_str(text) {
+        let text = recognize::key(text)?;
+        let mut fields = match recognize::parse_json(&text) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => {
                 return Err(bad("the key is JSON, but not an object", YC_FILE));

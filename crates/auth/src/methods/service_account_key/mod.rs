@@ -28,6 +28,7 @@ use super::secret_file::{SecretFile, WRITTEN_ONCE};
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
+use crate::recognize::{self, KeyOrPath};
 use crate::system::{BoxFuture, Pipe, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
@@ -87,6 +88,27 @@ impl ServiceAccountKeyAuth {
     #[must_use]
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self::builder_from_file(path).build()
+    }
+
+    /// A key, or the path of its file: the values that `YC_SERVICE_ACCOUNT_KEY_FILE` and `--key-file` take. The key can be
+    /// in base64, in quotes, or alone in a list or an object of JSON. This call does not read the file.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::ServiceAccountKeyAuth;
+    ///
+    /// assert!(ServiceAccountKeyAuth::from_path_or_json("/run/secrets/key.json").is_ok());
+    /// let error = ServiceAccountKeyAuth::from_path_or_json("~/key.json").unwrap_err();
+    /// assert!(error.reason().contains("only a shell"));
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the value is neither, or the key cannot be used. The error shows nothing of the key.
+    pub fn from_path_or_json(value: impl AsRef<str>) -> Result<Self, Error> {
+        let value = recognize::key_or_path(value.as_ref());
+        match value.map_err(|error| error.of(Method::ServiceAccountKey))? {
+            KeyOrPath::Key(key) => Self::new(key.as_str()),
+            KeyOrPath::Path(path) => Ok(Self::from_file(path.as_str())),
+        }
     }
 
     /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`: a path, or the JSON. The variable is read once, at first use.
@@ -160,13 +182,19 @@ impl ServiceAccountKeyAuth {
                 None => Err(Error::new(ErrorKind::NotConfigured, "the variable is not set")
                     .at(Self::VARIABLE)
                     .with_help(format!("set {} to the path of a key file, or to its JSON", Self::VARIABLE))),
-                Some(value) if value.starts_with('{') => {
-                    let key = ServiceAccountKey::parse(&value).map_err(|error| error.at(Self::VARIABLE))?;
-                    Ok(KeyLoader::Whole(Arc::new(key)))
+                Some(value) => match recognize::key_or_path(&value) {
+                    Ok(KeyOrPath::Key(key)) => {
+                        let key = ServiceAccountKey::parse(&key);
+                        key.map(|key| KeyLoader::Whole(Arc::new(key)))
+                    }
+                    Ok(KeyOrPath::Path(path)) => {
+                        let file = SecretFile::new(path.as_str(), Self::VARIABLE);
+                        let file = file.help_if_missing(WRITTEN_ONCE).with_pipe(&self.pipe);
+                        Ok(KeyLoader::file(file, &self.warned))
+                    }
+                    Err(error) => Err(error),
                 }
-                Some(_) => SecretFile::from_variable(Self::VARIABLE, system)
-                    .map(|file| file.help_if_missing(WRITTEN_ONCE).with_pipe(&self.pipe))
-                    .map(|file| KeyLoader::file(file, &self.warned)),
+                .map_err(|error| error.at(Self::VARIABLE)),
             },
         }
     }

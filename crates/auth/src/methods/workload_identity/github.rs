@@ -11,11 +11,11 @@ use http::{HeaderValue, Uri};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::jwt;
 use crate::cloud::address::Address;
 use crate::cloud::authorization::in_query;
 use crate::cloud::request::{finish, send};
 use crate::cloud::response::{json_object, refusal, unreadable};
+use crate::recognize;
 use crate::secret::Secret;
 use crate::system::System;
 use crate::{Error, ErrorKind};
@@ -69,10 +69,8 @@ impl Issuer {
                 .at(URL)
                 .with_help("leave the variable as the runner of GitHub Actions has set it"));
         }
-        let token = Secret::parse(&token).map_err(|reason| {
-            Error::new(ErrorKind::Invalid, reason)
-                .at(TOKEN)
-                .with_help("leave the variable as the runner of GitHub Actions has set it")
+        let token = recognize::foreign_token(&token).map_err(|error| {
+            error.at(TOKEN).with_help("leave the variable as the runner of GitHub Actions has set it")
         })?;
         let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Self { at, path_and_query, token })
@@ -109,7 +107,7 @@ impl Issuer {
             return Err(unreadable(&shown, "the text `value` is missing"));
         };
         let token = Zeroizing::new(token);
-        jwt::parse(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
+        recognize::jwt(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
     }
 
     fn bearer(&self) -> Result<HeaderValue, Error> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::github::{self, Issuer};
-use super::jwt;
 use crate::methods::secret_file::SecretFile;
 use crate::methods::{named_variable, shown_name};
+use crate::recognize;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
@@ -123,7 +123,7 @@ impl SubjectToken {
             }
             Origin::Function(fetch) => {
                 let token = Zeroizing::new(fetch().await?);
-                jwt::parse(&token).map_err(|error| error.at(self.location()))
+                recognize::jwt(&token).map_err(|error| error.at(self.location()))
             }
         }
     }
@@ -132,13 +132,13 @@ impl SubjectToken {
 /// A missing file is `Invalid`: no other source may replace it.
 async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
     let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;
-    jwt::parse(&text).map_err(|error| error.at(file.location()))
+    recognize::jwt(&text).map_err(|error| error.at(file.location()))
 }
 
 fn in_variable(name: &str, system: &System) -> Result<Secret, Error> {
     let help = format!("set {name} to the OpenID Connect token of the job, or choose another source");
     let value = named_variable(system, name, help)?;
-    jwt::parse(&value).map_err(|error| error.at(name))
+    recognize::jwt(&value).map_err(|error| error.at(name))
 }
 
 impl fmt::Debug for SubjectToken {

@@ -2,16 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::output::{failure, find_token, last_line};
+use super::output::{failure, find_token, knows_no_format, last_line};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
 use crate::cloud::installation::Installation;
 use crate::methods::{Provider, TokenSource};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
-use crate::token::{Life, Token};
+use crate::token::Token;
 use crate::{Error, ErrorKind};
 
 /// The source of tokens. Program, profile and endpoint are read once: a changed variable must not change the identity
@@ -24,6 +25,8 @@ pub(super) struct Login {
     pub(super) endpoint: Option<Endpoint>,
     /// The endpoint in yc's own configuration, once it was asked for; `None` in it stands for the default.
     pub(super) configured: OnceLock<Option<String>>,
+    /// Whether this yc does not know `--format json`.
+    pub(super) prints_text: AtomicBool,
     pub(super) timeout: Duration,
     pub(super) max_age: Duration,
 }
@@ -43,7 +46,8 @@ impl Login {
 
     /// One value of yc's configuration; `None` if yc has no value for the key.
     pub(super) async fn config(&self, system: &System, key: &str) -> Result<Option<String>, Error> {
-        let output = self.run(system, &["config", "get", key], None).await?;
+        let output = self.run(system, &["config", "get", key], None, self.timeout).await?;
+        let output = self.success(output)?;
         Ok(last_line(output.stdout()))
     }
 
@@ -57,21 +61,51 @@ impl Login {
         Ok(self.configured.get().and_then(Option::as_deref))
     }
 
-    /// Runs yc. The result is the output of a success, or an error with yc's own message.
+    /// The output of a success, or an error with yc's own message.
+    fn success(&self, output: CommandOutput) -> Result<CommandOutput, Error> {
+        match output.is_success() {
+            true => Ok(output),
+            // yc has tried by itself, and gives its reason.
+            false => Err(failure(&output).at(self.program.display().to_string()).without_retry()),
+        }
+    }
+
+    /// What `yc iam create-token` prints: JSON, which has the expiry, or text from a yc that does not know the flag. Both
+    /// runs share the timeout.
+    async fn create_token(&self, system: &System) -> Result<CommandOutput, Error> {
+        let words = ["iam", "create-token", "--no-user-output", "--format", "json"];
+        let began = system.clock().now().monotonic;
+        if !self.prints_text.load(Ordering::Relaxed) {
+            let output = self.run(system, &words, self.address(), self.timeout).await?;
+            if !knows_no_format(&output) {
+                return self.success(output);
+            }
+            tracing::debug!("this yc does not know `--format json`, so its tokens have no known expiry");
+        }
+        let elapsed = system.clock().now().monotonic.saturating_sub(began);
+        let output =
+            self.run(system, &words[..3], self.address(), self.timeout.saturating_sub(elapsed)).await?;
+        let output = self.success(output)?;
+        // Not after a failure: another error may have looked like an unknown flag.
+        self.prints_text.store(true, Ordering::Relaxed);
+        Ok(output)
+    }
+
+    /// Runs yc to its end, whatever its exit status is.
     async fn run(
         &self,
         system: &System,
         words: &[&str],
         endpoint: Option<&Address>,
+        limit: Duration,
     ) -> Result<CommandOutput, Error> {
         let location = self.program.display().to_string();
-        let limit = self.timeout;
         system.begin_step(&format!("{location} {}", words.join(" ")));
         let command = self.command(system, words, endpoint);
         match system.within(limit, system.processes().run(command)).await {
             None => Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("yc did not end within {limit:?} and was killed"),
+                format!("yc did not end within {:?} and was killed", self.timeout),
             )
             .at(location)
             .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")
@@ -86,9 +120,7 @@ impl Login {
                     .with_help("run `yc version` by hand; if yc has moved, restart this program")
                     .with_source(error))
             }
-            Some(Ok(output)) if output.is_success() => Ok(output),
-            // yc has tried by itself, and gives its reason.
-            Some(Ok(output)) => Err(failure(&output).at(location).without_retry()),
+            Some(Ok(output)) => Ok(output),
         }
     }
 
@@ -114,10 +146,9 @@ impl Login {
 impl TokenSource for Login {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let words = ["iam", "create-token", "--no-user-output"];
-            let output = self.run(system, &words, self.address()).await?;
+            let output = self.create_token(system).await?;
             match find_token(output.stdout()) {
-                Ok(secret) => Ok(Token { secret, life: Life::Unknown }),
+                Ok(token) => Ok(token),
                 Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
                     .at(self.program.display().to_string())
                     .with_help("run `yc iam create-token` by hand and look at the output")

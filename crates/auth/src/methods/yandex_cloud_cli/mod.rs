@@ -1,7 +1,8 @@
 //! `yandex-cloud-cli`: the account that the yc CLI is logged in to.
 //!
 //! For people at a terminal. Automatic selection tries it last, and only if standard input is a terminal and yc's
-//! endpoint is that of the system. yc's tokens come without an expiry: a token is fetched again after an hour.
+//! endpoint is that of the system. yc prints JSON with the expiry of the token (`--format json`). A token of a yc that
+//! prints text has no known expiry, and is fetched again after an hour.
 //!
 //! Variables: `PATH` (absolute entries only), `YC_PROFILE`, `YC_API_ENDPOINT`. Errors: `NotConfigured` if there is no
 //! yc, `Refused` if yc reports a refusal, `Unavailable` if yc fails or hangs. The reason is yc's own message.
@@ -11,6 +12,7 @@ mod output;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use self::login::Login;
@@ -140,7 +142,8 @@ impl YandexCloudCliAuth {
         };
         let endpoint = Endpoint::configured(system)?;
         let YandexCloudCliAuthBuilder { timeout, max_age, .. } = self.options;
-        Ok(Login { program, profile, endpoint, configured: OnceLock::new(), timeout, max_age })
+        let prints_text = AtomicBool::new(false);
+        Ok(Login { program, profile, endpoint, configured: OnceLock::new(), prints_text, timeout, max_age })
     }
 
     /// One value of yc's configuration, by the rules of automatic selection; `Ok(Err(reason))` if selection would not

@@ -10,12 +10,13 @@ use test_support::http_server::{Reply, Server};
 use test_support::log::Log;
 use test_support::system::{isolated_system, no_programs};
 use test_support::token_source::Source;
+use test_support::virtual_time::VirtualTime;
 use test_support::wait::HOUR;
 use yandex_cloud_auth::system::{Command, HttpOptions};
 use yandex_cloud_auth::testing::{
     TestClock, TestEnvironment, TestFiles, TestHttp, TestProcesses, TestReply, TestRun,
 };
-use yandex_cloud_auth::{Automatic, Credentials, Endpoints, System};
+use yandex_cloud_auth::{Automatic, Credentials, Endpoints, Error, System};
 
 pub(crate) const IAM_TOKEN: &str = "t1.FAKE-body.FAKE-signature";
 pub(crate) const OAUTH_TOKEN: &str = "y0_FAKE-oauth-token";
@@ -37,6 +38,8 @@ pub(crate) const YC: &str = "/opt/yandex-cloud/bin/yc";
 pub(crate) struct TestSystem {
     pub(crate) environment: TestEnvironment,
     pub(crate) clock: TestClock,
+    /// The time of the clock, for calls that wait.
+    pub(crate) time: VirtualTime,
     pub(crate) http: TestHttp,
     pub(crate) processes: TestProcesses,
     pub(crate) files: TestFiles,
@@ -46,9 +49,11 @@ pub(crate) struct TestSystem {
 
 impl TestSystem {
     pub(crate) fn new() -> Self {
+        let time = VirtualTime::new(0.0);
         Self {
             environment: TestEnvironment::empty(),
-            clock: TestClock::new(),
+            clock: time.clock.clone(),
+            time,
             http: TestHttp::unreachable(),
             processes: no_programs(),
             files: TestFiles::default(),
@@ -114,6 +119,18 @@ impl TestSystem {
 
     pub(crate) fn automatic(&self) -> Credentials {
         Automatic::new().with_system(self.system()).build()
+    }
+
+    /// Credentials on this system, and their header: the time passes while the call waits.
+    pub(crate) fn patient_header(
+        &self,
+        credentials: impl Into<Credentials>,
+    ) -> (Credentials, Result<String, Error>) {
+        let system = self.system().with_spawner(self.time.clone());
+        let credentials = credentials.into().with_system(system);
+        let header = self.log.of(|| self.time.run(credentials.header()));
+        let header = header.map(|header| header.unwrap().to_str().unwrap().to_owned());
+        (credentials, header)
     }
 
     pub(crate) fn with(&self, credentials: impl Into<Credentials>) -> Credentials {

@@ -162,12 +162,12 @@ fn a_file_is_read_again_for_each_exchange() {
         TestReply::status(200, format!(r#"{{"access_token":"t1.FAKE-{count}.x","expires_in":300}}"#))
     });
     let credentials = by(&test_system, SubjectToken::file(FILE));
-    for (count, subject) in ["a.b.c", "d.e.f"].into_iter().enumerate() {
+    for (count, subject) in ["eyJa.b.c", "eyJd.e.f"].into_iter().enumerate() {
         test_system.files.write(FILE, subject);
         assert_eq!(header(&credentials), format!("Bearer t1.FAKE-{count}.x"));
         test_system.clock.advance(secs(300));
     }
-    assert_eq!(*seen.lock().unwrap(), ["a.b.c", "d.e.f"]);
+    assert_eq!(*seen.lock().unwrap(), ["eyJa.b.c", "eyJd.e.f"]);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn the_function_of_the_program_runs_for_each_exchange_on_the_fetch_thread() {
         let count = count.fetch_add(1, Ordering::SeqCst);
         async move {
             tokio::task::yield_now().await; // there is a runtime
-            Ok(format!("a.{count}.c"))
+            Ok(format!("eyJ.{count}.c"))
         }
     });
     let credentials = by(&test_system, subject);
