@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use yandex_cloud_auth::sdk_internals::{SharedValue, metadata_folder, yc_config};
+use yandex_cloud_auth::sdk_internals::{SharedValue, is_pinned, metadata_folder, yc_config};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
@@ -235,7 +235,12 @@ impl Sources {
         system: &System,
         credentials: &Credentials,
     ) -> Result<Result<String, String>, auth::Error> {
-        let unattended = self.yc_profile.is_some() || credentials.method() == Some(Method::YandexCloudCli);
+        // Before the first selection the environment may have named yc already.
+        let is_yc = match credentials.method() {
+            Some(method) => method == Method::YandexCloudCli,
+            None => is_pinned(Method::YandexCloudCli, system),
+        };
+        let unattended = self.yc_profile.is_some() || is_yc;
         let mut yc = YandexCloudCliAuth::builder().timeout(Duration::from_secs(5));
         if let Some(profile) = &self.yc_profile {
             yc = yc.profile(profile);

@@ -7,10 +7,11 @@ pub use crate::cloud::folder::metadata_folder;
 pub use crate::cloud::installation::Installation;
 pub use crate::cloud::response::{about_a_token, retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
+use crate::selection::pinned;
 pub use crate::system::{PerProcess, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};
 pub use crate::task::shared_value::SharedValue;
-use crate::{Error, System, YandexCloudCliAuth};
+use crate::{Error, Method, System, YandexCloudCliAuth};
 
 /// One value of yc's configuration, `yc config get KEY`; `Ok(Err(reason))` if yc has none, or if automatic selection
 /// would not take yc. `unattended` allows a yc without a terminal.
@@ -27,4 +28,11 @@ pub async fn yc_config(
     unattended: bool,
 ) -> Result<Result<String, String>, Error> {
     yc.config(system, key, unattended).await
+}
+
+/// Whether `YC_AUTH_METHOD` pins this method for automatic selection.
+#[must_use]
+pub fn is_pinned(method: Method, system: &System) -> bool {
+    let name = system.variable(pinned::VARIABLE);
+    name.is_ok_and(|name| name.is_some_and(|name| *name == method.name()))
 }

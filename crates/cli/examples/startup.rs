@@ -7,6 +7,12 @@
 //! cargo build --profile dist -p yc-auth && cargo run --profile dist -p yc-auth --example startup
 //! ```
 //!
+//! A second program is compared with the first, for a change that must not cost time. Build the other commit elsewhere:
+//!
+//! ```text
+//! cargo run --profile dist -p yc-auth --example startup -- target/dist/yc-auth /elsewhere/target/release/yc-auth
+//! ```
+//!
 //! For Linux, with GNU time.
 
 #![allow(clippy::print_stdout, reason = "printing is the purpose of this program")]
@@ -25,6 +31,8 @@ mod linux {
     use std::time::{Duration, Instant};
 
     const RUNS: usize = 400;
+    const COMPARED_RUNS: usize = 60;
+    const RATIO_LIMIT: f64 = 1.05;
     const EXTRA_TIME_LIMIT: Duration = Duration::from_micros(1500);
     const MEMORY_LIMIT_KIB: u64 = 5 << 10;
     const SIZE_LIMIT: u64 = 6 << 20;
@@ -32,6 +40,9 @@ mod linux {
     pub(crate) fn main() -> Result<ExitCode, Box<dyn Error>> {
         let folder = std::env::current_exe()?.parent().and_then(Path::parent).ok_or("no folder")?.to_owned();
         let program = std::env::args_os().nth(1).map_or_else(|| folder.join("yc-auth"), PathBuf::from);
+        if let Some(other) = std::env::args_os().nth(2).map(PathBuf::from) {
+            return compare(&program, &other);
+        }
         let empty = build_empty_program(&folder)?;
 
         // In turns, so that a change in the load of the machine affects both.
@@ -53,6 +64,22 @@ mod linux {
         println!("size             {size} bytes; at most {SIZE_LIMIT}");
         let within_limits = extra <= EXTRA_TIME_LIMIT && memory <= MEMORY_LIMIT_KIB && size <= SIZE_LIMIT;
         Ok(if within_limits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Compares the time of the whole process with that of another program, by turns, so that a change in the load of the
+    /// machine affects both.
+    fn compare(program: &Path, other: &Path) -> Result<ExitCode, Box<dyn Error>> {
+        let (mut times, mut other_times) = (Vec::new(), Vec::new());
+        for _ in 0..COMPARED_RUNS {
+            other_times.push(run(isolated(Command::new(other).arg("token")))?);
+            times.push(run(isolated(Command::new(program).arg("token")))?);
+        }
+        let (time, other_time) = (median(times), median(other_times));
+        let ratio = time.as_secs_f64() / other_time.as_secs_f64();
+        println!("{}  {time:.2?}", program.display());
+        println!("{}  {other_time:.2?}", other.display());
+        println!("ratio  {ratio:.3}; at most {RATIO_LIMIT}");
+        Ok(if ratio <= RATIO_LIMIT { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// Removes the user's environment, and sets a token that needs no request.

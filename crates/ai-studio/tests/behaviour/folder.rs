@@ -119,6 +119,10 @@ async fn yc_runs_without_a_terminal_only_where_the_program_names_it() {
     let named = sdk(system.clone()).auth(YandexCloudCliAuth::new()).build().unwrap();
     assert_eq!(named.folder_id().await.unwrap(), "b1gactive");
 
+    let variables = [variables[0], ("YC_AUTH_METHOD", "yandex-cloud-cli")];
+    let pinned = AiStudio::builder().system(with_yc(&variables, false).0).build().unwrap();
+    assert_eq!(pinned.folder_id().await.unwrap(), "b1gactive");
+
     let elsewhere = sdk(system).yc_profile("work").endpoint("api.yandexcloud.kz:443").build().unwrap();
     let error = elsewhere.folder_id().await.unwrap_err();
     assert!(error.to_string().contains("yc's endpoint is api.cloud.yandex.net:443"), "{error}");

@@ -210,7 +210,14 @@ fn a_refusal_names_iam_the_cause_and_other_methods() {
         assert_eq!(error.location(), Some("https://iam.api.cloud.yandex.net/iam/v1/tokens"));
         assert!(error.reason().contains(words), "{error}");
         let help = error.help().unwrap();
-        for replacement in ["2026-06-01", "YC_API_KEY", "metadata", "yc"] {
+        for replacement in [
+            "2026-06-01",
+            "API key (YC_API_KEY)",
+            "authorized key (YC_SERVICE_ACCOUNT_KEY_FILE)",
+            "workload identity",
+            "metadata",
+            "yc init",
+        ] {
             assert!(help.contains(replacement), "{help}");
         }
     }

@@ -115,6 +115,23 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
         assert!(outcome.stderr.starts_with(warning), "{outcome:?}");
         assert_eq!(outcome.stderr.matches("the OAuth token goes there").count(), 1, "{outcome:?}");
     }
+    // The endpoint of a profile, and the authorization server of workload identity.
+    let home = Folder::new();
+    fs::create_dir_all(home.path.join(".config/yandex-cloud")).unwrap();
+    let file = "current: p\nprofiles:\n  p:\n    token: y0_fake-profile\n    endpoint: api.example.test\n";
+    fs::write(home.path.join(".config/yandex-cloud/config.yaml"), file).unwrap();
+    let of_profile = yc_auth(["token", "--method", "profile"]).env("HOME", &home.path);
+    let federated = yc_auth(["token"])
+        .env("YC_OAUTH_ENDPOINT", "auth.example.test")
+        .env("YC_OIDC_TOKEN", "eyJhbGciOiJSUzI1NiJ9.e30.FAKE")
+        .env("YC_SERVICE_ACCOUNT_ID", "ajeexample");
+    for (run, place) in [
+        (of_profile, "the endpoint in yc's configuration names https://api.example.test"),
+        (federated, "YC_OAUTH_ENDPOINT names https://auth.example.test"),
+    ] {
+        let outcome = run.env("HTTPS_PROXY", format!("http://{CLOSED_PORT}")).done();
+        assert!(outcome.stderr.starts_with(&format!("warning: {place}")), "{outcome:?}");
+    }
     // The log has the warning already.
     let logged = yc_auth(["token"])
         .env("YC_API_ENDPOINT", "api.example.test")
