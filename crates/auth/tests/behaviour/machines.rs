@@ -85,6 +85,7 @@ fn on_a_machine_of_yandex_cloud_no_connection_is_an_outage() {
         );
         assert!(error.help().unwrap().contains("this machine is one of Yandex Cloud's"), "{error:?}");
         assert_eq!(metadata_attempt(&credentials).outcome, Outcome::Broken);
+        assert!(test_system.http.requests().len() > 1, "{fault:?}: the service is tried again");
     }
 }
 

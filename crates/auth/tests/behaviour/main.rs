@@ -43,6 +43,7 @@ mod revoke;
 mod secrets;
 mod selection;
 mod selection_options;
+mod selection_patience;
 mod service_account_key;
 mod single_flight;
 mod token_file;
