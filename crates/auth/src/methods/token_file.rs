@@ -191,7 +191,7 @@ impl Watch {
             log(|| {
                 tracing::warn!(
                     "the token in the file does not have the documented shape; the token may be truncated"
-                )
+                );
             });
         }
         *last = Last { whole: Some(whole), other: None, warning };

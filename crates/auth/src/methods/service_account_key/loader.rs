@@ -56,7 +56,7 @@ impl KeyLoader {
                 tracing::warn!(
                     file = file.location(),
                     "the key in the file now belongs to the service account {now}; the last key belonged to {before}"
-                )
+                );
             });
         }
         // `swap` makes the check and the mark one step, so two fetches at once log one warning.
