@@ -108,9 +108,8 @@ fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
         if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
     };
     let big = match bytes {
-        [0xfe, 0xff, ..] => Some(true),
         [0xff, 0xfe, ..] | [_, 0, ..] => Some(false),
-        [0, _, ..] => Some(true),
+        [0xfe, 0xff, ..] | [0, _, ..] => Some(true),
         _ => None,
     };
     let Some(big) = big else {
@@ -130,8 +129,9 @@ fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
 /// over all the bytes whose first element is a version from 0 to 3.
 fn is_private_key(bytes: &[u8]) -> bool {
     let (length, rest) = match bytes {
-        [0x30, length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
-        [0x30, 0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [0x30, length @ 0..=0x7f, rest @ ..] | [0x30, 0x81, length, rest @ ..] => {
+            (usize::from(*length), rest)
+        }
         [0x30, 0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
         _ => return false,
     };

@@ -25,7 +25,7 @@ pub(super) fn kind(text: &str) -> Kind {
             _ => Kind::BrokenJson,
         };
     };
-    let kind = match &value.0 {
+    match &value.0 {
         Value::Object(fields) if is_key(fields) => Kind::Key,
         Value::Object(fields) => match keys(fields.values()) {
             inner if inner.is_empty() => response(fields).map_or(Kind::Json, Kind::Response),
@@ -36,8 +36,7 @@ pub(super) fn kind(text: &str) -> Kind {
             inner => Kind::Wrapped(Layer::List, inner),
         },
         _ => Kind::Json,
-    };
-    kind
+    }
 }
 
 /// A value that is wiped when it is dropped.

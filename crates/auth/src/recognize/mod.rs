@@ -30,6 +30,7 @@ mod words;
 
 use zeroize::Zeroizing;
 
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) use self::json::parse as parse_json;
 pub(crate) use self::kind::is_whole_iam_token;
 use self::kind::{Kind, Layer, has_oauth_mark, is_jwt, is_word};
@@ -79,12 +80,14 @@ pub(crate) enum Credential {
 }
 
 /// The login in a profile of yc.
+#[cfg(any(test, feature = "profile"))]
 pub(crate) enum Login {
     OAuthToken(Secret),
     IamToken(IamToken),
 }
 
 /// The value of a variable that takes a key or the path of its file.
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) enum KeyOrPath {
     Key(Zeroizing<String>),
     Path(Zeroizing<String>),
@@ -118,6 +121,7 @@ pub(crate) fn oauth_token(raw: &str) -> Result<Secret, Error> {
 }
 
 /// The login in a profile of yc.
+#[cfg(any(test, feature = "profile"))]
 pub(crate) fn login(raw: &str) -> Result<Login, Error> {
     let found = read(raw)?;
     match found.kind {
@@ -155,6 +159,7 @@ pub(crate) fn key(raw: &str) -> Result<Zeroizing<String>, Error> {
 }
 
 /// The JSON of a service account key, or the path of a file.
+#[cfg(any(test, feature = "service-account-key"))]
 pub(crate) fn key_or_path(raw: &str) -> Result<KeyOrPath, Error> {
     let found = read(raw)?;
     match found.kind {

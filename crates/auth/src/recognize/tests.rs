@@ -84,7 +84,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("ajefakefakefakefakef", "id of 20 characters"),
     ("b1gfake0fake0fake0fa", "id of 20 characters"),
     ("ya29.fake", "another cloud"),
-    ("t\01\0.\0f\0", "UTF-16"),
+    ("t\u{0}1\u{0}.\u{0}f\u{0}", "UTF-16"),
     ("y0_fake\u{200b}fake", "invisible character"),
     ("\u{200b}fakefake", "invisible character"),
     ("fake fake", "space"),
@@ -108,7 +108,7 @@ fn shown(secret: Result<Secret, Error>) -> Result<String, String> {
 #[test]
 fn what_is_no_secret_is_refused_by_name_in_every_place() {
     for (text, words) in REFUSED {
-        let mut errors: Vec<_> = place(text).into_iter().map(|value| value.err()).collect();
+        let mut errors: Vec<_> = place(text).into_iter().map(Result::err).collect();
         errors.push(credential(text).err());
         errors.push(login(text).err());
         for error in errors {
@@ -120,7 +120,7 @@ fn what_is_no_secret_is_refused_by_name_in_every_place() {
             .into_iter()
             .filter_map(Result::err)
             .find(|error| error.reason().contains(words));
-        assert!(error.is_some(), "{text:?}: {:?}", place(text).map(|value| value.err()));
+        assert!(error.is_some(), "{text:?}: {:?}", place(text).map(Result::err));
     }
 }
 

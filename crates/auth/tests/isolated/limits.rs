@@ -47,6 +47,7 @@ fn errors() -> Vec<(&'static str, Error)> {
 }
 
 /// No test of this file may panic on a thread of the library: the panic would be printed, and can end the process.
+#[allow(clippy::print_stdout, reason = "the test that runs this process shows the text")]
 fn panics_end_the_process() {
     std::panic::set_hook(Box::new(|panic| {
         println!("{panic}");
