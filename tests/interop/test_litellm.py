@@ -46,7 +46,7 @@ def test_streams(options, emulator):
     assert "".join(piece or "" for piece in pieces).endswith("by api-key; you said: hello")
 
 
-def test_the_header_of_yc_auth_replaces_the_key(options, emulator):
+def test_a_given_header_replaces_the_key(options, emulator):
     header = {"Authorization": f"Bearer {emulator.iam_token()}"}
     response = litellm.completion(messages=MESSAGES, extra_headers=header, **options("unused"))
 

@@ -43,8 +43,8 @@ def test_its_own_variables_are_enough(emulator, environment, model):
     assert_texts(outcomes(OpenAI(timeout=TIMEOUT), model), text)
 
 
-def test_the_output_of_yc_auth_for_each_request(client, emulator, model):
-    """A function as the key is called for each attempt, so that an expired token is replaced."""
+def test_a_function_is_asked_for_each_request(client, emulator, model):
+    """So a program can give the package a token that is valid for each request."""
     given = []
 
     def token() -> str:

@@ -66,6 +66,6 @@ def test_a_key_that_was_deleted_is_refused(with_key, tls_emulator):
         ticket(with_key(key))
 
 
-def test_a_token_of_yc_auth_is_sent_bare(emulator):
+def test_a_given_token_is_sent_bare(emulator):
     token = emulator.iam_token()
     assert ticket(ydb.AccessTokenCredentials(token)) == token
