@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use yandex_cloud_auth::system::{BoxFuture, LibraryThread, Spawner, System};
 use yandex_cloud_auth::testing::TestClock;
-use yandex_cloud_auth::{Credentials, Error, ErrorKind, Token, TokenSource};
+use yandex_cloud_auth::{Credentials, Error, ErrorKind, HeaderOptions, Token, TokenSource};
 
 use crate::system::empty_system;
 use crate::wait::HOUR;
@@ -168,6 +168,14 @@ pub fn unavailable() -> Error {
 /// The current header, as text.
 pub fn header(credentials: &Credentials) -> String {
     try_header(credentials).unwrap()
+}
+
+/// The error of a caller that has no time for a second attempt. Only on a test clock: time stands still there, so the
+/// deadline of the caller never passes.
+#[must_use]
+pub fn first_failure(credentials: &Credentials) -> Error {
+    let one_attempt = HeaderOptions::new().deadline(Duration::from_millis(1));
+    credentials.blocking().header_with(one_attempt).unwrap_err()
 }
 
 /// The current header, as text. The header has to be marked as sensitive.

@@ -67,6 +67,7 @@ struct Inner {
     help: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     status: Option<u16>,
+    no_retry: bool,
     report: Option<Report>,
     /// The time on the clock of the server that refused.
     date: Option<SystemTime>,
@@ -87,6 +88,7 @@ impl Error {
             help: None,
             retry_after: None,
             status: None,
+            no_retry: false,
             report: None,
             date: None,
             source: None,
@@ -135,6 +137,17 @@ impl Error {
     /// With the HTTP status of the response.
     pub(crate) fn with_status(self, status: u16) -> Self {
         self.change(|inner| inner.status = Some(status))
+    }
+
+    /// For a transient failure that another attempt within seconds would only repeat: a time limit ran out, or a program
+    /// has given its reason. Callers that wait are told at once.
+    pub(crate) fn without_retry(self) -> Self {
+        self.change(|inner| inner.no_retry = true)
+    }
+
+    /// Whether an attempt within seconds may succeed.
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
+        self.is_transient() && !self.0.no_retry
     }
 
     /// With the time on the clock of the server.

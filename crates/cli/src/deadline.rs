@@ -22,8 +22,8 @@ impl Deadline {
     }
 
     /// The same start, with this limit.
-    pub(crate) fn within(self, limit: Option<Duration>) -> Self {
-        Self { limit, ..self }
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// The time that is left; `None` without a limit.

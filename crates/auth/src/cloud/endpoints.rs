@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use crate::report::NOTICE;
-use crate::system::System;
+use crate::system::{System, log};
 use crate::{Error, ErrorKind};
 
 /// The variable with the discovery endpoint.
@@ -132,7 +132,9 @@ impl Endpoint {
     /// Warns in the log if the environment, not the program, sends secrets to a foreign host.
     pub(crate) fn warn_if_foreign(&self, what: &str) {
         if self.is_foreign() && !self.explicit {
-            tracing::warn!(target: NOTICE, endpoint = %self.address, "{}; {what}", self.foreign_host());
+            log(
+                || tracing::warn!(target: NOTICE, endpoint = %self.address, "{}; {what}", self.foreign_host()),
+            );
         }
     }
 

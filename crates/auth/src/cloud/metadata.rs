@@ -201,7 +201,7 @@ pub(crate) async fn exchange_metadata(
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
                 let reason = format!("connected, but no complete response within {limit:?}");
-                let error = Error::new(ErrorKind::Unavailable, reason).at(&shown);
+                let error = Error::new(ErrorKind::Unavailable, reason).at(&shown).without_retry();
                 return Err(other(error.with_help(
                     "the metadata service sends nothing: it may be starting, or a sidecar of the container intercepts the request",
                 )));

@@ -29,7 +29,8 @@ pub(crate) async fn send(
     response.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::Unavailable, format!("no response within {limit:?}"))
             .at(url)
-            .with_help(UNAVAILABLE))
+            .with_help(UNAVAILABLE)
+            .without_retry())
     })
 }
 
@@ -74,11 +75,13 @@ fn transport_error(url: &str, error: HttpError) -> Error {
         HttpFault::Malformed | HttpFault::TooLarge => NOT_THE_SERVICE,
         HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
     };
+    let is_passing = error.is_passing;
     let kind = match error.fault() {
         HttpFault::NoAuthorities => ErrorKind::Invalid,
         // The secret would have gone to another computer, in plain text where the name allows that.
         HttpFault::NotLoopback => ErrorKind::Blocked,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error)
+    let failure = Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error);
+    if is_passing { failure } else { failure.without_retry() }
 }

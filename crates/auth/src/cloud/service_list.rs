@@ -12,7 +12,7 @@ use super::endpoints::Endpoint;
 use super::request::{finish, send};
 use super::response::{date, json_object, refusal, unreadable};
 use crate::sync::Arc;
-use crate::system::{System, dropped_work};
+use crate::system::{System, dropped_work, log};
 use crate::task::shared_value::SharedValue;
 use crate::{Error, ErrorKind};
 
@@ -136,7 +136,9 @@ impl ServiceList {
                     Ok(Services { endpoint, addresses, requested_at, valid_until, clocks })
                 }
                 (Err(error), Some(old)) => {
-                    tracing::warn!(%error, "the list of services could not be refreshed; the old list stays");
+                    log(
+                        || tracing::warn!(%error, "the list of services could not be refreshed; the old list stays"),
+                    );
                     Ok(old.extended(requested_at))
                 }
                 (Err(error), None) => Err(error),

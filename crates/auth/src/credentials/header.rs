@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::{Backend, Credentials};
 use crate::methods::Provider;
 use crate::refresh::cached_header::{CachedHeaderGuard, Snapshot};
-use crate::refresh::refresher::Goal;
+use crate::refresh::fetch::Goal;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::system::BoxFuture;
@@ -32,6 +32,7 @@ pub struct HeaderOptions {
 
 impl HeaderOptions {
     /// A usable header. The call waits for as long as the method may take: 5 s for metadata, 10 s for IAM, 30 s for yc.
+    /// A service that fails is tried again in this time.
     pub fn new() -> Self {
         Self::default()
     }
@@ -58,7 +59,10 @@ impl Credentials {
     /// callers share.
     ///
     /// # Errors
-    /// Any [`ErrorKind`]. A failure is remembered for 1 s to 60 s, and returned again in that time.
+    /// Any [`ErrorKind`]. Without a usable token, a transient failure is tried again while the call has time: first after
+    /// 100 ms, at growing intervals of 2 s at most. The last failure is then remembered: a transient one for 2 s at most
+    /// in the first minute of an outage and for 30 s at most later, or for the `Retry-After` of the server, 60 s at most;
+    /// another one for 1 s to 5 s. It is returned again in that time.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.

@@ -257,6 +257,10 @@ fn underlying_error(cause: Error) -> Error {
     if let Some(report) = cause.report() {
         error = error.with_report(report.clone());
     }
+    // The underlying credentials have tried again for as long as their method may take.
+    if !cause.is_worth_a_retry() {
+        error = error.without_retry();
+    }
     error.with_source(cause)
 }
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 use crate::methods::Provider;
 use crate::methods::sealed::Sealed;
 use crate::refresh::cached_header::{CachedHeader, Scheme};
+use crate::refresh::fetch::{Fetch, Fetched, Goal};
 use crate::refresh::live_header::LiveHeader;
-use crate::refresh::refresher::{Fetch, Fetched, Goal};
 use crate::refresh::schedule::{NEVER, Schedule};
 use crate::report::{Attempt, Outcome, Report};
 use crate::secret::redact;
 use crate::selection::automatic::notes;
 use crate::selection::{Automatic, Selection};
 use crate::sync::{Arc, Mutex, OnceLock, lock};
-use crate::system::{BoxFuture, Now, Progress, System};
+use crate::system::{BoxFuture, Now, Progress, System, log};
 use crate::token::{LONGEST_LIFE, Token};
 use crate::{Error, ErrorKind, Method};
 
@@ -131,6 +131,9 @@ impl Selected {
     }
 }
 
+/// How long a selection that fails is tried again for a caller without a deadline: as long as most methods may take.
+const UNSELECTED_TOTAL: Duration = Duration::from_secs(10);
+
 /// Selects a method if none is selected yet, and fetches once.
 pub(super) struct Fetcher {
     pub(super) source: Arc<CredentialsSource>,
@@ -177,13 +180,21 @@ impl Fetch for Fetcher {
                         let waiting = progress.0.waiting_for();
                         let waiting = waiting.map(|step| format!("; {step}")).unwrap_or_default();
                         Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}{waiting}"))
-                            .with_help("the source of the token is slow or does not respond at the moment"))
+                            .with_help("the source of the token is slow or does not respond at the moment")
+                            .without_retry())
                     });
                     (token.map_err(|error| error.of(method))?, began)
                 }
             };
             Ok(Fetched::Token { method, token, began, max_age })
         })
+    }
+
+    fn total(&self) -> Duration {
+        match self.selection.get().map(|selected| &selected.backend) {
+            Some(Backend::Cached(Provider::Source(source))) => source.timeout(),
+            _ => UNSELECTED_TOTAL,
+        }
     }
 }
 
@@ -204,7 +215,9 @@ async fn select(
         CredentialsSource::Automatic(automatic) => automatic.select(system).await.map(Selected::new),
         CredentialsSource::Method(method) => {
             let provider = method.provider(system).map_err(|error| error.of(method.method()))?;
-            tracing::info!(method = %method.method(), source = redact(&method.location(system), &[]), "given");
+            log(
+                || tracing::info!(method = %method.method(), source = redact(&method.location(system), &[]), "given"),
+            );
             let reason = method.explicit_reason(system).await;
             Ok((Selected::given(method, provider, system, reason, notes(system)), None))
         }

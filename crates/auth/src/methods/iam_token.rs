@@ -10,7 +10,7 @@ use super::sealed::Sealed;
 use super::{Method, Provider, Value, read_iam_token};
 use crate::Error;
 use crate::recognize::{self, IamToken, is_whole_iam_token};
-use crate::system::System;
+use crate::system::{System, log};
 
 /// A given IAM token, sent unchanged.
 ///
@@ -49,7 +49,9 @@ impl IamTokenAuth {
         let secret = token.into_secret();
         // The format may change, and a change alters the prefix (docs, "IAM token"): this is a warning, not an error.
         if warning.is_none() && !is_whole_iam_token(secret.expose()) {
-            tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
+            log(|| {
+                tracing::warn!("an IAM token does not have the documented shape; the token may be truncated");
+            });
         }
         Self { value: Value::Given(secret), warning }
     }

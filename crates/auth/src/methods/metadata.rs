@@ -18,7 +18,7 @@ use crate::cloud::machine::sign_of_yandex_cloud;
 use crate::cloud::metadata::{
     Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, fetch_token_patiently, is_absent,
 };
-use crate::system::{BoxFuture, HttpFault, System};
+use crate::system::{BoxFuture, HttpFault, System, log};
 use crate::token::{MAX_AGE, Token};
 
 /// The metadata service.
@@ -124,7 +124,7 @@ impl MetadataAuth {
         let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
         let warning = at.warning();
         if let Some(warning) = &warning {
-            tracing::warn!("{warning}");
+            log(|| tracing::warn!("{warning}"));
         }
         // On a machine of Yandex Cloud the service exists, so no connection is an outage.
         let sign = if at.configured { None } else { sign_of_yandex_cloud(system).await };
@@ -203,7 +203,7 @@ impl Sealed for MetadataAuth {
     fn provider(&self, system: &System) -> Result<Provider, Error> {
         let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
         if let Some(warning) = at.warning() {
-            tracing::warn!("{warning}");
+            log(|| tracing::warn!("{warning}"));
         }
         Ok(self.source(at))
     }

@@ -20,7 +20,7 @@ use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, System, log};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 
@@ -146,10 +146,10 @@ const REPLACEMENTS: &str = "use an API key (YC_API_KEY), an authorized key (YC_S
 pub(super) fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        tracing::warn!(
+        log(|| tracing::warn!(
             "an OAuth token gives access to the whole account, and IAM exchanges only tokens issued before 2026-06-01; \
              {REPLACEMENTS}; revoke a leaked token at https://id.yandex.com/personal/data-access"
-        );
+        ));
     });
 }
 

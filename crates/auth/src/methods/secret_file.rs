@@ -163,7 +163,8 @@ pub(super) async fn read_within<T>(
     system.within(limit, read).await.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::Unavailable, format!("the file was not read within {limit:?}"))
             .at(location)
-            .with_help("check the file: it may be a pipe without a writer, or on a file server that is down"))
+            .with_help("check the file: it may be a pipe without a writer, or on a file server that is down")
+            .without_retry())
     })
 }
 

@@ -19,7 +19,7 @@ use super::secret_file::{SecretFile, read_within};
 use super::{Detection, Method, Provider, TokenSource};
 use crate::recognize::{self, IamToken, is_whole_iam_token};
 use crate::secret::Secret;
-use crate::system::{BoxFuture, Pipe, System};
+use crate::system::{BoxFuture, Pipe, System, log};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -188,9 +188,11 @@ impl Watch {
                 .with_help("the file may be half written; write to another file and rename it into place"));
         }
         if last.whole.is_none() && !whole && is_beginning {
-            tracing::warn!(
-                "the token in the file does not have the documented shape; the token may be truncated"
-            );
+            log(|| {
+                tracing::warn!(
+                    "the token in the file does not have the documented shape; the token may be truncated"
+                )
+            });
         }
         *last = Last { whole: Some(whole), other: None, warning };
         Ok(secret)

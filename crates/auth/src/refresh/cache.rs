@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use super::cached_header::{CachedHeader, CachedHeaderGuard};
-use super::refresher::{Fetch, Goal, Join, Refresher, Requirement};
+use super::fetch::{Fetch, Goal};
+use super::flight::{Limit, Requirement, Waited};
+use super::refresher::{Join, Refresher};
 use super::schedule::Freshness;
 use crate::sync::Arc;
 use crate::system::{Now, System};
-use crate::task::deadline::WaitLimit;
+use crate::task::deadline::{Deadline, WaitLimit};
 use crate::task::notifier::Notifier;
 use crate::{Error, ErrorKind};
 
@@ -61,16 +63,12 @@ impl Cache {
 
     /// Starts a fetch without waiting for it, if no header is fresh and no fetch is under way.
     pub(crate) fn prewarm(&self) {
-        let now = self.now();
-        let header = self.refresher.header.load();
-        if header.as_ref().is_none_or(|header| header.freshness(&now) != Freshness::Fresh) {
-            drop(self.refresher.join_or_start(Goal::Header, Requirement::Newer));
-        }
+        self.refresher.prewarm();
     }
 
     /// The failure that is remembered now.
     pub(crate) fn failure(&self) -> Option<Error> {
-        self.refresher.state().failures.remembered(&self.now()).cloned()
+        self.refresher.state().failures.remembered(&self.now()).map(|last| last.error.clone())
     }
 
     /// Waits for a usable header whose token lives for `min_ttl` more; `None` if the fetch only selected a method.
@@ -81,6 +79,7 @@ impl Cache {
         limit: &mut WaitLimit,
     ) -> Result<Option<Arc<CachedHeader>>, Error> {
         let refresher = &self.refresher;
+        let began = self.now().monotonic;
         let mut requested_longer = false;
         let mut counted = false;
         // Two rounds are the rule: one that selects, and one that fetches. More are needed only where tokens expire, or
@@ -98,8 +97,9 @@ impl Cache {
                 requested_longer = true;
             }
             let requirement = usable.as_ref().map_or(Requirement::Usable, Requirement::Longer);
-            let task = match refresher.join_or_start(goal, requirement) {
-                Join::Task(task) => task,
+            let until = limit.end().map_or(Limit::MethodTotal { since: began }, Limit::Until);
+            let mut caller = match refresher.join_or_start(goal, requirement, until) {
+                Join::Flight(caller) => caller,
                 Join::Retry => {
                     requested_longer = false;
                     continue;
@@ -111,11 +111,18 @@ impl Cache {
                 counted = true;
                 refresher.count_waiting_call();
             }
-            match limit.bound(task.wait(), &refresher.system).await {
-                None => return Err(self.out_of_time(limit)),
-                Some(Err(error)) => return Err(self.explain(error, min_ttl, usable.as_deref())),
-                Some(Ok(())) if refresher.header.load().is_none() => return Ok(None),
-                Some(Ok(())) => {}
+            let outcome = loop {
+                match limit.bound(caller.wait(), &refresher.system).await {
+                    Some(Waited::Ended(outcome)) => break outcome,
+                    Some(Waited::TooLate(error)) => break Err(error),
+                    Some(Waited::MethodTotal(total)) => limit.set(Deadline::from(began, total)),
+                    None => break Err(caller.last_error().unwrap_or_else(|| self.out_of_time(limit))),
+                }
+            };
+            match outcome {
+                Err(error) => return Err(self.explain(error, min_ttl, usable.as_deref())),
+                Ok(()) if refresher.header.load().is_none() => return Ok(None),
+                Ok(()) => {}
             }
         }
         Err(Error::new(
@@ -193,7 +200,8 @@ pub(super) fn too_short(header: &CachedHeader, now: Now, min_ttl: Duration, caus
 mod tests {
     use super::*;
     use crate::Method;
-    use crate::refresh::refresher::Fetched;
+    use crate::refresh::fetch::Fetched;
+    use crate::refresh::flight::Flight;
     use crate::refresh::schedule::Schedule;
     use crate::system::BoxFuture;
     use crate::task::block_on::block_on;
@@ -208,6 +216,32 @@ mod tests {
                 Ok(Fetched::Fixed(Box::new(CachedHeader::new(Method::None, None, 0, Schedule::FOREVER, now))))
             })
         }
+
+        fn total(&self) -> Duration {
+            Duration::from_secs(10)
+        }
+    }
+
+    #[test]
+    fn the_ready_path_and_the_stale_path_take_no_lock() {
+        let system = System::real();
+        let now = system.clock().now();
+        let stale = Schedule { refresh: now, ..Schedule::FOREVER };
+        for schedule in [Schedule::FOREVER, stale] {
+            let cache = Arc::new(Cache::new(system.clone(), Box::new(Key), Arc::default()));
+            let token = crate::secret::Secret::parse("t1.fake.ready").unwrap();
+            let value = Some((crate::refresh::cached_header::Scheme::Bearer, &token));
+            cache.put(CachedHeader::new(Method::Metadata, value, 1, schedule, now));
+            let state = cache.refresher.state();
+            // No revocation is recorded from here on, and the header has seen all of them.
+            let revoked = crate::refresh::revoked::lock_list();
+            cache.refresher.header.load().as_ref().unwrap().see_revocations();
+            let (done, found) = std::sync::mpsc::channel();
+            let same = Arc::clone(&cache);
+            std::thread::spawn(move || done.send(same.get_cached().is_some()));
+            assert_eq!(found.recv_timeout(Duration::from_secs(20)), Ok(true), "a call waits for a lock");
+            drop((state, revoked));
+        }
     }
 
     #[test]
@@ -215,7 +249,7 @@ mod tests {
         let system = System::real();
         let cache = Cache::new(system.clone(), Box::new(Key), Arc::default());
         // What a child finds after a fork: a task, and no thread that runs it.
-        cache.refresher.state().task = Some(SharedTask::of_process(0));
+        cache.refresher.state().flight = Some(Flight::new(SharedTask::of_process(0)));
         let header = block_on(cache.get(Goal::Header, Duration::ZERO, &mut WaitLimit::new(None, &system)));
         assert!(header.is_ok_and(|header| header.is_some()));
     }

@@ -145,10 +145,21 @@ impl CachedHeader {
         }
     }
 
+    /// Whether the token may be sent.
+    pub(crate) fn is_usable(&self, now: &Now) -> bool {
+        self.freshness(now) != Freshness::Expired
+    }
+
     /// Whether this process has revoked the token.
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.is_revoked(|| self.secret().is_some_and(revoked::contains))
+    }
+
+    /// Takes note of all revocations so far, without a look at the list.
+    #[cfg(test)]
+    pub(super) fn see_revocations(&self) {
+        self.revoked.see_all();
     }
 
     /// Checks that this process has not revoked the token.

@@ -1,22 +1,24 @@
-//! How long failures and refusals are remembered. Pure: two readings of the clock in, a decision out.
+//! How long failures and refusals are remembered. Pure: readings of the clock in, a decision out.
 
 use std::time::Duration;
 
 use crate::Error;
 use crate::system::Now;
+use crate::task::pace::{LONGEST_RETRY_AFTER, Next, Outage};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The shortest time between two fetches, whatever asks for them.
+/// The shortest time between two fetches that no caller waits for.
 pub(crate) const FLOOR: Duration = SECOND;
 
-/// The longest pause of our own after failures.
+/// The longest pause of our own after failures that no caller waits for.
 const CEILING: Duration = MINUTE;
 
-/// How long a failure is remembered. `failures` counts this one. `jitter` is in `0.0..1.0`.
+/// How long a failure is remembered while a usable token is at hand. `failures` counts this one. `jitter` is in
+/// `0.0..1.0`.
 ///
-/// Transient: exponential with full jitter, 1 s to 60 s, or what the server asked for where that is longer, 5 min at
+/// Transient: exponential with full jitter, 1 s to 60 s, or what the server asked for where that is longer, 60 s at
 /// most. Other kinds need a person to correct something, so 1 s to 5 s: the correction shows soon.
 pub(crate) fn backoff(
     transient: bool,
@@ -28,28 +30,71 @@ pub(crate) fn backoff(
         if transient { CEILING.min(SECOND * 2_u32.saturating_pow(failures.min(10))) } else { 5 * SECOND };
     let own = bound.mul_f64(jitter.clamp(0.0, 1.0)).max(FLOOR);
     let requested = retry_after.filter(|_| transient).unwrap_or_default();
-    own.max(requested.min(5 * MINUTE))
+    own.max(requested.min(LONGEST_RETRY_AFTER))
+}
+
+/// The pause of a refresh that failed, where the current token is usable for `usable_for` more. A pause of our own takes
+/// half of that time at most, so that more than one attempt is left. No pause reaches past the end of the token, because
+/// callers wait from then on.
+pub(crate) fn within_life(pause: Duration, requested: Option<Duration>, usable_for: Duration) -> Duration {
+    let requested = requested.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+    pause.min((usable_for / 2).max(FLOOR)).max(requested).min(usable_for)
 }
 
 /// The failures since the last success.
 #[derive(Default)]
 pub(crate) struct Failures {
+    /// Failures in a row while a usable token was at hand.
     in_a_row: u32,
-    last: Option<(Error, Now)>,
+    /// Failures while callers had to wait.
+    outage: Outage,
+    last: Option<Remembered>,
+}
+
+/// A failure that is remembered.
+pub(crate) struct Remembered {
+    pub(crate) error: Error,
+    pub(crate) until: Now,
+    pub(crate) of: FlightKind,
+}
+
+/// What a failed flight was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FlightKind {
+    /// Callers waited for it, and were told.
+    Waited,
+    /// No usable token was at hand, and no caller waited.
+    Unwaited,
+    /// A usable token was at hand.
+    Refresh,
 }
 
 impl Failures {
     /// The failure that answers calls at `now` instead of another fetch.
-    pub(crate) fn remembered(&self, now: &Now) -> Option<&Error> {
-        self.last.as_ref().filter(|(_, until)| now.is_before(until)).map(|(error, _)| error)
+    pub(crate) fn remembered(&self, now: &Now) -> Option<&Remembered> {
+        self.last.as_ref().filter(|last| now.is_before(&last.until))
     }
 
-    /// Records a failure, and returns how long it is remembered.
-    pub(crate) fn record(&mut self, error: &Error, now: Now, jitter: f64) -> Duration {
+    /// Records a failed attempt to replace a token that is usable for `usable_for` more. Returns the pause before the
+    /// next attempt.
+    pub(crate) fn record_refresh(&mut self, error: &Error, usable_for: Duration, jitter: f64) -> Duration {
         self.in_a_row = self.in_a_row.saturating_add(1);
         let pause = backoff(error.is_transient(), self.in_a_row, error.retry_after(), jitter);
-        self.last = Some((error.clone(), now + pause));
-        pause
+        within_life(pause, error.retry_after().filter(|_| error.is_transient()), usable_for)
+    }
+
+    /// Records a failed attempt without a usable token at hand. `left` is the time that the callers have.
+    pub(crate) fn record_attempt(&mut self, error: &Error, now: Now, left: Duration, jitter: f64) -> Next {
+        if !error.is_transient() {
+            return Next::GiveUp(backoff(false, 1, None, jitter));
+        }
+        let left = if error.is_worth_a_retry() { left } else { Duration::ZERO };
+        self.outage.next(now, left, error.retry_after(), jitter)
+    }
+
+    /// Remembers the failure of a whole flight.
+    pub(crate) fn remember(&mut self, error: &Error, until: Now, of: FlightKind) {
+        self.last = Some(Remembered { error: error.clone(), until, of });
     }
 
     /// Lets the next call fetch at once, with the back-off where it was.
@@ -107,7 +152,7 @@ mod tests {
             (true, 30, None, 0.999, 59.94),
             (true, u32::MAX, None, 1.0, 60.0),
             (true, 1, Some(20), 0.0, 20.0),
-            (true, 1, Some(86_400), 0.0, 300.0),
+            (true, 1, Some(86_400), 0.0, 60.0),
             (false, 9, None, 0.999, 4.995),
             (false, 9, None, 0.0, 1.0),
             (false, 9, Some(60), 0.0, 1.0),
@@ -137,9 +182,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn backoff_is_between_a_second_and_five_minutes(transient: bool, failures: u32, requested in 0_u64..u64::MAX, jitter in 0.0..1.0_f64) {
+        fn backoff_is_between_a_second_and_a_minute(transient: bool, failures: u32, requested in 0_u64..u64::MAX, jitter in 0.0..1.0_f64) {
             let pause = backoff(transient, failures, Some(secs(requested)), jitter);
-            prop_assert!(pause >= FLOOR && pause <= 5 * MINUTE);
+            prop_assert!(pause >= FLOOR && pause <= MINUTE);
         }
     }
 }

@@ -1,74 +1,34 @@
 //! One fetch at a time, and what becomes of its result.
 //!
-//! Failures are remembered for a while, so that a broken source is not asked once per call.
+//! A fetch that callers wait for makes another attempt after a transient failure, while they have time. Failures are
+//! remembered for a while, so that a broken source is not asked once per call.
 
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
-use super::atomic_moment::{AtomicMoment, millis};
+use super::atomic_moment::AtomicMoment;
 use super::cache::Counters;
-use super::cached_header::{CachedHeader, Scheme};
-use super::failures::{FLOOR, Failures, Throttle, backoff};
-use super::schedule::{Freshness, NEVER, Schedule};
-use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock, try_lock};
+use super::cached_header::CachedHeader;
+use super::entry::Entry;
+use super::failures::{FLOOR, Failures, FlightKind, Throttle};
+use super::fetch::{Fetch, Fetched, Goal};
+use super::flight::{Caller, FailedAttempt, Flight, Limit, RefreshTask, Requirement};
+use super::schedule::{Freshness, NEVER};
+use crate::Error;
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, Weak, lock, try_lock};
 use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
-use crate::task::shared_task::SharedTask;
-use crate::token::{BadLife, Life, Token};
-use crate::{Error, ErrorKind, Method};
+use crate::task::pace::Next;
 
-/// What a fetch is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    /// To select a method.
-    Select,
-    /// To have a header.
-    Header,
-}
-
-/// What a fetch brings.
-pub(crate) enum Fetched {
-    /// A selected method, and no header that could be cached.
-    Selection,
-    /// A header that does not come from a token source.
-    Fixed(Box<CachedHeader>),
-    /// A token whose fetch began at `began`.
-    Token { method: Method, token: Token, began: Now, max_age: Duration },
-}
-
-/// Selects and fetches once. Runs on the system's spawner.
-pub(crate) trait Fetch: Send + Sync + 'static {
-    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
-
-    /// What the fetch that is under way waits for now; `None` where that is not known.
-    fn waiting_for(&self) -> Option<String> {
-        None
-    }
-}
-
-/// The fetch that is under way. A new header, if there is one, is in place before the outcome is.
-pub(super) type RefreshTask = SharedTask<Result<(), Error>>;
-
-/// The task to wait for, or the reason why there is none.
+/// The flight to wait for, or the reason why there is none.
 pub(super) enum Join {
-    Task(Arc<RefreshTask>),
+    Flight(Caller),
     /// The required token may have arrived in the meantime.
     Retry,
     Failed(Error),
     /// Another fetch would not bring a token that lives longer than this one.
     NothingBetter(Arc<CachedHeader>),
-}
-
-/// What a caller needs a fetch for.
-#[derive(Clone, Copy)]
-pub(super) enum Requirement<'a> {
-    /// Any usable token.
-    Usable,
-    /// A newer token than the current one.
-    Newer,
-    /// A token that lives longer than this one.
-    Longer(&'a Arc<CachedHeader>),
 }
 
 /// The current header, and all that is needed to get the next one.
@@ -88,13 +48,13 @@ pub(super) struct Refresher {
 /// What is known besides the header.
 #[derive(Default)]
 pub(super) struct RefreshState {
-    pub(super) task: Option<Arc<RefreshTask>>,
+    pub(super) flight: Option<Arc<Flight>>,
     pub(super) failures: Failures,
     last_attempt: Option<Now>,
-    generation: u64,
+    pub(super) generation: u64,
     /// The token that a server refused, until another one arrives.
-    refused: Option<Arc<CachedHeader>>,
-    refusals_in_a_row: u32,
+    pub(super) refused: Option<Arc<CachedHeader>>,
+    pub(super) refusals_in_a_row: u32,
     invalidations: Throttle,
     /// Fetches for a longer life than the current token has.
     longer: Throttle,
@@ -102,6 +62,17 @@ pub(super) struct RefreshState {
 
 /// How many refusals in a row replace the token at once.
 const BURST: u32 = 3;
+
+/// The outcome of a flight, and what is logged about it once the callers are woken.
+type Ended = (Result<(), Error>, Option<Entry>);
+
+/// What follows an attempt.
+enum Settled {
+    /// The flight ends.
+    Ended(Ended),
+    /// The flight makes another attempt after this sleep.
+    TryAgain(BoxFuture<'static, ()>),
+}
 
 impl Refresher {
     pub(super) fn new(system: System, fetch: Box<dyn Fetch>, notifier: Arc<Notifier>) -> Self {
@@ -150,33 +121,62 @@ impl Refresher {
             return;
         }
         let Some(mut state) = try_lock(&self.state) else { return };
-        if state.task_under_way().is_none() && self.next_refresh.has_passed(now) {
-            let (_, work) = self.start_refresh(&mut state, Goal::Header);
+        if state.flight_under_way().is_none() && self.next_refresh.has_passed(now) {
+            let flight = self.start_flight(&mut state, now);
             drop(state);
-            self.system.spawner().spawn(work);
+            self.spawn(&flight, Goal::Header, Duration::ZERO);
         }
     }
 
-    /// Joins the fetch that is under way, or starts one if the requirement is not met and a fetch may meet it.
-    pub(super) fn join_or_start(self: &Arc<Self>, goal: Goal, requirement: Requirement<'_>) -> Join {
+    /// Starts a fetch that no caller waits for, if no header is fresh, no fetch is under way and none failed a moment ago.
+    pub(super) fn prewarm(self: &Arc<Self>) {
         let now = self.system.clock().now();
         let mut state = self.state();
-        if let Some(task) = state.task_under_way() {
-            return Join::Task(Arc::clone(task));
+        let header = self.header.load_full();
+        let is_fresh = header.is_some_and(|header| header.freshness(&now) == Freshness::Fresh);
+        if !is_fresh && state.flight_under_way().is_none() && state.failures.remembered(&now).is_none() {
+            let flight = self.start_flight(&mut state, now);
+            drop(state);
+            self.spawn(&flight, Goal::Header, Duration::ZERO);
         }
+    }
+
+    /// Joins the flight that is under way, or starts one if the requirement is not met and a fetch may meet it.
+    pub(super) fn join_or_start(
+        self: &Arc<Self>,
+        goal: Goal,
+        requirement: Requirement<'_>,
+        limit: Limit,
+    ) -> Join {
+        let now = self.system.clock().now();
+        let mut state = self.state();
+        if let Some(flight) = state.flight_under_way() {
+            return Join::Flight(flight.join(limit, requirement.is_patient()));
+        }
+        // Again, under the lock: a token may have landed since the caller looked.
         let current = self.header.load_full();
         let is_met = match requirement {
-            Requirement::Usable => {
-                current.as_ref().is_some_and(|current| current.freshness(&now) != Freshness::Expired)
-            }
-            Requirement::Newer => false,
+            Requirement::Usable => current.as_ref().is_some_and(|current| current.is_usable(&now)),
             Requirement::Longer(than) => current.as_ref().is_some_and(|current| !Arc::ptr_eq(current, than)),
         };
         if is_met {
             return Join::Retry;
         }
-        if let Some(error) = state.failures.remembered(&now) {
-            return Join::Failed(error.clone());
+        let mut waits_for = None;
+        if let Some(last) = state.failures.remembered(&now) {
+            match (requirement, last.of) {
+                // The failure of a refresh was not told to callers that had to wait.
+                (Requirement::Usable, FlightKind::Refresh) => {}
+                (Requirement::Usable, FlightKind::Unwaited) if last.error.is_worth_a_retry() => {
+                    let total = self.fetch.total();
+                    let next = now.monotonic.saturating_add(now.until(last.until));
+                    if limit.end(total) <= next {
+                        return Join::Failed(last.error.clone());
+                    }
+                    waits_for = Some(FailedAttempt { error: last.error.clone(), total, next });
+                }
+                _ => return Join::Failed(last.error.clone()),
+            }
         }
         if let Requirement::Longer(than) = requirement {
             let just_fetched = state.last_attempt.is_some_and(|last| now.is_before(&(last + FLOOR)));
@@ -187,167 +187,130 @@ impl Refresher {
             }
             state.longer.record(now, 0, self.system.clock().random());
         }
-        let (task, work) = self.start_refresh(&mut state, goal);
+        let flight = self.start_flight(&mut state, now);
+        let first_pause = waits_for.as_ref().map_or(Duration::ZERO, |failed| failed.next - now.monotonic);
+        if let Some(failed) = waits_for {
+            flight.tell(failed);
+        }
+        // Before the work starts: a flight without callers makes one attempt only.
+        let caller = flight.join(limit, requirement.is_patient());
         drop(state);
-        // Without the lock: a spawner that drops the work at once completes the task here and now.
-        self.system.spawner().spawn(work);
-        Join::Task(task)
+        self.spawn(&flight, goal, first_pause);
+        Join::Flight(caller)
     }
 
-    fn start_refresh(
-        self: &Arc<Self>,
-        state: &mut RefreshState,
-        goal: Goal,
-    ) -> (Arc<RefreshTask>, BoxFuture<'static, ()>) {
+    fn start_flight(&self, state: &mut RefreshState, now: Now) -> Arc<Flight> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
-        // While this fetch is young, stale calls do not even look at the lock.
-        self.next_refresh.set(self.system.clock().now() + FLOOR);
-        let task = RefreshTask::new();
-        state.task = Some(Arc::clone(&task));
-        // Weak, because the work must not keep alive the credentials that own it.
-        let (refresher, this_task) = (Arc::downgrade(self), Arc::downgrade(&task));
-        let work = task.run(self.fetch.fetch(goal), move |result| {
-            let result = result.unwrap_or_else(|| Err(dropped_work()));
-            match refresher.upgrade() {
-                Some(refresher) => refresher.complete(this_task.as_ptr(), result),
-                None => result.map(|_| ()),
-            }
-        });
-        (task, work)
+        let flight = Flight::new(RefreshTask::new());
+        state.flight = Some(Arc::clone(&flight));
+        // While this flight is young, stale calls do not even look at the lock.
+        self.next_refresh.set(now + FLOOR);
+        flight
     }
 
-    /// Takes in the result of a fetch, and returns the outcome for the callers that wait for it.
-    fn complete(&self, task: *const RefreshTask, result: Result<Fetched, Error>) -> Result<(), Error> {
-        let now = self.system.clock().now();
+    /// Runs a flight. Without the lock: a spawner that drops the work at once completes the task here and now.
+    fn spawn(self: &Arc<Self>, flight: &Arc<Flight>, goal: Goal, first_pause: Duration) {
+        // Weak, because the work must not keep alive the credentials that own it.
+        let refresher = Arc::downgrade(self);
+        let work = fly(Weak::clone(&refresher), Arc::clone(flight), goal, first_pause);
+        let ended = Arc::clone(flight);
+        let work = flight.task.run_then(work, move |settled| {
+            let (outcome, entry) = settled.flatten().unwrap_or_else(|| {
+                let error = dropped_work().without_retry();
+                match refresher.upgrade().map(|refresher| refresher.settle(&ended, Err(error.clone()))) {
+                    Some(Settled::Ended(ended)) => ended,
+                    Some(Settled::TryAgain(_)) | None => (Err(error), None),
+                }
+            });
+            (outcome, move || {
+                if let Some(entry) = entry {
+                    entry.write();
+                }
+            })
+        });
+        self.system.spawner().spawn(work);
+    }
+
+    /// Begins one attempt of a flight.
+    fn attempt(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+        self.fetch.fetch(goal)
+    }
+
+    /// Takes in the result of an attempt.
+    fn settle(&self, flight: &Arc<Flight>, result: Result<Fetched, Error>) -> Settled {
+        let (clock, now) = (self.system.clock(), self.system.clock().now());
         let mut state = self.state();
-        if state.task.as_ref().is_some_and(|current| std::ptr::eq(Arc::as_ptr(current), task)) {
-            state.task = None;
+        if !state.is_current(flight) {
+            // The credentials were dropped.
+            return Settled::Ended((result.map(drop), None));
         }
         state.last_attempt = Some(now);
-        match result.and_then(|fetched| self.accept(&mut state, fetched, now)) {
+        let error = match result.and_then(|fetched| self.accept(&mut state, fetched, now)) {
             Ok(accepted) => {
+                state.flight = None;
                 state.failures.reset();
                 self.next_refresh.set(now + FLOOR);
-                // Before the log and the subscribers: both run the code of others, which may ask for a header.
-                drop(state);
-                if let Some((header, is_new)) = accepted {
-                    self.announce(&header, is_new, now);
-                }
-                Ok(())
+                let entry = accepted.map(|(header, is_new)| {
+                    let notifier = is_new.then(|| Arc::clone(&self.notifier));
+                    Entry::Fetched { header, now, notifier }
+                });
+                return Settled::Ended((Ok(()), entry));
             }
-            Err(error) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                let pause = state.failures.record(&error, now, self.system.clock().random());
-                self.next_refresh.set(now + pause);
-                drop(state);
-                let header = self.header.load();
-                // Without a token there is no remaining time; the log then has no such field.
-                let remaining_seconds = header.as_ref().map(|header| header.remaining(now).as_secs());
-                let method = error.method().map(Method::name);
-                tracing::warn!(method, %error, remaining_seconds, backoff_ms = millis(pause), "the fetch of a token failed");
-                Err(error)
-            }
-        }
-    }
-
-    /// Stores the header of what was fetched; returns it, and whether its token is a new one.
-    fn accept(
-        &self,
-        state: &mut RefreshState,
-        fetched: Fetched,
-        now: Now,
-    ) -> Result<Option<(Arc<CachedHeader>, bool)>, Error> {
-        let before = state.generation;
-        let header = match fetched {
-            Fetched::Selection => return Ok(None),
-            Fetched::Fixed(mut header) => {
-                state.generation += 1;
-                header.generation = state.generation;
-                *header
-            }
-            Fetched::Token { method, token, began, max_age } => {
-                self.make_header(state, method, &token, began, max_age, now)?
-            }
+            Err(error) => error,
         };
-        header.check_unrevoked()?;
-        let header = Arc::new(header);
-        self.header.store(Some(Arc::clone(&header)));
-        Ok(Some((header, state.generation != before)))
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let jitter = clock.random();
+        let header = self.header.load_full();
+        if let Some(header) = header.as_ref().filter(|header| header.is_usable(&now)) {
+            let pause = state.failures.record_refresh(&error, now.until(header.schedule.usable), jitter);
+            return Settled::Ended(self.end_in_failure(state, error, now, pause, FlightKind::Refresh));
+        }
+        let total = self.fetch.total();
+        let left = flight.time_left(now.monotonic, total);
+        match state.failures.record_attempt(&error, now, left, jitter) {
+            Next::TryAgain(pause) => {
+                drop(state);
+                self.fetches.fetch_add(1, Ordering::Relaxed);
+                let next = now.monotonic.saturating_add(pause);
+                flight.tell(FailedAttempt { error: error.clone(), total, next });
+                Entry::TriedAgain { error, pause }.write();
+                Settled::TryAgain(clock.sleep(pause))
+            }
+            Next::GiveUp(pause) => {
+                let of = if flight.has_callers() { FlightKind::Waited } else { FlightKind::Unwaited };
+                Settled::Ended(self.end_in_failure(state, error, now, pause, of))
+            }
+        }
     }
 
-    /// Makes the header of a token, with the limits that its life and its history give it.
-    fn make_header(
+    fn end_in_failure(
         &self,
-        state: &mut RefreshState,
-        method: Method,
-        token: &Token,
-        began: Now,
-        max_age: Duration,
+        mut state: MutexGuard<'_, RefreshState>,
+        error: Error,
         now: Now,
-    ) -> Result<CachedHeader, Error> {
-        let jitter = self.system.clock().random();
-        let life = token.life.length(began.wall).map_err(|life| bad_life(life).of(method))?;
-        let current = self.header.load_full();
-        let is_same = |header: &&Arc<CachedHeader>| header.secret() == Some(token.secret.expose());
-        let refused = state.refused.as_ref().filter(is_same).cloned();
-        let previous = refused.as_ref().or(current.as_ref()).filter(is_same);
-        let first_seen = previous.map_or(began, |previous| previous.first_seen);
-        let mut schedule = match life {
-            Some(life) => Schedule::for_life(began, life, max_age, jitter),
-            None if token.life == Life::Unlimited => Schedule::for_unlimited_life(began, max_age, jitter),
-            None => Schedule::for_unknown_life(first_seen, began, max_age, jitter),
-        };
-        if previous.is_some() {
-            schedule = schedule.repeated(now);
-        }
-        if schedule.freshness(&now) == Freshness::Expired {
-            let error =
-                Error::new(ErrorKind::Expired, "the source returns a token that has expired").of(method);
-            return Err(error.with_help(
-                "make the source renew its token (for yc: `yc init`), or check the clocks of both machines",
-            ));
-        }
-        let refused_again = refused.is_some() || previous.is_some_and(|previous| previous.refused);
-        if refused_again {
-            state.refusals_in_a_row = state.refusals_in_a_row.saturating_add(1);
-            // `refresh_by` only brings the refresh forward: a source that is asked more often than this, such as a
-            // file, still is.
-            schedule = schedule.refresh_by(now + backoff(true, state.refusals_in_a_row, None, jitter));
-        } else {
-            state.refusals_in_a_row = 0;
-        }
-        state.refused = None;
-        if previous.is_none() {
-            state.generation += 1;
-        }
-        let generation = previous.map_or(state.generation, |previous| previous.generation);
-        let mut header = CachedHeader::new(
-            method,
-            Some((Scheme::of(method), &token.secret)),
-            generation,
-            schedule,
-            first_seen,
-        );
-        header.repeated = previous.is_some();
-        header.refused = refused_again;
-        header.expires_at = token.life.end(began.wall, life);
-        Ok(header)
+        pause: Duration,
+        of: FlightKind,
+    ) -> Ended {
+        state.flight = None;
+        state.failures.remember(&error, now + pause, of);
+        self.next_refresh.set(now + pause);
+        drop(state);
+        // Without a token there is no remaining time; the log then has no such field.
+        let remaining = self.header.load().as_ref().map(|header| header.remaining(now));
+        let entry = Entry::Failed { error: error.clone(), remaining, pause };
+        (Err(error), Some(entry))
     }
 
-    fn announce(&self, header: &CachedHeader, is_new: bool, now: Now) {
-        tracing::debug!(
-            method = %header.method,
-            generation = header.generation,
-            remaining_seconds = (header.schedule.end != NEVER).then(|| header.remaining(now).as_secs()),
-            repeated = header.repeated,
-            "a token was fetched"
-        );
-        if header.refused {
-            tracing::warn!(method = %header.method, "a server refused the token, and the source returned the same one again");
+    /// Ends a flight whose callers have all left after the attempt that failed.
+    fn end_without_callers(&self, flight: &Arc<Flight>) -> Option<Ended> {
+        let now = self.system.clock().now();
+        let state = self.state();
+        if flight.has_callers() || !state.is_current(flight) {
+            return None;
         }
-        if is_new {
-            self.notifier.notify();
-        }
+        let FailedAttempt { error, next, .. } = flight.failed_attempt()?;
+        let pause = next.saturating_sub(now.monotonic);
+        Some(self.end_in_failure(state, error, now, pause, FlightKind::Unwaited))
     }
 
     /// Drops exactly the token of `refused`; false if that changes nothing.
@@ -371,32 +334,60 @@ impl Refresher {
         // A failure from the time when this token was still good must not prevent the fetch that is needed now.
         state.failures.forget_last();
         drop(state);
-        tracing::debug!(method = %header.method, generation = header.generation, "a server refused the token; dropped");
+        Entry::Refused { header }.write();
         true
     }
 
     /// Stops the fetch that is under way, and ends all subscriptions.
     pub(super) fn stop(&self) {
         // Not in one expression: `if let` would keep the lock while the work is dropped.
-        let task = self.state().task.take();
-        if let Some(task) = task {
-            task.cancel();
+        let flight = self.state().flight.take();
+        if let Some(flight) = flight {
+            flight.task.cancel();
         }
         self.notifier.close();
     }
 }
 
 impl RefreshState {
-    /// The fetch that is under way. After a fork the child holds a copy of the task, but no thread runs it.
-    fn task_under_way(&self) -> Option<&Arc<RefreshTask>> {
-        self.task.as_ref().filter(|task| task.is_of_this_process())
+    /// The flight that is under way. After a fork the child holds a copy of it, but no thread runs it.
+    fn flight_under_way(&self) -> Option<&Arc<Flight>> {
+        self.flight.as_ref().filter(|flight| flight.task.is_of_this_process())
+    }
+
+    fn is_current(&self, flight: &Arc<Flight>) -> bool {
+        self.flight.as_ref().is_some_and(|current| Arc::ptr_eq(current, flight))
     }
 }
 
-fn bad_life(BadLife(life): BadLife) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("the response gives the token a lifetime of {} s, outside 1 s to 24 h", life.as_secs()),
-    )
-    .with_help("check the clock of this machine and the source of the token")
+/// The work of a flight: attempts until one succeeds, or no caller has time for another one. `None` if the credentials
+/// were dropped.
+async fn fly(
+    refresher: Weak<Refresher>,
+    flight: Arc<Flight>,
+    goal: Goal,
+    first_pause: Duration,
+) -> Option<Ended> {
+    let mut pause = if first_pause.is_zero() {
+        None
+    } else {
+        Some(refresher.upgrade()?.system.clock().sleep(first_pause))
+    };
+    loop {
+        if let Some(mut sleep) = pause.take() {
+            while !flight.pause(&mut sleep).await {
+                if let Some(ended) = refresher.upgrade()?.end_without_callers(&flight) {
+                    return Some(ended);
+                }
+            }
+        }
+        let attempt = refresher.upgrade()?.attempt(goal);
+        let result = attempt.await;
+        // Not held over a pause: the work must not keep the credentials alive.
+        let settled = refresher.upgrade()?.settle(&flight, result);
+        match settled {
+            Settled::Ended(ended) => return Some(ended),
+            Settled::TryAgain(sleep) => pause = Some(sleep),
+        }
+    }
 }

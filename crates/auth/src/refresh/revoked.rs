@@ -51,6 +51,12 @@ pub(crate) fn contains(token: &str) -> bool {
     }
 }
 
+/// Holds the lock of the list.
+#[cfg(test)]
+pub(super) fn lock_list() -> crate::sync::MutexGuard<'static, VecDeque<[u64; 2]>> {
+    lock(&REVOKED.hashes)
+}
+
 /// The error for credentials whose only token is revoked.
 pub(crate) fn error() -> Error {
     Error::new(ErrorKind::Refused, "the token was revoked in this process, and the source has no other")
@@ -77,6 +83,11 @@ impl RevocationCheck {
         }
         self.seen.store(revocations, Ordering::Relaxed);
         false
+    }
+
+    #[cfg(test)]
+    pub(super) fn see_all(&self) {
+        self.seen.store(REVOCATIONS.load(Ordering::Acquire), Ordering::Relaxed);
     }
 }
 

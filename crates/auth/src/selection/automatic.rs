@@ -19,7 +19,7 @@ use crate::methods::{
 use crate::report::{Attempt, NOTICE, Outcome, Report};
 use crate::secret::redact;
 use crate::sync::Arc;
-use crate::system::System;
+use crate::system::{System, log};
 use crate::{Error, ErrorKind, Method};
 
 /// Automatic selection: an order of slots, each with a method.
@@ -203,7 +203,7 @@ impl Automatic {
                     system.begin_slot(None);
                     record(Outcome::Selected, reason);
                     resolver.tell_of_passed(&source);
-                    tracing::info!(method = %slot.method(), %source, "selected");
+                    log(|| tracing::info!(method = %slot.method(), %source, "selected"));
                     let report = resolver.finish(&self.slots[at + 1..], system);
                     return Ok(Selection { method: Arc::clone(&slot.method), provider, first, report });
                 }
@@ -289,7 +289,7 @@ impl Resolver {
         match machine {
             Some(machine) => {
                 let warning = format!("{warning}; this machine is one of Yandex Cloud's: {machine}");
-                tracing::warn!(target: NOTICE, "{warning}");
+                log(|| tracing::warn!(target: NOTICE, "{warning}"));
                 self.notes.push(warning);
             }
             None => tracing::warn!("{warning}"),

@@ -10,7 +10,7 @@ use super::automatic::{broken_variable, notes};
 use crate::methods::sealed::Sealed;
 use crate::report::{Attempt, Outcome, Report};
 use crate::sync::Arc;
-use crate::system::System;
+use crate::system::{System, log};
 use crate::{Error, ErrorKind};
 
 /// The variable that names the slot.
@@ -59,6 +59,8 @@ pub(super) async fn select(method: &Arc<dyn Sealed>, system: &System) -> Result<
     // A warning may follow the first word.
     let reason = format!("pinned by {VARIABLE}{}", reason.strip_prefix("given").unwrap_or_default());
     let report = report(Outcome::Selected, None, reason);
-    tracing::info!(method = %method.method(), source = report.attempts()[0].source, "pinned by {VARIABLE}");
+    log(
+        || tracing::info!(method = %method.method(), source = report.attempts()[0].source, "pinned by {VARIABLE}"),
+    );
     Ok(Selection { method: Arc::clone(method), provider, first: None, report })
 }

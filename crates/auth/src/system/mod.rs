@@ -11,6 +11,7 @@ mod environment;
 mod file_looks;
 mod files;
 mod http;
+mod log;
 mod loopback;
 mod per_process;
 mod pipe;
@@ -39,6 +40,7 @@ pub use self::http::HyperTransport;
 #[cfg(feature = "tonic")]
 pub(crate) use self::http::resolver::Resolver;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
+pub(crate) use self::log::log;
 pub(crate) use self::loopback::is_loopback;
 #[doc(hidden)]
 pub use self::per_process::PerProcess;
@@ -216,7 +218,7 @@ impl System {
     pub(crate) fn begin_slot(&self, slot: Option<String>) {
         let slot = slot.map(|slot| crate::secret::redact(&slot, &[]));
         if let Some(slot) = &slot {
-            tracing::debug!("selection looks at {slot}");
+            log(|| tracing::debug!("selection looks at {slot}"));
         }
         if let Some(progress) = &self.progress {
             progress.begin_slot(slot);
@@ -226,7 +228,7 @@ impl System {
     /// Tells that a request, a program or a file is waited for from now on. The text holds no secret.
     pub(crate) fn begin_step(&self, step: &str) {
         let step = crate::secret::redact(step, &[]);
-        tracing::debug!("waiting for {step}");
+        log(|| tracing::debug!("waiting for {step}"));
         if let Some(progress) = &self.progress {
             progress.begin_step(step);
         }

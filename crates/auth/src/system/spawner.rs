@@ -43,6 +43,12 @@ pub trait Spawner: Send + Sync + 'static {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     fn spawn(&self, work: BoxFuture<'static, ()>);
+
+    /// Starts the timer of a deadline. The default is [`spawn`](Self::spawn). A spawner whose works wait for each other
+    /// runs timers elsewhere, so that a work that blocks delays no deadline.
+    fn spawn_timer(&self, timer: BoxFuture<'static, ()>) {
+        self.spawn(timer);
+    }
 }
 
 /// The library's thread, shared by all credentials of the process.
@@ -52,11 +58,27 @@ pub trait Spawner: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LibraryThread;
 
-static THREAD: Thread = Thread::new(Duration::from_secs(5));
+const IDLE: Duration = Duration::from_secs(5);
+
+static THREAD: Thread = Thread::new(IDLE, new_runtime);
+
+/// Runs the deadlines of callers. Code of the program runs on [`THREAD`], in token sources and log subscribers, and a
+/// caller's deadline must hold where that code blocks.
+static TIMERS: Thread =
+    Thread::new(IDLE, || tokio::runtime::Builder::new_current_thread().enable_time().build());
 
 impl Spawner for LibraryThread {
     fn spawn(&self, work: BoxFuture<'static, ()>) {
-        THREAD.spawn(work);
+        if let Err((work, reason)) = THREAD.spawn(work) {
+            refusal::refuse(work, &reason);
+        }
+    }
+
+    fn spawn_timer(&self, timer: BoxFuture<'static, ()>) {
+        // Where there is no second thread, the first one has to do.
+        if let Err((timer, _)) = TIMERS.spawn(timer) {
+            self.spawn(timer);
+        }
     }
 }
 
@@ -64,6 +86,7 @@ type Job = BoxFuture<'static, ()>;
 
 struct Thread {
     idle: Duration,
+    runtime: fn() -> io::Result<Runtime>,
     /// The way to the thread, if one runs.
     running: PerProcess<Running>,
 }
@@ -71,43 +94,46 @@ struct Thread {
 type Running = Mutex<Option<UnboundedSender<Job>>>;
 
 impl Thread {
-    const fn new(idle: Duration) -> Self {
-        Self { idle, running: PerProcess::new(|| Mutex::new(None)) }
+    const fn new(idle: Duration, runtime: fn() -> io::Result<Runtime>) -> Self {
+        Self { idle, runtime, running: PerProcess::new(|| Mutex::new(None)) }
     }
 
-    fn spawn(&self, work: Job) {
+    /// Gives the work back, with the reason, where the operating system has no thread.
+    fn spawn(&self, work: Job) -> Result<(), (Job, String)> {
         let owned = self.running.get();
         let mut running = lock(&owned);
         let work = match running.as_ref() {
             Some(jobs) => match jobs.send(work) {
-                Ok(()) => return,
+                Ok(()) => return Ok(()),
                 Err(returned) => returned.0,
             },
             None => work,
         };
         let (jobs, inbox) = unbounded_channel();
-        let (idle, of_thread) = (self.idle, Arc::clone(&owned));
+        let (idle, runtime, of_thread) = (self.idle, self.runtime, Arc::clone(&owned));
         let started = std::thread::Builder::new()
             .name(THREAD_NAME.to_owned())
-            .spawn(move || serve(&of_thread, idle, inbox));
+            .spawn(move || serve(&of_thread, idle, runtime, inbox));
         match started {
             Ok(_) => {
                 // The thread does not end without the lock, so the job reaches it.
                 let _ = jobs.send(work);
                 *running = Some(jobs);
+                Ok(())
             }
-            Err(error) => {
-                // Without the lock: dropping the work runs the code of others.
-                drop(running);
-                refusal::refuse(work, &format!("no thread could be started: {error}"));
-            }
+            Err(error) => Err((work, format!("no thread could be started: {error}"))),
         }
     }
 }
 
 /// Runs the jobs of `inbox` until none has come for the time `idle`.
-fn serve(running: &Running, idle: Duration, mut inbox: UnboundedReceiver<Job>) {
-    let runtime = match new_runtime() {
+fn serve(
+    running: &Running,
+    idle: Duration,
+    runtime: fn() -> io::Result<Runtime>,
+    mut inbox: UnboundedReceiver<Job>,
+) {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             // Sending needs the lock, so no job can arrive after this.
@@ -188,12 +214,16 @@ mod tests {
     use std::sync::mpsc;
 
     fn thread(idle: Duration) -> &'static Thread {
-        Box::leak(Box::new(Thread::new(idle)))
+        Box::leak(Box::new(Thread::new(idle, new_runtime)))
+    }
+
+    fn spawn(thread: &'static Thread, work: impl Future<Output = ()> + Send + 'static) {
+        assert!(thread.spawn(Box::pin(work)).is_ok());
     }
 
     fn run(thread: &'static Thread) -> std::thread::ThreadId {
         let (done, result) = mpsc::channel();
-        thread.spawn(Box::pin(async move { done.send(std::thread::current().id()).unwrap() }));
+        spawn(thread, async move { done.send(std::thread::current().id()).unwrap() });
         result.recv().unwrap()
     }
 
@@ -201,7 +231,7 @@ mod tests {
     fn one_thread_runs_all_jobs_and_survives_a_panic() {
         let thread = thread(Duration::from_secs(60));
         let first = run(thread);
-        thread.spawn(Box::pin(async { panic!("a user's source panicked (expected in this test)") }));
+        spawn(thread, async { panic!("a user's source panicked (expected in this test)") });
         assert_eq!(run(thread), first);
     }
 
@@ -219,12 +249,12 @@ mod tests {
         let thread = thread(Duration::ZERO);
         let (release, held) = mpsc::channel::<()>();
         let (ended, end) = mpsc::channel::<()>();
-        thread.spawn(Box::pin(async move {
+        spawn(thread, async move {
             drop(tokio::task::spawn_blocking(move || held.recv()));
             // Dropped when the thread ends.
             thread_local!(static END: std::cell::Cell<Option<mpsc::Sender<()>>> = const { std::cell::Cell::new(None) });
             END.set(Some(ended));
-        }));
+        });
         assert_eq!(end.recv_timeout(Duration::from_secs(20)), Err(mpsc::RecvTimeoutError::Disconnected));
         drop(release);
     }

@@ -24,6 +24,11 @@ impl Deadline {
         Self { at: system.clock().now().monotonic.saturating_add(limit), limit }
     }
 
+    /// The moment `limit` after `start`, a moment of the monotonic clock.
+    pub(crate) fn from(start: Duration, limit: Duration) -> Self {
+        Self { at: start.saturating_add(limit), limit }
+    }
+
     /// How long the call may take in all.
     #[must_use]
     pub fn limit(self) -> Duration {
@@ -57,7 +62,7 @@ impl Timer {
         let task = SharedTask::new();
         let sleep = system.clock().sleep(deadline.left(system));
         // A timer that the spawner drops ends the wait too, so that no caller waits for ever.
-        system.spawner().spawn(task.run(sleep, |_| ()));
+        system.spawner().spawn_timer(task.run(sleep, |_| ()));
         Self { deadline, sleep: Box::pin(DetachedSleep { wait: task.wait(), task }) }
     }
 
@@ -128,6 +133,16 @@ impl WaitLimit {
 
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.deadline.map(Deadline::limit)
+    }
+
+    /// When the wait ends, by the monotonic clock.
+    pub(crate) fn end(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.at)
+    }
+
+    /// Limits a wait that had no limit.
+    pub(crate) fn set(&mut self, deadline: Deadline) {
+        self.deadline = Some(deadline);
     }
 
     /// The output of `work`, or `None` where the deadline passes first. The caller needs no runtime.

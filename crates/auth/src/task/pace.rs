@@ -144,7 +144,9 @@ mod tests {
     fn callers_are_given_up_when_the_next_attempt_comes_too_late_for_them() {
         let young = || {
             let mut outage = Outage::default();
-            (0..6).for_each(|_| drop(outage.next(START, PATIENT, None, 0.0)));
+            for _ in 0..6 {
+                outage.next(START, PATIENT, None, 0.0);
+            }
             outage
         };
         for (left, next) in [
@@ -173,13 +175,64 @@ mod tests {
         assert_eq!(outage.next(pause_ends + secs(60), PATIENT, None, 0.5), Next::TryAgain(millis(50)));
     }
 
+    /// Attempts of one node in each minute of an outage of ten minutes. Callers always wait, and each has the time
+    /// `limit`. With `renewed`, another caller with all of its time joins the flight at each moment.
+    fn attempts_of_a_node(random: &mut impl FnMut() -> f64, limit: Duration, renewed: bool) -> [u64; 10] {
+        let (mut outage, mut attempts) = (Outage::default(), [0; 10]);
+        let (mut now, mut began) = (Duration::ZERO, Duration::ZERO);
+        while now < secs(600) {
+            attempts[usize::try_from(now.as_secs() / 60).unwrap()] += 1;
+            let left = if renewed { limit } else { limit.saturating_sub(now - began) };
+            match outage.next(START + now, left, None, random()) {
+                Next::TryAgain(pause) => now += pause,
+                Next::GiveUp(pause) => {
+                    now += pause;
+                    began = now;
+                }
+            }
+        }
+        attempts
+    }
+
+    #[test]
+    fn a_fleet_that_starts_into_an_outage_sends_few_requests() {
+        let mut state = 0x5eed_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        for (nodes, limit, renewed) in [
+            (10_000, secs(10), false),
+            (10_000, secs(10), true),
+            (1000, millis(50), false),
+            (1000, millis(300), false),
+            (1000, millis(300), true),
+            (1000, secs(1), false),
+            (1000, millis(1500), false),
+            (1000, secs(5), false),
+            (1000, secs(30), false),
+            (1000, secs(3600), false),
+        ] {
+            let mut fleet = [0; 10];
+            for _ in 0..nodes {
+                let node = attempts_of_a_node(&mut random, limit, renewed);
+                fleet.iter_mut().zip(node).for_each(|(all, one)| *all += one);
+            }
+            let rates = fleet.map(|attempts| attempts as f64 / f64::from(nodes) / 60.0);
+            assert!(rates[0] <= 1.5, "{rates:?} with {limit:?}");
+            assert!(rates[2..].iter().all(|rate| *rate <= 0.1), "{rates:?} with {limit:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_pause_fits_the_time_of_the_callers_and_is_never_zero(
             failures in 0_u32..200, left in 0_u64..100_000, requested: Option<u64>, jitter in 0.0..1.0_f64, age in 0_u64..1000,
         ) {
             let mut outage = Outage::default();
-            (0..failures).for_each(|_| drop(outage.next(START, PATIENT, None, jitter)));
+            for _ in 0..failures {
+                outage.next(START, PATIENT, None, jitter);
+            }
             let left = millis(left);
             match outage.next(START + secs(age), left, requested.map(secs), jitter) {
                 Next::TryAgain(pause) => prop_assert!(pause >= SHORTEST && pause < left),

@@ -43,6 +43,16 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
         work: impl Future<Output = R> + Send + 'static,
         finish: impl FnOnce(Option<R>) -> T + Send + 'static,
     ) -> BoxFuture<'static, ()> {
+        self.run_then(work, move |result| (finish(result), || {}))
+    }
+
+    /// As [`run`](Self::run). `finish` also returns what is done after the waiters are woken: it may be slow, and may run
+    /// the code of others.
+    pub(crate) fn run_then<R: Send + 'static, A: FnOnce() + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = R> + Send + 'static,
+        finish: impl FnOnce(Option<R>) -> (T, A) + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
         let completion = CompleteOnDrop { task: Arc::clone(self), result: None, finish: Some(finish) };
         self.cancel.guard(Box::pin(async move {
             let mut completion = completion;
@@ -59,6 +69,16 @@ impl<T: Clone + Send + 'static> SharedTask<T> {
         };
         // Without the lock: a waker runs the code of others.
         wake_all(waiters.into_iter().flatten());
+    }
+
+    /// Wakes every waiter, although the task has not ended.
+    pub(crate) fn wake_waiters(&self) {
+        let waiters: Vec<Waker> = {
+            let state = lock(&self.state);
+            state.waiters.iter().flatten().cloned().collect()
+        };
+        // Without the lock: a waker runs the code of others.
+        wake_all(waiters);
     }
 
     /// Waits for the outcome.
@@ -129,16 +149,64 @@ impl<T> Drop for Wait<T> {
 }
 
 /// Completes the task however its work ends: with a result, or dropped before that.
-struct CompleteOnDrop<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> {
+struct CompleteOnDrop<T: Clone + Send + 'static, R, A: FnOnce(), F: FnOnce(Option<R>) -> (T, A)> {
     task: Arc<SharedTask<T>>,
     result: Option<R>,
     finish: Option<F>,
 }
 
-impl<T: Clone + Send + 'static, R, F: FnOnce(Option<R>) -> T> Drop for CompleteOnDrop<T, R, F> {
+impl<T, R, A, F> Drop for CompleteOnDrop<T, R, A, F>
+where
+    T: Clone + Send + 'static,
+    A: FnOnce(),
+    F: FnOnce(Option<R>) -> (T, A),
+{
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            self.task.complete(finish(self.result.take()));
+            let (outcome, afterwards) = finish(self.result.take());
+            self.task.complete(outcome);
+            afterwards();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn the_places_of_waiters_that_left_are_used_again() {
+        let task = SharedTask::<()>::new();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = task.wait();
+        assert_eq!(Pin::new(&mut first).poll(&mut context), Poll::Pending);
+        for _ in 0..1000 {
+            let mut leaving = task.wait();
+            assert_eq!(Pin::new(&mut leaving).poll(&mut context), Poll::Pending);
+        }
+        let state = lock(&task.state);
+        assert!(state.waiters.len() <= 2 && state.free.len() <= 1, "{} places", state.waiters.len());
+    }
+
+    #[test]
+    fn what_follows_runs_after_the_waiters_are_woken() {
+        let task = SharedTask::new();
+        let woken = Arc::new(crate::sync::AtomicBool::new(false));
+        struct Sets(Arc<crate::sync::AtomicBool>);
+        impl crate::sync::Wake for Sets {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, crate::sync::Ordering::SeqCst);
+            }
+        }
+        let waker = Waker::from(Arc::new(Sets(Arc::clone(&woken))));
+        let mut wait = task.wait();
+        assert_eq!(Pin::new(&mut wait).poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        let work = task.run_then(async {}, move |_| {
+            (7, move || assert!(woken.load(crate::sync::Ordering::SeqCst), "the waiter is woken first"))
+        });
+        crate::task::block_on::block_on(work);
+        assert_eq!(crate::task::block_on::block_on(wait), 7);
     }
 }

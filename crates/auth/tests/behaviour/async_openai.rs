@@ -117,7 +117,8 @@ fn each_outer_retry_has_its_own_header_and_errors_of_the_layer_are_not_retried()
     on_runtime(async {
         let response = service.call(factory(&server.at("/"), None)).await.unwrap();
         assert_eq!(response.status(), 200);
-        source.set(|_| Err(test_support::token_source::unavailable()));
+        // The server asks for a pause that is longer than the call has, so the call fails at once.
+        source.set(|_| Err(test_support::token_source::unavailable().with_retry_after(HOUR)));
         credentials.invalidate(&credentials.snapshot().unwrap());
         let error = service.call(factory(&server.at("/"), None)).await.unwrap_err();
         assert_eq!(kind(&error), ErrorKind::Unavailable);

@@ -1,10 +1,12 @@
 //! The hosts that may get an OAuth token: those of Yandex Cloud and those given in code, over TLS, and loopback.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::{IAM_TOKEN, OAUTH_TOKEN, TestSystem, cloud, exchanged};
 use proptest::prelude::*;
 use test_support::token_source::header;
+use yandex_cloud_auth::HeaderOptions;
 use yandex_cloud_auth::testing::TestReply;
 use yandex_cloud_auth::{ApiKeyAuth, Endpoints, Error, ErrorKind, OAuthTokenAuth, YandexCloudCliAuth};
 
@@ -30,7 +32,8 @@ fn test_system(iam: &'static str) -> (TestSystem, Arc<Mutex<Vec<String>>>) {
 
 fn ask(test_system: &TestSystem, endpoints: Endpoints) -> Result<(), Error> {
     let auth = OAuthTokenAuth::new(OAUTH_TOKEN).unwrap();
-    test_system.clone().at(endpoints).with(auth).blocking().header().map(|_| ())
+    let one_attempt = HeaderOptions::new().deadline(Duration::from_millis(1));
+    test_system.clone().at(endpoints).with(auth).blocking().header_with(one_attempt).map(|_| ())
 }
 
 #[test]

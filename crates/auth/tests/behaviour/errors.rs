@@ -14,7 +14,7 @@ use yandex_cloud_auth::{
 };
 
 fn failure(credentials: &Credentials) -> Error {
-    credentials.blocking().header().unwrap_err()
+    test_support::token_source::first_failure(credentials)
 }
 
 /// One failure of each sort, with its kind.

@@ -57,7 +57,7 @@ fn given() -> IamTokenAuth {
 }
 
 fn failure(credentials: &Credentials) -> Error {
-    let error = credentials.blocking().header().unwrap_err();
+    let error = test_support::token_source::first_failure(credentials);
     assert_eq!(error.method(), Some(Method::Impersonation), "{error}");
     let shown = format!("{error} {error:?} {:?} {credentials:?}", error.help());
     assert!(!shown.contains("HUSH"), "{shown}");
@@ -152,7 +152,8 @@ fn an_expired_token_is_not_sent_when_the_refresh_fails() {
     let test_system = TestSystem::new().answering(iam);
     let credentials = test_system.with(by(Credentials::from_source(source.clone())));
     header(&credentials);
-    source.set(|_| Err(test_support::token_source::unavailable()));
+    // The server asks for a pause that is longer than the call has, so the call fails at once.
+    source.set(|_| Err(test_support::token_source::unavailable().with_retry_after(secs(60))));
     test_system.clock.advance(secs(11 * 3600));
     assert!(header(&credentials).contains("t1.fake.0."), "the valid token is sent");
     until("the refresh in the background has failed", || credentials.counters().failures == 1);
@@ -509,7 +510,7 @@ fn the_emulator_allows_impersonation_only_with_the_role() {
         assert!(header(&Credentials::from(auth).with_system(inside(&cloud))).starts_with("Bearer t1."));
     }
     let without = ImpersonationAuth::new(cloud.nested_account_id(), MetadataAuth::new());
-    let error = failure(&Credentials::from(without).with_system(inside(&cloud)));
+    let error = Credentials::from(without).with_system(inside(&cloud)).blocking().header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.help().unwrap().contains("iam.serviceAccounts.tokenCreator"), "{:?}", error.help());
 }

@@ -33,7 +33,7 @@ fn field(name: &str) -> String {
 }
 
 fn failure(credentials: &Credentials) -> Error {
-    let error = credentials.blocking().header().unwrap_err();
+    let error = test_support::token_source::first_failure(credentials);
     assert_eq!(error.method(), Some(Method::ServiceAccountKey), "{error}");
     assert!(error.help().is_some_and(|help| !help.is_empty()), "{error}");
     assert!(!holds_a_secret(&format!("{error} {error:?}")), "{error}");

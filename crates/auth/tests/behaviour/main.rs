@@ -27,6 +27,7 @@ mod machines;
 mod metadata;
 mod oauth;
 mod pasted_secrets;
+mod patience;
 mod pinned_method;
 mod pipes;
 mod processes;

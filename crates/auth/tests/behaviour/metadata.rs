@@ -74,7 +74,7 @@ fn an_invalid_address_is_an_error_before_any_request() {
             .set("YC_TOKEN", IAM_TOKEN)
             .always(ok(METADATA_ANSWER));
         for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
-            let error = credentials.blocking().header().unwrap_err();
+            let error = test_support::token_source::first_failure(&credentials);
             assert_eq!(
                 (error.kind(), error.location(), error.method()),
                 (ErrorKind::Invalid, Some("YC_METADATA_ADDR"), Some(Method::Metadata)),
@@ -120,7 +120,7 @@ fn the_connect_timeout_depends_on_the_address_and_on_selection() {
         );
         let credentials =
             if automatic { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
-        credentials.blocking().header().unwrap_err();
+        let _ = test_support::token_source::first_failure(&credentials);
         let options = options.lock().unwrap();
         assert_eq!(options.len(), tries, "{variable:?} {automatic}");
         for options in &*options {
@@ -177,7 +177,9 @@ fn a_response_after_150_ms_at_the_default_address_is_used() {
 /// The outcome of the slot `metadata` in a selection with `YC_TOKEN` in a later slot.
 fn outcome(test_system: &TestSystem) -> (Outcome, Option<Error>) {
     let credentials = test_system.automatic();
-    match credentials.blocking().select() {
+    let one_attempt = HeaderOptions::new().deadline(Duration::from_millis(1));
+    let tried = credentials.blocking().header_with(one_attempt);
+    match credentials.report().filter(|_| credentials.method().is_some()).ok_or_else(|| tried.unwrap_err()) {
         Ok(report) => {
             let attempt = report.attempts().iter().find(|attempt| attempt.method == Method::Metadata);
             (attempt.unwrap().outcome, None)
@@ -278,7 +280,7 @@ fn the_error_of_a_response_without_a_token_names_what_is_missing() {
     ] {
         let test_system = TestSystem::new().always(ok(body));
         for credentials in [test_system.automatic(), test_system.with(MetadataAuth::new())] {
-            let error = credentials.blocking().header().unwrap_err();
+            let error = test_support::token_source::first_failure(&credentials);
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}");
             assert!(error.reason().contains(reason), "{body}: {error}");
             assert_eq!(error.location(), Some("http://169.254.169.254"));
@@ -304,7 +306,7 @@ fn an_explicit_method_has_its_own_error_for_each_failure() {
         (ok(r#"{"access_token":"ya29.FAKE"}"#), ErrorKind::Refused, "Google", "another cloud"),
     ] {
         let test_system = TestSystem::new().always(reply.clone());
-        let error = test_system.with(MetadataAuth::new()).blocking().header().unwrap_err();
+        let error = test_support::token_source::first_failure(&test_system.with(MetadataAuth::new()));
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::Metadata)), "{reply:?}");
         assert!(error.reason().contains(reason), "{error}");
         assert!(error.help().unwrap().contains(help), "{error}: {:?}", error.help());

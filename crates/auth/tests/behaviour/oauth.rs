@@ -23,7 +23,7 @@ fn given(test_system: &TestSystem) -> Credentials {
 }
 
 fn failure(test_system: &TestSystem) -> Error {
-    given(test_system).blocking().header().unwrap_err()
+    test_support::token_source::first_failure(&given(test_system))
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn discovery_runs_once_for_all_refreshes_and_again_after_an_outage() {
     assert_eq!(test_system.http.requests(), [DISCOVERY, EXCHANGE, EXCHANGE]);
 
     test_system.clock.advance(secs(2 * 3600));
-    assert_eq!(credentials.blocking().header().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(test_support::token_source::first_failure(&credentials).kind(), ErrorKind::Unavailable);
     test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), "Bearer t1.FAKE-5.x");
     assert_eq!(test_system.http.requests()[3..], [EXCHANGE, DISCOVERY, EXCHANGE]);

@@ -86,6 +86,6 @@ fn in_a_profile() {
 #[test]
 fn a_host_that_looks_like_an_iam_token_can_be_given_with_its_port() {
     let test_system = online().set("YC_API_ENDPOINT", "t1.corp.example:443");
-    test_system.with(oauth()).blocking().header().unwrap_err();
+    let _ = test_support::token_source::first_failure(&test_system.with(oauth()));
     assert!(test_system.http.requests()[0].contains("https://t1.corp.example/"));
 }

@@ -23,7 +23,7 @@ fn the_pinned_slot_is_used_although_earlier_slots_are_set() {
 fn every_slot_can_be_pinned_and_an_empty_variable_pins_none() {
     for slot in Automatic::new().slots() {
         let credentials = TestSystem::new().set(VARIABLE, slot).automatic();
-        let error = credentials.blocking().header().unwrap_err();
+        let error = test_support::token_source::first_failure(&credentials);
         assert_eq!(error.method().map(Method::name), Some(slot), "{error}");
     }
     let credentials = test_system_with(&SOURCES).set(VARIABLE, " ").automatic();

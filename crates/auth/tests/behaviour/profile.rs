@@ -51,7 +51,7 @@ fn test_system() -> TestSystem {
 }
 
 fn failure(test_system: &TestSystem, auth: ProfileAuth) -> Error {
-    test_system.with(auth).blocking().header().unwrap_err()
+    test_support::token_source::first_failure(&test_system.with(auth))
 }
 
 fn profile(test_system: &TestSystem, auth: &ProfileAuth) -> Result<Profile, Error> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use test_support::token_source::{Source, header, token, try_header, unavailable};
+use test_support::token_source::{Source, first_failure, header, token, try_header, unavailable};
+use test_support::virtual_time::VirtualTime;
 use test_support::wait::{HOUR, secs, until};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, IamTokenAuth, Method, Token};
@@ -67,9 +68,35 @@ fn a_stale_token_is_served_at_once_and_refreshed_in_the_background() {
     }
     assert_eq!(credentials.counters().waited, 1, "only the very first call waited");
     until("the refresh has begun", || source.started() == 2);
+    clock.wait_for_sleepers(1);
+    for _ in 0..10 {
+        clock.advance(secs(2));
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
+        assert_eq!(credentials.counters().fetches, 2, "one refresh at a time, however long it takes");
+    }
     source.release();
     until("the new token is served", || header(&credentials) == "Bearer t1.fake.1");
     assert_eq!((source.started(), credentials.counters().waited), (2, 1));
+}
+
+#[test]
+fn the_life_of_a_token_counts_from_the_request() {
+    let time = VirtualTime::new(0.0);
+    let source = Source::living(secs(60));
+    source.hold();
+    let credentials = time.credentials(source.clone());
+    let mut call = Box::pin(credentials.header());
+    assert!(time.poll(&mut call).is_pending());
+    time.clock.advance(secs(20));
+    source.release();
+    assert!(time.run(call).is_ok());
+    source.set(|_| Err(unavailable()));
+    // 60 s of life, less a tenth, from the request on. The response came after 20 s.
+    for (passes, usable) in [(33, true), (2, false)] {
+        time.pass(secs(passes));
+        let header = credentials.try_header();
+        assert_eq!(header.is_some_and(|header| header.is_ok()), usable, "{:?}", time.elapsed());
+    }
 }
 
 #[test]
@@ -103,7 +130,7 @@ fn an_expired_token_is_an_error_only_until_the_source_is_back() {
     header(&credentials);
     source.set(|_| Err(unavailable()));
     clock.advance(HOUR);
-    assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(first_failure(&credentials).kind(), ErrorKind::Unavailable);
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     clock.advance(secs(1));
     assert_eq!(header(&credentials), "Bearer t1.fake.2");
@@ -113,8 +140,8 @@ fn an_expired_token_is_an_error_only_until_the_source_is_back() {
 fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_retried() {
     // kind, jitter -> remembered for, in milliseconds
     for (kind, jitter, remembered) in [
-        (ErrorKind::Unavailable, 0.0, 1000),
-        (ErrorKind::Unavailable, 0.9, 1800),
+        (ErrorKind::Unavailable, 0.0, 10),
+        (ErrorKind::Unavailable, 0.9, 90),
         (ErrorKind::Refused, 0.0, 1000),
         (ErrorKind::Refused, 0.8, 4000),
         (ErrorKind::Invalid, 0.8, 4000),
@@ -129,13 +156,9 @@ fn each_kind_of_failure_is_remembered_for_a_bounded_time_and_then_retried() {
             _ => token(count),
         });
         let credentials = source.in_step(&clock);
-        assert_eq!(try_header(&credentials).unwrap_err().kind(), kind);
+        assert_eq!(first_failure(&credentials).kind(), kind);
         clock.advance(Duration::from_millis(remembered - 10));
-        assert_eq!(
-            try_header(&credentials).unwrap_err().kind(),
-            kind,
-            "returned again without another fetch"
-        );
+        assert_eq!(first_failure(&credentials).kind(), kind, "returned again without another fetch");
         assert_eq!(source.started(), 1);
         clock.advance(Duration::from_millis(10));
         assert_eq!(header(&credentials), "Bearer t1.fake.1", "{kind:?} is not final");
@@ -148,12 +171,18 @@ fn the_pause_grows_with_failures_in_a_row() {
     clock.set_random(0.999);
     let source = Source::down();
     let credentials = source.in_step(&clock);
-    for _ in 0..600 {
-        assert!(try_header(&credentials).is_err());
-        clock.advance(secs(1));
-    }
-    // 2, 4, 8, 16, 32 and then 60 s apart.
-    assert_eq!(source.started(), 14);
+    let attempts_in = |seconds| {
+        let before = source.started();
+        for _ in 0..seconds {
+            let _ = first_failure(&credentials);
+            clock.advance(secs(1));
+        }
+        source.started() - before
+    };
+    // Calls without patience each second: every second, every 2 s in the first minute, then 4, 8, 16 and 30 s apart.
+    assert_eq!(attempts_in(60), 32);
+    assert_eq!(attempts_in(60), 5);
+    assert_eq!(attempts_in(600), 20);
 }
 
 #[test]
@@ -209,7 +238,7 @@ fn an_impossible_life_is_an_error_and_the_current_token_stays() {
         clock.advance(secs(10));
     }
     clock.advance(secs(120));
-    let error = try_header(&credentials).unwrap_err();
+    let error = first_failure(&credentials);
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("90000 s"), "{error}");
 }

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::{TestSystem, cloud, logged_in};
 use test_support::wait::secs;
@@ -37,7 +38,7 @@ fn everything(test_system: &TestSystem, credentials: &Credentials) -> String {
     let mut shown = String::new();
     let mut show = |value: &dyn Debug| shown.push_str(&format!("{value:?}\n{value:#?}\n"));
     for _ in 0..2 {
-        match credentials.blocking().get(HeaderOptions::new()) {
+        match credentials.blocking().get(HeaderOptions::new().deadline(Duration::from_millis(1))) {
             Ok(snapshot) => {
                 show(&snapshot);
                 show(&snapshot.header());

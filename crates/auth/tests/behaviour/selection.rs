@@ -358,7 +358,7 @@ fn a_refresh_uses_the_selected_source_when_the_variables_have_changed() {
     header(&credentials);
     test_system.environment.set("YC_API_ENDPOINT", "api.other.example");
     test_system.clock.advance(secs(24 * 3600));
-    let _ = credentials.blocking().header();
+    let _ = test_support::token_source::first_failure(&credentials);
     let asked = test_system.http.requests();
     assert!(asked.len() > 2 && asked.iter().all(|url| !url.contains("other.example")), "{asked:?}");
 }

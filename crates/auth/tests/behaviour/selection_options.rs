@@ -122,7 +122,7 @@ fn none_is_selected_only_if_the_program_puts_it_into_a_slot() {
 #[test]
 fn lenient_selection_skips_metadata_and_yc_and_reports_it() {
     let test_system = TestSystem::new().always(TestReply::status(503, "")).set("YC_TOKEN", IAM_TOKEN);
-    let strict = test_system.automatic().blocking().header().unwrap_err();
+    let strict = test_support::token_source::first_failure(&test_system.automatic());
     assert_eq!(strict.method(), Some(Method::Metadata));
 
     let credentials = Automatic::new().lenient().with_system(test_system.system()).build();
@@ -138,7 +138,7 @@ fn lenient_selection_skips_metadata_and_yc_and_reports_it() {
         TestRun::Fail(std::io::ErrorKind::NotFound),
     ] {
         let test_system = TestSystem::new().with_yc(move |_| run.clone());
-        let strict = test_system.automatic().blocking().header().unwrap_err();
+        let strict = test_support::token_source::first_failure(&test_system.automatic());
         assert_eq!(strict.method(), Some(Method::YandexCloudCli), "{strict}");
         let lenient = Automatic::new().lenient().with_system(test_system.system()).build();
         let error = lenient.blocking().header().unwrap_err();

@@ -1,12 +1,12 @@
 //! Law 3: one fetch at a time, shared by all callers that wait. A caller that leaves does not stop the fetch.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use test_support::token_source::{Source, header, token, try_header, unavailable};
 use test_support::wait::{HOUR, joined, on_runtime, secs, until};
-use yandex_cloud_auth::system::{BoxFuture, Spawner, System};
+use yandex_cloud_auth::system::{BoxFuture, Clock, Now, Spawner, System};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{
     Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Token, TokenSource,
@@ -39,7 +39,7 @@ fn a_thousand_tasks_share_one_fetch_and_its_token() {
 
 #[test]
 fn a_thousand_tasks_share_one_failure() {
-    let source = Source::down();
+    let source = Source::new(|_| Err(unavailable().with_retry_after(HOUR)));
     source.hold();
     let credentials = source.on_clock(&TestClock::new());
     on_runtime(async {
@@ -56,6 +56,53 @@ fn a_thousand_tasks_share_one_failure() {
         }
     });
     assert_eq!((source.started(), credentials.counters().failures), (1, 1));
+}
+
+/// A clock that makes a call at one of its readings, counted from the moment when `hook` is set.
+struct HookedClock {
+    clock: TestClock,
+    readings: AtomicUsize,
+    at: usize,
+    hook: Arc<Mutex<Option<Credentials>>>,
+}
+
+impl Clock for HookedClock {
+    fn now(&self) -> Now {
+        let mut hook = self.hook.lock().unwrap();
+        if hook.is_some() && self.readings.fetch_add(1, Ordering::SeqCst) == self.at {
+            let credentials = hook.take();
+            drop(hook);
+            credentials.map(|credentials| header(&credentials));
+        }
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep(duration)
+    }
+}
+
+#[test]
+fn a_token_that_lands_between_the_look_and_the_lock_is_used() {
+    // The readings of the clock before the fetch of a first call.
+    for at in 0..4 {
+        let source = Source::living(HOUR);
+        let hook: Arc<Mutex<Option<Credentials>>> = Arc::default();
+        let clock = HookedClock {
+            clock: TestClock::new(),
+            readings: AtomicUsize::new(0),
+            at,
+            hook: Arc::clone(&hook),
+        };
+        let system = test_support::system::empty_system(&TestClock::new())
+            .with_clock(clock)
+            .with_spawner(test_support::token_source::InStep);
+        let credentials = Credentials::from_source(source.clone()).with_system(system);
+        *hook.lock().unwrap() = Some(credentials.clone());
+        assert_eq!(header(&credentials), "Bearer t1.fake.0");
+        assert!(hook.lock().unwrap().is_none(), "the other call came in between");
+        assert_eq!(source.started(), 1, "at reading {at}");
+    }
 }
 
 #[test]

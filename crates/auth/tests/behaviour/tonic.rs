@@ -276,7 +276,9 @@ fn an_error_of_the_layer_arrives_as_a_status_and_nothing_is_sent() {
         (ErrorKind::Refused, Code::Unauthenticated),
         (ErrorKind::NotConfigured, Code::Unauthenticated),
     ] {
-        let source = Source::new(move |_| Err(Error::new(kind, "no token").with_help("do this")));
+        let source = Source::new(move |_| {
+            Err(Error::new(kind, "no token").with_help("do this").with_retry_after(HOUR))
+        });
         let call = async {
             unary(server.channel(source.on_clock(&TestClock::new())), Request::new(text("x")))
                 .await

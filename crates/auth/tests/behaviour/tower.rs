@@ -199,7 +199,7 @@ fn the_first_response_is_returned_if_there_is_no_newer_token() {
         .with_system(test_support::system::empty_system(&TestClock::new()));
     let (source, failing) = fetched();
     header(&failing);
-    source.set(|_| Err(test_support::token_source::unavailable()));
+    source.set(|_| Err(test_support::token_source::unavailable().with_retry_after(HOUR)));
     let (_source, off) = fetched();
     for (credentials, limit) in [(key, 1), (failing, 1), (off, 0)] {
         let server = Server::new(|_| status(401));
@@ -429,8 +429,9 @@ fn an_error_of_the_layer_is_a_tonic_status() {
         (ErrorKind::Invalid, tonic::Code::Unauthenticated),
         (ErrorKind::NotConfigured, tonic::Code::Unauthenticated),
     ] {
-        let source =
-            Source::new(move |_| Err(yandex_cloud_auth::Error::new(kind, "no token").with_help("do this")));
+        let source = Source::new(move |_| {
+            Err(yandex_cloud_auth::Error::new(kind, "no token").with_help("do this").with_retry_after(HOUR))
+        });
         let mut service =
             AuthLayer::new(source.on_clock(&TestClock::new())).layer(Server::new(|_| status(200)));
         let error = on_runtime(async { service.call(request(URL)).await.unwrap_err() });

@@ -18,7 +18,7 @@ fn by_hand(test_system: &TestSystem) -> Credentials {
 }
 
 fn failure(run: TestRun) -> Error {
-    by_hand(&TestSystem::new().with_yc(move |_| run.clone())).blocking().header().unwrap_err()
+    test_support::token_source::first_failure(&by_hand(&TestSystem::new().with_yc(move |_| run.clone())))
 }
 
 /// A yc whose profile has this endpoint.
@@ -369,7 +369,7 @@ fn a_broken_yc_ends_the_selection() {
         (TestRun::Fail(io::ErrorKind::PermissionDenied), ErrorKind::Unavailable),
     ] {
         let test_system = TestSystem::new().with_yc(move |_| run.clone());
-        let error = test_system.automatic().blocking().header().unwrap_err();
+        let error = test_support::token_source::first_failure(&test_system.automatic());
         assert_eq!((error.kind(), error.method()), (kind, Some(Method::YandexCloudCli)), "{error}");
         assert_eq!(error.report().unwrap().attempts().last().unwrap().outcome, Outcome::Broken);
     }

@@ -9,6 +9,7 @@ mod blocking_client;
 mod forks;
 #[cfg(target_os = "linux")]
 mod limits;
+mod log_subscriber;
 #[cfg(target_os = "linux")]
 mod memory;
 mod oauth_warning;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use test_support::own_process::in_own_process;
 
-use test_support::token_source::{Source, header, try_header, unavailable};
+use test_support::token_source::{Source, first_failure, header, unavailable};
 use test_support::wait::HOUR;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -57,7 +57,7 @@ fn logs_and_uses_the_credentials() {
         assert!(before > 0, "the fetch was logged");
         source.set(|_| Err(unavailable()));
         credentials.invalidate(&credentials.snapshot().unwrap());
-        assert_eq!(try_header(&credentials).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(first_failure(&credentials).kind(), ErrorKind::Unavailable);
         assert!(*events.lock().unwrap() > before, "the refusal was logged");
     });
 }

@@ -59,10 +59,10 @@ pub(crate) struct AuthOptions {
 
     /// The time limit in seconds, such as `2.5`
     ///
-    /// Covers the whole command: reading standard input, selecting, fetching. Without `--timeout` each method has its
-    /// own limit: metadata 5 s, IAM 10 s, yc 30 s.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) timeout: Option<Duration>,
+    /// Covers the whole command: reading standard input, selecting, fetching. A service that is down is tried again
+    /// within this time. One request has the limit of its method at most: metadata 5 s, IAM 10 s, yc 30 s.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    pub(crate) timeout: Duration,
 
     /// The output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]

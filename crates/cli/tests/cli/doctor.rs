@@ -53,9 +53,9 @@ fn it_has_the_exit_status_and_errors_of_token() {
     for (words, variables) in [
         (&["--method", "none"][..], &[][..]),
         (&["--method", "api-key"], &[]),
-        (&["--method", "metadata"], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&["--method", "metadata", "--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&["--auth", "Bearer fake"], &[]),
-        (&[], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&["--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&[], &[("YC_API_KEY", "y0_fake")]),
         (&["--timeout", "nonsense"], &[]),
     ] {

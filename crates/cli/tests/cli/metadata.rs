@@ -39,7 +39,8 @@ fn a_failing_one_stops_the_selection() {
     ] {
         let kind = format!("{fault:?}");
         emulator.faults().add(fault.on(Service::Metadata));
-        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+        for words in [&["token", "--timeout", "1"][..], &["token", "--method", "metadata", "--timeout", "1"]]
+        {
             let outcome = on(&emulator, words).env("YC_TOKEN", "t1.fake.later").done();
             assert!(
                 outcome.fails(5).starts_with("error: metadata: http://127.0.0.1:"),
@@ -87,7 +88,8 @@ fn an_invalid_address_is_4() {
         "user:fake-secret@127.0.0.1",
         "127.0.0.1:99999",
     ] {
-        for words in [&["token"][..], &["token", "--method", "metadata"]] {
+        for words in [&["token", "--timeout", "1"][..], &["token", "--method", "metadata", "--timeout", "1"]]
+        {
             let outcome = yc_auth(words).env("YC_METADATA_ADDR", address).hides("fake-secret").done();
             assert!(outcome.fails(4).contains("YC_METADATA_ADDR"), "{address}: {outcome:?}");
         }

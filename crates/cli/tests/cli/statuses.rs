@@ -91,14 +91,15 @@ fn a_token_file_that_is_missing_is_4() {
 
 #[test]
 fn an_unreachable_service_is_5() {
-    let outcome = yc_auth(["token", "--method", "metadata"]).done();
+    let outcome = yc_auth(["token", "--method", "metadata", "--timeout", "1"]).done();
     assert!(outcome.fails(5).contains(CLOSED_PORT), "{outcome:?}");
-    assert!(yc_auth(["token"]).done().fails(5).contains("\nmetadata "));
-    for outcome in [outcome, yc_auth(["token"]).done(), yc_auth(["doctor", "--method", "metadata"]).done()] {
+    assert!(yc_auth(["token", "--timeout", "1"]).done().fails(5).contains("\nmetadata "));
+    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "1"]).done();
+    for outcome in [outcome, yc_auth(["token", "--timeout", "1"]).done(), doctor] {
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
     }
-    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
 }
@@ -167,10 +168,9 @@ fn no_error_promises_another_attempt() {
             emulator.faults().clear();
             emulator.faults().add(fault.clone().on(service));
             let run = match service {
-                Service::Metadata => {
-                    yc_auth(["token", "--method", "metadata"]).env("YC_METADATA_ADDR", &metadata)
-                }
-                _ => yc_auth(["token", "--auth", "-"]).stdin(key.clone()),
+                Service::Metadata => yc_auth(["token", "--method", "metadata", "--timeout", "1"])
+                    .env("YC_METADATA_ADDR", &metadata),
+                _ => yc_auth(["token", "--auth", "-", "--timeout", "1"]).stdin(key.clone()),
             };
             let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();
             assert!(outcome.status == 5 || outcome.status == 6, "{outcome:?}");

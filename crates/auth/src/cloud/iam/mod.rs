@@ -13,7 +13,7 @@ use super::clock_difference::ClockDifference;
 use super::installation::Installation;
 use super::service_list::ServiceList;
 use crate::secret::Secret;
-use crate::system::System;
+use crate::system::{System, log};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -75,7 +75,7 @@ impl Iam {
             *known = outcome.as_ref().err().and_then(|error| self.clock_difference(&iam, error, system));
             let Some(difference) = *known else { return outcome };
             let token = exchange(difference.correct(system.clock().now().wall)).await?;
-            tracing::warn!("{difference}: set it; the JWT was dated by the clock of IAM");
+            log(|| tracing::warn!("{difference}: set it; the JWT was dated by the clock of IAM"));
             Ok(token)
         });
         let outcome = outcome.await;
@@ -148,7 +148,9 @@ impl Iam {
         match services.and_then(|services| services.required("iam")) {
             Err(error) if error.kind() != ErrorKind::Blocked => {
                 let documented = endpoint.address.documented_iam().ok_or_else(|| error.clone())?;
-                tracing::debug!(%error, iam = %documented, "endpoint discovery is down; the documented address is used");
+                log(
+                    || tracing::debug!(%error, iam = %documented, "endpoint discovery is down; the documented address is used"),
+                );
                 // A list without a usable address of IAM is not kept.
                 self.services.forget();
                 Ok(documented)

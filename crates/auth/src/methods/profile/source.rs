@@ -10,7 +10,7 @@ use crate::cloud::metadata::{MetadataAddress, ProbeTimeouts, fetch_token};
 use crate::methods::TokenSource;
 use crate::methods::oauth_token::{explain, warn_once};
 use crate::methods::secret_file::SecretFile;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, System, log};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -133,7 +133,7 @@ impl TokenSource for Source {
 async fn machine(explicit: bool, profile: &str, system: &System) -> Result<Token, Error> {
     let at = MetadataAddress::resolve(None, system)?;
     if let Some(warning) = at.warning() {
-        tracing::warn!("{warning}");
+        log(|| tracing::warn!("{warning}"));
     }
     fetch_token(system, &at, ProbeTimeouts::DEFAULT).await.map_err(|failure| match explicit {
         true => failure.error,

@@ -9,7 +9,7 @@ use ring::digest::{Digest, SHA256, digest};
 
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use crate::methods::secret_file::{SecretFile, read_within};
-use crate::system::{FileMode, System};
+use crate::system::{FileMode, System, log};
 use crate::{Error, ErrorKind};
 
 /// How long to wait for the mode of a file. The mode is only for a warning, so an exchange must not wait long for it.
@@ -52,16 +52,18 @@ impl KeyLoader {
             && before.service_account_id != key.service_account_id
         {
             let (now, before) = (&key.service_account_id, &before.service_account_id);
-            tracing::warn!(
-                file = file.location(),
-                "the key in the file now belongs to the service account {now}; the last key belonged to {before}"
-            );
+            log(|| {
+                tracing::warn!(
+                    file = file.location(),
+                    "the key in the file now belongs to the service account {now}; the last key belonged to {before}"
+                )
+            });
         }
         // `swap` makes the check and the mark one step, so two fetches at once log one warning.
         if let Some(warning) = mode_warning(file.path(), system).await
             && !warned.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(file = file.location(), "{warning}");
+            log(|| tracing::warn!(file = file.location(), "{warning}"));
         }
         Ok(key)
     }

@@ -65,7 +65,8 @@ impl Login {
     fn success(&self, output: CommandOutput) -> Result<CommandOutput, Error> {
         match output.is_success() {
             true => Ok(output),
-            false => Err(failure(&output).at(self.program.display().to_string())),
+            // yc has tried by itself, and gives its reason.
+            false => Err(failure(&output).at(self.program.display().to_string()).without_retry()),
         }
     }
 
@@ -107,7 +108,8 @@ impl Login {
                 format!("yc did not end within {:?} and was killed", self.timeout),
             )
             .at(location)
-            .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")),
+            .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")
+            .without_retry()),
             Some(Err(error)) => {
                 let kind = match error.kind() {
                     std::io::ErrorKind::NotFound => ErrorKind::NotConfigured,
@@ -149,7 +151,8 @@ impl TokenSource for Login {
                 Ok(token) => Ok(token),
                 Err(reason) => Err(Error::new(ErrorKind::Unavailable, reason)
                     .at(self.program.display().to_string())
-                    .with_help("run `yc iam create-token` by hand and look at the output")),
+                    .with_help("run `yc iam create-token` by hand and look at the output")
+                    .without_retry()),
             }
         })
     }

@@ -125,13 +125,17 @@ impl HttpFault {
 pub struct HttpError {
     fault: HttpFault,
     message: String,
+    /// Whether another attempt within seconds may succeed.
+    pub(crate) is_passing: bool,
 }
 
 impl HttpError {
     /// An error at one step, with a short lower-case message.
     #[must_use]
     pub fn new(fault: HttpFault, message: impl Into<String>) -> Self {
-        Self { fault, message: message.into() }
+        // A wrong certificate or address stays wrong.
+        let is_passing = !matches!(fault, HttpFault::Tls | HttpFault::Request);
+        Self { fault, message: message.into(), is_passing }
     }
 
     /// The step that failed.

@@ -31,7 +31,10 @@ pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> HttpError {
         Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS".to_owned(),
         Some(other) => with_reason("TLS failed", other),
         None => match find_cause::<std::io::Error>(error) {
-            Some(error) => format!("the connection broke during the TLS handshake: {}", reason(error)),
+            Some(error) => {
+                let message = format!("the connection broke during the TLS handshake: {}", reason(error));
+                return HttpError { is_passing: true, ..HttpError::new(HttpFault::Tls, message) };
+            }
             None => "TLS failed: the host is neither a name nor an address".to_owned(),
         },
     };

@@ -83,7 +83,7 @@ fn by(test_system: &TestSystem, subject: SubjectToken) -> Credentials {
 }
 
 fn failure(credentials: &Credentials) -> Error {
-    let error = credentials.blocking().header().unwrap_err();
+    let error = test_support::token_source::first_failure(credentials);
     assert_eq!(error.method(), Some(Method::WorkloadIdentity), "{error}");
     let shown = format!("{error} {error:?} {:?} {credentials:?}", error.help());
     assert!(!shown.contains("HUSH"), "{shown}");

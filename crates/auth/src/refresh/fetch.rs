@@ -1,0 +1,40 @@
+//! What the engine needs of the method: one fetch, and how long it may take.
+
+use std::time::Duration;
+
+use super::cached_header::CachedHeader;
+use crate::system::{BoxFuture, Now};
+use crate::token::Token;
+use crate::{Error, Method};
+
+/// What a fetch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// To select a method.
+    Select,
+    /// To have a header.
+    Header,
+}
+
+/// What a fetch brings.
+pub(crate) enum Fetched {
+    /// A selected method, and no header that could be cached.
+    Selection,
+    /// A header that does not come from a token source.
+    Fixed(Box<CachedHeader>),
+    /// A token whose fetch began at `began`.
+    Token { method: Method, token: Token, began: Now, max_age: Duration },
+}
+
+/// Selects and fetches once. Runs on the system's spawner.
+pub(crate) trait Fetch: Send + Sync + 'static {
+    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
+
+    /// What the fetch that is under way waits for now; `None` where that is not known.
+    fn waiting_for(&self) -> Option<String> {
+        None
+    }
+
+    /// How long the method may take in all: the time that a caller without a deadline has.
+    fn total(&self) -> Duration;
+}
