@@ -1,6 +1,10 @@
 """Fixtures: an emulator for each test, and an environment without other services."""
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,8 @@ PROGRAM = os.environ.get("YC_AUTH", "")
 if not PROGRAM:
     raise pytest.UsageError("YC_AUTH is not the path of yc-auth: start the tests by `bash tests/interop/run`")
 
+NODE = shutil.which("node")
+
 #: No server listens at this address.
 NOWHERE = "127.0.0.1:1"
 
@@ -22,7 +28,7 @@ NOWHERE = "127.0.0.1:1"
 def environment(monkeypatch, tmp_path):
     """Removes the variables of the user, proxies and `yc`. Default addresses refuse connections."""
     for name in list(os.environ):
-        if name.startswith(("YC_", "GRPC_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("YC_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_", "GRPC_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("YC_API_ENDPOINT", NOWHERE)
     monkeypatch.setenv("YC_METADATA_ADDR", NOWHERE)
@@ -79,3 +85,23 @@ def cloud(tls_emulator):
         )
 
     return make
+
+
+@pytest.fixture
+def node():
+    """Runs a script of the folder `node`, with only these variables. Returns the JSON that it prints."""
+
+    def node(script: str, **variables: str):
+        done = subprocess.run(
+            [NODE, "--no-warnings", Path(__file__).parent / "node" / script],
+            # Where `require` looks for packages.
+            env={"NODE_PATH": str(Path(sys.prefix) / "node" / "node_modules"), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return node

@@ -166,6 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn the_back_off_of_a_stale_token_ends_before_the_token() {
+        // pause, requested, usable for -> the pause, in seconds
+        for (pause, requested, usable_for, expected) in [
+            (60, None, 300, 60),
+            (60, None, 100, 50),
+            (60, None, 1, 1),
+            (60, Some(300), 300, 60),
+            (60, Some(300), 15, 15),
+            (2, Some(30), 100, 30),
+        ] {
+            let capped = within_life(secs(pause), requested.map(secs), secs(usable_for));
+            assert_eq!(capped, secs(expected), "{pause} {requested:?} {usable_for}");
+        }
+    }
+
+    #[test]
     fn the_throttle_passes_a_burst_then_limits_for_longer_and_longer_and_resets_after_a_quiet_minute() {
         let mut now = Now { wall: secs(1_800_000_000), monotonic: secs(5) };
         let mut throttle = Throttle::default();

@@ -143,6 +143,24 @@ fn an_empty_flag_is_4() {
 }
 
 #[test]
+fn commands_that_start_into_an_outage_of_iam_wait_for_its_end() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    emulator.faults().add(Fault::status(503).on(Service::Iam).times(10));
+    let key = emulator.service_account_key().unwrap();
+    let run = || {
+        let run = yc_auth(["token", "--auth", "-", "--timeout", "20"]).stdin(key.clone());
+        run.env("YC_API_ENDPOINT", emulator.api_url()).done()
+    };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..20).map(|_| scope.spawn(run)).collect();
+        for run in runs {
+            assert!(run.join().unwrap().output().starts_with("t1."));
+        }
+    });
+    assert_eq!(emulator.counters().tokens_issued(), 20);
+}
+
+#[test]
 fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
     for (words, flag) in [
         (&["--method", "yandex-cloud-cli", "--endpoint", "a b"][..], "--endpoint"),
@@ -155,7 +173,7 @@ fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
     }
 }
 
-/// The command makes one attempt and ends; a text of the library for long-running programs would be false here.
+/// The command ends after its last attempt; a text of the library for long-running programs would be false here.
 #[test]
 fn no_error_promises_another_attempt() {
     let emulator = Emulator::start_in_thread().unwrap();

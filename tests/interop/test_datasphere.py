@@ -1,0 +1,92 @@
+"""The CLI of DataSphere: where its IAM token comes from. The emulator has no DataSphere.
+
+The package is in an environment of its own, because it does not fit together with the other packages. Its program asks
+PyPI for news at the end of every command, so the tests call the function that makes the headers of a call.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studio import all_texts, texts
+
+PYTHON = Path(sys.prefix) / "datasphere" / "bin" / "python"
+
+#: Prints the headers of a call, with the option `--token` as the program reads it from its variables.
+HEADERS = """
+import datasphere.auth as auth
+from datasphere.main import build_arg_parser
+import json, os
+
+# The address has no option.
+auth.iam_endpoint = os.environ.pop("IAM_ENDPOINT", auth.iam_endpoint)
+token = build_arg_parser().parse_args(["version"]).token
+print(json.dumps(auth.get_md(token)))
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(**variables: str) -> subprocess.CompletedProcess:
+        # `yc` is not found in this path.
+        variables = {"YC_METADATA_ADDR": "127.0.0.1:1", "PATH": str(tmp_path), "HOME": str(tmp_path), **variables}
+        return subprocess.run(
+            [PYTHON, "-c", HEADERS],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def token(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 0, done.stderr
+    scheme, _, token = dict(json.loads(done.stdout))["authorization"].partition(" ")
+    assert scheme == "Bearer"
+    return token
+
+
+@pytest.fixture
+def exchange(run, tls_emulator):
+    """Runs with the emulator in the place of IAM."""
+
+    def exchange(**variables: str) -> subprocess.CompletedProcess:
+        trusted = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(tls_emulator.ca_file)}
+        return run(IAM_ENDPOINT=tls_emulator.address, **trusted, **variables)
+
+    return exchange
+
+
+def test_the_metadata_service(run, emulator, studio):
+    sdk = studio(auth=token(run(YC_METADATA_ADDR=emulator.metadata_address)))
+
+    account = emulator.service_account_id
+    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
+    assert texts(sdk, "hello") == all_texts(text)
+
+
+def test_an_iam_token_wins_over_the_metadata_service(run, emulator):
+    given = emulator.iam_token()
+    assert token(run(YC_IAM_TOKEN=given, YC_METADATA_ADDR=emulator.metadata_address)) == given
+
+
+@pytest.mark.parametrize("name", ["YC_TOKEN", "YC_OAUTH_TOKEN"])
+def test_an_oauth_token_is_exchanged(name, exchange, tls_emulator):
+    assert token(exchange(**{name: tls_emulator.oauth_token})).startswith("t1.")
+    assert tls_emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
+
+
+def test_an_iam_token_in_yc_token_is_refused(exchange, tls_emulator):
+    done = exchange(YC_TOKEN=tls_emulator.iam_token())
+    assert done.returncode != 0
+    assert "UNAUTHENTICATED" in done.stderr
+
+
+def test_finds_no_credentials(run):
+    assert "None of authorization methods" in run().stderr
