@@ -104,7 +104,7 @@ fn a_flag_that_the_method_does_not_use_gets_a_warning() {
 #[test]
 fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
     for command in ["token", "header", "whoami", "doctor"] {
-        let run = yc_auth([command])
+        let run = yc_auth([command, "--timeout", "1"])
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
             .secret("YC_OAUTH_TOKEN", "y0_fake-oauth");
@@ -120,8 +120,8 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
     fs::create_dir_all(home.path.join(".config/yandex-cloud")).unwrap();
     let file = "current: p\nprofiles:\n  p:\n    token: y0_fake-profile\n    endpoint: api.example.test\n";
     fs::write(home.path.join(".config/yandex-cloud/config.yaml"), file).unwrap();
-    let of_profile = yc_auth(["token", "--method", "profile"]).env("HOME", &home.path);
-    let federated = yc_auth(["token"])
+    let of_profile = yc_auth(["token", "--method", "profile", "--timeout", "1"]).env("HOME", &home.path);
+    let federated = yc_auth(["token", "--timeout", "1"])
         .env("YC_OAUTH_ENDPOINT", "auth.example.test")
         .env("YC_OIDC_TOKEN", "eyJhbGciOiJSUzI1NiJ9.e30.FAKE")
         .env("YC_SERVICE_ACCOUNT_ID", "ajeexample");
@@ -133,7 +133,7 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
         assert!(outcome.stderr.starts_with(&format!("warning: {place}")), "{outcome:?}");
     }
     // The log has the warning already.
-    let logged = yc_auth(["token"])
+    let logged = yc_auth(["token", "--timeout", "1"])
         .env("YC_API_ENDPOINT", "api.example.test")
         .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
         .env("YC_AUTH_LOG", "warn")
