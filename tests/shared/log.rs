@@ -91,6 +91,31 @@ impl Subscriber for Log {
     fn exit(&self, _span: &Id) {}
 }
 
+/// A subscriber of a program: calls a function for each event of the library.
+pub struct OnEvent<F>(pub F);
+
+impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Subscriber for OnEvent<F> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("yandex_cloud_auth")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        (self.0)(event);
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
+}
+
 struct Line(String);
 
 impl Visit for Line {

@@ -170,6 +170,7 @@
 mod cloud;
 mod credentials;
 mod error;
+mod log;
 mod method;
 mod methods;
 mod recognize;

@@ -9,7 +9,7 @@ use crate::secret::redact;
 
 /// The target of the warnings that a person has to see before the program goes on, such as a foreign host that gets a
 /// secret. The library prints nothing: the command prints these events on standard error.
-pub(crate) const NOTICE: &str = "yandex_cloud_auth::notice";
+pub const NOTICE: &str = "yandex_cloud_auth::notice";
 
 /// The result for one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,9 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
-
-/// The target of notices.
-const NOTICE: &str = "yandex_cloud_auth::notice";
+use yandex_cloud_auth::sdk_internals::NOTICE;
 
 /// The variable that holds the level.
 pub(crate) const VARIABLE: &str = "YC_AUTH_LOG";

@@ -5,7 +5,7 @@
 use std::io::{Write, stderr};
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_internals::Endpoint;
+use yandex_cloud_auth::sdk_internals::{Endpoint, new_runtime};
 use yandex_cloud_auth::{Error, ErrorKind, Method, ProfileAuth, System};
 
 use crate::arguments::{AuthOptions, MethodName};
@@ -63,8 +63,7 @@ pub(crate) fn check_profile(
 }
 
 fn read_profile(name: &str, system: &System, deadline: Deadline) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+    let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
     let limit = deadline.remaining().map_or(READ_LIMIT, |remaining| remaining.min(READ_LIMIT));
     let profile = ProfileAuth::builder().profile(name).timeout(limit).build();
     runtime.block_on(profile.profile(system)).map(drop)

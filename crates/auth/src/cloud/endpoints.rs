@@ -1,8 +1,9 @@
 //! The address of one installation, where it was set, and which hosts belong to the installation.
 
 use super::address::Address;
+use crate::log::log;
 use crate::report::NOTICE;
-use crate::system::{System, log};
+use crate::system::System;
 use crate::{Error, ErrorKind};
 
 /// The variable with the discovery endpoint.

@@ -11,8 +11,9 @@ use super::clock_difference::ClockDifference;
 use super::endpoints::Endpoint;
 use super::request::{finish, send};
 use super::response::{date, json_object, refusal, unreadable};
+use crate::log::log;
 use crate::sync::Arc;
-use crate::system::{System, dropped_work, log};
+use crate::system::{System, dropped_work};
 use crate::task::shared_value::SharedValue;
 use crate::{Error, ErrorKind};
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::log::log;
 use crate::methods::Provider;
 use crate::methods::sealed::Sealed;
 use crate::refresh::cached_header::{CachedHeader, Scheme};
@@ -13,7 +14,7 @@ use crate::secret::redact;
 use crate::selection::automatic::notes;
 use crate::selection::{Automatic, Selection};
 use crate::sync::{Arc, Mutex, OnceLock, lock};
-use crate::system::{BoxFuture, Now, Progress, System, log};
+use crate::system::{BoxFuture, Now, Progress, System};
 use crate::token::{LONGEST_LIFE, Token};
 use crate::{Error, ErrorKind, Method};
 

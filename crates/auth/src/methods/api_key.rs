@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::sealed::Sealed;
-use super::secret_file::SecretFile;
+use super::secret_file::{SecretFile, half_written};
 use super::value_source::{Found, READ_TIMEOUT, ValueSource, read};
 use super::{Detection, Method, Provider, TokenSource};
+use crate::Error;
 use crate::recognize;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, System};
 use crate::token::{Life, Token};
-use crate::{Error, ErrorKind};
 
 /// How soon a new key in a file is read.
 const READ_INTERVAL: Duration = Duration::from_secs(30);
@@ -161,8 +161,7 @@ impl KeyFile {
         let is_shorter = last.taken.as_ref().is_some_and(|taken| key.expose().len() < taken.expose().len());
         if is_shorter && last.refused.as_ref() != Some(&key) {
             last.refused = Some(key);
-            return Err(Error::new(ErrorKind::Invalid, "the file may hold only a part of a key")
-                .with_help("the file may be half written; write to another file and rename it into place"));
+            return Err(half_written("the file may hold only a part of a key"));
         }
         *last = Last { taken: Some(key.clone()), refused: None };
         Ok(key)

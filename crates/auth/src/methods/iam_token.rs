@@ -9,8 +9,9 @@
 use super::sealed::Sealed;
 use super::{Method, Provider, Value, read_iam_token};
 use crate::Error;
+use crate::log::log;
 use crate::recognize::{self, IamToken, is_whole_iam_token};
-use crate::system::{System, log};
+use crate::system::System;
 
 /// A given IAM token, sent unchanged.
 ///

@@ -18,7 +18,8 @@ use crate::cloud::machine::sign_of_yandex_cloud;
 use crate::cloud::metadata::{
     Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, fetch_token_patiently, is_absent,
 };
-use crate::system::{BoxFuture, HttpFault, System, log};
+use crate::log::log;
+use crate::system::{BoxFuture, HttpFault, System};
 use crate::token::{MAX_AGE, Token};
 
 /// The metadata service.

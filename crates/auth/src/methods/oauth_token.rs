@@ -19,8 +19,9 @@ use super::value_source::{Found, ValueSource, read};
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
+use crate::log::log;
 use crate::recognize;
-use crate::system::{BoxFuture, System, log};
+use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 use crate::{Error, ErrorKind};
 

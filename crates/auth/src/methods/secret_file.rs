@@ -150,6 +150,12 @@ fn is_path(path: &Path) -> bool {
         && redact(&text, &[]) == text
 }
 
+/// The error for a content that may be the beginning of a secret: its writer has not finished, or was killed.
+pub(super) fn half_written(reason: &'static str) -> Error {
+    Error::new(ErrorKind::Invalid, reason)
+        .with_help("the file may be half written; write to another file and rename it into place")
+}
+
 /// Bounds a read of the file at `location`: a file may be a pipe, or on a server that does not respond.
 ///
 /// # Errors

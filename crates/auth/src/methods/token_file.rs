@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::sealed::{Sealed, with_warning};
-use super::secret_file::{SecretFile, read_within};
+use super::secret_file::{SecretFile, half_written, read_within};
 use super::{Detection, Method, Provider, TokenSource};
+use crate::log::log;
 use crate::recognize::{self, IamToken, is_whole_iam_token};
 use crate::secret::Secret;
-use crate::system::{BoxFuture, Pipe, System, log};
+use crate::system::{BoxFuture, Pipe, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 
@@ -184,8 +185,7 @@ impl Watch {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.whole == Some(true) && !whole && (is_beginning || last.other.as_ref() != Some(&secret)) {
             last.other = Some(secret);
-            return Err(Error::new(ErrorKind::Invalid, "the file holds only a part of a token")
-                .with_help("the file may be half written; write to another file and rename it into place"));
+            return Err(half_written("the file holds only a part of a token"));
         }
         if last.whole.is_none() && !whole && is_beginning {
             log(|| {

@@ -40,7 +40,7 @@ pub(super) fn kind(text: &str) -> Kind {
 }
 
 /// A value that is wiped when it is dropped.
-struct Wiped(Value);
+pub(crate) struct Wiped(pub(crate) Value);
 
 impl Drop for Wiped {
     fn drop(&mut self) {

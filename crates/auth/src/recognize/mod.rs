@@ -30,6 +30,7 @@ mod words;
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::json::Wiped;
 #[cfg(any(test, feature = "service-account-key"))]
 pub(crate) use self::json::parse as parse_json;
 pub(crate) use self::kind::is_whole_iam_token;
@@ -38,6 +39,7 @@ pub(crate) use self::layers::MAX_TEXT;
 use self::layers::{Unwrapped, unwrap};
 use self::refusal::{AS_ISSUED, flaw, invalid, refuse, refuse_path, too_large};
 use crate::Error;
+use crate::log::log;
 use crate::secret::{MAX_VALUE, Secret};
 
 /// The longest API key that is accepted. No documentation gives a length; keys of today have 40 characters.
@@ -58,7 +60,7 @@ impl IamToken {
     /// The token. The log gets the warning.
     pub(crate) fn into_secret(self) -> Secret {
         if let Some(warning) = self.warning() {
-            tracing::warn!("{warning}");
+            log(|| tracing::warn!("{warning}"));
         }
         self.secret
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::atomic_moment::millis;
 use super::cached_header::CachedHeader;
 use super::schedule::NEVER;
+use crate::log::log;
 use crate::sync::Arc;
-use crate::system::{Now, log};
+use crate::system::Now;
 use crate::task::notifier::Notifier;
 use crate::{Error, Method};
 

@@ -120,24 +120,20 @@ impl Refresher {
         if !self.next_refresh.has_passed(now) {
             return;
         }
-        let Some(mut state) = try_lock(&self.state) else { return };
+        let Some(state) = try_lock(&self.state) else { return };
         if state.flight_under_way().is_none() && self.next_refresh.has_passed(now) {
-            let flight = self.start_flight(&mut state, now);
-            drop(state);
-            self.spawn(&flight, Goal::Header, Duration::ZERO);
+            self.fly_without_callers(state, now);
         }
     }
 
     /// Starts a fetch that no caller waits for, if no header is fresh, no fetch is under way and none failed a moment ago.
     pub(super) fn prewarm(self: &Arc<Self>) {
         let now = self.system.clock().now();
-        let mut state = self.state();
+        let state = self.state();
         let header = self.header.load_full();
         let is_fresh = header.is_some_and(|header| header.freshness(&now) == Freshness::Fresh);
         if !is_fresh && state.flight_under_way().is_none() && state.failures.remembered(&now).is_none() {
-            let flight = self.start_flight(&mut state, now);
-            drop(state);
-            self.spawn(&flight, Goal::Header, Duration::ZERO);
+            self.fly_without_callers(state, now);
         }
     }
 
@@ -199,6 +195,12 @@ impl Refresher {
         Join::Flight(caller)
     }
 
+    fn fly_without_callers(self: &Arc<Self>, mut state: MutexGuard<'_, RefreshState>, now: Now) {
+        let flight = self.start_flight(&mut state, now);
+        drop(state);
+        self.spawn(&flight, Goal::Header, Duration::ZERO);
+    }
+
     fn start_flight(&self, state: &mut RefreshState, now: Now) -> Arc<Flight> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         let flight = Flight::new(RefreshTask::new());
@@ -229,11 +231,6 @@ impl Refresher {
             })
         });
         self.system.spawner().spawn(work);
-    }
-
-    /// Begins one attempt of a flight.
-    fn attempt(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
-        self.fetch.fetch(goal)
     }
 
     /// Takes in the result of an attempt.
@@ -381,7 +378,7 @@ async fn fly(
                 }
             }
         }
-        let attempt = refresher.upgrade()?.attempt(goal);
+        let attempt = refresher.upgrade()?.fetch.fetch(goal);
         let result = attempt.await;
         // Not held over a pause: the work must not keep the credentials alive.
         let settled = refresher.upgrade()?.settle(&flight, result);

@@ -8,8 +8,9 @@ const MAX_SHOWN: usize = 1024;
 /// Makes text from outside safe to show in an error or a log: secrets are masked as their prefix and `***`, control
 /// characters are escaped, and the text is cut to 1 KiB.
 ///
-/// Masks the secrets in `own` that are at least four bytes long, also where the text has folded or escaped them, and all text with the shape of a secret: IAM and OAuth
-/// tokens, API keys, JWTs, PEM blocks, `user:password@`. Every [`Error`](crate::Error) of this crate is redacted.
+/// Masks the secrets in `own` that are at least four bytes long, also where the text has folded or escaped them, and all
+/// text with the shape of a secret: IAM and OAuth tokens, API keys, JWTs, PEM blocks, `user:password@`. Every
+/// [`Error`](crate::Error) of this crate is redacted.
 ///
 /// ```
 /// use yandex_cloud_auth::redact;

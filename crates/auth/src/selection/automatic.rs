@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::{Selection, pinned};
 use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
+use crate::log::log;
 use crate::methods::sealed::Sealed;
 use crate::methods::{
     ApiKeyAuth, AuthMethod, Detection, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, OAuthTokenAuth,
@@ -19,7 +20,7 @@ use crate::methods::{
 use crate::report::{Attempt, NOTICE, Outcome, Report};
 use crate::secret::redact;
 use crate::sync::Arc;
-use crate::system::{System, log};
+use crate::system::System;
 use crate::{Error, ErrorKind, Method};
 
 /// Automatic selection: an order of slots, each with a method.
@@ -292,7 +293,7 @@ impl Resolver {
                 log(|| tracing::warn!(target: NOTICE, "{warning}"));
                 self.notes.push(warning);
             }
-            None => tracing::warn!("{warning}"),
+            None => log(|| tracing::warn!("{warning}")),
         }
     }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::Selection;
 use super::automatic::{broken_variable, notes};
+use crate::log::log;
 use crate::methods::sealed::Sealed;
 use crate::report::{Attempt, Outcome, Report};
 use crate::sync::Arc;
-use crate::system::{System, log};
+use crate::system::System;
 use crate::{Error, ErrorKind};
 
 /// The variable that names the slot.

@@ -11,7 +11,6 @@ mod environment;
 mod file_looks;
 mod files;
 mod http;
-mod log;
 mod loopback;
 mod per_process;
 mod pipe;
@@ -40,7 +39,6 @@ pub use self::http::HyperTransport;
 #[cfg(feature = "tonic")]
 pub(crate) use self::http::resolver::Resolver;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
-pub(crate) use self::log::log;
 pub(crate) use self::loopback::is_loopback;
 #[doc(hidden)]
 pub use self::per_process::PerProcess;
@@ -52,6 +50,7 @@ pub use self::refusal::dropped_work;
 #[doc(hidden)]
 pub use self::spawner::new_runtime;
 pub use self::spawner::{LibraryThread, Spawner};
+use crate::log::log;
 
 /// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
 ///

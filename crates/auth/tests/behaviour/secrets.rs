@@ -257,23 +257,23 @@ fn a_secret_in_a_response_of_the_authorization_server_or_github_is_masked() {
     }
 }
 
+/// Checks that nothing shows a secret where IAM answers the impersonation by the IAM token `sent` with this response.
+fn assert_impersonation_is_silent(sent: &str, status: u16, said: &str) {
+    let reply = TestReply::status(status, said.to_owned());
+    let test_system = TestSystem::new().answering(move |request, count| match request.uri().path() {
+        "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
+        _ => reply.clone(),
+    });
+    let auth = ImpersonationAuth::new("ajefake0account00001", IamTokenAuth::new(sent).unwrap());
+    assert_silent(&format!("{status} {said}"), &everything(&test_system, &test_system.with(auth)));
+}
+
 #[test]
 fn the_token_of_a_request_is_masked_in_the_response_of_iam() {
     for secret in SECRETS.iter().chain([&SHAPELESS]) {
         for said in ways_to_repeat(secret) {
             for status in [200, 302, 400, 401, 403, 500] {
-                let reply = TestReply::status(status, said.clone());
-                let test_system =
-                    TestSystem::new().answering(move |request, count| match request.uri().path() {
-                        "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
-                        _ => reply.clone(),
-                    });
-                let given = IamTokenAuth::new(SHAPELESS).unwrap();
-                let auth = ImpersonationAuth::new("ajefake0account00001", given);
-                assert_silent(
-                    &format!("{status} {said}"),
-                    &everything(&test_system, &test_system.with(auth)),
-                );
+                assert_impersonation_is_silent(SHAPELESS, status, &said);
             }
         }
     }
@@ -292,18 +292,7 @@ fn a_sent_token_without_a_known_shape_is_masked() {
         said.extend((990..1024).map(|before| format!("{{\"message\":\"{}{secret}\"}}", "x".repeat(before))));
         for said in said {
             for status in [400, 500] {
-                let reply = TestReply::status(status, said.clone());
-                let test_system =
-                    TestSystem::new().answering(move |request, count| match request.uri().path() {
-                        "/endpoints" => cloud(TestReply::status(404, ""))(request, count),
-                        _ => reply.clone(),
-                    });
-                let given = IamTokenAuth::new(secret).unwrap();
-                let auth = ImpersonationAuth::new("ajefake0account00001", given);
-                assert_silent(
-                    &format!("{status} {said}"),
-                    &everything(&test_system, &test_system.with(auth)),
-                );
+                assert_impersonation_is_silent(secret, status, &said);
             }
         }
     }

@@ -4,42 +4,14 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use test_support::log::OnEvent;
 use test_support::own_process::in_own_process;
 use test_support::system::isolated_system;
 use test_support::token_source::{Source, header, token, unavailable};
 use test_support::wait::{HOUR, until};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::Event;
 use yandex_cloud_auth::testing::{TestEnvironment, TestHttp, TestReply};
-use yandex_cloud_auth::{Automatic, Credentials, ErrorKind, HeaderOptions};
-
-/// Calls a function for each event of the library.
-struct OnEvent<F>(F);
-
-impl<F: Fn(&Event<'_>) + 'static> Subscriber for OnEvent<F>
-where
-    F: Send + Sync,
-{
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("yandex_cloud_auth")
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        (self.0)(event);
-    }
-
-    fn new_span(&self, _span: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
-}
+use yandex_cloud_auth::{Automatic, Credentials, ErrorKind, HeaderOptions, Token};
 
 #[test]
 fn a_subscriber_that_panics_takes_no_token() {
@@ -70,7 +42,11 @@ fn panics() {
     let system = isolated_system().with_http(http).with_environment(environment);
     let automatic = Automatic::new().with_system(system).build();
     assert_eq!(header(&automatic), "Bearer t1.fake.vm");
-    assert!(*panicked.lock().unwrap() >= 5, "{panicked:?}");
+    // A token without its mark is logged where the source makes the token.
+    let unmarked = Source::new(|_| Ok(Token::new("CggVAgAAA-FAKE-older-shape-FAKE-FAKE")?.expiring_in(HOUR)));
+    let credentials = Credentials::from_source(unmarked).with_system(isolated_system());
+    assert_eq!(header(&credentials), "Bearer CggVAgAAA-FAKE-older-shape-FAKE-FAKE");
+    assert!(*panicked.lock().unwrap() >= 6, "{panicked:?}");
 }
 
 #[test]

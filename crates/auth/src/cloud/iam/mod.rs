@@ -12,8 +12,9 @@ use super::address::Address;
 use super::clock_difference::ClockDifference;
 use super::installation::Installation;
 use super::service_list::ServiceList;
+use crate::log::log;
 use crate::secret::Secret;
-use crate::system::{System, log};
+use crate::system::System;
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 

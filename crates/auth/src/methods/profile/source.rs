@@ -7,10 +7,11 @@ use super::config::{Config, Key, Proof};
 use crate::cloud::iam::Iam;
 use crate::cloud::installation::Installation;
 use crate::cloud::metadata::{MetadataAddress, ProbeTimeouts, fetch_token};
+use crate::log::log;
 use crate::methods::TokenSource;
 use crate::methods::oauth_token::{explain, warn_once};
 use crate::methods::secret_file::SecretFile;
-use crate::system::{BoxFuture, System, log};
+use crate::system::{BoxFuture, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
 

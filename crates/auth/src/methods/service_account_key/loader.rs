@@ -8,8 +8,9 @@ use std::time::Duration;
 use ring::digest::{Digest, SHA256, digest};
 
 use super::key_file::{MAX_FILE, ServiceAccountKey};
+use crate::log::log;
 use crate::methods::secret_file::{SecretFile, read_within};
-use crate::system::{FileMode, System, log};
+use crate::system::{FileMode, System};
 use crate::{Error, ErrorKind};
 
 /// How long to wait for the mode of a file. The mode is only for a warning, so an exchange must not wait long for it.

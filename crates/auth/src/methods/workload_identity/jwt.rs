@@ -3,22 +3,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::recognize::Wiped;
 use crate::secret::Secret;
 
 /// The expiry in the token (`exp`), in seconds since 1970. The signature is not checked.
 pub(super) fn expiry(subject: &Secret) -> Option<i64> {
     let claims = subject.expose().split('.').nth(1)?;
     let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
-    let Ok(Value::Object(mut claims)) = serde_json::from_slice(&claims) else { return None };
-    let expiry = claims.get("exp").and_then(Value::as_f64);
     // The other claims can name a person or a repository, so they are wiped.
-    for claim in claims.values_mut() {
-        if let Value::String(text) = claim {
-            text.zeroize();
-        }
-    }
+    let claims = Wiped(serde_json::from_slice(&claims).ok()?);
+    let expiry = claims.0.get("exp").and_then(Value::as_f64);
     #[allow(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its end")]
     expiry.map(|seconds| seconds as i64)
 }

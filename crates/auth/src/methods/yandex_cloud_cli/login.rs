@@ -10,6 +10,7 @@ use super::output::{failure, find_token, knows_no_format, last_line};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
 use crate::cloud::installation::Installation;
+use crate::log::log;
 use crate::methods::{Provider, TokenSource};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
 use crate::token::Token;
@@ -80,7 +81,9 @@ impl Login {
             if !knows_no_format(&output) {
                 return self.success(output);
             }
-            tracing::debug!("this yc does not know `--format json`, so its tokens have no known expiry");
+            log(|| {
+                tracing::debug!("this yc does not know `--format json`, so its tokens have no known expiry");
+            });
         }
         let elapsed = system.clock().now().monotonic.saturating_sub(began);
         let output =

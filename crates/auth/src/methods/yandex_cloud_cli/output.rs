@@ -1,10 +1,10 @@
 //! What yc prints: a token among notices, one value, or the reason of a failure.
 
 use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::cloud::timestamp::from_rfc3339;
-use crate::recognize;
+use crate::recognize::{self, Wiped};
 use crate::secret::{Secret, redact};
 use crate::system::CommandOutput;
 use crate::token::{Life, Token};
@@ -80,14 +80,12 @@ pub(super) fn find_token(output: &[u8]) -> Result<Token, String> {
 /// The token in the object of JSON in the output; `None` if the output has no such object.
 fn in_json(text: &str) -> Option<Result<Token, String>> {
     let object = text.get(text.find('{')?..=text.rfind('}')?)?;
-    let Ok(Value::Object(mut fields)) = serde_json::from_str(object) else { return None };
-    let token = match fields.remove("iam_token") {
-        Some(Value::String(token)) => Zeroizing::new(token),
-        _ => {
-            wipe(&mut fields);
-            return Some(Err("the output is JSON without the text `iam_token`".to_owned()));
-        }
+    let mut output = Wiped(serde_json::from_str(object).ok()?);
+    let Value::Object(fields) = &mut output.0 else { return None };
+    let Some(Value::String(token)) = fields.remove("iam_token") else {
+        return Some(Err("the output is JSON without the text `iam_token`".to_owned()));
     };
+    let token = Zeroizing::new(token);
     let read = |token: &str| -> Result<Token, String> {
         let secret: Secret = recognize::iam_token(token)
             .map_err(|error| format!("`iam_token`: {}", error.reason()))?
@@ -103,14 +101,6 @@ fn in_json(text: &str) -> Option<Result<Token, String>> {
         Ok(Token { secret, life })
     };
     Some(read(&token))
-}
-
-fn wipe(fields: &mut serde_json::Map<String, Value>) {
-    for value in fields.values_mut() {
-        if let Value::String(text) = value {
-            text.zeroize();
-        }
-    }
 }
 
 /// A line, safe to show: a long word may be a token of unknown form.

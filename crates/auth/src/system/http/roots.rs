@@ -19,6 +19,7 @@ use super::super::Environment;
 use super::super::files::read_bounded;
 use super::dial::reason;
 use super::{HttpError, HttpFault};
+use crate::log::log;
 
 /// The maximum size of all certificate files together, in bytes. Those of an operating system have less than 2 MiB.
 const MAX_TOTAL: usize = 16 << 20;
@@ -268,7 +269,9 @@ impl Reader {
         }
         store.add_parsable_certificates(extra.iter().cloned());
         if let Some(problem) = self.problem.as_ref().filter(|_| !store.is_empty()) {
-            tracing::debug!(reason = problem.reason, "some certificate authorities could not be read");
+            log(|| {
+                tracing::debug!(reason = problem.reason, "some certificate authorities could not be read");
+            });
         }
         TrustedRoots { store, problem: self.problem }
     }
