@@ -16,7 +16,7 @@ use crate::clock::{from_rfc3339, rfc3339};
 use crate::cloud::Cloud;
 use crate::faults::FaultRequest;
 use crate::federation;
-use crate::identity::{Grant, KeyFile};
+use crate::identity::Grant;
 use crate::token_exchange;
 use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::status::Status;
@@ -158,10 +158,7 @@ async fn dispatch(cloud: &Cloud, request: Request<impl RequestBody>) -> Result<R
             Ok(body::json(StatusCode::OK, &json!({})))
         }
         (&Method::POST, "service-account-keys/issue") => {
-            let (id, now) = (cloud.options.service_account_id.clone(), cloud.clock.now());
-            let file = tokio::task::spawn_blocking(move || KeyFile::generate(id, now)).await;
-            let file = file.map_err(|_| Status::internal("the creation of the key was interrupted"))??;
-            cloud.identity.add_key(&file)?;
+            let file = cloud.create_service_account_key()?;
             Ok(body::json(StatusCode::OK, &json!({ "serviceAccountKey": file })))
         }
         (&Method::POST, "service-account-keys/add") => {

@@ -51,7 +51,7 @@ impl ApiKeyAuth {
     /// A given key, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value is something else, such as an IAM token or a path.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value is something else, such as an IAM token or a path.
     /// The error does not show the value.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self { source: ValueSource::given(key.as_ref(), recognize::api_key, Method::ApiKey)? })

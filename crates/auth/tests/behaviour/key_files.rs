@@ -18,7 +18,7 @@ use yandex_cloud_emulator::Emulator;
 
 const PATH: &str = "/etc/robot/key.json";
 
-/// An RSA key takes time to generate, so all tests share one.
+/// All tests share one key.
 static KEY: LazyLock<String> =
     LazyLock::new(|| Emulator::start_in_thread().unwrap().service_account_key().unwrap());
 

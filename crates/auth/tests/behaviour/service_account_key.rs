@@ -22,7 +22,7 @@ const VARIABLE: &str = ServiceAccountKeyAuth::VARIABLE;
 const PATH: &str = "/etc/robot/key.json";
 const TOKENS: &str = "https://iam.api.cloud.yandex.net/iam/v1/tokens";
 
-/// An RSA key takes time to generate, so all tests share one emulator and its key.
+/// All tests share one emulator and its key.
 static CLOUD: LazyLock<Emulator> = LazyLock::new(|| Emulator::start_in_thread().unwrap());
 pub(crate) static KEY: LazyLock<String> = LazyLock::new(|| CLOUD.service_account_key().unwrap());
 

@@ -136,9 +136,7 @@ impl Cloud {
 
     /// A new key of the service account.
     pub(crate) fn create_service_account_key(&self) -> Result<KeyFile, Status> {
-        let file = KeyFile::generate(self.options.service_account_id.clone(), self.clock.now())?;
-        self.identity.add_key(&file)?;
-        Ok(file)
+        self.identity.create_key(&self.options.service_account_id)
     }
 
     /// The token of the virtual machine's service account.

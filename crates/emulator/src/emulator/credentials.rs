@@ -57,8 +57,7 @@ impl Emulator {
     /// The authorized key of the service account, as the JSON that `yc iam key create --output key.json` writes. Every
     /// call returns the same key.
     ///
-    /// The first call creates the key. This takes a tenth of a second, or a few seconds if the crates `crypto-bigint`
-    /// and `crypto-primes` are built without optimisation.
+    /// The id is new. The RSA key is one of a few fake ones in the emulator's code, which everybody can read.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {

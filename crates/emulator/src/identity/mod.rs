@@ -1,6 +1,7 @@
 //! The subjects of the emulator and their tokens and keys. Secrets are stored only as hashes.
 
 mod authorization;
+mod fake_keys;
 mod rsa_key;
 mod secrets;
 mod service_account_key;
@@ -9,6 +10,7 @@ mod token_creators;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -132,11 +134,13 @@ pub(crate) struct TokenCounts {
 pub(crate) struct Identity {
     clock: VirtualClock,
     known: Mutex<Known>,
+    /// The number of keys that [`create_key`](Self::create_key) has created.
+    created_keys: AtomicUsize,
 }
 
 impl Identity {
     pub(crate) fn new(clock: VirtualClock) -> Self {
-        Self { clock, known: Mutex::default() }
+        Self { clock, known: Mutex::default(), created_keys: AtomicUsize::new(0) }
     }
 
     pub(crate) fn issue_iam(

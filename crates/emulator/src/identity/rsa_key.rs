@@ -1,23 +1,23 @@
-//! RSA keys: creates a key, and reads a public key from PEM.
+//! RSA keys in PEM: a fake key for a service account, and the reader of public keys.
 //!
-//! ring signs and verifies, but it does not create RSA keys and does not read PEM. The `rsa` crate does both.
+//! ring signs and verifies, but it reads and writes no PEM.
 
-use std::io;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pem::{EncodeConfig, LineEnding, Pem};
+use ring::rsa::KeyPair;
+use yasna::models::ObjectIdentifier;
+use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result};
 
-use ring::rand::{SecureRandom, SystemRandom};
-use rsa::pkcs1::EncodeRsaPublicKey;
-use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
-use rsa::rand_core::{TryCryptoRng, TryRng};
-use rsa::{PrivateKey, PublicKey};
-
+use super::fake_keys::FAKE_KEYS;
 use crate::wire::status::Status;
 
-/// The size of the keys that `yc iam key create` makes.
-const BITS: usize = 2048;
 /// The key sizes of the cloud, in bits. ring also refuses smaller keys.
 const SIZES: [usize; 2] = [2048, 4096];
+/// `rsaEncryption` (RFC 8017, appendix A.1)
+const RSA: [u64; 7] = [1, 2, 840, 113_549, 1, 1, 1];
 
-/// A new key in PEM.
+/// A key in PEM.
 pub(super) struct RsaKey {
     /// PKCS#8
     pub(super) private_pem: String,
@@ -26,48 +26,76 @@ pub(super) struct RsaKey {
 }
 
 impl RsaKey {
-    /// Creates a key. This takes a tenth of a second, or a second without optimisation.
-    pub(super) fn generate() -> Result<Self, Status> {
-        let failed = || Status::internal("cannot create an RSA key");
-        let key = PrivateKey::new(&mut SystemSource(SystemRandom::new()), BITS).map_err(|_| failed())?;
-        let private_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| failed())?;
-        let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(|_| failed())?;
-        Ok(Self { private_pem: String::clone(&private_pem), public_pem })
+    /// A fake key by its number. The keys repeat after the last one.
+    pub(super) fn fake(number: usize) -> Result<Self, Status> {
+        let failed = || Status::internal("cannot read a fake RSA key");
+        let private = STANDARD.decode(FAKE_KEYS[number % FAKE_KEYS.len()]).map_err(|_| failed())?;
+        let pair = KeyPair::from_pkcs8(&private).map_err(|_| failed())?;
+        Ok(Self {
+            private_pem: to_pem("PRIVATE KEY", private),
+            public_pem: to_pem("PUBLIC KEY", public_key_info(pair.public().as_ref())),
+        })
     }
+}
+
+fn to_pem(label: &str, der: Vec<u8>) -> String {
+    pem::encode_config(&Pem::new(label, der), EncodeConfig::new().set_line_ending(LineEnding::LF))
+}
+
+/// `SubjectPublicKeyInfo` around PKCS#1's `RSAPublicKey` (RFC 3279, section 2.3.1).
+fn public_key_info(pkcs1: &[u8]) -> Vec<u8> {
+    yasna::construct_der(|writer| {
+        writer.write_sequence(|info| {
+            info.next().write_sequence(|algorithm| {
+                algorithm.next().write_oid(&ObjectIdentifier::from_slice(&RSA));
+                algorithm.next().write_null();
+            });
+            info.next().write_bitvec_bytes(pkcs1, pkcs1.len() * 8);
+        });
+    })
 }
 
 /// Converts a public key from PEM to PKCS#1 (DER `RSAPublicKey`), which ring requires.
 pub(super) fn public_from_pem(pem: &str) -> Result<Vec<u8>, Status> {
-    let invalid = |_| Status::invalid("the public key is not the PEM of an RSA key");
-    let key = PublicKey::from_public_key_pem(pem).map_err(invalid)?;
-    if !SIZES.contains(&(rsa::traits::PublicKeyParts::size(&key) * 8)) {
+    let parsed = pem::parse(pem).ok().filter(|pem| pem.tag() == "PUBLIC KEY");
+    let pkcs1 = parsed.and_then(|pem| pkcs1_of(pem.contents()).ok());
+    let key = pkcs1.and_then(|pkcs1| Some((bits_of(&pkcs1).ok()?, pkcs1)));
+    let (bits, pkcs1) = key.ok_or_else(|| Status::invalid("the public key is not the PEM of an RSA key"))?;
+    if !SIZES.contains(&bits) {
         return Err(Status::invalid("the public key has neither 2048 nor 4096 bits"));
     }
-    let der = key.to_pkcs1_der().map_err(|_| Status::internal("cannot encode the public key"))?;
-    Ok(der.as_bytes().to_vec())
+    Ok(pkcs1)
 }
 
-/// The operating system's random bytes, for the `rsa` crate.
-struct SystemSource(SystemRandom);
-
-impl TryRng for SystemSource {
-    type Error = io::Error;
-
-    fn try_next_u32(&mut self) -> io::Result<u32> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
-    }
-
-    fn try_next_u64(&mut self) -> io::Result<u64> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.0.fill(bytes).map_err(|_| io::Error::other("the operating system returns no random bytes"))
-    }
+fn pkcs1_of(public_key_info: &[u8]) -> ASN1Result<Vec<u8>> {
+    yasna::parse_der(public_key_info, |reader| {
+        reader.read_sequence(|info| {
+            let algorithm = info.next().read_sequence(|algorithm| {
+                let id = algorithm.next().read_oid()?;
+                algorithm.next().read_null()?;
+                Ok(id)
+            })?;
+            if algorithm.components()[..] != RSA {
+                return Err(ASN1Error::new(ASN1ErrorKind::Invalid));
+            }
+            Ok(info.next().read_bitvec_bytes()?.0)
+        })
+    })
 }
 
-impl TryCryptoRng for SystemSource {}
+/// The size of the modulus.
+fn bits_of(pkcs1: &[u8]) -> ASN1Result<usize> {
+    yasna::parse_der(pkcs1, |reader| {
+        reader.read_sequence(|key| {
+            let (modulus, positive) = key.next().read_bigint_bytes()?;
+            let (_, exponent_is_positive) = key.next().read_bigint_bytes()?;
+            if !positive || !exponent_is_positive {
+                return Err(ASN1Error::new(ASN1ErrorKind::Invalid));
+            }
+            // A zero byte stands before a modulus whose first bit is set: DER integers have a sign.
+            let digits = modulus.iter().skip_while(|byte| **byte == 0);
+            let leading = digits.clone().next().map_or(0, |byte| byte.leading_zeros() as usize);
+            Ok(digits.count() * 8 - leading)
+        })
+    })
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
@@ -28,9 +29,8 @@ pub(crate) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Creates a key, which takes a while. IAM trusts the key after [`Identity::add_key`].
-    pub(crate) fn generate(service_account_id: String, now: SystemTime) -> Result<Self, Status> {
-        let RsaKey { private_pem, public_pem } = RsaKey::generate()?;
+    fn new(service_account_id: String, key: RsaKey, now: SystemTime) -> Result<Self, Status> {
+        let RsaKey { private_pem, public_pem } = key;
         let id = secrets::key_id()?;
         Ok(Self {
             private_key: format!(
@@ -95,9 +95,13 @@ impl Signer {
 }
 
 impl Identity {
-    /// Trusts a key.
-    pub(crate) fn add_key(&self, file: &KeyFile) -> Result<(), Status> {
-        self.add_public_key(&file.public_key, &file.id, &file.service_account_id)
+    /// A new key of a service account, which IAM trusts. Two keys differ in their ids; their RSA keys repeat after the
+    /// last fake one.
+    pub(crate) fn create_key(&self, service_account_id: &str) -> Result<KeyFile, Status> {
+        let number = self.created_keys.fetch_add(1, Ordering::Relaxed);
+        let file = KeyFile::new(service_account_id.to_owned(), RsaKey::fake(number)?, self.clock.now())?;
+        self.add_public_key(&file.public_key, &file.id, &file.service_account_id)?;
+        Ok(file)
     }
 
     /// Trusts a key that was created elsewhere, given its public key in PEM.

@@ -4,6 +4,7 @@ use crate::common::jwt::{Key, der};
 use crate::common::{accepted, bearer};
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use test_support::http_client::post;
 use yandex_cloud_emulator::{Builder, Emulator};
@@ -75,9 +76,15 @@ async fn creates_the_first_key_once_and_other_keys_each_time() {
     let other = emulator.create_service_account_key().unwrap();
     assert_eq!(emulator.service_account_key().unwrap(), first);
     assert_ne!(Key::read(&other).id, Key::read(&first).id);
-    for file in [first, other] {
-        assert_eq!(exchange(&emulator, &Key::read(&file)).await.status, StatusCode::OK);
+    let mut files = vec![first, other];
+    files.extend((2..9).map(|_| emulator.create_service_account_key().unwrap()));
+    let keys: Vec<Key> = files.iter().map(|file| Key::read(file)).collect();
+    for key in &keys {
+        assert_eq!(exchange(&emulator, key).await.status, StatusCode::OK);
     }
+    // The first eight RSA keys differ, and then they repeat. The ids always differ.
+    let distinct = |of: fn(&Key) -> &str| keys.iter().map(of).collect::<HashSet<_>>().len();
+    assert_eq!((distinct(|key| &key.public_pem), distinct(|key| &key.id)), (8, 9));
     let elsewhere = start(Emulator::builder()).await;
     assert_ne!(Key::of(&elsewhere).id, Key::of(&emulator).id);
     assert_eq!(exchange(&elsewhere, &Key::of(&emulator)).await.status, StatusCode::UNAUTHORIZED);
