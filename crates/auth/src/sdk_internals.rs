@@ -9,7 +9,7 @@ pub use crate::cloud::response::{about_a_token, retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::report::NOTICE;
 use crate::selection::pinned;
-pub use crate::system::{PerProcess, dropped_work, new_runtime};
+pub use crate::system::{PerProcess, SharedWork, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};
 pub use crate::task::shared_value::SharedValue;
 use crate::{Error, Method, System, YandexCloudCliAuth};

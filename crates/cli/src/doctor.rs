@@ -1,7 +1,7 @@
 //! `yc-auth doctor`: which method is selected and why, and whether it gives a header. Secrets are masked.
 //!
 //! Makes one header, with one fetch where the method fetches; calls no other service. JSON is
-//! `{"selected","attempts":[…],"error":{…}|null}`, on one line. The exit status is that of `token`.
+//! `{"selected","attempts":[…],"error":{…}|null,"notes":[…]}`, on one line. The exit status is that of `token`.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Duration, SystemTime};
@@ -25,6 +25,8 @@ struct Diagnosis {
     selected: Option<&'static str>,
     attempts: Vec<Row>,
     error: Option<ErrorOutput>,
+    /// Warnings for a person.
+    notes: Vec<String>,
 }
 
 /// One attempt of the selection, in the words of the library's report.
@@ -52,17 +54,12 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let outcome = credentials::outcome(options, deadline);
-    let diagnosis = Diagnosis::of(options, &outcome);
+    let diagnosis = Diagnosis::of(options, &outcome, warnings);
     match options.format {
         Format::Json => output::json(out, &diagnosis)?,
         Format::Text => {
-            let mut notes = outcome.report.as_ref().map_or_else(Vec::new, |report| report.notes().to_vec());
-            let unsaid = unsaid(warnings.all(), &diagnosis.attempts);
-            // A warning in the log says more than the same note of the report.
-            notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
-            notes.extend(unsaid);
             let page = Page { color: Color::for_stdout(), now: SystemTime::now() };
-            out.write_all(page.text(&diagnosis, &outcome, &notes).as_bytes())?;
+            out.write_all(page.text(&diagnosis, &outcome).as_bytes())?;
             out.flush()?;
         }
     }
@@ -77,6 +74,16 @@ pub(crate) fn run(
     }
 }
 
+/// The notes of the report, and the warnings of the log.
+fn notes(report: Option<&Report>, warnings: &Warnings, rows: &[Row]) -> Vec<String> {
+    let unsaid = unsaid(warnings.all(), rows);
+    let mut notes = report.map_or_else(Vec::new, |report| report.notes().to_vec());
+    // A warning in the log says more than the same note of the report.
+    notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
+    notes.extend(unsaid);
+    notes
+}
+
 /// The warnings that no reason has yet, each once.
 fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
     let mut unsaid: Vec<String> = Vec::new();
@@ -89,7 +96,7 @@ fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
 }
 
 impl Diagnosis {
-    fn of(options: &AuthOptions, outcome: &Outcome) -> Self {
+    fn of(options: &AuthOptions, outcome: &Outcome, warnings: &Warnings) -> Self {
         let error = outcome.header.as_ref().err();
         let mut attempts: Vec<Row> = match &outcome.report {
             Some(report) => report.attempts().iter().map(Row::of).collect(),
@@ -107,7 +114,8 @@ impl Diagnosis {
         {
             row.reason = format!("{}; {NOT_CHECKED}", row.reason);
         }
-        Self { selected: selected.map(Method::name), attempts, error: error.map(ErrorOutput::of) }
+        let notes = notes(outcome.report.as_ref(), warnings, &attempts);
+        Self { selected: selected.map(Method::name), attempts, error: error.map(ErrorOutput::of), notes }
     }
 }
 
@@ -148,17 +156,17 @@ struct Page {
 }
 
 impl Page {
-    fn text(&self, diagnosis: &Diagnosis, outcome: &Outcome, notes: &[String]) -> String {
+    fn text(&self, diagnosis: &Diagnosis, outcome: &Outcome) -> String {
         let mut text = String::new();
         if !diagnosis.attempts.is_empty() {
             text.push_str(&format!("{}\n", self.color.bold("Selection")));
             self.rows(&diagnosis.attempts, &mut text);
             text.push('\n');
         }
-        for note in notes {
+        for note in &diagnosis.notes {
             text.push_str(&format!("{} {note}\n", self.color.bold("note:")));
         }
-        if !notes.is_empty() {
+        if !diagnosis.notes.is_empty() {
             text.push('\n');
         }
         text.push_str(&format!("{}\n", self.color.bold("Header")));
