@@ -22,3 +22,4 @@ mod operations;
 mod responses;
 mod service_account_keys;
 mod tls;
+mod userinfo;
