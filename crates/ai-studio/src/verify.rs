@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use yandex_cloud_auth::System;
-use yandex_cloud_auth::sdk_internals::SharedWork;
+use yandex_cloud_auth::sdk_internals::{SharedWork, in_seconds};
 use yandex_cloud_auth::system::transport_policy::{TrustedRoots, parse_pem};
 use yandex_cloud_auth::system::{HttpError, HttpFault};
 
@@ -177,7 +177,7 @@ impl TrustStore {
         match tokio::time::timeout(READ_TIMEOUT, read).await {
             Ok(Ok(roots)) => roots.map(|roots| TrustedRoots::clone(&roots)),
             Ok(Err(error)) => Err(unread(format!("could not be read: {error}"))),
-            Err(_) => Err(unread(format!("were not read within {READ_TIMEOUT:?}"))),
+            Err(_) => Err(unread(format!("were not read within {}", in_seconds(READ_TIMEOUT)))),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
         for _ in 0..3 {
             let error = store.client_config().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable);
-            assert!(error.to_string().contains("the CA certificates were not read within 5s"), "{error}");
+            assert!(error.to_string().contains("the CA certificates were not read within 5 s"), "{error}");
         }
         drop(release);
         assert!(reads.load(Ordering::SeqCst) <= 1, "{reads:?}");

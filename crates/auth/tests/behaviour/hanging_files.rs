@@ -113,7 +113,7 @@ fn a_folder_of_path_that_hangs_holds_one_thread_and_not_that_of_the_library() {
         joined(thread::spawn(move || other.blocking().header())).unwrap();
         let error = joined(call).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        let reason = format!("yc was not found within 5s; waiting for the program {DEAD}/yc");
+        let reason = format!("yc was not found within 5 s; waiting for the program {DEAD}/yc");
         assert_eq!((error.location(), error.reason()), (Some("PATH"), reason.as_str()));
         // The failure is remembered for seconds.
         clock.advance(secs(60));

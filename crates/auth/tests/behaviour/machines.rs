@@ -118,7 +118,7 @@ fn a_service_that_does_not_connect_within_five_seconds_is_broken_whatever_time_t
         let (credentials, error, elapsed) = header_within(limit, &test_system);
         assert_eq!(elapsed, secs(5), "{limit:?}");
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
-        assert!(error.reason().ends_with("; tried for 5s"), "{error}");
+        assert!(error.reason().ends_with("; tried for 5 s"), "{error}");
         assert_eq!(metadata_attempt(&credentials).outcome, Outcome::Broken);
     }
     for (start, is_taken) in [(4800, true), (5000, false)] {

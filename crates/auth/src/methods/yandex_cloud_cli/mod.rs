@@ -21,6 +21,7 @@ use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
+use crate::error::in_seconds;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
@@ -120,7 +121,7 @@ impl YandexCloudCliAuth {
             let waiting = system.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
             Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("yc was not found within {SEARCH_TIMEOUT:?}{waiting}"),
+                format!("yc was not found within {}{waiting}", in_seconds(SEARCH_TIMEOUT)),
             )
             .at("PATH")
             .with_help("remove the folder from PATH, or repair its file server; or choose another method")
