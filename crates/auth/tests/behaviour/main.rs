@@ -22,6 +22,7 @@ mod impersonation;
 mod invalidation;
 mod key_files;
 mod lifetimes;
+mod local_endpoint;
 mod logs;
 mod machines;
 mod metadata;
