@@ -59,6 +59,7 @@ use crate::log::log;
 pub mod transport_policy {
     #[cfg(feature = "transport")]
     pub use super::http::proxy::{Proxy, ProxyRules};
+    pub use super::http::proxy_help;
     #[cfg(feature = "transport")]
     pub use super::http::roots::{TrustedRoots, parse_pem};
     pub use super::loopback::{NotLoopback, is_loopback, keep_loopback};

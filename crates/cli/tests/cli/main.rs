@@ -23,6 +23,7 @@ mod output;
 mod pages;
 mod pages_ru;
 mod pinned_and_unused;
+mod proxies;
 mod readme;
 mod recognized_values;
 mod run;
