@@ -18,7 +18,8 @@ fn a_password_that_is_not_encoded_is_refused_and_not_shown() {
         ["http://user:12#hidden@proxy:3128", "http://user:12/hidden@proxy:3128", "user:12?hidden@proxy"]
     {
         let outcome = run(proxy).done();
-        let told = outcome.fails(4);
+        assert_eq!(outcome.status, 4, "{outcome:?}");
+        let told = outcome.stderr;
         assert!(told.contains("HTTPS_PROXY has `/`, `?` or `#` in the user or password"), "{told}");
         assert!(
             told.contains("`#` as %23") && !told.contains("hidden") && !told.contains("user:12"),
@@ -26,7 +27,8 @@ fn a_password_that_is_not_encoded_is_refused_and_not_shown() {
         );
 
         let outcome = run(proxy).env("NO_PROXY", "\"*\"").done();
-        assert!(outcome.fails(5).contains("cannot connect: connection refused"), "{outcome:?}");
+        assert_eq!(outcome.status, 5, "{outcome:?}");
+        assert!(outcome.stderr.contains("cannot connect: connection refused"), "{outcome:?}");
     }
 }
 
@@ -43,7 +45,8 @@ fn a_refusal_of_the_proxy_has_its_status() {
     ] {
         let proxy = options.start(nowhere);
         let outcome = run(&proxy.url("http", "")).done();
-        let told = outcome.fails(5);
+        assert_eq!(outcome.status, 5, "{outcome:?}");
+        let told = outcome.stderr;
         assert!(told.contains(&format!("no tunnel through the proxy {}: {reason}", proxy.address)), "{told}");
         assert!(told.contains(help), "{told}");
         assert_eq!(proxy.tunnels(), ["0.0.0.0:1"], "asked once");
