@@ -6,11 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod architecture;
+mod audience;
 mod auth;
+mod check;
 mod demo;
 mod doctor;
 mod emulator;
 mod endpoints;
+mod failures;
 mod identity;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -24,6 +27,8 @@ mod pages;
 mod pages_ru;
 mod pinned_and_unused;
 mod proxies;
+mod progress;
+mod prompt;
 mod readme;
 mod recognized_values;
 mod run;

@@ -2,6 +2,8 @@
 
 mod builder;
 mod credentials;
+mod machine;
+mod models;
 
 use std::fmt;
 use std::io;
