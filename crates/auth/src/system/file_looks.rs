@@ -15,6 +15,7 @@ use super::pipe::Pipe;
 use super::shared_work::SharedWork;
 
 /// The looks that are under way.
+#[derive(Default)]
 pub(super) struct FileLooks {
     contents: SharedWork<(PathBuf, usize), Content>,
     existence: SharedWork<PathBuf, bool>,
@@ -35,18 +36,6 @@ pub(crate) struct FileMode {
     pub(crate) bits: u32,
     /// Whether the file is on a mount that this process cannot change.
     pub(crate) is_read_only: bool,
-}
-
-impl Default for FileLooks {
-    fn default() -> Self {
-        Self {
-            contents: SharedWork::new(),
-            existence: SharedWork::new(),
-            programs: SharedWork::new(),
-            #[cfg(feature = "service-account-key")]
-            modes: SharedWork::new(),
-        }
-    }
 }
 
 impl FileLooks {

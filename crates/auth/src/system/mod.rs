@@ -278,7 +278,7 @@ impl System {
         #[cfg(feature = "service-account-key")]
         {
             let difference = *self.clock_difference.lock().unwrap_or_else(PoisonError::into_inner);
-            difference.map(|difference| difference.warning())
+            difference.map(ClockDifference::warning)
         }
         #[cfg(not(feature = "service-account-key"))]
         None
