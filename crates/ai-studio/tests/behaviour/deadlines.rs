@@ -122,7 +122,7 @@ async fn a_stream_that_stops_sending_ends_at_the_deadline() {
     clock.advance(Duration::from_secs(30));
     let error = soon(stream.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.to_string().contains("30s") && error.client_request_id().is_some(), "{error}");
+    assert!(error.to_string().contains("30 s") && error.client_request_id().is_some(), "{error}");
     assert!(stream.next().await.is_none());
     assert_eq!(server.requests().len(), 1);
 }
