@@ -11,7 +11,7 @@ pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::error::in_seconds;
 pub use crate::report::NOTICE;
 use crate::selection::pinned;
-pub use crate::system::{PerProcess, dropped_work, new_runtime};
+pub use crate::system::{PerProcess, SharedWork, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};
 pub use crate::task::shared_value::SharedValue;
 use crate::{Error, Method, System, YandexCloudCliAuth};

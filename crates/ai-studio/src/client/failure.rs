@@ -5,6 +5,7 @@ use std::io;
 
 use http::{HeaderMap, StatusCode};
 use yandex_cloud_auth::sdk_internals::{about_a_token, retry_after, server_message};
+use yandex_cloud_auth::system::transport_policy::{NotLoopback, Unresolved};
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 
@@ -56,6 +57,11 @@ impl Failure {
             let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(TLS_HELP);
             return Self { error: own.with_source(&error), is_retryable, is_tls: true };
         }
+        let unresolved = find_cause::<Unresolved>(&error);
+        if let Some(unresolved @ Unresolved::NotLoopback) = unresolved {
+            let own = auth::Error::new(auth::ErrorKind::Blocked, unresolved.of(&host));
+            return Self::final_(own.with_help(NotLoopback::HELP).into());
+        }
         let why = find_cause::<io::Error>(&error)
             .filter(|error| error.get_ref().is_none())
             .map_or_else(|| root_cause(&error), |error| error.kind().to_string());
@@ -67,11 +73,7 @@ impl Failure {
         } else {
             ("the connection broke", "the server or a proxy closed the connection; try again later")
         };
-        // The words of yandex-cloud-auth for the same error.
-        let reason = match is_name_resolution(&error) {
-            true => format!("the name {host} could not be resolved"),
-            false => format!("{what}: {why}"),
-        };
+        let reason = unresolved.map_or_else(|| format!("{what}: {why}"), |unresolved| unresolved.of(&host));
         let own = Error::new(ErrorKind::Unavailable, reason).with_help(help);
         Self { error: own.with_source(&error), is_retryable: true, is_tls: false }
     }
@@ -128,18 +130,6 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
         (300..=399, _) => "another server responds: check the endpoint".to_owned(),
         _ => "the service is unavailable at the moment; try again later".to_owned(),
     }
-}
-
-/// Whether the name of the host was not found. The HTTP client has no public type for this error, only a fixed text.
-fn is_name_resolution(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().starts_with("dns error") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {

@@ -18,7 +18,7 @@ use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::system::transport_policy::ProxyRules;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 
-use super::resolve::LoopbackNames;
+use super::resolve::SystemResolver;
 use crate::error::{Error, ErrorKind};
 use crate::verify::TrustStore;
 
@@ -72,7 +72,7 @@ impl Connections {
     ) -> Result<Arc<AuthClient>, Error> {
         let read = || {
             let trust = trust.clone();
-            async move { trust.spawn_blocking(TrustStore::client_config).await }
+            async move { trust.client_config().await }
         };
         let tls = self.tls.get(system, read).await?;
         let client = http_client(tls, system, data_logging)?;
@@ -126,7 +126,7 @@ fn http_client(
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
         .http1_only()
-        .dns_resolver(LoopbackNames::default())
+        .dns_resolver(SystemResolver(system.resolver()))
         .no_proxy();
     if let Some(proxy) = proxy(system)? {
         builder = builder.proxy(proxy);

@@ -8,6 +8,7 @@ use http::{Request, Response};
 
 use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
 use crate::error::in_seconds;
+use crate::system::transport_policy::NotLoopback;
 use crate::system::{HttpError, HttpFault, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
@@ -61,9 +62,7 @@ fn transport_error(url: &str, error: HttpError) -> Error {
             "the server could not be reached: check the network, HTTPS_PROXY, and the endpoint if one is set \
              (YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)"
         }
-        HttpFault::NotLoopback => {
-            "correct the hosts file or the name server: this name must lead to 127.0.0.1 or ::1; or give the address itself"
-        }
+        HttpFault::NotLoopback => NotLoopback::HELP,
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
         }

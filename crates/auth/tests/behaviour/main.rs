@@ -16,6 +16,7 @@ mod examples;
 mod files;
 mod functions;
 mod given_values;
+mod hanging_files;
 mod hyper;
 mod identity;
 mod impersonation;

@@ -92,23 +92,14 @@ pub(super) fn reason(error: &io::Error) -> String {
 }
 
 fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
-    match find_cause::<Unresolved>(error) {
-        Some(Unresolved::Unknown) => {
-            let message = format!("the name {host} could not be resolved");
-            return HttpError::new(HttpFault::NameResolution, message);
-        }
-        // Says nothing about the host.
-        Some(Unresolved::NotAsked(reason)) => {
-            return HttpError::new(
-                HttpFault::Interrupted,
-                format!("the name {host} could not be looked up: {reason}"),
-            );
-        }
-        Some(Unresolved::NotLoopback) => {
-            let message = format!("the name {host} means this computer, but leads to another one");
-            return HttpError::new(HttpFault::NotLoopback, message);
-        }
-        None => {}
+    if let Some(unresolved) = find_cause::<Unresolved>(error) {
+        let fault = match unresolved {
+            Unresolved::Unknown => HttpFault::NameResolution,
+            // Says nothing about the host.
+            Unresolved::NotAsked(_) => HttpFault::Interrupted,
+            Unresolved::NotLoopback => HttpFault::NotLoopback,
+        };
+        return HttpError::new(fault, unresolved.of(host));
     }
     let Some(error) = find_cause::<io::Error>(error) else {
         return HttpError::new(HttpFault::Interrupted, "cannot connect");

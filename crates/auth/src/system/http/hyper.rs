@@ -148,7 +148,7 @@ impl HyperTransport {
                 "cannot send the request: no tokio runtime runs it",
             ));
         }
-        let resolver = Resolver::new(Arc::clone(&self.hosts));
+        let resolver = self.resolver();
         if outgoing.target.scheme() != Some(&Scheme::HTTPS) {
             let dial = Dial::new(options.connect_timeout, None, resolver);
             return exchange_over(connect_plain(dial, outgoing.target.clone()), outgoing, options).await;
@@ -230,6 +230,10 @@ impl HttpTransport for HyperTransport {
             hosts: Arc::clone(&self.hosts),
             tls: CachedConfig::new(),
         }))
+    }
+
+    fn resolver(&self) -> Resolver {
+        Resolver::new(Arc::clone(&self.hosts))
     }
 }
 

@@ -191,4 +191,11 @@ pub trait HttpTransport: Send + Sync + 'static {
         let _ = environment;
         None
     }
+
+    /// How this transport resolves names, for the other clients of its system.
+    #[cfg(any(feature = "tonic", feature = "transport"))]
+    #[doc(hidden)]
+    fn resolver(&self) -> resolver::Resolver {
+        resolver::Resolver::default()
+    }
 }
