@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-use crate::run::{Outcome, keys, yc_auth};
+use crate::run::{Outcome, keys, side_by_side, yc_auth};
 
 #[track_caller]
 fn selected(diagnosis: &Value) -> &Value {
@@ -53,7 +53,7 @@ fn it_has_the_exit_status_and_errors_of_token() {
     let emulator = Emulator::start_in_thread().unwrap();
     emulator.faults().add(Fault::status(503).on(Service::Metadata));
     let metadata = emulator.metadata_addr().to_string();
-    for (words, variables) in [
+    let cases = [
         (&["--method", "none"][..], &[][..]),
         (&["--method", "api-key"], &[]),
         (&["--method", "metadata", "--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
@@ -61,7 +61,8 @@ fn it_has_the_exit_status_and_errors_of_token() {
         (&["--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&[], &[("YC_API_KEY", "y0_fake")]),
         (&["--timeout", "nonsense"], &[]),
-    ] {
+    ];
+    side_by_side(cases, |(words, variables)| {
         let run = |command| {
             let run = yc_auth([command].iter().chain(words));
             variables.iter().fold(run, |run, (name, value)| run.env(name, value)).done()
@@ -78,7 +79,7 @@ fn it_has_the_exit_status_and_errors_of_token() {
                 .map(|text| text.trim_end().to_owned())
         };
         assert_eq!(printed(&token), printed(&doctor), "{words:?} {variables:?}");
-    }
+    });
 }
 
 #[test]
