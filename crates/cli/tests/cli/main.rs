@@ -10,6 +10,8 @@ mod auth;
 mod demo;
 mod doctor;
 mod emulator;
+mod emulator_command;
+mod emulator_files;
 mod endpoints;
 mod identity;
 mod limits;
