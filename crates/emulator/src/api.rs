@@ -5,6 +5,7 @@ use http::{Request, Response, StatusCode};
 use crate::cloud::Cloud;
 use crate::routes::Route;
 use crate::wire::body::{self, Body, RequestBody};
+use crate::wire::error_form::ErrorForm;
 use crate::wire::status::{Code, Status};
 use crate::{ai, endpoints, iam, operations, token_exchange};
 
@@ -13,8 +14,10 @@ pub(crate) async fn respond(
     route: Route,
     authority: &str,
     same_old: bool,
+    form: ErrorForm<'_>,
     request: Request<impl RequestBody>,
 ) -> Response<Body> {
+    let rest = |response| form.respond(response);
     match route {
         Route::IamCreate => rest(iam::rest::create(cloud, same_old, request).await),
         Route::IamCreateForServiceAccount => {
@@ -33,6 +36,9 @@ pub(crate) async fn respond(
         Route::ResponseGet => rest(ai::responses::get(cloud, request.headers(), request.uri())),
         Route::ResponseDelete => rest(ai::responses::delete(cloud, request.headers(), request.uri().path())),
         Route::ResponseCancel => rest(ai::responses::cancel(cloud, request.headers(), request.uri().path())),
+        Route::ResponseInput => {
+            rest(ai::responses::input_items::list(cloud, request.headers(), request.uri()))
+        }
         Route::GrpcIamCreate => iam::grpc::create(cloud, same_old, request).await,
         Route::GrpcIamCreateForServiceAccount => {
             iam::grpc::create_for_service_account(cloud, same_old, request).await
@@ -56,21 +62,14 @@ pub(crate) async fn respond(
         Route::GrpcTextEmbedding => ai::embeddings::text_embedding(cloud, request).await,
         Route::GrpcOperationGet => operations::grpc::get(cloud, request).await,
         Route::GrpcOperationCancel => operations::grpc::cancel(cloud, request).await,
-        Route::MetadataToken
-        | Route::MetadataServiceAccounts
-        | Route::MetadataFolder
-        | Route::MetadataCloud
-        | Route::Unknown => {
-            let grpc = request.headers().get(http::header::CONTENT_TYPE);
-            if grpc.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-                Status::new(Code::Unimplemented, "the emulator does not implement this method").into_grpc()
+        Route::Metadata | Route::Unknown => {
+            // A gRPC client has to learn that the method is missing; the status of HTTP would not tell it.
+            let status = if form.is_grpc() {
+                Status::new(Code::Unimplemented, "the emulator does not implement this method")
             } else {
-                Status::not_found("the emulator does not implement this method and path").into_rest()
-            }
+                Status::not_found("the emulator does not implement this method and path")
+            };
+            form.error(&status)
         }
     }
-}
-
-fn rest(response: Result<Response<Body>, Status>) -> Response<Body> {
-    response.unwrap_or_else(Status::into_rest)
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock::{from_rfc3339, rfc3339};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, MetadataOption};
 use crate::faults::FaultRequest;
 use crate::federation;
 use crate::identity::Grant;
@@ -88,11 +88,10 @@ struct DeleteServiceAccountKey {
     key_id: String,
 }
 
-pub(crate) async fn respond(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
-    dispatch(cloud, request).await.unwrap_or_else(Status::into_rest)
-}
-
-async fn dispatch(cloud: &Cloud, request: Request<impl RequestBody>) -> Result<Response<Body>, Status> {
+pub(crate) async fn respond(
+    cloud: &Cloud,
+    request: Request<impl RequestBody>,
+) -> Result<Response<Body>, Status> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     match (&parts.method, path) {
@@ -187,6 +186,18 @@ async fn dispatch(cloud: &Cloud, request: Request<impl RequestBody>) -> Result<R
             let variables = token_exchange::github::variables(api_url, &cloud.github_request_token);
             Ok(body::json(StatusCode::OK, &BTreeMap::from(variables)))
         }
+        (&Method::POST, "metadata/attributes") => {
+            cloud.machine.change(body::read_json(body).await?)?;
+            Ok(machine(cloud))
+        }
+        (&Method::POST, "metadata/options") => {
+            let request: BTreeMap<String, bool> = body::read_json(body).await?;
+            let named = |(name, on): (&String, &bool)| Some((MetadataOption::named(name)?, *on));
+            let options: Option<Vec<_>> = request.iter().map(named).collect();
+            let options = options.ok_or_else(|| Status::invalid("the machine has no option of this name"))?;
+            options.into_iter().for_each(|(option, on)| cloud.machine.switch(option, on));
+            Ok(machine(cloud))
+        }
         (&Method::POST, "reset") => {
             cloud.reset();
             Ok(state(cloud))
@@ -221,6 +232,12 @@ fn now(cloud: &Cloud) -> Response<Body> {
 
 fn faults(cloud: &Cloud) -> Response<Body> {
     body::json(StatusCode::OK, &json!({ "faults": cloud.faults.active() }))
+}
+
+fn machine(cloud: &Cloud) -> Response<Body> {
+    let options = MetadataOption::ALL.map(|option| (option.name(), cloud.machine.is_on(option)));
+    let machine = json!({ "attributes": cloud.machine.attributes(), "options": BTreeMap::from(options) });
+    body::json(StatusCode::OK, &machine)
 }
 
 fn duration(seconds: f64) -> Result<Duration, Status> {

@@ -59,6 +59,7 @@
 //! - [`Emulator`], [`Builder`]: start an emulator with options; its addresses and credentials.
 //! - [`Variable`]: an environment variable that points another process at the emulator.
 //! - [`VirtualClock`], [`Renewal`]: the time, and when a service issues a new token.
+//! - [`MetadataOption`]: the switches of the metadata service.
 //! - [`Fault`], [`Faults`]: errors for some or all requests.
 //! - [`Counters`], [`Counts`], [`Service`]: the requests that came.
 //!
@@ -100,6 +101,19 @@
 //! The OpenAI-compatible paths, `/v1/`, also accept an API key as `Bearer`. The name of a model is
 //! `gpt://<folder>/<name>/<version>`. `/v1/responses` also accepts `<name>` with the folder in `OpenAI-Project`.
 //!
+//! The metadata port serves:
+//!
+//! | path | content |
+//! |---|---|
+//! | `/computeMetadata/v1/…` | the tree in the format of Google Compute Engine, for requests with `Metadata-Flavor: Google`: values and lists as text; `recursive=true` and `alt=json` as JSON; `wait_for_change=true` with `last_etag` and `timeout_sec` |
+//! | `…/instance/service-accounts/default/token` | the IAM token of the machine, also under the id of the account |
+//! | `/latest/meta-data/…`, `/latest/user-data`, `/latest/vendor/instance-identity/…` | the tree in the format of Amazon EC2; no header is needed |
+//! | `/` | the list of the trees, for clients that look for the service |
+//!
+//! A value that can change is an attribute: [`Builder::metadata_attribute`], [`Emulator::set_metadata_attribute`]. A
+//! part of the service that is off ([`MetadataOption`]) answers 400. Every response has `Metadata-Flavor: Google`.
+//! Clients of Google's cloud such as `google-auth` find the service with `GCE_METADATA_HOST` and `GCE_METADATA_IP`.
+//!
 //! # Control from other processes
 //! The control API under `/_emulator/` on the API port does what the methods of [`Emulator`] do. It requires no
 //! credentials: every process of this computer can use it.
@@ -125,6 +139,8 @@
 //! | `GET oidc/jwks` | | returns the keys of the issuer |
 //! | `GET github/variables` | | returns the variables of a GitHub Actions job |
 //! | `GET github/token?audience=…` | | returns the token of the job, for the request token in its variables |
+//! | `POST metadata/attributes` | `{"user-data": "#cloud-config", "old": null}` | sets and removes attributes of the virtual machine |
+//! | `POST metadata/options` | `{"gce-http-token": false}` | switches parts of the metadata service on and off |
 //! | `POST reset` | | restores the initial state |
 //!
 //! A fault has a `kind`. It applies to a `target` (`iam`, `metadata`, `endpoints`, `ai`, `operation`, `oidc`, `other`),
@@ -158,6 +174,7 @@ mod token_exchange;
 mod wire;
 
 pub use clock::VirtualClock;
+pub use cloud::MetadataOption;
 pub use counters::{Counters, Counts, Service};
 pub use emulator::{Builder, Emulator, Variable};
 pub use faults::{Fault, Faults};

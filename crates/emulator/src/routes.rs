@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::counters::Service;
+use crate::wire::error_form::ErrorForm;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -21,6 +22,7 @@ pub(crate) enum Route {
     ResponseGet,
     ResponseDelete,
     ResponseCancel,
+    ResponseInput,
     GrpcIamCreate,
     GrpcIamCreateForServiceAccount,
     GrpcIamRevoke,
@@ -40,10 +42,7 @@ pub(crate) enum Route {
     GrpcTextEmbedding,
     GrpcOperationGet,
     GrpcOperationCancel,
-    MetadataToken,
-    MetadataServiceAccounts,
-    MetadataFolder,
-    MetadataCloud,
+    Metadata,
     Unknown,
 }
 
@@ -73,6 +72,7 @@ const REST: &[Line] = &[
     ("GET /v1/responses/{id}", Service::Ai, Route::ResponseGet),
     ("DELETE /v1/responses/{id}", Service::Ai, Route::ResponseDelete),
     ("POST /v1/responses/{id}/cancel", Service::Ai, Route::ResponseCancel),
+    ("GET /v1/responses/{id}/input_items", Service::Ai, Route::ResponseInput),
     ("POST /foundationModels/v1/completion", Service::Ai, Route::Completion),
     ("POST /foundationModels/v1/completionAsync", Service::Ai, Route::CompletionAsync),
     ("POST /foundationModels/v1/tokenize", Service::Ai, Route::Tokenize),
@@ -124,17 +124,17 @@ const GRPC: &[Line] = &[
     ),
 ];
 
-/// Requests to the metadata port.
+/// Requests to the metadata port. `metadata/` finds the value of a path; the names here are those of the counters.
 const METADATA: &[Line] = &[
-    (
-        "GET /computeMetadata/v1/instance/service-accounts/default/token",
-        Service::Metadata,
-        Route::MetadataToken,
-    ),
-    ("GET /computeMetadata/v1/instance/service-accounts/", Service::Metadata, Route::MetadataServiceAccounts),
-    ("GET /computeMetadata/v1/instance/vendor/folder-id", Service::Metadata, Route::MetadataFolder),
-    ("GET /computeMetadata/v1/instance/vendor/cloud-id", Service::Metadata, Route::MetadataCloud),
-    ("GET /computeMetadata/v1/yandex/folder-id", Service::Metadata, Route::MetadataFolder),
+    ("GET /computeMetadata/v1/instance/service-accounts/default/token", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/v1/instance/service-accounts/{id}/token", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/v1/instance/service-accounts/", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/v1/instance/vendor/folder-id", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/v1/instance/vendor/cloud-id", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/v1/yandex/folder-id", Service::Metadata, Route::Metadata),
+    ("GET /computeMetadata/{path}", Service::Metadata, Route::Metadata),
+    ("GET /latest/{path}", Service::Metadata, Route::Metadata),
+    ("GET /", Service::Metadata, Route::Metadata),
 ];
 
 /// The services of paths that have no route.
@@ -157,7 +157,20 @@ pub(crate) fn api(method: &Method, path: &str, grpc: bool) -> Found {
     find(table, method, path, prefix.map_or(Service::Other, |(_, service)| *service))
 }
 
+/// The form of the errors of a path of the API port, for requests that are not gRPC.
+pub(crate) fn error_form<'a>(path: &str, request_id: &'a str) -> ErrorForm<'a> {
+    if path.starts_with("/v1/") {
+        ErrorForm::OpenAi
+    } else if path.starts_with("/foundationModels/") {
+        ErrorForm::Native
+    } else {
+        ErrorForm::Gateway { request_id }
+    }
+}
+
 pub(crate) fn metadata(method: &Method, path: &str) -> Found {
+    // A HEAD is a GET without the body.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     find(METADATA, method, path, Service::Metadata)
 }
 
@@ -166,7 +179,10 @@ fn find(table: &[Line], method: &Method, path: &str, otherwise: Service) -> Foun
         name.split_once(' ').is_some_and(|(verb, pattern)| {
             verb == method.as_str()
                 && match pattern.split_once("{id}") {
-                    None => path == pattern,
+                    None => match pattern.strip_suffix("{path}") {
+                        Some(start) => path.starts_with(start),
+                        None => path == pattern,
+                    },
                     Some((start, end)) => path
                         .strip_prefix(start)
                         .and_then(|rest| rest.strip_suffix(end))

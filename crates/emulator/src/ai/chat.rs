@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::content::Content;
 use super::events::{self, event, fragments};
+use super::limit::Limit;
 use super::model_rule::{self, Choice, Format, Function, Output, Prompt};
 use super::{ModelUri, Scheme, Usage, pieces, seconds};
 use crate::cloud::Cloud;
@@ -24,6 +25,9 @@ struct ChatRequest {
     tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,
     response_format: Option<Value>,
+    max_tokens: Option<i64>,
+    /// The newer name of OpenAI.
+    max_completion_tokens: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +57,10 @@ impl ChatRequest {
             choice: self.choice()?,
             parallel: self.parallel_tool_calls != Some(false),
             format: self.format()?,
+            limit: match self.max_completion_tokens {
+                None => Limit::read("max_tokens", self.max_tokens)?,
+                tokens => Limit::read("max_completion_tokens", tokens)?,
+            },
         })
     }
 
@@ -79,7 +87,7 @@ pub(crate) async fn completions(
     let caller = authenticated(cloud, request.headers(), true)?;
     let request: ChatRequest = body::read_json(request.into_body()).await?;
     let model = ModelUri::check(cloud, Scheme::Text, &request.model)?;
-    let output = model_rule::respond(&caller, &request.prompt()?)?;
+    let (output, is_cut) = model_rule::respond(&caller, &request.prompt()?)?;
     let texts: Vec<String> = request.messages.iter().map(Message::text).collect();
     let completion = Completion {
         id: format!("chatcmpl-{}", hex::<16>()?),
@@ -88,6 +96,7 @@ pub(crate) async fn completions(
         turn: request.messages.len(),
         usage: Usage::of(texts.iter().map(String::as_str), &output.words()),
         output,
+        is_cut,
     };
     Ok(if request.stream == Some(true) { completion.into_stream() } else { completion.into_complete() })
 }
@@ -99,6 +108,8 @@ struct Completion {
     /// The number of messages, which makes the call ids of a conversation distinct.
     turn: usize,
     output: Output,
+    /// Whether `max_tokens` cut the output.
+    is_cut: bool,
     usage: Usage,
 }
 
@@ -152,6 +163,7 @@ impl Completion {
 
     fn finish_reason(&self) -> &'static str {
         match self.output {
+            _ if self.is_cut => "length",
             Output::Text(_) => "stop",
             Output::Calls(_) => "tool_calls",
         }

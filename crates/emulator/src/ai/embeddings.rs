@@ -6,10 +6,11 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::limit::Int64;
 use super::{MODEL_VERSION, ModelUri, Scheme, Usage};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
-use crate::messages::{TextEmbeddingRequest, TextEmbeddingResponse};
+use crate::messages::ai::{TextEmbeddingRequest, TextEmbeddingResponse};
 use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;
@@ -76,14 +77,6 @@ struct NativeRequest {
     dim: Option<Int64>,
 }
 
-/// proto3 JSON writes an int64 as a string, and also reads numbers.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Int64 {
-    Number(i64),
-    Text(String),
-}
-
 /// `POST /foundationModels/v1/textEmbedding`
 pub(crate) async fn rest_text_embedding(
     cloud: &Cloud,
@@ -91,11 +84,7 @@ pub(crate) async fn rest_text_embedding(
 ) -> Result<Response<Body>, Status> {
     authenticated(cloud, request.headers(), false)?;
     let request: NativeRequest = body::read_json(request.into_body()).await?;
-    let dim = match request.dim {
-        None => None,
-        Some(Int64::Number(dim)) => Some(dim),
-        Some(Int64::Text(dim)) => Some(dim.parse().map_err(|_| Status::invalid("dim is not a number"))?),
-    };
+    let dim = request.dim.map(|dim| dim.value("dim")).transpose()?;
     let response = embed(cloud, &request.model_uri, &request.text, dim)?;
     let response = json!({
         "embedding": response.embedding,

@@ -7,6 +7,7 @@ pub(crate) mod chat;
 mod content;
 pub(crate) mod embeddings;
 mod events;
+mod limit;
 mod model_rule;
 pub(crate) mod models;
 pub(crate) mod responses;
@@ -20,7 +21,7 @@ use crate::wire::status::Status;
 const MODEL_VERSION: &str = "emulator";
 
 /// The purpose of a model, which is the scheme of its URI.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     Text,
     Embedding,
@@ -50,10 +51,16 @@ impl<'a> ModelUri<'a> {
             .ok_or_else(|| {
                 let scheme = scheme.name();
                 Status::invalid(format!(
-                    "the model does not have the form {scheme}://<folder>/<model>/<version>"
+                    "Failed to parse model URI: it does not have the form {scheme}://<folder>/<model>/<version>"
                 ))
             })?;
         folder_allowed(cloud, folder)?;
+        if !models::is_known(cloud, scheme, name) {
+            // The status and the type are those of the OpenAI-compatible API (recorded). Those of the native API are
+            // not known.
+            let message = "Failed to get model: the emulator has the models that GET /v1/models lists";
+            return Err(Status::invalid(message).of_kind("server_error"));
+        }
         Ok(Self { name })
     }
 }
@@ -73,6 +80,11 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(char::is_whitespace)
 }
 
+/// The number of tokens: of words.
+fn count(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
 struct Usage {
     prompt: usize,
     completion: usize,
@@ -80,7 +92,6 @@ struct Usage {
 
 impl Usage {
     fn of<'a>(prompt: impl IntoIterator<Item = &'a str>, completion: &str) -> Self {
-        let count = |text: &str| text.split_whitespace().count();
         Self { prompt: prompt.into_iter().map(count).sum(), completion: count(completion) }
     }
 

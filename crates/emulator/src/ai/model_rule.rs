@@ -18,6 +18,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value, json};
 
+use super::limit::Limit;
 use crate::identity::Caller;
 use crate::wire::status::Status;
 
@@ -38,6 +39,7 @@ pub(super) struct Prompt<'a> {
     /// Whether the output may have several calls.
     pub(super) parallel: bool,
     pub(super) format: Format<'a>,
+    pub(super) limit: Limit,
 }
 
 #[derive(Clone, Copy)]
@@ -120,11 +122,7 @@ impl Output {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Calls(calls) => calls
-                .iter()
-                .map(|call| format!("{} {}", call.name, call.arguments))
-                .collect::<Vec<_>>()
-                .join(" "),
+            Self::Calls(calls) => calls.iter().map(Call::words).collect::<Vec<_>>().join(" "),
         }
     }
 }
@@ -134,8 +132,18 @@ pub(super) struct Call {
     pub(super) arguments: Value,
 }
 
-/// The output of the model.
-pub(super) fn respond(caller: &Caller, prompt: &Prompt<'_>) -> Result<Output, Status> {
+impl Call {
+    pub(super) fn words(&self) -> String {
+        format!("{} {}", self.name, self.arguments)
+    }
+}
+
+/// The output of the model within the limit, and whether the limit cut it.
+pub(super) fn respond(caller: &Caller, prompt: &Prompt<'_>) -> Result<(Output, bool), Status> {
+    Ok(prompt.limit.cut(unlimited(caller, prompt)?))
+}
+
+fn unlimited(caller: &Caller, prompt: &Prompt<'_>) -> Result<Output, Status> {
     if let Some(results) = &prompt.tool_results {
         return Ok(Output::Text(
             prompt.format.format(format!("authenticated as {caller}; the tool said: {results}")),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{MODEL_VERSION, ModelUri, Scheme, text_generation};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
-use crate::messages::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
+use crate::messages::ai::{CompletionRequest, Token, TokenizeRequest, TokenizeResponse};
 use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::grpc::unary_by;
 use crate::wire::status::Status;

@@ -1,6 +1,7 @@
 //! The state that all ports share, and its options.
 
 mod access;
+pub(crate) mod machine;
 mod operation;
 mod stored_response;
 
@@ -13,6 +14,8 @@ use crate::faults::Faults;
 use crate::federation::{Federation, Issuer};
 use crate::identity::{self, Grant, Identity, Issued, KeyFile, Renewal, Subject, TokenCache, TokenCreators};
 pub(crate) use access::authenticated;
+pub use machine::MetadataOption;
+use machine::{Machine, Settings};
 pub(crate) use operation::{Operation, Outcome};
 pub(crate) use stored_response::{ResponseRecord, StoredResponse};
 
@@ -34,6 +37,11 @@ pub(crate) struct Options {
     pub(crate) exchange_renewal: Renewal,
     /// The timing of operations and of background responses.
     pub(crate) job_timing: JobTiming,
+    /// Models beside those that the emulator has by itself, as name and version.
+    pub(crate) text_models: Vec<String>,
+    pub(crate) embedding_models: Vec<String>,
+    /// The first settings of the virtual machine.
+    pub(crate) machine: Settings,
 }
 
 impl Default for Options {
@@ -53,6 +61,9 @@ impl Default for Options {
             metadata_renewal: Renewal::BelowPercent(10),
             exchange_renewal: Renewal::Always,
             job_timing: JobTiming { delay: Duration::from_secs(2), polls: None },
+            text_models: Vec::new(),
+            embedding_models: Vec::new(),
+            machine: Settings::default(),
         }
     }
 }
@@ -69,6 +80,7 @@ pub(crate) struct Cloud {
     pub(crate) issuer: Issuer,
     pub(crate) federation: Federation,
     pub(crate) github_request_token: String,
+    pub(crate) machine: Machine,
     pub(crate) responses: BoundedStore<StoredResponse>,
     pub(crate) operations: BoundedStore<Operation>,
     exchanged: TokenCache,
@@ -91,6 +103,7 @@ impl Cloud {
             issuer,
             federation,
             github_request_token: identity::github_request_token()?,
+            machine: Machine::new(options.machine.clone()),
             responses: BoundedStore::default(),
             operations: BoundedStore::default(),
             exchanged: TokenCache::new(options.exchange_renewal),
@@ -154,6 +167,7 @@ impl Cloud {
         self.identity.reset();
         self.responses.clear();
         self.operations.clear();
+        self.machine.reset();
     }
 
     fn cached(

@@ -18,6 +18,10 @@ pub(crate) struct ResponseRecord {
     pub(crate) model: String,
     /// The settings of the request, which the response repeats.
     pub(crate) settings: Map<String, Value>,
+    /// The items of the request, each with an id.
+    pub(crate) input: Vec<Value>,
+    /// Whether `max_output_tokens` cut the output.
+    pub(crate) is_cut: bool,
     pub(crate) output: Vec<Value>,
     pub(crate) usage: Value,
 }
@@ -30,11 +34,16 @@ impl ResponseRecord {
             "created_at": self.created,
             "status": match state {
                 JobState::Running => "in_progress",
+                JobState::Done if self.is_cut => "incomplete",
                 JobState::Done => "completed",
                 JobState::Cancelled => "cancelled",
             },
             "error": null,
-            "incomplete_details": null,
+            "incomplete_details": if state == JobState::Done && self.is_cut {
+                json!({ "reason": "max_output_tokens" })
+            } else {
+                Value::Null
+            },
             "model": self.model,
             "output": if state == JobState::Done { self.output.as_slice() } else { &[] },
             "usage": if state == JobState::Done { &self.usage } else { &Value::Null },
@@ -46,6 +55,7 @@ impl ResponseRecord {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.json(JobState::Done).to_string().len()
+        let input: usize = self.input.iter().map(|item| item.to_string().len()).sum();
+        input + self.json(JobState::Done).to_string().len()
     }
 }

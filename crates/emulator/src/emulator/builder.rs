@@ -46,7 +46,7 @@ pub struct Builder {
     oidc_issuer: Option<(String, String)>,
     oidc_audience: String,
     federated_credentials: Vec<Credential>,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl Default for Builder {

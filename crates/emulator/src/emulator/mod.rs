@@ -3,6 +3,8 @@
 mod addresses;
 mod builder;
 mod credentials;
+mod machine;
+mod models;
 mod variables;
 
 use std::fmt;

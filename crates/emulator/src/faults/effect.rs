@@ -11,6 +11,7 @@ use super::drip::Drip;
 use super::hangup::Hangup;
 use super::{CallFaults, Kind};
 use crate::wire::body::{self, Body, Pieces};
+use crate::wire::error_form::ErrorForm;
 use crate::wire::grpc::{GRPC, framed};
 use crate::wire::status::Status;
 
@@ -21,13 +22,14 @@ const CHUNK: usize = 64 << 10;
 /// Computes the response, or the response of a fault.
 pub(crate) async fn apply(
     faults: CallFaults,
-    grpc: bool,
+    form: ErrorForm<'_>,
     hangup: &Hangup,
     response: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
     if !faults.latency.is_zero() {
         tokio::time::sleep(faults.latency).await;
     }
+    let grpc = form.is_grpc();
     match faults.effect {
         None | Some(Kind::Latency { .. } | Kind::SameOldToken) => response.await,
         Some(Kind::Hang) => pending().await,
@@ -36,11 +38,9 @@ pub(crate) async fn apply(
             // The connection drops this future. A response in the meantime would reach the client.
             pending().await
         }
-        Some(Kind::NotFound) => {
-            Status::not_found("not found, by a fault of the emulator").into_response(grpc)
-        }
+        Some(Kind::NotFound) => form.error(&Status::not_found("not found, by a fault of the emulator")),
         Some(Kind::Status { status, retry_after_seconds, body }) => {
-            error(status, retry_after_seconds, body, grpc)
+            error(status, retry_after_seconds, body, form)
         }
         Some(Kind::Garbage) => ok(body::full(if grpc { framed(GARBAGE) } else { GARBAGE.to_vec() }), grpc),
         Some(Kind::HugeBody { bytes }) => ok(huge(bytes, grpc), grpc),
@@ -50,7 +50,7 @@ pub(crate) async fn apply(
             parts.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(parts, Body::new(Drip::new(body, Duration::from_millis(milliseconds))))
         }
-        Some(Kind::TruncatedBody) => truncated(response.await).await,
+        Some(Kind::TruncatedBody) => truncated(response.await, form).await,
     }
 }
 
@@ -58,18 +58,13 @@ fn error(
     status: StatusCode,
     retry_after_seconds: Option<u64>,
     text: Option<String>,
-    grpc: bool,
+    form: ErrorForm<'_>,
 ) -> Response<Body> {
     let message = format!("{} by a fault of the emulator", status.as_u16());
     let mut response = match text {
-        Some(text) if grpc => Status::of_http(status, text).into_grpc(),
-        Some(text) => {
-            let mut response = Response::new(body::full(text));
-            *response.status_mut() = status;
-            response.headers_mut().insert(header::CONTENT_TYPE, body::TEXT);
-            response
-        }
-        None => Status::of_http(status, message).into_response(grpc),
+        Some(text) if form.is_grpc() => Status::of_http(status, text).to_grpc(),
+        Some(text) => body::text(status, text),
+        None => form.error(&Status::of_http(status, message)),
     };
     if let Some(seconds) = retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -103,10 +98,10 @@ fn huge(bytes: u64, grpc: bool) -> Body {
 }
 
 /// Announces the full length, sends half of the body, and closes the connection.
-async fn truncated(response: Response<Body>) -> Response<Body> {
+async fn truncated(response: Response<Body>, form: ErrorForm<'_>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let Ok(body) = body.collect().await else {
-        return Status::internal("cannot create the response").into_rest();
+        return form.error(&Status::internal("cannot create the response"));
     };
     let body = body.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -48,6 +48,9 @@ impl fmt::Display for Caller {
     }
 }
 
+/// What the gateway of the cloud says about a missing header, and about a scheme that it does not know (recorded).
+const NOTHING_PASSED: &str = "IAM token or API key has to be passed in request";
+
 impl Identity {
     /// The caller of a request.
     ///
@@ -56,16 +59,15 @@ impl Identity {
     pub(crate) fn authenticate(&self, headers: &HeaderMap, accepts: Accepts) -> Result<Caller, Status> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
-            return Err(Status::unauthenticated("the authorization header is missing"));
+            return Err(Status::unauthenticated(NOTHING_PASSED));
         };
         if values.next().is_some() {
             return Err(Status::unauthenticated("the request has more than one authorization header"));
         }
-        let (scheme, secret) = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.split_once(' '))
-            .ok_or_else(|| Status::unauthenticated("the authorization header has no scheme"))?;
+        let (scheme, secret) =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(|| {
+                Status::unauthenticated(format!("{NOTHING_PASSED}: the authorization header has no scheme"))
+            })?;
         let secret = secret.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
             // OpenAI's libraries send an API key as Bearer. Every IAM token starts with `t1.`, so the prefix decides.
@@ -76,7 +78,8 @@ impl Identity {
         } else if scheme.eq_ignore_ascii_case("api-key") {
             self.by_api_key(secret, accepts)
         } else {
-            Err(Status::unauthenticated("the authorization scheme is neither Bearer nor Api-Key"))
+            let problem = "the authorization scheme is neither Bearer nor Api-Key";
+            Err(Status::unauthenticated(format!("{NOTHING_PASSED}: {problem}")))
         }
     }
 

@@ -10,7 +10,7 @@ use crate::cloud::Cloud;
 use crate::faults::Hangup;
 use crate::routes::{self, Found, Route};
 use crate::wire::body::Body;
-use crate::wire::status::Status;
+use crate::wire::error_form::ErrorForm;
 use crate::{api, control, faults, identity, metadata};
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -27,9 +27,16 @@ pub(crate) enum Port {
 impl Server {
     pub(crate) async fn respond(&self, hangup: &Hangup, request: Request<Incoming>) -> Response<Body> {
         let client_request_id = client_request_id(request.headers());
+        let ids = Ids::new();
+        let request_id = ids.as_ref().map(|ids| ids.request.clone()).unwrap_or_default();
+        let form = match self.port {
+            Port::Metadata => ErrorForm::Text,
+            Port::Api if is_grpc(request.headers()) => ErrorForm::Grpc,
+            Port::Api => routes::error_form(request.uri().path(), &request_id),
+        };
         let mut response = match self.guard.check(request.uri(), request.headers()) {
-            Ok(authority) => self.checked(hangup, &authority, request).await,
-            Err(status) => status.into_response(self.is_grpc(request.headers())),
+            Ok(authority) => self.checked(hangup, &authority, form, request).await,
+            Err(status) => form.error(&status),
         };
         let headers = response.headers_mut();
         if let Some(id) = client_request_id {
@@ -38,20 +45,31 @@ impl Server {
         if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(self.cloud.clock.now())) {
             headers.insert(header::DATE, date);
         }
-        stamp(headers);
+        if let Some(ids) = ids {
+            ids.insert_into(headers);
+        }
+        if self.port == Port::Metadata {
+            // Every response: clients check the header of an error too.
+            headers.insert(metadata::FLAVOR, metadata::GOOGLE);
+        }
         response
     }
 
-    async fn checked(&self, hangup: &Hangup, authority: &str, request: Request<Incoming>) -> Response<Body> {
+    async fn checked(
+        &self,
+        hangup: &Hangup,
+        authority: &str,
+        form: ErrorForm<'_>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         let cloud: &Cloud = &self.cloud;
-        let grpc = self.is_grpc(request.headers());
         let path = request.uri().path();
         let found = match self.port {
-            Port::Api => routes::api(request.method(), path, grpc),
+            Port::Api => routes::api(request.method(), path, form.is_grpc()),
             Port::Metadata => routes::metadata(request.method(), path),
         };
         if self.port == Port::Api && found.route == Route::Unknown && path.starts_with(control::PREFIX) {
-            return control::respond(cloud, request).await;
+            return form.respond(control::respond(cloud, request).await);
         }
         // An unknown path is not the name of a counter: a client chooses the path, and could fill the memory.
         let name =
@@ -62,7 +80,7 @@ impl Server {
         let same_old = faults.same_old_token;
         let started = SystemTime::now();
         let response =
-            faults::apply(faults, grpc, hangup, self.serve(found, authority, same_old, request)).await;
+            faults::apply(faults, form, hangup, self.serve(found, authority, same_old, form, request)).await;
         if response.status() == StatusCode::UNAUTHORIZED || is_grpc_unauthenticated(response.headers()) {
             cloud.counters.count_unauthenticated();
         }
@@ -75,24 +93,24 @@ impl Server {
         response
     }
 
-    fn is_grpc(&self, headers: &HeaderMap) -> bool {
-        let kind = headers.get(header::CONTENT_TYPE);
-        self.port == Port::Api && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
-    }
-
     async fn serve(
         &self,
         found: Found,
         authority: &str,
         same_old: bool,
+        form: ErrorForm<'_>,
         request: Request<Incoming>,
     ) -> Response<Body> {
         match self.port {
-            Port::Api => api::respond(&self.cloud, found.route, authority, same_old, request).await,
-            Port::Metadata => metadata::respond(&self.cloud, found.route, same_old, request.headers())
-                .unwrap_or_else(Status::into_text),
+            Port::Api => api::respond(&self.cloud, found.route, authority, same_old, form, request).await,
+            Port::Metadata => form.respond(metadata::respond(&self.cloud, same_old, &request).await),
         }
     }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 fn is_grpc_unauthenticated(headers: &HeaderMap) -> bool {
@@ -107,15 +125,29 @@ fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     (id.len() <= 64 && id.as_bytes().iter().all(good)).then(|| id.clone())
 }
 
-fn stamp(headers: &mut HeaderMap) {
-    let Ok(random) = identity::hex::<32>() else { return };
-    let (id, trace) = random.split_at(32);
-    let (trace, span) = trace.split_at(16);
-    let id = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
-    if let Ok(id) = HeaderValue::try_from(id) {
-        headers.insert(REQUEST_ID, id);
+/// The ids of a response. The error of a gateway repeats the first.
+struct Ids {
+    request: String,
+    trace: String,
+}
+
+impl Ids {
+    /// `None` if the operating system returns no random bytes.
+    fn new() -> Option<Self> {
+        let random = identity::hex::<32>().ok()?;
+        let (id, trace) = random.split_at(32);
+        let (trace, span) = trace.split_at(16);
+        Some(Self {
+            request: [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-"),
+            trace: format!("{trace}:{span}:{trace}:1"),
+        })
     }
-    if let Ok(trace) = HeaderValue::try_from(format!("{trace}:{span}:{trace}:1")) {
-        headers.insert(SERVER_TRACE_ID, trace);
+
+    fn insert_into(self, headers: &mut HeaderMap) {
+        for (name, value) in [(REQUEST_ID, self.request), (SERVER_TRACE_ID, self.trace)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode, Uri, header};
 use serde_json::json;
 
-use super::form::Form;
 use crate::cloud::Cloud;
 use crate::wire::body::{self, Body};
+use crate::wire::form::Form;
 use crate::wire::status::Status;
 
 /// The URL already has a query, as GitHub's URL has: a client appends `&audience=…`.

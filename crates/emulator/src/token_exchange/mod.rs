@@ -2,7 +2,6 @@
 //!
 //! The errors are the errors of the standard, because the messages of the cloud are not known.
 
-mod form;
 pub(crate) mod github;
 
 use std::borrow::Cow;
@@ -10,11 +9,11 @@ use std::borrow::Cow;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde_json::json;
 
-use self::form::Form;
 use crate::cloud::Cloud;
 use crate::federation::Refusal;
 use crate::identity::{Grant, Issued, Subject};
 use crate::wire::body::{self, Body, RequestBody};
+use crate::wire::form::Form;
 use crate::wire::status::Status;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

@@ -68,6 +68,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     response
 }
 
+pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(full(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
+    response
+}
+
 /// A body that is sent in pieces and can end with an error.
 pub(crate) struct Pieces {
     pieces: Box<dyn Iterator<Item = Bytes> + Send>,

@@ -3,7 +3,10 @@
 //! The emulator only receives one message and sends messages that are all known. A gRPC library needs more code around it
 //! for that than the protocol itself (PROTOCOL-HTTP2.md of gRPC), and nine more crates in the first build of the demo.
 
-use http::{HeaderValue, Request, Response, header};
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use prost::Message;
 
@@ -11,6 +14,11 @@ use crate::wire::body::{self, Body, MAX_REQUEST, RequestBody};
 use crate::wire::status::{Code, Status};
 
 pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// The encodings of messages that the emulator reads. Its own messages are not compressed.
+pub(crate) const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip");
 
 /// Before each message: the flag for compression, and the length in four bytes.
 const PREFIX: usize = 5;
@@ -40,7 +48,7 @@ where
 {
     match caller {
         Ok(caller) => unary(request, |message| handler(&caller, message)).await,
-        Err(status) => status.into_grpc(),
+        Err(status) => status.to_grpc(),
     }
 }
 
@@ -52,11 +60,11 @@ where
     B: RequestBody,
     F: FnOnce(Req) -> Result<Vec<Res>, Status>,
 {
-    let too_large = Status::new(Code::ResourceExhausted, "the message is too large");
-    let body = body::read_up_to(MAX_REQUEST + PREFIX, too_large, request.into_body()).await;
-    match body.and_then(|body| handler(message(&body)?)) {
+    let (parts, body) = request.into_parts();
+    let body = body::read_up_to(MAX_REQUEST + PREFIX, too_large(), body).await;
+    match body.and_then(|body| handler(message(&parts.headers, &body)?)) {
         Ok(responses) => respond(&responses),
-        Err(status) => status.into_grpc(),
+        Err(status) => status.to_grpc(),
     }
 }
 
@@ -66,27 +74,63 @@ pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
+fn too_large() -> Status {
+    Status::new(Code::ResourceExhausted, "the message is too large")
+}
+
 /// The only message in the body of a request.
-fn message<M: Message + Default>(body: &[u8]) -> Result<M, Status> {
+fn message<M: Message + Default>(headers: &HeaderMap, body: &[u8]) -> Result<M, Status> {
     let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<PREFIX>() else {
         return Err(Status::internal("the request has no message"));
     };
-    if flag != 0 {
-        return Err(Status::new(Code::Unimplemented, "the emulator reads uncompressed messages only"));
-    }
     if usize::try_from(u32::from_be_bytes([a, b, c, d])) != Ok(message.len()) {
         return Err(Status::internal("the request is not one whole message"));
     }
+    let decompressed;
+    let message = match flag {
+        0 => message,
+        1 => {
+            decompressed = decompress(headers, message)?;
+            &decompressed
+        }
+        _ => return Err(Status::internal("the flag for compression is neither 0 nor 1")),
+    };
     // The error of prost names fields of Rust types, which mean nothing to a client.
     M::decode(message).map_err(|_| Status::internal("the message is not valid protobuf of its type"))
+}
+
+/// A compressed message without its compression. The result has the same limit as a message without compression: few
+/// compressed bytes can stand for very many.
+fn decompress(headers: &HeaderMap, message: &[u8]) -> Result<Vec<u8>, Status> {
+    // The codes are those of gRPC's compression.md, "Test Cases".
+    match headers.get(ENCODING).map(HeaderValue::as_bytes) {
+        Some(b"gzip") => {}
+        None | Some(b"identity") => {
+            return Err(Status::internal(
+                "the message is compressed, but grpc-encoding names no compression",
+            ));
+        }
+        Some(_) => return Err(Status::new(Code::Unimplemented, "the emulator reads gzip only")),
+    }
+    let mut decompressed = Vec::new();
+    let limit = u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX);
+    GzDecoder::new(message)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut decompressed)
+        .map_err(|_| Status::internal("the message is not valid gzip"))?;
+    if decompressed.len() > MAX_REQUEST {
+        return Err(too_large());
+    }
+    Ok(decompressed)
 }
 
 /// The messages, and the status of a success as trailers.
 fn respond(messages: &[impl Message]) -> Response<Body> {
     let frames: Vec<u8> = messages.iter().flat_map(|message| framed(&message.encode_to_vec())).collect();
-    let trailers = Status::new(Code::Ok, "").into_trailers();
+    let trailers = Status::new(Code::Ok, "").to_trailers();
     let body = body::full(frames).with_trailers(std::future::ready(Some(Ok(trailers))));
     let mut response = Response::new(Body::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    response.headers_mut().insert(ACCEPT_ENCODING, ACCEPTED);
     response
 }

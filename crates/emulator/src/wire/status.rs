@@ -1,4 +1,4 @@
-//! Errors for both protocols: `google.rpc.Status` as JSON over REST, as a trailer over gRPC.
+//! Errors, with a code of gRPC and a status of HTTP. `error_form.rs` has the forms of their bodies.
 //!
 //! A message says what is wrong with a request. It never repeats content of the request.
 
@@ -6,10 +6,9 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::json;
 
-use crate::wire::body::{self, Body};
-use crate::wire::grpc::GRPC;
+use crate::wire::body::Body;
+use crate::wire::grpc::{ACCEPT_ENCODING, ACCEPTED, GRPC};
 
 /// What a `grpc-message` escapes, beside bytes outside ASCII (PROTOCOL-HTTP2.md of gRPC, "Responses").
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
@@ -45,11 +44,12 @@ pub(crate) struct Status {
     code: Code,
     message: Cow<'static, str>,
     http: Option<StatusCode>,
+    kind: Option<&'static str>,
 }
 
 impl Status {
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), http: None }
+        Self { code, message: message.into(), http: None, kind: None }
     }
 
     pub(crate) fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Self {
@@ -82,6 +82,24 @@ impl Status {
         self
     }
 
+    /// The same error with a `type` of the OpenAI-compatible API that differs from the type of its status.
+    pub(crate) fn of_kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        self.kind
+    }
+
     pub(crate) fn http_status(&self) -> StatusCode {
         self.http.unwrap_or_else(|| status_of(self.code))
     }
@@ -95,22 +113,17 @@ impl Status {
         Self::new(code_of(status), message).over_http(status)
     }
 
-    pub(crate) fn into_rest(self) -> Response<Body> {
-        let status = self.http_status();
-        let body = json!({ "code": self.code.number(), "message": self.message, "details": [] });
-        body::json(status, &body)
-    }
-
     /// A response without messages: the status is among the headers.
-    pub(crate) fn into_grpc(self) -> Response<Body> {
+    pub(crate) fn to_grpc(&self) -> Response<Body> {
         let mut response = Response::new(Body::default());
-        *response.headers_mut() = self.into_trailers();
+        *response.headers_mut() = self.to_trailers();
         response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+        response.headers_mut().insert(ACCEPT_ENCODING, ACCEPTED);
         response
     }
 
     /// The status as trailers, at the end of a gRPC response.
-    pub(crate) fn into_trailers(self) -> HeaderMap {
+    pub(crate) fn to_trailers(&self) -> HeaderMap {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from(self.code.number()));
         let message = utf8_percent_encode(&self.message, ESCAPED).to_string();
@@ -120,20 +133,6 @@ impl Status {
             trailers.insert("grpc-message", message);
         }
         trailers
-    }
-
-    /// The response in the protocol of the request.
-    pub(crate) fn into_response(self, grpc: bool) -> Response<Body> {
-        if grpc { self.into_grpc() } else { self.into_rest() }
-    }
-
-    /// A response in plain text, for the metadata service.
-    pub(crate) fn into_text(self) -> Response<Body> {
-        let status = self.http_status();
-        let mut response = Response::new(body::full(format!("{}\n", self.message)));
-        *response.status_mut() = status;
-        response.headers_mut().insert(header::CONTENT_TYPE, body::TEXT);
-        response
     }
 }
 

@@ -1,6 +1,6 @@
 //! Invalid requests: each gets an error, and the emulator keeps running.
 
-use crate::common::{FLAVOR, api_key, grpc, token_url};
+use crate::common::{FLAVOR, api_key, grpc, message, token_url};
 use http::StatusCode;
 use test_support::http_client::{call, get, raw};
 use tonic::Code;
@@ -39,7 +39,7 @@ async fn malformed_bodies_are_a_400() {
             let reply = call("POST", &url, &[("authorization", &key)], body.to_vec()).await;
             let start = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
             assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{path} {start}");
-            assert_eq!(reply.code(), 3, "{path} {start}");
+            assert_ne!(message(&reply), "", "{path} {start}");
         }
     }
     assert_eq!(get(&token_url(&emulator), &[FLAVOR]).await.status, StatusCode::OK);
@@ -75,7 +75,8 @@ async fn unknown_paths_and_methods_are_a_404_with_a_status() {
         ("GET", "/_emulator"),
     ] {
         let reply = call(method, &format!("{}{path}", emulator.api_url()), &[], "").await;
-        assert_eq!((reply.status, reply.code()), (StatusCode::NOT_FOUND, 5), "{method} {path}");
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{method} {path}");
+        assert_ne!(message(&reply), "", "{method} {path}");
     }
 }
 
@@ -114,7 +115,7 @@ async fn a_broken_grpc_message_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_grpc_body_that_is_not_one_whole_uncompressed_message_is_refused() {
+async fn a_grpc_body_that_is_not_one_whole_message_is_refused() {
     let emulator = Emulator::start().await.unwrap();
     let url = format!("{}{}", emulator.api_url(), grpc::GET);
     let mut large = b"\0\0\x40\0\x01".to_vec();
@@ -123,7 +124,8 @@ async fn a_grpc_body_that_is_not_one_whole_uncompressed_message_is_refused() {
     for (body, code) in [
         (b"".to_vec(), Code::Internal),
         (b"\0\0\0\0".to_vec(), Code::Internal),
-        (b"\x01\0\0\0\0".to_vec(), Code::Unimplemented),
+        (b"\x01\0\0\0\0".to_vec(), Code::Internal),
+        (b"\x02\0\0\0\0".to_vec(), Code::Internal),
         (b"\0\0\0\0\x02\x0a".to_vec(), Code::Internal),
         (b"\0\0\0\0\0\0\0\0\0\0".to_vec(), Code::Internal),
         (b"\0\xff\xff\xff\xff".to_vec(), Code::Internal),

@@ -110,5 +110,5 @@ async fn refuses_the_wrong_credentials() {
         assert_eq!(embed(&emulator, &authorization, &body).await.status, status);
     }
     let reply = post(&format!("{}/v1/embeddings", emulator.api_url()), &[], &body).await;
-    assert_eq!((reply.status, reply.code()), (StatusCode::UNAUTHORIZED, 16));
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
 }

@@ -201,7 +201,7 @@ async fn refuses_a_jwt_with_any_error() {
     ] {
         let reply = exchange(&emulator, &jwt).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{text}: {}", reply.text());
-        assert_eq!(reply.json(), json!({ "code": 16, "message": text, "details": [] }), "{jwt}");
+        assert_eq!((reply.code(), reply.message().as_str()), (16, text), "{jwt}");
         let error = exchange_over_grpc(&emulator, &jwt).await.unwrap_err();
         assert_eq!((error.code(), error.message()), (Code::Unauthenticated, text));
     }

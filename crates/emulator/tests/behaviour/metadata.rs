@@ -101,14 +101,27 @@ async fn has_no_token_without_a_service_account() {
 async fn refuses_other_paths_and_methods() {
     let emulator = Emulator::start().await.unwrap();
     assert_eq!(get(&metadata_url(&emulator, "nothing"), &[FLAVOR]).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(call("POST", &token_url(&emulator), &[FLAVOR], "").await.status, StatusCode::NOT_FOUND);
+    for method in ["POST", "PUT", "DELETE"] {
+        let reply = call(method, &token_url(&emulator), &[FLAVOR], "").await;
+        assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+    }
+    assert_eq!(emulator.counters().tokens_issued(), 0);
     let api = format!("http://{}/v1/models", emulator.metadata_addr());
     assert_eq!(get(&api, &[FLAVOR]).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn ignores_a_query() {
+async fn the_token_is_json_whatever_the_query_says() {
     let emulator = Emulator::start().await.unwrap();
-    let url = format!("{}?alt=json", token_url(&emulator));
-    assert_eq!(get(&url, &[FLAVOR]).await.status, StatusCode::OK);
+    for query in
+        ["alt=json", "alt=text", "recursive=true", "scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fx"]
+    {
+        let reply = get(&format!("{}?{query}", token_url(&emulator)), &[FLAVOR]).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (StatusCode::OK, "application/json"),
+            "{query}"
+        );
+        assert!(reply.json()["access_token"].is_string(), "{query}");
+    }
 }

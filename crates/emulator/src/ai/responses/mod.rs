@@ -1,9 +1,13 @@
 //! The Responses API: `POST /v1/responses`, complete or as a stream; `GET` and `DELETE /v1/responses/{id}`; `POST
 //! /v1/responses/{id}/cancel`.
 //!
+//! `GET …/{id}/input_items` lists the items of the request (`input_items.rs`).
+//!
 //! A response is stored unless `store` is false, until the store is full. A background response completes after the
-//! emulator's delay. `previous_response_id` has to name a stored response, and has no other effect.
+//! emulator's delay. `previous_response_id` has to name a stored response, and has no other effect. The emulator has no
+//! conversations and no prompts, so it refuses `conversation` and `prompt`: every id of one is unknown.
 
+pub(crate) mod input_items;
 mod request;
 mod stream;
 
@@ -28,6 +32,7 @@ pub(crate) async fn create(
     let caller = authenticated(cloud, request.headers(), true)?;
     let project = project(cloud, request.headers())?;
     let request: ResponseRequest = body::read_json(request.into_body()).await?;
+    request.check_references()?;
     let model = model(cloud, project.as_deref(), request.model.as_deref())?;
     if request.previous_response_id.as_deref().is_some_and(|id| !cloud.responses.has(id)) {
         return Err(Status::not_found("no stored response has the id in previous_response_id"));
@@ -138,15 +143,15 @@ fn respond(
     request: &ResponseRequest,
     model: String,
 ) -> Result<ResponseRecord, Status> {
-    let output = model_rule::respond(caller, &request.prompt()?)?;
-    let texts = request.texts();
+    let (output, is_cut) = model_rule::respond(caller, &request.prompt()?)?;
+    let texts = request.texts()?;
     let usage = Usage::of(texts.iter().map(String::as_str), &output.words());
     let id = hex::<16>()?;
     let output = match output {
         Output::Text(text) => vec![json!({
             "type": "message",
             "id": format!("msg_{id}"),
-            "status": "completed",
+            "status": if is_cut { "incomplete" } else { "completed" },
             "role": "assistant",
             "content": [{ "type": "output_text", "annotations": [], "logprobs": [], "text": text }],
         })],
@@ -174,10 +179,12 @@ fn respond(
     });
     let created = seconds(cloud.clock.now());
     Ok(ResponseRecord {
+        input: request.input_items(&id),
         id: format!("resp_{id}"),
         created,
         model,
         settings: request.settings(),
+        is_cut,
         output,
         usage,
     })

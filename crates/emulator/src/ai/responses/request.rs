@@ -3,14 +3,18 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::input_items;
 use crate::ai::content::Content;
+use crate::ai::limit::Limit;
 use crate::ai::model_rule::{Choice, Format, Function, Prompt};
 use crate::wire::status::Status;
 
 #[derive(Deserialize)]
 pub(super) struct ResponseRequest {
     pub(super) model: Option<String>,
-    input: Input,
+    input: Option<Input>,
+    conversation: Option<Value>,
+    prompt: Option<Value>,
     pub(super) stream: Option<bool>,
     pub(super) store: Option<bool>,
     pub(super) background: Option<bool>,
@@ -22,7 +26,7 @@ pub(super) struct ResponseRequest {
     text: Option<Value>,
     temperature: Option<f64>,
     top_p: Option<f64>,
-    max_output_tokens: Option<u64>,
+    max_output_tokens: Option<i64>,
     metadata: Option<Map<String, Value>>,
 }
 
@@ -30,7 +34,7 @@ pub(super) struct ResponseRequest {
 #[serde(untagged)]
 enum Input {
     Text(String),
-    Items(Vec<Item>),
+    Items(Vec<Value>),
 }
 
 /// A message, the result of a function, or an item that the rule ignores.
@@ -44,6 +48,11 @@ struct Item {
 }
 
 impl Item {
+    fn of_user(text: &str) -> Self {
+        let content = Some(Content::Text(text.to_owned()));
+        Self { role: Some("user".to_owned()), content, kind: None, output: None }
+    }
+
     fn text(&self) -> String {
         match (&self.content, &self.output) {
             (Some(content), _) => content.text(),
@@ -60,16 +69,41 @@ impl Item {
 }
 
 impl ResponseRequest {
-    pub(super) fn prompt(&self) -> Result<Prompt<'_>, Status> {
-        let (user_text, mut tool_results) = match &self.input {
-            Input::Text(text) => (text.clone(), Vec::new()),
-            Input::Items(items) => {
-                let item = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
-                let item = item.or(items.last()).ok_or_else(|| Status::invalid("input is empty"))?;
-                let results = items.iter().rev().take_while(|item| item.is_result());
-                (item.text(), results.map(Item::text).collect())
+    /// Refuses what names something that the emulator does not have.
+    pub(super) fn check_references(&self) -> Result<(), Status> {
+        let is_given = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_null());
+        if is_given(&self.conversation) {
+            return Err(Status::not_found("no conversation has this id: the emulator has no conversations"));
+        }
+        if is_given(&self.prompt) {
+            return Err(Status::not_found("no prompt has this id: the emulator has no prompts"));
+        }
+        Ok(())
+    }
+
+    fn items(&self) -> Result<Vec<Item>, Status> {
+        match &self.input {
+            None => Err(Status::invalid("input is missing")),
+            Some(Input::Text(text)) => Ok(vec![Item::of_user(text)]),
+            Some(Input::Items(items)) => {
+                let read = |(number, item)| {
+                    // The error of serde quotes the value.
+                    Item::deserialize(item).map_err(|_| {
+                        Status::invalid(format!("a field of input[{number}] has the wrong type"))
+                    })
+                };
+                items.iter().enumerate().map(read).collect()
             }
-        };
+        }
+    }
+
+    pub(super) fn prompt(&self) -> Result<Prompt<'_>, Status> {
+        let items = self.items()?;
+        let item = items.iter().rev().find(|item| item.role.as_deref() == Some("user"));
+        let item = item.or(items.last()).ok_or_else(|| Status::invalid("input is empty"))?;
+        let user_text = item.text();
+        let results = items.iter().rev().take_while(|item| item.is_result());
+        let mut tool_results: Vec<String> = results.map(Item::text).collect();
         tool_results.reverse();
         let is_function = |tool: &&Value| tool.get("type").is_some_and(|kind| kind == "function");
         let functions = self.tools.iter().flatten().filter(is_function).map(Function::of);
@@ -87,16 +121,24 @@ impl ResponseRequest {
                 None | Some(Value::Null) => Format::Text,
                 Some(format) => Format::of(format, format.get("schema"))?,
             },
+            limit: Limit::read("max_output_tokens", self.max_output_tokens)?,
         })
     }
 
     /// All texts of the request, for the token count.
-    pub(super) fn texts(&self) -> Vec<String> {
-        let input = match &self.input {
-            Input::Text(text) => vec![text.clone()],
-            Input::Items(items) => items.iter().map(Item::text).collect(),
+    pub(super) fn texts(&self) -> Result<Vec<String>, Status> {
+        let items = self.items()?;
+        Ok(self.instructions.iter().cloned().chain(items.iter().map(Item::text)).collect())
+    }
+
+    /// The items as the service lists them: a text is a message of the user, and every item has an id.
+    pub(super) fn input_items(&self, id: &str) -> Vec<Value> {
+        let items = match &self.input {
+            None => Vec::new(),
+            Some(Input::Text(text)) => vec![json!({ "role": "user", "content": text })],
+            Some(Input::Items(items)) => items.clone(),
         };
-        self.instructions.iter().cloned().chain(input).collect()
+        items.into_iter().enumerate().map(|(number, item)| input_items::listed(item, id, number)).collect()
     }
 
     pub(super) fn settings(&self) -> Map<String, Value> {

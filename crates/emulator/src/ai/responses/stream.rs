@@ -1,4 +1,5 @@
-//! A response as numbered events in OpenAI's order. The last event is `response.completed`.
+//! A response as numbered events in OpenAI's order. The last event is `response.completed`, or `response.incomplete` if
+//! `max_output_tokens` cut the output.
 
 use bytes::Bytes;
 use http::Response;
@@ -21,7 +22,8 @@ pub(super) fn response(record: &ResponseRecord) -> Response<Body> {
             stream.call(index, item);
         }
     }
-    stream.push("response.completed", json!({ "response": record.json(JobState::Done) }));
+    let end = if record.is_cut { "response.incomplete" } else { "response.completed" };
+    stream.push(end, json!({ "response": record.json(JobState::Done) }));
     events::response(stream.events)
 }
 

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 
 use super::{DESCRIPTION, Part, RESPONSE_TYPE, complete, streamed};
 use crate::ai::MODEL_VERSION;
+use crate::ai::limit::Limit;
 use crate::ai::model_rule::{Call, Choice, Format, Function, Output, Prompt};
 use crate::cloud::authenticated;
 use crate::cloud::{Cloud, Outcome};
 use crate::identity::Caller;
-use crate::messages::{
-    Alternative, Any, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage, FunctionCall,
+use crate::messages::Any;
+use crate::messages::ai::{
+    Alternative, ChatMessage, CompletionRequest, CompletionResponse, ContentUsage, FunctionCall,
     FunctionTool, JsonSchema, ToolCall, ToolCallList, ToolChoice, ToolResultList,
 };
 use crate::operations;
@@ -24,7 +26,7 @@ use crate::wire::status::Status;
 pub(crate) async fn completion(cloud: &Cloud, request: Request<impl RequestBody>) -> Response<Body> {
     let caller = match authenticated(cloud, request.headers(), false) {
         Ok(caller) => caller,
-        Err(status) => return status.into_grpc(),
+        Err(status) => return status.to_grpc(),
     };
     server_streaming(request, |request: CompletionRequest| {
         let (part, texts) = generate(cloud, &caller, &request)?;
@@ -77,6 +79,10 @@ fn generate(
             Some(schema) => Format::JsonSchema(schema),
             None if request.json_object == Some(true) => Format::JsonObject,
             None => Format::Text,
+        },
+        limit: {
+            let options = request.completion_options.as_ref();
+            Limit::read("max_tokens", options.and_then(|options| options.max_tokens))?
         },
     };
     let texts: Vec<String> = request.messages.iter().filter_map(|message| message.text.clone()).collect();

@@ -9,7 +9,7 @@ use super::model_rule::{self, Output, Prompt};
 use super::{ModelUri, Scheme, Usage, pieces};
 use crate::cloud::Cloud;
 use crate::identity::Caller;
-use crate::messages::AlternativeStatus;
+use crate::messages::ai::AlternativeStatus;
 use crate::wire::status::Status;
 
 /// The number of words between two prefixes.
@@ -35,8 +35,9 @@ fn complete(
     texts: &[String],
 ) -> Result<Part, Status> {
     ModelUri::check(cloud, Scheme::Text, model)?;
-    let output = model_rule::respond(caller, prompt)?;
+    let (output, is_cut) = model_rule::respond(caller, prompt)?;
     let status = match output {
+        _ if is_cut => AlternativeStatus::TruncatedFinal,
         Output::Text(_) => AlternativeStatus::Final,
         Output::Calls(_) => AlternativeStatus::ToolCalls,
     };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{DESCRIPTION, Part, complete, grpc, streamed};
 use crate::ai::MODEL_VERSION;
+use crate::ai::limit::{Int64, Limit};
 use crate::ai::model_rule::{Choice, Format, Function, Output, Prompt};
 use crate::cloud::Cloud;
 use crate::cloud::authenticated;
@@ -34,8 +35,11 @@ pub(in crate::ai) struct CompletionRequest {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct CompletionOptions {
     stream: Option<bool>,
+    #[serde(alias = "max_tokens")]
+    max_tokens: Option<Int64>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +112,10 @@ impl CompletionRequest {
                 Some(format) => Format::JsonSchema(&format.schema),
                 None if self.json_object == Some(true) => Format::JsonObject,
                 None => Format::Text,
+            },
+            limit: {
+                let tokens = self.completion_options.as_ref().and_then(|options| options.max_tokens.as_ref());
+                Limit::read("maxTokens", tokens.map(|tokens| tokens.value("maxTokens")).transpose()?)?
             },
         })
     }

@@ -174,6 +174,8 @@ pub struct Options {
     pub stream: bool,
     #[prost(message, optional, tag = "2")]
     pub temperature: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    pub max_tokens: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -6,7 +6,7 @@ pub mod grpc;
 pub mod jwt;
 
 use http::StatusCode;
-use test_support::http_client::get;
+use test_support::http_client::{Response, get};
 use yandex_cloud_emulator::Emulator;
 
 pub fn bearer(token: &str) -> String {
@@ -27,6 +27,13 @@ pub fn metadata_url(emulator: &Emulator, path: &str) -> String {
 }
 
 pub const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
+
+/// The message of an error in any of the forms of the cloud.
+pub fn message(reply: &Response) -> String {
+    let body = reply.json();
+    let message = ["/error/message", "/message"].into_iter().find_map(|place| body.pointer(place)?.as_str());
+    message.unwrap_or_else(|| panic!("no message: {body}")).to_owned()
+}
 
 /// The status of `GET /v1/models` with these credentials.
 pub async fn accepted(emulator: &Emulator, authorization: &str) -> StatusCode {

@@ -1,11 +1,11 @@
 //! `application/x-www-form-urlencoded` in bodies and queries.
 
 /// The decoded names and values of a form.
-pub(super) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Parses a form. `None` if a part is not percent-encoded UTF-8.
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let parts = text.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
         let pairs = parts.map(|part| {
             let (name, value) = match part.iter().position(|byte| *byte == b'=') {
@@ -18,7 +18,7 @@ impl Form {
     }
 
     /// The value of a name. An empty value counts as absent (RFC 6749, 3.2). A repeated name is an error.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
         let mut values = self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
         let first = values.next();
         if values.next().is_some() {
@@ -28,7 +28,7 @@ impl Form {
     }
 }
 
-pub(super) struct Repeated;
+pub(crate) struct Repeated;
 
 fn decode(text: &[u8]) -> Option<String> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
