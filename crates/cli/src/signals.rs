@@ -1,4 +1,4 @@
-//! The signals that end this process.
+//! The signals that end this process, or stop it for a while.
 
 use std::task::{Context, Poll};
 
@@ -15,14 +15,32 @@ impl Signals {
     pub(crate) fn listen() -> Self {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::{SignalKind, signal};
-            let kinds =
-                [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
-            let kinds = kinds.into_iter().filter_map(|kind| Some((kind.as_raw_value(), signal(kind).ok()?)));
-            Self { kinds: kinds.collect() }
+            Self::of(Self::ends())
         }
         #[cfg(windows)]
         Self { ctrl_c: tokio::signal::windows::ctrl_c().ok() }
+    }
+
+    /// As [`listen`](Self::listen), and the other signals of a terminal: SIGTSTP of Ctrl-Z, and SIGCONT after it.
+    #[cfg(unix)]
+    pub(crate) fn listen_at_terminal() -> Self {
+        use tokio::signal::unix::SignalKind;
+        Self::of(Self::ends().into_iter().chain([SUSPEND, CONTINUE].map(SignalKind::from_raw)))
+    }
+
+    /// The signals that end a process.
+    #[cfg(unix)]
+    fn ends() -> [tokio::signal::unix::SignalKind; 4] {
+        use tokio::signal::unix::SignalKind;
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
+    }
+
+    #[cfg(unix)]
+    fn of(kinds: impl IntoIterator<Item = tokio::signal::unix::SignalKind>) -> Self {
+        let listen = |kind: tokio::signal::unix::SignalKind| {
+            Some((kind.as_raw_value(), tokio::signal::unix::signal(kind).ok()?))
+        };
+        Self { kinds: kinds.into_iter().filter_map(listen).collect() }
     }
 
     /// The number of the next signal. Ctrl-C is 2 (SIGINT) everywhere.
@@ -50,3 +68,11 @@ impl Signals {
         128 + self.next().await
     }
 }
+
+/// The number of SIGCONT.
+#[cfg(unix)]
+pub(crate) const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
+
+/// The number of SIGTSTP.
+#[cfg(unix)]
+pub(crate) const SUSPEND: i32 = rustix::process::Signal::TSTP.as_raw();

@@ -87,6 +87,7 @@
 //! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT; revokes a token |
 //! | `POST /iam/v1/tokens:createForServiceAccount` | `IamTokenService` | impersonates a service account |
 //! | `POST /oauth/token` | | exchanges a token of an OIDC issuer |
+//! | `GET /oauth/userinfo` | | tells the subject of an IAM token |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | endpoint discovery: every service has the address of the emulator |
 //! | `POST /v1/chat/completions` | | chat, complete or as events |
 //! | `GET /v1/models` | | the models of the folder |
@@ -171,6 +172,7 @@ mod server;
 mod structs;
 mod sync;
 mod token_exchange;
+mod userinfo;
 mod wire;
 
 pub use clock::VirtualClock;

@@ -22,7 +22,7 @@ use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use tokio::runtime;
 use yandex_cloud_auth::sdk_internals::PerProcess;
-use yandex_cloud_auth::sdk_internals::{Deadline, Timer};
+use yandex_cloud_auth::sdk_internals::{Deadline, Timer, in_seconds};
 use yandex_cloud_auth::tower::AuthClient;
 use yandex_cloud_auth::{Credentials, System};
 
@@ -110,7 +110,7 @@ impl Client {
         }
         let folder = timer.bound(Box::pin(self.folder())).await.unwrap_or_else(|| {
             let limit = timer.deadline().limit();
-            Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {limit:?}"))
+            Err(Error::new(ErrorKind::Timeout, format!("there is no folder after {}", in_seconds(limit)))
                 .with_help("set `folder_id` or YC_FOLDER_ID; the search continues and serves the next call"))
         });
         Ok(short.in_folder(scheme, &folder?))

@@ -8,6 +8,7 @@ use super::access_token::{access_token, is_of_google};
 use super::address::Address;
 use super::request::{fault, finish, send_unbounded};
 use super::response::refusal;
+use crate::error::in_seconds;
 use crate::system::{HttpFault, HttpOptions, System};
 use crate::task::deadline::Deadline;
 use crate::task::pace::{Next, Outage};
@@ -123,7 +124,7 @@ impl Failure {
 
     /// The failure of the last attempt, with the time that all attempts had.
     fn after(self, limit: Duration) -> Self {
-        Self { error: self.error.with_note(&format!("tried for {limit:?}")), ..self }
+        Self { error: self.error.with_note(&format!("tried for {}", in_seconds(limit))), ..self }
     }
 }
 
@@ -200,7 +201,7 @@ pub(crate) async fn exchange_metadata(
         let limit = timeouts.connect_timeout.max(timeouts.response);
         match system.within(limit, send_unbounded(system, request, options, &shown)).await {
             None => {
-                let reason = format!("connected, but no complete response within {limit:?}");
+                let reason = format!("connected, but no complete response within {}", in_seconds(limit));
                 let error = Error::new(ErrorKind::Unavailable, reason).at(&shown).without_retry();
                 return Err(other(error.with_help(
                     "the metadata service sends nothing: it may be starting, or a sidecar of the container intercepts the request",

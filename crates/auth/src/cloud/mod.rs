@@ -17,6 +17,7 @@ pub(crate) mod installation;
 pub(crate) mod jwt;
 pub(crate) mod machine;
 pub(crate) mod metadata;
+pub(crate) mod model_list;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod service_list;

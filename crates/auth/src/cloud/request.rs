@@ -7,6 +7,7 @@ use http::request::Builder;
 use http::{Request, Response};
 
 use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
+use crate::error::in_seconds;
 use crate::system::{HttpError, HttpFault, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
@@ -27,7 +28,7 @@ pub(crate) async fn send(
 ) -> Result<Response<Vec<u8>>, Error> {
     let response = system.within(limit, send_unbounded(system, request, HttpOptions::new(), url)).await;
     response.unwrap_or_else(|| {
-        Err(Error::new(ErrorKind::Unavailable, format!("no response within {limit:?}"))
+        Err(Error::new(ErrorKind::Unavailable, format!("no response within {}", in_seconds(limit)))
             .at(url)
             .with_help(UNAVAILABLE)
             .without_retry())

@@ -8,7 +8,7 @@ use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
 /// The folder that requests are meant for, as AI Studio's SDK reads it.
-const FOLDER: &str = "YC_FOLDER_ID";
+pub(super) const FOLDER: &str = "YC_FOLDER_ID";
 
 impl Credentials {
     /// What the method knows about its subject, with the expiry of the current token. Selects and fetches first where

@@ -7,6 +7,7 @@ mod impersonation;
 mod revocation;
 mod selected;
 mod subscription;
+mod verification;
 
 use std::fmt;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::in_seconds;
 use crate::log::log;
 use crate::methods::Provider;
 use crate::methods::sealed::Sealed;
@@ -180,9 +181,12 @@ impl Fetch for Fetcher {
                     let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
                         let waiting = progress.0.waiting_for();
                         let waiting = waiting.map(|step| format!("; {step}")).unwrap_or_default();
-                        Err(Error::new(ErrorKind::Unavailable, format!("no token within {limit:?}{waiting}"))
-                            .with_help("the source of the token is slow or does not respond at the moment")
-                            .without_retry())
+                        Err(Error::new(
+                            ErrorKind::Unavailable,
+                            format!("no token within {}{waiting}", in_seconds(limit)),
+                        )
+                        .with_help("the source of the token is slow or does not respond at the moment")
+                        .without_retry())
                     });
                     (token.map_err(|error| error.of(method))?, began)
                 }

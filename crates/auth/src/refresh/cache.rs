@@ -10,6 +10,7 @@ use super::fetch::{Fetch, Goal};
 use super::flight::{Limit, Requirement, Waited};
 use super::refresher::{Join, Refresher};
 use super::schedule::Freshness;
+use crate::error::in_seconds;
 use crate::sync::Arc;
 use crate::system::{Now, System};
 use crate::task::deadline::{Deadline, WaitLimit};
@@ -163,7 +164,7 @@ impl Cache {
         let waiting = self.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
         let error = Error::new(
             ErrorKind::Unavailable,
-            format!("no token within {limit:?}{waiting}; the fetch goes on"),
+            format!("no token within {}{waiting}; the fetch goes on", in_seconds(limit)),
         )
         .with_help("allow more time, or call `prewarm()` at start so that the first call finds a token");
         match self.refresher.header.load().as_ref().map(|header| header.method) {

@@ -63,7 +63,7 @@ fn the_timeout_covers_a_silent_one() {
         {
             let outcome = on(&emulator, words).done();
             let waiting = format!("waiting for http://{}", emulator.metadata_addr());
-            assert!(outcome.fails(5).contains("no token within 300ms (`--timeout`)"), "{outcome:?}");
+            assert!(outcome.fails(5).contains("no token within 0.3 s (`--timeout`)"), "{outcome:?}");
             assert!(outcome.stderr.contains(&waiting), "{outcome:?}");
         }
     }

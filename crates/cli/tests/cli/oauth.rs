@@ -52,7 +52,7 @@ fn an_unreachable_or_slow_endpoint_is_5() {
         emulator.faults().add(fault);
         let run = yc_auth(["token", "--timeout", "0.3"]).env("YC_API_ENDPOINT", emulator.api_url());
         let outcome = run.secret("YC_OAUTH_TOKEN", emulator.oauth_token()).done();
-        assert!(outcome.fails(5).contains("oauth-token: no token within 300ms"), "{outcome:?}");
+        assert!(outcome.fails(5).contains("oauth-token: no token within 0.3 s"), "{outcome:?}");
     }
 }
 

@@ -63,7 +63,7 @@ fn a_full_disk_is_an_error() {
 }
 
 /// What a terminal shows when the command runs on it.
-fn at_terminal(words: &[&str], variables: &[(&str, &str)]) -> String {
+pub(crate) fn at_terminal(words: &[&str], variables: &[(&str, &str)]) -> String {
     let (mut test_end, program_end) = terminal();
     let mut run = variables.iter().fold(yc_auth(words), |run, (name, value)| run.env(name, value));
     run.command.stdout(Stdio::from(program_end.try_clone().unwrap())).stderr(Stdio::from(program_end));

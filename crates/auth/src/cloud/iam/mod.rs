@@ -21,6 +21,10 @@ use crate::{Error, ErrorKind};
 /// How long discovery and exchange may take together, unless the program says otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The help where another server responds (404, 405).
+pub(crate) const NOT_IAM: &str =
+    "the address is not that of IAM: check YC_API_ENDPOINT, or the endpoint in code";
+
 /// The IAM of one source. The endpoint is read once.
 pub(crate) struct Iam {
     services: ServiceList,

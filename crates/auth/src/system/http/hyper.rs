@@ -23,6 +23,7 @@ use super::resolver::Resolver;
 use super::roots::{Locations, TrustedRoots, parse_pem};
 use super::tls::tls_error;
 use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy};
+use crate::error::in_seconds;
 
 /// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, no state between exchanges.
 ///
@@ -171,7 +172,7 @@ impl HyperTransport {
         tokio::time::timeout(limit, config).await.unwrap_or_else(|_| {
             let files = Locations::of(&*self.environment).map(|files| format!(": {}", files.describe()));
             let files = files.unwrap_or_default();
-            let reason = format!("the CA certificates were not read within {limit:?}{files}");
+            let reason = format!("the CA certificates were not read within {}{files}", in_seconds(limit));
             Err(HttpError::new(HttpFault::Tls, reason))
         })
     }
@@ -254,7 +255,7 @@ mod tests {
         let transport = HyperTransport::new(Arc::new(TestEnvironment::new([("SSL_CERT_FILE", &pipe)])));
         let error = transport.tls(Duration::from_millis(20)).await.unwrap_err();
         assert_eq!(error.fault(), HttpFault::Tls);
-        let expected = format!("the CA certificates were not read within 20ms: {}", pipe.display());
+        let expected = format!("the CA certificates were not read within 0.02 s: {}", pipe.display());
         assert_eq!(error.to_string(), expected);
         std::fs::remove_file(&pipe).unwrap();
     }
