@@ -30,6 +30,7 @@ mod pages_ru;
 mod pinned_and_unused;
 mod progress;
 mod prompt;
+mod proxies;
 mod readme;
 mod recognized_values;
 mod run;

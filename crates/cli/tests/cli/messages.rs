@@ -7,7 +7,7 @@ use std::path::Path;
 use test_support::source_files::source_files;
 use yandex_cloud_emulator::Emulator;
 
-use crate::run::{CLOSED_PORT, Folder, yc_auth};
+use crate::run::{CLOSED_PORT, Folder, side_by_side, yc_auth};
 
 #[test]
 fn revoke_says_which_token_is_revoked_and_what_stays_valid() {
@@ -70,7 +70,8 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
     let cloud = Emulator::start_in_thread().unwrap();
     let key = folder.file("key.json", cloud.service_account_key().unwrap());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    for words in [&["doctor", "--key-file", &*key.display().to_string()][..], &["doctor"]] {
+    let key_file = ["doctor", "--timeout", "1", "--key-file", &*key.display().to_string()];
+    side_by_side([&key_file[..], &["doctor", "--timeout", "1"]], |words| {
         let outcome = yc_auth(words)
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
@@ -84,7 +85,7 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
             assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
         }
         assert!(page.contains("Header\n  no header: see the error below\n"), "{page}");
-    }
+    });
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn the_advice_about_a_scheme_is_given_once() {
 
 #[test]
 fn an_unreachable_endpoint_names_every_place_where_it_can_be_set() {
-    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.env("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     let printed = outcome.fails(5);
     assert!(printed.contains("(`--endpoint`, YC_OAUTH_ENDPOINT)"), "{printed}");

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use tokio::runtime;
 use tokio::sync::oneshot;
 
 use super::{Emulator, Instance, Running, addresses};
@@ -276,7 +277,7 @@ impl Builder {
         // The thread creates, enters and drops the runtime. A thread of the caller's runtime must not do that.
         let thread = thread::Builder::new().name("yc-emulator".to_owned()).spawn(move || {
             let start = || -> io::Result<_> {
-                let runtime = new_runtime()?;
+                let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
                 let (instance, api, metadata) = runtime.block_on(self.bind())?;
                 Ok((runtime, instance, api, metadata))
             };
@@ -364,15 +365,4 @@ impl Builder {
         let metadata = serve(Port::Metadata, metadata_addr, None).run(metadata);
         Ok((instance, api, metadata))
     }
-}
-
-/// A runtime on the current thread; an error where the operating system has no file descriptors left.
-fn new_runtime() -> io::Result<tokio::runtime::Runtime> {
-    // tokio panics where it finds no descriptor for its signals, so the descriptors that it takes are tried first.
-    #[cfg(unix)]
-    {
-        let pairs = [(); 3].map(|()| std::os::unix::net::UnixStream::pair());
-        pairs.into_iter().collect::<io::Result<Vec<_>>>()?;
-    }
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
