@@ -67,6 +67,7 @@ use crate::log::log;
 pub mod transport_policy {
     #[cfg(feature = "transport")]
     pub use super::http::proxy::{Proxy, ProxyRules};
+    pub use super::http::proxy_help;
     #[cfg(any(feature = "tonic", feature = "transport"))]
     pub use super::http::resolver::{Resolver, Unresolved};
     #[cfg(feature = "transport")]

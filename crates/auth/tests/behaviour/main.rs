@@ -23,6 +23,7 @@ mod impersonation;
 mod invalidation;
 mod key_files;
 mod lifetimes;
+mod local_endpoint;
 mod logs;
 mod machines;
 mod metadata;
