@@ -246,8 +246,50 @@ impl fmt::Debug for Error {
     }
 }
 
+/// A duration as messages show it: in seconds, `0.5 s`, with at most three digits that say something.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth::sdk_internals::in_seconds;
+///
+/// assert_eq!(in_seconds(Duration::from_millis(500)), "0.5 s");
+/// assert_eq!(in_seconds(Duration::from_secs(10)), "10 s");
+/// ```
+#[must_use]
+pub fn in_seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    // Three decimals, and for less than a millisecond as many as the clocks have.
+    let text = if duration.is_zero() || seconds >= 0.001 {
+        format!("{seconds:.3}")
+    } else {
+        format!("{seconds:.9}")
+    };
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_in_seconds() {
+        for (nanos, text) in [
+            (0, "0 s"),
+            (1_000, "0.000001 s"),
+            (20_000_000, "0.02 s"),
+            (500_000_000, "0.5 s"),
+            (999_999_999, "1 s"),
+            (4_999_123_456, "4.999 s"),
+            (10_000_000_000, "10 s"),
+            (100_000_000_000, "100 s"),
+        ] {
+            assert_eq!(in_seconds(Duration::from_nanos(nanos)), text);
+        }
     }
 }

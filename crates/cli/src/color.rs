@@ -1,6 +1,6 @@
 //! Color for standard output: on a terminal, unless `NO_COLOR` is set.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, stdout};
 
 /// Highlights text; returns it unchanged where color is off.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ impl Color {
     /// The color of standard output.
     pub(crate) fn for_stdout() -> Self {
         let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { enabled: is_capable_terminal() && !is_unwanted }
+        Self { enabled: understands_escapes(&stdout()) && !is_unwanted }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
@@ -36,9 +36,9 @@ impl Color {
     }
 }
 
-/// Whether standard output is a terminal that understands escape sequences, such as clearing a line.
-pub(crate) fn is_capable_terminal() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+/// Whether the stream is a terminal that understands escape sequences, such as clearing a line.
+pub(crate) fn understands_escapes(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use yandex_cloud_auth::{
 
 use crate::arguments::{AuthOptions, MethodName};
 use crate::deadline::Deadline;
+use crate::flag_errors;
 use crate::input::{self, Value};
 use crate::subprocesses::Subprocesses;
 use crate::unused;
@@ -26,16 +27,7 @@ pub(crate) struct Outcome {
 
 /// Makes the header of these options.
 pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapshot, Error> {
-    outcome(options, deadline).header
-}
-
-/// Makes the header of these options, and keeps the report and the duration.
-pub(crate) fn outcome(options: &AuthOptions, deadline: Deadline) -> Outcome {
-    let start = Instant::now();
-    match with_session(options, deadline, |session| Ok(session.attempt())) {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
-    }
+    with_session(options, deadline, |session| session.attempt().header)
 }
 
 /// The credentials of one run, and the time that is left for them.
@@ -48,6 +40,14 @@ pub(crate) struct Session<'a> {
 
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
 pub(crate) fn with_session<T>(
+    options: &AuthOptions,
+    deadline: Deadline,
+    use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    run_session(options, deadline, use_session).map_err(|error| flag_errors::in_flags(error, options))
+}
+
+fn run_session<T>(
     options: &AuthOptions,
     deadline: Deadline,
     use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
@@ -86,7 +86,8 @@ fn given_instead(options: &AuthOptions) -> &'static str {
 }
 
 impl Session<'_> {
-    fn attempt(&self) -> Outcome {
+    /// Makes the header, and keeps the report and the duration.
+    pub(crate) fn attempt(&self) -> Outcome {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
@@ -101,10 +102,7 @@ impl Session<'_> {
 
     /// Refuses and reports flags that the selected method does not use.
     pub(crate) fn check_flags(&self) -> Result<(), Error> {
-        match self.credentials.method() {
-            Some(method) => unused::check(self.options, method, &self.system, self.deadline),
-            None => Ok(()),
-        }
+        unused::check(self.options, &self.credentials, &self.system, self.deadline)
     }
 
     /// The library's error in the terms of the command line.
@@ -119,10 +117,7 @@ impl Session<'_> {
                 };
                 self.deadline.exceeded(&what, self.credentials.waiting_for().as_deref())
             }
-            // The library's names for values that its caller gives; here the values are flags.
-            (_, Some("endpoint")) => error.at("--endpoint"),
-            (_, Some("service account id")) => error.at("--impersonate"),
-            _ => error,
+            _ => flag_errors::in_flags(error, self.options),
         }
     }
 }
@@ -140,7 +135,10 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
     let method = options.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, value) {
         (None, None) if options.key_file.is_some() => key(options, None)?.into(),
-        (None, None) => Automatic::new().replace("yandex-cloud-cli", yc(options)?)?.build(),
+        (None, None) => Automatic::new()
+            .replace("workload-identity", workload_identity(options)?)?
+            .replace("yandex-cloud-cli", yc(options)?)?
+            .build(),
         (None, Some(value)) => {
             Credentials::from_string(&*value.text).map_err(|error| error.at(&value.location))?
         }
@@ -154,7 +152,7 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         }
         (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
-        (Some(MethodName::WorkloadIdentity), _) => WorkloadIdentityAuth::from_env().into(),
+        (Some(MethodName::WorkloadIdentity), _) => workload_identity(options)?.into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
         (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
         (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
@@ -185,6 +183,14 @@ fn profile(options: &AuthOptions) -> Result<ProfileAuth, Error> {
     let mut builder = ProfileAuth::builder();
     if let Some(profile) = flag(options.profile.as_deref(), "--profile")? {
         builder = builder.profile(profile);
+    }
+    Ok(builder.build())
+}
+
+fn workload_identity(options: &AuthOptions) -> Result<WorkloadIdentityAuth, Error> {
+    let mut builder = WorkloadIdentityAuth::builder_from_env();
+    if let Some(audience) = flag(options.audience.as_deref(), "--audience")? {
+        builder = builder.audience(audience);
     }
     Ok(builder.build())
 }

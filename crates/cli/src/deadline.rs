@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use yandex_cloud_auth::sdk_internals::in_seconds;
 use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions};
 
 /// How early the library's deadline may fire by this clock: the library reads a coarse clock, whose steps are up to 10
@@ -46,9 +47,9 @@ impl Deadline {
 
     /// The error for work that did not end in time, with the step that was under way.
     pub(crate) fn exceeded(self, what: &str, step: Option<&str>) -> Error {
-        let limit = self.limit.unwrap_or_default();
+        let limit = in_seconds(self.limit.unwrap_or_default());
         let step = step.map(|step| format!("; {step}")).unwrap_or_default();
-        Error::new(ErrorKind::Unavailable, format!("{what} within {limit:?} (`--timeout`){step}"))
+        Error::new(ErrorKind::Unavailable, format!("{what} within {limit} (`--timeout`){step}"))
             .with_help("raise `--timeout`; `YC_AUTH_LOG=debug` shows what the command waits for")
     }
 }

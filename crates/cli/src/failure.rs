@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use serde::Serialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 /// Why the command fails.
@@ -13,10 +14,19 @@ pub(crate) enum Failure {
     Auth(Error),
     /// The same, but standard output has shown the report already.
     WithoutReport(Error),
-    /// The same, but standard output has shown all of it already, on the same terminal.
+    /// The same, but standard output has shown all of it already.
     AlreadyShown(Error),
+    /// Neither a success nor an error of authentication, and standard output has shown why.
+    Undecided,
     /// The output could not be written.
     Output(io::Error),
+    /// A program that this command ran has failed, or could not run.
+    Program {
+        /// The exit status of the program, or the one that a shell gives in its place.
+        status: u8,
+        /// One line, unless the program itself has said it.
+        reason: Option<String>,
+    },
     /// Anything else, in one line.
     Other(String),
 }
@@ -34,7 +44,8 @@ impl Failure {
                     _ => 1,
                 }
             }
-            Self::Output(_) | Self::Other(_) => 1,
+            Self::Program { status, .. } => *status,
+            Self::Output(_) | Self::Other(_) | Self::Undecided => 1,
         }
     }
 
@@ -59,8 +70,43 @@ impl Failure {
             // A reader that closes the pipe early, such as `head`, is no error for the user.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Self::Output(error) => writeln!(to, "error: the output could not be written: {error}"),
-            Self::Other(line) => writeln!(to, "error: {line}"),
-            Self::AlreadyShown(_) => Ok(()),
+            Self::Other(line) | Self::Program { reason: Some(line), .. } => writeln!(to, "error: {line}"),
+            Self::AlreadyShown(_) | Self::Undecided | Self::Program { reason: None, .. } => Ok(()),
+        }
+    }
+}
+
+/// An error in JSON: `{"kind","message","help"}`.
+#[derive(Serialize)]
+pub(crate) struct ErrorOutput {
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+impl ErrorOutput {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { kind: error.kind().name(), message: error.to_string(), help: error.help().map(str::to_owned) }
+    }
+
+    /// A failure that is no error of the library.
+    pub(crate) fn other(message: &str) -> Self {
+        Self { kind: "other", message: message.to_owned(), help: None }
+    }
+}
+
+/// A failed result in JSON: `{"error":{…}}`.
+#[derive(Serialize)]
+pub(crate) struct FailureOutput {
+    error: ErrorOutput,
+}
+
+impl FailureOutput {
+    /// The failure, if it is an error of authentication that standard output does not have yet.
+    pub(crate) fn of(failure: &Failure) -> Option<Self> {
+        match failure {
+            Failure::Auth(error) => Some(Self { error: ErrorOutput::of(error) }),
+            _ => None,
         }
     }
 }

@@ -11,6 +11,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::arguments::AuthValue;
 use crate::deadline::Deadline;
+#[cfg(unix)]
+use crate::prompt::Prompt;
 
 /// The size limit. Keys and tokens are far shorter; a service account key has about 3 KiB.
 const LIMIT: usize = 1 << 20;
@@ -29,9 +31,7 @@ pub(crate) fn read(auth: &AuthValue, deadline: Deadline) -> Result<Value, Error>
     match auth {
         AuthValue::Inline(text) => Ok(Value { text: text.clone(), location: "--auth".to_owned() }),
         AuthValue::NotText => Err(not_text("--auth")),
-        AuthValue::Stdin => {
-            read_in_time(deadline, "standard input".to_owned(), || read_all(io::stdin().lock()))
-        }
+        AuthValue::Stdin => read_stdin(deadline),
         AuthValue::File(path) if path.as_os_str().is_empty() => {
             Err(Error::new(ErrorKind::Invalid, "there is no file name after the `@`")
                 .at("--auth")
@@ -43,6 +43,24 @@ pub(crate) fn read(auth: &AuthValue, deadline: Deadline) -> Result<Value, Error>
             read_in_time(deadline, location, move || open(&path).and_then(read_all))
         }
     }
+}
+
+/// Reads standard input to its end; on a terminal, asks for the value and reads to the end of the line.
+fn read_stdin(deadline: Deadline) -> Result<Value, Error> {
+    let location = "standard input".to_owned();
+    #[cfg(unix)]
+    if let Some(_prompt) = Prompt::show().map_err(|error| unreadable(&error).at(&location))? {
+        return read_in_time(deadline, location, || read_until(io::stdin().lock(), is_typed_whole));
+    }
+    read_in_time(deadline, location, || read_all(io::stdin().lock()))
+}
+
+/// Whether this is all of a value that a person types or pastes: a line, or the lines of a JSON object.
+#[cfg(unix)]
+fn is_typed_whole(content: &[u8]) -> bool {
+    let text = content.trim_ascii();
+    content.ends_with(b"\n")
+        && (!text.starts_with(b"{") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -102,8 +120,13 @@ fn unreadable(error: &io::Error) -> Error {
     Error::new(kind, format!("cannot be read: {error}")).with_help(help)
 }
 
-/// Reads to the end, and wipes each outgrown buffer.
-fn read_all(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads to the end.
+fn read_all(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_until(from, |_| false)
+}
+
+/// Reads until the content is whole, or to the end. Wipes each outgrown buffer.
+fn read_until(mut from: impl Read, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(vec![0; 16 << 10]);
     let mut length = 0;
     loop {
@@ -122,6 +145,9 @@ fn read_all(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
         }
         if length > LIMIT {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
+        }
+        if is_whole(&content[..length]) {
+            break;
         }
     }
     content.truncate(length);

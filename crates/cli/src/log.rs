@@ -17,6 +17,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use yandex_cloud_auth::sdk_internals::NOTICE;
 
+use crate::status_line;
+
 /// The variable that holds the level.
 pub(crate) const VARIABLE: &str = "YC_AUTH_LOG";
 
@@ -73,7 +75,7 @@ impl Log {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         if !notices.iter().any(|shown| shown == notice) {
             notices.push(notice.to_owned());
-            let _ = std::io::stderr().lock().write_all(format!("warning: {notice}\n").as_bytes());
+            status_line::write_above(&format!("warning: {notice}\n"));
         }
     }
 }
@@ -108,8 +110,7 @@ impl Subscriber for Log {
         event.record(&mut text);
         let level = *event.metadata().level();
         if level <= self.level {
-            let line = self.line(level, event.metadata().target(), &text);
-            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            status_line::write_above(&self.line(level, event.metadata().target(), &text));
         } else if event.metadata().target() == NOTICE {
             self.show(&text.message);
         }

@@ -12,14 +12,18 @@ mod demo;
 mod doctor;
 mod emulator;
 mod failure;
+mod flag_errors;
 mod header;
 mod input;
 mod log;
 mod manual;
 mod memory;
 mod output;
+#[cfg(unix)]
+mod prompt;
 mod revoke;
 mod signals;
+mod status_line;
 mod subprocesses;
 mod token;
 mod unused;
@@ -28,9 +32,9 @@ mod whoami;
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-use arguments::Command;
+use arguments::{Command, Format};
 use deadline::Deadline;
-use failure::Failure;
+use failure::{Failure, FailureOutput};
 
 fn main() -> ExitCode {
     memory::protect();
@@ -53,7 +57,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
     let warnings = matches!(command, Command::Doctor(_)).then(log::Warnings::default);
     log::start(std::env::var_os(log::VARIABLE).as_deref(), warnings.clone(), &mut stderr().lock());
     let out = &mut stdout().lock();
-    match command {
+    let result = match command {
         Command::Token(options) => token::run(options, deadline, out),
         Command::Header(options) => header::run(options, deadline, out),
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
@@ -63,5 +67,10 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),
         Command::Man => manual::run(out),
+    };
+    let is_json = command.auth_options().is_some_and(|options| options.format == Format::Json);
+    if is_json && let Some(failure) = result.as_ref().err().and_then(FailureOutput::of) {
+        output::json(out, &failure)?;
     }
+    result
 }

@@ -24,7 +24,7 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
-    let mut printed: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut printed: Vec<&clap::Command> = Vec::new();
     for subcommand in command.get_subcommands() {
         let name = format!("yc-auth {}", subcommand.get_name());
         writeln!(page, ".SS {}", escaped(&name))?;
@@ -33,12 +33,22 @@ fn page() -> io::Result<Vec<u8>> {
         page.extend_from_slice(b".PP\n");
         page.extend(body(|part| man.render_description_section(part))?);
         // Most subcommands share their options: the page lists them once.
-        let options = body(|part| man.render_options_section(part))?;
-        match printed.iter().find(|(_, same)| *same == options) {
-            Some((first, _)) => writeln!(page, ".PP\nThe options are those of {}.", escaped(first))?,
+        match printed.iter().find(|first| has_options_of(subcommand, first)) {
+            Some(first) => {
+                let first_name = escaped(&format!("yc-auth {}", first.get_name()));
+                let own = without_options_of(subcommand, first);
+                let has_own = own.get_arguments().any(|argument| !argument.is_hide_set());
+                let and = if has_own { ", and:" } else { "." };
+                writeln!(page, ".PP\nThe options are those of {first_name}{and}")?;
+                if has_own {
+                    page.extend(body(|part| Man::new(own).render_options_section(part))?);
+                }
+            }
             None => {
-                page.extend_from_slice(&options);
-                printed.push((name, options));
+                page.extend(body(|part| man.render_options_section(part))?);
+                if has_options(subcommand) {
+                    printed.push(subcommand);
+                }
             }
         }
     }
@@ -57,6 +67,24 @@ fn page() -> io::Result<Vec<u8>> {
     }
     page.extend_from_slice(b".fi\n");
     Ok(page)
+}
+
+/// Whether the subcommand has options beside `--help`.
+fn has_options(subcommand: &clap::Command) -> bool {
+    subcommand.get_arguments().count() > 1
+}
+
+/// Whether the subcommand has all options of another one.
+fn has_options_of(subcommand: &clap::Command, other: &clap::Command) -> bool {
+    other.get_arguments().all(|theirs| subcommand.get_arguments().any(|own| own.get_id() == theirs.get_id()))
+}
+
+/// The subcommand, with the options of another one hidden.
+fn without_options_of(subcommand: &clap::Command, other: &clap::Command) -> clap::Command {
+    subcommand.clone().mut_args(|argument| {
+        let is_theirs = other.get_arguments().any(|theirs| theirs.get_id() == argument.get_id());
+        argument.hide(is_theirs)
+    })
 }
 
 /// A section without its heading and the roff definitions before it.

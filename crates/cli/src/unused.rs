@@ -2,17 +2,20 @@
 //!
 //! Without this check a mistake in `--profile` or `--endpoint` would stay unseen while another source wins.
 
-use std::io::{Write, stderr};
 use std::time::Duration;
 
 use yandex_cloud_auth::sdk_internals::{Endpoint, new_runtime};
-use yandex_cloud_auth::{Error, ErrorKind, Method, ProfileAuth, System};
+use yandex_cloud_auth::{Credentials, Error, ErrorKind, Method, ProfileAuth, Report, System};
 
 use crate::arguments::{AuthOptions, MethodName};
 use crate::deadline::Deadline;
+use crate::status_line;
 
 /// How long reading the configuration of yc may take without `--timeout`.
 const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// The variable with the address that a job of GitHub Actions or Forgejo Actions asks for its token.
+const JOB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 
 /// Refuses an address in `--endpoint` that no method could use. Reads no file and asks no service.
 ///
@@ -75,10 +78,14 @@ fn read_profile(name: &str, system: &System, deadline: Deadline) -> Result<(), E
 /// As [`check_profile`].
 pub(crate) fn check(
     options: &AuthOptions,
-    selected: Method,
+    credentials: &Credentials,
     system: &System,
     deadline: Deadline,
 ) -> Result<(), Error> {
+    let Some(selected) = credentials.method() else { return Ok(()) };
+    if options.audience.is_some() {
+        check_audience(selected, credentials);
+    }
     if options.endpoint.is_some() && !uses_endpoint(selected) {
         warn("--endpoint", selected.name());
     }
@@ -90,6 +97,18 @@ pub(crate) fn check(
             check_profile(name.trim(), selected.name(), system, deadline)
         }
         _ => Ok(()),
+    }
+}
+
+/// Warns where no issuer was asked for a token, so that none could be asked for this audience.
+fn check_audience(selected: Method, credentials: &Credentials) {
+    let report = credentials.report();
+    let source = report.as_ref().and_then(Report::selected).map(|attempt| attempt.source.as_str());
+    match (selected, source) {
+        // The identity behind an impersonation is not known here.
+        (Method::Impersonation, _) | (Method::WorkloadIdentity, None | Some(JOB_TOKEN)) => {}
+        (Method::WorkloadIdentity, Some(source)) => tell("--audience", &format!("the token is in {source}")),
+        _ => warn("--audience", selected.name()),
     }
 }
 
@@ -111,5 +130,9 @@ fn uses_endpoint(method: Method) -> bool {
 }
 
 fn warn(flag: &str, method: &str) {
-    let _ = writeln!(stderr(), "warning: {flag} has no effect: the method is {method}");
+    tell(flag, &format!("the method is {method}"));
+}
+
+fn tell(flag: &str, why: &str) {
+    status_line::write_above(&format!("warning: {flag} has no effect: {why}\n"));
 }

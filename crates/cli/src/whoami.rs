@@ -1,4 +1,5 @@
-//! `yc-auth whoami`: the identity of the credentials, as far as the method knows it. Never the token.
+//! `yc-auth whoami`: the identity of the credentials, as far as the method knows it, and with `--ask` the subject that the
+//! authorization server gives. Never the token.
 //!
 //! JSON is `{"method","subject_id","key_id","folder_id","cloud_id","expires_at","by_way_of","remarks"}`; an unknown
 //! field is null. `by_way_of` is the impersonating identity, an object of the same form, or null.
@@ -7,11 +8,12 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use yandex_cloud_auth::Identity;
+use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::{Error, ErrorKind, Identity};
 
-use crate::arguments::{AuthOptions, Format};
+use crate::arguments::{Format, WhoamiOptions};
 use crate::color::Color;
-use crate::credentials;
+use crate::credentials::{self, Session};
 use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::output;
@@ -45,19 +47,41 @@ impl From<Identity> for IdentityOutput {
 }
 
 /// Prints the identity.
-pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let identity = credentials::with_session(options, deadline, |session| {
+pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let identity = credentials::with_session(&options.auth, deadline, |session| {
         let identity = session.credentials.blocking().identity(session.deadline.options());
-        let identity = identity.map_err(|error| session.explain(error))?;
-        session.check_flags().map(|()| identity)
+        let mut identity = identity.map_err(|error| session.explain(error))?;
+        session.check_flags()?;
+        if options.ask {
+            ask(session, &mut identity)?;
+        }
+        Ok(identity)
     })?;
-    match options.format {
+    match options.auth.format {
         Format::Json => output::json(out, &IdentityOutput::from(identity))?,
         Format::Text => {
             out.write_all(page(identity, SystemTime::now(), &Color::for_stdout()).as_bytes())?;
             out.flush()?;
         }
     }
+    Ok(())
+}
+
+/// Replaces the subject by the one that the authorization server gives.
+fn ask(session: &Session<'_>, identity: &mut Identity) -> Result<(), Error> {
+    let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+    let limit = session.deadline.remaining().unwrap_or_default();
+    let asked = runtime.block_on(session.credentials.ask_subject(limit));
+    let subject = asked.map_err(|error| session.explain(error))?;
+    identity.remarks.push(match &identity.subject_id {
+        Some(other) if *other != subject => {
+            format!("the authorization server says whose the token is; the method names {other}")
+        }
+        _ => "the authorization server says whose the token is".to_owned(),
+    });
+    // The remark of the method is no longer true.
+    identity.remarks.retain(|remark| !remark.ends_with("cannot be determined"));
+    identity.subject_id = Some(subject);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::routes::Route;
 use crate::wire::body::{self, Body, RequestBody};
 use crate::wire::error_form::ErrorForm;
 use crate::wire::status::{Code, Status};
-use crate::{ai, endpoints, iam, operations, token_exchange};
+use crate::{ai, endpoints, iam, operations, token_exchange, userinfo};
 
 pub(crate) async fn respond(
     cloud: &Cloud,
@@ -25,6 +25,7 @@ pub(crate) async fn respond(
         }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
         Route::TokenExchange => token_exchange::respond(cloud, same_old, request).await,
+        Route::UserInfo => rest(userinfo::get(cloud, request.headers())),
         Route::OidcJwks => body::json(StatusCode::OK, &cloud.issuer.jwks()),
         Route::GithubToken => rest(token_exchange::github::token(cloud, request.headers(), request.uri())),
         Route::EndpointsList => endpoints::rest::list(authority),

@@ -30,12 +30,15 @@
 //! |---|---|
 //! | endpoint discovery, and all services that discovery returns | [`Emulator::api_url`], `YC_API_ENDPOINT` |
 //! | IAM | [`Emulator::iam_url`] |
-//! | the exchange of OIDC tokens | [`Emulator::oauth_url`], `YC_OAUTH_ENDPOINT` |
+//! | the exchange of OIDC tokens | [`Emulator::oauth_url`]; `YC_OAUTH_ENDPOINT` without the path |
+//! | the OpenAI-compatible API | [`Emulator::api_url`] and `/v1`, `OPENAI_BASE_URL` |
 //! | the metadata service | [`Emulator::metadata_addr`], `YC_METADATA_ADDR` |
 //! | the authority of the TLS certificate | [`Emulator::ca_pem`], in PEM |
 //!
 //! [`Emulator::env`] returns the variables for another process. In the same process, give the URLs to the library
-//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext.
+//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext. For a client whose
+//! addresses are fixed, [`Builder::host_name`] adds the names of its addresses to the certificate and to the accepted
+//! hosts. The client has to find the emulator under these names.
 //!
 //! TLS works for every client that trusts the authority. A gRPC client such as tonic negotiates HTTP/2:
 //!
@@ -98,6 +101,7 @@
 //! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT; revokes a token |
 //! | `POST /iam/v1/tokens:createForServiceAccount` | `IamTokenService` | impersonates a service account |
 //! | `POST /oauth/token` | | exchanges a token of an OIDC issuer |
+//! | `GET /oauth/userinfo` | | tells the subject of an IAM token |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | endpoint discovery: every service has the address of the emulator |
 //! | `POST /v1/chat/completions` | | chat, complete or as events |
 //! | `GET /v1/models` | | the models of the folder |
@@ -185,6 +189,7 @@ mod server;
 mod structs;
 mod sync;
 mod token_exchange;
+mod userinfo;
 mod wire;
 
 pub use clock::VirtualClock;

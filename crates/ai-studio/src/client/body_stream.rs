@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use yandex_cloud_auth::sdk_internals::Timer;
+use yandex_cloud_auth::sdk_internals::{Timer, in_seconds};
 
 use super::failure::Failure;
 use crate::error::{Context, Error, ErrorKind};
@@ -32,7 +32,7 @@ impl BodyStream {
         // The deadline comes first: a server that sends without a pause must not outlast it.
         let error = if self.timer.poll(context).is_ready() {
             let limit = self.timer.deadline().limit();
-            Error::new(ErrorKind::Timeout, format!("the response did not end within {limit:?}"))
+            Error::new(ErrorKind::Timeout, format!("the response did not end within {}", in_seconds(limit)))
                 .with_help("set a longer timeout for the call")
         } else {
             match chunks.as_mut().poll_next(context) {

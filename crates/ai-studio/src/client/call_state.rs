@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 use uuid::Uuid;
 use yandex_cloud_auth::Method;
+use yandex_cloud_auth::sdk_internals::in_seconds;
 
 use super::call::Call;
 use super::request_template::RequestTemplate;
@@ -137,8 +138,8 @@ impl CallState {
         };
         let last = self.last_error.as_ref();
         let previous = last.map_or_else(String::new, |last| format!("; previous attempt: {}", last.reason()));
-        let error =
-            Error::new(ErrorKind::Timeout, format!("{what} after {limit:?}{previous}")).with_help(help);
+        let error = Error::new(ErrorKind::Timeout, format!("{what} after {}{previous}", in_seconds(limit)))
+            .with_help(help);
         match last.and_then(Error::status) {
             Some(status) => error.with_status(status),
             None => error,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
+use yandex_cloud_auth::sdk_internals::in_seconds;
 
 use crate::client::{Call, CallState, Client, TIMEOUT};
 use crate::error::{Error, ErrorKind};
@@ -178,8 +179,8 @@ impl Operation {
     }
 
     fn timed_out(&self) -> Error {
-        let (id, limit) = (&self.id, self.limit.as_secs_f64());
-        Error::new(ErrorKind::Timeout, format!("the operation {id} did not end within {limit} s")).with_help(
+        let (id, limit) = (&self.id, in_seconds(self.limit));
+        Error::new(ErrorKind::Timeout, format!("the operation {id} did not end within {limit}")).with_help(
             "the operation continues on the server: attach to it by its id, with `attach_deferred`",
         )
     }

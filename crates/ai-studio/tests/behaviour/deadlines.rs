@@ -63,7 +63,7 @@ async fn waits_for_a_silent_server_until_the_deadline() {
     clock.advance(Duration::from_millis(1));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
-    assert!(error.is_transient() && error.to_string().contains("no response after 60s"), "{error}");
+    assert!(error.is_transient() && error.to_string().contains("no response after 60 s"), "{error}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -101,7 +101,7 @@ async fn a_slow_token_counts_towards_the_deadline_and_its_fetch_serves_the_next_
     clock.advance(LIMIT);
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.to_string().contains("no token after 60s"), "{error}");
+    assert!(error.to_string().contains("no token after 60 s"), "{error}");
     assert_eq!(server.connections(), 0);
 
     source.release.add_permits(1);
@@ -189,7 +189,7 @@ async fn the_folder_search_counts_towards_each_deadline_and_continues_for_other_
     for outcome in outcomes {
         let error = outcome.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0), "{error}");
-        assert!(error.to_string().contains("no folder after 1s") && error.help().is_some(), "{error}");
+        assert!(error.to_string().contains("no folder after 1 s") && error.help().is_some(), "{error}");
     }
     assert_eq!((server.connections(), patient.is_finished()), (0, false));
 
@@ -216,7 +216,7 @@ async fn the_call_has_the_rest_of_the_deadline_after_the_folder_search() {
     clock.advance(Duration::from_secs(1));
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
-    assert!(error.to_string().contains("no response after 5s"), "{error}");
+    assert!(error.to_string().contains("no response after 5 s"), "{error}");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
-//! The authorization server: exchanges a token of another issuer for an IAM token of a service account.
+//! The authorization server: exchanges a token of another issuer for an IAM token of a service account, and tells the
+//! subject of an IAM token.
 //!
-//! `POST /oauth/token` with the form of RFC 8693 (docs, "Workload identity federations").
+//! `POST /oauth/token` with the form of RFC 8693 (docs, "Workload identity federations"). `GET /oauth/userinfo` of OpenID
+//! Connect (docs, "OIDC applications"); that it answers for IAM tokens of service accounts was seen in other programs.
 
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use zeroize::Zeroize;
 
 use super::access_token::access_token;
@@ -13,7 +17,7 @@ use super::address::Address;
 use super::endpoints::Endpoint;
 use super::installation::Installation;
 use super::request::{finish, send};
-use super::response::refusal;
+use super::response::{json_object, refusal, unreadable};
 use crate::secret::Secret;
 use crate::system::System;
 use crate::token::Token;
@@ -33,16 +37,46 @@ pub(crate) struct AuthorizationServer {
 }
 
 impl AuthorizationServer {
-    /// The authorization server in code, else in `YC_OAUTH_ENDPOINT`, else the public one.
+    /// The authorization server in code, else in `YC_OAUTH_ENDPOINT`, else the public one. `installation` is where the
+    /// token that goes there belongs; `what` names that token in the warning about a foreign host.
     ///
     /// # Errors
     /// `Invalid` if the address cannot be read, or if the API is not of the public installation and the authorization
-    /// server is not given; `Blocked` if the subject token would travel without TLS.
-    pub(crate) fn new(system: &System) -> Result<Self, Error> {
-        let endpoint = endpoint(system)?;
+    /// server is not given; `Blocked` if the token would travel without TLS.
+    pub(crate) fn new(installation: &Installation, system: &System, what: &str) -> Result<Self, Error> {
+        let endpoint = endpoint(installation, system)?;
         endpoint.check()?;
-        endpoint.warn_if_foreign("the subject token goes there");
+        endpoint.warn_if_foreign(&format!("{what} goes there"));
         Ok(Self { endpoint })
+    }
+
+    /// The subject of the IAM token in `bearer`: the id of a service account or a user.
+    pub(crate) async fn subject(
+        &self,
+        bearer: &HeaderValue,
+        token: &Secret,
+        limit: Duration,
+        system: &System,
+    ) -> Result<String, Error> {
+        let url = self.endpoint.address.url("/oauth/userinfo");
+        let request =
+            http::Request::get(&url).header(AUTHORIZATION, bearer.clone()).header(ACCEPT, "application/json");
+        let request = finish(request, Vec::new(), &url)?;
+        let response = send(system, request, &url, limit).await?;
+        if response.status() != 200 {
+            let error = refusal(&response, &url, &[token.expose()]);
+            return Err(match error.status() {
+                Some(404 | 405) => error.with_help(NOT_THE_SERVER),
+                Some(401 | 403) => error.with_help(
+                    "the server does not know this token: it has expired, was revoked, or belongs to another installation",
+                ),
+                _ => error,
+            });
+        }
+        match json_object(&response, &url)?.remove("sub") {
+            Some(Value::String(subject)) if is_subject(&subject) => Ok(subject),
+            _ => Err(unreadable(&url, "the id `sub` is missing")),
+        }
     }
 
     /// Exchanges the token of another issuer for one of the service account `id`.
@@ -79,16 +113,25 @@ impl AuthorizationServer {
     }
 }
 
+/// The help where another server responds.
+pub(crate) const NOT_THE_SERVER: &str = "the address is not that of an authorization server: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code";
+
+/// Whether this can be the id of a subject. A server could return anything, and a person will read it.
+fn is_subject(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte))
+}
+
 /// The address of the authorization server.
 ///
 /// # Errors
-/// `Invalid` if no address is given and the API is not of the public installation: the subject token would go to
-/// another installation than the rest.
-fn endpoint(system: &System) -> Result<Endpoint, Error> {
+/// `Invalid` if no address is given and the API is not of the public installation: the token would go to another
+/// installation than the rest.
+fn endpoint(installation: &Installation, system: &System) -> Result<Endpoint, Error> {
     if let Some(endpoint) = configured(system)? {
         return Ok(endpoint);
     }
-    if let Some(other) = Installation::of(system)?.outside_of_the_public_one()? {
+    if let Some(other) = installation.outside_of_the_public_one()? {
         let reason = format!("`{}` is {}, but {VARIABLE} is not set", other.location(), other.address());
         return Err(Error::new(ErrorKind::Invalid, reason).at(VARIABLE).with_help(format!(
             "set {VARIABLE} (in code: `Endpoints::oauth`) to the authorization server of that installation; \

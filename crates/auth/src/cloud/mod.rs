@@ -7,8 +7,6 @@
 pub(crate) mod access_token;
 pub(crate) mod address;
 pub(crate) mod authorization;
-#[cfg(feature = "service-account-key")]
-pub(crate) mod clock_difference;
 pub(crate) mod endpoints;
 pub(crate) mod folder;
 pub(crate) mod iam;
@@ -17,6 +15,7 @@ pub(crate) mod installation;
 pub(crate) mod jwt;
 pub(crate) mod machine;
 pub(crate) mod metadata;
+pub(crate) mod model_list;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod service_list;

@@ -8,7 +8,7 @@ use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
 
 /// The folder that requests are meant for, as AI Studio's SDK reads it.
-const FOLDER: &str = "YC_FOLDER_ID";
+pub(super) const FOLDER: &str = "YC_FOLDER_ID";
 
 impl Credentials {
     /// What the method knows about its subject, with the expiry of the current token. Selects and fetches first where
@@ -43,6 +43,7 @@ impl Credentials {
             identity.folder_id = Some(redact(&folder, &[]));
             identity.remarks.push(format!("the folder is from {FOLDER}"));
         }
+        identity.remarks.extend(self.inner.system.clock_warning());
         Ok(identity)
     }
 }

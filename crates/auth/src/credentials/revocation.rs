@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Credentials, HeaderOptions};
 use crate::cloud::iam::{self, Iam};
+use crate::error::in_seconds;
 use crate::refresh::cached_header::{Scheme, Snapshot};
 use crate::refresh::revoked;
 use crate::task::run_detached::run_detached;
@@ -98,8 +99,11 @@ impl Credentials {
             let limit = iam.timeout();
             let outcome = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
             let outcome = outcome.unwrap_or_else(|| {
-                Err(Error::new(ErrorKind::Unavailable, format!("the token was not revoked within {limit:?}"))
-                    .with_help("IAM may have revoked the token after this time; try again"))
+                Err(Error::new(
+                    ErrorKind::Unavailable,
+                    format!("the token was not revoked within {}", in_seconds(limit)),
+                )
+                .with_help("IAM may have revoked the token after this time; try again"))
             });
             if outcome.is_ok() {
                 revoked::record(token.expose());

@@ -17,7 +17,7 @@ use super::options::duration_options;
 use super::sealed::Sealed;
 use super::value_source::{Found, ValueSource, read};
 use super::{Detection, Identity, Method, Provider, TokenSource};
-use crate::cloud::iam::{self, Iam};
+use crate::cloud::iam::{self, Iam, NOT_IAM};
 use crate::cloud::installation::Installation;
 use crate::log::log;
 use crate::recognize;
@@ -222,5 +222,11 @@ pub(super) fn explain(error: Error) -> Error {
             "the OAuth token is wrong, expired or revoked, and IAM does not exchange tokens issued since 2026-06-01"
         }
     };
-    error.with_help(format!("{cause}; {REPLACEMENTS}"))
+    // Another server knows neither the path nor the token.
+    let address = if matches!(error.status(), Some(404 | 405)) {
+        format!("{NOT_IAM}; otherwise ")
+    } else {
+        String::new()
+    };
+    error.with_help(format!("{address}{cause}; {REPLACEMENTS}"))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::error::in_seconds;
 use crate::recognize;
 use crate::secret::redact;
 use crate::system::{Pipe, System};
@@ -167,7 +168,7 @@ pub(super) async fn read_within<T>(
     read: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     system.within(limit, read).await.unwrap_or_else(|| {
-        Err(Error::new(ErrorKind::Unavailable, format!("the file was not read within {limit:?}"))
+        Err(Error::new(ErrorKind::Unavailable, format!("the file was not read within {}", in_seconds(limit)))
             .at(location)
             .with_help("check the file: it may be a pipe without a writer, or on a file server that is down")
             .without_retry())

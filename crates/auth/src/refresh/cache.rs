@@ -10,6 +10,7 @@ use super::fetch::{Fetch, Goal};
 use super::flight::{Limit, Requirement, Waited};
 use super::refresher::{Join, Refresher};
 use super::schedule::Freshness;
+use crate::error::in_seconds;
 use crate::sync::Arc;
 use crate::system::{Now, System};
 use crate::task::deadline::{Deadline, WaitLimit};
@@ -116,7 +117,10 @@ impl Cache {
                     Some(Waited::Ended(outcome)) => break outcome,
                     Some(Waited::TooLate(error)) => break Err(error),
                     Some(Waited::MethodTotal(total)) => limit.set(Deadline::from(began, total)),
-                    None => break Err(caller.last_error().unwrap_or_else(|| self.out_of_time(limit))),
+                    None => {
+                        let cause = refresher.last_failure().or_else(|| caller.last_error());
+                        break Err(cause.unwrap_or_else(|| self.out_of_time(limit)));
+                    }
                 }
             };
             match outcome {
@@ -163,7 +167,7 @@ impl Cache {
         let waiting = self.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
         let error = Error::new(
             ErrorKind::Unavailable,
-            format!("no token within {limit:?}{waiting}; the fetch goes on"),
+            format!("no token within {}{waiting}; the fetch goes on", in_seconds(limit)),
         )
         .with_help("allow more time, or call `prewarm()` at start so that the first call finds a token");
         match self.refresher.header.load().as_ref().map(|header| header.method) {

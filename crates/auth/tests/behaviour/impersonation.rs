@@ -456,7 +456,7 @@ fn both_fetches_together_have_one_time_limit() {
     until("the fetch of the underlying credentials runs", || source.started() == 1);
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(7));
-    assert!(call.join().unwrap().reason().contains("no token within 7s"));
+    assert!(call.join().unwrap().reason().contains("no token within 7 s"));
 }
 
 /// Both fetches run on the one thread of the library, for every kind of caller.

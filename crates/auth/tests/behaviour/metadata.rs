@@ -396,7 +396,7 @@ fn a_connection_without_a_response_times_out_and_no_other_identity_is_selected()
     test_system.clock.advance(Duration::from_millis(5100));
     let error = joined(call).unwrap_err();
     assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
-    assert!(error.reason().contains("5s"), "{error}");
+    assert!(error.reason().contains("5 s"), "{error}");
     let report = error.report().unwrap();
     let broken = report.attempts().iter().find(|attempt| attempt.outcome == Outcome::Broken).unwrap();
     assert_eq!(broken.method, Method::Metadata);
@@ -430,7 +430,7 @@ fn the_deadline_of_a_call_covers_the_selection() {
     test_system.clock.advance(Duration::from_millis(500));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.reason().contains("500ms"), "{error}");
+    assert!(error.reason().contains("0.5 s"), "{error}");
     assert!(
         error
             .reason()

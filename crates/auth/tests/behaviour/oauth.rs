@@ -379,7 +379,10 @@ fn discovery_runs_again_after_an_exchange_without_a_response() {
     test_system.clock.advance(secs(9));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.reason().contains("no token within 10s"), "the limit of the fetch ended the call: {error}");
+    assert!(
+        error.reason().contains("no token within 10 s"),
+        "the limit of the fetch ended the call: {error}"
+    );
 
     test_system.clock.advance(secs(60));
     assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
@@ -409,7 +412,7 @@ fn the_timeout_can_be_set() {
     test_system.clock.advance(secs(2));
     let error = joined(call).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.reason().contains("2s"), "{error}");
+    assert!(error.reason().contains("2 s"), "{error}");
 }
 
 #[test]

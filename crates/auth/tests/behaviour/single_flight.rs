@@ -197,7 +197,7 @@ fn a_caller_whose_deadline_passes_gets_an_error_and_the_fetch_goes_on() {
     });
     let error = short.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("500ms"), "{error}");
+    assert!(error.to_string().contains("0.5 s"), "{error}");
     assert_eq!(long.unwrap().unwrap(), "Bearer t1.fake.0");
     assert_eq!(source.started(), 1);
 }

@@ -38,7 +38,7 @@ fn a_call_that_runs_out_of_time_names_the_request_that_it_waits_for() {
         assert_eq!(credentials.waiting_for(), None);
         // The deadline of the call, the limit of the fetch and that of the request.
         let (error, waiting) = out_of_time(&test_system, &credentials, 3);
-        assert!(error.reason().contains(&format!("no token within 500ms; waiting for {named}")), "{error}");
+        assert!(error.reason().contains(&format!("no token within 0.5 s; waiting for {named}")), "{error}");
         assert_eq!(waiting.unwrap(), format!("waiting for {named}"));
     }
 }

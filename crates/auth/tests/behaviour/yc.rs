@@ -237,7 +237,7 @@ fn the_timeout_can_be_set() {
     asked.recv().unwrap();
     test_system.clock.wait_for_sleepers(2);
     test_system.clock.advance(secs(3));
-    assert!(joined(call).unwrap_err().reason().contains("3s"));
+    assert!(joined(call).unwrap_err().reason().contains("3 s"));
 }
 
 #[test]

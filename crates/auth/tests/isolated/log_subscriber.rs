@@ -73,7 +73,7 @@ fn blocks() {
     let second = Credentials::from_source(Source::living(HOUR)).with_system(isolated_system());
     let short = HeaderOptions::new().deadline(Duration::from_millis(100));
     let error = second.blocking().header_with(short).unwrap_err();
-    assert!(error.kind() == ErrorKind::Unavailable && error.reason().contains("100ms"), "{error}");
+    assert!(error.kind() == ErrorKind::Unavailable && error.reason().contains("0.1 s"), "{error}");
     assert_eq!(gate.0.lock().unwrap().1, 1, "the thread is still blocked");
 
     gate.0.lock().unwrap().0 = false;

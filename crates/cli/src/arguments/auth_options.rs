@@ -17,6 +17,7 @@ pub(crate) struct AuthOptions {
     ///
     /// `t1.…` is an IAM token, `y0_…` an OAuth token, JSON or its base64 a service account key, any other token an API key.
     /// What is none of them, such as a path or `null`, is an error that names it.
+    /// On a terminal `-` asks for the value and does not show it.
     /// `-` and `@FILE` (also a pipe, as in `@<(pass show cloud)`) keep the value out of `ps`. The limit is 1 MiB.
     #[arg(long, value_name = "STRING|-|@FILE", value_parser = OsStringValueParser::new().map(AuthValue::from),
         allow_hyphen_values = true)]
@@ -41,6 +42,13 @@ pub(crate) struct AuthOptions {
     /// The selected identity needs the role `iam.serviceAccounts.tokenCreator` on this service account.
     #[arg(long, value_name = "ID")]
     pub(crate) impersonate: Option<String>,
+
+    /// The audience to ask for in a job of GitHub Actions or Forgejo Actions (workload-identity)
+    ///
+    /// One of the audiences of the federation. Default: that of the issuer, on GitHub `https://github.com/OWNER`. A
+    /// token in `YC_OIDC_TOKEN_FILE` or `YC_OIDC_TOKEN` has its audience already.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
 
     /// The API endpoint, such as `api.yandexcloud.kz:443`
     ///

@@ -4,11 +4,13 @@
 
 mod auth_options;
 mod auth_value;
+mod doctor_options;
 mod emulator_options;
 mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod whoami_options;
 
 use std::ffi::OsString;
 
@@ -17,10 +19,12 @@ use clap_complete::Shell;
 
 pub(crate) use auth_options::{AuthOptions, Format};
 pub(crate) use auth_value::AuthValue;
+pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{EXIT_STATUS, VARIABLES};
+pub(crate) use whoami_options::WhoamiOptions;
 
 #[derive(Parser)]
 #[command(
@@ -29,7 +33,6 @@ pub(crate) use reference::{EXIT_STATUS, VARIABLES};
     about = "Print a Yandex Cloud token or header, explain its origin, and demonstrate every method",
     after_help = reference::after_help(false),
     after_long_help = reference::after_help(true),
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 struct Arguments {
@@ -49,16 +52,16 @@ pub(crate) enum Command {
     /// Explain which method is selected and why, and make one header; secrets are masked
     ///
     /// Lists every source in order with its result, then makes the header. Sends one token request if the method needs
-    /// one, and calls no other service: a key or a token that you give is not checked with a server. The exit status
-    /// is that of `token`.
+    /// one, and calls no other service: a key or a token that you give is not checked with a server, unless you give
+    /// `--check`. The exit status is that of `token`. A terminal shows meanwhile what the command waits for.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Doctor(AuthOptions),
+    Doctor(DoctorOptions),
     /// Show the identity of the credentials: subject, folder, expiry; never the token
     ///
     /// A token is opaque, so the method supplies these facts: from the key file, the configuration, the metadata
-    /// service or yc. The command fetches a token to learn its expiry.
+    /// service or yc. The command fetches a token to learn its expiry. `--ask` asks a server for the subject.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Whoami(AuthOptions),
+    Whoami(WhoamiOptions),
     /// Revoke an IAM token: Yandex Cloud rejects it from then on
     ///
     /// For an IAM token (`t1.…`) that has leaked, give the token itself: `--auth -`. Only an IAM token that is given
@@ -80,6 +83,10 @@ pub(crate) enum Command {
     ///
     /// Runs until Ctrl-C, and prints the variables that point a program at the emulator. Exported variables outlive the
     /// emulator: unset them or close the shell afterwards.
+    ///
+    /// `yc-auth emulator -- COMMAND` runs a command with these variables, and ends with the command and with its exit
+    /// status: 128 and the number of a signal that ended it, 127 if the command does not exist, 126 if it cannot run.
+    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command.
     Emulator(EmulatorOptions),
     /// Print the completions for a shell
     ///
@@ -94,13 +101,11 @@ pub(crate) enum Command {
 
 impl Command {
     /// The options of authentication, for the subcommands that authenticate.
-    fn auth_options(&self) -> Option<&AuthOptions> {
+    pub(crate) fn auth_options(&self) -> Option<&AuthOptions> {
         match self {
-            Self::Token(options)
-            | Self::Header(options)
-            | Self::Doctor(options)
-            | Self::Whoami(options)
-            | Self::Revoke(options) => Some(options),
+            Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
+            Self::Doctor(options) => Some(&options.auth),
+            Self::Whoami(options) => Some(&options.auth),
             _ => None,
         }
     }
@@ -111,12 +116,18 @@ impl Command {
 /// # Errors
 /// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let ends_with_dashes = arguments.last().is_some_and(|last| last == "--");
     let mut definitions = definitions();
     let matches = definitions.try_get_matches_from_mut(arguments).map_err(mask::masked)?;
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
-    if let Some(options) = command.auth_options()
-        && let Some(reason) = options.conflict(matches!(command, Command::Revoke(_)))
-    {
+    let conflict = match &command {
+        Command::Emulator(options) => options.conflict(ends_with_dashes),
+        _ => {
+            command.auth_options().and_then(|options| options.conflict(matches!(command, Command::Revoke(_))))
+        }
+    };
+    if let Some(reason) = conflict {
         // An error of the subcommand shows the usage of the subcommand.
         let subcommand = matches.subcommand_name().and_then(|name| definitions.find_subcommand(name));
         let mut subcommand = subcommand.unwrap_or(&definitions).clone();
@@ -151,6 +162,7 @@ mod tests {
             (&["token", "--method", "impersonation"], "--impersonate ID"),
             (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
             (&["revoke", "--impersonate", "aje"], "name the token to revoke"),
+            (&["emulator", "--tls", "--ca-file", "ca.pem", "--"], "the command after `--` is missing"),
         ] {
             let error = parsed(words).err().unwrap();
             assert_eq!(error.exit_code(), 2);

@@ -3,7 +3,10 @@
 /// What each exit status means; `failure.rs` maps errors to these numbers.
 pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
     (0, "success"),
-    (1, "any other failure: the output could not be written, or a check of the demo failed"),
+    (
+        1,
+        "any other failure: the output could not be written, a check of the demo failed, or credentials cannot be checked",
+    ),
     (2, "the command line is invalid"),
     (3, "no credentials were found"),
     (4, "a value, file or address is invalid, or a secret would be sent to a host that must not get it"),
@@ -29,21 +32,27 @@ pub(crate) const VARIABLES: [(&str, &str); 29] = [
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
     (
         "YC_OAUTH_ENDPOINT",
-        "the authorization server, https://auth.yandex.cloud by default (workload-identity)",
+        "the authorization server, https://auth.yandex.cloud by default (workload-identity, whoami --ask)",
     ),
-    ("ACTIONS_ID_TOKEN_REQUEST_URL", "the address of GitHub's tokens, in a job (workload-identity)"),
+    (
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "the address of the tokens of GitHub or Forgejo, in a job (workload-identity)",
+    ),
     ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     ("HOME", "the folder with .config/yandex-cloud/config.yaml; on Windows USERPROFILE (profile)"),
-    ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none"),
+    ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none, and that doctor --check names"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "the folders where the command searches for yc"),
-    ("HTTPS_PROXY", "the proxy for TLS hosts; metadata requests never use a proxy"),
+    (
+        "HTTPS_PROXY",
+        "the proxy for TLS hosts (http, https, socks5, socks5h); metadata requests never use one",
+    ),
     ("ALL_PROXY", "the same, if HTTPS_PROXY is not set"),
-    ("NO_PROXY", "the hosts that no proxy applies to"),
+    ("NO_PROXY", "the hosts, networks and ports without a proxy"),
     ("SSL_CERT_FILE", "the certificate authorities to trust, instead of the system's"),
     ("SSL_CERT_DIR", "folders with such certificate authorities"),
     ("YC_AUTH_LOG", "the log level on standard error: off (the default), error, warn, info, debug or trace"),
@@ -59,7 +68,7 @@ const EXAMPLES: &str = "  yc-auth header | curl -H @- https://ai.api.cloud.yande
   export YC_IAM_TOKEN=\"$(yc-auth token --key-file key.json)\"
   yc-auth token --auth @key.txt --format json
   yc-auth header --key-file key.json --impersonate aje…
-  yc-auth doctor
+  yc-auth doctor --check
   yc-auth demo";
 
 /// The text after the options of the command itself; with both tables where `long`.

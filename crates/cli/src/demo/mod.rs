@@ -9,7 +9,7 @@ mod fixture;
 mod printer;
 mod scenarios;
 
-use std::io::{self, Write};
+use std::io::{self, Write, stdout};
 use std::time::Instant;
 
 use checks::Check;
@@ -17,7 +17,7 @@ use fixture::Fixture;
 use printer::Printer;
 use yandex_cloud_auth::Method;
 
-use crate::color::{Color, is_capable_terminal};
+use crate::color::{Color, understands_escapes};
 use crate::failure::Failure;
 use crate::output;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(out: &mut dyn Write) -> Result<(), Failure> {
     let start = Instant::now();
     let fixture =
         Fixture::new().map_err(|error| Failure::Other(format!("demo: cannot be set up: {error}")))?;
-    let mut printer = Printer::new(out, Color::for_stdout(), is_capable_terminal());
+    let mut printer = Printer::new(out, Color::for_stdout(), understands_escapes(&stdout()));
     let Totals { passed, failed } = run_all(&fixture, &mut printer)?;
     drop(fixture);
     let total = passed + failed;

@@ -113,7 +113,7 @@ fn the_timeout_covers_reading_the_value() {
     // No process writes to this pipe, so that even opening it blocks.
     let pipe = folder.pipe("pipe");
     let outcome = yc_auth(["token", "--timeout", "0.2", "--auth", &at(&pipe)]).done();
-    assert!(outcome.fails(5).contains("within 200ms (`--timeout`)"), "{outcome:?}");
+    assert!(outcome.fails(5).contains("within 0.2 s (`--timeout`)"), "{outcome:?}");
 
     // Standard input stays open and empty.
     let (reader, writer) = std::io::pipe().unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-use crate::run::{Outcome, keys, yc_auth};
+use crate::run::{Outcome, keys, side_by_side, yc_auth};
 
 #[track_caller]
 fn selected(diagnosis: &Value) -> &Value {
@@ -16,7 +16,10 @@ fn json_has_the_documented_fields() {
     let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
     let diagnosis = outcome.json();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    assert_eq!(keys(&diagnosis, &outcome.stdout), ["selected", "attempts", "error"]);
+    let fields = ["selected", "attempts", "error", "header", "expires_at", "subject_id", "check", "notes"];
+    assert_eq!(keys(&diagnosis, &outcome.stdout), fields);
+    assert_eq!(diagnosis["header"], "Authorization: Bearer t1.***");
+    assert_eq!((&diagnosis["expires_at"], &diagnosis["check"]), (&Value::Null, &Value::Null));
     assert_eq!((&diagnosis["selected"], &diagnosis["error"]), (&json!("iam-token"), &Value::Null));
     let outcomes: Vec<_> =
         diagnosis["attempts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();
@@ -50,7 +53,7 @@ fn it_has_the_exit_status_and_errors_of_token() {
     let emulator = Emulator::start_in_thread().unwrap();
     emulator.faults().add(Fault::status(503).on(Service::Metadata));
     let metadata = emulator.metadata_addr().to_string();
-    for (words, variables) in [
+    let cases = [
         (&["--method", "none"][..], &[][..]),
         (&["--method", "api-key"], &[]),
         (&["--method", "metadata", "--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
@@ -58,7 +61,8 @@ fn it_has_the_exit_status_and_errors_of_token() {
         (&["--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&[], &[("YC_API_KEY", "y0_fake")]),
         (&["--timeout", "nonsense"], &[]),
-    ] {
+    ];
+    side_by_side(cases, |(words, variables)| {
         let run = |command| {
             let run = yc_auth([command].iter().chain(words));
             variables.iter().fold(run, |run, (name, value)| run.env(name, value)).done()
@@ -75,7 +79,7 @@ fn it_has_the_exit_status_and_errors_of_token() {
                 .map(|text| text.trim_end().to_owned())
         };
         assert_eq!(printed(&token), printed(&doctor), "{words:?} {variables:?}");
-    }
+    });
 }
 
 #[test]
@@ -142,4 +146,34 @@ fn a_foreign_endpoint_in_the_environment_is_noted() {
         yc_auth(["doctor"]).env("YC_API_ENDPOINT", "api.example.test").secret("YC_API_KEY", "AQVN-fake");
     let outcome = run.done();
     assert!(outcome.output().contains("note: YC_API_ENDPOINT names "), "{outcome:?}");
+
+    let run = yc_auth(["doctor", "--format", "json"]).env("YC_API_ENDPOINT", "api.example.test");
+    let diagnosis = run.secret("YC_API_KEY", "AQVN-fake").done().json();
+    let [note] = diagnosis["notes"].as_array().unwrap().as_slice() else { panic!("{diagnosis}") };
+    assert!(note.as_str().unwrap().starts_with("YC_API_ENDPOINT names "), "{note}");
+}
+
+#[test]
+fn json_has_the_header_the_expiry_and_the_subject() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let report = |words: &[&str]| {
+        let run = yc_auth([&["doctor", "--format", "json"], words].concat());
+        run.env("YC_API_ENDPOINT", emulator.api_url())
+            .env("YC_METADATA_ADDR", emulator.metadata_addr().to_string())
+    };
+    let key = emulator.service_account_key().unwrap();
+    let of_key = report(&["--auth", "-"]).stdin(key.clone()).done().json();
+    assert_eq!(of_key["subject_id"], emulator.service_account_id());
+    assert_eq!(of_key["header"], "Authorization: Bearer t1.***");
+    assert!(of_key["expires_at"].as_str().unwrap().ends_with('Z'), "{of_key}");
+    let account = emulator.impersonated_account_id();
+    let impersonated = report(&["--auth", "-", "--impersonate", account]).stdin(key).done().json();
+    assert_eq!(impersonated["subject_id"], account);
+    // The metadata service does not tell its service account, and is asked once.
+    let metadata = report(&[]).done().json();
+    assert_eq!(metadata["subject_id"], Value::Null);
+    assert!(metadata["expires_at"].is_string(), "{metadata}");
+    assert_eq!(emulator.counters().requests(Service::Metadata), 1);
+    let none = report(&["--method", "none"]).done().json();
+    assert_eq!((&none["header"], &none["expires_at"]), (&Value::Null, &Value::Null));
 }

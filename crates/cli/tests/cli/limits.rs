@@ -1,6 +1,6 @@
 //! The command where the operating system gives it little: few descriptors, no certificates, no status of programs.
 
-use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, yc_auth};
+use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, side_by_side, yc_auth};
 
 /// Runs the binary from a shell that has prepared the process with `preparation`.
 fn prepared(preparation: &str, words: &[&str]) -> Run {
@@ -25,9 +25,12 @@ fn without_descriptors_each_command_fails_with_the_reason_of_the_system() {
     let oauth = ["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "1"];
     let yc = ["token", "--method", "yandex-cloud-cli", "--timeout", "1"];
     // The loader of the binary itself needs one more than standard input, output and error.
-    for limit in [4, 5, 6, 7, 8, 9, 11, 13, 15] {
-        for words in [&metadata[..], &oauth, &yc, &["token", "--auth", &token], &["doctor", "--timeout", "1"]]
-        {
+    let auth = ["token", "--auth", &token];
+    let commands = [&metadata[..], &oauth, &yc, &auth, &["doctor", "--timeout", "1"]];
+    let limits = [4, 5, 6, 7, 8, 9, 11, 13, 15];
+    side_by_side(
+        limits.into_iter().flat_map(|limit| commands.map(|words| (limit, words))),
+        |(limit, words)| {
             let run = prepared(&format!("ulimit -n {limit}"), words);
             let outcome = run.env("PATH", FAKES).env("FAKE_YC", "token").hides("FAKE-token").done();
             let all = format!("{} {}", outcome.stdout, outcome.stderr);
@@ -37,8 +40,8 @@ fn without_descriptors_each_command_fails_with_the_reason_of_the_system() {
                 !is_scarce || all.contains("Too many open files (os error 24)"),
                 "{limit} {words:?} {outcome:?}"
             );
-        }
-    }
+        },
+    );
     for words in [&["demo"][..], &["emulator", "--listen", "127.0.0.1:0", "--metadata-listen", "127.0.0.1:0"]]
     {
         let outcome = prepared("ulimit -n 6", words).done();

@@ -6,11 +6,16 @@
 #![allow(clippy::unwrap_used, reason = "so a test fails")]
 
 mod architecture;
+mod audience;
 mod auth;
+mod check;
 mod demo;
 mod doctor;
 mod emulator;
+mod emulator_command;
+mod emulator_files;
 mod endpoints;
+mod failures;
 mod identity;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -23,6 +28,9 @@ mod output;
 mod pages;
 mod pages_ru;
 mod pinned_and_unused;
+mod progress;
+mod prompt;
+mod proxies;
 mod readme;
 mod recognized_values;
 mod run;

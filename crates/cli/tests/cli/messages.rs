@@ -7,7 +7,7 @@ use std::path::Path;
 use test_support::source_files::source_files;
 use yandex_cloud_emulator::Emulator;
 
-use crate::run::{CLOSED_PORT, Folder, yc_auth};
+use crate::run::{CLOSED_PORT, Folder, side_by_side, yc_auth};
 
 #[test]
 fn revoke_says_which_token_is_revoked_and_what_stays_valid() {
@@ -70,7 +70,8 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
     let cloud = Emulator::start_in_thread().unwrap();
     let key = folder.file("key.json", cloud.service_account_key().unwrap());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    for words in [&["doctor", "--key-file", &*key.display().to_string()][..], &["doctor"]] {
+    let key_file = ["doctor", "--timeout", "1", "--key-file", &*key.display().to_string()];
+    side_by_side([&key_file[..], &["doctor", "--timeout", "1"]], |words| {
         let outcome = yc_auth(words)
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
@@ -84,7 +85,7 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
             assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
         }
         assert!(page.contains("Header\n  no header: see the error below\n"), "{page}");
-    }
+    });
 }
 
 #[test]
@@ -111,11 +112,73 @@ fn the_advice_about_a_scheme_is_given_once() {
 
 #[test]
 fn an_unreachable_endpoint_names_every_place_where_it_can_be_set() {
-    let run = yc_auth(["token", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.env("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     let printed = outcome.fails(5);
-    for place in ["YC_API_ENDPOINT", "YC_OAUTH_ENDPOINT", "`Endpoints` in code", "`--endpoint`"] {
-        assert!(printed.contains(place), "{place}: {printed}");
+    assert!(printed.contains("(`--endpoint`, YC_OAUTH_ENDPOINT)"), "{printed}");
+    let run = yc_auth(["token"])
+        .env("YC_API_ENDPOINT", format!("http://{CLOSED_PORT}"))
+        .env("YC_OAUTH_TOKEN", "y0_fake");
+    let outcome = run.done();
+    assert!(outcome.fails(5).contains("(YC_API_ENDPOINT or `--endpoint`, YC_OAUTH_ENDPOINT)"), "{outcome:?}");
+}
+
+#[test]
+fn an_error_of_a_flag_names_the_flag_and_no_error_names_the_library() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path.join(".config/yandex-cloud")).unwrap();
+    folder.file(".config/yandex-cloud/config.yaml", "profiles:\n  me:\n    token: y0_FAKE\n");
+    let server = test_support::http_server::Server::always(test_support::http_server::Reply::status(404));
+    for (words, flag, status) in [
+        (&["--endpoint", "http://api.example.test"][..], "--endpoint: ", 4),
+        (&["--endpoint", "a b"], "--endpoint: ", 4),
+        (&["--endpoint", &server.url()], "`--endpoint`", 6),
+        (&["--impersonate", "not an id"], "--impersonate: ", 4),
+        (&["--impersonate", "ajefakefakefakefakef", "--auth", "AQVN-FAKE"], "--impersonate: ", 4),
+        (&["--method", "profile", "--profile", "other"], "--profile: ", 4),
+        (&["--method", "profile"], "`--profile`", 3),
+        (&["--key-file", "t1.FAKE-token.FAKE"], "--key-file: ", 4),
+        (&["--key-file", "{}"], "--key-file: ", 4),
+        (&["--auth", "/tmp/key.json"], "--auth: ", 4),
+        (&["--method", "workload-identity"], "YC_OAUTH_ENDPOINT", 4),
+        (&["--method", "metadata"], "YC_METADATA_ADDR", 4),
+    ] {
+        let run = yc_auth([&["token", "--timeout", "1"], words].concat())
+            .env("YC_OAUTH_TOKEN", "y0_FAKE")
+            .env("HOME", &folder.path);
+        let run = match words.last() {
+            Some(&"workload-identity") => {
+                let run = run
+                    .env("YC_OIDC_TOKEN", "eyJhbGciOiJub25lIn0.e30.FAKE")
+                    .env("YC_API_ENDPOINT", server.url());
+                run.env("YC_SERVICE_ACCOUNT_ID", "ajefakefakefakefakef")
+            }
+            Some(&"metadata") => run.env("YC_METADATA_ADDR", "a b"),
+            _ => run,
+        };
+        let outcome = run.done();
+        assert!(outcome.fails(status).contains(flag), "{words:?}: {outcome:?}");
+        for api in ["in code", "Endpoints", "::", "builder", "`System"] {
+            assert!(!outcome.stderr.contains(api), "{words:?}: {api}: {outcome:?}");
+        }
+    }
+}
+
+/// A text that the library no longer has would leave its replacement in the command without effect.
+#[test]
+fn the_library_has_each_text_that_the_command_replaces() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let joined = |file: &Path| -> String {
+        let text = fs::read_to_string(file).unwrap();
+        text.split("\\\n").map(str::trim_start).collect::<Vec<_>>().join("")
+    };
+    let library: String = source_files(&root.join("../auth/src")).iter().map(|file| joined(file)).collect();
+    let command = joined(&root.join("src/flag_errors.rs"));
+    let table = command.split("PHRASES: ").nth(1).unwrap().split("];").next().unwrap();
+    let phrases: Vec<_> = table.split('"').skip(1).step_by(4).collect();
+    assert!(phrases.len() > 5, "{phrases:?}");
+    for phrase in phrases {
+        assert!(library.contains(phrase), "{phrase}");
     }
 }
 

@@ -47,7 +47,7 @@ fn a_closed_pipe_causes_no_panic_and_no_message() {
 fn a_closed_standard_error_causes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut run = yc_auth(["token"]).env("YC_AUTH_LOG", "trace");
+    let mut run = yc_auth(["token", "--timeout", "1"]).env("YC_AUTH_LOG", "trace");
     run.command.stderr(Stdio::from(writer));
     assert_eq!(run.done().status, 5);
 }
@@ -63,7 +63,7 @@ fn a_full_disk_is_an_error() {
 }
 
 /// What a terminal shows when the command runs on it.
-fn at_terminal(words: &[&str], variables: &[(&str, &str)]) -> String {
+pub(crate) fn at_terminal(words: &[&str], variables: &[(&str, &str)]) -> String {
     let (mut test_end, program_end) = terminal();
     let mut run = variables.iter().fold(yc_auth(words), |run, (name, value)| run.env(name, value));
     run.command.stdout(Stdio::from(program_end.try_clone().unwrap())).stderr(Stdio::from(program_end));

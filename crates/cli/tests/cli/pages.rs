@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 9] =
-    ["token", "header", "doctor", "whoami", "revoke", "demo", "emulator", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["token", "header", "doctor", "whoami", "revoke", "demo", "emulator", "completions", "man", "help"];
 
 #[test]
 fn the_completions_of_every_shell_have_every_command() {
@@ -49,6 +49,19 @@ fn help_warns_about_secrets_on_the_command_line() {
     let outcome = yc_auth(["emulator", "--help"]).done();
     let unwrapped: Vec<_> = outcome.output().split_whitespace().collect();
     assert!(unwrapped.join(" ").contains("Exported variables outlive the emulator"));
+}
+
+#[test]
+fn the_subcommand_help_prints_what_the_flag_prints() {
+    for (words, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "doctor"], &["doctor", "--help"]),
+        (&["help", "emulator"], &["emulator", "--help"]),
+    ] {
+        assert_eq!(yc_auth(words).done().output(), yc_auth(flag).done().output(), "{words:?}");
+    }
+    let outcome = yc_auth(["help", "AQVN-FAKE-key-in-the-wrong-place"]).hides("FAKE-key").done();
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (2, ""), "{outcome:?}");
 }
 
 #[test]

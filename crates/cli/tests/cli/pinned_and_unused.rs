@@ -4,7 +4,7 @@ use std::fs;
 
 use yandex_cloud_emulator::Emulator;
 
-use crate::run::{CLOSED_PORT, FAKES, Folder, Run, yc_auth};
+use crate::run::{CLOSED_PORT, FAKES, Folder, Run, side_by_side, yc_auth};
 
 const KEY: &str = "AQVN-fake-key";
 
@@ -36,7 +36,9 @@ fn the_variable_pins_a_method_and_doctor_says_so() {
 
 #[test]
 fn the_variable_counts_as_the_flag() {
-    let pinned = |name: &str| yc_auth(["token"]).secret("YC_API_KEY", KEY).env("YC_AUTH_METHOD", name);
+    let pinned = |name: &str| {
+        yc_auth(["token", "--timeout", "1"]).secret("YC_API_KEY", KEY).env("YC_AUTH_METHOD", name)
+    };
     let missing = pinned("iam-token").done();
     assert!(missing.fails(3).contains("YC_IAM_TOKEN: the variable is not set"), "{missing:?}");
     assert!(missing.stderr.contains("YC_AUTH_METHOD pins this method"), "{missing:?}");
@@ -103,7 +105,7 @@ fn a_flag_that_the_method_does_not_use_gets_a_warning() {
 
 #[test]
 fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
-    for command in ["token", "header", "whoami", "doctor"] {
+    side_by_side(["token", "header", "whoami", "doctor"], |command| {
         let run = yc_auth([command, "--timeout", "1"])
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
@@ -114,7 +116,7 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
         assert_eq!(outcome.status, 5, "{outcome:?}");
         assert!(outcome.stderr.starts_with(warning), "{outcome:?}");
         assert_eq!(outcome.stderr.matches("the OAuth token goes there").count(), 1, "{outcome:?}");
-    }
+    });
     // The endpoint of a profile, and the authorization server of workload identity.
     let home = Folder::new();
     fs::create_dir_all(home.path.join(".config/yandex-cloud")).unwrap();
@@ -125,13 +127,14 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
         .env("YC_OAUTH_ENDPOINT", "auth.example.test")
         .env("YC_OIDC_TOKEN", "eyJhbGciOiJSUzI1NiJ9.e30.FAKE")
         .env("YC_SERVICE_ACCOUNT_ID", "ajeexample");
-    for (run, place) in [
+    let runs = [
         (of_profile, "the endpoint in yc's configuration names https://api.example.test"),
         (federated, "YC_OAUTH_ENDPOINT names https://auth.example.test"),
-    ] {
+    ];
+    side_by_side(runs, |(run, place)| {
         let outcome = run.env("HTTPS_PROXY", format!("http://{CLOSED_PORT}")).done();
         assert!(outcome.stderr.starts_with(&format!("warning: {place}")), "{outcome:?}");
-    }
+    });
     // The log has the warning already.
     let logged = yc_auth(["token", "--timeout", "1"])
         .env("YC_API_ENDPOINT", "api.example.test")
@@ -147,13 +150,13 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
 
 #[test]
 fn doctor_prints_its_report_once() {
-    for format in ["text", "json"] {
-        let outcome = yc_auth(["doctor", "--format", format]).done();
+    side_by_side(["text", "json"], |format| {
+        let outcome = yc_auth(["doctor", "--timeout", "1", "--format", format]).done();
         let both = format!("{}{}", outcome.stdout, outcome.stderr);
         assert_eq!(both.matches("workload-identity").count(), 1, "{outcome:?}");
         assert!(
             outcome.stderr.starts_with("error: metadata: ") && outcome.stderr.contains("\nhelp: "),
             "{outcome:?}"
         );
-    }
+    });
 }

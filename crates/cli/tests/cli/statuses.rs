@@ -1,8 +1,11 @@
 //! The exit status by the kind of the failure, and the text on standard error.
 
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-use crate::run::{CLOSED_PORT, yc_auth};
+use crate::run::{CLOSED_PORT, side_by_side, yc_auth};
 
 #[test]
 fn nothing_found_is_3_with_the_report() {
@@ -91,14 +94,16 @@ fn a_token_file_that_is_missing_is_4() {
 
 #[test]
 fn an_unreachable_service_is_5() {
-    let outcome = yc_auth(["token", "--method", "metadata", "--timeout", "1"]).done();
-    assert!(outcome.fails(5).contains(CLOSED_PORT), "{outcome:?}");
-    assert!(yc_auth(["token", "--timeout", "1"]).done().fails(5).contains("\nmetadata "));
-    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "1"]).done();
-    for outcome in [outcome, yc_auth(["token", "--timeout", "1"]).done(), doctor] {
+    let named = yc_auth(["token", "--method", "metadata", "--timeout", "1"]);
+    let selected = yc_auth(["token", "--timeout", "1"]);
+    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "1"]);
+    side_by_side([(named, CLOSED_PORT), (selected, "\nmetadata "), (doctor, CLOSED_PORT)], |(run, words)| {
+        let outcome = run.done();
+        assert_eq!(outcome.status, 5, "{outcome:?}");
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
-    }
+    });
     let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
@@ -161,6 +166,26 @@ fn commands_that_start_into_an_outage_of_iam_wait_for_its_end() {
 }
 
 #[test]
+fn without_a_timeout_the_command_has_thirty_seconds() {
+    let emulator = Emulator::start_in_thread().unwrap();
+    let asked_to_wait = |seconds| {
+        let fault = Fault::status(503).on(Service::Metadata).retry_after(Duration::from_secs(seconds));
+        emulator.faults().clear();
+        emulator.faults().add(fault);
+        let run = yc_auth(["token"]).env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
+        run.env("YC_AUTH_LOG", "debug")
+    };
+    let outcome = asked_to_wait(30).done();
+    assert!(outcome.status == 5 && !outcome.stderr.contains("callers wait"), "{outcome:?}");
+    let mut waiting = asked_to_wait(28).command.spawn().unwrap();
+    let mut log = BufReader::new(waiting.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let waits = log.find(|line| line.contains("callers wait for another one"));
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    assert!(waits.is_some_and(|line| line.contains("pause_ms=28000")), "the command ends before 28 s");
+}
+
+#[test]
 fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
     for (words, flag) in [
         (&["--method", "yandex-cloud-cli", "--endpoint", "a b"][..], "--endpoint"),
@@ -176,25 +201,25 @@ fn an_invalid_value_of_a_flag_is_4_and_names_the_flag() {
 /// The command ends after its last attempt; a text of the library for long-running programs would be false here.
 #[test]
 fn no_error_promises_another_attempt() {
-    let emulator = Emulator::start_in_thread().unwrap();
-    let metadata = emulator.metadata_addr().to_string();
-    let key = emulator.service_account_key().unwrap();
-    for fault in
-        [Fault::status(503), Fault::status(429), Fault::status(404), Fault::reset(), Fault::garbage()]
-    {
-        for service in [Service::Iam, Service::Endpoints, Service::Metadata] {
-            emulator.faults().clear();
+    let faults =
+        [Fault::status(503), Fault::status(429), Fault::status(404), Fault::reset(), Fault::garbage()];
+    let services = [Service::Iam, Service::Endpoints, Service::Metadata];
+    side_by_side(
+        faults.iter().flat_map(|fault| services.map(|service| (fault, service))),
+        |(fault, service)| {
+            let emulator = Emulator::start_in_thread().unwrap();
             emulator.faults().add(fault.clone().on(service));
             let run = match service {
                 Service::Metadata => yc_auth(["token", "--method", "metadata", "--timeout", "1"])
-                    .env("YC_METADATA_ADDR", &metadata),
-                _ => yc_auth(["token", "--auth", "-", "--timeout", "1"]).stdin(key.clone()),
+                    .env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()),
+                _ => yc_auth(["token", "--auth", "-", "--timeout", "1"])
+                    .stdin(emulator.service_account_key().unwrap()),
             };
             let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();
             assert!(outcome.status == 5 || outcome.status == 6, "{outcome:?}");
             for promise in ["again", "retries", "retrying", "by and by", "patience"] {
                 assert!(!outcome.stderr.contains(promise), "{promise}: {outcome:?}");
             }
-        }
-    }
+        },
+    );
 }

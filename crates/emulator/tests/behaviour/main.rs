@@ -28,3 +28,4 @@ mod response_inputs;
 mod responses;
 mod service_account_keys;
 mod tls;
+mod userinfo;

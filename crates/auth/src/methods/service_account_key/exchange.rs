@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
-use crate::cloud::clock_difference::ClockDifference;
-use crate::cloud::iam::Iam;
+use crate::cloud::iam::{Iam, NOT_IAM};
 use crate::cloud::jwt::{self, Claims};
 use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, ClockDifference, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 
@@ -88,8 +87,7 @@ fn with_causes(
         return error;
     }
     if matches!(error.status(), Some(404 | 405)) {
-        return error
-            .with_help("the address is not that of IAM: check YC_API_ENDPOINT, or the endpoint in code");
+        return error.with_help(NOT_IAM);
     }
     let message = error.reason().to_ascii_lowercase();
     let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));

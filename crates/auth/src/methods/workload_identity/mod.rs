@@ -25,7 +25,8 @@ use super::sealed::Sealed;
 use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
-use crate::cloud::authorization::AuthorizationServer;
+use crate::cloud::authorization::{AuthorizationServer, NOT_THE_SERVER};
+use crate::cloud::installation::Installation;
 use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
 use crate::system::{BoxFuture, Pipe, System};
@@ -61,6 +62,7 @@ pub struct WorkloadIdentityAuth {
 pub struct WorkloadIdentityAuthBuilder {
     /// The account and the subject token; `None` for those of the variables.
     given: Option<(ServiceAccountId, SubjectToken)>,
+    audience: Option<String>,
     timeout: Duration,
     max_age: Option<Duration>,
 }
@@ -103,7 +105,20 @@ impl WorkloadIdentityAuth {
 
 impl WorkloadIdentityAuthBuilder {
     fn new(given: Option<(ServiceAccountId, SubjectToken)>) -> Self {
-        Self { given, timeout: Duration::from_secs(10), max_age: None }
+        Self { given, audience: None, timeout: Duration::from_secs(10), max_age: None }
+    }
+
+    /// The audience that the command or program asks for where the subject token is that of a job of GitHub Actions or
+    /// Forgejo Actions; by default the issuer decides. It has to be one of the federation. No effect on a subject token in
+    /// a file, a variable or a function: its audience is decided already.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::WorkloadIdentityAuth;
+    /// let auth = WorkloadIdentityAuth::builder_from_env().audience("https://ci.example/yandex-cloud").build();
+    /// ```
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
     }
 
     /// How long reading the subject token and the exchange may take together; 10 s.
@@ -128,10 +143,15 @@ impl WorkloadIdentityAuthBuilder {
 
 impl WorkloadIdentityAuth {
     fn account_and_subject(&self, system: &System) -> Result<(ServiceAccountId, SubjectToken), Error> {
-        match &self.options.given {
-            Some(given) => Ok(given.clone()),
-            None => variables::read(system, &self.pipe),
-        }
+        let (account, subject) = match &self.options.given {
+            Some(given) => given.clone(),
+            None => variables::read(system, &self.pipe)?,
+        };
+        let subject = match &self.options.audience {
+            Some(audience) => subject.for_audience(audience),
+            None => subject,
+        };
+        Ok((account, subject))
     }
 
     fn exchange(&self, system: &System) -> Result<Exchange, Error> {
@@ -139,7 +159,7 @@ impl WorkloadIdentityAuth {
         let (account, subject) = self.account_and_subject(system)?;
         let location = if options.given.is_some() { "service account id" } else { Self::ACCOUNT_VARIABLE };
         let id = account.id().map_err(|error| error.at(location))?.to_owned();
-        let server = AuthorizationServer::new(system)?;
+        let server = AuthorizationServer::new(&Installation::of(system)?, system, "the subject token")?;
         let max_age = options.max_age.unwrap_or_else(|| subject.max_age());
         Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
     }
@@ -228,9 +248,7 @@ impl Exchange {
             return error;
         }
         if matches!(error.status(), Some(404 | 405)) {
-            return error.with_help(
-                "the address is not that of an authorization server: check YC_OAUTH_ENDPOINT, or `Endpoints::oauth` in code",
-            );
+            return error.with_help(NOT_THE_SERVER);
         }
         let now = i64::try_from(system.clock().now().wall.as_secs()).unwrap_or(i64::MAX);
         if let Some(expiry) = jwt::expiry(subject).filter(|expiry| *expiry <= now) {

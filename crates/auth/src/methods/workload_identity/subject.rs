@@ -59,8 +59,9 @@ impl SubjectToken {
         Self(Origin::Variable(name.into()))
     }
 
-    /// The token of this job of GitHub Actions. The job needs `permissions: id-token: write`; GitHub's default audience
-    /// is the URL of the repository's owner, `https://github.com/OWNER`.
+    /// The token of this job of GitHub Actions, or of a CI with the same two variables, such as Forgejo Actions. A job
+    /// of GitHub needs `permissions: id-token: write`; GitHub's default audience is the URL of the repository's owner,
+    /// `https://github.com/OWNER`.
     #[must_use]
     pub fn github_actions() -> Self {
         Self(Origin::GitHubActions { audience: None })
@@ -79,6 +80,17 @@ impl SubjectToken {
         T: Future<Output = Result<String, Error>> + Send + 'static,
     {
         Self(Origin::Function(Arc::new(move || Box::pin(fetch()))))
+    }
+
+    /// The same token, for this audience where the program has given none: a job can ask for another audience. The
+    /// audience of every other token is decided already.
+    pub(super) fn for_audience(self, audience: &str) -> Self {
+        match self.0 {
+            Origin::GitHubActions { audience: None } => {
+                Self(Origin::GitHubActions { audience: Some(audience.to_owned()) })
+            }
+            other => Self(other),
+        }
     }
 
     pub(super) fn secret_file(file: SecretFile) -> Self {

@@ -10,6 +10,7 @@ use super::output::{failure, find_token, knows_no_format, last_line};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
 use crate::cloud::installation::Installation;
+use crate::error::in_seconds;
 use crate::log::log;
 use crate::methods::{Provider, TokenSource};
 use crate::system::{BoxFuture, Command, CommandOutput, System};
@@ -105,10 +106,15 @@ impl Login {
         let location = self.program.display().to_string();
         system.begin_step(&format!("{location} {}", words.join(" ")));
         let command = self.command(system, words, endpoint);
-        match system.within(limit, system.processes().run(command)).await {
+        let run = async {
+            // A program on a file server that is down would hold the thread that starts it. This look holds another one.
+            system.is_executable(&self.program).await;
+            system.processes().run(command).await
+        };
+        match system.within(limit, run).await {
             None => Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("yc did not end within {:?} and was killed", self.timeout),
+                format!("yc did not end within {} and was killed", in_seconds(self.timeout)),
             )
             .at(location)
             .with_help("run `yc iam create-token` by hand: yc may be waiting for a browser login")

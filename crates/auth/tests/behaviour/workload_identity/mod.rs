@@ -234,6 +234,18 @@ fn the_request_to_github_uses_the_url_and_the_token_of_the_job() {
 }
 
 #[test]
+fn the_audience_of_the_method_is_asked_for_where_the_subject_token_names_none() {
+    for (subject, asked) in
+        [(SubjectToken::github_actions(), "own"), (SubjectToken::github_actions_for("first"), "first")]
+    {
+        let test_system = test_system().set(URL, GITHUB).answering(federation(granted()));
+        let auth = WorkloadIdentityAuth::builder(ACCOUNT, subject).audience("own").build();
+        header(&test_system.with(auth));
+        assert_eq!(test_system.http.requests()[0], format!("GET {GITHUB}&audience={asked}"));
+    }
+}
+
+#[test]
 fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
     let value = |value: &str| TestReply::status(200, format!(r#"{{"value":{value}}}"#));
     for (reply, kind, words) in [

@@ -135,9 +135,9 @@ fn a_foreign_authorization_server_in_the_environment_gives_a_warning() {
 fn the_timeout_covers_all_steps_together() {
     // Who is silent, and what is said after which time.
     for (silent, subject, limit, words) in [
-        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 5, "no response within 5s"),
-        ("/oauth/token", SubjectToken::github_actions(), 10, "within 10s"),
-        ("", SubjectToken::from_fn(std::future::pending), 10, "no token within 10s"),
+        ("/FAKE-job/idtoken", SubjectToken::github_actions(), 5, "no response within 5 s"),
+        ("/oauth/token", SubjectToken::github_actions(), 10, "within 10 s"),
+        ("", SubjectToken::from_fn(std::future::pending), 10, "no token within 10 s"),
     ] {
         let (tell, asked) = mpsc::channel();
         let tell = Mutex::new(tell);

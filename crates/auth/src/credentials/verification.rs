@@ -1,0 +1,102 @@
+//! What a server says about the credentials: whose they are, and whether a service accepts them. For `yc-auth`.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::identity::FOLDER;
+use super::{Credentials, HeaderOptions};
+use crate::cloud::authorization::AuthorizationServer;
+use crate::cloud::model_list::{self, ApiCheck};
+use crate::error::in_seconds;
+use crate::refresh::cached_header::Scheme;
+use crate::secret::Secret;
+use crate::task::run_detached::run_detached;
+use crate::{Error, ErrorKind};
+
+impl Credentials {
+    /// The subject of the current IAM token, as the authorization server gives it (`GET /oauth/userinfo`). Fetches a
+    /// token first if none is cached. `limit` covers both.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for methods that have no IAM token (`api-key`, `none`); why there is no token; why the
+    /// server could not be reached, or its refusal.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the request.
+    #[doc(hidden)]
+    pub async fn ask_subject(&self, limit: Duration) -> Result<String, Error> {
+        let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
+        let method = snapshot.method();
+        let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.token()) {
+            (Some(Scheme::Bearer), Some(header), Some(token)) => (header, token),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "no server tells whose an API key is, only whose an IAM token is",
+                )
+                .of(method)
+                .with_help("give credentials with an IAM token, or leave out `--ask`"));
+            }
+        };
+        let subject = self.subject_of(bearer, token, limit).await;
+        subject.map_err(|error| error.of(method))
+    }
+
+    async fn subject_of(&self, bearer: HeaderValue, token: Secret, limit: Duration) -> Result<String, Error> {
+        let system = self.inner.system.clone();
+        let server = AuthorizationServer::new(&self.resolve_installation().await?, &system, "the token")?;
+        let work = async move { server.subject(&bearer, &token, limit, &system).await };
+        run_detached(&self.inner.system, work).await?
+    }
+
+    /// Whether AI Studio accepts the current header: the status of its list of models, at the host that the discovery of
+    /// the credentials' installation names. `limit` covers selection, fetch, discovery and the request.
+    ///
+    /// # Errors
+    /// Why there is no header; why discovery or the service could not be reached; [`ErrorKind::Blocked`] if the header
+    /// must not go to the host. A status of the service is no error.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the request.
+    #[doc(hidden)]
+    pub async fn check_with_api(&self, limit: Duration) -> Result<ApiCheck, Error> {
+        let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
+        let method = snapshot.method();
+        let (Some(header), Some(secret)) = (snapshot.header(), snapshot.token()) else {
+            return Ok(ApiCheck::not_possible(&format!("the method {method} sends no credentials")));
+        };
+        let folder = self.folder(limit).await?;
+        let (system, installation) = (self.inner.system.clone(), self.resolve_installation().await?);
+        let api = installation.api()?.address().to_string();
+        let work = async move {
+            let check = model_list::check(&installation, header, &secret, folder, limit, &system);
+            let outcome = system.within(limit, check).await;
+            outcome.unwrap_or_else(|| {
+                let reason = format!("no response about the credentials within {}", in_seconds(limit));
+                Err(Error::new(ErrorKind::Unavailable, reason).at(api).with_help("allow more time"))
+            })
+        };
+        run_detached(&self.inner.system, work).await?.map_err(|error| error.of(method))
+    }
+
+    /// The folder for the request: that of the variable, as in the SDK, else that of the credentials.
+    async fn folder(&self, limit: Duration) -> Result<Option<HeaderValue>, Error> {
+        let set = self.inner.system.variable(FOLDER)?;
+        let (folder, place) = match set {
+            Some(folder) => (Some(folder.to_string()), FOLDER),
+            None => (self.identity(HeaderOptions::new().deadline(limit)).await?.folder_id, "folder"),
+        };
+        let Some(folder) = folder else { return Ok(None) };
+        // Nothing but an id: a secret that was pasted here would leave this machine.
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let value = HeaderValue::from_str(folder.trim()).ok();
+        let value =
+            value.filter(|value| value.len() <= 64 && value.as_bytes().iter().all(|byte| is_id(*byte)));
+        value.map(Some).ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, "the value is not the id of a folder")
+                .at(place)
+                .with_help("`yc resource-manager folder list` shows the ids")
+        })
+    }
+}
