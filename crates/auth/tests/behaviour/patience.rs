@@ -277,6 +277,39 @@ fn a_success_ends_the_outage() {
 }
 
 #[test]
+fn a_success_ends_the_outage_for_waiting_callers_too() {
+    let time = VirtualTime::new(0.999);
+    let source = Source::down();
+    let credentials = time.credentials(source.clone());
+    while time.elapsed() < secs(200) {
+        let _ = time.run(call(&time, &credentials, secs(10)));
+        time.pass(secs(1));
+    }
+    source.set(|count| Ok(token(count)?.expiring_in(secs(10))));
+    time.pass(secs(30));
+    assert!(time.run(call(&time, &credentials, secs(10))).0.is_ok());
+    source.set(|_| Err(unavailable()));
+    time.pass(secs(10));
+    let started = source.started();
+    let mut call = Box::pin(call(&time, &credentials, secs(10)));
+    assert!(time.poll(&mut call).is_pending());
+    time.clock.advance(millis(100));
+    assert!(time.poll(&mut call).is_pending() && source.started() == started + 2);
+}
+
+#[test]
+fn a_silent_source_that_nobody_waited_for_is_not_asked_again_at_once() {
+    let time = VirtualTime::new(0.6);
+    let source = Source::living(HOUR);
+    source.hold();
+    let credentials = time.credentials(source.clone());
+    credentials.prewarm();
+    time.pass(secs(30));
+    let (error, came) = time.run(call(&time, &credentials, secs(20)));
+    assert_eq!((error.unwrap_err().kind(), came, source.started()), (ErrorKind::Unavailable, secs(30), 1));
+}
+
+#[test]
 fn a_silent_source_is_not_asked_again_in_one_flight() {
     let time = VirtualTime::new(0.6);
     let source = Source::living(HOUR);

@@ -74,6 +74,17 @@ fn an_iam_that_is_unavailable_is_tried_again() {
 }
 
 #[test]
+fn a_failure_of_the_transport_that_stays_is_told_at_once() {
+    for fault in [HttpFault::Tls, HttpFault::Request] {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5");
+        let test_system = test_system.always(TestReply::Fail(fault));
+        let (_, header) = test_system.patient_header(Automatic::new());
+        assert_eq!(header.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!((test_system.time.elapsed(), test_system.http.requests().len()), (Duration::ZERO, 1));
+    }
+}
+
+#[test]
 fn an_issuer_of_github_that_is_unavailable_is_tried_again() {
     let test_system = TestSystem::new()
         .set("YC_SERVICE_ACCOUNT_ID", "ajefakefakefakefakef")
