@@ -2,7 +2,8 @@
 //!
 //! - [`http_client`]: a client that sends a request and returns the response without changes.
 //! - [`http_server`]: a server that sends scripted replies and records every request.
-//! - [`raw_server`]: a server that passes each connection to the test; TLS; a proxy.
+//! - [`raw_server`]: a server that passes each connection to the test; TLS; a proxy that accepts everything.
+//! - [`proxy`]: proxies of every kind, which can require credentials and refuse.
 //! - [`token_source`]: a token source that a test controls.
 //! - [`system`]: systems without variables, files, programs and network.
 //! - [`log`]: a log that a test can read.
@@ -21,6 +22,7 @@ pub mod http_client;
 pub mod http_server;
 pub mod log;
 pub mod own_process;
+pub mod proxy;
 pub mod raw_server;
 pub mod source_files;
 pub mod system;

@@ -173,7 +173,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn configuration(&self) -> Arc<ServerConfig> {
+    pub(crate) fn configuration(&self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
         let configuration = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -13,7 +13,6 @@ use yandex_cloud_auth::tower::AuthChannel;
 use crate::client::{CONNECT, USER_AGENT, in_runtime, logging};
 use crate::error::{Error, ErrorKind};
 use crate::sdk::AiStudio;
-use crate::verify::TrustStore;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 
@@ -59,7 +58,7 @@ impl AiStudio {
             .and_then(|endpoint| endpoint.connect_timeout(CONNECT).user_agent(USER_AGENT))
             .map_err(|error| bad("not the address of a service").with_source(&error))?;
         if base.address.is_tls() {
-            let roots = inner.trust.spawn_blocking(TrustStore::roots).await?;
+            let roots = inner.trust.roots().await?;
             // The endpoint's `connect_timeout` covers TCP only, so the TLS handshake has its own limit.
             let tls = ClientTlsConfig::new().trust_anchors(roots.roots).timeout(CONNECT);
             endpoint =

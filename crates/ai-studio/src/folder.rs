@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use yandex_cloud_auth::sdk_internals::{SharedValue, is_pinned, metadata_folder, yc_config};
+use yandex_cloud_auth::sdk_internals::{SharedValue, is_pinned, is_resource_id, metadata_folder, yc_config};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
@@ -262,14 +262,10 @@ fn variable(system: &System) -> Result<Option<String>, Error> {
 
 /// Checks the id, which goes into URIs and headers.
 fn check(id: &str) -> Result<(), &'static str> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    match id {
-        _ if id.len() > 64 => Err("longer than a folder id"),
-        _ if !id.bytes().all(is_allowed) => {
-            Err("not a folder id: only letters, digits, `-` and `_` are allowed")
-        }
-        _ => Ok(()),
+    if is_resource_id(id) {
+        return Ok(());
     }
+    Err("not a folder id: at most 64 letters, digits, `-` and `_`, and single dots between them, are allowed")
 }
 
 fn invalid(source: &str, reason: &str) -> Error {

@@ -93,8 +93,8 @@ impl AiStudio {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the certificate authorities of `verify`, a proxy
-    /// variable or `YC_API_ENDPOINT` is invalid.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the certificate authorities of `verify` or
+    /// `YC_API_ENDPOINT` are invalid. An unusable proxy variable fails the requests that need the proxy.
     pub async fn http(&self) -> Result<AuthClient, Error> {
         self.client.http().await.map(|client| (*client).clone())
     }

@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 #[cfg(feature = "grpc")]
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use yandex_cloud_auth::System;
+use yandex_cloud_auth::sdk_internals::{SharedWork, in_seconds};
 use yandex_cloud_auth::system::transport_policy::{TrustedRoots, parse_pem};
 use yandex_cloud_auth::system::{HttpError, HttpFault};
 
@@ -23,6 +25,9 @@ pub(crate) const TLS_HELP: &str = "for a private certificate authority use `veri
 
 /// The maximum size of a certificate file, in bytes. Real ones have a few hundred KiB.
 const MAX_FILE: usize = 4 << 20;
+
+/// How long a call waits for the files with certificate authorities.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The trusted certificate authorities: the value of the option `verify`.
 ///
@@ -122,11 +127,15 @@ impl fmt::Debug for Verify {
 pub(crate) struct TrustStore {
     verify: Verify,
     system: System,
+    reads: Arc<Reads>,
 }
+
+/// The read of the authorities that is under way. A file that hangs costs one thread, however often it is asked for.
+type Reads = SharedWork<(), Result<Arc<TrustedRoots>, Error>>;
 
 impl TrustStore {
     pub(crate) fn new(verify: Verify, system: System) -> Self {
-        Self { verify, system }
+        Self { verify, system, reads: Arc::default() }
     }
 
     /// The `System` for the SDK and its credentials: its transport trusts the same authorities.
@@ -140,36 +149,36 @@ impl TrustStore {
         })
     }
 
-    /// Reads the authorities. Blocks on files.
-    ///
-    /// An empty store is no error here: the SDK may only talk plain text to loopback.
+    /// The authorities. An empty store is no error here: the SDK may only talk plain text to loopback.
     #[cfg(feature = "grpc")]
-    pub(crate) fn roots(&self) -> Result<RootCertStore, Error> {
-        Ok(self.load()?.store)
+    pub(crate) async fn roots(&self) -> Result<RootCertStore, Error> {
+        Ok(self.load().await?.store)
     }
 
-    /// A TLS configuration for HTTP/1.1 that trusts the authorities. Blocks on files.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, Error> {
-        let mut config = self
-            .load()?
-            .into_client_config()
+    /// A TLS configuration for HTTP/1.1 that trusts the authorities.
+    pub(crate) async fn client_config(&self) -> Result<ClientConfig, Error> {
+        let config = self.load().await?.into_client_config();
+        let mut config = config
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("TLS cannot be set up: {error}")))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
 
-    /// Runs `read` on a blocking thread: reading a file may hang.
-    pub(crate) async fn spawn_blocking<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    /// Reads the authorities, on a thread that callers share: a file may be a pipe, or on a server that is down.
+    async fn load(&self) -> Result<TrustedRoots, Error> {
         let store = self.clone();
-        let done = tokio::task::spawn_blocking(move || read(&store)).await;
-        done.map_err(|_| Error::new(ErrorKind::Invalid, "the CA certificates could not be read"))?
-    }
-
-    fn load(&self) -> Result<TrustedRoots, Error> {
-        Ok(TrustedRoots::load(self.system.environment(), &self.added()?))
+        let read = self.reads.run((), move || {
+            let added = store.added()?;
+            Ok(Arc::new(TrustedRoots::load(store.system.environment(), &added)))
+        });
+        let unread = |why: String| {
+            Error::new(ErrorKind::Unavailable, format!("the CA certificates {why}")).with_help(TLS_HELP)
+        };
+        match tokio::time::timeout(READ_TIMEOUT, read).await {
+            Ok(Ok(roots)) => roots.map(|roots| TrustedRoots::clone(&roots)),
+            Ok(Err(error)) => Err(unread(format!("could not be read: {error}"))),
+            Err(_) => Err(unread(format!("were not read within {}", in_seconds(READ_TIMEOUT)))),
+        }
     }
 
     /// The authorities that `verify` adds.
@@ -192,5 +201,47 @@ impl TrustStore {
         };
         Error::new(ErrorKind::Invalid, format!("{place}: {why}"))
             .with_help("give a PEM file with the certificate of your certificate authority")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::{Mutex, PoisonError};
+
+    use yandex_cloud_auth::system::Files;
+
+    use super::*;
+
+    /// A file that hangs while the sender exists, and the number of reads.
+    struct Hanging(Mutex<Receiver<()>>, Arc<AtomicUsize>);
+
+    impl Files for Hanging {
+        fn read(&self, _path: &Path, _limit: usize) -> io::Result<Vec<u8>> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            Err(io::ErrorKind::NotFound.into())
+        }
+
+        fn is_executable(&self, _path: &Path) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_hangs_costs_one_thread_and_no_call_waits_for_it_for_ever() {
+        let (release, held) = channel();
+        let reads = Arc::new(AtomicUsize::new(0));
+        let system = System::real().with_files(Hanging(Mutex::new(held), Arc::clone(&reads)));
+        let store = TrustStore::new("/ca.pem".into(), system);
+        for _ in 0..3 {
+            let error = store.client_config().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.to_string().contains("the CA certificates were not read within 5 s"), "{error}");
+        }
+        drop(release);
+        assert!(reads.load(Ordering::SeqCst) <= 1, "{reads:?}");
     }
 }

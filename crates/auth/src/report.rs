@@ -87,14 +87,20 @@ impl Report {
         Self { attempts: attempts.into_iter().map(redacted).collect(), notes: notes.into() }
     }
 
+    /// With one more warning.
+    pub(crate) fn with_note(self, note: String) -> Self {
+        Self { notes: self.notes.iter().cloned().chain([note]).collect(), ..self }
+    }
+
     /// The slots, in the order of selection.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// Warnings for a person, such as an endpoint in the environment that is not one of Yandex Cloud's hosts, or a later
-    /// slot that was selected because the metadata service of a machine of Yandex Cloud could not be reached.
+    /// Warnings for a person, such as an endpoint in the environment that is not one of Yandex Cloud's hosts, a later
+    /// slot that was selected because the metadata service of a machine of Yandex Cloud could not be reached, or a clock
+    /// that differs from that of IAM.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes

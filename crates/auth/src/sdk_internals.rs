@@ -3,7 +3,7 @@
 
 pub use crate::cloud::address::Address;
 pub use crate::cloud::endpoints::Endpoint;
-pub use crate::cloud::folder::metadata_folder;
+pub use crate::cloud::folder::{is_resource_id, metadata_folder};
 pub use crate::cloud::installation::Installation;
 pub use crate::cloud::model_list::ApiCheck;
 pub use crate::cloud::response::{about_a_token, retry_after, server_message};
@@ -11,7 +11,7 @@ pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::error::in_seconds;
 pub use crate::report::NOTICE;
 use crate::selection::pinned;
-pub use crate::system::{PerProcess, dropped_work, new_runtime};
+pub use crate::system::{PerProcess, SharedWork, dropped_work, new_runtime};
 pub use crate::task::deadline::{Deadline, Timer};
 pub use crate::task::shared_value::SharedValue;
 use crate::{Error, Method, System, YandexCloudCliAuth};

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use yandex_cloud_auth::redact;
 use zeroize::Zeroizing;
 
 /// Writes one line that may hold a secret. A whole line passes through standard output's buffer without a copy.
@@ -47,8 +48,9 @@ pub(crate) fn duration(duration: Duration) -> String {
 
 /// A secret as its documented prefix and `***`.
 pub(crate) fn masked(secret: &str) -> String {
-    let prefix = ["t1.", "AQVN"].into_iter().find(|prefix| secret.starts_with(prefix));
-    format!("{}***", prefix.unwrap_or_default())
+    // A secret that is too short to be told from a word is not masked there.
+    let shown = redact(secret, &[secret]);
+    if shown.ends_with("***") { shown } else { "***".to_owned() }
 }
 
 #[cfg(test)]

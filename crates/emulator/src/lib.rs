@@ -30,12 +30,15 @@
 //! |---|---|
 //! | endpoint discovery, and all services that discovery returns | [`Emulator::api_url`], `YC_API_ENDPOINT` |
 //! | IAM | [`Emulator::iam_url`] |
-//! | the exchange of OIDC tokens | [`Emulator::oauth_url`], `YC_OAUTH_ENDPOINT` |
+//! | the exchange of OIDC tokens | [`Emulator::oauth_url`]; `YC_OAUTH_ENDPOINT` without the path |
+//! | the OpenAI-compatible API | [`Emulator::api_url`] and `/v1`, `OPENAI_BASE_URL` |
 //! | the metadata service | [`Emulator::metadata_addr`], `YC_METADATA_ADDR` |
 //! | the authority of the TLS certificate | [`Emulator::ca_pem`], in PEM |
 //!
 //! [`Emulator::env`] returns the variables for another process. In the same process, give the URLs to the library
-//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext.
+//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext. For a client whose
+//! addresses are fixed, [`Builder::host_name`] adds the names of its addresses to the certificate and to the accepted
+//! hosts. The client has to find the emulator under these names.
 //!
 //! TLS works for every client that trusts the authority. A gRPC client such as tonic negotiates HTTP/2:
 //!

@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::io;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use yandex_cloud_auth::sdk_internals::{about_a_token, retry_after, server_message};
+use yandex_cloud_auth::system::transport_policy::{NotLoopback, Unresolved, proxy_help};
+use yandex_cloud_auth::system::{HttpError, HttpFault};
 use yandex_cloud_auth::tower::AuthServiceError;
 use yandex_cloud_auth::{self as auth, Method};
 
@@ -20,29 +22,53 @@ pub(crate) struct Failure {
     pub(crate) is_retryable: bool,
     /// Whether TLS failed, so that the certificate authorities must be read again.
     pub(crate) is_tls: bool,
+    /// The target, where no connection to it could be opened. A proxy may know the reason.
+    pub(crate) unreached: Option<Uri>,
 }
 
 impl Failure {
+    fn new(error: Error, is_retryable: bool) -> Self {
+        Self { error, is_retryable, is_tls: false, unreached: None }
+    }
+
     pub(crate) fn final_(error: Error) -> Self {
-        Self { error, is_retryable: false, is_tls: false }
+        Self::new(error, false)
     }
 
     /// Of a step before sending: locating the service, or making the HTTP client.
     pub(crate) fn of_step(error: Error) -> Self {
         let is_retryable = error.is_transient();
-        Self { error, is_retryable, is_tls: false }
+        Self::new(error, is_retryable)
     }
 
     /// There is no header, or the connection failed.
     pub(crate) fn of_sending(error: AuthServiceError<reqwest::Error>) -> Self {
         match error.into_service() {
-            Err(error) => Self { is_retryable: error.is_transient(), error: error.into(), is_tls: false },
+            Err(error) => {
+                let is_retryable = error.is_transient();
+                Self::new(error.into(), is_retryable)
+            }
             Ok(error) => Self::of_connection(error),
         }
     }
 
+    /// The proxy opened no tunnel, or its variable is unusable.
+    pub(crate) fn of_proxy(error: &HttpError) -> Self {
+        let fault = error.fault();
+        let kind = if fault == HttpFault::ProxyInvalid { ErrorKind::Invalid } else { ErrorKind::Unavailable };
+        let is_tls = fault == HttpFault::Tls;
+        let help = if is_tls { TLS_HELP } else { proxy_help(fault) };
+        let own = Error::new(kind, error.to_string()).with_help(help).with_source(error);
+        Self { is_tls, ..Self::new(own, error.is_transient()) }
+    }
+
     /// The connection could not be opened, or broke.
     pub(crate) fn of_connection(error: reqwest::Error) -> Self {
+        if let Some(error) = find_cause::<HttpError>(&error) {
+            return Self::of_proxy(error);
+        }
+        let target = error.url().and_then(|url| url.as_str().parse().ok());
+        let unreached = target.filter(|_| error.is_connect() && !error.is_timeout());
         let host = error.url().and_then(reqwest::Url::host_str).unwrap_or_default().to_owned();
         // The context of the error has the URL already.
         let error = error.without_url();
@@ -54,7 +80,12 @@ impl Failure {
             // A wrong certificate stays wrong for the seconds of a retry.
             let is_retryable = !matches!(tls, rustls::Error::InvalidCertificate(_));
             let own = Error::new(ErrorKind::Unavailable, format!("TLS failed: {tls}")).with_help(TLS_HELP);
-            return Self { error: own.with_source(&error), is_retryable, is_tls: true };
+            return Self { is_tls: true, unreached, ..Self::new(own.with_source(&error), is_retryable) };
+        }
+        let unresolved = find_cause::<Unresolved>(&error);
+        if let Some(unresolved @ Unresolved::NotLoopback) = unresolved {
+            let own = auth::Error::new(auth::ErrorKind::Blocked, unresolved.of(&host));
+            return Self::final_(own.with_help(NotLoopback::HELP).into());
         }
         let why = find_cause::<io::Error>(&error)
             .filter(|error| error.get_ref().is_none())
@@ -67,13 +98,9 @@ impl Failure {
         } else {
             ("the connection broke", "the server or a proxy closed the connection; try again later")
         };
-        // The words of yandex-cloud-auth for the same error.
-        let reason = match is_name_resolution(&error) {
-            true => format!("the name {host} could not be resolved"),
-            false => format!("{what}: {why}"),
-        };
+        let reason = unresolved.map_or_else(|| format!("{what}: {why}"), |unresolved| unresolved.of(&host));
         let own = Error::new(ErrorKind::Unavailable, reason).with_help(help);
-        Self { error: own.with_source(&error), is_retryable: true, is_tls: false }
+        Self { unreached, ..Self::new(own.with_source(&error), true) }
     }
 
     /// A response with another status than 2xx. `secrets` are masked in the server's message.
@@ -101,7 +128,7 @@ impl Failure {
             .with_status(status)
             .with_retry_after(retry_after(headers))
             .with_help(help(status, method));
-        Self { error, is_retryable: is_retryable(status), is_tls: false }
+        Self::new(error, is_retryable(status))
     }
 }
 
@@ -128,18 +155,6 @@ fn help(status: StatusCode, method: Option<Method>) -> String {
         (300..=399, _) => "another server responds: check the endpoint".to_owned(),
         _ => "the service is unavailable at the moment; try again later".to_owned(),
     }
-}
-
-/// Whether the name of the host was not found. The HTTP client has no public type for this error, only a fixed text.
-fn is_name_resolution(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().starts_with("dns error") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {

@@ -248,17 +248,29 @@ impl Client {
         let template = state.template(url, project);
         state.begin_sending();
         let request = template.request();
-        let response = http.with_replay(Retry(template)).execute(request).await;
-        let response = response.map_err(Failure::of_sending).inspect_err(|failure| {
-            if failure.is_tls {
-                inner.connections.reload_roots(&http);
-            }
-        })?;
+        let response = match http.with_replay(Retry(template)).execute(request).await {
+            Ok(response) => response,
+            Err(error) => return Err(Box::pin(self.unsent(Failure::of_sending(error), &http)).await),
+        };
         state.begin_reading(response.headers());
         if !response.status().is_success() {
             return Err(Box::pin(self.refusal(response)).await);
         }
         Ok(response)
+    }
+
+    /// Completes the failure of a request that got no response.
+    async fn unsent(&self, mut failure: Failure, http: &Arc<AuthClient>) -> Failure {
+        let Inner { connections, trust, system, .. } = &*self.inner;
+        if let Some(target) = &failure.unreached
+            && let Some(error) = connections.proxy_failure(target, trust, system).await
+        {
+            failure = Failure::of_proxy(&error);
+        }
+        if failure.is_tls {
+            connections.reload_roots(http);
+        }
+        failure
     }
 
     async fn refusal(&self, response: reqwest::Response) -> Failure {

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Proxy, redirect};
 use rustls::ClientConfig;
 use tokio::runtime::Id;
@@ -18,7 +18,7 @@ use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::system::transport_policy::ProxyRules;
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 
-use super::resolve::LoopbackNames;
+use super::resolve::{SystemResolver, UNUSABLE_PROXY};
 use crate::error::{Error, ErrorKind};
 use crate::verify::TrustStore;
 
@@ -35,6 +35,9 @@ const PROJECT: HeaderName = HeaderName::from_static("openai-project");
 
 /// The time limit for connecting. The deadline of the call applies too.
 pub(crate) const CONNECT: Duration = Duration::from_secs(10);
+
+/// The time limit for asking a proxy why it opened no tunnel.
+const TUNNEL_CHECK: Duration = Duration::from_secs(2);
 
 /// The maximum size of a body that is kept to send it again after a 401. Bodies are shared, not copied.
 const REPLAY_LIMIT: usize = 64 << 20;
@@ -70,11 +73,7 @@ impl Connections {
         system: &System,
         data_logging: Option<bool>,
     ) -> Result<Arc<AuthClient>, Error> {
-        let read = || {
-            let trust = trust.clone();
-            async move { trust.spawn_blocking(TrustStore::client_config).await }
-        };
-        let tls = self.tls.get(system, read).await?;
+        let tls = self.tls(trust, system).await?;
         let client = http_client(tls, system, data_logging)?;
         let client = Arc::new(layer.replay_limit(REPLAY_LIMIT).client(client));
         let mut clients = self.clients();
@@ -86,6 +85,29 @@ impl Connections {
         }
         clients.push((runtime, Arc::clone(&client)));
         Ok(client)
+    }
+
+    /// Why the proxy opens no tunnel to `target`, if there is a proxy and it opens none.
+    ///
+    /// The HTTP client hides the answer of a proxy. So the auth crate asks the proxy once more, in the words of its own
+    /// requests.
+    pub(crate) async fn proxy_failure(
+        &self,
+        target: &Uri,
+        trust: &TrustStore,
+        system: &System,
+    ) -> Option<HttpError> {
+        let rules = ProxyRules::from_environment(system.environment())?;
+        let tls = self.tls(trust, system).await.ok()?;
+        rules.check_tunnel(target, tls, TUNNEL_CHECK).await.err()
+    }
+
+    async fn tls(&self, trust: &TrustStore, system: &System) -> Result<ClientConfig, Error> {
+        let read = || {
+            let trust = trust.clone();
+            async move { trust.client_config().await }
+        };
+        self.tls.get(system, read).await
     }
 
     /// Has the authorities read again before the next call: they may have been replaced.
@@ -119,6 +141,8 @@ fn http_client(
     system: &System,
     data_logging: Option<bool>,
 ) -> Result<reqwest::Client, Error> {
+    let rules = ProxyRules::from_environment(system.environment());
+    let unusable_proxy = rules.as_ref().and_then(|rules| rules.proxy().err());
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
@@ -126,10 +150,10 @@ fn http_client(
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
         .http1_only()
-        .dns_resolver(LoopbackNames::default())
+        .dns_resolver(SystemResolver::new(system.resolver(), unusable_proxy))
         .no_proxy();
-    if let Some(proxy) = proxy(system)? {
-        builder = builder.proxy(proxy);
+    if let Some(rules) = rules {
+        builder = builder.proxy(proxy(rules));
     }
     builder.build().map_err(|error| {
         Error::new(ErrorKind::Invalid, "the HTTP client could not be made").with_source(&error)
@@ -141,24 +165,19 @@ pub(crate) fn logging(enabled: bool) -> (HeaderName, HeaderValue) {
 }
 
 /// The proxy of the environment, by the rules of the auth crate: one decision for calls and for the token for them.
-fn proxy(system: &System) -> Result<Option<Proxy>, Error> {
-    let invalid = |error: HttpError| {
-        Error::new(ErrorKind::Invalid, error.to_string())
-            .with_help("set the variable to `http://host:port`, or unset the variable")
-    };
-    let Some(rules) = ProxyRules::from_environment(system.environment()).map_err(invalid)? else {
-        return Ok(None);
-    };
-    let found = rules.proxy().map_err(invalid)?.clone();
-    let address = found.address.to_string();
-    let mut proxy = Proxy::custom(move |url| {
+fn proxy(rules: ProxyRules) -> Proxy {
+    let authorization = rules.proxy().ok().and_then(|proxy| proxy.authorization());
+    let proxy = Proxy::custom(move |url| {
         let target = url.as_str().parse().ok()?;
-        rules.apply_to(&target).then(|| address.clone())
+        match rules.for_target(&target) {
+            Ok(proxy) => proxy.map(|proxy| proxy.url().to_string()),
+            Err(_) => Some(format!("http://{UNUSABLE_PROXY}:1")),
+        }
     });
-    if let Some(authorization) = found.authorization {
-        proxy = proxy.custom_http_auth(authorization);
+    match authorization {
+        Some(authorization) => proxy.custom_http_auth(authorization),
+        None => proxy,
     }
-    Ok(Some(proxy))
 }
 
 /// More headers than any request has. The map grows by doubling, so allocate it at this size at once.

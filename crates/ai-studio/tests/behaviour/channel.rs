@@ -1,12 +1,16 @@
 //! The authorised gRPC channel, over sockets, in plain text and over TLS.
 #![cfg(feature = "grpc")]
 
-use crate::fixture::sdk_at;
+use crate::fixture::{sdk_at, sdk_mapped, test_system};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::client::Grpc;
 use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
+use yandex_ai_studio_sdk::auth::system::HyperTransport;
+use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
 use yandex_ai_studio_sdk::{AiStudioBuilder, ErrorKind, Verify};
 use yandex_cloud_emulator::{Emulator, Service};
 
@@ -61,6 +65,21 @@ async fn refused_credentials_give_a_grpc_status() {
     let emulator = Emulator::start().await.unwrap();
     let sdk = sdk_at(&emulator.api_url()).auth("t1.FAKE-unknown.FAKE-signature");
     assert_eq!(complete(sdk, emulator.folder_id()).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn sends_nothing_to_a_loopback_name_that_a_hosts_file_sends_elsewhere() {
+    let emulator = Emulator::start().await.unwrap();
+    let url = format!("http://localhost:{}", emulator.api_addr().port());
+    // No loopback address. It leads to this computer all the same, so that the emulator sees what is sent there.
+    for (addresses, arrives) in [(vec![Ipv4Addr::UNSPECIFIED], false), (vec![Ipv4Addr::LOCALHOST], true)] {
+        let hosts = addresses.into_iter().map(|ip| ("localhost", IpAddr::from(ip)));
+        let http = HyperTransport::new(Arc::new(TestEnvironment::empty())).with_hosts(hosts);
+        let sdk = sdk_mapped(&url).system(test_system([]).with_http(http)).auth(emulator.api_key());
+        let outcome = complete(sdk, emulator.folder_id()).await;
+        assert_eq!(outcome.is_ok(), arrives, "{outcome:?}");
+        assert_eq!(emulator.counters().requests(Service::Ai) > 0, arrives);
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! The hosts that receive the header (law 8): Yandex Cloud's hosts and hosts in code, over TLS, and loopback hosts that are
 //! configured. The environment adds no other host.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
 use crate::fixture::{API_KEY, FOLDER, model_list, sdk_at, sdk_mapped, test_system};
 use test_support::http_server::{Reply, Server};
 use test_support::raw_server::RawServer;
-use yandex_ai_studio_sdk::auth::{self, NoAuth};
+use yandex_ai_studio_sdk::auth::system::HyperTransport;
+use yandex_ai_studio_sdk::auth::testing::TestEnvironment;
+use yandex_ai_studio_sdk::auth::{self, NoAuth, System};
 use yandex_ai_studio_sdk::{AiStudio, AiStudioBuilder, Error, ErrorKind, RetryPolicy, Verify};
 use yandex_cloud_emulator::{Emulator, Service};
 
@@ -134,6 +139,39 @@ async fn loopback_receives_the_header_where_it_is_configured() {
         let header = seen.last().unwrap().header("authorization").map(str::to_owned);
         assert_eq!(header.unwrap(), format!("Api-Key {API_KEY}"), "{named}");
     }
+}
+
+/// A system whose hosts file sends a loopback name to an address that is not loopback. Unlike another one of this kind, it
+/// leads to this computer all the same, so that a server sees what a client sends there.
+fn with_hosts_file(names: &[&str], addresses: &[Ipv4Addr]) -> System {
+    let hosts = names.iter().flat_map(|name| addresses.iter().map(move |ip| (*name, IpAddr::from(*ip))));
+    let http = HyperTransport::new(Arc::new(TestEnvironment::empty())).with_hosts(hosts);
+    test_system([]).with_http(http)
+}
+
+#[tokio::test]
+async fn a_hosts_file_that_sends_a_loopback_name_elsewhere_gets_no_secret() {
+    let server = Server::always(model_list());
+    for name in ["localhost", "ai.localhost"] {
+        let url = format!("http://{name}:{}", server.address().port());
+        let sdk = |addresses: &[Ipv4Addr]| {
+            let sdk = sdk_mapped(&url).system(with_hosts_file(&[name], addresses));
+            sdk.retry_policy(RetryPolicy::none()).build().unwrap()
+        };
+        let elsewhere = sdk(&[Ipv4Addr::UNSPECIFIED]);
+        let chat = elsewhere.chat().models().await.unwrap_err();
+        let native = elsewhere.models().completions("yandexgpt").run("hello").await.unwrap_err();
+        for error in [chat, native] {
+            assert_blocked(&error);
+            let reason = format!("the name {name} means this computer, but leads to another one");
+            assert!(error.to_string().contains(&reason), "{error}");
+            assert!(error.help().unwrap().contains("hosts file"), "{error:?}");
+        }
+        assert_eq!(server.connections(), 0, "{name}");
+    }
+    let url = format!("http://localhost:{}", server.address().port());
+    let system = with_hosts_file(&["localhost"], &[Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST]);
+    sdk_mapped(&url).system(system).build().unwrap().chat().models().await.unwrap();
 }
 
 #[tokio::test]

@@ -90,8 +90,10 @@ async fn a_connection_error_shows_no_secret() {
     let sdk = sdk_mapped("http://127.0.0.1:1").system(test_system([]).with_clock(InstantClock::default()));
     let error = sdk.build().unwrap().chat().models().await.unwrap_err();
     assert_silent(&error, API_KEY);
-    let proxy = test_system([("HTTPS_PROXY", "socks5://user:hidden@proxy:1")]);
-    let error = sdk_at("api.cloud.yandex.net").system(proxy).build().unwrap().http().await.unwrap_err();
+    let proxy = test_system([("HTTPS_PROXY", "ftp://user:hidden@proxy:1")]);
+    let sdk = sdk_mapped("https://gate.example")
+        .service_map([("http_completions", "https://api.cloud.yandex.net")]);
+    let error = sdk.system(proxy).build().unwrap().chat().models().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_silent(&error, "hidden");
 }

@@ -66,6 +66,26 @@ async fn the_first_source_with_a_folder_is_used() {
 }
 
 #[tokio::test]
+async fn a_folder_of_a_service_has_dots_in_its_id() {
+    const FOLDER: &str = "yc.fomo.storage.prod.service";
+    let metadata = Server::always(Reply::body(200, FOLDER));
+    let address = metadata.address().to_string();
+    for (option, variables) in [
+        (FOLDER, [("YC_FOLDER_ID", ""), ("YC_METADATA_ADDR", "127.0.0.1:1")]),
+        ("", [("YC_FOLDER_ID", FOLDER), ("YC_METADATA_ADDR", "127.0.0.1:1")]),
+        ("", [("YC_FOLDER_ID", ""), ("YC_METADATA_ADDR", &address)]),
+    ] {
+        let sdk = sdk(test_system(variables)).folder_id(option).build().unwrap();
+        assert_eq!(sdk.folder_id().await.unwrap(), FOLDER, "{variables:?}");
+    }
+    for bad in ["yc..service", ".service", "..", "yc.service.", "t1.fake.fake"] {
+        let error = sdk(test_system([])).folder_id(bad).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
+        assert!(!error.to_string().contains("fake"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_without_a_folder_names_every_source() {
     let nothing = Server::always(Reply::status(404));
     let address = nothing.address().to_string();

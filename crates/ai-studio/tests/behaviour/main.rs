@@ -18,6 +18,7 @@ mod examples;
 mod faults;
 mod folder;
 mod native;
+mod proxies;
 mod recordings;
 mod responses;
 mod retries;

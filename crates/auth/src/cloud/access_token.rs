@@ -7,16 +7,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::response::{json_object, unreadable};
+use crate::secret::marks;
 use crate::token::{Life, Token};
 use crate::{Error, recognize};
 
 /// Whether the token in a response is one of Google Cloud.
-pub(super) fn is_of_google(response: &http::Response<Vec<u8>>, at: &str) -> bool {
-    let token = json_object(response, at).ok().and_then(|mut fields| fields.remove("access_token"));
-    match token {
-        Some(Value::String(token)) => Zeroizing::new(token).starts_with("ya29."),
-        _ => false,
-    }
+pub(super) fn is_of_google(fields: &Map<String, Value>) -> bool {
+    matches!(fields.get("access_token"), Some(Value::String(token)) if marks::GOOGLE_TOKEN.begins(token))
 }
 
 /// The token in a response.

@@ -3,6 +3,7 @@
 use super::metadata::{Failure, FailureKind, MetadataAddress, ProbeTimeouts, exchange_metadata, is_absent};
 use super::response::unreadable;
 use crate::Error;
+use crate::secret::redact;
 use crate::system::System;
 
 /// The documented keys (docs, "Getting VM metadata": `directories`); the first is the same as
@@ -66,7 +67,7 @@ async fn fetch_id(
         Err(failure) => return Err(failure.error),
     };
     let id = std::str::from_utf8(response.body()).unwrap_or_default().trim();
-    if is_id(id) {
+    if is_resource_id(id) {
         return Ok(Ok(id.to_owned()));
     }
     match at.configured {
@@ -76,7 +77,40 @@ async fn fetch_id(
     }
 }
 
-fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+/// Whether the text can be the id of a folder, a cloud or an organization: letters, digits, `-` and `_`, and single dots
+/// between them. Most ids have 20 letters and digits; folders of Yandex's own services have names with dots.
+///
+/// A secret in the place of an id is refused, because an id is printed.
+///
+/// ```
+/// use yandex_cloud_auth::sdk_internals::is_resource_id;
+/// assert!(is_resource_id("b1gexample") && is_resource_id("yc.example.service"));
+/// assert!(!is_resource_id("b1g/../x") && !is_resource_id("t1.fake.fake"));
+/// ```
+#[must_use]
+pub fn is_resource_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(fits);
+    text.len() <= MAX_ID && text.split('.').all(is_part) && redact(text, &[]) == text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_no_path_no_space_and_no_secret_in_it() {
+        let (longest, too_long) = ("a".repeat(MAX_ID), "a".repeat(MAX_ID + 1));
+        for id in ["b1gexample", "B1G-x_1", "yc.fomo.storage.prod.service", "a.b", &longest] {
+            assert!(is_resource_id(id), "{id}");
+        }
+        for text in
+            ["", ".", "..", "a..b", ".a", "a.", "a/b", "a b", "a\n", "\u{43f}", "a:b", "a@b", &too_long]
+        {
+            assert!(!is_resource_id(text), "{text}");
+        }
+        for secret in ["t1.9euel.fake", "y0_FAKE-oauth", "AQVNfake-fake-fake", "eyJhbGciOi.J9.fake"] {
+            assert!(!is_resource_id(secret), "{secret}");
+        }
+    }
 }

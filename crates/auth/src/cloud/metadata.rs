@@ -1,13 +1,15 @@
 //! The metadata service: plain HTTP at a link-local address, past every proxy, with short connect timeouts.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use serde_json::Value;
 use zeroize::Zeroize;
 
-use super::access_token::{access_token, is_of_google};
+use super::access_token::{is_of_google, read_fields};
 use super::address::Address;
 use super::request::{fault, finish, send_unbounded};
-use super::response::refusal;
+use super::response::{json_object, refusal, unreadable};
 use crate::error::in_seconds;
 use crate::system::{HttpFault, HttpOptions, System};
 use crate::task::deadline::Deadline;
@@ -21,11 +23,14 @@ pub(crate) const VARIABLE: &str = "YC_METADATA_ADDR";
 const DEFAULT_HOST: &str = "169.254.169.254";
 const TOKEN_PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 
-/// The address of the metadata service, and whether code or a variable sets it.
+/// The address of the metadata service, and why a service is expected there.
 #[derive(Clone, Debug)]
 pub(crate) struct MetadataAddress {
     pub(crate) address: Address,
+    /// Whether code or a variable sets the address.
     pub(crate) configured: bool,
+    /// What shows that this machine is one of Yandex Cloud's, which have a service at the default address.
+    pub(crate) machine: Option<&'static str>,
 }
 
 impl MetadataAddress {
@@ -37,7 +42,7 @@ impl MetadataAddress {
                 Some(text) => (text.to_string(), VARIABLE),
                 None => {
                     let address = Address { tls: false, host: DEFAULT_HOST.to_owned(), port: 80 };
-                    return Ok(Self { address, configured: false });
+                    return Ok(Self { address, configured: false, machine: None });
                 }
             },
         };
@@ -47,15 +52,21 @@ impl MetadataAddress {
                 .at(location)
                 .with_help("give the address as `host`, `host:port` or `http://host:port`"));
         }
-        Ok(Self { address, configured: true })
+        Ok(Self { address, configured: true, machine: None })
     }
 
     /// The help if no connection is made.
-    fn no_connection(&self) -> &'static str {
-        if self.configured {
-            "correct or unset YC_METADATA_ADDR (or the address in code), or set another credential"
-        } else {
-            "this machine may be outside Yandex Cloud; YC_METADATA_ADDR sets another address"
+    fn no_connection(&self) -> Cow<'static, str> {
+        match self.machine {
+            _ if self.configured => {
+                "correct or unset YC_METADATA_ADDR (or the address in code), or set another credential".into()
+            }
+            Some(sign) => format!(
+                "this machine is one of Yandex Cloud's ({sign}), so it has a metadata service: check the network of \
+                 the machine, or set another credential, for example YC_API_KEY"
+            )
+            .into(),
+            None => "this machine may be outside Yandex Cloud; YC_METADATA_ADDR sets another address".into(),
         }
     }
 
@@ -157,13 +168,17 @@ pub(crate) async fn fetch_token(
     token
 }
 
-/// As [`fetch_token`], with further attempts until `limit` where there is no connection: the program may have started
-/// before the network of its machine.
+/// The time that [`fetch_token_patiently`] keeps for its last connection.
+const LAST_CONNECTION: Duration = Duration::from_millis(100);
+
+/// As [`fetch_token`], with further attempts for as long as `limit` where there is no connection: the program may have
+/// started before the network of its machine. `on_failure` gets the error of each attempt that is followed by another.
 pub(crate) async fn fetch_token_patiently(
     system: &System,
     at: &MetadataAddress,
     timeouts: ProbeTimeouts,
     limit: Duration,
+    on_failure: impl Fn(Error) + Send,
 ) -> Result<Token, Failure> {
     let deadline = Deadline::after(limit, system);
     let mut outage = Outage::default();
@@ -173,11 +188,15 @@ pub(crate) async fn fetch_token_patiently(
         let outcome = fetch_token(system, at, ProbeTimeouts { connect_timeout, ..timeouts }).await;
         let Err(failure) = outcome else { return outcome };
         let FailureKind::NoConnection(_) = failure.kind else { return Err(failure) };
-        let clock = system.clock();
-        match outage.next(clock.now(), deadline.left(system), None, clock.random()) {
-            Next::TryAgain(pause) => clock.sleep(pause).await,
-            Next::GiveUp(_) => return Err(failure.after(limit)),
+        let left = deadline.left(system).saturating_sub(LAST_CONNECTION);
+        if left.is_zero() {
+            return Err(failure.after(limit));
         }
+        on_failure(failure.error);
+        let clock = system.clock();
+        let next = outage.next(clock.now(), left, None, clock.random());
+        let (Next::TryAgain(pause) | Next::GiveUp(pause)) = next;
+        clock.sleep(pause.min(left)).await;
     }
 }
 
@@ -241,7 +260,12 @@ pub(crate) async fn exchange_metadata(
 
 /// Reads a token. `expires_in` is the remaining life of the token.
 fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Failure> {
-    if is_of_google(response, at) {
+    let other = |error| Failure::new(FailureKind::Other, error);
+    let mut fields = json_object(response, at).map_err(other)?;
+    if is_of_google(&fields) {
+        if let Some(Value::String(token)) = fields.get_mut("access_token") {
+            token.zeroize();
+        }
         let error = Error::new(ErrorKind::Refused, "the token belongs to Google Cloud, not to Yandex Cloud")
             .at(at)
             .with_help(
@@ -249,7 +273,7 @@ fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Fai
             );
         return Err(Failure::new(FailureKind::ForeignToken, error));
     }
-    access_token(response, at).map_err(|error| Failure::new(FailureKind::Other, error))
+    read_fields(fields).map_err(|reason| other(unreadable(at, &reason)))
 }
 
 #[cfg(test)]

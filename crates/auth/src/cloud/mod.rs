@@ -7,8 +7,6 @@
 pub(crate) mod access_token;
 pub(crate) mod address;
 pub(crate) mod authorization;
-#[cfg(feature = "service-account-key")]
-pub(crate) mod clock_difference;
 pub(crate) mod endpoints;
 pub(crate) mod folder;
 pub(crate) mod iam;

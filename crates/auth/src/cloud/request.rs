@@ -8,6 +8,7 @@ use http::{Request, Response};
 
 use super::response::{NOT_THE_SERVICE, UNAVAILABLE};
 use crate::error::in_seconds;
+use crate::system::transport_policy::{NotLoopback, proxy_help};
 use crate::system::{HttpError, HttpFault, HttpOptions, System};
 use crate::{Error, ErrorKind};
 
@@ -53,7 +54,8 @@ pub(super) fn fault(error: &Error) -> Option<HttpFault> {
 }
 
 fn transport_error(url: &str, error: HttpError) -> Error {
-    let help = match error.fault() {
+    let fault = error.fault();
+    let help = match fault {
         HttpFault::ConnectTimeout
         | HttpFault::ConnectRefused
         | HttpFault::Unreachable
@@ -61,9 +63,7 @@ fn transport_error(url: &str, error: HttpError) -> Error {
             "the server could not be reached: check the network, HTTPS_PROXY, and the endpoint if one is set \
              (YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)"
         }
-        HttpFault::NotLoopback => {
-            "correct the hosts file or the name server: this name must lead to 127.0.0.1 or ::1; or give the address itself"
-        }
+        HttpFault::NotLoopback => NotLoopback::HELP,
         HttpFault::Tls => {
             "for your own certificate authority set SSL_CERT_FILE, or add the authority in code"
         }
@@ -71,18 +71,18 @@ fn transport_error(url: &str, error: HttpError) -> Error {
             "install the package `ca-certificates`; where SSL_CERT_FILE or SSL_CERT_DIR is set, set the variable to PEM \
              files of certificate authorities, or unset it"
         }
-        HttpFault::Proxy => "check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
+        HttpFault::Proxy | HttpFault::ProxyAuthentication | HttpFault::ProxyInvalid => proxy_help(fault),
         HttpFault::Interrupted => UNAVAILABLE,
         HttpFault::Malformed | HttpFault::TooLarge => NOT_THE_SERVICE,
         HttpFault::Request => "check the address; fetches need a tokio runtime with I/O and time",
     };
-    let is_passing = error.is_passing;
-    let kind = match error.fault() {
-        HttpFault::NoAuthorities => ErrorKind::Invalid,
+    let is_transient = error.is_transient();
+    let kind = match fault {
+        HttpFault::NoAuthorities | HttpFault::ProxyInvalid => ErrorKind::Invalid,
         // The secret would have gone to another computer, in plain text where the name allows that.
         HttpFault::NotLoopback => ErrorKind::Blocked,
         _ => ErrorKind::Unavailable,
     };
     let failure = Error::new(kind, error.to_string()).at(url).with_help(help).with_source(error);
-    if is_passing { failure } else { failure.without_retry() }
+    if is_transient { failure } else { failure.without_retry() }
 }

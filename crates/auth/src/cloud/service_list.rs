@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::address::Address;
-#[cfg(feature = "service-account-key")]
-use super::clock_difference::ClockDifference;
 use super::endpoints::Endpoint;
 use super::request::{finish, send};
 use super::response::{date, json_object, refusal, unreadable};
 use crate::log::log;
 use crate::sync::Arc;
+#[cfg(feature = "service-account-key")]
+use crate::system::ClockDifference;
 use crate::system::{System, dropped_work};
 use crate::task::shared_value::SharedValue;
 use crate::{Error, ErrorKind};

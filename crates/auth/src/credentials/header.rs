@@ -204,7 +204,7 @@ impl Credentials {
                 }
             }
             if inner.selection.get().is_some()
-                && let Some(report) = inner.selection.report()
+                && let Some(report) = inner.report()
             {
                 return Ok(report);
             }

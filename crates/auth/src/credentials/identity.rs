@@ -43,6 +43,7 @@ impl Credentials {
             identity.folder_id = Some(redact(&folder, &[]));
             identity.remarks.push(format!("the folder is from {FOLDER}"));
         }
+        identity.remarks.extend(self.inner.system.clock_warning());
         Ok(identity)
     }
 }

@@ -266,7 +266,7 @@ impl Credentials {
     }
 
     /// Why this method was selected; after a selection that failed, what it tried. `None` before the first selection
-    /// has ended.
+    /// has ended. A note tells how far the clock of the machine is off, if IAM has refused a JWT for it.
     ///
     /// ```
     /// use yandex_cloud_auth::testing::TestEnvironment;
@@ -280,7 +280,7 @@ impl Credentials {
     /// ```
     #[must_use]
     pub fn report(&self) -> Option<Report> {
-        self.inner.selection.report()
+        self.inner.report()
     }
 
     /// The usable header with its generation and expiry; `None` if there is none now.
@@ -328,6 +328,15 @@ impl Credentials {
 }
 
 impl Inner {
+    /// The report of the selection, with what is known about the clock now.
+    fn report(&self) -> Option<Report> {
+        let report = self.selection.report()?;
+        Some(match self.system.clock_warning() {
+            Some(warning) => report.with_note(warning),
+            None => report,
+        })
+    }
+
     /// The header of a live token; `None` for a method whose header is in the cache.
     fn read_live(&self, min_ttl: Duration) -> Option<Result<Arc<CachedHeader>, Error>> {
         match &self.selection.get()?.backend {

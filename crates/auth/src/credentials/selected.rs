@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::in_seconds;
 use crate::log::log;
 use crate::methods::Provider;
-use crate::methods::sealed::Sealed;
+use crate::methods::sealed::{Sealed, located};
 use crate::refresh::cached_header::{CachedHeader, Scheme};
 use crate::refresh::fetch::{Fetch, Fetched, Goal};
 use crate::refresh::live_header::LiveHeader;
@@ -150,6 +150,10 @@ impl Fetch for Fetcher {
         self.progress.waiting_for()
     }
 
+    fn last_failure(&self) -> Option<Error> {
+        self.progress.last_failure()
+    }
+
     fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
         let (source, system, selection) =
             (Arc::clone(&self.source), self.system.clone(), Arc::clone(&self.selection));
@@ -219,12 +223,14 @@ async fn select(
     match source {
         CredentialsSource::Automatic(automatic) => automatic.select(system).await.map(Selected::new),
         CredentialsSource::Method(method) => {
-            let provider = method.provider(system).map_err(|error| error.of(method.method()))?;
+            let name = method.method();
+            let method = located(method, system).await.map_err(|error| error.of(name))?;
+            let provider = method.provider(system).map_err(|error| error.of(name))?;
             log(
                 || tracing::info!(method = %method.method(), source = redact(&method.location(system), &[]), "given"),
             );
             let reason = method.explicit_reason(system).await;
-            Ok((Selected::given(method, provider, system, reason, notes(system)), None))
+            Ok((Selected::given(&method, provider, system, reason, notes(system)), None))
         }
     }
 }

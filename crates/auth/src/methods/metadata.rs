@@ -122,16 +122,18 @@ impl MetadataAuth {
     }
 
     async fn probe(&self, system: &System) -> Result<Detection, Error> {
-        let at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
+        let mut at = MetadataAddress::resolve(self.options.address.as_deref(), system)?;
         let warning = at.warning();
         if let Some(warning) = &warning {
             log(|| tracing::warn!("{warning}"));
         }
         // On a machine of Yandex Cloud the service exists, so no connection is an outage.
-        let sign = if at.configured { None } else { sign_of_yandex_cloud(system).await };
+        if !at.configured {
+            at.machine = sign_of_yandex_cloud(system).await;
+        }
         // The life of the token counts from the request: it may have begun before the response arrived.
         let began = system.clock().now();
-        let failure = match self.first_token(&at, sign.is_some(), system).await {
+        let failure = match self.first_token(&at, system).await {
             Ok(token) => {
                 let reason = warning
                     .map_or_else(|| "gave a token".to_owned(), |warning| format!("gave a token; {warning}"));
@@ -144,14 +146,12 @@ impl MetadataAuth {
             Err(failure) => failure,
         };
         let reason = failure.error.reason().to_owned();
-        Ok(match (failure.kind, sign) {
-            (FailureKind::NoConnection(_), Some(sign)) if is_replaceable(system) => {
-                Detection::Unreachable { reason, machine: Some(sign) }
+        Ok(match (failure.kind, at.machine) {
+            (FailureKind::NoConnection(_), Some(machine)) if is_replaceable(system) => {
+                Detection::Unreachable { reason, machine: Some(machine) }
             }
-            (FailureKind::NoConnection(_), Some(sign)) => Detection::Invalid(failure.error.with_help(format!(
-                "this machine is one of Yandex Cloud's ({sign}), so it has a metadata service: check the network of \
-                 the machine, or set another credential, for example YC_API_KEY"
-            ))),
+            // The time of the service has run out, so callers with more time are told at once too.
+            (FailureKind::NoConnection(_), Some(_)) => Detection::Invalid(failure.error.without_retry()),
             // Counts as absent, but the report and the log name it: the service may only be slow.
             (FailureKind::NoConnection(HttpFault::ConnectTimeout | HttpFault::ConnectRefused), None)
                 if !at.configured =>
@@ -164,21 +164,17 @@ impl MetadataAuth {
         })
     }
 
-    /// The token of selection. Where a service is expected and no connection is made, the error is transient: the
-    /// selection starts again while callers wait. So only a slot that may be passed over waits here.
-    async fn first_token(
-        &self,
-        at: &MetadataAddress,
-        on_yandex_cloud: bool,
-        system: &System,
-    ) -> Result<Token, Failure> {
-        match at.configured || on_yandex_cloud {
-            true if on_yandex_cloud && is_replaceable(system) => {
-                fetch_token_patiently(system, at, self.timeouts(), WAIT_IF_REPLACEABLE).await
-            }
-            true => fetch_token(system, at, self.timeouts()).await,
-            false => fetch_token(system, at, self.selection_timeouts()).await,
+    /// The token of selection. At a configured address a failure to connect is transient: the selection starts again
+    /// while callers wait. On a machine of Yandex Cloud the time of the service is the limit, whatever time callers have.
+    async fn first_token(&self, at: &MetadataAddress, system: &System) -> Result<Token, Failure> {
+        let timeouts = self.timeouts();
+        if at.machine.is_some() {
+            let limit = if is_replaceable(system) { WAIT_IF_REPLACEABLE } else { timeouts.total() };
+            let on_failure = |error: Error| system.attempt_failed(error.of(Method::Metadata));
+            return fetch_token_patiently(system, at, timeouts, limit, on_failure).await;
         }
+        let timeouts = if at.configured { timeouts } else { self.selection_timeouts() };
+        fetch_token(system, at, timeouts).await
     }
 }
 

@@ -55,15 +55,20 @@ pub trait Sealed: Send + Sync + 'static {
     /// Which method it is.
     fn method(&self) -> Method;
 
-    /// Where its value comes from, for people: a variable, an address, a program.
+    /// Where its value comes from, for people: a variable, an address, a program. Looks at no file: a file may be on a
+    /// server that does not respond.
     fn location(&self, system: &System) -> String;
 
-    /// The location for a slot that is not tried. Reads no file: a file may be on a server that does not respond.
-    fn location_offline(&self, system: &System) -> String {
-        self.location(system)
+    /// The same method with what it has to look for in the file system first, such as its program; `None` if it looks
+    /// for nothing. The other functions are those of the located method.
+    ///
+    /// # Errors
+    /// `NotConfigured` if nothing is found, any other kind if what is found cannot be used.
+    fn locate<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Result<Option<Arc<dyn Sealed>>, Error>> {
+        Box::pin(async { Ok(None) })
     }
 
-    /// What the method provides, according to what the system says now.
+    /// What the method provides, according to what the system says now. Looks at no file.
     ///
     /// # Errors
     /// `NotConfigured` if nothing is configured, any other kind if what is configured does not work.
@@ -113,6 +118,14 @@ pub trait Sealed: Send + Sync + 'static {
             Ok(Detection::Found { provider, first: None, reason: with_warning(reason, self.warning(system)) })
         })
     }
+}
+
+/// The method as it is used: with what it has found in the file system.
+///
+/// # Errors
+/// As [`Sealed::locate`].
+pub(crate) async fn located(method: &Arc<dyn Sealed>, system: &System) -> Result<Arc<dyn Sealed>, Error> {
+    Ok(method.locate(system).await?.unwrap_or_else(|| Arc::clone(method)))
 }
 
 /// A reason of the report, with the warning after it.

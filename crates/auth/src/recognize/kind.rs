@@ -8,6 +8,7 @@ use super::encoding::{Decoded, decode};
 use super::json;
 use super::layers::quoted;
 use super::words;
+use crate::secret::marks;
 
 /// What one text is.
 #[derive(Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl Kind {
             return Self::Path;
         }
         // The beginning of a JWT, or one that was cut.
-        if text.starts_with("eyJ") {
+        if marks::JWT.begins(text) {
             return Self::Jwt;
         }
         hidden(text).unwrap_or(Self::Other)
@@ -147,36 +148,36 @@ impl Kind {
 /// The kinds whose first characters tell them.
 pub(super) fn marked(text: &str) -> Option<Kind> {
     let bytes = text.as_bytes();
-    let kind = match bytes {
-        // The body of an IAM token has a fixed beginning of its own, so this is an OAuth token behind a false mark.
-        [b't', digit, b'.', rest @ ..] if digit.is_ascii_digit() => {
-            if begins_as_oauth(rest) {
-                Kind::OAuthToken
-            } else if is_whole_iam_token(text) {
-                Kind::IamToken
-            } else {
-                hidden(text).unwrap_or(Kind::IamToken)
-            }
-        }
-        _ if has_oauth_mark(text) => Kind::OAuthToken,
-        _ if bytes.starts_with(b"AQVN") => {
-            hidden(text).or_else(|| hidden(&text[4..])).unwrap_or(Kind::ApiKey)
-        }
-        _ if is_static_key(text) => Kind::StaticKey,
-        _ if text.starts_with("ya29.") => Kind::Foreign,
-        _ if is_jwt(text) => Kind::Jwt,
-        _ => return None,
-    };
-    Some(kind)
+    if let Some(rest) = marks::IAM_TOKEN.strip(bytes) {
+        return Some(match is_whole_iam_token(text) {
+            // The body of an IAM token has a fixed beginning of its own, so this is an OAuth token behind a false mark.
+            _ if begins_as_oauth(rest) => Kind::OAuthToken,
+            true => Kind::IamToken,
+            false => hidden(text).unwrap_or(Kind::IamToken),
+        });
+    }
+    if let Some(rest) = marks::API_KEY.strip(bytes) {
+        let rest = &text[text.len() - rest.len()..];
+        return Some(hidden(text).or_else(|| hidden(rest)).unwrap_or(Kind::ApiKey));
+    }
+    match text {
+        _ if has_oauth_mark(text) => Some(Kind::OAuthToken),
+        _ if is_static_key(text) => Some(Kind::StaticKey),
+        _ if marks::GOOGLE_TOKEN.begins(text) => Some(Kind::Foreign),
+        _ if is_jwt(text) => Some(Kind::Jwt),
+        _ => None,
+    }
 }
 
 /// Whether a text begins as an OAuth token does (docs, "OAuth token"; older ones begin with `AQAAAA`).
 pub(super) fn has_oauth_mark(text: &str) -> bool {
-    begins_as_oauth(text.as_bytes()) || text.starts_with("AQAAAA") && text.len() > 6
+    begins_as_oauth(text.as_bytes())
+        || marks::OLD_OAUTH_TOKEN.strip(text.as_bytes()).is_some_and(|rest| !rest.is_empty())
 }
 
 fn begins_as_oauth(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'y', b'0'..=b'3', b'_', next, ..] if is_word(*next))
+    let rest = marks::OAUTH_TOKEN.strip(bytes).filter(|_| matches!(bytes[1], b'0'..=b'3'));
+    rest.and_then(<[u8]>::first).is_some_and(|next| is_word(*next))
 }
 
 /// The secret inside a text that begins otherwise: an OAuth token, or an encoded text between two dots.
@@ -205,12 +206,11 @@ pub(super) fn has_oauth_token(text: &str) -> bool {
 /// (docs, "Static access keys", "Ephemeral access keys").
 fn is_static_key(text: &str) -> bool {
     let bytes = text.as_bytes();
-    text.starts_with("YCAJE")
-        || bytes.starts_with(b"YC")
-            && bytes.get(2).is_some_and(u8::is_ascii_uppercase)
+    marks::STATIC_KEY_ID.begins(text)
+        || marks::STATIC_KEY.begins(text)
             && (40..=43).contains(&text.len())
             && bytes.iter().all(|byte| is_word(*byte))
-        || matches!(bytes, [b's', digit, b'.', _, ..] if digit.is_ascii_digit())
+        || marks::SESSION_TOKEN.strip(bytes).is_some_and(|rest| !rest.is_empty())
 }
 
 /// Three parts of base64url (RFC 7515, section 3.1) whose first one is a JSON object.
@@ -222,8 +222,9 @@ pub(super) fn is_jwt(text: &str) -> bool {
         return false;
     };
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_word);
-    // base64url of `{"`, of `{` and a space, and of `{` and a line break.
-    let is_object = ["eyJ", "eyA", "eyI", "ewo", "ewk", "ew0"].iter().any(|begin| header.starts_with(begin));
+    // base64url of `{` and a space, and of `{` and a line break.
+    let is_object = marks::JWT.begins(header)
+        || ["eyA", "eyI", "ewo", "ewk", "ew0"].iter().any(|begin| header.starts_with(begin));
     is_object && [header, claims, signature].into_iter().all(is_part)
 }
 

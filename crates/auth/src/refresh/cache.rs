@@ -117,7 +117,10 @@ impl Cache {
                     Some(Waited::Ended(outcome)) => break outcome,
                     Some(Waited::TooLate(error)) => break Err(error),
                     Some(Waited::MethodTotal(total)) => limit.set(Deadline::from(began, total)),
-                    None => break Err(caller.last_error().unwrap_or_else(|| self.out_of_time(limit))),
+                    None => {
+                        let cause = refresher.last_failure().or_else(|| caller.last_error());
+                        break Err(cause.unwrap_or_else(|| self.out_of_time(limit)));
+                    }
                 }
             };
             match outcome {

@@ -35,6 +35,11 @@ pub(crate) trait Fetch: Send + Sync + 'static {
         None
     }
 
+    /// Why the last attempt inside the fetch that is under way failed; `None` where none has failed.
+    fn last_failure(&self) -> Option<Error> {
+        None
+    }
+
     /// How long the method may take in all: the time that a caller without a deadline has.
     fn total(&self) -> Duration;
 }

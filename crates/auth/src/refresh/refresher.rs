@@ -102,6 +102,10 @@ impl Refresher {
         self.fetch.waiting_for()
     }
 
+    pub(super) fn last_failure(&self) -> Option<Error> {
+        self.fetch.last_failure()
+    }
+
     pub(super) fn count_waiting_call(&self) {
         self.waited.fetch_add(1, Ordering::Relaxed);
     }

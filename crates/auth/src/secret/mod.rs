@@ -1,6 +1,7 @@
 //! Secrets: how a value is checked on entry, stored, and redacted in text that leaves the library ([`redact()`]).
 
 mod echo;
+pub(crate) mod marks;
 mod pasted;
 mod redact;
 

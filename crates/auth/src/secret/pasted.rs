@@ -1,6 +1,8 @@
 //! A secret in the place of an address. Such a value is refused by its shape: a lookup would send the value to DNS servers
 //! in clear.
 
+use super::marks;
+
 /// The shortest label of a host that can be a secret without a documented shape. Names of hosts are shorter, or have
 /// hyphens and dots.
 const OPAQUE: usize = 32;
@@ -21,14 +23,10 @@ pub(crate) fn is_pasted_secret(value: &str) -> bool {
 
 fn is_marked(host: &str, has_port: bool) -> bool {
     let bytes = host.as_bytes();
-    match bytes {
-        [b't', digit, b'.', _, ..] if digit.is_ascii_digit() => return !has_port,
-        // No host may have an underscore here, and no name has these capitals.
-        [b'y', digit, b'_', _, ..] if digit.is_ascii_digit() => return true,
-        _ => {}
-    }
-    ["AQVN", "AQAAAA", "eyJ", "YCAJE", "YCM", "YCN", "YCO", "YCP"].iter().any(|mark| host.starts_with(mark))
-        && host.len() >= 8
+    marks::ALL.iter().any(|mark| match (mark.strip(bytes), mark.as_host) {
+        (Some(rest), Some(least)) if rest.len() >= least => !(has_port && marks::IAM_TOKEN.begins(host)),
+        _ => false,
+    })
 }
 
 /// Whether the host is one long label of letters and digits, with capitals or without hyphens.
@@ -78,6 +76,9 @@ mod tests {
             "t10.corp.example",
             "yc",
             "YCM",
+            "YCLOUD-PROXY",
+            "s3.corp.example",
+            "ya12.corp.example",
             "localhost",
             "my-long-service-name-2-in-a-namespace",
             "a-name-without-digits-but-with-many-letters",

@@ -1,6 +1,6 @@
 //! Redaction: what hides secrets in text from outside.
 
-use super::echo;
+use super::{echo, marks};
 
 /// The longest text from outside that is shown, in bytes.
 const MAX_SHOWN: usize = 1024;
@@ -42,36 +42,21 @@ fn is_invisible(character: char) -> bool {
 
 /// A secret as its documented prefix and `***`.
 pub(crate) fn masked(secret: &str) -> String {
-    let prefix = SHAPES.iter().find_map(|shape| shape.prefix(secret.as_bytes()));
-    format!("{}***", prefix.map_or("", |length| &secret[..length]))
+    let rest = marks::ALL
+        .iter()
+        .filter(|mark| mark.in_text.is_some())
+        .find_map(|mark| mark.strip(secret.as_bytes()));
+    format!("{}***", &secret[..rest.map_or(0, |rest| secret.len() - rest.len())])
 }
 
-struct MaskShape {
-    /// The first bytes, where `#` stands for any digit.
-    pattern: &'static [u8],
-    /// How many more characters of a token must follow, so that a word of prose is not masked.
-    least: usize,
+/// The lengths of a mark and of what belongs to its secret, at the beginning of `text`.
+fn marked_length(text: &[u8]) -> Option<(usize, usize)> {
+    marks::ALL.iter().find_map(|mark| {
+        let (rest, least) = (mark.strip(text)?, mark.in_text?);
+        let length = token_length(rest);
+        (length >= least).then_some((text.len() - rest.len(), length))
+    })
 }
-
-impl MaskShape {
-    fn prefix(&self, text: &[u8]) -> Option<usize> {
-        let fits = text.len() >= self.pattern.len()
-            && self.pattern.iter().zip(text).all(|(pattern, byte)| match pattern {
-                b'#' => byte.is_ascii_digit(),
-                _ => pattern == byte,
-            });
-        fits.then_some(self.pattern.len())
-    }
-}
-
-const SHAPES: [MaskShape; 6] = [
-    MaskShape { pattern: b"t#.", least: 1 },
-    MaskShape { pattern: b"y#_", least: 1 },
-    MaskShape { pattern: b"AQVN", least: 1 },
-    MaskShape { pattern: b"eyJ", least: 1 },
-    MaskShape { pattern: b"AQAAAA", least: 8 },
-    MaskShape { pattern: b"ya##.", least: 1 },
-];
 
 fn mask_shapes(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -85,11 +70,7 @@ fn mask_shapes(text: &str) -> String {
             continue;
         }
         if !is_inside_word(&bytes[..at])
-            && let Some((prefix, length)) = SHAPES.iter().find_map(|shape| {
-                let prefix = shape.prefix(rest.as_bytes())?;
-                let length = token_length(&rest.as_bytes()[prefix..]);
-                (length >= shape.least).then_some((prefix, length))
-            })
+            && let Some((prefix, length)) = marked_length(rest.as_bytes())
         {
             shown.push_str(&rest[..prefix]);
             shown.push_str("***");
@@ -222,6 +203,8 @@ mod tests {
             ("(user:hu@sh@proxy)", "(***@proxy)"),
             ("mail a@b.example: no, at 10:30 @home", "mail a@b.example: no, at 10:30 @home"),
             ("heyJude est1.x", "heyJude est1.x"),
+            ("YCLOUD is up, s3.example too", "YCLOUD is up, s3.example too"),
+            ("no YCMfakefakefakefakefakefakefakefakefakefak-", "no YCM***"),
             ("https://host1.example.com/a", "https://host1.example.com/a"),
             (r"desc = \nt1.abc\ty0_abc", r"desc = \nt1.***\ty0_***"),
             ("token=%20t1.abc", "token=%20t1.***"),

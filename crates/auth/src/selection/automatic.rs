@@ -12,7 +12,7 @@ use super::{Selection, pinned};
 use crate::cloud::authorization;
 use crate::cloud::endpoints::Endpoint;
 use crate::log::log;
-use crate::methods::sealed::Sealed;
+use crate::methods::sealed::{Sealed, located};
 use crate::methods::{
     ApiKeyAuth, AuthMethod, Detection, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, OAuthTokenAuth,
     TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
@@ -172,13 +172,20 @@ impl Automatic {
         for (at, slot) in self.slots.iter().enumerate() {
             let before = system.clock().now();
             system.begin_slot(Some(slot.describe(system)));
-            let detection = slot.method.detect(system).await.unwrap_or_else(Detection::failed);
+            let (method, detection) = match located(&slot.method, system).await {
+                Ok(method) => {
+                    let detection = method.detect(system).await;
+                    (method, detection)
+                }
+                Err(error) => (Arc::clone(&slot.method), Err(error)),
+            };
+            let detection = detection.unwrap_or_else(Detection::failed);
             let elapsed = system.clock().now().monotonic.saturating_sub(before.monotonic);
             let source = match &detection {
                 Detection::Invalid(error) => broken_variable(error),
                 _ => None,
             };
-            let source = source.unwrap_or_else(|| redact(&slot.method.location(system), &[]));
+            let source = source.unwrap_or_else(|| redact(&method.location(system), &[]));
             let mut record = |outcome, reason: String| {
                 let source = source.clone();
                 resolver.attempts.push(Attempt { method: slot.method(), source, outcome, reason, elapsed });
@@ -206,7 +213,7 @@ impl Automatic {
                     resolver.tell_of_passed(&source);
                     log(|| tracing::info!(method = %slot.method(), %source, "selected"));
                     let report = resolver.finish(&self.slots[at + 1..], system);
-                    return Ok(Selection { method: Arc::clone(&slot.method), provider, first, report });
+                    return Ok(Selection { method, provider, first, report });
                 }
             }
         }
@@ -259,7 +266,7 @@ impl Slot {
 
     /// The slot in the log, and in an error about time that ran out.
     fn describe(&self, system: &System) -> String {
-        format!("{} ({})", self.method(), self.method.location_offline(system))
+        format!("{} ({})", self.method(), self.method.location(system))
     }
 }
 
@@ -301,7 +308,7 @@ impl Resolver {
         let mut attempts = self.attempts;
         attempts.extend(rest.iter().map(|slot| Attempt {
             method: slot.method(),
-            source: slot.method.location_offline(system),
+            source: slot.method.location(system),
             outcome: Outcome::NotTried,
             reason: String::new(),
             elapsed: Duration::ZERO,

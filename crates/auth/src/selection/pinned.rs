@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Selection;
 use super::automatic::{broken_variable, notes};
 use crate::log::log;
-use crate::methods::sealed::Sealed;
+use crate::methods::sealed::{Sealed, located};
 use crate::report::{Attempt, Outcome, Report};
 use crate::sync::Arc;
 use crate::system::System;
@@ -39,12 +39,15 @@ pub(super) fn unknown<'a>(name: &str, slots: impl Iterator<Item = &'a str>) -> E
 /// # Errors
 /// What the method lacks, with a report of this slot alone.
 pub(super) async fn select(method: &Arc<dyn Sealed>, system: &System) -> Result<Selection, Error> {
+    let found = located(method, system).await;
+    let method = found.as_ref().unwrap_or(method);
     let report = |outcome, source: Option<String>, reason| {
         let source = source.unwrap_or_else(|| method.location(system));
         let attempt = Attempt { method: method.method(), source, outcome, reason, elapsed: Duration::ZERO };
         Report::new(vec![attempt], notes(system))
     };
-    let provider = method.provider(system).map_err(|error| {
+    let provider = found.as_ref().map_err(Error::clone).and_then(|found| found.provider(system));
+    let provider = provider.map_err(|error| {
         let outcome = match error.kind() {
             ErrorKind::NotConfigured => Outcome::Absent,
             _ => Outcome::Broken,

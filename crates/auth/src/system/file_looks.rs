@@ -18,6 +18,7 @@ use super::shared_work::SharedWork;
 pub(super) struct FileLooks {
     contents: SharedWork<(PathBuf, usize), Content>,
     existence: SharedWork<PathBuf, bool>,
+    programs: SharedWork<PathBuf, bool>,
     #[cfg(feature = "service-account-key")]
     modes: SharedWork<PathBuf, Option<FileMode>>,
 }
@@ -41,6 +42,7 @@ impl Default for FileLooks {
         Self {
             contents: SharedWork::new(),
             existence: SharedWork::new(),
+            programs: SharedWork::new(),
             #[cfg(feature = "service-account-key")]
             modes: SharedWork::new(),
         }
@@ -85,6 +87,15 @@ impl FileLooks {
         }
         let (files, to_look_at) = (Arc::clone(files), path.to_owned());
         self.existence.run(path.to_owned(), move || files.exists(&to_look_at)).await.unwrap_or(false)
+    }
+
+    /// Whether a program can be run, as far as can be told.
+    pub(super) async fn is_executable(&self, files: &Arc<dyn Files>, path: &Path) -> bool {
+        if Handle::try_current().is_err() {
+            return files.is_executable(path);
+        }
+        let (files, to_look_at) = (Arc::clone(files), path.to_owned());
+        self.programs.run(path.to_owned(), move || files.is_executable(&to_look_at)).await.unwrap_or(false)
     }
 
     /// The permission bits of a file, read as its content is.

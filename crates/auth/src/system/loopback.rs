@@ -34,8 +34,7 @@ pub fn is_loopback(host: &str) -> bool {
 ///
 /// # Errors
 /// [`NotLoopback`] where `host` is loopback by name and has other addresses only.
-#[doc(hidden)]
-pub fn keep_loopback(
+pub(super) fn keep_loopback(
     host: &str,
     addresses: impl IntoIterator<Item = SocketAddr>,
 ) -> Result<Vec<SocketAddr>, NotLoopback> {
@@ -53,6 +52,11 @@ pub fn keep_loopback(
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotLoopback;
+
+impl NotLoopback {
+    /// What to do about it.
+    pub const HELP: &'static str = "correct the hosts file or the name server: this name must lead to 127.0.0.1 or ::1; or give the address itself";
+}
 
 impl fmt::Display for NotLoopback {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,8 @@
 
 mod bounded;
 mod clock;
+#[cfg(feature = "service-account-key")]
+mod clock_difference;
 mod endpoints;
 mod environment;
 mod file_looks;
@@ -24,10 +26,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+#[cfg(feature = "service-account-key")]
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
 pub use self::clock::{Clock, Now, SystemClock};
+#[cfg(feature = "service-account-key")]
+pub(crate) use self::clock_difference::ClockDifference;
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 use self::file_looks::FileLooks;
@@ -36,8 +42,8 @@ pub(crate) use self::file_looks::FileMode;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
 pub use self::http::HyperTransport;
-#[cfg(feature = "tonic")]
-pub(crate) use self::http::resolver::Resolver;
+#[cfg(any(feature = "tonic", feature = "transport"))]
+use self::http::resolver::Resolver;
 pub use self::http::{HttpError, HttpFault, HttpOptions, HttpTransport};
 pub(crate) use self::loopback::is_loopback;
 #[doc(hidden)]
@@ -47,6 +53,8 @@ pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub(crate) use self::progress::Progress;
 #[doc(hidden)]
 pub use self::refusal::dropped_work;
+#[doc(hidden)]
+pub use self::shared_work::SharedWork;
 #[doc(hidden)]
 pub use self::spawner::new_runtime;
 pub use self::spawner::{LibraryThread, Spawner};
@@ -59,9 +67,12 @@ use crate::log::log;
 pub mod transport_policy {
     #[cfg(feature = "transport")]
     pub use super::http::proxy::{Proxy, ProxyRules};
+    pub use super::http::proxy_help;
+    #[cfg(any(feature = "tonic", feature = "transport"))]
+    pub use super::http::resolver::{Resolver, Unresolved};
     #[cfg(feature = "transport")]
     pub use super::http::roots::{TrustedRoots, parse_pem};
-    pub use super::loopback::{NotLoopback, is_loopback, keep_loopback};
+    pub use super::loopback::{NotLoopback, is_loopback};
 }
 
 /// The test implementations, one for each capability.
@@ -105,6 +116,9 @@ pub struct System {
     endpoints: Arc<Endpoints>,
     /// What the credentials that use this system do now; `None` outside of credentials.
     progress: Option<Arc<Progress>>,
+    /// How far the clock is off, by the last server that dated a refused JWT.
+    #[cfg(feature = "service-account-key")]
+    clock_difference: Arc<Mutex<Option<ClockDifference>>>,
 }
 
 impl System {
@@ -125,6 +139,8 @@ impl System {
             spawner: Arc::new(LibraryThread),
             endpoints: Arc::default(),
             progress: None,
+            #[cfg(feature = "service-account-key")]
+            clock_difference: Arc::default(),
         }
     }
 
@@ -142,6 +158,10 @@ impl System {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        #[cfg(feature = "service-account-key")]
+        {
+            self.clock_difference = Arc::default();
+        }
         self
     }
 
@@ -233,6 +253,37 @@ impl System {
         }
     }
 
+    /// What the selection or the fetch on this system waits for now.
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        self.progress.as_ref()?.waiting_for()
+    }
+
+    /// Tells why an attempt has failed that is followed by another: a caller whose time runs out before that gets this
+    /// error.
+    pub(crate) fn attempt_failed(&self, error: crate::Error) {
+        log(|| tracing::debug!(%error, "tried again"));
+        if let Some(progress) = &self.progress {
+            progress.attempt_failed(error);
+        }
+    }
+
+    /// Records how far the clock is off, for reports; `None` where a server has taken a time of this clock.
+    #[cfg(feature = "service-account-key")]
+    pub(crate) fn record_clock_difference(&self, difference: Option<ClockDifference>) {
+        *self.clock_difference.lock().unwrap_or_else(PoisonError::into_inner) = difference;
+    }
+
+    /// What a person has to know about the clock; `None` where nothing shows that it is wrong.
+    pub(crate) fn clock_warning(&self) -> Option<String> {
+        #[cfg(feature = "service-account-key")]
+        {
+            let difference = *self.clock_difference.lock().unwrap_or_else(PoisonError::into_inner);
+            difference.map(|difference| difference.warning())
+        }
+        #[cfg(not(feature = "service-account-key"))]
+        None
+    }
+
     /// The environment.
     #[must_use]
     pub fn environment(&self) -> &dyn Environment {
@@ -259,6 +310,14 @@ impl System {
             )
             .with_help("enable the feature `transport`, or set a transport with `System::with_http`")
         })
+    }
+
+    /// How the names of hosts are resolved, for a client that is not the transport.
+    #[cfg(any(feature = "tonic", feature = "transport"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn resolver(&self) -> Resolver {
+        self.http.as_ref().map_or_else(Resolver::default, |http| http.resolver())
     }
 
     /// The way to run programs.
@@ -317,6 +376,11 @@ impl System {
     /// Whether a file or a folder exists.
     pub(crate) async fn exists(&self, path: &str) -> bool {
         self.looks.exists(&self.files, std::path::Path::new(path)).await
+    }
+
+    /// Whether a program can be run.
+    pub(crate) async fn is_executable(&self, path: &std::path::Path) -> bool {
+        self.looks.is_executable(&self.files, path).await
     }
 
     /// Who may read a file.

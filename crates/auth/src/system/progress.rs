@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::Error;
+
 /// The current step of one set of credentials. Its texts hold no secret: they are redacted when the step begins.
 #[derive(Default)]
 pub(crate) struct Progress(Mutex<Steps>);
@@ -14,17 +16,29 @@ struct Steps {
     slot: Option<String>,
     /// The request, the program or the file that is waited for.
     step: Option<String>,
+    /// Why the last attempt of the current slot failed, where the slot makes several.
+    failed: Option<Error>,
 }
 
 impl Progress {
     /// Begins a slot of selection; `None` ends the selection.
     pub(super) fn begin_slot(&self, slot: Option<String>) {
-        *self.steps() = Steps { slot, step: None };
+        *self.steps() = Steps { slot, ..Steps::default() };
     }
 
     /// Begins a step of the current slot, or of a fetch.
     pub(super) fn begin_step(&self, step: String) {
         self.steps().step = Some(step);
+    }
+
+    /// Keeps the error of an attempt that is followed by another.
+    pub(super) fn attempt_failed(&self, error: Error) {
+        self.steps().failed = Some(error);
+    }
+
+    /// Why the last attempt of the current slot failed.
+    pub(crate) fn last_failure(&self) -> Option<Error> {
+        self.steps().failed.clone()
     }
 
     /// Ends all steps.

@@ -8,6 +8,7 @@
 //! The threads are not those of a tokio runtime: tokio panics where the operating system refuses a thread.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +20,8 @@ use super::per_process::{Owned, PerProcess};
 pub(super) const THREAD_NAME: &str = "yandex-cloud-auth";
 
 /// The pieces of work that are under way, by what they are for.
-pub(super) struct SharedWork<K, T> {
+#[doc(hidden)]
+pub struct SharedWork<K, T> {
     under_way: PerProcess<UnderWay<K, T>>,
 }
 
@@ -30,7 +32,9 @@ where
     K: Clone + Ord + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    pub(super) const fn new() -> Self {
+    /// No work.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { under_way: PerProcess::new(|| Mutex::new(BTreeMap::new())) }
     }
 
@@ -41,7 +45,7 @@ where
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the work.
-    pub(super) async fn run(&self, key: K, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    pub async fn run(&self, key: K, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let mut result = self.join_or_start(key, work)?;
         let result = match result.wait_for(Option::is_some).await {
             Ok(result) => result.clone(),
@@ -73,6 +77,22 @@ where
         })?;
         entries.insert(key, result.clone());
         Ok(result)
+    }
+}
+
+impl<K, T> Default for SharedWork<K, T>
+where
+    K: Clone + Ord + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, T> fmt::Debug for SharedWork<K, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SharedWork")
     }
 }
 

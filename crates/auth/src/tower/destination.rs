@@ -6,7 +6,8 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 
 use crate::cloud::address::{Address, ip, is_below, is_yandex_cloud, normal};
-use crate::system::is_loopback;
+use crate::cloud::endpoints::Endpoint;
+use crate::system::{System, is_loopback};
 use crate::{Error, ErrorKind};
 
 /// The rules of one layer. Without an option, the header goes to Yandex Cloud's hosts over TLS only.
@@ -14,6 +15,8 @@ use crate::{Error, ErrorKind};
 pub struct Rules {
     pub(super) allowed: Vec<Allowed>,
     pub(super) loopback: bool,
+    /// The one address of this computer that the program or the environment names as the API, if it names one.
+    pub(super) local_api: Option<Address>,
     pub(super) any_host: bool,
     pub(super) plain_text: bool,
     /// Requests to other hosts are sent without the header.
@@ -82,6 +85,15 @@ pub enum Decision {
 }
 
 impl Rules {
+    /// The default rules, and the loopback address where the API is on this system: an emulator.
+    ///
+    /// An endpoint that is not loopback, or that cannot be read, allows nothing.
+    pub(super) fn on(system: &System) -> Self {
+        let endpoint = Endpoint::configured(system).ok().flatten();
+        let local_api = endpoint.map(|endpoint| endpoint.address).filter(Address::is_loopback);
+        Self { local_api, ..Self::default() }
+    }
+
     /// Decides by the destination of a request; an error where the request must not be sent.
     #[inline]
     pub(super) fn check_destination(&self, uri: &Uri) -> Result<Decision, Error> {
@@ -117,6 +129,13 @@ impl Rules {
 
     fn check_host(&self, scheme: &Scheme, host: &str, port: Option<u16>) -> Result<Decision, Error> {
         let tls = *scheme == Scheme::HTTPS;
+        let is_local_api = |api: &Address| {
+            let default = if tls { 443 } else { 80 };
+            api.tls == tls && api.host == host && api.port == port.unwrap_or(default)
+        };
+        if (tls || *scheme == Scheme::HTTP) && self.local_api.as_ref().is_some_and(is_local_api) {
+            return Ok(Decision::Attach);
+        }
         let port = port.or(tls.then_some(443));
         // Usually an emulator: compare its address before parsing the host.
         let near = || host == "127.0.0.1" || is_loopback(host);
@@ -140,7 +159,7 @@ impl Rules {
         } else if is_loopback(host) {
             (
                 "the header would go to loopback",
-                "to send the header to this computer, call `AuthLayer::allow_loopback`",
+                "to send the header to this computer, set YC_API_ENDPOINT to the address, or call `AuthLayer::allow_loopback`",
             )
         } else {
             (

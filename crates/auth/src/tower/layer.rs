@@ -37,7 +37,9 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 ///
 /// # Where the header goes
 /// To `api.cloud.yandex.net`, `api.yandexcloud.kz`, the hosts below them, and `auth.yandex.cloud`, over TLS. Options
-/// add other hosts. The region of the token does not matter: choose the hosts of a client by the region of its
+/// add other hosts. If `YC_API_ENDPOINT`, or [`Endpoints::api`](crate::Endpoints::api) in code, is a loopback address,
+/// the header goes to this address too, by its scheme and port, and to no other loopback address: a program meets the
+/// emulator without a change. The region of the token does not matter: choose the hosts of a client by the region of its
 /// credentials. A request to any other host fails with [`ErrorKind::Blocked`](crate::ErrorKind::Blocked): the layer
 /// neither fetches a token for it nor calls the client.
 ///
@@ -70,11 +72,11 @@ pub(super) struct Config {
 const REPLAY_LIMIT: usize = 64 << 10;
 
 impl AuthLayer {
-    /// A layer with the default rules and without replay.
+    /// A layer with the default rules and without replay. Reads `YC_API_ENDPOINT` from the system of the credentials.
     pub fn new(credentials: Credentials) -> Self {
         let config = Config {
+            rules: Rules::on(credentials.system()),
             credentials,
-            rules: Rules::default(),
             replay_limit: REPLAY_LIMIT,
             deadline: None,
             refused_on_forbidden: false,

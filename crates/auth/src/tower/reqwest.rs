@@ -205,6 +205,7 @@ mod tests {
 
     use super::super::destination::Allowed;
     use super::*;
+    use crate::cloud::address::Address;
 
     /// The decision by a URL, and by the same text as a URI.
     fn decisions(rules: &Rules, url: &Url) -> [String; 2] {
@@ -231,6 +232,7 @@ mod tests {
             all.push(Rules {
                 allowed: allowed.clone(),
                 loopback: bits & 1 != 0,
+                local_api: (bits & 4 != 0).then(|| Address::parse("http://127.0.0.1:1", true).unwrap()),
                 any_host: bits & 2 != 0,
                 plain_text: bits & 4 != 0,
                 skip_other_hosts: bits & 8 != 0,

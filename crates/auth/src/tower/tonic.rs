@@ -16,7 +16,8 @@ use tower_layer::Layer;
 use super::layer::AuthLayer;
 use super::service::AuthService;
 use super::tee::TeeReplay;
-use crate::system::{Resolver, is_loopback};
+use crate::system::is_loopback;
+use crate::system::transport_policy::Resolver;
 use crate::{Credentials, Error, ErrorKind};
 
 /// A channel whose calls are authorized, made by [`AuthLayer::channel`]. Generated clients take it in place of a
@@ -54,7 +55,8 @@ impl<R> AuthLayer<R> {
             .at(endpoint.uri().to_string())
             .with_help("make the channel in async code, or enter a runtime first (`Runtime::enter`)"));
         }
-        Ok(layer.layer(connect_lazy(endpoint)))
+        let channel = connect_lazy(endpoint, layer.config.credentials.system().resolver());
+        Ok(layer.layer(channel))
     }
 
     fn without_replay(&self) -> AuthLayer<()> {
@@ -63,10 +65,10 @@ impl<R> AuthLayer<R> {
 }
 
 /// The channel to an endpoint. A loopback name leads to this computer, or nowhere: the header may go there in plain text.
-fn connect_lazy(endpoint: &Endpoint) -> Channel {
+fn connect_lazy(endpoint: &Endpoint, resolver: Resolver) -> Channel {
     match endpoint.uri().host() {
         Some(host) if is_loopback(host) => {
-            endpoint.connect_with_connector_lazy(connector(endpoint, Resolver::new(Arc::from([]))))
+            endpoint.connect_with_connector_lazy(connector(endpoint, resolver))
         }
         _ => endpoint.connect_lazy(),
     }

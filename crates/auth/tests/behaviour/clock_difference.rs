@@ -9,7 +9,9 @@ use serde_json::Value;
 use test_support::token_source::try_header;
 use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::TestReply;
-use yandex_cloud_auth::{Credentials, Endpoints, Error, ErrorKind, HeaderOptions, ServiceAccountKeyAuth};
+use yandex_cloud_auth::{
+    Credentials, Endpoints, Error, ErrorKind, HeaderOptions, ImpersonationAuth, ServiceAccountKeyAuth,
+};
 
 /// The test clock shows 2026-11-24T00:00:00Z. This server is 2 h 5 min ahead of it.
 const AHEAD: &str = "Tue, 24 Nov 2026 02:05:00 GMT";
@@ -93,6 +95,43 @@ fn a_shifted_jwt_that_is_taken_is_told_and_nothing_is_stored() {
     assert!(credentials.invalidate(&sent));
     credentials.blocking().header().unwrap();
     assert_eq!(*dated.lock().unwrap(), [0, 7500, 0], "the next JWT is dated by our own clock again");
+}
+
+/// What stands in reports while IAM is 2 h 5 min ahead.
+const BEHIND: &str = "the clock of this machine is 2 h 5 min behind: set it";
+
+fn notes(credentials: &Credentials) -> Vec<String> {
+    credentials.report().unwrap().notes().to_vec()
+}
+
+#[test]
+fn the_report_and_the_identity_tell_the_difference_until_a_jwt_is_taken_as_it_is() {
+    let (test_system, _) = cloud(401, 1, AHEAD, "");
+    let credentials = credentials(&test_system);
+    assert_eq!(credentials.blocking().select().unwrap().notes(), Vec::<String>::new());
+    let sent = credentials.blocking().get(HeaderOptions::new()).unwrap();
+    assert_eq!(notes(&credentials), [BEHIND]);
+    assert_eq!(credentials.blocking().select().unwrap().notes(), [BEHIND]);
+    let identity = credentials.blocking().identity(HeaderOptions::new()).unwrap();
+    assert!(identity.remarks.iter().any(|remark| remark == BEHIND), "{identity:?}");
+
+    assert!(credentials.invalidate(&sent));
+    credentials.blocking().header().unwrap();
+    assert_eq!(notes(&credentials), Vec::<String>::new());
+}
+
+#[test]
+fn the_report_tells_the_difference_after_a_second_refusal_and_around_impersonation() {
+    let (test_system, _) = cloud(401, usize::MAX, AHEAD, "");
+    let alone = credentials(&test_system);
+    try_header(&alone).unwrap_err();
+    assert_eq!(notes(&alone), [BEHIND]);
+
+    let (test_system, _) = cloud(401, usize::MAX, AHEAD, "");
+    let inner = ServiceAccountKeyAuth::new(&*KEY).unwrap();
+    let outer = test_system.with(ImpersonationAuth::new("ajefakefakefakefakef", inner));
+    try_header(&outer).unwrap_err();
+    assert_eq!(notes(&outer), [BEHIND]);
 }
 
 #[test]

@@ -147,6 +147,7 @@ fn the_help_of_an_unreachable_service_names_what_to_check() {
         (HttpFault::Unreachable, "HTTPS_PROXY"),
         (HttpFault::NameResolution, "YC_API_ENDPOINT"),
         (HttpFault::Proxy, "NO_PROXY"),
+        (HttpFault::ProxyAuthentication, "user:password@"),
         (HttpFault::Tls, "SSL_CERT_FILE"),
         (HttpFault::Interrupted, "unavailable at the moment"),
         (HttpFault::Malformed, "proxy"),

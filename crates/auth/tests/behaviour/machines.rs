@@ -7,7 +7,7 @@ use test_support::token_source::header;
 use test_support::wait::secs;
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestClock, TestHttp, TestReply};
-use yandex_cloud_auth::{Attempt, Automatic, Credentials, ErrorKind, Method, Outcome};
+use yandex_cloud_auth::{Attempt, Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method, Outcome};
 
 const SYS_VENDOR: (&str, &str) = ("/sys/class/dmi/id/sys_vendor", "Yandex\n");
 const FUNCTION_CA: (&str, &str) = ("/usr/local/share/ca-certificates/yandex-internal-ca.crt", "FAKE");
@@ -29,6 +29,27 @@ fn starting_after(time: Duration, clock: &TestClock) -> TestHttp {
         true => TestReply::Fail(HttpFault::ConnectRefused),
         false => TestReply::status(200, METADATA_ANSWER),
     })
+}
+
+/// A metadata service that never connects: each attempt takes the time that it may take.
+fn never_connecting(clock: &TestClock) -> TestHttp {
+    let clock = clock.clone();
+    TestHttp::with_options(move |_, options, _| {
+        let attempt = clock.sleep(options.connect_timeout);
+        async move {
+            attempt.await;
+            TestReply::Fail(HttpFault::ConnectTimeout)
+        }
+    })
+}
+
+/// Automatic selection for a caller with this much time, and how long it took.
+fn header_within(limit: Option<Duration>, test_system: &TestSystem) -> (Credentials, Error, Duration) {
+    let system = test_system.system().with_spawner(test_system.time.clone());
+    let credentials = Automatic::new().with_system(system).build();
+    let options = limit.map_or(HeaderOptions::new(), |limit| HeaderOptions::new().deadline(limit));
+    let error = test_system.time.run(credentials.header_with(options)).unwrap_err();
+    (credentials, error, test_system.time.elapsed())
 }
 
 fn metadata_attempt(credentials: &Credentials) -> Attempt {
@@ -90,6 +111,37 @@ fn on_a_machine_of_yandex_cloud_no_connection_is_an_outage() {
 }
 
 #[test]
+fn a_service_that_does_not_connect_within_five_seconds_is_broken_whatever_time_the_caller_has() {
+    for limit in [None, Some(secs(30))] {
+        let mut test_system = virtual_machine();
+        test_system.http = never_connecting(&test_system.clock);
+        let (credentials, error, elapsed) = header_within(limit, &test_system);
+        assert_eq!(elapsed, secs(5), "{limit:?}");
+        assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
+        assert!(error.reason().ends_with("; tried for 5 s"), "{error}");
+        assert_eq!(metadata_attempt(&credentials).outcome, Outcome::Broken);
+    }
+    for (start, is_taken) in [(4800, true), (5000, false)] {
+        let mut test_system = virtual_machine();
+        test_system.http = starting_after(Duration::from_millis(start), &test_system.clock);
+        let (_, outcome) = test_system.patient_header(Automatic::new());
+        assert_eq!(outcome.is_ok(), is_taken, "{start}: {outcome:?}");
+        assert!(test_system.time.elapsed() <= secs(5), "{start}");
+    }
+}
+
+#[test]
+fn a_caller_with_less_time_leaves_with_the_last_cause() {
+    let test_system = virtual_machine().always(TestReply::Fail(HttpFault::ConnectRefused));
+    let (_, error, elapsed) = header_within(Some(secs(1)), &test_system);
+    assert_eq!(elapsed, secs(1));
+    assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::Metadata)));
+    assert_eq!(error.location(), Some("http://169.254.169.254"));
+    assert!(error.reason().contains("ConnectRefused"), "{error}");
+    assert!(error.help().unwrap().contains("this machine is one of Yandex Cloud's"), "{error:?}");
+}
+
+#[test]
 fn beside_yc_token_the_service_is_waited_for_two_seconds_and_the_choice_is_told() {
     for fault in [HttpFault::ConnectTimeout, HttpFault::ConnectRefused, HttpFault::Unreachable] {
         let test_system = virtual_machine().set("YC_TOKEN", IAM_TOKEN).always(TestReply::Fail(fault));
@@ -109,6 +161,14 @@ fn beside_yc_token_the_service_is_waited_for_two_seconds_and_the_choice_is_told(
         let warnings = test_system.log.warnings();
         assert!(warnings.len() == 1 && warnings[0].contains(note), "{warnings:?}");
     }
+}
+
+#[test]
+fn beside_yc_token_a_service_that_does_not_connect_costs_two_seconds() {
+    let mut test_system = virtual_machine().set("YC_TOKEN", IAM_TOKEN);
+    test_system.http = never_connecting(&test_system.clock);
+    let (_, outcome) = test_system.patient_header(Automatic::new());
+    assert_eq!((outcome.unwrap(), test_system.time.elapsed()), (format!("Bearer {IAM_TOKEN}"), secs(2)));
 }
 
 #[test]

@@ -29,8 +29,9 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Starts the emulator and makes the folder.
     pub(crate) fn new() -> io::Result<Self> {
-        let emulator = Emulator::start_in_thread()?;
+        // Before the emulator: without a file descriptor this is an error, and the first runtime of tokio a panic.
         let folder = Folder::with_yc()?;
+        let emulator = Emulator::start_in_thread()?;
         let clock = DemoClock { emulated: emulator.clock(), start: emulator.clock().now() };
         Ok(Self { emulator, clock, folder })
     }

@@ -1,8 +1,8 @@
 //! `yc-auth doctor`: which method is selected and why, and whether it gives a header. Secrets are masked.
 //!
 //! Makes one header, with one fetch where the method fetches; calls another service only with `--check`. Text is the whole
-//! report, with the error. JSON is `{"selected","attempts":[…],"error":{…}|null,"header","expires_at","subject_id","check"}`,
-//! on one line. Standard error repeats the error. The exit status is that of `token`, and with `--check` that of the
+//! report, with the error. JSON is `{"selected","attempts":[…],"error":{…}|null,"header","expires_at","subject_id","check",
+//! "notes":[…]}`, on one line. Standard error repeats the error. The exit status is that of `token`, and with `--check` that of the
 //! check.
 
 mod check;
@@ -38,6 +38,8 @@ struct Diagnosis {
     expires_at: Option<String>,
     subject_id: Option<String>,
     check: Option<CheckOutput>,
+    /// Warnings for a person.
+    notes: Vec<String>,
 }
 
 /// What was found.
@@ -71,7 +73,7 @@ pub(crate) fn run(
         subject_id: None,
         check: None,
     });
-    let mut diagnosis = Diagnosis::of(&options.auth, &found);
+    let mut diagnosis = Diagnosis::of(&options.auth, &found, warnings);
     match options.auth.format {
         Format::Json => {
             let (failure, check) = found.ending();
@@ -80,14 +82,8 @@ pub(crate) fn run(
             failure.map_or(Ok(()), Err)
         }
         Format::Text => {
-            let report = found.outcome.report.as_ref();
-            let mut notes = report.map_or_else(Vec::new, |report| report.notes().to_vec());
-            let unsaid = unsaid(warnings.all(), &diagnosis.attempts);
-            // A warning in the log says more than the same note of the report.
-            notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
-            notes.extend(unsaid);
             let page = Page { color: Color::for_stdout(), now: SystemTime::now() };
-            out.write_all(page.text(&diagnosis, &found, &notes).as_bytes())?;
+            out.write_all(page.text(&diagnosis, &found).as_bytes())?;
             out.flush()?;
             // The page has the error. Standard error repeats it, unless both go to the same terminal.
             let is_shown = stdout().is_terminal() && stderr().is_terminal();
@@ -148,6 +144,16 @@ impl Findings {
     }
 }
 
+/// The notes of the report, and the warnings of the log.
+fn notes(report: Option<&Report>, warnings: &Warnings, rows: &[Row]) -> Vec<String> {
+    let unsaid = unsaid(warnings.all(), rows);
+    let mut notes = report.map_or_else(Vec::new, |report| report.notes().to_vec());
+    // A warning in the log says more than the same note of the report.
+    notes.retain(|note| !unsaid.iter().any(|warning| warning.starts_with(note.as_str())));
+    notes.extend(unsaid);
+    notes
+}
+
 /// The warnings that no reason has yet, each once.
 fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
     let mut unsaid: Vec<String> = Vec::new();
@@ -160,7 +166,7 @@ fn unsaid(warnings: Vec<String>, rows: &[Row]) -> Vec<String> {
 }
 
 impl Diagnosis {
-    fn of(options: &AuthOptions, found: &Findings) -> Self {
+    fn of(options: &AuthOptions, found: &Findings, warnings: &Warnings) -> Self {
         let outcome = &found.outcome;
         let error = outcome.header.as_ref().err();
         let mut attempts: Vec<Row> = match &outcome.report {
@@ -182,6 +188,7 @@ impl Diagnosis {
             row.reason = format!("{}; {NOT_CHECKED}", row.reason);
         }
         let header = outcome.header.as_ref().ok();
+        let notes = notes(outcome.report.as_ref(), warnings, &attempts);
         Self {
             selected: selected.map(Method::name),
             attempts,
@@ -190,6 +197,7 @@ impl Diagnosis {
             expires_at: header.and_then(Snapshot::expires_at).and_then(output::rfc3339),
             subject_id: found.subject_id.clone(),
             check: None,
+            notes,
         }
     }
 }

@@ -17,17 +17,17 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn text(&self, diagnosis: &Diagnosis, found: &Findings, notes: &[String]) -> String {
+    pub(super) fn text(&self, diagnosis: &Diagnosis, found: &Findings) -> String {
         let mut text = String::new();
         if !diagnosis.attempts.is_empty() {
             text.push_str(&format!("{}\n", self.color.bold("Selection")));
             self.rows(&diagnosis.attempts, &mut text);
             text.push('\n');
         }
-        for note in notes {
+        for note in &diagnosis.notes {
             text.push_str(&format!("{} {note}\n", self.color.bold("note:")));
         }
-        if !notes.is_empty() {
+        if !diagnosis.notes.is_empty() {
             text.push('\n');
         }
         text.push_str(&format!("{}\n", self.color.bold("Header")));

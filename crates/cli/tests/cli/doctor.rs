@@ -16,7 +16,7 @@ fn json_has_the_documented_fields() {
     let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
     let diagnosis = outcome.json();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    let fields = ["selected", "attempts", "error", "header", "expires_at", "subject_id", "check"];
+    let fields = ["selected", "attempts", "error", "header", "expires_at", "subject_id", "check", "notes"];
     assert_eq!(keys(&diagnosis, &outcome.stdout), fields);
     assert_eq!(diagnosis["header"], "Authorization: Bearer t1.***");
     assert_eq!((&diagnosis["expires_at"], &diagnosis["check"]), (&Value::Null, &Value::Null));
@@ -146,6 +146,11 @@ fn a_foreign_endpoint_in_the_environment_is_noted() {
         yc_auth(["doctor"]).env("YC_API_ENDPOINT", "api.example.test").secret("YC_API_KEY", "AQVN-fake");
     let outcome = run.done();
     assert!(outcome.output().contains("note: YC_API_ENDPOINT names "), "{outcome:?}");
+
+    let run = yc_auth(["doctor", "--format", "json"]).env("YC_API_ENDPOINT", "api.example.test");
+    let diagnosis = run.secret("YC_API_KEY", "AQVN-fake").done().json();
+    let [note] = diagnosis["notes"].as_array().unwrap().as_slice() else { panic!("{diagnosis}") };
+    assert!(note.as_str().unwrap().starts_with("YC_API_ENDPOINT names "), "{note}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `whoami` and `revoke`.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use test_support::http_server::{Reply, Server};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
-use crate::run::{keys, yc_auth};
+use crate::run::{Folder, keys, yc_auth};
 
 const KEYS: [&str; 8] =
     ["method", "subject_id", "key_id", "folder_id", "cloud_id", "expires_at", "by_way_of", "remarks"];
@@ -30,6 +32,33 @@ fn whoami_prints_what_the_method_knows_and_never_the_token() {
     assert!(!key.stdout.contains("AQVN"), "{key:?}");
     assert_eq!(key.json()["remarks"], json!(["the owner of an API key cannot be determined"]));
     yc_auth(["whoami", "--method", "iam-token"]).done().fails(3);
+}
+
+#[test]
+fn whoami_and_doctor_tell_how_far_the_clock_is_off() {
+    // An hour and some: the seconds between the start of the emulator and the run do not change the minutes.
+    let start = SystemTime::now() + Duration::from_secs(3600 + 90);
+    let emulator = Emulator::builder().tls(true).clock_start(start).start_in_thread().unwrap();
+    let folder = Folder::new();
+    let key = folder.file("key.json", emulator.service_account_key().unwrap());
+    let ca = folder.file("ca.pem", emulator.ca_pem().unwrap());
+    let run = |words: &[&str]| {
+        let run = yc_auth(words).env("YC_SERVICE_ACCOUNT_KEY_FILE", &key).env("SSL_CERT_FILE", &ca);
+        run.env("YC_API_ENDPOINT", emulator.api_url()).done()
+    };
+    let warning = "the clock of this machine is 1 h 1 min behind: set it";
+    for (words, field) in
+        [(["whoami", "--format", "json"], "remarks"), (["doctor", "--format", "json"], "notes")]
+    {
+        let outcome = run(&words);
+        let texts: Vec<String> = serde_json::from_value(outcome.json()[field].clone()).unwrap();
+        assert!(texts.iter().any(|text| text.starts_with(warning)), "{words:?}: {outcome:?}");
+    }
+    for command in ["whoami", "doctor"] {
+        let outcome = run(&[command]);
+        let note = format!("note: {warning}");
+        assert_eq!((outcome.status, outcome.stdout.matches(&note).count()), (0, 1), "{outcome:?}");
+    }
 }
 
 #[test]

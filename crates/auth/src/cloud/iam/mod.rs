@@ -8,12 +8,12 @@ use http::HeaderValue;
 
 use self::exchange::Proof;
 use super::address::Address;
-#[cfg(feature = "service-account-key")]
-use super::clock_difference::ClockDifference;
 use super::installation::Installation;
 use super::service_list::ServiceList;
 use crate::log::log;
 use crate::secret::Secret;
+#[cfg(feature = "service-account-key")]
+use crate::system::ClockDifference;
 use crate::system::System;
 use crate::token::Token;
 use crate::{Error, ErrorKind};
@@ -76,11 +76,18 @@ impl Iam {
                 let proof = Proof { field: "jwt", secret: &jwt };
                 exchange::exchange(system, iam.clone(), proof, self.timeout).await
             };
-            let outcome = exchange(system.clock().now().wall).await;
-            *known = outcome.as_ref().err().and_then(|error| self.clock_difference(&iam, error, system));
-            let Some(difference) = *known else { return outcome };
+            let error = match exchange(system.clock().now().wall).await {
+                Ok(token) => {
+                    system.record_clock_difference(None);
+                    return Ok(token);
+                }
+                Err(error) => error,
+            };
+            *known = self.clock_difference(&iam, &error, system);
+            let Some(difference) = *known else { return Err(error) };
+            system.record_clock_difference(Some(difference));
             let token = exchange(difference.correct(system.clock().now().wall)).await?;
-            log(|| tracing::warn!("{difference}: set it; the JWT was dated by the clock of IAM"));
+            log(|| tracing::warn!("{}; the JWT was dated by the clock of IAM", difference.warning()));
             Ok(token)
         });
         let outcome = outcome.await;

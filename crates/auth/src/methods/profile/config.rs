@@ -6,6 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::yaml::{Map, Node, parse};
+use crate::cloud::folder::is_resource_id;
 use crate::recognize::{self, Login};
 use crate::secret::Secret;
 use crate::{Error, ErrorKind};
@@ -26,9 +27,6 @@ const SETTINGS: [&str; 10] = [
 
 /// Settings that only yc supports.
 const ONLY_YC: [&str; 2] = ["federation-id", "impersonate-service-account-id"];
-
-/// An id has 20 characters. A much longer value is not an id.
-const MAX_ID: usize = 64;
 
 /// The file.
 pub(super) struct Config {
@@ -151,9 +149,8 @@ impl Settings<'_> {
 
     /// A setting that is an id. The error does not show the value: it may be a secret in the wrong place.
     pub(super) fn id(&self, key: &str) -> Result<Option<String>, Error> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         match self.text(key)? {
-            Some(id) if id.len() > MAX_ID || !id.bytes().all(fits) => Err(self
+            Some(id) if !is_resource_id(id) => Err(self
                 .bad(&format!("`{key}` is not an id"))
                 .with_help(format!("set it again: `yc config set {key} …`"))),
             id => Ok(id.map(str::to_owned)),

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
-use crate::cloud::clock_difference::ClockDifference;
 use crate::cloud::iam::{Iam, NOT_IAM};
 use crate::cloud::jwt::{self, Claims};
 use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
-use crate::system::{BoxFuture, System};
+use crate::system::{BoxFuture, ClockDifference, System};
 use crate::token::Token;
 use crate::{Error, ErrorKind};
 

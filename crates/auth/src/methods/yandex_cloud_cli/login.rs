@@ -106,7 +106,12 @@ impl Login {
         let location = self.program.display().to_string();
         system.begin_step(&format!("{location} {}", words.join(" ")));
         let command = self.command(system, words, endpoint);
-        match system.within(limit, system.processes().run(command)).await {
+        let run = async {
+            // A program on a file server that is down would hold the thread that starts it. This look holds another one.
+            system.is_executable(&self.program).await;
+            system.processes().run(command).await
+        };
+        match system.within(limit, run).await {
             None => Err(Error::new(
                 ErrorKind::Unavailable,
                 format!("yc did not end within {} and was killed", in_seconds(self.timeout)),

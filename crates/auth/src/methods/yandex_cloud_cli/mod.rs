@@ -10,9 +10,9 @@
 mod login;
 mod output;
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use self::login::Login;
@@ -21,6 +21,7 @@ use super::sealed::Sealed;
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
+use crate::error::in_seconds;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
@@ -30,6 +31,9 @@ const PROFILE: &str = "YC_PROFILE";
 
 /// How long yc may take: a login in a browser needs some time.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the search for yc may take: a folder of `PATH` may be on a server that is down.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The yc CLI.
 ///
@@ -105,37 +109,34 @@ impl YandexCloudCliAuthBuilder {
 }
 
 impl YandexCloudCliAuth {
-    /// The full path of yc.
-    fn locate(&self, system: &System) -> Result<PathBuf, Error> {
-        if let Some(program) = &self.options.program {
-            if !program.is_absolute() {
-                return Err(Error::new(ErrorKind::Invalid, "the path of yc is not absolute")
-                    .at(program.display().to_string())
-                    .with_help("give the full path"));
+    /// The full path of yc, checked.
+    async fn find(&self, system: &System) -> Result<PathBuf, Error> {
+        let search = async {
+            match &self.options.program {
+                Some(program) => check(program, system).await,
+                None => search_path(system).await,
             }
-            return match system.files().is_executable(program) {
-                true => Ok(program.clone()),
-                false => Err(Error::new(ErrorKind::NotConfigured, "the program does not exist")
-                    .at(program.display().to_string())
-                    .with_help("give the full path of yc")),
-            };
-        }
-        let path = system.environment().variable("PATH").unwrap_or_default();
-        let name = format!("yc{}", std::env::consts::EXE_SUFFIX);
-        std::env::split_paths(&path)
-            // A relative entry would run a program from the current folder.
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(&name))
-            .find(|program| system.files().is_executable(program))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::NotConfigured, "yc is not on PATH").at("PATH").with_help(
-                    "install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method",
-                )
-            })
+        };
+        system.within(SEARCH_TIMEOUT, search).await.unwrap_or_else(|| {
+            let waiting = system.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("yc was not found within {}{waiting}", in_seconds(SEARCH_TIMEOUT)),
+            )
+            .at("PATH")
+            .with_help("remove the folder from PATH, or repair its file server; or choose another method")
+            .without_retry())
+        })
     }
 
-    /// The login of the yc at this path.
-    fn login(&self, program: PathBuf, system: &System) -> Result<Login, Error> {
+    /// The same method with the full path of yc.
+    fn at(&self, program: PathBuf) -> Self {
+        Self { options: YandexCloudCliAuthBuilder { program: Some(program), ..self.options.clone() } }
+    }
+
+    /// The login of the located method.
+    fn login(&self, system: &System) -> Result<Login, Error> {
+        let program = self.options.program.clone().ok_or_else(not_on_path)?;
         let profile = match &self.options.profile {
             Some(profile) => Some(profile.clone()),
             None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
@@ -154,7 +155,14 @@ impl YandexCloudCliAuth {
         key: &str,
         unattended: bool,
     ) -> Result<Result<String, String>, Error> {
-        let login = match self.login_for_selection(system, unattended).await? {
+        let located = match self.find(system).await {
+            Ok(program) => self.at(program),
+            Err(error) if error.kind() == ErrorKind::NotConfigured => {
+                return Ok(Err(error.reason().to_owned()));
+            }
+            Err(error) => return Err(error),
+        };
+        let login = match located.login_for_selection(system, unattended).await? {
             Ok(login) => login,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -175,25 +183,18 @@ impl YandexCloudCliAuth {
         })
     }
 
-    /// The login that automatic selection takes, or the reason why it takes none.
+    /// The login of the located method that automatic selection takes, or the reason why it takes none.
     async fn login_for_selection(
         &self,
         system: &System,
         unattended: bool,
     ) -> Result<Result<Login, String>, Error> {
-        let program = match self.locate(system) {
-            Ok(program) => program,
-            Err(error) if error.kind() == ErrorKind::NotConfigured => {
-                return Ok(Err(error.reason().to_owned()));
-            }
-            Err(error) => return Err(error),
-        };
         if !unattended && !system.environment().stdin_is_terminal() {
             // yc could wait for an answer for its whole time limit.
             let reason = "standard input is not a terminal, and yc may ask a question";
             return Ok(Err(reason.to_owned()));
         }
-        let login = self.login(program, system)?;
+        let login = self.login(system)?;
         let expected = login.address().cloned().unwrap_or_else(Address::public_api);
         let actual = login.own_endpoint(system).await?.unwrap_or_default().to_owned();
         // yc prints nothing if its endpoint is the default.
@@ -207,29 +208,69 @@ impl YandexCloudCliAuth {
     }
 }
 
+/// The program that code names.
+async fn check(program: &Path, system: &System) -> Result<PathBuf, Error> {
+    let location = || program.display().to_string();
+    if !program.is_absolute() {
+        return Err(Error::new(ErrorKind::Invalid, "the path of yc is not absolute")
+            .at(location())
+            .with_help("give the full path"));
+    }
+    system.begin_step(&format!("the program {}", location()));
+    match system.is_executable(program).await {
+        true => Ok(program.to_owned()),
+        false => Err(Error::new(ErrorKind::NotConfigured, "the program does not exist")
+            .at(location())
+            .with_help("give the full path of yc")),
+    }
+}
+
+/// The first yc on `PATH`.
+async fn search_path(system: &System) -> Result<PathBuf, Error> {
+    let path = system.environment().variable("PATH").unwrap_or_default();
+    let name = format!("yc{}", std::env::consts::EXE_SUFFIX);
+    // A relative entry would run a program from the current folder.
+    for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute()) {
+        let program = folder.join(&name);
+        system.begin_step(&format!("the program {}", program.display()));
+        if system.is_executable(&program).await {
+            return Ok(program);
+        }
+    }
+    Err(not_on_path())
+}
+
+fn not_on_path() -> Error {
+    Error::new(ErrorKind::NotConfigured, "yc is not on PATH")
+        .at("PATH")
+        .with_help("install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method")
+}
+
 impl Sealed for YandexCloudCliAuth {
     fn method(&self) -> Method {
         Method::YandexCloudCli
     }
 
-    fn location(&self, system: &System) -> String {
-        self.locate(system).map_or_else(|_| "yc".to_owned(), |program| program.display().to_string())
-    }
-
-    fn location_offline(&self, _system: &System) -> String {
+    fn location(&self, _system: &System) -> String {
         self.options.program.as_ref().map_or_else(|| "yc".to_owned(), |program| program.display().to_string())
     }
 
+    fn locate<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Option<Arc<dyn Sealed>>, Error>> {
+        Box::pin(async {
+            let located: Arc<dyn Sealed> = Arc::new(self.at(self.find(system).await?));
+            Ok(Some(located))
+        })
+    }
+
     fn provider(&self, system: &System) -> Result<Provider, Error> {
-        let program = self.locate(system)?;
-        self.login(program, system).map(Login::provider)
+        self.login(system).map(Login::provider)
     }
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
             let mut identity =
                 Identity::of(self.method()).remark("the account that yc is logged in to: `yc iam whoami`");
-            let login = match self.locate(system).and_then(|program| self.login(program, system)) {
+            let login = match self.login(system) {
                 Ok(login) => login,
                 Err(error) => return identity.remark(error.to_string()),
             };

@@ -1,22 +1,17 @@
-//! Opens a connection to the target, directly or through the tunnel of a proxy, and explains a failure.
-//!
-//! A failure before TLS always leaves here as an [`HttpError`]. So any other error of the TLS connector that wraps a
-//! [`Dial`] comes from TLS itself.
+//! Opens TCP connections, and explains a failure.
 
 use std::error::Error as StdError;
 use std::io;
-use std::task::{Context, Poll};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::super::BoxFuture;
-use super::proxy::Proxy;
 use super::resolver::{Resolver, Unresolved};
 use super::{HttpError, HttpFault};
 
@@ -24,43 +19,32 @@ use super::{HttpError, HttpFault};
 #[derive(Clone)]
 pub(super) struct Dial {
     tcp: HttpConnector<Resolver>,
-    proxy: Option<Proxy>,
+    resolver: Resolver,
 }
 
 impl Dial {
-    /// Connects through `proxy`, if there is one. All addresses of a name share `limit`.
-    pub(super) fn new(limit: Duration, proxy: Option<Proxy>, resolver: Resolver) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(resolver);
+    /// All addresses of a name share `limit`.
+    pub(super) fn new(limit: Duration, resolver: Resolver) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limit));
-        Self { tcp, proxy }
+        Self { tcp, resolver }
     }
 
-    async fn open(mut self, target: Uri) -> Result<TokioIo<TcpStream>, HttpError> {
-        let Some(proxy) = self.proxy else {
-            let host = target.host().unwrap_or_default().to_owned();
-            return self.tcp.call(target).await.map_err(|error| connect_error(&host, &error));
-        };
-        let mut tunnel = Tunnel::new(proxy.address.clone(), self.tcp);
-        if let Some(authorization) = proxy.authorization {
-            tunnel = tunnel.with_auth(authorization);
-        }
-        tunnel.call(target).await.map_err(|error| tunnel_error(&proxy.address, &error))
-    }
-}
-
-impl Service<Uri> for Dial {
-    type Response = TokioIo<TcpStream>;
-    type Error = HttpError;
-    type Future = BoxFuture<'static, Result<Self::Response, HttpError>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), HttpError>> {
-        Poll::Ready(Ok(()))
+    /// Connects to the host of `target`, by its port or that of its scheme.
+    pub(super) async fn open(&self, target: &Uri) -> Result<TokioIo<TcpStream>, HttpError> {
+        let opened = self.tcp.clone().call(target.clone()).await;
+        opened.map_err(|error| connect_error(target.host().unwrap_or_default(), &error))
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
-        Box::pin(self.clone().open(target))
+    /// The first address of a name, in the order of the operating system.
+    pub(super) async fn resolve(&self, host: &str) -> Result<IpAddr, HttpError> {
+        let unknown = || unresolved(host, &Unresolved::Unknown);
+        let name: Name = host.parse().map_err(|_| unknown())?;
+        let mut addresses =
+            self.resolver.clone().call(name).await.map_err(|error| unresolved(host, &error))?;
+        addresses.next().map(|address| address.ip()).ok_or_else(unknown)
     }
 }
 
@@ -91,24 +75,19 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
-    match find_cause::<Unresolved>(error) {
-        Some(Unresolved::Unknown) => {
-            let message = format!("the name {host} could not be resolved");
-            return HttpError::new(HttpFault::NameResolution, message);
-        }
+fn unresolved(host: &str, error: &Unresolved) -> HttpError {
+    let fault = match error {
+        Unresolved::Unknown => HttpFault::NameResolution,
         // Says nothing about the host.
-        Some(Unresolved::NotAsked(reason)) => {
-            return HttpError::new(
-                HttpFault::Interrupted,
-                format!("the name {host} could not be looked up: {reason}"),
-            );
-        }
-        Some(Unresolved::NotLoopback) => {
-            let message = format!("the name {host} means this computer, but leads to another one");
-            return HttpError::new(HttpFault::NotLoopback, message);
-        }
-        None => {}
+        Unresolved::NotAsked(_) => HttpFault::Interrupted,
+        Unresolved::NotLoopback => HttpFault::NotLoopback,
+    };
+    HttpError::new(fault, error.of(host))
+}
+
+fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
+    if let Some(error) = find_cause::<Unresolved>(error) {
+        return unresolved(host, error);
     }
     let Some(error) = find_cause::<io::Error>(error) else {
         return HttpError::new(HttpFault::Interrupted, "cannot connect");
@@ -124,23 +103,6 @@ fn connect_error(host: &str, error: &(dyn StdError + 'static)) -> HttpError {
         _ => HttpFault::Interrupted,
     };
     HttpError::new(fault, format!("cannot connect: {}", reason(error)))
-}
-
-fn tunnel_error(proxy: &Uri, error: &(dyn StdError + 'static)) -> HttpError {
-    let reason = if let Some(unresolved) = find_cause::<Unresolved>(error) {
-        match unresolved {
-            Unresolved::NotLoopback => "the name of the proxy means this computer, but leads to another one",
-            Unresolved::Unknown | Unresolved::NotAsked(_) => "the name of the proxy could not be resolved",
-        }
-        .to_owned()
-    } else if let Some(error) = find_cause::<io::Error>(error) {
-        reason(error)
-    } else {
-        // The tunnel's error has no public type. Its text is a fixed phrase.
-        error.to_string().trim_start_matches("tunnel error: ").to_owned()
-    };
-    let place = proxy.authority().map_or("", |authority| authority.as_str());
-    HttpError::new(HttpFault::Proxy, format!("no tunnel through the proxy {place}: {reason}"))
 }
 
 /// The error for a connection that took longer than [`HttpOptions::connect_timeout`](super::HttpOptions).

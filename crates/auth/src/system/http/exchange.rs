@@ -26,7 +26,7 @@ use super::{HttpError, HttpFault};
 
 /// The maximum size of a response head. It also bounds how much is parsed at once, so that a flood of interim responses
 /// does not starve other work on the thread.
-const MAX_HEAD: usize = 32 << 10;
+pub(super) const MAX_HEAD: usize = 32 << 10;
 
 /// A request that is ready to be sent, and its target.
 pub(super) struct Outgoing {
@@ -89,7 +89,7 @@ where
 }
 
 /// Polls `main` to completion, and polls `driver` along with it until `driver` completes.
-async fn drive<T>(driver: impl Future, main: impl Future<Output = T>) -> T {
+pub(super) async fn drive<T>(driver: impl Future, main: impl Future<Output = T>) -> T {
     let (mut driver, mut main) = (pin!(driver), pin!(main));
     let mut driving = true;
     poll_fn(|context| {
@@ -124,7 +124,7 @@ async fn read(response: Response<Incoming>, max_body: usize) -> Result<Response<
 }
 
 /// The error for a failure on an open connection.
-fn connection_error(error: &hyper::Error) -> HttpError {
+pub(super) fn connection_error(error: &hyper::Error) -> HttpError {
     let source: &(dyn StdError + 'static) = error;
     if find_cause::<rustls::Error>(source).is_some() {
         return tls_error(source);

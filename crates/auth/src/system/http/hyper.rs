@@ -7,22 +7,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Scheme;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
+use hyper_rustls::MaybeHttpsStream;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
-use tokio::net::TcpStream;
-use tower_service::Service;
 
 use super::client_config::CachedConfig;
 use super::dial::{Dial, connect_timeout};
 use super::exchange::{Outgoing, exchange};
+use super::link::Link;
+use super::proxy::{self, Proxy, open_tunnel};
 use super::resolver::Resolver;
 use super::roots::{Locations, TrustedRoots, parse_pem};
-use super::tls::tls_error;
-use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport, proxy};
+use super::tls::{start_tls, tls_error};
+use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport};
 use crate::error::in_seconds;
 
 /// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, no state between exchanges.
@@ -33,8 +31,10 @@ use crate::error::in_seconds;
 /// fails that request, and the next request reads them again. `http://` needs none.
 ///
 /// `https://` goes through the proxy of `HTTPS_PROXY` or `ALL_PROXY`, except for the hosts of `NO_PROXY` and loopback.
-/// The proxy opens a tunnel (`CONNECT`), so it sees no secret. `http://` never goes through a proxy: it is for the
-/// metadata service and loopback.
+/// The proxy opens a tunnel (`CONNECT` or SOCKS5), so it sees no secret. The address of a proxy begins with `http://`,
+/// `https://` (TLS to the proxy, whose certificate is verified), `socks5://` (names are resolved on this computer) or
+/// `socks5h://` (the proxy resolves names; `socks://` is the same). `http://` targets never go through a proxy: they are
+/// the metadata service and loopback.
 ///
 /// `localhost` and the names below it lead to this computer only: if they have other addresses alone, the exchange
 /// fails with [`HttpFault::NotLoopback`] before anything is sent. A transport of your own gets hosts that are loopback
@@ -148,17 +148,22 @@ impl HyperTransport {
                 "cannot send the request: no tokio runtime runs it",
             ));
         }
-        let resolver = Resolver::new(Arc::clone(&self.hosts));
-        if outgoing.target.scheme() != Some(&Scheme::HTTPS) {
-            let dial = Dial::new(options.connect_timeout, None, resolver);
-            return exchange_over(connect_plain(dial, outgoing.target.clone()), outgoing, options).await;
+        let dial = Dial::new(options.connect_timeout, self.resolver());
+        let target = outgoing.target.clone();
+        if target.scheme() != Some(&Scheme::HTTPS) {
+            let stream = async { Ok(MaybeHttpsStream::Http(Link::new(dial.open(&target).await?))) };
+            return exchange_over(stream, None, outgoing, options).await;
         }
-        let proxy =
-            if options.direct { None } else { proxy::for_target(&*self.environment, &outgoing.target)? };
+        let proxy = if options.direct { None } else { proxy::for_target(&*self.environment, &target)? };
         let tls = self.tls(CERTIFICATES_TIMEOUT).await?;
-        let dial = Dial::new(options.connect_timeout, proxy, resolver);
-        let stream = connect_tls(dial, Arc::clone(&tls), outgoing.target.clone());
-        let response = exchange_over(stream, outgoing, options).await;
+        let stream = async {
+            let link = match &proxy {
+                Some(proxy) => open_tunnel(proxy, &target, &dial, &tls).await?,
+                None => Link::new(dial.open(&target).await?),
+            };
+            start_tls(link, Arc::clone(&tls), target.clone()).await
+        };
+        let response = exchange_over(stream, proxy.as_ref(), outgoing, options).await;
         if response.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
             self.tls.forget(&tls);
         }
@@ -188,29 +193,18 @@ fn client_config(environment: &dyn Environment, added: &AddedRoots) -> Result<Ar
     roots.into_client_config().map(Arc::new).map_err(|error| tls_error(&error))
 }
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-
 /// Waits for the connection, then performs the exchange over it.
 async fn exchange_over(
-    stream: impl Future<Output = Result<Stream, HttpError>>,
+    stream: impl Future<Output = Result<MaybeHttpsStream<Link>, HttpError>>,
+    proxy: Option<&Proxy>,
     outgoing: Outgoing,
     options: HttpOptions,
 ) -> Result<http::Response<Vec<u8>>, HttpError> {
-    let stream = tokio::time::timeout(options.connect_timeout, stream).await;
-    exchange(stream.map_err(|_| connect_timeout())??, outgoing, options.max_body).await
-}
-
-async fn connect_plain(mut dial: Dial, target: Uri) -> Result<Stream, HttpError> {
-    dial.call(target).await.map(MaybeHttpsStream::Http)
-}
-
-async fn connect_tls(dial: Dial, tls: Arc<ClientConfig>, target: Uri) -> Result<Stream, HttpError> {
-    let mut connector = HttpsConnector::from((dial, tls));
-    connector.enforce_https();
-    connector.call(target).await.map_err(|error| match error.downcast::<HttpError>() {
-        Ok(before_tls) => *before_tls,
-        Err(error) => tls_error(&*error),
-    })
+    let stream = tokio::time::timeout(options.connect_timeout, stream).await.unwrap_or_else(|_| {
+        let error = connect_timeout();
+        Err(proxy.map_or_else(|| error.clone(), |proxy| proxy.failed(&error)))
+    });
+    exchange(stream?, outgoing, options.max_body).await
 }
 
 impl HttpTransport for HyperTransport {
@@ -230,6 +224,10 @@ impl HttpTransport for HyperTransport {
             hosts: Arc::clone(&self.hosts),
             tls: CachedConfig::new(),
         }))
+    }
+
+    fn resolver(&self) -> Resolver {
+        Resolver::new(Arc::clone(&self.hosts))
     }
 }
 

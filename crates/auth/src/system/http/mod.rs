@@ -15,6 +15,8 @@ mod exchange;
 #[cfg(feature = "transport")]
 mod hyper;
 #[cfg(feature = "transport")]
+mod link;
+#[cfg(feature = "transport")]
 pub(super) mod proxy;
 #[cfg(any(feature = "tonic", feature = "transport"))]
 pub(super) mod resolver;
@@ -102,6 +104,10 @@ pub enum HttpFault {
     NoAuthorities,
     /// The proxy refused or failed.
     Proxy,
+    /// The proxy requires a user and a password, or did not accept those of its address.
+    ProxyAuthentication,
+    /// A variable that names the proxy, or the hosts without a proxy, is unusable. Nothing was sent.
+    ProxyInvalid,
     /// The connection broke, or the response was cut short, after connecting.
     Interrupted,
     /// The response is not HTTP.
@@ -125,23 +131,48 @@ impl HttpFault {
 pub struct HttpError {
     fault: HttpFault,
     message: String,
-    /// Whether another attempt within seconds may succeed.
-    pub(crate) is_passing: bool,
+    is_transient: bool,
 }
 
 impl HttpError {
     /// An error at one step, with a short lower-case message.
     #[must_use]
     pub fn new(fault: HttpFault, message: impl Into<String>) -> Self {
-        // A wrong certificate or address stays wrong.
-        let is_passing = !matches!(fault, HttpFault::Tls | HttpFault::Request);
-        Self { fault, message: message.into(), is_passing }
+        // A wrong certificate, address or password stays wrong.
+        let is_transient = !matches!(
+            fault,
+            HttpFault::Tls | HttpFault::Request | HttpFault::ProxyAuthentication | HttpFault::ProxyInvalid
+        );
+        Self { fault, message: message.into(), is_transient }
     }
 
     /// The step that failed.
     #[must_use]
     pub fn fault(&self) -> HttpFault {
         self.fault
+    }
+
+    /// Whether another attempt within seconds may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.is_transient
+    }
+}
+
+/// The help of a failure of the proxy.
+#[doc(hidden)]
+#[must_use]
+pub fn proxy_help(fault: HttpFault) -> &'static str {
+    match fault {
+        HttpFault::ProxyAuthentication => {
+            "write the user and password of the proxy into HTTPS_PROXY or ALL_PROXY, as `http://user:password@host:port`, \
+             with special characters percent-encoded"
+        }
+        HttpFault::ProxyInvalid => {
+            "set the variable to `http://host:port`, `https://host:port`, `socks5://host:port` or `socks5h://host:port`, \
+             or unset it; in a user or password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40 and `%` as %25"
+        }
+        _ => "check HTTPS_PROXY, ALL_PROXY and NO_PROXY",
     }
 }
 
@@ -190,5 +221,12 @@ pub trait HttpTransport: Send + Sync + 'static {
     fn in_environment(&self, environment: &Arc<dyn Environment>) -> Option<Arc<dyn HttpTransport>> {
         let _ = environment;
         None
+    }
+
+    /// How this transport resolves names, for the other clients of its system.
+    #[cfg(any(feature = "tonic", feature = "transport"))]
+    #[doc(hidden)]
+    fn resolver(&self) -> resolver::Resolver {
+        resolver::Resolver::default()
     }
 }

@@ -24,9 +24,12 @@ use super::super::shared_work::SharedWork;
 /// The lookups of this process that are under way.
 static LOOKUPS: SharedWork<String, Result<Vec<SocketAddr>, Unresolved>> = SharedWork::new();
 
-/// The operating system's resolver, after the names that were given.
-#[derive(Clone)]
-pub(crate) struct Resolver {
+/// The operating system's resolver, after the names that were given. Every client of the workspace uses this one.
+///
+/// Hidden: only the SDK needs it, for its own HTTP client.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct Resolver {
     /// Names with given addresses, as a hosts file has them.
     hosts: Arc<[(String, IpAddr)]>,
 }
@@ -34,6 +37,29 @@ pub(crate) struct Resolver {
 impl Resolver {
     pub(crate) fn new(hosts: Arc<[(String, IpAddr)]>) -> Self {
         Self { hosts }
+    }
+
+    /// The addresses of a name, with the port 0. A loopback name has loopback addresses only.
+    ///
+    /// # Errors
+    /// [`Unresolved`] where there is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the lookup, which other callers may share.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> BoxFuture<'static, Result<vec::IntoIter<SocketAddr>, Unresolved>> {
+        let (given, host) = (self.given(name), name.to_owned());
+        Box::pin(async move {
+            let addresses = match given {
+                Some(given) => given,
+                None => {
+                    let name = host.clone();
+                    let found = LOOKUPS.run(host.clone(), move || look_up(&name)).await;
+                    found.unwrap_or_else(|error| Err(Unresolved::NotAsked(error.to_string())))?
+                }
+            };
+            Ok(keep_loopback(&host, addresses)?.into_iter())
+        })
     }
 
     fn given(&self, name: &str) -> Option<Vec<SocketAddr>> {
@@ -44,8 +70,10 @@ impl Resolver {
 }
 
 /// Why a name has no address.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
-pub(crate) enum Unresolved {
+#[non_exhaustive]
+pub enum Unresolved {
     /// The resolver knows no address.
     Unknown,
     /// The resolver was not asked, because this process lacks a thread or a descriptor; with the system's reason.
@@ -70,18 +98,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let given = self.given(name.as_str());
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let addresses = match given {
-                Some(given) => given,
-                None => {
-                    let found = LOOKUPS.run(host.clone(), move || look_up(name.as_str())).await;
-                    found.unwrap_or_else(|error| Err(Unresolved::NotAsked(error.to_string())))?
-                }
-            };
-            Ok(keep_loopback(&host, addresses)?.into_iter())
-        })
+        self.resolve(name.as_str())
     }
 }
 
@@ -103,6 +120,18 @@ fn not_asked(error: &io::Error) -> Option<Unresolved> {
         return Some(Unresolved::NotAsked(error.to_string()));
     }
     None
+}
+
+impl Unresolved {
+    /// The reason, with the name in it.
+    #[must_use]
+    pub fn of(&self, name: &str) -> String {
+        match self {
+            Self::Unknown => format!("the name {name} could not be resolved"),
+            Self::NotAsked(reason) => format!("the name {name} could not be looked up: {reason}"),
+            Self::NotLoopback => format!("the name {name} means this computer, but leads to another one"),
+        }
+    }
 }
 
 impl fmt::Display for Unresolved {

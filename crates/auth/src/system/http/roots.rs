@@ -43,7 +43,7 @@ pub fn parse_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static st
 
 /// The trusted authorities of an environment.
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TrustedRoots {
     /// The authorities. May be empty.
     pub store: RootCertStore,
@@ -51,7 +51,7 @@ pub struct TrustedRoots {
 }
 
 /// Why a file or folder gave no authority.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Problem {
     reason: String,
     /// Whether the next read may succeed without a change by a person.

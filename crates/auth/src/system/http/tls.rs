@@ -1,11 +1,27 @@
-//! The message for a TLS handshake that failed.
+//! TLS over an open connection, and the message for a handshake that failed.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
-use rustls::CertificateError;
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use rustls::{CertificateError, ClientConfig};
+use tower_service::Service;
 
 use super::dial::{find_cause, reason};
+use super::link::Link;
 use super::{HttpError, HttpFault};
+
+/// Starts TLS with the host of `target`, whose certificate has to be for this host.
+pub(super) async fn start_tls(
+    link: Link,
+    config: Arc<ClientConfig>,
+    target: Uri,
+) -> Result<MaybeHttpsStream<Link>, HttpError> {
+    let mut connector = HttpsConnector::from((link.connector(), config));
+    connector.enforce_https();
+    connector.call(target).await.map_err(|error| tls_error(&*error))
+}
 
 /// The error for a failed handshake, or for TLS that failed later on the connection.
 pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> HttpError {
@@ -33,7 +49,7 @@ pub(super) fn tls_error(error: &(dyn StdError + 'static)) -> HttpError {
         None => match find_cause::<std::io::Error>(error) {
             Some(error) => {
                 let message = format!("the connection broke during the TLS handshake: {}", reason(error));
-                return HttpError { is_passing: true, ..HttpError::new(HttpFault::Tls, message) };
+                return HttpError { is_transient: true, ..HttpError::new(HttpFault::Tls, message) };
             }
             None => "TLS failed: the host is neither a name nor an address".to_owned(),
         },

@@ -1,11 +1,12 @@
-//! Proxies: for TLS hosts only, by CONNECT, and without their password in an error.
+//! Proxies: for TLS hosts only, by CONNECT or SOCKS5, and without their password in an error.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use test_support::proxy::{ProxyOptions, TestProxy};
 use test_support::raw_server::{Authority, RawServer};
-use yandex_cloud_auth::system::{HttpFault, HttpOptions};
+use yandex_cloud_auth::system::{HttpError, HttpFault, HttpOptions};
 
 use super::{get, send, transport};
 
@@ -78,47 +79,246 @@ async fn plain_http_and_loopback_never_go_through_a_proxy() {
     assert!(!proxy.received_request());
 }
 
+/// A proxy, the variable's value for it, the targets that it sees, and the name of the case.
+type Case = (TestProxy, String, &'static str, &'static str);
+
+fn kinds(authority: &Authority, server: SocketAddr) -> Vec<Case> {
+    let https = || ProxyOptions::https(&authority.certify("127.0.0.1"));
+    let (user, word, given) = ("us@er", "p/a?s#s:%", "us%40er:p%2Fa%3Fs%23s%3A%25@");
+    let name = "iam.invalid:443";
+    [
+        (ProxyOptions::http(), "http", "", name),
+        (ProxyOptions::http().credentials(user, word), "http", given, name),
+        (https(), "https", "", name),
+        (https().credentials(user, word), "https", given, name),
+        (ProxyOptions::socks5(), "socks5h", "", name),
+        (ProxyOptions::socks5(), "socks", "", name),
+        (ProxyOptions::socks5().credentials(user, word), "socks5h", given, name),
+        // The resolver of the test gives this address.
+        (ProxyOptions::socks5(), "socks5", "", "192.0.2.1:443"),
+        (ProxyOptions::socks5().credentials(user, word), "socks5", given, "192.0.2.1:443"),
+    ]
+    .into_iter()
+    .map(|(options, scheme, given, target)| {
+        let proxy = options.start(server);
+        let value = proxy.url(scheme, given);
+        (proxy, value, target, scheme)
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn each_kind_of_proxy_opens_a_tunnel() {
+    let authority = Authority::new("ours");
+    let server = RawServer::tls(&authority.certify("iam.invalid"), OK);
+    for (proxy, value, target, scheme) in kinds(&authority, server.address) {
+        let transport = transport(&[("HTTPS_PROXY", &value)])
+            .with_root_certificate_pem(authority.pem().as_bytes())
+            .unwrap()
+            .with_hosts([("iam.invalid", "192.0.2.1".parse().unwrap())]);
+        for _ in 0..2 {
+            let response = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap();
+            assert_eq!(response.body(), b"secret", "{scheme}");
+        }
+        assert_eq!(proxy.tunnels(), [target, target], "{scheme}");
+        let inside = server.request();
+        assert!(inside.starts_with("GET / HTTP/1.1\r\nhost: iam.invalid\r\n"), "{inside}");
+        assert!(!inside.to_lowercase().contains("proxy"), "{inside}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_the_url_is_what_a_socks_proxy_gets() {
+    let authority = Authority::new("ours");
+    let server = RawServer::tls(&authority.certify("192.0.2.7"), OK);
+    for scheme in ["socks5", "socks5h"] {
+        let proxy = ProxyOptions::socks5().start(server.address);
+        let transport = transport(&[("ALL_PROXY", &proxy.url(scheme, ""))])
+            .with_root_certificate_pem(authority.pem().as_bytes())
+            .unwrap();
+        for (host, target) in [("192.0.2.7:8443", "192.0.2.7:8443"), ("[2001:db8::7]", "[2001:db8::7]:443")] {
+            // The certificate is for one of the two; the other fails behind the proxy.
+            let _ = send(&transport, get(&format!("https://{host}/")), HttpOptions::new()).await;
+            assert_eq!(proxy.tunnels().last().unwrap(), target);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_socks5_cannot_resolve_here_reaches_no_proxy() {
+    let proxy = ProxyOptions::socks5().start(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let transport = transport(&[("HTTPS_PROXY", &proxy.url("socks5", ""))])
+        .with_root_certificate_pem(Authority::new("ours").pem().as_bytes())
+        .unwrap();
+    let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
+    assert_eq!(error.fault(), HttpFault::NameResolution);
+    assert_eq!(error.to_string(), "the name iam.invalid could not be resolved");
+    assert!(proxy.tunnels().is_empty());
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_proxy_is_verified() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let server = RawServer::tls(&ours.certify("iam.invalid"), OK);
+    for (identity, reason) in [
+        (theirs.certify("127.0.0.1"), "the server's certificate comes from an unknown issuer"),
+        (ours.certify("other.example"), "the server's certificate is for another name"),
+        (ours.certify_expired("127.0.0.1"), "the server's certificate has expired, or the clock is wrong"),
+    ] {
+        let proxy = ProxyOptions::https(&identity).start(server.address);
+        let transport = transport(&[("HTTPS_PROXY", &proxy.url("https", "user:hidden@"))])
+            .with_root_certificate_pem(ours.pem().as_bytes())
+            .unwrap();
+        let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::Tls);
+        assert_eq!(error.to_string(), format!("no tunnel through the proxy {}: {reason}", proxy.address));
+        assert!(proxy.tunnels().is_empty() && !error.is_transient());
+    }
+}
+
+/// The error of a GET through the proxy of this value. It shows neither user nor password.
+async fn failure(value: &str) -> HttpError {
+    // The roots are not used: without a tunnel there is no TLS.
+    let transport = transport(&[("HTTPS_PROXY", value)])
+        .with_root_certificate_pem(Authority::new("ours").pem().as_bytes())
+        .unwrap();
+    let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
+    let shown = format!("{error} {error:?} {transport:?}");
+    assert!(!shown.contains("hidden") && !shown.contains("user:"), "{shown}");
+    error
+}
+
+#[tokio::test]
+async fn a_refusal_carries_the_status_of_the_proxy() {
+    use HttpFault::{Proxy, ProxyAuthentication};
+    let (connect, socks) = (ProxyOptions::http, ProxyOptions::socks5);
+    let required = "the proxy requires a user and a password";
+    let refused = "the proxy did not accept the user and the password";
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    for (options, scheme, user, fault, is_transient, reason) in [
+        (connect().refusal(302), "http", "", Proxy, false, "HTTP 302"),
+        (connect().refusal(403), "http", "", Proxy, false, "HTTP 403"),
+        (connect().refusal(404), "http", "", Proxy, false, "HTTP 404"),
+        (connect().refusal(429), "http", "", Proxy, true, "HTTP 429"),
+        (connect().refusal(502), "http", "", Proxy, true, "HTTP 502"),
+        (connect().refusal(503), "http", "user:hidden@", Proxy, true, "HTTP 503"),
+        (
+            connect().credentials("user", "other"),
+            "http",
+            "",
+            ProxyAuthentication,
+            false,
+            &*format!("HTTP 407: {required}"),
+        ),
+        (
+            connect().credentials("user", "other"),
+            "http",
+            "user:hidden@",
+            ProxyAuthentication,
+            false,
+            &*format!("HTTP 407: {refused}"),
+        ),
+        (socks().refusal(1), "socks5h", "", Proxy, true, "general server failure"),
+        (socks().refusal(2), "socks5h", "", Proxy, false, "connection not allowed"),
+        (socks().refusal(4), "socks5h", "", Proxy, true, "host unreachable"),
+        (socks().refusal(5), "socks5h", "", Proxy, true, "connection refused"),
+        (socks().credentials("user", "other"), "socks5h", "", ProxyAuthentication, false, required),
+        (
+            socks().credentials("user", "other"),
+            "socks5h",
+            "user:hidden@",
+            ProxyAuthentication,
+            false,
+            refused,
+        ),
+        (
+            socks(),
+            "socks5h",
+            "user:hidden@",
+            ProxyAuthentication,
+            false,
+            "the proxy takes no user and no password",
+        ),
+    ] {
+        let proxy = options.start(nowhere);
+        let error = failure(&proxy.url(scheme, user)).await;
+        assert_eq!(error.to_string(), format!("no tunnel through the proxy {}: {reason}", proxy.address));
+        assert_eq!((error.fault(), error.is_transient()), (fault, is_transient), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn an_error_of_a_proxy_names_it_without_its_password() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let not_http = "the response is not HTTP: invalid HTTP version parsed";
     let cases = [
-        (Some("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "proxy authorization required"),
-        (Some("HTTP/1.1 502 Bad Gateway\r\n\r\n"), "unsuccessful"),
-        (Some("220 mail.example ESMTP\r\n"), "unsuccessful"),
-        (Some(""), "unexpected end of file"),
-        (None, "connection refused"),
+        ("http", Some("220 mail.example ESMTP\r\n"), not_http),
+        ("http", Some(""), "the connection was closed before the whole response arrived"),
+        ("http", None, "cannot connect: connection refused"),
+        ("https", None, "cannot connect: connection refused"),
+        ("socks5h", Some("HTTP/1.1 400 Bad Request\r\n\r\n"), "the response is not SOCKS5"),
+        ("socks5h", Some(""), "the connection broke during the SOCKS handshake"),
+        ("socks5h", None, "cannot connect: connection refused"),
     ];
-    for (response, reason) in cases {
-        let proxy = response.map(RawServer::replying);
+    for (scheme, response, reason) in cases {
+        let proxy = response.map(|response| match scheme {
+            "http" => RawServer::replying(response),
+            _ => RawServer::start(move |mut stream, _| {
+                let _ = stream.read(&mut [0; 3]);
+                let _ = stream.write_all(response.as_bytes());
+            }),
+        });
         let place = proxy.as_ref().map_or(closed, |proxy| proxy.address);
-        // The roots are not used: without a tunnel there is no TLS.
-        let transport = transport(&[("HTTPS_PROXY", &format!("http://user:hidden@{place}"))])
-            .with_root_certificate_pem(Authority::new("ours").pem().as_bytes())
-            .unwrap();
-        let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
+        let error = failure(&format!("{scheme}://user:hidden@{place}")).await;
         assert_eq!(error.fault(), HttpFault::Proxy, "{response:?}: {error}");
         assert_eq!(error.to_string(), format!("no tunnel through the proxy {place}: {reason}"));
-        let shown = format!("{error} {error:?} {transport:?}");
-        assert!(!shown.contains("hidden") && !shown.contains("user"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_not_encoded_is_refused_before_anything_is_resolved() {
+    for value in
+        ["http://127.0.0.1:1/hidden@proxy:1", "socks5h://user:1#hidden@proxy:1", "user:1?hidden@proxy:1"]
+    {
+        let error = failure(value).await;
+        assert_eq!(error.fault(), HttpFault::ProxyInvalid);
+        assert_eq!(error.to_string(), "HTTPS_PROXY has `/`, `?` or `#` in the user or password");
+        assert!(!error.is_transient());
+    }
+}
+
+#[tokio::test]
+async fn an_unusable_proxy_does_not_matter_to_a_host_without_one() {
+    let authority = Authority::new("ours");
+    let server = RawServer::tls(&authority.certify(ANY), OK);
+    let url = format!("https://{ANY}:{}/", server.address.port());
+    let port = format!("{ANY}:{}", server.address.port());
+    for (exceptions, works) in
+        [("*", true), ("0.0.0.0/32", true), (port.as_str(), true), ("0.0.0.0:1", false)]
+    {
+        let transport =
+            transport(&[("HTTPS_PROXY", "http://user:hid#den@proxy:1"), ("NO_PROXY", exceptions)])
+                .with_root_certificate_pem(authority.pem().as_bytes())
+                .unwrap();
+        let outcome = send(&transport, get(&url), HttpOptions::new()).await;
+        assert_eq!(outcome.is_ok(), works, "{exceptions}: {outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn a_silent_proxy_is_a_connect_timeout() {
-    let proxy = RawServer::http(|stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200");
-        let _ = std::io::copy(stream, &mut std::io::sink());
-    });
-    let transport = transport(&[("HTTPS_PROXY", &format!("http://{}", proxy.address))]);
-    let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
-    let error = send(&transport, get("https://iam.invalid/"), options).await.unwrap_err();
-    assert_eq!(error.fault(), HttpFault::ConnectTimeout);
-}
-
-#[tokio::test]
-async fn an_unsupported_proxy_fails_the_request() {
-    let transport = transport(&[("HTTPS_PROXY", "socks5://user:hidden@127.0.0.1:1080")]);
-    let error = send(&transport, get("https://iam.invalid/"), HttpOptions::new()).await.unwrap_err();
-    assert_eq!(error.fault(), HttpFault::Proxy);
-    assert_eq!(error.to_string(), "HTTPS_PROXY names a proxy over socks5: only http:// is supported");
+    for (scheme, begin) in [("http", &b"HTTP/1.1 200"[..]), ("https", b"\x16\x03"), ("socks5h", b"\x05")] {
+        let proxy = RawServer::start(move |mut stream, _| {
+            let _ = stream.write_all(begin);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        });
+        let transport = transport(&[("HTTPS_PROXY", &format!("{scheme}://{}", proxy.address))])
+            .with_root_certificate_pem(Authority::new("ours").pem().as_bytes())
+            .unwrap();
+        let options = HttpOptions::new().connect_timeout(Duration::from_millis(200));
+        let error = send(&transport, get("https://iam.invalid/"), options).await.unwrap_err();
+        assert_eq!(error.fault(), HttpFault::ConnectTimeout);
+        let place = proxy.address;
+        assert_eq!(error.to_string(), format!("no tunnel through the proxy {place}: no connection in time"));
+    }
 }

@@ -1,6 +1,7 @@
 //! How far the clock of this machine is off, by the `Date` of a server that was reached over TLS.
 //!
-//! The difference only dates a second JWT, after the first one was refused. Nothing else follows the clock of a server.
+//! The difference only dates a second JWT, after the first one was refused, and stands in reports. Nothing else follows
+//! the clock of a server.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -35,6 +36,11 @@ impl ClockDifference {
             Self::Ahead(by) => ours.saturating_sub(by),
             Self::Behind(by) => ours.saturating_add(by),
         }
+    }
+
+    /// The warning for the log and for reports.
+    pub(crate) fn warning(self) -> String {
+        format!("{self}: set it")
     }
 
     fn length(self) -> Duration {
