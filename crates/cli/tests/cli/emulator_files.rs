@@ -166,7 +166,7 @@ fn a_value_that_needs_quotes_is_refused() {
     let folder = Folder::new();
     let file = folder.path.join("emulator.env");
     let mut run = with_tls(&folder.path.join("it's ca.pem"));
-    run.command.arg("--env-file").arg(&file);
+    run.command.arg("--env-file").arg(&file).args(["--", "/bin/sh", "-c", "exit 9"]);
     let outcome = run.done();
     let printed = outcome.fails(1);
     assert!(printed.contains("--env-file: SSL_CERT_FILE") && printed.contains("it's ca.pem"), "{printed}");
