@@ -18,6 +18,9 @@ PROGRAM = os.environ.get("YC_AUTH", "")
 if not PROGRAM:
     raise pytest.UsageError("YC_AUTH is not the path of yc-auth: start the tests by `bash tests/interop/run`")
 
+#: The host names of the cloud that lead to this machine, where `run` could make a namespace of its own.
+NAMES = os.environ.get("INTEROP_NAMES", "").split()
+
 NODE = shutil.which("node")
 
 #: No server listens at this address.
@@ -28,7 +31,7 @@ NOWHERE = "127.0.0.1:1"
 def environment(monkeypatch, tmp_path):
     """Removes the variables of the user, proxies and `yc`. Default addresses refuse connections."""
     for name in list(os.environ):
-        if name.startswith(("YC_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_", "GRPC_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("YC_", "GCE_", "GOOGLE_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_", "GRPC_", "SSL_CERT_", "REQUESTS_", "CURL_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("YC_API_ENDPOINT", NOWHERE)
     monkeypatch.setenv("YC_METADATA_ADDR", NOWHERE)
@@ -52,6 +55,16 @@ def emulator(yc_auth, tmp_path):
 @pytest.fixture
 def tls_emulator(yc_auth, tmp_path):
     emulator = Emulator(yc_auth, tmp_path, tls=True)
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def fixed_emulator(yc_auth, tmp_path):
+    """An emulator in the place of the cloud, for clients with addresses that are fixed in their code."""
+    if not NAMES:
+        pytest.skip("no namespace can be made here, so the names of the cloud do not lead to this machine")
+    emulator = Emulator(yc_auth, tmp_path, tls=True, names=NAMES)
     yield emulator
     emulator.stop()
 
@@ -89,7 +102,8 @@ def cloud(tls_emulator):
 
 @pytest.fixture
 def node():
-    """Runs a script of the folder `node`, with only these variables. Returns the JSON that it prints."""
+    """Runs a script of the folder `node`, with only these variables. Returns the JSON that it prints, after the warnings
+    of the packages."""
 
     def node(script: str, **variables: str):
         done = subprocess.run(
@@ -102,6 +116,6 @@ def node():
             timeout=60,
         )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(done.stdout.splitlines()[-1])
 
     return node

@@ -14,20 +14,38 @@ from pathlib import Path
 STARTED_WITHIN = 30  # seconds
 VARIABLES = {
     "YC_API_ENDPOINT",
+    "YC_OAUTH_ENDPOINT",
     "YC_METADATA_ADDR",
     "YC_FOLDER_ID",
     "YC_API_KEY",
     "YC_IAM_TOKEN",
     "YC_OAUTH_TOKEN",
+    "OPENAI_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_PROJECT_ID",
+}
+
+#: The variables with the certificate authority. Each is that of some clients.
+AUTHORITY = {
+    "SSL_CERT_FILE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
 }
 
 
 class Emulator:
-    """An emulator process. `variables` has the variables that the process printed."""
+    """An emulator process. `variables` has the variables that the process printed.
 
-    def __init__(self, program: str, folder: Path, *, tls: bool = False):
+    `names` are host names of the cloud: the emulator takes their place, at their port.
+    """
+
+    def __init__(self, program: str, folder: Path, *, tls: bool = False, names: list[str] = []):
         self.ca_file = folder / "emulator-ca.pem" if tls else None
         options = ["--tls", "--ca-file", str(self.ca_file)] if tls else []
+        if names:
+            options += ["--listen", "127.0.0.1:443", "--host-name", *names]
         self._log = folder / "emulator-stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -37,7 +55,7 @@ class Emulator:
                 stderr=log,
             )
         try:
-            expected = VARIABLES | ({"SSL_CERT_FILE"} if tls else set())
+            expected = VARIABLES | (AUTHORITY if tls else set())
             self.variables = self._read_variables(expected)
         except BaseException:
             self.stop()
@@ -84,6 +102,11 @@ class Emulator:
         data = None if body is None else json.dumps(body).encode()
         with self._opener.open(f"{self.url}/_emulator/{path}", data, timeout=10) as response:
             return json.load(response)
+
+    @property
+    def authority(self) -> dict[str, str]:
+        """The variables with the certificate authority."""
+        return {name: self.variables[name] for name in AUTHORITY}
 
     @property
     def service_account_id(self) -> str:

@@ -19,10 +19,8 @@ PYTHON = Path(sys.prefix) / "datasphere" / "bin" / "python"
 HEADERS = """
 import datasphere.auth as auth
 from datasphere.main import build_arg_parser
-import json, os
+import json
 
-# The address has no option.
-auth.iam_endpoint = os.environ.pop("IAM_ENDPOINT", auth.iam_endpoint)
 token = build_arg_parser().parse_args(["version"]).token
 print(json.dumps(auth.get_md(token)))
 """
@@ -53,12 +51,11 @@ def token(done: subprocess.CompletedProcess) -> str:
 
 
 @pytest.fixture
-def exchange(run, tls_emulator):
-    """Runs with the emulator in the place of IAM."""
+def exchange(run, fixed_emulator):
+    """Runs with the emulator in the place of IAM, whose address is in the code."""
 
     def exchange(**variables: str) -> subprocess.CompletedProcess:
-        trusted = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(tls_emulator.ca_file)}
-        return run(IAM_ENDPOINT=tls_emulator.address, **trusted, **variables)
+        return run(**fixed_emulator.authority, **variables)
 
     return exchange
 
@@ -77,13 +74,13 @@ def test_an_iam_token_wins_over_the_metadata_service(run, emulator):
 
 
 @pytest.mark.parametrize("name", ["YC_TOKEN", "YC_OAUTH_TOKEN"])
-def test_an_oauth_token_is_exchanged(name, exchange, tls_emulator):
-    assert token(exchange(**{name: tls_emulator.oauth_token})).startswith("t1.")
-    assert tls_emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
+def test_an_oauth_token_is_exchanged(name, exchange, fixed_emulator):
+    assert token(exchange(**{name: fixed_emulator.oauth_token})).startswith("t1.")
+    assert fixed_emulator.requests("POST /yandex.cloud.iam.v1.IamTokenService/Create") == 1
 
 
-def test_an_iam_token_in_yc_token_is_refused(exchange, tls_emulator):
-    done = exchange(YC_TOKEN=tls_emulator.iam_token())
+def test_an_iam_token_in_yc_token_is_refused(exchange, fixed_emulator):
+    done = exchange(YC_TOKEN=fixed_emulator.iam_token())
     assert done.returncode != 0
     assert "UNAUTHENTICATED" in done.stderr
 

@@ -20,6 +20,13 @@ pub(crate) enum Failure {
     Undecided,
     /// The output could not be written.
     Output(io::Error),
+    /// A program that this command ran has failed, or could not run.
+    Program {
+        /// The exit status of the program, or the one that a shell gives in its place.
+        status: u8,
+        /// One line, unless the program itself has said it.
+        reason: Option<String>,
+    },
     /// Anything else, in one line.
     Other(String),
 }
@@ -37,6 +44,7 @@ impl Failure {
                     _ => 1,
                 }
             }
+            Self::Program { status, .. } => *status,
             Self::Output(_) | Self::Other(_) | Self::Undecided => 1,
         }
     }
@@ -62,8 +70,8 @@ impl Failure {
             // A reader that closes the pipe early, such as `head`, is no error for the user.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Self::Output(error) => writeln!(to, "error: the output could not be written: {error}"),
-            Self::Other(line) => writeln!(to, "error: {line}"),
-            Self::AlreadyShown(_) | Self::Undecided => Ok(()),
+            Self::Other(line) | Self::Program { reason: Some(line), .. } => writeln!(to, "error: {line}"),
+            Self::AlreadyShown(_) | Self::Undecided | Self::Program { reason: None, .. } => Ok(()),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The signals that end this process, or stop it for a while.
 
-#[cfg(unix)]
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-/// Ctrl-C, and on Unix SIGTERM and SIGHUP. Once listened to, they no longer end the process by themselves.
+/// Ctrl-C, and on Unix SIGTERM, SIGHUP and SIGQUIT. Once listened to, they no longer end the process by themselves.
 pub(crate) struct Signals {
     #[cfg(unix)]
     kinds: Vec<(i32, tokio::signal::unix::Signal)>,
+    #[cfg(windows)]
+    ctrl_c: Option<tokio::signal::windows::CtrlC>,
 }
 
 impl Signals {
@@ -14,20 +15,24 @@ impl Signals {
     pub(crate) fn listen() -> Self {
         #[cfg(unix)]
         {
-            use tokio::signal::unix::SignalKind;
-            Self::of([SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()])
+            Self::of(Self::ends())
         }
-        #[cfg(not(unix))]
-        Self {}
+        #[cfg(windows)]
+        Self { ctrl_c: tokio::signal::windows::ctrl_c().ok() }
     }
 
-    /// As [`listen`](Self::listen), and the other signals of a terminal: SIGQUIT, SIGTSTP of Ctrl-Z, and SIGCONT after it.
+    /// As [`listen`](Self::listen), and the other signals of a terminal: SIGTSTP of Ctrl-Z, and SIGCONT after it.
     #[cfg(unix)]
     pub(crate) fn listen_at_terminal() -> Self {
         use tokio::signal::unix::SignalKind;
-        let ends =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
-        Self::of(ends.into_iter().chain([SUSPEND, CONTINUE].map(SignalKind::from_raw)))
+        Self::of(Self::ends().into_iter().chain([SUSPEND, CONTINUE].map(SignalKind::from_raw)))
+    }
+
+    /// The signals that end a process.
+    #[cfg(unix)]
+    fn ends() -> [tokio::signal::unix::SignalKind; 4] {
+        use tokio::signal::unix::SignalKind;
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
     }
 
     #[cfg(unix)]
@@ -38,33 +43,29 @@ impl Signals {
         Self { kinds: kinds.into_iter().filter_map(listen).collect() }
     }
 
-    /// Waits for the next signal, and returns its number.
-    #[cfg(unix)]
-    pub(crate) async fn next(&mut self) -> i32 {
-        std::future::poll_fn(|context| {
-            for (number, signal) in &mut self.kinds {
-                if signal.poll_recv(context).is_ready() {
-                    return Poll::Ready(*number);
-                }
+    /// The number of the next signal. Ctrl-C is 2 (SIGINT) everywhere.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<i32> {
+        #[cfg(unix)]
+        for (number, signal) in &mut self.kinds {
+            if signal.poll_recv(context).is_ready() {
+                return Poll::Ready(*number);
             }
-            Poll::Pending
-        })
-        .await
+        }
+        #[cfg(windows)]
+        if self.ctrl_c.as_mut().is_some_and(|ctrl_c| ctrl_c.poll_recv(context).is_ready()) {
+            return Poll::Ready(2);
+        }
+        Poll::Pending
+    }
+
+    /// Waits for the next signal, and returns its number.
+    pub(crate) async fn next(&mut self) -> i32 {
+        std::future::poll_fn(|context| self.poll_next(context)).await
     }
 
     /// Waits for the first signal, and returns the exit status that a shell gives to a process ended by it.
-    #[cfg(unix)]
     pub(crate) async fn first(mut self) -> i32 {
         128 + self.next().await
-    }
-
-    /// Waits for Ctrl-C, and returns the exit status of a process ended by it.
-    #[cfg(not(unix))]
-    pub(crate) async fn first(self) -> i32 {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => 130,
-            Err(_) => std::future::pending().await,
-        }
     }
 }
 

@@ -30,12 +30,15 @@
 //! |---|---|
 //! | endpoint discovery, and all services that discovery returns | [`Emulator::api_url`], `YC_API_ENDPOINT` |
 //! | IAM | [`Emulator::iam_url`] |
-//! | the exchange of OIDC tokens | [`Emulator::oauth_url`], `YC_OAUTH_ENDPOINT` |
+//! | the exchange of OIDC tokens | [`Emulator::oauth_url`]; `YC_OAUTH_ENDPOINT` without the path |
+//! | the OpenAI-compatible API | [`Emulator::api_url`] and `/v1`, `OPENAI_BASE_URL` |
 //! | the metadata service | [`Emulator::metadata_addr`], `YC_METADATA_ADDR` |
 //! | the authority of the TLS certificate | [`Emulator::ca_pem`], in PEM |
 //!
 //! [`Emulator::env`] returns the variables for another process. In the same process, give the URLs to the library
-//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext.
+//! `yandex-cloud-auth`, as its `Endpoints`; plain HTTP also needs the option that allows plaintext. For a client whose
+//! addresses are fixed, [`Builder::host_name`] adds the names of its addresses to the certificate and to the accepted
+//! hosts. The client has to find the emulator under these names.
 //!
 //! TLS works for every client that trusts the authority. A gRPC client such as tonic negotiates HTTP/2:
 //!
@@ -73,9 +76,23 @@
 //! The emulator uses the error messages of the cloud where they are known, and its own messages elsewhere. Timing
 //! differs.
 //!
+//! Errors have the form of the service that was asked, also where a [`Fault`] makes them:
+//!
+//! | path | body of an error |
+//! |---|---|
+//! | `/v1/…` | `{"error": {"message", "type"}}` |
+//! | `/foundationModels/…` | `{"error": {"grpcCode", "httpCode", "message", "httpStatus", "details"}}` |
+//! | IAM, `/endpoints`, `/operations` | `{"code", "message", "details": [{"@type": "…RequestInfo", "requestId"}]}` |
+//! | the metadata service | the message as text |
+//!
+//! The emulator refuses what it does not have: an unknown model ([`Builder::text_model`] adds one), every
+//! `conversation`, and every `prompt`. It ignores other fields that the rule of the model does not use.
+//!
 //! The model is a rule. Its output says who was authenticated and how, and repeats the user's text. If the text names a
 //! function, or the tool choice forces one, the model calls the function with arguments that fit its schema. After a
-//! result it repeats the result. If the request asks for JSON, the output is a value of the schema. An embedding vector
+//! result it repeats the result. A token is a word: `max_tokens`, `max_completion_tokens`, `max_output_tokens` and the native
+//! `maxTokens` cut the output after that number of words, with `length`, `incomplete` or
+//! `ALTERNATIVE_STATUS_TRUNCATED_FINAL`; a function call is whole or missing. If the request asks for JSON, the output is a value of the schema. An embedding vector
 //! depends on the text only.
 //!
 //! # What the emulator serves
@@ -90,11 +107,14 @@
 //! | `GET /v1/models` | | the models of the folder |
 //! | `POST /v1/embeddings` | | the vector of a text |
 //! | `POST /v1/responses`, `GET` and `DELETE …/{id}`, `POST …/{id}/cancel` | | responses: complete, as events, or in the background |
+//! | `GET /v1/responses/{id}/input_items` | | the items of the request, in pages |
 //! | `POST /foundationModels/v1/completion` | `TextGenerationService` | native text generation, complete or as growing prefixes |
 //! | `POST /foundationModels/v1/completionAsync` | `TextGenerationAsyncService` | the same as an operation |
 //! | `POST /foundationModels/v1/tokenize`, `…/tokenizeCompletion` | `TokenizerService` | one token for each word |
 //! | `POST /foundationModels/v1/textEmbedding` | `EmbeddingsService` | the vector of a text |
 //! | `GET /operations/{id}`, `…:cancel` | `OperationService` | operations, which complete after [`Builder::operation_delay`] |
+//!
+//! A gRPC message may be compressed with gzip. Messages have at most 4 MiB, before and after compression.
 //!
 //! The OpenAI-compatible paths, `/v1/`, also accept an API key as `Bearer`. The name of a model is
 //! `gpt://<folder>/<name>/<version>`. `/v1/responses` also accepts `<name>` with the folder in `OpenAI-Project`.

@@ -1,6 +1,6 @@
 //! `GET /oauth/userinfo`: the subject of an IAM token. The cloud has it at `auth.yandex.cloud`.
 //!
-//! An endpoint of OpenID Connect. Its claims are those that other programs read; of them the emulator has only `sub`.
+//! An endpoint of `OpenID` Connect. Its claims are those that other programs read; of them the emulator has only `sub`.
 //! Errors have the form of the other REST services, because the form of the cloud is not known.
 
 use http::{HeaderMap, Response, StatusCode};

@@ -1,17 +1,29 @@
 // A streamed completion by the cloud SDK for Node.js. Prints one JSON object: the texts of the stream, which grow, or the
-// code of the gRPC status. The SDK has variables for nothing, so all values are ours.
+// code of the gRPC status. The SDK has variables for nothing, so all values are ours. Without ADDRESS, the address of the
+// service is the one in the code of the SDK. The address of IAM is always that one.
 'use strict';
 const { readFileSync } = require('node:fs');
 const { Session } = require('@yandex-cloud/nodejs-sdk');
 const { textGenerationService } = require('@yandex-cloud/nodejs-sdk/ai-foundation_models-v1');
 
-const { ADDRESS, CA_FILE, IAM_TOKEN, MODEL } = process.env;
+const { ADDRESS, CA_FILE, IAM_TOKEN, KEY_FILE, MODEL, OAUTH_TOKEN } = process.env;
 const { CompletionRequest, TextGenerationServiceClient } = textGenerationService;
 
-async function main() {
+function credential() {
+  if (OAUTH_TOKEN) return { oauthToken: OAUTH_TOKEN };
+  if (KEY_FILE) {
+    const key = JSON.parse(readFileSync(KEY_FILE, 'utf8'));
+    // Its names are not those of the file.
+    const { id: accessKeyId, service_account_id: serviceAccountId, private_key: privateKey } = key;
+    return { serviceAccountJson: { accessKeyId, serviceAccountId, privateKey } };
+  }
   // The SDK checks no value: without a token, the text "undefined" is the token.
+  return { iamToken: IAM_TOKEN };
+}
+
+async function main() {
   const session = new Session({
-    iamToken: IAM_TOKEN,
+    ...credential(),
     ssl: CA_FILE ? { rootCerts: readFileSync(CA_FILE) } : undefined,
   });
   const request = CompletionRequest.fromPartial({

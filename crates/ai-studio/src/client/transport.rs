@@ -15,7 +15,7 @@ use tokio::runtime::Id;
 use yandex_cloud_auth::System;
 use yandex_cloud_auth::sdk_internals::SharedValue;
 use yandex_cloud_auth::system::HttpError;
-use yandex_cloud_auth::system::transport_policy::ProxyRules;
+use yandex_cloud_auth::system::transport_policy::{self, ProxyRules};
 use yandex_cloud_auth::tower::{AuthClient, AuthLayer};
 
 use super::resolve::{SystemResolver, UNUSABLE_PROXY};
@@ -166,7 +166,7 @@ pub(crate) fn logging(enabled: bool) -> (HeaderName, HeaderValue) {
 
 /// The proxy of the environment, by the rules of the auth crate: one decision for calls and for the token for them.
 fn proxy(rules: ProxyRules) -> Proxy {
-    let authorization = rules.proxy().ok().and_then(|proxy| proxy.authorization());
+    let authorization = rules.proxy().ok().and_then(transport_policy::Proxy::authorization);
     let proxy = Proxy::custom(move |url| {
         let target = url.as_str().parse().ok()?;
         match rules.for_target(&target) {

@@ -1,7 +1,7 @@
 //! The authorization server: exchanges a token of another issuer for an IAM token of a service account, and tells the
 //! subject of an IAM token.
 //!
-//! `POST /oauth/token` with the form of RFC 8693 (docs, "Workload identity federations"). `GET /oauth/userinfo` of OpenID
+//! `POST /oauth/token` with the form of RFC 8693 (docs, "Workload identity federations"). `GET /oauth/userinfo` of `OpenID`
 //! Connect (docs, "OIDC applications"); that it answers for IAM tokens of service accounts was seen in other programs.
 
 use std::time::Duration;

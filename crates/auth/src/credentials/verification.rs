@@ -28,16 +28,15 @@ impl Credentials {
     pub async fn ask_subject(&self, limit: Duration) -> Result<String, Error> {
         let snapshot = self.get(HeaderOptions::new().deadline(limit)).await?;
         let method = snapshot.method();
-        let (bearer, token) = match (snapshot.scheme(), snapshot.header(), snapshot.token()) {
-            (Some(Scheme::Bearer), Some(header), Some(token)) => (header, token),
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    "no server tells whose an API key is, only whose an IAM token is",
-                )
-                .of(method)
-                .with_help("give credentials with an IAM token, or leave out `--ask`"));
-            }
+        let (Some(Scheme::Bearer), Some(bearer), Some(token)) =
+            (snapshot.scheme(), snapshot.header(), snapshot.token())
+        else {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "no server tells whose an API key is, only whose an IAM token is",
+            )
+            .of(method)
+            .with_help("give credentials with an IAM token, or leave out `--ask`"));
         };
         let subject = self.subject_of(bearer, token, limit).await;
         subject.map_err(|error| error.of(method))

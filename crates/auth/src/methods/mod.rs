@@ -54,6 +54,9 @@ use self::value::{Value, named_variable, read_iam_token, shown_name};
 use crate::Method;
 use crate::source::TokenSource;
 
+/// The variable with the home folder of the user.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
 /// A method of this crate, for [`Credentials`](crate::Credentials) or a slot of [`Automatic`](crate::Automatic).
 /// Sealed: a source of your own implements [`TokenSource`] and becomes a method with [`CustomAuth`].
 pub trait AuthMethod: sealed::Sealed {}

@@ -237,6 +237,8 @@ mod tests {
             let value = Some((crate::refresh::cached_header::Scheme::Bearer, &token));
             cache.put(CachedHeader::new(Method::Metadata, value, 1, schedule, now));
             let state = cache.refresher.state();
+            // With a revocation there is a list to look at.
+            crate::refresh::revoked::record("t1.fake.revoked-before");
             // No revocation is recorded from here on, and the header has seen all of them.
             let revoked = crate::refresh::revoked::lock_list();
             cache.refresher.header.load().as_ref().unwrap().see_revocations();

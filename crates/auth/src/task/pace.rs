@@ -171,7 +171,10 @@ mod tests {
             outage.next(START + secs(second), PATIENT, None, 0.0);
         }
         assert_eq!(outage.next(START + secs(150), PATIENT, None, 0.5), Next::TryAgain(secs(15)));
-        let pause_ends = START + secs(165);
+        // The minute begins where the pause ends.
+        let last = START + secs(165 + 59);
+        assert_eq!(outage.next(last, PATIENT, None, 0.5), Next::TryAgain(secs(15)));
+        let pause_ends = last + secs(15);
         assert_eq!(outage.next(pause_ends + secs(60), PATIENT, None, 0.5), Next::TryAgain(millis(50)));
     }
 

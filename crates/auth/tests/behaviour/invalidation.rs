@@ -116,6 +116,7 @@ fn a_refusal_causes_a_fetch_although_a_refresh_has_just_failed() {
     until("the refresh has failed", || credentials.counters().failures == 1);
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     assert!(credentials.invalidate(&credentials.snapshot().unwrap()));
+    assert!(credentials.try_header().is_none_or(|header| header.is_ok()), "the failure is not told");
     assert_eq!(header(&credentials), "Bearer t1.fake.2");
 }
 

@@ -84,7 +84,7 @@ async fn a_foreign_endpoint_in_the_variable_gets_no_header() {
 async fn a_program_meets_the_emulator_by_the_environment_alone() {
     let (cloud, other) = (Emulator::start().await.unwrap(), Emulator::start().await.unwrap());
     let (url, key) = (cloud.api_url(), cloud.api_key());
-    let system = system(&[("YC_API_ENDPOINT", &url), ("YC_API_KEY", &key)]);
+    let system = system(&[("YC_API_ENDPOINT", &url), ("YC_API_KEY", key)]);
     let _ = rustls::crypto::ring::default_provider().install_default();
     // The program as it is written for the real cloud.
     let http = reqwest::Client::builder().no_proxy().build().unwrap();

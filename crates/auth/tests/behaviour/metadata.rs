@@ -364,6 +364,32 @@ fn the_life_of_the_token_is_the_remaining_life_in_the_response() {
 }
 
 #[test]
+fn the_life_of_a_token_that_selection_fetched_counts_from_the_request() {
+    for by_selection in [true, false] {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5");
+        let clock = test_system.clock.clone();
+        let test_system = test_system.answering({
+            let clock = clock.clone();
+            move |_, count| {
+                if count > 0 {
+                    return TestReply::status(503, "");
+                }
+                clock.advance(secs(20));
+                ok(r#"{"access_token":"t1.fake.short","expires_in":60}"#)
+            }
+        });
+        let credentials =
+            if by_selection { test_system.automatic() } else { test_system.with(MetadataAuth::new()) };
+        header(&credentials);
+        // 60 s of life, less a tenth, and 20 s for the response.
+        for (passes, usable) in [(33, true), (2, false)] {
+            clock.advance(secs(passes));
+            assert_eq!(credentials.snapshot().is_some(), usable, "by selection: {by_selection}");
+        }
+    }
+}
+
+#[test]
 fn an_address_outside_private_networks_is_used_with_a_warning() {
     for (address, warns) in [
         ("127.0.0.1:80", false),

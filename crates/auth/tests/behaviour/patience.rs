@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use test_support::token_source::{Source, token, unavailable};
 use test_support::virtual_time::VirtualTime;
-use test_support::wait::{HOUR, secs};
+use test_support::wait::{HOUR, on_runtime, secs, until};
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestHttp, TestReply};
 use yandex_cloud_auth::{Automatic, Credentials, Error, ErrorKind, HeaderOptions, Method};
@@ -34,6 +34,15 @@ async fn call(
 ) -> (Result<String, Error>, Duration) {
     let header = credentials.header_with(HeaderOptions::new().deadline(deadline)).await;
     (header.map(|header| header.unwrap().to_str().unwrap().to_owned()), time.elapsed())
+}
+
+/// A call with this deadline, for a task of a runtime.
+fn within(
+    credentials: &Credentials,
+    deadline: Duration,
+) -> impl Future<Output = Result<Option<http::HeaderValue>, Error>> + Send + use<> {
+    let credentials = credentials.clone();
+    async move { credentials.header_with(HeaderOptions::new().deadline(deadline)).await }
 }
 
 #[test]
@@ -78,6 +87,35 @@ fn a_caller_with_a_shorter_deadline_leaves_with_the_last_cause() {
             assert!(came <= limit, "{came:?} at a deadline of {limit:?}");
             assert_eq!((error.kind(), error.reason()), (ErrorKind::Unavailable, "the source is down"));
         }
+    }
+}
+
+#[test]
+fn a_caller_leaves_at_once_if_the_next_attempt_comes_too_late_for_it() {
+    let time = VirtualTime::new(0.6);
+    let source = Source::new(|count| match count {
+        0 => Err(unavailable().with_retry_after(secs(7))),
+        _ => token(count),
+    });
+    let credentials = time.credentials(source);
+    let calls = [secs(2), secs(20)].map(|limit| call(&time, &credentials, limit));
+    let [(short, left), (long, came)] = time.run(join_all(calls)).try_into().unwrap();
+    assert_eq!((short.unwrap_err().reason(), left), ("the source is down", Duration::ZERO));
+    assert_eq!((long.unwrap().as_str(), came), ("Bearer t1.fake.1", secs(7)));
+}
+
+#[test]
+fn a_caller_whose_time_ends_in_a_silent_attempt_is_told_the_last_cause() {
+    for (deadline, ends) in [(Some(secs(5)), secs(5)), (None, secs(30))] {
+        let time = VirtualTime::new(0.6);
+        let source = Source::down();
+        let credentials = time.credentials(source.clone());
+        let options = deadline.map_or(HeaderOptions::new(), |limit| HeaderOptions::new().deadline(limit));
+        let mut call = Box::pin(credentials.header_with(options));
+        assert!(time.poll(&mut call).is_pending());
+        source.hold();
+        let error = time.run(call).unwrap_err();
+        assert_eq!((error.reason(), time.elapsed(), source.started()), ("the source is down", ends, 2));
     }
 }
 
@@ -239,6 +277,39 @@ fn a_success_ends_the_outage() {
 }
 
 #[test]
+fn a_success_ends_the_outage_for_waiting_callers_too() {
+    let time = VirtualTime::new(0.999);
+    let source = Source::down();
+    let credentials = time.credentials(source.clone());
+    while time.elapsed() < secs(200) {
+        let _ = time.run(call(&time, &credentials, secs(10)));
+        time.pass(secs(1));
+    }
+    source.set(|count| Ok(token(count)?.expiring_in(secs(10))));
+    time.pass(secs(30));
+    assert!(time.run(call(&time, &credentials, secs(10))).0.is_ok());
+    source.set(|_| Err(unavailable()));
+    time.pass(secs(10));
+    let started = source.started();
+    let mut call = Box::pin(call(&time, &credentials, secs(10)));
+    assert!(time.poll(&mut call).is_pending());
+    time.clock.advance(millis(100));
+    assert!(time.poll(&mut call).is_pending() && source.started() == started + 2);
+}
+
+#[test]
+fn a_silent_source_that_nobody_waited_for_is_not_asked_again_at_once() {
+    let time = VirtualTime::new(0.6);
+    let source = Source::living(HOUR);
+    source.hold();
+    let credentials = time.credentials(source.clone());
+    credentials.prewarm();
+    time.pass(secs(30));
+    let (error, came) = time.run(call(&time, &credentials, secs(20)));
+    assert_eq!((error.unwrap_err().kind(), came, source.started()), (ErrorKind::Unavailable, secs(30), 1));
+}
+
+#[test]
 fn a_silent_source_is_not_asked_again_in_one_flight() {
     let time = VirtualTime::new(0.6);
     let source = Source::living(HOUR);
@@ -267,8 +338,44 @@ fn a_flight_ends_when_its_last_caller_leaves() {
     drop(second);
     time.pass(Duration::ZERO);
     assert_eq!(time.clock.sleepers(), 0, "no caller and no timer is left");
+    let mut next = Box::pin(call(&time, &credentials, secs(20)));
+    assert!(time.poll(&mut next).is_pending());
+    assert_eq!(source.started(), started, "the pause outlives the flight");
+    drop(next);
     time.pass(secs(60));
     assert_eq!(source.started(), started, "no caller waits");
+}
+
+/// On the thread of the library, which polls only what was woken.
+#[test]
+fn the_last_caller_that_leaves_wakes_the_flight() {
+    let clock = TestClock::new();
+    clock.set_random(0.999);
+    let credentials = Source::down().on_clock(&clock);
+    on_runtime(async {
+        let call = tokio::spawn(within(&credentials, secs(20)));
+        until("the flight pauses", || clock.sleepers() == 2);
+        call.abort();
+        until("the pause ends", || clock.sleepers() == 0);
+    });
+}
+
+/// On the thread of the library, and the time stands still.
+#[test]
+fn a_failed_attempt_wakes_the_callers_for_whom_the_next_one_comes_too_late() {
+    let clock = TestClock::new();
+    let source = Source::new(|_| Err(unavailable().with_retry_after(secs(7))));
+    source.hold();
+    let credentials = source.on_clock(&clock);
+    on_runtime(async {
+        let [short, long] = [secs(2), secs(20)].map(|limit| tokio::spawn(within(&credentials, limit)));
+        // Their deadlines, and the limit of the fetch.
+        until("both wait", || credentials.counters().waited == 2 && clock.sleepers() == 3);
+        source.release();
+        assert_eq!(short.await.unwrap().unwrap_err().reason(), "the source is down");
+        assert!(!long.is_finished());
+        long.abort();
+    });
 }
 
 #[test]
@@ -306,6 +413,8 @@ fn the_back_off_of_a_stale_token_never_reaches_past_its_end() {
         }
         source.set(token);
         while time.elapsed() < end + secs(20) {
+            let remembered = credentials.try_header().and_then(Result::err);
+            assert!(remembered.is_none(), "{remembered:?} at {:?}", time.elapsed());
             let header = time.run(credentials.header());
             assert!(
                 header.is_ok(),

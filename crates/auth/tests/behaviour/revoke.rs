@@ -1,11 +1,12 @@
 //! Revoking a token: the request to IAM, and the credentials in the process that stop sending the token.
 
 use crate::support::{API_KEY, TestSystem};
-use test_support::token_source::header;
+use test_support::token_source::{Source, header, unavailable};
+use test_support::wait::{HOUR, until};
 use yandex_cloud_auth::testing::{TestEnvironment, TestReply};
 use yandex_cloud_auth::{
     ApiKeyAuth, Credentials, Endpoints, EnvIamTokenAuth, ErrorKind, IamTokenAuth, MetadataAuth, Method,
-    NoAuth, RevokeOptions, System,
+    NoAuth, RevokeOptions, System, Token,
 };
 use yandex_cloud_emulator::Emulator;
 
@@ -62,6 +63,26 @@ fn revoking_without_a_cached_token_fetches_one_and_the_next_call_fetches_another
     assert!(credentials.snapshot().is_none());
     assert!(header(&credentials).starts_with("Bearer t1."));
     assert_eq!(cloud.counters().snapshot().tokens_issued, 2);
+}
+
+#[test]
+fn a_revocation_causes_a_fetch_although_a_refresh_has_just_failed() {
+    let test_system = TestSystem::new().at(Endpoints::new().iam("iam.corp.example"));
+    let test_system = test_system.always(TestReply::status(200, "{}"));
+    let name = |count| format!("t1.fake.revoked-while-stale.{count}");
+    let rule = move |count| Ok(Token::new(name(count))?.expiring_in(12 * HOUR));
+    let source = Source::new(rule);
+    let credentials = test_system.with(Credentials::from_source(source.clone()));
+    header(&credentials);
+    source.set(|_| Err(unavailable()));
+    test_system.clock.set_random(0.999);
+    test_system.clock.advance(HOUR);
+    header(&credentials);
+    until("the refresh has failed", || credentials.counters().failures == 1);
+    source.set(rule);
+    let given = test_system.with(IamTokenAuth::new(name(0)).unwrap());
+    given.blocking().revoke(RevokeOptions::new()).unwrap();
+    assert_eq!(header(&credentials), format!("Bearer {}", name(2)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::support::{IAM_TOKEN, METADATA_ANSWER, METADATA_TOKEN, OAUTH_TOKEN, Te
 use test_support::wait::secs;
 use yandex_cloud_auth::system::{Clock, HttpFault};
 use yandex_cloud_auth::testing::{TestClock, TestHttp, TestReply};
-use yandex_cloud_auth::{Automatic, MetadataAuth, Method};
+use yandex_cloud_auth::{Automatic, ErrorKind, MetadataAuth, Method};
 
 /// A metadata service that refuses connections for this time, and then gives a token.
 fn starting_after(time: Duration, clock: &TestClock) -> TestHttp {
@@ -40,6 +40,16 @@ fn an_expected_service_that_begins_to_listen_after_two_seconds_is_taken() {
 }
 
 #[test]
+fn a_call_without_a_deadline_gives_a_selection_ten_seconds() {
+    let mut test_system = TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5");
+    test_system.http = starting_after(secs(3600), &test_system.clock);
+    let (_, header) = test_system.patient_header(Automatic::new());
+    assert_eq!(header.unwrap_err().kind(), ErrorKind::Unavailable);
+    let waited = test_system.time.elapsed();
+    assert!(waited <= secs(10) && waited > secs(9), "{waited:?}");
+}
+
+#[test]
 fn at_the_default_address_of_a_machine_that_shows_nothing_a_refusal_is_an_answer() {
     let mut test_system = TestSystem::new().set("YC_TOKEN", IAM_TOKEN);
     test_system.http = starting_after(secs(2), &test_system.clock);
@@ -61,6 +71,17 @@ fn an_iam_that_is_unavailable_is_tried_again() {
     let (credentials, header) = test_system.patient_header(Automatic::new());
     assert_eq!(header.unwrap(), format!("Bearer {IAM_TOKEN}"));
     assert_eq!(credentials.method(), Some(Method::OAuthToken));
+}
+
+#[test]
+fn a_failure_of_the_transport_that_stays_is_told_at_once() {
+    for fault in [HttpFault::Tls, HttpFault::Request] {
+        let test_system = TestSystem::new().set("YC_METADATA_ADDR", "10.0.0.5");
+        let test_system = test_system.always(TestReply::Fail(fault));
+        let (_, header) = test_system.patient_header(Automatic::new());
+        assert_eq!(header.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!((test_system.time.elapsed(), test_system.http.requests().len()), (Duration::ZERO, 1));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{OAUTH_TOKEN, TestSystem, cloud, logged_in};
-use test_support::wait::joined;
+use test_support::wait::{joined, secs};
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions, OAuthTokenAuth, YandexCloudCliAuth};
 
@@ -41,6 +41,19 @@ fn a_call_that_runs_out_of_time_names_the_request_that_it_waits_for() {
         assert!(error.reason().contains(&format!("no token within 0.5 s; waiting for {named}")), "{error}");
         assert_eq!(waiting.unwrap(), format!("waiting for {named}"));
     }
+}
+
+#[test]
+fn a_fetch_that_takes_too_long_in_all_names_the_request_that_it_waits_for() {
+    // Discovery takes half of the 10 s, and the exchange the rest.
+    let test_system = TestSystem::new().always(TestReply::Silence);
+    let (_, header) = test_system.patient_header(OAuthTokenAuth::new(OAUTH_TOKEN).unwrap());
+    let error = header.unwrap_err();
+    assert!(
+        error.reason().contains("; waiting for https://iam.api.cloud.yandex.net/iam/v1/tokens"),
+        "{error}"
+    );
+    assert_eq!((test_system.time.elapsed(), test_system.http.requests().len()), (secs(10), 2));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The options of `yc-auth emulator`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use clap::Args;
 
 use super::seconds::seconds;
 
-/// How the emulator listens, and which files it writes.
+/// How the emulator listens, which files it writes, and which command it runs.
 #[derive(Args)]
 pub(crate) struct EmulatorOptions {
     /// The address of the API; default: a free port of 127.0.0.1
@@ -18,6 +19,11 @@ pub(crate) struct EmulatorOptions {
     /// The address of the metadata service; default: a free port of 127.0.0.1
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
     pub(crate) metadata_listen: SocketAddr,
+
+    /// Accept these host names too, in requests and in the certificate: for containers, and for clients whose addresses
+    /// are fixed
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) host_name: Vec<String>,
 
     /// Serve the API over TLS; `--ca-file` receives the certificate authority
     #[arg(long, requires = "ca_file")]
@@ -31,6 +37,10 @@ pub(crate) struct EmulatorOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
+    /// Write the variables to this file, for `docker --env-file`, systemd's `EnvironmentFile` and `set -a; . FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
     /// The lifetime of new IAM tokens, in seconds; default: 12 hours
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) token_lifetime: Option<Duration>,
@@ -38,4 +48,17 @@ pub(crate) struct EmulatorOptions {
     /// Allow addresses outside loopback: every host that reaches the emulator gets its tokens
     #[arg(long)]
     pub(crate) allow_non_loopback: bool,
+
+    /// A command to run with the variables; the emulator ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+impl EmulatorOptions {
+    /// Why these options are invalid together, where the parser cannot know. `ends_with_dashes`: the last argument is
+    /// `--`.
+    pub(super) fn conflict(&self, ends_with_dashes: bool) -> Option<String> {
+        // A variable with the command can be empty. The emulator would wait for a signal instead.
+        (ends_with_dashes && self.command.is_empty()).then(|| "the command after `--` is missing".to_owned())
+    }
 }

@@ -83,6 +83,10 @@ pub(crate) enum Command {
     ///
     /// Runs until Ctrl-C, and prints the variables that point a program at the emulator. Exported variables outlive the
     /// emulator: unset them or close the shell afterwards.
+    ///
+    /// `yc-auth emulator -- COMMAND` runs a command with these variables, and ends with the command and with its exit
+    /// status: 128 and the number of a signal that ended it, 127 if the command does not exist, 126 if it cannot run.
+    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command.
     Emulator(EmulatorOptions),
     /// Print the completions for a shell
     ///
@@ -112,12 +116,18 @@ impl Command {
 /// # Errors
 /// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let ends_with_dashes = arguments.last().is_some_and(|last| last == "--");
     let mut definitions = definitions();
     let matches = definitions.try_get_matches_from_mut(arguments).map_err(mask::masked)?;
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
-    if let Some(options) = command.auth_options()
-        && let Some(reason) = options.conflict(matches!(command, Command::Revoke(_)))
-    {
+    let conflict = match &command {
+        Command::Emulator(options) => options.conflict(ends_with_dashes),
+        _ => {
+            command.auth_options().and_then(|options| options.conflict(matches!(command, Command::Revoke(_))))
+        }
+    };
+    if let Some(reason) = conflict {
         // An error of the subcommand shows the usage of the subcommand.
         let subcommand = matches.subcommand_name().and_then(|name| definitions.find_subcommand(name));
         let mut subcommand = subcommand.unwrap_or(&definitions).clone();
@@ -152,6 +162,7 @@ mod tests {
             (&["token", "--method", "impersonation"], "--impersonate ID"),
             (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
             (&["revoke", "--impersonate", "aje"], "name the token to revoke"),
+            (&["emulator", "--tls", "--ca-file", "ca.pem", "--"], "the command after `--` is missing"),
         ] {
             let error = parsed(words).err().unwrap();
             assert_eq!(error.exit_code(), 2);

@@ -43,7 +43,11 @@ pub(crate) const VARIABLES: [(&str, &str); 29] = [
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
-    ("HOME", "the folder with .config/yandex-cloud/config.yaml; on Windows USERPROFILE (profile)"),
+    (
+        "HOME",
+        "the folder with .config/yandex-cloud/config.yaml (profile) and yandex-cloud/bin/yc (yandex-cloud-cli); on Windows \
+         USERPROFILE",
+    ),
     ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none, and that doctor --check names"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
     ("PATH", "the folders where the command searches for yc"),

@@ -59,7 +59,12 @@ fn the_status_of_the_service_decides_the_exit_status() {
 
     let refused = check(&url, &[]).secret("YC_API_KEY", "AQVN-FAKE-unknown-key").done();
     assert_eq!(refused.status, 6, "{refused:?}");
-    assert!(refused.stdout.contains("/v1/models: HTTP 401: Unknown api key"), "{refused:?}");
+    assert!(
+        refused
+            .stdout
+            .contains("/v1/models: HTTP 401: rpc error: code = Unauthenticated desc = Unknown api key"),
+        "{refused:?}"
+    );
     assert!(refused.stdout.contains("\nhelp: the key or token is wrong, expired, revoked"), "{refused:?}");
 
     let other_folder = run(&[]).env("YC_FOLDER_ID", "b1gfake0other").done();

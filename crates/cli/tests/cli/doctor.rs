@@ -56,9 +56,9 @@ fn it_has_the_exit_status_and_errors_of_token() {
     let cases = [
         (&["--method", "none"][..], &[][..]),
         (&["--method", "api-key"], &[]),
-        (&["--method", "metadata", "--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&["--method", "metadata", "--timeout", "2"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&["--auth", "Bearer fake"], &[]),
-        (&["--timeout", "1"], &[("YC_METADATA_ADDR", &*metadata)]),
+        (&["--timeout", "2"], &[("YC_METADATA_ADDR", &*metadata)]),
         (&[], &[("YC_API_KEY", "y0_fake")]),
         (&["--timeout", "nonsense"], &[]),
     ];

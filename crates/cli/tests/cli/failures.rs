@@ -14,7 +14,7 @@ fn a_failure_is_one_json_object_and_an_error_for_people() {
             ("YC_METADATA_ADDR", "127.0.0.1:1", 5, "unavailable"),
         ] {
             let outcome =
-                yc_auth([command, "--format", "json", "--timeout", "1"]).env(variable, value).done();
+                yc_auth([command, "--format", "json", "--timeout", "2"]).env(variable, value).done();
             let failure = outcome.json();
             assert_eq!((outcome.status, keys(&failure, &outcome.stdout)), (status, vec!["error".to_owned()]));
             let error = &failure["error"];

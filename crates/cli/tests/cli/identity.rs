@@ -88,7 +88,7 @@ fn whoami_asks_the_authorization_server_for_the_subject_when_told_to() {
     let key = whoami(&["--ask", "--auth", "-"]).stdin("AQVN-FAKE-api-key").done();
     assert_eq!((key.status, &key.json()["error"]["kind"]), (4, &json!("invalid")));
     emulator.faults().add(Fault::status(503).on(Service::Iam));
-    assert_eq!(whoami(&["--ask", "--timeout", "1"]).done().status, 5);
+    assert_eq!(whoami(&["--ask", "--timeout", "2"]).done().status, 5);
 }
 
 #[test]

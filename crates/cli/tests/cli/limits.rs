@@ -20,13 +20,13 @@ fn prepared(preparation: &str, words: &[&str]) -> Run {
 fn without_descriptors_each_command_fails_with_the_reason_of_the_system() {
     let folder = Folder::new();
     let token = at(&folder.file("token", "t1.fake.fake"));
-    // One second: the command would try again while it has time.
-    let metadata = ["token", "--method", "metadata", "--timeout", "1"];
-    let oauth = ["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "1"];
-    let yc = ["token", "--method", "yandex-cloud-cli", "--timeout", "1"];
+    // Two seconds: the command would try again while it has time.
+    let metadata = ["token", "--method", "metadata", "--timeout", "2"];
+    let oauth = ["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "2"];
+    let yc = ["token", "--method", "yandex-cloud-cli", "--timeout", "2"];
     // The loader of the binary itself needs one more than standard input, output and error.
     let auth = ["token", "--auth", &token];
-    let commands = [&metadata[..], &oauth, &yc, &auth, &["doctor", "--timeout", "1"]];
+    let commands = [&metadata[..], &oauth, &yc, &auth, &["doctor", "--timeout", "2"]];
     let limits = [4, 5, 6, 7, 8, 9, 11, 13, 15];
     side_by_side(
         limits.into_iter().flat_map(|limit| commands.map(|words| (limit, words))),
@@ -64,7 +64,7 @@ fn an_unusable_certificate_file_is_4_with_its_name_and_the_reason() {
         assert!(printed.contains("help: install the package `ca-certificates`"), "{printed}");
     }
     // An empty variable is an unset one: the next step fails.
-    let run = yc_auth(["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "1"]);
+    let run = yc_auth(["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "2"]);
     let outcome = run.env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "").hides("FAKE-token").done();
     assert!(outcome.fails(5).contains("connection refused"), "{outcome:?}");
 }

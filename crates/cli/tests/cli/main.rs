@@ -12,6 +12,8 @@ mod check;
 mod demo;
 mod doctor;
 mod emulator;
+mod emulator_command;
+mod emulator_files;
 mod endpoints;
 mod failures;
 mod identity;

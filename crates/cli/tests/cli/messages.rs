@@ -54,7 +54,7 @@ fn a_value_of_no_known_form_is_explained_when_it_cannot_be_revoked() {
 
 #[test]
 fn the_log_of_the_command_has_no_back_off_and_no_remaining_time_without_a_token() {
-    let run = yc_auth(["token", "--method", "metadata", "--timeout", "1"]).env("YC_AUTH_LOG", "debug");
+    let run = yc_auth(["token", "--method", "metadata", "--timeout", "2"]).env("YC_AUTH_LOG", "debug");
     let outcome = run.done();
     let printed = outcome.stderr;
     assert!(printed.contains("an attempt failed") && printed.contains("pause_ms"), "{printed}");
@@ -70,8 +70,8 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
     let cloud = Emulator::start_in_thread().unwrap();
     let key = folder.file("key.json", cloud.service_account_key().unwrap());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let key_file = ["doctor", "--timeout", "1", "--key-file", &*key.display().to_string()];
-    side_by_side([&key_file[..], &["doctor", "--timeout", "1"]], |words| {
+    let key_file = ["doctor", "--timeout", "2", "--key-file", &*key.display().to_string()];
+    side_by_side([&key_file[..], &["doctor", "--timeout", "2"]], |words| {
         let outcome = yc_auth(words)
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
@@ -112,7 +112,7 @@ fn the_advice_about_a_scheme_is_given_once() {
 
 #[test]
 fn an_unreachable_endpoint_names_every_place_where_it_can_be_set() {
-    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "2", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.env("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     let printed = outcome.fails(5);
     assert!(printed.contains("(`--endpoint`, YC_OAUTH_ENDPOINT)"), "{printed}");
@@ -143,7 +143,7 @@ fn an_error_of_a_flag_names_the_flag_and_no_error_names_the_library() {
         (&["--method", "workload-identity"], "YC_OAUTH_ENDPOINT", 4),
         (&["--method", "metadata"], "YC_METADATA_ADDR", 4),
     ] {
-        let run = yc_auth([&["token", "--timeout", "1"], words].concat())
+        let run = yc_auth([&["token", "--timeout", "2"], words].concat())
             .env("YC_OAUTH_TOKEN", "y0_FAKE")
             .env("HOME", &folder.path);
         let run = match words.last() {

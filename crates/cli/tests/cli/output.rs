@@ -47,7 +47,7 @@ fn a_closed_pipe_causes_no_panic_and_no_message() {
 fn a_closed_standard_error_causes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut run = yc_auth(["token", "--timeout", "1"]).env("YC_AUTH_LOG", "trace");
+    let mut run = yc_auth(["token", "--timeout", "2"]).env("YC_AUTH_LOG", "trace");
     run.command.stderr(Stdio::from(writer));
     assert_eq!(run.done().status, 5);
 }

@@ -37,7 +37,7 @@ fn the_variable_pins_a_method_and_doctor_says_so() {
 #[test]
 fn the_variable_counts_as_the_flag() {
     let pinned = |name: &str| {
-        yc_auth(["token", "--timeout", "1"]).secret("YC_API_KEY", KEY).env("YC_AUTH_METHOD", name)
+        yc_auth(["token", "--timeout", "2"]).secret("YC_API_KEY", KEY).env("YC_AUTH_METHOD", name)
     };
     let missing = pinned("iam-token").done();
     assert!(missing.fails(3).contains("YC_IAM_TOKEN: the variable is not set"), "{missing:?}");
@@ -106,7 +106,7 @@ fn a_flag_that_the_method_does_not_use_gets_a_warning() {
 #[test]
 fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
     side_by_side(["token", "header", "whoami", "doctor"], |command| {
-        let run = yc_auth([command, "--timeout", "1"])
+        let run = yc_auth([command, "--timeout", "2"])
             .env("YC_API_ENDPOINT", "api.example.test")
             .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
             .secret("YC_OAUTH_TOKEN", "y0_fake-oauth");
@@ -122,8 +122,8 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
     fs::create_dir_all(home.path.join(".config/yandex-cloud")).unwrap();
     let file = "current: p\nprofiles:\n  p:\n    token: y0_fake-profile\n    endpoint: api.example.test\n";
     fs::write(home.path.join(".config/yandex-cloud/config.yaml"), file).unwrap();
-    let of_profile = yc_auth(["token", "--method", "profile", "--timeout", "1"]).env("HOME", &home.path);
-    let federated = yc_auth(["token", "--timeout", "1"])
+    let of_profile = yc_auth(["token", "--method", "profile", "--timeout", "2"]).env("HOME", &home.path);
+    let federated = yc_auth(["token", "--timeout", "2"])
         .env("YC_OAUTH_ENDPOINT", "auth.example.test")
         .env("YC_OIDC_TOKEN", "eyJhbGciOiJSUzI1NiJ9.e30.FAKE")
         .env("YC_SERVICE_ACCOUNT_ID", "ajeexample");
@@ -136,7 +136,7 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
         assert!(outcome.stderr.starts_with(&format!("warning: {place}")), "{outcome:?}");
     });
     // The log has the warning already.
-    let logged = yc_auth(["token", "--timeout", "1"])
+    let logged = yc_auth(["token", "--timeout", "2"])
         .env("YC_API_ENDPOINT", "api.example.test")
         .env("HTTPS_PROXY", format!("http://{CLOSED_PORT}"))
         .env("YC_AUTH_LOG", "warn")
@@ -151,7 +151,7 @@ fn a_foreign_endpoint_is_told_before_a_secret_leaves() {
 #[test]
 fn doctor_prints_its_report_once() {
     side_by_side(["text", "json"], |format| {
-        let outcome = yc_auth(["doctor", "--timeout", "1", "--format", format]).done();
+        let outcome = yc_auth(["doctor", "--timeout", "2", "--format", format]).done();
         let both = format!("{}{}", outcome.stdout, outcome.stderr);
         assert_eq!(both.matches("workload-identity").count(), 1, "{outcome:?}");
         assert!(

@@ -94,9 +94,9 @@ fn a_token_file_that_is_missing_is_4() {
 
 #[test]
 fn an_unreachable_service_is_5() {
-    let named = yc_auth(["token", "--method", "metadata", "--timeout", "1"]);
-    let selected = yc_auth(["token", "--timeout", "1"]);
-    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "1"]);
+    let named = yc_auth(["token", "--method", "metadata", "--timeout", "2"]);
+    let selected = yc_auth(["token", "--timeout", "2"]);
+    let doctor = yc_auth(["doctor", "--method", "metadata", "--timeout", "2"]);
     side_by_side([(named, CLOSED_PORT), (selected, "\nmetadata "), (doctor, CLOSED_PORT)], |(run, words)| {
         let outcome = run.done();
         assert_eq!(outcome.status, 5, "{outcome:?}");
@@ -104,7 +104,7 @@ fn an_unreachable_service_is_5() {
         let help = outcome.stderr.lines().nth(1).unwrap();
         assert!(help.starts_with("help: ") && help.contains("YC_METADATA_ADDR"), "{outcome:?}");
     });
-    let run = yc_auth(["token", "--timeout", "1", "--endpoint", &format!("http://{CLOSED_PORT}")]);
+    let run = yc_auth(["token", "--timeout", "2", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
     assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
 }
@@ -210,9 +210,9 @@ fn no_error_promises_another_attempt() {
             let emulator = Emulator::start_in_thread().unwrap();
             emulator.faults().add(fault.clone().on(service));
             let run = match service {
-                Service::Metadata => yc_auth(["token", "--method", "metadata", "--timeout", "1"])
+                Service::Metadata => yc_auth(["token", "--method", "metadata", "--timeout", "2"])
                     .env("YC_METADATA_ADDR", emulator.metadata_addr().to_string()),
-                _ => yc_auth(["token", "--auth", "-", "--timeout", "1"])
+                _ => yc_auth(["token", "--auth", "-", "--timeout", "2"])
                     .stdin(emulator.service_account_key().unwrap()),
             };
             let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();

@@ -83,9 +83,9 @@ fn a_hanging_yc_is_killed_with_its_child_at_the_timeout() {
     let folder = Folder::new();
     let pipe = folder.pipe("alive");
     let lines = watch(&pipe);
-    let outcome = with_yc(&["--timeout", "0.5"], "hangs").env("FAKE_YC_PIPE", &pipe).done();
+    let outcome = with_yc(&["--timeout", "2"], "hangs").env("FAKE_YC_PIPE", &pipe).done();
     let printed = outcome.fails(5);
-    assert!(printed.starts_with("error: yandex-cloud-cli: no token within 0.5 s"), "{printed}");
+    assert!(printed.starts_with("error: yandex-cloud-cli: no token within 2 s"), "{printed}");
     // The pipe ends when both processes have ended.
     while lines.recv_timeout(LONG).expect("yc or its child is still alive").is_some() {}
 }
@@ -132,4 +132,31 @@ fn selection_skips_it_where_standard_input_is_no_terminal() {
     assert!(at_terminal(&["token"], "api.corp.test:443").fails(3).contains("yc's endpoint is api.corp.test"));
     let with_endpoint = ["token", "--endpoint", "api.corp.test"];
     assert_eq!(at_terminal(&with_endpoint, "api.corp.test:443").output(), "t1.FAKE-yc.token\n");
+}
+
+/// A new shell has the folder on `PATH`; the shell that ran the installer, an editor or a service does not.
+#[test]
+fn a_yc_that_only_its_installer_knows_is_found_and_the_report_says_so() {
+    let folder = Folder::new();
+    let bin = folder.path.join("yandex-cloud/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let fake = FAKES.split(':').next().unwrap();
+    std::os::unix::fs::symlink(format!("{fake}/yc"), bin.join("yc")).unwrap();
+    let run = |words: &[&str], path: &str| {
+        let words = [words, &["--method", "yandex-cloud-cli"]].concat();
+        yc_auth(words).env("PATH", path).env("HOME", &folder.path).env("FAKE_YC", "token")
+    };
+    let path = "/usr/bin:/bin";
+    assert_eq!(run(&["token"], path).done().output(), "t1.FAKE-yc.token\n");
+    let row = |path: &str| run(&["doctor", "--format", "json"], path).done().json()["attempts"][0].clone();
+    let found = row(path);
+    assert_eq!(found["source"], bin.join("yc").display().to_string());
+    assert_eq!(found["reason"], "given; yc is not on PATH: its installer has put it there");
+    // The one on PATH comes first.
+    let on_path = row(FAKES);
+    assert_eq!((&on_path["source"], &on_path["reason"]), (&json!(format!("{fake}/yc")), &json!("given")));
+    std::fs::remove_file(bin.join("yc")).unwrap();
+    let missing = run(&["token"], path).done();
+    let expected = format!("yc is not on PATH, and there is no {}", bin.join("yc").display());
+    assert!(missing.fails(3).contains(&expected), "{missing:?}");
 }

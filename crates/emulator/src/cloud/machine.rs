@@ -24,7 +24,7 @@ pub(crate) const PUBLIC_IP: &str = "203.0.113.10";
 /// The keys of the identity of a machine.
 pub(crate) const IDENTITY: [&str; 4] = ["base64", "document", "dsa", "rsa"];
 
-/// The limit of all names and values of attributes, in bytes (compute/v1/instance_service.proto).
+/// The limit of all names and values of attributes, in bytes (`compute/v1/instance_service.proto`).
 const MAX_ATTRIBUTES: usize = 512 << 10;
 const MAX_NAME: usize = 64;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::{Emulator, Instance, Running};
+use super::{Emulator, Instance, Running, addresses};
 use crate::clock::VirtualClock;
 use crate::cloud::{Cloud, Options};
 use crate::federation::{Credential, Federation, ISSUER_PATH, Issuer, Jwks};
@@ -92,14 +92,32 @@ impl Builder {
     }
 
     /// Allows addresses that are not loopback. Everyone who can reach such an address gets tokens. The default is
-    /// `false`.
+    /// `false`. [`Emulator::api_url`] and [`Emulator::env`] then have a host that other machines and containers can use.
     pub fn allow_non_loopback(mut self, allow: bool) -> Self {
         self.allow_non_loopback = allow;
         self
     }
 
-    /// Accepts this host name with any port, in addition to `localhost` and loopback addresses. Use it for containers
-    /// that connect by name.
+    /// Adds a host name under which clients reach the emulator, with any port: a DNS name or an IP address. The emulator
+    /// accepts `localhost` and loopback addresses in any case. With TLS, the certificate is valid for the name.
+    ///
+    /// Use it for containers that connect by name, and for clients whose addresses are fixed in their code. Such a
+    /// client has to find the emulator under the name, for example by a line in its hosts file.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::builder()
+    ///     .tls(true)
+    ///     .host_name("iam.api.cloud.yandex.net")
+    ///     .host_name("llm.api.cloud.yandex.net")
+    ///     .start()
+    ///     .await?;
+    /// assert!(emulator.api_url().starts_with("https://127.0.0.1:"));
+    /// assert!(Emulator::builder().host_name("*.example").start().await.is_err());
+    /// # Ok(()) }
+    /// ```
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.host_names.push(name.into());
         self
@@ -237,8 +255,8 @@ impl Builder {
     /// Starts the emulator on the current tokio runtime. The emulator runs until it or the runtime is dropped.
     ///
     /// # Errors
-    /// An address cannot be bound, or is not loopback and [`allow_non_loopback`](Self::allow_non_loopback) is not set;
-    /// or the keys of an [`oidc_issuer`](Self::oidc_issuer) are invalid.
+    /// An address cannot be bound, or is not loopback and [`allow_non_loopback`](Self::allow_non_loopback) is not set; a
+    /// [`host_name`](Self::host_name) or the keys of an [`oidc_issuer`](Self::oidc_issuer) are invalid.
     ///
     /// # Cancel safety
     /// Dropping the future closes the ports. No emulator keeps running.
@@ -307,14 +325,19 @@ impl Builder {
         impl Future<Output = ()> + Send + use<>,
         impl Future<Output = ()> + Send + use<>,
     )> {
-        let tls = self.tls.then(|| Tls::new(&self.host_names)).transpose()?;
+        let names = self.host_names.iter().map(|name| addresses::host_name(name));
+        let names = names.collect::<io::Result<Vec<_>>>()?;
         let api = server::bind(self.listen, self.allow_non_loopback).await?;
         let metadata = server::bind(self.metadata_listen, self.allow_non_loopback).await?;
         let (api_addr, metadata_addr) = (api.local_addr()?, metadata.local_addr()?);
+        let api_authority = addresses::reachable(api_addr, &names);
+        let metadata_authority = addresses::reachable(metadata_addr, &names);
+        let tls = self.tls.then(|| Tls::new(&api_authority, &names)).transpose()?;
 
         // After the bind, because the URL of the issuer contains the port.
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let issuer = Issuer::new(format!("{scheme}://{api_addr}{ISSUER_PATH}")).map_err(io::Error::other)?;
+        let issuer =
+            Issuer::new(format!("{scheme}://{api_authority}{ISSUER_PATH}")).map_err(io::Error::other)?;
         let federation = self.federation(&issuer)?;
         let clock = self.clock_start.map_or_else(VirtualClock::new, VirtualClock::starting_at);
         let cloud = Cloud::new(self.options, clock, issuer, federation).map_err(io::Error::other)?;
@@ -327,12 +350,14 @@ impl Builder {
             ca_pem: tls.as_ref().map(|tls| tls.ca_pem.clone()),
             api_addr,
             metadata_addr,
+            api_authority,
+            metadata_authority,
             cloud: Arc::clone(&cloud),
         };
-        let serve = |port: Port, address: SocketAddr, tls| Server {
+        let serve = |port: Port, address: SocketAddr, tls: Option<_>| Server {
             cloud: Arc::clone(&cloud),
             port,
-            guard: Guard::new(address.port(), self.allow_non_loopback, self.host_names.clone()),
+            guard: Guard::new(address.port(), tls.is_some(), self.allow_non_loopback, names.clone()),
             tls,
         };
         let acceptor = tls.map(|tls| tls.acceptor);

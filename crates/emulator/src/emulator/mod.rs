@@ -1,9 +1,11 @@
 //! A running emulator: its addresses, its state and its end. Its credentials are in `credentials.rs`.
 
+mod addresses;
 mod builder;
 mod credentials;
 mod machine;
 mod models;
+mod variables;
 
 use std::fmt;
 use std::io;
@@ -15,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use self::builder::Builder;
+pub use self::variables::Variable;
 use crate::clock::VirtualClock;
 use crate::cloud::Cloud;
 use crate::counters::Counters;
@@ -41,6 +44,9 @@ pub(crate) struct Instance {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) api_addr: SocketAddr,
     pub(crate) metadata_addr: SocketAddr,
+    /// The `host:port` of each port for clients.
+    pub(crate) api_authority: String,
+    pub(crate) metadata_authority: String,
     pub(crate) ca_pem: Option<String>,
     pub(crate) api_key: String,
     pub(crate) oauth_token: String,
@@ -50,28 +56,6 @@ pub(crate) struct Instance {
 pub(crate) enum Running {
     Tasks(Vec<JoinHandle<()>>),
     Thread(Option<(oneshot::Sender<()>, thread::JoinHandle<()>)>),
-}
-
-/// An environment variable that points a program at the emulator. [`Emulator::env`] returns all variables.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-/// use yandex_cloud_emulator::Emulator;
-///
-/// for variable in Emulator::start().await?.env()? {
-///     println!("export {}={}  # {}", variable.name, variable.value, variable.comment);
-/// }
-/// # Ok(()) }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Variable {
-    /// The name, such as `YC_API_ENDPOINT`.
-    pub name: &'static str,
-    /// The value.
-    pub value: String,
-    /// The purpose of the variable, for people.
-    pub comment: &'static str,
 }
 
 impl Emulator {
@@ -126,7 +110,7 @@ impl Emulator {
         Self { instance, running }
     }
 
-    /// The address of the API port.
+    /// The address that the API port is bound to. Clients use [`api_url`](Self::api_url).
     #[must_use]
     pub fn api_addr(&self) -> SocketAddr {
         self.instance.api_addr
@@ -135,10 +119,13 @@ impl Emulator {
     /// The URL of the API port, without a path: `http://127.0.0.1:PORT`, or `https://` with TLS.
     ///
     /// The URL is the API endpoint: endpoint discovery is at `/endpoints`, and returns this port for every service.
+    ///
+    /// For an address outside loopback, the host is the first [`Builder::host_name`](crate::Builder::host_name). Without
+    /// one it is the address, or the address of this machine if the port is bound to `0.0.0.0` or `[::]`.
     #[must_use]
     pub fn api_url(&self) -> String {
         let scheme = if self.instance.ca_pem.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.instance.api_addr)
+        format!("{scheme}://{}", self.instance.api_authority)
     }
 
     /// The URL of IAM, without a path. IAM is on the API port; the token path is `/iam/v1/tokens`.
@@ -157,23 +144,38 @@ impl Emulator {
         self.api_url()
     }
 
-    /// The URL of the exchange of OIDC tokens (RFC 8693), with the path `/oauth/token`: the value of
-    /// `YC_OAUTH_ENDPOINT`.
+    /// The URL of the exchange of OIDC tokens (RFC 8693), with the path `/oauth/token`. `YC_OAUTH_ENDPOINT` has no path:
+    /// its value is [`api_url`](Self::api_url).
     #[must_use]
     pub fn oauth_url(&self) -> String {
         format!("{}/oauth/token", self.api_url())
     }
 
-    /// The address of the metadata service: the value of `YC_METADATA_ADDR`.
+    /// The address that the metadata service is bound to. On loopback it is the value of `YC_METADATA_ADDR`.
     #[must_use]
     pub fn metadata_addr(&self) -> SocketAddr {
         self.instance.metadata_addr
     }
 
+    /// The URL of the metadata service, without a path. Its host follows the rule of [`api_url`](Self::api_url).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use yandex_cloud_emulator::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// assert_eq!(emulator.metadata_url(), format!("http://{}", emulator.metadata_addr()));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        format!("http://{}", self.instance.metadata_authority)
+    }
+
     /// The certificate authority of the API port's certificate, in PEM. `None` without TLS.
     ///
-    /// The certificate is valid for `localhost`, `127.0.0.1`, `::1` and the names of
-    /// [`Builder::host_name`](crate::Builder::host_name).
+    /// The certificate is valid for `localhost`, `127.0.0.1`, `::1`, the host of [`api_url`](Self::api_url), and the
+    /// names of [`Builder::host_name`](crate::Builder::host_name).
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.instance.ca_pem.as_deref()
@@ -240,32 +242,6 @@ impl Emulator {
             }
         }
     }
-
-    /// The variables that point a program at this emulator. The credentials are alternatives: use one of them, or none
-    /// for the metadata service. Exported variables stay set after the emulator stops.
-    ///
-    /// # Errors
-    /// The operating system returns no random bytes for the IAM token.
-    pub fn env(&self) -> io::Result<Vec<Variable>> {
-        let variable = |name, value, comment| Variable { name, value, comment };
-        // An endpoint without a scheme means TLS.
-        let endpoint = match self.instance.ca_pem {
-            Some(_) => self.instance.api_addr.to_string(),
-            None => self.api_url(),
-        };
-        Ok(vec![
-            variable(
-                "YC_API_ENDPOINT",
-                endpoint,
-                "endpoint discovery, which returns all services; for the Python SDK remove http://",
-            ),
-            variable("YC_METADATA_ADDR", self.instance.metadata_addr.to_string(), "the metadata service"),
-            variable("YC_FOLDER_ID", self.folder_id().to_owned(), "the folder of the models"),
-            variable("YC_API_KEY", self.api_key().to_owned(), "method api-key"),
-            variable("YC_IAM_TOKEN", self.iam_token()?, "method iam-token"),
-            variable("YC_OAUTH_TOKEN", self.oauth_token().to_owned(), "method oauth-token"),
-        ])
-    }
 }
 
 impl Drop for Emulator {
@@ -287,7 +263,7 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("api", &self.api_url())
-            .field("metadata", &self.instance.metadata_addr)
+            .field("metadata", &self.instance.metadata_authority)
             .finish_non_exhaustive()
     }
 }

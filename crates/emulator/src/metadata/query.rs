@@ -42,10 +42,9 @@ impl Query {
         };
         let recursive = flag("recursive")?;
         let format = match one("alt")? {
-            Some("text") => Format::Text { recursive },
             Some("json") => Format::Json { recursive },
             None if recursive => Format::Json { recursive },
-            None => Format::Text { recursive },
+            Some("text") | None => Format::Text { recursive },
             Some(_) => return Err(Status::invalid("alt is neither json nor text")),
         };
         let timeout = |seconds: &str| {

@@ -11,14 +11,17 @@ use crate::wire::status::Status;
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     port: u16,
+    /// The port of an authority without one.
+    default_port: u16,
     /// Accepts every address, not only loopback. Host names have to be listed.
     any_address: bool,
+    /// In lower case, without a final dot; an IPv6 address without brackets.
     names: Vec<String>,
 }
 
 impl Guard {
-    pub(crate) fn new(port: u16, any_address: bool, names: Vec<String>) -> Self {
-        Self { port, any_address, names }
+    pub(crate) fn new(port: u16, tls: bool, any_address: bool, names: Vec<String>) -> Self {
+        Self { port, default_port: if tls { 443 } else { 80 }, any_address, names }
     }
 
     /// The `host:port` that the client used.
@@ -40,26 +43,21 @@ impl Guard {
     }
 
     fn checked(&self, authority: &str) -> Option<String> {
-        // A missing port is the default port of the scheme.
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().ok()?)),
-            _ => (authority, None),
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse::<u16>().ok()?),
+            _ => (authority, self.default_port),
         };
-        let named = self.names.iter().any(|name| name.eq_ignore_ascii_case(host));
-        let right_port = match port {
-            Some(port) => port == self.port,
-            None => self.port == 80 || self.port == 443,
-        };
-        if named {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let absolute = bare.strip_suffix('.').unwrap_or(bare);
+        if self.names.iter().any(|name| name.eq_ignore_ascii_case(absolute)) {
             // With a port mapping, the client uses another port.
-            return Some(format!("{host}:{}", port.unwrap_or(self.port)));
+            return Some(format!("{host}:{port}"));
         }
-        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let good = match address.parse::<IpAddr>() {
+        let good = match bare.parse::<IpAddr>() {
             Ok(address) => self.any_address || address.is_loopback(),
             Err(_) => host.eq_ignore_ascii_case("localhost"),
         };
-        (good && right_port).then(|| format!("{host}:{}", self.port))
+        (good && port == self.port).then(|| format!("{host}:{port}"))
     }
 }
 
@@ -69,7 +67,8 @@ mod tests {
 
     #[test]
     fn accepts_only_its_own_addresses() {
-        let guard = Guard::new(8080, false, vec!["emulator".to_owned()]);
+        let names = ["emulator", "10.0.0.7", "fd00::7"].map(str::to_owned);
+        let guard = Guard::new(8080, false, false, names.into());
         for (authority, good) in [
             ("127.0.0.1:8080", true),
             ("localhost:8080", true),
@@ -78,6 +77,9 @@ mod tests {
             ("127.8.9.1:8080", true),
             ("emulator:8080", true),
             ("emulator:9000", true),
+            ("EMULATOR.:9000", true),
+            ("10.0.0.7:9000", true),
+            ("[fd00::7]:9000", true),
             ("localhost:8081", false),
             ("localhost", false),
             ("[::1]", false),
@@ -89,5 +91,18 @@ mod tests {
         ] {
             assert_eq!(guard.checked(authority).is_some(), good, "{authority}");
         }
+    }
+
+    #[test]
+    fn an_authority_without_a_port_has_the_port_of_the_scheme() {
+        for (tls, port) in [(false, 80), (true, 443)] {
+            let guard = Guard::new(port, tls, false, Vec::new());
+            assert_eq!(guard.checked("localhost"), Some(format!("localhost:{port}")));
+            // Behind a port mapping.
+            let guard = Guard::new(8080, tls, false, vec!["emulator".to_owned()]);
+            assert_eq!(guard.checked("emulator"), Some(format!("emulator:{port}")));
+            assert_eq!(guard.checked("localhost"), None);
+        }
+        assert_eq!(Guard::new(443, false, false, Vec::new()).checked("localhost"), None);
     }
 }

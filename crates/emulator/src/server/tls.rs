@@ -1,5 +1,6 @@
-//! A temporary certificate authority, and a certificate for loopback that it signs.
+//! A temporary certificate authority, and a certificate that it signs for the addresses of the emulator.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -16,23 +17,25 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// A certificate for localhost, 127.0.0.1, `::1` and these names.
-    pub(crate) fn new(names: &[String]) -> io::Result<Self> {
-        Self::make(names).map_err(|error| io::Error::other(format!("cannot set up TLS: {error}")))
+    /// A certificate for localhost, 127.0.0.1, `::1`, the host of `authority`, and these names.
+    pub(crate) fn new(authority: &str, names: &[String]) -> io::Result<Self> {
+        Self::make(authority, names).map_err(|error| io::Error::other(format!("cannot set up TLS: {error}")))
     }
 
-    fn make(names: &[String]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let mut authority = CertificateParams::new(Vec::new())?;
-        authority.distinguished_name.push(DnType::CommonName, "FAKE-EMULATOR CA");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let authority_key = KeyPair::generate()?;
-        let ca_pem = authority.self_signed(&authority_key)?.pem();
-        let issuer = Issuer::new(authority, authority_key);
+    fn make(authority: &str, names: &[String]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let mut ca = CertificateParams::new(Vec::new())?;
+        ca.distinguished_name.push(DnType::CommonName, "FAKE-EMULATOR CA");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca_key = KeyPair::generate()?;
+        let ca_pem = ca.self_signed(&ca_key)?.pem();
+        let issuer = Issuer::new(ca, ca_key);
 
-        let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let names: Vec<String> = own.into_iter().chain(names.iter().cloned()).collect();
-        let mut leaf = CertificateParams::new(names)?;
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let own = ["localhost", "127.0.0.1", "::1", host.trim_matches(['[', ']'])];
+        let names: BTreeSet<String> =
+            own.into_iter().map(str::to_owned).chain(names.iter().cloned()).collect();
+        let mut leaf = CertificateParams::new(Vec::from_iter(names))?;
         leaf.distinguished_name.push(DnType::CommonName, "FAKE-EMULATOR");
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;

@@ -120,3 +120,12 @@ async fn accepts_a_configured_host_name() {
     assert_eq!(reply.json()["address"], "emulator:8080");
     assert_eq!(get(&url, &[("host", "other:8080")]).await.status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn refuses_a_host_name_that_is_none() {
+    for name in ["", "*.api.cloud.yandex.net", "https://cloud", "cloud:443"] {
+        let error = Emulator::builder().host_name(name).start().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(&format!("host name {name:?}")), "{error}");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{FLAVOR, accepted, api_key, bearer, token_url};
 use http::StatusCode;
 use test_support::http_client::get;
-use yandex_cloud_emulator::{Emulator, Service};
+use yandex_cloud_emulator::{Builder, Emulator, Service};
 
 #[test]
 fn runs_in_a_thread_until_the_emulator_is_dropped() {
@@ -68,11 +68,42 @@ async fn the_variables_point_at_the_emulator() {
     assert_eq!(value("YC_METADATA_ADDR"), emulator.metadata_addr().to_string());
     assert_eq!(value("YC_FOLDER_ID"), emulator.folder_id());
     assert_eq!(value("YC_OAUTH_TOKEN"), emulator.oauth_token());
+    assert_eq!(value("YC_OAUTH_ENDPOINT"), emulator.api_url());
+    assert_eq!(value("OPENAI_BASE_URL"), format!("{}/v1", emulator.api_url()));
+    assert_eq!(value("OPENAI_API_KEY"), emulator.api_key());
+    assert_eq!(value("OPENAI_PROJECT_ID"), emulator.folder_id());
     assert_eq!(accepted(&emulator, &api_key(&value("YC_API_KEY"))).await, StatusCode::OK);
     assert_eq!(accepted(&emulator, &bearer(&value("YC_IAM_TOKEN"))).await, StatusCode::OK);
 
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     assert_eq!(emulator.env().unwrap()[0].value, emulator.api_addr().to_string());
+}
+
+#[tokio::test]
+async fn the_addresses_are_those_that_other_machines_can_use() {
+    for any in ["0.0.0.0:0", "[::]:0"] {
+        let any: SocketAddr = any.parse().unwrap();
+        let start = async |builder: Builder| builder.listen(any).metadata_listen(any).start().await;
+        // A machine without IPv6 cannot bind `[::]`.
+        let Ok(emulator) = start(Emulator::builder().allow_non_loopback(true)).await else { continue };
+        let unspecified = format!("{}:", any.ip());
+        let values = emulator.env().unwrap().into_iter().map(|variable| variable.value);
+        let [(_, github), _] = emulator.github_variables();
+        for value in values.chain([emulator.api_url(), emulator.metadata_url(), github]) {
+            assert!(!value.contains(&unspecified) && !value.contains("[::]"), "{value}");
+        }
+        // The emulator accepts what it shows, and does so without a network too.
+        let url = format!("http://localhost:{}/endpoints", emulator.api_addr().port());
+        let shown = emulator.api_url().replace("http://", "");
+        assert_eq!(get(&url, &[("host", &shown)]).await.status, StatusCode::OK, "{shown}");
+
+        let named = Emulator::builder().allow_non_loopback(true).host_name("cloud").host_name("other");
+        let named = start(named).await.unwrap();
+        assert_eq!(named.api_url(), format!("http://cloud:{}", named.api_addr().port()));
+        let metadata = format!("cloud:{}", named.metadata_addr().port());
+        assert_eq!(named.metadata_url(), format!("http://{metadata}"));
+        assert!(named.env().unwrap().iter().any(|variable| variable.value == metadata));
+    }
 }
 
 #[tokio::test]

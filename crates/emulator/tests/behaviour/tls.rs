@@ -77,6 +77,24 @@ async fn a_client_without_the_authority_refuses_the_certificate() {
 }
 
 #[tokio::test]
+async fn the_certificate_is_valid_for_the_given_names() {
+    let builder = Emulator::builder().tls(true);
+    let emulator =
+        builder.host_name("IAM.api.cloud.yandex.net.").host_name("10.0.0.7").start().await.unwrap();
+    for name in ["iam.api.cloud.yandex.net", "10.0.0.7", "localhost"] {
+        assert!(connect(&emulator, name, true, b"h2").await.is_ok(), "{name}");
+    }
+    assert!(connect(&emulator, "llm.api.cloud.yandex.net", true, b"h2").await.is_err());
+
+    let anywhere = "0.0.0.0:0".parse().unwrap();
+    let builder = Emulator::builder().tls(true).listen(anywhere).allow_non_loopback(true);
+    let emulator = builder.start().await.unwrap();
+    let url: http::Uri = emulator.api_url().parse().unwrap();
+    let host: &'static str = Box::leak(url.host().unwrap().to_owned().into_boxed_str());
+    assert!(connect(&emulator, host, true, b"h2").await.is_ok(), "{host}");
+}
+
+#[tokio::test]
 async fn the_metadata_service_uses_plain_http() {
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let reply = get(&metadata_url(&emulator, "yandex/folder-id"), &[FLAVOR]).await;

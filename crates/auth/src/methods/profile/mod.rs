@@ -25,7 +25,7 @@ use self::source::Source;
 use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, read_within};
-use super::{Identity, Method, Provider};
+use super::{HOME, Identity, Method, Provider};
 use crate::cloud::iam;
 use crate::secret::redact;
 use crate::system::{BoxFuture, System};
@@ -37,8 +37,6 @@ const FILE: [&str; 3] = [".config", "yandex-cloud", "config.yaml"];
 
 /// What to do if the configuration of yc does not exist.
 const NO_FILE: &str = "run `yc init`, which writes the file; if the file is elsewhere, check its path";
-
-const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// A profile of yc, read from its file.
 ///

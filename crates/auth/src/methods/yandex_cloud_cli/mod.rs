@@ -4,24 +4,24 @@
 //! endpoint is that of the system. yc prints JSON with the expiry of the token (`--format json`). A token of a yc that
 //! prints text has no known expiry, and is fetched again after an hour.
 //!
-//! Variables: `PATH` (absolute entries only), `YC_PROFILE`, `YC_API_ENDPOINT`. Errors: `NotConfigured` if there is no
+//! Variables: `PATH` (absolute entries only), then `HOME` (`yandex-cloud/bin`), `YC_PROFILE`, `YC_API_ENDPOINT`. Errors: `NotConfigured` if there is no
 //! yc, `Refused` if yc reports a refusal, `Unavailable` if yc fails or hangs. The reason is yc's own message.
 
 mod login;
 mod output;
+mod search;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use self::login::Login;
 use super::options::duration_options;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, with_warning};
 use super::{Detection, Identity, Method, Provider};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
-use crate::error::in_seconds;
 use crate::system::{BoxFuture, System};
 use crate::token::MAX_AGE;
 use crate::{Error, ErrorKind};
@@ -31,9 +31,6 @@ const PROFILE: &str = "YC_PROFILE";
 
 /// How long yc may take: a login in a browser needs some time.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long the search for yc may take: a folder of `PATH` may be on a server that is down.
-const SEARCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The yc CLI.
 ///
@@ -49,6 +46,8 @@ const SEARCH_TIMEOUT: Duration = Duration::from_secs(5);
 #[doc(alias = "YandexCloudCLIAuth")]
 pub struct YandexCloudCliAuth {
     options: YandexCloudCliAuthBuilder,
+    /// Whether the search found yc where its installer puts it, and not on `PATH`.
+    is_off_path: bool,
 }
 
 /// The options of [`YandexCloudCliAuth`].
@@ -62,7 +61,8 @@ pub struct YandexCloudCliAuthBuilder {
 }
 
 impl YandexCloudCliAuth {
-    /// The `yc` on `PATH`, with the profile in `YC_PROFILE` or the active one. Both are read at first use.
+    /// The `yc` on `PATH`, else the one in `~/yandex-cloud/bin`, with the profile in `YC_PROFILE` or the active one. All
+    /// are read at first use.
     ///
     /// If the [`Endpoints`](crate::Endpoints) of the system or `YC_API_ENDPOINT` name an API, yc uses that API
     /// (`--endpoint`). Otherwise yc uses the endpoint of its profile.
@@ -84,7 +84,7 @@ impl Default for YandexCloudCliAuth {
 }
 
 impl YandexCloudCliAuthBuilder {
-    /// The absolute path of the program. `PATH` is not searched.
+    /// The absolute path of the program. Nothing is searched.
     pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
         self.program = Some(path.into());
         self
@@ -104,39 +104,21 @@ impl YandexCloudCliAuthBuilder {
     /// The method.
     #[must_use]
     pub fn build(self) -> YandexCloudCliAuth {
-        YandexCloudCliAuth { options: self }
+        YandexCloudCliAuth { options: self, is_off_path: false }
     }
 }
 
 impl YandexCloudCliAuth {
-    /// The full path of yc, checked.
-    async fn find(&self, system: &System) -> Result<PathBuf, Error> {
-        let search = async {
-            match &self.options.program {
-                Some(program) => check(program, system).await,
-                None => search_path(system).await,
-            }
-        };
-        system.within(SEARCH_TIMEOUT, search).await.unwrap_or_else(|| {
-            let waiting = system.waiting_for().map(|step| format!("; {step}")).unwrap_or_default();
-            Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("yc was not found within {}{waiting}", in_seconds(SEARCH_TIMEOUT)),
-            )
-            .at("PATH")
-            .with_help("remove the folder from PATH, or repair its file server; or choose another method")
-            .without_retry())
-        })
-    }
-
-    /// The same method with the full path of yc.
-    fn at(&self, program: PathBuf) -> Self {
-        Self { options: YandexCloudCliAuthBuilder { program: Some(program), ..self.options.clone() } }
+    /// The same method with the full path of yc, checked.
+    async fn located(&self, system: &System) -> Result<Self, Error> {
+        let found = search::find(self.options.program.as_deref(), system).await?;
+        let options = YandexCloudCliAuthBuilder { program: Some(found.program), ..self.options.clone() };
+        Ok(Self { options, is_off_path: found.is_off_path })
     }
 
     /// The login of the located method.
     fn login(&self, system: &System) -> Result<Login, Error> {
-        let program = self.options.program.clone().ok_or_else(not_on_path)?;
+        let program = self.options.program.clone().ok_or_else(|| search::not_found(system))?;
         let profile = match &self.options.profile {
             Some(profile) => Some(profile.clone()),
             None => system.variable(PROFILE)?.map(|profile| profile.to_string()),
@@ -155,8 +137,8 @@ impl YandexCloudCliAuth {
         key: &str,
         unattended: bool,
     ) -> Result<Result<String, String>, Error> {
-        let located = match self.find(system).await {
-            Ok(program) => self.at(program),
+        let located = match self.located(system).await {
+            Ok(located) => located,
             Err(error) if error.kind() == ErrorKind::NotConfigured => {
                 return Ok(Err(error.reason().to_owned()));
             }
@@ -175,10 +157,13 @@ impl YandexCloudCliAuth {
             Ok(Ok(login)) => Detection::Found {
                 provider: login.provider(),
                 first: None,
-                reason: "standard input is a terminal, and yc's endpoint is the expected one".to_owned(),
+                reason: with_warning(
+                    "standard input is a terminal, and yc's endpoint is the expected one",
+                    self.warning(system),
+                ),
             },
             Ok(Err(reason)) => Detection::Absent(reason),
-            // Also where yc cannot be run (`NotConfigured`): yc is on `PATH`, so the method is configured.
+            // Also where yc cannot be run (`NotConfigured`): yc is installed, so the method is configured.
             Err(error) => Detection::Invalid(error),
         })
     }
@@ -208,44 +193,6 @@ impl YandexCloudCliAuth {
     }
 }
 
-/// The program that code names.
-async fn check(program: &Path, system: &System) -> Result<PathBuf, Error> {
-    let location = || program.display().to_string();
-    if !program.is_absolute() {
-        return Err(Error::new(ErrorKind::Invalid, "the path of yc is not absolute")
-            .at(location())
-            .with_help("give the full path"));
-    }
-    system.begin_step(&format!("the program {}", location()));
-    match system.is_executable(program).await {
-        true => Ok(program.to_owned()),
-        false => Err(Error::new(ErrorKind::NotConfigured, "the program does not exist")
-            .at(location())
-            .with_help("give the full path of yc")),
-    }
-}
-
-/// The first yc on `PATH`.
-async fn search_path(system: &System) -> Result<PathBuf, Error> {
-    let path = system.environment().variable("PATH").unwrap_or_default();
-    let name = format!("yc{}", std::env::consts::EXE_SUFFIX);
-    // A relative entry would run a program from the current folder.
-    for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute()) {
-        let program = folder.join(&name);
-        system.begin_step(&format!("the program {}", program.display()));
-        if system.is_executable(&program).await {
-            return Ok(program);
-        }
-    }
-    Err(not_on_path())
-}
-
-fn not_on_path() -> Error {
-    Error::new(ErrorKind::NotConfigured, "yc is not on PATH")
-        .at("PATH")
-        .with_help("install the yc CLI (https://yandex.cloud/docs/cli/quickstart), or choose another method")
-}
-
 impl Sealed for YandexCloudCliAuth {
     fn method(&self) -> Method {
         Method::YandexCloudCli
@@ -257,9 +204,13 @@ impl Sealed for YandexCloudCliAuth {
 
     fn locate<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Option<Arc<dyn Sealed>>, Error>> {
         Box::pin(async {
-            let located: Arc<dyn Sealed> = Arc::new(self.at(self.find(system).await?));
+            let located: Arc<dyn Sealed> = Arc::new(self.located(system).await?);
             Ok(Some(located))
         })
+    }
+
+    fn warning(&self, _system: &System) -> Option<&'static str> {
+        self.is_off_path.then_some("yc is not on PATH: its installer has put it there")
     }
 
     fn provider(&self, system: &System) -> Result<Provider, Error> {

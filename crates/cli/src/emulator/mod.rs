@@ -1,0 +1,93 @@
+//! `yc-auth emulator`: the emulator in the foreground, until Ctrl-C or until a command has ended.
+//!
+//! Without a command, standard output has the variables to export, ready for a shell, and standard error the remarks
+//! for a person. With a command, the command has the variables, and both outputs are its own.
+
+mod file;
+mod program;
+mod variables;
+
+use std::io::{self, Write, stderr};
+use std::path::Path;
+
+use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_emulator::Emulator;
+
+use self::file::Readers;
+use self::variables::Variables;
+use crate::arguments::EmulatorOptions;
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// Runs the emulator until a signal ends it, or until the command has ended.
+pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), Failure> {
+    for address in [options.listen, options.metadata_listen] {
+        if !address.ip().is_loopback() && !options.allow_non_loopback {
+            return Err(Failure::Other(format!(
+                "emulator: cannot listen: {address} is not a loopback address, and every host that reaches the emulator \
+                 gets its tokens (`--allow-non-loopback` permits it)"
+            )));
+        }
+    }
+    let runtime = new_runtime().map_err(|error| failed("cannot start", &error))?;
+    let mut builder = Emulator::builder()
+        .listen(options.listen)
+        .metadata_listen(options.metadata_listen)
+        .tls(options.tls)
+        .allow_non_loopback(options.allow_non_loopback);
+    for name in &options.host_name {
+        builder = builder.host_name(name);
+    }
+    if let Some(lifetime) = options.token_lifetime {
+        builder = builder.token_lifetime(lifetime);
+    }
+    runtime.block_on(async {
+        // Before anything is written: a program that has read the variables may send a signal at once.
+        let mut signals = Signals::listen();
+        let emulator = builder.start().await.map_err(|error| failed("cannot start", &error))?;
+        let variables = write_files(&emulator, options)?;
+        if let [program, arguments @ ..] = &options.command[..] {
+            return program::run(program, arguments, &variables, signals).await;
+        }
+        out.write_all(variables.exports().as_bytes())?;
+        out.flush()?;
+        let _ = writeln!(
+            stderr().lock(),
+            "\nThe emulator listens on {} (API) and {} (metadata). Ctrl-C ends it.\n\
+             A program needs YC_API_ENDPOINT, YC_FOLDER_ID and one credential; without a credential it uses the\n\
+             metadata service.\n\
+             Exported variables outlive the emulator: unset them or close the shell afterwards.",
+            emulator.api_url(),
+            emulator.metadata_url()
+        );
+        signals.next().await;
+        Ok(())
+    })
+}
+
+/// Writes the files of the options, and returns the variables. The file of the variables is the last one: when it
+/// exists, everything is ready.
+fn write_files(emulator: &Emulator, options: &EmulatorOptions) -> Result<Variables, Failure> {
+    let write = |path: &Path, content: &str, readers| {
+        let shown = path.display();
+        file::write(path, content, readers).map_err(|error| failed(&format!("cannot write {shown}"), &error))
+    };
+    let mut variables = Variables::of(emulator).map_err(|error| failed("cannot make tokens", &error))?;
+    if let (Some(path), Some(pem)) = (&options.ca_file, emulator.ca_pem()) {
+        write(path, pem, Readers::All)?;
+        variables.add_authority(path).map_err(Failure::Other)?;
+    }
+    if let Some(path) = &options.key_file {
+        let key = emulator.service_account_key();
+        write(path, &key.map_err(|error| failed("cannot make a key", &error))?, Readers::Owner)?;
+        variables.add_key(path, emulator.service_account_id()).map_err(Failure::Other)?;
+    }
+    if let Some(path) = &options.env_file {
+        write(path, &variables.env_file().map_err(Failure::Other)?, Readers::Owner)?;
+    }
+    Ok(variables)
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::Other(format!("emulator: {what}: {error}"))
+}

@@ -1,0 +1,174 @@
+//! The files of `emulator`: the certificate authority, the key, and the variables.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::emulator::Running;
+use crate::run::{Folder, Run, yc_auth};
+
+/// The variables with the file of the certificate authority, in the order in which they are printed.
+const AUTHORITY: [&str; 5] = [
+    "SSL_CERT_FILE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
+];
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// `emulator` with these options, each followed by a file.
+fn emulator(options: &[(&str, &Path)]) -> Run {
+    let mut run = yc_auth(["emulator"]);
+    for (option, path) in options {
+        run.command.arg(option).arg(path);
+    }
+    run
+}
+
+/// `emulator` with TLS.
+fn with_tls(ca_file: &Path) -> Run {
+    let mut run = emulator(&[("--ca-file", ca_file)]);
+    run.command.arg("--tls");
+    run
+}
+
+#[test]
+fn tls_writes_the_authority_to_the_given_file() {
+    let folder = Folder::new();
+    let file = folder.path.join("it's ca.pem");
+    let running = Running::start(with_tls(&file), "CURL_CA_BUNDLE");
+    let run = running.yc_auth(&["token"], &["YC_OAUTH_TOKEN", "YC_API_ENDPOINT"]);
+    run.env("SSL_CERT_FILE", &file).done().output();
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn tls_prints_the_variable_of_each_client() {
+    let folder = Folder::new();
+    let file = folder.path.join("ca.pem");
+    let running = Running::start(with_tls(&file), "CURL_CA_BUNDLE");
+    for name in AUTHORITY {
+        assert_eq!(running.variables[name], file.display().to_string(), "{name}");
+    }
+    for name in ["YC_OAUTH_ENDPOINT", "OPENAI_BASE_URL"] {
+        assert!(running.variables[name].starts_with("https://127.0.0.1:"), "{name}");
+    }
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn an_authority_that_cannot_be_written_is_an_error() {
+    let outcome = yc_auth(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).done();
+    assert!(outcome.fails(1).contains("/nonexistent/ca.pem"), "{outcome:?}");
+    assert_eq!(yc_auth(["emulator", "--tls"]).done().status, 2);
+}
+
+#[test]
+fn it_writes_a_key_that_only_its_owner_can_read() {
+    let folder = Folder::new();
+    // The file of an earlier run, which others could read.
+    let path = folder.file("key.json", "{}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let running = Running::start(emulator(&[("--key-file", &path)]), "YC_SERVICE_ACCOUNT_KEY_FILE");
+    assert_eq!(running.variables["YC_SERVICE_ACCOUNT_KEY_FILE"], path.display().to_string());
+    assert_eq!(mode(&path), 0o600);
+    let token = running.yc_auth(&["token"], &["YC_SERVICE_ACCOUNT_KEY_FILE", "YC_API_ENDPOINT"]).done();
+    assert!(token.output().starts_with("t1."), "{token:?}");
+    running.end(Signal::TERM);
+}
+
+/// docker takes the text after `=` as it is; systemd and a shell would change quotes, blanks and other signs.
+fn read_as_docker_does(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.map(|line| line.split_once('=').unwrap());
+    let pairs = pairs.inspect(|(name, value)| {
+        assert!(name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{name}");
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+        assert!(!value.is_empty() && value.bytes().all(is_plain), "{name}={value}");
+    });
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// What a shell has after `set -a; . FILE`.
+fn read_as_a_shell_does(file: &Path) -> BTreeMap<String, String> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args([
+        "-e",
+        "-c",
+        "set -a; . \"$1\"; set +a; exec /usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _",
+        "sh",
+    ]);
+    let output = shell.arg(file).env_clear().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| line.split_once('=').unwrap())
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+#[test]
+fn the_file_of_the_variables_is_read_alike_by_docker_and_shells() {
+    let folder = Folder::new();
+    let [ca, key, env] = ["ca.pem", "key.json", "emulator.env"].map(|name| folder.path.join(name));
+    let mut run = emulator(&[("--ca-file", &ca), ("--key-file", &key), ("--env-file", &env)]);
+    run.command.arg("--tls");
+    let running = Running::start(run, "YC_SERVICE_ACCOUNT_KEY_FILE");
+
+    let text = fs::read_to_string(&env).unwrap();
+    assert_eq!(read_as_docker_does(&text), running.variables);
+    assert_eq!(read_as_a_shell_does(&env), running.variables);
+    assert_eq!(mode(&env), 0o600);
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn the_file_of_the_variables_is_replaced_as_a_whole() {
+    let folder = Folder::new();
+    let file = folder.file("emulator.env", "OLD=1\n");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let link = folder.path.join("link.env");
+    symlink(&file, &link).unwrap();
+    let mut old = File::open(&file).unwrap();
+
+    let running = Running::start(emulator(&[("--env-file", &link)]), "OPENAI_PROJECT_ID");
+    assert_eq!(read_as_docker_does(&fs::read_to_string(&file).unwrap()), running.variables);
+    assert_eq!(mode(&file), 0o600);
+    assert!(link.is_symlink());
+    let mut content = String::new();
+    old.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "OLD=1\n", "a reader of the old file has the old file");
+    let mut names: Vec<_> =
+        fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["emulator.env", "link.env"], "no other file is left");
+    running.end(Signal::TERM);
+}
+
+#[test]
+fn a_device_gets_the_variables() {
+    let outcome = yc_auth(["emulator", "--env-file", "/dev/null", "--", "/bin/sh", "-c", "exit 4"]).done();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (4, ""), "{outcome:?}");
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_value_that_needs_quotes_is_refused() {
+    let folder = Folder::new();
+    let file = folder.path.join("emulator.env");
+    let mut run = with_tls(&folder.path.join("it's ca.pem"));
+    run.command.arg("--env-file").arg(&file).args(["--", "/bin/sh", "-c", "exit 9"]);
+    let outcome = run.done();
+    let printed = outcome.fails(1);
+    assert!(printed.contains("--env-file: SSL_CERT_FILE") && printed.contains("it's ca.pem"), "{printed}");
+    assert!(!file.exists());
+}
