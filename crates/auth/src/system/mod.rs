@@ -226,47 +226,6 @@ impl System {
         self
     }
 
-    /// With the record of what the selection and the fetches on this system do.
-    #[must_use]
-    pub(crate) fn with_progress(mut self, progress: Arc<Progress>) -> Self {
-        self.progress = Some(progress);
-        self
-    }
-
-    /// Tells that selection tries a slot from now on; `None` where it has ended.
-    pub(crate) fn begin_slot(&self, slot: Option<String>) {
-        let slot = slot.map(|slot| crate::secret::redact(&slot, &[]));
-        if let Some(slot) = &slot {
-            log(|| tracing::debug!("selection looks at {slot}"));
-        }
-        if let Some(progress) = &self.progress {
-            progress.begin_slot(slot);
-        }
-    }
-
-    /// Tells that a request, a program or a file is waited for from now on. The text holds no secret.
-    pub(crate) fn begin_step(&self, step: &str) {
-        let step = crate::secret::redact(step, &[]);
-        log(|| tracing::debug!("waiting for {step}"));
-        if let Some(progress) = &self.progress {
-            progress.begin_step(step);
-        }
-    }
-
-    /// What the selection or the fetch on this system waits for now.
-    pub(crate) fn waiting_for(&self) -> Option<String> {
-        self.progress.as_ref()?.waiting_for()
-    }
-
-    /// Tells why an attempt has failed that is followed by another: a caller whose time runs out before that gets this
-    /// error.
-    pub(crate) fn attempt_failed(&self, error: crate::Error) {
-        log(|| tracing::debug!(%error, "tried again"));
-        if let Some(progress) = &self.progress {
-            progress.attempt_failed(error);
-        }
-    }
-
     /// Records how far the clock is off, for reports; `None` where a server has taken a time of this clock.
     #[cfg(feature = "service-account-key")]
     pub(crate) fn record_clock_difference(&self, difference: Option<ClockDifference>) {

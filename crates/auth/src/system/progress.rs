@@ -2,9 +2,12 @@
 //! step begins.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::System;
 use crate::Error;
+use crate::log::log;
+use crate::secret::redact;
 
 /// The current step of one set of credentials. Its texts hold no secret: they are redacted when the step begins.
 #[derive(Default)]
@@ -59,6 +62,49 @@ impl Progress {
             (None, Some(step)) => format!("waiting for {step}"),
             (Some(slot), Some(step)) => format!("selection was at {slot}, waiting for {step}"),
         })
+    }
+}
+
+impl System {
+    /// With the record of what the selection and the fetches on this system do.
+    #[must_use]
+    pub(crate) fn with_progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Tells that selection tries a slot from now on; `None` where it has ended.
+    pub(crate) fn begin_slot(&self, slot: Option<String>) {
+        let slot = slot.map(|slot| redact(&slot, &[]));
+        if let Some(slot) = &slot {
+            log(|| tracing::debug!("selection looks at {slot}"));
+        }
+        if let Some(progress) = &self.progress {
+            progress.begin_slot(slot);
+        }
+    }
+
+    /// Tells that a request, a program or a file is waited for from now on. The text holds no secret.
+    pub(crate) fn begin_step(&self, step: &str) {
+        let step = redact(step, &[]);
+        log(|| tracing::debug!("waiting for {step}"));
+        if let Some(progress) = &self.progress {
+            progress.begin_step(step);
+        }
+    }
+
+    /// What the selection or the fetch on this system waits for now.
+    pub(crate) fn waiting_for(&self) -> Option<String> {
+        self.progress.as_ref()?.waiting_for()
+    }
+
+    /// Tells why an attempt has failed that is followed by another: a caller whose time runs out before that gets this
+    /// error.
+    pub(crate) fn attempt_failed(&self, error: Error) {
+        log(|| tracing::debug!(%error, "tried again"));
+        if let Some(progress) = &self.progress {
+            progress.attempt_failed(error);
+        }
     }
 }
 

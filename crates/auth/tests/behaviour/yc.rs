@@ -220,7 +220,7 @@ fn a_yc_that_hangs_is_killed_after_thirty_seconds() {
         test_system.clock.advance(secs(1));
         let error = joined(call).unwrap_err();
         assert_eq!((error.kind(), error.method()), (ErrorKind::Unavailable, Some(Method::YandexCloudCli)));
-        assert!(error.reason().contains("30s") && error.reason().contains("killed"), "{error}");
+        assert!(error.reason().contains("30 s") && error.reason().contains("killed"), "{error}");
         assert!(error.help().unwrap().contains("browser"), "{:?}", error.help());
     }
 }
