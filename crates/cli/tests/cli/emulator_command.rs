@@ -79,10 +79,12 @@ fn fs_mode(path: &std::path::Path, mode: u32) {
 }
 
 /// Prints `ready`, then each signal. Ends at SIGTERM, with the number of other signals as its status.
+///
+/// SIGKILL ends `tail`: the shell's copy that is about to become `tail` loses any other signal.
 const WAITING: &str = "n=0
     trap 'n=$((n + 1)); echo INT' INT
     trap 'n=$((n + 1)); echo HUP' HUP
-    trap 'kill $!; exit $n' TERM
+    trap 'kill -KILL $!; exit $n' TERM
     tail -f /dev/null &
     echo ready
     while :; do wait; done";
