@@ -58,7 +58,6 @@ pub use self::shared_work::SharedWork;
 #[doc(hidden)]
 pub use self::spawner::new_runtime;
 pub use self::spawner::{LibraryThread, Spawner};
-use crate::log::log;
 
 /// The rules that every HTTP client of the workspace keeps: trusted authorities, proxies, loopback.
 ///
