@@ -27,7 +27,7 @@ pub(crate) struct Outcome {
 
 /// Makes the header of these options.
 pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapshot, Error> {
-    with_session(options, deadline, |session| session.attempt().header)
+    with_session(options, deadline, |session| session.attempt(false).header)
 }
 
 /// The credentials of one run, and the time that is left for them.
@@ -86,13 +86,14 @@ fn given_instead(options: &AuthOptions) -> &'static str {
 }
 
 impl Session<'_> {
-    /// Makes the header, and keeps the report and the duration.
-    pub(crate) fn attempt(&self) -> Outcome {
+    /// Makes the header, and keeps the report and the duration. `asks_service` tells whether a service is asked with the
+    /// header afterwards.
+    pub(crate) fn attempt(&self, asks_service: bool) -> Outcome {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
         let header = header.map_err(|error| self.explain(error));
-        let header = header.and_then(|header| self.check_flags().map(|()| header));
+        let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
         let report = match &header {
             Err(error) if error.report().is_some() => error.report().cloned(),
             _ => self.credentials.report(),
@@ -100,9 +101,9 @@ impl Session<'_> {
         Outcome { header, report, elapsed }
     }
 
-    /// Refuses and reports flags that the selected method does not use.
-    pub(crate) fn check_flags(&self) -> Result<(), Error> {
-        unused::check(self.options, &self.credentials, &self.system, self.deadline)
+    /// Refuses and reports flags that neither the selected method uses nor the question to a service.
+    pub(crate) fn check_flags(&self, asks_service: bool) -> Result<(), Error> {
+        unused::check(self.options, asks_service, &self.credentials, &self.system, self.deadline)
     }
 
     /// The library's error in the terms of the command line.

@@ -72,12 +72,13 @@ fn read_profile(name: &str, system: &System, deadline: Deadline) -> Result<(), E
     runtime.block_on(profile.profile(system)).map(drop)
 }
 
-/// Warns about flags that the selected method does not use.
+/// Warns about flags that the selected method does not use. A question to a service uses the endpoint, whatever the method.
 ///
 /// # Errors
 /// As [`check_profile`].
 pub(crate) fn check(
     options: &AuthOptions,
+    asks_service: bool,
     credentials: &Credentials,
     system: &System,
     deadline: Deadline,
@@ -86,7 +87,7 @@ pub(crate) fn check(
     if options.audience.is_some() {
         check_audience(selected, credentials);
     }
-    if options.endpoint.is_some() && !uses_endpoint(selected) {
+    if options.endpoint.is_some() && !asks_service && !uses_endpoint(selected) {
         warn("--endpoint", selected.name());
     }
     match options.profile.as_deref() {

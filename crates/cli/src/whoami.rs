@@ -51,7 +51,7 @@ pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Wri
     let identity = credentials::with_session(&options.auth, deadline, |session| {
         let identity = session.credentials.blocking().identity(session.deadline.options());
         let mut identity = identity.map_err(|error| session.explain(error))?;
-        session.check_flags()?;
+        session.check_flags(options.ask)?;
         if options.ask {
             ask(session, &mut identity)?;
         }

@@ -18,7 +18,7 @@ use super::endpoints::Endpoint;
 use super::installation::Installation;
 use super::request::{finish, send};
 use super::response::{json_object, refusal, unreadable};
-use crate::secret::Secret;
+use crate::secret::{Secret, redact};
 use crate::system::System;
 use crate::token::Token;
 use crate::{Error, ErrorKind};
@@ -74,7 +74,11 @@ impl AuthorizationServer {
             });
         }
         match json_object(&response, &url)?.remove("sub") {
-            Some(Value::String(subject)) if is_subject(&subject) => Ok(subject),
+            Some(Value::String(subject))
+                if is_subject(&subject) && redact(&subject, &[token.expose()]) == subject =>
+            {
+                Ok(subject)
+            }
             _ => Err(unreadable(&url, "the id `sub` is missing")),
         }
     }

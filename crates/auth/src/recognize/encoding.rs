@@ -71,6 +71,64 @@ fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(digits.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()))
 }
 
+/// Whether an encoded private key begins anywhere in a text: a copy can lack its first characters, or have others before
+/// them.
+pub(super) fn hides_private_key(text: &str) -> bool {
+    // After eight characters, the bytes begin at the same bits again.
+    let starts = || (0..8).filter_map(|start| text.as_bytes().get(start..));
+    starts().any(|rest| {
+        names_private_key(&bytes_of(rest, 6, base64_digit))
+            || names_private_key(&bytes_of(rest, 5, base32_digit))
+            || names_private_key(&bytes_of(rest, 4, hex_digit))
+    })
+}
+
+/// The bytes whose bits are in the characters, `width` in each. Other characters are left out.
+fn bytes_of(characters: &[u8], width: u32, value: fn(u8) -> Option<u8>) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(characters.len()));
+    let (mut bits, mut count) = (0u32, 0);
+    for digit in characters.iter().filter_map(|character| value(*character)) {
+        bits = bits << width | u32::from(digit);
+        count += width;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count).to_le_bytes()[0]);
+            bits &= (1 << count) - 1;
+        }
+    }
+    bytes
+}
+
+/// Words of a key file and of a PEM, and the algorithm of a key in DER (RFC 8017, appendix A.1: `rsaEncryption`).
+fn names_private_key(bytes: &[u8]) -> bool {
+    const MARKS: [&[u8]; 4] =
+        [b"PRIVATE KEY", b"private_key", b"service_account_id", b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"];
+    MARKS.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark))
+}
+
+fn base64_digit(character: u8) -> Option<u8> {
+    Some(match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+fn base32_digit(character: u8) -> Option<u8> {
+    Some(match character.to_ascii_uppercase() {
+        upper @ b'A'..=b'Z' => upper - b'A',
+        digit @ b'2'..=b'7' => digit - b'2' + 26,
+        _ => return None,
+    })
+}
+
+fn hex_digit(character: u8) -> Option<u8> {
+    char::from(character).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
 fn read(layer: Layer, bytes: &[u8]) -> Option<Decoded> {
     if is_private_key(bytes) {
         return Some(Decoded::PrivateKey);

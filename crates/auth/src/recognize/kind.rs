@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::encoding::{Decoded, decode};
+use super::encoding::{Decoded, decode, hides_private_key};
 use super::json;
 use super::layers::quoted;
 use super::words;
@@ -180,25 +180,30 @@ fn begins_as_oauth(bytes: &[u8]) -> bool {
     rest.and_then(<[u8]>::first).is_some_and(|next| is_word(*next))
 }
 
-/// The secret inside a text that begins otherwise: an OAuth token, or an encoded text between two dots.
+/// The secret inside a text that begins otherwise: an OAuth token, a private key, or an encoded text between two dots.
 fn hidden(text: &str) -> Option<Kind> {
     if has_oauth_token(text) {
         return Some(Kind::OAuthToken);
+    }
+    if hides_private_key(text) {
+        return Some(Kind::Pem);
     }
     let is_encoded = text.split(['.', '~', '=']).any(|part| decode(part).is_some());
     is_encoded.then_some(Kind::Encoded)
 }
 
 /// Whether an OAuth token stands anywhere in a text: after a character that no base64url has, or, as a word can hold its
-/// first characters by chance, with the length of a real one (58 characters).
+/// first characters by chance, with the length of a real one (58 characters; 39 with the older mark).
 pub(super) fn has_oauth_token(text: &str) -> bool {
     const LENGTHS: std::ops::RangeInclusive<usize> = 39..=100;
+    const OLD_LENGTH: usize = 39;
     let bytes = text.as_bytes();
-    let has_length = |rest: &[u8]| LENGTHS.contains(&rest.iter().take_while(|byte| is_word(**byte)).count());
+    let length = |rest: &[u8]| rest.iter().take_while(|byte| is_word(**byte)).count();
     (0..bytes.len()).filter(|at| text.is_char_boundary(*at)).any(|at| {
         let begins_a_word = at == 0 || !is_word(bytes[at - 1]);
         begins_a_word && has_oauth_mark(&text[at..])
-            || begins_as_oauth(&bytes[at..]) && has_length(&bytes[at..])
+            || begins_as_oauth(&bytes[at..]) && LENGTHS.contains(&length(&bytes[at..]))
+            || marks::OLD_OAUTH_TOKEN.strip(&bytes[at..]).is_some() && length(&bytes[at..]) == OLD_LENGTH
     })
 }
 

@@ -258,6 +258,33 @@ fn a_key_is_found_in_its_wrapping_and_in_no_other_place() {
     }
 }
 
+/// A copy can miss its first characters, or have others before them. The rest decodes to no text, and is still the key.
+#[test]
+fn a_shifted_copy_of_a_private_key_is_never_sent() {
+    let mut der =
+        b"\x30\x82\x04\xbd\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00".to_vec();
+    der.extend([0xa5; 400]);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut sent = Vec::new();
+    for bytes in [KEY_JSON.as_bytes(), PEM.as_bytes(), &der] {
+        for copy in [URL_SAFE_NO_PAD.encode(bytes), hex(bytes)] {
+            let mut shifted: Vec<String> = (1..8).map(|cut| copy[cut..].to_owned()).collect();
+            shifted.extend(["x", "v1_", "key-", "base64_", "AQVN"].map(|before| format!("{before}{copy}")));
+            // The length limit of an API key is not what refuses a copy.
+            shifted.extend(shifted.clone().into_iter().map(|text| text.chars().take(300).collect()));
+            sent.extend(shifted.into_iter().filter(|text| {
+                place(text)[..2].iter().any(Result::is_ok)
+                    || matches!(credential(text), Ok(Credential::ApiKey(_) | Credential::IamToken(_)))
+            }));
+        }
+    }
+    assert!(sent.is_empty(), "{sent:#?}");
+    for before in ["token-", "x", "-", "OAuth-", "AQVN-"] {
+        let text = format!("{before}AQAAAA{}", "f".repeat(33));
+        assert!(place(&text)[..2].iter().all(Result::is_err), "{text}");
+    }
+}
+
 #[test]
 fn two_keys_or_three_layers_are_refused() {
     for (text, words) in [

@@ -9,7 +9,8 @@ const OPAQUE: usize = 32;
 
 /// Whether a value that should be an address is a secret, by the documented prefixes or by its look.
 ///
-/// A host such as `t1.corp.example` looks like an IAM token, so a value with a port counts as an address there.
+/// A host such as `t1.corp.example` looks like an IAM token, so a value with a port counts as an address there, and so does
+/// a later label `t1`.
 pub(crate) fn is_pasted_secret(value: &str) -> bool {
     let rest = value.trim().split_once("://").map_or(value.trim(), |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -18,7 +19,8 @@ pub(crate) fn is_pasted_secret(value: &str) -> bool {
         Some((host, port)) => (host, port.bytes().all(|byte| byte.is_ascii_digit())),
         None => (authority, false),
     };
-    is_marked(host, has_port) || is_opaque(host)
+    let in_labels = || host.match_indices('.').any(|(dot, _)| is_marked(&host[dot + 1..], true));
+    is_marked(host, has_port) || in_labels() || is_opaque(host)
 }
 
 fn is_marked(host: &str, has_port: bool) -> bool {
@@ -58,6 +60,8 @@ mod tests {
             "YCAJEfakefakefakefakefake",
             "YCMfakefakefakefakefakefakefakefakefakef",
             "http://user:word@y0_fake:1",
+            "x.y0_FAKE-oauth",
+            "https://api.AQVNfake-fake-fake:443/",
             "fake0fake0fake0fake0fake0fake0fake0fake0",
             "Fake-0fake_fake0fake0fake0fake0fake0fake0",
         ] {
@@ -74,6 +78,7 @@ mod tests {
             "[::1]:50051",
             "t1.corp.example:443",
             "t10.corp.example",
+            "api.t1.corp.example",
             "yc",
             "YCM",
             "YCLOUD-PROXY",

@@ -101,7 +101,7 @@ pub(crate) fn run(
 fn find(options: &DoctorOptions, session: &Session<'_>) -> Findings {
     let credentials = session.credentials.clone();
     let _line = StatusLine::start(move || credentials.waiting_for());
-    let outcome = session.attempt();
+    let outcome = session.attempt(options.check);
     let subject_id = outcome.header.as_ref().ok().and_then(|header| subject(&options.auth, session, header));
     let check = (options.check && outcome.header.is_ok()).then(|| check::run(session));
     Findings { outcome, subject_id, check }

@@ -13,11 +13,34 @@ pub(super) enum Readers {
     All,
 }
 
+/// A file larger than this was not written by an emulator.
+const MAX_OWN: u64 = 64 << 10;
+
 /// Writes a file beside its place, then moves it there. A link stays a link: the file that it names is replaced. A pipe
 /// or a device gets the content, because it cannot be replaced.
-pub(super) fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return OpenOptions::new().write(true).open(path)?.write_all(content.as_bytes());
+///
+/// # Errors
+/// `AlreadyExists` if another file is there, which `is_own` does not take for one of an earlier emulator: it may be the
+/// only copy of a real key.
+pub(super) fn write(
+    path: &Path,
+    content: &str,
+    readers: Readers,
+    is_own: fn(&str) -> bool,
+) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return OpenOptions::new().write(true).open(path)?.write_all(content.as_bytes());
+        }
+        Ok(found) if found.len() > 0 => {
+            let old = if found.len() <= MAX_OWN { fs::read_to_string(path).ok() } else { None };
+            if !old.is_some_and(|old| is_own(&old)) {
+                let reason =
+                    "another file is there, which an emulator did not write: move it, or choose another name";
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
+            }
+        }
+        _ => {}
     }
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;

@@ -68,24 +68,36 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
 /// Writes the files of the options, and returns the variables. The file of the variables is the last one: when it
 /// exists, everything is ready.
 fn write_files(emulator: &Emulator, options: &EmulatorOptions) -> Result<Variables, Failure> {
-    let write = |path: &Path, content: &str, readers| {
+    let write = |path: &Path, content: &str, readers, is_own| {
         let shown = path.display();
-        file::write(path, content, readers).map_err(|error| failed(&format!("cannot write {shown}"), &error))
+        let written = file::write(path, content, readers, is_own);
+        written.map_err(|error| failed(&format!("cannot write {shown}"), &error))
     };
     let mut variables = Variables::of(emulator).map_err(|error| failed("cannot make tokens", &error))?;
     if let (Some(path), Some(pem)) = (&options.ca_file, emulator.ca_pem()) {
-        write(path, pem, Readers::All)?;
+        write(path, pem, Readers::All, is_certificate)?;
         variables.add_authority(path).map_err(Failure::Other)?;
     }
     if let Some(path) = &options.key_file {
-        let key = emulator.service_account_key();
-        write(path, &key.map_err(|error| failed("cannot make a key", &error))?, Readers::Owner)?;
+        let key = emulator.service_account_key().map_err(|error| failed("cannot make a key", &error))?;
+        write(path, &key, Readers::Owner, is_fake_key)?;
         variables.add_key(path, emulator.service_account_id()).map_err(Failure::Other)?;
     }
     if let Some(path) = &options.env_file {
-        write(path, &variables.env_file().map_err(Failure::Other)?, Readers::Owner)?;
+        write(path, &variables.env_file().map_err(Failure::Other)?, Readers::Owner, Variables::are_in)?;
     }
     Ok(variables)
+}
+
+/// Whether a text is one certificate, as an emulator writes it.
+fn is_certificate(text: &str) -> bool {
+    text.starts_with("-----BEGIN CERTIFICATE-----") && text.matches("-----BEGIN").count() == 1
+}
+
+/// Whether a text is a key of an emulator: the ids of such keys say so.
+fn is_fake_key(text: &str) -> bool {
+    let key: Result<serde_json::Value, _> = serde_json::from_str(text);
+    key.is_ok_and(|key| key["id"].as_str().is_some_and(|id| id.starts_with("ajefakekey")))
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {

@@ -12,6 +12,40 @@ use super::variables::Variables;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
+/// Variables of the library that would choose other credentials than the emulator's, or contradict them.
+const REMOVED: [&str; 11] = [
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "YC_API_KEY_FILE",
+    "YC_AUTH_METHOD",
+    "YC_IAM_TOKEN_FILE",
+    "YC_OAUTH_TOKEN_FILE",
+    "YC_OIDC_TOKEN",
+    "YC_OIDC_TOKEN_FILE",
+    "YC_SERVICE_ACCOUNT_ID",
+    "YC_SERVICE_ACCOUNT_KEY_FILE",
+    "YC_TOKEN",
+];
+
+/// Both names: clients differ in which one they read.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The command, with the variables of the emulator and without what would lead past the emulator.
+fn command(program: &OsStr, arguments: &[OsString], variables: &Variables) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    for name in NO_PROXY {
+        let others = std::env::var(name).ok().filter(|others| !others.is_empty());
+        let hosts = others.into_iter().chain([variables.hosts().join(",")]).collect::<Vec<_>>();
+        command.env(name, hosts.join(","));
+    }
+    command.envs(variables.pairs());
+    command
+}
+
 /// Runs a command to its end. Its exit status is that of this process, as in a shell.
 pub(super) async fn run(
     program: &OsStr,
@@ -19,7 +53,7 @@ pub(super) async fn run(
     variables: &Variables,
     mut signals: Signals,
 ) -> Result<(), Failure> {
-    let spawned = Command::new(program).args(arguments).envs(variables.pairs()).spawn();
+    let spawned = command(program, arguments, variables).spawn();
     let mut child = spawned.map_err(|error| Failure::Program {
         status: if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 },
         reason: Some(format!("emulator: cannot run {}: {error}", program.display())),

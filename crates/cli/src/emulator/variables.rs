@@ -14,6 +14,10 @@ const AUTHORITY: [(&str, &str); 5] = [
     ("CURL_CA_BUNDLE", "the same for curl"),
 ];
 
+/// The first line of the file with the variables. An emulator replaces no other file.
+const FILE_HEADER: &str =
+    "# Written by `yc-auth emulator --env-file`: the next emulator replaces this file.\n";
+
 /// The variables, in the order in which they are printed.
 pub(super) struct Variables(Vec<Variable>);
 
@@ -55,9 +59,27 @@ impl Variables {
         Ok(())
     }
 
+    /// Whether a text is such a file, of this or another emulator.
+    pub(super) fn are_in(text: &str) -> bool {
+        text.starts_with(FILE_HEADER)
+    }
+
     /// The names and the values.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|variable| (variable.name, variable.value.as_str()))
+    }
+
+    /// The hosts of the emulator, which no proxy reaches.
+    pub(super) fn hosts(&self) -> Vec<&str> {
+        let addresses =
+            self.pairs().filter(|(name, _)| ["YC_OAUTH_ENDPOINT", "YC_METADATA_ADDR"].contains(name));
+        let host = |address: &'_ str| -> usize { address.rfind(':').unwrap_or(address.len()) };
+        let mut hosts: Vec<&str> = addresses
+            .map(|(_, address)| address.split_once("://").map_or(address, |(_, address)| address))
+            .map(|address| address[..host(address)].trim_matches(['[', ']']))
+            .collect();
+        hosts.dedup();
+        hosts
     }
 
     /// The lines that a shell evaluates: each variable with a comment.
@@ -80,7 +102,7 @@ impl Variables {
             ));
         }
         let line = |Variable { name, value, comment }: &_| format!("# {comment}\n{name}={value}\n");
-        Ok(self.0.iter().map(line).collect())
+        Ok(FILE_HEADER.to_owned() + &self.0.iter().map(line).collect::<String>())
     }
 }
 

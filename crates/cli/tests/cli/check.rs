@@ -43,6 +43,16 @@ fn accepted_credentials_are_0_in_text_and_in_json() {
     assert_eq!(cloud.counters().route(LIST), 2);
 }
 
+/// The endpoint decides who is asked, also for a key that needs no exchange.
+#[test]
+fn the_endpoint_has_an_effect_on_a_check() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let run = yc_auth(["doctor", "--check", "--timeout", "2", "--endpoint", &cloud.api_url()]);
+    let outcome = run.secret("YC_API_KEY", cloud.api_key()).done();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    assert_eq!(cloud.counters().route(LIST), 1);
+}
+
 #[test]
 fn without_the_flag_no_service_gets_the_credentials() {
     let cloud = Emulator::start_in_thread().unwrap();

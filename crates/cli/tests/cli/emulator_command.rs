@@ -39,6 +39,19 @@ fn the_variables_work_and_the_others_stay() {
     assert!(outcome.output().starts_with("1 ") && !outcome.output().contains("b1gother"), "{outcome:?}");
 }
 
+/// Variables of the shell that would choose other credentials, contradict those of the emulator, or lead to a proxy.
+#[test]
+fn the_command_has_no_other_credentials_and_no_proxy() {
+    let program = env!("CARGO_BIN_EXE_yc-auth");
+    let run = yc_auth(["emulator", "--", program, "token"]);
+    let run = run.env("YC_AUTH_METHOD", "env-iam-token").secret("YC_TOKEN", "t1.fake-of-the-shell.fake");
+    let outcome = run.env("YC_API_KEY_FILE", "/nonexistent").done();
+    assert!(outcome.output().starts_with("AQVN"), "{outcome:?}");
+
+    let outcome = emulator("echo \"$NO_PROXY $no_proxy\"").env("NO_PROXY", "corp.example").done();
+    assert_eq!(outcome.output(), "corp.example,127.0.0.1 127.0.0.1\n");
+}
+
 #[test]
 fn the_exit_status_is_that_of_the_command() {
     for (script, status) in

@@ -76,7 +76,7 @@ fn an_authority_that_cannot_be_written_is_an_error() {
 fn it_writes_a_key_that_only_its_owner_can_read() {
     let folder = Folder::new();
     // The file of an earlier run, which others could read.
-    let path = folder.file("key.json", "{}");
+    let path = folder.file("key.json", r#"{"id":"ajefakekey0123456789"}"#);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let running = Running::start(emulator(&[("--key-file", &path)]), "YC_SERVICE_ACCOUNT_KEY_FILE");
     assert_eq!(running.variables["YC_SERVICE_ACCOUNT_KEY_FILE"], path.display().to_string());
@@ -131,10 +131,46 @@ fn the_file_of_the_variables_is_read_alike_by_docker_and_shells() {
     running.end(Signal::TERM);
 }
 
+/// A file of an earlier emulator.
+const OLD: &str =
+    "# Written by `yc-auth emulator --env-file`: the next emulator replaces this file.\nOLD=1\n";
+
+/// It may be the only copy of a real key: IAM gives a private key once.
+#[test]
+fn a_file_that_no_emulator_wrote_is_not_replaced() {
+    let folder = Folder::new();
+    let real = r#"{"id":"ajerealrealrealreal0","service_account_id":"aje","private_key":"fake"}"#;
+    let bundle = "-----BEGIN CERTIFICATE-----\nfake\n-----END CERTIFICATE-----\n".repeat(2);
+    for (option, content) in
+        [("--key-file", real), ("--env-file", "SECRET=1\n"), ("--ca-file", bundle.as_str())]
+    {
+        let file = folder.file("precious", content);
+        let mut run = emulator(&[(option, &file)]);
+        if option == "--ca-file" {
+            run.command.arg("--tls");
+        }
+        run.command.args(["--", "/bin/true"]);
+        let outcome = run.done();
+        assert!(outcome.fails(1).contains("an emulator did not write"), "{option}: {outcome:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), content, "{option}");
+    }
+    // Nor is one file two things, and an emulator replaces what another one wrote.
+    let same = folder.path.join("same");
+    let run = || yc_auth(["emulator"]);
+    let mut twice = run();
+    twice.command.arg("--key-file").arg(&same).arg("--env-file").arg(&same).args(["--", "/bin/true"]);
+    assert!(twice.done().fails(1).contains("an emulator did not write"));
+    for _ in 0..2 {
+        let mut again = run();
+        again.command.arg("--key-file").arg(&same).args(["--", "/bin/true"]);
+        assert_eq!(again.done().status, 0);
+    }
+}
+
 #[test]
 fn the_file_of_the_variables_is_replaced_as_a_whole() {
     let folder = Folder::new();
-    let file = folder.file("emulator.env", "OLD=1\n");
+    let file = folder.file("emulator.env", OLD);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let link = folder.path.join("link.env");
     symlink(&file, &link).unwrap();
@@ -146,7 +182,7 @@ fn the_file_of_the_variables_is_replaced_as_a_whole() {
     assert!(link.is_symlink());
     let mut content = String::new();
     old.read_to_string(&mut content).unwrap();
-    assert_eq!(content, "OLD=1\n", "a reader of the old file has the old file");
+    assert_eq!(content, OLD, "a reader of the old file has the old file");
     let mut names: Vec<_> =
         fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();

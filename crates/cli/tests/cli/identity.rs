@@ -112,7 +112,8 @@ fn the_token_goes_only_to_the_authorization_server_of_its_installation() {
     assert_eq!(run().env("YC_OAUTH_ENDPOINT", redirect.url()).done().status, 5);
     assert_eq!(stranger.requests().len(), 0);
     // What a server returns is printed only if it can be an id.
-    for body in [json!({}), json!({ "sub": 1 }), json!({ "sub": "a\u{1b}[31m" }), json!({ "sub": "" })] {
+    let bodies = [json!(1), json!("a\u{1b}[31m"), json!(""), json!("t1.fake.token"), json!("y0_fakefake")];
+    for body in bodies.map(|sub| json!({ "sub": sub })).into_iter().chain([json!({})]) {
         let server = Server::always(Reply::json(&body));
         let outcome = run().env("YC_OAUTH_ENDPOINT", server.url()).done();
         assert!(outcome.fails(5).contains("`sub` is missing"), "{outcome:?}");

@@ -40,11 +40,7 @@ impl Emulator {
             None => self.api_url(),
         };
         Ok(vec![
-            variable(
-                "YC_API_ENDPOINT",
-                endpoint,
-                "endpoint discovery, which returns all services; for the Python SDK remove http://",
-            ),
+            variable("YC_API_ENDPOINT", endpoint, "endpoint discovery, which returns all services"),
             variable(
                 "YC_OAUTH_ENDPOINT",
                 self.api_url(),
