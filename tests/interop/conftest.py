@@ -27,6 +27,15 @@ NODE = shutil.which("node")
 NOWHERE = "127.0.0.1:1"
 
 
+def printed(command: list, **variables: str) -> str:
+    """Runs a program that has to succeed, with only these variables. Returns what it prints."""
+    done = subprocess.run(
+        command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
     """Removes the variables of the user, proxies and `yc`. Default addresses refuse connections."""
@@ -106,16 +115,9 @@ def node():
     of the packages."""
 
     def node(script: str, **variables: str):
-        done = subprocess.run(
-            [NODE, "--no-warnings", Path(__file__).parent / "node" / script],
-            # Where `require` looks for packages.
-            env={"NODE_PATH": str(Path(sys.prefix) / "node" / "node_modules"), **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        # Where `require` looks for packages.
+        packages = str(Path(sys.prefix) / "node" / "node_modules")
+        command = [NODE, "--no-warnings", Path(__file__).parent / "node" / script]
+        return json.loads(printed(command, NODE_PATH=packages, **variables).splitlines()[-1])
 
     return node

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import NAMES
+from conftest import NAMES, printed
 
 #: The texts of the API for chats, whose address is fixed unless the program names another one.
 STUDIO = """
@@ -63,16 +63,8 @@ def run(yc_auth, tmp_path):
 
     def run(program: str) -> dict:
         options = ["--listen", "127.0.0.1:443", "--host-name", *NAMES, "--tls", "--ca-file", str(tmp_path / "ca.pem")]
-        done = subprocess.run(
-            [yc_auth, "emulator", *options, "--", sys.executable, "-c", program],
-            env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        command = [yc_auth, "emulator", *options, "--", sys.executable, "-c", program]
+        return json.loads(printed(command, PATH=str(tmp_path), HOME=str(tmp_path)))
 
     return run
 

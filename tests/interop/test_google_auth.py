@@ -1,12 +1,12 @@
 """`google-auth`, at the metadata service. It reads its variables when it is imported, so each test runs a program."""
 
 import json
-import subprocess
 import sys
 from datetime import datetime, timezone
 
 import pytest
 
+from conftest import printed
 from studio import all_texts, texts
 
 #: Prints the tokens of the automatic credentials, and of those for a virtual machine.
@@ -34,16 +34,8 @@ def run(emulator, tmp_path):
     def run() -> dict:
         # With the host alone, its first question goes to the default address.
         address = {"GCE_METADATA_HOST": emulator.metadata_address, "GCE_METADATA_IP": emulator.metadata_address}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env={"PATH": str(tmp_path), "HOME": str(tmp_path), **address},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        home = str(tmp_path)
+        return json.loads(printed([sys.executable, "-c", PROGRAM], PATH=home, HOME=home, **address))
 
     return run
 

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use super::identity::FOLDER;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::authorization::AuthorizationServer;
+use crate::cloud::folder::is_resource_id;
 use crate::cloud::model_list::{self, ApiCheck};
 use crate::error::in_seconds;
 use crate::refresh::cached_header::Scheme;
@@ -88,10 +89,8 @@ impl Credentials {
         };
         let Some(folder) = folder else { return Ok(None) };
         // Nothing but an id: a secret that was pasted here would leave this machine.
-        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let value = HeaderValue::from_str(folder.trim()).ok();
-        let value =
-            value.filter(|value| value.len() <= 64 && value.as_bytes().iter().all(|byte| is_id(*byte)));
+        let id = Some(folder.trim()).filter(|id| is_resource_id(id));
+        let value = id.and_then(|id| HeaderValue::from_str(id).ok());
         value.map(Some).ok_or_else(|| {
             Error::new(ErrorKind::Invalid, "the value is not the id of a folder")
                 .at(place)

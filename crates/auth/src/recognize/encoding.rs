@@ -66,9 +66,7 @@ fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
-    let value =
-        |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0);
-    Some(Zeroizing::new(digits.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()))
+    Some(bytes_of(digits, 4, hex_digit))
 }
 
 /// Whether an encoded private key begins anywhere in a text: a copy can lack its first characters, or have others before

@@ -36,6 +36,14 @@ async fn call(
     (header.map(|header| header.unwrap().to_str().unwrap().to_owned()), time.elapsed())
 }
 
+/// Calls of 10 s, a second apart, until this time after the start.
+fn call_until(time: &VirtualTime, credentials: &Credentials, end: Duration) {
+    while time.elapsed() < end {
+        let _ = time.run(call(time, credentials, secs(10)));
+        time.pass(secs(1));
+    }
+}
+
 /// A call with this deadline, for a task of a runtime.
 fn within(
     credentials: &Credentials,
@@ -220,10 +228,7 @@ fn the_failure_of_a_whole_flight_is_remembered_and_the_pauses_go_on_from_flight_
     assert!(time.elapsed() - before > secs(9));
 
     // Ten minutes of calls. At 30 s, one attempt takes the place of a flight.
-    while time.elapsed() < secs(600) {
-        let _ = time.run(call(&time, &credentials, secs(10)));
-        time.pass(secs(1));
-    }
+    call_until(&time, &credentials, secs(600));
     let before = (source.started(), time.elapsed());
     let _ = time.run(call(&time, &credentials, secs(10)));
     time.pass(secs(31));
@@ -239,10 +244,7 @@ fn a_success_ends_the_outage() {
     let time = VirtualTime::new(0.999);
     let source = Source::down();
     let credentials = time.credentials(source.clone());
-    while time.elapsed() < secs(200) {
-        let _ = time.run(call(&time, &credentials, secs(10)));
-        time.pass(secs(1));
-    }
+    call_until(&time, &credentials, secs(200));
     source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
     time.pass(secs(31));
     assert!(time.run(call(&time, &credentials, secs(10))).0.is_ok());
@@ -281,10 +283,7 @@ fn a_success_ends_the_outage_for_waiting_callers_too() {
     let time = VirtualTime::new(0.999);
     let source = Source::down();
     let credentials = time.credentials(source.clone());
-    while time.elapsed() < secs(200) {
-        let _ = time.run(call(&time, &credentials, secs(10)));
-        time.pass(secs(1));
-    }
+    call_until(&time, &credentials, secs(200));
     source.set(|count| Ok(token(count)?.expiring_in(secs(10))));
     time.pass(secs(30));
     assert!(time.run(call(&time, &credentials, secs(10))).0.is_ok());

@@ -73,11 +73,7 @@ impl Variables {
     pub(super) fn hosts(&self) -> Vec<&str> {
         let addresses =
             self.pairs().filter(|(name, _)| ["YC_OAUTH_ENDPOINT", "YC_METADATA_ADDR"].contains(name));
-        let host = |address: &'_ str| -> usize { address.rfind(':').unwrap_or(address.len()) };
-        let mut hosts: Vec<&str> = addresses
-            .map(|(_, address)| address.split_once("://").map_or(address, |(_, address)| address))
-            .map(|address| address[..host(address)].trim_matches(['[', ']']))
-            .collect();
+        let mut hosts: Vec<_> = addresses.map(|(_, address)| host(address)).collect();
         hosts.dedup();
         hosts
     }
@@ -104,6 +100,12 @@ impl Variables {
         let line = |Variable { name, value, comment }: &_| format!("# {comment}\n{name}={value}\n");
         Ok(FILE_HEADER.to_owned() + &self.0.iter().map(line).collect::<String>())
     }
+}
+
+/// The host of `host:port`, with a scheme or without.
+fn host(address: &str) -> &str {
+    let authority = address.split_once("://").map_or(address, |(_, authority)| authority);
+    authority.rsplit_once(':').map_or(authority, |(host, _port)| host).trim_matches(['[', ']'])
 }
 
 /// The path for a program in another folder.

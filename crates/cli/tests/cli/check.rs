@@ -169,8 +169,10 @@ fn the_flag_decides_the_installation_and_the_folder_is_sent_where_it_is_known() 
     assert_eq!(projects(), [None, folder(cloud.folder_id()), folder("b1gfake0folder")]);
     assert_eq!(service.authorizations()[0], "Bearer t1.fake.token");
     // What is no id may be a secret.
-    let outcome = run(&["--auth", "t1.fake.token"]).secret("YC_FOLDER_ID", "y0_FAKE/oauth token").done();
-    assert_eq!((outcome.status, projects().len()), (4, 3), "{outcome:?}");
+    for secret in ["y0_FAKE/oauth token", "y0_FAKE-oauth-token", "AQVN-FAKE-api-key"] {
+        let outcome = run(&["--auth", "t1.fake.token"]).secret("YC_FOLDER_ID", secret).done();
+        assert_eq!((outcome.status, projects().len()), (4, 3), "{outcome:?}");
+    }
 }
 
 #[test]
