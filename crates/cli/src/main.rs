@@ -22,6 +22,7 @@ mod output;
 #[cfg(unix)]
 mod prompt;
 mod revoke;
+mod setup;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -63,6 +64,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
         Command::Whoami(options) => whoami::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Setup(options) => setup::run(options, deadline, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

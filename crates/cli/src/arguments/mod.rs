@@ -10,6 +10,7 @@ mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod setup_options;
 mod whoami_options;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{EXIT_STATUS, VARIABLES};
+pub(crate) use setup_options::{SetupOptions, Tool};
 pub(crate) use whoami_options::WhoamiOptions;
 
 #[derive(Parser)]
@@ -73,6 +75,14 @@ pub(crate) enum Command {
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(AuthOptions),
+    /// Set up a tool to take its tokens from this command
+    ///
+    /// Prints what it would write and where; `--write` writes, `--undo` takes out what was written. The tool then runs
+    /// this program by its absolute path. The choice of credentials goes with it as arguments: that of the options, else
+    /// the one that automatic selection makes now. Never the value of a secret: `setup` refuses if only a variable holds
+    /// the secret. Comments, order and other entries of the files stay.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Setup(SetupOptions),
     /// Demonstrate every method end to end against an emulator inside this program
     ///
     /// Uses each method and automatic selection for a chat completion and a streamed one, renews a stale token, and
@@ -106,6 +116,7 @@ impl Command {
             Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
             Self::Doctor(options) => Some(&options.auth),
             Self::Whoami(options) => Some(&options.auth),
+            Self::Setup(options) => Some(&options.auth),
             _ => None,
         }
     }
@@ -123,6 +134,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
     let conflict = match &command {
         Command::Emulator(options) => options.conflict(ends_with_dashes),
+        Command::Setup(options) => options.auth.conflict(false).or_else(|| options.conflict()),
         _ => {
             command.auth_options().and_then(|options| options.conflict(matches!(command, Command::Revoke(_))))
         }
