@@ -165,10 +165,7 @@ impl WaitLimit {
                     return Poll::Pending;
                 }
             }
-            self.timer
-                .get_or_insert_with(|| Timer::detached(deadline, system))
-                .poll(context)
-                .map(|()| None)
+            self.timer.get_or_insert_with(|| Timer::detached(deadline, system)).poll(context).map(|()| None)
         })
         .await
     }
