@@ -44,6 +44,12 @@ pub trait Clock: Send + Sync + 'static {
     /// Completes after `duration` of the monotonic clock. Polled where fetches run (see [`Spawner`](super::Spawner)).
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
+    /// Whether a duration of [`sleep`](Self::sleep) is a duration of the operating system. A thread that blocks then waits
+    /// for its deadline by itself, and no timer is started.
+    fn runs_in_real_time(&self) -> bool {
+        false
+    }
+
     /// A random number in `0.0..1.0`, the jitter of retries and refreshes. It need not be cryptographic.
     fn random(&self) -> f64 {
         use std::hash::BuildHasher;
@@ -105,6 +111,10 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async move { tokio::time::sleep(duration).await })
+    }
+
+    fn runs_in_real_time(&self) -> bool {
+        true
     }
 }
 

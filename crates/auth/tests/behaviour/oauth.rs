@@ -247,7 +247,6 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
             "a lifetime of",
         ),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
-        (TestReply::status(302, ""), "redirect"),
         (TestReply::status(500, ""), "HTTP 500"),
         (TestReply::Fail(HttpFault::Tls), "Tls"),
         (TestReply::Fail(HttpFault::Interrupted), "Interrupted"),

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
+use crate::Error;
 use crate::cloud::iam::{Iam, NOT_IAM};
 use crate::cloud::jwt::{self, Claims};
 use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, ClockDifference, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
 
 /// How long a JWT is valid. A JWT is used at once; the rest is for clocks that differ.
 pub(super) const JWT_LIFE: Duration = Duration::from_secs(600);
@@ -83,7 +83,7 @@ fn with_causes(
     now: Duration,
     difference: Option<ClockDifference>,
 ) -> Error {
-    if error.kind() != ErrorKind::Refused {
+    if !error.is_refusal() {
         return error;
     }
     if matches!(error.status(), Some(404 | 405)) {
