@@ -1,6 +1,6 @@
 //! The command where the operating system gives it little: few descriptors, no certificates, no status of programs.
 
-use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, side_by_side, yc_auth};
+use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, missing, side_by_side, yc_auth};
 
 /// Runs the binary from a shell that has prepared the process with `preparation`.
 fn prepared(preparation: &str, words: &[&str]) -> Run {
@@ -52,8 +52,9 @@ fn without_descriptors_each_command_fails_with_the_reason_of_the_system() {
 
 #[test]
 fn an_unusable_certificate_file_is_4_with_its_name_and_the_reason() {
+    let nowhere = missing("ca.pem");
     for (path, reason) in [
-        ("/nonexistent/ca.pem", "/nonexistent/ca.pem: entity not found"),
+        (&*nowhere, &*format!("{nowhere}: entity not found")),
         ("/dev/null", "/dev/null: there is no certificate in the file"),
         ("/dev/zero", "/dev/zero: file too large"),
     ] {
