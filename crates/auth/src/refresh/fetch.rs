@@ -54,6 +54,16 @@ pub(crate) enum Fetched {
     Shared { method: Method, secret: Secret, schedule: Schedule, expires_at: Option<SystemTime>, now: Now },
 }
 
+impl Fetched {
+    /// Whether the token comes from another process.
+    pub(crate) fn is_shared(&self) -> bool {
+        #[cfg(feature = "shared-cache")]
+        return matches!(self, Self::Shared { .. });
+        #[cfg(not(feature = "shared-cache"))]
+        false
+    }
+}
+
 /// Selects and fetches once. Runs on the system's spawner.
 pub(crate) trait Fetch: Send + Sync + 'static {
     fn fetch(&self, request: Request) -> BoxFuture<'static, Result<Fetched, Error>>;

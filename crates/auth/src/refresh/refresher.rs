@@ -266,7 +266,10 @@ impl Refresher {
             // The credentials were dropped.
             return Settled::Ended((result.map(drop), None));
         }
-        state.last_attempt = Some(now);
+        // The source was not asked where another process had the token.
+        if !result.as_ref().is_ok_and(Fetched::is_shared) {
+            state.last_attempt = Some(now);
+        }
         let error = match result.and_then(|fetched| self.accept(&mut state, fetched, now)) {
             Ok(accepted) => {
                 state.flight = None;

@@ -113,7 +113,12 @@ impl<'a> Call<'a> {
         let start = clock.now().monotonic;
         let turn = self.turn(limits, start).await;
         let lock = match turn {
-            Ok(Turn::Ended(found)) => return self.end(*found),
+            Ok(Turn::Ended(found)) => {
+                return match self.end(*found) {
+                    Err(error) => self.or_refused_token(error).await,
+                    token => token,
+                };
+            }
             Ok(Turn::Ours(lock)) => Some(lock),
             Ok(Turn::WaitedEnough) => {
                 log(|| {
@@ -145,10 +150,9 @@ impl<'a> Call<'a> {
         }
         // Not before the entry or the record is in place: the next process would fetch again.
         drop(lock);
-        match (outcome, self.wanted) {
-            (Ok(token), _) => Ok(Lookup::Fetched(token, began)),
-            (Err(error), Wanted::Usable) => self.refused_but_usable().await.ok_or(error),
-            (Err(error), _) => Err(error),
+        match outcome {
+            Ok(token) => Ok(Lookup::Fetched(token, began)),
+            Err(error) => self.or_refused_token(error).await,
         }
     }
 
@@ -161,15 +165,17 @@ impl<'a> Call<'a> {
         let clock = self.system.clock();
         let patience = limits.callers / 2;
         let mut sleep = FIRST_SLEEP;
+        let mut has_waited = false;
         loop {
             if let Some(lock) = self.try_lock(limits.fetch).await? {
                 let found = self.look().await?;
-                return Ok(if self.is_enough(&found, true) {
+                return Ok(if self.is_enough(&found, has_waited) {
                     Turn::Ended(Box::new(found))
                 } else {
                     Turn::Ours(lock)
                 });
             }
+            has_waited = true;
             let waited = clock.now().monotonic.saturating_sub(start);
             let Some(left) = patience.checked_sub(waited).filter(|left| !left.is_zero()) else {
                 return Ok(Turn::WaitedEnough);
@@ -177,7 +183,7 @@ impl<'a> Call<'a> {
             clock.sleep(sleep.min(left)).await;
             sleep = (sleep * 2).min(LONGEST_SLEEP);
             let found = self.look().await?;
-            if self.is_enough(&found, true) {
+            if self.is_enough(&found, has_waited) {
                 return Ok(Turn::Ended(Box::new(found)));
             }
         }
@@ -230,12 +236,19 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The token that a server refused, for a process that has no other one and cannot get one.
-    async fn refused_but_usable<T>(&self) -> Option<Lookup<T>> {
-        let entry = self.look().await.ok()?.entry?;
+    /// The error, or a token that a server refused: for a process that has no other one. Another server may accept it.
+    async fn or_refused_token<T>(&self, error: Error) -> Result<Lookup<T>, Error> {
+        if !matches!(self.wanted, Wanted::Usable) {
+            return Err(error);
+        }
+        let Ok(Found { entry: Some(entry), .. }) = self.look().await else { return Err(error) };
         let now = Moment::now(self.system.clock());
-        let age = entry.began.age(&now)?;
-        (age < entry.usable && entry.refused).then(|| lookup(entry, &now))
+        let is_usable = entry.refused && entry.began.age(&now).is_some_and(|age| age < entry.usable);
+        if is_usable && !(self.is_revoked)(entry.secret.expose()) {
+            Ok(lookup(entry, &now))
+        } else {
+            Err(error)
+        }
     }
 
     async fn look(&self) -> io::Result<Found> {

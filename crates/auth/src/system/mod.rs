@@ -83,6 +83,8 @@ pub mod transport_policy {
 /// The test implementations, one for each capability.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod doubles {
+    #[cfg(feature = "shared-cache")]
+    pub use super::cache_store::TestCacheStore;
     pub use super::clock::TestClock;
     pub use super::environment::TestEnvironment;
     pub use super::files::TestFiles;

@@ -1,5 +1,7 @@
 //! Where the shared cache keeps its entries and its locks: a folder that all processes of one user see.
 
+#[cfg(any(test, feature = "testing"))]
+mod double;
 mod folder;
 mod location;
 mod lock;
@@ -9,6 +11,8 @@ use std::io;
 
 use zeroize::Zeroizing;
 
+#[cfg(any(test, feature = "testing"))]
+pub use self::double::TestCacheStore;
 pub use self::folder::CacheFolder;
 pub(crate) use self::work::StoreWork;
 
@@ -18,10 +22,15 @@ pub type HeldLock = Box<dyn Send>;
 /// The largest entry. An entry holds one token; a much larger file is something else.
 pub(super) const MAX_ENTRY: usize = 64 << 10;
 
-/// Storage that all processes of one user share. Every method may block.
+/// Storage that all processes of one user share. Its uses may block.
 ///
 /// A name is an entry's: 64 hexadecimal digits, a dot and a suffix in lower case.
 pub trait CacheStore: Send + Sync + 'static {
+    /// Whether a use may block, as a file system may. Uses then run on a thread of their own.
+    fn may_block(&self) -> bool {
+        true
+    }
+
     /// The content of an entry; `None` if there is none.
     ///
     /// # Errors
