@@ -40,6 +40,9 @@ fn main() -> ExitCode {
     memory::protect();
     // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
+    if let Some(status) = emulator::run_if_called_as_helper() {
+        return status;
+    }
     if let Some(status) = demo::fake_yc::run_if_called_as_yc() {
         return status;
     }

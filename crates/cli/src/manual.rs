@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap_mangen::Man;
 
-use crate::arguments::{EXIT_STATUS, VARIABLES, definitions};
+use crate::arguments::{EXIT_STATUS, definitions, variables};
 use crate::failure::Failure;
 
 /// Prints the page, as roff.
@@ -57,7 +57,7 @@ fn page() -> io::Result<Vec<u8>> {
         writeln!(page, ".TP\n\\fB{status}\\fR\n{}", escaped(meaning))?;
     }
     page.extend_from_slice(b".SH ENVIRONMENT\nAn empty variable counts as unset.\n");
-    for (name, meaning) in VARIABLES {
+    for (name, meaning) in variables() {
         writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(meaning))?;
     }
     page.extend_from_slice(b".SH \"EXAMPLES AND SECRETS\"\n.nf\n");
@@ -120,7 +120,7 @@ mod tests {
         for (_, meaning) in EXIT_STATUS {
             assert!(page.contains(&escaped(meaning)), "{meaning}");
         }
-        for (name, _) in VARIABLES {
+        for (name, _) in variables() {
             assert!(page.contains(&escaped(name)), "{name}");
         }
         assert!(page.contains("The options are those of yc\\-auth token."));

@@ -232,7 +232,7 @@ impl Impersonation {
     /// The error with what to do about a refusal of IAM.
     fn explain(&self, error: Error) -> Error {
         let (id, underlying) = (&self.id, self.credentials.describe());
-        if error.kind() != ErrorKind::Refused {
+        if !error.is_refusal() {
             return error;
         }
         match error.status() {

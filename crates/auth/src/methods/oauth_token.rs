@@ -17,6 +17,7 @@ use super::options::duration_options;
 use super::sealed::Sealed;
 use super::value_source::{Found, ValueSource, read};
 use super::{Detection, Identity, Method, Provider, TokenSource};
+use crate::Error;
 use crate::cloud::iam::{self, Iam, NOT_IAM};
 use crate::cloud::installation::Installation;
 use crate::log::log;
@@ -26,7 +27,6 @@ use crate::secret::Secret;
 use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
-use crate::{Error, ErrorKind};
 
 /// An OAuth token of a Yandex account.
 ///
@@ -233,7 +233,7 @@ impl TokenSource for Exchange {
 
 /// A refusal, with what to do about it. The cases differ only in the message of IAM: the code is the same.
 pub(super) fn explain(error: Error) -> Error {
-    if error.kind() != ErrorKind::Refused {
+    if !error.is_refusal() {
         return error;
     }
     let message = error.reason().to_ascii_lowercase();

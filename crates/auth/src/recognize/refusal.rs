@@ -25,6 +25,18 @@ pub(super) fn refuse(found: &Unwrapped, expected: &str) -> Error {
     }
 }
 
+/// The error for what stands in the place of an id or an address, which are no secrets.
+pub(super) fn refuse_name(kind: &Kind) -> Error {
+    let (what, help) = describe(kind);
+    match kind {
+        Kind::Placeholder => invalid(
+            what,
+            "give the value itself: the word is from an example, or a program printed it for a value that is missing",
+        ),
+        _ => invalid(what, help),
+    }
+}
+
 /// The error for a path where a key or a token must stand.
 pub(super) fn refuse_path() -> Error {
     invalid(

@@ -23,7 +23,7 @@ pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
-pub(crate) use reference::{EXIT_STATUS, VARIABLES};
+pub(crate) use reference::{CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
 pub(crate) use whoami_options::WhoamiOptions;
 
 #[derive(Parser)]
@@ -86,7 +86,8 @@ pub(crate) enum Command {
     ///
     /// `yc-auth emulator -- COMMAND` runs a command with these variables, and ends with the command and with its exit
     /// status: 128 and the number of a signal that ended it, 127 if the command does not exist, 126 if it cannot run.
-    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command.
+    /// SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to the command; a signal to the whole process group
+    /// reaches the command once. On Linux the command ends also if SIGKILL ends the emulator.
     Emulator(EmulatorOptions),
     /// Print the completions for a shell
     ///

@@ -15,7 +15,13 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 29] = [
+pub(crate) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CREDENTIAL_VARIABLES.into_iter().chain(OTHER_VARIABLES)
+}
+
+/// The variables that choose the credentials, or say where to get them: a command of the emulator has only those that
+/// the emulator sets.
+pub(crate) const CREDENTIAL_VARIABLES: [(&str, &str); 16] = [
     (
         "YC_AUTH_METHOD",
         "the one method that automatic selection uses: api-key, iam-token, oauth-token, service-account-key, \
@@ -42,6 +48,10 @@ pub(crate) const VARIABLES: [(&str, &str); 29] = [
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
     ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
+];
+
+/// The other variables.
+const OTHER_VARIABLES: [(&str, &str); 13] = [
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     (
         "HOME",
@@ -84,7 +94,7 @@ pub(super) fn after_help(long: bool) -> String {
             text.push_str(&format!("\n  {status}  {meaning}"));
         }
         text.push_str("\n\nEnvironment (the method in parentheses uses the variable):");
-        for (name, meaning) in VARIABLES {
+        for (name, meaning) in variables() {
             text.push_str(&format!("\n  {name:30}  {meaning}"));
         }
     } else {

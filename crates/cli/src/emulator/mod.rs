@@ -4,13 +4,17 @@
 //! for a person. With a command, the command has the variables, and both outputs are its own.
 
 mod file;
+mod launcher;
 mod program;
 mod variables;
+mod witness;
 
 use std::io::{self, Write, stderr};
 use std::path::Path;
+use std::process::ExitCode;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_emulator::Emulator;
 
 use self::file::Readers;
@@ -18,6 +22,11 @@ use self::variables::Variables;
 use crate::arguments::EmulatorOptions;
 use crate::failure::Failure;
 use crate::signals::Signals;
+
+/// Acts as a helper of the emulator, where the emulator called this binary as one.
+pub(crate) fn run_if_called_as_helper() -> Option<ExitCode> {
+    launcher::run_if_called().or_else(witness::run_if_called)
+}
 
 /// Runs the emulator until a signal ends it, or until the command has ended.
 pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), Failure> {
@@ -29,6 +38,7 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             )));
         }
     }
+    check_files(options)?;
     let runtime = new_runtime().map_err(|error| failed("cannot start", &error))?;
     let mut builder = Emulator::builder()
         .listen(options.listen)
@@ -63,6 +73,26 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         signals.next().await;
         Ok(())
     })
+}
+
+/// Refuses a place where no file can be, before anything starts or is written.
+fn check_files(options: &EmulatorOptions) -> Result<(), Failure> {
+    let files = [
+        ("--ca-file", &options.ca_file),
+        ("--key-file", &options.key_file),
+        ("--env-file", &options.env_file),
+    ];
+    for (option, path) in files {
+        let Some(path) = path else { continue };
+        if let Err(what) = file::check_place(path) {
+            let reason = format!("{} is {what}, not a regular file", path.display());
+            return Err(Error::new(ErrorKind::Invalid, reason)
+                .at(option)
+                .with_help("give the name of a new file, or of a file that an emulator wrote earlier")
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Writes the files of the options, and returns the variables. The file of the variables is the last one: when it

@@ -4,37 +4,25 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::pin::pin;
 use std::process::ExitStatus;
-use std::task::Poll;
 
 use tokio::process::Command;
 
+use super::launcher;
 use super::variables::Variables;
+#[cfg(unix)]
+use super::witness::Witness;
+use crate::arguments::CREDENTIAL_VARIABLES;
 use crate::failure::Failure;
 use crate::signals::Signals;
-
-/// Variables of the library that would choose other credentials than the emulator's, or contradict them.
-const REMOVED: [&str; 11] = [
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_ID_TOKEN_REQUEST_URL",
-    "YC_API_KEY_FILE",
-    "YC_AUTH_METHOD",
-    "YC_IAM_TOKEN_FILE",
-    "YC_OAUTH_TOKEN_FILE",
-    "YC_OIDC_TOKEN",
-    "YC_OIDC_TOKEN_FILE",
-    "YC_SERVICE_ACCOUNT_ID",
-    "YC_SERVICE_ACCOUNT_KEY_FILE",
-    "YC_TOKEN",
-];
 
 /// Both names: clients differ in which one they read.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// The command, with the variables of the emulator and without what would lead past the emulator.
 fn command(program: &OsStr, arguments: &[OsString], variables: &Variables) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    for name in REMOVED {
+    let mut command = launcher::command(program, arguments);
+    // They would choose other credentials than the emulator's, or contradict them.
+    for (name, _) in CREDENTIAL_VARIABLES {
         command.env_remove(name);
     }
     for name in NO_PROXY {
@@ -51,20 +39,15 @@ pub(super) async fn run(
     program: &OsStr,
     arguments: &[OsString],
     variables: &Variables,
-    mut signals: Signals,
+    signals: Signals,
 ) -> Result<(), Failure> {
     let spawned = command(program, arguments, variables).spawn();
-    let mut child = spawned.map_err(|error| Failure::Program {
-        status: if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 },
-        reason: Some(format!("emulator: cannot run {}: {error}", program.display())),
-    })?;
-    let id = child.id();
+    let mut child = spawned.map_err(|error| cannot_run(program, &error))?;
+    let mut forwarding = pin!(forward_all(signals, child.id()));
     let mut end = pin!(child.wait());
     let ended = std::future::poll_fn(|context| {
         // Before the child's end, after which its id may belong to another process.
-        while let Poll::Ready(signal) = signals.poll_next(context) {
-            forward(signal, id);
-        }
+        let _ = forwarding.as_mut().poll(context);
         end.as_mut().poll(context)
     })
     .await;
@@ -73,6 +56,14 @@ pub(super) async fn run(
     match status(ended) {
         0 => Ok(()),
         status => Err(Failure::Program { status, reason: None }),
+    }
+}
+
+/// The failure of a command that could not start, with the exit status that a shell gives.
+pub(super) fn cannot_run(program: &OsStr, error: &io::Error) -> Failure {
+    Failure::Program {
+        status: if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 },
+        reason: Some(format!("emulator: cannot run {}: {error}", program.display())),
     }
 }
 
@@ -85,10 +76,30 @@ fn status(ended: ExitStatus) -> u8 {
     ended.code().or(signal).and_then(|status| u8::try_from(status).ok()).unwrap_or(1)
 }
 
-/// Sends a signal of this process to the command.
+/// Sends the signals of this process to the command, except those that the command gets without this process.
+#[cfg(unix)]
+async fn forward_all(mut signals: Signals, id: Option<u32>) {
+    let mut witness = Witness::start();
+    loop {
+        let signal = signals.next().await;
+        if !witness.has_seen(signal).await {
+            forward(signal, id);
+        }
+    }
+}
+
+/// Windows sends Ctrl-C to all processes of a console.
+#[cfg(not(unix))]
+async fn forward_all(mut signals: Signals, _id: Option<u32>) {
+    loop {
+        signals.next().await;
+    }
+}
+
+/// Sends a signal to the command.
 ///
-/// A terminal sends the signals of its keys to all processes in front of it, so the command has got them already. A
-/// second one would be another request: many programs stop cleaning up at the second Ctrl-C.
+/// A terminal sends the signals of its keys to all processes in front of it, so the command has got them already. The
+/// terminal tells this also while no witness runs, for example just after the first Ctrl-C.
 #[cfg(unix)]
 fn forward(signal: i32, id: Option<u32>) {
     use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process};
@@ -106,7 +117,3 @@ fn forward(signal: i32, id: Option<u32>) {
     // An error means that the command has just ended.
     let _ = kill_process(id, signal);
 }
-
-/// Windows sends Ctrl-C to all processes of a console.
-#[cfg(not(unix))]
-fn forward(_signal: i32, _id: Option<u32>) {}

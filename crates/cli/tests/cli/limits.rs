@@ -63,6 +63,13 @@ fn an_unusable_certificate_file_is_4_with_its_name_and_the_reason() {
         assert!(printed.contains(&format!("there is no CA certificate to trust: {reason}")), "{printed}");
         assert!(printed.contains("help: install the package `ca-certificates`"), "{printed}");
     }
+    // The file is not read to its end: that would take more memory than there is.
+    let run = prepared(
+        "ulimit -v 1000000",
+        &["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "20"],
+    );
+    let outcome = run.env("SSL_CERT_FILE", "/dev/zero").hides("FAKE-token").done();
+    assert!(outcome.fails(4).contains("/dev/zero: file too large"), "{outcome:?}");
     // An empty variable is an unset one: the next step fails.
     let run = yc_auth(["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "2"]);
     let outcome = run.env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "").hides("FAKE-token").done();

@@ -32,6 +32,8 @@ fn the_variable_pins_a_method_and_doctor_says_so() {
     // A flag wins.
     assert_eq!(run(&["token", "--method", "api-key"]).done().output(), format!("{KEY}\n"));
     assert_eq!(run(&["token", "--auth", "AQVN-fake-other"]).done().output(), "AQVN-fake-other\n");
+    let missing = run(&["token", "--key-file", "/nonexistent"]).done();
+    assert!(missing.fails(4).contains("/nonexistent: the file does not exist"), "{missing:?}");
 }
 
 #[test]

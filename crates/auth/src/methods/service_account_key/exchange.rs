@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
+use crate::Error;
 use crate::cloud::iam::{Iam, NOT_IAM};
 #[cfg(feature = "shared-cache")]
 use crate::cloud::installation::Installation;
@@ -12,7 +13,6 @@ use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, ClockDifference, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
 #[cfg(feature = "shared-cache")]
 use crate::{Method, shared_cache::CacheIdentity};
 
@@ -101,7 +101,7 @@ fn with_causes(
     now: Duration,
     difference: Option<ClockDifference>,
 ) -> Error {
-    if error.kind() != ErrorKind::Refused {
+    if !error.is_refusal() {
         return error;
     }
     if matches!(error.status(), Some(404 | 405)) {

@@ -13,7 +13,8 @@ use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, recognize};
+use crate::recognize::{self, Wiped};
+use crate::{Error, ErrorKind};
 
 /// Ids of Yandex Cloud have 20 characters, at most 50 (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
@@ -110,36 +111,35 @@ impl KeyParts {
             return Err(bad("the key is empty", NEW_KEY));
         }
         let text = recognize::key(text)?;
-        let mut fields = match recognize::parse_json(&text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => {
-                return Err(bad("the key is JSON, but not an object", YC_FILE));
-            }
+        // Whatever is in the JSON, and is not taken out of it, is wiped.
+        let mut value = match recognize::parse_json(&text) {
+            Ok(value) => Wiped(value),
             Err(error) if error.is_eof() => return Err(bad("the JSON is incomplete", CUT)),
             Err(error) => {
                 let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
                 return Err(bad(&place, YC_FILE));
             }
         };
-        let private_key = take(&mut fields, ["private_key", "privateKey"])?;
-        // The response of the REST API has the ids in the object `key`.
-        let mut fields = match fields.remove("key") {
-            Some(Value::Object(key)) => key,
-            _ => fields,
+        let Value::Object(fields) = &mut value.0 else {
+            return Err(bad("the key is JSON, but not an object", YC_FILE));
         };
-        let account = take(&mut fields, ["service_account_id", "serviceAccountId"])?;
-        if account.is_none() && take(&mut fields, ["user_account_id", "userAccountId"])?.is_some() {
+        let private_key = take(fields, ["private_key", "privateKey"])?;
+        // The response of the REST API has the ids in the object `key`.
+        let mut inner = Wiped(fields.remove("key").unwrap_or_default());
+        let fields = inner.0.as_object_mut().unwrap_or(fields);
+        let account = take(fields, ["service_account_id", "serviceAccountId"])?;
+        if account.is_none() && take(fields, ["user_account_id", "userAccountId"])?.is_some() {
             return Err(bad(
                 "the key belongs to a user account, and IAM exchanges only keys of service accounts",
                 NEW_KEY,
             ));
         }
-        if let Some(algorithm) = take(&mut fields, ["key_algorithm", "keyAlgorithm"])?
+        if let Some(algorithm) = take(fields, ["key_algorithm", "keyAlgorithm"])?
             && !algorithm.starts_with("RSA")
         {
             return Err(bad("`key_algorithm` is not RSA: IAM accepts only PS256", NEW_KEY));
         }
-        let id = take(&mut fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
+        let id = take(fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
         let account = account.ok_or_else(|| missing("service_account_id"))?;
         Self::new(&id, &account, &private_key.ok_or_else(|| missing("private_key"))?)
     }
@@ -203,7 +203,8 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
         match fields.remove(name) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => return Ok(Some(Zeroizing::new(text))),
-            Some(_) => {
+            Some(other) => {
+                drop(Wiped(other));
                 return Err(bad(&format!("`{name}` is not a text"), YC_FILE));
             }
         }

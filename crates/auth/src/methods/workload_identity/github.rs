@@ -99,7 +99,7 @@ impl Issuer {
             let error = refusal(&response, &shown, &[self.token.expose()]);
             // The server may have repeated the secret.
             response.body_mut().zeroize();
-            return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
+            return Err(if error.is_refusal() { error.with_help(PERMISSION) } else { error });
         }
         let fields = json_object(&response, &shown);
         response.body_mut().zeroize();

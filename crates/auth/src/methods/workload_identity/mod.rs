@@ -25,6 +25,7 @@ use super::sealed::Sealed;
 use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
+use crate::Error;
 use crate::cloud::authorization::{AuthorizationServer, NOT_THE_SERVER};
 use crate::cloud::installation::Installation;
 use crate::cloud::timestamp::rfc3339;
@@ -33,7 +34,6 @@ use crate::secret::Secret;
 use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
 
 /// A service account through a workload identity federation.
 ///
@@ -262,7 +262,7 @@ impl Exchange {
     /// A refusal, with what to do about it. The messages of the server are not documented, so they are shown and not
     /// interpreted.
     fn explain(&self, error: Error, subject: &Secret, system: &System) -> Error {
-        if error.kind() != ErrorKind::Refused {
+        if !error.is_refusal() {
             return error;
         }
         if matches!(error.status(), Some(404 | 405)) {
