@@ -63,10 +63,40 @@ pub(crate) struct ServiceAccountKey {
     pub(crate) id: String,
     pub(crate) service_account_id: String,
     pub(crate) pair: KeyPair,
+    /// What the shared cache derives its key from.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) digest: Zeroizing<Vec<u8>>,
+}
+
+/// The parts of a key, before the numbers of the private key are checked.
+pub(crate) struct KeyParts {
+    pub(crate) id: String,
+    pub(crate) service_account_id: String,
+    /// The private key in PKCS#8 form.
+    der: Zeroizing<Vec<u8>>,
 }
 
 impl ServiceAccountKey {
     /// Reads the JSON of a key.
+    ///
+    /// # Errors
+    /// `Invalid`, with the reason.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        KeyParts::parse(text)?.check()
+    }
+
+    /// A key by its fields.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    #[cfg(feature = "profile")]
+    pub(crate) fn new(id: &str, service_account_id: &str, private_key: &str) -> Result<Self, Error> {
+        KeyParts::new(id, service_account_id, private_key)?.check()
+    }
+}
+
+impl KeyParts {
+    /// Reads the JSON of a key. Some faults of the private key show only in [`check`](Self::check), which takes longer.
     ///
     /// # Errors
     /// `Invalid`, with the reason.
@@ -114,7 +144,7 @@ impl ServiceAccountKey {
         Self::new(&id, &account, &private_key.ok_or_else(|| missing("private_key"))?)
     }
 
-    /// A key by its fields.
+    /// The parts of a key by its fields.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -131,8 +161,29 @@ impl ServiceAccountKey {
         Ok(Self {
             id: id.to_owned(),
             service_account_id: service_account_id.to_owned(),
-            pair: private(private_key)?,
+            der: private(private_key)?,
         })
+    }
+
+    /// The key, if it can sign.
+    ///
+    /// # Errors
+    /// `Invalid`, with the reason.
+    fn check(self) -> Result<ServiceAccountKey, Error> {
+        Ok(ServiceAccountKey {
+            pair: pair(&self.der)?,
+            #[cfg(feature = "shared-cache")]
+            digest: self.digest(),
+            id: self.id,
+            service_account_id: self.service_account_id,
+        })
+    }
+
+    /// A digest of the private key itself, whatever the form of the file. As secret as the key.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn digest(&self) -> Zeroizing<Vec<u8>> {
+        use ring::digest::{SHA256, digest};
+        Zeroizing::new(digest(&SHA256, &self.der).as_ref().to_vec())
     }
 }
 
@@ -162,7 +213,7 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
 }
 
 /// The private key in a PEM. A line of text may come before the PEM, as in the keys of Yandex Cloud.
-fn private(pem: &str) -> Result<KeyPair, Error> {
+fn private(pem: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if pem.trim().is_empty() {
         return Err(missing("private_key"));
     }
@@ -186,7 +237,12 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     STANDARD
         .decode_vec(packed.as_bytes(), &mut der)
         .map_err(|_| bad("`private_key` is damaged: the value is not base64", CUT))?;
-    let pair = KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
+    Ok(der)
+}
+
+/// The key pair of a private key in PKCS#8 form.
+fn pair(der: &[u8]) -> Result<KeyPair, Error> {
+    let pair = KeyPair::from_pkcs8(der).map_err(|error| match error.to_string().as_str() {
         // RSA keys have the first version of PKCS#8.
         "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is not an RSA key", NEW_KEY),
         "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),
