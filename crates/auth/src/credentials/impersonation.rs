@@ -21,6 +21,8 @@ use crate::methods::options::duration_options;
 use crate::methods::sealed::Sealed;
 use crate::methods::{Identity, Provider, ServiceAccountId};
 use crate::refresh::cached_header::{Scheme, Snapshot};
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::source::TokenSource;
 use crate::sync::{Arc, OnceLock};
 use crate::system::{BoxFuture, System};
@@ -157,6 +159,11 @@ struct Impersonation {
 impl TokenSource for Impersonation {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(self.impersonate(system))
+    }
+
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async { Some(self.credentials.cache_identity().await?.impersonating(&self.id)) })
     }
 
     fn timeout(&self) -> Duration {

@@ -22,6 +22,9 @@ use crate::cloud::iam::{self, Iam, NOT_IAM};
 use crate::cloud::installation::Installation;
 use crate::log::log;
 use crate::recognize;
+use crate::secret::Secret;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
 
@@ -187,18 +190,36 @@ struct Exchange {
     max_age: Duration,
 }
 
+impl Exchange {
+    async fn oauth_token(&self, system: &System) -> Result<Secret, Error> {
+        match &self.token {
+            Found::Secret(token) => Ok(token.clone()),
+            Found::File(file) => read(file, system, recognize::oauth_token).await,
+        }
+    }
+}
+
+/// The entry of an OAuth token: its owner is not known, so the token alone names the entry.
+#[cfg(feature = "shared-cache")]
+pub(super) fn cache_identity(token: &Secret, method: Method, endpoint: String) -> CacheIdentity {
+    let credential = zeroize::Zeroizing::new(token.expose().as_bytes().to_vec());
+    CacheIdentity { method, endpoint, audience: None, identity: None, credential }
+}
+
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let of_file;
-            let token = match &self.token {
-                Found::Secret(token) => token,
-                Found::File(file) => {
-                    of_file = read(file, system, recognize::oauth_token).await?;
-                    &of_file
-                }
-            };
-            self.iam.exchange_oauth(token, system).await.map_err(explain)
+            let token = self.oauth_token(system).await?;
+            self.iam.exchange_oauth(&token, system).await.map_err(explain)
+        })
+    }
+
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let endpoint = Installation::of(system).ok()?.cache_name()?;
+            let token = self.oauth_token(system).await.ok()?;
+            Some(cache_identity(&token, Method::OAuthToken, endpoint))
         })
     }
 

@@ -214,9 +214,11 @@ fn a_refusal_names_iam_the_cause_and_other_methods() {
             "2026-06-01",
             "API key (YC_API_KEY)",
             "authorized key (YC_SERVICE_ACCOUNT_KEY_FILE)",
-            "workload identity",
-            "metadata",
-            "yc init",
+            "workload identity (YC_OIDC_TOKEN_FILE)",
+            "the metadata service of a machine",
+            "the yc CLI with a browser login",
+            "`yc init --username=…`",
+            "`yc init --federation-id=…`",
         ] {
             assert!(help.contains(replacement), "{help}");
         }

@@ -60,8 +60,8 @@ fn the_command_has_no_other_credentials_and_no_proxy() {
         run = run.env(name, "of-the-shell");
     }
     let outcome = run.done();
-    let left: Vec<_> = outcome.output().lines().filter(|line| line.contains("of-the-shell")).collect();
-    assert!(left.is_empty(), "{left:?}");
+    let kept: Vec<_> = outcome.output().lines().filter(|line| line.contains("of-the-shell")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
 
     let outcome = emulator("echo \"$NO_PROXY $no_proxy\"").env("NO_PROXY", "corp.example").done();
     assert_eq!(outcome.output(), "corp.example,127.0.0.1 127.0.0.1\n");

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ring::digest::{Digest, SHA256, digest};
 
+#[cfg(feature = "shared-cache")]
+use super::key_file::KeyParts;
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use crate::log::log;
 use crate::methods::secret_file::{SecretFile, read_within};
@@ -63,6 +65,24 @@ impl KeyLoader {
             log(|| tracing::warn!(file = file.location(), "{warning}"));
         }
         Ok(key)
+    }
+
+    /// The parts of the key that name an entry of the shared cache and open it: the account, the id of the key, and a
+    /// digest of the private key.
+    #[cfg(feature = "shared-cache")]
+    pub(super) async fn cache_parts(
+        &self,
+        system: &System,
+    ) -> Option<(String, String, zeroize::Zeroizing<Vec<u8>>)> {
+        match self {
+            Self::Whole(key) => Some((key.service_account_id.clone(), key.id.clone(), key.digest.clone())),
+            Self::File { file, .. } => {
+                let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await.ok()?;
+                // Without the check of the numbers, which takes as long as a signature: a damaged key opens no entry.
+                let parts = KeyParts::parse(&text).ok()?;
+                Some((parts.service_account_id.clone(), parts.id.clone(), parts.digest()))
+            }
+        }
     }
 
     /// The warning about the mode of the file.

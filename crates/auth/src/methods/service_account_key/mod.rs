@@ -20,6 +20,8 @@ use std::time::Duration;
 #[cfg(feature = "profile")]
 pub(super) use self::exchange::exchange_key;
 use self::exchange::{Exchange, JWT_LIFE};
+#[cfg(all(feature = "profile", feature = "shared-cache"))]
+pub(super) use self::key_file::KeyParts;
 pub(super) use self::key_file::ServiceAccountKey;
 use self::loader::KeyLoader;
 use super::options::duration_options;

@@ -110,6 +110,12 @@ impl Issuer {
         recognize::jwt(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
     }
 
+    /// The token for the request.
+    #[cfg(feature = "shared-cache")]
+    pub(super) fn into_token(self) -> Secret {
+        self.token
+    }
+
     fn bearer(&self) -> Result<HeaderValue, Error> {
         // The bytes of the header are wiped with its last clone.
         let line = Zeroizing::new(["bearer ", self.token.expose()].concat().into_bytes());

@@ -30,6 +30,8 @@ use crate::cloud::authorization::{AuthorizationServer, NOT_THE_SERVER};
 use crate::cloud::installation::Installation;
 use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
 
@@ -228,6 +230,22 @@ impl TokenSource for Exchange {
             let subject = self.subject.fetch(self.timeout / 2, system).await?;
             let token = self.server.exchange(&subject, &self.id, self.timeout, system).await;
             token.map_err(|error| self.explain(error, &subject, system))
+        })
+    }
+
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let credential = self.subject.cache_credential(system).await?;
+            Some(CacheIdentity {
+                method: Method::WorkloadIdentity,
+                endpoint: self.server.cache_name(),
+                // Two jobs may name one service account, and only one of them may be allowed to use it. So the entry has
+                // no public id: its name depends on the subject token.
+                audience: Some(self.subject.cache_audience(&self.id)),
+                identity: None,
+                credential: zeroize::Zeroizing::new(credential.expose().as_bytes().to_vec()),
+            })
         })
     }
 
