@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use yandex_cloud_auth::sdk_internals::{is_resource_id, new_runtime};
+use yandex_cloud_auth::sdk_internals::{check_folder_id, new_runtime};
 use yandex_cloud_auth::{Error, ErrorKind, Identity, Scheme, Snapshot};
 use zeroize::Zeroizing;
 
@@ -78,7 +78,7 @@ impl Known {
             .then(|| session.credentials.blocking().identity(session.deadline.options()).ok())
             .flatten();
         let of_identity = || identity.as_ref().and_then(|identity| identity.folder_id.clone());
-        let folder = set.or_else(of_identity).filter(|id| is_resource_id(id));
+        let folder = set.or_else(of_identity).filter(|id| check_folder_id(id).is_ok());
         Ok(Self { snapshot, identity, folder })
     }
 
@@ -220,12 +220,8 @@ fn folder_of_environment() -> Result<Option<String>, Error> {
     if id.is_empty() {
         return Ok(None);
     }
-    if is_resource_id(id) {
-        return Ok(Some(id.to_owned()));
-    }
-    Err(Error::new(ErrorKind::Invalid, "the value is not the id of a folder")
-        .at(FOLDER)
-        .with_help("`yc resource-manager folder list` shows the ids"))
+    check_folder_id(id).map_err(|error| error.at(FOLDER))?;
+    Ok(Some(id.to_owned()))
 }
 
 /// One line on standard error.

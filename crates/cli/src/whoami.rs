@@ -86,12 +86,9 @@ fn ask(session: &Session<'_>, identity: &mut Identity) -> Result<(), Error> {
 }
 
 fn page(identity: Identity, now: SystemTime, color: &Color) -> String {
-    let left = identity.expires_at.and_then(|end| end.duration_since(now).ok());
+    let left = identity.expires_at.map(|end| output::time_left(end, now));
     let output = IdentityOutput::from(identity);
-    let expiry = output.expires_at.as_ref().map(|at| match left {
-        Some(left) => format!("{at} ({} left)", output::duration(left)),
-        None => at.clone(),
-    });
+    let expiry = output.expires_at.as_ref().zip(left).map(|(at, left)| format!("{at} ({left})"));
     let mut text = String::new();
     lines(&output, expiry.as_deref(), "", &mut text);
     for remark in &output.remarks {

@@ -65,7 +65,7 @@ async fn find(
     let services = match ServiceList::new(endpoint.clone(), limit).get(IDS[0], system).await {
         Ok(services) => services,
         // The server has no discovery. This says nothing about the credentials.
-        Err(error) if error.kind() == ErrorKind::Refused => return Ok(Err(error.to_string())),
+        Err(error) if error.is_refusal() => return Ok(Err(error.to_string())),
         Err(error) => return Err(error),
     };
     for id in IDS {

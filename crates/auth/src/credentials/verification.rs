@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::identity::FOLDER;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::authorization::AuthorizationServer;
-use crate::cloud::folder::is_resource_id;
+use crate::cloud::folder::check_folder_id;
 use crate::cloud::model_list::{self, ApiCheck};
 use crate::error::in_seconds;
 use crate::refresh::cached_header::Scheme;
@@ -104,12 +104,8 @@ impl Credentials {
         };
         let Some(folder) = folder else { return Ok(None) };
         // Nothing but an id: a secret that was pasted here would leave this machine.
-        let id = Some(folder.trim()).filter(|id| is_resource_id(id));
-        let value = id.and_then(|id| HeaderValue::from_str(id).ok());
-        value.map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "the value is not the id of a folder")
-                .at(place)
-                .with_help("`yc resource-manager folder list` shows the ids")
-        })
+        check_folder_id(folder.trim()).map_err(|error| error.at(place))?;
+        // An id has only characters that a header can have.
+        Ok(HeaderValue::from_str(folder.trim()).ok())
     }
 }
