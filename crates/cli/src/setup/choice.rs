@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{Error, ErrorKind, Method, Profile, System};
 
-use super::context::knows_cache_dir;
 use crate::arguments::{AuthOptions, AuthValue, MethodName};
 use crate::credentials;
 use crate::deadline::Deadline;
+
+/// The variables of a job of GitHub Actions or Forgejo Actions.
+pub(super) const OF_A_JOB: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
 /// The credentials as arguments of `yc-auth`.
 #[derive(Debug, Default)]
@@ -47,9 +49,6 @@ pub(super) fn pinned(options: &AuthOptions, deadline: Deadline) -> Result<Choice
     let endpoint = options.endpoint.clone().or(variable("YC_API_ENDPOINT")?);
     if let Some(endpoint) = endpoint {
         add("--endpoint", &endpoint);
-    }
-    if let Some(folder) = variable("YC_AUTH_CACHE_DIR")?.filter(|_| knows_cache_dir()) {
-        add("--cache-dir", &absolute(Path::new(&folder))?);
     }
     Ok(choice)
 }
@@ -96,7 +95,7 @@ impl Choice {
             let reason =
                 if is_pipe { "a tool cannot read a pipe or a folder again" } else { "there is no such file" };
             return Err(Error::new(ErrorKind::Invalid, reason)
-                .at(location.to_owned())
+                .at(location)
                 .with_help(into_a_file("the key or token", &format!("{flag} {prefix}FILE"))));
         }
         let absolute = absolute(&path)?;
@@ -177,13 +176,12 @@ impl Choice {
 
     /// The token of the issuer is renewed in its file or by the job, and the variables that name it hold no secret.
     fn pin_workload_identity(&mut self) -> Result<(), Error> {
-        let job = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
         if variable("YC_OIDC_TOKEN_FILE")?.is_none() && variable("YC_OIDC_TOKEN")?.is_some() {
             return Err(short_lived("YC_OIDC_TOKEN"));
         }
         self.pin_name(Method::WorkloadIdentity);
         self.need(&["YC_OIDC_TOKEN_FILE", "YC_SERVICE_ACCOUNT_ID", "YC_OAUTH_ENDPOINT"])?;
-        if variable("YC_OIDC_TOKEN_FILE")?.is_none() { self.need(&job) } else { Ok(()) }
+        if variable("YC_OIDC_TOKEN_FILE")?.is_none() { self.need(&OF_A_JOB) } else { Ok(()) }
     }
 
     fn need(&mut self, names: &[&'static str]) -> Result<(), Error> {
@@ -213,7 +211,7 @@ pub(super) fn variable(name: &str) -> Result<Option<String>, Error> {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => {
-            Err(Error::new(ErrorKind::Invalid, "the value is not UTF-8 text").at(name.to_owned()))
+            Err(Error::new(ErrorKind::Invalid, "the value is not UTF-8 text").at(name))
         }
     }
 }
@@ -232,7 +230,7 @@ fn held_by(name: &str, flag: &str) -> Error {
         ErrorKind::Invalid,
         "the secret is in this variable alone: a tool has no such variable, and `setup` writes no secret to its files",
     )
-    .at(name.to_owned())
+    .at(name)
     .with_help(into_a_file(&format!("the value of {name}"), flag))
 }
 
@@ -249,7 +247,7 @@ fn short_lived(name: &str) -> Error {
         ErrorKind::Invalid,
         "the token is in this variable alone: a tool has no such variable, and `setup` writes no token, which lives for hours, to its files",
     )
-    .at(name.to_owned())
+    .at(name)
     .with_help(
         "choose credentials that give new tokens: `--key-file FILE`, `--method metadata`, `--method yandex-cloud-cli`; or \
          let a program renew the token in a file of mode 0600, and give `--method iam-token --auth @FILE`",
@@ -258,6 +256,6 @@ fn short_lived(name: &str) -> Error {
 
 fn not_set(name: &str) -> Error {
     Error::new(ErrorKind::NotConfigured, "the variable is not set")
-        .at(name.to_owned())
+        .at(name)
         .with_help("set the variable, or name other credentials: `--key-file FILE`, `--method metadata`")
 }

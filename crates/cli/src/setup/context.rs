@@ -201,7 +201,7 @@ impl<'a> Context<'a> {
 }
 
 /// Whether the subcommands have the flag `--cache-dir`.
-pub(super) fn knows_cache_dir() -> bool {
+fn knows_cache_dir() -> bool {
     let definitions = definitions();
     let token = definitions.find_subcommand("token");
     token.is_some_and(|token| token.get_arguments().any(|argument| argument.get_long() == Some("cache-dir")))

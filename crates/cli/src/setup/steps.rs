@@ -52,7 +52,7 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
     let writes = plan.steps.iter().any(|step| !matches!(step, Step::Print(_)));
     match mode {
         Mode::Undo if !writes => {
-            text = format!("{tool}: nothing to undo: `setup` writes no file for {tool}\n")
+            text = format!("{tool}: nothing to undo: `setup` writes no file for {tool}\n");
         }
         Mode::Undo => {}
         _ => {

@@ -51,16 +51,13 @@ impl Reader<'_> {
     fn blank(&mut self) -> Result<(), &'static str> {
         loop {
             let rest = self.rest();
-            let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
-            self.at += blank;
+            self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
             let rest = self.rest();
             if rest.starts_with("//") && self.comments {
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if rest.starts_with("/*") && self.comments {
                 self.at += rest.find("*/").ok_or("a comment has no end")? + 2;
-            } else if blank == 0 {
-                return Ok(());
-            } else if !rest.starts_with([' ', '\t', '\r', '\n']) {
+            } else {
                 return Ok(());
             }
         }

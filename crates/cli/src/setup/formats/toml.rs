@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Member>, String> {
 
 fn members(table: &Table) -> Vec<Member> {
     let mut members = Vec::new();
-    for (key, item) in table.iter() {
+    for (key, item) in table {
         let key_span = table.key(key).and_then(toml_edit::Key::span).unwrap_or_default();
         let span = item.span().unwrap_or_else(|| key_span.clone());
         let member = |content, key_span: Range<usize>, span, layout| Member {

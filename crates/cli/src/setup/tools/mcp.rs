@@ -21,7 +21,7 @@ pub(super) fn servers(context: &Context<'_>) -> Result<Vec<McpServer>, Error> {
 
 fn server(text: &str) -> Result<McpServer, Error> {
     let refused = |reason: &str| {
-        Error::new(ErrorKind::Invalid, reason.to_owned())
+        Error::new(ErrorKind::Invalid, reason)
             .at("--mcp")
             .with_help("give an address such as `https://toolkit.mcp.cloud.yandex.net/mcp`, or `NAME=URL`")
     };

@@ -4,7 +4,7 @@ use std::env;
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
-use super::super::choice::variable;
+use super::super::choice::{OF_A_JOB, variable};
 use super::super::command_line::CommandLine;
 use super::super::context::Context;
 use super::super::plan::{Plan, Step, WholeLines};
@@ -62,7 +62,7 @@ pub(super) fn systemd(context: &Context<'_>) -> Result<Plan, Error> {
     }
     for name in &context.choice.variables {
         // The variables of a job are not those of a service.
-        if let Some(value) = variable(name)?.filter(|_| name.starts_with("YC_")) {
+        if let Some(value) = variable(name)?.filter(|_| !OF_A_JOB.contains(name)) {
             let word =
                 CommandLine { program: format!("{name}={value}"), arguments: Vec::new() }.for_systemd();
             unit += &format!("Environment={word}\n");

@@ -124,8 +124,11 @@ fn comments_and_order_stay_and_an_undo_gives_the_bytes_back() {
     }
 }
 
-/// What the user adds after a set-up, and where: the place is before the first occurrence of the text, or the end.
-const ADDED: [(&[&str], &str, &str, Option<&str>, &str); 9] = [
+/// A tool, its file and what is in it; then what the user adds after the set-up: before the first occurrence of a text, or
+/// at the end.
+type Added = (&'static [&'static str], &'static str, &'static str, Option<&'static str>, &'static str);
+
+const ADDED: [Added; 9] = [
     (
         CODEX,
         ".codex/config.toml",

@@ -6,6 +6,7 @@
 mod choice;
 mod files;
 mod formats;
+mod page;
 mod quotes;
 mod refusals;
 
