@@ -4,6 +4,7 @@
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
+mod cache;
 mod color;
 mod completions;
 mod credentials;
@@ -22,6 +23,7 @@ mod output;
 #[cfg(unix)]
 mod prompt;
 mod revoke;
+mod shared_cache;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -66,6 +68,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
         Command::Whoami(options) => whoami::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

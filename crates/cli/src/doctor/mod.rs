@@ -18,7 +18,7 @@ use self::check::{Check, CheckOutput, Verdict};
 use self::page::Page;
 use crate::arguments::{AuthOptions, DoctorOptions, Format};
 use crate::color::Color;
-use crate::credentials::{self, Outcome, Session};
+use crate::credentials::{self, Outcome, Session, Tokens};
 use crate::deadline::Deadline;
 use crate::failure::{ErrorOutput, Failure};
 use crate::log::Warnings;
@@ -67,7 +67,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let found = credentials::with_session(&options.auth, deadline, |session| Ok(find(options, session)));
+    let found =
+        credentials::with_session(&options.auth, deadline, Tokens::Own, |session| Ok(find(options, session)));
     let found = found.unwrap_or_else(|error| Findings {
         outcome: Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
         subject_id: None,
