@@ -23,7 +23,8 @@ impl Machine {
     }
 
     fn run(&self, words: &[&str]) -> Run {
-        yc_auth(words).env("YC_API_ENDPOINT", self.cloud.api_url()).env("XDG_RUNTIME_DIR", &self.folder.path)
+        let run = yc_auth(words).env("YC_API_ENDPOINT", self.cloud.api_url());
+        run.env("XDG_RUNTIME_DIR", &self.folder.path).env("YC_AUTH_CACHE", "on")
     }
 
     fn token(&self, words: &[&str]) -> String {
