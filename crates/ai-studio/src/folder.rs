@@ -257,8 +257,14 @@ fn variable(system: &System) -> Result<Option<String>, Error> {
     };
     let value = value.into_string().map_err(not_text)?;
     let id = value.trim();
-    if id.is_empty() {
+    if value.is_empty() {
         return Ok(None);
+    }
+    if id.is_empty() {
+        let reason = format!("{VARIABLE}: the value is only white space");
+        return Err(
+            Error::new(ErrorKind::Invalid, reason).with_help(format!("give {VARIABLE} a value, or unset it"))
+        );
     }
     check(id, VARIABLE)?;
     Ok(Some(id.to_owned()))

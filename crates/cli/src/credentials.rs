@@ -28,15 +28,15 @@ pub(crate) struct Outcome {
 
 /// Makes the header of these options.
 pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapshot, Error> {
-    with_session(options, deadline, Tokens::Shared, |session| session.attempt(false).header)
+    with_session(options, deadline, |session| session.attempt(false).header)
 }
 
 /// Where the tokens of a run come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tokens {
+enum Tokens {
     /// Another process may have fetched them.
     Shared,
-    /// This run fetches them: a diagnosis has to see the fetch.
+    /// This run fetches them.
     Own,
 }
 
@@ -54,10 +54,20 @@ pub(crate) struct Session<'a> {
 pub(crate) fn with_session<T>(
     options: &AuthOptions,
     deadline: Deadline,
-    tokens: Tokens,
     use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    run_session(options, deadline, tokens, use_session).map_err(|error| flag_errors::in_flags(error, options))
+    let used = run_session(options, deadline, Tokens::Shared, use_session);
+    used.map_err(|error| flag_errors::in_flags(error, options))
+}
+
+/// As [`with_session`], and without the tokens that other processes share: a diagnosis has to see the fetch.
+pub(crate) fn with_own_tokens<T>(
+    options: &AuthOptions,
+    deadline: Deadline,
+    use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let used = run_session(options, deadline, Tokens::Own, use_session);
+    used.map_err(|error| flag_errors::in_flags(error, options))
 }
 
 fn run_session<T>(
@@ -167,11 +177,11 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         }
         (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
         (Some(MethodName::ApiKey), Some(value)) => {
-            ApiKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
+            ApiKeyAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))?.into()
         }
         (Some(MethodName::IamToken), None) => IamTokenAuth::from_env().into(),
         (Some(MethodName::IamToken), Some(value)) => {
-            IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
+            IamTokenAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))?.into()
         }
         (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
@@ -187,9 +197,8 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
 
 fn key(options: &AuthOptions, value: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
     match (value, &options.key_file) {
-        (Some(value), _) => {
-            ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))
-        }
+        (Some(value), _) => ServiceAccountKeyAuth::new(&*value.text)
+            .map_err(|error| without_method(error.at(&value.location))),
         (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
         // A path that is not text cannot be a key.
         (None, Some(file)) => match file.to_str() {
@@ -220,7 +229,9 @@ fn workload_identity(options: &AuthOptions) -> Result<WorkloadIdentityAuth, Erro
 
 fn oauth(value: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
     match value {
-        Some(value) => OAuthTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location)),
+        Some(value) => {
+            OAuthTokenAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))
+        }
         None => Ok(OAuthTokenAuth::from_env()),
     }
 }
@@ -231,6 +242,17 @@ fn yc(options: &AuthOptions) -> Result<YandexCloudCliAuth, Error> {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
+}
+
+/// The error for a value that `--method` contradicts: without the flag the command takes the value for what it is.
+fn without_method(error: Error) -> Error {
+    const KINDS: [&str; 4] =
+        ["an IAM token", "an OAuth token", "an API key", "the JSON of a service account key"];
+    let kind = error.reason().strip_prefix("the value is ");
+    match kind.is_some_and(|kind| KINDS.iter().any(|known| kind.starts_with(known))) {
+        true => error.with_help("leave out `--method`: the command tells by itself what the value is"),
+        false => error,
+    }
 }
 
 /// The value of a flag. An empty one is an error: most likely a script expanded an unset variable.

@@ -12,6 +12,8 @@ mod deadline;
 mod demo;
 mod doctor;
 mod emulator;
+mod env;
+mod exec;
 mod failure;
 mod flag_errors;
 mod header;
@@ -20,8 +22,10 @@ mod log;
 mod manual;
 mod memory;
 mod output;
+mod program;
 #[cfg(unix)]
 mod prompt;
+mod quoting;
 mod revoke;
 mod shared_cache;
 mod signals;
@@ -29,12 +33,13 @@ mod status_line;
 mod subprocesses;
 mod token;
 mod unused;
+mod variables;
 mod whoami;
 
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-use arguments::{Command, Format};
+use arguments::Command;
 use deadline::Deadline;
 use failure::{Failure, FailureOutput};
 
@@ -42,7 +47,7 @@ fn main() -> ExitCode {
     memory::protect();
     // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
-    if let Some(status) = emulator::run_if_called_as_helper() {
+    if let Some(status) = program::run_if_called_as_helper() {
         return status;
     }
     if let Some(status) = demo::fake_yc::run_if_called_as_yc() {
@@ -67,6 +72,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Header(options) => header::run(options, deadline, out),
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
         Command::Whoami(options) => whoami::run(options, deadline, out),
+        Command::Exec(options) => exec::run(options, deadline),
+        Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
@@ -74,8 +81,9 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Completions { shell } => completions::run(*shell, out),
         Command::Man => manual::run(out),
     };
-    let is_json = command.auth_options().is_some_and(|options| options.format == Format::Json);
-    if is_json && let Some(failure) = result.as_ref().err().and_then(FailureOutput::of) {
+    if command.prints_json()
+        && let Some(failure) = result.as_ref().err().and_then(FailureOutput::of)
+    {
         output::json(out, &failure)?;
     }
     result

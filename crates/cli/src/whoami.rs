@@ -13,7 +13,7 @@ use yandex_cloud_auth::{Error, ErrorKind, Identity};
 
 use crate::arguments::{Format, WhoamiOptions};
 use crate::color::Color;
-use crate::credentials::{self, Session, Tokens};
+use crate::credentials::{self, Session};
 use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::output;
@@ -48,7 +48,7 @@ impl From<Identity> for IdentityOutput {
 
 /// Prints the identity.
 pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let identity = credentials::with_session(&options.auth, deadline, Tokens::Shared, |session| {
+    let identity = credentials::with_session(&options.result.auth, deadline, |session| {
         let identity = session.credentials.blocking().identity(session.deadline.options());
         let mut identity = identity.map_err(|error| session.explain(error))?;
         session.check_flags(options.ask)?;
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Wri
         }
         Ok(identity)
     })?;
-    match options.auth.format {
+    match options.result.format {
         Format::Json => output::json(out, &IdentityOutput::from(identity))?,
         Format::Text => {
             out.write_all(page(identity, SystemTime::now(), &Color::for_stdout()).as_bytes())?;

@@ -43,7 +43,7 @@ async fn the_first_source_with_a_folder_is_used() {
     for (given, variable, address, source, folder) in [
         ("b1ggiven", "b1gvariable", &here, "folder_id", "b1ggiven"),
         (" ", "b1gvariable", &here, "YC_FOLDER_ID", "b1gvariable"),
-        ("", " ", &here, "metadata", "b1gmetadata"),
+        ("", "", &here, "metadata", "b1gmetadata"),
         ("", "", &gone, "yc config get folder-id", "b1gactive"),
     ] {
         let variables = [("YC_FOLDER_ID", variable), ("YC_METADATA_ADDR", address.as_str())];
@@ -120,6 +120,8 @@ async fn a_broken_source_ends_the_search() {
         sdk(test_system([("YC_FOLDER_ID", "b1g/../x")])).build().unwrap().folder_id().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().starts_with("YC_FOLDER_ID: "), "{error}");
+    let blank = sdk(test_system([("YC_FOLDER_ID", " ")])).build().unwrap().folder_id().await.unwrap_err();
+    assert_eq!(blank.to_string(), "YC_FOLDER_ID: the value is only white space");
     for (value, what) in [
         ("null", "a placeholder"),
         ("undefined", "a placeholder"),

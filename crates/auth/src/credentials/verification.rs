@@ -80,6 +80,21 @@ impl Credentials {
         run_detached(&self.inner.system, work).await?.map_err(|error| error.of(method))
     }
 
+    /// The base URL of the OpenAI-compatible API of the credentials' installation. `limit` covers selection, fetch and
+    /// discovery.
+    ///
+    /// # Errors
+    /// Why discovery gave no response; [`ErrorKind::Blocked`] if the credentials must not go to the host.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the request.
+    #[doc(hidden)]
+    pub async fn openai_base_url(&self, limit: Duration) -> Result<String, Error> {
+        let (system, installation) = (self.inner.system.clone(), self.resolve_installation().await?);
+        let work = async move { model_list::openai_base_url(&installation, limit, &system).await };
+        run_detached(&self.inner.system, work).await?
+    }
+
     /// The folder for the request: that of the variable, as in the SDK, else that of the credentials.
     async fn folder(&self, limit: Duration) -> Result<Option<HeaderValue>, Error> {
         let set = self.inner.system.variable(FOLDER)?;

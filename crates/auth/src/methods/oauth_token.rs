@@ -14,7 +14,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::options::duration_options;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, with_warning};
 use super::value_source::{Found, ValueSource, read};
 use super::{Detection, Identity, Method, Provider, TokenSource};
 use crate::Error;
@@ -130,14 +130,15 @@ impl OAuthTokenAuth {
     async fn probe(&self, system: &System) -> Result<Detection, Error> {
         let exchange = self.exchange(system)?;
         let reason = match &exchange.token {
-            Found::Secret(_) => "set",
+            Found::Secret(_) => "set".to_owned(),
             Found::File(file) => {
                 read(file, system, recognize::oauth_token).await?;
-                "set, and the file holds an OAuth token"
+                let warning = file.mode_warning(system).await;
+                with_warning("set, and the file holds an OAuth token", warning.as_deref())
             }
         };
         let provider = Provider::Source(Arc::new(exchange));
-        Ok(Detection::Found { provider, first: None, reason: reason.to_owned() })
+        Ok(Detection::Found { provider, first: None, reason })
     }
 }
 

@@ -118,7 +118,11 @@ fn describe(kind: &Kind) -> (&'static str, &'static str) {
             "the value is an id of 20 characters",
             "give the secret itself, which is shown once, when a key is created; an id is not secret",
         ),
-        Kind::Path => ("the value is the path of a file", "give the content of the file, not its path"),
+        Kind::Path => (
+            "the value is the path of a file",
+            "give the content of the file, or its path in the variable whose name ends in `_FILE` (YC_API_KEY_FILE, \
+             YC_OAUTH_TOKEN_FILE, YC_IAM_TOKEN_FILE, YC_OIDC_TOKEN_FILE)",
+        ),
         Kind::Unexpanded => (
             "the value is a variable that was not replaced by its value",
             "check the quotes around it, and the shell, template or pipeline that should replace it",

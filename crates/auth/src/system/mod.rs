@@ -45,7 +45,6 @@ pub(crate) use self::clock_difference::ClockDifference;
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 use self::file_looks::FileLooks;
-#[cfg(feature = "service-account-key")]
 pub(crate) use self::file_looks::FileMode;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
@@ -324,7 +323,7 @@ impl System {
     /// The value of a variable, trimmed. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8, or only white space. The error does not show the
     /// value.
     pub(crate) fn variable(&self, name: &str) -> Result<Option<Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
@@ -332,12 +331,32 @@ impl System {
             Ok(text) => {
                 let text = Zeroizing::new(text);
                 let trimmed = text.trim();
+                // Nobody means that: a script or a template has put together a value of nothing.
+                if trimmed.is_empty() && !text.is_empty() {
+                    let reason = "the value is only white space";
+                    return Err(crate::Error::new(crate::ErrorKind::Invalid, reason)
+                        .at(name)
+                        .with_help(format!("give {name} a value, or unset it")));
+                }
                 Ok((!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned())))
             }
             Err(_) => Err(crate::Error::new(crate::ErrorKind::Invalid, "the value is not UTF-8")
                 .at(name)
                 .with_help(format!("set {name} to plain ASCII text, or unset it"))),
         }
+    }
+
+    /// The proxy that leads to a target, in words, without its user and password.
+    #[cfg(feature = "transport")]
+    pub(crate) fn proxy_for(&self, target: &::http::Uri) -> Option<String> {
+        let proxy = http::proxy::for_target(&*self.environment, target).ok()??;
+        Some(format!("the proxy {proxy:?}"))
+    }
+
+    /// The proxy is up to the transport of the program.
+    #[cfg(not(feature = "transport"))]
+    pub(crate) fn proxy_for(&self, _target: &::http::Uri) -> Option<String> {
+        None
     }
 
     /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it. A pipe
@@ -362,7 +381,6 @@ impl System {
     }
 
     /// Who may read a file.
-    #[cfg(feature = "service-account-key")]
     pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<FileMode> {
         self.looks.mode(&self.files, path).await
     }

@@ -28,7 +28,7 @@ fn every_slot_can_be_pinned_and_an_empty_variable_pins_none() {
         let error = test_support::token_source::first_failure(&credentials);
         assert_eq!(error.method().map(Method::name), Some(slot), "{error}");
     }
-    let credentials = test_system_with(&SOURCES).set(VARIABLE, " ").automatic();
+    let credentials = test_system_with(&SOURCES).set(VARIABLE, "").automatic();
     assert_eq!(header(&credentials), format!("Api-Key {API_KEY}"));
 }
 

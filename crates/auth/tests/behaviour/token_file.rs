@@ -333,7 +333,7 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
 #[test]
 fn without_the_variable_the_slot_is_absent_and_the_explicit_method_is_not_configured() {
     let test_system = TestSystem::holding(FIRST);
-    test_system.environment.set("YC_IAM_TOKEN_FILE", " ");
+    test_system.environment.set("YC_IAM_TOKEN_FILE", "");
     test_system.environment.set("YC_TOKEN", SECOND);
     let error = test_system.failure();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));

@@ -7,10 +7,13 @@ mod auth_value;
 mod cache_options;
 mod doctor_options;
 mod emulator_options;
+mod env_options;
+mod exec_options;
 mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod variable_options;
 mod whoami_options;
 
 use std::ffi::OsString;
@@ -18,14 +21,17 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use auth_options::{AuthOptions, Format};
+pub(crate) use auth_options::{AuthOptions, Format, ResultOptions};
 pub(crate) use auth_value::AuthValue;
 pub(crate) use cache_options::{CacheAction, CacheOptions};
 pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
+pub(crate) use env_options::{EnvFormat, EnvOptions};
+pub(crate) use exec_options::ExecOptions;
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
-pub(crate) use reference::{CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use variable_options::{VariableKind, VariableOptions};
 pub(crate) use whoami_options::WhoamiOptions;
 
 #[derive(Parser)]
@@ -47,10 +53,10 @@ struct Arguments {
 pub(crate) enum Command {
     /// Print the token or the API key alone
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Token(AuthOptions),
+    Token(ResultOptions),
     /// Print the header: `Authorization: Bearer …`; print nothing for `none`
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Header(AuthOptions),
+    Header(ResultOptions),
     /// Explain which method is selected and why, and make one header; secrets are masked
     ///
     /// Lists every source in order with its result, then makes the header. Sends one token request if the method needs
@@ -64,6 +70,24 @@ pub(crate) enum Command {
     /// service or yc. The command fetches a token to learn its expiry. `--ask` asks a server for the subject.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Whoami(WhoamiOptions),
+    /// Run a command that has the token or key in a variable
+    ///
+    /// The command gets `YC_IAM_TOKEN` or `YC_API_KEY`, and `YC_FOLDER_ID` if the folder is known, and takes the place of this
+    /// process. It has the other variables of the shell, without those that hold or choose other credentials. The
+    /// exit status is that of the command: 127 if the command does not exist, 126 if it cannot run.
+    ///
+    /// With `--postgres` this process stays, keeps the password file fresh, forwards signals to the command, and removes
+    /// the file when the command has ended.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Exec(ExecOptions),
+    /// Print the variables with the token or key, for a shell or a file
+    ///
+    /// For sh: `eval "$(yc-auth env)"`; for fish: `yc-auth env --format fish | source`; in PowerShell:
+    /// `yc-auth env --format powershell | Out-String | Invoke-Expression`; in a step of GitHub Actions:
+    /// `yc-auth env --format github >> "$GITHUB_ENV"`. The variables do not change when the token expires: run the
+    /// command again, with the same `--method`, `--key-file` or `--auth`.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Env(EnvOptions),
     /// Revoke an IAM token: Yandex Cloud rejects it from then on
     ///
     /// For an IAM token (`t1.…`) that has leaked, give the token itself: `--auth -`. Only an IAM token that is given
@@ -74,7 +98,7 @@ pub(crate) enum Command {
     /// that use the revoked token, for example on the same virtual machine, are rejected from then on and have to fetch
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Revoke(AuthOptions),
+    Revoke(ResultOptions),
     /// List or clear the tokens that the processes of this machine share
     ///
     /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
@@ -111,11 +135,25 @@ impl Command {
     /// The options of authentication, for the subcommands that authenticate.
     pub(crate) fn auth_options(&self) -> Option<&AuthOptions> {
         match self {
+            Self::Exec(options) => Some(&options.auth),
+            Self::Env(options) => Some(&options.auth),
+            _ => self.result_options().map(|options| &options.auth),
+        }
+    }
+
+    /// The options of the subcommands that print one result, as text or JSON.
+    fn result_options(&self) -> Option<&ResultOptions> {
+        match self {
             Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
-            Self::Doctor(options) => Some(&options.auth),
-            Self::Whoami(options) => Some(&options.auth),
+            Self::Doctor(options) => Some(&options.result),
+            Self::Whoami(options) => Some(&options.result),
             _ => None,
         }
+    }
+
+    /// Whether a failure is a result too, in JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.result_options().is_some_and(|options| options.format == Format::Json)
     }
 }
 
@@ -147,6 +185,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 /// The definitions from which help, completions and man page are made.
 pub(crate) fn definitions() -> clap::Command {
     Arguments::command()
+}
+
+/// The definitions of the options of authentication alone.
+pub(crate) fn auth_options() -> clap::Command {
+    <AuthOptions as clap::Args>::augment_args(clap::Command::new(""))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use self::check::{Check, CheckOutput, Verdict};
 use self::page::Page;
 use crate::arguments::{AuthOptions, DoctorOptions, Format};
 use crate::color::Color;
-use crate::credentials::{self, Outcome, Session, Tokens};
+use crate::credentials::{self, Outcome, Session};
 use crate::deadline::Deadline;
 use crate::failure::{ErrorOutput, Failure};
 use crate::log::Warnings;
@@ -68,14 +68,14 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let start = Instant::now();
     let found =
-        credentials::with_session(&options.auth, deadline, Tokens::Own, |session| Ok(find(options, session)));
+        credentials::with_own_tokens(&options.result.auth, deadline, |session| Ok(find(options, session)));
     let found = found.unwrap_or_else(|error| Findings {
         outcome: Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
         subject_id: None,
         check: None,
     });
-    let mut diagnosis = Diagnosis::of(&options.auth, &found, warnings);
-    match options.auth.format {
+    let mut diagnosis = Diagnosis::of(&options.result.auth, &found, warnings);
+    match options.result.format {
         Format::Json => {
             let (failure, check) = found.ending();
             diagnosis.check = check;
@@ -103,7 +103,8 @@ fn find(options: &DoctorOptions, session: &Session<'_>) -> Findings {
     let credentials = session.credentials.clone();
     let _line = StatusLine::start(move || credentials.waiting_for());
     let outcome = session.attempt(options.check);
-    let subject_id = outcome.header.as_ref().ok().and_then(|header| subject(&options.auth, session, header));
+    let subject_id =
+        outcome.header.as_ref().ok().and_then(|header| subject(&options.result.auth, session, header));
     let check = (options.check && outcome.header.is_ok()).then(|| check::run(session));
     Findings { outcome, subject_id, check }
 }

@@ -4,14 +4,11 @@
 //! for a person. With a command, the command has the variables, and both outputs are its own.
 
 mod file;
-mod launcher;
-mod program;
 mod variables;
-mod witness;
 
 use std::io::{self, Write, stderr};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::Command;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{Error, ErrorKind};
@@ -19,14 +16,10 @@ use yandex_cloud_emulator::Emulator;
 
 use self::file::Readers;
 use self::variables::Variables;
-use crate::arguments::EmulatorOptions;
+use crate::arguments::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EmulatorOptions};
 use crate::failure::Failure;
+use crate::program::Program;
 use crate::signals::Signals;
-
-/// Acts as a helper of the emulator, where the emulator called this binary as one.
-pub(crate) fn run_if_called_as_helper() -> Option<ExitCode> {
-    launcher::run_if_called().or_else(witness::run_if_called)
-}
 
 /// Runs the emulator until a signal ends it, or until the command has ended.
 pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), Failure> {
@@ -56,8 +49,8 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         let mut signals = Signals::listen();
         let emulator = builder.start().await.map_err(|error| failed("cannot start", &error))?;
         let variables = write_files(&emulator, options)?;
-        if let [program, arguments @ ..] = &options.command[..] {
-            return program::run(program, arguments, &variables, signals).await;
+        if let Some(program) = Program::of("emulator", &options.command) {
+            return program.run(|command| set_environment(command, &variables), signals).await;
         }
         out.write_all(variables.exports().as_bytes())?;
         out.flush()?;
@@ -73,6 +66,23 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         signals.next().await;
         Ok(())
     })
+}
+
+/// Both names: clients differ in which one they read.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Gives a command the variables of the emulator, and takes out what would lead past the emulator.
+fn set_environment(command: &mut Command, variables: &Variables) {
+    // They would choose other credentials than the emulator's, or contradict them.
+    for (name, _) in CREDENTIAL_VARIABLES.into_iter().chain(ADDRESS_VARIABLES) {
+        command.env_remove(name);
+    }
+    for name in NO_PROXY {
+        let others = std::env::var(name).ok().filter(|others| !others.is_empty());
+        let hosts = others.into_iter().chain([variables.hosts().join(",")]).collect::<Vec<_>>();
+        command.env(name, hosts.join(","));
+    }
+    command.envs(variables.pairs());
 }
 
 /// Refuses a place where no file can be, before anything starts or is written.

@@ -35,8 +35,6 @@ pub(crate) struct Outcome {
 pub(crate) fn yc_auth<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yc-auth"));
     command.args(arguments).env_clear().env("YC_METADATA_ADDR", CLOSED_PORT);
-    // A run in the folder of an earlier one would not fetch.
-    command.env("YC_AUTH_CACHE", "off");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Run { command, stdin: Vec::new(), secrets: Vec::new() }
 }

@@ -2,7 +2,7 @@
 //! already, and a second one would be another request: many programs stop cleaning up at the second Ctrl-C.
 //!
 //! The kernel does not say to whom a signal was sent. So another process of the group, the witness, waits for nothing but
-//! its own end: this binary again, which reads a pipe of the emulator. A signal to the group ends the witness.
+//! its own end: this binary again, which reads a pipe of this process. A signal to the group ends the witness.
 
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -16,16 +16,16 @@ use std::{
 use tokio::process::{Child, ChildStdin, Command};
 
 /// The witness's name in `argv[0]`, under which nobody else calls this binary.
-const NAME: &str = "yc-auth: witness of the emulator's signals";
+const NAME: &str = "yc-auth: witness of signals";
 
 /// The longest time from a signal to the end of the witness, on a busy machine.
 #[cfg(unix)]
 const MAX_DELAY: Duration = Duration::from_millis(200);
 
-/// Waits for the end of the emulator, where the emulator called this binary as its witness.
+/// Waits for the end of the other process, where that process called this binary as its witness.
 pub(super) fn run_if_called() -> Option<ExitCode> {
     std::env::args_os().next().filter(|name| name == NAME)?;
-    // The pipe gets no data, and closes with the emulator.
+    // The pipe gets no data, and closes with the other process.
     let _ = io::stdin().read(&mut [0]);
     Some(ExitCode::SUCCESS)
 }
