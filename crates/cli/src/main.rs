@@ -4,6 +4,7 @@
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
+mod cache;
 mod color;
 mod completions;
 mod credentials;
@@ -26,6 +27,7 @@ mod program;
 mod prompt;
 mod quoting;
 mod revoke;
+mod shared_cache;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -73,6 +75,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Exec(options) => exec::run(options, deadline),
         Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),
