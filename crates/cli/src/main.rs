@@ -4,6 +4,7 @@
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
+mod cache;
 mod color;
 mod completions;
 mod credentials;
@@ -27,6 +28,7 @@ mod prompt;
 mod quoting;
 mod revoke;
 mod setup;
+mod shared_cache;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -75,6 +77,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Setup(options) => setup::run(options, deadline, out),
+        Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

@@ -14,6 +14,7 @@ use yandex_cloud_auth::{Error, ErrorKind, Method, Profile, System};
 use crate::arguments::{AuthOptions, AuthValue, MethodName};
 use crate::credentials;
 use crate::deadline::Deadline;
+use crate::shared_cache;
 
 /// The variables of a job of GitHub Actions or Forgejo Actions.
 pub(super) const OF_A_JOB: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
@@ -27,6 +28,9 @@ pub(super) struct Choice {
     pub(super) file: Option<String>,
     /// Variables without a secret that the tool has to have too.
     pub(super) variables: Vec<&'static str>,
+    /// The folder of the shared tokens where nothing names one: a tool without the variables of the session may find
+    /// another one.
+    pub(super) cache_folder: Option<String>,
     /// Remarks for the user.
     pub(super) remarks: Vec<String>,
 }
@@ -49,6 +53,14 @@ pub(super) fn pinned(options: &AuthOptions, deadline: Deadline) -> Result<Choice
     let endpoint = options.endpoint.clone().or(variable("YC_API_ENDPOINT")?);
     if let Some(endpoint) = endpoint {
         add("--endpoint", &endpoint);
+    }
+    let folder = shared_cache::named_folder(options.cache_dir.as_deref(), &System::real())?;
+    match folder.filter(|_| !options.no_cache) {
+        None => choice.arguments.push("--no-cache".to_owned()),
+        Some(folder) if options.cache_dir.is_some() || variable("YC_AUTH_CACHE_DIR")?.is_some() => {
+            add("--cache-dir", &absolute(folder.path())?);
+        }
+        Some(folder) => choice.cache_folder = Some(absolute(folder.path())?),
     }
     Ok(choice)
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
+use crate::quoting;
+
 /// A command with its arguments.
 #[derive(Clone, Debug)]
 pub(super) struct CommandLine {
@@ -16,7 +18,7 @@ impl CommandLine {
     /// The command as one line for `sh -c`. Python's `shlex` reads the line alike.
     pub(super) fn for_shell(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.arguments);
-        words.map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+        words.map(|word| quoting::sh(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// The command as a line of a systemd unit.
@@ -76,15 +78,6 @@ fn first_word(line: &str) -> String {
     word
 }
 
-/// The text as one word of a POSIX shell.
-pub(super) fn shell_word(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@+=,".contains(character);
-    if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// The text as one word of `ExecStart=`.
 fn systemd_word(text: &str) -> String {
     let escaped = text.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
@@ -97,16 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_each_word_as_it_was() {
-        for (text, word) in [
-            ("/usr/bin/yc-auth", "/usr/bin/yc-auth"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("~", "'~'"),
-        ] {
-            assert_eq!(shell_word(text), word);
-        }
+    fn a_unit_has_each_word_as_it_was() {
         assert_eq!(systemd_word("50 % of $HOME \"x\""), r#""50 %% of $$HOME \"x\"""#);
     }
 

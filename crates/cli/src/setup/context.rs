@@ -10,7 +10,7 @@ use yandex_cloud_auth::{Error, ErrorKind, Method};
 use super::choice::{self, Choice, variable};
 use super::command_line::{CommandLine, own_path};
 use super::plan::WholeFile;
-use crate::arguments::{SetupOptions, definitions};
+use crate::arguments::SetupOptions;
 use crate::credentials;
 use crate::deadline::Deadline;
 
@@ -192,19 +192,11 @@ impl<'a> Context<'a> {
         Ok(WholeFile { path, content, mark: "# Written by `yc-auth setup", is_program: true, kept_for: None })
     }
 
-    /// Where the tools' programs keep the shared tokens, for a program without the variables of the user's session.
-    pub(super) fn cache_arguments(&self) -> Result<Vec<String>, Error> {
-        let is_given = self.choice.arguments.iter().any(|argument| argument == "--cache-dir");
-        let folder = variable("XDG_RUNTIME_DIR")?.filter(|_| !is_given && knows_cache_dir());
-        Ok(folder.map_or_else(Vec::new, |folder| vec!["--cache-dir".to_owned(), format!("{folder}/yc-auth")]))
+    /// The folder of the shared tokens, for a program without the variables of the user's session.
+    pub(super) fn cache_arguments(&self) -> Vec<String> {
+        let folder = self.choice.cache_folder.iter();
+        folder.flat_map(|folder| ["--cache-dir".to_owned(), folder.clone()]).collect()
     }
-}
-
-/// Whether the subcommands have the flag `--cache-dir`.
-fn knows_cache_dir() -> bool {
-    let definitions = definitions();
-    let token = definitions.find_subcommand("token");
-    token.is_some_and(|token| token.get_arguments().any(|argument| argument.get_long() == Some("cache-dir")))
 }
 
 /// Refuses a name that some file of a tool would write with quotes.

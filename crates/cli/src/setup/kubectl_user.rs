@@ -9,7 +9,8 @@ use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::system::{Command, CommandOutput, Processes, SystemProcesses};
 use yandex_cloud_auth::{Error, ErrorKind};
 
-use super::command_line::{CommandLine, runs_yc_auth, shell_word};
+use super::command_line::{CommandLine, runs_yc_auth};
+use crate::quoting;
 
 const API_VERSION: &str = "client.authentication.k8s.io/v1";
 
@@ -51,7 +52,7 @@ impl KubectlUser {
 
     /// The command that sets the user, for a person.
     pub(super) fn shown(&self) -> String {
-        let words: Vec<_> = self.set_arguments().iter().map(|word| shell_word(word)).collect();
+        let words: Vec<_> = self.set_arguments().iter().map(|word| quoting::sh(word)).collect();
         format!("kubectl {}", words.join(" "))
     }
 
@@ -71,7 +72,7 @@ impl KubectlUser {
         let program = exec["command"].as_str().unwrap_or_default();
         let arguments = serde_json::Value::from(self.command.arguments.clone());
         // A program path with blanks is one word here.
-        if !runs_yc_auth(&shell_word(program)) {
+        if !runs_yc_auth(&quoting::sh(program)) {
             return Ok(Present::Foreign);
         }
         let is_same = program == self.command.program

@@ -37,6 +37,7 @@ mod readme;
 mod recognized_values;
 mod run;
 mod setup;
+mod shared_cache;
 mod statuses;
 mod token_and_header;
 mod value_files;

@@ -19,7 +19,8 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let name = context.name()?;
     let folder = context.folder_id()?;
     let mut command = context.command(&["token", "--on-repeat=renew", "--timeout", "4"]);
-    command.arguments.extend(context.cache_arguments()?);
+    // One folder for both kinds of commands: the helper has no `XDG_RUNTIME_DIR`.
+    command.arguments.extend(context.cache_arguments());
     let mut groups = provider(name);
     groups[0].comment = comment("codex");
     groups[0].entries = entries([
@@ -47,7 +48,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     }
     for server in servers {
         let mut command = mcp::headers(context, &server)?;
-        command.arguments.extend(context.cache_arguments()?);
+        command.arguments.extend(context.cache_arguments());
         let mut group = mcp_server(&server.name);
         group.comment = comment("codex");
         group.entries =

@@ -60,6 +60,20 @@ fn files_in_variables_are_written_as_flags() {
     assert!(outcome.output().contains(&format!("--method api-key --auth @{folder}/key")), "{outcome:?}");
     let run = home.bare(&["terraform", "--key-file", "key"]).env("YC_API_ENDPOINT", "api.yandexcloud.kz:443");
     assert!(run.done().output().contains("--endpoint api.yandexcloud.kz:443"));
+    for (name, value, expected) in
+        [("YC_AUTH_CACHE_DIR", "/run/fake", "--cache-dir /run/fake"), ("YC_AUTH_CACHE", "off", "--no-cache")]
+    {
+        let outcome = home.bare(&["terraform", "--key-file", "key"]).env(name, value).done();
+        assert!(arguments(outcome.output()).ends_with(expected), "{outcome:?}");
+    }
+    // Codex gives its helper no `XDG_RUNTIME_DIR`, so the folder that follows from the variable is written.
+    let words =
+        ["codex", "--folder-id", super::FOLDER_ID, "--mcp", "https://toolkit.mcp.cloud.yandex.net/mcp"];
+    let run = home.bare(&[&words[..], &["--key-file", "key"]].concat()).env("XDG_RUNTIME_DIR", "/run/user/1");
+    let outcome = run.done();
+    assert_eq!(outcome.output().matches("/run/user/1/yc-auth").count(), 2, "{outcome:?}");
+    let outcome = home.bare(&["terraform", "--key-file", "key"]).env("XDG_RUNTIME_DIR", "/run/user/1").done();
+    assert!(!outcome.output().contains("--cache-dir"), "{outcome:?}");
 }
 
 #[test]

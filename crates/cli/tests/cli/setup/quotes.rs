@@ -80,7 +80,8 @@ fn toml_and_a_shell() {
     assert_eq!(auth["refresh_interval_ms"].as_integer(), Some(0));
     let arguments: Vec<_> =
         auth["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
-    assert_eq!(arguments, ["token", "--on-repeat=renew", "--timeout", "4", "--key-file", &key]);
+    assert_eq!(arguments[..6], ["token", "--on-repeat=renew", "--timeout", "4", "--key-file", &key]);
+    assert_eq!(arguments[6], "--cache-dir");
     check(
         &words_of(toml["mcp_servers"]["yandex-search"]["http_headers_helper"].as_str().unwrap()),
         &program,
