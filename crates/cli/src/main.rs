@@ -5,6 +5,7 @@
 
 mod arguments;
 mod atomic_file;
+mod cache;
 mod color;
 mod completions;
 mod credentials;
@@ -27,6 +28,7 @@ mod program;
 mod prompt;
 mod quoting;
 mod revoke;
+mod shared_cache;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -74,6 +76,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Exec(options) => exec::run(options, deadline),
         Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

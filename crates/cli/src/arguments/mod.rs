@@ -4,6 +4,7 @@
 
 mod auth_options;
 mod auth_value;
+mod cache_options;
 mod doctor_options;
 mod emulator_options;
 mod env_options;
@@ -22,6 +23,7 @@ use clap_complete::Shell;
 
 pub(crate) use auth_options::{AuthOptions, Format, ResultOptions};
 pub(crate) use auth_value::AuthValue;
+pub(crate) use cache_options::{CacheAction, CacheOptions};
 pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use env_options::{EnvFormat, EnvOptions};
@@ -97,6 +99,11 @@ pub(crate) enum Command {
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(ResultOptions),
+    /// List or clear the tokens that the processes of this machine share
+    ///
+    /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
+    /// from here instead of asking for another one.
+    Cache(CacheOptions),
     /// Demonstrate every method end to end against an emulator inside this program
     ///
     /// Uses each method and automatic selection for a chat completion and a streamed one, renews a stale token, and

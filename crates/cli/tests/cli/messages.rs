@@ -126,9 +126,19 @@ fn an_empty_value_of_auth_and_a_path_in_a_variable_say_what_to_do() {
 
 #[test]
 fn placeholders_are_named_in_every_place_of_a_secret() {
-    for word in
-        ["your-token", "your_api_key", "YOUR_API_KEY", "changeme", "ChangeMe", "xxx", "XXXXXXXX", "<key>"]
-    {
+    for word in [
+        "dummy",
+        "my-token",
+        "replace-me",
+        "your-token",
+        "your_api_key",
+        "YOUR_API_KEY",
+        "changeme",
+        "ChangeMe",
+        "xxx",
+        "XXXXXXXX",
+        "<key>",
+    ] {
         for run in [
             yc_auth(["token", "--auth", word]),
             yc_auth(["token"]).env("YC_API_KEY", word),

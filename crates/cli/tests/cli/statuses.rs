@@ -108,7 +108,7 @@ fn an_unreachable_service_is_5() {
     });
     let run = yc_auth(["token", "--timeout", "2", "--endpoint", &format!("http://{CLOSED_PORT}")]);
     let outcome = run.secret("YC_OAUTH_TOKEN", "y0_fake-oauth").done();
-    assert!(outcome.fails(5).contains("\nhelp: the server could not be reached"), "{outcome:?}");
+    assert!(outcome.fails(5).contains("\nhelp: nothing listens at this address"), "{outcome:?}");
 }
 
 #[test]
