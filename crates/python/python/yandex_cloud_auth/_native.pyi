@@ -1,16 +1,41 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from os import PathLike
 from typing import Any, Literal, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from ._report import Report
+
+__all__ = [
+    "Credentials",
+    "HostRules",
+    "Hub",
+    "Method",
+    "VERSION",
+    "api_key",
+    "env_iam_token",
+    "function",
+    "iam_token",
+    "impersonation",
+    "metadata",
+    "none",
+    "nothing",
+    "oauth_token",
+    "profile",
+    "service_account_key",
+    "set_logging",
+    "take_log",
+    "token_file",
+    "workload_identity",
+    "yandex_cloud_cli",
+]
 
 VERSION: str
 
 _Path = str | PathLike[str]
 
+@disjoint_base
 class Credentials:
     def __new__(
         cls,

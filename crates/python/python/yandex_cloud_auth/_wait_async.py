@@ -84,8 +84,10 @@ def _table(credentials: Credentials) -> dict[Any, Any]:
 
 async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.AbstractEventLoop) -> Any:
     table = _table(credentials)
-    waits: _Waits | None = table.get(loop)
-    if waits is None or waits.hub.foreign:
+    found: _Waits | None = table.get(loop)
+    if found is not None and not found.hub.foreign:
+        waits = found
+    else:
         for other in [key for key in table if getattr(key, "is_closed", bool)()]:
             table.pop(other, None)
         waits = _Waits(credentials)
@@ -145,11 +147,11 @@ async def _watch(waits: _Waits, scope: Any, trio: Any) -> None:
 async def _run_in_trio(credentials: Credentials, start: Start, trio: Any) -> Any:
     table = _table(credentials)
     key = trio.lowlevel.current_trio_token()
-    found = table.get(key)
+    found: tuple[_Waits, Any] | None = table.get(key)
     if found is None or found[0].hub.foreign:
-        waits, scope = found = _Waits(credentials), trio.CancelScope()
+        found = _Waits(credentials), trio.CancelScope()
         table[key] = found
-        trio.lowlevel.spawn_system_task(_watch, waits, scope, trio)
+        trio.lowlevel.spawn_system_task(_watch, *found, trio)
     waits, scope = found
     waiter = _TrioWaiter(trio.Event())
     number = None
