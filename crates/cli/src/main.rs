@@ -6,6 +6,7 @@
 mod arguments;
 mod color;
 mod completions;
+mod credential;
 mod credentials;
 mod deadline;
 mod demo;
@@ -14,6 +15,9 @@ mod emulator;
 mod failure;
 mod flag_errors;
 mod header;
+mod headers;
+mod hook;
+mod hosts;
 mod input;
 mod log;
 mod manual;
@@ -63,6 +67,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
         Command::Whoami(options) => whoami::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Credential(options) => credential::run(options, deadline, out),
+        Command::Headers(options) => headers::run(options, deadline, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

@@ -24,18 +24,17 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
-    let mut printed: Vec<&clap::Command> = Vec::new();
-    for subcommand in command.get_subcommands() {
-        let name = format!("yc-auth {}", subcommand.get_name());
+    let mut printed: Vec<(String, &clap::Command)> = Vec::new();
+    for (name, subcommand) in with_nested(&command, "yc-auth") {
         writeln!(page, ".SS {}", escaped(&name))?;
         let man = Man::new(subcommand.clone());
         page.extend(body(|part| man.render_synopsis_section(part))?);
         page.extend_from_slice(b".PP\n");
         page.extend(body(|part| man.render_description_section(part))?);
         // Most subcommands share their options: the page lists them once.
-        match printed.iter().find(|first| has_options_of(subcommand, first)) {
-            Some(first) => {
-                let first_name = escaped(&format!("yc-auth {}", first.get_name()));
+        match printed.iter().find(|(_, first)| has_options_of(subcommand, first)) {
+            Some((first_name, first)) => {
+                let first_name = escaped(first_name);
                 let own = without_options_of(subcommand, first);
                 let has_own = own.get_arguments().any(|argument| !argument.is_hide_set());
                 let and = if has_own { ", and:" } else { "." };
@@ -47,7 +46,7 @@ fn page() -> io::Result<Vec<u8>> {
             None => {
                 page.extend(body(|part| man.render_options_section(part))?);
                 if has_options(subcommand) {
-                    printed.push(subcommand);
+                    printed.push((name, subcommand));
                 }
             }
         }
@@ -67,6 +66,23 @@ fn page() -> io::Result<Vec<u8>> {
     }
     page.extend_from_slice(b".fi\n");
     Ok(page)
+}
+
+/// The subcommands of a command, each with its name and followed by its own subcommands.
+fn with_nested<'a>(command: &'a clap::Command, parent: &str) -> Vec<(String, &'a clap::Command)> {
+    let is_top = parent == "yc-auth";
+    let mut all = Vec::new();
+    // `help` has a copy of every command below it.
+    for subcommand in command.get_subcommands().filter(|own| is_top || own.get_name() != "help") {
+        let name = format!("{parent} {}", subcommand.get_name());
+        let nested = match subcommand.get_name() {
+            "help" => Vec::new(),
+            _ => with_nested(subcommand, &name),
+        };
+        all.push((name, subcommand));
+        all.extend(nested);
+    }
+    all
 }
 
 /// Whether the subcommand has options beside `--help`.
@@ -124,5 +140,7 @@ mod tests {
             assert!(page.contains(&escaped(name)), "{name}");
         }
         assert!(page.contains("The options are those of yc\\-auth token."));
+        assert!(page.contains(".SS yc\\-auth credential docker\n"));
+        assert!(!page.contains(".SS yc\\-auth help token"));
     }
 }

@@ -4,8 +4,10 @@
 
 mod auth_options;
 mod auth_value;
+mod called_as;
 mod doctor_options;
 mod emulator_options;
+mod hook_options;
 mod mask;
 mod method_name;
 mod reference;
@@ -21,6 +23,10 @@ pub(crate) use auth_options::{AuthOptions, Format};
 pub(crate) use auth_value::AuthValue;
 pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
+pub(crate) use hook_options::{
+    AwsOptions, CredentialOptions, CredentialTool, DockerOperation, DockerOptions, GitOptions,
+    HeadersOptions, HookOptions, HttpOptions, KeyringOptions,
+};
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{EXIT_STATUS, VARIABLES};
@@ -73,6 +79,18 @@ pub(crate) enum Command {
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(AuthOptions),
+    /// Give a tool the credentials that it asks a command for: docker, kubectl, aws, uv, Bazel, git, pip
+    ///
+    /// Standard output has the answer in the protocol of the tool, and nothing else. Each hook answers only for the hosts
+    /// of its tool, and for those of `--host`.
+    Credential(CredentialOptions),
+    /// Print the headers for an MCP server or an API, as a JSON object
+    ///
+    /// For clients that run a command for headers, such as Claude Code (`headersHelper`) and Codex
+    /// (`http_headers_helper`). Answers for the hosts of Yandex Cloud's API, `*.mcp.cloud.yandex.net` and
+    /// `storage.yandexcloud.net`, over https, and for those of `--host`.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Headers(HeadersOptions),
     /// Demonstrate every method end to end against an emulator inside this program
     ///
     /// Uses each method and automatic selection for a chat completion and a streamed one, renews a stale token, and
@@ -106,6 +124,8 @@ impl Command {
             Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
             Self::Doctor(options) => Some(&options.auth),
             Self::Whoami(options) => Some(&options.auth),
+            Self::Credential(options) => Some(&options.tool.hook().auth),
+            Self::Headers(options) => Some(&options.hook.auth),
             _ => None,
         }
     }
@@ -116,22 +136,28 @@ impl Command {
 /// # Errors
 /// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    let arguments: Vec<_> = arguments.into_iter().collect();
+    let arguments = called_as::own_name(arguments.into_iter().collect());
     let ends_with_dashes = arguments.last().is_some_and(|last| last == "--");
     let mut definitions = definitions();
     let matches = definitions.try_get_matches_from_mut(arguments).map_err(mask::masked)?;
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
     let conflict = match &command {
         Command::Emulator(options) => options.conflict(ends_with_dashes),
+        Command::Credential(options) => options.tool.hook().conflict(),
+        Command::Headers(options) => options.hook.conflict(),
         _ => {
             command.auth_options().and_then(|options| options.conflict(matches!(command, Command::Revoke(_))))
         }
     };
     if let Some(reason) = conflict {
         // An error of the subcommand shows the usage of the subcommand.
-        let subcommand = matches.subcommand_name().and_then(|name| definitions.find_subcommand(name));
-        let mut subcommand = subcommand.unwrap_or(&definitions).clone();
-        return Err(subcommand.error(clap::error::ErrorKind::ArgumentConflict, reason));
+        let (mut subcommand, mut words) = (&definitions, &matches);
+        while let Some((name, rest)) = words.subcommand()
+            && let Some(found) = subcommand.find_subcommand(name)
+        {
+            (subcommand, words) = (found, rest);
+        }
+        return Err(subcommand.clone().error(clap::error::ErrorKind::ArgumentConflict, reason));
     }
     Ok(command)
 }

@@ -15,7 +15,7 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 29] = [
+pub(crate) const VARIABLES: [(&str, &str); 31] = [
     (
         "YC_AUTH_METHOD",
         "the one method that automatic selection uses: api-key, iam-token, oauth-token, service-account-key, \
@@ -50,7 +50,9 @@ pub(crate) const VARIABLES: [(&str, &str); 29] = [
     ),
     ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none, and that doctor --check names"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
-    ("PATH", "the folders where the command searches for yc"),
+    ("PATH", "the folders where the command searches for yc, and `credential keyring` for the next keyring"),
+    ("KUBERNETES_EXEC_INFO", "the version that kubectl expects (credential kubernetes)"),
+    ("CLAUDE_CODE_MCP_SERVER_URL", "the URL of the MCP server that the headers are for (headers)"),
     (
         "HTTPS_PROXY",
         "the proxy for TLS hosts (http, https, socks5, socks5h); metadata requests never use one",

@@ -16,6 +16,7 @@ mod emulator_command;
 mod emulator_files;
 mod endpoints;
 mod failures;
+mod hooks;
 mod identity;
 mod limits;
 #[cfg(target_os = "linux")]

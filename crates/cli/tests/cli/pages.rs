@@ -4,8 +4,20 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 10] =
-    ["token", "header", "doctor", "whoami", "revoke", "demo", "emulator", "completions", "man", "help"];
+const COMMANDS: [&str; 12] = [
+    "token",
+    "header",
+    "doctor",
+    "whoami",
+    "revoke",
+    "credential",
+    "headers",
+    "demo",
+    "emulator",
+    "completions",
+    "man",
+    "help",
+];
 
 #[test]
 fn the_completions_of_every_shell_have_every_command() {
