@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use yandex_cloud_auth::sdk_internals::{SharedValue, is_pinned, is_resource_id, metadata_folder, yc_config};
+use yandex_cloud_auth::sdk_internals::{SharedValue, check_folder_id, is_pinned, metadata_folder, yc_config};
 use yandex_cloud_auth::{self as auth, Credentials, Method, Outcome, System, YandexCloudCliAuth};
 
 use crate::error::{Error, ErrorKind};
@@ -126,7 +126,7 @@ impl Folder {
     pub(crate) fn new(option: Option<String>, yc_profile: Option<String>) -> Result<Self, Error> {
         let option = option.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
         if let Some(id) = &option {
-            check(id).map_err(|reason| invalid("folder_id", reason))?;
+            check(id, "folder_id")?;
         }
         Ok(Self { sources: Sources { option, yc_profile }, cached: SharedValue::new(Error::search_dropped) })
     }
@@ -218,7 +218,7 @@ impl Sources {
         }
         match self.ask_yc(system, credentials).await.map_err(|error| broken(YC, &error))? {
             Ok(id) => {
-                check(&id).map_err(|reason| invalid(YC, reason))?;
+                check(&id, YC)?;
                 return Ok(search.end(YC, &id));
             }
             Err(reason) => search.absent(YC, &reason),
@@ -251,26 +251,34 @@ impl Sources {
 
 fn variable(system: &System) -> Result<Option<String>, Error> {
     let Some(value) = system.environment().variable(VARIABLE) else { return Ok(None) };
-    let value = value.into_string().map_err(|_| invalid(VARIABLE, "the value is not UTF-8"))?;
+    let not_text = |_| {
+        let help = format!("set {VARIABLE} to plain ASCII text, or unset it");
+        Error::new(ErrorKind::Invalid, format!("{VARIABLE}: the value is not UTF-8")).with_help(help)
+    };
+    let value = value.into_string().map_err(not_text)?;
     let id = value.trim();
-    if id.is_empty() {
+    if value.is_empty() {
         return Ok(None);
     }
-    check(id).map_err(|reason| invalid(VARIABLE, reason))?;
+    if id.is_empty() {
+        let reason = format!("{VARIABLE}: the value is only white space");
+        return Err(
+            Error::new(ErrorKind::Invalid, reason).with_help(format!("give {VARIABLE} a value, or unset it"))
+        );
+    }
+    check(id, VARIABLE)?;
     Ok(Some(id.to_owned()))
 }
 
 /// Checks the id, which goes into URIs and headers.
-fn check(id: &str) -> Result<(), &'static str> {
-    if is_resource_id(id) {
-        return Ok(());
-    }
-    Err("not a folder id: at most 64 letters, digits, `-` and `_`, and single dots between them, are allowed")
-}
-
-fn invalid(source: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("{source}: {reason}"))
-        .with_help("use the id of the folder, as `yc resource-manager folder list` shows it")
+fn check(id: &str, source: &str) -> Result<(), Error> {
+    check_folder_id(id).map_err(|error| {
+        let refused = Error::new(ErrorKind::Invalid, format!("{source}: {}", error.reason()));
+        match error.help() {
+            Some(help) => refused.with_help(help.to_owned()),
+            None => refused,
+        }
+    })
 }
 
 fn broken(source: &str, error: &auth::Error) -> Error {

@@ -186,6 +186,11 @@ impl Error {
         self.0.status
     }
 
+    /// Whether a server refused the request or the secret, and not only led to another server.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.kind() == ErrorKind::Refused && !self.status().is_some_and(|status| (300..400).contains(&status))
+    }
+
     /// The time on the clock of the server that refused, if it said so.
     #[cfg(feature = "service-account-key")]
     pub(crate) fn date(&self) -> Option<SystemTime> {

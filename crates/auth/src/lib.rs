@@ -166,6 +166,7 @@
 //! | `object-storage` | ephemeral access keys of Object Storage, for clients of S3 |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
 //! | `reqwest`, `tonic`, `async-openai` | `AuthLayer` for these clients |
+//! | `shared-cache` | [`System::with_shared_cache`](crate::System), one token for all processes of a machine |
 //! | `serde` | `Serialize` for the report |
 //! | `testing` | doubles of the machine |
 
@@ -182,6 +183,8 @@ mod report;
 pub mod sdk_internals;
 mod secret;
 mod selection;
+#[cfg(feature = "shared-cache")]
+pub mod shared_cache;
 mod source;
 mod sync;
 pub mod system;

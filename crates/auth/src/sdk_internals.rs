@@ -3,9 +3,9 @@
 
 pub use crate::cloud::address::Address;
 pub use crate::cloud::endpoints::Endpoint;
-pub use crate::cloud::folder::{is_resource_id, metadata_folder};
+pub use crate::cloud::folder::{check_folder_id, is_resource_id, metadata_folder};
 pub use crate::cloud::installation::Installation;
-pub use crate::cloud::model_list::ApiCheck;
+pub use crate::cloud::model_list::{ApiCheck, PUBLIC_OPENAI};
 pub use crate::cloud::response::{about_a_token, retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::error::in_seconds;

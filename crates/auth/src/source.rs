@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::cloud::installation::Installation;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::sync::Arc;
 use crate::system::{BoxFuture, Now, System};
 use crate::token::{MAX_AGE, Token};
@@ -59,6 +61,14 @@ pub trait TokenSource: Send + Sync + 'static {
     #[doc(hidden)]
     fn installation(&self, system: &System) -> Result<Installation, Error> {
         Installation::of(system)
+    }
+
+    /// Whose token this is, and the credential that proves it, for the shared cache; `None` for a source whose tokens are
+    /// not shared. Reads the credential, and fetches no token of Yandex Cloud. An error is told by the fetch.
+    #[cfg(feature = "shared-cache")]
+    #[doc(hidden)]
+    fn cache_identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(std::future::ready(None))
     }
 
     /// Finds out what [`installation`](Self::installation) needs to know, for a source that asks a program for it. Runs

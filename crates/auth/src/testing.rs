@@ -18,6 +18,8 @@
 //! # Ok::<(), yandex_cloud_auth::Error>(())
 //! ```
 
+#[cfg(feature = "shared-cache")]
+pub use crate::system::doubles::TestCacheStore;
 pub use crate::system::doubles::{
     TestClock, TestEnvironment, TestFiles, TestHttp, TestProcesses, TestReply, TestRun,
 };

@@ -145,11 +145,11 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         }
         (Some(MethodName::ApiKey), None) => ApiKeyAuth::from_env().into(),
         (Some(MethodName::ApiKey), Some(value)) => {
-            ApiKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
+            ApiKeyAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))?.into()
         }
         (Some(MethodName::IamToken), None) => IamTokenAuth::from_env().into(),
         (Some(MethodName::IamToken), Some(value)) => {
-            IamTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location))?.into()
+            IamTokenAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))?.into()
         }
         (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
@@ -165,9 +165,8 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
 
 fn key(options: &AuthOptions, value: Option<&Value>) -> Result<ServiceAccountKeyAuth, Error> {
     match (value, &options.key_file) {
-        (Some(value), _) => {
-            ServiceAccountKeyAuth::new(&*value.text).map_err(|error| error.at(&value.location))
-        }
+        (Some(value), _) => ServiceAccountKeyAuth::new(&*value.text)
+            .map_err(|error| without_method(error.at(&value.location))),
         (None, Some(file)) if file.as_os_str().is_empty() => Err(empty("--key-file")),
         // A path that is not text cannot be a key.
         (None, Some(file)) => match file.to_str() {
@@ -198,7 +197,9 @@ fn workload_identity(options: &AuthOptions) -> Result<WorkloadIdentityAuth, Erro
 
 fn oauth(value: Option<&Value>) -> Result<OAuthTokenAuth, Error> {
     match value {
-        Some(value) => OAuthTokenAuth::new(&*value.text).map_err(|error| error.at(&value.location)),
+        Some(value) => {
+            OAuthTokenAuth::new(&*value.text).map_err(|error| without_method(error.at(&value.location)))
+        }
         None => Ok(OAuthTokenAuth::from_env()),
     }
 }
@@ -209,6 +210,17 @@ fn yc(options: &AuthOptions) -> Result<YandexCloudCliAuth, Error> {
         builder = builder.profile(profile);
     }
     Ok(builder.build())
+}
+
+/// The error for a value that `--method` contradicts: without the flag the command takes the value for what it is.
+fn without_method(error: Error) -> Error {
+    const KINDS: [&str; 4] =
+        ["an IAM token", "an OAuth token", "an API key", "the JSON of a service account key"];
+    let kind = error.reason().strip_prefix("the value is ");
+    match kind.is_some_and(|kind| KINDS.iter().any(|known| kind.starts_with(known))) {
+        true => error.with_help("leave out `--method`: the command tells by itself what the value is"),
+        false => error,
+    }
 }
 
 /// The value of a flag. An empty one is an error: most likely a script expanded an unset variable.

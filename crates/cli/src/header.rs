@@ -9,7 +9,7 @@ use serde::Serialize;
 use yandex_cloud_auth::Scheme;
 use zeroize::Zeroizing;
 
-use crate::arguments::{AuthOptions, Format};
+use crate::arguments::{Format, ResultOptions};
 use crate::credentials;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
@@ -24,8 +24,8 @@ struct HeaderOutput<'a> {
 }
 
 /// Prints the header.
-pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let snapshot = credentials::header(options, deadline)?;
+pub(crate) fn run(options: &ResultOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let snapshot = credentials::header(&options.auth, deadline)?;
     let parts = snapshot.scheme().map(Scheme::as_str).zip(snapshot.expose_secret());
     match (options.format, parts) {
         (Format::Text, None) => {}

@@ -29,6 +29,12 @@ pub(crate) struct Value {
 /// `Invalid` where the value cannot be read or is not text; `Unavailable` where the input does not end in time.
 pub(crate) fn read(auth: &AuthValue, deadline: Deadline) -> Result<Value, Error> {
     match auth {
+        // Most likely a script expanded an unset variable.
+        AuthValue::Inline(text) if text.trim().is_empty() => {
+            Err(Error::new(ErrorKind::Invalid, "the value is empty")
+                .at("--auth")
+                .with_help("give a value, or leave --auth out; `--auth -` reads standard input"))
+        }
         AuthValue::Inline(text) => Ok(Value { text: text.clone(), location: "--auth".to_owned() }),
         AuthValue::NotText => Err(not_text("--auth")),
         AuthValue::Stdin => read_stdin(deadline),

@@ -12,6 +12,8 @@ mod deadline;
 mod demo;
 mod doctor;
 mod emulator;
+mod env;
+mod exec;
 mod failure;
 mod flag_errors;
 mod header;
@@ -23,20 +25,23 @@ mod log;
 mod manual;
 mod memory;
 mod output;
+mod program;
 #[cfg(unix)]
 mod prompt;
+mod quoting;
 mod revoke;
 mod signals;
 mod status_line;
 mod subprocesses;
 mod token;
 mod unused;
+mod variables;
 mod whoami;
 
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-use arguments::{Command, Format};
+use arguments::Command;
 use deadline::Deadline;
 use failure::{Failure, FailureOutput};
 
@@ -44,6 +49,9 @@ fn main() -> ExitCode {
     memory::protect();
     // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
+    if let Some(status) = program::run_if_called_as_helper() {
+        return status;
+    }
     if let Some(status) = demo::fake_yc::run_if_called_as_yc() {
         return status;
     }
@@ -66,6 +74,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Header(options) => header::run(options, deadline, out),
         Command::Doctor(options) => doctor::run(options, deadline, &warnings.unwrap_or_default(), out),
         Command::Whoami(options) => whoami::run(options, deadline, out),
+        Command::Exec(options) => exec::run(options, deadline),
+        Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Credential(options) => credential::run(options, deadline, out),
         Command::Headers(options) => headers::run(options, deadline, out),
@@ -74,8 +84,9 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Completions { shell } => completions::run(*shell, out),
         Command::Man => manual::run(out),
     };
-    let is_json = command.auth_options().is_some_and(|options| options.format == Format::Json);
-    if is_json && let Some(failure) = result.as_ref().err().and_then(FailureOutput::of) {
+    if command.prints_json()
+        && let Some(failure) = result.as_ref().err().and_then(FailureOutput::of)
+    {
         output::json(out, &failure)?;
     }
     result

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap_mangen::Man;
 
-use crate::arguments::{EXIT_STATUS, VARIABLES, definitions};
+use crate::arguments::{EXIT_STATUS, auth_options, definitions, variables};
 use crate::failure::Failure;
 
 /// Prints the page, as roff.
@@ -24,31 +24,29 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
-    let mut printed: Vec<(String, &clap::Command)> = Vec::new();
+    let mut first = None;
     for (name, subcommand) in with_nested(&command, "yc-auth") {
         writeln!(page, ".SS {}", escaped(&name))?;
         let man = Man::new(subcommand.clone());
         page.extend(body(|part| man.render_synopsis_section(part))?);
         page.extend_from_slice(b".PP\n");
         page.extend(body(|part| man.render_description_section(part))?);
-        // Most subcommands share their options: the page lists them once.
-        match printed.iter().find(|(_, first)| has_options_of(subcommand, first)) {
-            Some((first_name, first)) => {
-                let first_name = escaped(first_name);
-                let own = without_options_of(subcommand, first);
-                let has_own = own.get_arguments().any(|argument| !argument.is_hide_set());
-                let and = if has_own { ", and:" } else { "." };
-                writeln!(page, ".PP\nThe options are those of {first_name}{and}")?;
-                if has_own {
-                    page.extend(body(|part| Man::new(own).render_options_section(part))?);
-                }
+        // Most subcommands share the options of authentication: the page lists them once.
+        let own = match first {
+            Some(first) if authenticates(subcommand) => {
+                let own = without_auth_options(subcommand);
+                let and = if has_options(&own) { ", and:" } else { "." };
+                let first = escaped(&format!("yc-auth {first}"));
+                writeln!(page, ".PP\nThe options of authentication are those of {first}{and}")?;
+                own
             }
-            None => {
-                page.extend(body(|part| man.render_options_section(part))?);
-                if has_options(subcommand) {
-                    printed.push((name, subcommand));
-                }
-            }
+            _ => subcommand.clone(),
+        };
+        if first.is_none() && authenticates(subcommand) {
+            first = Some(subcommand.get_name());
+        }
+        if has_options(&own) {
+            page.extend(body(|part| Man::new(own).render_options_section(part))?);
         }
     }
     page.extend_from_slice(b".SH \"EXIT STATUS\"\n");
@@ -56,7 +54,7 @@ fn page() -> io::Result<Vec<u8>> {
         writeln!(page, ".TP\n\\fB{status}\\fR\n{}", escaped(meaning))?;
     }
     page.extend_from_slice(b".SH ENVIRONMENT\nAn empty variable counts as unset.\n");
-    for (name, meaning) in VARIABLES {
+    for (name, meaning) in variables() {
         writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(meaning))?;
     }
     page.extend_from_slice(b".SH \"EXAMPLES AND SECRETS\"\n.nf\n");
@@ -85,21 +83,26 @@ fn with_nested<'a>(command: &'a clap::Command, parent: &str) -> Vec<(String, &'a
     all
 }
 
-/// Whether the subcommand has options beside `--help`.
+/// Whether the subcommand shows options beside `--help`.
 fn has_options(subcommand: &clap::Command) -> bool {
-    subcommand.get_arguments().count() > 1
+    let mut shown = subcommand.get_arguments().filter(|argument| !argument.is_hide_set());
+    shown.any(|argument| argument.get_id() != "help")
 }
 
-/// Whether the subcommand has all options of another one.
-fn has_options_of(subcommand: &clap::Command, other: &clap::Command) -> bool {
-    other.get_arguments().all(|theirs| subcommand.get_arguments().any(|own| own.get_id() == theirs.get_id()))
+/// Whether the subcommand has the options of authentication.
+fn authenticates(subcommand: &clap::Command) -> bool {
+    auth_options()
+        .get_arguments()
+        .all(|shared| subcommand.get_arguments().any(|own| own.get_id() == shared.get_id()))
 }
 
-/// The subcommand, with the options of another one hidden.
-fn without_options_of(subcommand: &clap::Command, other: &clap::Command) -> clap::Command {
+/// The subcommand, with the options of authentication and `--help` hidden.
+fn without_auth_options(subcommand: &clap::Command) -> clap::Command {
+    let shared = auth_options();
     subcommand.clone().mut_args(|argument| {
-        let is_theirs = other.get_arguments().any(|theirs| theirs.get_id() == argument.get_id());
-        argument.hide(is_theirs)
+        let is_shared = shared.get_arguments().any(|shared| shared.get_id() == argument.get_id());
+        let hide = is_shared || argument.get_id() == "help" || argument.is_hide_set();
+        argument.hide(hide)
     })
 }
 
@@ -136,10 +139,10 @@ mod tests {
         for (_, meaning) in EXIT_STATUS {
             assert!(page.contains(&escaped(meaning)), "{meaning}");
         }
-        for (name, _) in VARIABLES {
+        for (name, _) in variables() {
             assert!(page.contains(&escaped(name)), "{name}");
         }
-        assert!(page.contains("The options are those of yc\\-auth token."));
+        assert!(page.contains("The options of authentication are those of yc\\-auth token, and:"));
         assert!(page.contains(".SS yc\\-auth credential docker\n"));
         assert!(!page.contains(".SS yc\\-auth help token"));
     }

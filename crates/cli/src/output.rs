@@ -46,6 +46,14 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// The rest of a token's life. The library gives only tokens that are usable by the clock of the server.
+pub(crate) fn time_left(end: SystemTime, now: SystemTime) -> String {
+    match end.duration_since(now) {
+        Ok(left) if !left.is_zero() => format!("{} left", duration(left)),
+        _ => "expired by this machine's clock".to_owned(),
+    }
+}
+
 /// A secret as its documented prefix and `***`.
 pub(crate) fn masked(secret: &str) -> String {
     // A secret that is too short to be told from a word is not masked there.
@@ -69,6 +77,15 @@ mod tests {
             [(0, "0 µs"), (12, "12 ms"), (59_000, "59 s"), (61_000, "1 min 1 s"), (43_140_000, "11 h 59 min")]
         {
             assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_token_that_a_wrong_clock_takes_for_expired_is_said_to_be_so() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400);
+        assert_eq!(time_left(now + Duration::from_secs(61), now), "1 min 1 s left");
+        for end in [now, now - Duration::from_secs(1), now - Duration::from_secs(100_000)] {
+            assert_eq!(time_left(end, now), "expired by this machine's clock");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use yandex_cloud_auth::{Method, RevokeOptions};
 
-use crate::arguments::{AuthOptions, Format};
+use crate::arguments::{Format, ResultOptions};
 use crate::credentials;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
@@ -23,8 +23,8 @@ struct RevocationOutput {
 }
 
 /// Revokes the token.
-pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let revocation = credentials::with_session(options, deadline, |session| {
+pub(crate) fn run(options: &ResultOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let revocation = credentials::with_session(&options.auth, deadline, |session| {
         let (credentials, deadline) = (session.credentials.blocking(), session.deadline);
         let explained = |error| session.explain(error);
         // First the token: fetching it and revoking it share the time limit of the command.

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-/// Ctrl-C, and on Unix SIGTERM, SIGHUP and SIGQUIT. Once listened to, they no longer end the process by themselves.
+/// Ctrl-C, and on Unix SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2. Once listened to, they no longer end the process by themselves.
 pub(crate) struct Signals {
     #[cfg(unix)]
     kinds: Vec<(i32, tokio::signal::unix::Signal)>,
@@ -30,9 +30,16 @@ impl Signals {
 
     /// The signals that end a process.
     #[cfg(unix)]
-    fn ends() -> [tokio::signal::unix::SignalKind; 4] {
+    fn ends() -> [tokio::signal::unix::SignalKind; 6] {
         use tokio::signal::unix::SignalKind;
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()]
+        [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+            SignalKind::user_defined1(),
+            SignalKind::user_defined2(),
+        ]
     }
 
     #[cfg(unix)]

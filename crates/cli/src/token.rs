@@ -8,7 +8,7 @@ use std::io::Write;
 use serde::Serialize;
 use yandex_cloud_auth::Scheme;
 
-use crate::arguments::{AuthOptions, Format};
+use crate::arguments::{Format, ResultOptions};
 use crate::credentials;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
@@ -23,8 +23,8 @@ struct TokenOutput<'a> {
 }
 
 /// Prints the token.
-pub(crate) fn run(options: &AuthOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let snapshot = credentials::header(options, deadline)?;
+pub(crate) fn run(options: &ResultOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    let snapshot = credentials::header(&options.auth, deadline)?;
     let token = snapshot.expose_secret();
     match options.format {
         Format::Text => {

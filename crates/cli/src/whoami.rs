@@ -48,7 +48,7 @@ impl From<Identity> for IdentityOutput {
 
 /// Prints the identity.
 pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let identity = credentials::with_session(&options.auth, deadline, |session| {
+    let identity = credentials::with_session(&options.result.auth, deadline, |session| {
         let identity = session.credentials.blocking().identity(session.deadline.options());
         let mut identity = identity.map_err(|error| session.explain(error))?;
         session.check_flags(options.ask)?;
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Wri
         }
         Ok(identity)
     })?;
-    match options.auth.format {
+    match options.result.format {
         Format::Json => output::json(out, &IdentityOutput::from(identity))?,
         Format::Text => {
             out.write_all(page(identity, SystemTime::now(), &Color::for_stdout()).as_bytes())?;
@@ -86,12 +86,9 @@ fn ask(session: &Session<'_>, identity: &mut Identity) -> Result<(), Error> {
 }
 
 fn page(identity: Identity, now: SystemTime, color: &Color) -> String {
-    let left = identity.expires_at.and_then(|end| end.duration_since(now).ok());
+    let left = identity.expires_at.map(|end| output::time_left(end, now));
     let output = IdentityOutput::from(identity);
-    let expiry = output.expires_at.as_ref().map(|at| match left {
-        Some(left) => format!("{at} ({} left)", output::duration(left)),
-        None => at.clone(),
-    });
+    let expiry = output.expires_at.as_ref().zip(left).map(|(at, left)| format!("{at} ({left})"));
     let mut text = String::new();
     lines(&output, expiry.as_deref(), "", &mut text);
     for remark in &output.remarks {

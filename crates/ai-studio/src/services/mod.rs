@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use yandex_cloud_auth::sdk_internals::{Address, Endpoint, Installation, ServiceList};
+use yandex_cloud_auth::sdk_internals::{Address, Endpoint, Installation, PUBLIC_OPENAI, ServiceList};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{self as auth, Credentials, System};
 
@@ -23,9 +23,6 @@ use crate::error::{Error, ErrorKind};
 
 /// The id of the OpenAI-compatible API in the service map, as in the Python SDK.
 const OPENAI: &str = "http_completions";
-
-/// The host of the OpenAI-compatible API of the public endpoint (documentation, "OpenAI compatibility").
-const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
 
 /// Services that the discovery of the public endpoint does not list.
 const UNLISTED: [(&str, &str); 1] = [("ai-tts-v3", "tts.api.cloud.yandex.net")];

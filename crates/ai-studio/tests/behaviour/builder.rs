@@ -11,7 +11,7 @@ use yandex_ai_studio_sdk::auth::{
     ApiKeyAuth, Automatic, Credentials, EnvIamTokenAuth, IamTokenAuth, MetadataAuth, Method, NoAuth,
     OAuthTokenAuth, System, YandexCloudCliAuth,
 };
-use yandex_ai_studio_sdk::{AiStudio, ErrorKind, IntoAuth, RetryPolicy, Verify};
+use yandex_ai_studio_sdk::{AiStudio, ErrorKind, IntoAuth, RetryPolicy, Verify, auth};
 use yandex_cloud_emulator::Emulator;
 
 #[test]
@@ -87,6 +87,35 @@ async fn without_options_the_variables_decide() {
     sdk.chat().completions("yandexgpt").run("hello").await.unwrap();
     assert_eq!(sdk.credentials().report().unwrap().selected().unwrap().source, "YC_API_KEY");
     assert_eq!(sdk.folder_report().unwrap().selected().unwrap().source, "YC_FOLDER_ID");
+}
+
+#[tokio::test]
+async fn the_variable_pins_a_method_and_a_method_in_code_wins() {
+    let server = Server::always(model_list());
+    let of_variable = "AQVN-FAKE-key-of-the-variable";
+    let sdk = |pin: &str| {
+        let variables =
+            [("YC_API_KEY", of_variable), ("YC_IAM_TOKEN", "t1.FAKE.token"), ("YC_AUTH_METHOD", pin)];
+        sdk_mapped(&server.url()).system(test_system(variables)).retry_policy(RetryPolicy::none())
+    };
+    let (key, token) = (format!("Api-Key {of_variable}"), "Bearer t1.FAKE.token".to_owned());
+    let given = format!("Api-Key {API_KEY}");
+    for (builder, expected) in [
+        (sdk("iam-token").auth(None::<&str>), &token),
+        (sdk("iam-token").auth(None::<&str>).yc_profile("work"), &token),
+        (sdk("iam-token").auth(Automatic::new()), &token),
+        (sdk("").auth(None::<&str>), &key),
+        (sdk("iam-token").auth(ApiKeyAuth::from_env()), &key),
+        (sdk("iam-token").auth(API_KEY), &given),
+    ] {
+        builder.build().unwrap().chat().models().await.unwrap();
+        assert_eq!(server.requests().last().unwrap().header("authorization"), Some(&**expected));
+    }
+    let sent = server.requests().len();
+    let error = sdk("profile").auth(None::<&str>).build().unwrap().chat().models().await.unwrap_err();
+    let of_auth = error.auth().unwrap();
+    assert_eq!((of_auth.kind(), of_auth.location()), (auth::ErrorKind::Invalid, Some("YC_AUTH_METHOD")));
+    assert_eq!(server.requests().len(), sent, "nothing was sent");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn the_first_source_with_a_folder_is_used() {
     for (given, variable, address, source, folder) in [
         ("b1ggiven", "b1gvariable", &here, "folder_id", "b1ggiven"),
         (" ", "b1gvariable", &here, "YC_FOLDER_ID", "b1gvariable"),
-        ("", " ", &here, "metadata", "b1gmetadata"),
+        ("", "", &here, "metadata", "b1gmetadata"),
         ("", "", &gone, "yc config get folder-id", "b1gactive"),
     ] {
         let variables = [("YC_FOLDER_ID", variable), ("YC_METADATA_ADDR", address.as_str())];
@@ -120,6 +120,22 @@ async fn a_broken_source_ends_the_search() {
         sdk(test_system([("YC_FOLDER_ID", "b1g/../x")])).build().unwrap().folder_id().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().starts_with("YC_FOLDER_ID: "), "{error}");
+    let blank = sdk(test_system([("YC_FOLDER_ID", " ")])).build().unwrap().folder_id().await.unwrap_err();
+    assert_eq!(blank.to_string(), "YC_FOLDER_ID: the value is only white space");
+    for (value, what) in [
+        ("null", "a placeholder"),
+        ("undefined", "a placeholder"),
+        ("<your-folder>", "a placeholder"),
+        ("$X", "a variable that was not replaced by its value"),
+    ] {
+        let error =
+            sdk(test_system([("YC_FOLDER_ID", value)])).build().unwrap().folder_id().await.unwrap_err();
+        let expected = format!("YC_FOLDER_ID: the value is {what}, not the id of a folder");
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Invalid, expected));
+        assert!(error.help().unwrap().contains("yc resource-manager folder list"));
+        let error = sdk(test_system([])).folder_id(value).build().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("folder_id: the value is {what}")), "{error}");
+    }
     assert_eq!(sdk(test_system([])).folder_id("b1g x").build().unwrap_err().kind(), ErrorKind::Invalid);
 }
 

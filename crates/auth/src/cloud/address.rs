@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::uri::Authority;
 
+use crate::recognize::refuse_stand_in;
 use crate::secret::{is_pasted_secret, redact};
 use crate::system::is_loopback;
 use crate::{Error, ErrorKind};
@@ -53,6 +54,10 @@ impl Address {
                     "give the address as `host:port`; put a key or a token into the variable for it",
                 ));
         }
+        // A whole value; a name below is one too, for example `null` in `https://null:443`.
+        if text.contains(['$', '{', '%', '<', '#']) || !text.contains(['.', ':']) {
+            refuse_stand_in(text)?;
+        }
         let (tls, rest) = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
@@ -68,6 +73,9 @@ impl Address {
         }
         let authority: Authority = rest.parse().map_err(|_| bad("not `host` or `host:port`"))?;
         let host = normal(authority.host()).into_owned();
+        if !host.contains('.') {
+            refuse_stand_in(&host)?;
+        }
         let explicit = rest.get(authority.host().len()..).unwrap_or_default();
         let port = match (explicit.strip_prefix(':'), authority.port_u16()) {
             (None, _) => {
@@ -316,6 +324,37 @@ mod tests {
             "-\n",
         ] {
             assert!(Address::parse(text, true).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_and_an_unreplaced_variable_are_named() {
+        for text in [
+            "null",
+            "undefined",
+            "None:443",
+            "https://null",
+            "http://xxx:80",
+            "<your-endpoint>",
+            "your-endpoint",
+        ] {
+            assert_eq!(
+                Address::parse(text, true).unwrap_err().reason(),
+                "the value is a placeholder",
+                "{text}"
+            );
+        }
+        for text in ["$X", "${X}:443", "https://$X", "%HOST%", "{{ endpoint }}", "http://${HOST}.example:80"]
+        {
+            let error = Address::parse(text, true).unwrap_err();
+            assert_eq!(
+                error.reason(),
+                "the value is a variable that was not replaced by its value",
+                "{text}"
+            );
+        }
+        for text in ["your-company.example", "none.example", "xxx.example:80", "nullhost", "true-north:80"] {
+            assert!(Address::parse(text, true).is_ok(), "{text}");
         }
     }
 

@@ -50,6 +50,12 @@ impl AuthorizationServer {
         Ok(Self { endpoint })
     }
 
+    /// The address, as the shared cache tells authorization servers apart.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn cache_name(&self) -> String {
+        self.endpoint.address.to_string()
+    }
+
     /// The subject of the IAM token in `bearer`: the id of a service account or a user.
     pub(crate) async fn subject(
         &self,

@@ -2,9 +2,10 @@
 
 use super::metadata::{Failure, FailureKind, MetadataAddress, ProbeTimeouts, exchange_metadata, is_absent};
 use super::response::unreadable;
-use crate::Error;
+use crate::recognize::refuse_stand_in;
 use crate::secret::redact;
 use crate::system::System;
+use crate::{Error, ErrorKind};
 
 /// The documented keys (docs, "Getting VM metadata": `directories`); the first is the same as
 /// `instance/vendor/folder-id`.
@@ -77,6 +78,33 @@ async fn fetch_id(
     }
 }
 
+/// Checks the id of a folder, which goes into URIs and headers.
+///
+/// ```
+/// use yandex_cloud_auth::sdk_internals::check_folder_id;
+///
+/// assert!(check_folder_id("b1gexample").is_ok());
+/// let refusal = check_folder_id("null").unwrap_err();
+/// assert_eq!(refusal.reason(), "the value is a placeholder, not the id of a folder");
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Invalid`]. The error does not show the value.
+pub fn check_folder_id(text: &str) -> Result<(), Error> {
+    const HELP: &str = "use the id of the folder, as `yc resource-manager folder list` shows it";
+    let refused = |reason: &str| Error::new(ErrorKind::Invalid, reason).with_help(HELP);
+    if let Err(error) = refuse_stand_in(text) {
+        return Err(refused(&format!("{}, not the id of a folder", error.reason())));
+    }
+    if is_resource_id(text) {
+        return Ok(());
+    }
+    Err(refused(
+        "the value is not the id of a folder: at most 64 letters, digits, `-` and `_`, and single dots between them, are \
+         allowed",
+    ))
+}
+
 /// Whether the text can be the id of a folder, a cloud or an organization: letters, digits, `-` and `_`, and single dots
 /// between them. Most ids have 20 letters and digits; folders of Yandex's own services have names with dots.
 ///
@@ -97,6 +125,25 @@ pub fn is_resource_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_neither_a_placeholder_nor_an_unreplaced_variable() {
+        for (text, what) in [
+            ("null", "the value is a placeholder, "),
+            ("undefined", "the value is a placeholder, "),
+            ("<your-folder>", "the value is a placeholder, "),
+            ("\"None\"", "the value is a placeholder, "),
+            ("$X", "the value is a variable that was not replaced by its value, "),
+            ("${YC_FOLDER_ID}", "the value is a variable that was not replaced by its value, "),
+            ("%YC_FOLDER_ID%", "the value is a variable that was not replaced by its value, "),
+            ("a b", "the value is not the id of a folder: "),
+        ] {
+            let error = check_folder_id(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.reason().starts_with(what), "{text}: {error}");
+        }
+        assert!(check_folder_id("b1gexample").is_ok() && check_folder_id("yc.a.service").is_ok());
+    }
 
     #[test]
     fn an_id_has_no_path_no_space_and_no_secret_in_it() {

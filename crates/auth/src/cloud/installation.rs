@@ -67,6 +67,16 @@ impl Installation {
         }
     }
 
+    /// The addresses as the shared cache tells them apart.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn cache_name(&self) -> Option<String> {
+        let api = &self.api.as_ref().ok()?.address;
+        Some(match &self.iam {
+            Some(iam) => format!("{api} {}", iam.address),
+            None => api.to_string(),
+        })
+    }
+
     /// The first address that does not belong to the public installation.
     ///
     /// # Errors

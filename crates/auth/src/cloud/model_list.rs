@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
 
+use super::address::Address;
 use super::installation::Installation;
 use super::request::{finish, send};
 use super::response::{about_a_token, server_message};
@@ -20,6 +21,60 @@ const IDS: [&str; 2] = ["ai-foundation-models", "ai-llm"];
 
 /// How long discovery, and then the service, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The host of the OpenAI-compatible API of the public installation (docs, "OpenAI compatibility"). Other installations
+/// have this API at the host of the native models.
+pub const PUBLIC_OPENAI: &str = "ai.api.cloud.yandex.net";
+
+/// The base URL of the OpenAI-compatible API: documented for the public installation, else from discovery.
+///
+/// # Errors
+/// As [`check`]; `Invalid` if the installation has no such service.
+pub(crate) async fn openai_base_url(
+    installation: &Installation,
+    limit: Duration,
+    system: &System,
+) -> Result<String, Error> {
+    let endpoint = installation.api()?;
+    if endpoint.address.is_public_installation() {
+        return Ok(format!("https://{PUBLIC_OPENAI}/v1"));
+    }
+    let found = find(installation, limit.min(TIMEOUT), system).await?;
+    found.map(|address| address.url("/v1")).map_err(|reason| {
+        Error::new(ErrorKind::Invalid, reason)
+            .at("OPENAI_BASE_URL")
+            .with_help("give the endpoint of an installation with AI Studio, such as api.cloud.yandex.net")
+    })
+}
+
+/// The address of AI Studio; `Ok(Err(reason))` if discovery lists none.
+///
+/// # Errors
+/// `Blocked` if the credentials must not go to the host; why discovery gave no response.
+async fn find(
+    installation: &Installation,
+    limit: Duration,
+    system: &System,
+) -> Result<Result<Address, String>, Error> {
+    let endpoint = installation.api()?;
+    endpoint.check()?;
+    if endpoint.is_foreign() && !endpoint.is_explicit() {
+        return Err(Error::new(ErrorKind::Blocked, endpoint.foreign_host())
+            .with_help("a variable or a file may not decide which host gets the credentials: name the host with `--endpoint`"));
+    }
+    let services = match ServiceList::new(endpoint.clone(), limit).get(IDS[0], system).await {
+        Ok(services) => services,
+        // The server has no discovery. This says nothing about the credentials.
+        Err(error) if error.is_refusal() => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    for id in IDS {
+        if let Some(address) = services.address(id)? {
+            return Ok(Ok(address));
+        }
+    }
+    Ok(Err(format!("{} lists no service of AI Studio", endpoint.address)))
+}
 
 /// The outcome of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,30 +110,10 @@ pub(crate) async fn check(
     limit: Duration,
     system: &System,
 ) -> Result<ApiCheck, Error> {
-    let endpoint = installation.api()?;
-    endpoint.check()?;
-    if endpoint.is_foreign() && !endpoint.is_explicit() {
-        return Err(Error::new(ErrorKind::Blocked, endpoint.foreign_host())
-            .with_help("a variable or a file may not decide which host gets the credentials: name the host with `--endpoint`"));
-    }
     let limit = limit.min(TIMEOUT);
-    let services = match ServiceList::new(endpoint.clone(), limit).get(IDS[0], system).await {
-        Ok(services) => services,
-        // The server has no discovery. This says nothing about the credentials.
-        Err(error) if error.kind() == ErrorKind::Refused => {
-            return Ok(ApiCheck::not_possible(&error.to_string()));
-        }
-        Err(error) => return Err(error),
-    };
-    let mut found = None;
-    for id in IDS {
-        found = services.address(id)?;
-        if found.is_some() {
-            break;
-        }
-    }
-    let Some(address) = found else {
-        return Ok(ApiCheck::not_possible(&format!("{} lists no service of AI Studio", endpoint.address)));
+    let address = match find(installation, limit, system).await? {
+        Ok(address) => address,
+        Err(reason) => return Ok(ApiCheck::not_possible(&reason)),
     };
     let url = address.url("/v1/models");
     let mut request =

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
 
@@ -20,18 +20,22 @@ const RATE_LIMITED: &str = "the service is rate-limiting (429): send fewer reque
 pub(super) const NOT_THE_SERVICE: &str =
     "the response does not come from the service: check for a captive portal or a proxy";
 
-/// The error of a response with a status other than 200. 408, 429, 5xx and redirects are transient; other 4xx are a
-/// refusal. `secrets` are masked in the message.
+/// The error of a response with a status other than 200. 408, 429 and 5xx are transient; other 4xx and redirects are
+/// a refusal: a server that redirects a token request is another one, and stays so. `secrets` are masked in the message.
 pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str]) -> Error {
     let status = response.status();
     let kind = match status.as_u16() {
         408 | 429 => ErrorKind::Unavailable,
-        400..500 => ErrorKind::Refused,
+        300..500 => ErrorKind::Refused,
         _ => ErrorKind::Unavailable,
     };
     let mut reason = format!("HTTP {}", status.as_u16());
     if status.is_redirection() {
-        reason.push_str(", a redirect; redirects are not followed");
+        reason.push_str(", a redirect");
+        if let Some(host) = redirect_host(response.headers()) {
+            reason = format!("{reason} to {host}");
+        }
+        reason.push_str("; redirects are not followed");
     }
     if let Some(message) = server_message(response.body()) {
         reason = format!("{reason}: {}", about_a_token(message));
@@ -41,7 +45,7 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
     }
     let help = match status.as_u16() {
         429 => RATE_LIMITED,
-        _ if status.is_redirection() || kind == ErrorKind::Refused => NOT_THE_SERVICE,
+        _ if kind == ErrorKind::Refused => NOT_THE_SERVICE,
         _ => UNAVAILABLE,
     };
     // `redact` masks the exact secrets before it cuts the text or masks by shape: a secret that is cut would not be
@@ -53,6 +57,12 @@ pub(crate) fn refusal(response: &Response<Vec<u8>>, url: &str, secrets: &[&str])
         Some(wait) => error.with_retry_after(wait),
         None => error,
     }
+}
+
+/// The host to which a redirect leads. The rest of the address can identify a session.
+fn redirect_host(headers: &HeaderMap) -> Option<String> {
+    let target: http::Uri = headers.get(LOCATION)?.to_str().ok()?.trim().parse().ok()?;
+    target.host().map(str::to_owned)
 }
 
 /// The message in an error body: of `google.rpc.Status`, of an OAuth or OpenAI error, or short plain text.
@@ -92,6 +102,10 @@ fn message_in(fields: &Map<String, Value>) -> Option<String> {
     }
 }
 
+/// The longest wait that is reported: a year. Schedules have limits of their own, and clocks cannot add any number of
+/// seconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How long the server asks to wait: `Retry-After`, in seconds, or as a date by the clock of the server (`Date`).
 ///
 /// ```
@@ -104,8 +118,9 @@ fn message_in(fields: &Map<String, Value>) -> Option<String> {
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that does not fit is a very long time.
+        return Some(text.parse().map_or(LONGEST_WAIT, Duration::from_secs).min(LONGEST_WAIT));
     }
     from_http_date(text)?.duration_since(date(headers)?).ok()
 }
@@ -184,10 +199,22 @@ mod tests {
             (429, ErrorKind::Unavailable),
             (500, ErrorKind::Unavailable),
             (503, ErrorKind::Unavailable),
-            (302, ErrorKind::Unavailable),
+            (302, ErrorKind::Refused),
+            (307, ErrorKind::Refused),
         ] {
             assert_eq!(refusal(&response(status, &[], b""), "u", &[]).kind(), kind, "{status}");
         }
+    }
+
+    #[test]
+    fn a_redirect_is_permanent_and_its_host_is_named() {
+        let portal = ("location", "https://portal.example/login?session=hidden");
+        let error = refusal(&response(307, &[portal], b""), "u", &[]);
+        assert!(!error.is_transient());
+        let expected = "u: HTTP 307, a redirect to portal.example; redirects are not followed";
+        assert_eq!((error.to_string().as_str(), error.help()), (expected, Some(NOT_THE_SERVICE)));
+        let error = refusal(&response(302, &[("location", "/login")], b""), "u", &[]);
+        assert_eq!(error.to_string(), "u: HTTP 302, a redirect; redirects are not followed");
     }
 
     #[test]
@@ -219,6 +246,9 @@ mod tests {
         let date = "Tue, 24 Nov 2026 00:00:00 GMT";
         for (after, wait) in [
             ("7", Some(Duration::from_secs(7))),
+            ("99999999999999999999999999", Some(LONGEST_WAIT)),
+            ("18446744073709551615", Some(LONGEST_WAIT)),
+            ("", None),
             ("Tue, 24 Nov 2026 00:00:09 GMT", Some(Duration::from_secs(9))),
             ("Tue, 24 Nov 2026 00:00:00 GMT", Some(Duration::ZERO)),
             ("Mon, 23 Nov 2026 00:00:00 GMT", None),

@@ -9,13 +9,13 @@ use super::address::Address;
 use super::endpoints::Endpoint;
 use super::request::{finish, send};
 use super::response::{date, json_object, refusal, unreadable};
+use crate::Error;
 use crate::log::log;
 use crate::sync::Arc;
 #[cfg(feature = "service-account-key")]
 use crate::system::ClockDifference;
 use crate::system::{System, dropped_work};
 use crate::task::shared_value::SharedValue;
-use crate::{Error, ErrorKind};
 
 /// The wait after a failed refresh.
 const RETRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -216,11 +216,11 @@ async fn request(
     let response = send(system, request, &url, limit).await?;
     if response.status() != 200 {
         let error = refusal(&response, &url, &[]);
-        return Err(match error.kind() {
-            ErrorKind::Refused => error.with_help(
+        return Err(match error.is_refusal() {
+            true => error.with_help(
                 "the address is not that of endpoint discovery: check YC_API_ENDPOINT, or the endpoint in code",
             ),
-            _ => error,
+            false => error,
         });
     }
     let fields = json_object(&response, &url)?;

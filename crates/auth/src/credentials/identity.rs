@@ -1,8 +1,8 @@
 //! The subject of credentials: which service account or user they stand for.
 
 use super::{Credentials, HeaderOptions};
+use crate::cloud::folder::check_folder_id;
 use crate::methods::Identity;
-use crate::secret::redact;
 use crate::sync::Arc;
 use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
@@ -40,8 +40,13 @@ impl Credentials {
         if identity.folder_id.is_none()
             && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)
         {
-            identity.folder_id = Some(redact(&folder, &[]));
-            identity.remarks.push(format!("the folder is from {FOLDER}"));
+            match check_folder_id(&folder) {
+                Ok(()) => {
+                    identity.folder_id = Some(folder.to_string());
+                    identity.remarks.push(format!("the folder is from {FOLDER}"));
+                }
+                Err(error) => identity.remarks.push(error.at(FOLDER).to_string()),
+            }
         }
         identity.remarks.extend(self.inner.system.clock_warning());
         Ok(identity)

@@ -21,6 +21,8 @@ use crate::methods::options::duration_options;
 use crate::methods::sealed::Sealed;
 use crate::methods::{Identity, Provider, ServiceAccountId};
 use crate::refresh::cached_header::{Scheme, Snapshot};
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::source::TokenSource;
 use crate::sync::{Arc, OnceLock};
 use crate::system::{BoxFuture, System};
@@ -159,6 +161,11 @@ impl TokenSource for Impersonation {
         Box::pin(self.impersonate(system))
     }
 
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async { Some(self.credentials.cache_identity().await?.impersonating(&self.id)) })
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -225,7 +232,7 @@ impl Impersonation {
     /// The error with what to do about a refusal of IAM.
     fn explain(&self, error: Error) -> Error {
         let (id, underlying) = (&self.id, self.credentials.describe());
-        if error.kind() != ErrorKind::Refused {
+        if !error.is_refusal() {
             return error;
         }
         match error.status() {

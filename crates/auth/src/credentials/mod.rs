@@ -8,6 +8,8 @@ mod impersonation;
 mod object_storage;
 mod revocation;
 mod selected;
+#[cfg(feature = "shared-cache")]
+mod shared;
 mod subscription;
 mod verification;
 
@@ -243,6 +245,22 @@ impl Credentials {
         match self.backend() {
             Some(Backend::Cached(Provider::Source(source))) => source.installation(&self.inner.system),
             _ => Installation::of(&self.inner.system),
+        }
+    }
+
+    /// What the shared cache keeps the tokens under; `None` for tokens that are not shared. Selects first.
+    #[cfg(feature = "shared-cache")]
+    async fn cache_identity(&self) -> Option<crate::shared_cache::CacheIdentity> {
+        self.select().await.ok()?;
+        self.token_source()?.cache_identity(&self.inner.system).await
+    }
+
+    /// The source of the selected method, if tokens are fetched.
+    #[cfg(feature = "shared-cache")]
+    fn token_source(&self) -> Option<&Arc<dyn TokenSource>> {
+        match self.backend() {
+            Some(Backend::Cached(Provider::Source(source))) => Some(source),
+            _ => None,
         }
     }
 

@@ -95,6 +95,8 @@ impl Credentials {
         };
         let system = self.inner.system.clone();
         let iam = Iam::new(&self.resolve_installation().await?, limit, "the token")?;
+        #[cfg(feature = "shared-cache")]
+        let source = self.token_source().cloned();
         let work = async move {
             let limit = iam.timeout();
             let outcome = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
@@ -107,6 +109,10 @@ impl Credentials {
             });
             if outcome.is_ok() {
                 revoked::record(token.expose());
+                #[cfg(feature = "shared-cache")]
+                if let Some(source) = source {
+                    super::shared::forget(&source, &token, &system).await;
+                }
             }
             outcome
         };

@@ -7,13 +7,14 @@ use crate::log::log;
 use crate::methods::Provider;
 use crate::methods::sealed::{Sealed, located};
 use crate::refresh::cached_header::{CachedHeader, Scheme};
-use crate::refresh::fetch::{Fetch, Fetched, Goal};
+use crate::refresh::fetch::{Fetch, Fetched, Goal, Request};
 use crate::refresh::live_header::LiveHeader;
 use crate::refresh::schedule::{NEVER, Schedule};
 use crate::report::{Attempt, Outcome, Report};
 use crate::secret::redact;
 use crate::selection::automatic::notes;
 use crate::selection::{Automatic, Selection};
+use crate::source::TokenSource;
 use crate::sync::{Arc, Mutex, OnceLock, lock};
 use crate::system::{BoxFuture, Now, Progress, System};
 use crate::token::{LONGEST_LIFE, Token};
@@ -154,7 +155,7 @@ impl Fetch for Fetcher {
         self.progress.last_failure()
     }
 
-    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+    fn fetch(&self, request: Request) -> BoxFuture<'static, Result<Fetched, Error>> {
         let (source, system, selection) =
             (Arc::clone(&self.source), self.system.clone(), Arc::clone(&self.selection));
         let progress = ClearOnDrop(Arc::clone(&self.progress));
@@ -175,27 +176,16 @@ impl Fetch for Fetcher {
                 Backend::Live(_) => return Ok(Fetched::Selection),
                 Backend::Cached(_) => return fixed(selected, &system),
             };
-            let max_age = source.max_age();
-            let (token, began) = match (first, goal) {
-                (Some(first), _) => first,
-                (None, Goal::Select) => return Ok(Fetched::Selection),
-                (None, Goal::Header) => {
-                    let began = system.clock().now();
-                    let limit = source.timeout();
-                    let token = system.within(limit, source.fetch(&system)).await.unwrap_or_else(|| {
-                        let waiting = progress.0.waiting_for();
-                        let waiting = waiting.map(|step| format!("; {step}")).unwrap_or_default();
-                        Err(Error::new(
-                            ErrorKind::Unavailable,
-                            format!("no token within {}{waiting}", in_seconds(limit)),
-                        )
-                        .with_help("the source of the token is slow or does not respond at the moment")
-                        .without_retry())
-                    });
-                    (token.map_err(|error| error.of(method))?, began)
+            match (first, request.goal) {
+                (Some((token, began)), _) => {
+                    Ok(Fetched::Token { method, token, began, max_age: source.max_age() })
                 }
-            };
-            Ok(Fetched::Token { method, token, began, max_age })
+                (None, Goal::Select) => Ok(Fetched::Selection),
+                (None, Goal::Header) => {
+                    let fetched = fetch_header(source, method, &request, &system, &progress.0).await;
+                    fetched.map_err(|error| error.of(method))
+                }
+            }
         })
     }
 
@@ -205,6 +195,47 @@ impl Fetch for Fetcher {
             _ => UNSELECTED_TOTAL,
         }
     }
+}
+
+/// A token of the shared cache, or of the source.
+#[cfg(feature = "shared-cache")]
+async fn fetch_header(
+    source: &Arc<dyn TokenSource>,
+    method: Method,
+    request: &Request,
+    system: &System,
+    progress: &Progress,
+) -> Result<Fetched, Error> {
+    super::shared::fetch(source, method, request, system, progress).await
+}
+
+#[cfg(not(feature = "shared-cache"))]
+async fn fetch_header(
+    source: &Arc<dyn TokenSource>,
+    method: Method,
+    _request: &Request,
+    system: &System,
+    progress: &Progress,
+) -> Result<Fetched, Error> {
+    let began = system.clock().now();
+    let token = fetch_once(source, source.timeout(), system, progress).await?;
+    Ok(Fetched::Token { method, token, began, max_age: source.max_age() })
+}
+
+/// A token of the source, within `limit`.
+pub(super) async fn fetch_once(
+    source: &Arc<dyn TokenSource>,
+    limit: Duration,
+    system: &System,
+    progress: &Progress,
+) -> Result<Token, Error> {
+    system.within(limit, source.fetch(system)).await.unwrap_or_else(|| {
+        let waiting = progress.waiting_for();
+        let waiting = waiting.map(|step| format!("; {step}")).unwrap_or_default();
+        Err(Error::new(ErrorKind::Unavailable, format!("no token within {}{waiting}", in_seconds(limit)))
+            .with_help("the source of the token is slow or does not respond at the moment")
+            .without_retry())
+    })
 }
 
 /// Clears the record of what is waited for, when a fetch has ended or is dropped.

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::identity::FOLDER;
 use super::{Credentials, HeaderOptions};
 use crate::cloud::authorization::AuthorizationServer;
-use crate::cloud::folder::is_resource_id;
+use crate::cloud::folder::check_folder_id;
 use crate::cloud::model_list::{self, ApiCheck};
 use crate::error::in_seconds;
 use crate::refresh::cached_header::Scheme;
@@ -94,6 +94,21 @@ impl Credentials {
         Ok(folder.and_then(|folder| folder.to_str().ok().map(str::to_owned)))
     }
 
+    /// The base URL of the OpenAI-compatible API of the credentials' installation. `limit` covers selection, fetch and
+    /// discovery.
+    ///
+    /// # Errors
+    /// Why discovery gave no response; [`ErrorKind::Blocked`] if the credentials must not go to the host.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the request.
+    #[doc(hidden)]
+    pub async fn openai_base_url(&self, limit: Duration) -> Result<String, Error> {
+        let (system, installation) = (self.inner.system.clone(), self.resolve_installation().await?);
+        let work = async move { model_list::openai_base_url(&installation, limit, &system).await };
+        run_detached(&self.inner.system, work).await?
+    }
+
     /// The folder for the request: that of the variable, as in the SDK, else that of the credentials.
     async fn folder(&self, limit: Duration) -> Result<Option<HeaderValue>, Error> {
         let set = self.inner.system.variable(FOLDER)?;
@@ -103,12 +118,8 @@ impl Credentials {
         };
         let Some(folder) = folder else { return Ok(None) };
         // Nothing but an id: a secret that was pasted here would leave this machine.
-        let id = Some(folder.trim()).filter(|id| is_resource_id(id));
-        let value = id.and_then(|id| HeaderValue::from_str(id).ok());
-        value.map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "the value is not the id of a folder")
-                .at(place)
-                .with_help("`yc resource-manager folder list` shows the ids")
-        })
+        check_folder_id(folder.trim()).map_err(|error| error.at(place))?;
+        // An id has only characters that a header can have.
+        Ok(HeaderValue::from_str(folder.trim()).ok())
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sealed::Sealed;
+use super::sealed::{Sealed, with_warning};
 use super::secret_file::{SecretFile, half_written};
 use super::value_source::{Found, READ_TIMEOUT, ValueSource, read};
 use super::{Detection, Method, Provider, TokenSource};
@@ -91,10 +91,11 @@ impl ApiKeyAuth {
         };
         let began = system.clock().now();
         let key = found.read(system).await?;
+        let warning = found.file.mode_warning(system).await;
         Ok(Detection::Found {
             provider: Provider::Source(Arc::new(found)),
             first: Some((key, began)),
-            reason: "set, and the file holds an API key".to_owned(),
+            reason: with_warning("set, and the file holds an API key", warning.as_deref()),
         })
     }
 }

@@ -14,16 +14,19 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use super::options::duration_options;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, with_warning};
 use super::value_source::{Found, ValueSource, read};
 use super::{Detection, Identity, Method, Provider, TokenSource};
+use crate::Error;
 use crate::cloud::iam::{self, Iam, NOT_IAM};
 use crate::cloud::installation::Installation;
 use crate::log::log;
 use crate::recognize;
+use crate::secret::Secret;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, System};
 use crate::token::{MAX_AGE, Token};
-use crate::{Error, ErrorKind};
 
 /// An OAuth token of a Yandex account.
 ///
@@ -127,14 +130,15 @@ impl OAuthTokenAuth {
     async fn probe(&self, system: &System) -> Result<Detection, Error> {
         let exchange = self.exchange(system)?;
         let reason = match &exchange.token {
-            Found::Secret(_) => "set",
+            Found::Secret(_) => "set".to_owned(),
             Found::File(file) => {
                 read(file, system, recognize::oauth_token).await?;
-                "set, and the file holds an OAuth token"
+                let warning = file.mode_warning(system).await;
+                with_warning("set, and the file holds an OAuth token", warning.as_deref())
             }
         };
         let provider = Provider::Source(Arc::new(exchange));
-        Ok(Detection::Found { provider, first: None, reason: reason.to_owned() })
+        Ok(Detection::Found { provider, first: None, reason })
     }
 }
 
@@ -186,18 +190,36 @@ struct Exchange {
     max_age: Duration,
 }
 
+impl Exchange {
+    async fn oauth_token(&self, system: &System) -> Result<Secret, Error> {
+        match &self.token {
+            Found::Secret(token) => Ok(token.clone()),
+            Found::File(file) => read(file, system, recognize::oauth_token).await,
+        }
+    }
+}
+
+/// The entry of an OAuth token: its owner is not known, so the token alone names the entry.
+#[cfg(feature = "shared-cache")]
+pub(super) fn cache_identity(token: &Secret, method: Method, endpoint: String) -> CacheIdentity {
+    let credential = zeroize::Zeroizing::new(token.expose().as_bytes().to_vec());
+    CacheIdentity { method, endpoint, audience: None, identity: None, credential }
+}
+
 impl TokenSource for Exchange {
     fn fetch<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Result<Token, Error>> {
         Box::pin(async {
-            let of_file;
-            let token = match &self.token {
-                Found::Secret(token) => token,
-                Found::File(file) => {
-                    of_file = read(file, system, recognize::oauth_token).await?;
-                    &of_file
-                }
-            };
-            self.iam.exchange_oauth(token, system).await.map_err(explain)
+            let token = self.oauth_token(system).await?;
+            self.iam.exchange_oauth(&token, system).await.map_err(explain)
+        })
+    }
+
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let endpoint = Installation::of(system).ok()?.cache_name()?;
+            let token = self.oauth_token(system).await.ok()?;
+            Some(cache_identity(&token, Method::OAuthToken, endpoint))
         })
     }
 
@@ -212,7 +234,7 @@ impl TokenSource for Exchange {
 
 /// A refusal, with what to do about it. The cases differ only in the message of IAM: the code is the same.
 pub(super) fn explain(error: Error) -> Error {
-    if error.kind() != ErrorKind::Refused {
+    if !error.is_refusal() {
         return error;
     }
     let message = error.reason().to_ascii_lowercase();

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::in_seconds;
 use crate::recognize;
 use crate::secret::redact;
-use crate::system::{Pipe, System};
+use crate::system::{FileMode, Pipe, System};
 use crate::{Error, ErrorKind};
 
 /// A path, and a name for it in errors.
@@ -33,6 +33,9 @@ const WRITTEN_BY_A_PROGRAM: &str = "check the path, and whether the program that
 /// What to do about a missing file that a person creates once.
 #[cfg(feature = "service-account-key")]
 pub(super) const WRITTEN_ONCE: &str = "check the path: a relative path counts from the current folder";
+
+/// How long to wait for the mode of a file. The mode is only for a warning, so a fetch must not wait long for it.
+const MODE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl SecretFile {
     pub(super) fn new(path: impl Into<PathBuf>, name: &'static str) -> Self {
@@ -70,10 +73,17 @@ impl SecretFile {
         if is_path(&self.path) { redact(&self.path.to_string_lossy(), &[]) } else { self.name.to_owned() }
     }
 
-    /// The path, for callers that need more than the content.
-    #[cfg(feature = "service-account-key")]
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// The warning about a file that every user of the machine can read.
+    pub(super) async fn mode_warning(&self, system: &System) -> Option<String> {
+        let mode = system.within(MODE_TIMEOUT, system.file_mode(&self.path)).await??;
+        let FileMode { bits, is_read_only } = mode;
+        // Nobody can change the mode of a file on such a mount: the mount decides about it.
+        let advice = match is_read_only {
+            true => "mount the secret with a narrower mode (in Kubernetes: `defaultMode: 0400`)",
+            false => "`chmod 600` it",
+        };
+        (bits & 0o004 != 0)
+            .then(|| format!("every user of this machine can read the file (mode {bits:04o}); {advice}"))
     }
 
     /// Reads the file as text, without a byte order mark.

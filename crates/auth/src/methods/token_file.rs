@@ -121,6 +121,7 @@ impl TokenFileAuth {
         let token = read_within(TIMEOUT, system, &watch.file.location(), watch.read(system)).await?;
         let warning = watch.last.lock().unwrap_or_else(PoisonError::into_inner).warning;
         let reason = with_warning("set, and the file holds a token", warning);
+        let reason = with_warning(&reason, watch.file.mode_warning(system).await.as_deref());
         Ok(Detection::Found {
             provider: Provider::Source(Arc::new(watch)),
             first: Some((token, began)),

@@ -11,6 +11,7 @@
 //! | [`jwt`] | a JWT | quotes |
 //! | [`key`] | a service account key | quotes, base64, a string, a list, an object |
 //! | [`key_or_path`] | a service account key, or a path | the same |
+//! | [`refuse_stand_in`] | an id or an address: all but placeholders and unreplaced variables | quotes |
 //!
 //! A byte order mark and white space around a value never count. At most two layers are taken off, of at most 64 KiB.
 //! Everything else is [`Invalid`](crate::ErrorKind::Invalid). The error says what the value is and where it belongs,
@@ -37,7 +38,7 @@ pub(crate) use self::kind::is_whole_iam_token;
 use self::kind::{Kind, Layer, has_oauth_mark, is_jwt, is_word};
 pub(crate) use self::layers::MAX_TEXT;
 use self::layers::{Unwrapped, unwrap};
-use self::refusal::{AS_ISSUED, flaw, invalid, refuse, refuse_path, too_large};
+use self::refusal::{AS_ISSUED, flaw, invalid, refuse, refuse_name, refuse_path, too_large};
 use crate::Error;
 use crate::log::log;
 use crate::secret::{MAX_VALUE, Secret};
@@ -167,6 +168,15 @@ pub(crate) fn key_or_path(raw: &str) -> Result<KeyOrPath, Error> {
     match found.kind {
         Kind::Path | Kind::Other if found.only_quotes() => path(found.text).map(KeyOrPath::Path),
         _ => key(raw).map(KeyOrPath::Key),
+    }
+}
+
+/// Refuses what stands where an id or an address is missing: a placeholder, or a variable that nothing replaced.
+pub(crate) fn refuse_stand_in(raw: &str) -> Result<(), Error> {
+    let found = read(raw)?;
+    match found.kind {
+        Kind::Unexpanded | Kind::Placeholder if found.only_quotes() => Err(refuse_name(&found.kind)),
+        _ => Ok(()),
     }
 }
 

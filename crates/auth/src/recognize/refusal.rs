@@ -25,6 +25,18 @@ pub(super) fn refuse(found: &Unwrapped, expected: &str) -> Error {
     }
 }
 
+/// The error for what stands in the place of an id or an address, which are no secrets.
+pub(super) fn refuse_name(kind: &Kind) -> Error {
+    let (what, help) = describe(kind);
+    match kind {
+        Kind::Placeholder => invalid(
+            what,
+            "give the value itself: the word is from an example, or a program printed it for a value that is missing",
+        ),
+        _ => invalid(what, help),
+    }
+}
+
 /// The error for a path where a key or a token must stand.
 pub(super) fn refuse_path() -> Error {
     invalid(
@@ -106,7 +118,11 @@ fn describe(kind: &Kind) -> (&'static str, &'static str) {
             "the value is an id of 20 characters",
             "give the secret itself, which is shown once, when a key is created; an id is not secret",
         ),
-        Kind::Path => ("the value is the path of a file", "give the content of the file, not its path"),
+        Kind::Path => (
+            "the value is the path of a file",
+            "give the content of the file, or its path in the variable whose name ends in `_FILE` (YC_API_KEY_FILE, \
+             YC_OAUTH_TOKEN_FILE, YC_IAM_TOKEN_FILE, YC_OIDC_TOKEN_FILE)",
+        ),
         Kind::Unexpanded => (
             "the value is a variable that was not replaced by its value",
             "check the quotes around it, and the shell, template or pipeline that should replace it",

@@ -10,7 +10,7 @@ pub(super) const ENDINGS: [&str; 16] = [
 ];
 
 /// Words that programs print for a value that is missing or hidden.
-const WORDS: [&str; 27] = [
+const WORDS: [&str; 34] = [
     "null",
     "undefined",
     "none",
@@ -36,6 +36,13 @@ const WORDS: [&str; 27] = [
     "changeme",
     "change-me",
     "change_me",
+    "replaceme",
+    "replace-me",
+    "replace_me",
+    "fixme",
+    "dummy",
+    "my-token",
+    "my_token",
     "placeholder",
     "todo",
 ];

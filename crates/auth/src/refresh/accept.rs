@@ -1,12 +1,16 @@
 //! From a fetched token to the header that is cached: its limits, its generation, and whether it may be sent at all.
 
 use std::time::Duration;
+#[cfg(feature = "shared-cache")]
+use std::time::SystemTime;
 
 use super::cached_header::{CachedHeader, Scheme};
 use super::failures::backoff;
 use super::fetch::Fetched;
 use super::refresher::{RefreshState, Refresher};
 use super::schedule::{Freshness, Schedule};
+#[cfg(feature = "shared-cache")]
+use crate::secret::Secret;
 use crate::sync::Arc;
 use crate::system::Now;
 use crate::token::{BadLife, Life, Token};
@@ -30,6 +34,10 @@ impl Refresher {
             }
             Fetched::Token { method, token, began, max_age } => {
                 self.make_header(state, method, &token, began, max_age, now)?
+            }
+            #[cfg(feature = "shared-cache")]
+            Fetched::Shared { method, secret, schedule, expires_at, now } => {
+                shared_header(state, method, &secret, schedule, expires_at, now)
             }
         };
         header.check_unrevoked()?;
@@ -96,6 +104,25 @@ impl Refresher {
         header.expires_at = token.life.end(began.wall, life);
         Ok(header)
     }
+}
+
+/// Makes the header of a token that another process fetched. Its limits are known.
+#[cfg(feature = "shared-cache")]
+fn shared_header(
+    state: &mut RefreshState,
+    method: Method,
+    secret: &Secret,
+    schedule: Schedule,
+    expires_at: Option<SystemTime>,
+    now: Now,
+) -> CachedHeader {
+    state.generation += 1;
+    state.refused = None;
+    state.refusals_in_a_row = 0;
+    let value = Some((Scheme::of(method), secret));
+    let mut header = CachedHeader::new(method, value, state.generation, schedule, now);
+    header.expires_at = expires_at;
+    header
 }
 
 fn bad_life(BadLife(life): BadLife) -> Error {

@@ -204,7 +204,7 @@ pub(super) fn too_short(header: &CachedHeader, now: Now, min_ttl: Duration, caus
 mod tests {
     use super::*;
     use crate::Method;
-    use crate::refresh::fetch::Fetched;
+    use crate::refresh::fetch::{Fetched, Request};
     use crate::refresh::flight::Flight;
     use crate::refresh::schedule::Schedule;
     use crate::system::BoxFuture;
@@ -214,7 +214,7 @@ mod tests {
     struct Key;
 
     impl Fetch for Key {
-        fn fetch(&self, _goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>> {
+        fn fetch(&self, _request: Request) -> BoxFuture<'static, Result<Fetched, Error>> {
             Box::pin(async {
                 let now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
                 Ok(Fetched::Fixed(Box::new(CachedHeader::new(Method::None, None, 0, Schedule::FOREVER, now))))

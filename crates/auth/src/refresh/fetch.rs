@@ -1,8 +1,13 @@
 //! What the engine needs of the method: one fetch, and how long it may take.
 
 use std::time::Duration;
+#[cfg(feature = "shared-cache")]
+use std::time::SystemTime;
 
 use super::cached_header::CachedHeader;
+#[cfg(feature = "shared-cache")]
+use super::schedule::Schedule;
+use crate::secret::Secret;
 use crate::system::{BoxFuture, Now};
 use crate::token::Token;
 use crate::{Error, Method};
@@ -16,6 +21,26 @@ pub(crate) enum Goal {
     Header,
 }
 
+/// One fetch, as the engine asks for it.
+#[cfg_attr(not(feature = "shared-cache"), allow(dead_code, reason = "for the shared cache alone"))]
+pub(crate) struct Request {
+    pub(crate) goal: Goal,
+    pub(crate) at_hand: AtHand,
+    /// How long the callers still wait.
+    pub(crate) time_left: Duration,
+}
+
+/// The token that the process has.
+#[cfg_attr(not(feature = "shared-cache"), allow(dead_code, reason = "for the shared cache alone"))]
+pub(crate) enum AtHand {
+    /// None.
+    Nothing,
+    /// A usable one, which is stale, or too short-lived for a caller.
+    Usable(Secret),
+    /// One that a server refused.
+    Refused(Secret),
+}
+
 /// What a fetch brings.
 pub(crate) enum Fetched {
     /// A selected method, and no header that could be cached.
@@ -24,11 +49,24 @@ pub(crate) enum Fetched {
     Fixed(Box<CachedHeader>),
     /// A token whose fetch began at `began`.
     Token { method: Method, token: Token, began: Now, max_age: Duration },
+    /// A token that another process fetched, with its limits.
+    #[cfg(feature = "shared-cache")]
+    Shared { method: Method, secret: Secret, schedule: Schedule, expires_at: Option<SystemTime>, now: Now },
+}
+
+impl Fetched {
+    /// Whether the token comes from another process.
+    pub(crate) fn is_shared(&self) -> bool {
+        #[cfg(feature = "shared-cache")]
+        return matches!(self, Self::Shared { .. });
+        #[cfg(not(feature = "shared-cache"))]
+        false
+    }
 }
 
 /// Selects and fetches once. Runs on the system's spawner.
 pub(crate) trait Fetch: Send + Sync + 'static {
-    fn fetch(&self, goal: Goal) -> BoxFuture<'static, Result<Fetched, Error>>;
+    fn fetch(&self, request: Request) -> BoxFuture<'static, Result<Fetched, Error>>;
 
     /// What the fetch that is under way waits for now; `None` where that is not known.
     fn waiting_for(&self) -> Option<String> {

@@ -12,10 +12,11 @@ use super::cache::Counters;
 use super::cached_header::CachedHeader;
 use super::entry::Entry;
 use super::failures::{FLOOR, Failures, FlightKind, Throttle};
-use super::fetch::{Fetch, Fetched, Goal};
+use super::fetch::{AtHand, Fetch, Fetched, Goal, Request};
 use super::flight::{Caller, FailedAttempt, Flight, Limit, RefreshTask, Requirement};
 use super::schedule::{Freshness, NEVER};
 use crate::Error;
+use crate::secret::Secret;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, Weak, lock, try_lock};
 use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
@@ -237,6 +238,26 @@ impl Refresher {
         self.system.spawner().spawn(work);
     }
 
+    /// One attempt of a flight.
+    fn attempt(&self, goal: Goal, flight: &Flight) -> BoxFuture<'static, Result<Fetched, Error>> {
+        let now = self.system.clock().now();
+        let refused = self.state().refused.clone();
+        let secret = |header: &Arc<CachedHeader>| header.secret().map(Secret::from_checked);
+        let usable = self.header.load_full().filter(|header| header.is_usable(&now));
+        let at_hand = match (refused.as_ref().and_then(secret), usable.as_ref().and_then(secret)) {
+            (Some(refused), _) => AtHand::Refused(refused),
+            (None, Some(usable)) => AtHand::Usable(usable),
+            (None, None) => AtHand::Nothing,
+        };
+        let total = self.fetch.total();
+        // Without callers, as for a refresh in the background, the method has its whole time.
+        let time_left = match flight.time_left(now.monotonic, total) {
+            Duration::ZERO => total,
+            left => left,
+        };
+        self.fetch.fetch(Request { goal, at_hand, time_left })
+    }
+
     /// Takes in the result of an attempt.
     fn settle(&self, flight: &Arc<Flight>, result: Result<Fetched, Error>) -> Settled {
         let (clock, now) = (self.system.clock(), self.system.clock().now());
@@ -245,7 +266,10 @@ impl Refresher {
             // The credentials were dropped.
             return Settled::Ended((result.map(drop), None));
         }
-        state.last_attempt = Some(now);
+        // The source was not asked where another process had the token.
+        if !result.as_ref().is_ok_and(Fetched::is_shared) {
+            state.last_attempt = Some(now);
+        }
         let error = match result.and_then(|fetched| self.accept(&mut state, fetched, now)) {
             Ok(accepted) => {
                 state.flight = None;
@@ -382,7 +406,7 @@ async fn fly(
                 }
             }
         }
-        let attempt = refresher.upgrade()?.fetch.fetch(goal);
+        let attempt = refresher.upgrade()?.attempt(goal, &flight);
         let result = attempt.await;
         // Not held over a pause: the work must not keep the credentials alive.
         let settled = refresher.upgrade()?.settle(&flight, result);

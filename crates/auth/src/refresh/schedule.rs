@@ -52,6 +52,27 @@ impl Schedule {
         }
     }
 
+    /// How long a token is fresh and how long it is usable, counted from the moment the fetch began.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn durations(life: Duration, max_age: Duration, jitter: f64) -> (Duration, Duration) {
+        let schedule =
+            Self::for_life(Now { wall: Duration::ZERO, monotonic: Duration::ZERO }, life, max_age, jitter);
+        (schedule.refresh.wall, schedule.usable.wall)
+    }
+
+    /// For a token that another process fetched `age` ago, with the durations that were stored then.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn resumed(
+        now: Now,
+        age: Duration,
+        fresh: Duration,
+        usable: Duration,
+        life: Duration,
+    ) -> Self {
+        let left = |whole: Duration| now + whole.saturating_sub(age);
+        Self { refresh: left(fresh), usable: left(usable), end: left(life) }
+    }
+
     /// For a token of unknown life that was first seen at `first_seen`.
     pub(crate) fn for_unknown_life(first_seen: Now, fetched: Now, max_age: Duration, jitter: f64) -> Self {
         let usable = first_seen + LONGEST_LIFE;

@@ -36,6 +36,16 @@ impl Now {
     }
 }
 
+/// A reading of the clock that runs from the start of the machine on, also during a suspend. It is the same for all
+/// processes of one boot, and nobody sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinceBoot {
+    /// Tells one boot of the machine from another.
+    pub boot: String,
+    /// Time since the machine started.
+    pub elapsed: Duration,
+}
+
 /// A source of time, timers, and random jitter.
 pub trait Clock: Send + Sync + 'static {
     /// Reads both clocks. Every request does it, so it must be cheap and must not block.
@@ -43,6 +53,18 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Completes after `duration` of the monotonic clock. Polled where fetches run (see [`Spawner`](super::Spawner)).
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Whether a duration of [`sleep`](Self::sleep) is a duration of the operating system. A thread that blocks then waits
+    /// for its deadline by itself, and no timer is started.
+    fn runs_in_real_time(&self) -> bool {
+        false
+    }
+
+    /// Reads the clock that all processes of one boot share; `None` where the system has none. The shared cache compares
+    /// the ages of its entries by it. May read a file, once.
+    fn since_boot(&self) -> Option<SinceBoot> {
+        None
+    }
 
     /// A random number in `0.0..1.0`, the jitter of retries and refreshes. It need not be cryptographic.
     fn random(&self) -> f64 {
@@ -106,6 +128,24 @@ impl Clock for SystemClock {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async move { tokio::time::sleep(duration).await })
     }
+
+    fn runs_in_real_time(&self) -> bool {
+        true
+    }
+
+    #[cfg(target_os = "linux")]
+    fn since_boot(&self) -> Option<SinceBoot> {
+        use rustix::time::{ClockId, clock_gettime};
+        static BOOT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+        let boot = BOOT.get_or_init(|| {
+            let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+            Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+        });
+        let reading = clock_gettime(ClockId::Boottime);
+        let elapsed =
+            Duration::new(u64::try_from(reading.tv_sec).ok()?, u32::try_from(reading.tv_nsec).ok()?);
+        Some(SinceBoot { boot: boot.clone()?, elapsed })
+    }
 }
 
 #[cfg(any(test, feature = "testing"))]
@@ -118,7 +158,7 @@ mod double {
     use std::time::Duration;
 
     use super::super::BoxFuture;
-    use super::{Clock, Now};
+    use super::{Clock, Now, SinceBoot};
 
     /// A clock for tests that moves only when the test moves it. Clones share it.
     ///
@@ -147,6 +187,8 @@ mod double {
     #[derive(Debug)]
     struct State {
         now: Now,
+        boots: u32,
+        since_boot: Duration,
         random: f64,
         next_sleeper: u64,
         sleepers: Vec<(u64, Duration, Option<Waker>)>,
@@ -156,7 +198,8 @@ mod double {
         fn default() -> Self {
             // 2026-11-24T00:00:00Z, and a monotonic clock that has run for an hour.
             let now = Now { wall: Duration::from_secs(1_795_478_400), monotonic: Duration::from_secs(3600) };
-            Self { now, random: 0.0, next_sleeper: 0, sleepers: Vec::new() }
+            let since_boot = now.monotonic;
+            Self { now, boots: 1, since_boot, random: 0.0, next_sleeper: 0, sleepers: Vec::new() }
         }
     }
 
@@ -191,7 +234,10 @@ mod double {
 
         /// Moves both clocks forward.
         pub fn advance(&self, duration: Duration) {
-            self.change(|state| state.now = state.now + duration);
+            self.change(|state| {
+                state.now = state.now + duration;
+                state.since_boot = state.since_boot.saturating_add(duration);
+            });
         }
 
         /// Moves both clocks to the end of the timer that ends first; false if no timer is armed.
@@ -212,7 +258,18 @@ mod double {
 
         /// Suspends the computer: the wall clock moves forward, the monotonic clock stands still.
         pub fn suspend(&self, duration: Duration) {
-            self.change(|state| state.now.wall = state.now.wall.saturating_add(duration));
+            self.change(|state| {
+                state.now.wall = state.now.wall.saturating_add(duration);
+                state.since_boot = state.since_boot.saturating_add(duration);
+            });
+        }
+
+        /// Restarts the computer: the clock of the boot begins again. Only the shared cache notices.
+        pub fn reboot(&self) {
+            self.change(|state| {
+                state.boots += 1;
+                state.since_boot = Duration::ZERO;
+            });
         }
 
         /// Sets the wall clock back.
@@ -258,6 +315,11 @@ mod double {
             };
             let mut sleep = Sleep { clock: self.clone(), key, until };
             Box::pin(std::future::poll_fn(move |context| sleep.poll(context.waker())))
+        }
+
+        fn since_boot(&self) -> Option<SinceBoot> {
+            let state = self.state();
+            Some(SinceBoot { boot: format!("boot-{}", state.boots), elapsed: state.since_boot })
         }
 
         fn random(&self) -> f64 {

@@ -20,7 +20,6 @@ pub(super) struct FileLooks {
     contents: SharedWork<(PathBuf, usize), Content>,
     existence: SharedWork<PathBuf, bool>,
     programs: SharedWork<PathBuf, bool>,
-    #[cfg(feature = "service-account-key")]
     modes: SharedWork<PathBuf, Option<FileMode>>,
 }
 
@@ -29,7 +28,6 @@ pub(super) struct FileLooks {
 type Content = Arc<(io::Result<Zeroizing<Vec<u8>>>, bool)>;
 
 /// Who may read a file.
-#[cfg(feature = "service-account-key")]
 #[derive(Clone, Copy)]
 pub(crate) struct FileMode {
     /// The Unix permission bits.
@@ -88,7 +86,6 @@ impl FileLooks {
     }
 
     /// The permission bits of a file, read as its content is.
-    #[cfg(feature = "service-account-key")]
     pub(super) async fn mode(&self, files: &Arc<dyn Files>, path: &Path) -> Option<FileMode> {
         let mode = |files: &dyn Files, path: &Path| {
             let is_read_only = files.is_read_only(path);

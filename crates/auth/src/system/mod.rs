@@ -5,6 +5,8 @@
 //! replaces the environment, the clock or the transport without changing the process.
 
 mod bounded;
+#[cfg(feature = "shared-cache")]
+mod cache_store;
 mod clock;
 #[cfg(feature = "service-account-key")]
 mod clock_difference;
@@ -31,13 +33,16 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
-pub use self::clock::{Clock, Now, SystemClock};
+#[cfg(feature = "shared-cache")]
+pub(crate) use self::cache_store::StoreWork;
+#[cfg(feature = "shared-cache")]
+pub use self::cache_store::{CacheFolder, CacheStore, HeldLock};
+pub use self::clock::{Clock, Now, SinceBoot, SystemClock};
 #[cfg(feature = "service-account-key")]
 pub(crate) use self::clock_difference::ClockDifference;
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 use self::file_looks::FileLooks;
-#[cfg(feature = "service-account-key")]
 pub(crate) use self::file_looks::FileMode;
 pub use self::files::{Files, SystemFiles};
 #[cfg(feature = "transport")]
@@ -77,6 +82,8 @@ pub mod transport_policy {
 /// The test implementations, one for each capability.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod doubles {
+    #[cfg(feature = "shared-cache")]
+    pub use super::cache_store::TestCacheStore;
     pub use super::clock::TestClock;
     pub use super::environment::TestEnvironment;
     pub use super::files::TestFiles;
@@ -115,6 +122,11 @@ pub struct System {
     endpoints: Arc<Endpoints>,
     /// What the credentials that use this system do now; `None` outside of credentials.
     progress: Option<Arc<Progress>>,
+    #[cfg(feature = "shared-cache")]
+    shared_cache: Option<StoreWork>,
+    /// Whether the first token of credentials is fetched although the shared cache has one.
+    #[cfg(feature = "shared-cache")]
+    renews_shared_tokens: bool,
     /// How far the clock is off, by the last server that dated a refused JWT.
     #[cfg(feature = "service-account-key")]
     clock_difference: Arc<Mutex<Option<ClockDifference>>>,
@@ -138,6 +150,10 @@ impl System {
             spawner: Arc::new(LibraryThread),
             endpoints: Arc::default(),
             progress: None,
+            #[cfg(feature = "shared-cache")]
+            shared_cache: None,
+            #[cfg(feature = "shared-cache")]
+            renews_shared_tokens: false,
             #[cfg(feature = "service-account-key")]
             clock_difference: Arc::default(),
         }
@@ -210,6 +226,45 @@ impl System {
     pub fn with_spawner(mut self, spawner: impl Spawner) -> Self {
         self.spawner = Arc::new(spawner);
         self
+    }
+
+    /// With a cache that all processes of the machine share: one process at a time asks IAM for a token of one identity,
+    /// and the others take that token. Off by default.
+    ///
+    /// Shared are tokens that are exchanged for a secret: those of the methods `oauth-token`, `service-account-key`,
+    /// `workload-identity`, `profile`, and `impersonation` via these. An entry can be opened only with that secret. A
+    /// store that cannot be used never fails a call.
+    ///
+    /// ```no_run
+    /// use yandex_cloud_auth::system::CacheFolder;
+    /// use yandex_cloud_auth::{Credentials, ServiceAccountKeyAuth, System};
+    /// let system = System::real().with_shared_cache(CacheFolder::new("/run/user/1000/yc-auth"));
+    /// let credentials = Credentials::from(ServiceAccountKeyAuth::from_file("key.json")).with_system(system);
+    /// ```
+    #[cfg(feature = "shared-cache")]
+    #[must_use]
+    pub fn with_shared_cache(mut self, store: impl CacheStore) -> Self {
+        self.shared_cache = Some(StoreWork::new(store));
+        self
+    }
+
+    /// Fetches the first token of credentials also where the shared cache has one, and replaces that one. If the fetch
+    /// fails, the token in the cache stays.
+    #[cfg(feature = "shared-cache")]
+    #[must_use]
+    pub fn renewing_shared_tokens(mut self) -> Self {
+        self.renews_shared_tokens = true;
+        self
+    }
+
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn shared_cache(&self) -> Option<&StoreWork> {
+        self.shared_cache.as_ref()
+    }
+
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn renews_shared_tokens(&self) -> bool {
+        self.renews_shared_tokens
     }
 
     /// With the addresses of Yandex Cloud given in code, for everything that runs on this system.
@@ -304,7 +359,7 @@ impl System {
     /// The value of a variable, trimmed. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8. The error does not show the
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the value is not UTF-8, or only white space. The error does not show the
     /// value.
     pub(crate) fn variable(&self, name: &str) -> Result<Option<Zeroizing<String>>, crate::Error> {
         let Some(raw) = self.environment.variable(name) else { return Ok(None) };
@@ -312,12 +367,32 @@ impl System {
             Ok(text) => {
                 let text = Zeroizing::new(text);
                 let trimmed = text.trim();
+                // Nobody means that: a script or a template has put together a value of nothing.
+                if trimmed.is_empty() && !text.is_empty() {
+                    let reason = "the value is only white space";
+                    return Err(crate::Error::new(crate::ErrorKind::Invalid, reason)
+                        .at(name)
+                        .with_help(format!("give {name} a value, or unset it")));
+                }
                 Ok((!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned())))
             }
             Err(_) => Err(crate::Error::new(crate::ErrorKind::Invalid, "the value is not UTF-8")
                 .at(name)
                 .with_help(format!("set {name} to plain ASCII text, or unset it"))),
         }
+    }
+
+    /// The proxy that leads to a target, in words, without its user and password.
+    #[cfg(feature = "transport")]
+    pub(crate) fn proxy_for(&self, target: &::http::Uri) -> Option<String> {
+        let proxy = http::proxy::for_target(&*self.environment, target).ok()??;
+        Some(format!("the proxy {proxy:?}"))
+    }
+
+    /// The proxy is up to the transport of the program.
+    #[cfg(not(feature = "transport"))]
+    pub(crate) fn proxy_for(&self, _target: &::http::Uri) -> Option<String> {
+        None
     }
 
     /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it. A pipe
@@ -342,7 +417,6 @@ impl System {
     }
 
     /// Who may read a file.
-    #[cfg(feature = "service-account-key")]
     pub(crate) async fn file_mode(&self, path: &std::path::Path) -> Option<FileMode> {
         self.looks.mode(&self.files, path).await
     }

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::block_on::poll_again_after;
 use super::shared_task::{SharedTask, Wait};
 use crate::sync::Arc;
 use crate::system::{BoxFuture, System};
@@ -148,7 +149,25 @@ impl WaitLimit {
     /// The output of `work`, or `None` where the deadline passes first. The caller needs no runtime.
     pub(crate) async fn bound<T>(&mut self, work: impl Future<Output = T>, system: &System) -> Option<T> {
         let Some(deadline) = self.deadline else { return Some(work.await) };
-        self.timer.get_or_insert_with(|| Timer::detached(deadline, system)).bound(work).await
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            // The work first: what has ended in time is not lost to a deadline that passed in the same moment.
+            if let Poll::Ready(output) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            if self.timer.is_none() && system.clock().runs_in_real_time() {
+                let left = deadline.left(system);
+                if left.is_zero() {
+                    return Poll::Ready(None);
+                }
+                // A thread that blocks wakes itself. That saves the start of a thread for timers.
+                if poll_again_after(left, context) {
+                    return Poll::Pending;
+                }
+            }
+            self.timer.get_or_insert_with(|| Timer::detached(deadline, system)).poll(context).map(|()| None)
+        })
+        .await
     }
 }
 
@@ -157,6 +176,7 @@ mod tests {
     use futures_util::poll;
 
     use super::*;
+    use crate::task::block_on::block_on;
     use crate::testing::TestClock;
 
     const LIMIT: Duration = Duration::from_secs(5);
@@ -181,6 +201,26 @@ mod tests {
         clock.advance(LIMIT);
         assert_eq!(work.await, None);
         assert_eq!(deadline.left(&system), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_thread_that_blocks_waits_for_its_deadline_without_a_timer() {
+        struct NoTimers;
+        impl crate::system::Spawner for NoTimers {
+            fn spawn(&self, _work: BoxFuture<'static, ()>) {
+                panic!("a timer was started");
+            }
+        }
+        let system = System::real().with_spawner(NoTimers);
+        let mut limit = WaitLimit::new(Some(Duration::from_millis(1)), &system);
+        assert_eq!(block_on(limit.bound(std::future::pending::<()>(), &system)), None);
+
+        let mut limit = WaitLimit::new(Some(Duration::from_secs(3600)), &system);
+        let task = SharedTask::new();
+        let wait = task.wait();
+        let other_thread = std::thread::spawn(move || task.complete(7));
+        assert_eq!(block_on(limit.bound(wait, &system)), Some(7));
+        other_thread.join().unwrap();
     }
 
     #[tokio::test]

@@ -136,6 +136,7 @@ impl Rules {
         if (tls || *scheme == Scheme::HTTP) && self.local_api.as_ref().is_some_and(is_local_api) {
             return Ok(Decision::Attach);
         }
+        let given_port = port;
         let port = port.or(tls.then_some(443));
         // Usually an emulator: compare its address before parsing the host.
         let near = || host == "127.0.0.1" || is_loopback(host);
@@ -167,7 +168,8 @@ impl Rules {
                 "to send the header to this host, call `AuthLayer::allow_host`",
             )
         };
-        Err(Error::new(ErrorKind::Blocked, reason).at(format!("{scheme}://{host}")).with_help(help))
+        let port = given_port.map_or_else(String::new, |port| format!(":{port}"));
+        Err(Error::new(ErrorKind::Blocked, reason).at(format!("{scheme}://{host}{port}")).with_help(help))
     }
 
     #[cold]
@@ -252,6 +254,19 @@ mod tests {
             "api.cloud.yandex.net:443",
         ] {
             assert_eq!(decide(&rules, uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_host_with_its_port() {
+        for (uri, place) in [
+            ("http://localhost:8080/x", "http://localhost:8080"),
+            ("https://Other.example:8443/x", "https://other.example:8443"),
+            ("https://[::1]:1/", "https://[::1]:1"),
+            ("https://other.example/x", "https://other.example"),
+        ] {
+            let error = Rules::default().check_destination(&uri.parse().unwrap()).unwrap_err();
+            assert_eq!(error.location(), Some(place));
         }
     }
 

@@ -186,8 +186,13 @@ fn a_redirect_of_iam_is_never_followed() {
         let test_system =
             TestSystem::new().answering(cloud(TestReply::Response(status, location, Vec::new())));
         let error = ask(&test_system, Endpoints::new()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.reason().contains("redirect"), "{error}");
+        // Another attempt would find the same server.
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(!error.is_transient());
+        let words = format!("HTTP {status}, a redirect to iam.example.com; redirects are not followed");
+        assert!(error.reason().contains(&words), "{error}");
+        let help = error.help().unwrap();
+        assert!(help.contains("does not come from the service") && !help.contains("OAuth"), "{help}");
         assert!(test_system.http.requests().iter().all(|request| !request.contains("example.com")));
     }
 }

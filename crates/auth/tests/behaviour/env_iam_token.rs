@@ -53,7 +53,7 @@ fn a_missing_or_invalid_value_is_an_error_at_once_and_the_last_value_is_not_sent
         for (value, kind) in [
             (None, ErrorKind::NotConfigured),
             (Some(""), ErrorKind::NotConfigured),
-            (Some(" \n"), ErrorKind::NotConfigured),
+            (Some(" \n"), ErrorKind::Invalid),
             (Some(OAUTH_TOKEN), ErrorKind::Invalid),
             (Some("FAKE\nFAKE"), ErrorKind::Invalid),
             (Some("Bearer FAKE"), ErrorKind::Invalid),

@@ -266,7 +266,7 @@ fn the_help_of_a_refusal_names_what_is_missing() {
         (400, ErrorKind::Refused, "and not a name"),
         (429, ErrorKind::Unavailable, "rate-limiting"),
         (503, ErrorKind::Unavailable, "at the moment"),
-        (302, ErrorKind::Unavailable, "does not come from"),
+        (302, ErrorKind::Refused, "does not come from"),
     ] {
         let test_system =
             TestSystem::new().answering(move |request, count| match impersonation_in(request) {

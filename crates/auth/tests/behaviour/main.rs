@@ -47,6 +47,8 @@ mod selection;
 mod selection_options;
 mod selection_patience;
 mod service_account_key;
+mod shared_cache;
+mod shared_cache_folder;
 mod single_flight;
 mod token_file;
 mod tokens;

@@ -297,7 +297,7 @@ fn an_explicit_method_has_its_own_error_for_each_failure() {
         (reply(403, "no"), ErrorKind::Refused, "HTTP 403: no", "does not come from"),
         (reply(500, ""), ErrorKind::Unavailable, "HTTP 500", "unavailable at the moment"),
         (reply(429, ""), ErrorKind::Unavailable, "HTTP 429", "rate-limiting"),
-        (reply(302, ""), ErrorKind::Unavailable, "redirect", "does not come from"),
+        (reply(302, ""), ErrorKind::Refused, "redirect", "does not come from"),
         (ok("<html>"), ErrorKind::Unavailable, "not JSON", "does not come from"),
         (TestReply::Fail(HttpFault::Malformed), ErrorKind::Unavailable, "", "does not come from"),
         (TestReply::Fail(HttpFault::Interrupted), ErrorKind::Unavailable, "", "unavailable at the moment"),

@@ -214,9 +214,11 @@ fn a_refusal_names_iam_the_cause_and_other_methods() {
             "2026-06-01",
             "API key (YC_API_KEY)",
             "authorized key (YC_SERVICE_ACCOUNT_KEY_FILE)",
-            "workload identity",
-            "metadata",
-            "yc init",
+            "workload identity (YC_OIDC_TOKEN_FILE)",
+            "the metadata service of a machine",
+            "the yc CLI with a browser login",
+            "`yc init --username=…`",
+            "`yc init --federation-id=…`",
         ] {
             assert!(help.contains(replacement), "{help}");
         }
@@ -245,7 +247,6 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
             "a lifetime of",
         ),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
-        (TestReply::status(302, ""), "redirect"),
         (TestReply::status(500, ""), "HTTP 500"),
         (TestReply::Fail(HttpFault::Tls), "Tls"),
         (TestReply::Fail(HttpFault::Interrupted), "Interrupted"),

@@ -4,7 +4,9 @@ use crate::selection::{SOURCES, test_system_with};
 use crate::support::{API_KEY, IAM_TOKEN, METADATA_TOKEN, TestSystem, YC_TOKEN, logged_in};
 use test_support::token_source::header;
 use yandex_cloud_auth::testing::TestReply;
-use yandex_cloud_auth::{ApiKeyAuth, Automatic, Credentials, CustomAuth, ErrorKind, Method, Outcome, Token};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, CustomAuth, ErrorKind, IamTokenAuth, Method, Outcome, Token,
+};
 
 const VARIABLE: &str = "YC_AUTH_METHOD";
 
@@ -26,7 +28,7 @@ fn every_slot_can_be_pinned_and_an_empty_variable_pins_none() {
         let error = test_support::token_source::first_failure(&credentials);
         assert_eq!(error.method().map(Method::name), Some(slot), "{error}");
     }
-    let credentials = test_system_with(&SOURCES).set(VARIABLE, " ").automatic();
+    let credentials = test_system_with(&SOURCES).set(VARIABLE, "").automatic();
     assert_eq!(header(&credentials), format!("Api-Key {API_KEY}"));
 }
 
@@ -79,6 +81,12 @@ fn a_method_in_code_wins_and_a_replaced_slot_keeps_its_name() {
     assert_eq!(header(&given), format!("Api-Key {API_KEY}"));
     let given = test_system.with(Credentials::from_string(IAM_TOKEN).unwrap());
     assert_eq!(header(&given), format!("Bearer {IAM_TOKEN}"));
+
+    // A method that reads a variable of its own is given in code too.
+    let pinned = TestSystem::new().set(VARIABLE, "api-key").set("YC_IAM_TOKEN", IAM_TOKEN);
+    let reads = pinned.with(IamTokenAuth::from_env());
+    assert_eq!(header(&reads), format!("Bearer {IAM_TOKEN}"));
+    assert_eq!(reads.method(), Some(Method::IamToken));
 
     let own = CustomAuth::from_fn(|| async { Token::new("t1.FAKE-own.x") });
     let selection = Automatic::new().replace("metadata", own).unwrap();

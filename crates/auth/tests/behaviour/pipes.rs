@@ -4,11 +4,15 @@ use test_support::system::empty_system;
 use test_support::token_source::{InStep, header};
 use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::testing::{TestClock, TestEnvironment, TestFiles, TestHttp};
-use yandex_cloud_auth::{ApiKeyAuth, Automatic, Credentials, HeaderOptions, System, TokenFileAuth};
+use yandex_cloud_auth::{
+    ApiKeyAuth, Automatic, Credentials, HeaderOptions, OAuthTokenAuth, System, TokenFileAuth,
+    WorkloadIdentityAuth,
+};
 
 use crate::support::{API_KEY, IAM_TOKEN, cloud, exchanged};
 
 const PIPE: &str = "/dev/fd/63";
+const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.e30.FAKE";
 
 struct Fixture {
     clock: TestClock,
@@ -95,8 +99,7 @@ fn a_token_an_api_key_and_an_oauth_token_are_used_to_their_end() {
 
 #[test]
 fn an_oauth_token_and_a_subject_token_are_used_for_every_exchange() {
-    let jwt = "eyJhbGciOiJSUzI1NiJ9.e30.FAKE";
-    for (variable, content) in [("YC_OAUTH_TOKEN_FILE", "y0_FAKE-oauth"), ("YC_OIDC_TOKEN_FILE", jwt)] {
+    for (variable, content) in [("YC_OAUTH_TOKEN_FILE", "y0_FAKE-oauth"), ("YC_OIDC_TOKEN_FILE", JWT)] {
         let fixture = Fixture::new(variable, content);
         let credentials = fixture.automatic();
         let first = credentials.blocking().get(HeaderOptions::new()).unwrap();
@@ -108,11 +111,20 @@ fn an_oauth_token_and_a_subject_token_are_used_for_every_exchange() {
 
 #[test]
 fn the_method_moves_to_another_system_with_the_content() {
-    let fixture = Fixture::new("YC_IAM_TOKEN_FILE", IAM_TOKEN);
-    let credentials = Credentials::from(TokenFileAuth::from_env()).with_system(fixture.system());
-    assert_eq!(header(&credentials), format!("Bearer {IAM_TOKEN}"));
-    let moved = credentials.with_system(fixture.system());
-    assert_eq!(header(&moved), format!("Bearer {IAM_TOKEN}"));
+    let bearer = format!("Bearer {IAM_TOKEN}");
+    for (variable, content, method, expected) in [
+        ("YC_IAM_TOKEN_FILE", IAM_TOKEN, Credentials::from(TokenFileAuth::from_env()), &*bearer),
+        ("YC_API_KEY_FILE", API_KEY, ApiKeyAuth::from_env().into(), &*format!("Api-Key {API_KEY}")),
+        ("YC_OAUTH_TOKEN_FILE", "y0_FAKE-oauth", OAuthTokenAuth::from_env().into(), &*bearer),
+        ("YC_OIDC_TOKEN_FILE", JWT, WorkloadIdentityAuth::from_env().into(), &*bearer),
+    ] {
+        let fixture = Fixture::new(variable, content);
+        let credentials = method.with_system(fixture.system());
+        assert_eq!(header(&credentials), expected, "{variable}");
+        let moved = credentials.with_system(fixture.system());
+        let moved = moved.blocking().header().unwrap_or_else(|error| panic!("{variable}: {error}"));
+        assert_eq!(moved.unwrap(), expected, "{variable}");
+    }
 }
 
 #[test]

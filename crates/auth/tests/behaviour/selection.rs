@@ -182,28 +182,53 @@ fn the_report_lists_every_source_if_none_is_configured() {
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    for blank in ["", " ", "\n", " \t\r\n"] {
-        let test_system = TestSystem::new();
+    let test_system = TestSystem::new();
+    for name in [
+        "YC_API_KEY",
+        "YC_IAM_TOKEN",
+        "YC_OAUTH_TOKEN",
+        "YC_SERVICE_ACCOUNT_KEY_FILE",
+        "YC_OIDC_TOKEN_FILE",
+        "YC_OIDC_TOKEN",
+        "YC_SERVICE_ACCOUNT_ID",
+        "YC_OAUTH_ENDPOINT",
+        "YC_IAM_TOKEN_FILE",
+        "YC_METADATA_ADDR",
+        "YC_TOKEN",
+        "YC_PROFILE",
+        "YC_API_ENDPOINT",
+    ] {
+        test_system.environment.set(name, "");
+    }
+    let error = test_system.automatic().blocking().header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConfigured);
+    assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")]);
+}
+
+#[test]
+fn a_variable_with_nothing_but_white_space_is_broken() {
+    for blank in [" ", "\n", " \t\r\n"] {
         for name in [
+            "YC_AUTH_METHOD",
             "YC_API_KEY",
+            "YC_API_KEY_FILE",
             "YC_IAM_TOKEN",
             "YC_OAUTH_TOKEN",
+            "YC_OAUTH_TOKEN_FILE",
             "YC_SERVICE_ACCOUNT_KEY_FILE",
             "YC_OIDC_TOKEN_FILE",
             "YC_OIDC_TOKEN",
-            "YC_SERVICE_ACCOUNT_ID",
-            "YC_OAUTH_ENDPOINT",
             "YC_IAM_TOKEN_FILE",
             "YC_METADATA_ADDR",
             "YC_TOKEN",
-            "YC_PROFILE",
-            "YC_API_ENDPOINT",
         ] {
-            test_system.environment.set(name, blank);
+            // YC_TOKEN is the last of them: nothing before it has a value.
+            let test_system = TestSystem::new().set(name, blank);
+            let error = test_support::token_source::first_failure(&test_system.automatic());
+            assert_eq!((error.kind(), error.location()), (ErrorKind::Invalid, Some(name)), "{error}");
+            assert_eq!(error.reason(), "the value is only white space", "{name}");
+            assert_eq!(error.help(), Some(format!("give {name} a value, or unset it").as_str()));
         }
-        let error = test_system.automatic().blocking().header().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotConfigured, "{blank:?}");
-        assert_eq!(test_system.http.requests(), [format!("GET {METADATA_URL}")], "{blank:?}");
     }
 }
 

@@ -279,7 +279,7 @@ fn only_the_variable_selects_the_slot_and_a_missing_file_is_broken() {
     assert_eq!(found.outcome, Outcome::Selected);
     assert_eq!(found.reason, format!("set, for {}", CLOUD.service_account_id()));
     named.files.set_mode(PATH, 0o644);
-    assert!(slot(&named).reason.contains("every user of this machine can read the key (mode 0644)"));
+    assert!(slot(&named).reason.contains("every user of this machine can read the file (mode 0644)"));
 
     let held = slot(&TestSystem::new().set(VARIABLE, &KEY));
     assert_eq!((held.outcome, held.reason), (Outcome::Selected, found.reason));

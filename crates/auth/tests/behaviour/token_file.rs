@@ -1,7 +1,7 @@
 //! `token-file`: a file that another program keeps fresh, read in parallel to the calls.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::{fs, io};
 
@@ -259,6 +259,47 @@ fn the_same_token_is_sent_for_twelve_hours_and_then_expires() {
     }
 }
 
+/// Files whose next read takes four seconds.
+#[derive(Clone)]
+struct SlowFiles {
+    files: TestFiles,
+    clock: TestClock,
+    is_slow: Arc<AtomicBool>,
+}
+
+impl Files for SlowFiles {
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let content = self.files.read(path, limit);
+        if self.is_slow.swap(false, Ordering::SeqCst) {
+            self.clock.advance(secs(4));
+        }
+        content
+    }
+
+    fn is_executable(&self, _path: &Path) -> bool {
+        false
+    }
+}
+
+#[test]
+fn the_twelve_hours_count_from_the_start_of_the_read() {
+    let test_system = TestSystem::holding(FIRST);
+    let (files, clock) = (test_system.files.clone(), test_system.clock.clone());
+    let slow = SlowFiles { files, clock, is_slow: Arc::default() };
+    for credentials in test_system.each() {
+        let credentials = credentials.with_system(test_system.system().with_files(slow.clone()));
+        slow.is_slow.store(true, Ordering::SeqCst);
+        header(&credentials);
+        assert!(!slow.is_slow.load(Ordering::SeqCst), "the file was read");
+        // The token may have been old when the read began.
+        test_system.clock.advance(12 * HOUR - secs(5));
+        assert_eq!(header(&credentials), format!("Bearer {FIRST}"));
+        test_system.clock.advance(secs(1));
+        let error = credentials.blocking().header().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
+    }
+}
+
 #[test]
 fn a_token_expires_while_the_machine_is_suspended() {
     let test_system = TestSystem::holding(FIRST);
@@ -292,7 +333,7 @@ fn a_configured_file_that_is_missing_ends_the_selection() {
 #[test]
 fn without_the_variable_the_slot_is_absent_and_the_explicit_method_is_not_configured() {
     let test_system = TestSystem::holding(FIRST);
-    test_system.environment.set("YC_IAM_TOKEN_FILE", " ");
+    test_system.environment.set("YC_IAM_TOKEN_FILE", "");
     test_system.environment.set("YC_TOKEN", SECOND);
     let error = test_system.failure();
     assert_eq!((error.kind(), error.location()), (ErrorKind::NotConfigured, Some("YC_IAM_TOKEN_FILE")));

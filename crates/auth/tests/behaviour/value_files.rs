@@ -159,6 +159,35 @@ fn broken(test_system: &TestSystem, location: &str, reason: &str) -> Error {
 }
 
 #[test]
+fn a_file_that_every_user_can_read_is_told() {
+    for (variable, value) in [
+        ("YC_API_KEY_FILE", FIRST),
+        ("YC_OAUTH_TOKEN_FILE", "y0_FAKE"),
+        ("YC_IAM_TOKEN_FILE", "t1.FAKE.FAKE"),
+    ] {
+        let reason = |mode: u32, is_read_only: bool| {
+            let test_system = TestSystem::new().set(variable, FILE);
+            test_system.files.write(FILE, value);
+            test_system.files.set_mode(FILE, mode);
+            if is_read_only {
+                test_system.files.set_read_only(FILE);
+            }
+            let report = test_system.automatic().blocking().select().unwrap();
+            report.selected().unwrap().reason.clone()
+        };
+        let open = reason(0o644, false);
+        assert!(
+            open.contains("every user of this machine can read the file (mode 0644); `chmod 600` it"),
+            "{open}"
+        );
+        let mounted = reason(0o444, true);
+        assert!(mounted.contains("mode 0444") && mounted.contains("defaultMode: 0400"), "{mounted}");
+        assert!(!mounted.contains("chmod"), "{mounted}");
+        assert!(!reason(0o640, false).contains("every user"));
+    }
+}
+
+#[test]
 fn a_variable_and_its_file_together_are_broken() {
     for (variable, file, value) in
         [("YC_API_KEY", "YC_API_KEY_FILE", FIRST), ("YC_OAUTH_TOKEN", "YC_OAUTH_TOKEN_FILE", "y0_FAKE")]
@@ -168,7 +197,7 @@ fn a_variable_and_its_file_together_are_broken() {
         let error = broken(&test_system, variable, &format!("{file} is set too"));
         assert!(error.help().unwrap().contains(&format!("unset {variable} or {file}")));
         // An empty variable is an unset one.
-        let empty = TestSystem::new().set(variable, " ").set(file, FILE);
+        let empty = TestSystem::new().set(variable, "").set(file, FILE);
         empty.files.write(FILE, value);
         assert!(!empty.automatic().blocking().select().unwrap().attempts().is_empty());
     }

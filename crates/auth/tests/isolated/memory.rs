@@ -25,11 +25,19 @@ struct SecretFile(PathBuf);
 impl SecretFile {
     /// `prefix`, and then the repeated text, `length` bytes in all.
     fn new(name: &str, prefix: &str, length: usize) -> Self {
+        Self::between(name, prefix, "", length)
+    }
+
+    /// As [`new`](Self::new), and then `suffix`.
+    fn between(name: &str, prefix: &str, suffix: &str, length: usize) -> Self {
         let path = std::env::temp_dir().join(format!("memory-{}-{name}", std::process::id()));
-        let script = "printf %s \"$1\" > \"$3\"; yes \"$0\" | tr 'A-Z,' '@CBEDGFIHKJMLONQPSRUTWVYX[-' | tr -d '\\n' | head -c \"$2\" >> \"$3\"";
+        let script = "printf %s \"$1\" > \"$3\"; yes \"$0\" | tr 'A-Z,' '@CBEDGFIHKJMLONQPSRUTWVYX[-' | tr -d '\\n' | head -c \"$2\" >> \"$3\"; printf %s \"$4\" >> \"$3\"";
         let needle = std::str::from_utf8(NEEDLE).unwrap();
-        let length = (length - prefix.len()).to_string();
-        let made = Command::new("/bin/sh").args(["-c", script, needle, prefix, &length]).arg(&path).status();
+        let length = (length - prefix.len() - suffix.len()).to_string();
+        let made = Command::new("/bin/sh")
+            .args(["-c", script, needle, prefix, &length])
+            .args([path.as_os_str(), suffix.as_ref()])
+            .status();
         assert!(made.unwrap().success());
         Self(path)
     }
@@ -133,4 +141,30 @@ fn in_body() {
     assert!(copies() > 10, "the search finds what is there");
     drop(credentials);
     assert_eq!(copies(), 0);
+}
+
+#[test]
+fn a_value_in_json_is_wiped_with_its_text() {
+    in_own_process("memory::a_value_in_json_is_wiped_with_its_text", in_json);
+}
+
+fn in_json() {
+    // Without escapes in the strings: serde_json copies a string with escapes to a buffer of its own.
+    let _plugs = fragment();
+    for (prefix, suffix) in [
+        ("{\"iamToken\":\"", "\"}"),
+        ("{\"a\":{\"b\":[\"", "\"]}}"),
+        ("[{\"private_key\":\"", "\"}]"),
+        ("{\"private_key\":[\"", "\"]}"),
+        ("{\"private_key\":\"\",\"key\":{\"id\":[\"", "\"]}}"),
+        ("{\"private_key\":\"", "\"}"),
+    ] {
+        let file = SecretFile::between("json", prefix, suffix, 32_760);
+        let text = file.read();
+        assert!(copies() > 1000, "the search finds what is there");
+        ApiKeyAuth::new(&*text).unwrap_err();
+        Credentials::from_string(&*text).unwrap_err();
+        drop(text);
+        assert_eq!(copies(), 0, "{prefix}");
+    }
 }

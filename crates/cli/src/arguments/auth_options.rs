@@ -1,4 +1,4 @@
-//! The options that every authenticating subcommand shares: which credentials, which endpoint, how to print.
+//! The options that every authenticating subcommand shares: which credentials, which endpoint, how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::auth_value::AuthValue;
 use super::method_name::MethodName;
 use super::seconds::seconds;
 
-/// How to authenticate, and how to print the result.
+/// How to authenticate.
 #[derive(Args)]
 pub(crate) struct AuthOptions {
     /// A key or token: the value itself, `-` for standard input, or `@FILE`
@@ -71,6 +71,13 @@ pub(crate) struct AuthOptions {
     /// within this time. One request has the limit of its method at most: metadata 5 s, IAM 10 s, yc 30 s.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
     pub(crate) timeout: Duration,
+}
+
+/// How to authenticate, and how to print the result.
+#[derive(Args)]
+pub(crate) struct ResultOptions {
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
 
     /// The output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]

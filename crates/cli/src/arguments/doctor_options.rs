@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::AuthOptions;
+use super::ResultOptions;
 
 /// What to diagnose.
 #[derive(Args)]
 pub(crate) struct DoctorOptions {
     #[command(flatten)]
-    pub(crate) auth: AuthOptions,
+    pub(crate) result: ResultOptions,
 
     /// Ask AI Studio whether it accepts the credentials
     ///

@@ -13,11 +13,11 @@ use super::seconds::seconds;
 #[derive(Args)]
 pub(crate) struct EmulatorOptions {
     /// The address of the API; default: a free port of 127.0.0.1
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address, default_value = "127.0.0.1:0", hide_default_value = true)]
     pub(crate) listen: SocketAddr,
 
     /// The address of the metadata service; default: a free port of 127.0.0.1
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address, default_value = "127.0.0.1:0", hide_default_value = true)]
     pub(crate) metadata_listen: SocketAddr,
 
     /// Accept these host names too, in requests and in the certificate: for containers, and for clients whose addresses
@@ -52,6 +52,15 @@ pub(crate) struct EmulatorOptions {
     /// A command to run with the variables; the emulator ends with it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Parses an address with its port.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let example = match text.trim().trim_start_matches(':').parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port}"),
+        Err(_) => "127.0.0.1:8443".to_owned(),
+    };
+    text.trim().parse().map_err(|_| format!("give ADDRESS:PORT, such as {example}; names are not resolved"))
 }
 
 impl EmulatorOptions {

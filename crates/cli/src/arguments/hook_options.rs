@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::reference::SECRETS_ARE_VISIBLE;
 use super::seconds::hours;
 use super::{AuthOptions, AuthValue};
 
-/// How a hook authenticates. A tool does not wait long for its hook (Codex kills it after 5 s), and its protocol decides
-/// the format.
+/// How a hook authenticates. A tool does not wait long for its hook: Codex kills it after 5 s.
 #[derive(Args)]
-#[command(
-    mut_arg("timeout", |timeout| timeout.default_value("4")),
-    mut_arg("format", |format| format.hide(true))
-)]
+#[command(mut_arg("timeout", |timeout| timeout.default_value("4")))]
 pub(crate) struct HookOptions {
     #[command(flatten)]
     pub(crate) auth: AuthOptions,
@@ -45,25 +42,31 @@ pub(crate) enum CredentialTool {
     ///
     /// A credential helper of docker, also if the command is called as `docker-credential-yc-auth`. `get` reads the
     /// server from standard input. `store` and `erase` do nothing, so that `docker login` and `docker logout` succeed.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Docker(DockerOptions),
     /// Answer kubectl and the client libraries of Kubernetes: an `ExecCredential`
     ///
     /// In the version that `KUBERNETES_EXEC_INFO` names: v1 or v1beta1.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Kubernetes(HookOptions),
     /// Answer the aws CLI and the AWS SDKs (`credential_process`): ephemeral keys of Object Storage
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Aws(AwsOptions),
     /// Answer uv and Bazel: headers for a URI of Yandex Cloud
     ///
     /// Reads `{"uri":"https://…"}` from standard input.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Http(HttpOptions),
     /// Answer git, for the hosts of `--host` alone
     ///
     /// A credential helper of git.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Git(GitOptions),
     /// Answer pip and uv in the place of `keyring`: registry.yandexcloud.net
     ///
     /// Also if the command is called as `keyring`. Speaks every form that pip and uv use. What is not for its hosts goes
     /// to the next `keyring` on PATH.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
     Keyring(KeyringOptions),
 }
 

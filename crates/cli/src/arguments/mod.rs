@@ -7,11 +7,14 @@ mod auth_value;
 mod called_as;
 mod doctor_options;
 mod emulator_options;
+mod env_options;
+mod exec_options;
 mod hook_options;
 mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod variable_options;
 mod whoami_options;
 
 use std::ffi::OsString;
@@ -19,17 +22,20 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use auth_options::{AuthOptions, Format};
+pub(crate) use auth_options::{AuthOptions, Format, ResultOptions};
 pub(crate) use auth_value::AuthValue;
 pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
+pub(crate) use env_options::{EnvFormat, EnvOptions};
+pub(crate) use exec_options::ExecOptions;
 pub(crate) use hook_options::{
     AwsOptions, CredentialOptions, CredentialTool, DockerOperation, DockerOptions, GitOptions,
     HeadersOptions, HookOptions, HttpOptions, KeyringOptions,
 };
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
-pub(crate) use reference::{EXIT_STATUS, VARIABLES};
+pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use variable_options::{VariableKind, VariableOptions};
 pub(crate) use whoami_options::WhoamiOptions;
 
 #[derive(Parser)]
@@ -51,10 +57,10 @@ struct Arguments {
 pub(crate) enum Command {
     /// Print the token or the API key alone
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Token(AuthOptions),
+    Token(ResultOptions),
     /// Print the header: `Authorization: Bearer …`; print nothing for `none`
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Header(AuthOptions),
+    Header(ResultOptions),
     /// Explain which method is selected and why, and make one header; secrets are masked
     ///
     /// Lists every source in order with its result, then makes the header. Sends one token request if the method needs
@@ -68,6 +74,24 @@ pub(crate) enum Command {
     /// service or yc. The command fetches a token to learn its expiry. `--ask` asks a server for the subject.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Whoami(WhoamiOptions),
+    /// Run a command that has the token or key in a variable
+    ///
+    /// The command gets `YC_IAM_TOKEN` or `YC_API_KEY`, and `YC_FOLDER_ID` if the folder is known, and takes the place of this
+    /// process. It has the other variables of the shell, without those that hold or choose other credentials. The
+    /// exit status is that of the command: 127 if the command does not exist, 126 if it cannot run.
+    ///
+    /// With `--postgres` this process stays, keeps the password file fresh, forwards signals to the command, and removes
+    /// the file when the command has ended.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Exec(ExecOptions),
+    /// Print the variables with the token or key, for a shell or a file
+    ///
+    /// For sh: `eval "$(yc-auth env)"`; for fish: `yc-auth env --format fish | source`; in PowerShell:
+    /// `yc-auth env --format powershell | Out-String | Invoke-Expression`; in a step of GitHub Actions:
+    /// `yc-auth env --format github >> "$GITHUB_ENV"`. The variables do not change when the token expires: run the
+    /// command again, with the same `--method`, `--key-file` or `--auth`.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Env(EnvOptions),
     /// Revoke an IAM token: Yandex Cloud rejects it from then on
     ///
     /// For an IAM token (`t1.…`) that has leaked, give the token itself: `--auth -`. Only an IAM token that is given
@@ -78,11 +102,11 @@ pub(crate) enum Command {
     /// that use the revoked token, for example on the same virtual machine, are rejected from then on and have to fetch
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Revoke(AuthOptions),
+    Revoke(ResultOptions),
     /// Give a tool the credentials that it asks a command for: docker, kubectl, aws, uv, Bazel, git, pip
     ///
     /// Standard output has the answer in the protocol of the tool, and nothing else. Each hook answers only for the hosts
-    /// of its tool, and for those of `--host`.
+    /// of its tool, and for those of `--host`. A hook has 4 s, or those of `--timeout`.
     Credential(CredentialOptions),
     /// Print the headers for an MCP server or an API, as a JSON object
     ///
@@ -104,7 +128,8 @@ pub(crate) enum Command {
     ///
     /// `yc-auth emulator -- COMMAND` runs a command with these variables, and ends with the command and with its exit
     /// status: 128 and the number of a signal that ended it, 127 if the command does not exist, 126 if it cannot run.
-    /// SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command.
+    /// SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to the command; a signal to the whole process group
+    /// reaches the command once. On Linux the command ends also if SIGKILL ends the emulator.
     Emulator(EmulatorOptions),
     /// Print the completions for a shell
     ///
@@ -121,13 +146,27 @@ impl Command {
     /// The options of authentication, for the subcommands that authenticate.
     pub(crate) fn auth_options(&self) -> Option<&AuthOptions> {
         match self {
-            Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
-            Self::Doctor(options) => Some(&options.auth),
-            Self::Whoami(options) => Some(&options.auth),
+            Self::Exec(options) => Some(&options.auth),
+            Self::Env(options) => Some(&options.auth),
             Self::Credential(options) => Some(&options.tool.hook().auth),
             Self::Headers(options) => Some(&options.hook.auth),
+            _ => self.result_options().map(|options| &options.auth),
+        }
+    }
+
+    /// The options of the subcommands that print one result, as text or JSON.
+    fn result_options(&self) -> Option<&ResultOptions> {
+        match self {
+            Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
+            Self::Doctor(options) => Some(&options.result),
+            Self::Whoami(options) => Some(&options.result),
             _ => None,
         }
+    }
+
+    /// Whether a failure is a result too, in JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.result_options().is_some_and(|options| options.format == Format::Json)
     }
 }
 
@@ -165,6 +204,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 /// The definitions from which help, completions and man page are made.
 pub(crate) fn definitions() -> clap::Command {
     Arguments::command()
+}
+
+/// The definitions of the options of authentication alone.
+pub(crate) fn auth_options() -> clap::Command {
+    <AuthOptions as clap::Args>::augment_args(clap::Command::new(""))
 }
 
 #[cfg(test)]

@@ -15,7 +15,13 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 7] = [
 ];
 
 /// The variables that the command reads, and their meaning.
-pub(crate) const VARIABLES: [(&str, &str); 31] = [
+pub(crate) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CREDENTIAL_VARIABLES.into_iter().chain(ADDRESS_VARIABLES).chain(OTHER_VARIABLES)
+}
+
+/// The variables that choose the credentials, or hold them: a command that this process runs has only those that this
+/// process sets.
+pub(crate) const CREDENTIAL_VARIABLES: [(&str, &str); 14] = [
     (
         "YC_AUTH_METHOD",
         "the one method that automatic selection uses: api-key, iam-token, oauth-token, service-account-key, \
@@ -31,17 +37,25 @@ pub(crate) const VARIABLES: [(&str, &str); 31] = [
     ("YC_OIDC_TOKEN_FILE", "a file with a token of another issuer (workload-identity)"),
     ("YC_SERVICE_ACCOUNT_ID", "the service account of the exchanged tokens (workload-identity)"),
     (
-        "YC_OAUTH_ENDPOINT",
-        "the authorization server, https://auth.yandex.cloud by default (workload-identity, whoami --ask)",
-    ),
-    (
         "ACTIONS_ID_TOKEN_REQUEST_URL",
         "the address of the tokens of GitHub or Forgejo, in a job (workload-identity)",
     ),
     ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the token for this address, in a job (workload-identity)"),
     ("YC_IAM_TOKEN_FILE", "a file with an IAM token that another program renews (token-file)"),
-    ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
     ("YC_TOKEN", "an IAM token that another program renews (env-iam-token)"),
+];
+
+/// The addresses of services that issue credentials. The emulator sets its own.
+pub(crate) const ADDRESS_VARIABLES: [(&str, &str); 2] = [
+    ("YC_METADATA_ADDR", "the address of the metadata service, if not the default (metadata)"),
+    (
+        "YC_OAUTH_ENDPOINT",
+        "the authorization server, https://auth.yandex.cloud by default (workload-identity, whoami --ask)",
+    ),
+];
+
+/// The other variables.
+const OTHER_VARIABLES: [(&str, &str); 15] = [
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     (
         "HOME",
@@ -86,7 +100,7 @@ pub(super) fn after_help(long: bool) -> String {
             text.push_str(&format!("\n  {status}  {meaning}"));
         }
         text.push_str("\n\nEnvironment (the method in parentheses uses the variable):");
-        for (name, meaning) in VARIABLES {
+        for (name, meaning) in variables() {
             text.push_str(&format!("\n  {name:30}  {meaning}"));
         }
     } else {

@@ -8,7 +8,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let longest = 1e9;
     match text.trim().parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= longest => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("give a number of seconds above 0, such as 2.5".to_owned()),
+        _ => Err("give a number of seconds above 0 and at most 1000000000, such as 2.5".to_owned()),
     }
 }
 

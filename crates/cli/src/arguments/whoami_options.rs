@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::AuthOptions;
+use super::ResultOptions;
 
 /// Whose identity to show, and who says so.
 #[derive(Args)]
 pub(crate) struct WhoamiOptions {
     #[command(flatten)]
-    pub(crate) auth: AuthOptions,
+    pub(crate) result: ResultOptions,
 
     /// Ask the authorization server for the subject of the IAM token
     ///

@@ -23,7 +23,7 @@ pub(super) fn run(options: &GitOptions, deadline: Deadline, out: &mut dyn Write)
     }
     let question = input::read_question(deadline, is_whole).map_err(Failure::Hook)?;
     let question = Question::parse(&question).map_err(Failure::Hook)?;
-    if !question.url().is_some_and(|url| hosts.of_url(&url).is_some()) {
+    if question.url().is_none_or(|url| hosts.of_url(&url).is_none()) {
         return Ok(());
     }
     let snapshot = hook::serve(&options.hook, deadline, |session| hook::token(session, hook::MIN_TTL))?;

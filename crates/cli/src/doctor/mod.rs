@@ -67,14 +67,15 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let found = credentials::with_session(&options.auth, deadline, |session| Ok(find(options, session)));
+    let found =
+        credentials::with_session(&options.result.auth, deadline, |session| Ok(find(options, session)));
     let found = found.unwrap_or_else(|error| Findings {
         outcome: Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
         subject_id: None,
         check: None,
     });
-    let mut diagnosis = Diagnosis::of(&options.auth, &found, warnings);
-    match options.auth.format {
+    let mut diagnosis = Diagnosis::of(&options.result.auth, &found, warnings);
+    match options.result.format {
         Format::Json => {
             let (failure, check) = found.ending();
             diagnosis.check = check;
@@ -102,7 +103,8 @@ fn find(options: &DoctorOptions, session: &Session<'_>) -> Findings {
     let credentials = session.credentials.clone();
     let _line = StatusLine::start(move || credentials.waiting_for());
     let outcome = session.attempt(options.check);
-    let subject_id = outcome.header.as_ref().ok().and_then(|header| subject(&options.auth, session, header));
+    let subject_id =
+        outcome.header.as_ref().ok().and_then(|header| subject(&options.result.auth, session, header));
     let check = (options.check && outcome.header.is_ok()).then(|| check::run(session));
     Findings { outcome, subject_id, check }
 }

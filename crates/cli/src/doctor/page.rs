@@ -99,12 +99,8 @@ impl Page {
         text.push_str(&format!("  {header}\n"));
         let expiry = match snapshot.expires_at() {
             Some(end) => {
-                let left = end.duration_since(self.now).unwrap_or_default();
-                format!(
-                    "valid until {} ({} left)",
-                    output::rfc3339(end).unwrap_or_default(),
-                    output::duration(left)
-                )
+                let left = output::time_left(end, self.now);
+                format!("valid until {} ({left})", output::rfc3339(end).unwrap_or_default())
             }
             None => "expiry not known".to_owned(),
         };

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who can read a file.
 #[derive(Clone, Copy)]
@@ -16,8 +16,35 @@ pub(super) enum Readers {
 /// A file larger than this was not written by an emulator.
 const MAX_OWN: u64 = 64 << 10;
 
-/// Writes a file beside its place, then moves it there. A link stays a link: the file that it names is replaced. A pipe
-/// or a device gets the content, because it cannot be replaced.
+/// As many links as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// Looks whether a file can be written there: nothing is there, or a regular file. A pipe would wait for a reader, and
+/// neither a pipe nor a device is a file that a program reads later.
+pub(super) fn check_place(path: &Path) -> Result<(), &'static str> {
+    let Ok(found) = fs::metadata(path) else { return Ok(()) };
+    let kind = found.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Err("a pipe (FIFO)");
+        }
+        if kind.is_socket() {
+            return Err("a socket");
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return Err("a device");
+        }
+    }
+    Err(if kind.is_dir() { "a folder" } else { "no regular file" })
+}
+
+/// Writes a file beside its place, then moves it there. A link stays a link: the file that it names is replaced, or made
+/// where there is none yet.
 ///
 /// # Errors
 /// `AlreadyExists` if another file is there, which `is_own` does not take for one of an earlier emulator: it may be the
@@ -28,21 +55,19 @@ pub(super) fn write(
     readers: Readers,
     is_own: fn(&str) -> bool,
 ) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => {
-            return OpenOptions::new().write(true).open(path)?.write_all(content.as_bytes());
-        }
-        Ok(found) if found.len() > 0 => {
-            let old = if found.len() <= MAX_OWN { fs::read_to_string(path).ok() } else { None };
-            if !old.is_some_and(|old| is_own(&old)) {
-                let reason =
-                    "another file is there, which an emulator did not write: move it, or choose another name";
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
-            }
-        }
-        _ => {}
+    if let Err(what) = check_place(path) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{what} is there")));
     }
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+        let is_small = fs::metadata(path)?.len() <= MAX_OWN;
+        let old = if is_small { fs::read_to_string(path).ok() } else { None };
+        if !old.is_some_and(|old| is_own(&old)) {
+            let reason =
+                "another file is there, which an emulator did not write: move it, or choose another name";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
+        }
+    }
+    let path = &behind_links(path)?;
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
     // A process with the same id may have been killed here, for example in a container.
@@ -52,6 +77,16 @@ pub(super) fn write(
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// The path behind the links, also where no file is there yet.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else { return Ok(path) };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    Err(io::Error::other("too many links, one behind the other"))
 }
 
 /// Writes a file that does not exist. The mode is right from the first moment.

@@ -4,19 +4,21 @@
 //! for a person. With a command, the command has the variables, and both outputs are its own.
 
 mod file;
-mod program;
 mod variables;
 
 use std::io::{self, Write, stderr};
 use std::path::Path;
+use std::process::Command;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_emulator::Emulator;
 
 use self::file::Readers;
 use self::variables::Variables;
-use crate::arguments::EmulatorOptions;
+use crate::arguments::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EmulatorOptions};
 use crate::failure::Failure;
+use crate::program::Program;
 use crate::signals::Signals;
 
 /// Runs the emulator until a signal ends it, or until the command has ended.
@@ -29,6 +31,7 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
             )));
         }
     }
+    check_files(options)?;
     let runtime = new_runtime().map_err(|error| failed("cannot start", &error))?;
     let mut builder = Emulator::builder()
         .listen(options.listen)
@@ -46,8 +49,8 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         let mut signals = Signals::listen();
         let emulator = builder.start().await.map_err(|error| failed("cannot start", &error))?;
         let variables = write_files(&emulator, options)?;
-        if let [program, arguments @ ..] = &options.command[..] {
-            return program::run(program, arguments, &variables, signals).await;
+        if let Some(program) = Program::of("emulator", &options.command) {
+            return program.run(|command| set_environment(command, &variables), signals).await;
         }
         out.write_all(variables.exports().as_bytes())?;
         out.flush()?;
@@ -63,6 +66,43 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
         signals.next().await;
         Ok(())
     })
+}
+
+/// Both names: clients differ in which one they read.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Gives a command the variables of the emulator, and takes out what would lead past the emulator.
+fn set_environment(command: &mut Command, variables: &Variables) {
+    // They would choose other credentials than the emulator's, or contradict them.
+    for (name, _) in CREDENTIAL_VARIABLES.into_iter().chain(ADDRESS_VARIABLES) {
+        command.env_remove(name);
+    }
+    for name in NO_PROXY {
+        let others = std::env::var(name).ok().filter(|others| !others.is_empty());
+        let hosts = others.into_iter().chain([variables.hosts().join(",")]).collect::<Vec<_>>();
+        command.env(name, hosts.join(","));
+    }
+    command.envs(variables.pairs());
+}
+
+/// Refuses a place where no file can be, before anything starts or is written.
+fn check_files(options: &EmulatorOptions) -> Result<(), Failure> {
+    let files = [
+        ("--ca-file", &options.ca_file),
+        ("--key-file", &options.key_file),
+        ("--env-file", &options.env_file),
+    ];
+    for (option, path) in files {
+        let Some(path) = path else { continue };
+        if let Err(what) = file::check_place(path) {
+            let reason = format!("{} is {what}, not a regular file", path.display());
+            return Err(Error::new(ErrorKind::Invalid, reason)
+                .at(option)
+                .with_help("give the name of a new file, or of a file that an emulator wrote earlier")
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Writes the files of the options, and returns the variables. The file of the variables is the last one: when it

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use yandex_cloud_emulator::Emulator;
 
+use crate::quoting::{is_plain, sh};
+
 /// The variables with the file of the certificate authority, and the clients that read them.
 const AUTHORITY: [(&str, &str); 5] = [
     ("SSL_CERT_FILE", "trust only the emulator's certificate authority: this library, OpenSSL, httpx, Go"),
@@ -81,7 +83,7 @@ impl Variables {
     /// The lines that a shell evaluates: each variable with a comment.
     pub(super) fn exports(&self) -> String {
         let line =
-            |Variable { name, value, comment }: &_| format!("# {comment}\nexport {name}={}\n", quoted(value));
+            |Variable { name, value, comment }: &_| format!("# {comment}\nexport {name}={}\n", sh(value));
         self.0.iter().map(line).collect()
     }
 
@@ -116,37 +118,9 @@ fn absolute(path: &Path) -> Result<String, String> {
     })
 }
 
-/// Whether a shell reads the value as one word, without quotes and without a change.
-fn is_plain(value: &str) -> bool {
-    let is_plain = |character: char| character.is_alphanumeric() || "-_./:@%+=,".contains(character);
-    !value.is_empty() && value.chars().all(is_plain)
-}
-
-/// The value as one word of any POSIX shell.
-fn quoted(value: &str) -> String {
-    if is_plain(value) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_value_is_one_shell_word() {
-        for (value, word) in [
-            ("http://127.0.0.1:80", "http://127.0.0.1:80"),
-            ("/home/иван/ca.pem", "/home/иван/ca.pem"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("it's $HOME", r"'it'\''s $HOME'"),
-            ("~/ca.pem", "'~/ca.pem'"),
-        ] {
-            assert_eq!(quoted(value), word);
-        }
-    }
 
     #[test]
     fn a_value_that_needs_quotes_cannot_stand_in_a_file() {

@@ -173,6 +173,20 @@ fn the_flag_decides_the_installation_and_the_folder_is_sent_where_it_is_known() 
         let outcome = run(&["--auth", "t1.fake.token"]).secret("YC_FOLDER_ID", secret).done();
         assert_eq!((outcome.status, projects().len()), (4, 3), "{outcome:?}");
     }
+    for (value, what) in [
+        ("null", "a placeholder"),
+        ("undefined", "a placeholder"),
+        ("<your-folder>", "a placeholder"),
+        ("$X", "a variable that was not replaced by its value"),
+    ] {
+        let outcome = run(&["--auth", "t1.fake.token"]).env("YC_FOLDER_ID", value).done();
+        assert_eq!((outcome.status, projects().len()), (4, 3), "{outcome:?}");
+        let words = format!("YC_FOLDER_ID: the value is {what}, not the id of a folder");
+        assert!(
+            outcome.stderr.contains(&words) && !outcome.stdout.contains("✓ the credentials"),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::output::terminal;
 use crate::run::{Folder, Run, yc_auth};
@@ -47,6 +47,21 @@ fn the_command_has_no_other_credentials_and_no_proxy() {
     let run = run.env("YC_AUTH_METHOD", "env-iam-token").secret("YC_TOKEN", "t1.fake-of-the-shell.fake");
     let outcome = run.env("YC_API_KEY_FILE", "/nonexistent").done();
     assert!(outcome.output().starts_with("AQVN"), "{outcome:?}");
+
+    // Every variable with credentials that the help names is the emulator's, or not there.
+    let help = yc_auth(["--help"]).done().output().to_owned();
+    let list = help.split("Environment (").nth(1).unwrap();
+    let names: Vec<_> = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let names = names.into_iter().filter(|name| name.starts_with("YC_") || name.starts_with("ACTIONS_"));
+    let names: Vec<_> = names.take_while(|name| *name != "YC_PROFILE").collect();
+    assert!(names.contains(&"YC_OIDC_TOKEN") && names.contains(&"YC_TOKEN"), "{names:?}");
+    let mut run = yc_auth(["emulator", "--", "/usr/bin/env"]);
+    for name in &names {
+        run = run.env(name, "of-the-shell");
+    }
+    let outcome = run.done();
+    let kept: Vec<_> = outcome.output().lines().filter(|line| line.contains("of-the-shell")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
 
     let outcome = emulator("echo \"$NO_PROXY $no_proxy\"").env("NO_PROXY", "corp.example").done();
     assert_eq!(outcome.output(), "corp.example,127.0.0.1 127.0.0.1\n");
@@ -93,14 +108,22 @@ fn fs_mode(path: &std::path::Path, mode: u32) {
 
 /// Prints `ready`, then each signal. Ends at SIGTERM, with the number of other signals as its status.
 ///
-/// SIGKILL ends `tail`: the shell's copy that is about to become `tail` loses any other signal.
+/// SIGKILL ends `sleep`: the shell's copy that is about to become `sleep` loses any other signal. The shell ends by itself
+/// where no signal comes.
 const WAITING: &str = "n=0
     trap 'n=$((n + 1)); echo INT' INT
     trap 'n=$((n + 1)); echo HUP' HUP
+    trap 'n=$((n + 1)); echo USR1' USR1
+    trap 'n=$((n + 1)); echo USR2' USR2
     trap 'kill -KILL $!; exit $n' TERM
-    tail -f /dev/null &
-    echo ready
-    while :; do wait; done";
+    round=0
+    while [ $round -lt 40 ]; do
+        sleep 1 &
+        [ $round -gt 0 ] || echo ready
+        round=$((round + 1))
+        wait $!
+    done
+    echo late";
 
 #[test]
 fn signals_go_to_the_command() {
@@ -117,9 +140,49 @@ fn signals_go_to_the_command() {
     expect("HUP");
     send(Signal::INT);
     expect("INT");
+    send(Signal::USR1);
+    expect("USR1");
+    send(Signal::USR2);
+    expect("USR2");
     send(Signal::TERM);
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.len()), (Some(3), 0), "{output:?}");
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(5), 0), "{output:?}");
+}
+
+/// The command is in the group, so it has got the signal already.
+#[test]
+fn a_signal_to_the_group_reaches_the_command_once() {
+    let mut run = emulator(WAITING);
+    let mut child = run.command.process_group(0).env("PATH", "/usr/bin:/bin").spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut expect = |line: &str| assert_eq!(lines.next().unwrap().unwrap(), line);
+    let group = Pid::from_child(&child);
+    expect("ready");
+    // A signal to the emulator alone is forwarded after the one to the group, so the count is whole at the end.
+    for (signal, name) in [(Signal::INT, "INT"), (Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
+        kill_process_group(group, signal).unwrap();
+        expect(name);
+        kill_process(group, Signal::USR2).unwrap();
+        expect("USR2");
+    }
+    kill_process(group, Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+}
+
+/// SIGKILL gives the emulator no time to end the command: the kernel does.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_ends_with_an_emulator_that_is_killed() {
+    // The shell keeps the pipe open for as long as it runs.
+    let script = "trap '' TERM HUP INT; echo ready; n=0; while [ $n -lt 20 ]; do sleep 1; n=$((n + 1)); done; echo late";
+    let mut run = emulator(script);
+    let mut child = run.command.env("PATH", "/usr/bin:/bin").spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(lines.next().is_none(), "the command has not ended with the emulator");
 }
 
 #[test]

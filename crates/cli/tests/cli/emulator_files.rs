@@ -190,11 +190,63 @@ fn the_file_of_the_variables_is_replaced_as_a_whole() {
     running.end(Signal::TERM);
 }
 
+/// A pipe without a reader would hold the command for ever.
 #[test]
-fn a_device_gets_the_variables() {
-    let outcome = yc_auth(["emulator", "--env-file", "/dev/null", "--", "/bin/sh", "-c", "exit 4"]).done();
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (4, ""), "{outcome:?}");
-    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+fn what_is_no_regular_file_is_refused_before_anything_is_written() {
+    let folder = Folder::new();
+    let pipe = folder.pipe("pipe");
+    let sub_folder = folder.path.join("folder");
+    fs::create_dir(&sub_folder).unwrap();
+    let key = folder.path.join("key.json");
+    for option in ["--ca-file", "--key-file", "--env-file"] {
+        for (path, what) in [
+            (pipe.as_path(), "a pipe (FIFO)"),
+            (Path::new("/dev/null"), "a device"),
+            (sub_folder.as_path(), "a folder"),
+        ] {
+            let mut files = vec![(option, path)];
+            if option != "--key-file" {
+                files.push(("--key-file", key.as_path()));
+            }
+            let mut run = Command::new("timeout");
+            run.args(["-k1", "10", env!("CARGO_BIN_EXE_yc-auth"), "emulator"]).env_clear();
+            run.env("PATH", "/usr/bin:/bin");
+            for (option, path) in files {
+                run.arg(option).arg(path);
+            }
+            if option == "--ca-file" {
+                run.arg("--tls");
+            }
+            let output = run.args(["--", "/bin/sh", "-c", "exit 9"]).output().unwrap();
+            let printed = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(4), "{option} {what}: {printed}");
+            let error = format!("error: {option}: {} is {what}, not a regular file\n", path.display());
+            assert!(printed.starts_with(&error), "{printed}");
+            assert!(!key.exists(), "{option} {what}");
+        }
+    }
+}
+
+#[test]
+fn a_link_without_a_file_stays_a_link_and_gets_its_file() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path.join("deep")).unwrap();
+    let (link, second) = (folder.path.join("link.env"), folder.path.join("deep/second"));
+    symlink("deep/second", &link).unwrap();
+    symlink("../emulator.env", &second).unwrap();
+    let mut run = emulator(&[("--env-file", &link)]);
+    run.command.args(["--", "/bin/true"]);
+    assert_eq!(run.done().status, 0);
+    assert!(link.is_symlink() && second.is_symlink());
+    let file = folder.path.join("emulator.env");
+    assert!(file.is_file() && !file.is_symlink());
+    // Links in a circle.
+    let circle = folder.path.join("circle");
+    symlink("circle", &circle).unwrap();
+    let mut run = emulator(&[("--env-file", &circle)]);
+    run.command.args(["--", "/bin/true"]);
+    assert!(run.done().fails(1).contains("too many links"));
+    assert!(circle.is_symlink());
 }
 
 #[test]

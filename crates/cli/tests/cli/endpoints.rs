@@ -112,6 +112,31 @@ impl Case {
     }
 }
 
+/// Such a value is no host: nothing is resolved, and the variable is named.
+#[test]
+fn a_placeholder_or_an_unreplaced_variable_is_no_address() {
+    let jwt = format!("eyJhbGciOiJFUzI1NiJ9.{}.ZmFrZQ", "eyJpc3MiOiJodHRwczovL2Zha2UifQ");
+    for (value, what) in [
+        ("null", "a placeholder"),
+        ("https://undefined:443", "a placeholder"),
+        ("<your-endpoint>", "a placeholder"),
+        ("$X", "a variable that was not replaced by its value"),
+        ("https://${HOST}", "a variable that was not replaced by its value"),
+    ] {
+        let oauth = yc_auth(["token", "--timeout", "5"]).secret("YC_OAUTH_TOKEN", "y0_fake-oauth-token");
+        let oidc = yc_auth(["token", "--timeout", "5"]).secret("YC_OIDC_TOKEN", &jwt);
+        for (name, run) in [
+            ("YC_API_ENDPOINT", oauth),
+            ("YC_OAUTH_ENDPOINT", oidc.env("YC_SERVICE_ACCOUNT_ID", "ajefake")),
+            ("YC_METADATA_ADDR", yc_auth(["token", "--timeout", "5"])),
+        ] {
+            let outcome = run.env(name, value).done();
+            let printed = outcome.fails(4);
+            assert!(printed.contains(&format!("{name}: the value is {what}")), "{value}: {printed}");
+        }
+    }
+}
+
 /// Every method that exchanges a secret: named, as a bare string, and selected automatically.
 fn cases(installations: &Installations) -> Vec<Case> {
     let cloud = &installations.configured;

@@ -61,6 +61,20 @@ fn whoami_and_doctor_tell_how_far_the_clock_is_off() {
     }
 }
 
+/// The clock of this machine is ahead of the cloud's: a token of the cloud has an end that has passed here.
+#[test]
+fn a_token_that_has_expired_by_the_clock_of_this_machine_is_said_to_have() {
+    let start = SystemTime::now() - Duration::from_secs(24 * 3600);
+    let emulator = Emulator::builder().clock_start(start).start_in_thread().unwrap();
+    for command in ["whoami", "doctor"] {
+        let run = yc_auth([command]).secret("YC_OAUTH_TOKEN", emulator.oauth_token());
+        let outcome = run.env("YC_API_ENDPOINT", emulator.api_url()).done();
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert!(outcome.stdout.contains("Z (expired by this machine's clock)"), "{outcome:?}");
+        assert!(!outcome.stdout.contains(" left"), "{outcome:?}");
+    }
+}
+
 #[test]
 fn whoami_asks_the_authorization_server_for_the_subject_when_told_to() {
     let emulator = Emulator::start_in_thread().unwrap();
@@ -109,7 +123,7 @@ fn the_token_goes_only_to_the_authorization_server_of_its_installation() {
                    hosts; the token goes there";
     assert!(foreign.stderr.starts_with(warning), "{foreign:?}");
     let redirect = Server::always(Reply::redirect(&stranger.at("/oauth/userinfo")));
-    assert_eq!(run().env("YC_OAUTH_ENDPOINT", redirect.url()).done().status, 5);
+    assert_eq!(run().env("YC_OAUTH_ENDPOINT", redirect.url()).done().status, 6);
     assert_eq!(stranger.requests().len(), 0);
     // What a server returns is printed only if it can be an id.
     let bodies = [json!(1), json!("a\u{1b}[31m"), json!(""), json!("t1.fake.token"), json!("y0_fakefake")];

@@ -1,6 +1,6 @@
 //! The command where the operating system gives it little: few descriptors, no certificates, no status of programs.
 
-use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, side_by_side, yc_auth};
+use crate::run::{CLOSED_PORT, FAKES, Folder, Run, at, missing, side_by_side, yc_auth};
 
 /// Runs the binary from a shell that has prepared the process with `preparation`.
 fn prepared(preparation: &str, words: &[&str]) -> Run {
@@ -52,8 +52,9 @@ fn without_descriptors_each_command_fails_with_the_reason_of_the_system() {
 
 #[test]
 fn an_unusable_certificate_file_is_4_with_its_name_and_the_reason() {
+    let nowhere = missing("ca.pem");
     for (path, reason) in [
-        ("/nonexistent/ca.pem", "/nonexistent/ca.pem: entity not found"),
+        (&*nowhere, &*format!("{nowhere}: entity not found")),
         ("/dev/null", "/dev/null: there is no certificate in the file"),
         ("/dev/zero", "/dev/zero: file too large"),
     ] {
@@ -63,6 +64,13 @@ fn an_unusable_certificate_file_is_4_with_its_name_and_the_reason() {
         assert!(printed.contains(&format!("there is no CA certificate to trust: {reason}")), "{printed}");
         assert!(printed.contains("help: install the package `ca-certificates`"), "{printed}");
     }
+    // The file is not read to its end: that would take more memory than there is.
+    let run = prepared(
+        "ulimit -v 1000000",
+        &["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "20"],
+    );
+    let outcome = run.env("SSL_CERT_FILE", "/dev/zero").hides("FAKE-token").done();
+    assert!(outcome.fails(4).contains("/dev/zero: file too large"), "{outcome:?}");
     // An empty variable is an unset one: the next step fails.
     let run = yc_auth(["token", "--auth", "y0_FAKE-token", "--endpoint", "localhost:1", "--timeout", "2"]);
     let outcome = run.env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "").hides("FAKE-token").done();

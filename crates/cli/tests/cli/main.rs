@@ -15,6 +15,8 @@ mod emulator;
 mod emulator_command;
 mod emulator_files;
 mod endpoints;
+mod env;
+mod exec;
 mod failures;
 mod hooks;
 mod identity;

@@ -83,13 +83,18 @@ fn the_memory_of_a_program_that_the_command_runs_belongs_to_its_user() {
     let folder = open_folder();
     let program = program(&folder);
     let pid = folder.path.join("pid");
-    let yc = folder.file("yc", format!("#!/bin/sh\necho $$ > {}\nread line\nexec sleep 60\n", pid.display()));
+    let yc = folder.file(
+        "yc",
+        format!("#!/bin/sh\nulimit -c > {0}.core\necho $$ > {0}\nread line\nexec sleep 60\n", pid.display()),
+    );
     fs::set_permissions(&folder.path, fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(&yc, fs::Permissions::from_mode(0o755)).unwrap();
     let start = Instant::now();
     let mut child = {
-        let mut command = Command::new("/usr/bin/env");
-        command.arg(format!("PATH={}:/usr/bin:/bin", folder.path.display()));
+        // A shell allows core dumps, where the machine lets it: the command must not take that from the program.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "ulimit -S -c \"$(ulimit -H -c)\"; ulimit -c > \"$0\".allowed; exec env \"$@\""]);
+        command.arg(&pid).arg(format!("PATH={}:/usr/bin:/bin", folder.path.display()));
         command.arg(&program).args(["token", "--method", "yandex-cloud-cli"]);
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if rustix::process::geteuid().is_root() {
@@ -106,6 +111,9 @@ fn the_memory_of_a_program_that_the_command_runs_belongs_to_its_user() {
     };
     until_owned_by(ROOT, child.id());
     until_owned_by(user(), yc);
+    let [allowed, left] =
+        ["allowed", "core"].map(|name| fs::read_to_string(pid.with_extension(name)).unwrap());
+    assert_eq!(left, allowed, "the limit of core dumps");
     let terminate = rustix::process::Signal::TERM;
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), terminate).unwrap();
     child.wait().unwrap();

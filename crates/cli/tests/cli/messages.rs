@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::Path;
 
 use test_support::source_files::source_files;
@@ -45,6 +47,124 @@ fn revoke_says_which_token_is_revoked_and_what_stays_valid() {
     );
 }
 
+/// A listener that closes each connection, or that never says a word.
+fn listener(answers: bool) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut connection in listener.incoming().flatten() {
+            if answers {
+                let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+            } else {
+                open.push(connection);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_local_service_without_tls_or_without_a_listener_has_its_own_advice() {
+    let plaintext = listener(true);
+    let run = |endpoint: &str| {
+        let run = yc_auth(["token", "--timeout", "2"]).secret("YC_OAUTH_TOKEN", "y0_fake-oauth-token");
+        run.env("YC_API_ENDPOINT", endpoint).env("HTTPS_PROXY", "http://proxy.example:3128").done()
+    };
+    let outcome = run(&plaintext.to_string());
+    let advice = format!("such as an emulator, give the endpoint as `http://{plaintext}`");
+    assert!(outcome.fails(5).contains(&advice), "{outcome:?}");
+    for endpoint in [CLOSED_PORT.to_owned(), format!("http://{CLOSED_PORT}")] {
+        let outcome = run(&endpoint);
+        let printed = outcome.fails(5);
+        assert!(printed.contains("nothing listens at this address: check whether the emulator"), "{printed}");
+        assert!(!printed.contains("HTTPS_PROXY"), "{printed}");
+    }
+}
+
+#[test]
+fn a_proxy_that_hangs_is_named_when_the_time_is_up() {
+    let proxy = listener(false);
+    for words in [&["token", "--timeout", "1"][..], &["doctor", "--timeout", "1"]] {
+        let run = yc_auth(words).secret("YC_OAUTH_TOKEN", "y0_fake-oauth-token");
+        let run = run.env("HTTPS_PROXY", format!("http://user:hush@{proxy}")).hides("hush");
+        let outcome = run.done();
+        assert_eq!(outcome.status, 5, "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!(" through the proxy http://{proxy}")), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_value_that_the_method_does_not_take_is_named_and_the_flag_is_to_be_dropped() {
+    for (method, value, kind) in [
+        ("api-key", "t1.fake.token", "an IAM token"),
+        ("api-key", "y0_fake-oauth-token", "an OAuth token"),
+        ("iam-token", "AQVNfake-api-key", "an API key"),
+        ("oauth-token", "t1.fake.token", "an IAM token"),
+        ("service-account-key", "t1.fake.token", "an IAM token"),
+    ] {
+        let outcome = yc_auth(["token", "--method", method, "--auth", value]).hides(value).done();
+        let printed = outcome.fails(4);
+        assert!(printed.contains(&format!("--auth: the value is {kind}")), "{printed}");
+        assert!(printed.contains("help: leave out `--method`: the command tells by itself"), "{printed}");
+    }
+}
+
+#[test]
+fn an_empty_value_of_auth_and_a_path_in_a_variable_say_what_to_do() {
+    for value in ["", " "] {
+        let outcome = yc_auth(["token", "--auth", value]).done();
+        let expected = "error: --auth: the value is empty\nhelp: give a value, or leave --auth out; \
+                        `--auth -` reads standard input\n";
+        assert_eq!(outcome.fails(4), expected);
+    }
+    let outcome = yc_auth(["token"]).env("YC_API_KEY", "key.txt").done();
+    let printed = outcome.fails(4);
+    assert!(printed.contains("the value is the path of a file"), "{printed}");
+    assert!(printed.contains("YC_API_KEY_FILE"), "{printed}");
+}
+
+#[test]
+fn placeholders_are_named_in_every_place_of_a_secret() {
+    for word in [
+        "dummy",
+        "my-token",
+        "replace-me",
+        "your-token",
+        "your_api_key",
+        "YOUR_API_KEY",
+        "changeme",
+        "ChangeMe",
+        "xxx",
+        "XXXXXXXX",
+        "<key>",
+    ] {
+        for run in [
+            yc_auth(["token", "--auth", word]),
+            yc_auth(["token"]).env("YC_API_KEY", word),
+            yc_auth(["token"]).env("YC_IAM_TOKEN", word),
+            yc_auth(["token"]).env("YC_OAUTH_TOKEN", word),
+        ] {
+            let outcome = run.done();
+            assert!(outcome.fails(4).contains("the value is a placeholder"), "{word}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_number_and_an_address_say_their_form() {
+    for (words, advice) in [
+        (&["emulator", "--listen", "8443"][..], "give ADDRESS:PORT, such as 127.0.0.1:8443"),
+        (&["emulator", "--metadata-listen", ":80"], "give ADDRESS:PORT, such as 127.0.0.1:80"),
+        (&["emulator", "--listen", "localhost:1"], "give ADDRESS:PORT, such as 127.0.0.1:8443"),
+        (&["emulator", "--token-lifetime", "inf"], "above 0 and at most 1000000000"),
+        (&["token", "--timeout", "inf"], "above 0 and at most 1000000000"),
+    ] {
+        let outcome = yc_auth(words).done();
+        assert!(outcome.fails(2).contains(advice), "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_value_of_no_known_form_is_explained_when_it_cannot_be_revoked() {
     let outcome = yc_auth(["revoke", "--auth", "abcdefgh"]).done();
@@ -80,7 +200,7 @@ fn doctor_says_each_warning_once_and_points_to_the_error() {
         let page = &outcome.stdout;
         assert_eq!(outcome.status, 5, "{outcome:?}");
         for once in
-            ["every user of this machine can read the key", "which is not one of Yandex Cloud's hosts"]
+            ["every user of this machine can read the file", "which is not one of Yandex Cloud's hosts"]
         {
             assert_eq!(page.matches(once).count(), 1, "{once}: {page}");
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 use yandex_cloud_emulator::Emulator;
 
-use crate::run::{Folder, Run, yc_auth};
+use crate::run::{Folder, Run, missing, yc_auth};
 
 /// An emulator, and a folder with files for the methods.
 struct Fixture {
@@ -62,8 +62,9 @@ fn a_key_can_be_in_a_flag_a_variable_or_a_string() {
     assert_eq!((&identity["subject_id"], &identity["key_id"]), (&key["service_account_id"], &key["id"]));
     assert!(identity["expires_at"].is_string());
 
-    let missing = fixture.run(&["token", "--key-file", "/nonexistent"]).done();
-    assert!(missing.fails(4).contains("/nonexistent: the file does not exist"));
+    let nowhere = missing("key.json");
+    let given = fixture.run(&["token", "--key-file", &nowhere]).done();
+    assert!(given.fails(4).contains(&format!("{nowhere}: the file does not exist")), "{given:?}");
     assert_eq!(fixture.run(&["token", "--method", "service-account-key"]).done().status, 3);
     assert!(fixture.cloud.delete_service_account_key(key["id"].as_str().unwrap()));
     let deleted = fixture.run(&["token", "--key-file", &path]).hides(private).done();

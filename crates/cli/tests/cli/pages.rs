@@ -4,11 +4,13 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "token",
     "header",
     "doctor",
     "whoami",
+    "exec",
+    "env",
     "revoke",
     "credential",
     "headers",

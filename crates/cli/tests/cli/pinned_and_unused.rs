@@ -4,7 +4,7 @@ use std::fs;
 
 use yandex_cloud_emulator::Emulator;
 
-use crate::run::{CLOSED_PORT, FAKES, Folder, Run, side_by_side, yc_auth};
+use crate::run::{CLOSED_PORT, FAKES, Folder, Run, missing, side_by_side, yc_auth};
 
 const KEY: &str = "AQVN-fake-key";
 
@@ -32,6 +32,9 @@ fn the_variable_pins_a_method_and_doctor_says_so() {
     // A flag wins.
     assert_eq!(run(&["token", "--method", "api-key"]).done().output(), format!("{KEY}\n"));
     assert_eq!(run(&["token", "--auth", "AQVN-fake-other"]).done().output(), "AQVN-fake-other\n");
+    let nowhere = missing("key.json");
+    let given = run(&["token", "--key-file", &nowhere]).done();
+    assert!(given.fails(4).contains(&format!("{nowhere}: the file does not exist")), "{given:?}");
 }
 
 #[test]

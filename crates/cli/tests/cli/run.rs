@@ -173,6 +173,12 @@ impl Drop for Folder {
     }
 }
 
+/// A path below a folder that was removed: another program may make a path of a fixed name.
+pub(crate) fn missing(name: &str) -> String {
+    let folder = Folder::new();
+    folder.path.join(name).to_str().unwrap().to_owned()
+}
+
 /// `@` and a path: a file as the value of `--auth`.
 pub(crate) fn at(path: &Path) -> String {
     format!("@{}", path.display())

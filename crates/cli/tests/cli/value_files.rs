@@ -1,5 +1,6 @@
 //! Keys and tokens in files and pipes: `YC_API_KEY_FILE`, `YC_OAUTH_TOKEN_FILE`, `/dev/stdin`, named pipes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::thread;
 
@@ -12,6 +13,7 @@ fn a_key_or_a_token_in_a_file_is_used() {
     let cloud = Emulator::start_in_thread().unwrap();
     let folder = Folder::new();
     let key = folder.file("api-key", "AQVN-fake-key\n");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let oauth = folder.file("oauth", cloud.oauth_token());
     let run = |words: &[&str], name: &str, path: &PathBuf| {
         yc_auth(words).env("YC_API_ENDPOINT", cloud.api_url()).env(name, path)

@@ -101,7 +101,7 @@ impl Iam {
     #[cfg(feature = "service-account-key")]
     fn clock_difference(&self, iam: &Address, error: &Error, system: &System) -> Option<ClockDifference> {
         // With 404 and 405 the server is not IAM, and has not read the JWT.
-        if error.kind() != ErrorKind::Refused || matches!(error.status(), Some(404 | 405)) || !iam.is_tls() {
+        if !error.is_refusal() || matches!(error.status(), Some(404 | 405)) || !iam.is_tls() {
             return None;
         }
         match error.date() {
@@ -129,11 +129,11 @@ impl Iam {
         system: &System,
     ) -> Result<Option<String>, Error> {
         let request = |iam| exchange::revoke(system, iam, bearer, token, self.timeout);
-        self.request(system, request).await.map_err(|error| match error.kind() {
-            ErrorKind::Refused => error.with_help(
+        self.request(system, request).await.map_err(|error| match error.is_refusal() {
+            true => error.with_help(
                 "IAM also refuses to revoke a token that has expired or was revoked before; otherwise check the token and the endpoint",
             ),
-            _ => error,
+            false => error,
         })
     }
 

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::config::{Config, Key, Proof};
+#[cfg(feature = "shared-cache")]
+use crate::Method;
 use crate::cloud::iam::Iam;
 use crate::cloud::installation::Installation;
 use crate::cloud::metadata::{MetadataAddress, ProbeTimeouts, fetch_token};
@@ -11,6 +13,8 @@ use crate::log::log;
 use crate::methods::TokenSource;
 use crate::methods::oauth_token::{explain, warn_once};
 use crate::methods::secret_file::SecretFile;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, System};
 use crate::token::{Life, Token};
 use crate::{Error, ErrorKind};
@@ -113,6 +117,22 @@ impl TokenSource for Source {
         Box::pin(self.exchange(system))
     }
 
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let config = self.config(system).await.ok()?;
+            let (chosen, proof) = self.choose(&config).ok()?;
+            let endpoint = chosen.installation(system).ok()?.cache_name()?;
+            match proof {
+                Proof::OAuthToken(token) => {
+                    Some(crate::methods::oauth_token::cache_identity(&token, Method::Profile, endpoint))
+                }
+                Proof::Key(key) => of_key(&key, endpoint),
+                Proof::IamToken(_) | Proof::Machine { .. } => None,
+            }
+        })
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -128,6 +148,24 @@ impl TokenSource for Source {
             None => Installation::of(system),
         }
     }
+}
+
+#[cfg(all(feature = "shared-cache", feature = "service-account-key"))]
+fn of_key(key: &Key, endpoint: String) -> Option<CacheIdentity> {
+    use crate::methods::service_account_key::KeyParts;
+    let parts = KeyParts::new(&key.id, &key.service_account_id, &key.private_key).ok()?;
+    Some(CacheIdentity {
+        method: Method::Profile,
+        endpoint,
+        audience: None,
+        identity: Some(format!("{}/{}", parts.service_account_id, parts.id)),
+        credential: parts.digest(),
+    })
+}
+
+#[cfg(all(feature = "shared-cache", not(feature = "service-account-key")))]
+fn of_key(_key: &Key, _endpoint: String) -> Option<CacheIdentity> {
+    None
 }
 
 /// The token of the machine's service account. `explicit` is false for a profile without a login.

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::key_file::ServiceAccountKey;
 use super::loader::KeyLoader;
+use crate::Error;
 use crate::cloud::iam::{Iam, NOT_IAM};
+#[cfg(feature = "shared-cache")]
+use crate::cloud::installation::Installation;
 use crate::cloud::jwt::{self, Claims};
 use crate::cloud::timestamp::rfc3339;
 use crate::methods::TokenSource;
 use crate::system::{BoxFuture, ClockDifference, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
+#[cfg(feature = "shared-cache")]
+use crate::{Method, shared_cache::CacheIdentity};
 
 /// How long a JWT is valid. A JWT is used at once; the rest is for clocks that differ.
 pub(super) const JWT_LIFE: Duration = Duration::from_secs(600);
@@ -29,6 +33,20 @@ impl TokenSource for Exchange {
         Box::pin(async {
             let key = self.key.key(system).await?;
             exchange(&key, &self.iam, self.audience.as_deref(), self.jwt_life, system).await
+        })
+    }
+
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let (account, id, credential) = self.key.cache_parts(system).await?;
+            Some(CacheIdentity {
+                method: Method::ServiceAccountKey,
+                endpoint: Installation::of(system).ok()?.cache_name()?,
+                audience: self.audience.clone(),
+                identity: Some(format!("{account}/{id}")),
+                credential,
+            })
         })
     }
 
@@ -83,7 +101,7 @@ fn with_causes(
     now: Duration,
     difference: Option<ClockDifference>,
 ) -> Error {
-    if error.kind() != ErrorKind::Refused {
+    if !error.is_refusal() {
         return error;
     }
     if matches!(error.status(), Some(404 | 405)) {

@@ -13,7 +13,8 @@ use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, recognize};
+use crate::recognize::{self, Wiped};
+use crate::{Error, ErrorKind};
 
 /// Ids of Yandex Cloud have 20 characters, at most 50 (`iam_token_service.proto`).
 const MAX_ID: usize = 50;
@@ -62,10 +63,40 @@ pub(crate) struct ServiceAccountKey {
     pub(crate) id: String,
     pub(crate) service_account_id: String,
     pub(crate) pair: KeyPair,
+    /// What the shared cache derives its key from.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) digest: Zeroizing<Vec<u8>>,
+}
+
+/// The parts of a key, before the numbers of the private key are checked.
+pub(crate) struct KeyParts {
+    pub(crate) id: String,
+    pub(crate) service_account_id: String,
+    /// The private key in PKCS#8 form.
+    der: Zeroizing<Vec<u8>>,
 }
 
 impl ServiceAccountKey {
     /// Reads the JSON of a key.
+    ///
+    /// # Errors
+    /// `Invalid`, with the reason.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        KeyParts::parse(text)?.check()
+    }
+
+    /// A key by its fields.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    #[cfg(feature = "profile")]
+    pub(crate) fn new(id: &str, service_account_id: &str, private_key: &str) -> Result<Self, Error> {
+        KeyParts::new(id, service_account_id, private_key)?.check()
+    }
+}
+
+impl KeyParts {
+    /// Reads the JSON of a key. Some faults of the private key show only in [`check`](Self::check), which takes longer.
     ///
     /// # Errors
     /// `Invalid`, with the reason.
@@ -80,41 +111,40 @@ impl ServiceAccountKey {
             return Err(bad("the key is empty", NEW_KEY));
         }
         let text = recognize::key(text)?;
-        let mut fields = match recognize::parse_json(&text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => {
-                return Err(bad("the key is JSON, but not an object", YC_FILE));
-            }
+        // Whatever is in the JSON, and is not taken out of it, is wiped.
+        let mut value = match recognize::parse_json(&text) {
+            Ok(value) => Wiped(value),
             Err(error) if error.is_eof() => return Err(bad("the JSON is incomplete", CUT)),
             Err(error) => {
                 let place = format!("the key is not JSON (line {}, column {})", error.line(), error.column());
                 return Err(bad(&place, YC_FILE));
             }
         };
-        let private_key = take(&mut fields, ["private_key", "privateKey"])?;
-        // The response of the REST API has the ids in the object `key`.
-        let mut fields = match fields.remove("key") {
-            Some(Value::Object(key)) => key,
-            _ => fields,
+        let Value::Object(fields) = &mut value.0 else {
+            return Err(bad("the key is JSON, but not an object", YC_FILE));
         };
-        let account = take(&mut fields, ["service_account_id", "serviceAccountId"])?;
-        if account.is_none() && take(&mut fields, ["user_account_id", "userAccountId"])?.is_some() {
+        let private_key = take(fields, ["private_key", "privateKey"])?;
+        // The response of the REST API has the ids in the object `key`.
+        let mut inner = Wiped(fields.remove("key").unwrap_or_default());
+        let fields = inner.0.as_object_mut().unwrap_or(fields);
+        let account = take(fields, ["service_account_id", "serviceAccountId"])?;
+        if account.is_none() && take(fields, ["user_account_id", "userAccountId"])?.is_some() {
             return Err(bad(
                 "the key belongs to a user account, and IAM exchanges only keys of service accounts",
                 NEW_KEY,
             ));
         }
-        if let Some(algorithm) = take(&mut fields, ["key_algorithm", "keyAlgorithm"])?
+        if let Some(algorithm) = take(fields, ["key_algorithm", "keyAlgorithm"])?
             && !algorithm.starts_with("RSA")
         {
             return Err(bad("`key_algorithm` is not RSA: IAM accepts only PS256", NEW_KEY));
         }
-        let id = take(&mut fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
+        let id = take(fields, ["id", "id"])?.ok_or_else(|| missing("id"))?;
         let account = account.ok_or_else(|| missing("service_account_id"))?;
         Self::new(&id, &account, &private_key.ok_or_else(|| missing("private_key"))?)
     }
 
-    /// A key by its fields.
+    /// The parts of a key by its fields.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -131,8 +161,29 @@ impl ServiceAccountKey {
         Ok(Self {
             id: id.to_owned(),
             service_account_id: service_account_id.to_owned(),
-            pair: private(private_key)?,
+            der: private(private_key)?,
         })
+    }
+
+    /// The key, if it can sign.
+    ///
+    /// # Errors
+    /// `Invalid`, with the reason.
+    fn check(self) -> Result<ServiceAccountKey, Error> {
+        Ok(ServiceAccountKey {
+            pair: pair(&self.der)?,
+            #[cfg(feature = "shared-cache")]
+            digest: self.digest(),
+            id: self.id,
+            service_account_id: self.service_account_id,
+        })
+    }
+
+    /// A digest of the private key itself, whatever the form of the file. As secret as the key.
+    #[cfg(feature = "shared-cache")]
+    pub(crate) fn digest(&self) -> Zeroizing<Vec<u8>> {
+        use ring::digest::{SHA256, digest};
+        Zeroizing::new(digest(&SHA256, &self.der).as_ref().to_vec())
     }
 }
 
@@ -152,7 +203,8 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
         match fields.remove(name) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => return Ok(Some(Zeroizing::new(text))),
-            Some(_) => {
+            Some(other) => {
+                drop(Wiped(other));
                 return Err(bad(&format!("`{name}` is not a text"), YC_FILE));
             }
         }
@@ -161,7 +213,7 @@ fn take(fields: &mut Map<String, Value>, names: [&str; 2]) -> Result<Option<Zero
 }
 
 /// The private key in a PEM. A line of text may come before the PEM, as in the keys of Yandex Cloud.
-fn private(pem: &str) -> Result<KeyPair, Error> {
+fn private(pem: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if pem.trim().is_empty() {
         return Err(missing("private_key"));
     }
@@ -185,7 +237,12 @@ fn private(pem: &str) -> Result<KeyPair, Error> {
     STANDARD
         .decode_vec(packed.as_bytes(), &mut der)
         .map_err(|_| bad("`private_key` is damaged: the value is not base64", CUT))?;
-    let pair = KeyPair::from_pkcs8(&der).map_err(|error| match error.to_string().as_str() {
+    Ok(der)
+}
+
+/// The key pair of a private key in PKCS#8 form.
+fn pair(der: &[u8]) -> Result<KeyPair, Error> {
+    let pair = KeyPair::from_pkcs8(der).map_err(|error| match error.to_string().as_str() {
         // RSA keys have the first version of PKCS#8.
         "WrongAlgorithm" | "VersionNotSupported" => bad("the private key is not an RSA key", NEW_KEY),
         "TooSmall" => bad("the RSA key is shorter than 2048 bits", NEW_KEY),

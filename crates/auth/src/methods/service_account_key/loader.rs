@@ -1,20 +1,18 @@
 //! The key behind the method: given whole, or read from its file for each exchange.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::digest::{Digest, SHA256, digest};
 
+#[cfg(feature = "shared-cache")]
+use super::key_file::KeyParts;
 use super::key_file::{MAX_FILE, ServiceAccountKey};
 use crate::log::log;
 use crate::methods::secret_file::{SecretFile, read_within};
-use crate::system::{FileMode, System};
+use crate::system::System;
 use crate::{Error, ErrorKind};
-
-/// How long to wait for the mode of a file. The mode is only for a warning, so an exchange must not wait long for it.
-const MODE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A key, or the file that the key is read from each time.
 pub(super) enum KeyLoader {
@@ -61,7 +59,7 @@ impl KeyLoader {
             });
         }
         // `swap` makes the check and the mark one step, so two fetches at once log one warning.
-        if let Some(warning) = mode_warning(file.path(), system).await
+        if let Some(warning) = file.mode_warning(system).await
             && !warned.swap(true, Ordering::Relaxed)
         {
             log(|| tracing::warn!(file = file.location(), "{warning}"));
@@ -69,11 +67,29 @@ impl KeyLoader {
         Ok(key)
     }
 
+    /// The parts of the key that name an entry of the shared cache and open it: the account, the id of the key, and a
+    /// digest of the private key.
+    #[cfg(feature = "shared-cache")]
+    pub(super) async fn cache_parts(
+        &self,
+        system: &System,
+    ) -> Option<(String, String, zeroize::Zeroizing<Vec<u8>>)> {
+        match self {
+            Self::Whole(key) => Some((key.service_account_id.clone(), key.id.clone(), key.digest.clone())),
+            Self::File { file, .. } => {
+                let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await.ok()?;
+                // Without the check of the numbers, which takes as long as a signature: a damaged key opens no entry.
+                let parts = KeyParts::parse(&text).ok()?;
+                Some((parts.service_account_id.clone(), parts.id.clone(), parts.digest()))
+            }
+        }
+    }
+
     /// The warning about the mode of the file.
     pub(super) async fn warning(&self, system: &System) -> Option<String> {
         match self {
             Self::Whole(_) => None,
-            Self::File { file, .. } => mode_warning(file.path(), system).await,
+            Self::File { file, .. } => file.mode_warning(system).await,
         }
     }
 
@@ -88,17 +104,4 @@ impl KeyLoader {
             Self::File { file, .. } => read_within(limit, system, &file.location(), self.key(system)).await,
         }
     }
-}
-
-/// The warning about a key that every user of the machine can read.
-pub(super) async fn mode_warning(path: &Path, system: &System) -> Option<String> {
-    let mode = system.within(MODE_TIMEOUT, system.file_mode(path)).await??;
-    let FileMode { bits, is_read_only } = mode;
-    // Nobody can change the mode of a file on such a mount: the mount decides about it.
-    let advice = match is_read_only {
-        true => "mount the secret with a narrower mode (in Kubernetes: `defaultMode: 0400`)",
-        false => "`chmod 600` it",
-    };
-    (bits & 0o004 != 0)
-        .then(|| format!("every user of this machine can read the key (mode {bits:04o}); {advice}"))
 }

@@ -20,8 +20,10 @@ use std::time::Duration;
 #[cfg(feature = "profile")]
 pub(super) use self::exchange::exchange_key;
 use self::exchange::{Exchange, JWT_LIFE};
+#[cfg(all(feature = "profile", feature = "shared-cache"))]
+pub(super) use self::key_file::KeyParts;
 pub(super) use self::key_file::ServiceAccountKey;
-use self::loader::{KeyLoader, mode_warning};
+use self::loader::KeyLoader;
 use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, WRITTEN_ONCE};
@@ -240,7 +242,7 @@ impl Sealed for ServiceAccountKeyAuth {
     fn explicit_reason<'a>(&'a self, system: &'a System) -> BoxFuture<'a, String> {
         Box::pin(async move {
             let warning = match &self.options.source {
-                KeySource::File(file) => mode_warning(file.path(), system).await,
+                KeySource::File(file) => file.mode_warning(system).await,
                 _ => None,
             };
             warning.map_or_else(|| "given".to_owned(), |warning| format!("given; {warning}"))

@@ -99,7 +99,7 @@ impl Issuer {
             let error = refusal(&response, &shown, &[self.token.expose()]);
             // The server may have repeated the secret.
             response.body_mut().zeroize();
-            return Err(if error.kind() == ErrorKind::Refused { error.with_help(PERMISSION) } else { error });
+            return Err(if error.is_refusal() { error.with_help(PERMISSION) } else { error });
         }
         let fields = json_object(&response, &shown);
         response.body_mut().zeroize();
@@ -108,6 +108,12 @@ impl Issuer {
         };
         let token = Zeroizing::new(token);
         recognize::jwt(&token).map_err(|error| unreadable(&shown, &format!("`value`: {}", error.reason())))
+    }
+
+    /// The token for the request.
+    #[cfg(feature = "shared-cache")]
+    pub(super) fn into_token(self) -> Secret {
+        self.token
     }
 
     fn bearer(&self) -> Result<HeaderValue, Error> {

@@ -25,13 +25,15 @@ use super::sealed::Sealed;
 use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
 use super::{Detection, Identity, Method, Provider, TokenSource};
+use crate::Error;
 use crate::cloud::authorization::{AuthorizationServer, NOT_THE_SERVER};
 use crate::cloud::installation::Installation;
 use crate::cloud::timestamp::rfc3339;
 use crate::secret::Secret;
+#[cfg(feature = "shared-cache")]
+use crate::shared_cache::CacheIdentity;
 use crate::system::{BoxFuture, Pipe, System};
 use crate::token::Token;
-use crate::{Error, ErrorKind};
 
 /// A service account through a workload identity federation.
 ///
@@ -231,6 +233,22 @@ impl TokenSource for Exchange {
         })
     }
 
+    #[cfg(feature = "shared-cache")]
+    fn cache_identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {
+        Box::pin(async {
+            let credential = self.subject.cache_credential(system).await?;
+            Some(CacheIdentity {
+                method: Method::WorkloadIdentity,
+                endpoint: self.server.cache_name(),
+                // Two jobs may name one service account, and only one of them may be allowed to use it. So the entry has
+                // no public id: its name depends on the subject token.
+                audience: Some(self.subject.cache_audience(&self.id)),
+                identity: None,
+                credential: zeroize::Zeroizing::new(credential.expose().as_bytes().to_vec()),
+            })
+        })
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -244,7 +262,7 @@ impl Exchange {
     /// A refusal, with what to do about it. The messages of the server are not documented, so they are shown and not
     /// interpreted.
     fn explain(&self, error: Error, subject: &Secret, system: &System) -> Error {
-        if error.kind() != ErrorKind::Refused {
+        if !error.is_refusal() {
             return error;
         }
         if matches!(error.status(), Some(404 | 405)) {

@@ -141,6 +141,28 @@ impl SubjectToken {
     }
 }
 
+#[cfg(feature = "shared-cache")]
+impl SubjectToken {
+    /// What proves the identity of the job: the subject token, and for GitHub the token that asks for one. `None` where
+    /// the program would have to make a token just to look.
+    pub(super) async fn cache_credential(&self, system: &System) -> Option<Secret> {
+        match &self.0 {
+            Origin::File(file) => in_file(file, system).await.ok(),
+            Origin::Variable(name) => in_variable(name, system).ok(),
+            Origin::GitHubActions { .. } => Issuer::of_job(system).ok().map(Issuer::into_token),
+            Origin::Function(_) => None,
+        }
+    }
+
+    /// The service account, and the audience that is asked for.
+    pub(super) fn cache_audience(&self, account: &str) -> String {
+        match &self.0 {
+            Origin::GitHubActions { audience: Some(audience) } => format!("{account} for {audience}"),
+            _ => account.to_owned(),
+        }
+    }
+}
+
 /// A missing file is `Invalid`: no other source may replace it.
 async fn in_file(file: &SecretFile, system: &System) -> Result<Secret, Error> {
     let text = file.read(system, MAX_FILE, ErrorKind::Invalid).await?;

@@ -165,8 +165,8 @@ impl HttpError {
 pub fn proxy_help(fault: HttpFault) -> &'static str {
     match fault {
         HttpFault::ProxyAuthentication => {
-            "write the user and password of the proxy into HTTPS_PROXY or ALL_PROXY, as `http://user:password@host:port`, \
-             with special characters percent-encoded"
+            "correct the user and password of the proxy in HTTPS_PROXY or ALL_PROXY, or add them: \
+             `http://user:password@host:port`, with special characters percent-encoded"
         }
         HttpFault::ProxyInvalid => {
             "set the variable to `http://host:port`, `https://host:port`, `socks5://host:port` or `socks5h://host:port`, \

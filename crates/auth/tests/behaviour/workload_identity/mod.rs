@@ -253,7 +253,7 @@ fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
         (TestReply::status(200, "{}"), ErrorKind::Unavailable, "the text `value` is missing"),
         (value("7"), ErrorKind::Unavailable, "the text `value` is missing"),
         (value("\"HUSH\""), ErrorKind::Unavailable, "not a JWT"),
-        (TestReply::status(302, ""), ErrorKind::Unavailable, "redirects are not followed"),
+        (TestReply::status(302, ""), ErrorKind::Refused, "redirects are not followed"),
         (TestReply::status(500, ""), ErrorKind::Unavailable, "HTTP 500"),
         (TestReply::status(403, format!("no {REQUEST_TOKEN}")), ErrorKind::Refused, "HTTP 403"),
         (TestReply::Fail(HttpFault::NameResolution), ErrorKind::Unavailable, "NameResolution"),
@@ -271,7 +271,7 @@ fn a_response_of_github_without_a_token_is_an_error_with_its_host() {
         assert!(error.reason().contains(words), "{error}");
         assert!(error.help().is_some());
         assert_eq!(test_system.http.requests().len(), 1, "nothing is asked after it");
-        if kind == ErrorKind::Refused {
+        if words == "HTTP 403" {
             assert!(error.help().unwrap().contains("id-token: write"));
         }
     }

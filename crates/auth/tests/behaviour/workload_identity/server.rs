@@ -51,7 +51,6 @@ fn a_response_without_a_token_is_an_outage_with_the_reason() {
         (body(r#"{"access_token":"t1.HUSH","expires_in":1e99}"#), "`expires_in`"),
         (body(r#"{"access_token":"t1.HUSH","expires_in":"43200"}"#), "`expires_in`"),
         (TestReply::status(200, vec![b' '; 2 << 20]), "too large"),
-        (TestReply::status(307, ""), "redirects are not followed"),
         (TestReply::status(503, ""), "HTTP 503"),
         (TestReply::Fail(HttpFault::ConnectTimeout), "ConnectTimeout"),
     ] {

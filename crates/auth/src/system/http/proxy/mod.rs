@@ -98,7 +98,10 @@ impl fmt::Debug for ProxyRules {
 }
 
 /// The proxy for `target`, if there is one. Reads the variables only for a target that may use a proxy.
-pub(super) fn for_target(environment: &dyn Environment, target: &Uri) -> Result<Option<Proxy>, HttpError> {
+pub(in super::super) fn for_target(
+    environment: &dyn Environment,
+    target: &Uri,
+) -> Result<Option<Proxy>, HttpError> {
     if !may_use_proxy(target) {
         return Ok(None);
     }

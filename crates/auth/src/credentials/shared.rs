@@ -1,0 +1,75 @@
+//! A fetch through the shared cache, where the system has one and the source has an identity for it.
+
+use super::selected::fetch_once;
+use crate::refresh::fetch::{AtHand, Fetched, Request};
+use crate::refresh::revoked;
+use crate::refresh::schedule::Schedule;
+use crate::secret::Secret;
+use crate::shared_cache::{CacheIdentity, Call, Limits, Lookup, NewEntry, Wanted};
+use crate::source::TokenSource;
+use crate::sync::Arc;
+use crate::system::{Now, Progress, StoreWork, System};
+use crate::token::Token;
+use crate::{Error, Method};
+
+/// A token of the shared cache, or of the source.
+pub(super) async fn fetch(
+    source: &Arc<dyn TokenSource>,
+    method: Method,
+    request: &Request,
+    system: &System,
+    progress: &Progress,
+) -> Result<Fetched, Error> {
+    let (limit, max_age) = (source.timeout(), source.max_age());
+    let Some((work, identity)) = identity(source, system).await else {
+        let began = system.clock().now();
+        let token = fetch_once(source, limit, system, progress).await?;
+        return Ok(Fetched::Token { method, token, began, max_age });
+    };
+    let wanted = match &request.at_hand {
+        AtHand::Nothing if system.renews_shared_tokens() => Wanted::Renewed,
+        AtHand::Nothing => Wanted::Usable,
+        AtHand::Usable(secret) => Wanted::Fresh { other_than: secret },
+        AtHand::Refused(secret) => Wanted::Replacement { of: secret },
+    };
+    let call = Call::new(work, &identity, wanted, revoked::contains, system);
+    if let Wanted::Replacement { of } = wanted {
+        call.refuse(of).await;
+    }
+    let jitter = system.clock().random();
+    let describe = |token: &Token, began: Now| {
+        let life = token.life.length(began.wall).ok()??;
+        let (fresh, usable) = Schedule::durations(life, max_age, jitter);
+        let expires_at = token.life.end(began.wall, Some(life));
+        Some(NewEntry { secret: token.secret.clone(), began: began.wall, fresh, usable, life, expires_at })
+    };
+    let limits = Limits { callers: request.time_left, fetch: limit };
+    let fetch = async |limit| fetch_once(source, limit, system, progress).await;
+    Ok(match call.run(limits, fetch, describe).await? {
+        Lookup::Fetched(token, began) => Fetched::Token { method, token, began, max_age },
+        Lookup::Entry { token, age } => {
+            let now = system.clock().now();
+            let NewEntry { secret, fresh, usable, life, expires_at, .. } = token;
+            let schedule = Schedule::resumed(now, age, fresh, usable, life);
+            Fetched::Shared { method, secret, schedule, expires_at, now }
+        }
+    })
+}
+
+/// Removes a revoked token from the shared cache.
+pub(super) async fn forget(source: &Arc<dyn TokenSource>, revoked: &Secret, system: &System) {
+    if let Some((work, identity)) = identity(source, system).await {
+        Call::new(work, &identity, Wanted::Usable, revoked::contains, system).forget(revoked).await;
+    }
+}
+
+/// The cache of the system, and what the tokens of the source stand under.
+async fn identity<'a>(
+    source: &Arc<dyn TokenSource>,
+    system: &'a System,
+) -> Option<(&'a StoreWork, CacheIdentity)> {
+    let work = system.shared_cache()?;
+    // Half of the time: the credential may be in a file that hangs.
+    let identity = system.within(source.timeout() / 2, source.cache_identity(system)).await??;
+    Some((work, identity))
+}

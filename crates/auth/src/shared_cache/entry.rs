@@ -1,0 +1,200 @@
+//! One entry: a line in clear that says whose token it is and until when, and the sealed token.
+//!
+//! The line in clear is authenticated by the seal. Times are by the wall clock, and by the clock that runs since the
+//! machine started: a clock that was set back does not make an entry young again.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::identity::CacheIdentity;
+use super::seal::{Sealer, VERSION};
+use crate::recognize;
+use crate::secret::Secret;
+use crate::system::{Clock, Now, SinceBoot};
+
+/// How far the wall clock may be behind the begin of an entry of an earlier boot: clocks are corrected at a start.
+const CORRECTED: Duration = Duration::from_secs(60);
+
+/// A token to store.
+pub(crate) struct NewEntry {
+    pub(crate) secret: Secret,
+    /// When its fetch began, by the wall clock.
+    pub(crate) began: Duration,
+    /// How long the token is fresh, how long it may be sent, and how long it lives: from the begin on.
+    pub(crate) fresh: Duration,
+    pub(crate) usable: Duration,
+    pub(crate) life: Duration,
+    /// When the token ends according to its issuer.
+    pub(crate) expires_at: Option<SystemTime>,
+}
+
+/// A moment, on both clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) wall: Duration,
+    pub(super) since_boot: Option<SinceBoot>,
+}
+
+impl Moment {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now().wall, since_boot: clock.since_boot() }
+    }
+
+    /// The moment at which a fetch began whose age by the monotonic clock is known.
+    fn earlier(mut self, age: Duration) -> Self {
+        if let Some(since_boot) = &mut self.since_boot {
+            since_boot.elapsed = since_boot.elapsed.saturating_sub(age);
+        }
+        self
+    }
+
+    /// The time from this moment to `now`, by the clock that shows more; `None` if this moment lies in the future.
+    pub(super) fn age(&self, now: &Self) -> Option<Duration> {
+        let by_wall = now.wall.checked_sub(self.wall);
+        let (Some(then), Some(now_since_boot)) = (&self.since_boot, &now.since_boot) else {
+            return by_wall.or_else(|| (self.wall - now.wall <= CORRECTED).then_some(Duration::ZERO));
+        };
+        if then.boot != now_since_boot.boot {
+            return by_wall.or_else(|| (self.wall - now.wall <= CORRECTED).then_some(Duration::ZERO));
+        }
+        let by_boot = now_since_boot.elapsed.checked_sub(then.elapsed)?;
+        // A wall clock that was set back: the other clock counts.
+        Some(by_wall.unwrap_or_default().max(by_boot))
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let since_boot = self.since_boot.as_ref();
+        json!({
+            "wall_ms": millis(self.wall),
+            "boot": since_boot.map(|reading| &*reading.boot),
+            "since_boot_ms": since_boot.map(|reading| millis(reading.elapsed)),
+        })
+    }
+
+    pub(super) fn from_json(value: &Value) -> Option<Self> {
+        let since_boot = match (value["boot"].as_str(), value["since_boot_ms"].as_u64()) {
+            (Some(boot), Some(elapsed)) => {
+                Some(SinceBoot { boot: boot.to_owned(), elapsed: Duration::from_millis(elapsed) })
+            }
+            _ => None,
+        };
+        Some(Self { wall: duration(&value["wall_ms"])?, since_boot })
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn duration(value: &Value) -> Option<Duration> {
+    value.as_u64().map(Duration::from_millis)
+}
+
+/// An entry that was opened.
+pub(super) struct Entry {
+    pub(super) secret: Secret,
+    pub(super) began: Moment,
+    pub(super) fresh: Duration,
+    pub(super) usable: Duration,
+    pub(super) life: Duration,
+    pub(super) expires_at: Option<SystemTime>,
+    /// Counts the tokens of the identity.
+    pub(super) generation: u64,
+    /// A server refused the token, and no other token has come since.
+    pub(super) refused: bool,
+}
+
+impl Entry {
+    pub(super) fn new(new: NewEntry, began: Now, clock: &dyn Clock, generation: u64) -> Self {
+        let now = clock.now();
+        let age = now.monotonic.saturating_sub(began.monotonic);
+        let mut moment = Moment::now(clock).earlier(age);
+        moment.wall = new.began;
+        let NewEntry { secret, fresh, usable, life, expires_at, .. } = new;
+        Self { secret, began: moment, fresh, usable, life, expires_at, generation, refused: false }
+    }
+
+    /// The text of the entry. `None` where it cannot be sealed.
+    pub(super) fn write(&self, name: &str, identity: &CacheIdentity, sealer: &Sealer) -> Option<Vec<u8>> {
+        let since_epoch = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok().map(millis);
+        let fields = json!({
+            "began": self.began.to_json(),
+            "fresh_ms": millis(self.fresh),
+            "usable_ms": millis(self.usable),
+            "life_ms": millis(self.life),
+            "expires_at_ms": self.expires_at.and_then(since_epoch),
+            "generation": self.generation,
+            "refused": self.refused,
+        });
+        write(fields, name, identity, sealer, self.secret.expose().as_bytes())
+    }
+
+    /// Reads the text of an entry; `None` where it is not this identity's, or was changed.
+    pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<Self> {
+        let (fields, secret) = read(text, name, sealer)?;
+        let secret = recognize::iam_token(std::str::from_utf8(&secret).ok()?).ok()?.into_secret();
+        let at = |since: Duration| SystemTime::UNIX_EPOCH.checked_add(since);
+        Some(Self {
+            secret,
+            began: Moment::from_json(&fields["began"])?,
+            fresh: duration(&fields["fresh_ms"])?,
+            usable: duration(&fields["usable_ms"])?,
+            life: duration(&fields["life_ms"])?,
+            expires_at: duration(&fields["expires_at_ms"]).and_then(at),
+            generation: fields["generation"].as_u64()?,
+            refused: fields["refused"].as_bool()?,
+        })
+    }
+}
+
+/// The text of sealed data: the fields and the identity in clear, then the seal.
+pub(super) fn write(
+    mut fields: Value,
+    name: &str,
+    identity: &CacheIdentity,
+    sealer: &Sealer,
+    secret: &[u8],
+) -> Option<Vec<u8>> {
+    let [method, endpoint, audience, id] = identity.public_parts();
+    let clear = json!({
+        "version": VERSION, "name": name, "method": method, "endpoint": endpoint, "audience": audience, "identity": id,
+    });
+    if let (Value::Object(fields), Value::Object(clear)) = (&mut fields, clear) {
+        fields.extend(clear);
+    }
+    let mut text = fields.to_string().into_bytes();
+    let sealed = sealer.seal(&text, secret)?;
+    text.push(b'\n');
+    text.extend(STANDARD.encode(sealed).into_bytes());
+    text.push(b'\n');
+    Some(text)
+}
+
+/// The fields in clear. They are not authenticated yet.
+pub(super) fn clear_fields(text: &[u8]) -> Option<(&[u8], &[u8], Map<String, Value>)> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let (clear, sealed) = (&text[..end], text[end + 1..].strip_suffix(b"\n")?);
+    match serde_json::from_slice(clear) {
+        Ok(Value::Object(fields)) => Some((clear, sealed, fields)),
+        _ => None,
+    }
+}
+
+/// Whether a later version of this library wrote the text.
+pub(super) fn is_newer(text: &[u8]) -> bool {
+    let version = clear_fields(text).and_then(|(_, _, fields)| fields.get("version")?.as_u64());
+    version.is_some_and(|version| version > VERSION)
+}
+
+/// Opens what [`write`] wrote.
+pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<(Value, zeroize::Zeroizing<Vec<u8>>)> {
+    let (clear, sealed, fields) = clear_fields(text)?;
+    if fields.get("version")?.as_u64() != Some(VERSION) || fields.get("name")?.as_str() != Some(name) {
+        return None;
+    }
+    let secret = sealer.open(clear, &STANDARD.decode(sealed).ok()?)?;
+    Some((Value::Object(fields), secret))
+}

@@ -1,0 +1,91 @@
+//! A fetch that failed, for the processes that wait for it: they share the error, and do not ask one after the other.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::entry::{Moment, duration, millis, read, write};
+use super::identity::CacheIdentity;
+use super::seal::Sealer;
+use crate::{Error, ErrorKind};
+
+/// How long other processes believe a transient failure, and a permanent one.
+const TRANSIENT: Duration = Duration::from_secs(2);
+const PERMANENT: Duration = Duration::from_secs(5);
+
+/// The longest wait that a server may ask for (`Retry-After`).
+const LONGEST: Duration = Duration::from_secs(60);
+
+const KINDS: [ErrorKind; 6] = [
+    ErrorKind::NotConfigured,
+    ErrorKind::Invalid,
+    ErrorKind::Unavailable,
+    ErrorKind::Refused,
+    ErrorKind::Expired,
+    ErrorKind::Blocked,
+];
+
+/// The record of a failed fetch.
+pub(super) struct Failure {
+    pub(super) at: Moment,
+    /// How long the record counts.
+    lasts: Duration,
+    pub(super) error: Error,
+}
+
+impl Failure {
+    pub(super) fn new(error: &Error, at: Moment) -> Self {
+        let lasts = match error.retry_after() {
+            Some(wait) => wait.min(LONGEST),
+            None if error.is_transient() => TRANSIENT,
+            None => PERMANENT,
+        };
+        Self { at, lasts, error: error.clone() }
+    }
+
+    /// How long ago the fetch failed, while the record counts.
+    pub(super) fn age(&self, now: &Moment) -> Option<Duration> {
+        self.at.age(now).filter(|age| *age < self.lasts)
+    }
+
+    /// The text of the record. The reason is masked already, and sealed all the same: it may name hosts and files.
+    pub(super) fn write(&self, name: &str, identity: &CacheIdentity, sealer: &Sealer) -> Option<Vec<u8>> {
+        let error = &self.error;
+        let secret = json!({
+            "kind": error.kind().name(),
+            "location": error.location(),
+            "reason": error.reason(),
+            "help": error.help(),
+            "status": error.status(),
+            "retry_after_ms": error.retry_after().map(millis),
+            "is_worth_a_retry": error.is_worth_a_retry(),
+        });
+        let secret = Zeroizing::new(secret.to_string());
+        let fields = json!({ "failed": self.at.to_json(), "lasts_ms": millis(self.lasts) });
+        write(fields, name, identity, sealer, secret.as_bytes())
+    }
+
+    pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<Self> {
+        let (fields, secret) = read(text, name, sealer)?;
+        let told: Value = serde_json::from_slice(&secret).ok()?;
+        let kind = KINDS.into_iter().find(|kind| told["kind"] == kind.name())?;
+        let mut error = Error::new(kind, told["reason"].as_str()?);
+        if let Some(location) = told["location"].as_str() {
+            error = error.at(location);
+        }
+        if let Some(help) = told["help"].as_str() {
+            error = error.with_help(help.to_owned());
+        }
+        if let Some(status) = told["status"].as_u64().and_then(|status| u16::try_from(status).ok()) {
+            error = error.with_status(status);
+        }
+        if let Some(wait) = duration(&told["retry_after_ms"]) {
+            error = error.with_retry_after(wait);
+        }
+        if told["is_worth_a_retry"] == false {
+            error = error.without_retry();
+        }
+        Some(Self { at: Moment::from_json(&fields["failed"])?, lasts: duration(&fields["lasts_ms"])?, error })
+    }
+}

@@ -1,0 +1,40 @@
+//! The options of `exec`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::{AuthOptions, VariableOptions};
+
+/// Which credentials and variables a command gets.
+#[derive(Args)]
+pub(crate) struct ExecOptions {
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
+
+    #[command(flatten)]
+    pub(crate) variables: VariableOptions,
+
+    /// Also keep a password file for PostgreSQL (`PGPASSFILE`) fresh while the command runs
+    ///
+    /// The file is for the hosts of `--host` or `PGHOST` alone, and gone after the command. `PGUSER` is set to the id of the
+    /// subject if it is known, `PGSSLMODE` to verify-full; a weaker `PGSSLMODE` is an error. `PGPASSWORD` is taken out.
+    #[arg(long)]
+    pub(crate) postgres: bool,
+
+    /// The host that gets the token as a password; several hosts with commas; default: `PGHOST`
+    #[arg(long, value_name = "HOST", requires = "postgres")]
+    pub(crate) host: Option<String>,
+
+    /// Ask the authorization server for the subject, if `PGUSER` is not set and the method does not know it
+    #[arg(long, requires = "postgres")]
+    pub(crate) ask: bool,
+
+    /// Leave the variables with other credentials in the environment
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// The command with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}

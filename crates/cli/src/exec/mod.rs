@@ -1,0 +1,59 @@
+//! `yc-auth exec`: a command with the token or key in its environment, and without other credentials.
+//!
+//! On Unix the command takes the place of this process, so signals, the terminal and the exit status are its own. Where a
+//! password file has to be kept fresh, this process stays beside the command.
+
+use std::process::Command;
+
+use crate::arguments::{CREDENTIAL_VARIABLES, ExecOptions};
+use crate::credentials;
+use crate::deadline::Deadline;
+use crate::failure::Failure;
+use crate::program::Program;
+use crate::variables::{Known, Variables};
+
+/// What the error lines call this subcommand.
+const NAME: &str = "exec";
+
+/// Runs the command. Returns only if the command could not run, or has ended.
+pub(crate) fn run(options: &ExecOptions, deadline: Deadline) -> Result<(), Failure> {
+    let Some(program) = Program::of(NAME, &options.command) else {
+        return Err(Failure::Other("exec: the command is missing".to_owned()));
+    };
+    if options.postgres {
+        return Err(Failure::Other("exec: --postgres is not there yet".to_owned()));
+    }
+    let variables = credentials::with_session(&options.auth, deadline, |session| {
+        let known = Known::of(session, &options.variables, false)?;
+        let variables = known.variables(session, &options.variables)?;
+        known.tell_short_life("the command gets no newer one");
+        Ok(variables)
+    })?;
+    become_command(program, |command| set_environment(command, &variables, options.keep))
+}
+
+/// Gives the command its variables, and takes out the other credentials: they would win over these, or reach a program
+/// that does not need them.
+fn set_environment(command: &mut Command, variables: &Variables, keep: bool) {
+    if !keep {
+        for (name, _) in CREDENTIAL_VARIABLES {
+            command.env_remove(name);
+        }
+    }
+    for variable in variables.all() {
+        command.env(&variable.name, &*variable.value);
+    }
+}
+
+#[cfg(unix)]
+fn become_command(program: Program<'_>, set: impl FnOnce(&mut Command)) -> Result<(), Failure> {
+    Err(program.replace_this_process(set))
+}
+
+/// A process of Windows cannot become another one.
+#[cfg(not(unix))]
+fn become_command(program: Program<'_>, set: impl FnOnce(&mut Command)) -> Result<(), Failure> {
+    use yandex_cloud_auth::sdk_internals::new_runtime;
+    let runtime = new_runtime().map_err(|error| Failure::Other(format!("{NAME}: cannot start: {error}")))?;
+    runtime.block_on(async { program.run(set, crate::signals::Signals::listen()).await })
+}
