@@ -12,6 +12,7 @@ use crate::arguments::{AuthOptions, MethodName};
 use crate::deadline::Deadline;
 use crate::flag_errors;
 use crate::input::{self, Value};
+use crate::shared_cache;
 use crate::subprocesses::Subprocesses;
 use crate::unused;
 
@@ -30,12 +31,23 @@ pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapsh
     with_session(options, deadline, |session| session.attempt(false).header)
 }
 
+/// Where the tokens of a run come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tokens {
+    /// Another process may have fetched them.
+    Shared,
+    /// This run fetches them.
+    Own,
+}
+
 /// The credentials of one run, and the time that is left for them.
 pub(crate) struct Session<'a> {
     pub(crate) credentials: Credentials,
     pub(crate) deadline: Deadline,
     options: &'a AuthOptions,
     system: System,
+    /// The value of `--auth`.
+    value: Option<Value>,
 }
 
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
@@ -44,12 +56,24 @@ pub(crate) fn with_session<T>(
     deadline: Deadline,
     use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    run_session(options, deadline, use_session).map_err(|error| flag_errors::in_flags(error, options))
+    let used = run_session(options, deadline, Tokens::Shared, use_session);
+    used.map_err(|error| flag_errors::in_flags(error, options))
+}
+
+/// As [`with_session`], and without the tokens that other processes share: a diagnosis has to see the fetch.
+pub(crate) fn with_own_tokens<T>(
+    options: &AuthOptions,
+    deadline: Deadline,
+    use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let used = run_session(options, deadline, Tokens::Own, use_session);
+    used.map_err(|error| flag_errors::in_flags(error, options))
 }
 
 fn run_session<T>(
     options: &AuthOptions,
     deadline: Deadline,
+    tokens: Tokens,
     use_session: impl FnOnce(&Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let deadline = deadline.within(options.timeout);
@@ -65,9 +89,12 @@ fn run_session<T>(
     {
         unused::check_profile(profile, given_instead(options), &system, deadline)?;
     }
+    if tokens == Tokens::Shared {
+        system = shared_cache::attach(system, options)?;
+    }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(options, value.as_ref())?.with_system(system.clone());
-    let session = Session { credentials, deadline, options, system };
+    let session = Session { credentials, deadline, options, system, value };
     let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
@@ -92,6 +119,11 @@ impl Session<'_> {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
+        if let Ok(header) = &header
+            && self.credentials.blocking().needs_shared_renewal(header)
+        {
+            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        }
         let header = header.map_err(|error| self.explain(error));
         let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
         let report = match &header {

@@ -4,6 +4,7 @@
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
+mod cache;
 mod color;
 mod completions;
 mod credential;
@@ -30,6 +31,7 @@ mod program;
 mod prompt;
 mod quoting;
 mod revoke;
+mod shared_cache;
 mod signals;
 mod status_line;
 mod subprocesses;
@@ -79,6 +81,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Credential(options) => credential::run(options, deadline, out),
         Command::Headers(options) => headers::run(options, deadline, out),
+        Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),
         Command::Completions { shell } => completions::run(*shell, out),

@@ -71,6 +71,14 @@ impl Blocking {
         wait_for(self.credentials.get(options))
     }
 
+    /// As `Credentials::needs_shared_renewal`.
+    #[cfg(feature = "shared-cache")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn needs_shared_renewal(&self, snapshot: &Snapshot) -> bool {
+        block_on(self.credentials.needs_shared_renewal(snapshot))
+    }
+
     /// As [`Credentials::select`].
     ///
     /// # Errors

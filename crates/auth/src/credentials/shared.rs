@@ -1,14 +1,17 @@
 //! A fetch through the shared cache, where the system has one and the source has an identity for it.
 
+use super::Credentials;
 use super::selected::fetch_once;
+use crate::refresh::cached_header::Snapshot;
 use crate::refresh::fetch::{AtHand, Fetched, Request};
 use crate::refresh::revoked;
-use crate::refresh::schedule::Schedule;
+use crate::refresh::schedule::{Freshness, Schedule};
 use crate::secret::Secret;
 use crate::shared_cache::{CacheIdentity, Call, Limits, Lookup, NewEntry, Wanted};
 use crate::source::TokenSource;
 use crate::sync::Arc;
-use crate::system::{Now, Progress, StoreWork, System};
+use crate::system::{Now, Progress, SharedCacheUse, StoreWork, System};
+use crate::task::run_detached::run_detached;
 use crate::token::Token;
 use crate::{Error, Method};
 
@@ -27,9 +30,12 @@ pub(super) async fn fetch(
         return Ok(Fetched::Token { method, token, began, max_age });
     };
     let wanted = match &request.at_hand {
-        AtHand::Nothing if system.renews_shared_tokens() => Wanted::Renewed,
-        AtHand::Nothing => Wanted::Usable,
-        AtHand::Usable(secret) => Wanted::Fresh { other_than: secret },
+        AtHand::Nothing => match system.shared_cache_use() {
+            SharedCacheUse::Normal => Wanted::Usable,
+            SharedCacheUse::RenewStale => Wanted::Fresh { other_than: None },
+            SharedCacheUse::Renew => Wanted::Renewed,
+        },
+        AtHand::Usable(secret) => Wanted::Fresh { other_than: Some(secret) },
         AtHand::Refused(secret) => Wanted::Replacement { of: secret },
     };
     let call = Call::new(work, &identity, wanted, revoked::contains, system);
@@ -72,4 +78,26 @@ async fn identity<'a>(
     // Half of the time: the credential may be in a file that hangs.
     let identity = system.within(source.timeout() / 2, source.cache_identity(system)).await??;
     Some((work, identity))
+}
+
+impl Credentials {
+    /// Whether this token is stale and nobody renews it: no process holds the lock of its entry, and no attempt has
+    /// failed a moment ago. For a program that ends before it could renew the token itself. False without a shared cache.
+    #[doc(hidden)]
+    pub async fn needs_shared_renewal(&self, snapshot: &Snapshot) -> bool {
+        let system = self.inner.system.clone();
+        if snapshot.0.freshness(&system.clock().now()) == Freshness::Fresh || system.shared_cache().is_none()
+        {
+            return false;
+        }
+        let Some(source) = self.token_source().cloned() else { return false };
+        let of_work = system.clone();
+        let work = async move {
+            let Some((work, identity)) = identity(&source, &of_work).await else { return false };
+            let call =
+                Call::new(work, &identity, Wanted::Fresh { other_than: None }, revoked::contains, &of_work);
+            call.is_renewal_due().await
+        };
+        run_detached(&system, work).await.unwrap_or(false)
+    }
 }

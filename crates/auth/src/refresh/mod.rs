@@ -17,6 +17,7 @@
 
 mod accept;
 mod atomic_moment;
+mod attempt;
 pub(crate) mod cache;
 pub(crate) mod cached_header;
 mod entry;

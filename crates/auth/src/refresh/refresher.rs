@@ -12,11 +12,10 @@ use super::cache::Counters;
 use super::cached_header::CachedHeader;
 use super::entry::Entry;
 use super::failures::{FLOOR, Failures, FlightKind, Throttle};
-use super::fetch::{AtHand, Fetch, Fetched, Goal, Request};
+use super::fetch::{Fetch, Fetched, Goal};
 use super::flight::{Caller, FailedAttempt, Flight, Limit, RefreshTask, Requirement};
 use super::schedule::{Freshness, NEVER};
 use crate::Error;
-use crate::secret::Secret;
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, Weak, lock, try_lock};
 use crate::system::{BoxFuture, Now, System, dropped_work};
 use crate::task::notifier::Notifier;
@@ -35,7 +34,7 @@ pub(super) enum Join {
 /// The current header, and all that is needed to get the next one.
 pub(super) struct Refresher {
     pub(super) system: System,
-    fetch: Box<dyn Fetch>,
+    pub(super) fetch: Box<dyn Fetch>,
     pub(super) header: ArcSwapOption<CachedHeader>,
     /// Before this moment a stale header starts no fetch. Kept outside the lock, for the ready path.
     next_refresh: AtomicMoment,
@@ -236,26 +235,6 @@ impl Refresher {
             })
         });
         self.system.spawner().spawn(work);
-    }
-
-    /// One attempt of a flight.
-    fn attempt(&self, goal: Goal, flight: &Flight) -> BoxFuture<'static, Result<Fetched, Error>> {
-        let now = self.system.clock().now();
-        let refused = self.state().refused.clone();
-        let secret = |header: &Arc<CachedHeader>| header.secret().map(Secret::from_checked);
-        let usable = self.header.load_full().filter(|header| header.is_usable(&now));
-        let at_hand = match (refused.as_ref().and_then(secret), usable.as_ref().and_then(secret)) {
-            (Some(refused), _) => AtHand::Refused(refused),
-            (None, Some(usable)) => AtHand::Usable(usable),
-            (None, None) => AtHand::Nothing,
-        };
-        let total = self.fetch.total();
-        // Without callers, as for a refresh in the background, the method has its whole time.
-        let time_left = match flight.time_left(now.monotonic, total) {
-            Duration::ZERO => total,
-            left => left,
-        };
-        self.fetch.fetch(Request { goal, at_hand, time_left })
     }
 
     /// Takes in the result of an attempt.

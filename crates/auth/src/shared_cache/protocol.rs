@@ -32,8 +32,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 pub(crate) enum Wanted<'a> {
     /// Any usable token. A stale one does.
     Usable,
-    /// A fresh token, other than this one.
-    Fresh { other_than: &'a Secret },
+    /// A fresh token, other than this one. Without one at hand, a stale token is the last resort.
+    Fresh { other_than: Option<&'a Secret> },
     /// A usable token in the place of one that a server refused.
     Replacement { of: &'a Secret },
     /// A token whose fetch begins from now on.
@@ -115,7 +115,7 @@ impl<'a> Call<'a> {
         let lock = match turn {
             Ok(Turn::Ended(found)) => {
                 return match self.end(*found) {
-                    Err(error) => self.or_refused_token(error).await,
+                    Err(error) => self.or_last_resort(error).await,
                     token => token,
                 };
             }
@@ -152,7 +152,7 @@ impl<'a> Call<'a> {
         drop(lock);
         match outcome {
             Ok(token) => Ok(Lookup::Fetched(token, began)),
-            Err(error) => self.or_refused_token(error).await,
+            Err(error) => self.or_last_resort(error).await,
         }
     }
 
@@ -217,7 +217,7 @@ impl<'a> Call<'a> {
         let is_fresh = age < entry.fresh;
         match self.wanted {
             Wanted::Usable => age < entry.usable && !entry.refused,
-            Wanted::Fresh { other_than } => is_fresh && !entry.refused && *other_than != entry.secret,
+            Wanted::Fresh { other_than } => is_fresh && !entry.refused && other_than != Some(&entry.secret),
             Wanted::Replacement { of } => age < entry.usable && *of != entry.secret && !entry.refused,
             Wanted::Renewed => self.began.age(now).is_some_and(|since_began| age < since_began),
         }
@@ -236,19 +236,29 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The error, or a token that a server refused: for a process that has no other one. Another server may accept it.
-    async fn or_refused_token<T>(&self, error: Error) -> Result<Lookup<T>, Error> {
-        if !matches!(self.wanted, Wanted::Usable) {
+    /// The error, or the last resort of a process without a token: one that a server refused, since another server may
+    /// accept it, or a stale one that could not be renewed.
+    async fn or_last_resort<T>(&self, error: Error) -> Result<Lookup<T>, Error> {
+        if !matches!(self.wanted, Wanted::Usable | Wanted::Fresh { other_than: None }) {
             return Err(error);
         }
         let Ok(Found { entry: Some(entry), .. }) = self.look().await else { return Err(error) };
         let now = Moment::now(self.system.clock());
-        let is_usable = entry.refused && entry.began.age(&now).is_some_and(|age| age < entry.usable);
+        let is_usable = entry.began.age(&now).is_some_and(|age| age < entry.usable);
         if is_usable && !(self.is_revoked)(entry.secret.expose()) {
             Ok(lookup(entry, &now))
         } else {
             Err(error)
         }
+    }
+
+    /// Whether the entry is stale, and nobody renews it: no process holds the lock, and no attempt has just failed.
+    pub(crate) async fn is_renewal_due(&self) -> bool {
+        let Ok(found) = self.look().await else { return false };
+        if found.entry.is_none() || self.is_enough(&found, false) {
+            return false;
+        }
+        matches!(self.try_lock(Duration::ZERO).await, Ok(Some(_)))
     }
 
     async fn look(&self) -> io::Result<Found> {

@@ -21,6 +21,8 @@ mod pipe;
 mod process;
 mod progress;
 mod refusal;
+#[cfg(feature = "shared-cache")]
+mod shared_cache;
 mod shared_work;
 mod spawner;
 
@@ -58,6 +60,8 @@ pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub(crate) use self::progress::Progress;
 #[doc(hidden)]
 pub use self::refusal::dropped_work;
+#[cfg(feature = "shared-cache")]
+pub(crate) use self::shared_cache::SharedCacheUse;
 #[doc(hidden)]
 pub use self::shared_work::SharedWork;
 #[doc(hidden)]
@@ -124,9 +128,8 @@ pub struct System {
     progress: Option<Arc<Progress>>,
     #[cfg(feature = "shared-cache")]
     shared_cache: Option<StoreWork>,
-    /// Whether the first token of credentials is fetched although the shared cache has one.
     #[cfg(feature = "shared-cache")]
-    renews_shared_tokens: bool,
+    shared_cache_use: SharedCacheUse,
     /// How far the clock is off, by the last server that dated a refused JWT.
     #[cfg(feature = "service-account-key")]
     clock_difference: Arc<Mutex<Option<ClockDifference>>>,
@@ -153,7 +156,7 @@ impl System {
             #[cfg(feature = "shared-cache")]
             shared_cache: None,
             #[cfg(feature = "shared-cache")]
-            renews_shared_tokens: false,
+            shared_cache_use: SharedCacheUse::Normal,
             #[cfg(feature = "service-account-key")]
             clock_difference: Arc::default(),
         }
@@ -226,45 +229,6 @@ impl System {
     pub fn with_spawner(mut self, spawner: impl Spawner) -> Self {
         self.spawner = Arc::new(spawner);
         self
-    }
-
-    /// With a cache that all processes of the machine share: one process at a time asks IAM for a token of one identity,
-    /// and the others take that token. Off by default.
-    ///
-    /// Shared are tokens that are exchanged for a secret: those of the methods `oauth-token`, `service-account-key`,
-    /// `workload-identity`, `profile`, and `impersonation` via these. An entry can be opened only with that secret. A
-    /// store that cannot be used never fails a call.
-    ///
-    /// ```no_run
-    /// use yandex_cloud_auth::system::CacheFolder;
-    /// use yandex_cloud_auth::{Credentials, ServiceAccountKeyAuth, System};
-    /// let system = System::real().with_shared_cache(CacheFolder::new("/run/user/1000/yc-auth"));
-    /// let credentials = Credentials::from(ServiceAccountKeyAuth::from_file("key.json")).with_system(system);
-    /// ```
-    #[cfg(feature = "shared-cache")]
-    #[must_use]
-    pub fn with_shared_cache(mut self, store: impl CacheStore) -> Self {
-        self.shared_cache = Some(StoreWork::new(store));
-        self
-    }
-
-    /// Fetches the first token of credentials also where the shared cache has one, and replaces that one. If the fetch
-    /// fails, the token in the cache stays.
-    #[cfg(feature = "shared-cache")]
-    #[must_use]
-    pub fn renewing_shared_tokens(mut self) -> Self {
-        self.renews_shared_tokens = true;
-        self
-    }
-
-    #[cfg(feature = "shared-cache")]
-    pub(crate) fn shared_cache(&self) -> Option<&StoreWork> {
-        self.shared_cache.as_ref()
-    }
-
-    #[cfg(feature = "shared-cache")]
-    pub(crate) fn renews_shared_tokens(&self) -> bool {
-        self.renews_shared_tokens
     }
 
     /// With the addresses of Yandex Cloud given in code, for everything that runs on this system.

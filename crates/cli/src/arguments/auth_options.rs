@@ -71,6 +71,30 @@ pub(crate) struct AuthOptions {
     /// within this time. One request has the limit of its method at most: metadata 5 s, IAM 10 s, yc 30 s.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
     pub(crate) timeout: Duration,
+
+    /// Do not use the tokens that the processes of this machine share
+    ///
+    /// Without this flag the command takes a token that another process has fetched with the same credentials, and
+    /// stores what it fetches: see `yc-auth cache`. The same as `YC_AUTH_CACHE=off`.
+    #[arg(long, conflicts_with_all = ["renew", "cache_dir"])]
+    pub(crate) no_cache: bool,
+
+    /// Fetch a new token although a shared one is usable, and share the new one
+    ///
+    /// If the fetch fails, the shared token stays, and the exit status says why.
+    #[arg(long)]
+    pub(crate) renew: bool,
+
+    /// The folder of the shared tokens
+    ///
+    /// An absolute path. Default: `YC_AUTH_CACHE_DIR`, then `yc-auth` in `XDG_RUNTIME_DIR`, then `yc-auth` in the user's
+    /// folder for caches.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Renew a stale shared token; for the process that another command leaves behind
+    #[arg(long, hide = true, conflicts_with_all = ["no_cache", "renew"])]
+    pub(crate) renew_stale: bool,
 }
 
 /// How to authenticate, and how to print the result.

@@ -4,6 +4,7 @@
 
 mod auth_options;
 mod auth_value;
+mod cache_options;
 mod called_as;
 mod doctor_options;
 mod emulator_options;
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 
 pub(crate) use auth_options::{AuthOptions, Format, ResultOptions};
 pub(crate) use auth_value::AuthValue;
+pub(crate) use cache_options::{CacheAction, CacheOptions};
 pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use env_options::{EnvFormat, EnvOptions};
@@ -115,6 +117,11 @@ pub(crate) enum Command {
     /// `storage.yandexcloud.net`, over https, and for those of `--host`.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Headers(HeadersOptions),
+    /// List or clear the tokens that the processes of this machine share
+    ///
+    /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
+    /// from here instead of asking for another one.
+    Cache(CacheOptions),
     /// Demonstrate every method end to end against an emulator inside this program
     ///
     /// Uses each method and automatic selection for a chat completion and a streamed one, renews a stale token, and

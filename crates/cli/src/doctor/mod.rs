@@ -68,7 +68,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let start = Instant::now();
     let found =
-        credentials::with_session(&options.result.auth, deadline, |session| Ok(find(options, session)));
+        credentials::with_own_tokens(&options.result.auth, deadline, |session| Ok(find(options, session)));
     let found = found.unwrap_or_else(|error| Findings {
         outcome: Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
         subject_id: None,

@@ -44,9 +44,14 @@ impl<'a> Program<'a> {
     ) -> Result<(), Failure> {
         let mut command = launcher::command(self.caller, self.program, self.arguments);
         set(command.as_std_mut());
+        // Before the command, which can bring about a signal at once.
+        #[cfg(unix)]
+        let witness = Witness::start();
+        #[cfg(not(unix))]
+        let witness = ();
         let spawned = command.spawn();
         let mut child = spawned.map_err(|error| cannot_run(self.caller, self.program, &error))?;
-        let mut forwarding = pin!(forward_all(signals, child.id()));
+        let mut forwarding = pin!(forward_all(signals, witness, child.id()));
         let mut end = pin!(child.wait());
         let ended = std::future::poll_fn(|context| {
             // Before the child's end, after which its id may belong to another process.
@@ -93,8 +98,7 @@ fn status(ended: ExitStatus) -> u8 {
 
 /// Sends the signals of this process to the command, except those that the command gets without this process.
 #[cfg(unix)]
-async fn forward_all(mut signals: Signals, id: Option<u32>) {
-    let mut witness = Witness::start();
+async fn forward_all(mut signals: Signals, mut witness: Witness, id: Option<u32>) {
     loop {
         let signal = signals.next().await;
         if !witness.has_seen(signal).await {
@@ -105,7 +109,7 @@ async fn forward_all(mut signals: Signals, id: Option<u32>) {
 
 /// Windows sends Ctrl-C to all processes of a console.
 #[cfg(not(unix))]
-async fn forward_all(mut signals: Signals, _id: Option<u32>) {
+async fn forward_all(mut signals: Signals, (): (), _id: Option<u32>) {
     loop {
         signals.next().await;
     }

@@ -20,7 +20,7 @@ const NAME: &str = "yc-auth: witness of signals";
 
 /// The longest time from a signal to the end of the witness, on a busy machine.
 #[cfg(unix)]
-const MAX_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// Waits for the end of the other process, where that process called this binary as its witness.
 pub(super) fn run_if_called() -> Option<ExitCode> {

@@ -57,7 +57,10 @@ impl Installations {
         let mut words = case.words.clone();
         words.extend(endpoint_flag.into_iter().flat_map(|url| ["--endpoint".to_owned(), url.to_owned()]));
         let proxy = format!("http://{}", self.proxy.local_addr().unwrap());
-        let run = yc_auth(words).env("HTTPS_PROXY", proxy).env("HOME", &self.folder.path);
+        let run = yc_auth(words)
+            .env("HTTPS_PROXY", proxy)
+            .env("HOME", &self.folder.path)
+            .env("YC_AUTH_CACHE", "off");
         let run = case.variables.iter().fold(run, |run, (name, value)| run.env(name, value));
         match &case.stdin {
             Some(secret) => run.stdin(secret.clone()),

@@ -37,6 +37,7 @@ mod proxies;
 mod readme;
 mod recognized_values;
 mod run;
+mod shared_cache;
 mod statuses;
 mod token_and_header;
 mod value_files;
