@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{
     ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
     ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
@@ -46,6 +47,7 @@ pub(crate) struct Session<'a> {
     pub(crate) deadline: Deadline,
     options: &'a AuthOptions,
     system: System,
+    subprocesses: Subprocesses,
     /// The value of `--auth`.
     value: Option<Value>,
 }
@@ -94,7 +96,8 @@ fn run_session<T>(
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let credentials = build(options, value.as_ref())?.with_system(system.clone());
-    let session = Session { credentials, deadline, options, system, value };
+    let session =
+        Session { credentials, deadline, options, system, value, subprocesses: subprocesses.clone() };
     let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
@@ -136,6 +139,18 @@ impl Session<'_> {
     /// Refuses and reports flags that neither the selected method uses nor the question to a service.
     pub(crate) fn check_flags(&self, asks_service: bool) -> Result<(), Error> {
         unused::check(self.options, asks_service, &self.credentials, &self.system, self.deadline)
+    }
+
+    /// The subject of the token, as the authorization server gives it.
+    pub(crate) fn ask_subject(&self) -> Result<String, Error> {
+        let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+        let limit = self.deadline.remaining().unwrap_or_default();
+        runtime.block_on(self.credentials.ask_subject(limit)).map_err(|error| self.explain(error))
+    }
+
+    /// Leaves signals to whoever listens: they no longer end this process while a program runs for a token.
+    pub(crate) fn leave_signals(&self) {
+        self.subprocesses.leave_signals();
     }
 
     /// The library's error in the terms of the command line.

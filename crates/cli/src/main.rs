@@ -4,6 +4,7 @@
 //! maps failures to statuses. A subcommand starts nothing that it does not need.
 
 mod arguments;
+mod atomic_file;
 mod cache;
 mod color;
 mod completions;

@@ -20,7 +20,7 @@ mod whoami_options;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use auth_options::{AuthOptions, Format, ResultOptions};
@@ -175,6 +175,16 @@ impl Command {
     pub(crate) fn prints_json(&self) -> bool {
         self.result_options().is_some_and(|options| options.format == Format::Json)
     }
+
+    /// Why the options conflict; `None` where they do not.
+    fn conflict(&self, ends_with_dashes: bool) -> Option<String> {
+        match self {
+            Self::Emulator(options) => options.conflict(ends_with_dashes),
+            Self::Credential(options) => options.tool.hook().conflict(),
+            Self::Headers(options) => options.hook.conflict(),
+            _ => self.auth_options().and_then(|options| options.conflict(matches!(self, Self::Revoke(_)))),
+        }
+    }
 }
 
 /// Parses a command line.
@@ -184,18 +194,15 @@ impl Command {
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let arguments = called_as::own_name(arguments.into_iter().collect());
     let ends_with_dashes = arguments.last().is_some_and(|last| last == "--");
+    if let Some(command) = parse_frequent(&arguments)
+        && command.conflict(ends_with_dashes).is_none()
+    {
+        return Ok(command);
+    }
     let mut definitions = definitions();
     let matches = definitions.try_get_matches_from_mut(arguments).map_err(mask::masked)?;
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
-    let conflict = match &command {
-        Command::Emulator(options) => options.conflict(ends_with_dashes),
-        Command::Credential(options) => options.tool.hook().conflict(),
-        Command::Headers(options) => options.hook.conflict(),
-        _ => {
-            command.auth_options().and_then(|options| options.conflict(matches!(command, Command::Revoke(_))))
-        }
-    };
-    if let Some(reason) = conflict {
+    if let Some(reason) = command.conflict(ends_with_dashes) {
         // An error of the subcommand shows the usage of the subcommand.
         let (mut subcommand, mut words) = (&definitions, &matches);
         while let Some((name, rest)) = words.subcommand()
@@ -208,6 +215,27 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     Ok(command)
 }
 
+/// Parses a valid command line of a subcommand that tools run again and again. The definitions of all subcommands, with
+/// their help, take longer than all else that such a run does. `None` for every other command line: errors and help come
+/// from the whole definitions.
+fn parse_frequent(arguments: &[OsString]) -> Option<Command> {
+    let name = arguments.get(1)?.to_str()?;
+    let (name, add_arguments) = FREQUENT.into_iter().find(|(frequent, _)| *frequent == name)?;
+    let definitions = clap::Command::new("yc-auth").subcommand(add_arguments(clap::Command::new(name)));
+    let matches = definitions.disable_help_subcommand(true).try_get_matches_from(arguments).ok()?;
+    Some(Arguments::from_arg_matches(&matches).ok()?.command)
+}
+
+/// The subcommands that tools run again and again, and what defines their arguments.
+const FREQUENT: [(&str, fn(clap::Command) -> clap::Command); 6] = [
+    ("token", ResultOptions::augment_args),
+    ("header", ResultOptions::augment_args),
+    ("exec", ExecOptions::augment_args),
+    ("env", EnvOptions::augment_args),
+    ("credential", CredentialOptions::augment_args),
+    ("headers", HeadersOptions::augment_args),
+];
+
 /// The definitions from which help, completions and man page are made.
 pub(crate) fn definitions() -> clap::Command {
     Arguments::command()
@@ -215,7 +243,7 @@ pub(crate) fn definitions() -> clap::Command {
 
 /// The definitions of the options of authentication alone.
 pub(crate) fn auth_options() -> clap::Command {
-    <AuthOptions as clap::Args>::augment_args(clap::Command::new(""))
+    AuthOptions::augment_args(clap::Command::new(""))
 }
 
 #[cfg(test)]
@@ -229,6 +257,27 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         definitions().debug_assert();
+    }
+
+    #[test]
+    fn a_frequent_subcommand_has_the_same_arguments_in_both_definitions() {
+        let whole = definitions();
+        for (name, add_arguments) in FREQUENT {
+            let ids = |command: &clap::Command| {
+                command.get_arguments().map(|argument| argument.get_id().to_string()).collect::<Vec<_>>()
+            };
+            let alone = add_arguments(clap::Command::new(name));
+            assert_eq!(ids(&alone), ids(whole.find_subcommand(name).unwrap()), "{name}");
+        }
+        let frequent = |words: &[&str]| {
+            parse_frequent(&["yc-auth"].iter().chain(words).map(OsString::from).collect::<Vec<_>>())
+        };
+        assert!(matches!(frequent(&["token", "--method", "metadata"]), Some(Command::Token(_))));
+        for words in
+            [&["token", "--help"][..], &["token", "--no-such-flag"], &["tokens"], &["--help"], &["doctor"]]
+        {
+            assert!(frequent(words).is_none(), "{words:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod emulator_files;
 mod endpoints;
 mod env;
 mod exec;
+mod exec_postgres;
 mod failures;
 mod hooks;
 mod identity;
