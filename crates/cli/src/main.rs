@@ -32,6 +32,7 @@ mod program;
 mod prompt;
 mod quoting;
 mod revoke;
+mod setup;
 mod shared_cache;
 mod signals;
 mod status_line;
@@ -82,6 +83,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Revoke(options) => revoke::run(options, deadline, out),
         Command::Credential(options) => credential::run(options, deadline, out),
         Command::Headers(options) => headers::run(options, deadline, out),
+        Command::Setup(options) => setup::run(options, deadline, out),
         Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),

@@ -15,6 +15,7 @@ mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod setup_options;
 mod variable_options;
 mod whoami_options;
 
@@ -37,6 +38,7 @@ pub(crate) use hook_options::{
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use setup_options::{SetupOptions, Tool};
 pub(crate) use variable_options::{VariableKind, VariableOptions};
 pub(crate) use whoami_options::WhoamiOptions;
 
@@ -117,6 +119,14 @@ pub(crate) enum Command {
     /// `storage.yandexcloud.net`, over https, and for those of `--host`.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Headers(HeadersOptions),
+    /// Set up a tool to take its tokens from this command
+    ///
+    /// Prints what it would write and where; `--write` writes, `--undo` takes out what was written. The tool then runs
+    /// this program by its absolute path. The choice of credentials goes with it as arguments: that of the options, else
+    /// the one that automatic selection makes now. Never the value of a secret: `setup` refuses if only a variable holds
+    /// the secret. Comments, order and other entries of the files stay.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Setup(SetupOptions),
     /// List or clear the tokens that the processes of this machine share
     ///
     /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
@@ -157,6 +167,7 @@ impl Command {
             Self::Env(options) => Some(&options.auth),
             Self::Credential(options) => Some(&options.tool.hook().auth),
             Self::Headers(options) => Some(&options.hook.auth),
+            Self::Setup(options) => Some(&options.auth),
             _ => self.result_options().map(|options| &options.auth),
         }
     }
@@ -182,6 +193,7 @@ impl Command {
             Self::Emulator(options) => options.conflict(ends_with_dashes),
             Self::Credential(options) => options.tool.hook().conflict(),
             Self::Headers(options) => options.hook.conflict(),
+            Self::Setup(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             _ => self.auth_options().and_then(|options| options.conflict(matches!(self, Self::Revoke(_)))),
         }
     }

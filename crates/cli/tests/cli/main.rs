@@ -38,6 +38,7 @@ mod proxies;
 mod readme;
 mod recognized_values;
 mod run;
+mod setup;
 mod shared_cache;
 mod statuses;
 mod token_and_header;

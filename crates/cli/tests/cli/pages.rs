@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "token",
     "header",
     "doctor",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 14] = [
     "revoke",
     "credential",
     "headers",
+    "setup",
     "demo",
     "emulator",
     "completions",
