@@ -109,6 +109,15 @@ fn run_session<T>(
     used
 }
 
+/// What automatic selection takes now, without impersonation.
+pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report, Error> {
+    with_session(options, deadline, |session| {
+        let credentials = base(options, None)?.with_system(session.system.clone());
+        let report = credentials.blocking().select();
+        report.map_err(|error| session.explain(error))
+    })
+}
+
 /// What the command uses instead of a profile.
 fn given_instead(options: &AuthOptions) -> &'static str {
     match options.method {
