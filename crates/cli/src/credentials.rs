@@ -112,7 +112,7 @@ fn run_session<T>(
 /// What automatic selection takes now, without impersonation.
 pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report, Error> {
     with_session(options, deadline, |session| {
-        let credentials = base(options, None)?.with_system(session.system.clone());
+        let credentials = base(options, None, &ClaimsRecord::default())?.with_system(session.system.clone());
         let report = credentials.blocking().select();
         report.map_err(|error| session.explain(error))
     })
