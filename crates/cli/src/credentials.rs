@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::sdk_internals::{ClaimsRecord, SubjectClaims, new_runtime};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
-    Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
+    ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::arguments::{AuthOptions, MethodName};
@@ -134,10 +134,8 @@ impl Session<'_> {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
-        if let Ok(header) = &header
-            && self.credentials.blocking().needs_shared_renewal(header)
-        {
-            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        if let Ok(header) = &header {
+            self.leave_renewal(header);
         }
         let header = header.map_err(|error| self.explain(error));
         let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
@@ -146,6 +144,43 @@ impl Session<'_> {
             _ => self.credentials.report(),
         };
         Outcome { header, report, elapsed }
+    }
+
+    /// A token that lives for `min_ttl` more, where the source has one; else the longest-lived token that it has.
+    pub(crate) fn long_lived_token(&self, min_ttl: Duration) -> Result<Snapshot, Error> {
+        let credentials = self.credentials.blocking();
+        let usable = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        self.check_flags(false)?;
+        // A usable token is at hand, so a renewal that does not end must not take all of the time.
+        let limit = self.deadline.remaining().unwrap_or_default() / 2;
+        let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
+        // A new token can be too short-lived, too.
+        let token = longer.ok().or_else(|| self.credentials.snapshot()).unwrap_or(usable);
+        self.leave_renewal(&token);
+        Ok(token)
+    }
+
+    /// Drops the token that the processes of this machine share, if it is this one: a server has refused it. A new token
+    /// takes its place.
+    pub(crate) fn refuse(&self, refused: &str) -> Result<(), Error> {
+        let folder = shared_cache::named_folder(self.options.cache_dir.as_deref(), &self.system)?;
+        if self.options.no_cache || folder.is_none() {
+            return Ok(());
+        }
+        let credentials = self.credentials.blocking();
+        let current = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        if current.expose_secret() == Some(refused) && self.credentials.invalidate(&current) {
+            // The refusal is on record before the fetch, so its failure changes nothing.
+            let _ = credentials.get(self.deadline.options());
+        }
+        Ok(())
+    }
+
+    /// Leaves the renewal of a stale token to another process.
+    fn leave_renewal(&self, token: &Snapshot) {
+        if self.credentials.blocking().needs_shared_renewal(token) {
+            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        }
     }
 
     /// Refuses and reports flags that neither the selected method uses nor the question to a service.

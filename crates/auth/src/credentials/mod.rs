@@ -10,6 +10,8 @@ mod revocation;
 mod selected;
 #[cfg(feature = "shared-cache")]
 mod shared;
+#[cfg(all(feature = "object-storage", feature = "shared-cache"))]
+mod shared_key;
 mod subscription;
 mod verification;
 
