@@ -1,11 +1,12 @@
 //! Measures the installed form of `yc-auth token`: its start-up time beside an empty program, its resident memory, and
 //! its size. Fails where a figure is over its limit.
 //!
-//! The example and the binary that it measures are both built with the profile `dist`:
-//!
 //! ```text
-//! cargo build --profile dist -p yc-auth && cargo run --profile dist -p yc-auth --example startup
+//! cargo build --profile dist -p yc-auth && cp target/dist/yc-auth /tmp/
+//! cargo run --profile dist -p yc-auth --example startup -- /tmp/yc-auth
 //! ```
+//!
+//! The copy is the installed form: a build of the example builds the binary again, with what the tests need besides.
 //!
 //! A second program is compared with the first, for a change that must not cost time. Build the other commit elsewhere:
 //!

@@ -5,7 +5,7 @@
 //! listens for signals while one runs, and kills the program before it exits.
 
 use std::io;
-use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -21,9 +21,16 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Default)]
 pub(crate) struct Subprocesses {
     count: Arc<Count>,
+    /// Whether another part of this process handles signals.
+    leaves_signals: Arc<AtomicBool>,
 }
 
 impl Subprocesses {
+    /// Signals no longer end this process while a program runs: another part of this process handles them.
+    pub(crate) fn leave_signals(&self) {
+        self.leaves_signals.store(true, Ordering::Relaxed);
+    }
+
     /// Waits until no program runs.
     pub(crate) fn wait_for_exit(&self) {
         let running = self.count.lock();
@@ -35,14 +42,17 @@ impl Processes for Subprocesses {
     fn run(&self, command: Command) -> BoxFuture<'_, io::Result<CommandOutput>> {
         *self.count.lock() += 1;
         let guard = RunningGuard(Arc::clone(&self.count));
+        let leaves_signals = Arc::clone(&self.leaves_signals);
         Box::pin(async move {
             // Declared before the child and so dropped after it: the count falls only when the child is gone.
             let _guard = guard;
             let mut child = SystemProcesses.run(command);
-            let mut signal = pin!(Signals::listen().first());
+            let mut signals = Signals::listen();
             let ended = std::future::poll_fn(|context| {
-                if let Poll::Ready(status) = signal.as_mut().poll(context) {
-                    return Poll::Ready(Err(status));
+                while let Poll::Ready(signal) = signals.poll_next(context) {
+                    if !leaves_signals.load(Ordering::Relaxed) {
+                        return Poll::Ready(Err(128 + signal));
+                    }
                 }
                 child.as_mut().poll(context).map(Ok)
             })

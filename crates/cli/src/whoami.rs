@@ -8,8 +8,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use yandex_cloud_auth::sdk_internals::new_runtime;
-use yandex_cloud_auth::{Error, ErrorKind, Identity};
+use yandex_cloud_auth::{Error, Identity};
 
 use crate::arguments::{Format, WhoamiOptions};
 use crate::color::Color;
@@ -69,10 +68,7 @@ pub(crate) fn run(options: &WhoamiOptions, deadline: Deadline, out: &mut dyn Wri
 
 /// Replaces the subject by the one that the authorization server gives.
 fn ask(session: &Session<'_>, identity: &mut Identity) -> Result<(), Error> {
-    let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
-    let limit = session.deadline.remaining().unwrap_or_default();
-    let asked = runtime.block_on(session.credentials.ask_subject(limit));
-    let subject = asked.map_err(|error| session.explain(error))?;
+    let subject = session.ask_subject()?;
     identity.remarks.push(match &identity.subject_id {
         Some(other) if *other != subject => {
             format!("the authorization server says whose the token is; the method names {other}")

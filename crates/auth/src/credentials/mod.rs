@@ -4,10 +4,14 @@ mod blocking;
 mod header;
 mod identity;
 mod impersonation;
+#[cfg(feature = "object-storage")]
+mod object_storage;
 mod revocation;
 mod selected;
 #[cfg(feature = "shared-cache")]
 mod shared;
+#[cfg(all(feature = "object-storage", feature = "shared-cache"))]
+mod shared_key;
 mod subscription;
 mod verification;
 
@@ -17,6 +21,8 @@ use std::time::Duration;
 pub use self::blocking::Blocking;
 pub use self::header::HeaderOptions;
 pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
+#[cfg(feature = "object-storage")]
+pub use self::object_storage::EphemeralAccessKeyOptions;
 pub use self::revocation::{RevokeOptions, Revoked};
 use self::selected::{Backend, CredentialsSource, Fetcher, Selected, SelectionState};
 pub use self::subscription::Subscription;

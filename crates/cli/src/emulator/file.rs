@@ -1,17 +1,10 @@
-//! Files that appear whole: no reader sees half of one, and a reader of the old file keeps the old content.
+//! The files of an emulator: where one can be, and which file it may replace.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Who can read a file.
-#[derive(Clone, Copy)]
-pub(super) enum Readers {
-    /// Only the owner: mode 0600.
-    Owner,
-    /// Everybody: mode 0644, less what the umask forbids.
-    All,
-}
+use crate::atomic_file::{self, Readers};
 
 /// A file larger than this was not written by an emulator.
 const MAX_OWN: u64 = 64 << 10;
@@ -68,15 +61,7 @@ pub(super) fn write(
         }
     }
     let path = &behind_links(path)?;
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    // A process with the same id may have been killed here, for example in a container.
-    let _ = fs::remove_file(&temporary);
-    let written = write_new(&temporary, content, readers).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    atomic_file::replace(path, content, readers)
 }
 
 /// The path behind the links, also where no file is there yet.
@@ -87,21 +72,4 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
     Err(io::Error::other("too many links, one behind the other"))
-}
-
-/// Writes a file that does not exist. The mode is right from the first moment.
-fn write_new(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(
-        &mut options,
-        match readers {
-            Readers::Owner => 0o600,
-            Readers::All => 0o644,
-        },
-    );
-    #[cfg(not(unix))]
-    let _ = readers;
-    options.open(path)?.write_all(content.as_bytes())
 }

@@ -14,9 +14,9 @@ use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_emulator::Emulator;
 
-use self::file::Readers;
 use self::variables::Variables;
 use crate::arguments::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EmulatorOptions};
+use crate::atomic_file::Readers;
 use crate::failure::Failure;
 use crate::program::Program;
 use crate::signals::Signals;

@@ -1,7 +1,11 @@
 //! `yc-auth exec`: a command with the token or key in its environment, and without other credentials.
 //!
 //! On Unix the command takes the place of this process, so signals, the terminal and the exit status are its own. Where a
-//! password file has to be kept fresh, this process stays beside the command.
+//! password file has to be kept fresh, this process stays beside the command (`password.rs`).
+
+mod password;
+mod password_file;
+mod postgres;
 
 use std::process::Command;
 
@@ -18,10 +22,10 @@ const NAME: &str = "exec";
 /// Runs the command. Returns only if the command could not run, or has ended.
 pub(crate) fn run(options: &ExecOptions, deadline: Deadline) -> Result<(), Failure> {
     let Some(program) = Program::of(NAME, &options.command) else {
-        return Err(Failure::Other("exec: the command is missing".to_owned()));
+        return Err(Failure::Other(format!("{NAME}: the command is missing")));
     };
     if options.postgres {
-        return Err(Failure::Other("exec: --postgres is not there yet".to_owned()));
+        return password::run(options, program, deadline);
     }
     let variables = credentials::with_session(&options.auth, deadline, |session| {
         let known = Known::of(session, &options.variables, false)?;
