@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::sdk_internals::{ClaimsRecord, SubjectClaims, new_runtime};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
-    Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
+    ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::arguments::{AuthOptions, MethodName};
@@ -50,6 +50,8 @@ pub(crate) struct Session<'a> {
     subprocesses: Subprocesses,
     /// The value of `--auth`.
     value: Option<Value>,
+    /// What the tokens of another issuer have said about themselves.
+    claims: ClaimsRecord,
 }
 
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
@@ -95,9 +97,10 @@ fn run_session<T>(
         system = shared_cache::attach(system, options)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
-    let credentials = build(options, value.as_ref())?.with_system(system.clone());
-    let session =
-        Session { credentials, deadline, options, system, value, subprocesses: subprocesses.clone() };
+    let claims = ClaimsRecord::default();
+    let credentials = build(options, value.as_ref(), &claims)?.with_system(system.clone());
+    let of_session = subprocesses.clone();
+    let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
     let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
@@ -109,7 +112,7 @@ fn run_session<T>(
 /// What automatic selection takes now, without impersonation.
 pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report, Error> {
     with_session(options, deadline, |session| {
-        let credentials = base(options, None)?.with_system(session.system.clone());
+        let credentials = base(options, None, &ClaimsRecord::default())?.with_system(session.system.clone());
         let report = credentials.blocking().select();
         report.map_err(|error| session.explain(error))
     })
@@ -131,10 +134,8 @@ impl Session<'_> {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
-        if let Ok(header) = &header
-            && self.credentials.blocking().needs_shared_renewal(header)
-        {
-            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        if let Ok(header) = &header {
+            self.leave_renewal(header);
         }
         let header = header.map_err(|error| self.explain(error));
         let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
@@ -143,6 +144,43 @@ impl Session<'_> {
             _ => self.credentials.report(),
         };
         Outcome { header, report, elapsed }
+    }
+
+    /// A token that lives for `min_ttl` more, where the source has one; else the longest-lived token that it has.
+    pub(crate) fn long_lived_token(&self, min_ttl: Duration) -> Result<Snapshot, Error> {
+        let credentials = self.credentials.blocking();
+        let usable = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        self.check_flags(false)?;
+        // A usable token is at hand, so a renewal that does not end must not take all of the time.
+        let limit = self.deadline.remaining().unwrap_or_default() / 2;
+        let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
+        // A new token can be too short-lived, too.
+        let token = longer.ok().or_else(|| self.credentials.snapshot()).unwrap_or(usable);
+        self.leave_renewal(&token);
+        Ok(token)
+    }
+
+    /// Drops the token that the processes of this machine share, if it is this one: a server has refused it. A new token
+    /// takes its place.
+    pub(crate) fn refuse(&self, refused: &str) -> Result<(), Error> {
+        let folder = shared_cache::named_folder(self.options.cache_dir.as_deref(), &self.system)?;
+        if self.options.no_cache || folder.is_none() {
+            return Ok(());
+        }
+        let credentials = self.credentials.blocking();
+        let current = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        if current.expose_secret() == Some(refused) && self.credentials.invalidate(&current) {
+            // The refusal is on record before the fetch, so its failure changes nothing.
+            let _ = credentials.get(self.deadline.options());
+        }
+        Ok(())
+    }
+
+    /// Leaves the renewal of a stale token to another process.
+    fn leave_renewal(&self, token: &Snapshot) {
+        if self.credentials.blocking().needs_shared_renewal(token) {
+            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        }
     }
 
     /// Refuses and reports flags that neither the selected method uses nor the question to a service.
@@ -155,6 +193,11 @@ impl Session<'_> {
         let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
         let limit = self.deadline.remaining().unwrap_or_default();
         runtime.block_on(self.credentials.ask_subject(limit)).map_err(|error| self.explain(error))
+    }
+
+    /// What the token of another issuer says about itself; `None` where no such token was exchanged.
+    pub(crate) fn subject_claims(&self) -> Option<SubjectClaims> {
+        self.claims.last()
     }
 
     /// Leaves signals to whoever listens: they no longer end this process while a program runs for a token.
@@ -180,20 +223,20 @@ impl Session<'_> {
 }
 
 /// The credentials of these options. Building reads no variable and no file.
-fn build(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
-    let base = base(options, value)?;
+fn build(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) -> Result<Credentials, Error> {
+    let base = base(options, value, claims)?;
     let Some(id) = flag(options.impersonate.as_deref(), "--impersonate")? else { return Ok(base) };
     Ok(ImpersonationAuth::new(id, base).into())
 }
 
 /// The credentials without impersonation, or those that impersonate.
-fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
+fn base(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) -> Result<Credentials, Error> {
     // `--method impersonation` names no method of its own for the impersonating identity: selection is automatic.
     let method = options.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, value) {
         (None, None) if options.key_file.is_some() => key(options, None)?.into(),
         (None, None) => Automatic::new()
-            .replace("workload-identity", workload_identity(options)?)?
+            .replace("workload-identity", workload_identity(options, claims)?)?
             .replace("yandex-cloud-cli", yc(options)?)?
             .build(),
         (None, Some(value)) => {
@@ -209,7 +252,7 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         }
         (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
-        (Some(MethodName::WorkloadIdentity), _) => workload_identity(options)?.into(),
+        (Some(MethodName::WorkloadIdentity), _) => workload_identity(options, claims)?.into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
         (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
         (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
@@ -243,8 +286,8 @@ fn profile(options: &AuthOptions) -> Result<ProfileAuth, Error> {
     Ok(builder.build())
 }
 
-fn workload_identity(options: &AuthOptions) -> Result<WorkloadIdentityAuth, Error> {
-    let mut builder = WorkloadIdentityAuth::builder_from_env();
+fn workload_identity(options: &AuthOptions, claims: &ClaimsRecord) -> Result<WorkloadIdentityAuth, Error> {
+    let mut builder = WorkloadIdentityAuth::builder_from_env().record_claims(claims.clone());
     if let Some(audience) = flag(options.audience.as_deref(), "--audience")? {
         builder = builder.audience(audience);
     }

@@ -19,6 +19,7 @@ mod env;
 mod exec;
 mod exec_postgres;
 mod failures;
+mod hooks;
 mod identity;
 mod limits;
 #[cfg(target_os = "linux")]
