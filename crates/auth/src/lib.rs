@@ -18,6 +18,7 @@
 //! |---|---|
 //! | credentials | [`Credentials`], [`Blocking`], [`HeaderOptions`] |
 //! | what they return | `http::HeaderValue`, [`Secret`], [`Snapshot`], [`Scheme`], [`Subscription`], [`Counters`], [`Identity`], [`RevokeOptions`], [`Revoked`] |
+//! | keys of Object Storage | `EphemeralAccessKey`, `EphemeralAccessKeyOptions` |
 //! | selection | [`Automatic`], [`Report`], [`Attempt`], [`Outcome`], [`Method`] |
 //! | methods | [`AuthMethod`] and the types of [the table below](#methods), with their builders: [`ImpersonationAuthBuilder`], [`MetadataAuthBuilder`], [`OAuthTokenAuthBuilder`], `ProfileAuthBuilder`, `ServiceAccountKeyAuthBuilder`, [`TokenFileAuthBuilder`], [`WorkloadIdentityAuthBuilder`], [`YandexCloudCliAuthBuilder`]; [`SubjectToken`], `Profile` |
 //! | a source of your own | [`TokenSource`], [`Token`], [`CustomAuth`] |
@@ -162,6 +163,7 @@
 //! | `transport`, on by default | the HTTP client for methods that fetch; without it, give [`System`] a client |
 //! | `service-account-key`, on by default | `ServiceAccountKeyAuth`, which signs with ring; without it, a set `YC_SERVICE_ACCOUNT_KEY_FILE` is an error |
 //! | `profile`, on by default | `ProfileAuth`, which reads the configuration of yc |
+//! | `object-storage` | ephemeral access keys of Object Storage, for clients of S3 |
 //! | `tower` | `AuthLayer`, for services over `http::Request` |
 //! | `reqwest`, `tonic`, `async-openai` | `AuthLayer` for these clients |
 //! | `shared-cache` | [`System::with_shared_cache`](crate::System), one token for all processes of a machine |
@@ -193,6 +195,10 @@ mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+#[cfg(feature = "object-storage")]
+pub use self::cloud::iam::ephemeral_key::EphemeralAccessKey;
+#[cfg(feature = "object-storage")]
+pub use self::credentials::EphemeralAccessKeyOptions;
 pub use self::credentials::{
     Blocking, Credentials, HeaderOptions, ImpersonationAuth, ImpersonationAuthBuilder, RevokeOptions,
     Revoked, Subscription,

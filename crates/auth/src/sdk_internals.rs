@@ -9,6 +9,7 @@ pub use crate::cloud::model_list::{ApiCheck, PUBLIC_OPENAI};
 pub use crate::cloud::response::{about_a_token, retry_after, server_message};
 pub use crate::cloud::service_list::{ServiceList, Services};
 pub use crate::error::in_seconds;
+pub use crate::methods::{ClaimsRecord, SubjectClaims};
 pub use crate::report::NOTICE;
 use crate::selection::pinned;
 pub use crate::system::{PerProcess, SharedWork, dropped_work, new_runtime};

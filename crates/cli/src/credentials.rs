@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::sdk_internals::{ClaimsRecord, SubjectClaims, new_runtime};
 use yandex_cloud_auth::{
     ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
     ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
@@ -50,6 +50,8 @@ pub(crate) struct Session<'a> {
     subprocesses: Subprocesses,
     /// The value of `--auth`.
     value: Option<Value>,
+    /// What the tokens of another issuer have said about themselves.
+    claims: ClaimsRecord,
 }
 
 /// Builds the credentials of these options for one use, and ends every program that the use has started.
@@ -95,15 +97,25 @@ fn run_session<T>(
         system = shared_cache::attach(system, options)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
-    let credentials = build(options, value.as_ref())?.with_system(system.clone());
-    let session =
-        Session { credentials, deadline, options, system, value, subprocesses: subprocesses.clone() };
+    let claims = ClaimsRecord::default();
+    let credentials = build(options, value.as_ref(), &claims)?.with_system(system.clone());
+    let of_session = subprocesses.clone();
+    let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
     let used = use_session(&session);
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
     drop(session);
     subprocesses.wait_for_exit();
     used
+}
+
+/// What automatic selection takes now, without impersonation.
+pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report, Error> {
+    with_session(options, deadline, |session| {
+        let credentials = base(options, None, &ClaimsRecord::default())?.with_system(session.system.clone());
+        let report = credentials.blocking().select();
+        report.map_err(|error| session.explain(error))
+    })
 }
 
 /// What the command uses instead of a profile.
@@ -148,6 +160,11 @@ impl Session<'_> {
         runtime.block_on(self.credentials.ask_subject(limit)).map_err(|error| self.explain(error))
     }
 
+    /// What the token of another issuer says about itself; `None` where no such token was exchanged.
+    pub(crate) fn subject_claims(&self) -> Option<SubjectClaims> {
+        self.claims.last()
+    }
+
     /// Leaves signals to whoever listens: they no longer end this process while a program runs for a token.
     pub(crate) fn leave_signals(&self) {
         self.subprocesses.leave_signals();
@@ -171,20 +188,20 @@ impl Session<'_> {
 }
 
 /// The credentials of these options. Building reads no variable and no file.
-fn build(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
-    let base = base(options, value)?;
+fn build(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) -> Result<Credentials, Error> {
+    let base = base(options, value, claims)?;
     let Some(id) = flag(options.impersonate.as_deref(), "--impersonate")? else { return Ok(base) };
     Ok(ImpersonationAuth::new(id, base).into())
 }
 
 /// The credentials without impersonation, or those that impersonate.
-fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Error> {
+fn base(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) -> Result<Credentials, Error> {
     // `--method impersonation` names no method of its own for the impersonating identity: selection is automatic.
     let method = options.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, value) {
         (None, None) if options.key_file.is_some() => key(options, None)?.into(),
         (None, None) => Automatic::new()
-            .replace("workload-identity", workload_identity(options)?)?
+            .replace("workload-identity", workload_identity(options, claims)?)?
             .replace("yandex-cloud-cli", yc(options)?)?
             .build(),
         (None, Some(value)) => {
@@ -200,7 +217,7 @@ fn base(options: &AuthOptions, value: Option<&Value>) -> Result<Credentials, Err
         }
         (Some(MethodName::OauthToken), value) => oauth(value)?.into(),
         (Some(MethodName::ServiceAccountKey), value) => key(options, value)?.into(),
-        (Some(MethodName::WorkloadIdentity), _) => workload_identity(options)?.into(),
+        (Some(MethodName::WorkloadIdentity), _) => workload_identity(options, claims)?.into(),
         (Some(MethodName::TokenFile), _) => TokenFileAuth::from_env().into(),
         (Some(MethodName::EnvIamToken), _) => EnvIamTokenAuth::new().into(),
         (Some(MethodName::Metadata), _) => MetadataAuth::new().into(),
@@ -234,8 +251,8 @@ fn profile(options: &AuthOptions) -> Result<ProfileAuth, Error> {
     Ok(builder.build())
 }
 
-fn workload_identity(options: &AuthOptions) -> Result<WorkloadIdentityAuth, Error> {
-    let mut builder = WorkloadIdentityAuth::builder_from_env();
+fn workload_identity(options: &AuthOptions, claims: &ClaimsRecord) -> Result<WorkloadIdentityAuth, Error> {
+    let mut builder = WorkloadIdentityAuth::builder_from_env().record_claims(claims.clone());
     if let Some(audience) = flag(options.audience.as_deref(), "--audience")? {
         builder = builder.audience(audience);
     }

@@ -16,6 +16,10 @@ pub(crate) enum Failure {
     WithoutReport(Error),
     /// The same, but standard output has shown all of it already.
     AlreadyShown(Error),
+    /// The same, from a hook: one line, which the tool shows to its user.
+    Hook(Error),
+    /// A hook has no credentials for this host. Standard output has said so, if the protocol has words for it.
+    NotFound,
     /// Neither a success nor an error of authentication, and standard output has shown why.
     Undecided,
     /// The output could not be written.
@@ -35,17 +39,18 @@ impl Failure {
     /// The exit status: it follows the kind of the error, not the method.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Auth(error) | Self::WithoutReport(error) | Self::AlreadyShown(error) => {
-                match error.kind() {
-                    ErrorKind::NotConfigured => 3,
-                    ErrorKind::Invalid | ErrorKind::Blocked => 4,
-                    ErrorKind::Unavailable => 5,
-                    ErrorKind::Refused | ErrorKind::Expired => 6,
-                    _ => 1,
-                }
-            }
+            Self::Auth(error)
+            | Self::WithoutReport(error)
+            | Self::AlreadyShown(error)
+            | Self::Hook(error) => match error.kind() {
+                ErrorKind::NotConfigured => 3,
+                ErrorKind::Invalid | ErrorKind::Blocked => 4,
+                ErrorKind::Unavailable => 5,
+                ErrorKind::Refused | ErrorKind::Expired => 6,
+                _ => 1,
+            },
             Self::Program { status, .. } => *status,
-            Self::Output(_) | Self::Other(_) | Self::Undecided => 1,
+            Self::Output(_) | Self::Other(_) | Self::Undecided | Self::NotFound => 1,
         }
     }
 
@@ -67,11 +72,17 @@ impl Failure {
                 }
                 Ok(())
             }
+            Self::Hook(error) => {
+                let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+                writeln!(to, "error: {}", format!("{error}{help}").replace(['\n', '\r'], " "))
+            }
             // A reader that closes the pipe early, such as `head`, is no error for the user.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Self::Output(error) => writeln!(to, "error: the output could not be written: {error}"),
             Self::Other(line) | Self::Program { reason: Some(line), .. } => writeln!(to, "error: {line}"),
-            Self::AlreadyShown(_) | Self::Undecided | Self::Program { reason: None, .. } => Ok(()),
+            Self::AlreadyShown(_) | Self::Undecided | Self::NotFound | Self::Program { reason: None, .. } => {
+                Ok(())
+            }
         }
     }
 }

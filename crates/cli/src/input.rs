@@ -1,4 +1,4 @@
-//! Reads the value of `--auth`: bounded in size and in time, wiped after use.
+//! Reads the value of `--auth`, and what a tool asks its hook: bounded in size and in time, wiped after use.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -59,6 +59,25 @@ fn read_stdin(deadline: Deadline) -> Result<Value, Error> {
         return read_in_time(deadline, location, || read_until(io::stdin().lock(), is_typed_whole));
     }
     read_in_time(deadline, location, || read_all(io::stdin().lock()))
+}
+
+/// Reads the question of the tool that runs this command, to the end of standard input or until it is whole.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_question(
+    deadline: Deadline,
+    is_whole: fn(&[u8]) -> bool,
+) -> Result<Zeroizing<String>, Error> {
+    let location = "standard input".to_owned();
+    let question = read_in_time(deadline, location, move || read_until(io::stdin().lock(), is_whole));
+    let help = "the tool that runs this command writes its question to standard input";
+    question.map(|value| value.text).map_err(|error| error.with_help(help))
+}
+
+/// Reads standard input to its end, and forgets it: the writer must not find a closed pipe.
+pub(crate) fn drain(deadline: Deadline) {
+    let _ = read_question(deadline, |_| false);
 }
 
 /// Whether this is all of a value that a person types or pastes: a line, or the lines of a JSON object.

@@ -8,6 +8,7 @@ mod atomic_file;
 mod cache;
 mod color;
 mod completions;
+mod credential;
 mod credentials;
 mod deadline;
 mod demo;
@@ -18,6 +19,9 @@ mod exec;
 mod failure;
 mod flag_errors;
 mod header;
+mod headers;
+mod hook;
+mod hosts;
 mod input;
 mod log;
 mod manual;
@@ -28,6 +32,7 @@ mod program;
 mod prompt;
 mod quoting;
 mod revoke;
+mod setup;
 mod shared_cache;
 mod signals;
 mod status_line;
@@ -76,6 +81,9 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Exec(options) => exec::run(options, deadline),
         Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
+        Command::Credential(options) => credential::run(options, deadline, out),
+        Command::Headers(options) => headers::run(options, deadline, out),
+        Command::Setup(options) => setup::run(options, deadline, out),
         Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),

@@ -25,8 +25,7 @@ fn page() -> io::Result<Vec<u8>> {
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
     let mut first = None;
-    for subcommand in command.get_subcommands() {
-        let name = format!("yc-auth {}", subcommand.get_name());
+    for (name, subcommand) in with_nested(&command, "yc-auth") {
         writeln!(page, ".SS {}", escaped(&name))?;
         let man = Man::new(subcommand.clone());
         page.extend(body(|part| man.render_synopsis_section(part))?);
@@ -65,6 +64,23 @@ fn page() -> io::Result<Vec<u8>> {
     }
     page.extend_from_slice(b".fi\n");
     Ok(page)
+}
+
+/// The subcommands of a command, each with its name and followed by its own subcommands.
+fn with_nested<'a>(command: &'a clap::Command, parent: &str) -> Vec<(String, &'a clap::Command)> {
+    let is_top = parent == "yc-auth";
+    let mut all = Vec::new();
+    // `help` has a copy of every command below it.
+    for subcommand in command.get_subcommands().filter(|own| is_top || own.get_name() != "help") {
+        let name = format!("{parent} {}", subcommand.get_name());
+        let nested = match subcommand.get_name() {
+            "help" => Vec::new(),
+            _ => with_nested(subcommand, &name),
+        };
+        all.push((name, subcommand));
+        all.extend(nested);
+    }
+    all
 }
 
 /// Whether the subcommand shows options beside `--help`.
@@ -127,5 +143,7 @@ mod tests {
             assert!(page.contains(&escaped(name)), "{name}");
         }
         assert!(page.contains("The options of authentication are those of yc\\-auth token, and:"));
+        assert!(page.contains(".SS yc\\-auth credential docker\n"));
+        assert!(!page.contains(".SS yc\\-auth help token"));
     }
 }

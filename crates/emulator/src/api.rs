@@ -24,6 +24,7 @@ pub(crate) async fn respond(
             rest(iam::rest::create_for_service_account(cloud, same_old, request).await)
         }
         Route::IamRevoke => rest(iam::rest::revoke(cloud, request).await),
+        Route::IamEphemeralKey => rest(iam::ephemeral_keys::create(cloud, request).await),
         Route::TokenExchange => token_exchange::respond(cloud, same_old, request).await,
         Route::UserInfo => rest(userinfo::get(cloud, request.headers())),
         Route::OidcJwks => body::json(StatusCode::OK, &cloud.issuer.jwks()),

@@ -2,7 +2,11 @@
 
 use http::HeaderValue;
 
+#[cfg(feature = "object-storage")]
+use super::EphemeralAccessKeyOptions;
 use super::{Credentials, HeaderOptions, RevokeOptions, Revoked};
+#[cfg(feature = "object-storage")]
+use crate::cloud::iam::ephemeral_key::EphemeralAccessKey;
 use crate::methods::Identity;
 use crate::refresh::cached_header::Snapshot;
 use crate::report::Report;
@@ -89,6 +93,18 @@ impl Blocking {
     /// As [`header`](Self::header).
     pub fn identity(&self, options: HeaderOptions) -> Result<Identity, Error> {
         wait_for(self.credentials.identity(options))
+    }
+
+    /// As [`Credentials::ephemeral_access_key`].
+    ///
+    /// # Errors
+    /// As [`Credentials::ephemeral_access_key`].
+    #[cfg(feature = "object-storage")]
+    pub fn ephemeral_access_key(
+        &self,
+        options: EphemeralAccessKeyOptions,
+    ) -> Result<EphemeralAccessKey, Error> {
+        wait_for(self.credentials.ephemeral_access_key(options))
     }
 
     /// As [`Credentials::revoke`].

@@ -4,6 +4,8 @@ mod blocking;
 mod header;
 mod identity;
 mod impersonation;
+#[cfg(feature = "object-storage")]
+mod object_storage;
 mod revocation;
 mod selected;
 #[cfg(feature = "shared-cache")]
@@ -17,6 +19,8 @@ use std::time::Duration;
 pub use self::blocking::Blocking;
 pub use self::header::HeaderOptions;
 pub use self::impersonation::{ImpersonationAuth, ImpersonationAuthBuilder};
+#[cfg(feature = "object-storage")]
+pub use self::object_storage::EphemeralAccessKeyOptions;
 pub use self::revocation::{RevokeOptions, Revoked};
 use self::selected::{Backend, CredentialsSource, Fetcher, Selected, SelectionState};
 pub use self::subscription::Subscription;

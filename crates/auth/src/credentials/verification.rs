@@ -80,6 +80,20 @@ impl Credentials {
         run_detached(&self.inner.system, work).await?.map_err(|error| error.of(method))
     }
 
+    /// The folder that requests are meant for: that of `YC_FOLDER_ID`, else that of the credentials; `None` where neither is
+    /// known. Fetches a token first if none is cached.
+    ///
+    /// # Errors
+    /// As [`header`](Self::header); [`ErrorKind::Invalid`] where the value is not the id of a folder.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the request.
+    #[doc(hidden)]
+    pub async fn folder_id(&self, limit: Duration) -> Result<Option<String>, Error> {
+        let folder = self.folder(limit).await?;
+        Ok(folder.and_then(|folder| folder.to_str().ok().map(str::to_owned)))
+    }
+
     /// The base URL of the OpenAI-compatible API of the credentials' installation. `limit` covers selection, fetch and
     /// discovery.
     ///

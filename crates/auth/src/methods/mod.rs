@@ -47,6 +47,7 @@ pub(crate) use self::service_account_id::ServiceAccountId;
 #[cfg(feature = "service-account-key")]
 pub use self::service_account_key::{ServiceAccountKeyAuth, ServiceAccountKeyAuthBuilder};
 pub use self::token_file::{TokenFileAuth, TokenFileAuthBuilder};
+pub use self::workload_identity::{ClaimsRecord, SubjectClaims};
 pub use self::workload_identity::{SubjectToken, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder};
 pub use self::yandex_cloud_cli::{YandexCloudCliAuth, YandexCloudCliAuthBuilder};
 

@@ -10,8 +10,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 pub(crate) use self::pasted::is_pasted_secret;
-pub(crate) use self::redact::masked;
 pub use self::redact::redact;
+pub(crate) use self::redact::{masked, shows_as_it_is};
 
 /// The longest value that is accepted as a credential. IAM allows 4,000 bytes for an OAuth token and 4,096 for an
 /// IAM token (`iam_token_service.proto`); API keys are shorter.

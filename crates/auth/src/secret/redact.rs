@@ -35,6 +35,11 @@ pub fn redact(text: &str, own: &[&str]) -> String {
     shown
 }
 
+/// Whether a terminal shows the text as it is: no character controls it, reorders or hides another one.
+pub(crate) fn shows_as_it_is(text: &str) -> bool {
+    !text.chars().any(|character| character.is_control() || is_invisible(character))
+}
+
 /// Characters that reorder or hide their neighbours on a terminal.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

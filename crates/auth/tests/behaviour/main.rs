@@ -28,6 +28,7 @@ mod logs;
 mod machines;
 mod metadata;
 mod oauth;
+mod object_storage;
 mod pasted_secrets;
 mod patience;
 mod pinned_method;

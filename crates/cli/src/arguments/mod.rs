@@ -5,14 +5,17 @@
 mod auth_options;
 mod auth_value;
 mod cache_options;
+mod called_as;
 mod doctor_options;
 mod emulator_options;
 mod env_options;
 mod exec_options;
+mod hook_options;
 mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod setup_options;
 mod variable_options;
 mod whoami_options;
 
@@ -28,9 +31,14 @@ pub(crate) use doctor_options::DoctorOptions;
 pub(crate) use emulator_options::EmulatorOptions;
 pub(crate) use env_options::{EnvFormat, EnvOptions};
 pub(crate) use exec_options::ExecOptions;
+pub(crate) use hook_options::{
+    AwsOptions, CredentialOptions, CredentialTool, DockerOperation, DockerOptions, GitOptions,
+    HeadersOptions, HookOptions, HttpOptions, KeyringOptions,
+};
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use setup_options::{SetupOptions, Tool};
 pub(crate) use variable_options::{VariableKind, VariableOptions};
 pub(crate) use whoami_options::WhoamiOptions;
 
@@ -99,6 +107,26 @@ pub(crate) enum Command {
     /// another one.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Revoke(ResultOptions),
+    /// Give a tool the credentials that it asks a command for: docker, kubectl, aws, uv, Bazel, git, pip
+    ///
+    /// Standard output has the answer in the protocol of the tool, and nothing else. Each hook answers only for the hosts
+    /// of its tool, and for those of `--host`. A hook has 4 s, or those of `--timeout`.
+    Credential(CredentialOptions),
+    /// Print the headers for an MCP server or an API, as a JSON object
+    ///
+    /// For clients that run a command for headers, such as Claude Code (`headersHelper`) and Codex
+    /// (`http_headers_helper`). Answers for the hosts of Yandex Cloud's API, `*.mcp.cloud.yandex.net` and
+    /// `storage.yandexcloud.net`, over https, and for those of `--host`.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Headers(HeadersOptions),
+    /// Set up a tool to take its tokens from this command
+    ///
+    /// Prints what it would write and where; `--write` writes, `--undo` takes out what was written. The tool then runs
+    /// this program by its absolute path. The choice of credentials goes with it as arguments: that of the options, else
+    /// the one that automatic selection makes now. Never the value of a secret: `setup` refuses if only a variable holds
+    /// the secret. Comments, order and other entries of the files stay.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Setup(SetupOptions),
     /// List or clear the tokens that the processes of this machine share
     ///
     /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
@@ -137,6 +165,9 @@ impl Command {
         match self {
             Self::Exec(options) => Some(&options.auth),
             Self::Env(options) => Some(&options.auth),
+            Self::Credential(options) => Some(&options.tool.hook().auth),
+            Self::Headers(options) => Some(&options.hook.auth),
+            Self::Setup(options) => Some(&options.auth),
             _ => self.result_options().map(|options| &options.auth),
         }
     }
@@ -160,6 +191,9 @@ impl Command {
     fn conflict(&self, ends_with_dashes: bool) -> Option<String> {
         match self {
             Self::Emulator(options) => options.conflict(ends_with_dashes),
+            Self::Credential(options) => options.tool.hook().conflict(),
+            Self::Headers(options) => options.hook.conflict(),
+            Self::Setup(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             _ => self.auth_options().and_then(|options| options.conflict(matches!(self, Self::Revoke(_)))),
         }
     }
@@ -170,7 +204,7 @@ impl Command {
 /// # Errors
 /// The parser's error, with everything masked that could be a secret. Help and version are such "errors" too.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    let arguments: Vec<_> = arguments.into_iter().collect();
+    let arguments = called_as::own_name(arguments.into_iter().collect());
     let ends_with_dashes = arguments.last().is_some_and(|last| last == "--");
     if let Some(command) = parse_frequent(&arguments)
         && command.conflict(ends_with_dashes).is_none()
@@ -182,9 +216,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let command = Arguments::from_arg_matches(&matches).map_err(mask::masked)?.command;
     if let Some(reason) = command.conflict(ends_with_dashes) {
         // An error of the subcommand shows the usage of the subcommand.
-        let subcommand = matches.subcommand_name().and_then(|name| definitions.find_subcommand(name));
-        let mut subcommand = subcommand.unwrap_or(&definitions).clone();
-        return Err(subcommand.error(clap::error::ErrorKind::ArgumentConflict, reason));
+        let (mut subcommand, mut words) = (&definitions, &matches);
+        while let Some((name, rest)) = words.subcommand()
+            && let Some(found) = subcommand.find_subcommand(name)
+        {
+            (subcommand, words) = (found, rest);
+        }
+        return Err(subcommand.clone().error(clap::error::ErrorKind::ArgumentConflict, reason));
     }
     Ok(command)
 }
@@ -201,11 +239,13 @@ fn parse_frequent(arguments: &[OsString]) -> Option<Command> {
 }
 
 /// The subcommands that tools run again and again, and what defines their arguments.
-const FREQUENT: [(&str, fn(clap::Command) -> clap::Command); 4] = [
+const FREQUENT: [(&str, fn(clap::Command) -> clap::Command); 6] = [
     ("token", ResultOptions::augment_args),
     ("header", ResultOptions::augment_args),
     ("exec", ExecOptions::augment_args),
     ("env", EnvOptions::augment_args),
+    ("credential", CredentialOptions::augment_args),
+    ("headers", HeadersOptions::augment_args),
 ];
 
 /// The definitions from which help, completions and man page are made.

@@ -55,7 +55,7 @@ pub(crate) const ADDRESS_VARIABLES: [(&str, &str); 2] = [
 ];
 
 /// The other variables.
-const OTHER_VARIABLES: [(&str, &str); 17] = [
+const OTHER_VARIABLES: [(&str, &str); 19] = [
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     (
         "HOME",
@@ -64,7 +64,9 @@ const OTHER_VARIABLES: [(&str, &str); 17] = [
     ),
     ("YC_FOLDER_ID", "the folder that whoami shows, if the method knows none, and that doctor --check names"),
     ("YC_API_ENDPOINT", "the API endpoint, api.cloud.yandex.net:443 by default"),
-    ("PATH", "the folders where the command searches for yc"),
+    ("PATH", "the folders where the command searches for yc, and `credential keyring` for the next keyring"),
+    ("KUBERNETES_EXEC_INFO", "the version that kubectl expects (credential kubernetes)"),
+    ("CLAUDE_CODE_MCP_SERVER_URL", "the URL of the MCP server that the headers are for (headers)"),
     (
         "HTTPS_PROXY",
         "the proxy for TLS hosts (http, https, socks5, socks5h); metadata requests never use one",

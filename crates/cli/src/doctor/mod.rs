@@ -2,19 +2,22 @@
 //!
 //! Makes one header, with one fetch where the method fetches; calls another service only with `--check`. Text is the whole
 //! report, with the error. JSON is `{"selected","attempts":[…],"error":{…}|null,"header","expires_at","subject_id","check",
-//! "notes":[…]}`, on one line. Standard error repeats the error. The exit status is that of `token`, and with `--check` that of the
+//! "notes":[…],"subject_token"}`, on one line. Standard error repeats the error. The exit status is that of `token`, and with `--check` that of the
 //! check.
 
 mod check;
+mod federation;
 mod page;
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
+use yandex_cloud_auth::sdk_internals::SubjectClaims;
 use yandex_cloud_auth::{Attempt, Error, ErrorKind, HeaderOptions, Method, Report, Scheme, Snapshot};
 
 use self::check::{Check, CheckOutput, Verdict};
+use self::federation::SubjectToken;
 use self::page::Page;
 use crate::arguments::{AuthOptions, DoctorOptions, Format};
 use crate::color::Color;
@@ -40,6 +43,8 @@ struct Diagnosis {
     check: Option<CheckOutput>,
     /// Warnings for a person.
     notes: Vec<String>,
+    /// For workload identity: the token of the other issuer, and what accepts it.
+    subject_token: Option<SubjectToken>,
 }
 
 /// What was found.
@@ -47,6 +52,7 @@ struct Findings {
     outcome: Outcome,
     subject_id: Option<String>,
     check: Option<Check>,
+    claims: Option<SubjectClaims>,
 }
 
 /// One attempt of the selection, in the words of the library's report.
@@ -73,6 +79,7 @@ pub(crate) fn run(
         outcome: Outcome { header: Err(error), report: None, elapsed: start.elapsed() },
         subject_id: None,
         check: None,
+        claims: None,
     });
     let mut diagnosis = Diagnosis::of(&options.result.auth, &found, warnings);
     match options.result.format {
@@ -106,7 +113,7 @@ fn find(options: &DoctorOptions, session: &Session<'_>) -> Findings {
     let subject_id =
         outcome.header.as_ref().ok().and_then(|header| subject(&options.result.auth, session, header));
     let check = (options.check && outcome.header.is_ok()).then(|| check::run(session));
-    Findings { outcome, subject_id, check }
+    Findings { outcome, subject_id, check, claims: session.subject_claims() }
 }
 
 /// The subject, if the method knows it without a question to another service.
@@ -200,6 +207,7 @@ impl Diagnosis {
             subject_id: found.subject_id.clone(),
             check: None,
             notes,
+            subject_token: found.claims.clone().map(SubjectToken::from),
         }
     }
 }

@@ -38,6 +38,9 @@ impl Page {
             }
             Err(_) => text.push_str("  no header: see the error below\n"),
         }
+        if let Some(token) = &diagnosis.subject_token {
+            text.push_str(&format!("\n{}\n{}", self.color.bold("Token of the other issuer"), token.text()));
+        }
         if let Some(check) = &found.check {
             text.push_str(&format!("\n{}\n", self.color.bold("Check")));
             text.push_str(&self.check(check));

@@ -1,5 +1,7 @@
 //! `doctor`: prints the report and one header, and no secret.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use yandex_cloud_emulator::{Emulator, Fault, Service};
 
@@ -16,7 +18,17 @@ fn json_has_the_documented_fields() {
     let outcome = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
     let diagnosis = outcome.json();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    let fields = ["selected", "attempts", "error", "header", "expires_at", "subject_id", "check", "notes"];
+    let fields = [
+        "selected",
+        "attempts",
+        "error",
+        "header",
+        "expires_at",
+        "subject_id",
+        "check",
+        "notes",
+        "subject_token",
+    ];
     assert_eq!(keys(&diagnosis, &outcome.stdout), fields);
     assert_eq!(diagnosis["header"], "Authorization: Bearer t1.***");
     assert_eq!((&diagnosis["expires_at"], &diagnosis["check"]), (&Value::Null, &Value::Null));
@@ -176,4 +188,44 @@ fn json_has_the_header_the_expiry_and_the_subject() {
     assert_eq!(emulator.counters().requests(Service::Metadata), 1);
     let none = report(&["--method", "none"]).done().json();
     assert_eq!((&none["header"], &none["expires_at"]), (&Value::Null, &Value::Null));
+}
+
+/// Whether the exchange is refused or not: the claims, and what would accept them; the token never.
+#[test]
+fn the_token_of_another_issuer_is_explained_and_not_shown() {
+    const OTHER: &str = "repo:O@1/R@2:ref:refs/heads/it's";
+    let cloud = Emulator::start_in_thread().unwrap();
+    let (audience, account) = (cloud.oidc_audience(), cloud.service_account_id());
+    let accepted = cloud.oidc_token().unwrap();
+    let refused = cloud.oidc_token_for(OTHER, audience, Duration::from_secs(600)).unwrap();
+    for (token, subject, status) in [(&accepted, cloud.oidc_subject(), 0), (&refused, OTHER, 6)] {
+        let run = |words: &[&str]| {
+            let run = yc_auth([&["doctor"], words].concat()).secret("YC_OIDC_TOKEN", token);
+            let run = run.env("YC_API_ENDPOINT", cloud.api_url()).env("YC_OAUTH_ENDPOINT", cloud.api_url());
+            run.hides(token.rsplit('.').next().unwrap()).env("YC_SERVICE_ACCOUNT_ID", account).done()
+        };
+        for words in [&["--format", "json"][..], &["--format", "json", "--method", "workload-identity"]] {
+            let outcome = run(words);
+            assert_eq!(outcome.status, status, "{outcome:?}");
+            let said = &outcome.json()["subject_token"];
+            assert!(said["issuer"].as_str().unwrap().ends_with("/_emulator/oidc"), "{outcome:?}");
+            assert_eq!((&said["audiences"], &said["subject"]), (&json!([audience]), &json!(subject)));
+            let command = said["commands"][1].as_str().unwrap();
+            assert!(command.contains(&format!("--service-account-id {account} ")), "{command}");
+        }
+        let page = run(&[]).stdout;
+        let lines: Vec<_> = page.lines().map(str::trim).collect();
+        for line in
+            ["Token of the other issuer", &*format!("audience  {audience}"), &*format!("subject   {subject}")]
+        {
+            assert!(lines.contains(&line), "{page}");
+        }
+        let create = "yc iam workload-identity oidc federation create --name ";
+        assert!(lines.iter().any(|line| line.starts_with(create)), "{page}");
+        let create = "yc iam workload-identity federated-credential create ";
+        let quoted = subject.replace('\'', r"'\''");
+        assert!(lines.iter().any(|line| line.starts_with(create) && line.contains(&quoted)), "{page}");
+    }
+    let other = yc_auth(["doctor", "--format", "json"]).secret("YC_IAM_TOKEN", "t1.fake.token").done();
+    assert_eq!(other.json()["subject_token"], Value::Null);
 }

@@ -19,6 +19,7 @@ mod env;
 mod exec;
 mod exec_postgres;
 mod failures;
+mod hooks;
 mod identity;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -37,6 +38,7 @@ mod proxies;
 mod readme;
 mod recognized_values;
 mod run;
+mod setup;
 mod shared_cache;
 mod statuses;
 mod token_and_header;

@@ -311,7 +311,7 @@ fn the_help_lists_the_variables_that_the_sources_read() {
         source_files(&folder).iter().for_each(|file| collect(file, &mut names));
     }
     // The command sets these variables for the programs that it starts.
-    for name in ["YC_AUTH_DEMO_EMULATOR", "YC_CLI_INITIALIZATION_SILENCE"] {
+    for name in ["YC_AUTH_DEMO_EMULATOR", "YC_AUTH_KEYRINGS_TRIED", "YC_CLI_INITIALIZATION_SILENCE"] {
         assert!(names.remove(name), "{name}");
     }
     assert!(names.len() > 20, "{names:?}");

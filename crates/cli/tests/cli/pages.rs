@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::run::yc_auth;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "token",
     "header",
     "doctor",
@@ -12,6 +12,9 @@ const COMMANDS: [&str; 12] = [
     "exec",
     "env",
     "revoke",
+    "credential",
+    "headers",
+    "setup",
     "demo",
     "emulator",
     "completions",

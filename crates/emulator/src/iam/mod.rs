@@ -1,5 +1,6 @@
 //! IAM: exchange of a credential for an IAM token, and revocation. `rest.rs` and `grpc.rs` are the two protocols.
 
+pub(crate) mod ephemeral_keys;
 pub(crate) mod grpc;
 mod impersonation;
 mod jwt;

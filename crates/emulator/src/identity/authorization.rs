@@ -1,6 +1,7 @@
 //! The check of the `authorization` header, for REST and gRPC.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use http::{HeaderMap, header};
 
@@ -24,6 +25,8 @@ impl Accepts {
 /// The subject of a call and its credential.
 pub(crate) struct Caller {
     pub(crate) subject: Subject,
+    /// When the IAM token ends.
+    pub(crate) expires_at: Option<SystemTime>,
     proof: Proof,
 }
 
@@ -88,9 +91,11 @@ impl Identity {
         // One lock for the token and its key: a deletion of the key between two locks would be missed.
         let known = lock(&self.known);
         match known.iam.get(&hash(token)) {
-            Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => {
-                Ok(Caller { subject: token.subject.clone(), proof: Proof::IamToken(token.grant.clone()) })
-            }
+            Some(token) if token.expires_at > now && !token.is_revoked(&known.keys) => Ok(Caller {
+                subject: token.subject.clone(),
+                expires_at: Some(token.expires_at),
+                proof: Proof::IamToken(token.grant.clone()),
+            }),
             _ => Err(Status::unauthenticated("The token is invalid")),
         }
     }
@@ -109,6 +114,6 @@ impl Identity {
         if !allowed {
             return Err(Status::denied(format!("the API key has none of the scopes {}", needed.join(", "))));
         }
-        Ok(Caller { subject: key.subject.clone(), proof: Proof::ApiKey })
+        Ok(Caller { subject: key.subject.clone(), expires_at: None, proof: Proof::ApiKey })
     }
 }

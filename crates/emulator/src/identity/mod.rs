@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use authorization::{Accepts, Caller};
 use secrets::{Hash, hash};
-pub(crate) use secrets::{github_request_token, hex};
+pub(crate) use secrets::{ephemeral_key, github_request_token, hex};
 use service_account_key::Keys;
 pub(crate) use service_account_key::{KeyFile, Signer};
 pub use token_cache::Renewal;

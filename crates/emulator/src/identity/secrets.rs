@@ -31,6 +31,15 @@ pub(crate) fn api_key() -> Result<String, Status> {
     Ok(format!("AQVNFAKE-EMULATOR-{}", text::<16>()?))
 }
 
+/// An ephemeral access key of Object Storage, in the documented form: the id, the secret and the session token.
+pub(crate) fn ephemeral_key() -> Result<[String; 3], Status> {
+    Ok([
+        format!("ajefake{}0", hex::<6>()?),
+        format!("YCFAKE-EMULATOR-{}", text::<20>()?),
+        format!("s1.FAKE-EMULATOR-{}", text::<200>()?),
+    ])
+}
+
 /// The id of a service account's key.
 pub(crate) fn key_id() -> Result<String, Status> {
     Ok(format!("ajefakekey{}", hex::<5>()?))
@@ -75,5 +84,8 @@ mod tests {
         assert!(key.starts_with("AQVNFAKE-EMULATOR-"));
         assert_eq!(key.len(), 40);
         assert_ne!(iam, iam_token().unwrap());
+        let [id, secret, session_token] = ephemeral_key().unwrap();
+        assert!(id.len() == 20 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+        assert_eq!((secret.len(), &secret[..2], &session_token[..3]), (43, "YC", "s1."));
     }
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod control;
 mod discovery;
 mod embeddings;
+mod ephemeral_keys;
 mod errors;
 mod faults;
 mod federation;

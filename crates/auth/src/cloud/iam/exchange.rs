@@ -87,7 +87,7 @@ fn field(name: &str, secret: &Secret) -> Vec<u8> {
     body
 }
 
-fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
+pub(super) fn post(url: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Error> {
     let request =
         Request::post(url).header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json");
     finish(request, body, url)
@@ -109,7 +109,7 @@ async fn token(
 }
 
 /// The response if its status is 200.
-async fn granted(
+pub(super) async fn granted(
     system: &System,
     request: Request<Vec<u8>>,
     url: &str,

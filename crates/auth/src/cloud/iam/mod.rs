@@ -1,5 +1,7 @@
 //! IAM: its address, which is cached while IAM responds, and the requests to it.
 
+#[cfg(feature = "object-storage")]
+pub(crate) mod ephemeral_key;
 mod exchange;
 
 use std::time::Duration;
@@ -133,6 +135,19 @@ impl Iam {
             ),
             false => error,
         })
+    }
+
+    /// Requests an ephemeral access key of Object Storage. `bearer` holds the same token.
+    #[cfg(feature = "object-storage")]
+    pub(crate) async fn ephemeral_key(
+        &self,
+        bearer: &HeaderValue,
+        token: &Secret,
+        key: &ephemeral_key::KeyRequest,
+        system: &System,
+    ) -> Result<ephemeral_key::EphemeralAccessKey, Error> {
+        let request = |iam| ephemeral_key::issue(system, iam, bearer, token, key, self.timeout);
+        self.request(system, request).await
     }
 
     /// Locates IAM and sends a request. A response keeps the list of services, a refusal too. Without a response, also

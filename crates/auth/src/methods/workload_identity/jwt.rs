@@ -1,19 +1,13 @@
 //! What a subject token shows without its issuer: its expiry.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
-use crate::recognize::Wiped;
+use super::claims::claims;
 use crate::secret::Secret;
 
 /// The expiry in the token (`exp`), in seconds since 1970. The signature is not checked.
 pub(super) fn expiry(subject: &Secret) -> Option<i64> {
-    let claims = subject.expose().split('.').nth(1)?;
-    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims).ok()?);
-    // The other claims can name a person or a repository, so they are wiped.
-    let claims = Wiped(serde_json::from_slice(&claims).ok()?);
+    let claims = claims(subject)?;
     let expiry = claims.0.get("exp").and_then(Value::as_f64);
     #[allow(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its end")]
     expiry.map(|seconds| seconds as i64)
@@ -23,6 +17,8 @@ pub(super) fn expiry(subject: &Secret) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::recognize::jwt as parse;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     fn jwt(claims: &str) -> String {

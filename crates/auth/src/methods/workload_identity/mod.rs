@@ -12,6 +12,7 @@
 //!
 //! The subject token is read for each exchange. It goes to the authorization server only, and is not kept.
 
+mod claims;
 mod github;
 mod jwt;
 mod subject;
@@ -20,6 +21,7 @@ mod variables;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::claims::{ClaimsRecord, SubjectClaims};
 pub use self::subject::SubjectToken;
 use super::sealed::Sealed;
 use super::secret_file::read_within;
@@ -67,6 +69,7 @@ pub struct WorkloadIdentityAuthBuilder {
     audience: Option<String>,
     timeout: Duration,
     max_age: Option<Duration>,
+    record: Option<ClaimsRecord>,
 }
 
 impl WorkloadIdentityAuth {
@@ -107,7 +110,7 @@ impl WorkloadIdentityAuth {
 
 impl WorkloadIdentityAuthBuilder {
     fn new(given: Option<(ServiceAccountId, SubjectToken)>) -> Self {
-        Self { given, audience: None, timeout: Duration::from_secs(10), max_age: None }
+        Self { given, audience: None, timeout: Duration::from_secs(10), max_age: None, record: None }
     }
 
     /// The audience that the command or program asks for where the subject token is that of a job of GitHub Actions or
@@ -133,6 +136,13 @@ impl WorkloadIdentityAuthBuilder {
     /// variable does not change, so the first IAM token is used for its whole life.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
+        self
+    }
+
+    /// Writes the claims of each subject token into `record`, for a program that explains a refusal.
+    #[doc(hidden)]
+    pub fn record_claims(mut self, record: ClaimsRecord) -> Self {
+        self.record = Some(record);
         self
     }
 
@@ -163,7 +173,14 @@ impl WorkloadIdentityAuth {
         let id = account.id().map_err(|error| error.at(location))?.to_owned();
         let server = AuthorizationServer::new(&Installation::of(system)?, system, "the subject token")?;
         let max_age = options.max_age.unwrap_or_else(|| subject.max_age());
-        Ok(Exchange { id, subject, server, timeout: options.timeout, max_age })
+        Ok(Exchange {
+            id,
+            subject,
+            server,
+            timeout: options.timeout,
+            max_age,
+            record: options.record.clone(),
+        })
     }
 
     /// Whether a subject token is available, checked without a request. If the variables are set, the slot is selected
@@ -221,6 +238,7 @@ struct Exchange {
     server: AuthorizationServer,
     timeout: Duration,
     max_age: Duration,
+    record: Option<ClaimsRecord>,
 }
 
 impl TokenSource for Exchange {
@@ -228,6 +246,9 @@ impl TokenSource for Exchange {
         Box::pin(async {
             // Half of the time, so that a slow issuer leaves time for the exchange.
             let subject = self.subject.fetch(self.timeout / 2, system).await?;
+            if let Some(record) = &self.record {
+                record.set(SubjectClaims::of(&subject, &self.id));
+            }
             let token = self.server.exchange(&subject, &self.id, self.timeout, system).await;
             token.map_err(|error| self.explain(error, &subject, system))
         })

@@ -1,0 +1,67 @@
+//! What all hooks share: how they get a token that lives long enough, and how they fail.
+
+use std::time::Duration;
+
+use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions, Scheme, Snapshot};
+
+use crate::arguments::HookOptions;
+use crate::credentials::{self, Session};
+use crate::deadline::Deadline;
+use crate::failure::Failure;
+
+/// How long a token should live when it is handed out: longer than the window before its end in which a client asks
+/// again (5 min for the Python client of Kubernetes). A client would run the hook for each request in that window.
+pub(crate) const MIN_TTL: Duration = Duration::from_secs(5 * 60 + 30);
+
+/// Serves a tool with the credentials of these options.
+///
+/// # Errors
+/// One line, for the user of the tool.
+pub(crate) fn serve<T>(
+    options: &HookOptions,
+    deadline: Deadline,
+    serve: impl FnOnce(&Session<'_>) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    credentials::with_session(&options.auth, deadline, serve).map_err(Failure::Hook)
+}
+
+/// A token that lives for `min_ttl` more, where the source has one; else the longest-lived token that it has.
+pub(crate) fn token(session: &Session<'_>, min_ttl: Duration) -> Result<Snapshot, Error> {
+    let credentials = session.credentials.blocking();
+    let usable = credentials.get(session.deadline.options()).map_err(|error| session.explain(error))?;
+    session.check_flags(false)?;
+    // A usable token is at hand, so a renewal that does not end must not take all of the time.
+    let limit = session.deadline.remaining().unwrap_or_default() / 2;
+    let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
+    Ok(longer.unwrap_or(usable))
+}
+
+/// The token, for a service that takes no API key.
+pub(crate) fn iam_token(session: &Session<'_>, service: &str) -> Result<Snapshot, Error> {
+    let snapshot = token(session, MIN_TTL)?;
+    if snapshot.scheme() == Some(Scheme::Bearer) {
+        return Ok(snapshot);
+    }
+    let reason = match snapshot.scheme() {
+        Some(_) => format!("{service} takes an IAM token, not an API key"),
+        None => format!("{service} takes an IAM token, and this method has none"),
+    };
+    Err(Error::new(ErrorKind::Invalid, reason)
+        .at(snapshot.method().name())
+        .with_help("name another method, such as `--key-file FILE` or `--method metadata`"))
+}
+
+/// The user name for Basic authentication, and the secret as the password; `None` for the method `none`.
+pub(crate) fn login(snapshot: &Snapshot) -> Option<(&'static str, &str)> {
+    let user = match snapshot.scheme()? {
+        Scheme::ApiKey => API_KEY_USER,
+        _ => IAM_USER,
+    };
+    Some((user, snapshot.expose_secret()?))
+}
+
+/// The user of an IAM token in Container Registry and Cloud Registry (docs, "Authenticate in Cloud Registry").
+pub(crate) const IAM_USER: &str = "iam";
+
+/// The user of an API key there.
+pub(crate) const API_KEY_USER: &str = "api_key";
