@@ -41,6 +41,16 @@ enum Tokens {
     Own,
 }
 
+/// Makes the header of these options with a new token in the place of the shared one. If none comes in half of the time,
+/// the shared token is used.
+pub(crate) fn renewed_header(options: &AuthOptions, deadline: Deadline) -> Result<(Snapshot, bool), Error> {
+    let renewing = AuthOptions { renew: true, timeout: options.timeout / 2, ..options.clone() };
+    match header(&renewing, deadline) {
+        Ok(snapshot) => Ok((snapshot, true)),
+        Err(_) => header(options, deadline).map(|snapshot| (snapshot, false)),
+    }
+}
+
 /// The credentials of one run, and the time that is left for them.
 pub(crate) struct Session<'a> {
     pub(crate) credentials: Credentials,
@@ -102,6 +112,9 @@ fn run_session<T>(
     let of_session = subprocesses.clone();
     let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
     let used = use_session(&session);
+    if used.is_ok() && tokens == Tokens::Shared {
+        session.leave_renewal();
+    }
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
     drop(session);
@@ -134,11 +147,6 @@ impl Session<'_> {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
-        if let Ok(header) = &header
-            && self.credentials.blocking().needs_shared_renewal(header)
-        {
-            shared_cache::renew_in_background(self.options, self.value.as_ref());
-        }
         let header = header.map_err(|error| self.explain(error));
         let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
         let report = match &header {
@@ -146,6 +154,15 @@ impl Session<'_> {
             _ => self.credentials.report(),
         };
         Outcome { header, report, elapsed }
+    }
+
+    /// Leaves the renewal of a stale token to another process: this one ends, or becomes another program.
+    fn leave_renewal(&self) {
+        if let Some(snapshot) = self.credentials.snapshot()
+            && self.credentials.blocking().needs_shared_renewal(&snapshot)
+        {
+            shared_cache::renew_in_background(self.options, self.value.as_ref());
+        }
     }
 
     /// Refuses and reports flags that neither the selected method uses nor the question to a service.
