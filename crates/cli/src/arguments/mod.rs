@@ -241,8 +241,11 @@ fn parse_frequent(arguments: &[OsString]) -> Option<Command> {
     Some(Arguments::from_arg_matches(&matches).ok()?.command)
 }
 
+/// Adds the arguments of a subcommand to its definition.
+type AddArguments = fn(clap::Command) -> clap::Command;
+
 /// The subcommands that tools run again and again, and what defines their arguments.
-const FREQUENT: [(&str, fn(clap::Command) -> clap::Command); 6] = [
+const FREQUENT: [(&str, AddArguments); 6] = [
     ("token", TokenOptions::augment_args),
     ("header", ResultOptions::augment_args),
     ("exec", ExecOptions::augment_args),
