@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::sdk_internals::{ClaimsRecord, SubjectClaims, new_runtime};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, IamTokenAuth,
-    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report, ServiceAccountKeyAuth,
-    Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials, Endpoints, EnvIamTokenAuth, Error, ErrorKind, HeaderOptions,
+    IamTokenAuth, ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, Report,
+    ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::arguments::{AuthOptions, MethodName};
@@ -154,6 +154,34 @@ impl Session<'_> {
             _ => self.credentials.report(),
         };
         Outcome { header, report, elapsed }
+    }
+
+    /// A token that lives for `min_ttl` more, where the source has one; else the longest-lived token that it has.
+    pub(crate) fn long_lived_token(&self, min_ttl: Duration) -> Result<Snapshot, Error> {
+        let credentials = self.credentials.blocking();
+        let usable = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        self.check_flags(false)?;
+        // A usable token is at hand, so a renewal that does not end must not take all of the time.
+        let limit = self.deadline.remaining().unwrap_or_default() / 2;
+        let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
+        // A new token can be too short-lived, too.
+        Ok(longer.ok().or_else(|| self.credentials.snapshot()).unwrap_or(usable))
+    }
+
+    /// Drops the token that the processes of this machine share, if it is this one: a server has refused it. A new token
+    /// takes its place.
+    pub(crate) fn refuse(&self, refused: &str) -> Result<(), Error> {
+        let folder = shared_cache::named_folder(self.options.cache_dir.as_deref(), &self.system)?;
+        if self.options.no_cache || folder.is_none() {
+            return Ok(());
+        }
+        let credentials = self.credentials.blocking();
+        let current = credentials.get(self.deadline.options()).map_err(|error| self.explain(error))?;
+        if current.expose_secret() == Some(refused) && self.credentials.invalidate(&current) {
+            // The refusal is on record before the fetch, so its failure changes nothing.
+            let _ = credentials.get(self.deadline.options());
+        }
+        Ok(())
     }
 
     /// Leaves the renewal of a stale token to another process: this one ends, or becomes another program.

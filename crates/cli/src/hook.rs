@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yandex_cloud_auth::{Error, ErrorKind, HeaderOptions, Scheme, Snapshot};
+use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot};
 
 use crate::arguments::HookOptions;
 use crate::credentials::{self, Session};
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// How long a token should live when it is handed out: longer than the window before its end in which a client asks
 /// again (5 min for the Python client of Kubernetes). A client would run the hook for each request in that window.
-pub(crate) const MIN_TTL: Duration = Duration::from_secs(5 * 60 + 30);
+const MIN_TTL: Duration = Duration::from_secs(5 * 60 + 30);
 
 /// Serves a tool with the credentials of these options.
 ///
@@ -25,20 +25,14 @@ pub(crate) fn serve<T>(
     credentials::with_session(&options.auth, deadline, serve).map_err(Failure::Hook)
 }
 
-/// A token that lives for `min_ttl` more, where the source has one; else the longest-lived token that it has.
-pub(crate) fn token(session: &Session<'_>, min_ttl: Duration) -> Result<Snapshot, Error> {
-    let credentials = session.credentials.blocking();
-    let usable = credentials.get(session.deadline.options()).map_err(|error| session.explain(error))?;
-    session.check_flags(false)?;
-    // A usable token is at hand, so a renewal that does not end must not take all of the time.
-    let limit = session.deadline.remaining().unwrap_or_default() / 2;
-    let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
-    Ok(longer.unwrap_or(usable))
+/// The token to hand out.
+pub(crate) fn token(session: &Session<'_>) -> Result<Snapshot, Error> {
+    session.long_lived_token(MIN_TTL)
 }
 
 /// The token, for a service that takes no API key.
 pub(crate) fn iam_token(session: &Session<'_>, service: &str) -> Result<Snapshot, Error> {
-    let snapshot = token(session, MIN_TTL)?;
+    let snapshot = token(session)?;
     if snapshot.scheme() == Some(Scheme::Bearer) {
         return Ok(snapshot);
     }

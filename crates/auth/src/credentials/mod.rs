@@ -10,6 +10,8 @@ mod revocation;
 mod selected;
 #[cfg(feature = "shared-cache")]
 mod shared;
+#[cfg(all(feature = "object-storage", feature = "shared-cache"))]
+mod shared_key;
 mod subscription;
 mod verification;
 
@@ -311,6 +313,25 @@ impl Credentials {
         match self.inner.read_live(Duration::ZERO) {
             Some(header) => header.ok().map(Snapshot),
             None => self.inner.cache.usable().map(Snapshot),
+        }
+    }
+
+    /// The [`generation`](Snapshot::generation) of the usable header; `None` if there is none now. For a program that keeps
+    /// the header in a form of its own: an equal number means that the kept form is still right. Cheaper than a
+    /// snapshot, and refreshes a stale token in the background like every look at the header.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+    /// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake-key")?);
+    /// assert_eq!(credentials.generation(), credentials.snapshot().map(|snapshot| snapshot.generation()));
+    /// # Ok::<(), yandex_cloud_auth::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        match self.inner.cache.get_cached() {
+            Some(header) => header.number(),
+            None => Some(self.inner.read_live(Duration::ZERO)?.ok()?.generation),
         }
     }
 

@@ -36,9 +36,9 @@ const LONGEST_POLICY: usize = 2048;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EphemeralAccessKeyOptions {
-    session_name: String,
-    policy: Option<String>,
-    duration: Duration,
+    pub(super) session_name: String,
+    pub(super) policy: Option<String>,
+    pub(super) duration: Duration,
     timeout: Duration,
 }
 
@@ -100,7 +100,8 @@ impl Credentials {
     /// An ephemeral access key of Object Storage, for clients of S3 (docs, "Ephemeral access keys").
     ///
     /// The key ends with the IAM token that it is requested with. A token that ends earlier than the key should, or within
-    /// 6 h, is renewed first, once; the key is then cut to what the token has. Nothing caches the key.
+    /// 6 h, is renewed first, once; the key is then cut to what the token has. The processes of a machine that use the
+    /// shared cache share the key while more than 20 min of it remain; otherwise each call requests a new one.
     ///
     /// ```
     /// use yandex_cloud_auth::{Credentials, EphemeralAccessKeyOptions, ServiceAccountKeyAuth};
@@ -129,17 +130,43 @@ impl Credentials {
         &self,
         options: EphemeralAccessKeyOptions,
     ) -> Result<EphemeralAccessKey, Error> {
-        let system = self.inner.system.clone();
-        let began = system.clock().now().monotonic;
-        let left = || options.timeout.saturating_sub(system.clock().now().monotonic.saturating_sub(began));
+        let began = self.inner.system.clock().now().monotonic;
         let usable = self.get(HeaderOptions::new().deadline(options.timeout)).await?;
-        // A usable token is at hand, so a renewal that does not end leaves time for the request.
-        let wanted = options.duration.min(LONGEST_WANTED) + MARGIN;
-        let longer = self.get(HeaderOptions::new().deadline(left() / 2).min_ttl(wanted)).await;
-        let snapshot = longer.unwrap_or(usable);
-        let method = snapshot.method();
-        let key = self.request_key(&snapshot, &options, left()).await;
+        let left = options.timeout.saturating_sub(self.inner.system.clock().now().monotonic - began);
+        let method = usable.method();
+        let key = match self.shared_key(&usable, &options, left).await {
+            Some(key) => key,
+            None => self.new_key(&usable, &options, left).await,
+        };
         key.map_err(|error| error.of(method))
+    }
+
+    /// Without a shared cache there is none.
+    #[cfg(not(feature = "shared-cache"))]
+    async fn shared_key(
+        &self,
+        _usable: &Snapshot,
+        _options: &EphemeralAccessKeyOptions,
+        _limit: Duration,
+    ) -> Option<Result<EphemeralAccessKey, Error>> {
+        None
+    }
+
+    /// A new key, with the longest-lived of the tokens. `usable` is at hand.
+    pub(super) async fn new_key(
+        &self,
+        usable: &Snapshot,
+        options: &EphemeralAccessKeyOptions,
+        limit: Duration,
+    ) -> Result<EphemeralAccessKey, Error> {
+        let began = self.inner.system.clock().now().monotonic;
+        // A renewal that does not end leaves time for the request.
+        let wanted = options.duration.min(LONGEST_WANTED) + MARGIN;
+        let longer = self.get(HeaderOptions::new().deadline(limit / 2).min_ttl(wanted)).await;
+        let current = || self.snapshot().unwrap_or_else(|| usable.clone());
+        let snapshot = longer.unwrap_or_else(|_| current());
+        let left = limit.saturating_sub(self.inner.system.clock().now().monotonic - began);
+        self.request_key(&snapshot, options, left).await
     }
 
     async fn request_key(

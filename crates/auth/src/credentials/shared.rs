@@ -70,7 +70,7 @@ pub(super) async fn forget(source: &Arc<dyn TokenSource>, revoked: &Secret, syst
 }
 
 /// The cache of the system, and what the tokens of the source stand under.
-async fn identity<'a>(
+pub(super) async fn identity<'a>(
     source: &Arc<dyn TokenSource>,
     system: &'a System,
 ) -> Option<(&'a StoreWork, CacheIdentity)> {

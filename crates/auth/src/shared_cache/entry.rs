@@ -18,6 +18,14 @@ use crate::system::{Clock, Now, SinceBoot};
 /// How far the wall clock may be behind the begin of an entry of an earlier boot: clocks are corrected at a start.
 const CORRECTED: Duration = Duration::from_secs(60);
 
+/// How the secret of an entry is read. `None` for what is no such secret.
+pub(crate) type ReadSecret = fn(&str) -> Option<Secret>;
+
+/// The reader of entries with an IAM token.
+pub(super) fn read_iam_token(text: &str) -> Option<Secret> {
+    recognize::iam_token(text).ok().map(recognize::IamToken::into_secret)
+}
+
 /// A token to store.
 pub(crate) struct NewEntry {
     pub(crate) secret: Secret,
@@ -133,9 +141,9 @@ impl Entry {
     }
 
     /// Reads the text of an entry; `None` where it is not this identity's, or was changed.
-    pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<Self> {
+    pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer, read_secret: ReadSecret) -> Option<Self> {
         let (fields, secret) = read(text, name, sealer)?;
-        let secret = recognize::iam_token(std::str::from_utf8(&secret).ok()?).ok()?.into_secret();
+        let secret = read_secret(std::str::from_utf8(&secret).ok()?)?;
         let at = |since: Duration| SystemTime::UNIX_EPOCH.checked_add(since);
         Some(Self {
             secret,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::entry::{Entry, Moment, NewEntry, is_newer};
+use super::entry::{Entry, Moment, NewEntry, ReadSecret, is_newer, read_iam_token};
 use super::failure::Failure;
 use super::identity::CacheIdentity;
 use super::listing::ENTRY;
@@ -65,6 +65,7 @@ pub(crate) struct Call<'a> {
     wanted: Wanted<'a>,
     /// Whether this process has revoked a token.
     is_revoked: fn(&str) -> bool,
+    read_secret: ReadSecret,
     sealer: Sealer,
     name: String,
     /// When the call began.
@@ -98,7 +99,13 @@ impl<'a> Call<'a> {
         let sealer = Sealer::new(identity);
         let name = sealer.name(identity);
         let began = Moment::now(system.clock());
-        Self { work, system, identity, wanted, is_revoked, sealer, name, began }
+        Self { work, system, identity, wanted, is_revoked, read_secret: read_iam_token, sealer, name, began }
+    }
+
+    /// The same call, for entries with another secret than an IAM token.
+    #[cfg(feature = "object-storage")]
+    pub(crate) fn reading(self, read_secret: ReadSecret) -> Self {
+        Self { read_secret, ..self }
     }
 
     /// A token of the cache, or what `fetch` returns. `fetch` gets the time that it has; `describe` says what is stored
@@ -271,7 +278,7 @@ impl<'a> Call<'a> {
             return Err(io::Error::other("a newer version of this library wrote the entry"));
         }
         Ok(Found {
-            entry: entry.and_then(|text| Entry::read(&text, &self.name, &self.sealer)),
+            entry: entry.and_then(|text| Entry::read(&text, &self.name, &self.sealer, self.read_secret)),
             failure: failure.and_then(|text| Failure::read(&text, &self.name, &self.sealer)),
         })
     }

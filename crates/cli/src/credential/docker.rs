@@ -61,7 +61,7 @@ fn get(
         ));
     }
     let snapshot = match hosts.of_server(server) {
-        Some(_) => hook::serve(&options.hook, deadline, |session| hook::token(session, hook::MIN_TTL))?,
+        Some(_) => hook::serve(&options.hook, deadline, hook::token)?,
         None => return not_found(out),
     };
     match hook::login(&snapshot) {

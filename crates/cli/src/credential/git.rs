@@ -1,6 +1,7 @@
 //! A credential helper of git (`man gitcredentials`): lines of `key=value`, to an empty line or to the end.
 //!
-//! Git tries its helpers one after another. A helper that has nothing prints nothing, and succeeds.
+//! Git tries its helpers one after another. A helper that has nothing prints nothing, and succeeds. Git says which password
+//! a server has refused (`erase`): the shared cache then gets another token.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -16,7 +17,7 @@ use crate::{hook, input, output};
 
 pub(super) fn run(options: &GitOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
     let hosts = Hosts::of(Hook::Git, &options.hosts.hosts).map_err(Failure::Hook)?;
-    if options.operation != "get" {
+    if !matches!(&*options.operation, "get" | "erase") {
         // Git expects that a helper ignores what it does not know.
         input::drain(deadline);
         return Ok(());
@@ -26,7 +27,11 @@ pub(super) fn run(options: &GitOptions, deadline: Deadline, out: &mut dyn Write)
     if question.url().is_none_or(|url| hosts.of_url(&url).is_none()) {
         return Ok(());
     }
-    let snapshot = hook::serve(&options.hook, deadline, |session| hook::token(session, hook::MIN_TTL))?;
+    if options.operation == "erase" {
+        let Some(refused) = question.password else { return Ok(()) };
+        return hook::serve(&options.hook, deadline, |session| session.refuse(refused));
+    }
+    let snapshot = hook::serve(&options.hook, deadline, hook::token)?;
     let Some((user, secret)) = hook::login(&snapshot) else { return Ok(()) };
     let user = question.username.unwrap_or(user);
     let end = snapshot.expires_at().and_then(|end| end.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -45,6 +50,7 @@ struct Question<'a> {
     protocol: &'a str,
     host: &'a str,
     username: Option<&'a str>,
+    password: Option<&'a str>,
 }
 
 impl<'a> Question<'a> {
@@ -66,6 +72,7 @@ impl<'a> Question<'a> {
             match key {
                 "protocol" => question.protocol = value,
                 "host" => question.host = value,
+                "password" => question.password = Some(value),
                 "username" if !value.is_empty() => question.username = Some(value),
                 _ => {}
             }

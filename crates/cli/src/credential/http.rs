@@ -45,7 +45,7 @@ pub(super) fn run(options: &HttpOptions, deadline: Deadline, out: &mut dyn Write
     if hosts.of_url(&uri).is_none() {
         return Ok(output::json(out, &Response::default())?);
     }
-    let snapshot = hook::serve(&options.hook, deadline, |session| hook::token(session, hook::MIN_TTL))?;
+    let snapshot = hook::serve(&options.hook, deadline, hook::token)?;
     let header = header(&snapshot);
     let authorization = header.as_ref().map(|header| [&***header]);
     let expires = snapshot.expires_at().and_then(output::rfc3339);

@@ -53,7 +53,7 @@ fn get(
         // A login of somebody else.
         return next_keyring::run(&options.words);
     }
-    let snapshot = hook::serve(&options.hook, deadline, |session| hook::token(session, hook::MIN_TTL))?;
+    let snapshot = hook::serve(&options.hook, deadline, hook::token)?;
     let Some((own, password)) = hook::login(&snapshot) else { return Err(Failure::NotFound) };
     let user = match question.user {
         Some(user) if known == Known::InTable && user != own => {

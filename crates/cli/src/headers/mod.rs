@@ -32,7 +32,7 @@ pub(crate) fn run(options: &HeadersOptions, deadline: Deadline, out: &mut dyn Wr
     let deadline = deadline.within(options.hook.auth.timeout);
     check_url(options).map_err(Failure::Hook)?;
     let (snapshot, folder) = hook::serve(&options.hook, deadline, |session| {
-        let snapshot = hook::token(session, hook::MIN_TTL)?;
+        let snapshot = hook::token(session)?;
         let folder = if options.mcp { folder(session)? } else { None };
         Ok((snapshot, folder))
     })?;
