@@ -179,21 +179,21 @@ fn opencode_and_codex_get_a_token() {
         let line = plugin.lines().find_map(|line| line.strip_prefix(&format!("const {name} = "))).unwrap();
         serde_json::from_str(line).unwrap()
     };
-    let (program, options) = (value("command"), value("options"));
-    machine.sets_up(&["codex", "--folder-id", FOLDER_ID]);
-    let codex: toml_edit::DocumentMut = machine.home.read(".codex/config.toml").parse().unwrap();
-    let auth = &codex["model_providers"]["yandex-cloud"]["auth"];
-    let arguments: Vec<_> =
-        auth["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
-    for (program, arguments) in [
-        (
-            program.as_str().unwrap(),
-            options.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect(),
-        ),
-        (auth["command"].as_str().unwrap(), arguments),
-    ] {
-        let output = Command::new(program)
-            .args(arguments)
+    let mut commands = vec![words(value("command"), value("options"))];
+    // A refused token is renewed by the next call, if it is a shared one.
+    for (flags, is_shared) in [(&[][..], true), (&["--no-cache"], false)] {
+        machine.sets_up(&[&["codex", "--folder-id", FOLDER_ID], flags].concat());
+        let codex: toml_edit::DocumentMut = machine.home.read(".codex/config.toml").parse().unwrap();
+        let auth = &codex["model_providers"]["yandex-cloud"]["auth"];
+        let arguments = auth["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned());
+        let program = auth["command"].as_str().unwrap().to_owned();
+        let command: Vec<_> = std::iter::once(program).chain(arguments).collect();
+        assert_eq!(command.contains(&"--on-repeat=renew".to_owned()), is_shared, "{command:?}");
+        commands.push(command);
+    }
+    for command in commands {
+        let output = Command::new(&command[0])
+            .args(&command[1..])
             .env_clear()
             .env("HOME", &machine.home.folder.path)
             .stdin(Stdio::null())
@@ -202,4 +202,11 @@ fn opencode_and_codex_get_a_token() {
         assert!(output.status.success(), "{output:?}");
         is_token(&String::from_utf8(output.stdout).unwrap());
     }
+}
+
+/// A program and its arguments.
+fn words(program: serde_json::Value, arguments: serde_json::Value) -> Vec<String> {
+    let mut words: Vec<String> = serde_json::from_value(arguments).unwrap();
+    words.insert(0, serde_json::from_value(program).unwrap());
+    words
 }
