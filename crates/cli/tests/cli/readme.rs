@@ -113,6 +113,45 @@ fn the_shell_lines_with_a_key_run_against_the_emulator() {
     assert_eq!(again.status.code(), Some(6), "the first run revoked the token");
 }
 
+/// The programs of the lines print the variables that they have got.
+#[test]
+fn the_lines_of_exec_and_env_run_against_the_emulator() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let folder = folder_with_yc_auth();
+    fs::write(folder.path.join("key.json"), cloud.service_account_key().unwrap()).unwrap();
+    for program in ["python3", "terraform", "psql"] {
+        let script = "#!/bin/sh\necho \"$0 $1 $YC_IAM_TOKEN $YC_TOKEN $OPENAI_BASE_URL\"\n[ -z \"$PGPASSFILE\" ] || cat \"$PGPASSFILE\"\n";
+        write_script(&folder.path.join(program), script);
+    }
+    let lines = block("sh", &["yc-auth exec", "yc-auth env"]) + "echo \"shell $YC_IAM_TOKEN\"\n";
+    let url = cloud.api_url();
+    let variables = [
+        ("YC_API_ENDPOINT", url.as_str()),
+        ("DB_HOST", "db.example"),
+        ("DB", "db"),
+        ("PGSSLROOTCERT", "/etc/fake-ca.pem"),
+    ];
+    let output = sh(&folder, &lines, &variables);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<Vec<_>> = printed.lines().map(|line| line.split(' ').collect()).collect();
+    let is_token = |word: &str| word.starts_with("t1.");
+    assert_eq!(lines.len(), 6, "{printed}");
+    assert!(
+        lines[0][0].ends_with("/python3") && is_token(lines[0][2]) && lines[0][3].is_empty(),
+        "{printed}"
+    );
+    assert!(
+        lines[1][0].ends_with("/terraform") && lines[1][2] == lines[1][3] && is_token(lines[1][3]),
+        "{printed}"
+    );
+    assert_eq!(lines[2][4], format!("{url}/v1"));
+    assert!(lines[3][0].ends_with("/psql"), "{printed}");
+    let beginning = format!("db.example:*:*:{}:t1.", cloud.service_account_id());
+    assert!(lines[4][0].starts_with(&beginning), "{printed}");
+    assert!(lines[5][0] == "shell" && is_token(lines[5][1]), "{printed}");
+}
+
 /// `tests/examples.rs` of each crate runs all examples.
 #[test]
 fn every_example_that_a_page_names_exists() {
