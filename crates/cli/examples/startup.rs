@@ -35,7 +35,7 @@ mod linux {
     const COMPARED_RUNS: usize = 60;
     const RATIO_LIMIT: f64 = 1.05;
     const EXTRA_TIME_LIMIT: Duration = Duration::from_micros(1500);
-    const MEMORY_LIMIT_KIB: u64 = 5 << 10;
+    const MEMORY_LIMIT_KIB: u64 = 6 << 10;
     const SIZE_LIMIT: u64 = 6 << 20;
 
     pub(crate) fn main() -> Result<ExitCode, Box<dyn Error>> {

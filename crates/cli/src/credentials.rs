@@ -41,6 +41,16 @@ enum Tokens {
     Own,
 }
 
+/// Makes the header of these options with a new token in the place of the shared one. If none comes in half of the time,
+/// the shared token is used.
+pub(crate) fn renewed_header(options: &AuthOptions, deadline: Deadline) -> Result<(Snapshot, bool), Error> {
+    let renewing = AuthOptions { renew: true, timeout: options.timeout / 2, ..options.clone() };
+    match header(&renewing, deadline) {
+        Ok(snapshot) => Ok((snapshot, true)),
+        Err(_) => header(options, deadline).map(|snapshot| (snapshot, false)),
+    }
+}
+
 /// The credentials of one run, and the time that is left for them.
 pub(crate) struct Session<'a> {
     pub(crate) credentials: Credentials,
@@ -102,6 +112,9 @@ fn run_session<T>(
     let of_session = subprocesses.clone();
     let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
     let used = use_session(&session);
+    if used.is_ok() && tokens == Tokens::Shared {
+        session.leave_renewal();
+    }
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
     // so the command waits for the program's end before the process exits.
     drop(session);
@@ -134,9 +147,6 @@ impl Session<'_> {
         let start = Instant::now();
         let header = self.credentials.blocking().get(self.deadline.options());
         let elapsed = start.elapsed();
-        if let Ok(header) = &header {
-            self.leave_renewal(header);
-        }
         let header = header.map_err(|error| self.explain(error));
         let header = header.and_then(|header| self.check_flags(asks_service).map(|()| header));
         let report = match &header {
@@ -155,9 +165,7 @@ impl Session<'_> {
         let limit = self.deadline.remaining().unwrap_or_default() / 2;
         let longer = credentials.get(HeaderOptions::new().deadline(limit).min_ttl(min_ttl));
         // A new token can be too short-lived, too.
-        let token = longer.ok().or_else(|| self.credentials.snapshot()).unwrap_or(usable);
-        self.leave_renewal(&token);
-        Ok(token)
+        Ok(longer.ok().or_else(|| self.credentials.snapshot()).unwrap_or(usable))
     }
 
     /// Drops the token that the processes of this machine share, if it is this one: a server has refused it. A new token
@@ -176,9 +184,11 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Leaves the renewal of a stale token to another process.
-    fn leave_renewal(&self, token: &Snapshot) {
-        if self.credentials.blocking().needs_shared_renewal(token) {
+    /// Leaves the renewal of a stale token to another process: this one ends, or becomes another program.
+    fn leave_renewal(&self) {
+        if let Some(snapshot) = self.credentials.snapshot()
+            && self.credentials.blocking().needs_shared_renewal(&snapshot)
+        {
             shared_cache::renew_in_background(self.options, self.value.as_ref());
         }
     }

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     AlreadyShown(Error),
     /// The same, from a hook: one line, which the tool shows to its user.
     Hook(Error),
+    /// The failure that the tool got a moment ago, with its text.
+    Remembered { status: u8, text: String },
     /// A hook has no credentials for this host. Standard output has said so, if the protocol has words for it.
     NotFound,
     /// Neither a success nor an error of authentication, and standard output has shown why.
@@ -49,7 +51,7 @@ impl Failure {
                 ErrorKind::Refused | ErrorKind::Expired => 6,
                 _ => 1,
             },
-            Self::Program { status, .. } => *status,
+            Self::Program { status, .. } | Self::Remembered { status, .. } => *status,
             Self::Output(_) | Self::Other(_) | Self::Undecided | Self::NotFound => 1,
         }
     }
@@ -58,6 +60,18 @@ impl Failure {
     pub(crate) fn print(&self, to: &mut dyn Write) -> ExitCode {
         let _ = self.write(to);
         ExitCode::from(self.status())
+    }
+
+    /// What [`print`](Self::print) prints.
+    pub(crate) fn text(&self) -> String {
+        let mut text = Vec::new();
+        let _ = self.write(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Whether a tool that runs the command again at once would get the same failure.
+    pub(crate) fn is_worth_remembering(&self) -> bool {
+        matches!(self, Self::Auth(_) | Self::WithoutReport(_) | Self::Hook(_))
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {
@@ -72,6 +86,7 @@ impl Failure {
                 }
                 Ok(())
             }
+            Self::Remembered { text, .. } => to.write_all(text.as_bytes()),
             Self::Hook(error) => {
                 let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
                 writeln!(to, "error: {}", format!("{error}{help}").replace(['\n', '\r'], " "))

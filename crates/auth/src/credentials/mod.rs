@@ -316,6 +316,25 @@ impl Credentials {
         }
     }
 
+    /// The [`generation`](Snapshot::generation) of the usable header; `None` if there is none now. For a program that keeps
+    /// the header in a form of its own: an equal number means that the kept form is still right. Cheaper than a
+    /// snapshot, and refreshes a stale token in the background like every look at the header.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+    /// let credentials = Credentials::from(ApiKeyAuth::new("AQVN-fake-key")?);
+    /// assert_eq!(credentials.generation(), credentials.snapshot().map(|snapshot| snapshot.generation()));
+    /// # Ok::<(), yandex_cloud_auth::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        match self.inner.cache.get_cached() {
+            Some(header) => header.number(),
+            None => Some(self.inner.read_live(Duration::ZERO)?.ok()?.generation),
+        }
+    }
+
     /// What the selection or the fetch that is under way waits for now: the slot, and the address, program or file.
     /// `None` between two fetches. For a message about time that ran out.
     ///

@@ -206,6 +206,12 @@ impl CachedHeaderGuard {
         self.0.as_ref()?.header()
     }
 
+    /// The number of the token, also where requests carry no header.
+    #[inline]
+    pub(crate) fn number(&self) -> Option<u64> {
+        Some(self.0.as_ref()?.generation)
+    }
+
     /// A copy of the header, with its generation.
     #[cfg(feature = "tower")]
     pub(crate) fn versioned(&self) -> Option<VersionedHeader> {

@@ -181,25 +181,34 @@ pub(super) fn write(
     Some(text)
 }
 
-/// The fields in clear. They are not authenticated yet.
-pub(super) fn clear_fields(text: &[u8]) -> Option<(&[u8], &[u8], Map<String, Value>)> {
-    let end = text.iter().position(|byte| *byte == b'\n')?;
-    let (clear, sealed) = (&text[..end], text[end + 1..].strip_suffix(b"\n")?);
-    match serde_json::from_slice(clear) {
-        Ok(Value::Object(fields)) => Some((clear, sealed, fields)),
-        _ => None,
+/// The parts of a text, not authenticated yet.
+pub(super) struct Parts<'a> {
+    clear: &'a [u8],
+    sealed: &'a [u8],
+    /// What stands in clear.
+    pub(super) fields: Map<String, Value>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Option<Self> {
+        let end = text.iter().position(|byte| *byte == b'\n')?;
+        let (clear, sealed) = (&text[..end], text[end + 1..].strip_suffix(b"\n")?);
+        match serde_json::from_slice(clear) {
+            Ok(Value::Object(fields)) => Some(Self { clear, sealed, fields }),
+            _ => None,
+        }
     }
 }
 
 /// Whether a later version of this library wrote the text.
 pub(super) fn is_newer(text: &[u8]) -> bool {
-    let version = clear_fields(text).and_then(|(_, _, fields)| fields.get("version")?.as_u64());
+    let version = Parts::of(text).and_then(|parts| parts.fields.get("version")?.as_u64());
     version.is_some_and(|version| version > VERSION)
 }
 
 /// Opens what [`write`] wrote.
 pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<(Value, zeroize::Zeroizing<Vec<u8>>)> {
-    let (clear, sealed, fields) = clear_fields(text)?;
+    let Parts { clear, sealed, fields } = Parts::of(text)?;
     if fields.get("version")?.as_u64() != Some(VERSION) || fields.get("name")?.as_str() != Some(name) {
         return None;
     }

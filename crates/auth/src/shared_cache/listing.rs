@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::entry::{clear_fields, duration};
+use super::entry::{Parts, duration};
 use crate::secret::redact;
 use crate::system::CacheStore;
 use crate::{Error, ErrorKind};
@@ -66,7 +66,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 fn parse(text: &[u8]) -> Option<CacheEntry> {
-    let (_, _, fields) = clear_fields(text)?;
+    let fields = Parts::of(text)?.fields;
     let text = |name: &str| {
         let text = fields.get(name)?.as_str()?;
         (!text.is_empty()).then(|| redact(text, &[]))

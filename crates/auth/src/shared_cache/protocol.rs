@@ -129,7 +129,7 @@ impl<'a> Call<'a> {
             Ok(Turn::Ours(lock)) => Some(lock),
             Ok(Turn::WaitedEnough) => {
                 log(|| {
-                    tracing::debug!("another process takes long to fetch; this process fetches for itself")
+                    tracing::debug!("another process takes long to fetch; this process fetches for itself");
                 });
                 None
             }

@@ -176,8 +176,11 @@ pub fn new_runtime() -> io::Result<Runtime> {
     // first: two of the selector, one of its waker, and three of the signals.
     #[cfg(unix)]
     {
-        let pairs = [(); 3].map(|()| std::os::unix::net::UnixStream::pair());
-        pairs.into_iter().collect::<io::Result<Vec<_>>>()?;
+        let (one, other) = std::os::unix::net::UnixStream::pair()?;
+        // Copies of one socket cost a fraction of new sockets.
+        let copies = [(); 4].map(|()| one.try_clone());
+        let copies = copies.into_iter().collect::<io::Result<Vec<_>>>()?;
+        drop((one, other, copies));
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, StatusCode, Uri};
 
-use super::destination::{Allowed, Rules};
+use super::destination::{Allowed, Decision, Rules};
 use super::future::HeaderFuture;
 use super::replay::NoReplay;
 use super::request::{AuthRequest, AuthResponse};
@@ -186,6 +186,25 @@ impl<R> AuthLayer<R> {
     /// ```
     pub async fn authorize<Q: AuthRequest>(&self, request: &mut Q) -> Result<(), Error> {
         self.config.authorize(request).await.map(drop)
+    }
+
+    /// Whether a request to this URI gets the header: the rules of the layer alone, for a client that sets the header
+    /// itself. False for another host where [`skip_other_hosts`](Self::skip_other_hosts) is set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`](crate::ErrorKind::Blocked) where the request must not be sent with the header.
+    ///
+    /// ```
+    /// use yandex_cloud_auth::tower::AuthLayer;
+    /// use yandex_cloud_auth::{ApiKeyAuth, Credentials};
+    ///
+    /// let layer = AuthLayer::new(Credentials::from(ApiKeyAuth::new("AQVN-fake")?));
+    /// assert!(layer.allows(&"https://ai.api.cloud.yandex.net/v1/models".parse()?)?);
+    /// assert!(layer.allows(&"https://api.cloud.yandex.net.example/".parse()?).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn allows(&self, uri: &Uri) -> Result<bool, Error> {
+        Ok(self.config.rules.check_destination(uri)? == Decision::Attach)
     }
 
     /// The credentials of the layer.

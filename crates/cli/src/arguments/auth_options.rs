@@ -11,7 +11,7 @@ use super::method_name::MethodName;
 use super::seconds::seconds;
 
 /// How to authenticate.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct AuthOptions {
     /// A key or token: the value itself, `-` for standard input, or `@FILE`
     ///

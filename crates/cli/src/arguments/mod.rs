@@ -16,6 +16,7 @@ mod method_name;
 mod reference;
 mod seconds;
 mod setup_options;
+mod token_options;
 mod variable_options;
 mod whoami_options;
 
@@ -39,6 +40,7 @@ pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
 pub(crate) use setup_options::{SetupOptions, Tool};
+pub(crate) use token_options::TokenOptions;
 pub(crate) use variable_options::{VariableKind, VariableOptions};
 pub(crate) use whoami_options::WhoamiOptions;
 
@@ -61,7 +63,7 @@ struct Arguments {
 pub(crate) enum Command {
     /// Print the token or the API key alone
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Token(ResultOptions),
+    Token(TokenOptions),
     /// Print the header: `Authorization: Bearer …`; print nothing for `none`
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Header(ResultOptions),
@@ -175,7 +177,8 @@ impl Command {
     /// The options of the subcommands that print one result, as text or JSON.
     fn result_options(&self) -> Option<&ResultOptions> {
         match self {
-            Self::Token(options) | Self::Header(options) | Self::Revoke(options) => Some(options),
+            Self::Token(options) => Some(&options.result),
+            Self::Header(options) | Self::Revoke(options) => Some(options),
             Self::Doctor(options) => Some(&options.result),
             Self::Whoami(options) => Some(&options.result),
             _ => None,
@@ -238,9 +241,12 @@ fn parse_frequent(arguments: &[OsString]) -> Option<Command> {
     Some(Arguments::from_arg_matches(&matches).ok()?.command)
 }
 
+/// Adds the arguments of a subcommand to its definition.
+type AddArguments = fn(clap::Command) -> clap::Command;
+
 /// The subcommands that tools run again and again, and what defines their arguments.
-const FREQUENT: [(&str, fn(clap::Command) -> clap::Command); 6] = [
-    ("token", ResultOptions::augment_args),
+const FREQUENT: [(&str, AddArguments); 6] = [
+    ("token", TokenOptions::augment_args),
     ("header", ResultOptions::augment_args),
     ("exec", ExecOptions::augment_args),
     ("env", EnvOptions::augment_args),

@@ -37,6 +37,7 @@ mod prompt;
 mod proxies;
 mod readme;
 mod recognized_values;
+mod repeats;
 mod run;
 mod setup;
 mod shared_cache;

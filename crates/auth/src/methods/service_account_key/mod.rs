@@ -106,11 +106,7 @@ impl ServiceAccountKeyAuth {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the value is neither, or the key cannot be used. The error shows nothing of the key.
     pub fn from_path_or_json(value: impl AsRef<str>) -> Result<Self, Error> {
-        let value = recognize::key_or_path(value.as_ref());
-        match value.map_err(|error| error.of(Method::ServiceAccountKey))? {
-            KeyOrPath::Key(key) => Self::new(key.as_str()),
-            KeyOrPath::Path(path) => Ok(Self::from_file(path.as_str())),
-        }
+        Ok(Self::builder_from_path_or_json(value)?.build())
     }
 
     /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`: a path, or the JSON. The variable is read once, at first use.
@@ -134,6 +130,18 @@ impl ServiceAccountKeyAuth {
         ServiceAccountKeyAuthBuilder::new(KeySource::File(
             SecretFile::new(path, "key file").help_if_missing(WRITTEN_ONCE),
         ))
+    }
+
+    /// A key, or the path of its file, with options.
+    ///
+    /// # Errors
+    /// As [`from_path_or_json`](Self::from_path_or_json).
+    pub fn builder_from_path_or_json(value: impl AsRef<str>) -> Result<ServiceAccountKeyAuthBuilder, Error> {
+        let value = recognize::key_or_path(value.as_ref());
+        match value.map_err(|error| error.of(Method::ServiceAccountKey))? {
+            KeyOrPath::Key(key) => Self::builder(key.as_str()),
+            KeyOrPath::Path(path) => Ok(Self::builder_from_file(path.as_str())),
+        }
     }
 
     /// The key in `YC_SERVICE_ACCOUNT_KEY_FILE`, with options.

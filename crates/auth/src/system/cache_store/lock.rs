@@ -28,7 +28,7 @@ pub(super) fn try_lock(
         match locked(&file)? {
             // A lock on a file that another process has replaced excludes nobody.
             true if !is_at(&file, path)? => {}
-            true => return Held::new(file, note).map(Some),
+            true => return hold(file, note).map(Some),
             false if is_over(&read_note(&file)?) => return take_over(path, note, is_over),
             false => return Ok(None),
         }
@@ -46,14 +46,14 @@ fn take_over(path: &Path, note: &str, is_over: &dyn Fn(&str) -> bool) -> io::Res
     // Once more, now that no other process can replace the file.
     let old = open_private(path, false)?;
     if locked(&old)? {
-        return if is_at(&old, path)? { Held::new(old, note).map(Some) } else { Ok(None) };
+        return if is_at(&old, path)? { hold(old, note).map(Some) } else { Ok(None) };
     }
     if !is_over(&read_note(&old)?) {
         return Ok(None);
     }
     fs::remove_file(path)?;
     let new = open_private(path, true)?;
-    if locked(&new)? { Held::new(new, note).map(Some) } else { Ok(None) }
+    if locked(&new)? { hold(new, note).map(Some) } else { Ok(None) }
 }
 
 fn locked(file: &File) -> io::Result<bool> {
@@ -99,13 +99,9 @@ impl Drop for Unlock {
     }
 }
 
-struct Held;
-
-impl Held {
-    fn new(mut file: File, note: &str) -> io::Result<HeldLock> {
-        let written =
-            file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
-        let held = Unlock(file);
-        written.map(|()| Box::new(held) as HeldLock)
-    }
+/// Leaves the note in the file of a lock that this process has just got.
+fn hold(mut file: File, note: &str) -> io::Result<HeldLock> {
+    let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
+    let held = Unlock(file);
+    written.map(|()| Box::new(held) as HeldLock)
 }

@@ -1,0 +1,228 @@
+"""The credentials, with one constructor a method."""
+
+from __future__ import annotations
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from typing_extensions import Self, TypedDict, Unpack
+
+    Path = str | os.PathLike[str]
+
+    class Machine(TypedDict, total=False):
+        """Where the services are, and whether tokens are shared with other processes."""
+
+        shared_cache: bool
+        endpoint: str | None
+        iam_endpoint: str | None
+        oauth_endpoint: str | None
+
+
+class Credentials(_native.Credentials):
+    """A method, and all that keeps its token fresh. Make one for a program, and share it among threads and event loops.
+
+    `Credentials()` selects a method by what the machine offers, at the first call. `Credentials("AQVN…")` takes an API
+    key, an IAM token, an OAuth token or the JSON of an authorized key. For each method there is a constructor, which
+    reads the variable of the method where it is given no value. Making credentials does no I/O.
+
+    While a usable token is at hand, no call fails or waits. One fetch at a time serves all callers.
+
+    Options of every constructor: `shared_cache=False` fetches tokens for this process alone; `endpoint`, `iam_endpoint`
+    and `oauth_endpoint` are addresses in the place of the public ones. `Credentials(lenient=True)` passes over a metadata
+    service and a yc that fail. Durations are seconds.
+
+    The kept `str` of the current token cannot be wiped. It goes when the next token is asked for, at `invalidate` and
+    `revoke`, and with the credentials.
+    """
+
+    __module__ = "yandex_cloud_auth"
+
+    async def header_async(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+        """As `header`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
+        if min_ttl is None and (header := self._ready_header()) is not False:
+            return header
+        from . import _wait_async
+
+        return await _wait_async.header(self, False, timeout, min_ttl)
+
+    async def token_async(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+        """As `token`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
+        if min_ttl is None and (token := self._ready_token()) is not False:
+            return token
+        from . import _wait_async
+
+        return await _wait_async.header(self, True, timeout, min_ttl)
+
+    def revoke(self, *, timeout: float | None = None) -> str | None:
+        """Revokes the current token, after a fetch if there is none: IAM refuses it from then on, and nothing in this
+        process sends it. Returns the id of its subject, if IAM says it.
+        """
+        from . import _wait
+
+        return _wait.revoke(self, timeout)
+
+    async def revoke_async(self, *, timeout: float | None = None) -> str | None:
+        """As `revoke`, without blocking."""
+        from . import _wait_async
+
+        return await _wait_async.revoke(self, timeout)
+
+    def on_change(self, callback: Callable[[Credentials], object]) -> Callable[[], None]:
+        """Calls `callback(credentials)` for each new token, on a thread of this package. Returns a function that ends it.
+
+        For a copy that is kept elsewhere. It renews nothing: calls do. An exception of the callback is logged.
+        """
+        from . import _events
+
+        return _events.subscribe(self, callback)
+
+    @classmethod
+    def _of(cls, method: _native.Method, machine: Machine) -> Self:
+        return cls.__new__(cls, method, **machine)
+
+    @classmethod
+    def api_key(cls, key: str | None = None, *, file: Path | None = None, **machine: Unpack[Machine]) -> Self:
+        """An API key of a service account: given, in a file, or in YC_API_KEY."""
+        return cls._of(_native.api_key(key, file), machine)
+
+    @classmethod
+    def iam_token(cls, token: str | None = None, **machine: Unpack[Machine]) -> Self:
+        """An IAM token that nobody renews: given, or in YC_IAM_TOKEN."""
+        return cls._of(_native.iam_token(token), machine)
+
+    @classmethod
+    def env_iam_token(cls, variable: str | None = None, **machine: Unpack[Machine]) -> Self:
+        """An IAM token in a variable that another program keeps fresh, YC_TOKEN: read for each call."""
+        return cls._of(_native.env_iam_token(variable), machine)
+
+    @classmethod
+    def oauth_token(
+        cls,
+        token: str | None = None,
+        *,
+        file: Path | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """An OAuth token of a Yandex account: given, in a file, or in YC_OAUTH_TOKEN."""
+        return cls._of(_native.oauth_token(token, file, timeout, max_age), machine)
+
+    @classmethod
+    def service_account_key(
+        cls,
+        key: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        *,
+        audience: str | None = None,
+        jwt_life: float | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """An authorized key: the path of its file, its JSON, the object of the JSON, or YC_SERVICE_ACCOUNT_KEY_FILE."""
+        file = None
+        if hasattr(key, "__fspath__"):
+            key, file = None, key
+        elif key is not None and hasattr(key, "keys"):
+            import json
+
+            key = json.dumps(dict(key))
+        method = _native.service_account_key(key, file, audience, jwt_life, timeout, max_age)
+        return cls._of(method, machine)
+
+    @classmethod
+    def workload_identity(
+        cls,
+        service_account_id: str | None = None,
+        *,
+        file: Path | None = None,
+        variable: str | None = None,
+        github_actions: bool = False,
+        audience: str | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """A token of another issuer, in a file, a variable or a job of GitHub Actions; or the variables say all."""
+        method = _native.workload_identity(
+            service_account_id, file, variable, github_actions, audience, timeout, max_age
+        )
+        return cls._of(method, machine)
+
+    @classmethod
+    def token_file(
+        cls, path: Path | None = None, *, max_age: float | None = None, **machine: Unpack[Machine]
+    ) -> Self:
+        """An IAM token in a file that another program keeps fresh: given, or in YC_IAM_TOKEN_FILE."""
+        return cls._of(_native.token_file(path, max_age), machine)
+
+    @classmethod
+    def metadata(
+        cls,
+        address: str | None = None,
+        *,
+        connect_timeout: float | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """The metadata service of a virtual machine, function or container, at YC_METADATA_ADDR or its usual address."""
+        return cls._of(_native.metadata(address, connect_timeout, timeout, max_age), machine)
+
+    @classmethod
+    def yandex_cloud_cli(
+        cls,
+        profile: str | None = None,
+        *,
+        program: Path | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """The command yc, with its current profile or another one."""
+        return cls._of(_native.yandex_cloud_cli(profile, program, timeout, max_age), machine)
+
+    @classmethod
+    def profile(
+        cls,
+        profile: str | None = None,
+        *,
+        file: Path | None = None,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """A profile of yc, read from its file: no program is started."""
+        return cls._of(_native.profile(profile, file, timeout, max_age), machine)
+
+    @classmethod
+    def impersonation(
+        cls,
+        service_account_id: str,
+        credentials: Credentials,
+        *,
+        timeout: float | None = None,
+        max_age: float | None = None,
+        **machine: Unpack[Machine],
+    ) -> Self:
+        """Another service account, via other credentials."""
+        return cls._of(_native.impersonation(service_account_id, credentials, timeout, max_age), machine)
+
+    @classmethod
+    def function(cls, token: str | Mapping[str, Any], **machine: Unpack[Machine]) -> Self:
+        """The token of one invocation of a function: `context.token`."""
+        if hasattr(token, "keys"):
+            import json
+
+            token = json.dumps(dict(token))
+        return cls._of(_native.function(token), machine)
+
+    @classmethod
+    def none(cls, **machine: Unpack[Machine]) -> Self:
+        """No credentials: `header` returns None."""
+        return cls._of(_native.none(), machine)

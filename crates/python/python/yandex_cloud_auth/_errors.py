@@ -1,0 +1,86 @@
+"""The exceptions. They hold no secret, and can be pickled."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._report import Report
+
+
+class AuthError(Exception):
+    """There is no token, or the header must not be sent. The text is one line and holds no secret."""
+
+    __module__ = "yandex_cloud_auth"
+
+    #: What to do next.
+    help: str | None
+    #: The name of the method, such as `metadata`.
+    method: str | None
+    #: The variable, file, address or host that the error is about.
+    location: str | None
+    #: The text without the method and the location.
+    reason: str
+    #: How many seconds the service asked to wait.
+    retry_after: float | None
+    #: What a selection that failed has tried.
+    report: Report | None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        help: str | None = None,
+        method: str | None = None,
+        location: str | None = None,
+        reason: str | None = None,
+        retry_after: float | None = None,
+        report: Report | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.help = help
+        self.method = method
+        self.location = location
+        self.reason = message if reason is None else reason
+        self.retry_after = retry_after
+        self.report = report
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed later without a change."""
+        return isinstance(self, Unavailable)
+
+
+class NotConfigured(AuthError):
+    """Nothing to authenticate with was found."""
+
+    __module__ = "yandex_cloud_auth"
+
+
+class InvalidCredential(AuthError):
+    """A value, file, address or string that is refused before it is sent anywhere."""
+
+    __module__ = "yandex_cloud_auth"
+
+
+class Unavailable(AuthError):
+    """A service did not answer, or answered that it cannot now. Try again later."""
+
+    __module__ = "yandex_cloud_auth"
+
+
+class Refused(AuthError):
+    """A service refused the credential."""
+
+    __module__ = "yandex_cloud_auth"
+
+
+class Expired(AuthError):
+    """The token has ended, and the method cannot renew it."""
+
+    __module__ = "yandex_cloud_auth"
+
+
+class Blocked(AuthError):
+    """The header would go to a host that must not have it."""
+
+    __module__ = "yandex_cloud_auth"

@@ -1,0 +1,126 @@
+"""What the library tells by itself: its log, and new tokens. A thread of Python's own passes them on.
+
+The library's thread puts records into a queue and never calls Python. The thread here is started only where the program
+uses `logging`, or asks for `on_change`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import _native
+from ._native import Hub
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._credentials import Credentials
+
+#: The hub of this process's thread.
+_hub: Hub | None = None
+#: The subscriptions by the number of their operation: a weak reference to the credentials, and the callback.
+_subscriptions: dict[int, tuple[Any, Any]] = {}
+_registered = False
+
+
+def attach() -> None:
+    """Passes the log on from now on, if the program uses `logging`."""
+    if _hub is None and ("logging" in sys.modules or _subscriptions):
+        _start()
+
+
+def subscribe(credentials: Credentials, callback: Callable[[Credentials], object]) -> Callable[[], None]:
+    """Calls `callback` for each new token."""
+    if not callable(callback):
+        raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    import weakref
+
+    hub = _start()
+    entry = (weakref.ref(credentials), callback)
+    number = hub.start_changes(credentials)
+    _subscriptions[number] = entry
+
+    def end() -> None:
+        # After a fork the same subscription has another number.
+        for number in [number for number, other in _subscriptions.items() if other is entry]:
+            _subscriptions.pop(number, None)
+            if _hub is not None:
+                _hub.cancel(number)
+
+    return end
+
+
+def _start() -> Hub:
+    global _hub, _registered
+    if _hub is not None:
+        return _hub
+    import atexit
+    import threading
+
+    if not _registered:
+        _registered = True
+        atexit.register(pass_log_on)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+    _hub = hub = Hub()
+    if "logging" in sys.modules:
+        import logging
+
+        logging.getLogger("yandex_cloud_auth").addHandler(logging.NullHandler())
+        _native.set_logging(True)
+        hub.listen_to_log()
+    before = dict(_subscriptions)
+    _subscriptions.clear()
+    for reference, callback in before.values():
+        credentials = reference()
+        if credentials is not None:
+            _subscriptions[hub.start_changes(credentials)] = (reference, callback)
+    threading.Thread(target=_run, args=(hub,), name="yandex-cloud-auth events", daemon=True).start()
+    return hub
+
+
+def _after_fork() -> None:
+    """The thread is the parent's. The next call that waits starts one for this process."""
+    global _hub
+    _hub = None
+    if _subscriptions:
+        _start()
+
+
+def _run(hub: Hub) -> None:
+    from ._wait import until_readable
+
+    while True:
+        until_readable(hub.fileno())
+        changes = hub.step(None, 64)
+        pass_log_on()
+        for number, _, alive in changes:
+            reference, callback = _subscriptions.get(number, (None, None))
+            if reference is None:
+                continue
+            credentials = reference()
+            if not alive or credentials is None:
+                _subscriptions.pop(number, None)
+                continue
+            try:
+                callback(credentials)
+            except Exception:
+                import logging
+
+                logging.getLogger("yandex_cloud_auth").exception("a callback of on_change has failed")
+            del credentials
+
+
+def pass_log_on() -> None:
+    """Empties the queue of log records."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    entries, dropped = _native.take_log()
+    for level, name, text in entries:
+        logging.getLogger(name.replace("::", ".")).log(level, "%s", text)
+    if dropped:
+        logging.getLogger("yandex_cloud_auth").warning("%d log records were dropped", dropped)

@@ -1,0 +1,62 @@
+"""Waits that block their thread. The wait itself is Python's `poll`, which a signal interrupts."""
+
+from __future__ import annotations
+
+import select
+import sys
+
+from . import _events
+from ._native import Hub
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._native import Credentials
+
+
+def header(credentials: Credentials, token: bool, timeout: float | None, min_ttl: float | None) -> str | None:
+    """The header or the token, after a wait."""
+    result: str | None = run(credentials, lambda hub: hub.start_header(credentials, token, timeout, min_ttl))
+    return result
+
+
+def revoke(credentials: Credentials, timeout: float | None) -> str | None:
+    """The subject of the revoked token."""
+    result: str | None = run(credentials, lambda hub: hub.start_revoke(credentials, timeout))
+    return result
+
+
+def run(credentials: Credentials, start: Callable[[Hub], int]) -> Any:
+    """Waits for one operation."""
+    _events.attach()
+    hub = Hub()
+    start(hub)
+    while True:
+        for _, succeeded, value in hub.step(credentials, 16):
+            if succeeded:
+                return value
+            try:
+                raise value
+            finally:
+                del value
+        if hub.foreign:
+            # A signal handler has forked, and this is the child.
+            hub = Hub()
+            start(hub)
+        else:
+            until_readable(hub.fileno())
+
+
+def until_readable(descriptor: int) -> None:
+    """Returns when the descriptor is readable, or a little earlier."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll()
+    elif sys.platform == "win32":
+        # Ctrl-C does not end `select` there.
+        select.select([descriptor], [], [], 0.05)
+    else:
+        select.select([descriptor], [], [])

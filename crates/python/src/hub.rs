@@ -1,0 +1,232 @@
+//! The operations that one event loop, or one thread, waits for.
+
+use std::collections::HashMap;
+use std::mem::{ManuallyDrop, take};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use yandex_cloud_auth::{Error, Report, RevokeOptions, Snapshot, Subscription};
+
+use crate::credentials::{Credentials, Form};
+use crate::errors;
+use crate::log_queue;
+use crate::options::{header_options, seconds};
+use crate::report;
+use crate::signal::{OperationWaker, Signal, lock};
+
+/// What an operation ends with.
+enum Outcome {
+    Header(Form, Snapshot),
+    Report(Report),
+    Revoked(Option<String>),
+    /// The subscription, and whether the credentials are still there.
+    Changed(Box<Subscription>, bool),
+    Failed(Error),
+}
+
+type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+struct Operation {
+    work: Work,
+    waker: Arc<OperationWaker>,
+}
+
+/// Operations, and the socket that becomes readable when one of them may have ended.
+///
+/// A hub belongs to the process that made it. In a child of a fork the hub does nothing, and its operations are never
+/// dropped: locks may have been copied while another thread held them.
+#[pyclass(frozen, module = "yandex_cloud_auth._native")]
+pub(crate) struct Hub {
+    process: u32,
+    last: AtomicU64,
+    signal: Arc<Signal>,
+    operations: ManuallyDrop<Mutex<HashMap<u64, Operation>>>,
+}
+
+impl Hub {
+    fn is_foreign(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    fn add(&self, work: Work) -> u64 {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let waker = Arc::new(OperationWaker {
+            number,
+            signal: Arc::clone(&self.signal),
+            // The first poll is that of the first `step`.
+            queued: AtomicBool::new(true),
+        });
+        lock(&self.operations).insert(number, Operation { work, waker });
+        self.signal.notify(number);
+        number
+    }
+
+    /// Polls one operation: its outcome, if it has ended.
+    fn poll(&self, number: u64) -> Option<Outcome> {
+        // Out of the table while it is polled: a poll may run a signal handler's work on this hub, but not on this number.
+        let mut operation = lock(&self.operations).remove(&number)?;
+        operation.waker.queued.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&operation.waker));
+        match operation.work.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => {
+                lock(&self.operations).insert(number, operation);
+                None
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Hub {
+    /// A hub without operations.
+    #[new]
+    fn new() -> PyResult<Self> {
+        let signal = Signal::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
+        Ok(Self {
+            process: std::process::id(),
+            last: AtomicU64::new(0),
+            signal: Arc::new(signal),
+            operations: ManuallyDrop::default(),
+        })
+    }
+
+    /// The descriptor that is readable when `step` has something to do.
+    fn fileno(&self) -> i64 {
+        self.signal.fileno()
+    }
+
+    /// Whether this process is a child of the one that made the hub.
+    #[getter]
+    fn foreign(&self) -> bool {
+        self.is_foreign()
+    }
+
+    /// Starts a wait for a header, or for a bare token. Returns the number of the operation.
+    #[pyo3(signature = (credentials, token, timeout, min_ttl))]
+    fn start_header(
+        &self,
+        credentials: &Bound<'_, Credentials>,
+        token: bool,
+        timeout: Option<f64>,
+        min_ttl: Option<f64>,
+    ) -> PyResult<u64> {
+        let options = header_options(timeout, min_ttl)?;
+        let form = if token { Form::Token } else { Form::Header };
+        let credentials = credentials.get().inner.clone();
+        Ok(self.add(Box::pin(async move {
+            credentials.get(options).await.map_or_else(Outcome::Failed, |sent| Outcome::Header(form, sent))
+        })))
+    }
+
+    /// Starts a selection.
+    fn start_select(&self, credentials: &Bound<'_, Credentials>) -> u64 {
+        let credentials = credentials.get().inner.clone();
+        self.add(Box::pin(
+            async move { credentials.select().await.map_or_else(Outcome::Failed, Outcome::Report) },
+        ))
+    }
+
+    /// Starts a revocation.
+    #[pyo3(signature = (credentials, timeout))]
+    fn start_revoke(&self, credentials: &Bound<'_, Credentials>, timeout: Option<f64>) -> PyResult<u64> {
+        let mut options = RevokeOptions::new();
+        if let Some(limit) = seconds(timeout, "timeout")? {
+            options = options.timeout(limit);
+        }
+        let credentials = credentials.get().inner.clone();
+        Ok(self.add(Box::pin(async move {
+            let revoked = credentials.revoke(options).await;
+            revoked.map_or_else(Outcome::Failed, |revoked| Outcome::Revoked(revoked.subject_id))
+        })))
+    }
+
+    /// Starts to wait for new tokens, again and again. The credentials are not kept alive.
+    fn start_changes(&self, credentials: &Bound<'_, Credentials>) -> u64 {
+        self.add(changed(Box::new(credentials.get().inner.subscribe())))
+    }
+
+    /// Becomes readable for each new log record, too.
+    fn listen_to_log(&self) {
+        log_queue::listen(Arc::clone(&self.signal));
+    }
+
+    /// Gives an operation up.
+    fn cancel(&self, number: u64) {
+        if !self.is_foreign() {
+            let operation = lock(&self.operations).remove(&number);
+            drop(operation);
+        }
+    }
+
+    /// Looks at no more than `limit` operations that may have ended. Returns `(number, succeeded, value)` for each that
+    /// has; the value is an exception if it has failed. `credentials` are those whose headers are waited for.
+    #[pyo3(signature = (credentials, limit))]
+    fn step<'py>(
+        &self,
+        py: Python<'py>,
+        credentials: Option<&Bound<'py, Credentials>>,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let ended = PyList::empty(py);
+        if self.is_foreign() {
+            return Ok(ended);
+        }
+        for number in self.signal.take(limit) {
+            let value = match self.poll(number) {
+                None => continue,
+                Some(Outcome::Header(form, snapshot)) => match credentials {
+                    Some(credentials) => credentials.get().keep(py, &snapshot, form).into_bound(py),
+                    None => continue,
+                },
+                Some(Outcome::Report(report)) => report::to_python(py, &report)?,
+                Some(Outcome::Revoked(subject)) => {
+                    if let Some(credentials) = credentials {
+                        credentials.get().forget();
+                    }
+                    subject.into_pyobject(py)?
+                }
+                Some(Outcome::Changed(subscription, alive)) => {
+                    if alive {
+                        let work = changed(subscription);
+                        let waker = Arc::new(OperationWaker {
+                            number,
+                            signal: Arc::clone(&self.signal),
+                            queued: AtomicBool::new(true),
+                        });
+                        lock(&self.operations).insert(number, Operation { work, waker });
+                        self.signal.notify(number);
+                    }
+                    alive.into_pyobject(py)?.to_owned().into_any()
+                }
+                Some(Outcome::Failed(error)) => {
+                    ended.append((number, false, errors::exception(py, &error)?))?;
+                    continue;
+                }
+            };
+            ended.append((number, true, value))?;
+        }
+        Ok(ended)
+    }
+}
+
+fn changed(mut subscription: Box<Subscription>) -> Work {
+    Box::pin(async move {
+        let alive = subscription.changed().await.is_some();
+        Outcome::Changed(subscription, alive)
+    })
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if !self.is_foreign() {
+            let operations = take(&mut *lock(&self.operations));
+            drop(operations);
+        }
+    }
+}

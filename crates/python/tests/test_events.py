@@ -1,0 +1,122 @@
+"""The log, and new tokens: on a thread of Python's, never on the library's."""
+
+import gc
+import logging
+import os
+import threading
+import time
+
+import pytest
+from yandex_cloud_auth import Credentials
+
+
+def until(condition, within=10):
+    """Waits for something that another thread does."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened in time"
+        time.sleep(0.01)
+
+
+def test_each_new_token_is_told(emulator):
+    creds = Credentials.metadata()
+    told = []
+    end = creds.on_change(lambda same: told.append((same, same.token(), threading.current_thread().name)))
+    first = creds.token()
+    until(lambda: len(told) == 1)
+    assert told[0] == (creds, first, "yandex-cloud-auth events")
+    emulator.revoke_iam_token(first)
+    creds.invalidate(first)
+    second = creds.token()
+    until(lambda: len(told) == 2)
+    assert told[1][1] == second != first
+    end()
+    emulator.revoke_iam_token(second)
+    creds.invalidate(second)
+    creds.token()
+    time.sleep(0.1)
+    assert len(told) == 2
+
+
+def test_a_callback_that_raises_is_logged_and_called_again(emulator, caplog):
+    creds = Credentials.metadata()
+    calls = []
+
+    def callback(_):
+        calls.append(1)
+        raise ZeroDivisionError("of the callback")
+
+    end = creds.on_change(callback)
+    first = creds.token()
+    until(lambda: "a callback of on_change has failed" in caplog.text)
+    assert "of the callback" in caplog.text and first not in caplog.text
+    emulator.revoke_iam_token(first)
+    creds.invalidate(first)
+    creds.token()
+    until(lambda: len(calls) == 2)
+    end()
+
+
+@pytest.mark.parametrize("value", [None, 1, "print"])
+def test_a_callback_has_to_be_callable(value):
+    with pytest.raises(TypeError, match="callable"):
+        Credentials("AQVN-fake").on_change(value)
+
+
+def test_a_subscription_keeps_no_credentials_alive(emulator):
+    import weakref
+
+    creds = Credentials.metadata()
+    reference = weakref.ref(creds)
+    creds.on_change(print)
+    del creds
+    gc.collect()
+    assert reference() is None
+
+
+def test_what_the_library_does_is_in_the_log(emulator, caplog):
+    caplog.set_level(logging.DEBUG, "yandex_cloud_auth")
+    creds = Credentials.metadata()
+    token = creds.token()
+    until(lambda: "metadata" in caplog.text)
+    assert token not in caplog.text
+    assert {record.name.split(".")[0] for record in caplog.records} == {"yandex_cloud_auth"}
+
+
+def test_a_refresh_that_fails_in_the_background_is_a_warning(emulator, caplog):
+    creds = Credentials.metadata(max_age=0.05)
+    creds.header()
+    emulator.fault(kind="status", status=503, target="metadata")
+    # Calls renew a stale token, one attempt at a time and some time after the last one.
+    until(lambda: creds.header() and any(record.levelno == logging.WARNING for record in caplog.records))
+
+
+def test_nothing_is_written_without_a_handler(emulator, python):
+    program = """
+import logging, sys, time
+from yandex_cloud_auth import Credentials
+creds = Credentials.metadata()
+try:
+    creds.header(timeout=1)
+except Exception:
+    pass
+time.sleep(0.1)
+"""
+    emulator.fault(kind="status", status=500, target="metadata")
+    assert python(program + "sys.stderr.flush()") == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_of_a_fork_is_told_too(emulator):
+    creds = Credentials.metadata()
+    reading, writing = os.pipe()
+    end = creds.on_change(lambda same: os.write(writing, b"told"))
+    child = os.fork()
+    if child == 0:
+        creds.header(timeout=5)
+        time.sleep(1)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    assert os.read(reading, 100) == b"told"
+    end()

@@ -1,0 +1,318 @@
+"""Waits: threads, event loops, deadlines, cancellation, signals."""
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+from yandex_cloud_auth import AuthError, Credentials, Refused, Unavailable
+
+
+def in_asyncio(main):
+    return asyncio.run(main())
+
+
+def in_uvloop(main):
+    return pytest.importorskip("uvloop").run(main())
+
+
+def in_trio(main):
+    return pytest.importorskip("trio").run(main)
+
+
+class Proactor(asyncio.SelectorEventLoop):
+    """A loop that watches no sockets for others, as that of Windows."""
+
+    def add_reader(self, *arguments):
+        raise NotImplementedError
+
+
+def in_proactor(main):
+    loop = Proactor()
+    # The loop's own socket for wake-ups is registered by another name.
+    try:
+        return loop.run_until_complete(main())
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+LOOPS = [in_asyncio, in_uvloop, in_trio, in_proactor]
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_every_loop_waits_for_a_token(run, emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=100, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        return await creds.header_async(), await creds.token_async()
+
+    header, token = run(main)
+    assert header == f"Bearer {token}" and token.startswith("t1.") and fetches() == 1
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_every_loop_raises_the_error(run, emulator):
+    emulator.fault(kind="status", status=403, target="metadata")
+    creds = Credentials.metadata(emulator.metadata_address)
+
+    async def main():
+        await creds.header_async()
+
+    with pytest.raises(AuthError):
+        run(main)
+
+
+def test_a_ready_call_does_not_suspend():
+    creds = Credentials("AQVN-fake")
+    coroutine = creds.header_async()
+    with pytest.raises(StopIteration) as stopped:
+        coroutine.send(None)
+    assert stopped.value.value == "Api-Key AQVN-fake"
+
+
+def test_a_thousand_tasks_share_one_fetch(emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        return await asyncio.gather(*(creds.header_async() for _ in range(1000)))
+
+    assert len(set(asyncio.run(main()))) == 1 and fetches() == 1
+    assert not creds.__dict__["_waits"]
+
+
+def test_a_thousand_tasks_of_trio_share_one_fetch(emulator, fetches):
+    trio = pytest.importorskip("trio")
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+    headers = set()
+
+    async def one():
+        headers.add(await creds.header_async())
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            for _ in range(1000):
+                nursery.start_soon(one)
+
+    trio.run(main)
+    assert len(headers) == 1 and fetches() == 1 and not creds.__dict__["_waits"]
+
+
+def test_threads_share_one_fetch(emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+    headers = []
+    threads = [threading.Thread(target=lambda: headers.append(creds.header())) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(headers) == 32 and len(set(headers)) == 1 and fetches() == 1
+
+
+def test_loops_in_several_threads_share_one_fetch(emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+    headers = []
+    threads = [
+        threading.Thread(target=lambda: headers.append(asyncio.run(creds.header_async()))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(headers) == 8 and len(set(headers)) == 1 and fetches() == 1
+
+
+def test_each_task_has_its_own_deadline(emulator):
+    emulator.fault(kind="hang", target="metadata")
+    creds = Credentials.metadata(timeout=5)
+
+    async def one(timeout):
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await creds.header_async(timeout=timeout)
+        return time.monotonic() - began
+
+    async def main():
+        return await asyncio.gather(one(0.1), one(0.6))
+
+    short, long = asyncio.run(main())
+    assert 0.1 <= short < 0.5 <= long < 3
+
+
+def test_failing_together_costs_one_request(emulator, fetches):
+    emulator.fault(kind="status", status=401, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        return await asyncio.gather(*(creds.header_async() for _ in range(100)), return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert {type(error) for error in errors} == {Refused} and fetches() == 1
+    assert len({id(error) for error in errors}) == 100
+
+
+def test_cancelled_tasks_leave_the_fetch_to_the_others(emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        tasks = [asyncio.ensure_future(creds.header_async()) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        for task in tasks[::2]:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = asyncio.run(main())
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[::2])
+    assert all(outcome.startswith("Bearer") for outcome in outcomes[1::2]) and fetches() == 1
+    assert not creds.__dict__["_waits"]
+
+
+def test_a_time_out_of_the_loop_ends_the_wait_alone(emulator):
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(creds.header_async(), 0.05)
+        return await creds.header_async()
+
+    assert asyncio.run(main()).startswith("Bearer")
+
+
+def test_trio_cancels_a_wait(emulator):
+    trio = pytest.importorskip("trio")
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        with trio.move_on_after(0.05) as scope:
+            await creds.header_async()
+        assert scope.cancelled_caught and not creds.__dict__["_waits"]
+        return await creds.header_async()
+
+    assert trio.run(main).startswith("Bearer")
+
+
+def test_a_loop_that_is_closed_under_a_wait_leaves_the_next_one_alone(emulator):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(creds.header_async())
+    loop.run_until_complete(asyncio.sleep(0.02))
+    loop.close()
+    assert asyncio.run(creds.header_async()).startswith("Bearer")
+    assert all(key.is_closed() for key in creds.__dict__["_waits"])
+    task._log_destroy_pending = False
+    del task
+
+
+def test_without_a_loop_there_is_nothing_to_wait_in(emulator):
+    coroutine = Credentials.metadata().header_async()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        coroutine.send(None)
+
+
+def test_a_token_is_there_for_a_while_more(emulator):
+    creds = Credentials.metadata()
+    creds.header()
+    assert creds.header(min_ttl=60).startswith("Bearer")
+    with pytest.raises(AuthError):
+        creds.header(min_ttl=10**6)
+    with pytest.raises(AuthError):
+        asyncio.run(creds.header_async(min_ttl=10**6))
+
+
+def test_a_stale_token_is_served_while_it_is_renewed(emulator, fetches):
+    creds = Credentials.metadata(max_age=0.05)
+    first = creds.header()
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    time.sleep(0.1)
+    began = time.monotonic()
+    assert creds.header() == first
+    assert time.monotonic() - began < 0.2
+
+
+CTRL_C = """
+import signal, threading, time, os
+from yandex_cloud_auth import Credentials
+creds = Credentials.metadata(timeout=20)
+sent = []
+def interrupt():
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(0.3, interrupt).start()
+try:
+    creds.header()
+except KeyboardInterrupt:
+    print(f"{(time.monotonic() - sent[0]) * 1000:.3f}")
+"""
+
+
+def test_ctrl_c_ends_a_wait_at_once(emulator, python):
+    emulator.fault(kind="hang", target="metadata")
+    # The least of three: other work of the machine is no matter here.
+    assert min(float(python(CTRL_C)) for _ in range(3)) < 5
+
+
+def test_a_signal_handler_may_ask_for_a_header(emulator, fetches):
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+    inner = []
+    previous = signal.signal(signal.SIGALRM, lambda *_: inner.append(creds.header()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        outer = creds.header()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert inner == [outer] and fetches() == 1
+
+
+def test_a_signal_handler_that_raises_ends_the_wait(emulator):
+    emulator.fault(kind="hang", target="metadata")
+
+    def handler(*_):
+        raise ZeroDivisionError
+
+    previous = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(ZeroDivisionError):
+            Credentials.metadata().header()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_other_threads_run_while_one_waits(emulator):
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+    thread = threading.Thread(target=creds.header)
+    thread.start()
+    steps = 0
+    while thread.is_alive():
+        steps += 1
+        time.sleep(0.005)
+    assert steps > 20
+
+
+def test_no_descriptors_are_left(emulator):
+    import os
+
+    count = lambda: len(os.listdir("/proc/self/fd"))
+    creds = Credentials.metadata()
+
+    async def main():
+        await asyncio.gather(*(creds.header_async(min_ttl=1) for _ in range(50)))
+
+    asyncio.run(main())
+    before = count()
+    for _ in range(20):
+        creds.header(min_ttl=1)
+        asyncio.run(main())
+    assert count() <= before + 2
