@@ -12,16 +12,16 @@ use super::super::formats::{Content, Format, Member, Value, members_at};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, WholeFile, path};
 use super::{comment, entries, text};
-
-/// The hosts that docker asks the helper for.
-const HOSTS: [&str; 2] = ["cr.yandex", "registry.yandexcloud.net"];
+use crate::hosts::{Hook, Hosts};
 
 const INDEX: &str = "https://iam@registry.yandexcloud.net/pypi/REGISTRY/simple/";
 
 pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("DOCKER_CONFIG", || Ok(context.home()?.join(".docker")))?.join("config.json");
-    let hosts = context.hosts()?;
-    let entries = HOSTS.iter().chain(&hosts).map(|host| ((*host).to_owned(), text("yc-auth"))).collect();
+    let in_table = Hosts::of(Hook::Docker, &[])?;
+    let added = context.hosts()?;
+    let hosts = in_table.names().chain(added.iter().map(|host| &**host));
+    let entries = hosts.map(|host| (host.to_owned(), text("yc-auth"))).collect();
     let format = Format::Json { comments: false };
     let step =
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
