@@ -13,6 +13,7 @@ use super::plan::WholeFile;
 use crate::arguments::SetupOptions;
 use crate::credentials;
 use crate::deadline::Deadline;
+use crate::hosts::{Hook, Hosts};
 
 /// The options, this program, and the credentials that the tool will use.
 pub(super) struct Context<'a> {
@@ -50,11 +51,18 @@ impl<'a> Context<'a> {
         CommandLine { program: self.program.clone(), arguments }
     }
 
-    /// A command of this program with the choice, and with the hosts of `--host`.
-    pub(super) fn command_with_hosts(&self, words: &[&str]) -> Result<CommandLine, Error> {
+    /// A command of this program with the choice, and with the hosts of `--host`, which the hook has to accept.
+    pub(super) fn command_with_hosts(&self, hook: Hook, words: &[&str]) -> Result<CommandLine, Error> {
         let hosts = self.hosts()?;
+        self.known_hosts(hook)?;
         let flags = hosts.iter().flat_map(|host| ["--host", host]);
         Ok(self.command(&words.iter().copied().chain(flags).collect::<Vec<_>>()))
+    }
+
+    /// The hosts that a hook will answer for.
+    pub(super) fn known_hosts(&self, hook: Hook) -> Result<Hosts, Error> {
+        let hosts: Vec<_> = self.hosts()?.into_iter().map(str::to_owned).collect();
+        Hosts::of(hook, &hosts)
     }
 
     /// The hosts of `--host`, without a scheme.

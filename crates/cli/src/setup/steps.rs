@@ -138,7 +138,14 @@ fn ready(file: ToolFile, mut merged: Merged, keeps_copy: bool, mode: Mode) -> Re
         restore(&file, &mut merged);
     }
     if merged.text == file.text() {
-        let preview = format!("{}: is set up already\n", file.path().display());
+        let preview = match mode {
+            Mode::Undo => merged
+                .remarks
+                .iter()
+                .map(|remark| format!("note: {}: {remark}\n", file.path().display()))
+                .collect(),
+            _ => format!("{}: is set up already\n", file.path().display()),
+        };
         return Ok(Ready { preview, action: Action::Nothing });
     }
     if mode != Mode::Show {
@@ -216,6 +223,7 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
         (_, _) => Action::SetUser(user),
     };
     let preview = match action {
+        Action::Nothing if mode == Mode::Undo => String::new(),
         Action::Nothing => format!("kubectl: the user {} is set up already\n", user.name),
         _ => format!("would run\n  {}\n", user.shown()),
     };
@@ -225,7 +233,6 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
 /// Writes one step, and says what was done.
 fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
     match step.action {
-        Action::Nothing if mode == Mode::Undo => Ok(String::new()),
         Action::Nothing => Ok(step.preview),
         Action::Edit { file, merged, keeps_copy } => edit(&file, &merged, keeps_copy, mode),
         Action::Create(whole) => {

@@ -18,7 +18,11 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("CODEX_HOME", || Ok(context.home()?.join(".codex")))?.join("config.toml");
     let name = context.name()?;
     let folder = context.folder_id()?;
-    let mut command = context.command(&["token", "--on-repeat=renew", "--timeout", "4"]);
+    // Without shared tokens each call fetches a new one anyway.
+    let is_shared = !context.choice.arguments.iter().any(|argument| argument == "--no-cache");
+    let on_repeat = is_shared.then_some("--on-repeat=renew");
+    let words: Vec<_> = ["token"].into_iter().chain(on_repeat).chain(["--timeout", "4"]).collect();
+    let mut command = context.command(&words);
     // One folder for both kinds of commands: the helper has no `XDG_RUNTIME_DIR`.
     command.arguments.extend(context.cache_arguments());
     let mut groups = provider(name);

@@ -12,20 +12,18 @@ use super::super::formats::{Content, Format, Member, Value, members_at};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, WholeFile, path};
 use super::{comment, entries, text};
-use crate::hosts::{Hook, Hosts};
+use crate::hosts::Hook;
 
 const INDEX: &str = "https://iam@registry.yandexcloud.net/pypi/REGISTRY/simple/";
 
 pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("DOCKER_CONFIG", || Ok(context.home()?.join(".docker")))?.join("config.json");
-    let in_table = Hosts::of(Hook::Docker, &[])?;
-    let added = context.hosts()?;
-    let hosts = in_table.names().chain(added.iter().map(|host| &**host));
-    let entries = hosts.map(|host| (host.to_owned(), text("yc-auth"))).collect();
+    let hosts = context.known_hosts(Hook::Docker)?;
+    let entries = hosts.names().map(|host| (host.to_owned(), text("yc-auth"))).collect();
     let format = Format::Json { comments: false };
     let step =
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
-    let command = context.command_with_hosts(&["credential", "docker"])?;
+    let command = context.command_with_hosts(Hook::Docker, &["credential", "docker"])?;
     let script = Step::Whole(context.script("docker-credential-yc-auth", &command)?);
     Ok(Plan { steps: vec![step, script], next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()] })
 }
@@ -88,6 +86,6 @@ fn find_provider(root: &[Member], section: &str) -> Vec<Group> {
 }
 
 fn keyring(context: &Context<'_>) -> Result<WholeFile, Error> {
-    let command = context.command_with_hosts(&["credential", "keyring"])?;
+    let command = context.command_with_hosts(Hook::Keyring, &["credential", "keyring"])?;
     context.script("keyring", &command)
 }

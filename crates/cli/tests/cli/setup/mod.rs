@@ -4,6 +4,7 @@
 //! whether anything was written.
 
 mod choice;
+mod end_to_end;
 mod files;
 mod formats;
 mod page;
