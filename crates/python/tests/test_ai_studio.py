@@ -10,6 +10,8 @@ from yandex_cloud_auth import AuthError, Credentials, InvalidCredential
 pytest.importorskip("yandex_ai_studio_sdk")
 grpc = pytest.importorskip("grpc")
 
+from conftest import PROGRAM
+from emulator import Emulator
 from studio import ACCEPTED, CALLS, MODEL, REFUSED, TEXTS, TIMEOUT, outcome, outcomes, texts
 from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio, auth as theirs
 from yandex_cloud_auth import ai_studio
@@ -91,6 +93,24 @@ def test_no_call_fails_in_an_outage_of_the_source(emulator, studio):
     until = time.monotonic() + 2
     while time.monotonic() < until:
         assert {outcome(call, sdk) for call in TEXTS.values()} == {"accepted"}
+
+
+def test_no_call_fails_with_tokens_that_live_for_seconds(tmp_path, environment):
+    emulator = Emulator(PROGRAM, tmp_path, lifetime=2)
+    try:
+        environment.setenv("YC_API_ENDPOINT", emulator.url)
+        sdk = AIStudio(
+            endpoint=emulator.address,
+            folder_id=emulator.folder_id,
+            verify=False,
+            service_map={"http_completions": f"{emulator.url}/v1"},
+            auth=Auth(Credentials.metadata(emulator.metadata_address)),
+        )
+        until = time.monotonic() + 7
+        while time.monotonic() < until:
+            assert {outcome(call, sdk) for call in TEXTS.values()} == {"accepted"}
+    finally:
+        emulator.stop()
 
 
 def test_our_error_reaches_the_caller(studio):
