@@ -29,10 +29,18 @@ struct Ready<'a> {
 
 enum Action<'a> {
     Nothing,
-    Edit { file: ToolFile, merged: Merged, keeps_copy: bool },
+    Edit {
+        file: ToolFile,
+        merged: Merged,
+        keeps_copy: bool,
+    },
     Create(&'a WholeFile),
     Delete(&'a Path),
-    SetUser(&'a KubectlUser),
+    /// `is_new`: there is no such user yet.
+    SetUser {
+        user: &'a KubectlUser,
+        is_new: bool,
+    },
     DeleteUser(&'a KubectlUser),
 }
 
@@ -59,7 +67,7 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
             for name in &context.choice.variables {
                 let _ = writeln!(text, "note: {tool} has to run with {name}, as this shell has it");
             }
-            for remark in &context.choice.remarks {
+            for remark in context.choice.remarks.iter().chain(&plan.notes) {
                 let _ = writeln!(text, "note: {remark}");
             }
             for line in &plan.next {
@@ -220,7 +228,7 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
             Action::Nothing
         }
         (Present::Same | Present::Own, Mode::Undo) => Action::DeleteUser(user),
-        (_, _) => Action::SetUser(user),
+        (present, _) => Action::SetUser { user, is_new: present == Present::Nothing },
     };
     let preview = match action {
         Action::Nothing if mode == Mode::Undo => String::new(),
@@ -243,9 +251,9 @@ fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
             fs::remove_file(path).map_err(|error| invalid(path, format!("cannot be removed: {error}")))?;
             Ok(format!("removed {}\n", path.display()))
         }
-        Action::SetUser(user) => {
+        Action::SetUser { user, is_new } => {
             let comments = kubectl_user::has_comments();
-            let copies = user.set()?;
+            let copies = user.set(is_new)?;
             let mut text = format!("kubectl: wrote the user {}\n", user.name);
             for copy in copies {
                 let _ = writeln!(text, "copy: {}", copy.display());

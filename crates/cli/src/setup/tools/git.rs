@@ -31,7 +31,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let groups = hosts.iter().map(|host| group(host)).collect();
     let next = hosts.iter().map(|host| format!("git ls-remote https://{host}/REPOSITORY")).collect();
     let steps = vec![Step::Entries(Entries { path: file, format: Format::Git, groups, find })];
-    Ok(Plan { steps, next })
+    Ok(Plan { steps, next, ..Plan::default() })
 }
 
 fn helper(section: &str) -> Group {

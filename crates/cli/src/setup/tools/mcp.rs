@@ -4,7 +4,7 @@ use yandex_cloud_auth::{Error, ErrorKind};
 
 use super::super::command_line::CommandLine;
 use super::super::context::{Context, check_name};
-use crate::hosts::{Hook, Hosts};
+use crate::hosts::Hook;
 
 /// A server.
 pub(super) struct McpServer {
@@ -17,11 +17,10 @@ pub(super) struct McpServer {
 /// # Errors
 /// `Invalid` for an address that must not get a token.
 pub(super) fn servers(context: &Context<'_>) -> Result<Vec<McpServer>, Error> {
-    let hosts = context.known_hosts(Hook::Headers)?;
-    context.options.mcp.iter().map(|text| server(text, &hosts)).collect()
+    context.options.mcp.iter().map(|text| server(context, text)).collect()
 }
 
-fn server(text: &str, hosts: &Hosts) -> Result<McpServer, Error> {
+fn server(context: &Context<'_>, text: &str) -> Result<McpServer, Error> {
     let refused = |reason: &str| {
         Error::new(ErrorKind::Invalid, reason)
             .at("--mcp")
@@ -39,14 +38,7 @@ fn server(text: &str, hosts: &Hosts) -> Result<McpServer, Error> {
     if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(refused("the address has a user name in it"));
     }
-    if hosts.of_url(&url).is_none() {
-        return Err(Error::new(
-            ErrorKind::Blocked,
-            format!("{host} gets no token: the host is not one of Yandex Cloud's"),
-        )
-        .at("--mcp")
-        .with_help(format!("if the token belongs there, add the host: `--host {host}`")));
-    }
+    context.check_host(&url, "--mcp")?;
     let name = name.unwrap_or_else(|| format!("yandex-{}", host.split('.').next().unwrap_or_default()));
     check_name(&name, "--mcp")?;
     Ok(McpServer { name, url })

@@ -25,7 +25,11 @@ pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
     let command = context.command_with_hosts(Hook::Docker, &["credential", "docker"])?;
     let script = Step::Whole(context.script("docker-credential-yc-auth", &command)?);
-    Ok(Plan { steps: vec![step, script], next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()] })
+    Ok(Plan {
+        steps: vec![step, script],
+        next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()],
+        ..Plan::default()
+    })
 }
 
 fn helpers(entries: Vec<(String, Value)>) -> Group {
@@ -56,6 +60,7 @@ pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
     Ok(Plan {
         steps: vec![step, Step::Whole(keyring)],
         next: vec![format!("pip install --index-url {INDEX} PACKAGE")],
+        ..Plan::default()
     })
 }
 
@@ -71,6 +76,7 @@ pub(super) fn uv(context: &Context<'_>) -> Result<Plan, Error> {
     Ok(Plan {
         steps: vec![step, Step::Whole(keyring)],
         next: vec![format!("uv pip install --index-url {INDEX} PACKAGE")],
+        ..Plan::default()
     })
 }
 

@@ -191,8 +191,14 @@ fn options_without_a_meaning_for_the_tool_are_rejected() {
         (&["codex", "--folder-id", FOLDER_ID, "--mcp", "a b=https://toolkit.mcp.cloud.yandex.net"], "--mcp"),
         (
             &["codex", "--folder-id", FOLDER_ID, "--mcp", "https://toolkit.mcp.evil.example"],
-            "--host toolkit.mcp.evil.example",
+            "--mcp: https://toolkit.mcp.evil.example gets no token",
         ),
+        (
+            &["codex", "--folder-id", FOLDER_ID, "--url", "https://ai.evil.example/v1"],
+            "--url: https://ai.evil.example gets no token",
+        ),
+        (&["codex", "--folder-id", FOLDER_ID, "--url", "http://ai.api.cloud.yandex.net/v1"], "--url"),
+        (&["opencode", "--folder-id", FOLDER_ID, "--url", "http://127.0.0.1:1@evil.example/v1"], "--url"),
         (&["claude-code", "--gateway", "http://gateway.example"], "--gateway"),
         (&["git", "--host", "git.example/path"], "--host"),
     ] {
