@@ -176,6 +176,23 @@ fn the_exit_status_is_that_of_the_command_and_nothing_is_left() {
     assert!(is_empty(&folder.path));
 }
 
+/// SIGKILL gives this process no time to remove the file: another process does.
+#[test]
+fn nothing_is_left_of_a_process_that_is_killed() {
+    let folder = Folder::new();
+    let mut run =
+        exec(&folder, &["--auth", "t1.fake.token"], "echo ready; exec tail -f /dev/null").env("PGUSER", "u");
+    let mut child = run.command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    assert!(!is_empty(&folder.path));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    test_support::wait::until("the password file is gone", || is_empty(&folder.path));
+    // The command has ended too (Linux).
+    assert!(cfg!(not(target_os = "linux")) || lines.next().is_none());
+}
+
 /// Ctrl-C in psql cancels a query. It must not end this process, also while yc renews the token.
 #[test]
 fn a_signal_during_a_renewal_by_yc_is_the_commands() {
