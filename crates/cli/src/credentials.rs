@@ -131,6 +131,19 @@ pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report
     })
 }
 
+/// The credentials of a value, as `--auth` and `method` make them. Asks no service.
+///
+/// # Errors
+/// `Invalid` if the value is no key or token, or one of another kind.
+pub(crate) fn of_value(
+    options: &AuthOptions,
+    method: Option<MethodName>,
+    value: &Value,
+) -> Result<Credentials, Error> {
+    let options = AuthOptions { method, ..options.clone() };
+    base(&options, Some(value), &ClaimsRecord::default())
+}
+
 /// What the command uses instead of a profile.
 fn given_instead(options: &AuthOptions) -> &'static str {
     match options.method {

@@ -50,7 +50,8 @@ pub(crate) struct SetupOptions {
     #[arg(long)]
     pub(crate) write: bool,
 
-    /// Take out what `--write` has written, and nothing else
+    /// Take out what `--write` has written, and nothing else; with `--name`, `--host`, `--mcp` or `--gateway`, these entries
+    /// alone
     #[arg(long, conflicts_with = "write")]
     pub(crate) undo: bool,
 
@@ -63,7 +64,8 @@ pub(crate) struct SetupOptions {
     #[arg(long, value_name = "ID")]
     pub(crate) folder_id: Option<String>,
 
-    /// The address of AI Studio's API; default: `https://ai.api.cloud.yandex.net/v1` (codex, opencode)
+    /// The address of AI Studio's API (codex, opencode) or of Object Storage (aws, rclone); default: that of the
+    /// installation, such as `https://ai.api.cloud.yandex.net/v1`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
@@ -79,7 +81,7 @@ pub(crate) struct SetupOptions {
     #[arg(long, value_name = "URL")]
     pub(crate) gateway: Option<String>,
 
-    /// Another host that gets the token, beside Yandex Cloud's own
+    /// Another host that gets the token, beside Yandex Cloud's own and that of `--gateway`
     /// (claude-code, codex, docker, git, opencode, pip, psql, uv)
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Vec<String>,
@@ -104,6 +106,9 @@ impl SetupOptions {
             return None;
         }
         match self.tool {
+            Tool::Psql if self.host.len() > 1 => {
+                Some("psql: name one host: `--host c-….rw.mdb.yandexcloud.net`; PGHOST can list several".to_owned())
+            }
             Tool::Git if self.host.is_empty() => {
                 Some("git: name the host that gets the token: `--host HOST`".to_owned())
             }
@@ -120,7 +125,7 @@ impl SetupOptions {
         let rows: [(&str, bool, &[Tool]); 8] = [
             ("--name", self.name.is_some(), &[Aws, Codex, Kubectl, Opencode, Rclone]),
             ("--folder-id", self.folder_id.is_some(), &[Codex, Opencode]),
-            ("--url", self.url.is_some(), &[Codex, Opencode]),
+            ("--url", self.url.is_some(), &[Aws, Codex, Opencode, Rclone]),
             ("--model", !self.model.is_empty(), &[Opencode]),
             ("--mcp", !self.mcp.is_empty(), &[ClaudeCode, Codex]),
             ("--gateway", self.gateway.is_some(), &[ClaudeCode]),

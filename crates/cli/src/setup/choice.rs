@@ -6,11 +6,12 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
-use yandex_cloud_auth::{Error, ErrorKind, Method, Profile, System};
+use yandex_cloud_auth::{Error, ErrorKind, Method, Profile, ProfileAuth, System};
 
+use super::value_check;
 use crate::arguments::{AuthOptions, AuthValue, MethodName};
 use crate::credentials;
 use crate::deadline::Deadline;
@@ -31,6 +32,8 @@ pub(super) struct Choice {
     /// The folder of the shared tokens where nothing names one: a tool without the variables of the session may find
     /// another one.
     pub(super) cache_folder: Option<String>,
+    /// The endpoint of the installation, if the user names one.
+    pub(super) endpoint: Option<String>,
     /// Remarks for the user.
     pub(super) remarks: Vec<String>,
 }
@@ -51,9 +54,10 @@ pub(super) fn pinned(options: &AuthOptions, deadline: Deadline) -> Result<Choice
         add("--audience", audience);
     }
     let endpoint = options.endpoint.clone().or(variable("YC_API_ENDPOINT")?);
-    if let Some(endpoint) = endpoint {
-        add("--endpoint", &endpoint);
+    if let Some(endpoint) = &endpoint {
+        add("--endpoint", endpoint);
     }
+    choice.endpoint = endpoint.or(choice.endpoint);
     let folder = shared_cache::named_folder(options.cache_dir.as_deref(), &System::real())?;
     match folder.filter(|_| !options.no_cache) {
         None => choice.arguments.push("--no-cache".to_owned()),
@@ -70,53 +74,60 @@ impl Choice {
         let named = options.method.filter(|method| *method != MethodName::Impersonation);
         self.method = named.map(MethodName::method);
         if let Some(value) = &options.auth {
-            return self.pin_value(value);
+            return self.pin_value(value, options, deadline);
         }
         if let Some(file) = &options.key_file {
-            self.method = Some(Method::ServiceAccountKey);
-            return self.pin_file("--key-file", "", file.as_os_str().to_owned(), "--key-file");
+            let file = file.as_os_str().to_owned();
+            return self.pin_file(Place::KEY_FILE, file, "--key-file", options, deadline);
         }
         let method = match self.method {
             Some(method) => method,
             None => {
-                let report = credentials::select(options, deadline)?;
+                let report = credentials::select(options, deadline).map_err(for_a_tool)?;
                 let selected = report.selected().map(|attempt| attempt.method);
-                selected.ok_or_else(|| Error::new(ErrorKind::NotConfigured, "no credentials were found"))?
+                selected.ok_or_else(|| {
+                    for_a_tool(Error::new(ErrorKind::NotConfigured, "no credentials were found"))
+                })?
             }
         };
         self.method = Some(method);
-        self.pin_method(method, options)
+        self.pin_method(method, options, deadline)
     }
 
     /// `--auth`: a file only.
-    fn pin_value(&mut self, value: &AuthValue) -> Result<(), Error> {
+    fn pin_value(
+        &mut self,
+        value: &AuthValue,
+        options: &AuthOptions,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
         let AuthValue::File(path) = value else {
             return Err(Error::new(ErrorKind::Invalid, "a secret cannot be written to the file of a tool")
                 .at("--auth")
                 .with_help(into_a_file("the secret", "--auth @FILE")));
         };
-        self.pin_file("--auth", "@", path.as_os_str().to_owned(), "--auth")
+        let kind = options.method.filter(|method| *method != MethodName::Impersonation);
+        self.pin_file(Place { kind, ..Place::AUTH }, path.as_os_str().to_owned(), "--auth", options, deadline)
     }
 
-    fn pin_file(&mut self, flag: &str, prefix: &str, path: OsString, location: &str) -> Result<(), Error> {
-        let path = PathBuf::from(path);
-        let found = fs::metadata(&path);
-        if !found.as_ref().is_ok_and(fs::Metadata::is_file) {
-            // The value can be the key itself, so the error does not show it.
-            let is_pipe = found.is_ok();
-            let reason =
-                if is_pipe { "a tool cannot read a pipe or a folder again" } else { "there is no such file" };
-            return Err(Error::new(ErrorKind::Invalid, reason)
-                .at(location)
-                .with_help(into_a_file("the key or token", &format!("{flag} {prefix}FILE"))));
+    fn pin_file(
+        &mut self,
+        place: Place,
+        path: OsString,
+        location: &str,
+        options: &AuthOptions,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let Place { flag, prefix, kind } = place;
+        let absolute = value_check::readable_path(Path::new(&path), flag, prefix, location)?;
+        let method = value_check::method_of(&absolute, kind, options, deadline)?;
+        if let (Some(kind), "--auth") = (kind, flag) {
+            self.arguments.extend(["--method".to_owned(), kind.method().name().to_owned()]);
         }
-        let absolute = absolute(&path)?;
-        if let (Some(method), "--auth") = (self.method, flag) {
-            self.arguments.extend(["--method".to_owned(), method.name().to_owned()]);
-        }
+        self.method = method;
         self.arguments.extend([flag.to_owned(), format!("{prefix}{absolute}")]);
         #[cfg(unix)]
-        if let Ok(found) = found
+        if let Ok(found) = fs::metadata(&absolute)
             && std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0
         {
             self.remarks.push(format!("other users can read {absolute}: run `chmod 600` on the file"));
@@ -125,22 +136,29 @@ impl Choice {
         Ok(())
     }
 
-    fn pin_method(&mut self, method: Method, options: &AuthOptions) -> Result<(), Error> {
+    fn pin_method(&mut self, method: Method, options: &AuthOptions, deadline: Deadline) -> Result<(), Error> {
+        let auth = |kind| Place { kind: Some(kind), ..Place::AUTH };
+        let mut pin = |place, path: String, name| self.pin_file(place, path.into(), name, options, deadline);
         match method {
-            Method::ApiKey => self.pin_variable_file("YC_API_KEY", "YC_API_KEY_FILE"),
-            Method::OAuthToken => self.pin_variable_file("YC_OAUTH_TOKEN", "YC_OAUTH_TOKEN_FILE"),
+            Method::ApiKey => pin(
+                auth(MethodName::ApiKey),
+                file_of_variable("YC_API_KEY", "YC_API_KEY_FILE")?,
+                "YC_API_KEY_FILE",
+            ),
+            Method::OAuthToken => pin(
+                auth(MethodName::OauthToken),
+                file_of_variable("YC_OAUTH_TOKEN", "YC_OAUTH_TOKEN_FILE")?,
+                "YC_OAUTH_TOKEN_FILE",
+            ),
             Method::ServiceAccountKey => match variable("YC_SERVICE_ACCOUNT_KEY_FILE")? {
-                Some(path) if Path::new(&path).is_file() => {
-                    self.pin_file("--key-file", "", path.into(), "YC_SERVICE_ACCOUNT_KEY_FILE")
+                Some(value) if value_check::is_key_itself(&value) => {
+                    Err(held_by("YC_SERVICE_ACCOUNT_KEY_FILE", "--key-file FILE"))
                 }
-                Some(_) => Err(held_by("YC_SERVICE_ACCOUNT_KEY_FILE", "--key-file FILE")),
+                Some(path) => pin(Place::KEY_FILE, path, "YC_SERVICE_ACCOUNT_KEY_FILE"),
                 None => Err(not_set("YC_SERVICE_ACCOUNT_KEY_FILE")),
             },
             Method::TokenFile => match variable("YC_IAM_TOKEN_FILE")? {
-                Some(path) => {
-                    self.method = Some(Method::IamToken);
-                    self.pin_file("--auth", "@", path.into(), "YC_IAM_TOKEN_FILE")
-                }
+                Some(path) => pin(auth(MethodName::IamToken), path, "YC_IAM_TOKEN_FILE"),
                 None => Err(not_set("YC_IAM_TOKEN_FILE")),
             },
             Method::IamToken => Err(short_lived("YC_IAM_TOKEN")),
@@ -155,10 +173,8 @@ impl Choice {
             }
             Method::Profile | Method::YandexCloudCli => {
                 self.pin_name(method);
-                let profile = match &options.profile {
-                    Some(profile) => Some(profile.trim().to_owned()),
-                    None => current_profile(method)?,
-                };
+                let (profile, endpoint) = profile_of(method, options.profile.as_deref().map(str::trim))?;
+                self.endpoint = endpoint;
                 if let Some(profile) = profile {
                     self.arguments.extend(["--profile".to_owned(), profile]);
                 }
@@ -173,17 +189,6 @@ impl Choice {
 
     fn pin_name(&mut self, method: Method) {
         self.arguments.extend(["--method".to_owned(), method.name().to_owned()]);
-    }
-
-    /// A secret in a variable is refused; the file of the other variable is pinned.
-    fn pin_variable_file(&mut self, value: &'static str, file: &'static str) -> Result<(), Error> {
-        if variable(value)?.is_some() {
-            return Err(held_by(value, "--auth @FILE"));
-        }
-        match variable(file)? {
-            Some(path) => self.pin_file("--auth", "@", path.into(), file),
-            None => Err(not_set(value)),
-        }
     }
 
     /// The token of the issuer is renewed in its file or by the job, and the variables that name it hold no secret.
@@ -206,14 +211,53 @@ impl Choice {
     }
 }
 
-/// The profile that yc uses now: another profile would be another identity.
-fn current_profile(method: Method) -> Result<Option<String>, Error> {
+/// A flag that takes a file, and what has to be in the file.
+#[derive(Clone, Copy)]
+struct Place {
+    flag: &'static str,
+    prefix: &'static str,
+    kind: Option<MethodName>,
+}
+
+impl Place {
+    const AUTH: Self = Self { flag: "--auth", prefix: "@", kind: None };
+    const KEY_FILE: Self = Self { flag: "--key-file", prefix: "", kind: Some(MethodName::ServiceAccountKey) };
+}
+
+/// The file in one variable; a secret in the other variable is refused.
+fn file_of_variable(value: &'static str, file: &'static str) -> Result<String, Error> {
+    if variable(value)?.is_some() {
+        return Err(held_by(value, "--auth @FILE"));
+    }
+    variable(file)?.ok_or_else(|| not_set(value))
+}
+
+/// The error without credentials: a secret in a variable is no help for a tool.
+fn for_a_tool(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotConfigured => error.with_help(
+            "name the credentials for the tool: `--key-file FILE` (or set YC_SERVICE_ACCOUNT_KEY_FILE), `--auth @FILE`, \
+             `--method metadata`, `--method yandex-cloud-cli`",
+        ),
+        _ => error,
+    }
+}
+
+/// The named profile, else the one that yc uses now: another profile would be another identity. With its endpoint.
+fn profile_of(method: Method, named: Option<&str>) -> Result<(Option<String>, Option<String>), Error> {
     let runtime = new_runtime().map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
-    match runtime.block_on(Profile::read(&System::real())) {
-        Ok(profile) => Ok(Some(profile.name)),
+    let read = async {
+        match named {
+            Some(name) => ProfileAuth::named(name).profile(&System::real()).await,
+            None => Profile::read(&System::real()).await,
+        }
+    };
+    match (runtime.block_on(read), named) {
+        (Ok(profile), _) => Ok((Some(profile.name), profile.endpoint)),
+        (Err(_), Some(name)) => Ok((Some(name.to_owned()), None)),
         // yc itself may find its configuration elsewhere.
-        Err(_) if method == Method::YandexCloudCli => variable("YC_PROFILE"),
-        Err(error) => Err(error),
+        (Err(_), None) if method == Method::YandexCloudCli => Ok((variable("YC_PROFILE")?, None)),
+        (Err(error), None) => Err(error),
     }
 }
 
@@ -246,7 +290,7 @@ fn held_by(name: &str, flag: &str) -> Error {
     .with_help(into_a_file(&format!("the value of {name}"), flag))
 }
 
-fn into_a_file(what: &str, flag: &str) -> String {
+pub(super) fn into_a_file(what: &str, flag: &str) -> String {
     let how = what.strip_prefix("the value of ").map_or_else(
         || "for example `(umask 077; cat > ~/.config/yc-key)`".to_owned(),
         |name| format!("`(umask 077; printenv {name} > ~/.config/yc-key)`"),

@@ -9,8 +9,9 @@ use yandex_cloud_auth::{Error, ErrorKind, Method};
 
 use super::choice::{self, Choice, variable};
 use super::command_line::{CommandLine, own_path};
+use super::installation::Installation;
 use super::plan::OwnFile;
-use crate::arguments::SetupOptions;
+use crate::arguments::{SetupOptions, Tool};
 use crate::credentials;
 use crate::deadline::Deadline;
 use crate::hosts::{Hook, Hosts, shown};
@@ -32,6 +33,16 @@ impl<'a> Context<'a> {
 
     pub(super) fn is_undo(&self) -> bool {
         self.options.undo
+    }
+
+    /// Whether an undo takes out the named entries alone.
+    pub(super) fn is_named(&self) -> bool {
+        let options = self.options;
+        let has_entries = self.options.tool == Tool::Git || self.options.tool == Tool::Docker;
+        options.name.is_some()
+            || !options.mcp.is_empty()
+            || options.gateway.is_some()
+            || (has_entries && !options.host.is_empty())
     }
 
     /// The name of the tool's entry.
@@ -68,18 +79,41 @@ impl<'a> Context<'a> {
     /// The address of AI Studio's API.
     ///
     /// # Errors
-    /// `Blocked` for a host that must not get the token.
+    /// `Blocked` for a host that must not get the token; `NotConfigured` if the address is not known.
     pub(super) fn api_url(&self) -> Result<String, Error> {
-        let Some(url) = self.options.url.as_deref().map(str::trim) else {
-            return Ok("https://ai.api.cloud.yandex.net/v1".to_owned());
+        match self.given_url()? {
+            Some(url) => Ok(url),
+            None => Ok(self.installation().ai_studio()?.to_owned()),
+        }
+    }
+
+    /// The address of Object Storage, and its region.
+    ///
+    /// # Errors
+    /// As [`api_url`](Self::api_url).
+    pub(super) fn object_storage(&self) -> Result<(String, &'static str), Error> {
+        let installation = self.installation();
+        let url = match self.given_url()? {
+            Some(url) => url,
+            None => installation.object_storage()?.to_owned(),
         };
+        Ok((url, installation.region()))
+    }
+
+    fn installation(&self) -> Installation {
+        Installation::of(self.choice.endpoint.as_deref())
+    }
+
+    /// The address of `--url`.
+    fn given_url(&self) -> Result<Option<String>, Error> {
+        let Some(url) = self.options.url.as_deref().map(str::trim) else { return Ok(None) };
         let is_local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
             .iter()
             .any(|start| url.starts_with(start));
         if !is_local || url.contains('@') {
             self.check_host(url, "--url")?;
         }
-        Ok(url.trim_end_matches('/').to_owned())
+        Ok(Some(url.trim_end_matches('/').to_owned()))
     }
 
     /// Refuses an address whose host must not get the token.
@@ -116,9 +150,9 @@ impl<'a> Context<'a> {
         if self.is_undo() {
             return Ok(String::new());
         }
-        let known = match self.options.folder_id.clone() {
-            Some(id) => Some(id),
-            None => variable("YC_FOLDER_ID")?,
+        let (known, location) = match self.options.folder_id.clone() {
+            Some(id) => (Some(id), "--folder-id"),
+            None => (variable("YC_FOLDER_ID")?, "YC_FOLDER_ID"),
         };
         let id = match known {
             Some(id) => Some(id),
@@ -135,7 +169,7 @@ impl<'a> Context<'a> {
         let id = id.trim();
         if !is_resource_id(id) {
             return Err(Error::new(ErrorKind::Invalid, "not the id of a folder")
-                .at("--folder-id")
+                .at(location)
                 .with_help("give an id of letters and digits, such as b1g…"));
         }
         Ok(id.to_owned())
@@ -183,6 +217,19 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// The error for a command with characters that the file of the tool cannot hold. Names what of the command has them.
+    pub(super) fn cannot_stand(&self, characters: [char; 2]) -> Error {
+        let [first, second] = characters;
+        let words = std::iter::once(&self.program).chain(&self.choice.arguments);
+        let word = words.into_iter().find(|word| word.contains(characters)).unwrap_or(&self.program);
+        Error::new(
+            ErrorKind::Invalid,
+            format!("`{first}` and `{second}` begin a comment in the file of {}", self.options.tool.name()),
+        )
+        .at(word.trim_start_matches('@'))
+        .with_help("move the file to a path without these characters")
+    }
+
     /// A script in a folder of PATH that runs this program: a link could not carry the choice.
     ///
     /// # Errors
@@ -194,6 +241,8 @@ impl<'a> Context<'a> {
             None => Path::new(&self.program).parent().unwrap_or(Path::new("/")).to_owned(),
         };
         let path = folder.join(name);
+        let folders: Vec<_> =
+            env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
         if !self.is_undo() {
             let same = |other: &PathBuf| {
                 *other == folder
@@ -201,8 +250,6 @@ impl<'a> Context<'a> {
                         .canonicalize()
                         .is_ok_and(|other| folder.canonicalize().is_ok_and(|folder| folder == other))
             };
-            let folders: Vec<_> =
-                env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
             let Some(at) = folders.iter().position(same) else {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -228,7 +275,15 @@ impl<'a> Context<'a> {
             // The arguments of `keyring` begin with flags of its own.
             if name == "keyring" { " --" } else { "" }
         );
-        Ok(OwnFile { path, content, mark: "# Written by `yc-auth setup", is_program: true, kept_for: None })
+        let places = folders.iter().filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
+        Ok(OwnFile {
+            places: places.filter(|place| *place != path).collect(),
+            path,
+            content,
+            mark: "# Written by `yc-auth setup",
+            is_program: true,
+            kept_for: None,
+        })
     }
 
     /// The folder of the shared tokens, for a program without the variables of the user's session.

@@ -133,6 +133,23 @@ impl KubectlUser {
     }
 }
 
+/// The names of the users whose command `setup` has written.
+///
+/// # Errors
+/// As [`KubectlUser::present`].
+pub(super) fn own_names() -> Result<Vec<String>, Error> {
+    let view = view()?;
+    let users = view["users"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = users.iter().filter(|user| {
+        let exec = &user["user"]["exec"];
+        runs_yc_auth(&quoting::sh(exec["command"].as_str().unwrap_or_default()))
+            && exec["args"][0] == "credential"
+            && exec["args"][1] == "kubernetes"
+            && exec["interactiveMode"] == "Never"
+    });
+    Ok(own.filter_map(|user| user["name"].as_str().map(str::to_owned)).collect())
+}
+
 /// The files of kubectl that exist.
 fn files() -> Vec<PathBuf> {
     let named = env::var_os("KUBECONFIG").filter(|value| !value.is_empty());

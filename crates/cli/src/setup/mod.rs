@@ -8,11 +8,13 @@ mod command_line;
 mod context;
 mod file;
 mod formats;
+mod installation;
 mod kubectl_user;
 mod merge;
 mod plan;
 mod steps;
 mod tools;
+mod value_check;
 
 use std::io::Write;
 
@@ -37,6 +39,7 @@ pub(crate) fn run(options: &SetupOptions, deadline: Deadline, out: &mut dyn Writ
     };
     let context = Context::new(options, deadline)?;
     let plan = tools::plan(&context)?;
+    let plan = plan::Plan { is_named: context.is_named(), ..plan };
     let text = steps::run(&plan, mode, &context)?;
     out.write_all(text.as_bytes())?;
     out.flush()?;

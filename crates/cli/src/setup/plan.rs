@@ -11,6 +11,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// Remarks for the user.
     pub(super) notes: Vec<String>,
+    /// Whether an undo takes out the named entries alone.
+    pub(super) is_named: bool,
     /// What the user does next.
     pub(super) next: Vec<String>,
 }
@@ -45,8 +47,10 @@ pub(super) struct OwnFile {
     /// Words that tell a file of `setup`.
     pub(super) mark: &'static str,
     pub(super) is_program: bool,
-    /// A file, and words in it that say that another tool needs this file too.
-    pub(super) kept_for: Option<(PathBuf, &'static str)>,
+    /// Where an earlier run may have put the file: an undo looks there too.
+    pub(super) places: Vec<PathBuf>,
+    /// Another tool that needs this file too: its file, words in it that say so, and its name.
+    pub(super) kept_for: Option<(PathBuf, &'static str, &'static str)>,
 }
 
 /// A line that `setup` adds to a file of shell commands. The line ends with the mark.

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use super::context::Context;
 use super::file::{self, ToolFile, invalid};
 use super::kubectl_user::{self, KubectlUser, Present};
-use super::merge::{self, Merged};
+use super::merge::{self, Group, Merged};
 use super::plan::{Entries, OwnFile, OwnLine, Plan, Step};
+use crate::arguments::Tool;
 
 /// What to do with the plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,14 @@ struct Ready<'a> {
     /// What the user reads before it is written.
     preview: String,
     action: Action<'a>,
+    /// Remarks for the user, also after it is written.
+    notes: Vec<String>,
+}
+
+impl<'a> Ready<'a> {
+    fn new(preview: String, action: Action<'a>) -> Self {
+        Self { preview, action, notes: Vec::new() }
+    }
 }
 
 enum Action<'a> {
@@ -35,7 +44,7 @@ enum Action<'a> {
         keeps_copy: bool,
     },
     Create(&'a OwnFile),
-    Delete(&'a Path),
+    Delete(Vec<&'a Path>),
     /// `is_new`: there is no such user yet.
     SetUser {
         user: &'a KubectlUser,
@@ -46,15 +55,19 @@ enum Action<'a> {
 
 /// Prints, writes or undoes.
 pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<String, Error> {
-    let ready: Result<Vec<_>, _> = plan.steps.iter().map(|step| prepare(step, mode)).collect();
+    let ready: Result<Vec<_>, _> = plan.steps.iter().map(|step| prepare(step, mode, plan.is_named)).collect();
     let ready = ready?;
     let tool = context.options.tool.name();
     let mut text = String::new();
     let is_done = ready.iter().all(|step| matches!(step.action, Action::Nothing));
-    for step in ready {
+    for mut step in ready {
+        let notes = std::mem::take(&mut step.notes);
         match mode {
             Mode::Show => text.push_str(&step.preview),
             _ => text.push_str(&carry_out(step, mode)?),
+        }
+        for note in notes {
+            let _ = writeln!(text, "note: {note}");
         }
     }
     let writes = plan.steps.iter().any(|step| !matches!(step, Step::Print(_)));
@@ -64,7 +77,9 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
         }
         Mode::Undo => {}
         _ => {
-            for name in &context.choice.variables {
+            // A unit of systemd has the values.
+            let names = context.choice.variables.iter();
+            for name in names.filter(|_| context.options.tool != Tool::Systemd) {
                 let _ = writeln!(text, "note: {tool} has to run with {name}, as this shell has it");
             }
             for remark in context.choice.remarks.iter().chain(&plan.notes) {
@@ -72,6 +87,9 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
             }
             for line in &plan.next {
                 let _ = writeln!(text, "next: {line}");
+            }
+            if mode == Mode::Write && !writes {
+                let _ = writeln!(text, "Nothing is written: `setup` only prints for {tool}.");
             }
             if mode == Mode::Show && writes && !is_done {
                 text.push_str("Nothing is written yet: `--write` writes.\n");
@@ -81,17 +99,17 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
     Ok(text)
 }
 
-fn prepare(step: &Step, mode: Mode) -> Result<Ready<'_>, Error> {
+fn prepare(step: &Step, mode: Mode, is_named: bool) -> Result<Ready<'_>, Error> {
     match step {
-        Step::Entries(entries) => prepare_entries(entries, mode),
+        Step::Entries(entries) => prepare_entries(entries, mode, is_named),
         Step::File(file) => prepare_file(file, mode),
         Step::Line(line) => prepare_line(line, mode),
         Step::Kubectl(user) => prepare_user(user, mode),
-        Step::Print(text) => Ok(Ready { preview: text.clone(), action: Action::Nothing }),
+        Step::Print(text) => Ok(Ready::new(text.clone(), Action::Nothing)),
     }
 }
 
-fn prepare_entries(entries: &Entries, mode: Mode) -> Result<Ready<'static>, Error> {
+fn prepare_entries(entries: &Entries, mode: Mode, is_named: bool) -> Result<Ready<'static>, Error> {
     let mut file = ToolFile::read(&entries.path)?;
     let wrong = |reason: String| {
         invalid(&entries.path, reason).with_help("mend the file, or move the entry away; nothing was written")
@@ -103,6 +121,7 @@ fn prepare_entries(entries: &Entries, mode: Mode) -> Result<Ready<'static>, Erro
     if file.before().is_some_and(has_own) {
         file.ignore_copy();
     }
+    let own = if mode == Mode::Undo && is_named { named(own, &entries.groups) } else { own };
     let without = merge::undo(entries.format, file.text(), &own, file.before()).map_err(wrong)?;
     if mode == Mode::Undo {
         return ready(file, without, false, mode);
@@ -110,6 +129,18 @@ fn prepare_entries(entries: &Entries, mode: Mode) -> Result<Ready<'static>, Erro
     let merged = merge::write(entries.format, file.text(), &entries.groups).map_err(wrong)?;
     let keeps_copy = keeps_copy(&file, !own.is_empty(), &without.text);
     ready(file, merged, keeps_copy, mode)
+}
+
+/// Of the groups of `setup`, those that the options name.
+fn named(own: Vec<Group>, wanted: &[Group]) -> Vec<Group> {
+    let named = own.into_iter().filter_map(|mut group| {
+        let wanted = wanted.iter().find(|wanted| wanted.path == group.path)?;
+        if !group.is_whole {
+            group.entries.retain(|(key, _)| wanted.entries.iter().any(|(name, _)| name == key));
+        }
+        Some(group)
+    });
+    named.collect()
 }
 
 /// A copy of the file before `setup` is worth more than one of the file with its entries, and what `setup` has created
@@ -147,6 +178,9 @@ fn ready(file: ToolFile, mut merged: Merged, keeps_copy: bool, mode: Mode) -> Re
     }
     if merged.text == file.text() {
         let preview = match mode {
+            Mode::Undo if merged.remarks.is_empty() => {
+                format!("nothing of ours in {}\n", file.path().display())
+            }
             Mode::Undo => merged
                 .remarks
                 .iter()
@@ -154,7 +188,7 @@ fn ready(file: ToolFile, mut merged: Merged, keeps_copy: bool, mode: Mode) -> Re
                 .collect(),
             _ => format!("{}: is set up already\n", file.path().display()),
         };
-        return Ok(Ready { preview, action: Action::Nothing });
+        return Ok(Ready::new(preview, Action::Nothing));
     }
     if mode != Mode::Show {
         file.check_writable()?;
@@ -169,7 +203,7 @@ fn ready(file: ToolFile, mut merged: Merged, keeps_copy: bool, mode: Mode) -> Re
             let _ = writeln!(preview, "  {sign} {line}");
         }
     }
-    Ok(Ready { preview, action: Action::Edit { file, merged, keeps_copy } })
+    Ok(Ready::new(preview, Action::Edit { file, merged, keeps_copy }))
 }
 
 /// Takes the bytes of the copy where an undo differs from the copy in blanks alone.
@@ -182,37 +216,77 @@ fn restore(file: &ToolFile, merged: &mut Merged) {
     }
 }
 
+/// What is at the path of a file of `setup`; the text of anything else than a small file is empty.
+fn present(path: &Path) -> Option<String> {
+    match fs::symlink_metadata(path) {
+        Err(_) => None,
+        Ok(found) if found.is_file() && found.len() < 64 << 10 => fs::read_to_string(path).ok(),
+        Ok(_) => Some(String::new()),
+    }
+}
+
 fn prepare_file(own: &OwnFile, mode: Mode) -> Result<Ready<'_>, Error> {
     let shown = own.path.display();
-    let present = match fs::symlink_metadata(&own.path) {
-        Err(_) => None,
-        Ok(found) if found.is_file() && found.len() < 64 << 10 => fs::read_to_string(&own.path).ok(),
-        Ok(_) => Some(String::new()),
-    };
-    let is_own = present.as_deref().is_some_and(|text| text.contains(own.mark));
+    let is_own = |text: &str| text.contains(own.mark);
     if mode == Mode::Undo {
-        let is_kept = own
-            .kept_for
-            .as_ref()
-            .is_some_and(|(other, words)| fs::read_to_string(other).is_ok_and(|text| text.contains(words)));
-        let action = if is_own && !is_kept { Action::Delete(&own.path) } else { Action::Nothing };
-        return Ok(Ready { preview: String::new(), action });
+        return Ok(prepare_removal(own));
     }
-    if present.is_some() && !is_own {
+    let present = present(&own.path);
+    let earlier = present.as_deref().filter(|text| is_own(text));
+    if present.is_some() && earlier.is_none() {
         return Err(invalid(
             &own.path,
             "another file is there, which `yc-auth setup` did not write".to_owned(),
         )
         .with_help("move the file, or name another folder with `--bin FOLDER`; nothing was written"));
     }
-    if present.as_deref() == Some(&own.content) {
-        return Ok(Ready { preview: format!("{shown}: is set up already\n"), action: Action::Nothing });
+    // Two tools can run the same script. What it runs matters, not who has written it.
+    let commands = |text: &str| {
+        text.lines().filter(|line| !line.starts_with(own.mark)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    if earlier.is_some_and(|text| commands(text) == commands(&own.content)) {
+        return Ok(Ready::new(format!("{shown}: is set up already\n"), Action::Nothing));
     }
     let mut preview = format!("would create {shown}\n");
     for line in own.content.lines() {
         let _ = writeln!(preview, "  + {line}");
     }
-    Ok(Ready { preview, action: Action::Create(own) })
+    let mut ready = Ready::new(preview, Action::Create(own));
+    if let (Some(_), Some((_, _, other))) = (earlier, kept_for(own)) {
+        ready.notes.push(format!(
+            "{shown} had other arguments, from `yc-auth setup {other}`: {other} uses the new ones too"
+        ));
+    }
+    Ok(ready)
+}
+
+/// The other tool that needs this file too, if that tool is set up.
+fn kept_for(own: &OwnFile) -> Option<(&Path, &str, &str)> {
+    let (file, words, tool) = own.kept_for.as_ref()?;
+    fs::read_to_string(file).is_ok_and(|text| text.contains(words)).then_some((file, words, tool))
+}
+
+/// The file, wherever an earlier run has put it.
+fn prepare_removal(own: &OwnFile) -> Ready<'_> {
+    let places = std::iter::once(&own.path).chain(&own.places).map(PathBuf::as_path);
+    let found: Vec<_> =
+        places.filter(|path| present(path).is_some_and(|text| text.contains(own.mark))).collect();
+    let Some(first) = found.first() else {
+        let name = own.path.file_name().unwrap_or_default().display();
+        let preview = match own.is_program {
+            true => format!(
+                "no script `{name}` of ours in {} or in PATH: if one is elsewhere, name its folder with `--bin FOLDER`\n",
+                own.path.parent().unwrap_or(&own.path).display()
+            ),
+            false => String::new(),
+        };
+        return Ready::new(preview, Action::Nothing);
+    };
+    if let Some((_, _, other)) = kept_for(own) {
+        let kept = format!("{} stays: {other} uses it (`yc-auth setup {other} --undo`)\n", first.display());
+        return Ready::new(kept, Action::Nothing);
+    }
+    Ready::new(String::new(), Action::Delete(found))
 }
 
 fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
@@ -231,11 +305,11 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
         (present, _) => Action::SetUser { user, is_new: present == Present::Nothing },
     };
     let preview = match action {
-        Action::Nothing if mode == Mode::Undo => String::new(),
+        Action::Nothing if mode == Mode::Undo => format!("kubectl: no user {} of ours\n", user.name),
         Action::Nothing => format!("kubectl: the user {} is set up already\n", user.name),
         _ => format!("would run\n  {}\n", user.shown()),
     };
-    Ok(Ready { preview, action })
+    Ok(Ready::new(preview, action))
 }
 
 /// Writes one step, and says what was done.
@@ -247,9 +321,14 @@ fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
             create(own)?;
             Ok(format!("wrote {}\n", own.path.display()))
         }
-        Action::Delete(path) => {
-            fs::remove_file(path).map_err(|error| invalid(path, format!("cannot be removed: {error}")))?;
-            Ok(format!("removed {}\n", path.display()))
+        Action::Delete(paths) => {
+            let mut text = String::new();
+            for path in paths {
+                fs::remove_file(path)
+                    .map_err(|error| invalid(path, format!("cannot be removed: {error}")))?;
+                let _ = writeln!(text, "removed {}", path.display());
+            }
+            Ok(text)
         }
         Action::SetUser { user, is_new } => {
             let comments = kubectl_user::has_comments();

@@ -29,11 +29,13 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         groups.push(group);
     }
     let format = Format::Json { comments: false };
-    if context.is_undo() || !groups.is_empty() {
+    // An undo without a name takes out everything.
+    let is_whole_undo = context.is_undo() && !context.is_named();
+    if is_whole_undo || !groups.is_empty() {
         plan.steps.push(Step::Entries(Entries { path: servers_file, format, groups, find: find_servers }));
         plan.next.push("restart Claude Code, and look at the servers with /mcp".to_owned());
     }
-    if context.is_undo() || context.options.gateway.is_some() {
+    if is_whole_undo || context.options.gateway.is_some() {
         let url = context.options.gateway.clone().unwrap_or_default();
         let is_https = url.starts_with("https://")
             || url.starts_with("http://127.0.0.1")

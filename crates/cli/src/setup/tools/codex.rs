@@ -66,7 +66,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     }
     let next = format!("codex -c model_provider={name} -m gpt://{folder}/MODEL/latest");
     let steps = vec![Step::Entries(Entries { path: file, format: Format::Toml, groups, find })];
-    Ok(Plan { steps, notes, next: vec![next] })
+    Ok(Plan { steps, notes, next: vec![next], ..Plan::default() })
 }
 
 /// The two tables of a provider, without values.

@@ -11,8 +11,8 @@ use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, path};
 use super::{below, comment, entries, names, owned, text, whole};
 
-const ENDPOINT: &str = "https://storage.yandexcloud.net";
-const REGION: &str = "ru-central1";
+/// Some SDKs take them for the beginning of a comment, also between quotes.
+const COMMENTS: [char; 2] = ['#', ';'];
 
 /// The profiles of `setup rclone` are not those of `setup aws`.
 const FOR_RCLONE: &str = "rclone-";
@@ -30,6 +30,7 @@ pub(super) fn rclone(context: &Context<'_>) -> Result<Plan, Error> {
     let file =
         context.path_or("RCLONE_CONFIG", || Ok(context.config_folder()?.join("rclone/rclone.conf")))?;
     let mut group = remote(name);
+    set_place(context, &mut group)?;
     group.comment = comment("rclone");
     let remote =
         Step::Entries(Entries { path: file, format: Format::Ini, groups: vec![group], find: remotes });
@@ -56,19 +57,37 @@ fn profile_step(
     let file = context.path_or("AWS_CONFIG_FILE", || Ok(context.home()?.join(".aws/config")))?;
     let section = if name == "default" { name.to_owned() } else { format!("profile {name}") };
     let mut group = profile(&section);
+    set_place(context, &mut group)?;
     group.comment = comment(tool);
-    group.entries[0].1 = text(context.command(&["credential", "aws"]).for_shell());
+    let command = context.command(&["credential", "aws"]).for_shell();
+    if command.contains(COMMENTS) {
+        return Err(context.cannot_stand(COMMENTS));
+    }
+    group.entries[0].1 = text(command);
     Ok(Step::Entries(Entries { path: file, format: Format::Ini, groups: vec![group], find }))
+}
+
+/// Sets the address and the region of the installation.
+fn set_place(context: &Context<'_>, group: &mut Group) -> Result<(), Error> {
+    if context.is_undo() {
+        return Ok(());
+    }
+    let (url, region) = context.object_storage()?;
+    for (key, value) in &mut group.entries {
+        match key.as_str() {
+            "endpoint" | "endpoint_url" => *value = text(&url),
+            "region" => *value = text(region),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn profile(section: &str) -> Group {
     let section = path(&[section]);
     let owner = Owner::Runs(below(&section, &["credential_process"]));
-    let values = entries([
-        ("credential_process", text("")),
-        ("endpoint_url", text(ENDPOINT)),
-        ("region", text(REGION)),
-    ]);
+    let values =
+        entries([("credential_process", text("")), ("endpoint_url", text("")), ("region", text(""))]);
     whole(section, owner, values)
 }
 
@@ -84,8 +103,8 @@ fn remote(name: &str) -> Group {
         ("provider", text("Other")),
         ("env_auth", text("true")),
         ("profile", text(format!("{FOR_RCLONE}{name}"))),
-        ("endpoint", text(ENDPOINT)),
-        ("region", text(REGION)),
+        ("endpoint", text("")),
+        ("region", text("")),
     ]);
     let owner = Owner::Has(values[2..4].to_vec());
     whole(path(&[name]), owner, values)

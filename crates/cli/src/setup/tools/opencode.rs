@@ -2,6 +2,8 @@
 //!
 //! opencode has no command for a key. Its hook `chat.headers` runs for each request, and sets the header.
 
+use std::fs;
+
 use yandex_cloud_auth::Error;
 
 use super::super::context::Context;
@@ -45,10 +47,10 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let project = context.folder_id()?;
     let default = ["yandexgpt/latest".to_owned()];
     let models = if context.options.model.is_empty() { &default[..] } else { &context.options.model };
-    let model = |model: &String| {
-        let id = if model.starts_with("gpt://") { model.clone() } else { format!("gpt://{project}/{model}") };
-        (id, Value::Map(entries([("name", text(model))])))
+    let id = |model: &String| {
+        if model.starts_with("gpt://") { model.clone() } else { format!("gpt://{project}/{model}") }
     };
+    let model = |model: &String| (id(model), Value::Map(entries([("name", text(model))])));
     let mut groups = provider(name);
     groups[0].entries =
         entries([("npm", text("@ai-sdk/openai-compatible")), ("name", text("Yandex Cloud AI Studio"))]);
@@ -65,17 +67,28 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         .replace("PROVIDER", &json(name.into()))
         .replace("COMMAND", &json(command.program.into()))
         .replace("OPTIONS", &json(command.arguments.into()));
+    let path_of_plugin = folder.join("plugin/yc-auth.js");
+    // The plugin is for one provider.
+    let is_of_another = context.is_undo()
+        && context.is_named()
+        && fs::read_to_string(&path_of_plugin)
+            .is_ok_and(|plugin| !plugin.contains(&format!("\nconst provider = \"{name}\"\n")));
     let plugin = OwnFile {
-        path: folder.join("plugin/yc-auth.js"),
+        path: path_of_plugin,
         content,
         mark: "// Written by `yc-auth setup",
         is_program: false,
+        places: Vec::new(),
         kept_for: None,
     };
+    let mut steps = vec![Step::Entries(Entries { path: file, format, groups, find })];
+    if !is_of_another {
+        steps.push(Step::File(plugin));
+    }
     Ok(Plan {
-        steps: vec![Step::Entries(Entries { path: file, format, groups, find }), Step::File(plugin)],
+        steps,
         next: vec![
-            format!("opencode --model {name}/gpt://{project}/yandexgpt/latest"),
+            format!("opencode --model {name}/{}", id(&models[0])),
             "the first start with a plugin needs the npm registry: opencode installs @opencode-ai/plugin"
                 .to_owned(),
         ],

@@ -8,6 +8,10 @@ use super::super::choice::{OF_A_JOB, variable};
 use super::super::command_line::CommandLine;
 use super::super::context::Context;
 use super::super::plan::{OwnLine, Plan, Step};
+use crate::quoting;
+
+/// The host of a cluster that is not known.
+const ANY_CLUSTER: &str = "c-CLUSTER.rw.mdb.yandexcloud.net";
 
 const DIRENV_MARK: &str = "# yc-auth setup direnv";
 
@@ -30,10 +34,19 @@ pub(super) fn direnv(context: &Context<'_>) -> Result<Plan, Error> {
 /// psql asks for the password at each connection: a file that `exec` keeps fresh has it.
 pub(super) fn psql(context: &Context<'_>) -> Result<Plan, Error> {
     context.needs_iam_token()?;
-    let hosts = context.hosts()?;
-    let host = hosts.first().copied().unwrap_or("c-CLUSTER.rw.mdb.yandexcloud.net");
+    let given = context.hosts()?.first().map(|host| (*host).to_owned());
+    let known = match given {
+        Some(host) => Some(host),
+        None => variable("PGHOST")?,
+    };
+    let mut notes = vec!["replace DATABASE with the name of the database".to_owned()];
+    if known.is_none() {
+        notes.insert(0, format!("replace {ANY_CLUSTER} with the host of the cluster, or give `--host HOST`"));
+    }
+    let host = quoting::sh(known.as_deref().unwrap_or(ANY_CLUSTER));
     let command = context.command(&["exec", "--postgres"]).for_shell();
-    Ok(printed(format!("PGHOST={host} PGPORT=6432 {command} -- psql DATABASE\n")))
+    let plan = printed(format!("PGHOST={host} PGPORT=6432 {command} -- psql DATABASE\n"));
+    Ok(Plan { notes, ..plan })
 }
 
 pub(super) fn terraform(context: &Context<'_>) -> Result<Plan, Error> {

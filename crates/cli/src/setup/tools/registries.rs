@@ -19,17 +19,21 @@ const INDEX: &str = "https://iam@registry.yandexcloud.net/pypi/REGISTRY/simple/"
 pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("DOCKER_CONFIG", || Ok(context.home()?.join(".docker")))?.join("config.json");
     let hosts = context.known_hosts(Hook::Docker)?;
-    let entries = hosts.names().map(|host| (host.to_owned(), text("yc-auth"))).collect();
+    let entries: Vec<_> = match context.is_undo() && context.is_named() {
+        true => context.hosts()?.into_iter().map(str::to_owned).collect(),
+        false => hosts.names().map(str::to_owned).collect(),
+    };
+    let entries = entries.into_iter().map(|host| (host, text("yc-auth"))).collect();
     let format = Format::Json { comments: false };
     let step =
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
     let command = context.command_with_hosts(Hook::Docker, &["credential", "docker"])?;
-    let script = Step::File(context.script("docker-credential-yc-auth", &command)?);
-    Ok(Plan {
-        steps: vec![step, script],
-        next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()],
-        ..Plan::default()
-    })
+    let mut steps = vec![step];
+    // The other hosts need the script.
+    if !(context.is_undo() && context.is_named()) {
+        steps.push(Step::File(context.script("docker-credential-yc-auth", &command)?));
+    }
+    Ok(Plan { steps, next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()], ..Plan::default() })
 }
 
 fn helpers(entries: Vec<(String, Value)>) -> Group {
@@ -56,7 +60,7 @@ pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
     let step = Step::Entries(Entries { path: file, format: Format::Ini, groups: vec![group], find });
     let mut keyring = keyring(context)?;
     let uv = context.config_folder()?.join("uv/uv.toml");
-    keyring.kept_for = Some((uv, "# Written by `yc-auth setup uv`"));
+    keyring.kept_for = Some((uv, "# Written by `yc-auth setup uv`", "uv"));
     Ok(Plan {
         steps: vec![step, Step::File(keyring)],
         next: vec![format!("pip install --index-url {INDEX} PACKAGE")],
@@ -72,7 +76,7 @@ pub(super) fn uv(context: &Context<'_>) -> Result<Plan, Error> {
     let mut keyring = keyring(context)?;
     let pip =
         env::var_os("PIP_CONFIG_FILE").map_or(context.config_folder()?.join("pip/pip.conf"), Into::into);
-    keyring.kept_for = Some((pip, "# Written by `yc-auth setup pip`"));
+    keyring.kept_for = Some((pip, "# Written by `yc-auth setup pip`", "pip"));
     Ok(Plan {
         steps: vec![step, Step::File(keyring)],
         next: vec![format!("uv pip install --index-url {INDEX} PACKAGE")],

@@ -17,11 +17,12 @@ fn arguments(printed: &str) -> &str {
 fn the_choice_of_the_options_is_written() {
     let home = Home::new();
     let folder = home.folder.path.display().to_string();
-    home.file("key", "fake", 0o600);
+    home.file("key", &super::KEY, 0o600);
+    home.file("token", "t1.fake-token-of-a-test.fake-signature", 0o600);
     for (words, expected) in [
         ("--key-file key", "--key-file HOME/key"),
         ("--auth @key", "--auth @HOME/key"),
-        ("--auth @key --method iam-token", "--method iam-token --auth @HOME/key"),
+        ("--auth @token --method iam-token", "--method iam-token --auth @HOME/token"),
         ("--method metadata", "--method metadata"),
         ("--method profile --profile work", "--method profile --profile work"),
         ("--method yandex-cloud-cli --profile work", "--method yandex-cloud-cli --profile work"),
@@ -45,19 +46,22 @@ fn the_choice_of_the_options_is_written() {
 fn files_in_variables_are_written_as_flags() {
     let home = Home::new();
     let folder = home.folder.path.display().to_string();
-    home.file("key", "AQVN-fake-key-of-a-test\n", 0o600);
-    for (variable, method, expected) in [
-        ("YC_OAUTH_TOKEN_FILE", "oauth-token", "--method oauth-token --auth @HOME/key"),
-        ("YC_SERVICE_ACCOUNT_KEY_FILE", "service-account-key", "--key-file HOME/key"),
-        ("YC_IAM_TOKEN_FILE", "token-file", "--method iam-token --auth @HOME/key"),
+    home.file("key", &super::KEY, 0o600);
+    home.file("api-key", "AQVN-fake-key-of-a-test\n", 0o600);
+    home.file("oauth", "y0_fake-token-of-a-test-with-a-length", 0o600);
+    home.file("token", "t1.fake-token-of-a-test.fake-signature", 0o600);
+    for (variable, method, file, expected) in [
+        ("YC_OAUTH_TOKEN_FILE", "oauth-token", "oauth", "--method oauth-token --auth @HOME/oauth"),
+        ("YC_SERVICE_ACCOUNT_KEY_FILE", "service-account-key", "key", "--key-file HOME/key"),
+        ("YC_IAM_TOKEN_FILE", "token-file", "token", "--method iam-token --auth @HOME/token"),
     ] {
-        let outcome = home.bare(&["terraform", "--method", method]).env(variable, "key").done();
+        let outcome = home.bare(&["terraform", "--method", method]).env(variable, file).done();
         assert_eq!(arguments(outcome.output()).replace(&folder, "HOME"), expected, "{variable}");
     }
     let run =
-        home.bare(&["git", "--host", "git.example", "--method", "api-key"]).env("YC_API_KEY_FILE", "key");
+        home.bare(&["git", "--host", "git.example", "--method", "api-key"]).env("YC_API_KEY_FILE", "api-key");
     let outcome = run.done();
-    assert!(outcome.output().contains(&format!("--method api-key --auth @{folder}/key")), "{outcome:?}");
+    assert!(outcome.output().contains(&format!("--method api-key --auth @{folder}/api-key")), "{outcome:?}");
     let run = home.bare(&["terraform", "--key-file", "key"]).env("YC_API_ENDPOINT", "api.yandexcloud.kz:443");
     assert!(run.done().output().contains("--endpoint api.yandexcloud.kz:443"));
     for (name, value, expected) in
@@ -156,7 +160,7 @@ fn variables_without_a_secret_are_told() {
 #[test]
 fn a_file_that_others_can_read_is_told_and_a_pipe_is_refused() {
     let home = Home::new();
-    home.file("open", "fake", 0o644);
+    home.file("open", &super::KEY, 0o644);
     let outcome = home.bare(&["terraform", "--key-file", "open"]).done();
     assert!(outcome.output().contains("note: other users can read ") && outcome.stdout.contains("chmod 600"));
     let folder = Folder::new();

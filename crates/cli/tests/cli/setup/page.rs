@@ -23,7 +23,7 @@ fn tool(line: &str) -> &str {
 fn each_line_of_the_page_sets_a_tool_up_and_its_undo_takes_that_back() {
     for line in lines().iter().filter(|line| !is_missing(&[tool(line)])) {
         let home = Home::new();
-        home.file("key.json", "fake", 0o600);
+        home.file("key.json", &super::KEY, 0o600);
         fs::create_dir_all(home.path(".local/bin")).unwrap();
         symlink(env!("CARGO_BIN_EXE_yc-auth"), home.path("bin/yc-auth")).unwrap();
         let before = home.snapshot();

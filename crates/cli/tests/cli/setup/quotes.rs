@@ -14,7 +14,7 @@ const KEY: &str = "key (1) & $(id) \\n ${x} %d.json";
 /// A home whose program and key have difficult paths. The program prints its arguments, each in brackets.
 fn difficult() -> (Home, String, String) {
     let home = Home::new();
-    let key = home.file(&format!("{FOLDER}/{KEY}"), "fake", 0o600);
+    let key = home.file(&format!("{FOLDER}/{KEY}"), &super::KEY, 0o600);
     let program = home.path(&format!("{FOLDER}/yc-auth"));
     symlink(env!("CARGO_BIN_EXE_yc-auth"), &program).unwrap();
     (home, program.display().to_string(), key.display().to_string())
@@ -105,7 +105,7 @@ fn an_ini_line_and_a_shell() {
         check(&words.lines().map(str::to_owned).collect::<Vec<_>>(), &program, &key);
     }
     // Some SDKs take ` #` for a comment, whatever the quotes.
-    let other = home.file("a #1/key.json", "fake", 0o600).display().to_string();
+    let other = home.file("a #1/key.json", &super::KEY, 0o600).display().to_string();
     let outcome = home.bare(&["aws", "--write", "--key-file", &other]).done();
     assert!(outcome.fails(4).contains("`#`"), "{outcome:?}");
 }
