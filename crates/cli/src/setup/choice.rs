@@ -4,7 +4,6 @@
 //! pinned: its method, and the file or profile behind it.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -77,7 +76,6 @@ impl Choice {
             return self.pin_value(value, options, deadline);
         }
         if let Some(file) = &options.key_file {
-            let file = file.as_os_str().to_owned();
             return self.pin_file(Place::KEY_FILE, file, "--key-file", options, deadline);
         }
         let method = match self.method {
@@ -107,19 +105,19 @@ impl Choice {
                 .with_help(into_a_file("the secret", "--auth @FILE")));
         };
         let kind = options.method.filter(|method| *method != MethodName::Impersonation);
-        self.pin_file(Place { kind, ..Place::AUTH }, path.as_os_str().to_owned(), "--auth", options, deadline)
+        self.pin_file(Place { kind, ..Place::AUTH }, path, "--auth", options, deadline)
     }
 
     fn pin_file(
         &mut self,
         place: Place,
-        path: OsString,
+        path: &Path,
         location: &str,
         options: &AuthOptions,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let Place { flag, prefix, kind } = place;
-        let absolute = value_check::readable_path(Path::new(&path), flag, prefix, location)?;
+        let absolute = value_check::readable_path(path, flag, prefix, location)?;
         let method = value_check::method_of(&absolute, kind, options, deadline)?;
         if let (Some(kind), "--auth") = (kind, flag) {
             self.arguments.extend(["--method".to_owned(), kind.method().name().to_owned()]);
@@ -138,7 +136,8 @@ impl Choice {
 
     fn pin_method(&mut self, method: Method, options: &AuthOptions, deadline: Deadline) -> Result<(), Error> {
         let auth = |kind| Place { kind: Some(kind), ..Place::AUTH };
-        let mut pin = |place, path: String, name| self.pin_file(place, path.into(), name, options, deadline);
+        let mut pin =
+            |place, path: String, name| self.pin_file(place, Path::new(&path), name, options, deadline);
         match method {
             Method::ApiKey => pin(
                 auth(MethodName::ApiKey),
