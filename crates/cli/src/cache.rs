@@ -3,7 +3,7 @@
 //! The list shows what stands in clear in the entries: method, identity, endpoint, end. JSON is a list of objects with
 //! these fields; a field without a value is null.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
 
 use serde::Serialize;
@@ -41,21 +41,29 @@ impl<'a> From<&'a CacheEntry> for EntryOutput<'a> {
 pub(crate) fn run(options: &CacheOptions, out: &mut dyn Write) -> Result<(), Failure> {
     match &options.action {
         CacheAction::List { cache_dir, format } => {
-            let found = match folder(cache_dir.as_deref())? {
-                Some(folder) => entries(&folder)?,
+            let folder = folder(cache_dir.as_deref())?;
+            let found = match &folder {
+                Some(folder) => entries(folder)?,
                 None => Vec::new(),
             };
+            if found.is_empty() && *format == Format::Text && stderr().is_terminal() {
+                let _ = match &folder {
+                    Some(folder) => writeln!(stderr(), "no shared tokens in {}", folder.path().display()),
+                    None => writeln!(stderr(), "the tokens are not shared: YC_AUTH_CACHE is off"),
+                };
+            }
             let listed: Vec<_> = found.iter().map(EntryOutput::from).collect();
             match format {
                 Format::Json => output::json(out, &listed)?,
                 Format::Text => {
                     for entry in listed {
                         let until = entry.expires_at.as_deref().unwrap_or("-");
-                        let identity = entry.identity.or(entry.audience).unwrap_or("-");
-                        output::line(
-                            out,
-                            &[entry.method, "  ", identity, "  ", entry.endpoint, "  ", until],
-                        )?;
+                        let identity = entry.identity.unwrap_or("-");
+                        let mut words = vec![entry.method, "  ", identity, "  ", entry.endpoint, "  ", until];
+                        if let Some(audience) = entry.audience {
+                            words.extend(["  audience ", audience]);
+                        }
+                        output::line(out, &words)?;
                     }
                 }
             }

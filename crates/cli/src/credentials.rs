@@ -9,7 +9,7 @@ use yandex_cloud_auth::{
     ServiceAccountKeyAuth, Snapshot, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
-use crate::arguments::{AuthOptions, MethodName};
+use crate::arguments::{AuthOptions, AuthValue, MethodName};
 use crate::deadline::Deadline;
 use crate::flag_errors;
 use crate::input::{self, Value};
@@ -37,6 +37,8 @@ pub(crate) fn header(options: &AuthOptions, deadline: Deadline) -> Result<Snapsh
 enum Tokens {
     /// Another process may have fetched them.
     Shared,
+    /// As `Shared`, with a new one in the place of a usable one.
+    Renewed,
     /// This run fetches them.
     Own,
 }
@@ -44,8 +46,9 @@ enum Tokens {
 /// Makes the header of these options with a new token in the place of the shared one. If none comes in half of the time,
 /// the shared token is used.
 pub(crate) fn renewed_header(options: &AuthOptions, deadline: Deadline) -> Result<(Snapshot, bool), Error> {
-    let renewing = AuthOptions { renew: true, timeout: options.timeout / 2, ..options.clone() };
-    match header(&renewing, deadline) {
+    let renewing = AuthOptions { timeout: options.timeout / 2, ..options.clone() };
+    let renewed = run_session(&renewing, deadline, Tokens::Renewed, |session| session.attempt(false).header);
+    match renewed.map_err(|error| flag_errors::in_flags(error, options)) {
         Ok(snapshot) => Ok((snapshot, true)),
         Err(_) => header(options, deadline).map(|snapshot| (snapshot, false)),
     }
@@ -103,8 +106,8 @@ fn run_session<T>(
     {
         unused::check_profile(profile, given_instead(options), &system, deadline)?;
     }
-    if tokens == Tokens::Shared {
-        system = shared_cache::attach(system, options)?;
+    if tokens != Tokens::Own {
+        system = shared_cache::attach(system, options, tokens == Tokens::Renewed)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let claims = ClaimsRecord::default();
@@ -112,7 +115,7 @@ fn run_session<T>(
     let of_session = subprocesses.clone();
     let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
     let used = use_session(&session);
-    if used.is_ok() && tokens == Tokens::Shared {
+    if used.is_ok() && tokens != Tokens::Own {
         session.leave_renewal();
     }
     // Dropping the last handle cancels a fetch that still runs. The cancellation kills its program on another thread,
@@ -131,17 +134,18 @@ pub(crate) fn select(options: &AuthOptions, deadline: Deadline) -> Result<Report
     })
 }
 
-/// The credentials of a value, as `--auth` and `method` make them. Asks no service.
+/// The credentials of a value in a file, as `--auth @FILE` and `method` make them. Asks no service.
 ///
 /// # Errors
-/// `Invalid` if the value is no key or token, or one of another kind.
-pub(crate) fn of_value(
-    options: &AuthOptions,
+/// `Invalid` if the file cannot be read, or if the value is no key or token of the method.
+pub(crate) fn of_file(
+    path: &str,
     method: Option<MethodName>,
-    value: &Value,
+    options: &AuthOptions,
+    deadline: Deadline,
 ) -> Result<Credentials, Error> {
-    let options = AuthOptions { method, ..options.clone() };
-    base(&options, Some(value), &ClaimsRecord::default())
+    let value = input::read(&AuthValue::File(path.into()), deadline)?;
+    base(&AuthOptions { method, ..options.clone() }, Some(&value), &ClaimsRecord::default())
 }
 
 /// What the command uses instead of a profile.
@@ -254,6 +258,18 @@ fn build(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) ->
 
 /// The credentials without impersonation, or those that impersonate.
 fn base(options: &AuthOptions, value: Option<&Value>, claims: &ClaimsRecord) -> Result<Credentials, Error> {
+    let made = base_of(options, value, claims);
+    match (made, value) {
+        (Err(error), Some(value)) => Err(flag_errors::about_value(error, value)),
+        (made, _) => made,
+    }
+}
+
+fn base_of(
+    options: &AuthOptions,
+    value: Option<&Value>,
+    claims: &ClaimsRecord,
+) -> Result<Credentials, Error> {
     // `--method impersonation` names no method of its own for the impersonating identity: selection is automatic.
     let method = options.method.filter(|method| *method != MethodName::Impersonation);
     Ok(match (method, value) {

@@ -1,12 +1,20 @@
 //! The library's errors in the terms of the command line: a flag instead of a name of the library.
 
+use std::path::Path;
+
 use yandex_cloud_auth::{Error, ErrorKind, Method};
 
 use crate::arguments::AuthOptions;
+use crate::input::Value;
+use crate::quoting;
 
 /// What the library's help says to programs, and what it says to a person at a shell. `{endpoint}` is the place where
 /// the endpoint was given.
-const PHRASES: [(&str, &str); 11] = [
+const PHRASES: [(&str, &str); 12] = [
+    (
+        "set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE,",
+        "give `--key-file FILE`, set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE,",
+    ),
     ("YC_API_ENDPOINT, or the endpoint in code", "{endpoint}"),
     (
         "(YC_API_ENDPOINT, YC_OAUTH_ENDPOINT, `Endpoints` in code, `--endpoint` of yc-auth)",
@@ -25,6 +33,26 @@ const PHRASES: [(&str, &str); 11] = [
     (" (in code: `Endpoints::oauth`)", ""),
     (", or add the authority in code", ""),
 ];
+
+/// The error about the value of `--auth`, with the command that helps.
+pub(crate) fn about_value(error: Error, value: &Value) -> Error {
+    let is_stdin = value.location == "standard input";
+    match error.reason() {
+        "the value is the path of a file, not a key or a token" if value.location == "--auth" => {
+            let path = value.text.trim();
+            // Only what is certainly a path is shown.
+            let shown = if Path::new(path).is_file() { quoting::sh(&format!("@{path}")) } else { "@FILE".to_owned() };
+            error.with_help(format!("did you mean `--auth {shown}`? Then the command reads the file"))
+        }
+        "the value is empty" if is_stdin => error.with_help(
+            "write the key or token to standard input, as in `pass show cloud | yc-auth token --auth -`",
+        ),
+        "the value is empty" => error.with_help(
+            "put the key or token into the file; a file can be half written: write to another file and rename it into place",
+        ),
+        _ => error,
+    }
+}
 
 /// The same error, for a person who gave these flags. A second call changes nothing.
 pub(crate) fn in_flags(error: Error, options: &AuthOptions) -> Error {

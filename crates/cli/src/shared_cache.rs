@@ -29,17 +29,18 @@ pub(crate) fn named_folder(given: Option<&Path>, system: &System) -> Result<Opti
     }
 }
 
-/// The system with the shared cache of these options.
+/// The system with the shared cache of these options. `renews`: a new token takes the place of a usable one, as with
+/// `--renew`.
 ///
 /// # Errors
 /// As [`named_folder`].
-pub(crate) fn attach(system: System, options: &AuthOptions) -> Result<System, Error> {
+pub(crate) fn attach(system: System, options: &AuthOptions, renews: bool) -> Result<System, Error> {
     if options.no_cache {
         return Ok(system);
     }
     let Some(folder) = named_folder(options.cache_dir.as_deref(), &system)? else { return Ok(system) };
     let system = system.with_shared_cache(folder);
-    Ok(if options.renew {
+    Ok(if options.renew || renews {
         system.renewing_shared_tokens()
     } else if options.renew_stale || reads_key_once(options) {
         system.renewing_stale_shared_tokens()

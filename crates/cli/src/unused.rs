@@ -90,6 +90,9 @@ pub(crate) fn check(
     if options.endpoint.is_some() && !asks_service && !uses_endpoint(selected) {
         warn("--endpoint", selected.name());
     }
+    if options.renew && !shares_tokens(selected) {
+        warn("--renew", selected.name());
+    }
     match options.profile.as_deref() {
         // `with_session` has checked it.
         Some(_) if leaves_out_profile(options) => Ok(()),
@@ -128,6 +131,11 @@ fn uses_endpoint(method: Method) -> bool {
             | Method::None
             | Method::TokenFile
     )
+}
+
+/// Whether tokens of this method can be shared with other processes: the method exchanges something for them.
+fn shares_tokens(selected: Method) -> bool {
+    uses_endpoint(selected) && selected != Method::YandexCloudCli
 }
 
 fn warn(flag: &str, method: &str) {

@@ -219,7 +219,7 @@ impl Automatic {
         }
         system.begin_slot(None);
         Err(Error::new(ErrorKind::NotConfigured, "no credentials were found")
-            .with_help("set YC_API_KEY (or YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
+            .with_help("set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE, YC_IAM_TOKEN, YC_TOKEN), attach a service account to the machine, or log in with `yc init`")
             .with_report(resolver.finish(&[], system)))
     }
 

@@ -38,3 +38,17 @@ pub(crate) struct ExecOptions {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
+
+/// The variables that belong to `--postgres`.
+const OF_POSTGRES: [&str; 5] = ["PGHOST", "PGPASSFILE", "PGPASSWORD", "PGSSLMODE", "PGUSER"];
+
+impl ExecOptions {
+    /// Why these options are invalid together, where the parser cannot know.
+    pub(super) fn conflict(&self) -> Option<String> {
+        let names = self.variables.var.iter().map(|variable| variable.name.as_str());
+        let taken = names.into_iter().find(|name| self.postgres && OF_POSTGRES.contains(name))?;
+        Some(format!(
+            "`--postgres` sets {taken} itself: leave out `--var {taken}`; the environment can name host and user"
+        ))
+    }
+}

@@ -22,7 +22,7 @@ pub(super) fn masked(mut error: clap::Error) -> clap::Error {
 }
 
 /// Whether this is an option, a placeholder or a short word, and is not shaped like a secret.
-fn is_harmless(text: &str) -> bool {
+pub(super) fn is_harmless(text: &str) -> bool {
     let is_option = text.starts_with("--") && text.len() <= 40 && !text.contains('=');
     let is_word =
         text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte));

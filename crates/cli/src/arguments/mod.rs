@@ -196,6 +196,7 @@ impl Command {
             Self::Emulator(options) => options.conflict(ends_with_dashes),
             Self::Credential(options) => options.tool.hook().conflict(),
             Self::Headers(options) => options.hook.conflict(),
+            Self::Exec(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             Self::Setup(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             _ => self.auth_options().and_then(|options| options.conflict(matches!(self, Self::Revoke(_)))),
         }
@@ -306,6 +307,7 @@ mod tests {
             (&["token", "--method", "impersonation"], "--impersonate ID"),
             (&["token", "--method", "metadata", "--key-file", "key.json"], "takes no `--key-file`"),
             (&["revoke", "--impersonate", "aje"], "name the token to revoke"),
+            (&["exec", "--postgres", "--var", "PGUSER=subject-id", "--", "psql"], "leave out `--var PGUSER`"),
             (&["emulator", "--tls", "--ca-file", "ca.pem", "--"], "the command after `--` is missing"),
         ] {
             let error = parsed(words).err().unwrap();
@@ -320,6 +322,8 @@ mod tests {
             &["revoke", "--auth", "-"][..],
             &["revoke", "--key-file", "key.json"],
             &["whoami"],
+            &["exec", "--var", "PGUSER=subject-id", "--", "psql"],
+            &["exec", "--postgres", "--var", "A=token", "--", "psql"],
             &["token", "--method", "impersonation", "--impersonate", "aje", "--key-file", "key.json"],
         ] {
             assert!(parsed(words).is_ok(), "{words:?}");

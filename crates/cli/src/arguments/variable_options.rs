@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::mask::is_harmless;
+
 /// Which variables to set beside `YC_IAM_TOKEN` or `YC_API_KEY`.
 #[derive(Args)]
 pub(crate) struct VariableOptions {
@@ -71,7 +73,8 @@ fn named(text: &str) -> Result<NamedVariable, String> {
     let found = VariableKind::ALL.into_iter().find(|(word, _)| *word == kind);
     let (_, kind) = found.ok_or_else(|| {
         let words = VariableKind::ALL.map(|(word, _)| word).join(", ");
-        format!("KIND is one of {words}")
+        let shown = if is_harmless(kind) { kind } else { "***" };
+        format!("`{shown}` is no KIND; KIND is one of {words}")
     })?;
     Ok(NamedVariable { name: name.to_owned(), kind })
 }
@@ -88,5 +91,6 @@ mod tests {
             let refusal = named(text).unwrap_err();
             assert!(!refusal.contains("fake"), "{text}");
         }
+        assert!(named("A=foo").unwrap_err().starts_with("`foo` is no KIND"));
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn run(options: &KeyringOptions, deadline: Deadline, out: &mut dyn Wr
     let question = Question::parse(&options.words);
     let known = question.as_ref().and_then(|question| hosts.of_url(question.url));
     let (Some(question), Some(known)) = (question, known) else {
-        return next_keyring::run(&options.words);
+        let concerns_us = |word: &OsString| word.to_str().is_some_and(|word| hosts.of_url(word).is_some());
+        let is_ours = options.words.iter().any(concerns_us);
+        let reason = "the arguments are none of keyring: options of yc-auth stand before `get`";
+        return next_keyring::run(&options.words)
+            .map_err(|failure| if is_ours { told(failure, reason) } else { failure });
     };
     match question.operation {
         "get" => get(options, &question, known, deadline, out),
@@ -51,7 +55,12 @@ fn get(
     let is_of_registry = |user: &&str| [hook::IAM_USER, hook::API_KEY_USER].contains(user);
     if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(&user)) {
         // A login of somebody else.
-        return next_keyring::run(&options.words);
+        let reason = format!(
+            "no password for this user: the registry wants `{}` or `{}`",
+            hook::IAM_USER,
+            hook::API_KEY_USER
+        );
+        return next_keyring::run(&options.words).map_err(|failure| told(failure, &reason));
     }
     let snapshot = hook::serve(&options.hook, deadline, hook::token)?;
     let Some((own, password)) = hook::login(&snapshot) else { return Err(Failure::NotFound) };
@@ -75,6 +84,14 @@ fn get(
         (false, None) => output::line(out, &[password])?,
     }
     Ok(())
+}
+
+/// Says why there is no answer for a host of this hook.
+fn told(failure: Failure, reason: &str) -> Failure {
+    match failure {
+        Failure::NotFound => Failure::Other(format!("keyring: {reason}")),
+        other => other,
+    }
 }
 
 /// What pip or uv asks for.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use yandex_cloud_auth::{Method, Snapshot};
+use yandex_cloud_auth::{ErrorKind, Method, Snapshot};
 
 use super::check::{Check, Verdict};
 use super::{Diagnosis, Findings, NOT_CHECKED, Row, masked};
@@ -60,7 +60,10 @@ impl Page {
         let answer = answer.unwrap_or_default();
         match &check.verdict {
             Verdict::Known(words) => format!("{answer}{}\n", self.color.green(&format!("  ✓ {words}"))),
-            _ if answer.is_empty() => "  no response: see the error below\n".to_owned(),
+            Verdict::Failed(error) if answer.is_empty() && error.kind() == ErrorKind::Unavailable => {
+                "  no response: see the error below\n".to_owned()
+            }
+            _ if answer.is_empty() => "  nothing was sent: see the error below\n".to_owned(),
             _ => answer,
         }
     }

@@ -36,6 +36,17 @@ pub(super) fn check_place(path: &Path) -> Result<(), &'static str> {
     Err(if kind.is_dir() { "a folder" } else { "no regular file" })
 }
 
+/// Whether two paths name one file, also where no file is there yet.
+pub(super) fn is_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let path = behind_links(path).unwrap_or_else(|_| path.to_owned());
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder.zip(path.file_name()).map_or_else(|| path.clone(), |(folder, name)| folder.join(name))
+    };
+    place(one) == place(other)
+}
+
 /// Writes a file beside its place, then moves it there. A link stays a link: the file that it names is replaced, or made
 /// where there is none yet.
 ///
@@ -55,8 +66,7 @@ pub(super) fn write(
         let is_small = fs::metadata(path)?.len() <= MAX_OWN;
         let old = if is_small { fs::read_to_string(path).ok() } else { None };
         if !old.is_some_and(|old| is_own(&old)) {
-            let reason =
-                "another file is there, which an emulator did not write: move it, or choose another name";
+            let reason = "another file is there, which an emulator did not write";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
     }

@@ -92,12 +92,22 @@ fn check_files(options: &EmulatorOptions) -> Result<(), Failure> {
         ("--key-file", &options.key_file),
         ("--env-file", &options.env_file),
     ];
-    for (option, path) in files {
+    for (at, (option, path)) in files.iter().enumerate() {
         let Some(path) = path else { continue };
+        let earlier = files[..at]
+            .iter()
+            .find(|(_, other)| other.as_ref().is_some_and(|other| file::is_same_place(other, path)));
+        if let Some((other, _)) = earlier {
+            let reason = format!("{} is the file of `{other}` too", path.display());
+            return Err(Error::new(ErrorKind::Invalid, reason)
+                .at(*option)
+                .with_help("give each of the two a file of its own")
+                .into());
+        }
         if let Err(what) = file::check_place(path) {
             let reason = format!("{} is {what}, not a regular file", path.display());
             return Err(Error::new(ErrorKind::Invalid, reason)
-                .at(option)
+                .at(*option)
                 .with_help("give the name of a new file, or of a file that an emulator wrote earlier")
                 .into());
         }
@@ -111,7 +121,14 @@ fn write_files(emulator: &Emulator, options: &EmulatorOptions) -> Result<Variabl
     let write = |path: &Path, content: &str, readers, is_own| {
         let shown = path.display();
         let written = file::write(path, content, readers, is_own);
-        written.map_err(|error| failed(&format!("cannot write {shown}"), &error))
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::from(
+                Error::new(ErrorKind::Invalid, error.to_string())
+                    .at(shown.to_string())
+                    .with_help("move the file, or choose another name"),
+            ),
+            _ => failed(&format!("cannot write {shown}"), &error),
+        })
     };
     let mut variables = Variables::of(emulator).map_err(|error| failed("cannot make tokens", &error))?;
     if let (Some(path), Some(pem)) = (&options.ca_file, emulator.ca_pem()) {

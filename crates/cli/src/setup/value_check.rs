@@ -2,15 +2,14 @@
 //! token of the right kind. Asks no service.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use yandex_cloud_auth::{Error, ErrorKind, Method, ServiceAccountKeyAuth};
 
 use super::choice::{absolute, into_a_file};
-use crate::arguments::{AuthOptions, AuthValue, MethodName};
+use crate::arguments::{AuthOptions, MethodName};
 use crate::credentials;
 use crate::deadline::Deadline;
-use crate::input;
 
 /// The folders whose files are those of a process or of a device.
 const OF_PROCESSES: [&str; 2] = ["/dev", "/proc"];
@@ -61,8 +60,7 @@ pub(super) fn method_of(
     options: &AuthOptions,
     deadline: Deadline,
 ) -> Result<Option<Method>, Error> {
-    let value = input::read(&AuthValue::File(PathBuf::from(path)), deadline)?;
-    let credentials = credentials::of_value(options, wanted, &value).map_err(|error| {
+    let credentials = credentials::of_file(path, wanted, options, deadline).map_err(|error| {
         let is_other = ["an IAM token", "an OAuth token", "an API key"]
             .iter()
             .any(|kind| error.reason().starts_with(&format!("the value is {kind}")));

@@ -127,6 +127,26 @@ fn the_timeout_covers_reading_the_value() {
 fn an_empty_value_is_an_error_that_names_its_location() {
     let folder = Folder::new();
     let file = folder.file("empty", " \n");
-    assert!(yc_auth(["token", "--auth", &at(&file)]).done().fails(4).contains("empty: the value is empty"));
-    assert!(yc_auth(["token", "--auth", "-"]).done().fails(4).contains("standard input: the value is empty"));
+    for (value, location, help) in [
+        (&*at(&file), "empty: the value is empty", "into the file"),
+        ("-", "standard input: the value is empty", "yc-auth token --auth -"),
+    ] {
+        let outcome = yc_auth(["token", "--auth", value]).done();
+        let printed = outcome.fails(4);
+        assert!(printed.contains(location) && printed.contains(help), "{printed}");
+        assert!(!printed.contains("variable"), "{printed}");
+    }
+}
+
+/// The help is a command that works as it stands.
+#[test]
+fn the_help_for_a_path_without_its_sign_is_a_command() {
+    let folder = Folder::new();
+    folder.file("my key.json", "{}");
+    for (value, help) in [("my key.json", "`--auth '@my key.json'`"), ("other.json", "`--auth @FILE`")] {
+        let mut run = yc_auth(["token", "--auth", value]);
+        run.command.current_dir(&folder.path);
+        let outcome = run.done();
+        assert!(outcome.fails(4).contains(help), "{outcome:?}");
+    }
 }

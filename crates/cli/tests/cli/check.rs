@@ -218,3 +218,12 @@ fn the_check_asks_the_installation_of_a_profile() {
     assert!(outcome.output().contains("HTTP 200"), "{outcome:?}");
     assert_eq!(cloud.counters().route(LIST), 1);
 }
+
+#[test]
+fn a_check_that_sends_nothing_says_so() {
+    let cloud = Emulator::start_in_thread().unwrap();
+    let run = check(&cloud.api_url(), &[]).secret("YC_API_KEY", cloud.api_key());
+    let outcome = run.env("YC_FOLDER_ID", "<folder>").done();
+    assert_eq!(cloud.counters().route(LIST), 0);
+    assert!(outcome.stdout.contains("  nothing was sent: see the error below\n"), "{outcome:?}");
+}

@@ -151,15 +151,18 @@ fn a_file_that_no_emulator_wrote_is_not_replaced() {
         }
         run.command.args(["--", "/bin/true"]);
         let outcome = run.done();
-        assert!(outcome.fails(1).contains("an emulator did not write"), "{option}: {outcome:?}");
+        assert!(outcome.fails(4).contains("an emulator did not write"), "{option}: {outcome:?}");
+        assert!(outcome.stderr.contains("\nhelp: move the file, or choose another name\n"), "{outcome:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), content, "{option}");
     }
     // Nor is one file two things, and an emulator replaces what another one wrote.
     let same = folder.path.join("same");
     let run = || yc_auth(["emulator"]);
     let mut twice = run();
-    twice.command.arg("--key-file").arg(&same).arg("--env-file").arg(&same).args(["--", "/bin/true"]);
-    assert!(twice.done().fails(1).contains("an emulator did not write"));
+    let other = folder.path.join("./same");
+    twice.command.arg("--key-file").arg(&same).arg("--env-file").arg(&other).args(["--", "/bin/true"]);
+    assert!(twice.done().fails(4).contains("is the file of `--key-file` too"));
+    assert!(!same.exists(), "nothing is written");
     for _ in 0..2 {
         let mut again = run();
         again.command.arg("--key-file").arg(&same).args(["--", "/bin/true"]);

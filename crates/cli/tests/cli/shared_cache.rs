@@ -95,6 +95,43 @@ fn renew_replaces_the_token_and_keeps_it_if_that_fails() {
 }
 
 #[test]
+fn renew_without_an_effect_is_told() {
+    for (method, variable, value) in
+        [("iam-token", "YC_IAM_TOKEN", "t1.fake.token"), ("api-key", "YC_API_KEY", "AQVN-fake-key-of-a-test")]
+    {
+        let outcome = yc_auth(["token", "--renew"]).env(variable, value).done();
+        assert_eq!(outcome.stderr, format!("warning: --renew has no effect: the method is {method}\n"));
+        // The command of a tool renews by itself, where it can.
+        yc_auth(["token"]).env(variable, value).done().output();
+    }
+    let machine = Machine::new(HOURS);
+    machine.token(&["--renew"]);
+}
+
+#[test]
+fn the_list_has_the_audience_and_an_empty_one_names_its_folder_on_a_terminal() {
+    let machine = Machine::new(HOURS);
+    let folder = machine.folder.path.join("yc-auth").display().to_string();
+    let empty = || {
+        let variables = [("XDG_RUNTIME_DIR", machine.folder.path.to_str().unwrap())];
+        crate::output::at_terminal(&["cache", "list"], &variables)
+    };
+    assert!(empty().contains(&format!("no shared tokens in {folder}")), "{:?}", empty());
+    assert_eq!(machine.run(&["cache", "list"]).done().output(), "");
+    let [url, token] = machine.cloud.github_variables();
+    let run = machine.run(&["token", "--method", "workload-identity"]);
+    let run = run.env("YC_OAUTH_ENDPOINT", machine.cloud.api_url());
+    let run = run.env("YC_SERVICE_ACCOUNT_ID", machine.cloud.service_account_id());
+    run.env(&url.0, &url.1).secret(&token.0, &token.1).done().output();
+    let listed = machine.run(&["cache", "list", "--format", "json"]).done().json();
+    let outcome = machine.run(&["cache", "list"]).done();
+    if let Some(audience) = listed[0]["audience"].as_str() {
+        assert!(outcome.output().ends_with(&format!("  audience {audience}\n")), "{outcome:?}");
+    }
+    assert!(listed[0]["audience"].is_string(), "{listed}");
+}
+
+#[test]
 fn the_list_shows_no_token_and_clear_empties_the_folder() {
     let machine = Machine::new(HOURS);
     let list = |words: &[&str]| machine.run(&[&["cache", "list"], words].concat()).done();

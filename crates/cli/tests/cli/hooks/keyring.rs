@@ -40,7 +40,19 @@ fn each_form_of_pip_and_uv_gets_its_answer() {
 fn without_a_user_of_the_registry_there_is_no_answer() {
     let found = |outcome: Outcome| (outcome.status, outcome.stdout, outcome.stderr);
     let nothing = (1, String::new(), String::new());
-    assert_eq!(found(keyring(&["get", INDEX, "alice"]).done()), nothing);
+    // For a host of this hook there is a reason.
+    let outcome = keyring(&["get", INDEX, "alice"]).done();
+    assert_eq!(
+        outcome.fails(1),
+        "error: keyring: no password for this user: the registry wants `iam` or `api_key`\n"
+    );
+    for words in
+        [&["get", INDEX, "iam", "--key-file", "k.json"][..], &["get", INDEX, "iam", "--no-such", "x"]]
+    {
+        let outcome = keyring(words).done();
+        assert!(outcome.fails(1).contains("options of yc-auth stand before `get`"), "{outcome:?}");
+        assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+    }
     // A bare host: its index may be one without TLS.
     for words in [
         &["get", "registry.yandexcloud.net", "iam"][..],

@@ -191,8 +191,12 @@ fn a_path_that_a_file_cannot_hold_is_named_itself() {
 #[test]
 fn the_help_names_what_suits_a_tool() {
     let home = Home::new();
-    let run = home.bare(&["aws"]).env("YC_FOLDER_ID", "<x>");
-    drop(run);
+    // A method of `YC_AUTH_METHOD` without its variable gives no credentials.
+    let outcome = home.bare(&["aws"]).env("YC_AUTH_METHOD", "service-account-key").done();
+    assert!(outcome.stderr.contains("`--key-file FILE`"), "{outcome:?}");
+    assert!(outcome.stderr.contains("YC_SERVICE_ACCOUNT_KEY_FILE"), "{outcome:?}");
+    let help = outcome.stderr.lines().find(|line| line.starts_with("help: ")).unwrap();
+    assert!(!help.contains("YC_API_KEY"), "{help}");
     let outcome = home.bare(&["codex", "--method", "metadata"]).env("YC_FOLDER_ID", "<x>").done();
     assert!(
         outcome.fails(4).starts_with("error: YC_FOLDER_ID: ") && !outcome.stderr.contains("error: --folder")
