@@ -8,6 +8,7 @@ import shlex
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,14 +39,17 @@ AUTHORITY = {
 class Emulator:
     """An emulator process. `variables` has the variables that the process printed.
 
-    `names` are host names of the cloud: the emulator takes their place, at their port.
+    `names` are host names of the cloud: the emulator takes their place, at their port. `lifetime` is that of IAM tokens, in
+    seconds.
     """
 
-    def __init__(self, program: str, folder: Path, *, tls: bool = False, names: list[str] = []):
+    def __init__(self, program: str, folder: Path, *, tls: bool = False, names: list[str] = [], lifetime: float | None = None):
         self.ca_file = folder / "emulator-ca.pem" if tls else None
         options = ["--tls", "--ca-file", str(self.ca_file)] if tls else []
         if names:
             options += ["--listen", "127.0.0.1:443", "--host-name", *names]
+        if lifetime:
+            options += ["--token-lifetime", str(lifetime)]
         self._log = folder / "emulator-stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -149,6 +153,15 @@ class Emulator:
 
     def delete_service_account_key(self, key_id: str) -> None:
         self._control("service-account-keys/delete", {"keyId": key_id})
+
+    def accepts(self, token: str) -> bool:
+        """Whether the cloud takes this IAM token now."""
+        request = urllib.request.Request(f"{self.url}/oauth/userinfo", headers={"Authorization": f"Bearer {token}"})
+        try:
+            with self._opener.open(request, timeout=10):
+                return True
+        except urllib.error.HTTPError:
+            return False
 
     def revoke_iam_token(self, token: str) -> None:
         self._control("tokens/revoke", {"iamToken": token})
