@@ -39,17 +39,25 @@ AUTHORITY = {
 class Emulator:
     """An emulator process. `variables` has the variables that the process printed.
 
-    `names` are host names of the cloud: the emulator takes their place, at their port. `lifetime` is that of IAM tokens, in
-    seconds.
+    `names` are host names of the cloud: the emulator takes their place, at their port. `lifetime` is that of new IAM
+    tokens, in seconds.
     """
 
-    def __init__(self, program: str, folder: Path, *, tls: bool = False, names: list[str] = [], lifetime: float | None = None):
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        *,
+        tls: bool = False,
+        names: list[str] = [],
+        lifetime: float | None = None,
+    ):
         self.ca_file = folder / "emulator-ca.pem" if tls else None
         options = ["--tls", "--ca-file", str(self.ca_file)] if tls else []
+        if lifetime is not None:
+            options += ["--token-lifetime", str(lifetime)]
         if names:
             options += ["--listen", "127.0.0.1:443", "--host-name", *names]
-        if lifetime:
-            options += ["--token-lifetime", str(lifetime)]
         self._log = folder / "emulator-stderr"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -15,11 +15,16 @@ pub(crate) enum Readers {
 
 /// Writes a file beside its place, then moves it there.
 pub(crate) fn replace(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+    replace_with(path, |temporary| write_new(temporary, content, readers))
+}
+
+/// The same with a file that `write_new` makes at the path that it gets. No file is there.
+pub(crate) fn replace_with(path: &Path, write_new: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
     // A process with the same id may have been killed here, for example in a container.
     let _ = fs::remove_file(&temporary);
-    let written = write_new(&temporary, content, readers).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     memory::protect();
     // First, so that `--timeout` covers everything that follows.
     let deadline = Deadline::unbounded();
-    if let Some(status) = program::run_if_called_as_helper() {
+    if let Some(status) = program::run_if_called_as_helper().or_else(exec::run_if_called_as_cleaner) {
         return status;
     }
     if let Some(status) = demo::fake_yc::run_if_called_as_yc() {

@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use yandex_cloud_auth::system::CacheFolder;
 use yandex_cloud_auth::{Error, ErrorKind, System};
 
 use crate::arguments::AuthOptions;
 use crate::input::Value;
+use crate::program;
 
 /// What a pipe takes without a reader.
 const PIPE_BUFFER: usize = 64 << 10;
@@ -60,22 +61,21 @@ pub(crate) fn renew_in_background(options: &AuthOptions, value: Option<&Value>) 
     if value.is_some_and(|value| value.text.len() > PIPE_BUFFER) {
         return;
     }
-    let Ok(program) = std::env::current_exe() else { return };
-    let mut command = Command::new(program);
+    let Ok(mut command) = program::detached() else { return };
     command.arg("token").args(selection(options)).args(["--renew-stale", "--timeout", "60"]);
     if value.is_some() {
         command.args(["--auth", "-"]);
     }
     command.stdin(if value.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    // A group of its own: Ctrl-C in the terminal is not meant for it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     // The token at hand is good, so a renewal that cannot start fails nothing.
     let Ok(mut child) = command.spawn() else { return };
     if let (Some(mut stdin), Some(value)) = (child.stdin.take(), value) {
         let _ = stdin.write_all(value.text.as_bytes());
     }
+    // Ends at once, and leaves the process that renews.
+    #[cfg(unix)]
+    let _ = child.wait();
 }
 
 /// The arguments that select the same credentials, without the value of `--auth`.

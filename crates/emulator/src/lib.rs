@@ -101,6 +101,7 @@
 //! | `POST /iam/v1/tokens`, `…:revoke` | `IamTokenService` | exchanges an OAuth token or a JWT; revokes a token |
 //! | `POST /iam/v1/tokens:createForServiceAccount` | `IamTokenService` | impersonates a service account |
 //! | `POST /oauth/token` | | exchanges a token of an OIDC issuer |
+//! | `POST /iam/aws-compatibility/v1/ephemeralAccessKeys` | | issues an ephemeral key of Object Storage, which the emulator does not keep |
 //! | `GET /oauth/userinfo` | | tells the subject of an IAM token |
 //! | `GET /endpoints`, `…/{id}` | `ApiEndpointService` | endpoint discovery: every service has the address of the emulator |
 //! | `POST /v1/chat/completions` | | chat, complete or as events |

@@ -39,7 +39,8 @@ impl Kept {
     }
 }
 
-/// The native half of `Credentials`.
+/// The native half of `Credentials`. No function here waits, or calls one that does: where the interpreter ends while a
+/// thread waits, the thread is unwound by force, which frames of Rust do not survive.
 #[pyclass(frozen, subclass, weakref, module = "yandex_cloud_auth._native")]
 pub(crate) struct Credentials {
     pub(crate) inner: Engine,
@@ -96,33 +97,6 @@ impl Credentials {
     pub(crate) fn forget(&self) {
         let previous = self.kept.try_lock().ok().and_then(|mut kept| kept.take());
         drop(previous);
-    }
-
-    /// The text, or the wait of the Python half.
-    #[inline]
-    fn get(
-        slf: &Bound<'_, Self>,
-        form: Form,
-        timeout: Option<f64>,
-        min_ttl: Option<f64>,
-    ) -> PyResult<Py<PyAny>> {
-        if min_ttl.is_none()
-            && let Some(text) = slf.get().ready(slf.py(), form)
-        {
-            return Ok(text);
-        }
-        Self::wait(slf, form, timeout, min_ttl)
-    }
-
-    #[cold]
-    fn wait(
-        slf: &Bound<'_, Self>,
-        form: Form,
-        timeout: Option<f64>,
-        min_ttl: Option<f64>,
-    ) -> PyResult<Py<PyAny>> {
-        let waits = slf.py().import("yandex_cloud_auth._wait")?;
-        Ok(waits.call_method1("header", (slf, form == Form::Token, timeout, min_ttl))?.unbind())
     }
 }
 
@@ -185,23 +159,6 @@ impl Credentials {
             },
         };
         Ok(Self { inner: inner.with_system(system), kept: Mutex::default() })
-    }
-
-    /// The value for `Authorization`, such as `Bearer …` or `Api-Key …`; None for the method `none` alone.
-    ///
-    /// Returns at once while a usable token is at hand. Otherwise waits for the one fetch that all callers share, for
-    /// `timeout` seconds at most. `min_ttl` asks for a token that lives this many seconds more. Raises AuthError.
-    #[pyo3(signature = (*, timeout=None, min_ttl=None))]
-    fn header(slf: &Bound<'_, Self>, timeout: Option<f64>, min_ttl: Option<f64>) -> PyResult<Py<PyAny>> {
-        Self::get(slf, Form::Header, timeout, min_ttl)
-    }
-
-    /// The bare token or key, for a client that makes the header itself; None for the method `none` alone.
-    ///
-    /// Ask again for each request: the token changes. Waits and raises as `header` does.
-    #[pyo3(signature = (*, timeout=None, min_ttl=None))]
-    fn token(slf: &Bound<'_, Self>, timeout: Option<f64>, min_ttl: Option<f64>) -> PyResult<Py<PyAny>> {
-        Self::get(slf, Form::Token, timeout, min_ttl)
     }
 
     /// The header at hand, or False: there is none without a wait.

@@ -3,21 +3,25 @@
 //! Nothing of Python is kept in a static here: each interpreter of the process has classes of its own.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyTuple;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use crate::report;
 
 /// The exception for an error. If the exception cannot be made, the error of that.
 pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
-    match exception(py, error) {
+    let exception = || {
+        let module = py.import("yandex_cloud_auth._errors")?;
+        module.call_method1("exception", parts(py, error)?)
+    };
+    match exception() {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }
 }
 
-/// The exception itself.
-pub(crate) fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
+/// What `_errors.exception` makes the exception of. Calls no code of Python's.
+pub(crate) fn parts<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyTuple>> {
     let class = match error.kind() {
         ErrorKind::NotConfigured => "NotConfigured",
         ErrorKind::Invalid => "InvalidCredential",
@@ -27,14 +31,15 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'
         ErrorKind::Blocked => "Blocked",
         _ => "AuthError",
     };
-    let fields = PyDict::new(py);
-    fields.set_item("help", error.help())?;
-    fields.set_item("method", error.method().map(|method| method.name()))?;
-    fields.set_item("location", error.location())?;
-    fields.set_item("reason", error.reason())?;
-    fields.set_item("retry_after", error.retry_after().map(|wait| wait.as_secs_f64()))?;
-    let report = error.report().map(|report| report::to_python(py, report)).transpose()?;
-    fields.set_item("report", report)?;
-    let class = py.import("yandex_cloud_auth._errors")?.getattr(class)?;
-    class.call((error.to_string(),), Some(&fields))
+    (
+        class,
+        error.to_string(),
+        error.help(),
+        error.method().map(|method| method.name()),
+        error.location(),
+        error.reason(),
+        error.retry_after().map(|wait| wait.as_secs_f64()),
+        error.report().map(|report| report::parts(py, report)).transpose()?,
+    )
+        .into_pyobject(py)
 }

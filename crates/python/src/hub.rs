@@ -29,6 +29,9 @@ enum Outcome {
     Failed(Error),
 }
 
+/// Where the value of an operation is ready at its start.
+type Ended = HashMap<u64, Outcome>;
+
 type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 struct Operation {
@@ -46,6 +49,7 @@ pub(crate) struct Hub {
     last: AtomicU64,
     signal: Arc<Signal>,
     operations: ManuallyDrop<Mutex<HashMap<u64, Operation>>>,
+    ended: ManuallyDrop<Mutex<Ended>>,
 }
 
 impl Hub {
@@ -55,15 +59,22 @@ impl Hub {
 
     fn add(&self, work: Work) -> u64 {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        self.insert(number, work);
+        number
+    }
+
+    /// Starts the work: the first poll is made here, so that the common case needs no byte in the socket.
+    fn insert(&self, number: u64, work: Work) {
         let waker = Arc::new(OperationWaker {
             number,
             signal: Arc::clone(&self.signal),
-            // The first poll is that of the first `step`.
-            queued: AtomicBool::new(true),
+            queued: AtomicBool::new(false),
         });
         lock(&self.operations).insert(number, Operation { work, waker });
-        self.signal.notify(number);
-        number
+        if let Some(outcome) = self.poll(number) {
+            lock(&self.ended).insert(number, outcome);
+            self.signal.notify(number);
+        }
     }
 
     /// Polls one operation: its outcome, if it has ended.
@@ -93,6 +104,7 @@ impl Hub {
             last: AtomicU64::new(0),
             signal: Arc::new(signal),
             operations: ManuallyDrop::default(),
+            ended: ManuallyDrop::default(),
         })
     }
 
@@ -160,12 +172,13 @@ impl Hub {
     fn cancel(&self, number: u64) {
         if !self.is_foreign() {
             let operation = lock(&self.operations).remove(&number);
-            drop(operation);
+            let ended = lock(&self.ended).remove(&number);
+            drop((operation, ended));
         }
     }
 
     /// Looks at no more than `limit` operations that may have ended. Returns `(number, succeeded, value)` for each that
-    /// has; the value is an exception if it has failed. `credentials` are those whose headers are waited for.
+    /// has; the value has the parts of the exception if it has failed. `credentials` are those whose headers are waited for.
     #[pyo3(signature = (credentials, limit))]
     fn step<'py>(
         &self,
@@ -178,13 +191,14 @@ impl Hub {
             return Ok(ended);
         }
         for number in self.signal.take(limit) {
-            let value = match self.poll(number) {
+            let at_start = lock(&self.ended).remove(&number);
+            let value = match at_start.or_else(|| self.poll(number)) {
                 None => continue,
                 Some(Outcome::Header(form, snapshot)) => match credentials {
                     Some(credentials) => credentials.get().keep(py, &snapshot, form).into_bound(py),
                     None => continue,
                 },
-                Some(Outcome::Report(report)) => report::to_python(py, &report)?,
+                Some(Outcome::Report(report)) => report::parts(py, &report)?.into_any(),
                 Some(Outcome::Revoked(subject)) => {
                     if let Some(credentials) = credentials {
                         credentials.get().forget();
@@ -193,19 +207,12 @@ impl Hub {
                 }
                 Some(Outcome::Changed(subscription, alive)) => {
                     if alive {
-                        let work = changed(subscription);
-                        let waker = Arc::new(OperationWaker {
-                            number,
-                            signal: Arc::clone(&self.signal),
-                            queued: AtomicBool::new(true),
-                        });
-                        lock(&self.operations).insert(number, Operation { work, waker });
-                        self.signal.notify(number);
+                        self.insert(number, changed(subscription));
                     }
                     alive.into_pyobject(py)?.to_owned().into_any()
                 }
                 Some(Outcome::Failed(error)) => {
-                    ended.append((number, false, errors::exception(py, &error)?))?;
+                    ended.append((number, false, errors::parts(py, &error)?))?;
                     continue;
                 }
             };
@@ -226,7 +233,8 @@ impl Drop for Hub {
     fn drop(&mut self) {
         if !self.is_foreign() {
             let operations = take(&mut *lock(&self.operations));
-            drop(operations);
+            let ended = take(&mut *lock(&self.ended));
+            drop((operations, ended));
         }
     }
 }

@@ -6,22 +6,16 @@ use yandex_cloud_auth::Report;
 
 /// The report as `yandex_cloud_auth.Report`.
 pub(crate) fn to_python<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyAny>> {
-    let module = py.import("yandex_cloud_auth._report")?;
-    let class = module.getattr("Attempt")?;
-    let attempts: Vec<_> = report
-        .attempts()
-        .iter()
-        .map(|attempt| {
-            class.call1((
-                attempt.method.name(),
-                &*attempt.source,
-                attempt.outcome.name(),
-                &*attempt.reason,
-                attempt.elapsed.as_secs_f64(),
-            ))
-        })
-        .collect::<PyResult<_>>()?;
-    let attempts = PyTuple::new(py, attempts)?;
+    py.import("yandex_cloud_auth._report")?.call_method1("make", parts(py, report)?)
+}
+
+/// What `_report.make` makes the report of. Calls no code of Python's.
+pub(crate) fn parts<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyTuple>> {
+    let attempts = report.attempts().iter().map(|attempt| {
+        let (method, outcome) = (attempt.method.name(), attempt.outcome.name());
+        (method, &*attempt.source, outcome, &*attempt.reason, attempt.elapsed.as_secs_f64()).into_pyobject(py)
+    });
+    let attempts = PyTuple::new(py, attempts.collect::<PyResult<Vec<_>>>()?)?;
     let notes = PyTuple::new(py, report.notes())?;
-    module.getattr("Report")?.call1((attempts, notes, report.to_string()))
+    (attempts, notes, report.to_string()).into_pyobject(py)
 }

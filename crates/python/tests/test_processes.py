@@ -162,8 +162,17 @@ time.sleep(0.05)
 def test_the_interpreter_ends_while_threads_wait(emulator, python):
     emulator.fault(kind="hang", target="metadata")
     # `benches/figures.py` does it 200 times.
-    for _ in range(8):
+    for _ in range(20):
         python(DAEMON)
+
+
+def test_no_wait_is_under_a_native_function():
+    # An interpreter that ends unwinds its threads by force, which native frames do not survive: with `header` in the native
+    # half, 5 of 100 interpreters crashed.
+    import inspect
+
+    for name in ["header", "token", "revoke", "header_async", "token_async", "revoke_async", "on_change"]:
+        assert inspect.isfunction(getattr(Credentials, name))
 
 
 @pytest.mark.parametrize("end", ["import os; os._exit(0)", "import sys; sys.exit(0)", "raise SystemExit"])

@@ -250,22 +250,6 @@ impl Credentials {
         }
     }
 
-    /// What the shared cache keeps the tokens under; `None` for tokens that are not shared. Selects first.
-    #[cfg(feature = "shared-cache")]
-    async fn cache_identity(&self) -> Option<crate::shared_cache::CacheIdentity> {
-        self.select().await.ok()?;
-        self.token_source()?.cache_identity(&self.inner.system).await
-    }
-
-    /// The source of the selected method, if tokens are fetched.
-    #[cfg(feature = "shared-cache")]
-    fn token_source(&self) -> Option<&Arc<dyn TokenSource>> {
-        match self.backend() {
-            Some(Backend::Cached(Provider::Source(source))) => Some(source),
-            _ => None,
-        }
-    }
-
     fn backend(&self) -> Option<&Backend> {
         self.inner.selection.get().map(|selected| &selected.backend)
     }

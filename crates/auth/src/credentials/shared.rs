@@ -1,7 +1,9 @@
 //! A fetch through the shared cache, where the system has one and the source has an identity for it.
 
 use super::Credentials;
+use super::selected::Backend;
 use super::selected::fetch_once;
+use crate::methods::Provider;
 use crate::refresh::cached_header::Snapshot;
 use crate::refresh::fetch::{AtHand, Fetched, Request};
 use crate::refresh::revoked;
@@ -81,6 +83,20 @@ pub(super) async fn identity<'a>(
 }
 
 impl Credentials {
+    /// What the shared cache keeps the tokens under; `None` for tokens that are not shared. Selects first.
+    pub(super) async fn cache_identity(&self) -> Option<CacheIdentity> {
+        self.select().await.ok()?;
+        self.token_source()?.cache_identity(&self.inner.system).await
+    }
+
+    /// The source of the selected method, if tokens are fetched.
+    pub(super) fn token_source(&self) -> Option<&Arc<dyn TokenSource>> {
+        match self.backend() {
+            Some(Backend::Cached(Provider::Source(source))) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Whether this token is stale and nobody renews it: no process holds the lock of its entry, and no attempt has
     /// failed a moment ago. For a program that ends before it could renew the token itself. False without a shared cache.
     #[doc(hidden)]

@@ -20,9 +20,8 @@ mod per_process;
 mod pipe;
 mod process;
 mod progress;
+mod proxy_name;
 mod refusal;
-#[cfg(feature = "shared-cache")]
-mod shared_cache;
 mod shared_work;
 mod spawner;
 
@@ -36,9 +35,9 @@ use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 #[cfg(feature = "shared-cache")]
-pub(crate) use self::cache_store::StoreWork;
-#[cfg(feature = "shared-cache")]
 pub use self::cache_store::{CacheFolder, CacheStore, HeldLock};
+#[cfg(feature = "shared-cache")]
+pub(crate) use self::cache_store::{SharedCacheUse, StoreWork};
 pub use self::clock::{Clock, Now, SinceBoot, SystemClock};
 #[cfg(feature = "service-account-key")]
 pub(crate) use self::clock_difference::ClockDifference;
@@ -60,8 +59,6 @@ pub use self::process::{Command, CommandOutput, Processes, SystemProcesses};
 pub(crate) use self::progress::Progress;
 #[doc(hidden)]
 pub use self::refusal::dropped_work;
-#[cfg(feature = "shared-cache")]
-pub(crate) use self::shared_cache::SharedCacheUse;
 #[doc(hidden)]
 pub use self::shared_work::SharedWork;
 #[doc(hidden)]
@@ -344,19 +341,6 @@ impl System {
                 .at(name)
                 .with_help(format!("set {name} to plain ASCII text, or unset it"))),
         }
-    }
-
-    /// The proxy that leads to a target, in words, without its user and password.
-    #[cfg(feature = "transport")]
-    pub(crate) fn proxy_for(&self, target: &::http::Uri) -> Option<String> {
-        let proxy = http::proxy::for_target(&*self.environment, target).ok()??;
-        Some(format!("the proxy {proxy:?}"))
-    }
-
-    /// The proxy is up to the transport of the program.
-    #[cfg(not(feature = "transport"))]
-    pub(crate) fn proxy_for(&self, _target: &::http::Uri) -> Option<String> {
-        None
     }
 
     /// Reads a file of at most `limit` bytes. A file that hangs holds one thread, however many callers wait for it. A pipe

@@ -33,9 +33,12 @@ fn life(key: &yandex_cloud_auth::EphemeralAccessKey) -> u64 {
     key.expires_at.duration_since(SystemTime::now()).unwrap().as_secs()
 }
 
+/// The header and the body of each request for a key.
+type Requests = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// A system whose IAM keeps each request for a key, and gives one.
-fn recording() -> (TestSystem, Arc<Mutex<Vec<(String, Value)>>>) {
-    let requests = Arc::new(Mutex::new(Vec::new()));
+fn recording() -> (TestSystem, Requests) {
+    let requests = Requests::default();
     let kept = Arc::clone(&requests);
     let test_system = TestSystem::new().at(Endpoints::new().iam("iam.corp.example"));
     let test_system = test_system.answering(move |request, _| {
@@ -138,6 +141,19 @@ fn a_usable_token_makes_a_key_while_no_other_one_comes() {
     credentials.blocking().ephemeral_access_key(options()).unwrap();
     let duration = requests.lock().unwrap()[0].1["duration"].as_str().unwrap().to_owned();
     assert_eq!(duration, "1790s");
+}
+
+#[test]
+fn a_new_token_makes_the_key_although_it_ends_before_the_key_should() {
+    let (test_system, requests) = recording();
+    let source = Source::living(12 * HOUR);
+    let credentials = test_system.with(Credentials::from_source(source.clone()));
+    header(&credentials);
+    source.set(|count| Ok(Token::new(format!("t1.fake.{count}"))?.expiring_in(secs(3000))));
+    test_system.clock.advance(12 * HOUR - secs(1800));
+    credentials.blocking().ephemeral_access_key(options()).unwrap();
+    let expected = json!({"sessionName": "tests", "duration": "2990s"});
+    assert_eq!(*requests.lock().unwrap(), [("Bearer t1.fake.1".to_owned(), expected)]);
 }
 
 #[test]

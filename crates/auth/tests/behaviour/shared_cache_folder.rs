@@ -72,6 +72,38 @@ fn a_folder_that_others_can_change_is_refused() {
 }
 
 #[test]
+fn the_folder_of_another_user_is_refused() {
+    let folder = Folder::new();
+    let path = folder.0.join("of-nobody");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    // Only root can give a folder away.
+    if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+        eprintln!("passed over: this user cannot change the owner of a folder");
+        return;
+    }
+    let store = CacheFolder::new(&path);
+    assert_eq!(store.read(NAME).unwrap_err().to_string(), "the folder belongs to another user");
+    assert!(store.write(NAME, b"x").is_err());
+}
+
+#[test]
+fn a_folder_that_disappears_is_made_again() {
+    let folder = Folder::new();
+    let path = folder.0.join("yc-auth");
+    let store = CacheFolder::new(&path);
+    store.write(NAME, b"one").unwrap();
+    let held = store.try_lock(NAME, "", &|_| false).unwrap().unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    assert!(store.read(NAME).unwrap().is_none());
+    // The lock of the removed file excludes nobody.
+    assert!(store.try_lock(NAME, "", &|_| false).unwrap().is_some());
+    store.write(NAME, b"two").unwrap();
+    drop(held);
+    assert_eq!(store.read(NAME).unwrap().unwrap().as_slice(), b"two");
+}
+
+#[test]
 fn what_stands_under_the_name_of_an_entry_is_not_followed_and_does_not_block() {
     let folder = Folder::new();
     let (store, path) = (CacheFolder::new(&folder.0), folder.0.join(NAME));

@@ -6,6 +6,8 @@ mod support;
 
 mod blocking_client;
 #[cfg(unix)]
+mod cache_locks;
+#[cfg(unix)]
 mod forks;
 #[cfg(target_os = "linux")]
 mod limits;

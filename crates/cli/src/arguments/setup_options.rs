@@ -63,6 +63,10 @@ pub(crate) struct SetupOptions {
     #[arg(long, value_name = "ID")]
     pub(crate) folder_id: Option<String>,
 
+    /// The address of AI Studio's API; default: `https://ai.api.cloud.yandex.net/v1` (codex, opencode)
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
     /// A model that the tool offers, such as `yandexgpt/latest`, which is the default (opencode)
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Vec<String>,
@@ -76,7 +80,7 @@ pub(crate) struct SetupOptions {
     pub(crate) gateway: Option<String>,
 
     /// Another host that gets the token, beside Yandex Cloud's own
-    /// (claude-code, codex, docker, git, pip, psql, uv)
+    /// (claude-code, codex, docker, git, opencode, pip, psql, uv)
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Vec<String>,
 
@@ -113,13 +117,14 @@ impl SetupOptions {
     /// The options that the tool does not use.
     fn unused(&self) -> Vec<&'static str> {
         use Tool::{Aws, ClaudeCode, Codex, Docker, Git, Kubectl, Opencode, Pip, Psql, Rclone, Uv};
-        let rows: [(&str, bool, &[Tool]); 7] = [
+        let rows: [(&str, bool, &[Tool]); 8] = [
             ("--name", self.name.is_some(), &[Aws, Codex, Kubectl, Opencode, Rclone]),
             ("--folder-id", self.folder_id.is_some(), &[Codex, Opencode]),
+            ("--url", self.url.is_some(), &[Codex, Opencode]),
             ("--model", !self.model.is_empty(), &[Opencode]),
             ("--mcp", !self.mcp.is_empty(), &[ClaudeCode, Codex]),
             ("--gateway", self.gateway.is_some(), &[ClaudeCode]),
-            ("--host", !self.host.is_empty(), &[ClaudeCode, Codex, Docker, Git, Pip, Psql, Uv]),
+            ("--host", !self.host.is_empty(), &[ClaudeCode, Codex, Docker, Git, Opencode, Pip, Psql, Uv]),
             ("--bin", self.bin.is_some(), &[Docker, Pip, Uv]),
         ];
         let unused = rows.iter().filter(|(_, is_given, tools)| *is_given && !tools.contains(&self.tool));

@@ -3,12 +3,14 @@
 //! On Unix the command takes the place of this process, so signals, the terminal and the exit status are its own. Where a
 //! password file has to be kept fresh, this process stays beside the command (`password.rs`).
 
+mod cleaner;
 mod password;
 mod password_file;
 mod postgres;
 
 use std::process::Command;
 
+pub(crate) use self::cleaner::run_if_called as run_if_called_as_cleaner;
 use crate::arguments::{CREDENTIAL_VARIABLES, ExecOptions};
 use crate::credentials;
 use crate::deadline::Deadline;

@@ -1,10 +1,12 @@
-//! A password file in a folder of its own, which only the owner can read. Both are gone when this value is dropped.
+//! A password file in a folder of its own, which only the owner can read. Both are gone when this value is dropped, and also
+//! when this process is killed.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cleaner::Cleaner;
 use crate::atomic_file::{Readers, replace};
 
 /// How often another name is tried.
@@ -14,6 +16,8 @@ const ATTEMPTS: u32 = 16;
 pub(super) struct PasswordFile {
     folder: PathBuf,
     path: PathBuf,
+    /// Dropped after the folder is removed.
+    _cleaner: Cleaner,
 }
 
 impl PasswordFile {
@@ -23,8 +27,9 @@ impl PasswordFile {
             std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
         let made = runtime.and_then(|path| make_folder(&path).ok());
         let folder = made.map_or_else(|| make_folder(&std::env::temp_dir()), Ok)?;
+        let cleaner = Cleaner::start(&folder);
         let path = std::path::absolute(folder.join("pgpass"))?;
-        Ok(Self { folder, path })
+        Ok(Self { folder, path, _cleaner: cleaner })
     }
 
     pub(super) fn path(&self) -> &Path {

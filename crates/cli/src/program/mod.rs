@@ -2,6 +2,7 @@
 //! the signals, and its exit status is that of this process.
 
 mod launcher;
+mod starter;
 mod witness;
 
 use std::ffi::{OsStr, OsString};
@@ -9,6 +10,7 @@ use std::io;
 use std::pin::pin;
 use std::process::{ExitCode, ExitStatus};
 
+pub(crate) use self::starter::detached;
 #[cfg(unix)]
 use self::witness::Witness;
 use crate::failure::Failure;
@@ -16,7 +18,7 @@ use crate::signals::Signals;
 
 /// Acts as a helper of another process of this binary, where that process called this binary as one.
 pub(crate) fn run_if_called_as_helper() -> Option<ExitCode> {
-    launcher::run_if_called().or_else(witness::run_if_called)
+    launcher::run_if_called().or_else(witness::run_if_called).or_else(starter::run_if_called)
 }
 
 /// A command, and the subcommand that runs it.

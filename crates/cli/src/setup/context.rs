@@ -13,6 +13,7 @@ use super::plan::WholeFile;
 use crate::arguments::SetupOptions;
 use crate::credentials;
 use crate::deadline::Deadline;
+use crate::hosts::{Hook, Hosts, shown};
 
 /// The options, this program, and the credentials that the tool will use.
 pub(super) struct Context<'a> {
@@ -50,11 +51,49 @@ impl<'a> Context<'a> {
         CommandLine { program: self.program.clone(), arguments }
     }
 
-    /// A command of this program with the choice, and with the hosts of `--host`.
-    pub(super) fn command_with_hosts(&self, words: &[&str]) -> Result<CommandLine, Error> {
+    /// A command of this program with the choice, and with the hosts of `--host`, which the hook has to accept.
+    pub(super) fn command_with_hosts(&self, hook: Hook, words: &[&str]) -> Result<CommandLine, Error> {
         let hosts = self.hosts()?;
+        self.known_hosts(hook)?;
         let flags = hosts.iter().flat_map(|host| ["--host", host]);
         Ok(self.command(&words.iter().copied().chain(flags).collect::<Vec<_>>()))
+    }
+
+    /// The hosts that a hook will answer for.
+    pub(super) fn known_hosts(&self, hook: Hook) -> Result<Hosts, Error> {
+        let hosts: Vec<_> = self.hosts()?.into_iter().map(str::to_owned).collect();
+        Hosts::of(hook, &hosts)
+    }
+
+    /// The address of AI Studio's API.
+    ///
+    /// # Errors
+    /// `Blocked` for a host that must not get the token.
+    pub(super) fn api_url(&self) -> Result<String, Error> {
+        let Some(url) = self.options.url.as_deref().map(str::trim) else {
+            return Ok("https://ai.api.cloud.yandex.net/v1".to_owned());
+        };
+        let is_local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+            .iter()
+            .any(|start| url.starts_with(start));
+        if !is_local || url.contains('@') {
+            self.check_host(url, "--url")?;
+        }
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Refuses an address whose host must not get the token.
+    pub(super) fn check_host(&self, url: &str, flag: &'static str) -> Result<(), Error> {
+        if self.known_hosts(Hook::Headers)?.of_url(url).is_some() {
+            return Ok(());
+        }
+        let shown = shown(url).unwrap_or_else(|| "the host".to_owned());
+        Err(Error::new(
+            ErrorKind::Blocked,
+            format!("{shown} gets no token: it is not an https address of Yandex Cloud"),
+        )
+        .at(flag)
+        .with_help("if the token belongs there, add the host: `--host HOST`"))
     }
 
     /// The hosts of `--host`, without a scheme.

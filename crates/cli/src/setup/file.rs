@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
+use crate::atomic_file;
+
 /// A configuration is far smaller.
 const MAX_SIZE: u64 = 8 << 20;
 
@@ -154,8 +156,7 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Writes a file beside its place, then moves it there: no reader sees half of the file. Mode and owner are those of
-/// `like`; a new file is the owner's alone.
+/// Replaces a file in one step. Mode and owner are those of `like`; a new file is the owner's alone.
 pub(super) fn replace(path: &Path, content: &str, like: &Path) -> io::Result<()> {
     replace_as(path, content, fs::metadata(like).ok().as_ref(), false)
 }
@@ -166,16 +167,7 @@ pub(super) fn replace_own(path: &Path, content: &str, is_program: bool) -> io::R
 }
 
 fn replace_as(path: &Path, content: &str, model: Option<&fs::Metadata>, is_program: bool) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    // A process with the same id may have been killed here, for example in a container.
-    let _ = fs::remove_file(&temporary);
-    let written =
-        write_new(&temporary, content, model, is_program).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    atomic_file::replace_with(path, |temporary| write_new(temporary, content, model, is_program))
 }
 
 fn write_new(path: &Path, content: &str, model: Option<&fs::Metadata>, is_program: bool) -> io::Result<()> {

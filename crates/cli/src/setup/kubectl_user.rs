@@ -61,9 +61,7 @@ impl KubectlUser {
     /// # Errors
     /// If there is no kubectl, or if kubectl cannot read its file.
     pub(super) fn present(&self) -> Result<Present, Error> {
-        let view = kubectl(&["config", "view", "--raw", "-o", "json"].map(str::to_owned))?;
-        let view: serde_json::Value = serde_json::from_slice(view.stdout())
-            .map_err(|_| failed("the output of `kubectl config view` is not JSON".to_owned()))?;
+        let view = view()?;
         let users = view["users"].as_array().map(Vec::as_slice).unwrap_or_default();
         let Some(user) = users.iter().find(|user| user["name"] == self.name.as_str()) else {
             return Ok(Present::Nothing);
@@ -82,8 +80,11 @@ impl KubectlUser {
         Ok(if is_same { Present::Same } else { Present::Own })
     }
 
-    /// Sets the user, after a copy of the files. Returns the copies.
-    pub(super) fn set(&self) -> Result<Vec<PathBuf>, Error> {
+    /// Sets the user, after a copy of the files. Returns the copies. A copy of the files without the user stays.
+    ///
+    /// # Errors
+    /// If a file cannot be copied, or if kubectl fails.
+    pub(super) fn set(&self, is_new: bool) -> Result<Vec<PathBuf>, Error> {
         let mut copies = Vec::new();
         for file in files() {
             let copy = PathBuf::from(format!("{}.yc-auth-backup", file.display()));
@@ -93,7 +94,7 @@ impl KubectlUser {
                 return Err(super::file::invalid(&file, "the file is read-only".to_owned())
                     .with_help("make the file writable, or set KUBECONFIG to another file"));
             }
-            if !copy.exists() {
+            if is_new || !copy.exists() {
                 super::file::replace(&copy, &text, &file)
                     .map_err(|error| failed(format!("{}: {error}", copy.display())))?;
                 copies.push(copy);
@@ -101,6 +102,20 @@ impl KubectlUser {
         }
         kubectl(&self.set_arguments())?;
         Ok(copies)
+    }
+
+    /// Removes the file that kubectl has made for the user, if nothing else is in it. A file that was there before has a copy.
+    fn remove_empty_file() -> Result<(), Error> {
+        let view = view()?;
+        let is_empty = ["clusters", "contexts", "users"]
+            .iter()
+            .all(|kind| view[kind].as_array().is_none_or(Vec::is_empty));
+        if let ([file], true) = (&files()[..], is_empty)
+            && !PathBuf::from(format!("{}.yc-auth-backup", file.display())).exists()
+        {
+            let _ = fs::remove_file(file);
+        }
+        Ok(())
     }
 
     /// Deletes the user, and a copy of a file that is as before.
@@ -114,7 +129,7 @@ impl KubectlUser {
                 let _ = fs::remove_file(copy);
             }
         }
-        Ok(())
+        Self::remove_empty_file()
     }
 }
 
@@ -127,6 +142,13 @@ fn files() -> Vec<PathBuf> {
     };
     files.retain(|file| file.is_file());
     files
+}
+
+/// What kubectl reads in its files.
+fn view() -> Result<serde_json::Value, Error> {
+    let view = kubectl(&["config", "view", "--raw", "-o", "json"].map(str::to_owned))?;
+    serde_json::from_slice(view.stdout())
+        .map_err(|_| failed("the output of `kubectl config view` is not JSON".to_owned()))
 }
 
 /// Runs kubectl to its end.

@@ -153,7 +153,14 @@ fn remove_entries(
         let root = format.read(&merged.text)?;
         let members = members_at(&root, &group.path);
         let is_own = |member: &&Member| group.may_remove(member, &merged.text, before);
-        let Some(member) = members.iter().skip(at).find(is_own) else { return Ok(()) };
+        let Some(member) = members.iter().skip(at).find(is_own) else {
+            let rest = members.iter().filter(|member| group.is_like_ours(member));
+            merged.remarks.extend(rest.map(|member| {
+                let name = shown(&group.path, Some(&member.key));
+                format!("{name} stays: it may be yours, because it has no comment of `setup`")
+            }));
+            return Ok(());
+        };
         if member.layout == Layout::Inline && format == Format::Toml && !group.path.is_empty() {
             let table = find(&root, &group.path).filter(|table| table.layout == Layout::Inline);
             if let Some(table) = table {
@@ -243,6 +250,12 @@ impl Group {
                     .is_some_and(|member| runs(&member.content) || is_equal(&member.content, value))
             }),
         }
+    }
+
+    /// Whether the value is the one that `setup` writes, although other programs can write it too.
+    fn is_like_ours(&self, member: &Member) -> bool {
+        let is_same = |(key, value): &(String, Value)| *key == member.key && is_equal(&member.content, value);
+        matches!(self.owner, Owner::Entry) && self.entries.iter().any(is_same)
     }
 
     /// Whether an undo takes out this member of the table.

@@ -24,6 +24,12 @@ use crate::failure::Failure;
 
 /// Prints, writes or undoes the set-up of one tool.
 pub(crate) fn run(options: &SetupOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
+    if cfg!(windows) {
+        // The lines for shells, and the scripts, are those of Unix.
+        return Err(Failure::Other(
+            "setup: not available on Windows yet; docs/tools.md has the commands".to_owned(),
+        ));
+    }
     let mode = match (options.write, options.undo) {
         (true, _) => Mode::Write,
         (_, true) => Mode::Undo,

@@ -9,6 +9,8 @@ use super::merge::Group;
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
+    /// Remarks for the user.
+    pub(super) notes: Vec<String>,
     /// What the user does next.
     pub(super) next: Vec<String>,
 }

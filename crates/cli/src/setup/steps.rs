@@ -29,10 +29,18 @@ struct Ready<'a> {
 
 enum Action<'a> {
     Nothing,
-    Edit { file: ToolFile, merged: Merged, keeps_copy: bool },
+    Edit {
+        file: ToolFile,
+        merged: Merged,
+        keeps_copy: bool,
+    },
     Create(&'a WholeFile),
     Delete(&'a Path),
-    SetUser(&'a KubectlUser),
+    /// `is_new`: there is no such user yet.
+    SetUser {
+        user: &'a KubectlUser,
+        is_new: bool,
+    },
     DeleteUser(&'a KubectlUser),
 }
 
@@ -59,7 +67,7 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
             for name in &context.choice.variables {
                 let _ = writeln!(text, "note: {tool} has to run with {name}, as this shell has it");
             }
-            for remark in &context.choice.remarks {
+            for remark in context.choice.remarks.iter().chain(&plan.notes) {
                 let _ = writeln!(text, "note: {remark}");
             }
             for line in &plan.next {
@@ -138,7 +146,14 @@ fn ready(file: ToolFile, mut merged: Merged, keeps_copy: bool, mode: Mode) -> Re
         restore(&file, &mut merged);
     }
     if merged.text == file.text() {
-        let preview = format!("{}: is set up already\n", file.path().display());
+        let preview = match mode {
+            Mode::Undo => merged
+                .remarks
+                .iter()
+                .map(|remark| format!("note: {}: {remark}\n", file.path().display()))
+                .collect(),
+            _ => format!("{}: is set up already\n", file.path().display()),
+        };
         return Ok(Ready { preview, action: Action::Nothing });
     }
     if mode != Mode::Show {
@@ -213,9 +228,10 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
             Action::Nothing
         }
         (Present::Same | Present::Own, Mode::Undo) => Action::DeleteUser(user),
-        (_, _) => Action::SetUser(user),
+        (present, _) => Action::SetUser { user, is_new: present == Present::Nothing },
     };
     let preview = match action {
+        Action::Nothing if mode == Mode::Undo => String::new(),
         Action::Nothing => format!("kubectl: the user {} is set up already\n", user.name),
         _ => format!("would run\n  {}\n", user.shown()),
     };
@@ -225,7 +241,6 @@ fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
 /// Writes one step, and says what was done.
 fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
     match step.action {
-        Action::Nothing if mode == Mode::Undo => Ok(String::new()),
         Action::Nothing => Ok(step.preview),
         Action::Edit { file, merged, keeps_copy } => edit(&file, &merged, keeps_copy, mode),
         Action::Create(whole) => {
@@ -236,9 +251,9 @@ fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
             fs::remove_file(path).map_err(|error| invalid(path, format!("cannot be removed: {error}")))?;
             Ok(format!("removed {}\n", path.display()))
         }
-        Action::SetUser(user) => {
+        Action::SetUser { user, is_new } => {
             let comments = kubectl_user::has_comments();
-            let copies = user.set()?;
+            let copies = user.set(is_new)?;
             let mut text = format!("kubectl: wrote the user {}\n", user.name);
             for copy in copies {
                 let _ = writeln!(text, "copy: {}", copy.display());

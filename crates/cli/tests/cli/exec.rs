@@ -236,3 +236,22 @@ fn the_command_does_not_run_without_a_token() {
     let outcome = run.env("YC_API_ENDPOINT", iam.url()).done();
     assert_eq!((outcome.status, outcome.stdout.as_str()), (6, ""), "{outcome:?}");
 }
+
+/// The process that renews a stale token is no child of the command: a program may wait for any of its children.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_has_no_child_that_it_did_not_start() {
+    let emulator = Emulator::builder().token_lifetime(Duration::from_secs(4)).start_in_thread().unwrap();
+    let folder = Folder::new();
+    let key = folder.file("key.json", emulator.service_account_key().unwrap());
+    let options = ["--key-file", key.to_str().unwrap(), "--cache-dir", folder.path.to_str().unwrap()];
+    let run = || {
+        let script = "read children < /proc/$$/task/$$/children; echo \"$YC_IAM_TOKEN:$children\"";
+        let outcome = exec(&options, script).env("YC_API_ENDPOINT", emulator.api_url()).done();
+        let (token, children) = outcome.stdout.trim_end().split_once(':').unwrap();
+        assert_eq!(children, "", "{outcome:?}");
+        token.to_owned()
+    };
+    let first = run();
+    test_support::wait::until("a stale token is renewed", || run() != first);
+}

@@ -117,10 +117,11 @@ fn the_token_goes_to_no_other_host_and_not_without_a_check_of_the_host() {
 fn the_file_is_fresh_while_the_command_runs_and_empty_without_a_token() {
     let emulator = Emulator::builder().token_lifetime(Duration::from_secs(2)).start_in_thread().unwrap();
     let folder = Folder::new();
-    let script = "first=$(cat \"$PGPASSFILE\")
-        while new=$(cat \"$PGPASSFILE\"); [ \"$new\" = \"$first\" ]; do sleep 0.05; done; echo \"renewed $new\"
-        read line; while [ -s \"$PGPASSFILE\" ]; do sleep 0.05; done; echo empty
-        read line; while ! [ -s \"$PGPASSFILE\" ]; do sleep 0.05; done; echo \"again $(cat \"$PGPASSFILE\")\"; exit 7";
+    let script = "wait_until() { n=0; until eval \"$1\"; do n=$((n + 1)); [ $n -lt 300 ] || exit 9; sleep 0.05; done; }
+        content() { cat \"$PGPASSFILE\"; }
+        first=$(content); wait_until '[ \"$(content)\" != \"$first\" ]'; echo \"renewed $(content)\"
+        read line; wait_until '[ ! -s \"$PGPASSFILE\" ]'; echo empty
+        read line; wait_until '[ -s \"$PGPASSFILE\" ]'; echo \"again $(content)\"; exit 7";
     let mut run = exec(&folder, &[], script).env("YC_OAUTH_TOKEN", emulator.oauth_token());
     run = run.env("YC_API_ENDPOINT", emulator.api_url()).env("PGUSER", "login");
     run.command.stdin(std::process::Stdio::piped());
@@ -175,6 +176,23 @@ fn the_exit_status_is_that_of_the_command_and_nothing_is_left() {
     assert!(is_empty(&folder.path));
 }
 
+/// SIGKILL gives this process no time to remove the file: another process does.
+#[test]
+fn nothing_is_left_of_a_process_that_is_killed() {
+    let folder = Folder::new();
+    let mut run =
+        exec(&folder, &["--auth", "t1.fake.token"], "echo ready; exec tail -f /dev/null").env("PGUSER", "u");
+    let mut child = run.command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    assert!(!is_empty(&folder.path));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    test_support::wait::until("the password file is gone", || is_empty(&folder.path));
+    // The command has ended too (Linux).
+    assert!(cfg!(not(target_os = "linux")) || lines.next().is_none());
+}
+
 /// Ctrl-C in psql cancels a query. It must not end this process, also while yc renews the token.
 #[test]
 fn a_signal_during_a_renewal_by_yc_is_the_commands() {
@@ -194,7 +212,8 @@ fn a_signal_during_a_renewal_by_yc_is_the_commands() {
     fs::set_permissions(&yc, fs::Permissions::from_mode(0o755)).unwrap();
     let script = format!(
         "trap 'echo INT' INT; trap 'exit 5' TERM
-        while ! [ -e {}/second ]; do sleep 0.05; done; echo ready; while :; do sleep 0.05; done",
+        n=0; while ! [ -e {}/second ]; do n=$((n + 1)); [ $n -lt 300 ] || exit 9; sleep 0.05; done
+        echo ready; while [ $n -lt 600 ]; do n=$((n + 1)); sleep 0.05; done; exit 9",
         tools.path.display()
     );
     let options = ["--method", "yandex-cloud-cli"];

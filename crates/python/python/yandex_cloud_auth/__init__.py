@@ -11,10 +11,17 @@ Ask for each request anew: a token at hand costs less than a microsecond, and a 
 into a client. Importing this package imports no other one.
 """
 
+from __future__ import annotations
+
 from ._credentials import Credentials
 from ._errors import AuthError, Blocked, Expired, InvalidCredential, NotConfigured, Refused, Unavailable
 from ._native import VERSION as __version__
-from ._report import Attempt, Report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._report import Attempt, Report
 
 __all__ = [
     "Attempt",
@@ -29,3 +36,12 @@ __all__ = [
     "Unavailable",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Few programs name these classes, and none of them at its start.
+    if name in ("Attempt", "Report"):
+        from . import _report
+
+        return getattr(_report, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,6 +42,30 @@ class Credentials(_native.Credentials):
 
     __module__ = "yandex_cloud_auth"
 
+    def header(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+        """The value for `Authorization`, such as `Bearer …` or `Api-Key …`; None for the method `none` alone.
+
+        Returns at once while a usable token is at hand. Otherwise waits for the one fetch that all callers share, for
+        `timeout` seconds at most. `min_ttl` asks for a token that lives this many seconds more. Raises AuthError.
+        """
+        if min_ttl is None and (header := self._ready_header()) is not False:
+            return header
+        # The wait is not under a native function: see the native class.
+        from . import _wait
+
+        return _wait.header(self, False, timeout, min_ttl)
+
+    def token(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+        """The bare token or key, for a client that makes the header itself; None for the method `none` alone.
+
+        Ask again for each request: the token changes. Waits and raises as `header` does.
+        """
+        if min_ttl is None and (token := self._ready_token()) is not False:
+            return token
+        from . import _wait
+
+        return _wait.header(self, True, timeout, min_ttl)
+
     async def header_async(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """As `header`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (header := self._ready_header()) is not False:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._report import Report
 
 
@@ -84,3 +86,25 @@ class Blocked(AuthError):
     """The header would go to a host that must not have it."""
 
     __module__ = "yandex_cloud_auth"
+
+
+def exception(
+    kind: str,
+    message: str,
+    help: str | None,
+    method: str | None,
+    location: str | None,
+    reason: str,
+    retry_after: float | None,
+    report: tuple[Any, ...] | None,
+) -> AuthError:
+    """The exception of the parts that the native half gives."""
+    made = None
+    if report is not None:
+        from ._report import make
+
+        made = make(*report)
+    error: AuthError = globals()[kind](
+        message, help=help, method=method, location=location, reason=reason, retry_after=retry_after, report=made
+    )
+    return error

@@ -74,3 +74,8 @@ class Report:
 
     def __hash__(self) -> int:
         return hash((self.attempts, self.notes))
+
+
+def make(attempts: tuple[tuple[str, str, str, str, float], ...], notes: tuple[str, ...], text: str) -> Report:
+    """The report of the parts that the native half gives."""
+    return Report(tuple(Attempt(*attempt) for attempt in attempts), notes, text)

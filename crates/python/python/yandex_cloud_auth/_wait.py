@@ -6,6 +6,7 @@ import select
 import sys
 
 from . import _events
+from ._errors import exception
 from ._native import Hub
 
 TYPE_CHECKING = False
@@ -37,10 +38,7 @@ def run(credentials: Credentials, start: Callable[[Hub], int]) -> Any:
         for _, succeeded, value in hub.step(credentials, 16):
             if succeeded:
                 return value
-            try:
-                raise value
-            finally:
-                del value
+            raise exception(*value)
         if hub.foreign:
             # A signal handler has forked, and this is the child.
             hub = Hub()

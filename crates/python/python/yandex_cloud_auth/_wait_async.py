@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from . import _events, _wait
+from ._errors import exception
 from ._native import Hub
 
 TYPE_CHECKING = False
@@ -51,10 +52,7 @@ async def run(credentials: Credentials, start: Start) -> Any:
         succeeded, value = await _run_in_asyncio(credentials, start, asyncio.get_running_loop())
     if succeeded:
         return value
-    try:
-        raise value
-    finally:
-        del value
+    raise value if isinstance(value, BaseException) else exception(*value)
 
 
 class _Waits:
@@ -102,7 +100,6 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
     try:
         number = start(waits.hub)
         waits.waiting[number] = future
-        waits.step()
         return await future
     finally:
         if number is not None and waits.waiting.pop(number, None) is not None:
@@ -158,7 +155,6 @@ async def _run_in_trio(credentials: Credentials, start: Start, trio: Any) -> Any
     try:
         number = start(waits.hub)
         waits.waiting[number] = waiter
-        waits.step()
         await waiter.event.wait()
         return waiter.outcome
     finally:

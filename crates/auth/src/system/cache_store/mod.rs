@@ -5,6 +5,7 @@ mod double;
 mod folder;
 mod location;
 mod lock;
+mod of_system;
 mod work;
 
 use std::io;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 #[cfg(any(test, feature = "testing"))]
 pub use self::double::TestCacheStore;
 pub use self::folder::CacheFolder;
+pub(crate) use self::of_system::SharedCacheUse;
 pub(crate) use self::work::StoreWork;
 
 /// A lock that is held. Dropping the value releases the lock.

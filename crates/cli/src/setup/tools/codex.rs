@@ -6,26 +6,29 @@
 
 use yandex_cloud_auth::{Error, ErrorKind};
 
+use super::super::choice::variable;
 use super::super::context::Context;
 use super::super::formats::{Format, Member, Value};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, path};
 use super::{below, comment, entries, mcp, names, text, whole};
 
-const BASE_URL: &str = "https://ai.api.cloud.yandex.net/v1";
-
 pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("CODEX_HOME", || Ok(context.home()?.join(".codex")))?.join("config.toml");
     let name = context.name()?;
     let folder = context.folder_id()?;
-    let mut command = context.command(&["token", "--on-repeat=renew", "--timeout", "4"]);
+    // Without shared tokens each call fetches a new one anyway.
+    let is_shared = !context.choice.arguments.iter().any(|argument| argument == "--no-cache");
+    let on_repeat = is_shared.then_some("--on-repeat=renew");
+    let words: Vec<_> = ["token"].into_iter().chain(on_repeat).chain(["--timeout", "4"]).collect();
+    let mut command = context.command(&words);
     // One folder for both kinds of commands: the helper has no `XDG_RUNTIME_DIR`.
     command.arguments.extend(context.cache_arguments());
     let mut groups = provider(name);
     groups[0].comment = comment("codex");
     groups[0].entries = entries([
         ("name", text("Yandex Cloud AI Studio")),
-        ("base_url", text(BASE_URL)),
+        ("base_url", text(context.api_url()?)),
         ("wire_api", text("responses")),
         ("http_headers", Value::Map(entries([("OpenAI-Project", text(&folder))]))),
     ]);
@@ -46,6 +49,12 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         .at("--mcp")
         .with_help("choose credentials in a file: `--key-file FILE`, or `--auth @FILE`"));
     }
+    let mut notes = Vec::new();
+    if !servers.is_empty() && (variable("HTTPS_PROXY")?.is_some() || variable("https_proxy")?.is_some()) {
+        let note = "Codex gives the helper of an MCP server no variable of a proxy: a shared token works there, and a new one \
+                    has to be reachable without the proxy";
+        notes.push(note.to_owned());
+    }
     for server in servers {
         let mut command = mcp::headers(context, &server)?;
         command.arguments.extend(context.cache_arguments());
@@ -57,7 +66,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     }
     let next = format!("codex -c model_provider={name} -m gpt://{folder}/MODEL/latest");
     let steps = vec![Step::Entries(Entries { path: file, format: Format::Toml, groups, find })];
-    Ok(Plan { steps, next: vec![next] })
+    Ok(Plan { steps, notes, next: vec![next] })
 }
 
 /// The two tables of a provider, without values.

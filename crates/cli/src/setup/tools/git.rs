@@ -10,6 +10,7 @@ use super::super::formats::{Format, Member};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, path};
 use super::{below, comment, entries, names, owned, text, whole};
+use crate::hosts::Hook;
 
 pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("GIT_CONFIG_GLOBAL", || {
@@ -25,11 +26,12 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         group.comment = comment("git");
         group
     };
+    context.known_hosts(Hook::Git)?;
     let hosts = context.hosts()?;
     let groups = hosts.iter().map(|host| group(host)).collect();
     let next = hosts.iter().map(|host| format!("git ls-remote https://{host}/REPOSITORY")).collect();
     let steps = vec![Step::Entries(Entries { path: file, format: Format::Git, groups, find })];
-    Ok(Plan { steps, next })
+    Ok(Plan { steps, next, ..Plan::default() })
 }
 
 fn helper(section: &str) -> Group {

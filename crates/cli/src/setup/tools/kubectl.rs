@@ -11,5 +11,5 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let name = context.name()?.to_owned();
     let next = format!("kubectl config set-context --current --user={name}");
     let user = KubectlUser { name, command: context.command(&["credential", "kubernetes"]) };
-    Ok(Plan { steps: vec![Step::Kubectl(user)], next: vec![next] })
+    Ok(Plan { steps: vec![Step::Kubectl(user)], next: vec![next], ..Plan::default() })
 }

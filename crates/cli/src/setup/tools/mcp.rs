@@ -4,6 +4,7 @@ use yandex_cloud_auth::{Error, ErrorKind};
 
 use super::super::command_line::CommandLine;
 use super::super::context::{Context, check_name};
+use crate::hosts::Hook;
 
 /// A server.
 pub(super) struct McpServer {
@@ -16,10 +17,10 @@ pub(super) struct McpServer {
 /// # Errors
 /// `Invalid` for an address that must not get a token.
 pub(super) fn servers(context: &Context<'_>) -> Result<Vec<McpServer>, Error> {
-    context.options.mcp.iter().map(|text| server(text)).collect()
+    context.options.mcp.iter().map(|text| server(context, text)).collect()
 }
 
-fn server(text: &str) -> Result<McpServer, Error> {
+fn server(context: &Context<'_>, text: &str) -> Result<McpServer, Error> {
     let refused = |reason: &str| {
         Error::new(ErrorKind::Invalid, reason)
             .at("--mcp")
@@ -37,6 +38,7 @@ fn server(text: &str) -> Result<McpServer, Error> {
     if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(refused("the address has a user name in it"));
     }
+    context.check_host(&url, "--mcp")?;
     let name = name.unwrap_or_else(|| format!("yandex-{}", host.split('.').next().unwrap_or_default()));
     check_name(&name, "--mcp")?;
     Ok(McpServer { name, url })
@@ -44,5 +46,5 @@ fn server(text: &str) -> Result<McpServer, Error> {
 
 /// The command that prints the headers for a server.
 pub(super) fn headers(context: &Context<'_>, server: &McpServer) -> Result<CommandLine, Error> {
-    context.command_with_hosts(&["headers", "--mcp", "--url", &server.url])
+    context.command_with_hosts(Hook::Headers, &["headers", "--mcp", "--url", &server.url])
 }

@@ -20,7 +20,7 @@ const FOR_RCLONE: &str = "rclone-";
 pub(super) fn aws(context: &Context<'_>) -> Result<Plan, Error> {
     let name = context.name()?;
     let step = profile_step(context, name, "aws", |root| profiles(root, false))?;
-    Ok(Plan { steps: vec![step], next: vec![format!("aws --profile {name} s3 ls")] })
+    Ok(Plan { steps: vec![step], next: vec![format!("aws --profile {name} s3 ls")], ..Plan::default() })
 }
 
 pub(super) fn rclone(context: &Context<'_>) -> Result<Plan, Error> {
@@ -41,6 +41,7 @@ pub(super) fn rclone(context: &Context<'_>) -> Result<Plan, Error> {
                 "rclone before 1.68 takes the profile from a variable: `AWS_PROFILE={profile} rclone lsd {name}:`"
             ),
         ],
+        ..Plan::default()
     })
 }
 

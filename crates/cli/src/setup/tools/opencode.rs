@@ -10,8 +10,6 @@ use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, WholeFile, path};
 use super::{below, entries, names, owned, text, whole};
 
-const BASE_URL: &str = "https://ai.api.cloud.yandex.net/v1";
-
 /// The key in the file. The plugin replaces the header that opencode makes of the key.
 const PLACEHOLDER: &str = "yc-auth";
 
@@ -55,7 +53,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     groups[0].entries =
         entries([("npm", text("@ai-sdk/openai-compatible")), ("name", text("Yandex Cloud AI Studio"))]);
     groups[1].entries = entries([
-        ("baseURL", text(BASE_URL)),
+        ("baseURL", text(context.api_url()?)),
         ("apiKey", text(PLACEHOLDER)),
         ("headers", Value::Map(entries([("OpenAI-Project", text(&project))]))),
     ]);
@@ -81,6 +79,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
             "the first start with a plugin needs the npm registry: opencode installs @opencode-ai/plugin"
                 .to_owned(),
         ],
+        ..Plan::default()
     })
 }
 

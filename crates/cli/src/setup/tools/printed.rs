@@ -24,7 +24,7 @@ pub(super) fn direnv(context: &Context<'_>) -> Result<Plan, Error> {
         "direnv allow".to_owned(),
         "direnv runs the line on entry only: after 12 hours, run `direnv reload`".to_owned(),
     ];
-    Ok(Plan { steps: vec![Step::Lines(lines)], next })
+    Ok(Plan { steps: vec![Step::Lines(lines)], next, ..Plan::default() })
 }
 
 /// psql asks for the password at each connection: a file that `exec` keeps fresh has it.
@@ -73,5 +73,5 @@ pub(super) fn systemd(context: &Context<'_>) -> Result<Plan, Error> {
 }
 
 fn printed(text: String) -> Plan {
-    Plan { steps: vec![Step::Print(text)], next: Vec::new() }
+    Plan { steps: vec![Step::Print(text)], ..Plan::default() }
 }

@@ -12,22 +12,24 @@ use super::super::formats::{Content, Format, Member, Value, members_at};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, WholeFile, path};
 use super::{comment, entries, text};
-
-/// The hosts that docker asks the helper for.
-const HOSTS: [&str; 2] = ["cr.yandex", "registry.yandexcloud.net"];
+use crate::hosts::Hook;
 
 const INDEX: &str = "https://iam@registry.yandexcloud.net/pypi/REGISTRY/simple/";
 
 pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
     let file = context.path_or("DOCKER_CONFIG", || Ok(context.home()?.join(".docker")))?.join("config.json");
-    let hosts = context.hosts()?;
-    let entries = HOSTS.iter().chain(&hosts).map(|host| ((*host).to_owned(), text("yc-auth"))).collect();
+    let hosts = context.known_hosts(Hook::Docker)?;
+    let entries = hosts.names().map(|host| (host.to_owned(), text("yc-auth"))).collect();
     let format = Format::Json { comments: false };
     let step =
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
-    let command = context.command_with_hosts(&["credential", "docker"])?;
+    let command = context.command_with_hosts(Hook::Docker, &["credential", "docker"])?;
     let script = Step::Whole(context.script("docker-credential-yc-auth", &command)?);
-    Ok(Plan { steps: vec![step, script], next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()] })
+    Ok(Plan {
+        steps: vec![step, script],
+        next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()],
+        ..Plan::default()
+    })
 }
 
 fn helpers(entries: Vec<(String, Value)>) -> Group {
@@ -58,6 +60,7 @@ pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
     Ok(Plan {
         steps: vec![step, Step::Whole(keyring)],
         next: vec![format!("pip install --index-url {INDEX} PACKAGE")],
+        ..Plan::default()
     })
 }
 
@@ -73,6 +76,7 @@ pub(super) fn uv(context: &Context<'_>) -> Result<Plan, Error> {
     Ok(Plan {
         steps: vec![step, Step::Whole(keyring)],
         next: vec![format!("uv pip install --index-url {INDEX} PACKAGE")],
+        ..Plan::default()
     })
 }
 
@@ -88,6 +92,6 @@ fn find_provider(root: &[Member], section: &str) -> Vec<Group> {
 }
 
 fn keyring(context: &Context<'_>) -> Result<WholeFile, Error> {
-    let command = context.command_with_hosts(&["credential", "keyring"])?;
+    let command = context.command_with_hosts(Hook::Keyring, &["credential", "keyring"])?;
     context.script("keyring", &command)
 }

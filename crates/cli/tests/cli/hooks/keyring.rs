@@ -121,11 +121,14 @@ fn what_is_not_for_this_hook_goes_to_the_next_keyring() {
 fn a_script_that_runs_this_command_again_is_not_run_for_ever() {
     let folder = Folder::new();
     let own = env!("CARGO_BIN_EXE_yc-auth");
-    script(&folder, "wrapper", &format!("exec {own} credential keyring -- \"$@\""));
+    let count = folder.path.join("count");
+    let again = format!("echo >> {}\nexec {own} credential keyring -- \"$@\"", count.display());
+    script(&folder, "wrapper", &again);
     script(&folder, "real", "echo real");
     let words = ["get", "https://pypi.org/simple/", "alice"];
     let outcome = linked(&folder, &words, &["wrapper", "real"]).done();
     assert_eq!(outcome.output(), "real\n");
+    assert_eq!(fs::read_to_string(count).unwrap(), "\n", "the script was run once");
     let outcome = linked(&folder, &words, &["wrapper"]).done();
     assert_eq!((outcome.status, &*outcome.stdout, &*outcome.stderr), (1, "", ""));
 }

@@ -8,6 +8,7 @@ mod headers;
 mod http;
 mod keyring;
 mod kubernetes;
+mod page;
 mod shared;
 
 use std::time::{Duration, SystemTime};

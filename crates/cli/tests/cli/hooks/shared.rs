@@ -34,6 +34,17 @@ fn all_hooks_share_one_token() {
     assert_eq!(cloud.counters().route(EXCHANGE), 1);
 }
 
+/// A token that lives for half of the longest life is not replaced for each key that should live longer.
+#[test]
+fn long_keys_do_not_cost_a_token_each() {
+    let (cloud, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    for session in ["a", "b", "c"] {
+        let key = aws(&cloud, &folder, &["--duration", "12h", "--session-name", session]).json();
+        assert!(is_hours(left(key["Expiration"].as_str().unwrap()), 12), "{key}");
+    }
+    assert_eq!((cloud.counters().route(EXCHANGE), cloud.counters().route(KEYS)), (1, 3));
+}
+
 /// An IAM whose tokens live for so many seconds each, the last number for all further ones.
 fn iam(lives: &'static [u64]) -> Server {
     let count = Mutex::new(0);

@@ -170,6 +170,34 @@ fn a_file_that_others_can_read_is_told_and_a_pipe_is_refused() {
 }
 
 #[test]
+fn an_address_of_yandex_cloud_of_this_machine_or_of_the_user_gets_the_token() {
+    let home = Home::new();
+    for (url, host) in [
+        ("https://ai.pe.api.cloud.yandex.net/v1", None),
+        ("http://127.0.0.1:8080/v1", None),
+        ("https://gateway.example/v1/", Some("gateway.example")),
+    ] {
+        for tool in ["codex", "opencode"] {
+            let host = host.map_or(Vec::new(), |host| vec!["--host", host]);
+            let words = [&[tool, "--folder-id", super::FOLDER_ID, "--url", url][..], &host].concat();
+            let printed = home.runs(&words, &[]);
+            assert!(printed.contains(&format!("\"{}\"", url.trim_end_matches('/'))), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_a_helper_will_not_know_is_told() {
+    let home = Home::new();
+    let words = ["codex", "--folder-id", super::FOLDER_ID, "--method", "metadata"];
+    let mcp = ["--mcp", "https://toolkit.mcp.cloud.yandex.net/mcp"];
+    for (words, is_told) in [(words.to_vec(), false), ([&words[..], &mcp].concat(), true)] {
+        let outcome = home.bare(&words).env("HTTPS_PROXY", "http://127.0.0.1:1").done();
+        assert_eq!(outcome.output().contains("no variable of a proxy"), is_told, "{outcome:?}");
+    }
+}
+
+#[test]
 fn the_folder_comes_from_the_option_or_the_variable() {
     let home = Home::new();
     let words = ["codex", "--method", "metadata"];

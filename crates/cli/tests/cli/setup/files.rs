@@ -223,7 +223,8 @@ fn an_entry_of_the_user_that_is_like_ours_survives_the_undo() {
     ] {
         home.file(name, content, 0o600);
         home.runs(words, &["--write"]);
-        home.runs(words, &["--undo"]);
+        let printed = home.runs(words, &["--undo"]);
+        assert!(words == GATEWAY || printed.contains("stays: it may be yours"), "{words:?}: {printed}");
         let left: String = home.read(name).split_whitespace().collect();
         assert!(left.contains(&content.split_whitespace().collect::<String>()), "{words:?}: {left}");
     }
@@ -256,6 +257,25 @@ fn a_reader_of_the_old_file_keeps_the_old_content() {
     let mut content = String::new();
     std::io::Read::read_to_string(&mut old, &mut content).unwrap();
     assert_eq!(content, "{\"a\":1}");
+}
+
+/// `pip config set` writes its file without comments.
+#[test]
+fn an_entry_without_its_comment_is_ours_if_the_copy_does_not_have_it() {
+    for (content, is_removed) in [(None, false), (Some("[install]\nuser = no\n"), true)] {
+        let home = Home::new();
+        if let Some(content) = content {
+            home.file(".config/pip/pip.conf", content, 0o600);
+        }
+        home.runs(PIP, &["--write"]);
+        let written = home.read(".config/pip/pip.conf");
+        let without: String = written.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect();
+        home.file(".config/pip/pip.conf", &without, 0o600);
+        let printed = home.runs(PIP, &["--undo"]);
+        assert_eq!(printed.contains("`global.keyring-provider` stays"), !is_removed, "{printed}");
+        let left = home.read(".config/pip/pip.conf");
+        assert_eq!(left, content.unwrap_or(&without), "{printed}");
+    }
 }
 
 /// pip and uv run the same program.

@@ -40,6 +40,13 @@ fn a_foreign_entry_of_the_same_name_stays() {
         ),
         (&["docker", "--bin", "bin"], ".docker/config.json", "{\"credHelpers\":{\"cr.yandex\":\"yc\"}}"),
         (&["aws"], ".aws/config", "[profile yandex-cloud]\nregion = x\n"),
+        // No entry of theirs is ours, but the table is.
+        (
+            &["codex", "--folder-id", FOLDER_ID],
+            ".codex/config.toml",
+            "[model_providers.yandex-cloud]\nenv_key = \"MINE\"\n",
+        ),
+        (&["aws"], ".aws/config", "[profile yandex-cloud]\noutput = json\n"),
         (&["aws", "--name", "default"], ".aws/config", "[default]\nregion = x\n"),
         (&["rclone"], ".config/rclone/rclone.conf", "[yandex-cloud]\ntype = local\n"),
         (&["pip", "--bin", "bin"], ".config/pip/pip.conf", "[global]\nkeyring-provider = import\n"),
@@ -182,6 +189,16 @@ fn options_without_a_meaning_for_the_tool_are_rejected() {
         (&["codex", "--folder-id", FOLDER_ID, "--mcp", "http://toolkit.mcp.cloud.yandex.net"], "--mcp"),
         (&["codex", "--folder-id", FOLDER_ID, "--mcp", "https://user@toolkit.mcp.cloud.yandex.net"], "--mcp"),
         (&["codex", "--folder-id", FOLDER_ID, "--mcp", "a b=https://toolkit.mcp.cloud.yandex.net"], "--mcp"),
+        (
+            &["codex", "--folder-id", FOLDER_ID, "--mcp", "https://toolkit.mcp.evil.example"],
+            "--mcp: https://toolkit.mcp.evil.example gets no token",
+        ),
+        (
+            &["codex", "--folder-id", FOLDER_ID, "--url", "https://ai.evil.example/v1"],
+            "--url: https://ai.evil.example gets no token",
+        ),
+        (&["codex", "--folder-id", FOLDER_ID, "--url", "http://ai.api.cloud.yandex.net/v1"], "--url"),
+        (&["opencode", "--folder-id", FOLDER_ID, "--url", "http://127.0.0.1:1@evil.example/v1"], "--url"),
         (&["claude-code", "--gateway", "http://gateway.example"], "--gateway"),
         (&["git", "--host", "git.example/path"], "--host"),
     ] {

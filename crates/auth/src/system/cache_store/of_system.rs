@@ -1,7 +1,7 @@
 //! Whether a system has a shared cache, and how its credentials use the tokens there.
 
-use super::System;
-use super::cache_store::{CacheStore, StoreWork};
+use super::super::System;
+use super::{CacheStore, StoreWork};
 
 /// What the first token of credentials may be, where the shared cache has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,378 @@
+"""The figures of the Python package, beside those of the AI Studio SDK's own classes where it is installed.
+
+    YC_AUTH=target/debug/yc-auth python crates/python/benches/figures.py [--exits 200] [PYTHON …]
+
+Ratios matter; nanoseconds are those of the machine. Speaks to an emulator on loopback. `PYTHON …` are more interpreters for
+the exits; the package has to be installed in each.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "interop"))
+
+from emulator import Emulator
+
+for name in list(os.environ):
+    if name.startswith("YC_") and name != "YC_AUTH":
+        del os.environ[name]
+os.environ.update(YC_AUTH_CACHE="off", YC_METADATA_ADDR="127.0.0.1:1", YC_API_ENDPOINT="127.0.0.1:1")
+
+from yandex_cloud_auth import AuthError, Credentials, _native, _wait_async
+
+ROUTE = "GET /computeMetadata/v1/instance/service-accounts/default/token"
+TOKEN = "t1.fake.token"
+FAILED = []
+
+
+def row(what, value, target="", met=None):
+    """Prints one figure. `met` is whether it is what it should be."""
+    verdict = "" if met is None else ("met" if met else "NOT MET")
+    if met is False:
+        FAILED.append(what)
+    print(f"{what:<62} {value:>24}  {target:<28} {verdict}", flush=True)
+
+
+# Import
+
+
+def import_cost(statement, rounds=10):
+    """Milliseconds and MiB over a bare interpreter, medians."""
+    program = (
+        "import sys, time; began = time.perf_counter(); %s; took = time.perf_counter() - began\n"
+        "rss = next(line for line in open('/proc/self/status') if line.startswith('VmRSS')).split()[1]\n"
+        "print(took * 1000, int(rss) / 1024)"
+    )
+    took = []
+    for _ in range(rounds):
+        for text in ["pass", statement]:
+            out = subprocess.run([sys.executable, "-c", program % text], capture_output=True, text=True, check=True)
+            took.append([float(word) for word in out.stdout.split()])
+    bare, ours = took[::2], took[1::2]
+    return (
+        statistics.median(one[0] for one in ours) - statistics.median(one[0] for one in bare),
+        statistics.median(one[1] for one in ours) - statistics.median(one[1] for one in bare),
+    )
+
+
+def imports():
+    for name in ["yandex_cloud_auth", "yandex_ai_studio_sdk"]:
+        try:
+            milliseconds, mebibytes = import_cost(f"import {name}")
+        except subprocess.CalledProcessError:
+            continue
+        ours = name == "yandex_cloud_auth"
+        met = (milliseconds <= 3 and mebibytes <= 3) if ours else None
+        row(f"import {name}", f"{milliseconds:.1f} ms, {mebibytes:.1f} MiB", "at most 3 ms, 3 MiB" if ours else "", met)
+
+
+# The ready path
+
+
+def nanoseconds(call, number=100_000, rounds=15):
+    """What one call costs, the loop taken away: the least of the rounds, since other work only adds."""
+    loop, costs = range(number), []
+    for _ in range(rounds):
+        began = time.perf_counter_ns()
+        for _ in loop:
+            pass
+        empty = time.perf_counter_ns() - began
+        began = time.perf_counter_ns()
+        for _ in loop:
+            call()
+        costs.append((time.perf_counter_ns() - began - empty) / number)
+    return min(costs)
+
+
+def nanoseconds_async(make, number=50_000, rounds=15):
+    """What one `await` costs."""
+
+    async def main():
+        loop, costs = range(number), []
+        for _ in range(rounds):
+            began = time.perf_counter_ns()
+            for _ in loop:
+                pass
+            empty = time.perf_counter_ns() - began
+            began = time.perf_counter_ns()
+            for _ in loop:
+                await make()
+            costs.append((time.perf_counter_ns() - began - empty) / number)
+        return min(costs)
+
+    return asyncio.run(main())
+
+
+async def empty():
+    pass
+
+
+def ready(emulator):
+    creds = Credentials.metadata(emulator.metadata_address)
+    creds.header()
+    nothing, header = nanoseconds(_native.nothing), nanoseconds(creds.header)
+    row("a native call that does nothing", f"{nothing:.0f} ns")
+    target = "at most 90 ns or 3.5 times"
+    row("header(), ready", f"{header:.0f} ns, {header / nothing:.1f} times", target, header <= 90 or header <= 3.5 * nothing)
+    row("token(), ready", f"{nanoseconds(creds.token):.0f} ns")
+    coroutine, header = nanoseconds_async(empty), nanoseconds_async(creds.header_async)
+    row("an empty coroutine", f"{coroutine:.0f} ns")
+    row("header_async(), ready", f"{header:.0f} ns, {header / coroutine:.2f} times", "at most 2 times", header <= 2 * coroutine)
+    try:
+        from yandex_ai_studio_sdk.auth import MetadataAuth
+        from yandex_cloud_auth.ai_studio import Auth
+    except ImportError:
+        return
+    theirs, ours = MetadataAuth(TOKEN), Auth(creds)
+    lock = None
+    cost = [nanoseconds_async(lambda auth=auth: auth.get_auth_metadata(None, 60, lock)) for auth in (theirs, ours)]
+    row("the SDK's MetadataAuth, cached", f"{cost[0]:.0f} ns")
+    row("our object for the SDK, ready", f"{cost[1]:.0f} ns, {cost[1] / cost[0]:.2f} times", "at most 0.4 times", cost[1] <= 0.4 * cost[0])
+
+
+# Many tasks
+
+
+async def together(creds, count, errors=False, timeout=None):
+    """The seconds of each of `count` calls."""
+
+    async def one():
+        began = time.perf_counter()
+        try:
+            await creds.header_async(timeout=timeout)
+        except AuthError:
+            if not errors:
+                raise
+        return time.perf_counter() - began
+
+    return await asyncio.gather(*(one() for _ in range(count)))
+
+
+def p99(times):
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+def many(emulator):
+    latency = 0.2
+    requests = lambda: emulator.requests(ROUTE)
+
+    creds = Credentials.metadata(emulator.metadata_address, max_age=0.2)
+    creds.header()
+    emulator.fault(kind="latency", milliseconds=int(latency * 1000), target="metadata")
+    # The token is stale then, and the pause after the last fetch is over.
+    time.sleep(1.5)
+    before = requests()
+    times = asyncio.run(together(creds, 1000))
+    time.sleep(latency + 0.2)
+    made = requests() - before
+    row("1,000 tasks, token stale", f"{made} request, max {max(times) * 1000:.2f} ms", "1 request, no wait", made == 1 and max(times) < latency / 4)
+
+    busy = True
+
+    def work():
+        while busy:
+            sum(range(1000))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    before = requests()
+    creds = Credentials.metadata(emulator.metadata_address)
+    times = asyncio.run(together(creds, 1000))
+    busy = False
+    thread.join()
+    made = requests() - before
+    last = p99(times)
+    row("1,000 tasks cold, a busy thread beside", f"{made} request, p99 {last * 1000:.0f} ms", "1 request, p99 <= 1.2 x 200 ms", made == 1 and last <= 1.2 * latency)
+    emulator._control("reset", {})
+
+
+def slow_source(status):
+    """A metadata service that answers with a status after 200 ms: its address, and the number of its requests."""
+    import http.server
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.path)
+            time.sleep(0.2)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    seen = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"127.0.0.1:{server.server_port}", seen
+
+
+def failing():
+    address, seen = slow_source(401)
+    times = asyncio.run(together(Credentials.metadata(address), 100, errors=True))
+    row("100 tasks, the source refuses (401) after 200 ms", f"{len(seen)} request, p99 {p99(times) * 1000:.0f} ms", "1 request, 1.2 x 200 ms", len(seen) == 1 and p99(times) <= 0.24)
+    address, seen = slow_source(503)
+
+    async def deadlines(creds):
+        return await asyncio.gather(*(together(creds, 50, True, limit) for limit in (0.5, 1.0)))
+
+    short, long = asyncio.run(deadlines(Credentials.metadata(address)))
+    text = f"{len(seen)} in turn, {statistics.median(short):.2f} and {statistics.median(long):.2f} s"
+    met = max(short) < 0.7 and 0.5 <= min(short) and max(long) < 1.2 and min(long) >= 0.9
+    row("100 tasks, the source answers 503; deadlines 0.5 and 1 s", text, "each by its own deadline", met)
+
+
+# The event loop
+
+
+def stall(make):
+    """The longest pause of the loop while 1,000 tasks end together, in seconds."""
+
+    async def main():
+        longest = 0.0
+        done = False
+
+        async def watch():
+            nonlocal longest
+            last = time.perf_counter()
+            while not done:
+                await asyncio.sleep(0)
+                now = time.perf_counter()
+                longest, last = max(longest, now - last), now
+
+        wait, finish = make()
+        watcher = asyncio.ensure_future(watch())
+        tasks = [asyncio.ensure_future(wait()) for _ in range(1000)]
+        await finish()
+        await asyncio.gather(*tasks)
+        done = True
+        await watcher
+        return longest
+
+    return asyncio.run(main())
+
+
+def event_loop(emulator):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+
+    def plain():
+        future = asyncio.get_running_loop().create_future()
+
+        async def wait():
+            return await future
+
+        async def finish():
+            await asyncio.sleep(0.2)
+            future.set_result(None)
+
+        return wait, finish
+
+    def ours():
+        creds = Credentials.metadata(emulator.metadata_address)
+
+        async def finish():
+            pass
+
+        return creds.header_async, finish
+
+    longest = []
+    original = _wait_async._Waits.step
+
+    def step(self):
+        began = time.thread_time()
+        original(self)
+        longest.append(time.thread_time() - began)
+
+    plain_stall = statistics.median(stall(plain) for _ in range(5))
+    our_stall = statistics.median(stall(ours) for _ in range(5))
+    ratio = our_stall / plain_stall
+    row("1,000 tasks on one plain future: longest stall", f"{plain_stall * 1000:.1f} ms")
+    row("1,000 tasks of ours: longest stall", f"{our_stall * 1000:.1f} ms, {ratio:.2f} times", "at most 2 times", ratio <= 2)
+    _wait_async._Waits.step = step
+    stall(ours)
+    _wait_async._Waits.step = original
+    row("the longest call of ours on the loop's thread", f"{max(longest) * 1000:.2f} ms of CPU", "at most 1 ms", max(longest) <= 0.001)
+    emulator._control("reset", {})
+
+
+# Processes
+
+WORKER = "import sys; from yandex_cloud_auth import Credentials as C; sys.stdin.readline(); C.service_account_key(sys.argv[1]).token()"
+
+
+def processes(emulator, folder):
+    import json
+
+    key = folder / "key.json"
+    key.write_text(json.dumps(emulator.new_service_account_key()))
+    emulator.fault(kind="latency", milliseconds=200, target="iam")
+    environment = {**os.environ, "YC_AUTH_CACHE": "on", "YC_AUTH_CACHE_DIR": str(folder / "cache"), "YC_API_ENDPOINT": emulator.url}
+    command = [sys.executable, "-c", WORKER, str(key)]
+    workers = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) for _ in range(8)]
+    for worker in workers:
+        worker.stdin.write(b"\n")
+        worker.stdin.flush()
+    for worker in workers:
+        worker.communicate(timeout=60)
+    exchanges = emulator.requests("POST /iam/v1/tokens")
+    row("8 worker processes, cold", f"{exchanges} exchange", "1 exchange", exchanges == 1)
+    emulator._control("reset", {})
+
+
+EXIT = """
+import threading, time
+from yandex_cloud_auth import Credentials
+creds = Credentials.metadata(timeout=20)
+threading.Thread(target=creds.header, daemon=True).start()
+def loop():
+    import asyncio
+    asyncio.run(creds.header_async())
+threading.Thread(target=loop, daemon=True).start()
+time.sleep(0.03)
+"""
+
+
+def exits(emulator, interpreters, count):
+    emulator.fault(kind="hang", target="metadata")
+    environment = {**os.environ, "YC_METADATA_ADDR": emulator.metadata_address}
+    for interpreter in interpreters:
+        statuses = [
+            subprocess.run([interpreter, "-c", EXIT], env=environment, capture_output=True, timeout=60).returncode
+            for _ in range(count)
+        ]
+        bad = sum(status != 0 for status in statuses)
+        version = subprocess.run([interpreter, "-V"], capture_output=True, text=True).stdout.split()[-1]
+        row(f"{count} exits of Python {version} while daemon threads wait", f"{bad} crashes", "0", bad == 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exits", type=int, default=200)
+    parser.add_argument("interpreters", nargs="*")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        emulator = Emulator(os.environ["YC_AUTH"], Path(folder))
+        try:
+            imports()
+            ready(emulator)
+            many(emulator)
+            failing()
+            event_loop(emulator)
+            processes(emulator, Path(folder))
+            exits(emulator, [sys.executable, *arguments.interpreters], arguments.exits)
+        finally:
+            emulator.stop()
+    print(f"\n{len(FAILED)} not met: {', '.join(FAILED)}" if FAILED else "\nall met")
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

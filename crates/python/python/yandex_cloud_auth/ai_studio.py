@@ -1,0 +1,262 @@
+"""For `yandex-ai-studio-sdk`: an object for its parameter `auth`, its seven classes by their names, and interceptors.
+
+    from yandex_cloud_auth.ai_studio import Auth, interceptors
+
+    auth = Auth()                    # automatic; Auth(credentials), Auth("AQVN…")
+    sdk = AIStudio(auth=auth, interceptors=interceptors(auth))
+
+The interceptors replay a gRPC call whose token was refused. Over HTTP (`sdk.chat`) the SDK tells its `auth` nothing of a 401:
+call `auth.credentials.invalidate(token)`, and the next call has a new token. The SDK does not show the URL to `auth`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+
+import grpc
+from yandex_ai_studio_sdk._auth import BaseAuth
+
+from ._adapter import credentials_of
+from ._credentials import Credentials
+from ._errors import AuthError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
+
+    from typing_extensions import Self
+
+__all__ = [
+    "APIKeyAuth",
+    "Auth",
+    "EnvIAMTokenAuth",
+    "IAMTokenAuth",
+    "MetadataAuth",
+    "NoAuth",
+    "OAuthTokenAuth",
+    "YandexCloudCLIAuth",
+    "interceptors",
+]
+
+
+class Auth(BaseAuth):
+    """`AIStudio(auth=Auth())`: asked for each call, and for its timeout at most."""
+
+    #: The credentials behind it.
+    credentials: Credentials
+
+    def __init__(self, auth: Credentials | str | None = None) -> None:
+        self.credentials = credentials_of(auth)
+
+    async def get_auth_metadata(self, client: Any, timeout: float, lock: Any) -> tuple[str, str] | None:
+        """Called by the SDK for each call."""
+        header = self.credentials._ready_header()
+        if header is False:
+            header = await self.credentials.header_async(timeout=timeout)
+        return None if header is None else ("authorization", header)
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """The object, if automatic selection finds a method that works."""
+        auth = cls()
+        return auth if await _works(auth.credentials) else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} method={self.credentials.method!r}>"
+
+
+async def _works(credentials: Credentials, timeout: float | None = None) -> bool:
+    try:
+        await credentials.header_async(timeout=timeout)
+    except AuthError:
+        return False
+    return True
+
+
+class NoAuth(Auth):
+    """No credentials."""
+
+    def __init__(self) -> None:
+        super().__init__(Credentials.none())
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> None:
+        """Never by itself."""
+
+
+class APIKeyAuth(Auth):
+    """An API key."""
+
+    env_var = "YC_API_KEY"
+
+    def __init__(self, api_key: str) -> None:
+        super().__init__(Credentials.api_key(api_key))
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """The key in the variable."""
+        value = os.environ.get(cls.env_var)
+        return cls(value) if value else None
+
+
+class IAMTokenAuth(Auth):
+    """A given IAM token."""
+
+    env_var = "YC_IAM_TOKEN"
+
+    def __init__(self, token: str) -> None:
+        super().__init__(Credentials.iam_token(token))
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """The token in the variable."""
+        value = os.environ.get(cls.env_var)
+        return cls(value) if value else None
+
+
+class EnvIAMTokenAuth(Auth):
+    """An IAM token in a variable, which is read for each call."""
+
+    default_env_var = "YC_TOKEN"
+
+    def __init__(self, env_var_name: str | None = None) -> None:
+        super().__init__(Credentials.env_iam_token(env_var_name or self.default_env_var))
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """If the variable is set."""
+        return cls() if os.environ.get(cls.default_env_var) else None
+
+
+class OAuthTokenAuth(Auth):
+    """An OAuth token of a Yandex account."""
+
+    env_var = "YC_OAUTH_TOKEN"
+
+    def __init__(self, token: str) -> None:
+        warnings.warn(
+            "an OAuth token gives access to all that its owner has: prefer a service account", UserWarning, stacklevel=2
+        )
+        super().__init__(Credentials.oauth_token(token))
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """The token in the variable."""
+        value = os.environ.get(cls.env_var)
+        return cls(value) if value else None
+
+
+class MetadataAuth(Auth):
+    """The metadata service. `metadata_url` is an address or a URL; a first `token` is not used: the service is asked."""
+
+    env_var = "YC_METADATA_ADDR"
+
+    def __init__(self, token: str | None = None, metadata_url: str | None = None) -> None:
+        address = metadata_url
+        if address is not None:
+            scheme, found, rest = address.partition("://")
+            address = f"{scheme}://{rest.partition('/')[0]}" if found else address.partition("/")[0]
+        super().__init__(Credentials.metadata(address))
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """If the service answers."""
+        auth = cls()
+        return auth if await _works(auth.credentials) else None
+
+
+class YandexCloudCLIAuth(Auth):
+    """The command yc. A first `token` is not used: yc is asked."""
+
+    env_var = "YC_PROFILE"
+
+    def __init__(
+        self, token: str | None = None, endpoint: str | None = None, yc_profile: str | None = None
+    ) -> None:
+        super().__init__(Credentials.yandex_cloud_cli(yc_profile, endpoint=endpoint))
+
+    @classmethod
+    async def applicable_from_env(
+        cls, yc_profile: str | None = None, endpoint: str | None = None, **_: Any
+    ) -> Self | None:
+        """If standard input is a terminal, and yc has a token."""
+        if not sys.stdin.isatty():
+            return None
+        auth = cls(endpoint=endpoint, yc_profile=yc_profile)
+        return auth if await _works(auth.credentials) else None
+
+
+def interceptors(auth: Auth | Credentials) -> list[Any]:
+    """For `AIStudio(interceptors=…)`: a call whose token is refused before the first message is made once more."""
+    credentials = auth.credentials if isinstance(auth, Auth) else auth
+    return [_UnaryUnary(credentials), _UnaryStream(credentials)]
+
+
+class _Replay:
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    @staticmethod
+    def _first(details: Any) -> Any:
+        # A copy: the SDK's retry takes a key of its own out of the metadata.
+        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ())))
+
+    async def _second(self, details: Any, error: grpc.aio.AioRpcError, began: float) -> Any:
+        """The details of the second call; None if there is none to make."""
+        sent = (details.metadata or {}).get("authorization")
+        if error.code() is not grpc.StatusCode.UNAUTHENTICATED or sent is None:
+            return None
+        self._credentials.invalidate(sent)
+        left = None if details.timeout is None else max(details.timeout - (time.monotonic() - began), 0.0)
+        try:
+            header = await self._credentials.header_async(timeout=left)
+        except AuthError:
+            return None
+        if header is None or header == sent:
+            return None
+        metadata = grpc.aio.Metadata(*details.metadata)
+        metadata["authorization"] = header
+        if left is not None:
+            left = max(details.timeout - (time.monotonic() - began), 0.0)
+        return details._replace(metadata=metadata, timeout=left)
+
+
+class _UnaryUnary(_Replay, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc,unused-ignore]
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        began = time.monotonic()
+        try:
+            call = await continuation(self._first(client_call_details), request)
+            await call
+            return call
+        except grpc.aio.AioRpcError as error:
+            second = await self._second(client_call_details, error, began)
+            if second is None:
+                raise
+        return await continuation(second, request)
+
+
+class _UnaryStream(_Replay, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        began = time.monotonic()
+        call = await continuation(self._first(client_call_details), request)
+        return self._responses(call, continuation, client_call_details, request, began)
+
+    async def _responses(
+        self, call: Any, continuation: Any, details: Any, request: Any, began: float
+    ) -> AsyncIterator[Any]:
+        has_begun = False
+        try:
+            async for response in call:
+                has_begun = True
+                yield response
+            return
+        except grpc.aio.AioRpcError as error:
+            second = None if has_begun else await self._second(details, error, began)
+            if second is None:
+                raise
+        async for response in await continuation(second, request):
+            yield response

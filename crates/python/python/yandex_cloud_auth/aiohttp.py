@@ -1,0 +1,38 @@
+"""For `aiohttp` 3.12 and later: `ClientSession(middlewares=[Auth()])`.
+
+The middleware sees each hop of a redirect, so a redirect to a host that must not have the header fails; with
+`skip_other_hosts=True` it goes on without. A request that is answered with 401 is sent once more with a new token, if
+its body is held in memory.
+"""
+
+from __future__ import annotations
+
+import aiohttp
+
+from ._adapter import Guard
+
+__all__ = ["Auth"]
+
+
+class Auth(Guard):
+    """`Auth()` selects automatically; `Auth(credentials)`, `Auth("AQVN…")`. Options: `allow_hosts=["api.example"]` (or
+    `"*.example"`), `allow_loopback=True`, `skip_other_hosts=True`.
+    """
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Called for each request, before it is sent."""
+        header = await self._header_async(str(request.url))
+        if header is None:
+            return await handler(request)
+        request.headers["Authorization"] = header
+        response = await handler(request)
+        held = not request.body or isinstance(request.body, aiohttp.BytesPayload)
+        if response.status == 401 and held:
+            renewed = await self._renewed_async(header)
+            if renewed is not None:
+                response.release()
+                request.headers["Authorization"] = renewed
+                response = await handler(request)
+        return response

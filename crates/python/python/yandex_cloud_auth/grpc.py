@@ -1,0 +1,97 @@
+"""For `grpcio`: call credentials, for channels of `grpc` and of `grpc.aio`.
+
+    channel = grpc.secure_channel("llm.api.cloud.yandex.net:443", channel_credentials())
+
+gRPC asks for the header on a thread of its own, for each call, and only on a channel with TLS. The host is checked by the
+target of the channel. A call that passes an `authorization` of its own in `metadata` sends both, its own first: leave it out.
+`Replay` sends a call once more whose token was refused.
+"""
+
+from __future__ import annotations
+
+import grpc
+
+from ._adapter import Guard
+from ._credentials import Credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+__all__ = ["MetadataPlugin", "Replay", "call_credentials", "channel_credentials"]
+
+
+class MetadataPlugin(Guard, grpc.AuthMetadataPlugin):  # type: ignore[misc,unused-ignore]
+    """`grpc.metadata_call_credentials(MetadataPlugin())`. Options: `allow_hosts`, `allow_loopback`."""
+
+    def __call__(self, context: Any, callback: Callable[[tuple[tuple[str, str], ...], Exception | None], None]) -> None:
+        """Called by gRPC for each call."""
+        try:
+            header = self._header(context.service_url)
+        except Exception as error:
+            callback((), error)
+        else:
+            callback((("authorization", header),) if header is not None else (), None)
+
+
+def call_credentials(
+    auth: Credentials | str | None = None, *, allow_hosts: Iterable[str] = (), allow_loopback: bool = False
+) -> grpc.CallCredentials:
+    """Call credentials, to be composed with those of a channel."""
+    plugin = MetadataPlugin(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback)
+    return grpc.metadata_call_credentials(plugin, name="yandex-cloud-auth")
+
+
+def channel_credentials(
+    auth: Credentials | str | None = None,
+    *,
+    root_certificates: bytes | None = None,
+    allow_hosts: Iterable[str] = (),
+    allow_loopback: bool = False,
+) -> grpc.ChannelCredentials:
+    """TLS together with the header of each call."""
+    return grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(root_certificates=root_certificates),
+        call_credentials(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback),
+    )
+
+
+class Replay(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
+    """`grpc.intercept_channel(channel, Replay(credentials))`: a call whose token is refused before the first message is
+    made once more. `credentials` are those of the channel, so the second call has a new token by itself.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        """One answer."""
+        sent = self._credentials.header()
+        call = continuation(details, request)
+        if call.code() is grpc.StatusCode.UNAUTHENTICATED and self._is_replaced(sent):
+            return continuation(details, request)
+        return call
+
+    def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
+        """A stream of answers."""
+        sent = self._credentials.header()
+        call = continuation(details, request)
+        try:
+            first = next(call)
+        except StopIteration:
+            return iter(())
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAUTHENTICATED or not self._is_replaced(sent):
+                raise
+            return continuation(details, request)
+        return _chain(first, call)
+
+    def _is_replaced(self, sent: str | None) -> bool:
+        self._credentials.invalidate(sent)
+        return sent is not None and self._credentials.header() != sent
+
+
+def _chain(first: Any, rest: Any) -> Any:
+    yield first
+    yield from rest
