@@ -165,6 +165,10 @@ def make_tool(yc_auth, certificates, tmp_path, request):
         tool.set_up()
         return tool
 
+    def close():
+        while ends:
+            ends.pop()()
+
+    make_tool.close = close
     yield make_tool
-    for end in reversed(ends):
-        end()
+    close()

@@ -31,6 +31,7 @@ class Request:
     host: str
     method: str
     path: str
+    query: str
     headers: dict[str, str]
     body: bytes
     #: The token, however it came.
@@ -157,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         request = Request(
             self.headers.get("Host", "").removesuffix(":443"),
             self.command,
-            self.path.partition("?")[0],
+            *self.path.partition("?")[::2],
             {name.lower(): value for name, value in self.headers.items()},
             self.rfile.read(length),
         )

@@ -37,7 +37,7 @@ class Bench:
 
     def __post_init__(self):
         for folder in self.home, self.bin, self.home / "run":
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
         trusted = ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"]
         self.variables = {
             "HOME": str(self.home),
@@ -113,6 +113,8 @@ class Tool:
     set_up_name: str
     #: The name of a host that the hook does not answer for is told to the hook.
     is_told_the_host = True
+    #: The user of the tool sees what the hook writes to standard error.
+    shows_the_cause = True
     #: After a refusal: "same call" and "next call" succeed by themselves; "renewal" needs `yc-auth … --renew`.
     after_refusal = "renewal"
     #: The command with `--renew`, without the choice of credentials.
@@ -223,6 +225,8 @@ class Botocore(Tool):
 class Pip(Tool):
     set_up_name = "pip"
     version = "26.3"
+    # Since 26.2 pip takes the standard error of `keyring`, and drops it.
+    shows_the_cause = False
 
     def set_up(self):
         self.bench.set_up("pip", "--bin", str(self.bench.bin))
@@ -240,11 +244,13 @@ class Pip(Tool):
 
 
 class OldPip(Pip):
-    version = "26.2.1"
+    version = "26.1.2"
+    shows_the_cause = True
 
 
 class Uv(Pip):
     set_up_name = "uv"
+    shows_the_cause = True
 
     def set_up(self):
         self.bench.set_up("uv", "--bin", str(self.bench.bin))
@@ -319,7 +325,7 @@ class Psql(Tool):
         """`yc-auth setup psql` prints a command."""
 
     def start(self, host: str = "postgres.example.com"):
-        words = ["exec", "--postgres", "--host", "postgres.example.com", *self.bench.choice, "--"]
+        words = ["exec", "--postgres", "--host", "postgres.example.com", "--timeout", "5", *self.bench.choice, "--"]
         psql = ["psql", "-X", "-t", "-w", "-h", host, "-c", "select 'connected'", "postgres"]
         return self.bench.start(self.bench.program, *words, *psql, PGSSLROOTCERT=self.bench.pem)
 
@@ -332,7 +338,7 @@ TOOLS = {
     "kubectl": Kubectl,
     "kubernetes-python": KubernetesPython,
     "botocore": Botocore,
-    "pip-26.2": OldPip,
+    "pip-26.1": OldPip,
     "pip-26.3": Pip,
     "uv": Uv,
     "git": Git,
