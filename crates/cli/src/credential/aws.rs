@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use yandex_cloud_auth::{EphemeralAccessKeyOptions, Error, ErrorKind};
+use yandex_cloud_auth::{EphemeralAccessKeyOptions, Error};
 
 use crate::arguments::{AuthValue, AwsOptions};
 use crate::deadline::Deadline;
