@@ -8,12 +8,14 @@ use crate::arguments::HookOptions;
 use crate::credentials::{self, Session};
 use crate::deadline::Deadline;
 use crate::failure::Failure;
+use crate::tool;
 
 /// How long a token should live when it is handed out: longer than the window before its end in which a client asks
 /// again (5 min for the Python client of Kubernetes). A client would run the hook for each request in that window.
 const MIN_TTL: Duration = Duration::from_secs(5 * 60 + 30);
 
-/// Serves a tool with the credentials of these options.
+/// Serves a tool with the credentials of these options. A tool that runs the hook again at once gets the failure of a
+/// moment ago. Only what follows here can be remembered: the question on standard input may be another one.
 ///
 /// # Errors
 /// One line, for the user of the tool.
@@ -22,7 +24,12 @@ pub(crate) fn serve<T>(
     deadline: Deadline,
     serve: impl FnOnce(&Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Failure> {
-    credentials::with_session(&options.auth, deadline, serve).map_err(Failure::Hook)
+    let mut served = None;
+    tool::hook(&options.auth, || {
+        served = Some(credentials::with_session(&options.auth, deadline, serve).map_err(Failure::Hook)?);
+        Ok(())
+    })?;
+    served.ok_or(Failure::NotFound)
 }
 
 /// The token to hand out.

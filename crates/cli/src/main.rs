@@ -82,10 +82,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Exec(options) => exec::run(options, deadline),
         Command::Env(options) => env::run(options, deadline, out),
         Command::Revoke(options) => revoke::run(options, deadline, out),
-        Command::Credential(options) => {
-            tool::hook(&options.tool.hook().auth, || credential::run(options, deadline, out))
-        }
-        Command::Headers(options) => tool::hook(&options.hook.auth, || headers::run(options, deadline, out)),
+        Command::Credential(options) => credential::run(options, deadline, out),
+        Command::Headers(options) => headers::run(options, deadline, out),
         Command::Setup(options) => setup::run(options, deadline, out),
         Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),

@@ -215,3 +215,72 @@ pub(super) fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<(Value, z
     let secret = sealer.open(clear, &STANDARD.decode(sealed).ok()?)?;
     Some((Value::Object(fields), secret))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::Method;
+    use crate::shared_cache::failure::Failure;
+    use crate::testing::TestClock;
+
+    fn identity() -> CacheIdentity {
+        CacheIdentity {
+            method: Method::ServiceAccountKey,
+            endpoint: "https://api.example".to_owned(),
+            audience: None,
+            identity: Some("aje/ajk".to_owned()),
+            credential: Zeroizing::new(b"fake-credential".to_vec()),
+        }
+    }
+
+    fn written() -> (Vec<u8>, Sealer, String) {
+        let (identity, clock) = (identity(), TestClock::new());
+        let sealer = Sealer::new(&identity);
+        let name = sealer.name(&identity);
+        let secret = Secret::parse("t1.fake.token").unwrap();
+        let [fresh, usable, life] = [2700, 3590, 3600].map(Duration::from_secs);
+        let expires_at = SystemTime::UNIX_EPOCH.checked_add(clock.now().wall + life);
+        let new = NewEntry { secret, began: clock.now().wall, fresh, usable, life, expires_at };
+        let text = Entry::new(new, clock.now(), &clock, 7).write(&name, &identity, &sealer).unwrap();
+        (text, sealer, name)
+    }
+
+    fn read(text: &[u8], name: &str, sealer: &Sealer) -> Option<Entry> {
+        Entry::read(text, name, sealer, read_iam_token)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_under_its_name_alone() {
+        let (text, sealer, name) = written();
+        let entry = read(&text, &name, &sealer).unwrap();
+        assert_eq!((entry.secret.expose(), entry.generation, entry.refused), ("t1.fake.token", 7, false));
+        assert_eq!([entry.fresh, entry.usable, entry.life].map(|part| part.as_secs()), [2700, 3590, 3600]);
+        assert_eq!(entry.began.age(&Moment::now(&TestClock::new())), Some(Duration::ZERO));
+        assert!(read(&text, "another name", &sealer).is_none());
+        for end in 0..text.len() {
+            assert!(read(&text[..end], &name, &sealer).is_none(), "the first {end} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(bytes: Vec<u8>, at in 0_usize..400, byte: u8, text in "\\PC{0,80}") {
+            let (mut good, sealer, name) = written();
+            let line = format!("{text}\n{text}\n");
+            let json = format!("{{\"version\":1,\"name\":{text:?}}}\nAAAA\n");
+            let index = at % good.len();
+            let is_same = good[index] == byte;
+            good[index] = byte;
+            for content in [&bytes[..], line.as_bytes(), json.as_bytes()] {
+                prop_assert!(read(content, &name, &sealer).is_none());
+                prop_assert!(Failure::read(content, &name, &sealer).is_none());
+                let _ = is_newer(content);
+            }
+            prop_assert_eq!(read(&good, &name, &sealer).is_some(), is_same);
+            prop_assert!(Failure::read(&good, &name, &sealer).is_none());
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{OAUTH_TOKEN, TestSystem};
 use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::shared_cache::{clear, entries};
-use yandex_cloud_auth::system::Clock;
+use yandex_cloud_auth::system::{CacheStore, Clock, HeldLock};
 use yandex_cloud_auth::testing::{TestCacheStore, TestReply};
 use yandex_cloud_auth::{
     Credentials, Error, ErrorKind, HeaderOptions, IamTokenAuth, ImpersonationAuth, OAuthTokenAuth,
@@ -81,7 +81,7 @@ impl Machine {
 
     /// The name of the only entry with a token.
     fn entry(&self) -> String {
-        let names = self.store.names();
+        let names = TestCacheStore::names(&self.store);
         let mut entries = names.iter().filter(|name| name.ends_with(".entry"));
         let entry = entries.next().expect("no entry").clone();
         assert_eq!(entries.next(), None);
@@ -196,6 +196,7 @@ fn neither_clock_lets_a_token_outlive_its_end() {
     for (what, pass) in [
         ("time", (|machine: &Machine| machine.test.clock.advance(12 * HOUR)) as fn(&Machine)),
         ("a suspend", |machine| machine.test.clock.suspend(12 * HOUR)),
+        ("a wall clock that was set forward", |machine| machine.test.clock.set_wall_forward(12 * HOUR)),
         ("a wall clock that was set back", |machine| {
             machine.test.clock.advance(12 * HOUR);
             machine.test.clock.set_wall_back(11 * HOUR);
@@ -268,7 +269,7 @@ fn a_store_that_cannot_be_used_fails_no_call() {
     machine.store.fail(None);
     machine.store.fail_writes(StorageFull);
     assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
-    assert_eq!(machine.store.names(), Vec::<String>::new());
+    assert_eq!(TestCacheStore::names(&machine.store), Vec::<String>::new());
 }
 
 #[test]
@@ -294,7 +295,7 @@ fn what_is_given_is_not_shared_and_impersonation_is_where_its_credentials_are() 
         let via = ImpersonationAuth::new(account, given.clone());
         machine.header(&Credentials::from(via).with_system(machine.system())).unwrap();
     }
-    assert_eq!((machine.exchanges(), machine.store.names().len()), (2, 0));
+    assert_eq!((machine.exchanges(), TestCacheStore::names(&machine.store).len()), (2, 0));
     for _ in 0..3 {
         let via = ImpersonationAuth::new(account, oauth(OAUTH_TOKEN));
         machine.header(&Credentials::from(via).with_system(machine.system())).unwrap();
@@ -348,7 +349,7 @@ fn a_revoked_token_leaves_the_cache() {
     let process = machine.process();
     machine.header(&process).unwrap();
     machine.test.time.run(process.revoke(RevokeOptions::new())).unwrap();
-    assert!(machine.store.names().iter().all(|name| !name.ends_with(".entry")));
+    assert!(TestCacheStore::names(&machine.store).iter().all(|name| !name.ends_with(".entry")));
     assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-701.FAKE");
 }
 
@@ -380,7 +381,6 @@ fn a_longer_life_than_the_entry_has_is_asked_for_once() {
 
 #[test]
 fn a_holder_that_is_stopped_is_passed_over_at_its_own_deadline_or_at_half_of_the_time() {
-    use yandex_cloud_auth::system::CacheStore;
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
     let name = machine.entry();
@@ -440,5 +440,56 @@ fn the_listing_shows_whose_tokens_there_are_and_clear_removes_them() {
     assert_eq!(listed[0].identity, None);
     assert!(listed[0].expires_at.is_some());
     assert_eq!(clear(&machine.store).unwrap(), 1);
-    assert_eq!(machine.store.names(), ["notes.txt"]);
+    assert_eq!(TestCacheStore::names(&machine.store), ["notes.txt"]);
+}
+
+/// A store in which another process puts an entry at the moment of the lock.
+struct EntryBeforeLock {
+    store: TestCacheStore,
+    name: String,
+    content: Vec<u8>,
+}
+
+impl CacheStore for EntryBeforeLock {
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    fn read(&self, name: &str) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
+        self.store.read(name)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> std::io::Result<()> {
+        self.store.write(name, content)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.store.remove(name)
+    }
+
+    fn names(&self) -> std::io::Result<Vec<String>> {
+        CacheStore::names(&self.store)
+    }
+
+    fn try_lock(
+        &self,
+        name: &str,
+        note: &str,
+        is_over: &dyn Fn(&str) -> bool,
+    ) -> std::io::Result<Option<HeldLock>> {
+        self.store.set(&self.name, self.content.clone());
+        self.store.try_lock(name, note, is_over)
+    }
+}
+
+#[test]
+fn a_token_that_came_between_the_look_and_the_lock_is_taken() {
+    let machine = Machine::new();
+    machine.header(&machine.process()).unwrap();
+    let name = machine.entry();
+    let content = machine.store.content(&name).unwrap();
+    let store = EntryBeforeLock { store: TestCacheStore::default(), name, content };
+    let system = machine.test.system().with_spawner(machine.test.time.clone()).with_shared_cache(store);
+    assert_eq!(machine.header(&oauth(OAUTH_TOKEN).with_system(system)).unwrap(), FIRST);
+    assert_eq!(machine.exchanges(), 1);
 }

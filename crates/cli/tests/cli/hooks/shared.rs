@@ -157,3 +157,25 @@ fn git_says_that_a_token_was_refused() {
     assert_ne!(second, first);
     assert_eq!((get(), cloud.counters().route(EXCHANGE)), (second, 2));
 }
+
+/// The question is on standard input, so the same command line can ask for another host.
+#[test]
+fn a_remembered_failure_is_no_answer_for_another_host() {
+    let folder = Folder::new();
+    let run = |words: &[&str], input: &str| {
+        let run =
+            shared("http://127.0.0.1:1", &folder.path, words).secret("YC_OAUTH_TOKEN", "y0_FAKE-oauth-token");
+        run.stdin(input).done()
+    };
+    let docker = ["credential", "docker", "get", "--timeout", "1"];
+    let failure = run(&docker, "cr.yandex");
+    assert_eq!(run(&docker, "registry.yandexcloud.net").stderr, failure.fails(5));
+    assert_eq!(run(&docker, "index.docker.io").stdout, "credentials not found in native keychain\n");
+    let http = ["credential", "http", "get", "--timeout", "1"];
+    run(&http, r#"{"uri":"https://storage.yandexcloud.net/"}"#).fails(5);
+    assert_eq!(run(&http, r#"{"uri":"https://github.com/"}"#).output(), "{\"headers\":{}}\n");
+    // Garbage is the fault of one question.
+    let git = ["credential", "git", "get", "--host", "git.example"];
+    run(&git, "garbage").fails(4);
+    assert_eq!(run(&git, "protocol=https\nhost=other.example\n\n").output(), "");
+}
