@@ -98,19 +98,19 @@ def connect_mcp(tool) -> list:
 
 
 def set_up_mcp(tool, server: str):
-    more = ["--folder-id", tool.bench.emulator.folder_id] if tool.set_up_name == "codex" else []
-    program, choice = tool.bench.program, tool.bench.choice
-    return tool.bench.run(program, "setup", tool.set_up_name, "--write", *choice, "--mcp", server, *more)
+    options = ["--write", *tool.bench.choice, "--mcp", server, "--folder-id", tool.bench.emulator.folder_id]
+    return tool.bench.run(tool.bench.program, "setup", tool.set_up_name, *options)
 
 
 @mcp_clients
-def test_an_mcp_server_gets_the_token(name, make_tool):
+def test_an_mcp_server_gets_the_token_and_the_folder(name, make_tool):
     tool = make_tool(name)
     assert set_up_mcp(tool, MCP).succeeded
     requests = connect_mcp(tool)
 
     assert requests[0].method == "POST" and requests[0].status == 200
     assert all(request.token for request in requests)
+    assert {request.headers.get("folder-id") for request in requests} == {tool.bench.emulator.folder_id}
     assert tool.bench.emulator.requests(EXCHANGE) == 1
 
 
