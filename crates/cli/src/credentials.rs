@@ -60,6 +60,8 @@ pub(crate) struct Session<'a> {
     subprocesses: Subprocesses,
     /// The value of `--auth`.
     value: Option<Value>,
+    /// Whether the processes of this machine share their tokens.
+    shares_tokens: bool,
     /// What the tokens of another issuer have said about themselves.
     claims: ClaimsRecord,
 }
@@ -103,14 +105,24 @@ fn run_session<T>(
     {
         unused::check_profile(profile, given_instead(options), &system, deadline)?;
     }
-    if tokens == Tokens::Shared {
+    let shares_tokens = tokens == Tokens::Shared && shared_cache::is_on(options, &system)?;
+    if shares_tokens {
         system = shared_cache::attach(system, options)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let claims = ClaimsRecord::default();
     let credentials = build(options, value.as_ref(), &claims)?.with_system(system.clone());
     let of_session = subprocesses.clone();
-    let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
+    let session = Session {
+        credentials,
+        deadline,
+        options,
+        system,
+        subprocesses: of_session,
+        value,
+        claims,
+        shares_tokens,
+    };
     let used = use_session(&session);
     if used.is_ok() && tokens == Tokens::Shared {
         session.leave_renewal();
@@ -182,6 +194,11 @@ impl Session<'_> {
             let _ = credentials.get(self.deadline.options());
         }
         Ok(())
+    }
+
+    /// Whether other processes of this machine may use the same token.
+    pub(crate) fn shares_tokens(&self) -> bool {
+        self.shares_tokens
     }
 
     /// Leaves the renewal of a stale token to another process: this one ends, or becomes another program.

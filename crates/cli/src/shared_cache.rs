@@ -29,6 +29,14 @@ pub(crate) fn named_folder(given: Option<&Path>, system: &System) -> Result<Opti
     }
 }
 
+/// Whether these options, and the environment, leave the cache on.
+///
+/// # Errors
+/// As [`named_folder`].
+pub(crate) fn is_on(options: &AuthOptions, system: &System) -> Result<bool, Error> {
+    Ok(!options.no_cache && named_folder(options.cache_dir.as_deref(), system)?.is_some())
+}
+
 /// The system with the shared cache of these options.
 ///
 /// # Errors

@@ -196,6 +196,7 @@ fn neither_clock_lets_a_token_outlive_its_end() {
     for (what, pass) in [
         ("time", (|machine: &Machine| machine.test.clock.advance(12 * HOUR)) as fn(&Machine)),
         ("a suspend", |machine| machine.test.clock.suspend(12 * HOUR)),
+        ("a wall clock that was set forward", |machine| machine.test.clock.set_wall_forward(12 * HOUR)),
         ("a wall clock that was set back", |machine| {
             machine.test.clock.advance(12 * HOUR);
             machine.test.clock.set_wall_back(11 * HOUR);

@@ -1,20 +1,15 @@
 //! Ephemeral keys of Object Storage for the aws CLI and the AWS SDKs, as `credential_process` gives them (AWS docs,
 //! "Sourcing credentials with an external process").
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::Write;
 
 use serde::Serialize;
-use yandex_cloud_auth::{EphemeralAccessKeyOptions, Error, ErrorKind};
+use yandex_cloud_auth::{EphemeralAccessKeyOptions, Error};
 
-use crate::arguments::AwsOptions;
+use crate::arguments::{AuthValue, AwsOptions};
 use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::{hook, output};
-
-/// A policy has at most 2,048 characters. A much longer file is not one.
-const LONGEST_FILE: u64 = 16 << 10;
+use crate::{hook, input, output};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -29,7 +24,7 @@ struct Credentials<'a> {
 }
 
 pub(super) fn run(options: &AwsOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
-    let request = request(options).map_err(Failure::Hook)?;
+    let request = request(options, deadline).map_err(Failure::Hook)?;
     let key = hook::serve(&options.hook, deadline, |session| {
         let left = session.deadline.remaining().unwrap_or_default();
         let key = session.credentials.blocking().ephemeral_access_key(request.timeout(left));
@@ -47,22 +42,16 @@ pub(super) fn run(options: &AwsOptions, deadline: Deadline, out: &mut dyn Write)
     Ok(output::json(out, &credentials)?)
 }
 
-fn request(options: &AwsOptions) -> Result<EphemeralAccessKeyOptions, Error> {
+fn request(options: &AwsOptions, deadline: Deadline) -> Result<EphemeralAccessKeyOptions, Error> {
     let request = EphemeralAccessKeyOptions::new(&*options.session_name)
         .map_err(|error| error.at("--session-name"))?
         .duration(options.duration)
         .map_err(|error| error.at("--duration"))?;
     let Some(file) = &options.policy else { return Ok(request) };
-    let policy = read(file).map_err(|error| {
-        Error::new(ErrorKind::Invalid, format!("cannot be read: {error}"))
-            .with_help("give a file with the JSON of a policy")
-    });
-    let request = policy.and_then(|policy| request.policy(policy));
-    request.map_err(|error| error.at(format!("--policy {}", file.display())))
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(LONGEST_FILE).read_to_string(&mut text)?;
-    Ok(text)
+    let location = format!("--policy {}", file.display());
+    // In time and in size as any input: the file can be a pipe.
+    let policy = input::read(&AuthValue::File(file.clone()), deadline);
+    let policy = policy.map_err(|error| error.with_help("give a file with the JSON of a policy"));
+    let request = policy.and_then(|policy| request.policy(&*policy.text));
+    request.map_err(|error| error.at(location))
 }

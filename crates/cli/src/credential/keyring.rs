@@ -1,6 +1,6 @@
 //! The program `keyring`, as pip and uv run it.
 //!
-//! pip since 26.3: `keyring --mode=creds --output=json get URL [USER]`; before: `keyring get URL USER`. uv: the latter, or
+//! pip since 26.2: `keyring --mode=creds --output=json get URL [USER]`; before: `keyring get URL USER`. uv: the latter, or
 //! `keyring get URL --mode creds`. Both then ask with the bare host, which gets no credentials: the scheme is not known, and
 //! the index may be one without TLS. What is not for the hosts of this hook goes to the next `keyring` on PATH.
 

@@ -9,7 +9,7 @@ use yandex_cloud_auth::{Error, ErrorKind, Method};
 
 use super::choice::{self, Choice, variable};
 use super::command_line::{CommandLine, own_path};
-use super::plan::WholeFile;
+use super::plan::OwnFile;
 use crate::arguments::SetupOptions;
 use crate::credentials;
 use crate::deadline::Deadline;
@@ -187,7 +187,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// If the tool would not find the script.
-    pub(super) fn script(&self, name: &str, command: &CommandLine) -> Result<WholeFile, Error> {
+    pub(super) fn script(&self, name: &str, command: &CommandLine) -> Result<OwnFile, Error> {
         let tool = self.options.tool.name();
         let folder = match &self.options.bin {
             Some(folder) => PathBuf::from(choice::absolute(folder)?),
@@ -228,7 +228,7 @@ impl<'a> Context<'a> {
             // The arguments of `keyring` begin with flags of its own.
             if name == "keyring" { " --" } else { "" }
         );
-        Ok(WholeFile { path, content, mark: "# Written by `yc-auth setup", is_program: true, kept_for: None })
+        Ok(OwnFile { path, content, mark: "# Written by `yc-auth setup", is_program: true, kept_for: None })
     }
 
     /// The folder of the shared tokens, for a program without the variables of the user's session.

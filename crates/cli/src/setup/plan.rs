@@ -20,11 +20,11 @@ pub(super) enum Step {
     /// Entries in a file of the tool.
     Entries(Entries),
     /// A file that is `setup`'s as a whole.
-    Whole(WholeFile),
+    File(OwnFile),
     /// A user of kubectl.
     Kubectl(super::kubectl_user::KubectlUser),
-    /// Lines at the end of a shell file.
-    Lines(WholeLines),
+    /// A line at the end of a shell file.
+    Line(OwnLine),
     /// Text for the user to put somewhere.
     Print(String),
 }
@@ -39,7 +39,7 @@ pub(super) struct Entries {
 }
 
 /// A file that only `setup` writes.
-pub(super) struct WholeFile {
+pub(super) struct OwnFile {
     pub(super) path: PathBuf,
     pub(super) content: String,
     /// Words that tell a file of `setup`.
@@ -49,8 +49,8 @@ pub(super) struct WholeFile {
     pub(super) kept_for: Option<(PathBuf, &'static str)>,
 }
 
-/// Lines that `setup` adds to a file of shell commands. Each ends with the mark.
-pub(super) struct WholeLines {
+/// A line that `setup` adds to a file of shell commands. The line ends with the mark.
+pub(super) struct OwnLine {
     pub(super) path: PathBuf,
     pub(super) line: String,
     pub(super) mark: &'static str,

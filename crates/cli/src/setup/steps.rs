@@ -10,7 +10,7 @@ use super::context::Context;
 use super::file::{self, ToolFile, invalid};
 use super::kubectl_user::{self, KubectlUser, Present};
 use super::merge::{self, Merged};
-use super::plan::{Entries, Plan, Step, WholeFile, WholeLines};
+use super::plan::{Entries, OwnFile, OwnLine, Plan, Step};
 
 /// What to do with the plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Action<'a> {
         merged: Merged,
         keeps_copy: bool,
     },
-    Create(&'a WholeFile),
+    Create(&'a OwnFile),
     Delete(&'a Path),
     /// `is_new`: there is no such user yet.
     SetUser {
@@ -84,8 +84,8 @@ pub(super) fn run(plan: &Plan, mode: Mode, context: &Context<'_>) -> Result<Stri
 fn prepare(step: &Step, mode: Mode) -> Result<Ready<'_>, Error> {
     match step {
         Step::Entries(entries) => prepare_entries(entries, mode),
-        Step::Whole(whole) => prepare_whole(whole, mode),
-        Step::Lines(lines) => prepare_lines(lines, mode),
+        Step::File(file) => prepare_file(file, mode),
+        Step::Line(line) => prepare_line(line, mode),
         Step::Kubectl(user) => prepare_user(user, mode),
         Step::Print(text) => Ok(Ready { preview: text.clone(), action: Action::Nothing }),
     }
@@ -118,10 +118,10 @@ fn keeps_copy(file: &ToolFile, has_own: bool, without: &str) -> bool {
     !has_own || (file.before().is_none() && !is_blank(without))
 }
 
-fn prepare_lines(lines: &WholeLines, mode: Mode) -> Result<Ready<'static>, Error> {
-    let file = ToolFile::read(&lines.path)?;
+fn prepare_line(own: &OwnLine, mode: Mode) -> Result<Ready<'static>, Error> {
+    let file = ToolFile::read(&own.path)?;
     let old = file.text();
-    let is_own = |line: &&str| line.trim_end().ends_with(lines.mark);
+    let is_own = |line: &&str| line.trim_end().ends_with(own.mark);
     let mut merged =
         Merged { removed: old.lines().filter(is_own).map(str::to_owned).collect(), ..Merged::default() };
     merged.text = old.split_inclusive('\n').filter(|line| !is_own(line)).collect();
@@ -129,12 +129,12 @@ fn prepare_lines(lines: &WholeLines, mode: Mode) -> Result<Ready<'static>, Error
     let keeps_copy = keeps_copy(&file, has_own, &merged.text);
     if mode != Mode::Undo {
         let end = if old.contains("\r\n") { "\r\n" } else { "\n" };
-        if merged.removed == [lines.line.clone()] {
+        if merged.removed == [own.line.clone()] {
             merged = Merged { text: old.to_owned(), ..Merged::default() };
         } else {
             let gap = if merged.text.is_empty() || merged.text.ends_with('\n') { "" } else { end };
-            merged.text = format!("{}{gap}{}{end}", merged.text, lines.line);
-            merged.added.push(lines.line.clone());
+            merged.text = format!("{}{gap}{}{end}", merged.text, own.line);
+            merged.added.push(own.line.clone());
         }
     }
     ready(file, merged, keeps_copy, mode)
@@ -182,37 +182,37 @@ fn restore(file: &ToolFile, merged: &mut Merged) {
     }
 }
 
-fn prepare_whole(whole: &WholeFile, mode: Mode) -> Result<Ready<'_>, Error> {
-    let shown = whole.path.display();
-    let present = match fs::symlink_metadata(&whole.path) {
+fn prepare_file(own: &OwnFile, mode: Mode) -> Result<Ready<'_>, Error> {
+    let shown = own.path.display();
+    let present = match fs::symlink_metadata(&own.path) {
         Err(_) => None,
-        Ok(found) if found.is_file() && found.len() < 64 << 10 => fs::read_to_string(&whole.path).ok(),
+        Ok(found) if found.is_file() && found.len() < 64 << 10 => fs::read_to_string(&own.path).ok(),
         Ok(_) => Some(String::new()),
     };
-    let is_own = present.as_deref().is_some_and(|text| text.contains(whole.mark));
+    let is_own = present.as_deref().is_some_and(|text| text.contains(own.mark));
     if mode == Mode::Undo {
-        let is_kept = whole
+        let is_kept = own
             .kept_for
             .as_ref()
             .is_some_and(|(other, words)| fs::read_to_string(other).is_ok_and(|text| text.contains(words)));
-        let action = if is_own && !is_kept { Action::Delete(&whole.path) } else { Action::Nothing };
+        let action = if is_own && !is_kept { Action::Delete(&own.path) } else { Action::Nothing };
         return Ok(Ready { preview: String::new(), action });
     }
     if present.is_some() && !is_own {
         return Err(invalid(
-            &whole.path,
+            &own.path,
             "another file is there, which `yc-auth setup` did not write".to_owned(),
         )
         .with_help("move the file, or name another folder with `--bin FOLDER`; nothing was written"));
     }
-    if present.as_deref() == Some(&whole.content) {
+    if present.as_deref() == Some(&own.content) {
         return Ok(Ready { preview: format!("{shown}: is set up already\n"), action: Action::Nothing });
     }
     let mut preview = format!("would create {shown}\n");
-    for line in whole.content.lines() {
+    for line in own.content.lines() {
         let _ = writeln!(preview, "  + {line}");
     }
-    Ok(Ready { preview, action: Action::Create(whole) })
+    Ok(Ready { preview, action: Action::Create(own) })
 }
 
 fn prepare_user(user: &KubectlUser, mode: Mode) -> Result<Ready<'_>, Error> {
@@ -243,9 +243,9 @@ fn carry_out(step: Ready<'_>, mode: Mode) -> Result<String, Error> {
     match step.action {
         Action::Nothing => Ok(step.preview),
         Action::Edit { file, merged, keeps_copy } => edit(&file, &merged, keeps_copy, mode),
-        Action::Create(whole) => {
-            create(whole)?;
-            Ok(format!("wrote {}\n", whole.path.display()))
+        Action::Create(own) => {
+            create(own)?;
+            Ok(format!("wrote {}\n", own.path.display()))
         }
         Action::Delete(path) => {
             fs::remove_file(path).map_err(|error| invalid(path, format!("cannot be removed: {error}")))?;
@@ -307,10 +307,10 @@ fn is_blank(text: &str) -> bool {
     rest.is_empty() || rest == "{}"
 }
 
-fn create(whole: &WholeFile) -> Result<(), Error> {
-    let failed = |error: std::io::Error| invalid(&whole.path, format!("cannot be written: {error}"));
-    if let Some(folder) = whole.path.parent() {
+fn create(own: &OwnFile) -> Result<(), Error> {
+    let failed = |error: std::io::Error| invalid(&own.path, format!("cannot be written: {error}"));
+    if let Some(folder) = own.path.parent() {
         file::create_folder(folder).map_err(failed)?;
     }
-    file::replace_own(&whole.path, &whole.content, whole.is_program).map_err(failed)
+    file::replace_own(&own.path, &own.content, own.is_program).map_err(failed)
 }

@@ -7,7 +7,7 @@ use yandex_cloud_auth::Error;
 use super::super::context::Context;
 use super::super::formats::{Format, Member, Value};
 use super::super::merge::{Group, Owner};
-use super::super::plan::{Entries, Plan, Step, WholeFile, path};
+use super::super::plan::{Entries, OwnFile, Plan, Step, path};
 use super::{below, entries, names, owned, text, whole};
 
 /// The key in the file. The plugin replaces the header that opencode makes of the key.
@@ -65,7 +65,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         .replace("PROVIDER", &json(name.into()))
         .replace("COMMAND", &json(command.program.into()))
         .replace("OPTIONS", &json(command.arguments.into()));
-    let plugin = WholeFile {
+    let plugin = OwnFile {
         path: folder.join("plugin/yc-auth.js"),
         content,
         mark: "// Written by `yc-auth setup",
@@ -73,7 +73,7 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         kept_for: None,
     };
     Ok(Plan {
-        steps: vec![Step::Entries(Entries { path: file, format, groups, find }), Step::Whole(plugin)],
+        steps: vec![Step::Entries(Entries { path: file, format, groups, find }), Step::File(plugin)],
         next: vec![
             format!("opencode --model {name}/gpt://{project}/yandexgpt/latest"),
             "the first start with a plugin needs the npm registry: opencode installs @opencode-ai/plugin"

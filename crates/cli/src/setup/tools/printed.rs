@@ -7,7 +7,7 @@ use yandex_cloud_auth::{Error, ErrorKind};
 use super::super::choice::{OF_A_JOB, variable};
 use super::super::command_line::CommandLine;
 use super::super::context::Context;
-use super::super::plan::{Plan, Step, WholeLines};
+use super::super::plan::{OwnLine, Plan, Step};
 
 const DIRENV_MARK: &str = "# yc-auth setup direnv";
 
@@ -19,12 +19,12 @@ pub(super) fn direnv(context: &Context<'_>) -> Result<Plan, Error> {
     })?;
     let command = context.command(&["env", "--format", "sh"]).for_shell();
     let line = format!("eval \"$({command})\" {DIRENV_MARK}");
-    let lines = WholeLines { path: folder.join(".envrc"), line, mark: DIRENV_MARK };
+    let lines = OwnLine { path: folder.join(".envrc"), line, mark: DIRENV_MARK };
     let next = vec![
         "direnv allow".to_owned(),
         "direnv runs the line on entry only: after 12 hours, run `direnv reload`".to_owned(),
     ];
-    Ok(Plan { steps: vec![Step::Lines(lines)], next, ..Plan::default() })
+    Ok(Plan { steps: vec![Step::Line(lines)], next, ..Plan::default() })
 }
 
 /// psql asks for the password at each connection: a file that `exec` keeps fresh has it.

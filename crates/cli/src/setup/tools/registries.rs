@@ -10,7 +10,7 @@ use yandex_cloud_auth::Error;
 use super::super::context::Context;
 use super::super::formats::{Content, Format, Member, Value, members_at};
 use super::super::merge::{Group, Owner};
-use super::super::plan::{Entries, Plan, Step, WholeFile, path};
+use super::super::plan::{Entries, OwnFile, Plan, Step, path};
 use super::{comment, entries, text};
 use crate::hosts::Hook;
 
@@ -24,7 +24,7 @@ pub(super) fn docker(context: &Context<'_>) -> Result<Plan, Error> {
     let step =
         Step::Entries(Entries { path: file, format, groups: vec![helpers(entries)], find: find_helpers });
     let command = context.command_with_hosts(Hook::Docker, &["credential", "docker"])?;
-    let script = Step::Whole(context.script("docker-credential-yc-auth", &command)?);
+    let script = Step::File(context.script("docker-credential-yc-auth", &command)?);
     Ok(Plan {
         steps: vec![step, script],
         next: vec!["docker pull cr.yandex/REGISTRY/IMAGE".to_owned()],
@@ -58,7 +58,7 @@ pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
     let uv = context.config_folder()?.join("uv/uv.toml");
     keyring.kept_for = Some((uv, "# Written by `yc-auth setup uv`"));
     Ok(Plan {
-        steps: vec![step, Step::Whole(keyring)],
+        steps: vec![step, Step::File(keyring)],
         next: vec![format!("pip install --index-url {INDEX} PACKAGE")],
         ..Plan::default()
     })
@@ -74,7 +74,7 @@ pub(super) fn uv(context: &Context<'_>) -> Result<Plan, Error> {
         env::var_os("PIP_CONFIG_FILE").map_or(context.config_folder()?.join("pip/pip.conf"), Into::into);
     keyring.kept_for = Some((pip, "# Written by `yc-auth setup pip`"));
     Ok(Plan {
-        steps: vec![step, Step::Whole(keyring)],
+        steps: vec![step, Step::File(keyring)],
         next: vec![format!("uv pip install --index-url {INDEX} PACKAGE")],
         ..Plan::default()
     })
@@ -91,7 +91,7 @@ fn find_provider(root: &[Member], section: &str) -> Vec<Group> {
     super::owned(root, std::iter::once(provider(section)))
 }
 
-fn keyring(context: &Context<'_>) -> Result<WholeFile, Error> {
+fn keyring(context: &Context<'_>) -> Result<OwnFile, Error> {
     let command = context.command_with_hosts(Hook::Keyring, &["credential", "keyring"])?;
     context.script("keyring", &command)
 }

@@ -70,10 +70,20 @@ fn options_that_the_service_would_refuse_are_refused_here() {
         let line = outcome.fails(4);
         assert!(line.starts_with(&format!("error: {place}")) && line.lines().count() == 1, "{line}");
     }
+    // A pipe that nobody writes to ends with the time of the hook; one with a writer is read.
+    let pipe = folder.pipe("pipe");
+    let outcome = aws(&cloud, &["--timeout", "0.5", "--policy", pipe.to_str().unwrap()]);
+    assert!(outcome.fails(5).contains("did not end within 0.5 s"), "{outcome:?}");
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, "{}")
+    });
+    assert_eq!(aws(&cloud, &["--policy", pipe.to_str().unwrap()]).status, 0);
+    writer.join().unwrap().unwrap();
     for duration in ["59m", "13h", "1", ""] {
         assert_eq!(aws(&cloud, &["--duration", duration]).status, 2, "{duration}");
     }
-    assert_eq!(cloud.counters().route(KEYS), 1);
+    assert_eq!(cloud.counters().route(KEYS), 2);
 }
 
 #[test]

@@ -278,6 +278,40 @@ fn an_entry_without_its_comment_is_ours_if_the_copy_does_not_have_it() {
     }
 }
 
+#[test]
+fn aws_and_rclone_each_undo_their_own_profile() {
+    for (first, second) in [("aws", "rclone"), ("rclone", "aws")] {
+        let home = Home::new();
+        home.runs(&[first], &["--write"]);
+        let alone = home.read(".aws/config");
+        home.runs(&[second], &["--write"]);
+        home.runs(&[second], &["--undo"]);
+        assert_eq!(home.read(".aws/config"), alone, "{second}");
+        home.runs(&[second], &["--write"]);
+        home.runs(&[first], &["--undo"]);
+        let left = home.read(".aws/config");
+        assert_eq!(
+            (left.matches("[profile").count(), left.contains("[profile rclone-")),
+            (1, second == "rclone")
+        );
+    }
+}
+
+/// The copy of a file that `setup` has created has entries of `setup`: they were not there before.
+#[test]
+fn a_copy_with_our_entries_does_not_keep_them() {
+    let home = Home::new();
+    home.runs(DOCKER, &["--write"]);
+    let written = home.read(".docker/config.json");
+    home.file(".docker/config.json", &written.replacen('{', "{\n  \"auths\": {},", 1), 0o600);
+    home.runs(DOCKER, &["--write", "--host", "registry.example"]);
+    assert!(home.read(".docker/config.json.yc-auth-backup").contains("auths"));
+    let printed = home.runs(DOCKER, &["--undo"]);
+    assert!(printed.contains("other changes since"), "{printed}");
+    let left: String = home.read(".docker/config.json").split_whitespace().collect();
+    assert_eq!(left, "{\"auths\":{}}");
+}
+
 /// pip and uv run the same program.
 #[test]
 fn the_keyring_stays_while_the_other_tool_needs_it() {
