@@ -33,6 +33,10 @@ pub(super) fn run(options: &KeyringOptions, deadline: Deadline, out: &mut dyn Wr
     };
     match question.operation {
         "get" => get(options, &question, known, deadline, out),
+        // A login of somebody else is for another `keyring`.
+        _ if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(user)) => {
+            next_keyring::run(&options.words)
+        }
         // There is nothing to store and nothing to delete. A failure would be shown by pip.
         _ => {
             input::drain(deadline);
@@ -48,8 +52,7 @@ fn get(
     deadline: Deadline,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let is_of_registry = |user: &&str| [hook::IAM_USER, hook::API_KEY_USER].contains(user);
-    if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(&user)) {
+    if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(user)) {
         // A login of somebody else.
         return next_keyring::run(&options.words);
     }
@@ -75,6 +78,11 @@ fn get(
         (false, None) => output::line(out, &[password])?,
     }
     Ok(())
+}
+
+/// Whether the registry knows a user of this name.
+fn is_of_registry(user: &str) -> bool {
+    [hook::IAM_USER, hook::API_KEY_USER].contains(&user)
 }
 
 /// What pip or uv asks for.
