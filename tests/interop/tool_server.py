@@ -172,6 +172,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="interop"')
+        if request.path.startswith("/v2/"):
+            # docker before 23 wants it.
+            self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
