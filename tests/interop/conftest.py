@@ -12,6 +12,9 @@ import yandexcloud
 from yandex_ai_studio_sdk import AIStudio
 
 from emulator import Emulator
+from postgres import Postgres
+from tool_server import ToolServer, make_certificates
+from tools import TOOLS, Bench, Psql, Tool
 
 # Read the variable before a test changes the environment.
 PROGRAM = os.environ.get("YC_AUTH", "")
@@ -20,6 +23,9 @@ if not PROGRAM:
 
 #: The host names of the cloud that lead to this machine, where `run` could make a namespace of its own.
 NAMES = os.environ.get("INTEROP_NAMES", "").split()
+
+#: The host names of tools that lead to the server of the tests there.
+TOOL_NAMES = os.environ.get("INTEROP_TOOL_NAMES", "").split()
 
 NODE = shutil.which("node")
 
@@ -121,3 +127,48 @@ def node():
         return json.loads(printed(command, NODE_PATH=packages, **variables).splitlines()[-1])
 
     return node
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """The certificates of the hosts of tools."""
+    if not TOOL_NAMES:
+        pytest.skip("no namespace can be made here, so the hosts of tools do not lead to this machine")
+    return make_certificates(tmp_path_factory.mktemp("certificates"), TOOL_NAMES)
+
+
+@pytest.fixture(scope="session")
+def postgres(certificates):
+    if not Path("/proc/self/uid_map").read_text().split()[2] == "4294967295":
+        pytest.skip("PostgreSQL needs a user of its own, and this namespace has one user")
+    postgres = Postgres(certificates)
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def make_tool(yc_auth, certificates, tmp_path, request):
+    """Creates a tool, set up for a service account of an emulator of its own."""
+    ends = []
+
+    def make_tool(name: str, *, lifetime: float | None = None) -> Tool:
+        kind = TOOLS[name]
+        emulator = Emulator(yc_auth, tmp_path, lifetime=lifetime)
+        ends.append(emulator.stop)
+        server = ToolServer(certificates, emulator.accepts)
+        ends.append(server.stop)
+        bench = Bench(yc_auth, tmp_path / "home", emulator, server)
+        tool = kind(bench)
+        if kind is Psql:
+            postgres = request.getfixturevalue("postgres")
+            tool.use(postgres)
+        tool.set_up()
+        return tool
+
+    def close():
+        while ends:
+            ends.pop()()
+
+    make_tool.close = close
+    yield make_tool
+    close()

@@ -8,6 +8,7 @@ import shlex
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -160,6 +161,15 @@ class Emulator:
 
     def delete_service_account_key(self, key_id: str) -> None:
         self._control("service-account-keys/delete", {"keyId": key_id})
+
+    def accepts(self, token: str) -> bool:
+        """Whether the cloud takes this IAM token now."""
+        request = urllib.request.Request(f"{self.url}/oauth/userinfo", headers={"Authorization": f"Bearer {token}"})
+        try:
+            with self._opener.open(request, timeout=10):
+                return True
+        except urllib.error.HTTPError:
+            return False
 
     def revoke_iam_token(self, token: str) -> None:
         self._control("tokens/revoke", {"iamToken": token})

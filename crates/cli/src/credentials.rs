@@ -63,6 +63,8 @@ pub(crate) struct Session<'a> {
     subprocesses: Subprocesses,
     /// The value of `--auth`.
     value: Option<Value>,
+    /// Whether the processes of this machine share their tokens.
+    shares_tokens: bool,
     /// What the tokens of another issuer have said about themselves.
     claims: ClaimsRecord,
 }
@@ -106,14 +108,24 @@ fn run_session<T>(
     {
         unused::check_profile(profile, given_instead(options), &system, deadline)?;
     }
-    if tokens != Tokens::Own {
+    let shares_tokens = tokens != Tokens::Own && shared_cache::is_on(options, &system)?;
+    if shares_tokens {
         system = shared_cache::attach(system, options, tokens == Tokens::Renewed)?;
     }
     let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
     let claims = ClaimsRecord::default();
     let credentials = build(options, value.as_ref(), &claims)?.with_system(system.clone());
     let of_session = subprocesses.clone();
-    let session = Session { credentials, deadline, options, system, subprocesses: of_session, value, claims };
+    let session = Session {
+        credentials,
+        deadline,
+        options,
+        system,
+        subprocesses: of_session,
+        value,
+        claims,
+        shares_tokens,
+    };
     let used = use_session(&session);
     if used.is_ok() && tokens != Tokens::Own {
         session.leave_renewal();
@@ -199,6 +211,11 @@ impl Session<'_> {
             let _ = credentials.get(self.deadline.options());
         }
         Ok(())
+    }
+
+    /// Whether other processes of this machine may use the same token.
+    pub(crate) fn shares_tokens(&self) -> bool {
+        self.shares_tokens
     }
 
     /// Leaves the renewal of a stale token to another process: this one ends, or becomes another program.

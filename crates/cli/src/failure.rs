@@ -69,9 +69,15 @@ impl Failure {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Whether a tool that runs the command again at once would get the same failure.
+    /// Whether a tool that runs the command again at once would get the same failure. What a user mends may be mended by
+    /// then.
     pub(crate) fn is_worth_remembering(&self) -> bool {
-        matches!(self, Self::Auth(_) | Self::WithoutReport(_) | Self::Hook(_))
+        match self {
+            Self::Auth(error) | Self::WithoutReport(error) | Self::Hook(error) => {
+                matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Refused | ErrorKind::Expired)
+            }
+            _ => false,
+        }
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {

@@ -20,6 +20,9 @@ struct RevocationOutput {
     #[serde(serialize_with = "name_of")]
     method: Option<Method>,
     subject_id: Option<String>,
+    /// Whether other processes of this machine use the same token.
+    #[serde(skip)]
+    is_shared: bool,
 }
 
 /// Revokes the token.
@@ -35,39 +38,42 @@ pub(crate) fn run(options: &ResultOptions, deadline: Deadline, out: &mut dyn Wri
         };
         let revoked = credentials.revoke(revoke_options).map_err(explained)?;
         let method = session.credentials.method();
-        Ok(RevocationOutput { method, subject_id: revoked.subject_id })
+        Ok(RevocationOutput { method, subject_id: revoked.subject_id, is_shared: session.shares_tokens() })
     })?;
     match options.format {
         Format::Json => output::json(out, &revocation)?,
         Format::Text => {
             let subject = revocation.subject_id.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
-            let (token, still_valid) = match revocation.method {
-                Some(method) => effect(method),
-                None => ("an IAM token", ""),
+            let (is_exchanged, still_valid) = revocation.method.map_or((false, ""), effect);
+            let (token, others) = match (is_exchanged, revocation.is_shared) {
+                (true, true) => (
+                    "the IAM token that the processes of this machine share,",
+                    "; programs that use it are refused from now on",
+                ),
+                (true, false) => ("a new IAM token", ""),
+                (false, _) => ("an IAM token", ""),
             };
-            output::line(out, &["revoked: ", token, &subject, still_valid])?;
+            output::line(out, &["revoked: ", token, &subject, others, still_valid])?;
         }
     }
     Ok(())
 }
 
-/// Which token was revoked, and what stays valid: most methods hold a secret that still gives new tokens.
-fn effect(method: Method) -> (&'static str, &'static str) {
+/// Whether the token was exchanged for another secret, and what stays valid: such a secret still gives new tokens.
+fn effect(method: Method) -> (bool, &'static str) {
     match method {
-        Method::OAuthToken => (
-            "a new IAM token",
-            "; the OAuth token stays valid: delete it at https://id.yandex.com/personal/data-access",
-        ),
-        Method::ServiceAccountKey => {
-            ("a new IAM token", "; the authorized key stays valid: delete it with `yc iam key delete KEY-ID`")
+        Method::OAuthToken => {
+            (true, "; the OAuth token stays valid: delete it at https://id.yandex.com/personal/data-access")
         }
-        Method::WorkloadIdentity => (
-            "a new IAM token",
-            "; the federated credential stays valid: delete it if the subject may get no more tokens",
-        ),
-        Method::Impersonation => ("a new IAM token", "; the credentials that impersonate stay valid"),
-        Method::Profile => ("an IAM token", "; a key or an OAuth token of the profile stays valid"),
-        _ => ("an IAM token", ""),
+        Method::ServiceAccountKey => {
+            (true, "; the authorized key stays valid: delete it with `yc iam key delete KEY-ID`")
+        }
+        Method::WorkloadIdentity => {
+            (true, "; the federated credential stays valid: delete it if the subject may get no more tokens")
+        }
+        Method::Impersonation => (true, "; the credentials that impersonate stay valid"),
+        Method::Profile => (false, "; a key or an OAuth token of the profile stays valid"),
+        _ => (false, ""),
     }
 }
 

@@ -93,17 +93,29 @@ def test_a_refresh_that_fails_in_the_background_is_a_warning(emulator, caplog):
 
 def test_nothing_is_written_without_a_handler(emulator, python):
     program = """
-import logging, sys, time
+import logging, sys, time, urllib.request
 from yandex_cloud_auth import Credentials
-creds = Credentials.metadata()
-try:
-    creds.header(timeout=1)
-except Exception:
-    pass
-time.sleep(0.1)
+seen = []
+class Handler(logging.Handler):
+    def emit(self, record):
+        seen.append(record.levelno)
+creds = Credentials.metadata(max_age=0.05)
+creds.header()
+fault = b'{"kind": "status", "status": 503, "target": "metadata"}'
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_emulator/faults", fault).close()
+if sys.argv[2] == "handler":
+    logging.getLogger("yandex_cloud_auth").addHandler(Handler())
+until = time.monotonic() + 4
+while time.monotonic() < until and logging.WARNING not in seen:
+    creds.header()
+    time.sleep(0.02)
+print(logging.WARNING in seen)
 """
-    emulator.fault(kind="status", status=500, target="metadata")
-    assert python(program + "sys.stderr.flush()") == ""
+    assert python(program, emulator.url, "handler").split() == ["True"]
+    emulator._control("reset", {})
+    # The program writes its standard error to the same pipe, which is empty.
+    quiet = "import sys; sys.stderr = sys.stdout\n" + program
+    assert python(quiet, emulator.url, "none").split() == ["False"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

@@ -154,6 +154,8 @@ async def async_generator():
 
 def test_a_body_that_is_a_generator_is_not_sent_again(client, emulator, server):
     creds = Credentials.metadata()
+    # So that there is another token to send the request with.
+    emulator.revoke_iam_token(creds.token())
     is_async = client in (CLIENTS["httpx-async"], CLIENTS["httpx2-async"], CLIENTS["aiohttp"])
     body = async_generator() if is_async else generator()
     assert client(server.url, client.auth(creds, allow_loopback=True), body) == 401 and len(server.seen) == 1

@@ -301,6 +301,24 @@ def test_other_threads_run_while_one_waits(emulator):
     assert steps > 20
 
 
+def test_the_tasks_of_a_loop_share_one_pair_of_sockets(emulator):
+    import os
+
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        before = len(os.listdir("/proc/self/fd"))
+        tasks = [asyncio.ensure_future(creds.header_async()) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        more = len(os.listdir("/proc/self/fd")) - before
+        await asyncio.gather(*tasks)
+        return more
+
+    # Two of the pair; the others are the connection and the runtime of the library's thread.
+    assert asyncio.run(main()) < 20
+
+
 def test_no_descriptors_are_left(emulator):
     import os
 

@@ -95,8 +95,6 @@ impl Credentials {
         };
         let system = self.inner.system.clone();
         let iam = Iam::new(&self.resolve_installation().await?, limit, "the token")?;
-        #[cfg(feature = "shared-cache")]
-        let source = self.token_source().cloned();
         let work = async move {
             let limit = iam.timeout();
             let outcome = system.within(limit, iam.revoke(&bearer, &token, &system)).await;
@@ -109,10 +107,11 @@ impl Credentials {
             });
             if outcome.is_ok() {
                 revoked::record(token.expose());
-                #[cfg(feature = "shared-cache")]
-                if let Some(source) = source {
-                    super::shared::forget(&source, &token, &system).await;
-                }
+            }
+            // With 401 IAM has refused the token itself: another program has revoked it.
+            #[cfg(feature = "shared-cache")]
+            if outcome.as_ref().map_or_else(|error| error.status() == Some(401), |_| true) {
+                super::shared::forget(&token, &system).await;
             }
             outcome
         };

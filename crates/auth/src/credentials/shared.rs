@@ -3,13 +3,14 @@
 use super::Credentials;
 use super::selected::Backend;
 use super::selected::fetch_once;
+use crate::log::log;
 use crate::methods::Provider;
 use crate::refresh::cached_header::Snapshot;
 use crate::refresh::fetch::{AtHand, Fetched, Request};
 use crate::refresh::revoked;
 use crate::refresh::schedule::{Freshness, Schedule};
 use crate::secret::Secret;
-use crate::shared_cache::{CacheIdentity, Call, Limits, Lookup, NewEntry, Wanted};
+use crate::shared_cache::{CacheIdentity, Call, Limits, Lookup, NewEntry, Wanted, remove_token};
 use crate::source::TokenSource;
 use crate::sync::Arc;
 use crate::system::{Now, Progress, SharedCacheUse, StoreWork, System};
@@ -64,10 +65,15 @@ pub(super) async fn fetch(
     })
 }
 
-/// Removes a revoked token from the shared cache.
-pub(super) async fn forget(source: &Arc<dyn TokenSource>, revoked: &Secret, system: &System) {
-    if let Some((work, identity)) = identity(source, system).await {
-        Call::new(work, &identity, Wanted::Usable, revoked::contains, system).forget(revoked).await;
+/// Removes a revoked token from the shared cache, whichever credential made the token.
+pub(super) async fn forget(revoked: &Secret, system: &System) {
+    let Some(work) = system.shared_cache() else { return };
+    let of_work = revoked.clone();
+    let removed = work.run(system, move |store| remove_token(store, &of_work)).await;
+    if let Err(error) = removed {
+        log(
+            || tracing::warn!(%error, "the revoked token is still in the shared cache: `yc-auth cache clear` removes it"),
+        );
     }
 }
 

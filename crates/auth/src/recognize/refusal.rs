@@ -121,7 +121,7 @@ fn describe(kind: &Kind) -> (&'static str, &'static str) {
         Kind::Path => (
             "the value is the path of a file",
             "give the content of the file, or its path in the variable whose name ends in `_FILE` (YC_API_KEY_FILE, \
-             YC_OAUTH_TOKEN_FILE, YC_IAM_TOKEN_FILE, YC_OIDC_TOKEN_FILE)",
+             YC_OAUTH_TOKEN_FILE, YC_IAM_TOKEN_FILE, YC_OIDC_TOKEN_FILE; for a key in JSON YC_SERVICE_ACCOUNT_KEY_FILE)",
         ),
         Kind::Unexpanded => (
             "the value is a variable that was not replaced by its value",
@@ -129,7 +129,8 @@ fn describe(kind: &Kind) -> (&'static str, &'static str) {
         ),
         Kind::Placeholder => (
             "the value is a placeholder",
-            "give the secret itself: a program printed this word for a value that is missing or hidden",
+            "give the secret itself: the text comes from an example, or a program printed the text for a value that is \
+             missing or hidden",
         ),
         Kind::Html => (
             "the value is HTML",

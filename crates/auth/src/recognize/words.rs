@@ -60,8 +60,25 @@ pub(super) fn placeholder(text: &str) -> Option<Kind> {
         && (text.bytes().all(|byte| matches!(byte, b'x' | b'X')) || text.bytes().all(|byte| byte == b'.'));
     let is_masked =
         text.lines().count() == 1 && ["***", "…", "•", "●"].iter().any(|mask| text.contains(mask));
-    (is_word || is_instruction || is_filler || is_masked || is_in_angle_brackets(text))
-        .then_some(Kind::Placeholder)
+    (is_word
+        || is_instruction
+        || is_filler
+        || is_masked
+        || is_in_angle_brackets(text)
+        || is_marked_filler(&lower))
+    .then_some(Kind::Placeholder)
+}
+
+/// A mark with a filler behind it, as examples have them: `AQVN...`, `AQVN_YOUR_API_KEY`, `t1.xxxxxxxx`, `y0_your-token`.
+fn is_marked_filler(lower: &str) -> bool {
+    let rest = ["aqvn", "t1.", "y0_"].iter().find_map(|mark| lower.strip_prefix(mark));
+    rest.is_some_and(|rest| {
+        let words = rest.trim_start_matches(['-', '_', '.']);
+        let is_of = |filler: u8| rest.len() >= 3 && rest.bytes().all(|byte| byte == filler);
+        is_of(b'x')
+            || is_of(b'.')
+            || (words.len() < rest.len() || rest.starts_with("your")) && words.starts_with("your")
+    })
 }
 
 /// `<your-key>`: one pair of angle brackets around words, and not a tag of HTML.

@@ -136,6 +136,7 @@ impl Entry {
             "expires_at_ms": self.expires_at.and_then(since_epoch),
             "generation": self.generation,
             "refused": self.refused,
+            "digest": token_digest(&self.secret),
         });
         write(fields, name, identity, sealer, self.secret.expose().as_bytes())
     }
@@ -179,6 +180,13 @@ pub(super) fn write(
     text.extend(STANDARD.encode(sealed).into_bytes());
     text.push(b'\n');
     Some(text)
+}
+
+/// Tells the entry of a token, for a program that has the token and not the credential: it revokes the token. A token has
+/// too many random bits to be found by its digest.
+pub(super) fn token_digest(secret: &Secret) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, secret.expose().as_bytes());
+    STANDARD.encode(&digest.as_ref()[..16])
 }
 
 /// The parts of a text, not authenticated yet.

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::entry::{Parts, duration};
-use crate::secret::redact;
+use super::entry::{Parts, duration, token_digest};
+use crate::secret::{Secret, redact};
 use crate::system::CacheStore;
 use crate::{Error, ErrorKind};
 
@@ -44,25 +44,58 @@ pub fn entries(store: &dyn CacheStore) -> Result<Vec<CacheEntry>, Error> {
     Ok(names.filter_map(|name| parse(&store.read(name).ok()??)).collect())
 }
 
+/// Removes the entry of a token that was revoked, whichever credential made the token.
+pub(crate) fn remove_token(store: &dyn CacheStore, revoked: &Secret) -> io::Result<()> {
+    let digest = token_digest(revoked);
+    for name in store.names()?.iter().filter(|name| name.ends_with(ENTRY)) {
+        let Ok(Some(text)) = store.read(name) else { continue };
+        let is_it = Parts::of(&text).is_some_and(|parts| {
+            parts.fields.get("digest").and_then(|found| found.as_str()) == Some(&digest)
+        });
+        if is_it {
+            store.remove(name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes all entries, and the records and locks that belong to them. Returns the number of entries with a token.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the store cannot be changed.
 pub fn clear(store: &dyn CacheStore) -> Result<usize, Error> {
     let names = store.names().map_err(|error| unusable(&error))?;
-    let mut removed = 0;
+    let (mut removed, mut failure) = (0, None);
     // Only what this library has written: a folder that was named by mistake keeps its files.
     for name in names.iter().filter(|name| is_ours(name)) {
-        store.remove(name).map_err(|error| unusable(&error))?;
-        removed += usize::from(name.ends_with(ENTRY));
+        match store.remove(name) {
+            Ok(()) => removed += usize::from(name.ends_with(ENTRY)),
+            // The others are removed all the same.
+            Err(error) => failure = Some(error),
+        }
     }
-    Ok(removed)
+    failure.map_or(Ok(removed), |error| Err(unusable(&error)))
 }
 
-/// Whether a name has the form of ours: 64 hexadecimal digits and a suffix.
+/// The suffixes of what the library and the command write.
+const SUFFIXES: [&str; 6] = ["answer", "entry", "failure", "hook", "lock", "takeover"];
+
+/// Whether a name is one of ours: 64 hexadecimal digits in lower case and a suffix, and for a file that was not finished
+/// two numbers and `new`.
 fn is_ours(name: &str) -> bool {
-    let digits = name.bytes().take_while(u8::is_ascii_hexdigit).count();
-    digits == 64 && name[digits..].starts_with('.')
+    let mut parts = name.split('.');
+    let is_digest = parts.next().is_some_and(|digits| {
+        digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    });
+    let is_known = parts.next().is_some_and(|suffix| SUFFIXES.contains(&suffix));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let rest: Vec<&str> = parts.collect();
+    let is_whole = match rest[..] {
+        [] => true,
+        [process, write, "new"] => is_number(process) && is_number(write),
+        _ => false,
+    };
+    is_digest && is_known && is_whole
 }
 
 fn parse(text: &[u8]) -> Option<CacheEntry> {

@@ -13,5 +13,6 @@ mod seal;
 
 pub(crate) use self::entry::NewEntry;
 pub(crate) use self::identity::CacheIdentity;
+pub(crate) use self::listing::remove_token;
 pub use self::listing::{CacheEntry, clear, entries};
 pub(crate) use self::protocol::{Call, Limits, Lookup, Wanted};

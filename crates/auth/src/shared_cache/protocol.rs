@@ -18,7 +18,7 @@ use super::seal::Sealer;
 use crate::Error;
 use crate::log::log;
 use crate::secret::Secret;
-use crate::system::{HeldLock, Now, StoreWork, System};
+use crate::system::{CacheStore, HeldLock, Now, StoreWork, System};
 
 /// The suffix of the record of a failure.
 const FAILURE: &str = ".failure";
@@ -308,6 +308,13 @@ impl<'a> Call<'a> {
         };
         let mut entry = Entry::new(new, began, clock, generation);
         entry.refused = is_refused;
+        let now = Moment::now(clock);
+        let is_younger = |before: &&Entry| {
+            before.began.age(&now) < entry.began.age(&now) && self.does_not_end(before, &now)
+        };
+        if before.filter(is_younger).is_some() {
+            return;
+        }
         let text = entry.write(&self.name, self.identity, &self.sealer);
         let (of_entry, of_failure) = (self.file(ENTRY), self.file(FAILURE));
         let stored = async {
@@ -320,6 +327,12 @@ impl<'a> Call<'a> {
                 .await
         };
         told(found.map(drop).and(stored.await));
+    }
+
+    /// Whether an entry is good for the processes that come next.
+    fn does_not_end(&self, entry: &Entry, now: &Moment) -> bool {
+        let is_unwanted = matches!(self.wanted, Wanted::Replacement { of } if *of == entry.secret);
+        entry.began.age(now).is_some_and(|age| age < entry.usable) && !entry.refused && !is_unwanted
     }
 
     /// Tells the processes that wait that the fetch has failed.
@@ -341,16 +354,11 @@ impl<'a> Call<'a> {
         entry.refused = true;
         let of_entry = self.file(ENTRY);
         if let Some(text) = entry.write(&self.name, self.identity, &self.sealer) {
-            told(self.work.run(self.system, move |store| store.write(&of_entry, &text)).await);
-        }
-    }
-
-    /// Removes the entry, if its token is this one.
-    pub(crate) async fn forget(&self, revoked: &Secret) {
-        let Ok(Found { entry: Some(entry), .. }) = self.look().await else { return };
-        if entry.secret == *revoked {
-            let of_entry = self.file(ENTRY);
-            told(self.work.run(self.system, move |store| store.remove(&of_entry)).await);
+            // Where nothing can be written, as on a full disk, the token goes without its mark.
+            let mark = move |store: &dyn CacheStore| {
+                store.write(&of_entry, &text).or_else(|_| store.remove(&of_entry))
+            };
+            told(self.work.run(self.system, mark).await);
         }
     }
 

@@ -272,6 +272,11 @@ mod double {
             });
         }
 
+        /// Sets the wall clock forward. The other clocks do not move.
+        pub fn set_wall_forward(&self, duration: Duration) {
+            self.change(|state| state.now.wall = state.now.wall.saturating_add(duration));
+        }
+
         /// Sets the wall clock back.
         pub fn set_wall_back(&self, duration: Duration) {
             self.change(|state| state.now.wall = state.now.wall.saturating_sub(duration));

@@ -24,11 +24,15 @@ struct Machine {
     exchanges: Arc<AtomicUsize>,
     /// The status that IAM replies with.
     status: Arc<AtomicUsize>,
+    /// The status that IAM replies with to a revocation.
+    revoke_status: Arc<AtomicUsize>,
 }
 
 impl Machine {
     fn new() -> Self {
         let (exchanges, status) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(200)));
+        let revoke_status = Arc::new(AtomicUsize::new(200));
+        let revoke_replied = Arc::clone(&revoke_status);
         let (counted, replied) = (Arc::clone(&exchanges), Arc::clone(&status));
         let mut test = TestSystem::new();
         let clock = test.clock.clone();
@@ -37,7 +41,10 @@ impl Machine {
                 200,
                 r#"{"endpoints":[{"id":"iam","address":"iam.api.cloud.yandex.net:443"}]}"#,
             ),
-            "/iam/v1/tokens:revoke" => TestReply::status(200, r#"{"subjectId":"ajefakefakefakefakef"}"#),
+            "/iam/v1/tokens:revoke" => TestReply::status(
+                u16::try_from(revoke_replied.load(Ordering::SeqCst)).unwrap(),
+                r#"{"subjectId":"ajefakefakefakefakef"}"#,
+            ),
             path if path.starts_with("/iam/v1/tokens") => {
                 let number = counted.fetch_add(1, Ordering::SeqCst);
                 let end = clock.now().wall.as_secs() + 12 * 3600;
@@ -53,7 +60,7 @@ impl Machine {
             }
             _ => TestReply::status(404, ""),
         });
-        Self { store: TestCacheStore::default(), test, exchanges, status }
+        Self { store: TestCacheStore::default(), test, exchanges, status, revoke_status }
     }
 
     fn system(&self) -> System {
@@ -196,6 +203,7 @@ fn neither_clock_lets_a_token_outlive_its_end() {
     for (what, pass) in [
         ("time", (|machine: &Machine| machine.test.clock.advance(12 * HOUR)) as fn(&Machine)),
         ("a suspend", |machine| machine.test.clock.suspend(12 * HOUR)),
+        ("a wall clock that was set forward", |machine| machine.test.clock.set_wall_forward(12 * HOUR)),
         ("a wall clock that was set back", |machine| {
             machine.test.clock.advance(12 * HOUR);
             machine.test.clock.set_wall_back(11 * HOUR);
@@ -353,6 +361,80 @@ fn a_revoked_token_leaves_the_cache() {
 }
 
 #[test]
+fn a_token_that_is_revoked_by_itself_leaves_the_cache_too() {
+    let machine = Machine::new();
+    // A token of its own: the list of revoked tokens belongs to the process.
+    machine.exchanges.store(800, Ordering::SeqCst);
+    machine.header(&machine.process()).unwrap();
+    let leaked = IamTokenAuth::new("t1.FAKE-800.FAKE").unwrap();
+    let leaked = Credentials::from(leaked).with_system(machine.system());
+    machine.test.time.run(leaked.revoke(RevokeOptions::new())).unwrap();
+    assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-801.FAKE");
+}
+
+#[test]
+fn a_token_that_iam_does_not_know_any_more_leaves_the_cache() {
+    let machine = Machine::new();
+    machine.header(&machine.process()).unwrap();
+    machine.revoke_status.store(401, Ordering::SeqCst);
+    let error = machine.test.time.run(machine.process().revoke(RevokeOptions::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
+    // Another failure says nothing about the token.
+    machine.revoke_status.store(503, Ordering::SeqCst);
+    machine.test.time.run(machine.process().revoke(RevokeOptions::new())).unwrap_err();
+    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
+}
+
+#[test]
+fn a_refused_token_goes_where_its_mark_cannot_be_written() {
+    let machine = Machine::new();
+    let first = machine.process();
+    machine.header(&first).unwrap();
+    let store = FullDisk(machine.store.clone());
+    let of_full_disk = machine.test.system().with_spawner(machine.test.time.clone()).with_shared_cache(store);
+    let second = oauth(OAUTH_TOKEN).with_system(of_full_disk);
+    assert_eq!(machine.header(&second).unwrap(), FIRST);
+    assert!(second.invalidate(&second.snapshot().unwrap()));
+    machine.header(&second).unwrap();
+    assert_eq!(CacheStore::names(&machine.store).unwrap(), Vec::<String>::new());
+}
+
+/// A store without room: entries can be read and removed.
+struct FullDisk(TestCacheStore);
+
+impl CacheStore for FullDisk {
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    fn read(&self, name: &str) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
+        self.0.read(name)
+    }
+
+    fn write(&self, _name: &str, _content: &[u8]) -> std::io::Result<()> {
+        Err(StorageFull.into())
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn names(&self) -> std::io::Result<Vec<String>> {
+        CacheStore::names(&self.0)
+    }
+
+    fn try_lock(
+        &self,
+        _name: &str,
+        _note: &str,
+        _is_over: &dyn Fn(&str) -> bool,
+    ) -> std::io::Result<Option<HeldLock>> {
+        Err(StorageFull.into())
+    }
+}
+
+#[test]
 fn a_renewing_system_replaces_the_token_and_keeps_it_where_that_fails() {
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
@@ -429,8 +511,17 @@ fn a_day_of_three_tools_makes_few_exchanges() {
 fn the_listing_shows_whose_tokens_there_are_and_clear_removes_them() {
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
-    machine.store.set("notes.txt", "a file of somebody else");
     machine.store.set(&machine.entry().replace(".entry", ".failure"), "x");
+    let digest = "0123456789abcdef".repeat(4);
+    let foreign = [
+        "notes.txt".to_owned(),
+        format!("{digest}.txt"),
+        format!("{digest}.tar.gz"),
+        format!("{digest}.entry.precious"),
+        format!("{}.entry", digest.to_uppercase()),
+    ];
+    foreign.iter().for_each(|name| machine.store.set(name, "a file of somebody else"));
+    machine.store.set(&format!("{digest}.entry.77.3.new"), "a file that was not finished");
     let listed = entries(&machine.store).unwrap();
     assert_eq!(
         (listed.len(), &*listed[0].method, &*listed[0].endpoint),
@@ -439,7 +530,11 @@ fn the_listing_shows_whose_tokens_there_are_and_clear_removes_them() {
     assert_eq!(listed[0].identity, None);
     assert!(listed[0].expires_at.is_some());
     assert_eq!(clear(&machine.store).unwrap(), 1);
-    assert_eq!(TestCacheStore::names(&machine.store), ["notes.txt"]);
+    let mut left = TestCacheStore::names(&machine.store);
+    left.sort();
+    let mut foreign = foreign.to_vec();
+    foreign.sort();
+    assert_eq!(left, foreign);
 }
 
 /// A store in which another process puts an entry at the moment of the lock.

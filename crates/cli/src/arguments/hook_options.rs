@@ -155,9 +155,12 @@ pub(crate) struct HeadersOptions {
     /// The URL that the headers are for; default: `CLAUDE_CODE_MCP_SERVER_URL`, which must name the same host
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// Add `Folder-Id`, where the folder is known: `YC_FOLDER_ID`, else the folder of the credentials
+    /// Add `Folder-Id`, where the folder is known: `--folder-id`, `YC_FOLDER_ID`, else the folder of the credentials
     #[arg(long)]
     pub(crate) mcp: bool,
+    /// The folder for `--mcp`
+    #[arg(long, value_name = "ID", requires = "mcp")]
+    pub(crate) folder_id: Option<String>,
     #[command(flatten)]
     pub(crate) hosts: HostOptions,
     #[command(flatten)]

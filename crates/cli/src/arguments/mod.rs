@@ -101,9 +101,9 @@ pub(crate) enum Command {
     /// Revoke an IAM token: Yandex Cloud rejects it from then on
     ///
     /// For an IAM token (`t1.…`) that has leaked, give the token itself: `--auth -`. Only an IAM token that is given
-    /// this way is revoked itself. For an OAuth token, an authorized key or workload identity, the command fetches a
-    /// new IAM token and revokes this new token: the OAuth token, the key and other IAM tokens of the account stay
-    /// valid. `--method metadata` or `yandex-cloud-cli` revokes the token that the service or yc returns. One of
+    /// this way is revoked itself. For an OAuth token, an authorized key or workload identity, the command revokes the
+    /// IAM token that the processes of this machine share (`yc-auth cache list`), else a new one: the OAuth token, the
+    /// key and other IAM tokens of the account stay valid. `--method metadata` or `yandex-cloud-cli` revokes the token that the service or yc returns. One of
     /// `--auth`, `--method` and `--key-file` is required: automatic selection never revokes a token. Other programs
     /// that use the revoked token, for example on the same virtual machine, are rejected from then on and have to fetch
     /// another one.

@@ -60,7 +60,8 @@ pub(crate) struct SetupOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// The folder of AI Studio; default: `YC_FOLDER_ID`, then the folder of the credentials (codex, opencode)
+    /// The folder of AI Studio and for MCP servers; default: `YC_FOLDER_ID`, then the folder of the credentials
+    /// (claude-code, codex, opencode)
     #[arg(long, value_name = "ID")]
     pub(crate) folder_id: Option<String>,
 
@@ -124,7 +125,7 @@ impl SetupOptions {
         use Tool::{Aws, ClaudeCode, Codex, Docker, Git, Kubectl, Opencode, Pip, Psql, Rclone, Uv};
         let rows: [(&str, bool, &[Tool]); 8] = [
             ("--name", self.name.is_some(), &[Aws, Codex, Kubectl, Opencode, Rclone]),
-            ("--folder-id", self.folder_id.is_some(), &[Codex, Opencode]),
+            ("--folder-id", self.folder_id.is_some(), &[ClaudeCode, Codex, Opencode]),
             ("--url", self.url.is_some(), &[Aws, Codex, Opencode, Rclone]),
             ("--model", !self.model.is_empty(), &[Opencode]),
             ("--mcp", !self.mcp.is_empty(), &[ClaudeCode, Codex]),

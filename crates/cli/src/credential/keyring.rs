@@ -1,6 +1,6 @@
 //! The program `keyring`, as pip and uv run it.
 //!
-//! pip since 26.3: `keyring --mode=creds --output=json get URL [USER]`; before: `keyring get URL USER`. uv: the latter, or
+//! pip since 26.2: `keyring --mode=creds --output=json get URL [USER]`; before: `keyring get URL USER`. uv: the latter, or
 //! `keyring get URL --mode creds`. Both then ask with the bare host, which gets no credentials: the scheme is not known, and
 //! the index may be one without TLS. What is not for the hosts of this hook goes to the next `keyring` on PATH.
 
@@ -37,6 +37,10 @@ pub(super) fn run(options: &KeyringOptions, deadline: Deadline, out: &mut dyn Wr
     };
     match question.operation {
         "get" => get(options, &question, known, deadline, out),
+        // A login of somebody else is for another `keyring`.
+        _ if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(user)) => {
+            next_keyring::run(&options.words)
+        }
         // There is nothing to store and nothing to delete. A failure would be shown by pip.
         _ => {
             input::drain(deadline);
@@ -52,8 +56,7 @@ fn get(
     deadline: Deadline,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let is_of_registry = |user: &&str| [hook::IAM_USER, hook::API_KEY_USER].contains(user);
-    if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(&user)) {
+    if known == Known::InTable && question.user.is_some_and(|user| !is_of_registry(user)) {
         // A login of somebody else.
         let reason = format!(
             "no password for this user: the registry wants `{}` or `{}`",
@@ -92,6 +95,11 @@ fn told(failure: Failure, reason: &str) -> Failure {
         Failure::NotFound => Failure::Other(format!("keyring: {reason}")),
         other => other,
     }
+}
+
+/// Whether the registry knows a user of this name.
+fn is_of_registry(user: &str) -> bool {
+    [hook::IAM_USER, hook::API_KEY_USER].contains(&user)
 }
 
 /// What pip or uv asks for.

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use yandex_cloud_auth::sdk_internals::new_runtime;
+use yandex_cloud_auth::sdk_internals::{check_folder_id, new_runtime};
 use yandex_cloud_auth::{Error, ErrorKind, Scheme};
 use zeroize::Zeroizing;
 
@@ -31,9 +31,16 @@ struct Headers<'a> {
 pub(crate) fn run(options: &HeadersOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
     let deadline = deadline.within(options.hook.auth.timeout);
     check_url(options).map_err(Failure::Hook)?;
+    if let Some(id) = &options.folder_id {
+        check_folder_id(id).map_err(|error| Failure::Hook(error.at("--folder-id")))?;
+    }
     let (snapshot, folder) = hook::serve(&options.hook, deadline, |session| {
         let snapshot = hook::token(session)?;
-        let folder = if options.mcp { folder(session)? } else { None };
+        let folder = match &options.folder_id {
+            Some(id) => Some(id.clone()),
+            None if options.mcp => folder(session)?,
+            None => None,
+        };
         Ok((snapshot, folder))
     })?;
     let parts = snapshot.scheme().map(Scheme::as_str).zip(snapshot.expose_secret());

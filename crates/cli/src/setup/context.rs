@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use yandex_cloud_auth::sdk_internals::is_resource_id;
+use yandex_cloud_auth::sdk_internals::check_folder_id;
 use yandex_cloud_auth::{Error, ErrorKind, Method};
 
 use super::choice::{self, Choice, variable};
@@ -150,12 +150,8 @@ impl<'a> Context<'a> {
         if self.is_undo() {
             return Ok(String::new());
         }
-        let (known, location) = match self.options.folder_id.clone() {
-            Some(id) => (Some(id), "--folder-id"),
-            None => (variable("YC_FOLDER_ID")?, "YC_FOLDER_ID"),
-        };
-        let id = match known {
-            Some(id) => Some(id),
+        let id = match self.given_folder_id()? {
+            Some(id) => return Ok(id),
             None => credentials::with_session(&self.options.auth, self.deadline, |session| {
                 let identity = session.credentials.blocking().identity(session.deadline.options());
                 Ok(identity.ok().and_then(|identity| identity.folder_id))
@@ -165,14 +161,19 @@ impl<'a> Context<'a> {
             Error::new(ErrorKind::NotConfigured, "the folder of AI Studio is not known")
                 .with_help("give `--folder-id ID`, or set YC_FOLDER_ID")
         };
-        let id = id.ok_or_else(missing)?;
-        let id = id.trim();
-        if !is_resource_id(id) {
-            return Err(Error::new(ErrorKind::Invalid, "not the id of a folder")
-                .at(location)
-                .with_help("give an id of letters and digits, such as b1g…"));
+        checked_folder(&id.ok_or_else(missing)?)
+    }
+
+    /// The folder of the option, or of the variable.
+    pub(super) fn given_folder_id(&self) -> Result<Option<String>, Error> {
+        if self.is_undo() {
+            return Ok(None);
         }
-        Ok(id.to_owned())
+        let (given, location) = match self.options.folder_id.clone() {
+            Some(id) => (Some(id), "--folder-id"),
+            None => (variable("YC_FOLDER_ID")?, "YC_FOLDER_ID"),
+        };
+        given.map(|id| checked_folder(&id).map_err(|error| error.at(location))).transpose()
     }
 
     /// The folder of the user.
@@ -302,4 +303,10 @@ pub(super) fn check_name(name: &str, location: &'static str) -> Result<(), Error
             .with_help("use letters, digits, `-` and `_`"));
     }
     Ok(())
+}
+
+fn checked_folder(id: &str) -> Result<String, Error> {
+    let id = id.trim();
+    check_folder_id(id).map_err(|error| error.at("--folder-id"))?;
+    Ok(id.to_owned())
 }

@@ -18,7 +18,7 @@ use yandex_cloud_auth::System;
 use yandex_cloud_auth::system::{CacheFolder, CacheStore};
 
 use self::process::ToolProcess;
-use crate::arguments::AuthOptions;
+use crate::arguments::{AuthOptions, variables};
 use crate::failure::Failure;
 use crate::shared_cache;
 
@@ -67,7 +67,7 @@ impl ToolMemory {
             return None;
         }
         let store = shared_cache::named_folder(options.cache_dir.as_deref(), &System::real()).ok()??;
-        let name = name(&process::caller()?, &std::env::args_os().skip(1).collect::<Vec<_>>());
+        let name = name(&process::caller()?);
         Some(Self { store, name })
     }
 
@@ -107,6 +107,23 @@ impl ToolMemory {
         self.write(".answer", &answer);
     }
 
+    fn remove_old(&self) {
+        let now = now_ms();
+        for name in self.store.names().unwrap_or_default() {
+            let lasts = match name.rsplit_once('.') {
+                Some((_, "hook")) => FAILURE_LASTS,
+                Some((_, "answer")) => ANSWER_LASTS,
+                _ => continue,
+            };
+            let record = self.store.read(&name).ok().flatten();
+            let record = record.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+            let at = record.and_then(|record| record["at_ms"].as_u64()).unwrap_or_default();
+            if Duration::from_millis(now.saturating_sub(at)) >= lasts {
+                let _ = self.store.remove(&name);
+            }
+        }
+    }
+
     /// The last answer, without renewals that are long ago.
     fn series(&self, now: u64) -> Answer {
         let answer = self.answer().unwrap_or_default();
@@ -123,8 +140,10 @@ impl ToolMemory {
         serde_json::from_slice(&text).ok()
     }
 
-    /// A memory that cannot be written is an empty one.
+    /// A memory that cannot be written is an empty one. Records that have lost their meaning go: the folder may be in the
+    /// memory of the machine.
     fn write(&self, suffix: &str, record: &impl Serialize) {
+        self.remove_old();
         if let Ok(text) = serde_json::to_vec(record) {
             let _ = self.store.write(&format!("{}{suffix}", self.name), &text);
         }
@@ -154,11 +173,18 @@ fn pause(renewals: u32) -> Duration {
     (Duration::from_secs(1) * 2_u32.pow(doubled)).min(LONGEST_PAUSE)
 }
 
-/// The name of the records: that of an entry, so that `cache clear` removes them too.
-fn name(tool: &ToolProcess, arguments: &[OsString]) -> String {
-    let hash = |salt: u8| {
+/// The name of the records: that of an entry, so that `cache clear` removes them too. Another command line, another
+/// folder and other credentials have records of their own.
+fn name(tool: &ToolProcess) -> String {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let folder = std::env::current_dir().ok();
+    let variables: Vec<_> = variables().map(|(name, _)| std::env::var_os(name)).collect();
+    // Keyed by the tool: the hash of a secret in a variable is worth nothing to a reader.
+    let mut tool_key = DefaultHasher::new();
+    (tool.pid, tool.started).hash(&mut tool_key);
+    let hash = |salt: u64| {
         let mut hasher = DefaultHasher::new();
-        (salt, arguments).hash(&mut hasher);
+        (salt, tool_key.finish(), &arguments, &folder, &variables).hash(&mut hasher);
         hasher.finish()
     };
     format!("{:016x}{:016x}{:016x}{:016x}", tool.pid, tool.started, hash(0), hash(1))

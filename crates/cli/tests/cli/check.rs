@@ -79,7 +79,13 @@ fn the_status_of_the_service_decides_the_exit_status() {
 
     let other_folder = run(&[]).env("YC_FOLDER_ID", "b1gfake0other").done();
     assert!(other_folder.output().contains("HTTP 403"), "{other_folder:?}");
-    assert!(other_folder.stdout.contains("the credentials are known, and lack a role"), "{other_folder:?}");
+    assert!(
+        other_folder.stdout.contains(
+            "the credentials are known, and lack a role or a scope for the folder b1gfake0other (YC_FOLDER_ID): check \
+             the id, or grant the role `ai.languageModels.user`"
+        ),
+        "{other_folder:?}"
+    );
     let own_folder = run(&[]).env("YC_FOLDER_ID", cloud.folder_id()).done();
     assert!(own_folder.output().contains("HTTP 200"), "{own_folder:?}");
 

@@ -77,8 +77,8 @@ fn the_shell_lines_run_unchanged() {
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     for line in [
-        "curl -H @- https://ai.api.cloud.yandex.net/v1/models < Authorization: Api-Key AQVN-your-key",
-        "{\"method\":\"api-key\",\"scheme\":\"Api-Key\",\"token\":\"AQVN-your-key\",\"expires_at\":null}",
+        "curl -H @- https://ai.api.cloud.yandex.net/v1/models < Authorization: Api-Key AQVN-fake-key",
+        "{\"method\":\"api-key\",\"scheme\":\"Api-Key\",\"token\":\"AQVN-fake-key\",\"expires_at\":null}",
         "Authorization: Api-Key AQVN-from-the-store",
         "Selection",
     ] {

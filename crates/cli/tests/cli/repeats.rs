@@ -155,6 +155,48 @@ fn a_failure_is_told_again_for_ten_seconds_without_a_request() {
 }
 
 #[test]
+fn a_mended_cause_is_no_failure_any_more() {
+    let machine = Machine::new();
+    let elsewhere = Folder::new();
+    let run = |folder: &Folder, words: &[&str]| {
+        let mut run = machine.in_environment(yc_auth([&["credential", "kubernetes"], words].concat()));
+        run.command.current_dir(&folder.path);
+        run
+    };
+    // The file is not there, and then it is.
+    assert_eq!(run(&elsewhere, &["--key-file", "late.json"]).done().status, 4);
+    fs::copy(&machine.key, elsewhere.path.join("late.json")).unwrap();
+    run(&elsewhere, &["--key-file", "late.json"]).done().output();
+    // IAM refuses in one folder. The same words in another folder, or with another variable, are another question.
+    machine.cloud.faults().add(Fault::status(403).on(Service::Iam));
+    fs::copy(&machine.key, machine.folder.path.join("other.json")).unwrap();
+    fs::copy(&machine.key, elsewhere.path.join("other.json")).unwrap();
+    let words = ["--key-file", "other.json", "--renew"];
+    assert_eq!(run(&machine.folder, &words).done().status, 6);
+    machine.cloud.faults().clear();
+    assert_eq!(run(&machine.folder, &words).done().status, 6, "the failure is not remembered");
+    run(&elsewhere, &words).done().output();
+    run(&machine.folder, &words).env("YC_FOLDER_ID", "b1gfake").done().output();
+}
+
+#[test]
+fn records_without_a_meaning_are_removed() {
+    let machine = Machine::new();
+    machine.cloud.faults().add(Fault::status(403).on(Service::Iam));
+    for audience in ["one", "two"] {
+        let words =
+            ["headers", "--host", "127.0.0.1", "--url", "http://127.0.0.1/", "--key-file", &machine.key];
+        let words = [&words[..], &["--audience", audience]].concat();
+        assert_eq!(machine.in_environment(yc_auth(words)).done().status, 6);
+        let records = fs::read_dir(machine.folder.path.join("yc-auth")).unwrap();
+        let hooks = records
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|suffix| suffix == "hook"));
+        assert_eq!(hooks.count(), 1, "{audience}");
+        machine.age_records(Duration::from_secs(10));
+    }
+}
+
+#[test]
 fn cache_clear_removes_the_records_too() {
     let machine = Machine::new();
     machine.repeated();

@@ -155,7 +155,18 @@ fn the_list_shows_no_token_and_clear_empties_the_folder() {
 fn a_revoked_token_leaves_the_cache() {
     let machine = Machine::new(HOURS);
     let first = machine.token(&[]);
-    machine.run(&["revoke", "--key-file", &machine.key]).done().output();
+    let outcome = machine.run(&["revoke", "--key-file", &machine.key]).done();
+    assert!(
+        outcome
+            .output()
+            .starts_with("revoked: the IAM token that the processes of this machine share, of aje"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .stdout
+            .contains("; programs that use it are refused from now on; the authorized key stays valid")
+    );
     assert_ne!(machine.token(&[]), first);
 }
 

@@ -42,7 +42,7 @@ class Credentials(_native.Credentials):
 
     __module__ = "yandex_cloud_auth"
 
-    def header(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+    def header(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """The value for `Authorization`, such as `Bearer …` or `Api-Key …`; None for the method `none` alone.
 
         Returns at once while a usable token is at hand. Otherwise waits for the one fetch that all callers share, for
@@ -55,7 +55,7 @@ class Credentials(_native.Credentials):
 
         return _wait.header(self, False, timeout, min_ttl)
 
-    def token(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+    def token(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """The bare token or key, for a client that makes the header itself; None for the method `none` alone.
 
         Ask again for each request: the token changes. Waits and raises as `header` does.
@@ -66,7 +66,7 @@ class Credentials(_native.Credentials):
 
         return _wait.header(self, True, timeout, min_ttl)
 
-    async def header_async(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+    async def header_async(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """As `header`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (header := self._ready_header()) is not False:
             return header
@@ -74,7 +74,7 @@ class Credentials(_native.Credentials):
 
         return await _wait_async.header(self, False, timeout, min_ttl)
 
-    async def token_async(self, *, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
+    async def token_async(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """As `token`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (token := self._ready_token()) is not False:
             return token

@@ -50,7 +50,9 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         }
         let mut groups = gateway();
         groups[0].entries = entries([("ANTHROPIC_BASE_URL", text(url))]);
-        groups[1].entries = entries([("apiKeyHelper", text(context.command(&["token"]).for_shell()))]);
+        // Claude Code runs a helper that fails several times in a row, and its user waits.
+        let key = context.command(&["token", "--timeout", "4"]);
+        groups[1].entries = entries([("apiKeyHelper", text(key.for_shell()))]);
         let find = |root: &[Member]| owned(root, gateway().into_iter());
         plan.steps.push(Step::Entries(Entries { path: folder.join("settings.json"), format, groups, find }));
     }

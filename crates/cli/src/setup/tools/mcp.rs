@@ -44,7 +44,12 @@ fn server(context: &Context<'_>, text: &str) -> Result<McpServer, Error> {
     Ok(McpServer { name, url })
 }
 
-/// The command that prints the headers for a server.
+/// The command that prints the headers for a server. A tool may give it no variables, so the folder is an argument.
 pub(super) fn headers(context: &Context<'_>, server: &McpServer) -> Result<CommandLine, Error> {
-    context.command_with_hosts(Hook::Headers, &["headers", "--mcp", "--url", &server.url])
+    let mut words = vec!["headers", "--mcp", "--url", &server.url];
+    let folder = context.given_folder_id()?;
+    if let Some(folder) = &folder {
+        words.extend(["--folder-id", folder]);
+    }
+    context.command_with_hosts(Hook::Headers, &words)
 }

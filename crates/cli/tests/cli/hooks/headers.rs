@@ -58,6 +58,13 @@ fn an_mcp_server_gets_the_folder_where_it_is_known() {
     assert!(answer["Authorization"].as_str().unwrap().starts_with("Bearer t1."));
     let answer = on_machine(&cloud, &words).env("YC_FOLDER_ID", "b1gfake0other").done().json();
     assert_eq!(answer["Folder-Id"], "b1gfake0other", "the variable wins");
+    let named = [&words[..], &["--folder-id", "b1gfake0named"]].concat();
+    let answer = on_machine(&cloud, &named).env("YC_FOLDER_ID", "b1gfake0other").done().json();
+    assert_eq!(answer["Folder-Id"], "b1gfake0named", "the option wins over both");
+    let named = [&words[..], &["--folder-id", "t1.FAKE-pasted.token"]].concat();
+    assert!(
+        one_line(&with_token(&named).done(), 4).starts_with("error: --folder-id: the value is not the id")
+    );
     let answer = on_machine(&cloud, &["headers", "--url", URL]).done().json();
     assert_eq!(answer.get("Folder-Id"), None);
     assert_eq!(with_token(&words).done().json(), json!({"Authorization": format!("Bearer {TOKEN}")}));

@@ -19,7 +19,7 @@ fn keyring(words: &[&str]) -> Run {
 #[test]
 fn each_form_of_pip_and_uv_gets_its_answer() {
     let both = json!({"username": "iam", "password": TOKEN});
-    // pip since 26.3, without and with a user in the URL of the index.
+    // pip since 26.2, without and with a user in the URL of the index.
     for user in [&[][..], &["iam"]] {
         let outcome = keyring(&[&["--mode=creds", "--output=json", "get", INDEX], user].concat()).done();
         assert_eq!((outcome.json(), outcome.status), (both.clone(), 0));

@@ -63,7 +63,9 @@ fn json_and_a_shell() {
     let helper = words_of(server["headersHelper"].as_str().unwrap());
     check(&helper, &program, &key);
     assert_eq!(helper[1..5], ["headers", "--mcp", "--url", url]);
-    check(&words_of(json(".claude/settings.json")["apiKeyHelper"].as_str().unwrap()), &program, &key);
+    let helper = words_of(json(".claude/settings.json")["apiKeyHelper"].as_str().unwrap());
+    check(&helper, &program, &key);
+    assert_eq!(helper[1..4], ["token", "--timeout", "4"]);
 }
 
 #[test]
