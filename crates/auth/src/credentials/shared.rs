@@ -9,6 +9,7 @@ use crate::refresh::cached_header::Snapshot;
 use crate::refresh::fetch::{AtHand, Fetched, Request};
 use crate::refresh::revoked;
 use crate::refresh::schedule::{Freshness, Schedule};
+use crate::report::NOTICE;
 use crate::secret::Secret;
 use crate::shared_cache::{CacheIdentity, Call, Limits, Lookup, NewEntry, Wanted, remove_token};
 use crate::source::TokenSource;
@@ -71,9 +72,12 @@ pub(super) async fn forget(revoked: &Secret, system: &System) {
     let of_work = revoked.clone();
     let removed = work.run(system, move |store| remove_token(store, &of_work)).await;
     if let Err(error) = removed {
-        log(
-            || tracing::warn!(%error, "the revoked token is still in the shared cache: `yc-auth cache clear` removes it"),
-        );
+        log(|| {
+            tracing::warn!(
+                target: NOTICE,
+                "the revoked token is still in the shared cache, because the folder cannot be changed: {error}"
+            );
+        });
     }
 }
 

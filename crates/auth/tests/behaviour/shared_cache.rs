@@ -373,6 +373,21 @@ fn a_token_that_is_revoked_by_itself_leaves_the_cache_too() {
 }
 
 #[test]
+fn a_revoked_token_that_cannot_be_removed_is_told() {
+    let machine = Machine::new();
+    machine.exchanges.store(900, Ordering::SeqCst);
+    let process = machine.process();
+    machine.header(&process).unwrap();
+    machine.store.fail_writes(StorageFull);
+    machine.test.log.of(|| machine.test.time.run(process.revoke(RevokeOptions::new()))).unwrap();
+    let warnings = machine.test.log.warnings();
+    assert!(
+        warnings.iter().any(|warning| warning.contains("the revoked token is still in the shared cache")),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn a_token_that_iam_does_not_know_any_more_leaves_the_cache() {
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
