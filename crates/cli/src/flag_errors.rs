@@ -12,8 +12,8 @@ use crate::quoting;
 /// the endpoint was given.
 const PHRASES: [(&str, &str); 12] = [
     (
-        "set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE,",
-        "give `--key-file FILE`, set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE,",
+        "set YC_API_KEY (or YC_SERVICE_ACCOUNT_KEY_FILE, YC_IAM_TOKEN,",
+        "give `--key-file FILE`, set YC_API_KEY (or YC_IAM_TOKEN, YC_SERVICE_ACCOUNT_KEY_FILE,",
     ),
     ("YC_API_ENDPOINT, or the endpoint in code", "{endpoint}"),
     (
@@ -81,4 +81,18 @@ pub(crate) fn in_flags(error: Error, options: &AuthOptions) -> Error {
         in_flags = in_flags.replace(library, &command.replace("{endpoint}", endpoint));
     }
     if in_flags == help { error } else { error.with_help(in_flags) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PHRASES;
+
+    #[test]
+    fn a_second_replacement_finds_nothing() {
+        for (library, command) in PHRASES {
+            for (other, _) in PHRASES {
+                assert!(!command.contains(other), "{library}: {other}");
+            }
+        }
+    }
 }

@@ -15,7 +15,8 @@ fn nothing_found_is_3_with_the_report() {
     let printed = outcome.fails(3);
     let lines: Vec<_> = printed.lines().collect();
     assert_eq!(lines[0], "error: no credentials were found");
-    assert!(lines[1].starts_with("help: "), "{printed}");
+    assert!(lines[1].starts_with("help: give `--key-file FILE`, set YC_API_KEY"), "{printed}");
+    assert!(lines[1].contains("YC_SERVICE_ACCOUNT_KEY_FILE"), "{printed}");
     for (method, source) in [
         ("api-key", "YC_API_KEY"),
         ("iam-token", "YC_IAM_TOKEN"),

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{FOLDER_ID, Home, KEY};
+use yandex_cloud_emulator::Emulator;
+
+use super::{FOLDER_ID, Home, KEY, is_missing};
 
 const KZ: [&str; 2] = ["--endpoint", "api.yandexcloud.kz:443"];
 
@@ -172,11 +174,41 @@ fn an_undo_with_a_name_takes_out_this_entry_alone() {
     assert!(!home.read(".gitconfig").contains("a.example") && home.read(".gitconfig").contains("b.example"));
     home.bare(&["git", "--undo"]).done().output();
     assert!(!home.path(".gitconfig").exists());
+    if !is_missing(&["kubectl"]) {
+        for name in ["first", "second", "third"] {
+            home.runs(&["kubectl", "--name", name], &["--write"]);
+        }
+        home.bare(&["kubectl", "--undo", "--name", "first"]).done().output();
+        let text = home.read(".kube/config");
+        assert!(!text.contains("first") && text.contains("second") && text.contains("third"), "{text}");
+        home.bare(&["kubectl", "--undo"]).done().output();
+        let text = fs::read_to_string(home.path(".kube/config")).unwrap_or_default();
+        assert!(!text.contains("second") && !text.contains("third"), "{text}");
+        let nothing = home.bare(&["kubectl", "--undo"]).done().output().to_owned();
+        assert!(nothing.contains(" of ours"), "{nothing}");
+    }
     home.runs(&["docker", "--bin", "bin", "--host", "r.example"], &["--write"]);
     home.bare(&["docker", "--undo", "--host", "r.example"]).done().output();
     let text = home.read(".docker/config.json");
     assert!(!text.contains("r.example") && text.contains("cr.yandex"), "{text}");
     assert!(home.path("bin/docker-credential-yc-auth").exists());
+}
+
+#[test]
+fn an_undo_of_one_server_leaves_the_others_and_the_gateway() {
+    let home = Home::new();
+    let servers =
+        ["one=https://toolkit.mcp.cloud.yandex.net/mcp", "two=https://search.mcp.cloud.yandex.net/mcp"];
+    let words = ["claude-code", "--mcp", servers[0], "--mcp", servers[1], "--gateway", "https://gw.example"];
+    home.runs(&words, &["--write"]);
+    home.bare(&["claude-code", "--undo", "--mcp", servers[0]]).done().output();
+    let text = home.read(".claude.json");
+    assert!(!text.contains("\"one\"") && text.contains("\"two\""), "{text}");
+    assert!(home.read(".claude/settings.json").contains("apiKeyHelper"));
+    home.bare(&["claude-code", "--undo", "--gateway", "https://gw.example"]).done().output();
+    assert!(!home.path(".claude/settings.json").exists());
+    home.bare(&["claude-code", "--undo"]).done().output();
+    assert!(!home.path(".claude.json").exists());
 }
 
 #[test]
@@ -197,6 +229,10 @@ fn the_help_names_what_suits_a_tool() {
     assert!(outcome.stderr.contains("YC_SERVICE_ACCOUNT_KEY_FILE"), "{outcome:?}");
     let help = outcome.stderr.lines().find(|line| line.starts_with("help: ")).unwrap();
     assert!(!help.contains("YC_API_KEY"), "{help}");
+    let nothing = Emulator::builder().attach_service_account(false).start_in_thread().unwrap();
+    let outcome = home.bare(&["aws"]).env("YC_METADATA_ADDR", nothing.metadata_addr().to_string()).done();
+    let help = outcome.fails(3).lines().find(|line| line.starts_with("help: ")).unwrap();
+    assert!(help.contains("`--key-file FILE`") && !help.contains("YC_API_KEY"), "{help}");
     let outcome = home.bare(&["codex", "--method", "metadata"]).env("YC_FOLDER_ID", "<x>").done();
     assert!(
         outcome.fails(4).starts_with("error: YC_FOLDER_ID: ") && !outcome.stderr.contains("error: --folder")
