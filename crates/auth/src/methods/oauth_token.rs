@@ -61,7 +61,7 @@ impl OAuthTokenAuth {
     /// A given token, without white space and quotes around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if the value is not an OAuth token. The error does not show the value.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the value is not an OAuth token. The error does not show the value.
     pub fn new(token: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::builder(token)?.build())
     }
