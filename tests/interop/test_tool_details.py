@@ -7,7 +7,7 @@ import pytest
 
 from signature import is_signed
 from test_tools import EXCHANGE, succeeds
-from tools import FOREIGN, docker
+from tools import ADDRESSES, FOREIGN, docker
 
 MCP = "https://toolkit.mcp.cloud.yandex.net/mcp"
 mcp_clients = pytest.mark.parametrize("name", ["codex", "claude-code"])
@@ -98,7 +98,9 @@ def connect_mcp(tool) -> list:
 
 
 def set_up_mcp(tool, server: str):
-    options = ["--write", *tool.bench.choice, "--mcp", server, "--folder-id", tool.bench.emulator.folder_id]
+    addresses = ADDRESSES.get(tool.set_up_name, [])
+    folder = ["--folder-id", tool.bench.emulator.folder_id]
+    options = ["--write", *tool.bench.choice, *addresses, "--mcp", server, *folder]
     return tool.bench.run(tool.bench.program, "setup", tool.set_up_name, *options)
 
 

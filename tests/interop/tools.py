@@ -99,11 +99,19 @@ class Bench:
         return outcome.text
 
     def set_up(self, tool: str, *options: str) -> str:
-        return self.must(self.program, "setup", tool, "--write", *self.choice, *options)
+        addresses = ADDRESSES.get(tool, [])
+        return self.must(self.program, "setup", tool, "--write", *self.choice, *addresses, *options)
 
     def tokens(self) -> list[str]:
         """The tokens that reached the server, in order."""
         return [request.token for request in self.server.requests if request.token is not None]
+
+
+# `setup` does not know the addresses of the emulator's installation.
+ADDRESSES = {
+    "aws": ["--url", "https://storage.yandexcloud.net"],
+    "codex": ["--url", "https://ai.api.cloud.yandex.net/v1"],
+}
 
 
 class Tool:
