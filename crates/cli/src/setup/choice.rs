@@ -8,13 +8,16 @@ use std::fs;
 use std::path::Path;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
-use yandex_cloud_auth::{Error, ErrorKind, Method, Profile, ProfileAuth, System};
+use yandex_cloud_auth::{Endpoints, Error, ErrorKind, Method, Profile, ProfileAuth, System};
 
 use super::value_check;
 use crate::arguments::{AuthOptions, AuthValue, MethodName};
 use crate::credentials;
 use crate::deadline::Deadline;
-use crate::shared_cache;
+use crate::{shared_cache, unused};
+
+/// The variable with the API endpoint.
+const ENDPOINT: &str = "YC_API_ENDPOINT";
 
 /// The variables of a job of GitHub Actions or Forgejo Actions.
 pub(super) const OF_A_JOB: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
@@ -52,9 +55,11 @@ pub(super) fn pinned(options: &AuthOptions, deadline: Deadline) -> Result<Choice
     if let Some(audience) = &options.audience {
         add("--audience", audience);
     }
-    let endpoint = options.endpoint.clone().or(variable("YC_API_ENDPOINT")?);
-    if let Some(endpoint) = &endpoint {
-        add("--endpoint", endpoint);
+    let endpoint = options.endpoint.clone().or(variable(ENDPOINT)?);
+    if let Some(text) = &endpoint {
+        check_endpoint(text)
+            .map_err(|error| error.at(if options.endpoint.is_some() { "--endpoint" } else { ENDPOINT }))?;
+        add("--endpoint", text);
     }
     choice.endpoint = endpoint.or(choice.endpoint);
     let folder = shared_cache::named_folder(options.cache_dir.as_deref(), &System::real())?;
@@ -65,10 +70,33 @@ pub(super) fn pinned(options: &AuthOptions, deadline: Deadline) -> Result<Choice
         }
         Some(folder) => choice.cache_folder = Some(absolute(folder.path())?),
     }
+    choice.check_characters()?;
     Ok(choice)
 }
 
+/// The check of `--endpoint` in every other command: an address may hold a password, which is not written either.
+fn check_endpoint(text: &str) -> Result<(), Error> {
+    unused::check_endpoint(&System::real().with_endpoints(Endpoints::new().api(text.trim())))
+}
+
 impl Choice {
+    /// A line break would end the line of a file in the middle of a command.
+    fn check_characters(&self) -> Result<(), Error> {
+        let mut flag = "";
+        for argument in &self.arguments {
+            if argument.chars().any(char::is_control) {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "the value has a control character, such as a line break",
+                )
+                .at(flag)
+                .with_help("give another path or name: the files of tools cannot hold this one"));
+            }
+            flag = argument;
+        }
+        Ok(())
+    }
+
     fn pin_credentials(&mut self, options: &AuthOptions, deadline: Deadline) -> Result<(), Error> {
         let named = options.method.filter(|method| *method != MethodName::Impersonation);
         self.method = named.map(MethodName::method);

@@ -269,3 +269,45 @@ fn the_users_own_lines_are_not_printed() {
         }
     }
 }
+
+#[test]
+fn an_address_with_a_password_is_neither_written_nor_printed() {
+    let secret = "https://user:t1.fake-secret.fake@127.0.0.1:1";
+    for words in [
+        &["git", "--key-file", "my key.json", "--host", "git.example.com", "--write"][..],
+        &["docker", "--key-file", "my key.json", "--bin", "bin", "--write"],
+        &["psql", "--key-file", "my key.json", "--host", "db.example"],
+        &["systemd", "--key-file", "my key.json"],
+        &["direnv", "--key-file", "my key.json", "--write"],
+    ] {
+        let home = Home::new();
+        let before = home.snapshot();
+        for run in [
+            home.bare(&[words, &["--endpoint", secret][..]].concat()),
+            home.bare(words).env("YC_API_ENDPOINT", secret),
+        ] {
+            let outcome = run.hides("fake-secret").done();
+            assert!(outcome.status == 4 && !outcome.stdout.contains("fake-secret"), "{words:?}: {outcome:?}");
+        }
+        assert_eq!(home.snapshot(), before, "{words:?}");
+    }
+}
+
+#[test]
+fn a_path_with_a_line_break_is_written_nowhere() {
+    for words in [
+        &["direnv", "--write"][..],
+        &["aws", "--write"],
+        &["git", "--write", "--host", "git.example.com"],
+        &["claude-code", "--write", "--mcp", "https://toolkit.mcp.cloud.yandex.net/mcp"],
+        &["kubectl", "--write"],
+    ] {
+        let home = Home::new();
+        let key = fs::read_to_string(home.path("my key.json")).unwrap();
+        let path = home.file("a\nb.json", &key, 0o600);
+        let before = home.snapshot();
+        let outcome = home.bare(&[words, &["--key-file", path.to_str().unwrap()]].concat()).done();
+        assert!(outcome.fails(4).contains("control character"), "{words:?}: {outcome:?}");
+        assert_eq!(home.snapshot(), before, "{words:?}");
+    }
+}
