@@ -43,7 +43,7 @@ fn auth_takes_quotes_off_and_asks_for_the_at_sign_before_a_path() {
         assert_eq!(answer["method"], json!(method), "{value}");
     }
     let refused = yc_auth(["token", "--auth", "key.json"]).done();
-    assert!(refused.fails(4).contains("did you mean `@…`?"), "{refused:?}");
+    assert!(refused.fails(4).contains("did you mean `--auth @FILE`?"), "{refused:?}");
     let folder = Folder::new();
     let file = folder.file("token.txt", b"\xff\xfet\0".as_slice());
     let refused = yc_auth(["token", "--auth", &at(&file)]).done();
