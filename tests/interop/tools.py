@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import shutil
 import subprocess
 import sys
@@ -239,8 +240,12 @@ class Pip(Tool):
     def set_up(self):
         self.bench.set_up("pip", "--bin", str(self.bench.bin))
 
+    def target(self):
+        """A folder of its own for each installation: two at once must not write to the same one."""
+        return tempfile.mkdtemp(prefix="packages-", dir=self.bench.home)
+
     def start(self, index: str = INDEX):
-        target = self.bench.home / f"packages-{len(list(self.bench.home.iterdir()))}"
+        target = self.target()
         command = ["-m", "pip", "install", "--no-cache-dir", "--no-input", "--target", target, "--retries", "0"]
         pip = str(TOOLBOX / f"pip-{self.version}")
         return self.bench.start(
@@ -264,7 +269,7 @@ class Uv(Pip):
         self.bench.set_up("uv", "--bin", str(self.bench.bin))
 
     def start(self, index: str = INDEX):
-        target = self.bench.home / f"packages-{len(list(self.bench.home.iterdir()))}"
+        target = self.target()
         command = ["pip", "install", "--no-cache", "--python", TOOLBOX / "bin/python", "--target", target]
         return self.bench.start(TOOLBOX / "bin/uv", *command, "--index-url", index, "interop-probe")
 
