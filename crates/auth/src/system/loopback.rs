@@ -34,6 +34,10 @@ pub fn is_loopback(host: &str) -> bool {
 ///
 /// # Errors
 /// [`NotLoopback`] where `host` is loopback by name and has other addresses only.
+#[cfg_attr(
+    not(any(feature = "tonic", feature = "transport")),
+    allow(dead_code, reason = "for the transports of this crate")
+)]
 pub(super) fn keep_loopback(
     host: &str,
     addresses: impl IntoIterator<Item = SocketAddr>,

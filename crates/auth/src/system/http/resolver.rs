@@ -35,6 +35,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
+    #[cfg_attr(not(feature = "transport"), allow(dead_code, reason = "for the default transport"))]
     pub(crate) fn new(hosts: Arc<[(String, IpAddr)]>) -> Self {
         Self { hosts }
     }
