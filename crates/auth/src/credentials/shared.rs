@@ -6,7 +6,7 @@ use super::selected::fetch_once;
 use crate::log::log;
 use crate::methods::Provider;
 use crate::refresh::cached_header::Snapshot;
-use crate::refresh::fetch::{AtHand, Fetched, Request};
+use crate::refresh::fetch::{CurrentToken, Fetched, Request};
 use crate::refresh::revoked;
 use crate::refresh::schedule::{Freshness, Schedule};
 use crate::report::NOTICE;
@@ -33,14 +33,14 @@ pub(super) async fn fetch(
         let token = fetch_once(source, limit, system, progress).await?;
         return Ok(Fetched::Token { method, token, began, max_age });
     };
-    let wanted = match &request.at_hand {
-        AtHand::Nothing => match system.shared_cache_use() {
+    let wanted = match &request.current {
+        CurrentToken::Absent => match system.shared_cache_use() {
             SharedCacheUse::Normal => Wanted::Usable,
             SharedCacheUse::RenewStale => Wanted::Fresh { other_than: None },
             SharedCacheUse::Renew => Wanted::Renewed,
         },
-        AtHand::Usable(secret) => Wanted::Fresh { other_than: Some(secret) },
-        AtHand::Refused(secret) => Wanted::Replacement { of: secret },
+        CurrentToken::Usable(secret) => Wanted::Fresh { other_than: Some(secret) },
+        CurrentToken::Refused(secret) => Wanted::Replacement { of: secret },
     };
     let call = Call::new(work, &identity, wanted, revoked::contains, system);
     if let Wanted::Replacement { of } = wanted {

@@ -1,9 +1,9 @@
-//! One attempt of a flight: what the fetch is told about the token at hand and the time of the callers.
+//! One attempt of a flight: what the fetch is told about the current token and the time of the callers.
 
 use std::time::Duration;
 
 use super::cached_header::CachedHeader;
-use super::fetch::{AtHand, Fetched, Goal, Request};
+use super::fetch::{CurrentToken, Fetched, Goal, Request};
 use super::flight::Flight;
 use super::refresher::Refresher;
 use crate::Error;
@@ -18,10 +18,10 @@ impl Refresher {
         let refused = self.state().refused.clone();
         let secret = |header: &Arc<CachedHeader>| header.secret().map(Secret::from_checked);
         let usable = self.header.load_full().filter(|header| header.is_usable(&now));
-        let at_hand = match (refused.as_ref().and_then(secret), usable.as_ref().and_then(secret)) {
-            (Some(refused), _) => AtHand::Refused(refused),
-            (None, Some(usable)) => AtHand::Usable(usable),
-            (None, None) => AtHand::Nothing,
+        let current = match (refused.as_ref().and_then(secret), usable.as_ref().and_then(secret)) {
+            (Some(refused), _) => CurrentToken::Refused(refused),
+            (None, Some(usable)) => CurrentToken::Usable(usable),
+            (None, None) => CurrentToken::Absent,
         };
         let total = self.fetch.total();
         // Without callers, as for a refresh in the background, the method has its whole time.
@@ -29,6 +29,6 @@ impl Refresher {
             Duration::ZERO => total,
             left => left,
         };
-        self.fetch.fetch(Request { goal, at_hand, time_left })
+        self.fetch.fetch(Request { goal, current, time_left })
     }
 }

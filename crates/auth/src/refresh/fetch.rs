@@ -25,16 +25,16 @@ pub(crate) enum Goal {
 #[cfg_attr(not(feature = "shared-cache"), allow(dead_code, reason = "for the shared cache alone"))]
 pub(crate) struct Request {
     pub(crate) goal: Goal,
-    pub(crate) at_hand: AtHand,
+    pub(crate) current: CurrentToken,
     /// How long the callers still wait.
     pub(crate) time_left: Duration,
 }
 
 /// The token that the process has.
 #[cfg_attr(not(feature = "shared-cache"), allow(dead_code, reason = "for the shared cache alone"))]
-pub(crate) enum AtHand {
+pub(crate) enum CurrentToken {
     /// None.
-    Nothing,
+    Absent,
     /// A usable one, which is stale, or too short-lived for a caller.
     Usable(Secret),
     /// One that a server refused.
