@@ -8,10 +8,11 @@ use pyo3::types::PyString;
 use yandex_cloud_auth::system::CacheFolder;
 use yandex_cloud_auth::{Automatic, Credentials as Engine, Endpoints, Snapshot, System};
 
-use crate::errors::to_python;
+use crate::errors::checked;
 use crate::methods::Method;
+use crate::options::set;
 use crate::report;
-use crate::text::{optional_text, text};
+use crate::text::{optional_name, text};
 
 /// Which text of a token is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,24 +128,17 @@ impl Credentials {
     ) -> PyResult<Self> {
         let mut system = System::real();
         let mut endpoints = Endpoints::new();
-        if let Some(address) = optional_text(endpoint, "endpoint")? {
-            endpoints = endpoints.api(address.as_str());
-        }
-        if let Some(address) = optional_text(iam_endpoint, "iam_endpoint")? {
-            endpoints = endpoints.iam(address.as_str());
-        }
-        if let Some(address) = optional_text(oauth_endpoint, "oauth_endpoint")? {
-            endpoints = endpoints.oauth(address.as_str());
-        }
+        set!(
+            endpoints,
+            api: optional_name(endpoint),
+            iam: optional_name(iam_endpoint),
+            oauth: optional_name(oauth_endpoint),
+        );
         if endpoints != Endpoints::new() {
             system = system.with_endpoints(endpoints);
         }
-        if shared_cache {
-            let folder =
-                CacheFolder::from_env(system.environment()).map_err(|error| to_python(py, &error))?;
-            if let Some(folder) = folder {
-                system = system.with_shared_cache(folder);
-            }
+        if shared_cache && let Some(folder) = checked(py, CacheFolder::from_env(system.environment()))? {
+            system = system.with_shared_cache(folder);
         }
         let inner = match auth {
             None if lenient => Automatic::new().lenient().build(),
@@ -154,8 +148,7 @@ impl Credentials {
             }
             Some(auth) => match auth.cast::<Method>() {
                 Ok(method) => method.get().credentials.clone(),
-                Err(_) => Engine::from_string(text(auth, "auth")?.as_str())
-                    .map_err(|error| to_python(py, &error))?,
+                Err(_) => checked(py, Engine::from_string(text(auth, "auth")?.as_str()))?,
             },
         };
         Ok(Self { inner: inner.with_system(system), kept: Mutex::default() })

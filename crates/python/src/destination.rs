@@ -6,7 +6,7 @@ use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use crate::credentials::Credentials;
-use crate::errors::to_python;
+use crate::errors::{checked, to_python};
 use crate::text::{text, texts};
 
 /// The hosts that get the header: those of Yandex Cloud over TLS, those that the program adds, and the loopback address
@@ -33,7 +33,7 @@ impl HostRules {
                 Some(domain) => layer.allow_hosts_below(domain),
                 None => layer.allow_host(host.as_str()),
             };
-            layer = allowed.map_err(|error| to_python(py, &error))?;
+            layer = checked(py, allowed)?;
         }
         if allow_loopback {
             layer = layer.allow_loopback();

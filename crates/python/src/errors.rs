@@ -20,6 +20,11 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     }
 }
 
+/// The value, or the exception for the error.
+pub(crate) fn checked<T>(py: Python<'_>, result: Result<T, Error>) -> PyResult<T> {
+    result.map_err(|error| to_python(py, &error))
+}
+
 /// What `_errors.exception` makes the exception of. Calls no code of Python's.
 pub(crate) fn parts<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyTuple>> {
     let class = match error.kind() {

@@ -1,42 +1,46 @@
 //! The operations that one event loop, or one thread, waits for.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::mem::{ManuallyDrop, take};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use yandex_cloud_auth::{Error, Report, RevokeOptions, Snapshot, Subscription};
+use yandex_cloud_auth::{Error, RevokeOptions, Snapshot, Subscription};
 
 use crate::credentials::{Credentials, Form};
 use crate::errors;
 use crate::log_queue;
-use crate::options::{header_options, seconds};
-use crate::report;
+use crate::options::{header_options, seconds, set};
 use crate::signal::{OperationWaker, Signal, lock};
 
 /// What an operation ends with.
 enum Outcome {
     Header(Form, Snapshot),
-    Report(Report),
     Revoked(Option<String>),
     /// The subscription, and whether the credentials are still there.
     Changed(Box<Subscription>, bool),
     Failed(Error),
 }
 
-/// Where the value of an operation is ready at its start.
-type Ended = HashMap<u64, Outcome>;
-
 type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 struct Operation {
     work: Work,
     waker: Arc<OperationWaker>,
+}
+
+impl Operation {
+    fn poll(&mut self) -> Poll<Outcome> {
+        self.waker.queued.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.waker));
+        self.work.as_mut().poll(&mut Context::from_waker(&waker))
+    }
 }
 
 /// Operations, and the socket that becomes readable when one of them may have ended.
@@ -49,7 +53,6 @@ pub(crate) struct Hub {
     last: AtomicU64,
     signal: Arc<Signal>,
     operations: ManuallyDrop<Mutex<HashMap<u64, Operation>>>,
-    ended: ManuallyDrop<Mutex<Ended>>,
 }
 
 impl Hub {
@@ -63,17 +66,22 @@ impl Hub {
         number
     }
 
-    /// Starts the work: the first poll is made here, so that the common case needs no byte in the socket.
+    /// Starts the work by a first poll. `step` takes the outcome, even if the first poll has it.
     fn insert(&self, number: u64, work: Work) {
         let waker = Arc::new(OperationWaker {
             number,
             signal: Arc::clone(&self.signal),
             queued: AtomicBool::new(false),
         });
-        lock(&self.operations).insert(number, Operation { work, waker });
-        if let Some(outcome) = self.poll(number) {
-            lock(&self.ended).insert(number, outcome);
-            self.signal.notify(number);
+        let mut operation = Operation { work, waker: Arc::clone(&waker) };
+        let outcome = operation.poll();
+        let has_ended = outcome.is_ready();
+        if let Poll::Ready(outcome) = outcome {
+            operation.work = Box::pin(ready(outcome));
+        }
+        lock(&self.operations).insert(number, operation);
+        if has_ended {
+            waker.wake();
         }
     }
 
@@ -81,9 +89,7 @@ impl Hub {
     fn poll(&self, number: u64) -> Option<Outcome> {
         // Out of the table while it is polled: a poll may run a signal handler's work on this hub, but not on this number.
         let mut operation = lock(&self.operations).remove(&number)?;
-        operation.waker.queued.store(false, Ordering::Release);
-        let waker = Waker::from(Arc::clone(&operation.waker));
-        match operation.work.as_mut().poll(&mut Context::from_waker(&waker)) {
+        match operation.poll() {
             Poll::Ready(outcome) => Some(outcome),
             Poll::Pending => {
                 lock(&self.operations).insert(number, operation);
@@ -104,7 +110,6 @@ impl Hub {
             last: AtomicU64::new(0),
             signal: Arc::new(signal),
             operations: ManuallyDrop::default(),
-            ended: ManuallyDrop::default(),
         })
     }
 
@@ -136,21 +141,11 @@ impl Hub {
         })))
     }
 
-    /// Starts a selection.
-    fn start_select(&self, credentials: &Bound<'_, Credentials>) -> u64 {
-        let credentials = credentials.get().inner.clone();
-        self.add(Box::pin(
-            async move { credentials.select().await.map_or_else(Outcome::Failed, Outcome::Report) },
-        ))
-    }
-
     /// Starts a revocation.
     #[pyo3(signature = (credentials, timeout))]
     fn start_revoke(&self, credentials: &Bound<'_, Credentials>, timeout: Option<f64>) -> PyResult<u64> {
         let mut options = RevokeOptions::new();
-        if let Some(limit) = seconds(timeout, "timeout")? {
-            options = options.timeout(limit);
-        }
+        set!(options, timeout: seconds(timeout));
         let credentials = credentials.get().inner.clone();
         Ok(self.add(Box::pin(async move {
             let revoked = credentials.revoke(options).await;
@@ -172,8 +167,7 @@ impl Hub {
     fn cancel(&self, number: u64) {
         if !self.is_foreign() {
             let operation = lock(&self.operations).remove(&number);
-            let ended = lock(&self.ended).remove(&number);
-            drop((operation, ended));
+            drop(operation);
         }
     }
 
@@ -191,14 +185,12 @@ impl Hub {
             return Ok(ended);
         }
         for number in self.signal.take(limit) {
-            let at_start = lock(&self.ended).remove(&number);
-            let value = match at_start.or_else(|| self.poll(number)) {
+            let value = match self.poll(number) {
                 None => continue,
                 Some(Outcome::Header(form, snapshot)) => match credentials {
                     Some(credentials) => credentials.get().keep(py, &snapshot, form).into_bound(py),
                     None => continue,
                 },
-                Some(Outcome::Report(report)) => report::parts(py, &report)?.into_any(),
                 Some(Outcome::Revoked(subject)) => {
                     if let Some(credentials) = credentials {
                         credentials.get().forget();
@@ -233,8 +225,7 @@ impl Drop for Hub {
     fn drop(&mut self) {
         if !self.is_foreign() {
             let operations = take(&mut *lock(&self.operations));
-            let ended = take(&mut *lock(&self.ended));
-            drop((operations, ended));
+            drop(operations);
         }
     }
 }

@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use crate::hub::Hub;
     #[pymodule_export]
-    use crate::log_queue::{nothing, set_logging, take_log};
+    use crate::log_queue::{nothing, start_logging, take_log};
     #[pymodule_export]
     use crate::methods::{
         Method, api_key, env_iam_token, function, iam_token, impersonation, metadata, none, oauth_token,

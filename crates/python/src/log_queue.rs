@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
@@ -27,21 +26,17 @@ struct Queue {
 }
 
 static QUEUE: PerProcess<Mutex<Queue>> = PerProcess::new(Mutex::default);
-static ON: AtomicBool = AtomicBool::new(false);
 
 /// Makes the socket of a hub readable for each new record: the number is that of no operation.
 pub(crate) fn listen(signal: Arc<Signal>) {
     lock(&QUEUE.get()).listener = Some(signal);
 }
 
-/// Records events from now on, or no longer.
+/// Records events from now on.
 #[pyfunction]
-pub(crate) fn set_logging(on: bool) {
-    ON.store(on, Ordering::Relaxed);
-    if on {
-        // A second call finds the first one's subscriber.
-        let _ = tracing::subscriber::set_global_default(Recorder);
-    }
+pub(crate) fn start_logging() {
+    // A second call finds the first one's subscriber.
+    let _ = tracing::subscriber::set_global_default(Recorder);
 }
 
 /// Takes the records so far, as `(level, name, text)`, and how many were dropped.
@@ -74,9 +69,6 @@ impl Subscriber for Recorder {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        if !ON.load(Ordering::Relaxed) {
-            return;
-        }
         let mut text = Text::default();
         event.record(&mut text);
         let level = match *event.metadata().level() {

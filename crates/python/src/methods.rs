@@ -3,15 +3,15 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials as Engine, EnvIamTokenAuth, Error, FunctionAuth, IamTokenAuth, ImpersonationAuth,
+    ApiKeyAuth, Credentials as Engine, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, ImpersonationAuth,
     MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, ServiceAccountKeyAuth, SubjectToken, TokenFileAuth,
     WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::credentials::Credentials;
-use crate::errors::to_python;
-use crate::options::seconds;
-use crate::text::{optional_text, path, text};
+use crate::errors::checked;
+use crate::options::{seconds, set};
+use crate::text::{optional_name, optional_path, optional_text, path, text};
 
 /// A method with its options, for the constructor of the credentials.
 #[pyclass(frozen, module = "yandex_cloud_auth._native")]
@@ -23,17 +23,6 @@ type Value<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
 fn method(credentials: impl Into<Engine>) -> Method {
     Method { credentials: credentials.into() }
-}
-
-fn checked<T>(py: Python<'_>, result: Result<T, Error>) -> PyResult<T> {
-    result.map_err(|error| to_python(py, &error))
-}
-
-/// Sets each option of a builder that is given.
-macro_rules! set {
-    ($builder:ident, $($option:ident: $value:expr),+) => {
-        $(if let Some(value) = $value { $builder = $builder.$option(value); })+
-    };
 }
 
 /// At most one of two values, which a program gives in the place of a variable.
@@ -97,7 +86,7 @@ pub(crate) fn oauth_token(
         Some(Given::File(file)) => OAuthTokenAuth::builder_from_file(path(file, "file")?),
         None => OAuthTokenAuth::builder_from_env(),
     };
-    set!(builder, timeout: seconds(timeout, "timeout")?, max_age: seconds(max_age, "max_age")?);
+    set!(builder, timeout: seconds(timeout), max_age: seconds(max_age));
     Ok(method(builder.build()))
 }
 
@@ -119,14 +108,12 @@ pub(crate) fn service_account_key(
         Some(Given::File(file)) => ServiceAccountKeyAuth::builder_from_file(path(file, "file")?),
         None => ServiceAccountKeyAuth::builder_from_env(),
     };
-    if let Some(audience) = optional_text(audience, "audience")? {
-        builder = builder.audience(audience.as_str());
-    }
     set!(
         builder,
-        jwt_life: seconds(jwt_life, "jwt_life")?,
-        timeout: seconds(timeout, "timeout")?,
-        max_age: seconds(max_age, "max_age")?
+        audience: optional_name(audience),
+        jwt_life: seconds(jwt_life),
+        timeout: seconds(timeout),
+        max_age: seconds(max_age),
     );
     Ok(method(builder.build()))
 }
@@ -159,10 +146,7 @@ pub(crate) fn workload_identity(
             ));
         }
     };
-    if let Some(audience) = optional_text(audience, "audience")? {
-        builder = builder.audience(audience.as_str());
-    }
-    set!(builder, timeout: seconds(timeout, "timeout")?, max_age: seconds(max_age, "max_age")?);
+    set!(builder, audience: optional_name(audience), timeout: seconds(timeout), max_age: seconds(max_age));
     Ok(method(builder.build()))
 }
 
@@ -173,7 +157,7 @@ pub(crate) fn token_file(file: Value<'_, '_>, max_age: Option<f64>) -> PyResult<
         Some(file) => TokenFileAuth::builder(path(file, "file")?),
         None => TokenFileAuth::builder_from_env(),
     };
-    set!(builder, max_age: seconds(max_age, "max_age")?);
+    set!(builder, max_age: seconds(max_age));
     Ok(method(builder.build()))
 }
 
@@ -186,14 +170,12 @@ pub(crate) fn metadata(
     max_age: Option<f64>,
 ) -> PyResult<Method> {
     let mut builder = MetadataAuth::builder();
-    if let Some(address) = optional_text(address, "address")? {
-        builder = builder.address(address.as_str());
-    }
     set!(
         builder,
-        connect_timeout: seconds(connect_timeout, "connect_timeout")?,
-        timeout: seconds(timeout, "timeout")?,
-        max_age: seconds(max_age, "max_age")?
+        address: optional_name(address),
+        connect_timeout: seconds(connect_timeout),
+        timeout: seconds(timeout),
+        max_age: seconds(max_age),
     );
     Ok(method(builder.build()))
 }
@@ -207,13 +189,13 @@ pub(crate) fn yandex_cloud_cli(
     max_age: Option<f64>,
 ) -> PyResult<Method> {
     let mut builder = YandexCloudCliAuth::builder();
-    if let Some(profile) = optional_text(profile, "profile")? {
-        builder = builder.profile(profile.as_str());
-    }
-    if let Some(program) = program {
-        builder = builder.program(path(program, "program")?);
-    }
-    set!(builder, timeout: seconds(timeout, "timeout")?, max_age: seconds(max_age, "max_age")?);
+    set!(
+        builder,
+        profile: optional_name(profile),
+        program: optional_path(program),
+        timeout: seconds(timeout),
+        max_age: seconds(max_age),
+    );
     Ok(method(builder.build()))
 }
 
@@ -226,13 +208,13 @@ pub(crate) fn profile(
     max_age: Option<f64>,
 ) -> PyResult<Method> {
     let mut builder = ProfileAuth::builder();
-    if let Some(profile) = optional_text(profile, "profile")? {
-        builder = builder.profile(profile.as_str());
-    }
-    if let Some(file) = file {
-        builder = builder.path(path(file, "file")?);
-    }
-    set!(builder, timeout: seconds(timeout, "timeout")?, max_age: seconds(max_age, "max_age")?);
+    set!(
+        builder,
+        profile: optional_name(profile),
+        path: optional_path(file),
+        timeout: seconds(timeout),
+        max_age: seconds(max_age),
+    );
     Ok(method(builder.build()))
 }
 
@@ -246,7 +228,7 @@ pub(crate) fn impersonation(
 ) -> PyResult<Method> {
     let account = text(service_account_id, "service_account_id")?;
     let mut builder = ImpersonationAuth::builder(account.as_str(), credentials.get().inner.clone());
-    set!(builder, timeout: seconds(timeout, "timeout")?, max_age: seconds(max_age, "max_age")?);
+    set!(builder, timeout: seconds(timeout), max_age: seconds(max_age));
     Ok(method(builder.build()))
 }
 

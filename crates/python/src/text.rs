@@ -31,6 +31,11 @@ pub(crate) fn optional_text(
     value.map(|value| text(value, name)).transpose()
 }
 
+/// The same for a text that is no secret, such as an address.
+pub(crate) fn optional_name(value: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Option<String>> {
+    Ok(optional_text(value, name)?.map(|text| text.to_string()))
+}
+
 /// A path: a `str`, or an object with `__fspath__`.
 pub(crate) fn path(value: &Bound<'_, PyAny>, name: &str) -> PyResult<PathBuf> {
     let is_path = value.is_instance_of::<PyString>() || value.hasattr("__fspath__")?;
@@ -42,6 +47,11 @@ pub(crate) fn path(value: &Bound<'_, PyAny>, name: &str) -> PyResult<PathBuf> {
         Ok(path) => Ok(PathBuf::from(path)),
         Err(_) => Err(not_text(value.py(), name)),
     }
+}
+
+/// The same for an argument that may be left out.
+pub(crate) fn optional_path(value: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Option<PathBuf>> {
+    value.map(|value| path(value, name)).transpose()
 }
 
 /// A list of texts; a single text is refused, since it would be a list of letters.

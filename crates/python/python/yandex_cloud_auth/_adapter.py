@@ -46,23 +46,26 @@ class Guard:
     async def _header_async(self, url: str) -> str | None:
         return await self.credentials.header_async() if self._rules.check(url) else None
 
-    def _renewed(self, refused: str) -> str | None:
-        """The header in the place of a refused one; None if there is no other."""
-        self.credentials.invalidate(refused)
-        try:
-            header = self.credentials.header()
-        except AuthError:
-            # The refusal of the server says more than that no other token could be had.
-            return None
-        return None if header == refused else header
 
-    async def _renewed_async(self, refused: str) -> str | None:
-        self.credentials.invalidate(refused)
-        try:
-            header = await self.credentials.header_async()
-        except AuthError:
-            return None
-        return None if header == refused else header
+def renewed(credentials: Credentials, refused: str) -> str | None:
+    """The header in the place of a refused one; None if there is no other."""
+    credentials.invalidate(refused)
+    try:
+        header = credentials.header()
+    except AuthError:
+        # The refusal of the server says more than that no other token could be had.
+        return None
+    return None if header == refused else header
+
+
+async def renewed_async(credentials: Credentials, refused: str, timeout: float | None = None) -> str | None:
+    """As `renewed`, without blocking, and within `timeout` seconds."""
+    credentials.invalidate(refused)
+    try:
+        header = await credentials.header_async(timeout=timeout)
+    except AuthError:
+        return None
+    return None if header == refused else header
 
 
 def bearer(header: str | None) -> str:

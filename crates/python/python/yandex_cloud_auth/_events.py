@@ -70,7 +70,7 @@ def _start() -> Hub:
         import logging
 
         logging.getLogger("yandex_cloud_auth").addHandler(logging.NullHandler())
-        _native.set_logging(True)
+        _native.start_logging()
         hub.listen_to_log()
     before = dict(_subscriptions)
     _subscriptions.clear()

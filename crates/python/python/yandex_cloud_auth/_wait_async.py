@@ -52,7 +52,7 @@ async def run(credentials: Credentials, start: Start) -> Any:
         succeeded, value = await _run_in_asyncio(credentials, start, asyncio.get_running_loop())
     if succeeded:
         return value
-    raise value if isinstance(value, BaseException) else exception(*value)
+    raise exception(*value)
 
 
 class _Waits:
@@ -93,7 +93,7 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
             loop.add_reader(waits.hub.fileno(), waits.step)
         except NotImplementedError:
             # The proactor loop of Windows watches no sockets for others.
-            return await loop.run_in_executor(None, _wait_for_outcome, credentials, start)
+            return True, await loop.run_in_executor(None, _wait.run, credentials, start)
         table[loop] = waits
     future: asyncio.Future[Any] = loop.create_future()
     number = None
@@ -108,13 +108,6 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
             del table[loop]
             if not loop.is_closed():
                 loop.remove_reader(waits.hub.fileno())
-
-
-def _wait_for_outcome(credentials: Credentials, start: Start) -> tuple[bool, Any]:
-    try:
-        return True, _wait.run(credentials, start)
-    except Exception as error:
-        return False, error
 
 
 # trio

@@ -19,7 +19,7 @@ import warnings
 import grpc
 from yandex_ai_studio_sdk._auth import BaseAuth
 
-from ._adapter import credentials_of
+from ._adapter import credentials_of, renewed_async
 from ._credentials import Credentials
 from ._errors import AuthError
 
@@ -61,20 +61,18 @@ class Auth(BaseAuth):
 
     @classmethod
     async def applicable_from_env(cls, **_: Any) -> Self | None:
-        """The object, if automatic selection finds a method that works."""
-        auth = cls()
-        return auth if await _works(auth.credentials) else None
+        """The object, if it works without a given value."""
+        return await cls()._if_it_works()
+
+    async def _if_it_works(self) -> Self | None:
+        try:
+            await self.credentials.header_async()
+        except AuthError:
+            return None
+        return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} method={self.credentials.method!r}>"
-
-
-async def _works(credentials: Credentials, timeout: float | None = None) -> bool:
-    try:
-        await credentials.header_async(timeout=timeout)
-    except AuthError:
-        return False
-    return True
 
 
 class NoAuth(Auth):
@@ -88,7 +86,19 @@ class NoAuth(Auth):
         """Never by itself."""
 
 
-class APIKeyAuth(Auth):
+class _GivenAuth(Auth):
+    """A value that is given, or that a variable holds."""
+
+    env_var: str
+
+    @classmethod
+    async def applicable_from_env(cls, **_: Any) -> Self | None:
+        """The value in the variable."""
+        value = os.environ.get(cls.env_var)
+        return cls(value) if value else None
+
+
+class APIKeyAuth(_GivenAuth):
     """An API key."""
 
     env_var = "YC_API_KEY"
@@ -96,26 +106,14 @@ class APIKeyAuth(Auth):
     def __init__(self, api_key: str) -> None:
         super().__init__(Credentials.api_key(api_key))
 
-    @classmethod
-    async def applicable_from_env(cls, **_: Any) -> Self | None:
-        """The key in the variable."""
-        value = os.environ.get(cls.env_var)
-        return cls(value) if value else None
 
-
-class IAMTokenAuth(Auth):
+class IAMTokenAuth(_GivenAuth):
     """A given IAM token."""
 
     env_var = "YC_IAM_TOKEN"
 
     def __init__(self, token: str) -> None:
         super().__init__(Credentials.iam_token(token))
-
-    @classmethod
-    async def applicable_from_env(cls, **_: Any) -> Self | None:
-        """The token in the variable."""
-        value = os.environ.get(cls.env_var)
-        return cls(value) if value else None
 
 
 class EnvIAMTokenAuth(Auth):
@@ -132,7 +130,7 @@ class EnvIAMTokenAuth(Auth):
         return cls() if os.environ.get(cls.default_env_var) else None
 
 
-class OAuthTokenAuth(Auth):
+class OAuthTokenAuth(_GivenAuth):
     """An OAuth token of a Yandex account."""
 
     env_var = "YC_OAUTH_TOKEN"
@@ -142,12 +140,6 @@ class OAuthTokenAuth(Auth):
             "an OAuth token gives access to all that its owner has: prefer a service account", UserWarning, stacklevel=2
         )
         super().__init__(Credentials.oauth_token(token))
-
-    @classmethod
-    async def applicable_from_env(cls, **_: Any) -> Self | None:
-        """The token in the variable."""
-        value = os.environ.get(cls.env_var)
-        return cls(value) if value else None
 
 
 class MetadataAuth(Auth):
@@ -161,12 +153,6 @@ class MetadataAuth(Auth):
             scheme, found, rest = address.partition("://")
             address = f"{scheme}://{rest.partition('/')[0]}" if found else address.partition("/")[0]
         super().__init__(Credentials.metadata(address))
-
-    @classmethod
-    async def applicable_from_env(cls, **_: Any) -> Self | None:
-        """If the service answers."""
-        auth = cls()
-        return auth if await _works(auth.credentials) else None
 
 
 class YandexCloudCLIAuth(Auth):
@@ -186,8 +172,7 @@ class YandexCloudCLIAuth(Auth):
         """If standard input is a terminal, and yc has a token."""
         if not sys.stdin.isatty():
             return None
-        auth = cls(endpoint=endpoint, yc_profile=yc_profile)
-        return auth if await _works(auth.credentials) else None
+        return await cls(endpoint=endpoint, yc_profile=yc_profile)._if_it_works()
 
 
 def interceptors(auth: Auth | Credentials) -> list[Any]:
@@ -210,13 +195,9 @@ class _Replay:
         sent = (details.metadata or {}).get("authorization")
         if error.code() is not grpc.StatusCode.UNAUTHENTICATED or sent is None:
             return None
-        self._credentials.invalidate(sent)
         left = None if details.timeout is None else max(details.timeout - (time.monotonic() - began), 0.0)
-        try:
-            header = await self._credentials.header_async(timeout=left)
-        except AuthError:
-            return None
-        if header is None or header == sent:
+        header = await renewed_async(self._credentials, sent, timeout=left)
+        if header is None:
             return None
         metadata = grpc.aio.Metadata(*details.metadata)
         metadata["authorization"] = header

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from ._adapter import Guard
+from ._adapter import Guard, renewed_async
 
 __all__ = ["Auth"]
 
@@ -30,9 +30,9 @@ class Auth(Guard):
         response = await handler(request)
         held = not request.body or isinstance(request.body, aiohttp.BytesPayload)
         if response.status == 401 and held:
-            renewed = await self._renewed_async(header)
-            if renewed is not None:
+            second = await renewed_async(self.credentials, header)
+            if second is not None:
                 response.release()
-                request.headers["Authorization"] = renewed
+                request.headers["Authorization"] = second
                 response = await handler(request)
         return response

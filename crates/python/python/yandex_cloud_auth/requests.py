@@ -9,7 +9,7 @@ from __future__ import annotations
 import requests
 from requests.auth import AuthBase
 
-from ._adapter import Guard
+from ._adapter import Guard, renewed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ class Auth(Guard, AuthBase):
             return response
         if not isinstance(request.body, (str, bytes, type(None))):
             return response
-        renewed = self._renewed(header)
-        if renewed is None:
+        second_header = renewed(self.credentials, header)
+        if second_header is None:
             return response
         # The connection is free for the next request once the response is read.
         _ = response.content
         response.close()
         again = request.copy()
         again.deregister_hook("response", self._replay)  # type: ignore[no-untyped-call,unused-ignore]
-        again.headers["Authorization"] = renewed
+        again.headers["Authorization"] = second_header
         second: requests.Response = response.connection.send(again, **options)
         second.history.append(response)
         second.request = again

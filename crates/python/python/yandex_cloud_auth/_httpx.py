@@ -1,0 +1,46 @@
+"""The flows of `httpx` and of `httpx2`, whose requests and responses have the same shape."""
+
+from __future__ import annotations
+
+from ._adapter import Guard, renewed, renewed_async
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+    from typing import Any
+
+
+class Flows(Guard):
+    """The methods that a client calls for each request."""
+
+    #: The client's class for a body that is held in memory.
+    _held: type
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """The flow of `Client`."""
+        header = self._header(str(request.url))
+        if header is not None:
+            request.headers["authorization"] = header
+        response = yield request
+        if header is not None and self._is_replayable(request, response, header):
+            second = renewed(self.credentials, header)
+            if second is not None:
+                request.headers["authorization"] = second
+                yield request
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """The flow of `AsyncClient`."""
+        header = await self._header_async(str(request.url))
+        if header is not None:
+            request.headers["authorization"] = header
+        response = yield request
+        if header is not None and self._is_replayable(request, response, header):
+            second = await renewed_async(self.credentials, header)
+            if second is not None:
+                request.headers["authorization"] = second
+                yield request
+
+    def _is_replayable(self, request: Any, response: Any, header: str) -> bool:
+        # Behind a redirect to another host, the server has not seen the header.
+        refused = response.status_code == 401 and response.request.headers.get("authorization") == header
+        return refused and isinstance(request.stream, self._held)
