@@ -5,14 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yandexcloud
-from yandex_ai_studio_sdk import AIStudio
 
 from emulator import Emulator
 from postgres import Postgres
+from studio import connect
 from tool_server import ToolServer, make_certificates
 from tools import TOOLS, Bench, Psql, Tool
 
@@ -62,16 +64,14 @@ def yc_auth() -> str:
 
 @pytest.fixture
 def emulator(yc_auth, tmp_path):
-    emulator = Emulator(yc_auth, tmp_path)
-    yield emulator
-    emulator.stop()
+    with Emulator(yc_auth, tmp_path) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def tls_emulator(yc_auth, tmp_path):
-    emulator = Emulator(yc_auth, tmp_path, tls=True)
-    yield emulator
-    emulator.stop()
+    with Emulator(yc_auth, tmp_path, tls=True) as emulator:
+        yield emulator
 
 
 @pytest.fixture
@@ -79,26 +79,14 @@ def fixed_emulator(yc_auth, tmp_path):
     """An emulator in the place of the cloud, for clients with addresses that are fixed in their code."""
     if not NAMES:
         pytest.skip("no namespace can be made here, so the names of the cloud do not lead to this machine")
-    emulator = Emulator(yc_auth, tmp_path, tls=True, names=NAMES)
-    yield emulator
-    emulator.stop()
+    with Emulator(yc_auth, tmp_path, tls=True, names=NAMES) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def studio(emulator):
     """Creates an AI Studio SDK that uses the emulator over plain HTTP."""
-
-    def make(sdk=AIStudio, **options):
-        return sdk(
-            endpoint=emulator.address,
-            folder_id=emulator.folder_id,
-            verify=False,
-            # The SDK has no discovery for this service.
-            service_map={"http_completions": f"{emulator.url}/v1"},
-            **options,
-        )
-
-    return make
+    return partial(connect, emulator)
 
 
 @pytest.fixture
@@ -149,14 +137,13 @@ def postgres(certificates):
 @pytest.fixture
 def make_tool(yc_auth, certificates, tmp_path, request):
     """Creates a tool, set up for a service account of an emulator of its own."""
-    ends = []
+    stack = ExitStack()
 
     def make_tool(name: str, *, lifetime: float | None = None) -> Tool:
         kind = TOOLS[name]
-        emulator = Emulator(yc_auth, tmp_path, lifetime=lifetime)
-        ends.append(emulator.stop)
+        emulator = stack.enter_context(Emulator(yc_auth, tmp_path, lifetime=lifetime))
         server = ToolServer(certificates, emulator.accepts)
-        ends.append(server.stop)
+        stack.callback(server.stop)
         bench = Bench(yc_auth, tmp_path / "home", emulator, server)
         tool = kind(bench)
         if kind is Psql:
@@ -165,10 +152,6 @@ def make_tool(yc_auth, certificates, tmp_path, request):
         tool.set_up()
         return tool
 
-    def close():
-        while ends:
-            ends.pop()()
-
-    make_tool.close = close
-    yield make_tool
-    close()
+    make_tool.close = stack.close
+    with stack:
+        yield make_tool

@@ -26,6 +26,9 @@ VARIABLES = {
     "OPENAI_PROJECT_ID",
 }
 
+#: The path of the metadata service's token.
+TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"
+
 #: The variables with the certificate authority. Each is that of some clients.
 AUTHORITY = {
     "SSL_CERT_FILE",
@@ -101,6 +104,12 @@ class Emulator:
                     raise RuntimeError(f"the emulator {why}: {self._log.read_text()}")
                 text += more
 
+    def __enter__(self) -> "Emulator":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
     def stop(self) -> None:
         self._process.terminate()
         try:
@@ -133,6 +142,10 @@ class Emulator:
     def nested_account_id(self) -> str:
         """The service account that only `impersonated_account_id` may impersonate."""
         return self._control("state")["nestedAccountId"]
+
+    def answer(self, credential: str, prompt: str = "hello") -> str:
+        """The text of the model, which says that the service account has asked with this kind of credential."""
+        return f"authenticated as service account {self.service_account_id} by {credential}; you said: {prompt}"
 
     def requests(self, route: str) -> int:
         """The number of requests to a route, such as `POST /v1/chat/completions`."""
@@ -191,3 +204,7 @@ class Emulator:
 
     def fault(self, **fault) -> None:
         self._control("faults", fault)
+
+    def reset(self) -> None:
+        """Restores the state of the start: no faults, counters of zero, no IAM tokens."""
+        self._control("reset", {})

@@ -49,8 +49,6 @@ class Postgres:
         owner = self
 
         class Handler(socketserver.BaseRequestHandler):
-            timeout = 30
-
             def handle(self):
                 while message := self.request.recv(65536):
                     answer = owner._bind(message)

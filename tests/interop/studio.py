@@ -2,7 +2,9 @@
 
 import grpc
 import httpx
-from yandex_ai_studio_sdk import AIStudio
+from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio
+
+from emulator import Emulator
 
 MODEL = "yandexgpt"
 VECTORS = "text-search-doc"
@@ -46,6 +48,18 @@ REFUSED = {
     "chat.text_embeddings.run": 401,
     "chat.list": 401,
 }
+
+
+def connect(emulator: Emulator, sdk=AIStudio, **options) -> AIStudio | AsyncAIStudio:
+    """An SDK that uses the emulator."""
+    usual = {
+        "endpoint": emulator.address,
+        "folder_id": emulator.folder_id,
+        "verify": str(emulator.ca_file) if emulator.ca_file else False,
+        # The SDK has no discovery for this service.
+        "service_map": {"http_completions": f"{emulator.url}/v1"},
+    }
+    return sdk(**{**usual, **options})
 
 
 def whole(model, prompt):

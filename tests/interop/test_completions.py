@@ -10,8 +10,7 @@ from studio import MODEL, TIMEOUT
 def test_run_returns_one_final_response(emulator, studio):
     result = studio(auth=emulator.api_key).models.completions(MODEL).run("hello there", timeout=TIMEOUT)
 
-    account = emulator.service_account_id
-    assert result.text == f"authenticated as service account {account} by api-key; you said: hello there"
+    assert result.text == emulator.answer("api-key", "hello there")
     assert (result.role, result.status.name) == ("assistant", "FINAL")
     assert result.usage.input_text_tokens == 2
     assert result.usage.total_tokens == 2 + result.usage.completion_tokens

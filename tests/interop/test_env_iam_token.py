@@ -1,26 +1,17 @@
 """An IAM token in a variable, which the SDK reads again for every request."""
 
+import pytest
 from yandex_ai_studio_sdk.auth import EnvIAMTokenAuth
 
 from studio import REFUSED, all_texts, outcomes, texts
 
 
-def test_reads_yc_token(emulator, studio, environment):
-    environment.setenv("YC_TOKEN", emulator.iam_token())
-    sdk = studio(auth=EnvIAMTokenAuth())
+@pytest.mark.parametrize("name", ["YC_TOKEN", "YC_FRESH"])
+def test_reads_yc_token_or_another_variable(name, emulator, studio, environment):
+    environment.setenv(name, emulator.iam_token())
+    sdk = studio(auth=EnvIAMTokenAuth() if name == "YC_TOKEN" else EnvIAMTokenAuth(name))
 
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
-
-
-def test_reads_a_variable_with_another_name(emulator, studio, environment):
-    environment.setenv("YC_FRESH", emulator.iam_token())
-    sdk = studio(auth=EnvIAMTokenAuth("YC_FRESH"))
-
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
+    assert texts(sdk, "hello") == all_texts(emulator.answer("iam-token from control"))
 
 
 def test_uses_a_renewed_token_from_the_next_request(emulator, studio, environment):
@@ -30,6 +21,4 @@ def test_uses_a_renewed_token_from_the_next_request(emulator, studio, environmen
     assert outcomes(sdk) == REFUSED
 
     environment.setenv("YC_TOKEN", emulator.iam_token())
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
+    assert texts(sdk, "hello") == all_texts(emulator.answer("iam-token from control"))

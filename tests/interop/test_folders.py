@@ -1,7 +1,5 @@
 """A folder that the caller may not use."""
 
-from yandex_ai_studio_sdk import AIStudio
-
 from studio import outcomes
 
 DENIED = {
@@ -17,13 +15,5 @@ DENIED = {
 }
 
 
-def test_every_call_is_denied(emulator):
-    sdk = AIStudio(
-        auth=emulator.api_key,
-        endpoint=emulator.address,
-        folder_id="b1gfake0of0no0cloud0",
-        service_map={"http_completions": f"{emulator.url}/v1"},
-        verify=False,
-    )
-
-    assert outcomes(sdk) == DENIED
+def test_every_call_is_denied(emulator, studio):
+    assert outcomes(studio(auth=emulator.api_key, folder_id="b1gfake0of0no0cloud0")) == DENIED

@@ -25,7 +25,7 @@ def chat(emulator):
 
 
 def test_an_api_key(chat, emulator):
-    text = f"authenticated as service account {emulator.service_account_id} by api-key; you said: hello"
+    text = emulator.answer("api-key")
     model = chat(emulator.api_key)
 
     assert model.invoke("hello").text == text

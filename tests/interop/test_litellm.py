@@ -30,7 +30,7 @@ def options(emulator):
 
 
 def test_an_api_key(options, emulator):
-    text = f"authenticated as service account {emulator.service_account_id} by api-key; you said: hello"
+    text = emulator.answer("api-key")
     called = options(emulator.api_key)
 
     assert litellm.completion(messages=MESSAGES, **called).choices[0].message.content == text

@@ -2,28 +2,22 @@
 
 from yandex_ai_studio_sdk.auth import MetadataAuth
 
+from emulator import TOKEN_PATH
 from studio import REFUSED, all_texts, outcomes, texts
-
-ROUTE = "GET /computeMetadata/v1/instance/service-accounts/default/token"
 
 
 def test_one_token_serves_all_calls(emulator, studio, environment):
     environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
     sdk = studio()
 
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
-    assert emulator.requests(ROUTE) == 1
+    assert texts(sdk, "hello") == all_texts(emulator.answer("iam-token from metadata"))
+    assert emulator.requests(f"GET {TOKEN_PATH}") == 1
 
 
 def test_an_explicit_object_needs_the_whole_url(emulator, studio):
-    path = "/computeMetadata/v1/instance/service-accounts/default/token"
-    sdk = studio(auth=MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{path}"))
+    sdk = studio(auth=MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{TOKEN_PATH}"))
 
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
+    assert texts(sdk, "hello") == all_texts(emulator.answer("iam-token from metadata"))
 
 
 def test_an_expired_token_is_refused_and_a_new_client_gets_a_new_token(emulator, studio, environment):
@@ -34,6 +28,4 @@ def test_an_expired_token_is_refused_and_a_new_client_gets_a_new_token(emulator,
 
     # The client caches the token for an hour of its own clock, even if the token is refused.
     assert outcomes(sdk) == REFUSED
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from metadata; you said: hello"
-    assert texts(studio(), "hello") == all_texts(text)
+    assert texts(studio(), "hello") == all_texts(emulator.answer("iam-token from metadata"))

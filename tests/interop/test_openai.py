@@ -24,14 +24,11 @@ def model(emulator):
 
 
 def test_an_api_key(client, emulator, model):
-    text = f"authenticated as service account {emulator.service_account_id} by api-key; you said: hello"
-    assert_texts(outcomes(client(emulator.api_key), model), text)
+    assert_texts(outcomes(client(emulator.api_key), model), emulator.answer("api-key"))
 
 
 def test_an_iam_token(client, emulator, model):
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
-    assert_texts(outcomes(client(emulator.iam_token()), model), text)
+    assert_texts(outcomes(client(emulator.iam_token()), model), emulator.answer("iam-token from control"))
 
 
 def test_its_own_variables_are_enough(emulator, environment, model):
@@ -39,8 +36,7 @@ def test_its_own_variables_are_enough(emulator, environment, model):
     environment.setenv("OPENAI_API_KEY", emulator.api_key)
     environment.setenv("OPENAI_PROJECT_ID", emulator.folder_id)
 
-    text = f"authenticated as service account {emulator.service_account_id} by api-key; you said: hello"
-    assert_texts(outcomes(OpenAI(timeout=TIMEOUT), model), text)
+    assert_texts(outcomes(OpenAI(timeout=TIMEOUT), model), emulator.answer("api-key"))
 
 
 def test_a_function_is_asked_for_each_request(client, emulator, model):
@@ -52,8 +48,7 @@ def test_a_function_is_asked_for_each_request(client, emulator, model):
         return given[-1]
 
     sdk = client(token)
-    account = emulator.service_account_id
-    text = f"authenticated as service account {account} by iam-token from control; you said: hello"
+    text = emulator.answer("iam-token from control")
     for _ in range(2):
         assert_texts(outcomes(sdk, model), text)
         emulator.advance(61)

@@ -3,33 +3,19 @@
 import grpc
 import httpx
 import pytest
-from yandex_ai_studio_sdk import AIStudio
 from yandex_ai_studio_sdk.retry import RetryPolicy
 
-from studio import CALLS, all_texts, texts
-
-
-def studio_over_tls(emulator, verify) -> AIStudio:
-    return AIStudio(
-        auth=emulator.api_key,
-        endpoint=emulator.address,
-        folder_id=emulator.folder_id,
-        retry_policy=RetryPolicy(max_attempts=1),
-        service_map={"http_completions": f"{emulator.url}/v1"},
-        verify=verify,
-    )
+from studio import CALLS, all_texts, connect, texts
 
 
 def test_a_client_that_trusts_the_authority_gets_responses(tls_emulator):
-    sdk = studio_over_tls(tls_emulator, verify=tls_emulator.ca_file)
+    sdk = connect(tls_emulator, auth=tls_emulator.api_key)
 
-    account = tls_emulator.service_account_id
-    text = f"authenticated as service account {account} by api-key; you said: hello"
-    assert texts(sdk, "hello") == all_texts(text)
+    assert texts(sdk, "hello") == all_texts(tls_emulator.answer("api-key"))
 
 
 def test_a_client_with_only_the_system_authorities_refuses_the_certificate(tls_emulator):
-    sdk = studio_over_tls(tls_emulator, verify=True)
+    sdk = connect(tls_emulator, auth=tls_emulator.api_key, verify=True, retry_policy=RetryPolicy(max_attempts=1))
 
     with pytest.raises(grpc.aio.AioRpcError) as error:
         CALLS["completions.run"](sdk, "hello")

@@ -1,24 +1,16 @@
 """What one tool alone does with its hook."""
 
 import json
-import threading
 
 import pytest
 
+from processes import wait_for
 from signature import is_signed
 from test_tools import EXCHANGE, succeeds
-from tools import ADDRESSES, FOREIGN, docker
+from tools import FOREIGN, docker
 
 MCP = "https://toolkit.mcp.cloud.yandex.net/mcp"
 mcp_clients = pytest.mark.parametrize("name", ["codex", "claude-code"])
-
-
-def wait_for(condition) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        threading.Event().wait(0.1)
-    raise AssertionError("this has not happened in time")
 
 
 def test_docker_login_and_logout_succeed_and_change_nothing(make_tool):
@@ -98,10 +90,8 @@ def connect_mcp(tool) -> list:
 
 
 def set_up_mcp(tool, server: str):
-    addresses = ADDRESSES.get(tool.set_up_name, [])
-    folder = ["--folder-id", tool.bench.emulator.folder_id]
-    options = ["--write", *tool.bench.choice, *addresses, "--mcp", server, *folder]
-    return tool.bench.run(tool.bench.program, "setup", tool.set_up_name, *options)
+    options = ["--mcp", server, "--folder-id", tool.bench.emulator.folder_id]
+    return tool.bench.run(*tool.bench.set_up_command(tool.set_up_name, *options))
 
 
 @mcp_clients

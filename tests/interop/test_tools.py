@@ -1,14 +1,13 @@
 """Tools as published take their tokens from `yc-auth`, as `yc-auth setup` configures them."""
 
-import threading
-
 import pytest
 
+from processes import wait_for
 from tools import TOOLS, Tool
 
 EXCHANGE = "POST /iam/v1/tokens"
 every_tool = pytest.mark.parametrize("name", TOOLS)
-#: The others are told no host: kubectl and the AWS SDKs. Agents ask for an MCP server with a host: see test_tool_mcp.
+#: The others are told no host: kubectl and the AWS SDKs. Agents ask for an MCP server with a host: see test_tool_details.
 told_a_host = [name for name, kind in TOOLS.items() if kind.call_foreign is not Tool.call_foreign]
 
 
@@ -39,10 +38,8 @@ def test_after_the_end_of_the_token(name, make_tool):
     lives_minutes = name == "botocore"
     tool = make_tool(name, lifetime=1000 if lives_minutes else 3)
     first = succeeds(tool)
-    for _ in range(100):
-        if lives_minutes or not tool.bench.emulator.accepts(first):
-            break
-        threading.Event().wait(0.1)
+    if not lives_minutes:
+        wait_for(lambda: not tool.bench.emulator.accepts(first))
 
     assert succeeds(tool) != first
 
@@ -115,13 +112,13 @@ def test_credentials_that_are_gone_are_named_with_a_fix(name, make_tool):
     assert (str(tool.bench.key_file) in outcome.text) == tool.shows_the_cause, outcome.text
 
 
-@pytest.mark.parametrize("name", sorted({kind.set_up_name for kind in TOOLS.values()}))
+@pytest.mark.parametrize("name", sorted({kind.set_up_name: name for name, kind in TOOLS.items()}.values()))
 def test_nothing_is_set_up_without_credentials(name, yc_auth, emulator, make_tool):
     bench = make_tool("kubectl").bench
-    options = {"git": ["--host", "git.example.com"], "claude-code": ["--gateway", "https://gateway.example.com"]}
-    command = [yc_auth, "setup", name, "--write", *options.get(name, [])]
+    tool = TOOLS[name](bench)
+    command = [yc_auth, "setup", tool.set_up_name, "--write", *tool.options()]
     # An address without a metadata service.
-    outcome = bench.run(*command, YC_METADATA_ADDR=emulator.address, YC_FOLDER_ID=emulator.folder_id)
+    outcome = bench.run(*command, YC_METADATA_ADDR=emulator.address)
 
     assert not outcome.succeeded
     assert "YC_SERVICE_ACCOUNT_KEY_FILE" in outcome.text, outcome.text

@@ -103,10 +103,11 @@ def wheel() -> bytes:
 
 
 WHEEL = wheel()
+MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFEST = json.dumps(
     {
         "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "mediaType": MEDIA_TYPE,
         "config": {
             "mediaType": "application/vnd.docker.container.image.v1+json",
             "size": 2,
@@ -204,7 +205,7 @@ def answer(request: Request) -> tuple[int, str, bytes]:
     if path == "/v2/" or "/blobs/" in path:
         return 200, as_json, b"{}"
     if "/manifests/" in path:
-        return 200, json.loads(MANIFEST)["mediaType"], MANIFEST
+        return 200, MEDIA_TYPE, MANIFEST
     if path.endswith("/simple/interop-probe/"):
         return 200, "text/html", b'<a href="interop_probe-1.0-py3-none-any.whl">interop_probe-1.0-py3-none-any.whl</a>'
     if path.endswith(".whl"):

@@ -1,7 +1,6 @@
 """The tools that take a token from `yc-auth`: how each is set up by `yc-auth setup`, and one call that needs the token."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from emulator import Emulator
 from postgres import Postgres
-from tool_server import Request, ToolServer
+from tool_server import ToolServer
 
 TOOLBOX = Path(sys.prefix) / "toolbox"
 TIMEOUT = 60
@@ -99,20 +98,17 @@ class Bench:
         assert outcome.succeeded, outcome.text
         return outcome.text
 
-    def set_up(self, tool: str, *options: str) -> str:
-        addresses = ADDRESSES.get(tool, [])
-        return self.must(self.program, "setup", tool, "--write", *self.choice, *addresses, *options)
+    def set_up_command(self, tool: str, *options: str) -> list[str]:
+        # `setup` does not know the addresses of the emulator's installation.
+        addresses = {
+            "aws": ["--url", "https://storage.yandexcloud.net"],
+            "codex": ["--url", "https://ai.api.cloud.yandex.net/v1"],
+        }
+        return [self.program, "setup", tool, "--write", *self.choice, *addresses.get(tool, []), *options]
 
     def tokens(self) -> list[str]:
         """The tokens that reached the server, in order."""
         return [request.token for request in self.server.requests if request.token is not None]
-
-
-# `setup` does not know the addresses of the emulator's installation.
-ADDRESSES = {
-    "aws": ["--url", "https://storage.yandexcloud.net"],
-    "codex": ["--url", "https://ai.api.cloud.yandex.net/v1"],
-}
 
 
 class Tool:
@@ -132,8 +128,12 @@ class Tool:
     def __init__(self, bench: Bench):
         self.bench = bench
 
+    def options(self) -> list[str]:
+        """The options for `yc-auth setup` that only this tool has."""
+        return []
+
     def set_up(self) -> None:
-        self.bench.set_up(self.set_up_name)
+        self.bench.must(*self.bench.set_up_command(self.set_up_name, *self.options()))
 
     def start(self) -> subprocess.Popen:
         raise NotImplementedError
@@ -162,8 +162,8 @@ class Tool:
 class Docker(Tool):
     set_up_name = "docker"
 
-    def set_up(self):
-        self.bench.set_up("docker", "--bin", str(self.bench.bin))
+    def options(self):
+        return ["--bin", str(self.bench.bin)]
 
     def start(self, image: str = IMAGE):
         return self.bench.start(docker(), "manifest", "inspect", image, DOCKER_CLI_EXPERIMENTAL="enabled")
@@ -191,7 +191,7 @@ class Kubectl(Tool):
 
         server = "--server=https://kubernetes.example.com"
         configure("set-cluster", "interop", server, f"--certificate-authority={self.bench.pem}")
-        self.bench.set_up("kubectl")
+        super().set_up()
         configure("set-context", "interop", "--cluster=interop", "--user=yandex-cloud")
         configure("use-context", "interop")
 
@@ -237,8 +237,8 @@ class Pip(Tool):
     # Since 26.2 pip takes the standard error of `keyring`, and drops it.
     shows_the_cause = False
 
-    def set_up(self):
-        self.bench.set_up("pip", "--bin", str(self.bench.bin))
+    def options(self):
+        return ["--bin", str(self.bench.bin)]
 
     def target(self):
         """A folder of its own for each installation: two at once must not write to the same one."""
@@ -265,9 +265,6 @@ class Uv(Pip):
     set_up_name = "uv"
     shows_the_cause = True
 
-    def set_up(self):
-        self.bench.set_up("uv", "--bin", str(self.bench.bin))
-
     def start(self, index: str = INDEX):
         target = self.target()
         command = ["pip", "install", "--no-cache", "--python", TOOLBOX / "bin/python", "--target", target]
@@ -278,8 +275,8 @@ class Git(Tool):
     set_up_name = "git"
     after_refusal = "next call"
 
-    def set_up(self):
-        self.bench.set_up("git", "--host", "git.example.com")
+    def options(self):
+        return ["--host", "git.example.com"]
 
     def start(self, host: str = "git.example.com"):
         return self.bench.start("git", "ls-remote", f"https://{host}/repository.git")
@@ -297,8 +294,8 @@ class Codex(Tool):
     after_refusal = "same call"
     MODEL = "yandexgpt/latest"
 
-    def set_up(self):
-        self.bench.set_up("codex", "--folder-id", self.bench.emulator.folder_id)
+    def options(self):
+        return ["--folder-id", self.bench.emulator.folder_id]
 
     def start(self, *options: str):
         model = f"gpt://{self.bench.emulator.folder_id}/{self.MODEL}"
@@ -313,8 +310,8 @@ class ClaudeCode(Tool):
     set_up_name = "claude-code"
     PROGRAM = TOOLBOX / "node/node_modules/@anthropic-ai/claude-code-linux-x64/claude"
 
-    def set_up(self):
-        self.bench.set_up("claude-code", "--gateway", "https://gateway.example.com")
+    def options(self):
+        return ["--gateway", "https://gateway.example.com"]
 
     def start(self):
         # Its retries take longer and longer.
