@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "interop"))
 
-from emulator import Emulator
+from emulator import TOKEN_PATH, Emulator
+from processes import run_together
 
 for name in list(os.environ):
     if (name.startswith("YC_") and name != "YC_AUTH") or name == "PYTHONDONTWRITEBYTECODE":
@@ -28,7 +29,7 @@ os.environ.update(YC_AUTH_CACHE="off", YC_METADATA_ADDR="127.0.0.1:1", YC_API_EN
 
 from yandex_cloud_auth import AuthError, Credentials, _native, _wait_async
 
-ROUTE = "GET /computeMetadata/v1/instance/service-accounts/default/token"
+ROUTE = f"GET {TOKEN_PATH}"
 TOKEN = "t1.fake.token"
 FAILED = []
 
@@ -196,44 +197,29 @@ def many(emulator):
     made = requests() - before
     last = p99(times)
     row("1,000 tasks cold, a busy thread beside", f"{made} request, p99 {last * 1000:.0f} ms", "1 request, p99 <= 1.2 x 200 ms", made == 1 and last <= 1.2 * latency)
-    emulator._control("reset", {})
+    emulator.reset()
 
 
-def slow_source(status):
-    """A metadata service that answers with a status after 200 ms: its address, and the number of its requests."""
-    import http.server
+def failing(emulator):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    emulator.fault(kind="status", status=401, target="metadata")
+    times = asyncio.run(together(Credentials.metadata(emulator.metadata_address), 100, errors=True))
+    made = emulator.requests(ROUTE)
+    row("100 tasks, the source refuses (401) after 200 ms", f"{made} request, p99 {p99(times) * 1000:.0f} ms", "1 request, 1.2 x 200 ms", made == 1 and p99(times) <= 0.24)
+    emulator.reset()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            seen.append(self.path)
-            time.sleep(0.2)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    seen = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"127.0.0.1:{server.server_port}", seen
-
-
-def failing():
-    address, seen = slow_source(401)
-    times = asyncio.run(together(Credentials.metadata(address), 100, errors=True))
-    row("100 tasks, the source refuses (401) after 200 ms", f"{len(seen)} request, p99 {p99(times) * 1000:.0f} ms", "1 request, 1.2 x 200 ms", len(seen) == 1 and p99(times) <= 0.24)
-    address, seen = slow_source(503)
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    emulator.fault(kind="status", status=503, target="metadata")
 
     async def deadlines(creds):
         return await asyncio.gather(*(together(creds, 50, True, limit) for limit in (0.5, 1.0)))
 
-    short, long = asyncio.run(deadlines(Credentials.metadata(address)))
-    text = f"{len(seen)} in turn, {statistics.median(short):.2f} and {statistics.median(long):.2f} s"
+    short, long = asyncio.run(deadlines(Credentials.metadata(emulator.metadata_address)))
+    text = f"{emulator.requests(ROUTE)} in turn, {statistics.median(short):.2f} and {statistics.median(long):.2f} s"
     # A little before its end, where no further attempt fits in.
     met = max(short) < 0.7 and max(long) < 1.2 and min(long) > statistics.median(short)
     row("100 tasks, the source answers 503; deadlines 0.5 and 1 s", text, "each by its own deadline", met)
+    emulator.reset()
 
 
 # The event loop
@@ -306,7 +292,7 @@ def event_loop(emulator):
     stall(ours)
     _wait_async._Waits.step = original
     row("the longest call of ours on the loop's thread", f"{max(longest) * 1000:.2f} ms of CPU", "at most 1 ms", max(longest) <= 0.001)
-    emulator._control("reset", {})
+    emulator.reset()
 
 
 # Processes
@@ -321,16 +307,10 @@ def processes(emulator, folder):
     key.write_text(json.dumps(emulator.new_service_account_key()))
     emulator.fault(kind="latency", milliseconds=200, target="iam")
     environment = {**os.environ, "YC_AUTH_CACHE": "on", "YC_AUTH_CACHE_DIR": str(folder / "cache"), "YC_API_ENDPOINT": emulator.url}
-    command = [sys.executable, "-c", WORKER, str(key)]
-    workers = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) for _ in range(8)]
-    for worker in workers:
-        worker.stdin.write(b"\n")
-        worker.stdin.flush()
-    for worker in workers:
-        worker.communicate(timeout=60)
+    run_together([sys.executable, "-c", WORKER, str(key)], 8, env=environment)
     exchanges = emulator.requests("POST /iam/v1/tokens")
     row("8 worker processes, cold", f"{exchanges} exchange", "1 exchange", exchanges == 1)
-    emulator._control("reset", {})
+    emulator.reset()
 
 
 EXIT = """
@@ -365,18 +345,14 @@ def main():
     parser.add_argument("--exits", type=int, default=200)
     parser.add_argument("interpreters", nargs="*")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        emulator = Emulator(os.environ["YC_AUTH"], Path(folder))
-        try:
-            imports()
-            ready(emulator)
-            many(emulator)
-            failing()
-            event_loop(emulator)
-            processes(emulator, Path(folder))
-            exits(emulator, [sys.executable, *arguments.interpreters], arguments.exits)
-        finally:
-            emulator.stop()
+    with tempfile.TemporaryDirectory() as folder, Emulator(os.environ["YC_AUTH"], Path(folder)) as emulator:
+        imports()
+        ready(emulator)
+        many(emulator)
+        failing(emulator)
+        event_loop(emulator)
+        processes(emulator, Path(folder))
+        exits(emulator, [sys.executable, *arguments.interpreters], arguments.exits)
     print(f"\n{len(FAILED)} not met: {', '.join(FAILED)}" if FAILED else "\nall met")
     return 1 if FAILED else 0
 

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "interop"))
 
-from emulator import Emulator
+from emulator import TOKEN_PATH, Emulator
 
 # Read the variable before a test changes the environment.
 PROGRAM = os.environ.get("YC_AUTH", "")
@@ -41,23 +41,21 @@ def environment(monkeypatch, tmp_path):
 @pytest.fixture
 def emulator(tmp_path, environment):
     """An emulator without TLS, which the environment names."""
-    emulator = Emulator(PROGRAM, tmp_path)
-    environment.setenv("YC_API_ENDPOINT", emulator.url)
-    environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
-    yield emulator
-    emulator.stop()
+    with Emulator(PROGRAM, tmp_path) as emulator:
+        environment.setenv("YC_API_ENDPOINT", emulator.url)
+        environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
+        yield emulator
 
 
 @pytest.fixture
 def tls_emulator(tmp_path, environment):
     """An emulator with TLS, which the environment names, and whose certificates the clients trust."""
-    emulator = Emulator(PROGRAM, tmp_path, tls=True)
-    environment.setenv("YC_API_ENDPOINT", emulator.address)
-    environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
-    for name, value in emulator.authority.items():
-        environment.setenv(name, value)
-    yield emulator
-    emulator.stop()
+    with Emulator(PROGRAM, tmp_path, tls=True) as emulator:
+        environment.setenv("YC_API_ENDPOINT", emulator.address)
+        environment.setenv("YC_METADATA_ADDR", emulator.metadata_address)
+        for name, value in emulator.authority.items():
+            environment.setenv(name, value)
+        yield emulator
 
 
 @pytest.fixture
@@ -79,11 +77,7 @@ def python():
     return run
 
 
-#: The route of the metadata service's token.
-METADATA = "GET /computeMetadata/v1/instance/service-accounts/default/token"
-
-
 @pytest.fixture
 def fetches(emulator):
     """How often a token of the metadata service was asked for."""
-    return lambda: emulator.requests(METADATA)
+    return lambda: emulator.requests(f"GET {TOKEN_PATH}")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import warnings
+from functools import partial
 
 import pytest
 from yandex_cloud_auth import AuthError, Credentials, InvalidCredential
@@ -11,9 +12,9 @@ pytest.importorskip("yandex_ai_studio_sdk")
 grpc = pytest.importorskip("grpc")
 
 from conftest import PROGRAM
-from emulator import Emulator
-from studio import ACCEPTED, CALLS, MODEL, REFUSED, TEXTS, TIMEOUT, outcome, outcomes, texts
-from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio, auth as theirs
+from emulator import TOKEN_PATH, Emulator
+from studio import ACCEPTED, CALLS, MODEL, REFUSED, TEXTS, TIMEOUT, connect, outcome, outcomes, texts
+from yandex_ai_studio_sdk import AsyncAIStudio, auth as theirs
 from yandex_cloud_auth import ai_studio
 from yandex_cloud_auth.ai_studio import Auth, interceptors
 
@@ -22,18 +23,8 @@ OVER_HTTP = [name for name in CALLS if name.startswith("chat")]
 
 @pytest.fixture
 def studio(emulator):
-    """An SDK that uses the emulator over plain HTTP."""
-
-    def make(sdk=AIStudio, **options):
-        return sdk(
-            endpoint=emulator.address,
-            folder_id=emulator.folder_id,
-            verify=False,
-            service_map={"http_completions": f"{emulator.url}/v1"},
-            **options,
-        )
-
-    return make
+    """Creates an SDK that uses the emulator over plain HTTP."""
+    return partial(connect, emulator)
 
 
 def test_every_call_is_authenticated(emulator, studio, fetches):
@@ -44,14 +35,7 @@ def test_every_call_is_authenticated(emulator, studio, fetches):
 
 
 def test_every_call_is_authenticated_over_tls(tls_emulator):
-    sdk = AIStudio(
-        endpoint=tls_emulator.address,
-        folder_id=tls_emulator.folder_id,
-        verify=str(tls_emulator.ca_file),
-        service_map={"http_completions": f"{tls_emulator.url}/v1"},
-        auth=Auth(Credentials.metadata()),
-    )
-    assert outcomes(sdk) == ACCEPTED
+    assert outcomes(connect(tls_emulator, auth=Auth(Credentials.metadata()))) == ACCEPTED
 
 
 def test_tasks_share_one_fetch(emulator, studio, fetches):
@@ -96,21 +80,12 @@ def test_no_call_fails_in_an_outage_of_the_source(emulator, studio):
 
 
 def test_no_call_fails_with_tokens_that_live_for_seconds(tmp_path, environment):
-    emulator = Emulator(PROGRAM, tmp_path, lifetime=2)
-    try:
+    with Emulator(PROGRAM, tmp_path, lifetime=2) as emulator:
         environment.setenv("YC_API_ENDPOINT", emulator.url)
-        sdk = AIStudio(
-            endpoint=emulator.address,
-            folder_id=emulator.folder_id,
-            verify=False,
-            service_map={"http_completions": f"{emulator.url}/v1"},
-            auth=Auth(Credentials.metadata(emulator.metadata_address)),
-        )
+        sdk = connect(emulator, auth=Auth(Credentials.metadata(emulator.metadata_address)))
         until = time.monotonic() + 7
         while time.monotonic() < until:
             assert {outcome(call, sdk) for call in TEXTS.values()} == {"accepted"}
-    finally:
-        emulator.stop()
 
 
 def test_our_error_reaches_the_caller(studio):
@@ -121,6 +96,8 @@ def test_our_error_reaches_the_caller(studio):
 
 
 # What the SDK's own tests say of its seven classes: names, values, the header, and when one is applicable.
+
+theirs_and_ours = pytest.mark.parametrize("module", [theirs, ai_studio], ids=["theirs", "ours"])
 
 
 def header(auth):
@@ -139,7 +116,7 @@ def test_each_class_has_a_namesake_that_the_sdk_takes(name):
         assert getattr(ours, attribute, None) == getattr(getattr(theirs, name), attribute, None)
 
 
-@pytest.mark.parametrize("module", [theirs, ai_studio], ids=["theirs", "ours"])
+@theirs_and_ours
 def test_values_give_the_same_headers(module, environment):
     assert header(module.NoAuth()) is None
     assert header(module.APIKeyAuth(" AQVN-fake\n")) == ("authorization", "Api-Key AQVN-fake")
@@ -153,20 +130,19 @@ def test_values_give_the_same_headers(module, environment):
     assert header(other) == ("authorization", "Bearer t1.fake.three")
 
 
-@pytest.mark.parametrize("module", [theirs, ai_studio], ids=["theirs", "ours"])
+@theirs_and_ours
 def test_metadata_takes_the_whole_url(module, emulator):
-    path = "/computeMetadata/v1/instance/service-accounts/default/token"
-    auth = module.MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{path}")
+    auth = module.MetadataAuth(metadata_url=f"http://{emulator.metadata_address}{TOKEN_PATH}")
     assert header(auth)[1].startswith("Bearer t1.")
 
 
-@pytest.mark.parametrize("module", [theirs, ai_studio], ids=["theirs", "ours"])
+@theirs_and_ours
 def test_an_oauth_token_warns(module):
     with pytest.warns(UserWarning):
         module.OAuthTokenAuth("y0_fake")
 
 
-@pytest.mark.parametrize("module", [theirs, ai_studio], ids=["theirs", "ours"])
+@theirs_and_ours
 @pytest.mark.parametrize(
     "name, variable, value",
     [
@@ -214,9 +190,11 @@ def test_the_order_of_selection_is_that_of_the_sdk(emulator, environment):
     for name, _, method in order:
         auth = Auth()
         assert header(auth) and auth.credentials.method == method
-        environment.setenv(name, "127.0.0.1:1") if name == "YC_METADATA_ADDR" else environment.delenv(name)
         if name == "YC_METADATA_ADDR":
-            break
+            # An address that refuses connections would stop the selection.
+            emulator.fault(kind="not-found", target="metadata")
+        else:
+            environment.delenv(name)
 
 
 def test_a_repr_shows_no_secret():

@@ -7,15 +7,8 @@ import threading
 import time
 
 import pytest
+from processes import wait_for
 from yandex_cloud_auth import Credentials
-
-
-def until(condition, within=10):
-    """Waits for something that another thread does."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it has not happened in time"
-        time.sleep(0.01)
 
 
 def test_each_new_token_is_told(emulator):
@@ -23,12 +16,12 @@ def test_each_new_token_is_told(emulator):
     told = []
     end = creds.on_change(lambda same: told.append((same, same.token(), threading.current_thread().name)))
     first = creds.token()
-    until(lambda: len(told) == 1)
+    wait_for(lambda: len(told) == 1)
     assert told[0] == (creds, first, "yandex-cloud-auth events")
     emulator.revoke_iam_token(first)
     creds.invalidate(first)
     second = creds.token()
-    until(lambda: len(told) == 2)
+    wait_for(lambda: len(told) == 2)
     assert told[1][1] == second != first
     end()
     emulator.revoke_iam_token(second)
@@ -48,12 +41,12 @@ def test_a_callback_that_raises_is_logged_and_called_again(emulator, caplog):
 
     end = creds.on_change(callback)
     first = creds.token()
-    until(lambda: "a callback of on_change has failed" in caplog.text)
+    wait_for(lambda: "a callback of on_change has failed" in caplog.text)
     assert "of the callback" in caplog.text and first not in caplog.text
     emulator.revoke_iam_token(first)
     creds.invalidate(first)
     creds.token()
-    until(lambda: len(calls) == 2)
+    wait_for(lambda: len(calls) == 2)
     end()
 
 
@@ -78,7 +71,7 @@ def test_what_the_library_does_is_in_the_log(emulator, caplog):
     caplog.set_level(logging.DEBUG, "yandex_cloud_auth")
     creds = Credentials.metadata()
     token = creds.token()
-    until(lambda: "metadata" in caplog.text)
+    wait_for(lambda: "metadata" in caplog.text)
     assert token not in caplog.text
     assert {record.name.split(".")[0] for record in caplog.records} == {"yandex_cloud_auth"}
 
@@ -88,7 +81,7 @@ def test_a_refresh_that_fails_in_the_background_is_a_warning(emulator, caplog):
     creds.header()
     emulator.fault(kind="status", status=503, target="metadata")
     # Calls renew a stale token, one attempt at a time and some time after the last one.
-    until(lambda: creds.header() and any(record.levelno == logging.WARNING for record in caplog.records))
+    wait_for(lambda: creds.header() and any(record.levelno == logging.WARNING for record in caplog.records))
 
 
 def test_nothing_is_written_without_a_handler(emulator, python):
@@ -112,7 +105,7 @@ while time.monotonic() < until and logging.WARNING not in seen:
 print(logging.WARNING in seen)
 """
     assert python(program, emulator.url, "handler").split() == ["True"]
-    emulator._control("reset", {})
+    emulator.reset()
     # The program writes its standard error to the same pipe, which is empty.
     quiet = "import sys; sys.stderr = sys.stdout\n" + program
     assert python(quiet, emulator.url, "none").split() == ["False"]

@@ -8,16 +8,20 @@ from yandex_cloud_auth import Credentials, InvalidCredential
 grpc = pytest.importorskip("grpc")
 
 TOKENIZE = "/yandex.cloud.ai.foundation_models.v1.TokenizerService/Tokenize"
-COMPLETION = "/yandex.cloud.ai.foundation_models.v1.TextGenerationService/Completion"
+
+
+def tokenize(channel, emulator):
+    """Counts the tokens of a text."""
+    from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import TokenizeRequest
+
+    request = TokenizeRequest(model_uri=f"gpt://{emulator.folder_id}/yandexgpt", text="hello")
+    return channel.unary_unary(TOKENIZE)(request.SerializeToString(), timeout=20)
 
 
 @pytest.fixture
 def call(tls_emulator):
-    """Counts the tokens of a text over TLS: the code of the outcome."""
-    from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import TokenizeRequest
+    """Makes a call over TLS. Returns the code of the outcome."""
     from yandex_cloud_auth.grpc import channel_credentials
-
-    request = TokenizeRequest(model_uri=f"gpt://{tls_emulator.folder_id}/yandexgpt", text="hello")
 
     def call(auth, replay=None, **options):
         root = tls_emulator.ca_file.read_bytes()
@@ -25,9 +29,8 @@ def call(tls_emulator):
         with grpc.secure_channel(tls_emulator.address, credentials) as channel:
             if replay:
                 channel = grpc.intercept_channel(channel, replay)
-            tokenize = channel.unary_unary(TOKENIZE, request_serializer=lambda message: message.SerializeToString())
             try:
-                tokenize(request, timeout=20)
+                tokenize(channel, tls_emulator)
             except grpc.RpcError as error:
                 return error.code().name
             return "OK"
@@ -68,19 +71,15 @@ def test_a_source_that_fails_fails_the_call(call, tls_emulator):
 
 
 def test_a_channel_of_asyncio_is_authenticated(tls_emulator):
-    from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import TokenizeRequest
     from yandex_cloud_auth.grpc import channel_credentials
-
-    request = TokenizeRequest(model_uri=f"gpt://{tls_emulator.folder_id}/yandexgpt", text="hello")
 
     async def main():
         root = tls_emulator.ca_file.read_bytes()
         credentials = channel_credentials(Credentials.metadata(), root_certificates=root)
         async with grpc.aio.secure_channel(tls_emulator.address, credentials) as channel:
-            tokenize = channel.unary_unary(TOKENIZE, request_serializer=lambda message: message.SerializeToString())
-            return await tokenize(request, timeout=20)
+            return await tokenize(channel, tls_emulator)
 
-    assert asyncio.run(main()) is not None
+    assert asyncio.run(main())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from processes import run_together, wait_for
 from yandex_cloud_auth import Credentials, Refused
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -22,13 +23,12 @@ def in_child(work, within=10):
         finally:
             os._exit(0)
     os.close(writing)
-    deadline = time.monotonic() + within
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() > deadline:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            pytest.fail("the child hangs")
-        time.sleep(0.01)
+    try:
+        wait_for(lambda: os.waitpid(child, os.WNOHANG) != (0, 0), within)
+    except AssertionError:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        raise
     with os.fdopen(reading) as pipe:
         return pipe.read()
 
@@ -124,21 +124,13 @@ print(Credentials.service_account_key(sys.argv[1]).token())
 
 def test_eight_processes_make_one_exchange(emulator, tmp_path, environment):
     import json
-    import subprocess
 
     environment.setenv("YC_AUTH_CACHE", "on")
     environment.setenv("YC_AUTH_CACHE_DIR", str(tmp_path / "cache"))
     key = tmp_path / "key.json"
     key.write_text(json.dumps(emulator.new_service_account_key()))
     emulator.fault(kind="latency", milliseconds=200, target="iam")
-    command = [sys.executable, "-c", SHARED, str(key)]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(8)
-    ]
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    tokens = {process.communicate(timeout=30)[0] for process in processes}
+    tokens = set(run_together([sys.executable, "-c", SHARED, str(key)], 8))
     assert len(tokens) == 1 and emulator.requests("POST /iam/v1/tokens") == 1
     environment.setenv("YC_AUTH_CACHE", "off")
     assert Credentials.service_account_key(key).token() not in tokens

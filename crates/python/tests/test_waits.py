@@ -102,30 +102,21 @@ def test_a_thousand_tasks_of_trio_share_one_fetch(emulator, fetches):
     assert len(headers) == 1 and fetches() == 1 and not creds.__dict__["_waits"]
 
 
-def test_threads_share_one_fetch(emulator, fetches):
+@pytest.mark.parametrize(
+    "count, header",
+    [(32, Credentials.header), (8, lambda creds: asyncio.run(creds.header_async()))],
+    ids=["threads", "loops-in-threads"],
+)
+def test_threads_share_one_fetch(count, header, emulator, fetches):
     emulator.fault(kind="latency", milliseconds=200, target="metadata")
     creds = Credentials.metadata()
     headers = []
-    threads = [threading.Thread(target=lambda: headers.append(creds.header())) for _ in range(32)]
+    threads = [threading.Thread(target=lambda: headers.append(header(creds))) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert len(headers) == 32 and len(set(headers)) == 1 and fetches() == 1
-
-
-def test_loops_in_several_threads_share_one_fetch(emulator, fetches):
-    emulator.fault(kind="latency", milliseconds=200, target="metadata")
-    creds = Credentials.metadata()
-    headers = []
-    threads = [
-        threading.Thread(target=lambda: headers.append(asyncio.run(creds.header_async()))) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(headers) == 8 and len(set(headers)) == 1 and fetches() == 1
+    assert len(headers) == count and len(set(headers)) == 1 and fetches() == 1
 
 
 def test_each_task_has_its_own_deadline(emulator):
