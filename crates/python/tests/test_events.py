@@ -125,3 +125,51 @@ def test_a_child_of_a_fork_is_told_too(emulator):
     os.close(writing)
     assert os.read(reading, 100) == b"told"
     end()
+
+
+TOGETHER = """
+import sys, threading
+from yandex_cloud_auth import Credentials
+import logging
+sys.setswitchinterval(1e-6)
+creds = Credentials.metadata()
+told, ready, start = [], [], threading.Event()
+def subscribe(number):
+    ready.append(number)
+    while not start.is_set():
+        pass
+    creds.on_change(lambda _: told.append(number))
+threads = [threading.Thread(target=subscribe, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+while len(ready) < 8:
+    pass
+start.set()
+for thread in threads:
+    thread.join()
+print(sum(thread.name == "yandex-cloud-auth events" for thread in threading.enumerate()))
+creds.header()
+for _ in range(1000):
+    if len(told) == 8:
+        break
+    threading.Event().wait(0.01)
+print(sorted(told))
+"""
+
+
+def test_threads_that_subscribe_together_share_one_thread_and_are_all_told(emulator, python):
+    # One try shows the race only now and then.
+    for _ in range(10):
+        assert python(TOGETHER) == "1\n[0, 1, 2, 3, 4, 5, 6, 7]\n"
+
+
+def test_an_exit_handler_of_a_program_with_a_log_may_ask_for_a_header(emulator, python):
+    # From Python 3.12 on no thread can be started there.
+    program = """
+import atexit, logging
+from yandex_cloud_auth import Credentials
+logging.basicConfig(level="DEBUG", format="%(name)s")
+creds = Credentials.metadata()
+atexit.register(lambda: print(creds.header()[:9]))
+"""
+    assert python(program).strip() == "Bearer t1"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import RLock
 
 from . import _native
 from ._native import Hub
@@ -24,12 +25,19 @@ _hub: Hub | None = None
 #: The subscriptions by the number of their operation: a weak reference to the credentials, and the callback.
 _subscriptions: dict[int, tuple[Any, Any]] = {}
 _registered = False
+#: Guards what is above: one thread is started, and no change is told before its subscription is in the table. A signal
+#: handler may come in between, so its thread may take the lock again.
+_lock = RLock()
 
 
 def attach() -> None:
     """Passes the log on from now on, if the program uses `logging`."""
     if _hub is None and ("logging" in sys.modules or _subscriptions):
-        _start()
+        try:
+            _start()
+        except RuntimeError:
+            # An interpreter that ends starts no thread. Its last step passes the log on.
+            pass
 
 
 def subscribe(credentials: Credentials, callback: Callable[[Credentials], object]) -> Callable[[], None]:
@@ -38,25 +46,30 @@ def subscribe(credentials: Credentials, callback: Callable[[Credentials], object
         raise TypeError(f"callback must be callable, not {type(callback).__name__}")
     import weakref
 
-    hub = _start()
     entry = (weakref.ref(credentials), callback)
-    number = hub.start_changes(credentials)
-    _subscriptions[number] = entry
+    with _lock:
+        _subscriptions[_start().start_changes(credentials)] = entry
 
     def end() -> None:
-        # After a fork the same subscription has another number.
-        for number in [number for number, other in _subscriptions.items() if other is entry]:
-            _subscriptions.pop(number, None)
-            if _hub is not None:
-                _hub.cancel(number)
+        with _lock:
+            # After a fork the same subscription has another number.
+            for number in [number for number, other in _subscriptions.items() if other is entry]:
+                del _subscriptions[number]
+                if _hub is not None:
+                    _hub.cancel(number)
 
     return end
 
 
 def _start() -> Hub:
-    global _hub, _registered
     if _hub is not None:
         return _hub
+    with _lock:
+        return _hub or _start_thread()
+
+
+def _start_thread() -> Hub:
+    global _hub, _registered
     import atexit
     import threading
 
@@ -78,14 +91,21 @@ def _start() -> Hub:
         credentials = reference()
         if credentials is not None:
             _subscriptions[hub.start_changes(credentials)] = (reference, callback)
-    threading.Thread(target=_run, args=(hub,), name="yandex-cloud-auth events", daemon=True).start()
+    thread = threading.Thread(target=_run, args=(hub,), name="yandex-cloud-auth events", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        _hub = None
+        raise
     return hub
 
 
 def _after_fork() -> None:
     """The thread is the parent's. The next call that waits starts one for this process."""
-    global _hub
+    global _hub, _lock
     _hub = None
+    # Another thread of the parent may have held the lock.
+    _lock = RLock()
     if _subscriptions:
         _start()
 
@@ -98,13 +118,12 @@ def _run(hub: Hub) -> None:
         changes = hub.step(None, 64)
         pass_log_on()
         for number, _, alive in changes:
-            reference, callback = _subscriptions.get(number, (None, None))
-            if reference is None:
-                continue
-            credentials = reference()
-            if not alive or credentials is None:
-                _subscriptions.pop(number, None)
-                continue
+            with _lock:
+                reference, callback = _subscriptions.get(number, (None, None))
+                credentials = reference() if reference is not None and alive else None
+                if credentials is None:
+                    _subscriptions.pop(number, None)
+                    continue
             try:
                 callback(credentials)
             except Exception:
@@ -116,9 +135,11 @@ def _run(hub: Hub) -> None:
 
 def pass_log_on() -> None:
     """Empties the queue of log records."""
-    logging = sys.modules.get("logging")
-    if logging is None:
+    if "logging" not in sys.modules:
         return
+    # The statement waits for another thread that imports the module at this moment.
+    import logging
+
     entries, dropped = _native.take_log()
     for level, name, text in entries:
         logging.getLogger(name.replace("::", ".")).log(level, "%s", text)
