@@ -13,6 +13,9 @@
 #![allow(clippy::print_stdout, reason = "printing is the purpose of this program")]
 
 #[cfg(target_os = "linux")]
+mod measure;
+
+#[cfg(target_os = "linux")]
 use linux::main;
 
 #[cfg(not(target_os = "linux"))]
@@ -25,6 +28,7 @@ mod linux {
     use std::process::{Child, Command, ExitCode, Stdio};
     use std::time::{Duration, Instant};
 
+    use crate::measure::{build_empty_program, median, resident_kib, run};
     use yandex_cloud_emulator::{Emulator, Fault, Service};
 
     const RUNS: usize = 200;
@@ -55,11 +59,15 @@ mod linux {
 
         fn command(&self, program: &Path, words: &[&str]) -> Command {
             let mut command = Command::new(program);
+            self.complete(&mut command, words);
+            command
+        }
+
+        fn complete(&self, command: &mut Command, words: &[&str]) {
             command.arg("token").arg("--key-file").arg(&self.key).args(words);
             command.env_clear().env("YC_API_ENDPOINT", self.cloud.api_url());
             command.env("XDG_RUNTIME_DIR", &self.folder);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
-            command
+            command.stdin(Stdio::null()).stdout(Stdio::null());
         }
 
         /// Starts many commands, waits for all, and returns the time until the last has ended and how many failed.
@@ -109,7 +117,7 @@ mod linux {
         let (of_empty, cached, fetched) = (median(of_empty), median(cached), median(fetched));
         let extra = cached.saturating_sub(of_empty);
         let ratio = fetched.as_secs_f64() / cached.as_secs_f64();
-        let memory = resident_kib(&machine, program)?;
+        let memory = resident_kib(program, 50, |command| machine.complete(command, &[]))?;
         println!("a cached token   {extra:.2?} more than an empty program; at most {EXTRA_TIME_LIMIT:?}");
         println!(
             "without a cache  {fetched:.2?}, IAM at 20 ms: {ratio:.1} times as long; at least {TIMES_FASTER}"
@@ -160,38 +168,5 @@ mod linux {
              the first second"
         );
         Ok(failed == 0 && asked > 0)
-    }
-
-    fn run(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
-        let start = Instant::now();
-        let status = command.status()?;
-        let elapsed = start.elapsed();
-        if status.success() { Ok(elapsed) } else { Err(format!("{command:?}: {status}").into()) }
-    }
-
-    fn median(mut times: Vec<Duration>) -> Duration {
-        times.sort_unstable();
-        times[times.len() / 2]
-    }
-
-    /// A program that does nothing: the time of the process itself.
-    fn build_empty_program(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-        let (source, program) = (folder.join("empty.rs"), folder.join("empty"));
-        std::fs::write(&source, "fn main() {}\n")?;
-        let options = ["-Copt-level=3", "-Cpanic=abort", "-Cstrip=symbols", "-o"];
-        let status = Command::new("rustc").args(options).arg(&program).arg(&source).status()?;
-        if status.success() { Ok(program) } else { Err("rustc did not build the empty program".into()) }
-    }
-
-    /// The peak resident memory. GNU time is small itself, so that its own memory does not count.
-    fn resident_kib(machine: &Machine, program: &Path) -> Result<u64, Box<dyn Error>> {
-        let mut timed = Command::new("/usr/bin/time");
-        timed.args(["-f", "%M"]).arg(program).arg("token").arg("--key-file").arg(&machine.key);
-        timed
-            .env_clear()
-            .env("YC_API_ENDPOINT", machine.cloud.api_url())
-            .env("XDG_RUNTIME_DIR", &machine.folder);
-        let output = timed.stdin(Stdio::null()).output()?;
-        Ok(String::from_utf8(output.stderr)?.trim().parse()?)
     }
 }

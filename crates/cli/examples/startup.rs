@@ -19,6 +19,9 @@
 #![allow(clippy::print_stdout, reason = "printing is the purpose of this program")]
 
 #[cfg(target_os = "linux")]
+mod measure;
+
+#[cfg(target_os = "linux")]
 use linux::main;
 
 #[cfg(not(target_os = "linux"))]
@@ -29,7 +32,9 @@ mod linux {
     use std::error::Error;
     use std::path::{Path, PathBuf};
     use std::process::{Command, ExitCode, Stdio};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+
+    use crate::measure::{build_empty_program, median, resident_kib, run};
 
     const RUNS: usize = 400;
     const COMPARED_RUNS: usize = 60;
@@ -49,15 +54,14 @@ mod linux {
         // In turns, so that a change in the load of the machine affects both.
         let (mut empty_times, mut token_times) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
-            empty_times.push(run(&mut Command::new(&empty))?);
+            empty_times.push(run(Command::new(&empty).stdin(Stdio::null()).stdout(Stdio::null()))?);
             token_times.push(run(isolated(Command::new(&program).arg("token")))?);
         }
         let (empty_time, token_time) = (median(empty_times), median(token_times));
         let extra = token_time.saturating_sub(empty_time);
-        let mut memory = 0;
-        for _ in 0..50 {
-            memory = memory.max(resident_kib(&program)?);
-        }
+        let memory = resident_kib(&program, 50, |command| {
+            isolated(command.arg("token"));
+        })?;
         let size = std::fs::metadata(&program)?.len();
         println!("empty program    {empty_time:.2?}");
         println!("yc-auth token    {token_time:.2?}, {extra:.2?} more; at most {EXTRA_TIME_LIMIT:?} more");
@@ -83,38 +87,9 @@ mod linux {
         Ok(if ratio <= RATIO_LIMIT { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Removes the user's environment, and sets a token that needs no request.
+    /// Removes the user's environment, sets a token that needs no request, and takes the standard streams away.
     fn isolated(command: &mut Command) -> &mut Command {
-        command.env_clear().env("YC_IAM_TOKEN", "t1.fake.token").env("YC_METADATA_ADDR", "127.0.0.1:1")
-    }
-
-    fn run(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let start = Instant::now();
-        let status = command.status()?;
-        let elapsed = start.elapsed();
-        if status.success() { Ok(elapsed) } else { Err(format!("{command:?}: {status}").into()) }
-    }
-
-    fn median(mut times: Vec<Duration>) -> Duration {
-        times.sort_unstable();
-        times[times.len() / 2]
-    }
-
-    fn build_empty_program(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-        let (source, program) = (folder.join("empty.rs"), folder.join("empty"));
-        std::fs::write(&source, "fn main() {}\n")?;
-        let options = ["-Copt-level=3", "-Cpanic=abort", "-Cstrip=symbols", "-o"];
-        let status = Command::new("rustc").args(options).arg(&program).arg(&source).status()?;
-        if status.success() { Ok(program) } else { Err("rustc did not build the empty program".into()) }
-    }
-
-    /// The peak resident memory. GNU time is small itself, so that its own memory does not count.
-    fn resident_kib(program: &Path) -> Result<u64, Box<dyn Error>> {
-        let mut timed = Command::new("/usr/bin/time");
-        timed.args(["-f", "%M"]).arg(program).arg("token");
-        let output = isolated(&mut timed).stdout(Stdio::null()).output()?;
-        let printed = String::from_utf8(output.stderr)?;
-        Ok(printed.trim().parse().map_err(|_| format!("GNU time printed {printed:?}"))?)
+        command.env_clear().env("YC_IAM_TOKEN", "t1.fake.token").env("YC_METADATA_ADDR", "127.0.0.1:1");
+        command.stdin(Stdio::null()).stdout(Stdio::null())
     }
 }

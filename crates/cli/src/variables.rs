@@ -6,8 +6,9 @@ use yandex_cloud_auth::sdk_internals::{check_folder_id, new_runtime};
 use yandex_cloud_auth::{Error, ErrorKind, Identity, Scheme, Snapshot};
 use zeroize::Zeroizing;
 
-use crate::arguments::{VariableKind, VariableOptions};
-use crate::credentials::Session;
+use crate::arguments::{AuthOptions, VariableKind, VariableOptions};
+use crate::credentials::{self, Session};
+use crate::deadline::Deadline;
 use crate::{output, status_line};
 
 /// A token with less life is told: a command or a shell gets no newer one.
@@ -50,6 +51,24 @@ impl Variables {
         self.0.retain(|variable| variable.name != name);
         self.0.push(Variable { name: name.to_owned(), value: Zeroizing::new(value.to_owned()), is_secret });
     }
+}
+
+/// The variables for a program that keeps them: it gets no newer token, and `newer` says how to get one.
+///
+/// # Errors
+/// Why there is no header, or a variable.
+pub(crate) fn for_one_use(
+    auth: &AuthOptions,
+    options: &VariableOptions,
+    deadline: Deadline,
+    newer: &str,
+) -> Result<Variables, Error> {
+    credentials::with_session(auth, deadline, |session| {
+        let known = Known::of(session, options, false)?;
+        let variables = known.variables(session, options)?;
+        known.tell_short_life(newer);
+        Ok(variables)
+    })
 }
 
 /// The credentials of one run, with what is known about them.

@@ -217,6 +217,16 @@ async fn fetch_header(
     system: &System,
     progress: &Progress,
 ) -> Result<Fetched, Error> {
+    fetch_unshared(source, method, system, progress).await
+}
+
+/// A token of the source alone.
+pub(super) async fn fetch_unshared(
+    source: &Arc<dyn TokenSource>,
+    method: Method,
+    system: &System,
+    progress: &Progress,
+) -> Result<Fetched, Error> {
     let began = system.clock().now();
     let token = fetch_once(source, source.timeout(), system, progress).await?;
     Ok(Fetched::Token { method, token, began, max_age: source.max_age() })

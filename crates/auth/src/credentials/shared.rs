@@ -1,8 +1,7 @@
 //! A fetch through the shared cache, where the system has one and the source has an identity for it.
 
 use super::Credentials;
-use super::selected::Backend;
-use super::selected::fetch_once;
+use super::selected::{Backend, fetch_once, fetch_unshared};
 use crate::log::log;
 use crate::methods::Provider;
 use crate::refresh::cached_header::Snapshot;
@@ -27,12 +26,10 @@ pub(super) async fn fetch(
     system: &System,
     progress: &Progress,
 ) -> Result<Fetched, Error> {
-    let (limit, max_age) = (source.timeout(), source.max_age());
     let Some((work, identity)) = identity(source, system).await else {
-        let began = system.clock().now();
-        let token = fetch_once(source, limit, system, progress).await?;
-        return Ok(Fetched::Token { method, token, began, max_age });
+        return fetch_unshared(source, method, system, progress).await;
     };
+    let max_age = source.max_age();
     let wanted = match &request.current {
         CurrentToken::Absent => match system.shared_cache_use() {
             SharedCacheUse::Normal => Wanted::Usable,
@@ -53,7 +50,7 @@ pub(super) async fn fetch(
         let expires_at = token.life.end(began.wall, Some(life));
         Some(NewEntry { secret: token.secret.clone(), began: began.wall, fresh, usable, life, expires_at })
     };
-    let limits = Limits { callers: request.time_left, fetch: limit };
+    let limits = Limits { callers: request.time_left, fetch: source.timeout() };
     let fetch = async |limit| fetch_once(source, limit, system, progress).await;
     Ok(match call.run(limits, fetch, describe).await? {
         Lookup::Fetched(token, began) => Fetched::Token { method, token, began, max_age },

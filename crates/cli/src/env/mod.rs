@@ -10,10 +10,9 @@ use std::io::{Write, stderr};
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use crate::arguments::{EnvFormat, EnvOptions};
-use crate::credentials;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::variables::{Known, Variables, warn};
+use crate::variables::{Variables, for_one_use, warn};
 
 /// The variables that win over `YC_IAM_TOKEN`, or over `YC_API_KEY`, in the order of selection.
 const STRONGER: [&str; 3] = ["YC_AUTH_METHOD", "YC_API_KEY", "YC_API_KEY_FILE"];
@@ -28,12 +27,8 @@ pub(crate) fn run(options: &EnvOptions, deadline: Deadline, out: &mut dyn Write)
             )
             .into());
     }
-    let variables = credentials::with_session(&options.auth, deadline, |session| {
-        let known = Known::of(session, &options.variables, false)?;
-        let variables = known.variables(session, &options.variables)?;
-        known.tell_short_life("run `yc-auth env` again before that");
-        Ok(variables)
-    })?;
+    let newer = "run `yc-auth env` again before that";
+    let variables = for_one_use(&options.auth, &options.variables, deadline, newer)?;
     let stronger = if options.keep { Vec::new() } else { stronger(&variables) };
     let text = formats::text(options.format, &variables, &stronger)?;
     if !formats::can_unset(options.format) {

@@ -12,11 +12,10 @@ use std::process::Command;
 
 pub(crate) use self::cleaner::run_if_called as run_if_called_as_cleaner;
 use crate::arguments::{CREDENTIAL_VARIABLES, ExecOptions};
-use crate::credentials;
 use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::program::Program;
-use crate::variables::{Known, Variables};
+use crate::variables::{Variables, for_one_use};
 
 /// What the error lines call this subcommand.
 const NAME: &str = "exec";
@@ -29,12 +28,8 @@ pub(crate) fn run(options: &ExecOptions, deadline: Deadline) -> Result<(), Failu
     if options.postgres {
         return password::run(options, program, deadline);
     }
-    let variables = credentials::with_session(&options.auth, deadline, |session| {
-        let known = Known::of(session, &options.variables, false)?;
-        let variables = known.variables(session, &options.variables)?;
-        known.tell_short_life("the command gets no newer one");
-        Ok(variables)
-    })?;
+    let newer = "the command gets no newer one";
+    let variables = for_one_use(&options.auth, &options.variables, deadline, newer)?;
     become_command(program, |command| set_environment(command, &variables, options.keep))
 }
 

@@ -1,9 +1,10 @@
 //! `exec --postgres`: a password file for the named host alone, fresh while the command runs, gone afterwards.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, ChildStdout};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,6 +19,17 @@ fn exec(folder: &Folder, options: &[&str], script: &str) -> Run {
     let run = yc_auth([&["exec", "--postgres"], options, &["--", "/bin/sh", "-c", script]].concat());
     let run = run.env("PATH", "/usr/bin:/bin").env("PGHOST", HOST).env("PGSSLROOTCERT", "/etc/fake-ca.pem");
     run.env("XDG_RUNTIME_DIR", &folder.path)
+}
+
+/// A command that runs until it is ended, after its first line, with the rest of its lines. Its password file is there.
+fn started(folder: &Folder) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let script = "echo ready; exec tail -f /dev/null";
+    let mut run = exec(folder, &["--auth", "t1.fake.token"], script).env("PGUSER", "u");
+    let mut child = run.command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    assert!(!is_empty(&folder.path));
+    (child, lines)
 }
 
 /// Whether no password file is left in the folder. The shared cache has a folder of its own there.
@@ -165,12 +177,7 @@ fn the_exit_status_is_that_of_the_command_and_nothing_is_left() {
     assert!(outcome.fails(127).contains("exec: cannot run /missing: "), "{outcome:?}");
     assert!(is_empty(&folder.path));
     // A signal to this process is the command's, and the file goes with the command.
-    let mut run =
-        exec(&folder, &["--auth", "t1.fake.token"], "echo ready; exec tail -f /dev/null").env("PGUSER", "u");
-    let mut child = run.command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "ready");
-    assert!(!is_empty(&folder.path));
+    let (mut child, _lines) = started(&folder);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(is_empty(&folder.path));
@@ -180,12 +187,7 @@ fn the_exit_status_is_that_of_the_command_and_nothing_is_left() {
 #[test]
 fn nothing_is_left_of_a_process_that_is_killed() {
     let folder = Folder::new();
-    let mut run =
-        exec(&folder, &["--auth", "t1.fake.token"], "echo ready; exec tail -f /dev/null").env("PGUSER", "u");
-    let mut child = run.command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "ready");
-    assert!(!is_empty(&folder.path));
+    let (mut child, mut lines) = started(&folder);
     child.kill().unwrap();
     child.wait().unwrap();
     test_support::wait::until("the password file is gone", || is_empty(&folder.path));

@@ -1,5 +1,8 @@
 //! The shared cache: processes of one machine use one token, and one of them at a time asks IAM.
 
+mod locks;
+mod refusals;
+
 use std::io::ErrorKind::{PermissionDenied, StorageFull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,11 +11,10 @@ use std::time::Duration;
 use crate::support::{OAUTH_TOKEN, TestSystem};
 use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::shared_cache::{clear, entries};
-use yandex_cloud_auth::system::{CacheStore, Clock, HeldLock};
+use yandex_cloud_auth::system::Clock;
 use yandex_cloud_auth::testing::{TestCacheStore, TestReply};
 use yandex_cloud_auth::{
-    Credentials, Error, ErrorKind, HeaderOptions, IamTokenAuth, ImpersonationAuth, OAuthTokenAuth,
-    RevokeOptions, System,
+    Credentials, Error, ErrorKind, HeaderOptions, IamTokenAuth, ImpersonationAuth, OAuthTokenAuth, System,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -130,17 +132,6 @@ fn a_second_process_takes_the_token_of_the_first_one() {
 }
 
 #[test]
-fn processes_that_start_together_make_one_exchange() {
-    let machine = Machine::new();
-    let processes: Vec<_> = (0..50).map(|_| machine.process()).collect();
-    let calls = futures_util::future::join_all(processes.iter().map(Credentials::header));
-    let headers = machine.test.time.run(calls);
-    assert!(headers.into_iter().all(|header| header.unwrap().unwrap() == FIRST));
-    assert_eq!(machine.exchanges(), 1);
-    assert_eq!(machine.store.held_locks(), 0);
-}
-
-#[test]
 fn a_stale_token_is_used_at_once_and_one_process_renews_it() {
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
@@ -160,42 +151,6 @@ fn a_stale_token_is_used_at_once_and_one_process_renews_it() {
         assert_eq!(machine.header(process).unwrap(), SECOND);
     }
     assert_eq!(machine.exchanges(), 2);
-}
-
-#[test]
-fn a_renewal_that_fails_leaves_the_token_and_is_not_repeated_by_each_process() {
-    let machine = Machine::new();
-    machine.header(&machine.process()).unwrap();
-    machine.test.clock.advance(2 * HOUR);
-    machine.iam_replies(503);
-    let processes: Vec<_> = (0..20).map(|_| machine.process()).collect();
-    for process in &processes {
-        assert_eq!(machine.header(process).unwrap(), FIRST);
-    }
-    machine.work();
-    for process in &processes {
-        assert_eq!(machine.header(process).unwrap(), FIRST);
-        machine.test.time.pass(Duration::from_millis(10));
-        assert_eq!(machine.header(process).unwrap(), FIRST);
-    }
-    assert_eq!(machine.exchanges(), 2, "the failure was not shared");
-}
-
-#[test]
-fn a_failure_is_told_to_those_who_waited_for_it() {
-    let machine = Machine::new();
-    machine.iam_replies(403);
-    let processes: Vec<_> = (0..20).map(|_| machine.process()).collect();
-    let calls = futures_util::future::join_all(processes.iter().map(Credentials::header));
-    for outcome in machine.test.time.run(calls) {
-        let error = outcome.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused);
-        assert!(error.to_string().contains("FAKE reason") && error.help().is_some(), "{error}");
-    }
-    assert_eq!(machine.exchanges(), 1);
-    // A process that starts later asks.
-    machine.iam_replies(200);
-    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
 }
 
 #[test]
@@ -316,140 +271,6 @@ fn what_is_given_is_not_shared_and_impersonation_is_where_its_credentials_are() 
 }
 
 #[test]
-fn a_refused_token_does_not_come_back() {
-    let machine = Machine::new();
-    let first = machine.process();
-    machine.header(&first).unwrap();
-    let second = machine.process();
-    machine.header(&second).unwrap();
-    assert!(first.invalidate(&first.snapshot().unwrap()));
-    assert_eq!(machine.header(&first).unwrap(), SECOND);
-    // A new process takes the replacement. So does a process whose server refused the same token.
-    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
-    assert!(second.invalidate(&second.snapshot().unwrap()));
-    assert_eq!(machine.header(&second).unwrap(), SECOND);
-    assert_eq!(machine.exchanges(), 2);
-}
-
-#[test]
-fn a_refused_token_is_the_last_resort_of_other_processes() {
-    let machine = Machine::new();
-    let first = machine.process();
-    machine.header(&first).unwrap();
-    assert!(first.invalidate(&first.snapshot().unwrap()));
-    machine.iam_replies(403);
-    assert_eq!(machine.header(&first).unwrap_err().kind(), ErrorKind::Refused);
-    // Another service may still accept the token.
-    assert_eq!(machine.header(&machine.process()).unwrap(), FIRST);
-    machine.iam_replies(200);
-    let exchanges = machine.exchanges();
-    machine.test.clock.advance(MINUTE);
-    assert_ne!(machine.header(&machine.process()).unwrap(), FIRST);
-    assert_eq!(machine.exchanges(), exchanges + 1);
-}
-
-#[test]
-fn a_revoked_token_leaves_the_cache() {
-    let machine = Machine::new();
-    // A token of its own: the list of revoked tokens belongs to the process.
-    machine.exchanges.store(700, Ordering::SeqCst);
-    let process = machine.process();
-    machine.header(&process).unwrap();
-    machine.test.time.run(process.revoke(RevokeOptions::new())).unwrap();
-    assert!(TestCacheStore::names(&machine.store).iter().all(|name| !name.ends_with(".entry")));
-    assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-701.FAKE");
-}
-
-#[test]
-fn a_token_that_is_revoked_by_itself_leaves_the_cache_too() {
-    let machine = Machine::new();
-    // A token of its own: the list of revoked tokens belongs to the process.
-    machine.exchanges.store(800, Ordering::SeqCst);
-    machine.header(&machine.process()).unwrap();
-    let leaked = IamTokenAuth::new("t1.FAKE-800.FAKE").unwrap();
-    let leaked = Credentials::from(leaked).with_system(machine.system());
-    machine.test.time.run(leaked.revoke(RevokeOptions::new())).unwrap();
-    assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-801.FAKE");
-}
-
-#[test]
-fn a_revoked_token_that_cannot_be_removed_is_told() {
-    let machine = Machine::new();
-    machine.exchanges.store(900, Ordering::SeqCst);
-    let process = machine.process();
-    machine.header(&process).unwrap();
-    machine.store.fail_writes(StorageFull);
-    machine.test.log.of(|| machine.test.time.run(process.revoke(RevokeOptions::new()))).unwrap();
-    let warnings = machine.test.log.warnings();
-    assert!(
-        warnings.iter().any(|warning| warning.contains("the revoked token is still in the shared cache")),
-        "{warnings:?}"
-    );
-}
-
-#[test]
-fn a_token_that_iam_does_not_know_any_more_leaves_the_cache() {
-    let machine = Machine::new();
-    machine.header(&machine.process()).unwrap();
-    machine.revoke_status.store(401, Ordering::SeqCst);
-    let error = machine.test.time.run(machine.process().revoke(RevokeOptions::new())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
-    // Another failure says nothing about the token.
-    machine.revoke_status.store(503, Ordering::SeqCst);
-    machine.test.time.run(machine.process().revoke(RevokeOptions::new())).unwrap_err();
-    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
-}
-
-#[test]
-fn a_refused_token_goes_where_its_mark_cannot_be_written() {
-    let machine = Machine::new();
-    let first = machine.process();
-    machine.header(&first).unwrap();
-    let store = FullDisk(machine.store.clone());
-    let of_full_disk = machine.test.system().with_spawner(machine.test.time.clone()).with_shared_cache(store);
-    let second = oauth(OAUTH_TOKEN).with_system(of_full_disk);
-    assert_eq!(machine.header(&second).unwrap(), FIRST);
-    assert!(second.invalidate(&second.snapshot().unwrap()));
-    machine.header(&second).unwrap();
-    assert_eq!(CacheStore::names(&machine.store).unwrap(), Vec::<String>::new());
-}
-
-/// A store without room: entries can be read and removed.
-struct FullDisk(TestCacheStore);
-
-impl CacheStore for FullDisk {
-    fn may_block(&self) -> bool {
-        false
-    }
-
-    fn read(&self, name: &str) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
-        self.0.read(name)
-    }
-
-    fn write(&self, _name: &str, _content: &[u8]) -> std::io::Result<()> {
-        Err(StorageFull.into())
-    }
-
-    fn remove(&self, name: &str) -> std::io::Result<()> {
-        self.0.remove(name)
-    }
-
-    fn names(&self) -> std::io::Result<Vec<String>> {
-        CacheStore::names(&self.0)
-    }
-
-    fn try_lock(
-        &self,
-        _name: &str,
-        _note: &str,
-        _is_over: &dyn Fn(&str) -> bool,
-    ) -> std::io::Result<Option<HeldLock>> {
-        Err(StorageFull.into())
-    }
-}
-
-#[test]
 fn a_renewing_system_replaces_the_token_and_keeps_it_where_that_fails() {
     let machine = Machine::new();
     machine.header(&machine.process()).unwrap();
@@ -473,34 +294,6 @@ fn a_longer_life_than_the_entry_has_is_asked_for_once() {
     let snapshot = machine.test.time.run(process.get(options)).unwrap();
     assert_eq!(snapshot.header().unwrap(), SECOND);
     assert_eq!(machine.exchanges(), 2);
-}
-
-#[test]
-fn a_holder_that_is_stopped_is_passed_over_at_its_own_deadline_or_at_half_of_the_time() {
-    let machine = Machine::new();
-    machine.header(&machine.process()).unwrap();
-    let name = machine.entry();
-    let name = name.trim_end_matches(".entry");
-    assert_eq!(clear(&machine.store).unwrap(), 1);
-
-    // A note that nobody can read: the waiting process uses half of its time, and fetches for itself.
-    let stopped = machine.store.try_lock(name, "", &|_| false).unwrap().unwrap();
-    let before = machine.test.time.elapsed();
-    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
-    assert_eq!(machine.test.time.elapsed() - before, secs(5));
-    drop(stopped);
-
-    // A note of a deadline that has passed: one process takes the lock over, and the others wait for it.
-    assert_eq!(clear(&machine.store).unwrap(), 1);
-    let note = r#"{"since":{"wall_ms":0,"boot":"boot-1","since_boot_ms":0},"lasts_ms":10000}"#;
-    let stopped = machine.store.try_lock(name, note, &|_| false).unwrap().unwrap();
-    let (exchanges, before) = (machine.exchanges(), machine.test.time.elapsed());
-    let processes: Vec<_> = (0..10).map(|_| machine.process()).collect();
-    let calls = futures_util::future::join_all(processes.iter().map(Credentials::header));
-    assert!(machine.test.time.run(calls).iter().all(Result::is_ok));
-    assert_eq!(machine.exchanges() - exchanges, 1);
-    assert!(machine.test.time.elapsed() - before < secs(1));
-    drop(stopped);
 }
 
 #[test]
@@ -550,55 +343,4 @@ fn the_listing_shows_whose_tokens_there_are_and_clear_removes_them() {
     let mut foreign = foreign.to_vec();
     foreign.sort();
     assert_eq!(left, foreign);
-}
-
-/// A store in which another process puts an entry at the moment of the lock.
-struct EntryBeforeLock {
-    store: TestCacheStore,
-    name: String,
-    content: Vec<u8>,
-}
-
-impl CacheStore for EntryBeforeLock {
-    fn may_block(&self) -> bool {
-        false
-    }
-
-    fn read(&self, name: &str) -> std::io::Result<Option<zeroize::Zeroizing<Vec<u8>>>> {
-        self.store.read(name)
-    }
-
-    fn write(&self, name: &str, content: &[u8]) -> std::io::Result<()> {
-        self.store.write(name, content)
-    }
-
-    fn remove(&self, name: &str) -> std::io::Result<()> {
-        self.store.remove(name)
-    }
-
-    fn names(&self) -> std::io::Result<Vec<String>> {
-        CacheStore::names(&self.store)
-    }
-
-    fn try_lock(
-        &self,
-        name: &str,
-        note: &str,
-        is_over: &dyn Fn(&str) -> bool,
-    ) -> std::io::Result<Option<HeldLock>> {
-        self.store.set(&self.name, self.content.clone());
-        self.store.try_lock(name, note, is_over)
-    }
-}
-
-#[test]
-fn a_token_that_came_between_the_look_and_the_lock_is_taken() {
-    let machine = Machine::new();
-    machine.header(&machine.process()).unwrap();
-    let name = machine.entry();
-    let content = machine.store.content(&name).unwrap();
-    let store = EntryBeforeLock { store: TestCacheStore::default(), name, content };
-    let system = machine.test.system().with_spawner(machine.test.time.clone()).with_shared_cache(store);
-    assert_eq!(machine.header(&oauth(OAUTH_TOKEN).with_system(system)).unwrap(), FIRST);
-    assert_eq!(machine.exchanges(), 1);
 }
