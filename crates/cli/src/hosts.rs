@@ -139,6 +139,18 @@ fn address(text: &str) -> Option<Address> {
     text[..end].parse().ok()
 }
 
+/// Whether a tool that calls the URL sends a secret over TLS, or stays on this machine.
+pub(crate) fn is_protected(url: &str) -> bool {
+    is_loopback(url) || (url.contains("://") && address(url).is_some_and(|address| address.is_tls()))
+}
+
+/// Whether the host of the URL is this machine: a loopback address, or `localhost`. The resolver of a tool may take a name
+/// below `localhost` to another machine, so such a name does not count.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let is_exact = |address: Address| address.is_loopback() && !address.host().ends_with(".localhost");
+    url.contains("://") && address(url).is_some_and(is_exact)
+}
+
 /// The address of a URL, for messages: without the path, which can hold a secret.
 pub(crate) fn shown(url: &str) -> Option<String> {
     address(url).map(|address| address.to_string())

@@ -14,7 +14,7 @@ use super::plan::OwnFile;
 use crate::arguments::{SetupOptions, Tool};
 use crate::credentials;
 use crate::deadline::Deadline;
-use crate::hosts::{Hook, Hosts, shown};
+use crate::hosts::{Hook, Hosts, is_loopback, shown};
 
 /// The options, this program, and the credentials that the tool will use.
 pub(super) struct Context<'a> {
@@ -107,10 +107,7 @@ impl<'a> Context<'a> {
     /// The address of `--url`.
     fn given_url(&self) -> Result<Option<String>, Error> {
         let Some(url) = self.options.url.as_deref().map(str::trim) else { return Ok(None) };
-        let is_local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
-            .iter()
-            .any(|start| url.starts_with(start));
-        if !is_local || url.contains('@') {
+        if !is_loopback(url) {
             self.check_host(url, "--url")?;
         }
         Ok(Some(url.trim_end_matches('/').to_owned()))

@@ -11,6 +11,7 @@ use super::super::formats::{Format, Member};
 use super::super::merge::{Group, Owner};
 use super::super::plan::{Entries, Plan, Step, path};
 use super::{below, entries, mcp, names, owned, text, whole};
+use crate::hosts::is_protected;
 
 pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
     let own = variable("CLAUDE_CONFIG_DIR")?;
@@ -36,11 +37,8 @@ pub(super) fn plan(context: &Context<'_>) -> Result<Plan, Error> {
         plan.next.push("restart Claude Code, and look at the servers with /mcp".to_owned());
     }
     if is_whole_undo || context.options.gateway.is_some() {
-        let url = context.options.gateway.clone().unwrap_or_default();
-        let is_https = url.starts_with("https://")
-            || url.starts_with("http://127.0.0.1")
-            || url.starts_with("http://localhost");
-        if !context.is_undo() && (!is_https || url.contains('@')) {
+        let url = context.options.gateway.as_deref().unwrap_or_default().trim();
+        if !context.is_undo() && !is_protected(url) {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "not an address over TLS, and no address of this machine",

@@ -208,6 +208,40 @@ fn options_without_a_meaning_for_the_tool_are_rejected() {
     assert!(outcome.fails(3).contains("--folder-id ID"), "{outcome:?}");
 }
 
+/// The key is for a gateway over TLS, or on this machine. Where a host is, its whole name says, and not the beginning.
+#[test]
+fn a_gateway_elsewhere_gets_no_key_in_plain_text() {
+    let home = Home::new();
+    let before = home.snapshot();
+    for url in [
+        "http://localhost.example:8080",
+        "http://localhosts:8080",
+        "http://proxy.localhost:8080",
+        "http://127.0.0.1.example",
+        "http://127.0.0.1.example:8080/anthropic",
+        "http://127.0.0.12.example",
+        "http://user@localhost:8080",
+        "https://",
+        "gateway.example",
+    ] {
+        let outcome = home.setup(&["claude-code", "--gateway", url], &["--write"]);
+        assert!(outcome.fails(4).contains("--gateway: not an address over TLS"), "{url}: {outcome:?}");
+        let words = ["codex", "--folder-id", FOLDER_ID, "--url", url];
+        assert!(home.setup(&words, &["--write"]).fails(4).contains("--url"), "{url}");
+    }
+    assert_eq!(home.snapshot(), before);
+    for url in [
+        "http://localhost",
+        "http://LOCALHOST:8080/anthropic",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "https://gateway.example/anthropic",
+    ] {
+        let printed = home.runs(&["claude-code", "--gateway", url], &[]);
+        assert!(printed.contains(&format!("\"{url}\"")), "{printed}");
+    }
+}
+
 #[test]
 fn an_api_key_is_refused_where_only_a_token_works() {
     let home = Home::new();
