@@ -3,7 +3,7 @@
 //! docker runs `docker-credential-NAME`, and pip and uv run `keyring`, each from PATH and with arguments of its own. So the
 //! choice of credentials is in a script.
 
-use std::env;
+use std::path::PathBuf;
 
 use yandex_cloud_auth::Error;
 
@@ -49,18 +49,12 @@ fn find_helpers(root: &[Member]) -> Vec<Group> {
 }
 
 pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
-    let file = context.path_or("PIP_CONFIG_FILE", || {
-        let folder = context.config_folder()?.join("pip");
-        let of_mac = context.home()?.join("Library/Application Support/pip");
-        let is_mac = cfg!(target_os = "macos") && of_mac.is_dir();
-        Ok(if is_mac { of_mac } else { folder }.join("pip.conf"))
-    })?;
     let group = Group { comment: comment("pip"), ..provider("global") };
     let find = |root: &[Member]| find_provider(root, "global");
-    let step = Step::Entries(Entries { path: file, format: Format::Ini, groups: vec![group], find });
+    let step =
+        Step::Entries(Entries { path: pip_file(context)?, format: Format::Ini, groups: vec![group], find });
     let mut keyring = keyring(context)?;
-    let uv = context.config_folder()?.join("uv/uv.toml");
-    keyring.kept_for = Some((uv, "# Written by `yc-auth setup uv`", "uv"));
+    keyring.kept_for = Some((uv_file(context)?, "# Written by `yc-auth setup uv`", "uv"));
     Ok(Plan {
         steps: vec![step, Step::File(keyring)],
         next: vec![format!("pip install --index-url {INDEX} PACKAGE")],
@@ -69,19 +63,30 @@ pub(super) fn pip(context: &Context<'_>) -> Result<Plan, Error> {
 }
 
 pub(super) fn uv(context: &Context<'_>) -> Result<Plan, Error> {
-    let file = context.path_or("UV_CONFIG_FILE", || Ok(context.config_folder()?.join("uv/uv.toml")))?;
     let group = Group { comment: comment("uv"), ..provider("") };
     let find = |root: &[Member]| find_provider(root, "");
-    let step = Step::Entries(Entries { path: file, format: Format::Toml, groups: vec![group], find });
+    let step =
+        Step::Entries(Entries { path: uv_file(context)?, format: Format::Toml, groups: vec![group], find });
     let mut keyring = keyring(context)?;
-    let pip =
-        env::var_os("PIP_CONFIG_FILE").map_or(context.config_folder()?.join("pip/pip.conf"), Into::into);
-    keyring.kept_for = Some((pip, "# Written by `yc-auth setup pip`", "pip"));
+    keyring.kept_for = Some((pip_file(context)?, "# Written by `yc-auth setup pip`", "pip"));
     Ok(Plan {
         steps: vec![step, Step::File(keyring)],
         next: vec![format!("uv pip install --index-url {INDEX} PACKAGE")],
         ..Plan::default()
     })
+}
+
+fn pip_file(context: &Context<'_>) -> Result<PathBuf, Error> {
+    context.path_or("PIP_CONFIG_FILE", || {
+        let folder = context.config_folder()?.join("pip");
+        let of_mac = context.home()?.join("Library/Application Support/pip");
+        let is_mac = cfg!(target_os = "macos") && of_mac.is_dir();
+        Ok(if is_mac { of_mac } else { folder }.join("pip.conf"))
+    })
+}
+
+fn uv_file(context: &Context<'_>) -> Result<PathBuf, Error> {
+    context.path_or("UV_CONFIG_FILE", || Ok(context.config_folder()?.join("uv/uv.toml")))
 }
 
 /// `keyring-provider` in a section, or before the first table.

@@ -46,6 +46,31 @@ fn a_script_of_two_tools_is_told_when_it_changes_and_when_it_stays() {
     assert!(!home.path("bin/keyring").exists());
 }
 
+/// The file that says that the other tool is set up too is where that tool has it.
+#[test]
+fn a_script_of_two_tools_stays_wherever_the_file_of_the_other_tool_is() {
+    for (other, tool, variable, value) in [
+        ("uv", "pip", "UV_CONFIG_FILE", "elsewhere/uv.toml"),
+        ("uv", "pip", "UV_CONFIG_FILE", ""),
+        ("uv", "pip", "XDG_CONFIG_HOME", "/elsewhere"),
+        ("pip", "uv", "PIP_CONFIG_FILE", "elsewhere/pip.conf"),
+        ("pip", "uv", "PIP_CONFIG_FILE", ""),
+        ("pip", "uv", "XDG_CONFIG_HOME", "/elsewhere"),
+    ] {
+        let home = Home::new();
+        let value = value.replace("/elsewhere", &home.path("elsewhere").display().to_string());
+        let run = |words: &[&str]| home.bare(words).env(variable, &value).done().output().to_owned();
+        run(&[other, "--bin", "bin", "--write", "--key-file", "my key.json"]);
+        let written = run(&[tool, "--bin", "bin", "--write", "--method", "metadata"]);
+        assert!(written.contains(&format!("{other} uses the new ones too")), "{variable}={value}: {written}");
+        let undone = run(&[tool, "--undo"]);
+        assert!(undone.contains(&format!("stays: {other} uses it")), "{variable}={value}: {undone}");
+        assert!(home.path("bin/keyring").exists());
+        run(&[other, "--undo"]);
+        assert!(!home.path("bin/keyring").exists(), "{variable}={value}");
+    }
+}
+
 #[test]
 fn another_installation_has_its_own_addresses() {
     let home = Home::new();
