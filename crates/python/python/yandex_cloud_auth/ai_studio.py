@@ -42,6 +42,9 @@ __all__ = [
     "interceptors",
 ]
 
+#: How long yc may take to say its endpoint, in seconds.
+YC_WITHIN = 30
+
 
 class Auth(BaseAuth):
     """`AIStudio(auth=Auth())`: asked for each call, and for its timeout at most."""
@@ -183,11 +186,36 @@ class YandexCloudCLIAuth(Auth):
     async def applicable_from_env(
         cls, yc_profile: str | None = None, endpoint: str | None = None, **_: Any
     ) -> Self | None:
-        """If standard input is a terminal, and yc has a token."""
+        """If standard input is a terminal, yc is configured for this endpoint, and yc has a token."""
         if not sys.stdin.isatty():
+            return None
+        profile = yc_profile or os.environ.get(cls.env_var)
+        if endpoint is not None and await _endpoint_of_yc(profile) != endpoint:
+            # `--endpoint` would send the login of another installation there.
             return None
         auth = cls(endpoint=endpoint, yc_profile=yc_profile)
         return auth if await _works(auth.credentials) else None
+
+
+async def _endpoint_of_yc(profile: str | None) -> str | None:
+    """The endpoint in yc's configuration; None if yc does not say it."""
+    import asyncio
+
+    command = ["yc", "config", "get", "endpoint", *(["--profile", profile] if profile else [])]
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=null, stdout=pipe, stderr=null)
+    except OSError:
+        return None
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), YC_WITHIN)
+    except asyncio.TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+    lines = out.decode(errors="replace").split()
+    return lines[-1] if lines and process.returncode == 0 else None
 
 
 def interceptors(auth: Auth | Credentials) -> list[Any]:
