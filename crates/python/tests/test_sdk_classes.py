@@ -16,12 +16,15 @@ from yandex_cloud_auth import Credentials
 
 pytest.importorskip("yandex_ai_studio_sdk")
 
-from conftest import METADATA, NOWHERE, PROGRAM
+from conftest import NOWHERE, PROGRAM
 from emulator import Emulator
 from yandex_ai_studio_sdk import AIStudio, _auth, auth as theirs
 from yandex_cloud_auth import ai_studio as ours
 
 NAMES = theirs.__all__
+
+#: The route of the metadata service's token.
+METADATA = "GET /computeMetadata/v1/instance/service-accounts/default/token"
 
 
 @pytest.fixture(params=["theirs", "ours"])

@@ -10,7 +10,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import METADATA
 
 WORKERS = 3
 WITHIN = 60
@@ -103,14 +102,14 @@ METADATA_CREDENTIALS = "Credentials.metadata()"
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_gunicorn_forks_credentials(before, gunicorn, emulator):
+def test_gunicorn_forks_credentials(before, gunicorn, emulator, fetches):
     if before == "prewarm":
         # So that the fetch is under way while the workers are forked.
         emulator.fault(kind="latency", milliseconds=1000, target="metadata")
     headers = gunicorn(METADATA_CREDENTIALS, before)
     assert all(emulator.accepts(header.removeprefix("Bearer ")) for header in headers)
     if "token" in before or "wait" in before:
-        assert len(set(headers)) == 1 and emulator.requests(METADATA) == 1
+        assert len(set(headers)) == 1 and fetches() == 1
 
 
 def test_gunicorn_forks_while_a_tls_fetch_is_under_way(gunicorn, tls_emulator, tmp_path):
@@ -240,14 +239,14 @@ def celery(tmp_path, python):
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_celery_forks_credentials(before, celery, emulator):
+def test_celery_forks_credentials(before, celery, emulator, fetches):
     if before == "prewarm":
         emulator.fault(kind="latency", milliseconds=1000, target="metadata")
     ended = dict(celery(METADATA_CREDENTIALS, before)("header", WORKERS))
     assert len(ended) == WORKERS
     assert all(emulator.accepts(header.removeprefix("Bearer ")) for header in ended.values())
     if "token" in before or "wait" in before:
-        assert len(set(ended.values())) == 1 and emulator.requests(METADATA) == 1
+        assert len(set(ended.values())) == 1 and fetches() == 1
 
 
 def test_the_workers_of_celery_share_one_exchange(celery, emulator, shared_cache, tmp_path):
