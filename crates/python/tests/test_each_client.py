@@ -1,4 +1,4 @@
-"""Each client with its adapter: authenticated, through the end of a token, and refused by its own error without the secret."""
+"""Each client with its adapter: authenticated, through the end of a token, and refused by an error without the secret."""
 
 import asyncio
 import contextlib

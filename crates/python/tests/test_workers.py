@@ -63,7 +63,7 @@ class Started:
 
 @pytest.fixture
 def gunicorn(tmp_path):
-    """Starts gunicorn with an application that is loaded before the forks. Returns what each worker answers, by its process."""
+    """Starts gunicorn with an application that is loaded before the forks. Returns what each worker answers."""
     pytest.importorskip("gunicorn")
     started = []
 
