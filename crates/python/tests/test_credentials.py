@@ -252,4 +252,4 @@ def test_help_shows_signatures_and_sentences(python):
     program = "import pydoc, yandex_cloud_auth as y; print(pydoc.render_doc(y.Credentials, renderer=pydoc.plaintext))"
     text = python(program)
     assert "header(self, timeout:" in text
-    assert "The value for `Authorization`" in text and "service_account_key(key" in text
+    assert "The value for `Authorization`" in text and "service_account_key(" in text and "jwt_life: " in text

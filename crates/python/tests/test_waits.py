@@ -289,7 +289,8 @@ def test_other_threads_run_while_one_waits(emulator):
     while thread.is_alive():
         steps += 1
         time.sleep(0.005)
-    assert steps > 20
+    # A thread that held the lock would leave one or two.
+    assert steps > 3
 
 
 def test_the_tasks_of_a_loop_share_one_pair_of_sockets(emulator):

@@ -124,13 +124,27 @@ def _run(hub: Hub) -> None:
                 if credentials is None:
                     _subscriptions.pop(number, None)
                     continue
-            try:
-                callback(credentials)
-            except Exception:
-                import logging
-
-                logging.getLogger("yandex_cloud_auth").exception("a callback of on_change has failed")
+            _shielded(_call, callback, credentials)
             del credentials
+
+
+def _call(callback: Callable[[Credentials], object], credentials: Credentials) -> None:
+    try:
+        callback(credentials)
+    except Exception:
+        import logging
+
+        logging.getLogger("yandex_cloud_auth").exception("a callback of on_change has failed")
+
+
+def _shielded(function: Callable[..., object], *arguments: Any) -> None:
+    """Calls code of the program's. Whatever it raises is shown as that of a thread, and the thread goes on for the others."""
+    try:
+        function(*arguments)
+    except BaseException:
+        import threading
+
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
 def pass_log_on() -> None:
@@ -142,6 +156,6 @@ def pass_log_on() -> None:
 
     entries, dropped = _native.take_log()
     for level, name, text in entries:
-        logging.getLogger(name.replace("::", ".")).log(level, "%s", text)
+        _shielded(logging.getLogger(name.replace("::", ".")).log, level, "%s", text)
     if dropped:
-        logging.getLogger("yandex_cloud_auth").warning("%d log records were dropped", dropped)
+        _shielded(logging.getLogger("yandex_cloud_auth").warning, "%d log records were dropped", dropped)

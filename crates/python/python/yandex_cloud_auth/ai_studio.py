@@ -42,6 +42,11 @@ __all__ = [
     "interceptors",
 ]
 
+#: The endpoint that yc and the SDK use if nobody names another one.
+PUBLIC = "api.cloud.yandex.net"
+#: How long yc may take to say its endpoint, in seconds.
+YC_WITHIN = 30
+
 
 class Auth(BaseAuth):
     """`AIStudio(auth=Auth())`: asked for each call, and for its timeout at most."""
@@ -169,10 +174,43 @@ class YandexCloudCLIAuth(Auth):
     async def applicable_from_env(
         cls, yc_profile: str | None = None, endpoint: str | None = None, **_: Any
     ) -> Self | None:
-        """If standard input is a terminal, and yc has a token."""
+        """If standard input is a terminal, yc is configured for this endpoint, and yc has a token."""
         if not sys.stdin.isatty():
             return None
+        profile = yc_profile or os.environ.get(cls.env_var)
+        if endpoint is not None and await _endpoint_of_yc(profile) != _plain(endpoint):
+            # `--endpoint` would send the login of another installation there.
+            return None
         return await cls(endpoint=endpoint, yc_profile=yc_profile)._if_it_works()
+
+
+def _plain(endpoint: str) -> str:
+    """The form in which endpoints are compared. Without one yc uses the public endpoint."""
+    host = endpoint.rpartition("://")[2].rstrip("/") or PUBLIC
+    return host.removesuffix(":443")
+
+
+async def _endpoint_of_yc(profile: str | None) -> str | None:
+    """The endpoint in yc's configuration; None if yc does not say it."""
+    import asyncio
+
+    command = ["yc", "config", "get", "endpoint", *(["--profile", profile] if profile else [])]
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=null, stdout=pipe, stderr=null)
+    except OSError:
+        return None
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), YC_WITHIN)
+    except asyncio.TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode != 0:
+        return None
+    # yc prints notices before the value.
+    return _plain((out.decode(errors="replace").split() or [""])[-1])
 
 
 def interceptors(auth: Auth | Credentials) -> list[Any]:
