@@ -29,7 +29,7 @@ const PHRASES: [(&str, &str); 12] = [
     ("name a profile in code or in YC_PROFILE", "name a profile with `--profile` or in YC_PROFILE"),
     (", or give the path of the file in code", ""),
     (" (or the address in code)", ""),
-    ("; in code, give the content of the file", ""),
+    ("; in code, give the content of the file, or the path to the constructor of its kind", ""),
     (" (in code: `Endpoints::oauth`)", ""),
     (", or add the authority in code", ""),
 ];

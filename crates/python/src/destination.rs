@@ -57,9 +57,15 @@ impl HostRules {
             Ok(allowed) => Ok(allowed),
             Err(error) => {
                 // The help of the layer names functions of Rust.
-                let help = "to send the header to this host, name it in `allow_hosts`; for a server on this computer set \
-                            YC_API_ENDPOINT to its address, or `allow_loopback=True`; to send requests to other hosts without \
-                            the header, `skip_other_hosts=True`";
+                let other = if url.starts_with("http://") {
+                    "use https: no other way keeps the header secret"
+                } else {
+                    "to send the header to this host, name it in `allow_hosts`; to send requests to other hosts without the \
+                     header, `skip_other_hosts=True`"
+                };
+                let help = format!(
+                    "{other}; for a server on this computer set YC_API_ENDPOINT to its address, or `allow_loopback=True`"
+                );
                 Err(to_python(py, &error.with_help(help)))
             }
         }

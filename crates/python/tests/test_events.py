@@ -56,6 +56,14 @@ def test_a_callback_has_to_be_callable(value):
         Credentials("AQVN-fake").on_change(value)
 
 
+def test_a_callback_that_nobody_would_await_is_refused():
+    async def callback(_):
+        pass
+
+    with pytest.raises(TypeError, match="await"):
+        Credentials("AQVN-fake").on_change(callback)
+
+
 def test_a_subscription_keeps_no_credentials_alive(emulator):
     import weakref
 

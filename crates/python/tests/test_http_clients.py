@@ -177,10 +177,14 @@ def test_a_source_that_fails_after_a_refusal_leaves_the_refusal(client, emulator
 
 def test_other_hosts_get_no_header(client, emulator, server):
     creds = Credentials("AQVN-fake")
-    for url in [server.url, "https://api.cloud.yandex.net.example/", "http://ai.api.cloud.yandex.net/v1/models"]:
+    for url, advice in [
+        (server.url, "YC_API_ENDPOINT"),
+        ("https://api.cloud.yandex.net.example/", "allow_hosts"),
+        ("http://ai.api.cloud.yandex.net/v1/models", "use https"),
+    ]:
         with pytest.raises(Blocked) as caught:
             client(url, client.auth(creds))
-        assert caught.value.help and "AQVN" not in repr(caught.value)
+        assert advice in caught.value.help and "AQVN" not in repr(caught.value)
     assert server.seen == []
     assert client(server.url, client.auth(creds, skip_other_hosts=True)) == 401 and server.seen == [None]
 

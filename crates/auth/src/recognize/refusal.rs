@@ -41,7 +41,8 @@ pub(super) fn refuse_name(kind: &Kind) -> Error {
 pub(super) fn refuse_path() -> Error {
     invalid(
         "the value is the path of a file, not a key or a token",
-        "did you mean `@…`? `yc-auth token --auth @FILE` reads the file; in code, give the content of the file",
+        "did you mean `@…`? `yc-auth token --auth @FILE` reads the file; in code, give the content of the file, or the path \
+         to the constructor of its kind",
     )
 }
 

@@ -24,7 +24,7 @@ def doctor(timeout: float) -> int:
     if error is None:
         end = credentials.expires_at
         print(f"\nmethod: {credentials.method}")
-        print("the token has no known end" if end is None else f"the token ends at {end:%Y-%m-%d %H:%M:%S} UTC")
+        print("no end is known, and no server was asked" if end is None else f"the token ends at {end:%Y-%m-%d %H:%M:%S} UTC")
         return 0
     print(f"\nerror: {error}", file=sys.stderr)
     if error.help:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ._credentials import Credentials
 
+#: `inspect.CO_COROUTINE`.
+COROUTINE = 0x80
+
 #: The hub of this process's thread.
 _hub: Hub | None = None
 #: The subscriptions by the number of their operation: a weak reference to the credentials, and the callback.
@@ -44,6 +47,9 @@ def subscribe(credentials: Credentials, callback: Callable[[Credentials], object
     """Calls `callback` for each new token."""
     if not callable(callback):
         raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    # What `inspect.iscoroutinefunction` looks at, without its import.
+    if getattr(getattr(callback, "__code__", None), "co_flags", 0) & COROUTINE:
+        raise TypeError("callback must be a plain function: nobody would await it")
     import weakref
 
     entry = (weakref.ref(credentials), callback)

@@ -63,6 +63,8 @@ class Replay(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor
     """
 
     def __init__(self, credentials: Credentials) -> None:
+        if not isinstance(credentials, Credentials):
+            raise TypeError(f"credentials must be those of the channel, not {type(credentials).__name__}")
         self._credentials = credentials
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
