@@ -181,3 +181,46 @@ creds = Credentials.metadata()
 atexit.register(lambda: print(creds.header()[:9]))
 """
     assert python(program).strip() == "Bearer t1"
+
+
+FORKING = """
+import logging, os, threading
+from yandex_cloud_auth import Credentials
+
+class Slow(logging.Handler):
+    stream, entered, forked = threading.Lock(), threading.Event(), threading.Event()
+
+    def emit(self, record):
+        if threading.current_thread().name == "yandex-cloud-auth events":
+            with self.stream:
+                self.entered.set()
+                self.forked.wait(0.3)
+
+logging.getLogger().addHandler(Slow())
+logging.getLogger().setLevel("DEBUG")
+creds = Credentials.metadata()
+creds.header()
+Slow.entered.wait(10)
+child = os.fork()
+if child == 0:
+    os._exit(0 if Slow.stream.acquire(timeout=5) else 9)
+Slow.forked.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_of_a_fork_inherits_no_lock_of_a_log_handler(emulator, python):
+    assert python(FORKING) == "0\n"
+
+
+def test_a_log_that_begins_after_a_subscription_is_passed_on(emulator, python):
+    program = """
+from yandex_cloud_auth import Credentials
+creds = Credentials.metadata()
+creds.on_change(lambda _: None)
+import logging
+logging.basicConfig(level="INFO", format="%(message)s", stream=__import__("sys").stdout)
+creds.header()
+"""
+    assert "metadata" in python(program)

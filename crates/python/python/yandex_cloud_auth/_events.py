@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import RLock
+from _thread import RLock, get_ident
 
 from . import _native
 from ._native import Hub
@@ -23,24 +23,43 @@ if TYPE_CHECKING:
 #: `inspect.CO_COROUTINE`.
 COROUTINE = 0x80
 
+#: How long a fork waits for the log record that is being passed on, in seconds.
+FORK_WAIT = 1.0
+
 #: The hub of this process's thread.
 _hub: Hub | None = None
+#: The hub that is told of log records: `logging` may be imported after the thread was started.
+_logging_hub: Hub | None = None
 #: The subscriptions by the number of their operation: a weak reference to the credentials, and the callback.
 _subscriptions: dict[int, tuple[Any, Any]] = {}
 _registered = False
 #: Guards what is above: one thread is started, and no change is told before its subscription is in the table. A signal
 #: handler may come in between, so its thread may take the lock again.
 _lock = RLock()
+#: Held around each call of `logging`. A fork takes it too: a child must not inherit the lock of a log file from a thread
+#: that it does not have.
+_passing = RLock()
+#: The threads that hold `_passing` for a fork.
+_forking: set[int] = set()
 
 
 def attach() -> None:
     """Passes the log on from now on, if the program uses `logging`."""
-    if _hub is None and ("logging" in sys.modules or _subscriptions):
-        try:
-            _start()
-        except RuntimeError:
-            # An interpreter that ends starts no thread. Its last step passes the log on.
-            pass
+    if not ("logging" in sys.modules or _subscriptions):
+        return
+    if _hub is not None:
+        if _logging_hub is not _hub:
+            _start_log(_hub)
+        return
+    if not _may_have_thread():
+        _start_log(None)
+        pass_log_on()
+        return
+    try:
+        _start()
+    except RuntimeError:
+        # An interpreter that ends starts no thread. Its last step passes the log on.
+        pass
 
 
 def subscribe(credentials: Credentials, callback: Callable[[Credentials], object]) -> Callable[[], None]:
@@ -50,6 +69,8 @@ def subscribe(credentials: Credentials, callback: Callable[[Credentials], object
     # What `inspect.iscoroutinefunction` looks at, without its import.
     if getattr(getattr(callback, "__code__", None), "co_flags", 0) & COROUTINE:
         raise TypeError("callback must be a plain function: nobody would await it")
+    if not _may_have_thread():
+        raise RuntimeError("on_change needs a thread, and an interpreter inside a process cannot end while it has one")
     import weakref
 
     entry = (weakref.ref(credentials), callback)
@@ -75,22 +96,15 @@ def _start() -> Hub:
 
 
 def _start_thread() -> Hub:
-    global _hub, _registered
-    import atexit
+    global _hub
     import threading
 
-    if not _registered:
-        _registered = True
-        atexit.register(pass_log_on)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork)
-    _hub = hub = Hub()
-    if "logging" in sys.modules:
-        import logging
-
-        logging.getLogger("yandex_cloud_auth").addHandler(logging.NullHandler())
-        _native.start_logging()
-        hub.listen_to_log()
+    hub = Hub()
+    _start_log(hub)
+    if _hub is not None:
+        # A signal handler was faster.
+        return _hub
+    _hub = hub
     before = dict(_subscriptions)
     _subscriptions.clear()
     for reference, callback in before.values():
@@ -106,12 +120,56 @@ def _start_thread() -> Hub:
     return hub
 
 
+def _start_log(hub: Hub | None) -> None:
+    """Records the log from now on, if the program uses `logging`, and passes the rest of it on at the end."""
+    global _registered, _logging_hub
+    if not _registered:
+        _registered = True
+        import atexit
+
+        atexit.register(pass_log_on)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
+    if "logging" in sys.modules:
+        import logging
+
+        logging.getLogger("yandex_cloud_auth").addHandler(logging.NullHandler())
+        _native.start_logging()
+        if hub is not None:
+            hub.listen_to_log()
+            _logging_hub = hub
+
+
+def _may_have_thread() -> bool:
+    """Whether this is the main interpreter of the process. The end of another one that has a thread ends the process."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = __import__(name)
+        except ImportError:
+            continue
+        return bool(interpreters.get_current() == interpreters.get_main())
+    return True
+
+
+def _before_fork() -> None:
+    # Bounded: a log handler that forks in another thread may hold what the record waits for.
+    if _passing.acquire(timeout=FORK_WAIT):
+        _forking.add(get_ident())
+
+
 def _after_fork() -> None:
+    if get_ident() in _forking:
+        _forking.remove(get_ident())
+        _passing.release()
+
+
+def _after_fork_in_child() -> None:
     """The thread is the parent's. The next call that waits starts one for this process."""
-    global _hub, _lock
+    global _hub, _lock, _passing
     _hub = None
-    # Another thread of the parent may have held the lock.
-    _lock = RLock()
+    # Another thread of the parent may have held the locks.
+    _lock, _passing = RLock(), RLock()
+    _forking.clear()
     if _subscriptions:
         _start()
 
@@ -162,6 +220,8 @@ def pass_log_on() -> None:
 
     entries, dropped = _native.take_log()
     for level, name, text in entries:
-        _shielded(logging.getLogger(name.replace("::", ".")).log, level, "%s", text)
+        with _passing:
+            _shielded(logging.getLogger(name.replace("::", ".")).log, level, "%s", text)
     if dropped:
-        _shielded(logging.getLogger("yandex_cloud_auth").warning, "%d log records were dropped", dropped)
+        with _passing:
+            _shielded(logging.getLogger("yandex_cloud_auth").warning, "%d log records were dropped", dropped)
