@@ -43,6 +43,7 @@ mod reports;
 mod reqwest;
 mod revocation;
 mod revoke;
+mod scenarios;
 mod secrets;
 mod selection;
 mod selection_options;
