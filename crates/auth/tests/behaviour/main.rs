@@ -12,6 +12,7 @@ mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
+mod fault_matrix;
 #[cfg(unix)]
 mod files;
 mod functions;
