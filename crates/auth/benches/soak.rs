@@ -36,7 +36,8 @@ fn main() {
     match option("--real") {
         Some(seconds) => real(Duration::from_secs_f64(seconds)),
         None => {
-            virtual_time(option("--calls").unwrap_or(1e9) as u64, option("--rotations").unwrap_or(1e5) as u64)
+            let (calls, rotations) = (option("--calls").unwrap_or(1e9), option("--rotations").unwrap_or(1e5));
+            virtual_time(calls as u64, rotations as u64);
         }
     }
 }
@@ -191,7 +192,7 @@ fn real(duration: Duration) {
             if start.is_none() && began.elapsed() > duration / 10 {
                 start = Some(Usage::now());
             }
-            if second % 60 == 0 {
+            if second.is_multiple_of(60) {
                 let Usage { memory, descriptors } = Usage::now();
                 let counters = credentials.counters();
                 println!(

@@ -198,7 +198,7 @@ fn recover_with_nothing_at_hand(
     while stage.drive(credentials, DEADLINE).is_err() {
         stage.advance(secs(1));
         if stage.now() - lifted > LONGEST_RECOVERY {
-            outcome.problems.push(format!("{name}: no token {:?} after the fault", LONGEST_RECOVERY));
+            outcome.problems.push(format!("{name}: no token {LONGEST_RECOVERY:?} after the fault"));
             break;
         }
     }

@@ -68,7 +68,7 @@ fn a_file_with_a_mistake_is_refused() {
         (with(|scenario| scenario["steps"] = serde_json::json!([])), "a step"),
         (
             with(|scenario| {
-                scenario["traffic"] = serde_json::json!({ "iam": [{ "status": 200, "silence": true }] })
+                scenario["traffic"] = serde_json::json!({ "iam": [{ "status": 200, "silence": true }] });
             }),
             "a reply is",
         ),
