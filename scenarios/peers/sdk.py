@@ -16,7 +16,7 @@ async def call(auth, lock, number, deadline):
     try:
         # A caller with a deadline cancels its call, as `asyncio.timeout` does.
         header = await asyncio.wait_for(auth.get_auth_metadata(None, timeout=limit, lock=lock), limit)
-        outcome = ("token", header[1].removeprefix("Bearer "))
+        outcome = ("token", header[1].removeprefix("Bearer ").replace("\n", "\\n"))
     except Exception as error:  # whatever the library raises is what its user sees
         outcome = ("error", f"{type(error).__name__}: {error}".replace("\n", " "))
     print(number, outcome[0], f"{time.monotonic() - began:.3f}", outcome[1], flush=True)
