@@ -12,6 +12,7 @@ mod endpoints;
 mod env_iam_token;
 mod errors;
 mod examples;
+mod fault_matrix;
 #[cfg(unix)]
 mod files;
 mod functions;
@@ -43,6 +44,7 @@ mod reports;
 mod reqwest;
 mod revocation;
 mod revoke;
+mod scenarios;
 mod secrets;
 mod selection;
 mod selection_options;
