@@ -94,7 +94,7 @@ impl Address {
                 && label.len() <= 63
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         });
-        if !is_ip && !is_name {
+        if !is_ip && (!is_name || ends_in_a_number(&host)) {
             return Err(bad("the host is neither a name nor an IP address"));
         }
         Ok(Self { tls, host, port })
@@ -239,9 +239,10 @@ fn bad(reason: &str) -> Error {
         .with_help("give the address as `host`, `host:port` or a URL without a path")
 }
 
-/// The host in lower case, without a trailing dot. Allocates only if an upper-case letter is replaced.
+/// The host in lower case, without a trailing dot. Allocates only if an upper-case letter is replaced. A dot behind an
+/// address in brackets stays: such a host is none.
 pub(crate) fn normal(host: &str) -> Cow<'_, str> {
-    let host = host.strip_suffix('.').unwrap_or(host);
+    let host = host.strip_suffix('.').filter(|host| !host.ends_with(']')).unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         host.to_ascii_lowercase().into()
     } else {
@@ -254,6 +255,15 @@ pub(crate) fn ip(host: &str) -> Option<IpAddr> {
         Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
     }
+}
+
+/// Whether the last label is a number, so that clients read the host as an IPv4 address in another form, and one of them may
+/// reach another host than the next: `127.1`, `2130706433`, `0x7f.0.0.1` (URL standard, "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = last.strip_prefix("0x");
+    last.bytes().all(|byte| byte.is_ascii_digit())
+        || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 pub(crate) fn is_below(host: &str, parent: &str) -> bool {
@@ -303,6 +313,13 @@ mod tests {
             "ftp://h",
             "http://",
             "http://h/path",
+            "127.1",
+            "2130706433:443",
+            "0177.0.0.1",
+            "https://0X7F.0.0.1",
+            "1.2.3.4.5",
+            "api.0x",
+            "[::1].",
             "h?q",
             "h#f",
             "user@h",

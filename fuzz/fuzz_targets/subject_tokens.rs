@@ -1,0 +1,3 @@
+#![no_main]
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| yandex_cloud_auth_fuzz::subject_tokens(data));
