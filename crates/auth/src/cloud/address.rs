@@ -78,6 +78,10 @@ impl Address {
         }
         let explicit = rest.get(authority.host().len()..).unwrap_or_default();
         let port = match (explicit.strip_prefix(':'), authority.port_u16()) {
+            // `http` ends a host in brackets at the bracket, whatever follows.
+            (None, _) if !explicit.is_empty() => {
+                return Err(bad("the host is neither a name nor an IP address"));
+            }
             (None, _) => {
                 if tls {
                     443
@@ -85,7 +89,8 @@ impl Address {
                     80
                 }
             }
-            (Some(_), Some(port)) if port > 0 => port,
+            // A number in Rust can have a sign.
+            (Some(digits), Some(port)) if port > 0 && !digits.starts_with('+') => port,
             (Some(_), _) => return Err(bad("the port is not a number from 1 to 65535")),
         };
         let is_ip = ip(&host).is_some();
@@ -239,10 +244,9 @@ fn bad(reason: &str) -> Error {
         .with_help("give the address as `host`, `host:port` or a URL without a path")
 }
 
-/// The host in lower case, without a trailing dot. Allocates only if an upper-case letter is replaced. A dot behind an
-/// address in brackets stays: such a host is none.
+/// The host in lower case, without a trailing dot. Allocates only if an upper-case letter is replaced.
 pub(crate) fn normal(host: &str) -> Cow<'_, str> {
-    let host = host.strip_suffix('.').filter(|host| !host.ends_with(']')).unwrap_or(host);
+    let host = host.strip_suffix('.').unwrap_or(host);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         host.to_ascii_lowercase().into()
     } else {
@@ -319,7 +323,9 @@ mod tests {
             "https://0X7F.0.0.1",
             "1.2.3.4.5",
             "api.0x",
+            "host:+1",
             "[::1].",
+            "[::1]x:443",
             "h?q",
             "h#f",
             "user@h",
