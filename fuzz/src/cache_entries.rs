@@ -22,8 +22,9 @@ static GOOD: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
     (name, content)
 });
 
-/// The content of an entry. `edit:` and triples of bytes (two for the position, one for the new byte) change a good one;
-/// `failure:` and `lock:` give the record of a failed fetch and the note in a lock; other bytes are the entry.
+/// The content of an entry. `edit:` and triples of bytes (two for the position, one for the new byte) change a good one, and so
+/// does `replace:` with a text of it and, on the next line, another text; `failure:` and `lock:` give the record of a failed
+/// fetch and the note in a lock; other bytes are the entry.
 pub fn cache_entries(data: &[u8]) {
     let (name, good) = &*GOOD;
     let store = TestCacheStore::default();
@@ -35,6 +36,10 @@ pub fn cache_entries(data: &[u8]) {
             let length = content.len();
             content[at % length] = edit[2];
         }
+    } else if let Some(texts) = data.strip_prefix(b"replace:") {
+        let texts = String::from_utf8_lossy(texts);
+        let (from, to) = texts.split_once('\n').unwrap_or((&texts, ""));
+        content = String::from_utf8(content).unwrap().replacen(from, to, 1).into_bytes();
     } else if let Some(failure) = data.strip_prefix(b"failure:") {
         store.set(&name.replace(".entry", ".failure"), failure);
         content.clear();
