@@ -10,9 +10,12 @@ use yandex_cloud_auth::testing::{TestClock, TestReply};
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions, System};
 
 /// What stands for a secret in an input, and the secret that it becomes. The middle of a secret is in no message.
-const STAND_INS: [(&str, &str); 3] = [
+const STAND_INS: [(&str, &str); 5] = [
     ("@IAM@", "t1.FAKE-iam-canary0.FAKE-signature0"),
     ("@OAUTH@", OAUTH_TOKEN),
+    // As a server may repeat it.
+    ("@OAUTH-IN-URL@", "y0%5FFAKE-oauth-canary0%2dof-the-fuzzer"),
+    ("@OAUTH-FOLDED@", "y0_FAKE-oauth-canary0\\n-of-the-fuzzer"),
     ("@PEM@", include_str!("../fake-key.pem")),
 ];
 
@@ -21,11 +24,19 @@ pub(crate) const OAUTH_TOKEN: &str = "y0_FAKE-oauth-canary0-of-the-fuzzer";
 /// What must never be shown: a piece of each secret above.
 const HIDDEN: [&str; 3] = ["FAKE-iam-canary0", "FAKE-oauth-canary0", "BKcwggSjAgEAAoIBAQ"];
 
-/// The text with secrets in the place of their stand-ins. `escaped` is for a text inside a string of JSON.
+/// The text with secrets in the place of their stand-ins. A secret does not begin inside a word: nobody could tell it there.
 pub(crate) fn with_secrets(text: &str) -> String {
-    STAND_INS.iter().fold(text.to_owned(), |text, (stand_in, secret)| {
-        text.replace(stand_in, &secret.replace('\n', "\\n"))
-    })
+    // A secret that the fuzzer has changed is none.
+    let mut text = HIDDEN.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "x"));
+    for (stand_in, secret) in STAND_INS {
+        let secret = secret.replace('\n', "\\n");
+        while let Some(at) = text.find(stand_in) {
+            let is_inside = text[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
+            let secret = if is_inside { format!(" {secret}") } else { secret.clone() };
+            text.replace_range(at..at + stand_in.len(), &secret);
+        }
+    }
+    text
 }
 
 /// As [`with_secrets`], for text that may not be UTF-8.

@@ -242,6 +242,11 @@ fn an_encoded_value_is_taken_in_no_place_but_that_of_a_key() {
 #[test]
 fn a_key_is_found_in_its_wrapping_and_in_no_other_place() {
     let quoted = serde_json::to_string(KEY_JSON).unwrap();
+    // Base64url of this text has both of the characters that base64 does not have.
+    let asking = KEY_JSON.replacen('{', r#"{"description":"???>>>","#, 1);
+    for text in base64s(&asking) {
+        assert_eq!(key(&text).map(|key| key.to_string()).ok().as_ref(), Some(&asking), "{text}");
+    }
     let mut wrapped = base64s(KEY_JSON);
     wrapped.extend(base64s(&format!("[{KEY_JSON}]")).into_iter().filter(|text| !text.starts_with('\'')));
     wrapped.extend([
