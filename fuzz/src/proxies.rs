@@ -73,8 +73,10 @@ pub fn proxies(data: &[u8]) {
         Ok(proxy) => proxy.is_some(),
         Err(_) => true,
     };
+    // An IPv4 address in another form, such as `127.1`, is no host of the library or of the SDK.
     if let Ok(read) = Url::parse(target)
         && through
+        && uri.host().zip(read.host_str()).is_some_and(|(host, other)| host.eq_ignore_ascii_case(other))
     {
         assert!(read.scheme() == "https" && !is_loopback(&read), "{target:?} goes through a proxy");
         let name = match read.host() {
