@@ -40,6 +40,10 @@ pub fn proxies(data: &[u8]) {
                 );
                 return;
             };
+            // A user of a domain (`CORP\\name`): `url` takes the backslash for a slash, so the user for the host.
+            if bare.contains('\\') {
+                return;
+            }
             let (user, password) = match &other {
                 Ok(other) => {
                     let host = other.host_str().unwrap_or_default();

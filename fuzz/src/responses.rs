@@ -100,8 +100,8 @@ pub fn discovery(data: &[u8]) {
 
     let read = body(&reply).and_then(|body| serde_json::from_slice::<Value>(body).ok());
     let listed = read.as_ref().and_then(|list| list.get("endpoints")?.as_array()).and_then(|list| {
-        let iam = list.iter().filter(|entry| entry.get("address").is_some_and(Value::is_string));
-        iam.filter(|entry| entry.get("id").and_then(Value::as_str) == Some("iam")).next()?["address"].as_str()
+        let mut texts = list.iter().filter(|entry| entry.get("address").is_some_and(Value::is_string));
+        texts.find(|entry| entry.get("id").and_then(Value::as_str) == Some("iam"))?["address"].as_str()
     });
     let used = http.requests().into_iter().rfind(|line| line.ends_with("/iam/v1/tokens"));
     if let (Some(listed), Some(used)) = (listed, &used) {
