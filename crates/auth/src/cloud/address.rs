@@ -310,6 +310,13 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_an_address_are_told() {
+        let address = parse("http://LOCALHOST.:8080/");
+        assert_eq!((address.host(), address.port(), address.is_tls()), ("localhost", 8080, false));
+        assert_eq!(address.authority(), "localhost:8080");
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         for text in [
             "",
