@@ -78,6 +78,10 @@ impl Address {
         }
         let explicit = rest.get(authority.host().len()..).unwrap_or_default();
         let port = match (explicit.strip_prefix(':'), authority.port_u16()) {
+            // `http` ends a host in brackets at the bracket, whatever follows.
+            (None, _) if !explicit.is_empty() => {
+                return Err(bad("the host is neither a name nor an IP address"));
+            }
             (None, _) => {
                 if tls {
                     443
@@ -85,7 +89,8 @@ impl Address {
                     80
                 }
             }
-            (Some(_), Some(port)) if port > 0 => port,
+            // A number in Rust can have a sign.
+            (Some(digits), Some(port)) if port > 0 && !digits.starts_with('+') => port,
             (Some(_), _) => return Err(bad("the port is not a number from 1 to 65535")),
         };
         let is_ip = ip(&host).is_some();
@@ -94,7 +99,7 @@ impl Address {
                 && label.len() <= 63
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         });
-        if !is_ip && !is_name {
+        if !is_ip && (!is_name || ends_in_a_number(&host)) {
             return Err(bad("the host is neither a name nor an IP address"));
         }
         Ok(Self { tls, host, port })
@@ -256,6 +261,15 @@ pub(crate) fn ip(host: &str) -> Option<IpAddr> {
     }
 }
 
+/// Whether the last label is a number, so that clients read the host as an IPv4 address in another form, and one of them may
+/// reach another host than the next: `127.1`, `2130706433`, `0x7f.0.0.1` (URL standard, "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = last.strip_prefix("0x");
+    last.bytes().all(|byte| byte.is_ascii_digit())
+        || digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 pub(crate) fn is_below(host: &str, parent: &str) -> bool {
     host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
@@ -296,6 +310,13 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_an_address_are_told() {
+        let address = parse("http://LOCALHOST.:8080/");
+        assert_eq!((address.host(), address.port(), address.is_tls()), ("localhost", 8080, false));
+        assert_eq!(address.authority(), "localhost:8080");
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         for text in [
             "",
@@ -303,6 +324,15 @@ mod tests {
             "ftp://h",
             "http://",
             "http://h/path",
+            "127.1",
+            "2130706433:443",
+            "0177.0.0.1",
+            "https://0X7F.0.0.1",
+            "1.2.3.4.5",
+            "api.0x",
+            "host:+1",
+            "[::1].",
+            "[::1]x:443",
             "h?q",
             "h#f",
             "user@h",

@@ -122,7 +122,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         // A number that does not fit is a very long time.
         return Some(text.parse().map_or(LONGEST_WAIT, Duration::from_secs).min(LONGEST_WAIT));
     }
-    from_http_date(text)?.duration_since(date(headers)?).ok()
+    from_http_date(text)?.duration_since(date(headers)?).ok().map(|wait| wait.min(LONGEST_WAIT))
 }
 
 /// The time on the clock of the server.
@@ -251,6 +251,7 @@ mod tests {
             ("", None),
             ("Tue, 24 Nov 2026 00:00:09 GMT", Some(Duration::from_secs(9))),
             ("Tue, 24 Nov 2026 00:00:00 GMT", Some(Duration::ZERO)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LONGEST_WAIT)),
             ("Mon, 23 Nov 2026 00:00:00 GMT", None),
             ("-1", None),
             ("soon", None),

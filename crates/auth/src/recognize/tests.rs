@@ -226,8 +226,27 @@ fn base64s(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_encoded_value_is_taken_in_no_place_but_that_of_a_key() {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for value in ["t1.fake.fakefake", "y0_fakefakefake", "AQVN-fake-fake", JWT, "/run/secrets/key.json"] {
+        for text in base64s(value).into_iter().chain([hex(value)]) {
+            let others = [credential(&text).err(), login(&text).err()];
+            let paths = [path_only(&text).err(), key_or_path(&text).err()];
+            for error in place(&text).into_iter().map(Result::err).chain(others).chain(paths) {
+                assert!(error.is_some(), "{text} was taken, which is {value}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_key_is_found_in_its_wrapping_and_in_no_other_place() {
     let quoted = serde_json::to_string(KEY_JSON).unwrap();
+    // Base64url of this text has both of the characters that base64 does not have.
+    let asking = KEY_JSON.replacen('{', r#"{"description":"???>>>","#, 1);
+    for text in base64s(&asking) {
+        assert_eq!(key(&text).map(|key| key.to_string()).ok().as_ref(), Some(&asking), "{text}");
+    }
     let mut wrapped = base64s(KEY_JSON);
     wrapped.extend(base64s(&format!("[{KEY_JSON}]")).into_iter().filter(|text| !text.starts_with('\'')));
     wrapped.extend([

@@ -19,6 +19,8 @@ pub(crate) fn is_pasted_secret(value: &str) -> bool {
         Some((host, port)) => (host, port.bytes().all(|byte| byte.is_ascii_digit())),
         None => (authority, false),
     };
+    // An address ends in a dot at times, and so does a sentence.
+    let host = host.trim_end_matches('.');
     let in_labels = || host.match_indices('.').any(|(dot, _)| is_marked(&host[dot + 1..], true));
     is_marked(host, has_port) || in_labels() || is_opaque(host)
 }
@@ -63,6 +65,7 @@ mod tests {
             "x.y0_FAKE-oauth",
             "https://api.AQVNfake-fake-fake:443/",
             "fake0fake0fake0fake0fake0fake0fake0fake0",
+            "fake0fake0fake0fake0fake0fake0fake0fake0.",
             "Fake-0fake_fake0fake0fake0fake0fake0fake0",
         ] {
             assert!(is_pasted_secret(secret), "{secret}");

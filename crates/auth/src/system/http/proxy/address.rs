@@ -175,6 +175,8 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
         _ => (authority, None),
     };
     let port = match port {
+        // A number in Rust can have a sign.
+        Some(port) if port.starts_with('+') => return Err(NO_ADDRESS),
         Some(port) => Some(port.parse().ok().filter(|port| *port != 0).ok_or(NO_ADDRESS)?),
         None => None,
     };
@@ -275,6 +277,7 @@ mod tests {
             ("http://user:hidden@", NO_ADDRESS),
             ("http://user:hidden@proxy:", NO_ADDRESS),
             ("http://user:hidden@proxy:0", NO_ADDRESS),
+            ("http://user:hidden@proxy:+1", NO_ADDRESS),
             ("http://user:hidden@proxy:65536", NO_ADDRESS),
             ("http://user:hidden@pro..xy", NO_ADDRESS),
             ("http://user:hidden@[fd00::1", NO_ADDRESS),
