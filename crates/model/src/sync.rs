@@ -15,10 +15,13 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use std::sync::{Arc, PoisonError, TryLockError, Weak};
 pub(crate) use std::task::{Wake, Waker};
 
-/// Locks `mutex`, and counts that for [`locks_taken`].
+/// Locks `mutex`, and counts that for [`locks_taken`] and [`lock_waits`].
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     LOCKS.set(LOCKS.get() + 1);
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    try_lock(mutex).unwrap_or_else(|| {
+        WAITS.set(WAITS.get() + 1);
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    })
 }
 
 /// Locks `mutex` where that needs no waiting.
@@ -32,12 +35,18 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 
 thread_local! {
     static LOCKS: Cell<u64> = const { Cell::new(0) };
+    static WAITS: Cell<u64> = const { Cell::new(0) };
     static PROCESS: Cell<u32> = const { Cell::new(1) };
 }
 
-/// How many locks this task has waited for, or could have waited for.
+/// How many locks this task has taken. It waits for none that it only tries.
 pub fn locks_taken() -> u64 {
     LOCKS.get()
+}
+
+/// How many locks this task found held by another task, and waited for.
+pub fn lock_waits() -> u64 {
+    WAITS.get()
 }
 
 /// The number of the process that this task belongs to.
