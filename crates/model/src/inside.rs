@@ -13,6 +13,9 @@ pub fn record_revocation(token: &str) {
     refresh::revoked::record(token);
 }
 
+/// How long a fetch of a [`Shared`] source may take. A process waits for another one for half of this time.
+pub const SHARED_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A source whose tokens processes share.
 pub struct Shared<S>(pub S);
 
@@ -22,7 +25,7 @@ impl<S: TokenSource> TokenSource for Shared<S> {
     }
 
     fn timeout(&self) -> Duration {
-        self.0.timeout()
+        SHARED_TIMEOUT
     }
 
     fn cache_identity<'a>(&'a self, _system: &'a System) -> BoxFuture<'a, Option<CacheIdentity>> {

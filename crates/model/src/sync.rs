@@ -50,7 +50,7 @@ pub fn lock_waits() -> u64 {
 }
 
 /// The number of the process that this task belongs to.
-pub(crate) fn process_id() -> u32 {
+pub fn process_id() -> u32 {
     PROCESS.get()
 }
 

@@ -3,11 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure is a panic")]
 
+mod deadlines;
 mod expiry;
+mod forks;
 mod last_drop;
 mod one_fetch;
+mod pauses;
 mod refusal;
 mod revocation;
+mod shared_cache;
+mod shared_value;
 mod subscribers;
 mod support;
 mod usable;

@@ -6,5 +6,7 @@ pub(crate) mod activity;
 pub(crate) mod bounded;
 pub(crate) mod explore;
 pub(crate) mod source;
+pub(crate) mod store;
 pub(crate) mod tasks;
+pub(crate) mod time;
 pub(crate) mod world;

@@ -9,16 +9,16 @@ use std::time::Duration;
 use shuttle::future::block_on;
 use shuttle::thread;
 use yandex_cloud_auth_model::system::Clock;
-use yandex_cloud_auth_model::testing::TestClock;
 use yandex_cloud_auth_model::{Credentials, Error, ErrorKind, HeaderOptions, Snapshot, System};
 
 use super::activity::Activity;
 use super::source::{Response, Source};
 use super::tasks::Tasks;
+use super::time::Time;
 
 #[derive(Clone)]
 pub(crate) struct World {
-    pub(crate) clock: TestClock,
+    pub(crate) clock: Time,
     pub(crate) source: Source,
     pub(crate) tasks: Tasks,
     pub(crate) activity: Activity,
@@ -27,8 +27,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(script: &[Response]) -> Self {
         let activity = Activity::default();
-        let tasks = Tasks::of_process(1, &activity);
-        Self { source: Source::new(script), clock: TestClock::new(), tasks, activity }
+        let tasks = Tasks::new(&activity);
+        Self { source: Source::new(script), clock: Time::default(), tasks, activity }
     }
 
     pub(crate) fn system(&self) -> System {
