@@ -51,6 +51,7 @@ pub mod testing;
 mod token;
 
 pub mod inside;
+pub mod lock_files;
 
 pub use self::credentials::{
     Blocking, Credentials, HeaderOptions, ImpersonationAuth, ImpersonationAuthBuilder, RevokeOptions,

@@ -7,6 +7,7 @@ mod deadlines;
 mod expiry;
 mod forks;
 mod last_drop;
+mod lock_files;
 mod one_fetch;
 mod pauses;
 mod refusal;

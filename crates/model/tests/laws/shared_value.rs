@@ -8,8 +8,8 @@ use shuttle::thread;
 use yandex_cloud_auth_model::sdk_internals::SharedValue;
 
 use crate::support::explore::{at_random, exhaustively};
-use crate::support::world::World;
 use crate::support::source::{HOUR, token};
+use crate::support::world::World;
 
 type Value = Arc<SharedValue<usize, &'static str>>;
 

@@ -18,7 +18,10 @@ fn callers(world: &World, credentials: &Credentials, calls: usize) -> Vec<Box<dy
         Box::new(move || {
             for _ in 0..calls {
                 let before = lock_waits();
-                assert!(credentials.try_header().is_some_and(|header| header.is_ok()), "law 2: a call failed");
+                assert!(
+                    credentials.try_header().is_some_and(|header| header.is_ok()),
+                    "law 2: a call failed"
+                );
                 assert!(world.get_at_once(&credentials).is_some(), "law 2: a call waited");
                 assert_eq!(lock_waits() - before, 0, "law 6: a call waited for a lock");
             }

@@ -94,7 +94,12 @@ impl World {
     }
 
     /// A call that leaves after some polls, if it has not ended before.
-    pub(crate) fn leaving_caller(&self, credentials: &Credentials, options: HeaderOptions, polls: usize) -> Call {
+    pub(crate) fn leaving_caller(
+        &self,
+        credentials: &Credentials,
+        options: HeaderOptions,
+        polls: usize,
+    ) -> Call {
         let credentials = credentials.clone();
         Box::new(move || {
             let mut call = pin!(credentials.get(options));
