@@ -1,5 +1,6 @@
 //! A server refuses a token: exactly that token is dropped, once, and the next call gets another one.
 
+use shuttle::future::block_on;
 use shuttle::thread;
 use yandex_cloud_auth_model::{Credentials, HeaderOptions, Snapshot};
 
@@ -13,11 +14,15 @@ fn refused(
     credentials: &Credentials,
     snapshot: &Snapshot,
 ) -> Box<dyn FnOnce() -> (bool, Snapshot) + Send> {
-    let (world, credentials, snapshot) = (world.clone(), credentials.clone(), snapshot.clone());
-    Box::new(move || {
+    let (activity, world) = (world.activity.clone(), world.clone());
+    let (credentials, snapshot) = (credentials.clone(), snapshot.clone());
+    let call = activity.of(Box::pin(async move {
         let is_dropped = credentials.invalidate(&snapshot);
-        (is_dropped, world.get(&credentials, HeaderOptions::new()).unwrap())
-    })
+        let next = world.checked(&credentials, HeaderOptions::new()).await;
+        drop(credentials);
+        (is_dropped, next.unwrap())
+    }));
+    Box::new(move || block_on(call))
 }
 
 fn one_is_dropped(callers: usize) {

@@ -47,9 +47,17 @@ impl World {
     }
 
     /// One call, which fails the model if the token had expired before the call began.
-    pub(crate) fn get(&self, credentials: &Credentials, options: HeaderOptions) -> Result<Snapshot, Error> {
+    pub(crate) async fn checked(
+        &self,
+        credentials: &Credentials,
+        options: HeaderOptions,
+    ) -> Result<Snapshot, Error> {
         let began = self.clock.now().monotonic;
-        block_on(credentials.get(options)).inspect(|snapshot| self.check(snapshot, began))
+        credentials.get(options).await.inspect(|snapshot| self.check(snapshot, began))
+    }
+
+    pub(crate) fn get(&self, credentials: &Credentials, options: HeaderOptions) -> Result<Snapshot, Error> {
+        block_on(self.checked(credentials, options))
     }
 
     /// As [`get`](Self::get), on a thread without an executor.
@@ -81,8 +89,9 @@ impl World {
     pub(crate) fn caller(&self, credentials: &Credentials, options: HeaderOptions) -> Call {
         let (world, credentials) = (self.clone(), credentials.clone());
         let call = self.activity.of(Box::pin(async move {
-            let began = world.clock.now().monotonic;
-            credentials.get(options).await.inspect(|snapshot| world.check(snapshot, began))
+            let outcome = world.checked(&credentials, options).await;
+            drop(credentials);
+            outcome
         }));
         Box::new(move || block_on(call))
     }
