@@ -1,8 +1,10 @@
-//! What threads and tasks share: locks, atomics, reference counts, wakers and parking.
+//! What threads and tasks share: locks, atomics, reference counts, wakers, parking, and the number of the process.
 //!
-//! `task`, `refresh` and `credentials` take these primitives from here alone. Today they are those of std. A build for
-//! model checking replaces this file by a scheduler that tries every interleaving; no other file changes.
+//! `task`, `refresh` and `credentials` take these primitives from here alone. In this file they are those of std.
+//! `crates/model` compiles the same sources with a file of its own in the place of this one, whose primitives let a
+//! scheduler try interleavings.
 
+pub(crate) use std::process::id as process_id;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 pub(crate) use std::task::{Wake, Waker};

@@ -305,14 +305,18 @@ impl Refresher {
         (Err(error), Some(entry))
     }
 
-    /// Ends a flight whose callers have all left after the attempt that failed.
+    /// Ends a flight whose callers have all left after the attempt that failed. `None` if a caller has come since.
     fn end_without_callers(&self, flight: &Arc<Flight>) -> Option<Ended> {
         let now = self.system.clock().now();
+        let FailedAttempt { error, next, .. } = flight.failed_attempt()?;
         let state = self.state();
-        if flight.has_callers() || !state.is_current(flight) {
+        if !state.is_current(flight) {
+            // The credentials are being dropped. To ask again and again until they are gone would keep a core busy.
+            return Some((Err(error), None));
+        }
+        if flight.has_callers() {
             return None;
         }
-        let FailedAttempt { error, next, .. } = flight.failed_attempt()?;
         let pause = next.saturating_sub(now.monotonic);
         Some(self.end_in_failure(state, error, now, pause, FlightKind::Unwaited))
     }

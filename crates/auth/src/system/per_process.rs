@@ -6,9 +6,10 @@
 //! the parent.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+
+use crate::sync::{Arc, process_id};
 
 /// A value that each process makes for itself, on first use. Takes no lock.
 ///
@@ -42,7 +43,7 @@ impl<T> PerProcess<T> {
     /// The value of this process.
     #[must_use]
     pub fn get(&self) -> Arc<Owned<T>> {
-        let process = std::process::id();
+        let process = process_id();
         loop {
             let current = self.current.load();
             if let Some(current) = current.as_ref().filter(|current| current.process == process) {
@@ -67,7 +68,7 @@ impl<T> PerProcess<T> {
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         if let Some(current) = self.current.swap(None)
-            && current.process != std::process::id()
+            && current.process != process_id()
         {
             std::mem::forget(current);
         }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::cancel::Cancel;
 use super::wake_all;
-use crate::sync::{Arc, Mutex, Waker, lock};
+use crate::sync::{Arc, Mutex, Waker, lock, process_id};
 use crate::system::BoxFuture;
 
 /// Work under way, and later its outcome.
@@ -28,7 +28,7 @@ struct TaskState<T> {
 
 impl<T: Clone + Send + 'static> SharedTask<T> {
     pub(crate) fn new() -> Arc<Self> {
-        Self::of_process(std::process::id())
+        Self::of_process(process_id())
     }
 
     pub(crate) fn of_process(process: u32) -> Arc<Self> {
@@ -101,7 +101,7 @@ impl<T> SharedTask<T> {
 
     /// Whether this process runs the work. After a fork the child holds a copy of the task, but no thread runs it.
     pub(crate) fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process_id()
     }
 }
 

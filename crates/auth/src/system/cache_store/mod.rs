@@ -5,6 +5,7 @@ mod double;
 mod folder;
 mod location;
 mod lock;
+mod lock_file;
 mod of_system;
 mod work;
 
