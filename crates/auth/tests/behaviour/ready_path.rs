@@ -72,7 +72,9 @@ fn a_stale_header_is_served_without_allocation_while_its_refresh_runs() {
 
 /// More calls than a thread makes before it has a copy of the header.
 fn call(credentials: &Credentials) -> String {
-    (0..3).map(|_| header(credentials)).last().unwrap()
+    header(credentials);
+    header(credentials);
+    header(credentials)
 }
 
 #[test]
