@@ -1,7 +1,7 @@
 //! The figures of this library, each as a ratio measured in this run: `cargo bench -p yandex-cloud-auth`.
 //!
 //! - A cached header against its floor, which reads both coarse clocks and clones a header of the thread; with one thread
-//!   and with 64. `benches/peers` adds the library as it was, and other libraries.
+//!   and with 64.
 //! - Ten thousand callers with a stale token and a source that takes 200 ms; and with no token and a source that fails
 //!   after 200 ms.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people")]
