@@ -49,7 +49,7 @@ fn main() {
         let (over, more) = (ns - bare.1, allocations - bare.2);
         println!("  {name:20} {ns:8.1} {over:10.1} {allocations:13.2} {more:13.2}");
     }
-    println!("  (NoReplay: at most 100 ns and 0 allocations over the client alone)");
+    println!("  (NoReplay: at most 60 ns and 0 allocations over the client alone)");
 }
 
 /// A client that only stores its requests.

@@ -1,6 +1,7 @@
 //! How a call gets a header, and what it can say about the header afterwards.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use http::HeaderValue;
 
 use super::{Backend, Credentials};
 use crate::methods::Provider;
-use crate::refresh::cached_header::{CachedHeaderGuard, Snapshot};
+use crate::refresh::cached_header::{ReadyHeader, Snapshot};
 use crate::refresh::fetch::Goal;
+use crate::refresh::thread_copies::ThreadCopy;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::system::BoxFuture;
@@ -71,10 +73,13 @@ impl Credentials {
         // Written by hand, because the body of an `async fn` is not inlined into other crates.
         let mut wait: Option<BoxFuture<'_, _>> = None;
         poll_fn(move |context| {
-            if wait.is_none()
-                && let Some(header) = self.cached_header()
-            {
-                return Poll::Ready(header);
+            if wait.is_none() {
+                if let Some(copy) = self.thread_copy() {
+                    return Poll::Ready(Ok(copy.header()));
+                }
+                if let Some(header) = self.shared_header() {
+                    return Poll::Ready(header);
+                }
             }
             wait.get_or_insert_with(|| Box::pin(self.header_with(HeaderOptions::new())))
                 .as_mut()
@@ -85,15 +90,31 @@ impl Credentials {
     /// The header without waiting. Unlike [`try_header`](Self::try_header), starts no first fetch.
     #[inline]
     pub(crate) fn cached_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        Some(self.get_cached()?.map(|header| header.header()))
+        if let Some(copy) = self.thread_copy() {
+            return Some(Ok(copy.header()));
+        }
+        self.shared_header()
     }
 
-    /// The current header, without waiting.
+    /// The copy of the header that this thread has, if its token is fresh.
     #[inline]
-    pub(crate) fn get_cached(&self) -> Option<Result<CachedHeaderGuard, Error>> {
-        match self.inner.cache.get_cached() {
-            Some(header) => Some(Ok(header)),
-            None => self.inner.read_live(Duration::ZERO).map(|header| header.map(CachedHeaderGuard::from)),
+    pub(crate) fn thread_copy(&self) -> Option<Rc<ThreadCopy>> {
+        self.inner.cache.thread_copy()
+    }
+
+    /// The header for a thread that has no copy of it.
+    #[inline(never)]
+    fn shared_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        self.read_shared(|ready| ready.header.cloned())
+    }
+
+    /// Reads the current header in place, without waiting, for a thread that has no copy of it.
+    pub(crate) fn read_shared<R>(&self, read: impl Fn(ReadyHeader<'_>) -> R) -> Option<Result<R, Error>> {
+        match self.inner.cache.read_shared(&read) {
+            Some(read) => Some(Ok(read)),
+            None => {
+                self.inner.read_live(Duration::ZERO).map(|header| header.map(|header| read(header.ready())))
+            }
         }
     }
 
@@ -171,7 +192,16 @@ impl Credentials {
     /// The failure that is remembered now, if there is one; for `env-iam-token`, what is wrong with the variable.
     #[inline]
     pub fn try_header(&self) -> Option<Result<Option<HeaderValue>, Error>> {
-        self.cached_header().or_else(|| self.failure_or_prewarm())
+        if let Some(copy) = self.thread_copy() {
+            return Some(Ok(copy.header()));
+        }
+        self.shared_header_or_prewarm()
+    }
+
+    // Not inlined: where two ways to a result meet, the compiler moves the result, which is slow for a new header.
+    #[inline(never)]
+    fn shared_header_or_prewarm(&self) -> Option<Result<Option<HeaderValue>, Error>> {
+        self.shared_header().or_else(|| self.failure_or_prewarm())
     }
 
     #[cold]

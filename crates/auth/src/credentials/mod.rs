@@ -313,9 +313,9 @@ impl Credentials {
     #[inline]
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
-        match self.inner.cache.get_cached() {
-            Some(header) => header.number(),
-            None => Some(self.inner.read_live(Duration::ZERO)?.ok()?.generation),
+        match self.thread_copy() {
+            Some(copy) => Some(copy.generation),
+            None => self.read_shared(|ready| ready.generation)?.ok(),
         }
     }
 

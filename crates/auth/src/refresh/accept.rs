@@ -9,6 +9,7 @@ use super::failures::backoff;
 use super::fetch::Fetched;
 use super::refresher::{RefreshState, Refresher};
 use super::schedule::{Freshness, Schedule};
+use super::thread_copies;
 #[cfg(feature = "shared-cache")]
 use crate::secret::Secret;
 use crate::sync::Arc;
@@ -42,8 +43,17 @@ impl Refresher {
         };
         header.check_unrevoked()?;
         let header = Arc::new(header);
-        self.header.store(Some(Arc::clone(&header)));
+        self.replace_header(Some(Arc::clone(&header)));
         Ok(Some((header, state.generation != before)))
+    }
+
+    /// Replaces the header. Every change passes here, because the copies of the threads have to end with it. Called with
+    /// the lock of the state.
+    pub(super) fn replace_header(&self, header: Option<Arc<CachedHeader>>) {
+        // Where there was no header, there is no copy of it: a first token costs the other threads nothing.
+        if self.header.swap(header).is_some() {
+            thread_copies::record_change();
+        }
     }
 
     /// Makes the header of a token, with the limits that its life and its history give it.

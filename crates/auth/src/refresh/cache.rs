@@ -3,13 +3,17 @@
 //! A call that finds a usable token takes it and goes on, without a lock. A stale token is refreshed in the background.
 //! Only a call that finds no usable token waits for a fetch, and shares its outcome, an error as well as a token.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::cached_header::{CachedHeader, CachedHeaderGuard};
+use arc_swap::Guard;
+
+use super::cached_header::{CachedHeader, ReadyHeader};
 use super::fetch::{Fetch, Goal};
 use super::flight::{Limit, Requirement, Waited};
 use super::refresher::{Join, Refresher};
 use super::schedule::Freshness;
+use super::thread_copies::{self, CopyKey, ThreadCopy};
 use crate::error::in_seconds;
 use crate::sync::Arc;
 use crate::system::{Now, System};
@@ -32,11 +36,12 @@ pub struct Counters {
 /// The header of one set of credentials. Dropping the cache stops its fetch.
 pub(crate) struct Cache {
     refresher: Arc<Refresher>,
+    copies: CopyKey,
 }
 
 impl Cache {
     pub(crate) fn new(system: System, fetch: Box<dyn Fetch>, notifier: Arc<Notifier>) -> Self {
-        Self { refresher: Arc::new(Refresher::new(system, fetch, notifier)) }
+        Self { refresher: Arc::new(Refresher::new(system, fetch, notifier)), copies: CopyKey::default() }
     }
 
     /// Stores a header that needs no fetch.
@@ -44,22 +49,42 @@ impl Cache {
         self.refresher.put(header);
     }
 
-    /// The usable header. Takes no lock and allocates nothing.
+    /// The copy of the header that this thread has, if its token is fresh. Takes no lock, allocates nothing, and writes
+    /// no memory that other threads use.
     #[inline]
-    pub(crate) fn get_cached(&self) -> Option<CachedHeaderGuard> {
-        let header = self.refresher.header.load();
-        let now = self.refresher.system.clock().now();
-        match header.as_ref()?.freshness(&now) {
-            Freshness::Fresh => {}
-            Freshness::Stale => self.refresher.refresh_in_background(now),
-            Freshness::Expired => return None,
-        }
-        Some(CachedHeaderGuard(header))
+    pub(crate) fn thread_copy(&self) -> Option<Rc<ThreadCopy>> {
+        self.copies.get(&self.now())
+    }
+
+    /// Reads the usable header that all threads share, and gives this thread a copy. Takes no lock, and allocates for
+    /// the copy alone.
+    pub(crate) fn read_shared<R>(&self, read: impl FnOnce(ReadyHeader<'_>) -> R) -> Option<R> {
+        // Before the header is loaded: see `CopyKey::update`.
+        let changes = thread_copies::drop_obsolete();
+        let now = self.now();
+        let loaded = self.load_usable(&now);
+        self.copies.update(loaded.as_deref(), &now, changes);
+        loaded.as_ref().map(|header| read(header.ready()))
     }
 
     /// The usable header, to keep.
     pub(crate) fn usable(&self) -> Option<Arc<CachedHeader>> {
-        self.get_cached()?.keep()
+        thread_copies::drop_obsolete();
+        Guard::into_inner(self.load_usable(&self.now()))
+    }
+
+    /// The usable header. No reference count that threads share is touched.
+    #[inline]
+    fn load_usable(&self, now: &Now) -> Guard<Option<Arc<CachedHeader>>> {
+        let loaded = self.refresher.header.load();
+        match loaded.as_ref().map(|header| header.freshness(now)) {
+            Some(Freshness::Fresh) | None => loaded,
+            Some(Freshness::Stale) => {
+                self.refresher.refresh_in_background(*now);
+                loaded
+            }
+            Some(Freshness::Expired) => Guard::from_inner(None),
+        }
     }
 
     /// Starts a fetch without waiting for it, if no header is fresh and no fetch is under way.
@@ -150,8 +175,9 @@ impl Cache {
         self.refresher.counters()
     }
 
+    #[inline]
     fn now(&self) -> Now {
-        self.refresher.system.clock().now()
+        self.refresher.system.now()
     }
 
     /// With a usable token, the error says that the token is too short-lived; `error` is the reason why no other came.
@@ -244,8 +270,8 @@ mod tests {
             cache.refresher.header.load().as_ref().unwrap().see_revocations();
             let (done, found) = std::sync::mpsc::channel();
             let same = Arc::clone(&cache);
-            std::thread::spawn(move || done.send(same.get_cached().is_some()));
-            assert_eq!(found.recv_timeout(Duration::from_secs(20)), Ok(true), "a call waits for a lock");
+            std::thread::spawn(move || done.send(same.read_shared(|ready| ready.generation)));
+            assert_eq!(found.recv_timeout(Duration::from_secs(20)), Ok(Some(1)), "a call waits for a lock");
             drop((state, revoked));
         }
     }

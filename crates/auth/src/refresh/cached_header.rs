@@ -2,16 +2,13 @@
 //!
 //! A `HeaderValue` is cheap to clone, but its reference count is one word of memory, and cores that share that word
 //! wait for each other. So there are several copies, each on cache lines of its own, and a thread always takes the same
-//! one.
+//! one. A thread that calls often has a copy of its own besides: `thread_copies`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::Guard;
 use bytes::Bytes;
 use http::HeaderValue;
-#[cfg(feature = "tower")]
-use http::{HeaderMap, header::AUTHORIZATION};
 use zeroize::Zeroizing;
 
 use super::revoked::{self, RevocationCheck};
@@ -82,11 +79,26 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
+/// The line of a header in memory of its own. A line of a `Secret` is visible ASCII, so it is always a valid header.
+fn own_header(line: Vec<u8>) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(Zeroizing::new(line)))).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
 /// A header, and the generation of its token.
 #[cfg(feature = "tower")]
 pub(crate) struct VersionedHeader {
     pub(crate) header: HeaderValue,
     pub(crate) generation: u64,
+}
+
+#[cfg(feature = "tower")]
+impl VersionedHeader {
+    /// A copy of a header; `None` for requests that carry no header.
+    pub(crate) fn of(ready: ReadyHeader<'_>) -> Option<Self> {
+        Some(Self { header: ready.header?.clone(), generation: ready.generation })
+    }
 }
 
 impl CachedHeader {
@@ -100,11 +112,7 @@ impl CachedHeader {
     ) -> Self {
         let copy = || {
             let (scheme, secret) = value?;
-            let line = Zeroizing::new([scheme.as_str(), " ", secret.expose()].concat().into_bytes());
-            // A `Secret` is visible ASCII, so it is always a valid header.
-            let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owned(line))).ok()?;
-            header.set_sensitive(true);
-            Some(header)
+            own_header([scheme.as_str(), " ", secret.expose()].concat().into_bytes())
         };
         Self {
             method,
@@ -121,17 +129,31 @@ impl CachedHeader {
         }
     }
 
-    /// A copy of the header. Allocates nothing.
+    /// The header, to look at or to copy. A copy allocates nothing.
     #[inline]
+    pub(crate) fn ready(&self) -> ReadyHeader<'_> {
+        ReadyHeader { header: self.copies[shard()].as_ref(), generation: self.generation }
+    }
+
+    /// A copy of the header. Allocates nothing.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
-        self.copies[shard()].clone()
+        self.ready().header.cloned()
+    }
+
+    /// A header that shares no memory with the others.
+    pub(super) fn own_copy(&self) -> Option<HeaderValue> {
+        own_header(self.copies[0].as_ref()?.as_bytes().to_vec())
+    }
+
+    /// Until when the token is fresh.
+    pub(super) fn fresh_until(&self) -> Now {
+        self.fresh_until
     }
 
     /// A copy of the header, with its generation.
     #[cfg(feature = "tower")]
-    #[inline]
     pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
-        Some(VersionedHeader { header: self.header()?, generation: self.generation })
+        VersionedHeader::of(self.ready())
     }
 
     #[inline]
@@ -191,55 +213,13 @@ impl CachedHeader {
     }
 }
 
-/// The current header, borrowed for a moment: no reference count that threads share is touched.
-pub(crate) struct CachedHeaderGuard(pub(super) Guard<Option<Arc<CachedHeader>>>);
-
-impl CachedHeaderGuard {
-    /// The header itself, to keep.
-    pub(super) fn keep(self) -> Option<Arc<CachedHeader>> {
-        Guard::into_inner(self.0)
-    }
-
-    /// A copy of the header. Allocates nothing.
-    #[inline]
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
-        self.0.as_ref()?.header()
-    }
-
-    /// The number of the token, also where requests carry no header.
-    #[inline]
-    pub(crate) fn number(&self) -> Option<u64> {
-        Some(self.0.as_ref()?.generation)
-    }
-
-    /// A copy of the header, with its generation.
-    #[cfg(feature = "tower")]
-    pub(crate) fn versioned(&self) -> Option<VersionedHeader> {
-        self.0.as_ref()?.versioned()
-    }
-
-    /// The generation of the token in the header; `None` for requests that carry no header.
-    #[cfg(feature = "tower")]
-    #[inline]
-    pub(crate) fn generation(&self) -> Option<u64> {
-        let cached = self.0.as_ref()?;
-        cached.scheme().map(|_| cached.generation)
-    }
-
-    /// Inserts the header into `headers` directly, because each step between would be one more copy.
-    #[cfg(feature = "tower")]
-    #[inline]
-    pub(crate) fn insert_into(&self, headers: &mut HeaderMap) {
-        if let Some(header) = self.header() {
-            headers.insert(AUTHORIZATION, header);
-        }
-    }
-}
-
-impl From<Arc<CachedHeader>> for CachedHeaderGuard {
-    fn from(header: Arc<CachedHeader>) -> Self {
-        Self(Guard::from_inner(Some(header)))
-    }
+/// A header that may be sent now, for the moment of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadyHeader<'a> {
+    /// `None` for requests that carry no header.
+    pub(crate) header: Option<&'a HeaderValue>,
+    /// The number of the token.
+    pub(crate) generation: u64,
 }
 
 /// The index of the copy that this thread takes.

@@ -12,6 +12,7 @@
 //! | [`failures`] | how long failures and refusals are remembered |
 //! | [`atomic_moment`] | a moment that the ready path reads without a lock |
 //! | [`cached_header`] | the header, made once and handed out many times |
+//! | [`thread_copies`] | the headers that a thread keeps for itself |
 //! | [`live_header`] | the header of a token that is read for every request |
 //! | [`revoked`] | the tokens that this process has revoked and no longer sends |
 
@@ -28,3 +29,4 @@ pub(crate) mod live_header;
 mod refresher;
 pub(crate) mod revoked;
 pub(crate) mod schedule;
+pub(crate) mod thread_copies;

@@ -95,6 +95,7 @@ impl Refresher {
 
     pub(super) fn put(&self, header: CachedHeader) {
         self.state().generation = header.generation;
+        // Not `replace_header`: no thread has called yet, so no thread has a copy.
         self.header.store(Some(Arc::new(header)));
     }
 
@@ -337,7 +338,7 @@ impl Refresher {
             return false;
         }
         state.invalidations.record(now, BURST, self.system.clock().random());
-        self.header.store(None);
+        self.replace_header(None);
         state.refused = Some(Arc::clone(&header));
         // A failure from the time when this token was still good must not prevent the fetch that is needed now.
         state.failures.forget_last();

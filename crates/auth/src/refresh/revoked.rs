@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 
+use super::thread_copies;
 use crate::sync::{AtomicU64, LazyLock, Mutex, Ordering, lock};
 use crate::{Error, ErrorKind};
 
@@ -41,6 +42,7 @@ pub(crate) fn record(token: &str) {
     }
     // Under the lock and after the hash: a holder that sees the new number finds the hash.
     REVOCATIONS.fetch_add(1, Ordering::Release);
+    thread_copies::record_change();
 }
 
 /// Whether a token was revoked.

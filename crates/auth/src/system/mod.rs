@@ -10,6 +10,7 @@ mod cache_store;
 mod clock;
 #[cfg(feature = "service-account-key")]
 mod clock_difference;
+mod current_clock;
 mod endpoints;
 mod environment;
 mod file_looks;
@@ -41,6 +42,7 @@ pub(crate) use self::cache_store::{SharedCacheUse, StoreWork};
 pub use self::clock::{Clock, Now, SinceBoot, SystemClock};
 #[cfg(feature = "service-account-key")]
 pub(crate) use self::clock_difference::ClockDifference;
+use self::current_clock::CurrentClock;
 pub use self::endpoints::Endpoints;
 pub use self::environment::{Environment, ProcessEnvironment};
 use self::file_looks::FileLooks;
@@ -114,7 +116,7 @@ static REAL_LOOKS: LazyLock<Arc<FileLooks>> = LazyLock::new(Arc::default);
 #[derive(Clone)]
 pub struct System {
     environment: Arc<dyn Environment>,
-    clock: Arc<dyn Clock>,
+    clock: CurrentClock,
     http: Option<Arc<dyn HttpTransport>>,
     processes: Arc<dyn Processes>,
     files: Arc<dyn Files>,
@@ -143,7 +145,7 @@ impl System {
             #[cfg(not(feature = "transport"))]
             http: None,
             environment,
-            clock: Arc::new(SystemClock::new()),
+            clock: CurrentClock::real(),
             processes: Arc::new(SystemProcesses),
             files: Arc::new(SystemFiles),
             looks: Arc::clone(&REAL_LOOKS),
@@ -172,7 +174,7 @@ impl System {
     /// Replaces the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = CurrentClock::new(clock);
         #[cfg(feature = "service-account-key")]
         {
             self.clock_difference = Arc::default();
@@ -262,13 +264,6 @@ impl System {
     #[must_use]
     pub fn environment(&self) -> &dyn Environment {
         &*self.environment
-    }
-
-    /// The clock.
-    #[must_use]
-    #[inline]
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
     }
 
     /// The HTTP transport.
@@ -376,7 +371,7 @@ impl System {
         work: impl Future<Output = T>,
     ) -> Option<T> {
         let mut work = std::pin::pin!(work);
-        let mut timer = self.clock.sleep(limit);
+        let mut timer = self.clock().sleep(limit);
         std::future::poll_fn(|context| {
             if let std::task::Poll::Ready(done) = work.as_mut().poll(context) {
                 return std::task::Poll::Ready(Some(done));

@@ -277,8 +277,12 @@ impl Config {
 
     /// The header for a request. If it has to wait for the header, the timeout of the request is shortened.
     async fn header_for(&self, request: &mut impl AuthRequest) -> Result<Option<VersionedHeader>, Error> {
-        if let Some(ready) = self.credentials.get_cached() {
-            return ready.map(|ready| ready.versioned());
+        if let Some(copy) = self.credentials.thread_copy() {
+            let generation = copy.generation;
+            return Ok(copy.header().map(|header| VersionedHeader { header, generation }));
+        }
+        if let Some(ready) = self.credentials.read_shared(VersionedHeader::of) {
+            return ready;
         }
         let deadline = self.deadline_of(request);
         let header = self.wait_for_header(deadline).await?;

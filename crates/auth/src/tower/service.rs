@@ -14,6 +14,7 @@ use super::future::{InFlight, ResponseFuture, Retry};
 use super::layer::Config;
 use super::replay::{NoReplay, Replay};
 use super::request::{AuthRequest, AuthResponse};
+use crate::refresh::cached_header::VersionedHeader;
 use crate::{Error, Method};
 
 /// A client whose requests are authorized, made by [`AuthLayer`](super::AuthLayer).
@@ -52,6 +53,25 @@ impl<S: fmt::Debug, R> fmt::Debug for AuthService<S, R> {
             .field("inner", &self.inner)
             .field("layer", &self.config)
             .finish_non_exhaustive()
+    }
+}
+
+impl<S, R> AuthService<S, R> {
+    /// Sends a request that has the header.
+    #[inline]
+    fn dispatch<Q>(
+        &mut self,
+        request: Q,
+        generation: u64,
+        retry: Option<Retry<S, R, R::Saved>>,
+    ) -> ResponseFuture<S, R, Q>
+    where
+        S: Service<Q>,
+        R: Replay<Q>,
+    {
+        let response = self.inner.call(request);
+        let in_flight = InFlight { config: Arc::clone(&self.config), generation, retry };
+        ResponseFuture::sending(response, Some(in_flight))
     }
 }
 
@@ -95,22 +115,32 @@ where
             Ok(false) => return ResponseFuture::sending(self.inner.call(request), None),
             Err(error) => return ResponseFuture::failed(error),
         }
-        match self.config.credentials.get_cached() {
-            Some(Ok(ready)) => {
-                let Some(generation) = ready.generation() else {
-                    return ResponseFuture::sending(self.inner.call(request), None);
-                };
-                // `poll_ready` made `self.inner` ready, so this call uses it. A replay uses a clone.
-                let mut retry = None;
+        let mut retry = None;
+        // The header goes straight from the copy of the thread into the request, because each step between would be one
+        // more copy.
+        if let Some(copy) = self.config.credentials.thread_copy() {
+            if !copy.has_header() {
+                return ResponseFuture::sending(self.inner.call(request), None);
+            }
+            // `poll_ready` made `self.inner` ready, so this call uses it. A replay uses a clone.
+            if R::SAVES {
+                (request, retry) = save(&self.config, self.replay.clone(), &self.inner, request);
+            }
+            if let Some(header) = copy.header() {
+                request.headers_mut().insert(AUTHORIZATION, header);
+            }
+            let generation = copy.generation;
+            drop(copy);
+            return self.dispatch(request, generation, retry);
+        }
+        match self.config.credentials.read_shared(VersionedHeader::of) {
+            Some(Ok(None)) => ResponseFuture::sending(self.inner.call(request), None),
+            Some(Ok(Some(VersionedHeader { header, generation }))) => {
                 if R::SAVES {
                     (request, retry) = save(&self.config, self.replay.clone(), &self.inner, request);
                 }
-                ready.insert_into(request.headers_mut());
-                // Dropped before the call, which may take long: the guard keeps an old snapshot alive.
-                drop(ready);
-                let response = self.inner.call(request);
-                let in_flight = InFlight { config: Arc::clone(&self.config), generation, retry };
-                ResponseFuture::sending(response, Some(in_flight))
+                request.headers_mut().insert(AUTHORIZATION, header);
+                self.dispatch(request, generation, retry)
             }
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {

@@ -31,6 +31,10 @@ fn all_credentials_in_the_process_drop_a_revoked_token_and_fetch_another_if_they
         Credentials::from(EnvIamTokenAuth::new()).with_system(test_system(&cloud, &[("YC_TOKEN", &token)]));
     let other = Credentials::from(IamTokenAuth::new(cloud.iam_token().unwrap()).unwrap());
     let (held, kept) = (header(&given), header(&other));
+    // This thread now has copies of its own of all of these headers.
+    for credentials in [&metadata, &given, &other].repeat(3) {
+        header(credentials);
+    }
     assert_eq!((&held, &header(&variable)), (&format!("Bearer {token}"), &held));
 
     let revoked = given.blocking().revoke(RevokeOptions::new()).unwrap();

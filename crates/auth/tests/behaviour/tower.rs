@@ -96,7 +96,7 @@ fn the_ready_path_allocates_nothing() {
     let (_source, credentials) = fetched();
     header(&credentials);
     let mut service = AuthLayer::new(credentials).layer(Nothing);
-    let mut requests: Vec<_> = (0..2)
+    let mut requests: Vec<_> = (0..22)
         .map(|_| {
             let mut request = Request::get(URL).body(()).unwrap();
             request.headers_mut().reserve(4);
@@ -108,8 +108,11 @@ fn the_ready_path_allocates_nothing() {
         let response = std::pin::pin!(service.call(requests.pop().unwrap()));
         assert!(response.poll(&mut context).is_ready());
     };
-    call();
-    assert_eq!(allocation_counter::measure(&mut call).count_total, 0);
+    // The second call of a thread makes the copy that the thread keeps. A token that another test replaces meanwhile ends
+    // the copy, so one measurement is not enough.
+    (0..2).for_each(|_| call());
+    let least = (0..20).map(|_| allocation_counter::measure(&mut call).count_total).min();
+    assert_eq!(least, Some(0));
 }
 
 #[test]

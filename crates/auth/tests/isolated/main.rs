@@ -19,3 +19,5 @@ mod quiet;
 mod reentrance_log;
 #[cfg(unix)]
 mod standard_input;
+#[cfg(target_os = "linux")]
+mod thread_copies;

@@ -14,17 +14,19 @@ use zeroize::Zeroizing;
 
 /// The secret of these tests repeats this text. The text itself must not be in the memory of the test, so each byte is
 /// stored with another bit.
-const NEEDLE: &[u8] = b"LTRI,URDEFT,NG,UIHR";
+pub(crate) const NEEDLE: &[u8] = b"LTRI,URDEFT,NG,UIHR";
 const BIT: u8 = 1;
 
-const EMPTY_PAGE: [u8; 4096] = [0; 4096];
+const PIECE: usize = 4096;
+
+const EMPTY_PIECE: [u8; PIECE + NEEDLE.len() - 1] = [0; PIECE + NEEDLE.len() - 1];
 
 /// A file with a secret, which another program makes: this process never holds the secret before it reads the file.
-struct SecretFile(PathBuf);
+pub(crate) struct SecretFile(PathBuf);
 
 impl SecretFile {
     /// `prefix`, and then the repeated text, `length` bytes in all.
-    fn new(name: &str, prefix: &str, length: usize) -> Self {
+    pub(crate) fn new(name: &str, prefix: &str, length: usize) -> Self {
         Self::between(name, prefix, "", length)
     }
 
@@ -43,7 +45,7 @@ impl SecretFile {
     }
 
     /// The secret, wiped when dropped.
-    fn read(&self) -> Zeroizing<String> {
+    pub(crate) fn read(&self) -> Zeroizing<String> {
         let bytes = SystemFiles.read(&self.0, 1 << 20).unwrap();
         Zeroizing::new(String::from_utf8(bytes).unwrap())
     }
@@ -56,7 +58,11 @@ impl Drop for SecretFile {
 }
 
 /// How many copies of the text are in the writable memory of this process.
-fn copies() -> usize {
+pub(crate) fn copies() -> usize {
+    // Wiped, so that no copy of a copy is found. A piece ends with the first bytes of the next one.
+    let mut piece = Zeroizing::new(vec![0; PIECE + NEEDLE.len() - 1]);
+    let own = piece.as_ptr_range();
+    let own = own.start.addr()..own.end.addr();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let mut memory = File::open("/proc/self/mem").unwrap();
     let mut found = 0;
@@ -67,19 +73,24 @@ fn copies() -> usize {
             continue;
         }
         let (from, to) = range.split_once('-').unwrap();
-        let [from, to] = [from, to].map(|end| u64::from_str_radix(end, 16).unwrap());
-        // Wiped, so that no copy of a copy is found.
-        let mut buffer = Zeroizing::new(vec![0; usize::try_from(to - from).unwrap().min(64 << 20)]);
-        memory.seek(SeekFrom::Start(from)).unwrap();
-        if memory.read_exact(&mut buffer).is_ok() {
+        let [from, to] = [from, to].map(|end| usize::from_str_radix(end, 16).unwrap());
+        for at in (from..to.min(from + (64 << 20))).step_by(PIECE) {
+            let length = piece.len().min(to - at);
+            memory.seek(SeekFrom::Start(at as u64)).unwrap();
+            if memory.read_exact(&mut piece[..length]).is_err() {
+                break;
+            }
+            // Most pages were never written: a quick comparison skips them.
+            if piece[..length] == EMPTY_PIECE[..length] {
+                continue;
+            }
             let is_copy = |window: &[u8]| {
                 window[0] ^ BIT == NEEDLE[0]
                     && window.iter().zip(NEEDLE).all(|(byte, needle)| byte ^ BIT == *needle)
             };
-            // Most pages were never written: a quick comparison skips them.
-            let pages = buffer.chunks(EMPTY_PAGE.len()).filter(|page| *page != &EMPTY_PAGE[..page.len()]);
+            let windows = piece[..length].windows(NEEDLE.len()).enumerate();
             found +=
-                pages.flat_map(|page| page.windows(NEEDLE.len())).filter(|window| is_copy(window)).count();
+                windows.filter(|(offset, window)| is_copy(window) && !own.contains(&(at + offset))).count();
         }
     }
     found
