@@ -4,6 +4,7 @@
 //! package, `arc_swap` is the package in `cell/`, and `thread_local!` is that of the scheduler.
 
 #![allow(
+    clippy::duplicate_mod,
     dead_code,
     unused_imports,
     reason = "the build has few features, and the library's own build has the warnings"
