@@ -84,6 +84,21 @@ def test_a_thousand_tasks_share_one_fetch(emulator, fetches):
     assert not creds.__dict__["_waits"]
 
 
+def test_a_wait_begins_while_other_threads_begin_and_end_theirs(emulator):
+    creds = Credentials.metadata()
+    waits = creds.__dict__.setdefault("_waits", {})
+
+    class OfAnotherThread:
+        """A loop. Another thread begins a wait at the moment when this loop is looked at."""
+
+        def is_closed(self):
+            waits[object()] = None
+            return False
+
+    waits.update({OfAnotherThread(): None, OfAnotherThread(): None})
+    assert asyncio.run(creds.header_async()).startswith("Bearer t1.")
+
+
 def test_a_thousand_tasks_of_trio_share_one_fetch(emulator, fetches):
     trio = pytest.importorskip("trio")
     emulator.fault(kind="latency", milliseconds=200, target="metadata")

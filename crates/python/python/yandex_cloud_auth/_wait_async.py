@@ -86,8 +86,10 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
     if found is not None and not found.hub.foreign:
         waits = found
     else:
-        for other in [key for key in table if getattr(key, "is_closed", bool)()]:
-            table.pop(other, None)
+        # Other threads change the table at any moment, and `list` copies the keys in one step.
+        for other in list(table):
+            if getattr(other, "is_closed", bool)():
+                table.pop(other, None)
         waits = _Waits(credentials)
         try:
             loop.add_reader(waits.hub.fileno(), waits.step)
@@ -105,7 +107,7 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
         if number is not None and waits.waiting.pop(number, None) is not None:
             waits.hub.cancel(number)
         if not waits.waiting and table.get(loop) is waits:
-            del table[loop]
+            table.pop(loop, None)
             if not loop.is_closed():
                 loop.remove_reader(waits.hub.fileno())
 
@@ -154,5 +156,5 @@ async def _run_in_trio(credentials: Credentials, start: Start, trio: Any) -> Any
         if number is not None and waits.waiting.pop(number, None) is not None:
             waits.hub.cancel(number)
         if not waits.waiting and table.get(key) is found:
-            del table[key]
+            table.pop(key, None)
             scope.cancel()

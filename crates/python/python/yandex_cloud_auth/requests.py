@@ -28,26 +28,45 @@ class Auth(Guard, AuthBase):
         header = self._header(request.url or "")
         if header is not None:
             request.headers["Authorization"] = header
-            request.register_hook("response", self._replay)  # type: ignore[no-untyped-call,unused-ignore]
+            # The first of the hooks: those of the program see the last response alone.
+            replay = _Replay(self, header)
+            request.hooks = {**request.hooks, "response": [replay, *_response_hooks(request)]}
         return request
 
-    def _replay(self, response: requests.Response, **options: Any) -> requests.Response:
+
+class _Replay:
+    """The hook of one request that has our header."""
+
+    def __init__(self, auth: Auth, header: str) -> None:
+        self._auth = auth
+        self._header = header
+
+    def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
         request = response.request
-        header = request.headers.get("Authorization")
-        if response.status_code != 401 or not header or not self._rules.check(request.url or ""):
+        # Behind a redirect to another host the header is not ours.
+        if response.status_code != 401 or request.headers.get("Authorization") != self._header:
+            return response
+        # A session of the program's own may keep the header there.
+        if not self._auth._rules.check(request.url or ""):
             return response
         if not isinstance(request.body, (str, bytes, type(None))):
             return response
-        second_header = renewed(self.credentials, header)
+        second_header = renewed(self._auth.credentials, self._header)
         if second_header is None:
             return response
         # The connection is free for the next request once the response is read.
         _ = response.content
         response.close()
         again = request.copy()
-        again.deregister_hook("response", self._replay)  # type: ignore[no-untyped-call,unused-ignore]
+        # A copy shares the hooks, and the client goes through this very list at the moment.
+        again.hooks = {**request.hooks, "response": [hook for hook in _response_hooks(request) if hook is not self]}
         again.headers["Authorization"] = second_header
         second: requests.Response = response.connection.send(again, **options)
         second.history.append(response)
         second.request = again
         return second
+
+
+def _response_hooks(request: requests.PreparedRequest) -> list[Any]:
+    hooks: Any = request.hooks.get("response") or []
+    return [hooks] if callable(hooks) else list(hooks)
