@@ -2,17 +2,13 @@
 
 use std::sync::Mutex;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use yandex_cloud_auth::system::CacheFolder;
-use yandex_cloud_auth::{Automatic, Credentials as Engine, Endpoints, Snapshot, System};
+use pyo3::types::{PyList, PyString};
+use yandex_cloud_auth::{Credentials as Engine, Snapshot};
 
-use crate::errors::checked;
 use crate::methods::Method;
-use crate::options::set;
-use crate::report;
-use crate::text::{optional_name, text};
+use crate::report::Report;
+use crate::text::text;
 
 /// Which text of a token is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,9 +36,11 @@ impl Kept {
     }
 }
 
-/// The native half of `Credentials`. No function here waits, or calls one that does: where the interpreter ends while a
-/// thread waits, the thread is unwound by force, which frames of Rust do not survive.
-#[pyclass(frozen, subclass, weakref, module = "yandex_cloud_auth._native")]
+/// The native half of `Credentials`. No function here waits, or calls one that does.
+///
+/// The class has no `weakref`, and its Python half has: the callbacks of weak references are Python's, and those of this class
+/// would be called by Rust.
+#[pyclass(frozen, subclass, module = "yandex_cloud_auth._native")]
 pub(crate) struct Credentials {
     pub(crate) inner: Engine,
     kept: Mutex<Option<Kept>>,
@@ -116,42 +114,8 @@ fn make(py: Python<'_>, snapshot: &Snapshot, form: Form) -> Py<PyAny> {
 #[pymethods]
 impl Credentials {
     #[new]
-    #[pyo3(signature = (auth=None, *, lenient=false, shared_cache=true, endpoint=None, iam_endpoint=None, oauth_endpoint=None))]
-    fn new(
-        py: Python<'_>,
-        auth: Option<&Bound<'_, PyAny>>,
-        lenient: bool,
-        shared_cache: bool,
-        endpoint: Option<&Bound<'_, PyAny>>,
-        iam_endpoint: Option<&Bound<'_, PyAny>>,
-        oauth_endpoint: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let mut system = System::real();
-        let mut endpoints = Endpoints::new();
-        set!(
-            endpoints,
-            api: optional_name(endpoint),
-            iam: optional_name(iam_endpoint),
-            oauth: optional_name(oauth_endpoint),
-        );
-        if endpoints != Endpoints::new() {
-            system = system.with_endpoints(endpoints);
-        }
-        if shared_cache && let Some(folder) = checked(py, CacheFolder::from_env(system.environment()))? {
-            system = system.with_shared_cache(folder);
-        }
-        let inner = match auth {
-            None if lenient => Automatic::new().lenient().build(),
-            None => Engine::automatic(),
-            Some(_) if lenient => {
-                return Err(PyValueError::new_err("lenient is an option of automatic selection alone"));
-            }
-            Some(auth) => match auth.cast::<Method>() {
-                Ok(method) => method.get().credentials.clone(),
-                Err(_) => checked(py, Engine::from_string(text(auth, "auth")?.as_str()))?,
-            },
-        };
-        Ok(Self { inner: inner.with_system(system), kept: Mutex::default() })
+    fn new(auth: &Bound<'_, Method>) -> Self {
+        Self { inner: auth.get().credentials.clone(), kept: Mutex::default() }
     }
 
     /// The header at hand, or False: there is none without a wait.
@@ -164,21 +128,16 @@ impl Credentials {
         self.ready(py, Form::Token).unwrap_or_else(|| no(py))
     }
 
-    /// Drops exactly this token, or the token of this header, because a server refused it: the next call fetches.
-    ///
-    /// Returns False if that changes nothing: a newer token has replaced it, or the method has no other to give
-    /// (`api-key`, `iam-token`, `none`).
-    fn invalidate(&self, token: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let Some(token) = token else { return Ok(false) };
-        let refused = text(token, "token")?;
-        let Some(snapshot) = self.inner.snapshot() else { return Ok(false) };
+    fn _invalidate(&self, token: &Bound<'_, PyString>) -> bool {
+        let refused = text(token);
+        let Some(snapshot) = self.inner.snapshot() else { return false };
         let is_current = snapshot.expose_secret() == Some(refused.as_str())
             || snapshot.header().is_some_and(|header| header.as_bytes() == refused.as_bytes());
         if !is_current || !self.inner.invalidate(&snapshot) {
-            return Ok(false);
+            return false;
         }
         self.forget();
-        Ok(true)
+        true
     }
 
     /// Starts the selection and the first fetch, if they are due, and returns at once.
@@ -186,9 +145,8 @@ impl Credentials {
         self.inner.prewarm();
     }
 
-    /// Why this method was selected; after a selection that failed, what it tried. None before the first selection.
-    fn report<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.inner.report().map(|report| report::to_python(py, &report)).transpose()
+    fn _report(&self) -> Option<Report> {
+        self.inner.report().map(Report::from)
     }
 
     /// The name of the method, such as `metadata`. None until automatic selection has chosen one.
@@ -197,48 +155,18 @@ impl Credentials {
         self.inner.method().map(|method| method.name())
     }
 
-    /// When the current token ends according to its issuer, a datetime in UTC; None if there is no token now, or its
-    /// issuer did not say.
-    #[getter]
-    fn expires_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(end) = self.inner.snapshot().and_then(|snapshot| snapshot.expires_at()) else {
-            return Ok(None);
-        };
-        let since = end.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let datetime = py.import("datetime")?;
-        let utc = datetime.getattr("timezone")?.getattr("utc")?;
-        datetime.getattr("datetime")?.call_method1("fromtimestamp", (since, utc)).map(Some)
+    /// The seconds from 1970 to the end of the current token.
+    fn _ends_at(&self) -> Option<f64> {
+        let end = self.inner.snapshot()?.expires_at()?;
+        Some(end.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64())
     }
 
-    /// How often things happened: a dict with `fetches`, `failures` and `waited`.
-    fn counters(&self) -> std::collections::BTreeMap<&'static str, u64> {
+    /// Adds the numbers of fetches, failures and waits to a list.
+    fn _count(&self, into: &Bound<'_, PyList>) -> PyResult<()> {
         let counters = self.inner.counters();
-        [("fetches", counters.fetches), ("failures", counters.failures), ("waited", counters.waited)].into()
-    }
-
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let class = slf.get_type().name()?;
-        Ok(match slf.get().method() {
-            Some(method) => format!("<{class} method={method:?}>"),
-            None => format!("<{class} method=None>"),
-        })
-    }
-
-    /// Credentials do not copy: the copy is the object itself, with the one token and the one fetch.
-    fn __copy__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
-        slf.clone()
-    }
-
-    /// As `__copy__`.
-    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, _memo: &Bound<'_, PyAny>) -> Bound<'py, Self> {
-        slf.clone()
-    }
-
-    fn __reduce_ex__(&self, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(PyTypeError::new_err(
-            "Credentials cannot be pickled: the pickle would hold the secret in plain text. Make them in each process: \
-             after a fork they work as they are, and the shared cache gives all processes one token",
-        ))
+        [counters.fetches, counters.failures, counters.waited]
+            .into_iter()
+            .try_for_each(|count| into.append(count))
     }
 }
 

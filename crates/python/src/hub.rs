@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use pyo3::exceptions::PyOSError;
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use yandex_cloud_auth::{Error, RevokeOptions, Snapshot, Subscription};
+use yandex_cloud_auth::{Error, ErrorKind, RevokeOptions, Snapshot, Subscription};
 
 use crate::credentials::{Credentials, Form};
-use crate::errors;
+use crate::failure::{Checked, Failure, checked};
 use crate::log_queue;
 use crate::options::{header_options, seconds, set};
 use crate::signal::{OperationWaker, Signal, lock};
@@ -99,20 +99,26 @@ impl Hub {
     }
 }
 
-#[pymethods]
-impl Hub {
-    /// A hub without operations.
-    #[new]
-    fn new() -> PyResult<Self> {
-        let signal = Signal::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
-        Ok(Self {
+/// A hub without operations.
+#[pyfunction]
+pub(crate) fn open_hub() -> Checked<Hub> {
+    checked(|| {
+        let signal = Signal::new().map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("no pair of sockets for the wait: {error}")).with_help(
+                "call again when the process has free file descriptors, or raise their limit (`ulimit -n`)",
+            )
+        })?;
+        Ok(Hub {
             process: std::process::id(),
             last: AtomicU64::new(0),
             signal: Arc::new(signal),
             operations: ManuallyDrop::default(),
         })
-    }
+    })
+}
 
+#[pymethods]
+impl Hub {
     /// The descriptor that is readable when `step` has something to do.
     fn fileno(&self) -> i64 {
         self.signal.fileno()
@@ -132,25 +138,25 @@ impl Hub {
         token: bool,
         timeout: Option<f64>,
         min_ttl: Option<f64>,
-    ) -> PyResult<u64> {
-        let options = header_options(timeout, min_ttl)?;
+    ) -> u64 {
+        let options = header_options(timeout, min_ttl);
         let form = if token { Form::Token } else { Form::Header };
         let credentials = credentials.get().inner.clone();
-        Ok(self.add(Box::pin(async move {
+        self.add(Box::pin(async move {
             credentials.get(options).await.map_or_else(Outcome::Failed, |sent| Outcome::Header(form, sent))
-        })))
+        }))
     }
 
     /// Starts a revocation.
     #[pyo3(signature = (credentials, timeout))]
-    fn start_revoke(&self, credentials: &Bound<'_, Credentials>, timeout: Option<f64>) -> PyResult<u64> {
+    fn start_revoke(&self, credentials: &Bound<'_, Credentials>, timeout: Option<f64>) -> u64 {
         let mut options = RevokeOptions::new();
         set!(options, timeout: seconds(timeout));
         let credentials = credentials.get().inner.clone();
-        Ok(self.add(Box::pin(async move {
+        self.add(Box::pin(async move {
             let revoked = credentials.revoke(options).await;
             revoked.map_or_else(Outcome::Failed, |revoked| Outcome::Revoked(revoked.subject_id))
-        })))
+        }))
     }
 
     /// Starts to wait for new tokens, again and again. The credentials are not kept alive.
@@ -171,46 +177,45 @@ impl Hub {
         }
     }
 
-    /// Looks at no more than `limit` operations that may have ended. Returns `(number, succeeded, value)` for each that
-    /// has; the value has the parts of the exception if it has failed. `credentials` are those whose headers are waited for.
-    #[pyo3(signature = (credentials, limit))]
+    /// Looks at no more than `limit` operations that may have ended. For each that has, adds three values to `ended`: its
+    /// number, whether it succeeded, and the value, or the failure. `credentials` are those whose headers are waited for.
+    #[pyo3(signature = (credentials, limit, ended))]
     fn step<'py>(
         &self,
         py: Python<'py>,
         credentials: Option<&Bound<'py, Credentials>>,
         limit: usize,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let ended = PyList::empty(py);
+        ended: &Bound<'py, PyList>,
+    ) -> PyResult<()> {
         if self.is_foreign() {
-            return Ok(ended);
+            return Ok(());
         }
         for number in self.signal.take(limit) {
-            let value = match self.poll(number) {
+            let (succeeded, value) = match self.poll(number) {
                 None => continue,
                 Some(Outcome::Header(form, snapshot)) => match credentials {
-                    Some(credentials) => credentials.get().keep(py, &snapshot, form).into_bound(py),
+                    Some(credentials) => (true, credentials.get().keep(py, &snapshot, form).into_bound(py)),
                     None => continue,
                 },
                 Some(Outcome::Revoked(subject)) => {
                     if let Some(credentials) = credentials {
                         credentials.get().forget();
                     }
-                    subject.into_pyobject(py)?
+                    (true, subject.into_bound_py_any(py)?)
                 }
                 Some(Outcome::Changed(subscription, alive)) => {
                     if alive {
                         self.insert(number, changed(subscription));
                     }
-                    alive.into_pyobject(py)?.to_owned().into_any()
+                    (true, alive.into_bound_py_any(py)?)
                 }
-                Some(Outcome::Failed(error)) => {
-                    ended.append((number, false, errors::parts(py, &error)?))?;
-                    continue;
-                }
+                Some(Outcome::Failed(error)) => (false, Failure::new(py, &error)?.into_bound_py_any(py)?),
             };
-            ended.append((number, true, value))?;
+            ended.append(number)?;
+            ended.append(succeeded)?;
+            ended.append(value)?;
         }
-        Ok(ended)
+        Ok(())
     }
 }
 

@@ -2,11 +2,18 @@
 //!
 //! The library's own thread never touches Python: a waker sets a flag and writes a byte to a socket ([`signal`]). The
 //! waits themselves are Python's, in the other half of the package: `poll` in a call that blocks, the event loop in one
-//! that does not. So no thread is ever inside the interpreter when the interpreter ends.
+//! that does not.
+//!
+//! One rule for all of this half: **no native function runs code of Python's**. An interpreter that ends unwinds by force each
+//! thread that wants to run more of Python, and frames of Rust do not survive that: the process would crash. So the Python half
+//! converts arguments before a call, and makes exceptions, reports and dates after it. The functions here take `str`, `bytes`,
+//! `float`, `bool` and lists, and return plain values, classes of this half and a [`failure`]. They make no container: the
+//! garbage collector of Python 3.10 and 3.11 runs where one is made, and calls what the program has registered. A caller
+//! passes a list instead.
 
 mod credentials;
 mod destination;
-mod errors;
+mod failure;
 mod hub;
 mod log_queue;
 mod methods;
@@ -23,16 +30,21 @@ mod _native {
     #[pymodule_export]
     use crate::credentials::Credentials;
     #[pymodule_export]
-    use crate::destination::HostRules;
+    use crate::destination::{HostRules, host_rules};
     #[pymodule_export]
-    use crate::hub::Hub;
+    use crate::failure::Failure;
+    #[pymodule_export]
+    use crate::hub::{Hub, open_hub};
     #[pymodule_export]
     use crate::log_queue::{nothing, start_logging, take_log};
     #[pymodule_export]
     use crate::methods::{
-        Method, api_key, env_iam_token, function, iam_token, impersonation, metadata, none, oauth_token,
-        profile, service_account_key, token_file, workload_identity, yandex_cloud_cli,
+        Method, api_key, automatic, env_iam_token, from_string, function, iam_token, impersonation, metadata,
+        none, oauth_token, on_machine, profile, service_account_key, token_file, workload_identity,
+        yandex_cloud_cli,
     };
+    #[pymodule_export]
+    use crate::report::Report;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

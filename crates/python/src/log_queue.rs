@@ -5,6 +5,7 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -39,12 +40,20 @@ pub(crate) fn start_logging() {
     let _ = tracing::subscriber::set_global_default(Recorder);
 }
 
-/// Takes the records so far, as `(level, name, text)`, and how many were dropped.
+/// Adds the records so far to a list, three values each: level, name and text. Returns how many were dropped.
 #[pyfunction]
-pub(crate) fn take_log() -> (Vec<Entry>, usize) {
-    let queue = QUEUE.get();
-    let mut queue = lock(&queue);
-    (std::mem::take(&mut queue.entries).into(), std::mem::take(&mut queue.dropped))
+pub(crate) fn take_log(into: &Bound<'_, PyList>) -> PyResult<usize> {
+    let (entries, dropped) = {
+        let queue = QUEUE.get();
+        let mut queue = lock(&queue);
+        (std::mem::take(&mut queue.entries), std::mem::take(&mut queue.dropped))
+    };
+    for (level, name, text) in entries {
+        into.append(level)?;
+        into.append(name)?;
+        into.append(text)?;
+    }
+    Ok(dropped)
 }
 
 /// Does nothing: what a call of a native function costs, for the figures.

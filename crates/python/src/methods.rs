@@ -1,17 +1,18 @@
 //! One function a method, for the constructors of the Python half.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+use yandex_cloud_auth::system::CacheFolder;
 use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials as Engine, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, ImpersonationAuth,
-    MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, ServiceAccountKeyAuth, SubjectToken, TokenFileAuth,
-    WorkloadIdentityAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Automatic, Credentials as Engine, Endpoints, EnvIamTokenAuth, FunctionAuth, IamTokenAuth,
+    ImpersonationAuth, MetadataAuth, NoAuth, OAuthTokenAuth, ProfileAuth, ServiceAccountKeyAuth,
+    SubjectToken, System, TokenFileAuth, WorkloadIdentityAuth, YandexCloudCliAuth,
 };
 
 use crate::credentials::Credentials;
-use crate::errors::checked;
+use crate::failure::{Checked, checked};
 use crate::options::{seconds, set};
-use crate::text::{optional_name, optional_path, optional_text, path, text};
+use crate::text::{name, path, text};
 
 /// A method with its options, for the constructor of the credentials.
 #[pyclass(frozen, module = "yandex_cloud_auth._native")]
@@ -19,222 +20,229 @@ pub(crate) struct Method {
     pub(crate) credentials: Engine,
 }
 
-type Value<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+type Text<'a, 'py> = Option<&'a Bound<'py, PyString>>;
+type Path<'a, 'py> = Option<&'a Bound<'py, PyBytes>>;
 
 fn method(credentials: impl Into<Engine>) -> Method {
     Method { credentials: credentials.into() }
 }
 
-/// At most one of two values, which a program gives in the place of a variable.
-fn one_of<'a, 'py>(
-    value: Value<'a, 'py>,
-    file: Value<'a, 'py>,
-    name: &str,
-) -> PyResult<Option<Given<'a, 'py>>> {
-    match (value, file) {
-        (Some(value), None) => Ok(Some(Given::Value(value))),
-        (None, Some(file)) => Ok(Some(Given::File(file))),
-        (None, None) => Ok(None),
-        _ => Err(PyValueError::new_err(format!("give {name} or file, not both"))),
-    }
+/// The same method on this computer, whose services may have other addresses.
+#[pyfunction]
+#[pyo3(signature = (auth, shared_cache, endpoint, iam_endpoint, oauth_endpoint))]
+pub(crate) fn on_machine(
+    auth: &Bound<'_, Method>,
+    shared_cache: bool,
+    endpoint: Text<'_, '_>,
+    iam_endpoint: Text<'_, '_>,
+    oauth_endpoint: Text<'_, '_>,
+) -> Checked<Method> {
+    checked(|| {
+        let mut system = System::real();
+        let mut endpoints = Endpoints::new();
+        set!(endpoints, api: name(endpoint), iam: name(iam_endpoint), oauth: name(oauth_endpoint));
+        if endpoints != Endpoints::new() {
+            system = system.with_endpoints(endpoints);
+        }
+        if shared_cache && let Some(folder) = CacheFolder::from_env(system.environment())? {
+            system = system.with_shared_cache(folder);
+        }
+        Ok(method(auth.get().credentials.clone().with_system(system)))
+    })
 }
 
-enum Given<'a, 'py> {
-    Value(&'a Bound<'py, PyAny>),
-    File(&'a Bound<'py, PyAny>),
+#[pyfunction]
+pub(crate) fn automatic(lenient: bool) -> Method {
+    if lenient { method(Automatic::new().lenient().build()) } else { method(Engine::automatic()) }
+}
+
+#[pyfunction]
+pub(crate) fn from_string(auth: &Bound<'_, PyString>) -> Checked<Method> {
+    checked(|| Ok(method(Engine::from_string(text(auth).as_str())?)))
 }
 
 #[pyfunction]
 #[pyo3(signature = (key, file))]
-pub(crate) fn api_key(py: Python<'_>, key: Value<'_, '_>, file: Value<'_, '_>) -> PyResult<Method> {
-    Ok(method(match one_of(key, file, "key")? {
-        Some(Given::Value(key)) => checked(py, ApiKeyAuth::new(text(key, "key")?.as_str()))?,
-        Some(Given::File(file)) => ApiKeyAuth::from_file(path(file, "file")?),
-        None => ApiKeyAuth::from_env(),
-    }))
+pub(crate) fn api_key(key: Text<'_, '_>, file: Path<'_, '_>) -> Checked<Method> {
+    checked(|| {
+        Ok(method(match (key, file) {
+            (Some(key), _) => ApiKeyAuth::new(text(key).as_str())?,
+            (None, Some(file)) => ApiKeyAuth::from_file(path(file)),
+            (None, None) => ApiKeyAuth::from_env(),
+        }))
+    })
 }
 
 #[pyfunction]
 #[pyo3(signature = (token))]
-pub(crate) fn iam_token(py: Python<'_>, token: Value<'_, '_>) -> PyResult<Method> {
-    Ok(method(match optional_text(token, "token")? {
-        Some(token) => checked(py, IamTokenAuth::new(token.as_str()))?,
-        None => IamTokenAuth::from_env(),
-    }))
+pub(crate) fn iam_token(token: Text<'_, '_>) -> Checked<Method> {
+    checked(|| {
+        Ok(method(match token {
+            Some(token) => IamTokenAuth::new(text(token).as_str())?,
+            None => IamTokenAuth::from_env(),
+        }))
+    })
 }
 
 #[pyfunction]
 #[pyo3(signature = (variable))]
-pub(crate) fn env_iam_token(variable: Value<'_, '_>) -> PyResult<Method> {
-    Ok(method(match optional_text(variable, "variable")? {
-        Some(name) => EnvIamTokenAuth::variable(name.as_str()),
+pub(crate) fn env_iam_token(variable: Text<'_, '_>) -> Method {
+    method(match variable {
+        Some(name) => EnvIamTokenAuth::variable(text(name).as_str()),
         None => EnvIamTokenAuth::new(),
-    }))
+    })
 }
 
 #[pyfunction]
 #[pyo3(signature = (token, file, timeout, max_age))]
 pub(crate) fn oauth_token(
-    py: Python<'_>,
-    token: Value<'_, '_>,
-    file: Value<'_, '_>,
+    token: Text<'_, '_>,
+    file: Path<'_, '_>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
-    let mut builder = match one_of(token, file, "token")? {
-        Some(Given::Value(token)) => checked(py, OAuthTokenAuth::builder(text(token, "token")?.as_str()))?,
-        Some(Given::File(file)) => OAuthTokenAuth::builder_from_file(path(file, "file")?),
-        None => OAuthTokenAuth::builder_from_env(),
-    };
-    set!(builder, timeout: seconds(timeout), max_age: seconds(max_age));
-    Ok(method(builder.build()))
+) -> Checked<Method> {
+    checked(|| {
+        let mut builder = match (token, file) {
+            (Some(token), _) => OAuthTokenAuth::builder(text(token).as_str())?,
+            (None, Some(file)) => OAuthTokenAuth::builder_from_file(path(file)),
+            (None, None) => OAuthTokenAuth::builder_from_env(),
+        };
+        set!(builder, timeout: seconds(timeout), max_age: seconds(max_age));
+        Ok(method(builder.build()))
+    })
 }
 
 #[pyfunction]
 #[pyo3(signature = (key, file, audience, jwt_life, timeout, max_age))]
 pub(crate) fn service_account_key(
-    py: Python<'_>,
-    key: Value<'_, '_>,
-    file: Value<'_, '_>,
-    audience: Value<'_, '_>,
+    key: Text<'_, '_>,
+    file: Path<'_, '_>,
+    audience: Text<'_, '_>,
     jwt_life: Option<f64>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
-    let mut builder = match one_of(key, file, "key")? {
-        Some(Given::Value(key)) => {
-            checked(py, ServiceAccountKeyAuth::builder_from_path_or_json(text(key, "key")?.as_str()))?
-        }
-        Some(Given::File(file)) => ServiceAccountKeyAuth::builder_from_file(path(file, "file")?),
-        None => ServiceAccountKeyAuth::builder_from_env(),
-    };
-    set!(
-        builder,
-        audience: optional_name(audience),
-        jwt_life: seconds(jwt_life),
-        timeout: seconds(timeout),
-        max_age: seconds(max_age),
-    );
-    Ok(method(builder.build()))
+) -> Checked<Method> {
+    checked(|| {
+        let mut builder = match (key, file) {
+            (Some(key), _) => ServiceAccountKeyAuth::builder_from_path_or_json(text(key).as_str())?,
+            (None, Some(file)) => ServiceAccountKeyAuth::builder_from_file(path(file)),
+            (None, None) => ServiceAccountKeyAuth::builder_from_env(),
+        };
+        set!(
+            builder,
+            audience: name(audience),
+            jwt_life: seconds(jwt_life),
+            timeout: seconds(timeout),
+            max_age: seconds(max_age),
+        );
+        Ok(method(builder.build()))
+    })
 }
 
+/// The Python half gives the account together with one of `file`, `variable` and `github_actions`, or none of them.
 #[pyfunction]
 #[pyo3(signature = (service_account_id, file, variable, github_actions, audience, timeout, max_age))]
-#[allow(clippy::too_many_arguments)] // the options of the method
 pub(crate) fn workload_identity(
-    service_account_id: Value<'_, '_>,
-    file: Value<'_, '_>,
-    variable: Value<'_, '_>,
+    service_account_id: Text<'_, '_>,
+    file: Path<'_, '_>,
+    variable: Text<'_, '_>,
     github_actions: bool,
-    audience: Value<'_, '_>,
+    audience: Text<'_, '_>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
-    let subject = match (file, optional_text(variable, "variable")?, github_actions) {
-        (Some(file), None, false) => Some(SubjectToken::file(path(file, "file")?)),
-        (None, Some(name), false) => Some(SubjectToken::variable(name.as_str())),
-        (None, None, true) => Some(SubjectToken::github_actions()),
-        (None, None, false) => None,
-        _ => return Err(PyValueError::new_err("give one of file, variable and github_actions")),
+) -> Method {
+    let subject = match (file, variable) {
+        (Some(file), _) => Some(SubjectToken::file(path(file))),
+        (None, Some(name)) => Some(SubjectToken::variable(text(name).as_str())),
+        (None, None) => github_actions.then(SubjectToken::github_actions),
     };
-    let mut builder = match (optional_text(service_account_id, "service_account_id")?, subject) {
-        (Some(account), Some(subject)) => WorkloadIdentityAuth::builder(account.as_str(), subject),
-        (None, None) => WorkloadIdentityAuth::builder_from_env(),
-        _ => {
-            return Err(PyValueError::new_err(
-                "give service_account_id together with one of file, variable and github_actions, or none of them",
-            ));
-        }
+    let mut builder = match (service_account_id, subject) {
+        (Some(account), Some(subject)) => WorkloadIdentityAuth::builder(text(account).as_str(), subject),
+        _ => WorkloadIdentityAuth::builder_from_env(),
     };
-    set!(builder, audience: optional_name(audience), timeout: seconds(timeout), max_age: seconds(max_age));
-    Ok(method(builder.build()))
+    set!(builder, audience: name(audience), timeout: seconds(timeout), max_age: seconds(max_age));
+    method(builder.build())
 }
 
 #[pyfunction]
 #[pyo3(signature = (file, max_age))]
-pub(crate) fn token_file(file: Value<'_, '_>, max_age: Option<f64>) -> PyResult<Method> {
+pub(crate) fn token_file(file: Path<'_, '_>, max_age: Option<f64>) -> Method {
     let mut builder = match file {
-        Some(file) => TokenFileAuth::builder(path(file, "file")?),
+        Some(file) => TokenFileAuth::builder(path(file)),
         None => TokenFileAuth::builder_from_env(),
     };
     set!(builder, max_age: seconds(max_age));
-    Ok(method(builder.build()))
+    method(builder.build())
 }
 
 #[pyfunction]
 #[pyo3(signature = (address, connect_timeout, timeout, max_age))]
 pub(crate) fn metadata(
-    address: Value<'_, '_>,
+    address: Text<'_, '_>,
     connect_timeout: Option<f64>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
+) -> Method {
     let mut builder = MetadataAuth::builder();
     set!(
         builder,
-        address: optional_name(address),
+        address: name(address),
         connect_timeout: seconds(connect_timeout),
         timeout: seconds(timeout),
         max_age: seconds(max_age),
     );
-    Ok(method(builder.build()))
+    method(builder.build())
 }
 
 #[pyfunction]
 #[pyo3(signature = (profile, program, timeout, max_age))]
 pub(crate) fn yandex_cloud_cli(
-    profile: Value<'_, '_>,
-    program: Value<'_, '_>,
+    profile: Text<'_, '_>,
+    program: Path<'_, '_>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
+) -> Method {
     let mut builder = YandexCloudCliAuth::builder();
-    set!(
-        builder,
-        profile: optional_name(profile),
-        program: optional_path(program),
-        timeout: seconds(timeout),
-        max_age: seconds(max_age),
-    );
-    Ok(method(builder.build()))
+    if let Some(program) = program {
+        builder = builder.program(path(program));
+    }
+    set!(builder, profile: name(profile), timeout: seconds(timeout), max_age: seconds(max_age));
+    method(builder.build())
 }
 
 #[pyfunction]
 #[pyo3(signature = (profile, file, timeout, max_age))]
 pub(crate) fn profile(
-    profile: Value<'_, '_>,
-    file: Value<'_, '_>,
+    profile: Text<'_, '_>,
+    file: Path<'_, '_>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
+) -> Method {
     let mut builder = ProfileAuth::builder();
-    set!(
-        builder,
-        profile: optional_name(profile),
-        path: optional_path(file),
-        timeout: seconds(timeout),
-        max_age: seconds(max_age),
-    );
-    Ok(method(builder.build()))
+    if let Some(file) = file {
+        builder = builder.path(path(file));
+    }
+    set!(builder, profile: name(profile), timeout: seconds(timeout), max_age: seconds(max_age));
+    method(builder.build())
 }
 
 #[pyfunction]
 #[pyo3(signature = (service_account_id, credentials, timeout, max_age))]
 pub(crate) fn impersonation(
-    service_account_id: &Bound<'_, PyAny>,
+    service_account_id: &Bound<'_, PyString>,
     credentials: &Bound<'_, Credentials>,
     timeout: Option<f64>,
     max_age: Option<f64>,
-) -> PyResult<Method> {
-    let account = text(service_account_id, "service_account_id")?;
+) -> Method {
+    let account = text(service_account_id);
     let mut builder = ImpersonationAuth::builder(account.as_str(), credentials.get().inner.clone());
     set!(builder, timeout: seconds(timeout), max_age: seconds(max_age));
-    Ok(method(builder.build()))
+    method(builder.build())
 }
 
 #[pyfunction]
-pub(crate) fn function(py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<Method> {
-    Ok(method(checked(py, FunctionAuth::parse(text(token, "token")?.as_str()))?))
+pub(crate) fn function(token: &Bound<'_, PyString>) -> Checked<Method> {
+    checked(|| Ok(method(FunctionAuth::parse(text(token).as_str())?)))
 }
 
 #[pyfunction]

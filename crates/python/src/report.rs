@@ -1,21 +1,34 @@
-//! The report of a selection, as the Python classes of the package.
+//! The report of a selection as plain data. The Python half makes the classes of the package (`_report.py`).
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use yandex_cloud_auth::Report;
+use pyo3::types::PyList;
 
-/// The report as `yandex_cloud_auth.Report`.
-pub(crate) fn to_python<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyAny>> {
-    py.import("yandex_cloud_auth._report")?.call_method1("make", parts(py, report)?)
+/// What `_report.make` makes the report of.
+#[pyclass(frozen, module = "yandex_cloud_auth._native")]
+pub(crate) struct Report {
+    inner: yandex_cloud_auth::Report,
 }
 
-/// What `_report.make` makes the report of. Calls no code of Python's.
-pub(crate) fn parts<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyTuple>> {
-    let attempts = report.attempts().iter().map(|attempt| {
-        let (method, outcome) = (attempt.method.name(), attempt.outcome.name());
-        (method, &*attempt.source, outcome, &*attempt.reason, attempt.elapsed.as_secs_f64()).into_pyobject(py)
-    });
-    let attempts = PyTuple::new(py, attempts.collect::<PyResult<Vec<_>>>()?)?;
-    let notes = PyTuple::new(py, report.notes())?;
-    (attempts, notes, report.to_string()).into_pyobject(py)
+impl From<yandex_cloud_auth::Report> for Report {
+    fn from(inner: yandex_cloud_auth::Report) -> Self {
+        Self { inner }
+    }
+}
+
+#[pymethods]
+impl Report {
+    /// Adds the five fields of each attempt to one list, and the notes to the other. Returns the table for people.
+    fn fill(&self, attempts: &Bound<'_, PyList>, notes: &Bound<'_, PyList>) -> PyResult<String> {
+        for attempt in self.inner.attempts() {
+            attempts.append(attempt.method.name())?;
+            attempts.append(&*attempt.source)?;
+            attempts.append(attempt.outcome.name())?;
+            attempts.append(&*attempt.reason)?;
+            attempts.append(attempt.elapsed.as_secs_f64())?;
+        }
+        for note in self.inner.notes() {
+            notes.append(note)?;
+        }
+        Ok(self.inner.to_string())
+    }
 }

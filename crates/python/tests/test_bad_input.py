@@ -45,9 +45,9 @@ SECRETS = ["string", "api_key", "iam_token", "oauth_token", "service_account_key
 
 
 def _hosts(value):
-    from yandex_cloud_auth._native import HostRules
+    from yandex_cloud_auth._adapter import Guard
 
-    return HostRules(Credentials(SECRET), allow_hosts=[value], allow_loopback=False, skip_other_hosts=False)
+    return Guard(Credentials(SECRET), allow_hosts=[value])
 
 
 class Hostile:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from . import _native
 from ._credentials import Credentials
-from ._errors import AuthError, InvalidCredential
-from ._native import HostRules
+from ._errors import AuthError, InvalidCredential, checked
+from ._values import flag, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 def credentials_of(auth: Credentials | str | None) -> Credentials:
     """Credentials as they are, a bare string, or automatic selection."""
     return auth if isinstance(auth, Credentials) else Credentials(auth)
+
+
+class _Rules:
+    """The hosts that get the header."""
+
+    def __init__(
+        self, credentials: Credentials, allow_hosts: Iterable[str] | None, allow_loopback: bool, skip_other_hosts: bool
+    ) -> None:
+        hosts = [] if allow_hosts is None else texts(allow_hosts, "allow_hosts")
+        loopback, skip = flag(allow_loopback, "allow_loopback"), flag(skip_other_hosts, "skip_other_hosts")
+        self._rules = checked(_native.host_rules(credentials, hosts, loopback, skip))
+
+    def check(self, url: str) -> bool:
+        """Whether a request to this URL gets the header. Raises Blocked where the request must not be sent."""
+        return checked(self._rules.check(text(url, "url")))
 
 
 class Guard:
@@ -30,12 +46,7 @@ class Guard:
         skip_other_hosts: bool = False,
     ) -> None:
         self.credentials = credentials_of(auth)
-        self._rules = HostRules(
-            self.credentials,
-            allow_hosts=allow_hosts,
-            allow_loopback=allow_loopback,
-            skip_other_hosts=skip_other_hosts,
-        )
+        self._rules = _Rules(self.credentials, allow_hosts, allow_loopback, skip_other_hosts)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} method={self.credentials.method!r}>"

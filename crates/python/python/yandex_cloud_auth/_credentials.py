@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from . import _native
+from ._errors import checked
+from ._values import flag, path_or_none, seconds, text, text_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from datetime import datetime
+    from typing import Any, NoReturn
 
     from typing_extensions import Self, TypedDict, Unpack
+
+    from ._report import Report
 
     Path = str | os.PathLike[str]
 
@@ -41,6 +46,33 @@ class Credentials(_native.Credentials):
     """
 
     __module__ = "yandex_cloud_auth"
+
+    def __new__(
+        cls,
+        auth: str | _native.Method | None = None,
+        *,
+        lenient: bool = False,
+        shared_cache: bool = True,
+        endpoint: str | None = None,
+        iam_endpoint: str | None = None,
+        oauth_endpoint: str | None = None,
+    ) -> Self:
+        if auth is None:
+            method = _native.automatic(flag(lenient, "lenient"))
+        elif flag(lenient, "lenient"):
+            raise ValueError("lenient is an option of automatic selection alone")
+        elif type(auth) is _native.Method:
+            method = auth
+        else:
+            method = checked(_native.from_string(text(auth, "auth")))
+        machine = _native.on_machine(
+            method,
+            flag(shared_cache, "shared_cache"),
+            text_or_none(endpoint, "endpoint"),
+            text_or_none(iam_endpoint, "iam_endpoint"),
+            text_or_none(oauth_endpoint, "oauth_endpoint"),
+        )
+        return super().__new__(cls, checked(machine))
 
     def header(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """The value for `Authorization`, such as `Bearer …` or `Api-Key …`; None for the method `none` alone.
@@ -96,6 +128,58 @@ class Credentials(_native.Credentials):
 
         return await _wait_async.revoke(self, timeout)
 
+    def invalidate(self, token: str | None) -> bool:
+        """Drops exactly this token, or the token of this header, because a server refused it: the next call fetches.
+
+        Returns False if that changes nothing: a newer token has replaced it, or the method has no other to give
+        (`api-key`, `iam-token`, `none`).
+        """
+        return token is not None and self._invalidate(text(token, "token"))
+
+    def report(self) -> Report | None:
+        """Why this method was selected; after a selection that failed, what it tried. None before the first selection."""
+        found = self._report()
+        if found is None:
+            return None
+        from . import _report
+
+        return _report.make(found)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the current token ends according to its issuer, a datetime in UTC; None if there is no token now, or its
+        issuer did not say.
+        """
+        end = self._ends_at()
+        if end is None:
+            return None
+        from datetime import datetime, timezone
+
+        return datetime.fromtimestamp(end, timezone.utc)
+
+    def counters(self) -> dict[str, int]:
+        """How often things happened: a dict with `fetches`, `failures` and `waited`."""
+        counts: list[int] = []
+        self._count(counts)
+        return dict(zip(("fetches", "failures", "waited"), counts))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} method={self.method!r}>"
+
+    def __copy__(self) -> Self:
+        """Credentials do not copy: the copy is the object itself, with the one token and the one fetch."""
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """As `__copy__`."""
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError(
+            "Credentials cannot be pickled: the pickle would hold the secret in plain text. Make them in each process: "
+            "after a fork they work as they are, and the shared cache gives all processes one token"
+        )
+
     def on_change(self, callback: Callable[[Credentials], object]) -> Callable[[], None]:
         """Calls `callback(credentials)` for each new token, on a thread of this package. Returns a function that ends it.
 
@@ -106,23 +190,25 @@ class Credentials(_native.Credentials):
         return _events.subscribe(self, callback)
 
     @classmethod
-    def _of(cls, method: _native.Method, machine: Machine) -> Self:
-        return cls.__new__(cls, method, **machine)
+    def _of(cls, method: _native.Method | _native.Failure, machine: Machine) -> Self:
+        return cls.__new__(cls, checked(method), **machine)
 
     @classmethod
     def api_key(cls, key: str | None = None, *, file: Path | None = None, **machine: Unpack[Machine]) -> Self:
         """An API key of a service account: given, in a file, or in YC_API_KEY."""
-        return cls._of(_native.api_key(key, file), machine)
+        _one_of("key", key, file)
+        method = _native.api_key(text_or_none(key, "key"), path_or_none(file, "file"))
+        return cls._of(method, machine)
 
     @classmethod
     def iam_token(cls, token: str | None = None, **machine: Unpack[Machine]) -> Self:
         """An IAM token that nobody renews: given, or in YC_IAM_TOKEN."""
-        return cls._of(_native.iam_token(token), machine)
+        return cls._of(_native.iam_token(text_or_none(token, "token")), machine)
 
     @classmethod
     def env_iam_token(cls, variable: str | None = None, **machine: Unpack[Machine]) -> Self:
         """An IAM token in a variable that another program keeps fresh, YC_TOKEN: read for each call."""
-        return cls._of(_native.env_iam_token(variable), machine)
+        return cls._of(_native.env_iam_token(text_or_none(variable, "variable")), machine)
 
     @classmethod
     def oauth_token(
@@ -135,7 +221,14 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """An OAuth token of a Yandex account: given, in a file, or in YC_OAUTH_TOKEN."""
-        return cls._of(_native.oauth_token(token, file, timeout, max_age), machine)
+        _one_of("token", token, file)
+        method = _native.oauth_token(
+            text_or_none(token, "token"),
+            path_or_none(file, "file"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
+        )
+        return cls._of(method, machine)
 
     @classmethod
     def service_account_key(
@@ -156,7 +249,14 @@ class Credentials(_native.Credentials):
             import json
 
             key = json.dumps(dict(key))
-        method = _native.service_account_key(key, file, audience, jwt_life, timeout, max_age)
+        method = _native.service_account_key(
+            text_or_none(key, "key"),
+            path_or_none(file, "file"),
+            text_or_none(audience, "audience"),
+            seconds(jwt_life, "jwt_life"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
+        )
         return cls._of(method, machine)
 
     @classmethod
@@ -173,8 +273,21 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """A token of another issuer, in a file, a variable or a job of GitHub Actions; or the variables say all."""
+        sources = (file is not None) + (variable is not None) + flag(github_actions, "github_actions")
+        if sources > 1:
+            raise ValueError("give one of file, variable and github_actions")
+        if (service_account_id is not None) != (sources == 1):
+            raise ValueError(
+                "give service_account_id together with one of file, variable and github_actions, or none of them"
+            )
         method = _native.workload_identity(
-            service_account_id, file, variable, github_actions, audience, timeout, max_age
+            text_or_none(service_account_id, "service_account_id"),
+            path_or_none(file, "file"),
+            text_or_none(variable, "variable"),
+            github_actions,
+            text_or_none(audience, "audience"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
         )
         return cls._of(method, machine)
 
@@ -183,7 +296,8 @@ class Credentials(_native.Credentials):
         cls, path: Path | None = None, *, max_age: float | None = None, **machine: Unpack[Machine]
     ) -> Self:
         """An IAM token in a file that another program keeps fresh: given, or in YC_IAM_TOKEN_FILE."""
-        return cls._of(_native.token_file(path, max_age), machine)
+        method = _native.token_file(path_or_none(path, "path"), seconds(max_age, "max_age"))
+        return cls._of(method, machine)
 
     @classmethod
     def metadata(
@@ -196,7 +310,13 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """The metadata service of a virtual machine, function or container, at YC_METADATA_ADDR or its usual address."""
-        return cls._of(_native.metadata(address, connect_timeout, timeout, max_age), machine)
+        method = _native.metadata(
+            text_or_none(address, "address"),
+            seconds(connect_timeout, "connect_timeout"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
+        )
+        return cls._of(method, machine)
 
     @classmethod
     def yandex_cloud_cli(
@@ -209,7 +329,13 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """The command yc, with its current profile or another one."""
-        return cls._of(_native.yandex_cloud_cli(profile, program, timeout, max_age), machine)
+        method = _native.yandex_cloud_cli(
+            text_or_none(profile, "profile"),
+            path_or_none(program, "program"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
+        )
+        return cls._of(method, machine)
 
     @classmethod
     def profile(
@@ -222,7 +348,13 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """A profile of yc, read from its file: no program is started."""
-        return cls._of(_native.profile(profile, file, timeout, max_age), machine)
+        method = _native.profile(
+            text_or_none(profile, "profile"),
+            path_or_none(file, "file"),
+            seconds(timeout, "timeout"),
+            seconds(max_age, "max_age"),
+        )
+        return cls._of(method, machine)
 
     @classmethod
     def impersonation(
@@ -235,7 +367,13 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """Another service account, via other credentials."""
-        return cls._of(_native.impersonation(service_account_id, credentials, timeout, max_age), machine)
+        account = text(service_account_id, "service_account_id")
+        if not isinstance(credentials, Credentials):
+            raise TypeError(f"credentials must be Credentials, not {type(credentials).__name__}")
+        method = _native.impersonation(
+            account, credentials, seconds(timeout, "timeout"), seconds(max_age, "max_age")
+        )
+        return cls._of(method, machine)
 
     @classmethod
     def function(cls, token: str | Mapping[str, Any], **machine: Unpack[Machine]) -> Self:
@@ -244,9 +382,15 @@ class Credentials(_native.Credentials):
             import json
 
             token = json.dumps(dict(token))
-        return cls._of(_native.function(token), machine)
+        return cls._of(_native.function(text(token, "token")), machine)
 
     @classmethod
     def none(cls, **machine: Unpack[Machine]) -> Self:
         """No credentials: `header` returns None."""
         return cls._of(_native.none(), machine)
+
+
+def _one_of(name: str, value: object, file: object) -> None:
+    """At most one of two values, which a program gives in the place of a variable."""
+    if value is not None and file is not None:
+        raise ValueError(f"give {name} or file, not both")

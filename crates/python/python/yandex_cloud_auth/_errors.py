@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from . import _native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypeVar
 
     from ._report import Report
+
+    T = TypeVar("T")
 
 
 class AuthError(Exception):
@@ -88,23 +92,27 @@ class Blocked(AuthError):
     __module__ = "yandex_cloud_auth"
 
 
-def exception(
-    kind: str,
-    message: str,
-    help: str | None,
-    method: str | None,
-    location: str | None,
-    reason: str,
-    retry_after: float | None,
-    report: tuple[Any, ...] | None,
-) -> AuthError:
-    """The exception of the parts that the native half gives."""
-    made = None
-    if report is not None:
+def exception(failure: _native.Failure) -> AuthError:
+    """The exception of a failure of the native half."""
+    report = None
+    if failure.report is not None:
         from ._report import make
 
-        made = make(*report)
-    error: AuthError = globals()[kind](
-        message, help=help, method=method, location=location, reason=reason, retry_after=retry_after, report=made
+        report = make(failure.report)
+    error: AuthError = globals()[failure.kind](
+        failure.message,
+        help=failure.help,
+        method=failure.method,
+        location=failure.location,
+        reason=failure.reason,
+        retry_after=failure.retry_after,
+        report=report,
     )
     return error
+
+
+def checked(value: T | _native.Failure) -> T:
+    """The value that a native function returns. Raises the exception of a failure."""
+    if isinstance(value, _native.Failure):
+        raise exception(value)
+    return value

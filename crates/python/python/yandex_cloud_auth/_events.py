@@ -11,7 +11,7 @@ import sys
 from _thread import RLock, get_ident
 
 from . import _native
-from ._native import Hub
+from ._hub import Hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,8 +218,9 @@ def pass_log_on() -> None:
     # The statement waits for another thread that imports the module at this moment.
     import logging
 
-    entries, dropped = _native.take_log()
-    for level, name, text in entries:
+    entries: list[Any] = []
+    dropped = _native.take_log(entries)
+    for level, name, text in zip(entries[::3], entries[1::3], entries[2::3]):
         with _passing:
             _shielded(logging.getLogger(name.replace("::", ".")).log, level, "%s", text)
     if dropped:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import _native
+
 
 class Attempt:
     """One place where the selection looked, and what was found there. Holds no secret."""
@@ -76,6 +82,10 @@ class Report:
         return hash((self.attempts, self.notes))
 
 
-def make(attempts: tuple[tuple[str, str, str, str, float], ...], notes: tuple[str, ...], text: str) -> Report:
-    """The report of the parts that the native half gives."""
-    return Report(tuple(Attempt(*attempt) for attempt in attempts), notes, text)
+def make(report: _native.Report) -> Report:
+    """The report that the native half gives."""
+    fields: list[Any] = []
+    notes: list[str] = []
+    text = report.fill(fields, notes)
+    columns = (fields[at :: len(Attempt.__slots__)] for at in range(len(Attempt.__slots__)))
+    return Report(tuple(Attempt(*values) for values in zip(*columns)), tuple(notes), text)

@@ -7,7 +7,7 @@ import sys
 
 from . import _events
 from ._errors import exception
-from ._native import Hub
+from ._hub import Hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(credentials: Credentials, start: Callable[[Hub], int]) -> Any:
         for _, succeeded, value in hub.step(credentials, 16):
             if succeeded:
                 return value
-            raise exception(*value)
+            raise exception(value)
         if hub.foreign:
             # A signal handler has forked, and this is the child.
             hub = Hub()

@@ -9,7 +9,7 @@ import sys
 
 from . import _events, _wait
 from ._errors import exception
-from ._native import Hub
+from ._hub import Hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def run(credentials: Credentials, start: Start) -> Any:
         succeeded, value = await _run_in_asyncio(credentials, start, asyncio.get_running_loop())
     if succeeded:
         return value
-    raise exception(*value)
+    raise exception(value)
 
 
 class _Waits:
