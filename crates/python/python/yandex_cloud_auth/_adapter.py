@@ -58,11 +58,11 @@ class Guard:
         return await self.credentials.header_async() if self._rules.check(url) else None
 
 
-def renewed(credentials: Credentials, refused: str) -> str | None:
-    """The header in the place of a refused one; None if there is no other."""
+def renewed(credentials: Credentials, refused: str, timeout: float | None = None) -> str | None:
+    """The header in the place of a refused one, within `timeout` seconds; None if there is no other."""
     credentials.invalidate(refused)
     try:
-        header = credentials.header()
+        header = credentials.header(timeout=_bounded(timeout))
     except AuthError:
         # The refusal of the server says more than that no other token could be had.
         return None
@@ -73,10 +73,15 @@ async def renewed_async(credentials: Credentials, refused: str, timeout: float |
     """As `renewed`, without blocking, and within `timeout` seconds."""
     credentials.invalidate(refused)
     try:
-        header = await credentials.header_async(timeout=timeout)
+        header = await credentials.header_async(timeout=_bounded(timeout))
     except AuthError:
         return None
     return None if header == refused else header
+
+
+def _bounded(timeout: float | None) -> float | None:
+    """A client may allow a longer timeout than the credentials do."""
+    return None if timeout is None else min(max(timeout, 0.0), 1e9)
 
 
 def bearer(header: str | None) -> str:

@@ -13,6 +13,7 @@ import grpc
 
 from ._adapter import Guard
 from ._credentials import Credentials
+from ._grpc_calls import Attempt, Future, Stream, is_refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def channel_credentials(
 
 class Replay(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
     """`grpc.intercept_channel(channel, Replay(credentials))`: a call whose token is refused before the first message is
-    made once more. `credentials` are those of the channel, so the second call has a new token by itself.
+    made once more, within the timeout of the call. `credentials` are those of the channel, so the second call has a new
+    token by itself. Without a new token the caller gets the refusal of the server.
     """
 
     def __init__(self, credentials: Credentials) -> None:
@@ -68,32 +70,13 @@ class Replay(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor
         self._credentials = credentials
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        """One answer."""
-        sent = self._credentials.header()
-        call = continuation(details, request)
-        if call.code() is grpc.StatusCode.UNAUTHENTICATED and self._is_replaced(sent):
-            return continuation(details, request)
-        return call
+        """One answer, at once or by `future`."""
+        attempt = Attempt(self._credentials, continuation, details, request)
+        call = attempt.first()
+        if not call.done():
+            return Future(attempt, call)
+        return (attempt.second() if is_refused(call) else None) or call
 
     def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
         """A stream of answers."""
-        sent = self._credentials.header()
-        call = continuation(details, request)
-        try:
-            first = next(call)
-        except StopIteration:
-            return iter(())
-        except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNAUTHENTICATED or not self._is_replaced(sent):
-                raise
-            return continuation(details, request)
-        return _chain(first, call)
-
-    def _is_replaced(self, sent: str | None) -> bool:
-        self._credentials.invalidate(sent)
-        return sent is not None and self._credentials.header() != sent
-
-
-def _chain(first: Any, rest: Any) -> Any:
-    yield first
-    yield from rest
+        return Stream(Attempt(self._credentials, continuation, details, request))
