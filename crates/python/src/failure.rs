@@ -1,6 +1,6 @@
 //! An error of the library as plain data. The Python half makes the exception (`_errors.py`), and raises it.
 //!
-//! A native function returns a failure and raises nothing: an exception is made by code of Python's.
+//! A native function returns a failure and raises nothing: making an exception runs code of Python's.
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;

@@ -7,9 +7,11 @@
 //! One rule for all of this half: **no native function runs code of Python's**. An interpreter that ends unwinds by force each
 //! thread that wants to run more of Python, and frames of Rust do not survive that: the process would crash. So the Python half
 //! converts arguments before a call, and makes exceptions, reports and dates after it. The functions here take `str`, `bytes`,
-//! `float`, `bool` and lists, and return plain values, classes of this half and a [`failure`]. They make no container: the
-//! garbage collector of Python 3.10 and 3.11 runs where one is made, and calls what the program has registered. A caller
-//! passes a list instead.
+//! `float`, `bool` and lists, and return plain values, instances of classes of this half, and a [`failure`].
+//!
+//! One gap is left. Python 3.10 and 3.11 may collect garbage, and so run code of the program's, where an object is made that can
+//! hold others; later versions collect between two steps of bytecode. So such objects are few here: instances of our classes. A
+//! function that has many values to return adds them to a list of the caller's.
 
 mod credentials;
 mod destination;

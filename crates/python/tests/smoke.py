@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "interop"))
 
+from busy_exits import PROGRAMS
 from emulator import Emulator
 from programs import EXIT, INTERPRETERS
 
@@ -69,6 +70,8 @@ def ends(emulator):
     emulator.fault(kind="hang", target="metadata")
     for _ in range(10):
         program(EXIT, emulator)
+    for busy in PROGRAMS.values():
+        program(busy, emulator)
 
 
 def program(text, emulator):

@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import re
 import sys
 import time
+from pathlib import Path
 
+import busy_exits
 import pytest
 from processes import run_together, wait_for
 from yandex_cloud_auth import Credentials, Refused
@@ -156,6 +159,34 @@ def test_the_interpreter_ends_while_threads_wait(emulator, python):
     # `benches/figures.py` does it 200 times.
     for _ in range(20):
         python(DAEMON)
+
+
+@pytest.mark.parametrize("what", busy_exits.WORK)
+def test_the_interpreter_ends_while_threads_are_busy(what, python):
+    for _ in range(4):
+        python(busy_exits.PROGRAMS[what])
+
+
+#: What runs code of Python's, or makes a container or an exception, in the binding's words. `PyResult` is for lists that the
+#: caller has made: they grow in C.
+CALLS = re.compile(
+    r"\.(call\w*|import|getattr\w*|setattr|hasattr|get_item|set_item|extract\w*|try_iter|repr|str|eq|hash|name\(\)\?|is_truthy)"
+    r"\(|\bPyErr\b|\w+Error::new_err|Py(Dict|Tuple|List|Set)::(new|empty)|\bweakref,|Python::attach|create_exception"
+)
+#: `IntoPyObject` wants the type of an error.
+ALLOWED = {("failure.rs", "    type Error = PyErr;")}
+
+
+def test_no_native_function_calls_python():
+    # The programs above are examples; this is the rule of `src/lib.rs`.
+    folder = Path(__file__).parents[1] / "src"
+    found = {
+        (file.name, line)
+        for file in folder.glob("*.rs")
+        for line in file.read_text().splitlines()
+        if CALLS.search(line) and not line.lstrip().startswith("//")
+    }
+    assert found == ALLOWED
 
 
 def test_no_wait_is_under_a_native_function():

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 
@@ -341,3 +342,47 @@ def test_no_descriptors_are_left(emulator):
         creds.header(min_ttl=1)
         asyncio.run(main())
     assert count() <= before + 2
+
+
+WITHOUT_DESCRIPTORS = """
+import asyncio, os, resource, sys
+from yandex_cloud_auth import Credentials, Unavailable
+creds = Credentials.metadata()
+if sys.argv[1] == "loaded":
+    from yandex_cloud_auth import _events, _wait, _wait_async
+    import logging
+
+async def main():
+    # The loop has its descriptors.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    held = []
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    for call in [creds.header, creds.token, creds.revoke, lambda: creds.on_change(print)]:
+        try:
+            call()
+        except Unavailable as error:
+            assert error.is_transient and error.help and "Too many open files" in str(error), error
+            print("unavailable")
+    for call in [creds.header_async, creds.token_async, creds.revoke_async]:
+        try:
+            await call()
+        except Unavailable as error:
+            assert error.is_transient and error.help and "Too many open files" in str(error), error
+            print("unavailable")
+    for descriptor in held:
+        os.close(descriptor)
+    print((await creds.header_async(timeout=10))[:9], creds.header()[:9])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit of descriptors is of Unix")
+@pytest.mark.parametrize("modules", ["loaded", "new"])
+def test_a_process_without_descriptors_is_told_to_try_again(modules, emulator, python):
+    out = python(WITHOUT_DESCRIPTORS, modules)
+    assert out.split() == ["unavailable"] * 7 + ["Bearer", "t1"] * 2

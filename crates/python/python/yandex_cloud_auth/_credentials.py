@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import _native
-from ._errors import checked
-from ._values import flag, path_or_none, seconds, text, text_or_none
+from ._errors import Importing, checked
+from ._values import flag, one_of, path_or_none, seconds, text, text_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         endpoint: str | None
         iam_endpoint: str | None
         oauth_endpoint: str | None
+
+_importing = Importing()
 
 
 class Credentials(_native.Credentials):
@@ -82,8 +84,8 @@ class Credentials(_native.Credentials):
         """
         if min_ttl is None and (header := self._ready_header()) is not False:
             return header
-        # The wait is not under a native function: see the native class.
-        from . import _wait
+        with _importing:
+            from . import _wait
 
         return _wait.header(self, False, timeout, min_ttl)
 
@@ -94,7 +96,8 @@ class Credentials(_native.Credentials):
         """
         if min_ttl is None and (token := self._ready_token()) is not False:
             return token
-        from . import _wait
+        with _importing:
+            from . import _wait
 
         return _wait.header(self, True, timeout, min_ttl)
 
@@ -102,7 +105,8 @@ class Credentials(_native.Credentials):
         """As `header`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (header := self._ready_header()) is not False:
             return header
-        from . import _wait_async
+        with _importing:
+            from . import _wait_async
 
         return await _wait_async.header(self, False, timeout, min_ttl)
 
@@ -110,7 +114,8 @@ class Credentials(_native.Credentials):
         """As `token`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (token := self._ready_token()) is not False:
             return token
-        from . import _wait_async
+        with _importing:
+            from . import _wait_async
 
         return await _wait_async.header(self, True, timeout, min_ttl)
 
@@ -118,13 +123,15 @@ class Credentials(_native.Credentials):
         """Revokes the current token, after a fetch if there is none: IAM refuses it from then on, and nothing in this
         process sends it. Returns the id of its subject, if IAM says it.
         """
-        from . import _wait
+        with _importing:
+            from . import _wait
 
         return _wait.revoke(self, timeout)
 
     async def revoke_async(self, *, timeout: float | None = None) -> str | None:
         """As `revoke`, without blocking."""
-        from . import _wait_async
+        with _importing:
+            from . import _wait_async
 
         return await _wait_async.revoke(self, timeout)
 
@@ -141,7 +148,8 @@ class Credentials(_native.Credentials):
         found = self._report()
         if found is None:
             return None
-        from . import _report
+        with _importing:
+            from . import _report
 
         return _report.make(found)
 
@@ -185,7 +193,8 @@ class Credentials(_native.Credentials):
 
         For a copy that is kept elsewhere. It renews nothing: calls do. An exception of the callback is logged.
         """
-        from . import _events
+        with _importing:
+            from . import _events
 
         return _events.subscribe(self, callback)
 
@@ -196,7 +205,7 @@ class Credentials(_native.Credentials):
     @classmethod
     def api_key(cls, key: str | None = None, *, file: Path | None = None, **machine: Unpack[Machine]) -> Self:
         """An API key of a service account: given, in a file, or in YC_API_KEY."""
-        _one_of("key", key, file)
+        one_of("key", key, file)
         method = _native.api_key(text_or_none(key, "key"), path_or_none(file, "file"))
         return cls._of(method, machine)
 
@@ -221,7 +230,7 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """An OAuth token of a Yandex account: given, in a file, or in YC_OAUTH_TOKEN."""
-        _one_of("token", token, file)
+        one_of("token", token, file)
         method = _native.oauth_token(
             text_or_none(token, "token"),
             path_or_none(file, "file"),
@@ -388,9 +397,3 @@ class Credentials(_native.Credentials):
     def none(cls, **machine: Unpack[Machine]) -> Self:
         """No credentials: `header` returns None."""
         return cls._of(_native.none(), machine)
-
-
-def _one_of(name: str, value: object, file: object) -> None:
-    """At most one of two values, which a program gives in the place of a variable."""
-    if value is not None and file is not None:
-        raise ValueError(f"give {name} or file, not both")

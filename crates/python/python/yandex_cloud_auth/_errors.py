@@ -92,11 +92,27 @@ class Blocked(AuthError):
     __module__ = "yandex_cloud_auth"
 
 
+class Importing:
+    """`with Importing(): from . import …`: a module that cannot be read now, for lack of descriptors, is Unavailable."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        # A module in C that cannot be opened is an ImportError.
+        if isinstance(error, OSError) or type(error) is ImportError:
+            raise Unavailable(
+                f"a module that the call needs cannot be read: {error}",
+                help="call again when the process has free file descriptors, or raise their limit (`ulimit -n`)",
+            ) from None
+
+
 def exception(failure: _native.Failure) -> AuthError:
     """The exception of a failure of the native half."""
     report = None
     if failure.report is not None:
-        from ._report import make
+        with Importing():
+            from ._report import make
 
         report = make(failure.report)
     error: AuthError = globals()[failure.kind](

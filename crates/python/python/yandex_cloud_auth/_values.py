@@ -102,3 +102,9 @@ def flag(value: Any, name: str) -> bool:
     if value is not True and value is not False:
         raise _wrong_type(value, name, "bool")
     return value
+
+
+def one_of(name: str, value: object, file: object) -> None:
+    """At most one of two values, which a program gives in the place of a variable."""
+    if value is not None and file is not None:
+        raise ValueError(f"give {name} or file, not both")
