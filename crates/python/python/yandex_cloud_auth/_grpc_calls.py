@@ -52,7 +52,8 @@ class Attempt:
     def _is_renewed(self) -> bool:
         if self._sent is False:
             self._sent = self._credentials._ready_header()
-        return bool(self._sent) and renewed(self._credentials, self._sent, timeout=self.left()) is not None
+        # False: there is still none at hand. None: the method has none.
+        return bool(self._sent) and renewed(self._credentials, str(self._sent), timeout=self.left()) is not None
 
 
 class _Details(grpc.ClientCallDetails):  # type: ignore[misc,unused-ignore]

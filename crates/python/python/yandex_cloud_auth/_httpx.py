@@ -23,7 +23,7 @@ class Flows(Guard):
             request.headers["authorization"] = header
         response = yield request
         if header is not None and self._is_replayable(request, response, header):
-            second = renewed(self.credentials, header)
+            second = renewed(self.credentials, header, timeout=_read_timeout(request))
             if second is not None:
                 request.headers["authorization"] = second
                 yield request
@@ -35,7 +35,7 @@ class Flows(Guard):
             request.headers["authorization"] = header
         response = yield request
         if header is not None and self._is_replayable(request, response, header):
-            second = await renewed_async(self.credentials, header)
+            second = await renewed_async(self.credentials, header, timeout=_read_timeout(request))
             if second is not None:
                 request.headers["authorization"] = second
                 yield request
@@ -44,3 +44,9 @@ class Flows(Guard):
         # Behind a redirect to another host, the server has not seen the header.
         refused = response.status_code == 401 and response.request.headers.get("authorization") == header
         return refused and isinstance(request.stream, self._held)
+
+
+def _read_timeout(request: Any) -> float | None:
+    """How long the client waits for an answer."""
+    seconds: float | None = (request.extensions.get("timeout") or {}).get("read")
+    return seconds

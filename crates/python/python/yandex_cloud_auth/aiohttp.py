@@ -2,7 +2,7 @@
 
 The middleware sees each hop of a redirect, so a redirect to a host that must not have the header fails; with
 `skip_other_hosts=True` it goes on without. A request that is answered with 401 is sent once more with a new token, if
-its body is held in memory.
+its body is held in memory. The `total` timeout of the client counts the wait for that token too.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class _Replay:
             return response
         if not isinstance(request.body, (str, bytes, type(None))):
             return response
-        second_header = renewed(self._auth.credentials, self._header)
+        second_header = renewed(self._auth.credentials, self._header, timeout=_read_timeout(options.get("timeout")))
         if second_header is None:
             return response
         # The connection is free for the next request once the response is read.
@@ -65,6 +65,16 @@ class _Replay:
         second.history.append(response)
         second.request = again
         return second
+
+
+def _read_timeout(timeout: Any) -> float | None:
+    """How long the client waits for an answer. `timeout` is a number, a pair, an object of urllib3, or None."""
+    if isinstance(timeout, tuple):
+        timeout = timeout[-1]
+    for name in ["total", "read_timeout"]:
+        if isinstance(seconds := getattr(timeout, name, timeout), (int, float)):
+            return seconds
+    return None
 
 
 def _response_hooks(request: requests.PreparedRequest) -> list[Any]:
