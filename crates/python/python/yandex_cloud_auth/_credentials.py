@@ -112,12 +112,19 @@ class Credentials(_native.Credentials):
     @classmethod
     def api_key(cls, key: str | None = None, *, file: Path | None = None, **machine: Unpack[Machine]) -> Self:
         """An API key of a service account: given, in a file, or in YC_API_KEY."""
-        return cls._of(_native.api_key(key, file), machine)
+        try:
+            return cls._of(_native.api_key(key, file), machine)
+        finally:
+            # A traceback with the values of variables has no secret of ours.
+            del key
 
     @classmethod
     def iam_token(cls, token: str | None = None, **machine: Unpack[Machine]) -> Self:
         """An IAM token that nobody renews: given, or in YC_IAM_TOKEN."""
-        return cls._of(_native.iam_token(token), machine)
+        try:
+            return cls._of(_native.iam_token(token), machine)
+        finally:
+            del token
 
     @classmethod
     def env_iam_token(cls, variable: str | None = None, **machine: Unpack[Machine]) -> Self:
@@ -135,7 +142,10 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """An OAuth token of a Yandex account: given, in a file, or in YC_OAUTH_TOKEN."""
-        return cls._of(_native.oauth_token(token, file, timeout, max_age), machine)
+        try:
+            return cls._of(_native.oauth_token(token, file, timeout, max_age), machine)
+        finally:
+            del token
 
     @classmethod
     def service_account_key(
@@ -150,13 +160,14 @@ class Credentials(_native.Credentials):
     ) -> Self:
         """An authorized key: the path of its file, its JSON, the object of the JSON, or YC_SERVICE_ACCOUNT_KEY_FILE."""
         file = None
-        if hasattr(key, "__fspath__"):
-            key, file = None, key
-        elif key is not None and hasattr(key, "keys"):
-            import json
-
-            key = json.dumps(dict(key))
-        method = _native.service_account_key(key, file, audience, jwt_life, timeout, max_age)
+        try:
+            if hasattr(key, "__fspath__"):
+                key, file = None, key
+            elif key is not None and hasattr(key, "keys"):
+                key = _json(key)
+            method = _native.service_account_key(key, file, audience, jwt_life, timeout, max_age)
+        finally:
+            del key
         return cls._of(method, machine)
 
     @classmethod
@@ -240,13 +251,25 @@ class Credentials(_native.Credentials):
     @classmethod
     def function(cls, token: str | Mapping[str, Any], **machine: Unpack[Machine]) -> Self:
         """The token of one invocation of a function: `context.token`."""
-        if hasattr(token, "keys"):
-            import json
-
-            token = json.dumps(dict(token))
-        return cls._of(_native.function(token), machine)
+        try:
+            return cls._of(_native.function(_json(token) if hasattr(token, "keys") else token), machine)
+        finally:
+            del token
 
     @classmethod
     def none(cls, **machine: Unpack[Machine]) -> Self:
         """No credentials: `header` returns None."""
         return cls._of(_native.none(), machine)
+
+
+def _json(secret: Any) -> str:
+    import json
+
+    try:
+        return json.dumps(dict(secret))
+    except (TypeError, ValueError) as error:
+        # It names types alone. The frames of its traceback have the secret.
+        reason = str(error)
+    finally:
+        del secret
+    raise TypeError(reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from ._adapter import Guard, renewed_async
+from ._adapter import Guard
 
 __all__ = ["Auth"]
 
@@ -26,13 +26,13 @@ class Auth(Guard):
         header = await self._header_async(str(request.url))
         if header is None:
             return await handler(request)
-        request.headers["Authorization"] = header
+        header.put_into(request.headers)
         response = await handler(request)
         held = not request.body or isinstance(request.body, aiohttp.BytesPayload)
         if response.status == 401 and held:
-            second = await renewed_async(self.credentials, header)
+            second = await header.renewed_async()
             if second is not None:
                 response.release()
-                request.headers["Authorization"] = second
+                second.put_into(request.headers)
                 response = await handler(request)
         return response
