@@ -1,10 +1,14 @@
 """What a replay after a refusal leaves to the program: its hooks, its time, and the answer of the server."""
 
+import asyncio
 import http.server
 import threading
+import time
 
 import pytest
 from yandex_cloud_auth import Credentials
+
+WITHIN = 20
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -101,3 +105,87 @@ def test_the_header_of_a_netrc_behind_a_redirect_is_not_replaced(emulator, serve
     auth = Auth(Credentials.metadata(emulator.metadata_address))
     assert requests.get(server.url, auth=auth).status_code == 401
     assert len(server.seen) == 2 and server.seen[1].startswith("Basic ")
+
+
+# The client's timeout. Each returns the status after at most `seconds` for an answer; None if it has given up.
+
+
+def get_by_requests(url, auth, seconds):
+    import requests
+    from yandex_cloud_auth.requests import Auth
+
+    return requests.get(url, auth=Auth(auth, allow_loopback=True), timeout=seconds).status_code
+
+
+def get_by_requests_of_a_pair(url, auth, seconds):
+    return get_by_requests(url, auth, (WITHIN, seconds))
+
+
+def get_by_requests_of_an_object(url, auth, seconds):
+    from urllib3 import Timeout
+
+    return get_by_requests(url, auth, Timeout(seconds))
+
+
+def get_by_requests_of_another_object(url, auth, seconds):
+    from urllib3 import Timeout
+
+    return get_by_requests(url, auth, Timeout(read=seconds))
+
+
+def get_by_httpx(url, auth, seconds):
+    import httpx
+    from yandex_cloud_auth.httpx import Auth
+
+    return httpx.get(url, auth=Auth(auth, allow_loopback=True), timeout=seconds).status_code
+
+
+def get_by_async_httpx(url, auth, seconds):
+    import httpx
+    from yandex_cloud_auth.httpx import Auth
+
+    async def main():
+        async with httpx.AsyncClient(auth=Auth(auth, allow_loopback=True), timeout=seconds) as client:
+            return (await client.get(url)).status_code
+
+    return asyncio.run(main())
+
+
+def get_by_aiohttp(url, auth, seconds):
+    import aiohttp
+    from yandex_cloud_auth.aiohttp import Auth
+
+    async def main():
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        async with aiohttp.ClientSession(middlewares=[Auth(auth, allow_loopback=True)], timeout=timeout) as client:
+            async with client.get(url) as response:
+                return response.status
+
+    try:
+        return asyncio.run(main())
+    except asyncio.TimeoutError:
+        # The timeout is that of the whole call.
+        return None
+
+
+GETS = [value for name, value in list(globals().items()) if name.startswith("get_by")]
+every_get = pytest.mark.parametrize("get", GETS)
+
+
+@every_get
+def test_a_source_that_hangs_leaves_the_refusal_within_the_timeout_of_the_client(get, emulator, server, revoked):
+    pytest.importorskip(get.__name__.split("_of_")[0].rpartition("_")[2])
+    emulator.fault(kind="latency", milliseconds=4500, target="metadata")
+    server.answers = [401]
+    began = time.monotonic()
+    assert get(server.url, revoked, 1) == (None if get is get_by_aiohttp else 401)
+    assert time.monotonic() - began < 3.5 and len(server.seen) == 1
+
+
+@every_get
+@pytest.mark.parametrize("seconds", [WITHIN, None])
+def test_a_source_that_is_slow_is_waited_for(seconds, get, emulator, server, revoked):
+    pytest.importorskip(get.__name__.split("_of_")[0].rpartition("_")[2])
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    server.answers = [401]
+    assert get(server.url, revoked, seconds) == 200

@@ -256,7 +256,7 @@ impl Credentials {
     /// last case the token keeps its generation and is still sent, since other services may accept it, while the source
     /// is asked for another one at growing intervals.
     ///
-    /// Where servers refuse one token after another, the first three in a row are replaced at once, and later ones at
+    /// Where servers refuse one token after another, the first four in a row are replaced at once, and later ones at
     /// growing intervals: each replacement is a request to the source.
     pub fn invalidate(&self, refused: &Snapshot) -> bool {
         match self.backend() {

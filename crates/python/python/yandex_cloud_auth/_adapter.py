@@ -10,11 +10,21 @@ from ._values import flag, text, texts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 
 def credentials_of(auth: Credentials | str | None) -> Credentials:
     """Credentials as they are, a bare string, or automatic selection."""
-    return auth if isinstance(auth, Credentials) else Credentials(auth)
+    try:
+        return auth if isinstance(auth, Credentials) else Credentials(auth)
+    finally:
+        # Not in a traceback of a string that is refused.
+        del auth
+
+
+def method_of(owner: Any) -> str | None:
+    """For a `repr`, which a traceback may ask of an object that has no credentials yet."""
+    return getattr(getattr(owner, "credentials", None), "method", None)
 
 
 class _Rules:
@@ -45,38 +55,69 @@ class Guard:
         allow_loopback: bool = False,
         skip_other_hosts: bool = False,
     ) -> None:
-        self.credentials = credentials_of(auth)
+        try:
+            self.credentials = credentials_of(auth)
+        finally:
+            del auth
         self._rules = _Rules(self.credentials, allow_hosts, allow_loopback, skip_other_hosts)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__module__}.{type(self).__name__} method={self.credentials.method!r}>"
+        return f"<{type(self).__module__}.{type(self).__name__} method={method_of(self)!r}>"
 
-    def _header(self, url: str) -> str | None:
-        return self.credentials.header() if self._rules.check(url) else None
+    def _header(self, url: str) -> Header | None:
+        return Header.of(self.credentials, self.credentials.header()) if self._rules.check(url) else None
 
-    async def _header_async(self, url: str) -> str | None:
-        return await self.credentials.header_async() if self._rules.check(url) else None
-
-
-def renewed(credentials: Credentials, refused: str, timeout: float | None = None) -> str | None:
-    """The header in the place of a refused one, within `timeout` seconds; None if there is no other."""
-    credentials.invalidate(refused)
-    try:
-        header = credentials.header(timeout=_bounded(timeout))
-    except AuthError:
-        # The refusal of the server says more than that no other token could be had.
-        return None
-    return None if header == refused else header
+    async def _header_async(self, url: str) -> Header | None:
+        return Header.of(self.credentials, await self.credentials.header_async()) if self._rules.check(url) else None
 
 
-async def renewed_async(credentials: Credentials, refused: str, timeout: float | None = None) -> str | None:
-    """As `renewed`, without blocking, and within `timeout` seconds."""
-    credentials.invalidate(refused)
-    try:
-        header = await credentials.header_async(timeout=_bounded(timeout))
-    except AuthError:
-        return None
-    return None if header == refused else header
+class Header:
+    """The header of one request. Tools that show the variables of each frame of a traceback show its `repr`, which has no
+    secret: so a frame that calls code of others has this object, and not the `str`.
+    """
+
+    __slots__ = ("_credentials", "_value")
+
+    def __init__(self, credentials: Credentials, value: str) -> None:
+        self._credentials = credentials
+        self._value = value
+
+    @classmethod
+    def of(cls, credentials: Credentials, value: str | None) -> Header | None:
+        """None where there is no value."""
+        return None if value is None else cls(credentials, value)
+
+    def put_into(self, headers: Any) -> None:
+        """In the place of another one."""
+        headers["Authorization"] = self._value
+
+    def is_in(self, headers: Any) -> bool:
+        """Whether a request was sent with this header."""
+        return bool(headers.get("Authorization") == self._value)
+
+    def metadata(self) -> tuple[tuple[str, str]]:
+        """For gRPC."""
+        return (("authorization", self._value),)
+
+    def renewed(self, timeout: float | None = None) -> Header | None:
+        """The header in the place of this one, which was refused, within `timeout` seconds; None if there is no other."""
+        self._credentials.invalidate(self._value)
+        try:
+            return self._other(self._credentials.header(timeout=_bounded(timeout)))
+        except AuthError:
+            # The refusal of the server says more than that no other token could be had.
+            return None
+
+    async def renewed_async(self, timeout: float | None = None) -> Header | None:
+        """As `renewed`, without blocking."""
+        self._credentials.invalidate(self._value)
+        try:
+            return self._other(await self._credentials.header_async(timeout=_bounded(timeout)))
+        except AuthError:
+            return None
+
+    def _other(self, value: str | None) -> Header | None:
+        return None if value == self._value else self.of(self._credentials, value)
 
 
 def _bounded(timeout: float | None) -> float | None:
@@ -88,6 +129,7 @@ def bearer(header: str | None) -> str:
     """The token of a header for a client that sends `Bearer` before it, whatever it is given."""
     if header is None or not header.startswith("Bearer "):
         what = "no credentials" if header is None else "an API key"
+        del header
         raise InvalidCredential(
             f"the client can send IAM tokens only, and the method gives {what}",
             help="use a method that gives IAM tokens, such as metadata or service_account_key",

@@ -205,14 +205,20 @@ class Credentials(_native.Credentials):
     @classmethod
     def api_key(cls, key: str | None = None, *, file: Path | None = None, **machine: Unpack[Machine]) -> Self:
         """An API key of a service account: given, in a file, or in YC_API_KEY."""
-        one_of("key", key, file)
-        method = _native.api_key(text_or_none(key, "key"), path_or_none(file, "file"))
-        return cls._of(method, machine)
+        try:
+            one_of("key", key, file)
+            return cls._of(_native.api_key(text_or_none(key, "key"), path_or_none(file, "file")), machine)
+        finally:
+            # A traceback with the values of variables has no secret of ours.
+            del key
 
     @classmethod
     def iam_token(cls, token: str | None = None, **machine: Unpack[Machine]) -> Self:
         """An IAM token that nobody renews: given, or in YC_IAM_TOKEN."""
-        return cls._of(_native.iam_token(text_or_none(token, "token")), machine)
+        try:
+            return cls._of(_native.iam_token(text_or_none(token, "token")), machine)
+        finally:
+            del token
 
     @classmethod
     def env_iam_token(cls, variable: str | None = None, **machine: Unpack[Machine]) -> Self:
@@ -230,14 +236,17 @@ class Credentials(_native.Credentials):
         **machine: Unpack[Machine],
     ) -> Self:
         """An OAuth token of a Yandex account: given, in a file, or in YC_OAUTH_TOKEN."""
-        one_of("token", token, file)
-        method = _native.oauth_token(
-            text_or_none(token, "token"),
-            path_or_none(file, "file"),
-            seconds(timeout, "timeout"),
-            seconds(max_age, "max_age"),
-        )
-        return cls._of(method, machine)
+        try:
+            one_of("token", token, file)
+            method = _native.oauth_token(
+                text_or_none(token, "token"),
+                path_or_none(file, "file"),
+                seconds(timeout, "timeout"),
+                seconds(max_age, "max_age"),
+            )
+            return cls._of(method, machine)
+        finally:
+            del token
 
     @classmethod
     def service_account_key(
@@ -252,20 +261,21 @@ class Credentials(_native.Credentials):
     ) -> Self:
         """An authorized key: the path of its file, its JSON, the object of the JSON, or YC_SERVICE_ACCOUNT_KEY_FILE."""
         file = None
-        if hasattr(key, "__fspath__"):
-            key, file = None, key
-        elif key is not None and hasattr(key, "keys"):
-            import json
-
-            key = json.dumps(dict(key))
-        method = _native.service_account_key(
-            text_or_none(key, "key"),
-            path_or_none(file, "file"),
-            text_or_none(audience, "audience"),
-            seconds(jwt_life, "jwt_life"),
-            seconds(timeout, "timeout"),
-            seconds(max_age, "max_age"),
-        )
+        try:
+            if hasattr(key, "__fspath__"):
+                key, file = None, key
+            elif key is not None and hasattr(key, "keys"):
+                key = _json(key)
+            method = _native.service_account_key(
+                text_or_none(key, "key"),
+                path_or_none(file, "file"),
+                text_or_none(audience, "audience"),
+                seconds(jwt_life, "jwt_life"),
+                seconds(timeout, "timeout"),
+                seconds(max_age, "max_age"),
+            )
+        finally:
+            del key
         return cls._of(method, machine)
 
     @classmethod
@@ -387,13 +397,26 @@ class Credentials(_native.Credentials):
     @classmethod
     def function(cls, token: str | Mapping[str, Any], **machine: Unpack[Machine]) -> Self:
         """The token of one invocation of a function: `context.token`."""
-        if hasattr(token, "keys"):
-            import json
-
-            token = json.dumps(dict(token))
-        return cls._of(_native.function(text(token, "token")), machine)
+        try:
+            value = _json(token) if hasattr(token, "keys") else token
+            return cls._of(_native.function(text(value, "token")), machine)
+        finally:
+            value = token = ""
 
     @classmethod
     def none(cls, **machine: Unpack[Machine]) -> Self:
         """No credentials: `header` returns None."""
         return cls._of(_native.none(), machine)
+
+
+def _json(secret: Any) -> str:
+    import json
+
+    try:
+        return json.dumps(dict(secret))
+    except (TypeError, ValueError) as error:
+        # It names types alone. The frames of its traceback have the secret.
+        reason = str(error)
+    finally:
+        del secret
+    raise TypeError(reason)

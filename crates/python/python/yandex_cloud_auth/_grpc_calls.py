@@ -10,7 +10,7 @@ import weakref
 
 import grpc
 
-from ._adapter import renewed
+from ._adapter import Header
 from ._credentials import Credentials
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ class Attempt:
         timeout = getattr(details, "timeout", None)
         self._until = None if timeout is None else time.monotonic() + timeout
         # No wait: without a token at hand the channel fetches one for the call, on a thread of gRPC's.
-        self._sent = credentials._ready_header()
+        self._sent = self._at_hand()
 
     def first(self) -> Any:
         """The first call."""
@@ -50,9 +50,11 @@ class Attempt:
         return None if self._until is None else max(self._until - time.monotonic(), 0.0)
 
     def _is_renewed(self) -> bool:
-        if self._sent is False:
-            self._sent = self._credentials._ready_header()
-        return bool(self._sent) and renewed(self._credentials, self._sent, timeout=self.left()) is not None
+        sent = self._sent or self._at_hand()
+        return sent is not None and sent.renewed(timeout=self.left()) is not None
+
+    def _at_hand(self) -> Header | None:
+        return Header.of(self._credentials, self._credentials._ready_header() or None)
 
 
 class _Details(grpc.ClientCallDetails):  # type: ignore[misc,unused-ignore]

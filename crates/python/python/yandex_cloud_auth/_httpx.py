@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._adapter import Guard, renewed, renewed_async
+from ._adapter import Guard, Header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,27 +20,33 @@ class Flows(Guard):
         """The flow of `Client`."""
         header = self._header(str(request.url))
         if header is not None:
-            request.headers["authorization"] = header
+            header.put_into(request.headers)
         response = yield request
         if header is not None and self._is_replayable(request, response, header):
-            second = renewed(self.credentials, header)
+            second = header.renewed(timeout=_read_timeout(request))
             if second is not None:
-                request.headers["authorization"] = second
+                second.put_into(request.headers)
                 yield request
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """The flow of `AsyncClient`."""
         header = await self._header_async(str(request.url))
         if header is not None:
-            request.headers["authorization"] = header
+            header.put_into(request.headers)
         response = yield request
         if header is not None and self._is_replayable(request, response, header):
-            second = await renewed_async(self.credentials, header)
+            second = await header.renewed_async(timeout=_read_timeout(request))
             if second is not None:
-                request.headers["authorization"] = second
+                second.put_into(request.headers)
                 yield request
 
-    def _is_replayable(self, request: Any, response: Any, header: str) -> bool:
+    def _is_replayable(self, request: Any, response: Any, header: Header) -> bool:
         # Behind a redirect to another host, the server has not seen the header.
-        refused = response.status_code == 401 and response.request.headers.get("authorization") == header
+        refused = response.status_code == 401 and header.is_in(response.request.headers)
         return refused and isinstance(request.stream, self._held)
+
+
+def _read_timeout(request: Any) -> float | None:
+    """How long the client waits for an answer."""
+    seconds: float | None = (request.extensions.get("timeout") or {}).get("read")
+    return seconds

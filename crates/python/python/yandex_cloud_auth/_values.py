@@ -28,19 +28,26 @@ def _has_surrogates(value: str) -> bool:
 
 def text(value: Any, name: str) -> str:
     """A `str` that is Unicode."""
-    # The real type: `isinstance` believes what an object says of itself.
-    if not issubclass(type(value), str):
-        raise _wrong_type(value, name, "str")
-    # Not inside `except`: the error of the encoder holds the value.
-    if not str.isascii(value) and _has_surrogates(value):
-        raise _not_unicode(name)
-    result: str = value
-    return result
+    try:
+        # The real type: `isinstance` believes what an object says of itself.
+        if not issubclass(type(value), str):
+            raise _wrong_type(value, name, "str")
+        # Not inside `except`: the error of the encoder holds the value.
+        if not str.isascii(value) and _has_surrogates(value):
+            raise _not_unicode(name)
+        result: str = value
+        return result
+    finally:
+        # A traceback with the values of variables has no secret of ours.
+        del value
 
 
 def text_or_none(value: Any, name: str) -> str | None:
     """The same for an argument that may be left out."""
-    return None if value is None else text(value, name)
+    try:
+        return None if value is None else text(value, name)
+    finally:
+        del value
 
 
 def texts(value: Any, name: str) -> list[str]:

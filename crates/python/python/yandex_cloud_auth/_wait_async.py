@@ -110,6 +110,8 @@ async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.
             table.pop(loop, None)
             if not loop.is_closed():
                 loop.remove_reader(waits.hub.fileno())
+        # Its `repr` has the token, if the task was cancelled at the moment of the result.
+        del future
 
 
 # trio

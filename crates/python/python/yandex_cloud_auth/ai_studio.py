@@ -19,7 +19,7 @@ import warnings
 import grpc
 from yandex_ai_studio_sdk._auth import BaseAuth
 
-from ._adapter import credentials_of, renewed_async
+from ._adapter import Header, credentials_of, method_of
 from ._credentials import Credentials
 from ._errors import AuthError
 
@@ -55,7 +55,11 @@ class Auth(BaseAuth):
     credentials: Credentials
 
     def __init__(self, auth: Credentials | str | None = None) -> None:
-        self.credentials = credentials_of(auth)
+        try:
+            self.credentials = credentials_of(auth)
+        finally:
+            # Not in a traceback of a string that is refused.
+            del auth
 
     async def get_auth_metadata(self, client: Any, timeout: float, lock: Any) -> tuple[str, str] | None:
         """Called by the SDK for each call."""
@@ -77,7 +81,7 @@ class Auth(BaseAuth):
         return self
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} method={self.credentials.method!r}>"
+        return f"<{type(self).__name__} method={method_of(self)!r}>"
 
 
 class NoAuth(Auth):
@@ -99,8 +103,7 @@ class _GivenAuth(Auth):
     @classmethod
     async def applicable_from_env(cls, **_: Any) -> Self | None:
         """The value in the variable."""
-        value = os.environ.get(cls.env_var)
-        return cls(value) if value else None
+        return cls(os.environ[cls.env_var]) if os.environ.get(cls.env_var) else None
 
 
 class APIKeyAuth(_GivenAuth):
@@ -109,7 +112,10 @@ class APIKeyAuth(_GivenAuth):
     env_var = "YC_API_KEY"
 
     def __init__(self, api_key: str) -> None:
-        super().__init__(Credentials.api_key(api_key))
+        try:
+            super().__init__(Credentials.api_key(api_key))
+        finally:
+            del api_key
 
 
 class IAMTokenAuth(_GivenAuth):
@@ -118,7 +124,10 @@ class IAMTokenAuth(_GivenAuth):
     env_var = "YC_IAM_TOKEN"
 
     def __init__(self, token: str) -> None:
-        super().__init__(Credentials.iam_token(token))
+        try:
+            super().__init__(Credentials.iam_token(token))
+        finally:
+            del token
 
 
 class EnvIAMTokenAuth(Auth):
@@ -141,10 +150,13 @@ class OAuthTokenAuth(_GivenAuth):
     env_var = "YC_OAUTH_TOKEN"
 
     def __init__(self, token: str) -> None:
-        warnings.warn(
-            "an OAuth token gives access to all that its owner has: prefer a service account", UserWarning, stacklevel=2
-        )
-        super().__init__(Credentials.oauth_token(token))
+        try:
+            warnings.warn(
+                "an OAuth token gives access to all that its owner has: prefer a service account", UserWarning, stacklevel=2
+            )
+            super().__init__(Credentials.oauth_token(token))
+        finally:
+            del token
 
 
 class MetadataAuth(Auth):
@@ -153,6 +165,7 @@ class MetadataAuth(Auth):
     env_var = "YC_METADATA_ADDR"
 
     def __init__(self, token: str | None = None, metadata_url: str | None = None) -> None:
+        del token
         address = metadata_url
         if address is not None:
             scheme, found, rest = address.partition("://")
@@ -168,6 +181,7 @@ class YandexCloudCLIAuth(Auth):
     def __init__(
         self, token: str | None = None, endpoint: str | None = None, yc_profile: str | None = None
     ) -> None:
+        del token
         super().__init__(Credentials.yandex_cloud_cli(yc_profile, endpoint=endpoint))
 
     @classmethod
@@ -219,63 +233,78 @@ def interceptors(auth: Auth | Credentials) -> list[Any]:
     return [_UnaryUnary(credentials), _UnaryStream(credentials)]
 
 
-class _Replay:
+class _Attempt:
+    """A call, and the second one in its place. The details have the header: see `Header`."""
+
+    def __init__(self, credentials: Credentials, continuation: Any, details: Any, request: Any) -> None:
+        self._credentials = credentials
+        self._continuation = continuation
+        self._details = details
+        self._request = request
+        self._until = None if details.timeout is None else time.monotonic() + details.timeout
+
+    async def first(self) -> Any:
+        # A copy: the SDK's retry takes a key of its own out of the metadata.
+        return await self._made(None, self._details.timeout)
+
+    async def renewal(self, error: grpc.aio.AioRpcError) -> Header | None:
+        """The header of the second call after this error; None if there is no such call."""
+        sent = Header.of(self._credentials, (self._details.metadata or {}).get("authorization"))
+        if error.code() is not grpc.StatusCode.UNAUTHENTICATED or sent is None:
+            return None
+        return await sent.renewed_async(timeout=self._left())
+
+    async def second(self, header: Header) -> Any:
+        return await self._made(header, self._left())
+
+    def _made(self, header: Header | None, timeout: float | None) -> Any:
+        metadata = grpc.aio.Metadata(*(self._details.metadata or ()))
+        if header is not None:
+            metadata["authorization"] = header.metadata()[0][1]
+        return self._continuation(self._details._replace(metadata=metadata, timeout=timeout), self._request)
+
+    def _left(self) -> float | None:
+        return None if self._until is None else max(self._until - time.monotonic(), 0.0)
+
+
+class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc,unused-ignore]
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    @staticmethod
-    def _first(details: Any) -> Any:
-        # A copy: the SDK's retry takes a key of its own out of the metadata.
-        return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ())))
-
-    async def _second(self, details: Any, error: grpc.aio.AioRpcError, began: float) -> Any:
-        """The details of the second call; None if there is none to make."""
-        sent = (details.metadata or {}).get("authorization")
-        if error.code() is not grpc.StatusCode.UNAUTHENTICATED or sent is None:
-            return None
-        left = None if details.timeout is None else max(details.timeout - (time.monotonic() - began), 0.0)
-        header = await renewed_async(self._credentials, sent, timeout=left)
-        if header is None:
-            return None
-        metadata = grpc.aio.Metadata(*details.metadata)
-        metadata["authorization"] = header
-        if left is not None:
-            left = max(details.timeout - (time.monotonic() - began), 0.0)
-        return details._replace(metadata=metadata, timeout=left)
-
-
-class _UnaryUnary(_Replay, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc,unused-ignore]
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        began = time.monotonic()
+        attempt = _Attempt(self._credentials, continuation, client_call_details, request)
+        del client_call_details
         try:
-            call = await continuation(self._first(client_call_details), request)
+            call = await attempt.first()
             await call
             return call
         except grpc.aio.AioRpcError as error:
-            second = await self._second(client_call_details, error, began)
-            if second is None:
+            header = await attempt.renewal(error)
+            if header is None:
                 raise
-        return await continuation(second, request)
+        return await attempt.second(header)
 
 
-class _UnaryStream(_Replay, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
+class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        began = time.monotonic()
-        call = await continuation(self._first(client_call_details), request)
-        return self._responses(call, continuation, client_call_details, request, began)
+        attempt = _Attempt(self._credentials, continuation, client_call_details, request)
+        del client_call_details
+        return _responses(await attempt.first(), attempt)
 
-    async def _responses(
-        self, call: Any, continuation: Any, details: Any, request: Any, began: float
-    ) -> AsyncIterator[Any]:
-        has_begun = False
-        try:
-            async for response in call:
-                has_begun = True
-                yield response
-            return
-        except grpc.aio.AioRpcError as error:
-            second = None if has_begun else await self._second(details, error, began)
-            if second is None:
-                raise
-        async for response in await continuation(second, request):
+
+async def _responses(call: Any, attempt: _Attempt) -> AsyncIterator[Any]:
+    has_begun = False
+    try:
+        async for response in call:
+            has_begun = True
             yield response
+        return
+    except grpc.aio.AioRpcError as error:
+        header = None if has_begun else await attempt.renewal(error)
+        if header is None:
+            raise
+    async for response in await attempt.second(header):
+        yield response

@@ -2,14 +2,14 @@
 
 The middleware sees each hop of a redirect, so a redirect to a host that must not have the header fails; with
 `skip_other_hosts=True` it goes on without. A request that is answered with 401 is sent once more with a new token, if
-its body is held in memory.
+its body is held in memory. The `total` timeout of the client counts the wait for that token too.
 """
 
 from __future__ import annotations
 
 import aiohttp
 
-from ._adapter import Guard, renewed_async
+from ._adapter import Guard
 
 __all__ = ["Auth"]
 
@@ -26,13 +26,13 @@ class Auth(Guard):
         header = await self._header_async(str(request.url))
         if header is None:
             return await handler(request)
-        request.headers["Authorization"] = header
+        header.put_into(request.headers)
         response = await handler(request)
         held = not request.body or isinstance(request.body, aiohttp.BytesPayload)
         if response.status == 401 and held:
-            second = await renewed_async(self.credentials, header)
+            second = await header.renewed_async()
             if second is not None:
                 response.release()
-                request.headers["Authorization"] = second
+                second.put_into(request.headers)
                 response = await handler(request)
         return response

@@ -28,16 +28,20 @@ def _shared() -> Credentials:
 
 def token(*_: Any, **__: Any) -> str | None:
     """The bare token. Arguments are ignored."""
+    del _, __
     return _shared().token()
 
 
 def header(*_: Any, **__: Any) -> str | None:
     """The value of `Authorization`. Arguments are ignored."""
+    del _, __
     return _shared().header()
 
 
 def http_auth(*_: Any, **__: Any) -> Auth:
     """`HttpHook(auth_type=http_auth)`."""
+    # They may be a login and a password.
+    del _, __
     from .requests import Auth
 
     return Auth(_shared())

@@ -33,14 +33,17 @@ class MetadataPlugin(Guard, grpc.AuthMetadataPlugin):  # type: ignore[misc,unuse
         except Exception as error:
             callback((), error)
         else:
-            callback((("authorization", header),) if header is not None else (), None)
+            callback(header.metadata() if header is not None else (), None)
 
 
 def call_credentials(
     auth: Credentials | str | None = None, *, allow_hosts: Iterable[str] = (), allow_loopback: bool = False
 ) -> grpc.CallCredentials:
     """Call credentials, to be composed with those of a channel."""
-    plugin = MetadataPlugin(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback)
+    try:
+        plugin = MetadataPlugin(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback)
+    finally:
+        del auth
     return grpc.metadata_call_credentials(plugin, name="yandex-cloud-auth")
 
 
@@ -52,10 +55,13 @@ def channel_credentials(
     allow_loopback: bool = False,
 ) -> grpc.ChannelCredentials:
     """TLS together with the header of each call."""
-    return grpc.composite_channel_credentials(
-        grpc.ssl_channel_credentials(root_certificates=root_certificates),
-        call_credentials(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback),
-    )
+    try:
+        return grpc.composite_channel_credentials(
+            grpc.ssl_channel_credentials(root_certificates=root_certificates),
+            call_credentials(auth, allow_hosts=allow_hosts, allow_loopback=allow_loopback),
+        )
+    finally:
+        del auth
 
 
 class Replay(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]

@@ -25,7 +25,10 @@ __all__ = ["api_key", "api_key_async"]
 
 def api_key(auth: Credentials | str | None = None) -> Callable[[], str]:
     """For `OpenAI(api_key=…)` and `ChatOpenAI(api_key=…)`."""
-    credentials = credentials_of(auth)
+    try:
+        credentials = credentials_of(auth)
+    finally:
+        del auth
 
     def token() -> str:
         return _present(credentials.token())
@@ -35,7 +38,10 @@ def api_key(auth: Credentials | str | None = None) -> Callable[[], str]:
 
 def api_key_async(auth: Credentials | str | None = None) -> Callable[[], Awaitable[str]]:
     """For `AsyncOpenAI(api_key=…)`: that client refuses a callable that is not async."""
-    credentials = credentials_of(auth)
+    try:
+        credentials = credentials_of(auth)
+    finally:
+        del auth
 
     async def token() -> str:
         return _present(await credentials.token_async())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import requests
 from requests.auth import AuthBase
 
-from ._adapter import Guard, renewed
+from ._adapter import Guard, Header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Auth(Guard, AuthBase):
         """Called for each request, before it is sent."""
         header = self._header(request.url or "")
         if header is not None:
-            request.headers["Authorization"] = header
+            header.put_into(request.headers)
             # The first of the hooks: those of the program see the last response alone.
             replay = _Replay(self, header)
             request.hooks = {**request.hooks, "response": [replay, *_response_hooks(request)]}
@@ -37,21 +37,21 @@ class Auth(Guard, AuthBase):
 class _Replay:
     """The hook of one request that has our header."""
 
-    def __init__(self, auth: Auth, header: str) -> None:
+    def __init__(self, auth: Auth, header: Header) -> None:
         self._auth = auth
         self._header = header
 
     def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
         request = response.request
         # Behind a redirect to another host the header is not ours.
-        if response.status_code != 401 or request.headers.get("Authorization") != self._header:
+        if response.status_code != 401 or not self._header.is_in(request.headers):
             return response
         # A session of the program's own may keep the header there.
         if not self._auth._rules.check(request.url or ""):
             return response
         if not isinstance(request.body, (str, bytes, type(None))):
             return response
-        second_header = renewed(self._auth.credentials, self._header)
+        second_header = self._header.renewed(timeout=_read_timeout(options.get("timeout")))
         if second_header is None:
             return response
         # The connection is free for the next request once the response is read.
@@ -60,11 +60,21 @@ class _Replay:
         again = request.copy()
         # A copy shares the hooks, and the client goes through this very list at the moment.
         again.hooks = {**request.hooks, "response": [hook for hook in _response_hooks(request) if hook is not self]}
-        again.headers["Authorization"] = second_header
+        second_header.put_into(again.headers)
         second: requests.Response = response.connection.send(again, **options)
         second.history.append(response)
         second.request = again
         return second
+
+
+def _read_timeout(timeout: Any) -> float | None:
+    """How long the client waits for an answer. `timeout` is a number, a pair, an object of urllib3, or None."""
+    if isinstance(timeout, tuple):
+        timeout = timeout[-1]
+    for name in ["total", "read_timeout"]:
+        if isinstance(seconds := getattr(timeout, name, timeout), (int, float)):
+            return seconds
+    return None
 
 
 def _response_hooks(request: requests.PreparedRequest) -> list[Any]:

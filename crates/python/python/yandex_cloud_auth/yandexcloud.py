@@ -38,7 +38,10 @@ def sdk(auth: Credentials | str | None = None, **options: Any) -> SDK:
     """
     from .grpc import Replay
 
-    credentials = _adapter.credentials_of(auth)
+    try:
+        credentials = _adapter.credentials_of(auth)
+    finally:
+        del auth
     token = _Token()
     token._auth = credentials
     options.setdefault("interceptor", Replay(credentials))

@@ -20,7 +20,10 @@ class Credentials(ydb.credentials.Credentials):  # type: ignore[misc,unused-igno
 
     def __init__(self, auth: _Credentials | str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
-        self._auth = _adapter.credentials_of(auth)
+        try:
+            self._auth = _adapter.credentials_of(auth)
+        finally:
+            del auth
 
     def auth_metadata(self) -> list[tuple[str, str]]:
         """The bare IAM token."""
@@ -32,7 +35,10 @@ class AsyncCredentials(ydb.credentials.Credentials):  # type: ignore[misc,unused
 
     def __init__(self, auth: _Credentials | str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
-        self._auth = _adapter.credentials_of(auth)
+        try:
+            self._auth = _adapter.credentials_of(auth)
+        finally:
+            del auth
 
     async def auth_metadata(self) -> list[tuple[str, str]]:
         """The bare IAM token."""
