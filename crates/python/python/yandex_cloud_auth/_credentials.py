@@ -59,14 +59,18 @@ class Credentials(_native.Credentials):
         iam_endpoint: str | None = None,
         oauth_endpoint: str | None = None,
     ) -> Self:
-        if auth is None:
-            method = _native.automatic(flag(lenient, "lenient"))
-        elif flag(lenient, "lenient"):
-            raise ValueError("lenient is an option of automatic selection alone")
-        elif type(auth) is _native.Method:
-            method = auth
-        else:
-            method = checked(_native.from_string(text(auth, "auth")))
+        try:
+            if auth is None:
+                method = _native.automatic(flag(lenient, "lenient"))
+            elif flag(lenient, "lenient"):
+                raise ValueError("lenient is an option of automatic selection alone")
+            elif type(auth) is _native.Method:
+                method = auth
+            else:
+                method = checked(_native.from_string(text(auth, "auth")))
+        finally:
+            # A traceback with the values of variables has no secret of ours.
+            del auth
         machine = _native.on_machine(
             method,
             flag(shared_cache, "shared_cache"),
@@ -209,7 +213,6 @@ class Credentials(_native.Credentials):
             one_of("key", key, file)
             return cls._of(_native.api_key(text_or_none(key, "key"), path_or_none(file, "file")), machine)
         finally:
-            # A traceback with the values of variables has no secret of ours.
             del key
 
     @classmethod
