@@ -253,3 +253,13 @@ def test_help_shows_signatures_and_sentences(python):
     text = python(program)
     assert "header(self, timeout:" in text
     assert "The value for `Authorization`" in text and "service_account_key(" in text and "jwt_life: " in text
+
+
+def test_the_constructors_of_a_subclass_do_not_run_its_init():
+    class Own(Credentials):
+        def __init__(self, *arguments, **options):
+            self.has_run = True
+
+    assert Own("AQVN-fake").has_run
+    made = Own.api_key("AQVN-fake")
+    assert type(made) is Own and made.header() == "Api-Key AQVN-fake" and not hasattr(made, "has_run")
