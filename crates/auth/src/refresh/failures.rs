@@ -108,6 +108,9 @@ impl Failures {
     }
 }
 
+/// So many refusals in a row set no limit. The next one is still answered by a new token, and sets the first limit.
+pub(super) const REFUSALS: u32 = 3;
+
 /// A limit for what servers and callers can make happen again and again: each time in a row it lasts longer.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {

@@ -11,7 +11,7 @@ use super::atomic_moment::AtomicMoment;
 use super::cache::Counters;
 use super::cached_header::CachedHeader;
 use super::entry::Entry;
-use super::failures::{FLOOR, Failures, FlightKind, Throttle};
+use super::failures::{FLOOR, Failures, FlightKind, REFUSALS, Throttle};
 use super::fetch::{Fetch, Fetched, Goal};
 use super::flight::{Caller, FailedAttempt, Flight, Limit, RefreshTask, Requirement};
 use super::schedule::{Freshness, NEVER};
@@ -59,9 +59,6 @@ pub(super) struct RefreshState {
     /// Fetches for a longer life than the current token has.
     longer: Throttle,
 }
-
-/// How many refusals in a row replace the token at once.
-const BURST: u32 = 3;
 
 /// The outcome of a flight, and what is logged about it once the callers are woken.
 type Ended = (Result<(), Error>, Option<Entry>);
@@ -337,7 +334,7 @@ impl Refresher {
         if state.invalidations.is_limited(now) {
             return false;
         }
-        state.invalidations.record(now, BURST, self.system.clock().random());
+        state.invalidations.record(now, REFUSALS, self.system.clock().random());
         self.replace_header(None);
         state.refused = Some(Arc::clone(&header));
         // A failure from the time when this token was still good must not prevent the fetch that is needed now.
