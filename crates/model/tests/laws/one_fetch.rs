@@ -1,13 +1,15 @@
 //! Law 3: one fetch at a time, whose outcome all callers share, an error as well as a token. No wake-up is lost: a caller
 //! that nobody wakes is a deadlock, which fails the model.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use shuttle::thread;
 use yandex_cloud_auth_model::{Credentials, Error, ErrorKind, HeaderOptions, Snapshot};
 
 use crate::support::explore::{at_random, exhaustively};
 use crate::support::source::{DOWN, HOUR, REFUSED, Response, secs, token};
-use crate::support::world::{World, on_threads, text};
+use crate::support::world::{World, on_threads, poll_once, text};
 
 const TENTH: Duration = Duration::from_millis(100);
 
@@ -58,7 +60,7 @@ fn callers_share_one_failure() {
 #[test]
 fn callers_wait_through_an_outage() {
     fn model() {
-        let world = World::new(&[DOWN.after(TENTH), DOWN, token(HOUR).after(TENTH)]);
+        let world = World::new(&[DOWN, DOWN.after(TENTH), token(HOUR).after(TENTH)]);
         let credentials = world.credentials();
         let callers = [secs(20), secs(25), secs(30)]
             .map(|limit| world.caller(&credentials, HeaderOptions::new().deadline(limit)))
@@ -110,6 +112,34 @@ fn the_next_caller_of_a_flight_that_its_callers_leave_is_served() {
         world.end(credentials);
     }
     at_random("a flight that its callers leave", model);
+}
+
+/// The first attempt has failed. The caller leaves, and another one comes in the same moment.
+#[test]
+fn a_caller_that_comes_as_the_last_one_leaves_is_served() {
+    fn model() {
+        let world = World::new(&[DOWN, token(HOUR).after(TENTH)]);
+        let credentials = world.credentials();
+        let leaves = {
+            let credentials = credentials.clone();
+            thread::spawn(move || {
+                let mut call = pin!(credentials.get(HeaderOptions::new()));
+                let _ = poll_once(call.as_mut());
+                while credentials.counters().failures == 0 {
+                    thread::yield_now();
+                }
+            })
+        };
+        while credentials.counters().failures == 0 {
+            thread::yield_now();
+        }
+        let comes = world.caller(&credentials, HeaderOptions::new());
+        let outcome = world.while_waits_pass(comes);
+        leaves.join().unwrap();
+        assert_eq!((text(&outcome.unwrap()), world.source.fetches()), ("t1.fake.1", 2));
+        world.end(credentials);
+    }
+    at_random("a caller comes as the last one leaves", model);
 }
 
 /// Nobody waits for the flight between two attempts: the flight ends, and no timer is left.

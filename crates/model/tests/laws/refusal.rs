@@ -95,6 +95,35 @@ fn a_source_without_another_token_is_not_asked_for_each_refusal() {
     at_random("a source without another token", model);
 }
 
+/// The same, seen by a call that does not wait: a refusal is no reason to return the failure of the refresh before it.
+#[test]
+fn a_call_after_a_refusal_does_not_return_the_failure_of_a_refresh() {
+    fn model() {
+        let world = World::new(&[token(HOUR), DOWN, token(HOUR)]);
+        let credentials = world.credentials();
+        let old = world.get(&credentials, HeaderOptions::new()).unwrap();
+        world.clock.advance(HOUR - secs(240));
+        assert!(credentials.try_header().is_some());
+        world.tasks.join();
+        let calls = [(); 2].map(|()| {
+            let (credentials, old) = (credentials.clone(), old.clone());
+            thread::spawn(move || {
+                credentials.invalidate(&old);
+                let header = credentials.try_header();
+                assert!(!matches!(header, Some(Err(_))), "{header:?}");
+            })
+        });
+        for call in calls {
+            call.join().unwrap();
+        }
+        world.tasks.join();
+        assert_eq!(text(&world.get_at_once(&credentials).unwrap()), "t1.fake.2");
+        assert_eq!(world.source.fetches(), 3);
+        world.end(credentials);
+    }
+    at_random("a call after a refusal", model);
+}
+
 /// A failure that was remembered while the token was good does not stop the fetch that a refusal makes necessary.
 #[test]
 fn a_refusal_is_followed_by_a_fetch_although_a_refresh_has_just_failed() {

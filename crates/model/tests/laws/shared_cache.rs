@@ -62,19 +62,22 @@ impl Machine {
     }
 }
 
+fn share_one_token(fetch: Response) {
+    let machine = Machine::new(&[fetch]);
+    let processes = (1..=3).map(|number| machine.process(number)).collect();
+    for (outcome, took) in machine.world.while_waits_pass(|| on_threads(processes)) {
+        assert_eq!(text(&outcome.unwrap()), "t1.fake.1");
+        assert!(took <= 2 * TENTH, "a process slept for {took:?}");
+    }
+    assert_eq!(machine.world.source.fetches(), 1);
+    machine.end();
+}
+
 #[test]
 fn processes_share_one_token() {
-    fn model() {
-        let machine = Machine::new(&[token(HOUR).after(TENTH)]);
-        let processes = (1..=3).map(|number| machine.process(number)).collect();
-        for (outcome, took) in machine.world.while_waits_pass(|| on_threads(processes)) {
-            assert_eq!(text(&outcome.unwrap()), "t1.fake.1");
-            assert!(took <= 2 * TENTH, "a process slept for {took:?}");
-        }
-        assert_eq!(machine.world.source.fetches(), 1);
-        machine.end();
-    }
-    at_random("processes share one token", model);
+    at_random("processes share one token", || share_one_token(token(HOUR).after(TENTH)));
+    // The fetch may end between the look of another process and its lock.
+    at_random("processes share the token of a fast fetch", || share_one_token(token(HOUR)));
 }
 
 #[test]
@@ -193,4 +196,28 @@ fn a_refused_token_is_replaced_once_for_all_processes() {
         machine.end();
     }
     at_random("a refused token is replaced once", model);
+}
+
+/// A process begins while another one gets a token in the place of a refused one.
+#[test]
+fn a_process_that_begins_after_a_refusal_waits_for_the_new_token() {
+    fn model() {
+        let machine = Machine::new(&[token(HOUR), token(HOUR).after(TENTH)]);
+        let credentials = machine.credentials();
+        let first = machine.world.get(&credentials, HeaderOptions::new()).unwrap();
+        credentials.invalidate(&first);
+        credentials.prewarm();
+        while machine.world.source.fetches() < 2 {
+            thread::yield_now();
+        }
+        let next = vec![machine.process(2), machine.process(3)];
+        for (outcome, _) in machine.world.while_waits_pass(|| on_threads(next)) {
+            assert_eq!(text(&outcome.unwrap()), "t1.fake.2", "a refused token was given out");
+        }
+        assert_eq!(machine.world.source.fetches(), 2);
+        machine.world.tasks.join();
+        machine.end();
+        drop(credentials);
+    }
+    at_random("a process begins after a refusal", model);
 }
