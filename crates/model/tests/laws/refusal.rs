@@ -44,7 +44,7 @@ fn one_is_dropped(callers: usize) {
 #[test]
 fn one_of_many_refusals_drops_the_token() {
     at_random("one of many refusals drops the token", || one_is_dropped(3));
-    exhaustively("two refusals of one token", 1, || one_is_dropped(2));
+    exhaustively("two refusals of one token", 2, || one_is_dropped(2));
 }
 
 /// The refusal comes while a refresh of the same token is under way.

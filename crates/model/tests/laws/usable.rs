@@ -73,7 +73,7 @@ fn one_refresh(calls: usize) {
 #[test]
 fn a_stale_token_is_used_and_refreshed_once() {
     at_random("a stale token is used and refreshed once", || one_refresh(2));
-    exhaustively("a stale token and two calls", 1, || one_refresh(1));
+    exhaustively("a stale token and two calls", 2, || one_refresh(1));
 }
 
 /// The fetch takes longer than the second in which stale calls do not even look whether there is one.

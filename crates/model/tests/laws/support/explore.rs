@@ -2,7 +2,7 @@
 //!
 //! | variable | what it sets |
 //! |---|---|
-//! | `MODEL_SCHEDULES` | random schedules of each model; half of them uniform, half by priorities (PCT) |
+//! | `MODEL_SCHEDULES` | random schedules of each model; uniform, by priorities (PCT), and by the length of the tasks (URW), a third each |
 //! | `MODEL_BOUNDED` | the most schedules of each exhaustive search |
 //! | `MODEL_SEED` | the seed of the random schedules, which are the same in each run without it |
 //! | `MODEL_REPLAY` | a schedule that a failure has printed: that one alone |
@@ -17,9 +17,9 @@ use yandex_cloud_auth_model::sync;
 
 use super::bounded::BoundedScheduler;
 
-/// What one run of each model takes where nothing else is said: the models together end in a minute and a half.
-const SCHEDULES: usize = 4000;
-const BOUNDED: usize = 20_000;
+/// What one run of each model takes where nothing else is said: the models together end in a minute on two cores.
+const SCHEDULES: usize = 10_000;
+const BOUNDED: usize = 200_000;
 
 /// How many changes of priority one schedule of PCT has.
 const PRIORITY_CHANGES: usize = 3;
