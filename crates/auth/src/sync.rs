@@ -9,7 +9,6 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering}
 pub(crate) use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 pub(crate) use std::task::{Wake, Waker};
 pub(crate) use std::thread::{Thread, current as current_thread, park, park_timeout};
-pub(crate) use std::thread_local;
 
 /// Locks `mutex`, also after a panic of a thread that held the lock.
 ///

@@ -144,11 +144,25 @@ impl AtomicU64 {
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         self.value().fetch_add(value, order)
     }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.value().compare_exchange(current, new, success, failure)
+    }
 }
 
 impl AtomicUsize {
     pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
         self.value().fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+        self.value().fetch_sub(value, order)
     }
 }
 

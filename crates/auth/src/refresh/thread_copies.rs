@@ -14,7 +14,7 @@ use std::rc::Rc;
 use http::HeaderValue;
 
 use super::cached_header::CachedHeader;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, thread_local};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::system::Now;
 
 /// More copies in one thread would be for programs with many credentials, which are rarely hot at once.
