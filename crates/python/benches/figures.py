@@ -17,10 +17,11 @@ import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "tests" / "interop"))
+sys.path[:0] = [str(Path(__file__).parents[3] / "tests" / "interop"), str(Path(__file__).parents[1] / "tests")]
 
 from emulator import TOKEN_PATH, Emulator
 from processes import run_together
+from programs import EXIT
 
 for name in list(os.environ):
     if (name.startswith("YC_") and name != "YC_AUTH") or name == "PYTHONDONTWRITEBYTECODE":
@@ -311,19 +312,6 @@ def processes(emulator, folder):
     exchanges = emulator.requests("POST /iam/v1/tokens")
     row("8 worker processes, cold", f"{exchanges} exchange", "1 exchange", exchanges == 1)
     emulator.reset()
-
-
-EXIT = """
-import threading, time
-from yandex_cloud_auth import Credentials
-creds = Credentials.metadata(timeout=20)
-threading.Thread(target=creds.header, daemon=True).start()
-def loop():
-    import asyncio
-    asyncio.run(creds.header_async())
-threading.Thread(target=loop, daemon=True).start()
-time.sleep(0.03)
-"""
 
 
 def exits(emulator, interpreters, count):
