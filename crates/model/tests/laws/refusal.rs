@@ -25,6 +25,16 @@ fn refused(
     Box::new(move || block_on(call))
 }
 
+/// A usable token that is stale, while the refresh that a call has started fails. The world, the credentials and the token.
+fn with_a_stale_token() -> (World, Credentials, Snapshot) {
+    let world = World::new(&[token(HOUR), DOWN, token(HOUR)]);
+    let credentials = world.credentials();
+    let old = world.get(&credentials, HeaderOptions::new()).unwrap();
+    world.clock.advance(HOUR - secs(240));
+    assert!(credentials.try_header().is_some());
+    (world, credentials, old)
+}
+
 fn one_is_dropped(callers: usize) {
     let world = World::new(&[token(HOUR)]);
     let credentials = world.credentials();
@@ -99,11 +109,7 @@ fn a_source_without_another_token_is_not_asked_for_each_refusal() {
 #[test]
 fn a_call_after_a_refusal_does_not_return_the_failure_of_a_refresh() {
     fn model() {
-        let world = World::new(&[token(HOUR), DOWN, token(HOUR)]);
-        let credentials = world.credentials();
-        let old = world.get(&credentials, HeaderOptions::new()).unwrap();
-        world.clock.advance(HOUR - secs(240));
-        assert!(credentials.try_header().is_some());
+        let (world, credentials, old) = with_a_stale_token();
         world.tasks.join();
         let calls = [(); 2].map(|()| {
             let (credentials, old) = (credentials.clone(), old.clone());
@@ -128,11 +134,7 @@ fn a_call_after_a_refusal_does_not_return_the_failure_of_a_refresh() {
 #[test]
 fn a_refusal_is_followed_by_a_fetch_although_a_refresh_has_just_failed() {
     fn model() {
-        let world = World::new(&[token(HOUR), DOWN, token(HOUR)]);
-        let credentials = world.credentials();
-        let old = world.get(&credentials, HeaderOptions::new()).unwrap();
-        world.clock.advance(HOUR - secs(240));
-        assert!(credentials.try_header().is_some());
+        let (world, credentials, old) = with_a_stale_token();
         let callers = vec![refused(&world, &credentials, &old), refused(&world, &credentials, &old)];
         for (_, snapshot) in world.while_waits_pass(|| on_threads(callers)) {
             assert_eq!(text(&snapshot), "t1.fake.2");
