@@ -85,6 +85,109 @@ def test_a_thousand_tasks_share_one_fetch(emulator, fetches):
     assert not creds.__dict__["_waits"]
 
 
+def test_a_loop_has_its_turns_while_a_thousand_tasks_begin_to_wait(emulator):
+    emulator.fault(kind="hang", target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        tasks = [asyncio.ensure_future(creds.header_async()) for _ in range(1000)]
+        started = [0]
+        while started[-1] < 1000:
+            await asyncio.sleep(0)
+            started.append(len(creds._waits[asyncio.get_running_loop()].by_number))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [after - before for before, after in zip(started, started[1:])]
+
+    assert max(asyncio.run(main())) <= 64
+    assert not creds._waits
+
+
+@pytest.mark.parametrize("cancel", [asyncio.Task.cancel, lambda task: task.get_coro().close()], ids=["cancel", "close"])
+def test_a_task_that_gives_up_before_its_operation_starts_no_fetch(cancel, emulator, fetches):
+    creds = Credentials.metadata()
+
+    async def main():
+        task = asyncio.ensure_future(creds.header_async())
+        # The task enters the queue in its first turn, and leaves it in the same one.
+        asyncio.get_running_loop().call_soon(cancel, task)
+        await asyncio.wait([task], timeout=0.2)
+        return len(creds._waits)
+
+    assert asyncio.run(main()) == 0 and fetches() == 0
+
+
+def test_a_queue_outlives_the_task_that_opened_it(emulator, fetches):
+    creds = Credentials.metadata()
+
+    async def main():
+        first, second = (asyncio.ensure_future(creds.header_async()) for _ in range(2))
+        asyncio.get_running_loop().call_soon(first.cancel)
+        return await second
+
+    assert asyncio.run(main()).startswith("Bearer") and fetches() == 1
+    assert not creds._waits
+
+
+def test_a_task_that_is_cancelled_at_the_moment_of_its_token_is_not_told(emulator):
+    creds = Credentials.metadata()
+    told = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context))
+        task = asyncio.ensure_future(creds.header_async())
+        while not creds.__dict__.get("_waits") or not creds._waits[loop].by_number:
+            await asyncio.sleep(0)
+        waits = creds._waits[loop]
+        task.cancel()
+        # Before the task runs again.
+        while waits.by_number:
+            waits.step()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert not told and not creds._waits
+
+
+def test_an_operation_that_nobody_waits_for_is_given_up(emulator, monkeypatch):
+    from yandex_cloud_auth._hub import Hub
+
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
+    creds = Credentials.metadata()
+    given_up = []
+    cancel = Hub.cancel
+    monkeypatch.setattr(Hub, "cancel", lambda hub, number: (given_up.append(number), cancel(hub, number)))
+
+    async def main():
+        first, second = (asyncio.ensure_future(creds.header_async()) for _ in range(2))
+        await asyncio.sleep(0.1)
+        number = creds._waits[asyncio.get_running_loop()].waiters.copy().popitem()[1]
+        second.cancel()
+        await first
+        return number
+
+    assert given_up == [asyncio.run(main())]
+
+
+def test_the_deadline_of_a_task_counts_the_time_in_the_queue(emulator):
+    emulator.fault(kind="hang", target="metadata")
+    creds = Credentials.metadata()
+
+    async def main():
+        task = asyncio.ensure_future(creds.header_async(timeout=1))
+        # After the turn in which the task enters the queue, before the one in which its operation starts.
+        asyncio.get_running_loop().call_soon(time.sleep, 1)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await task
+        return time.monotonic() - began
+
+    assert asyncio.run(main()) < 1.6
+
+
 def test_a_wait_begins_while_other_threads_begin_and_end_theirs(emulator):
     creds = Credentials.metadata()
     waits = creds.__dict__.setdefault("_waits", {})

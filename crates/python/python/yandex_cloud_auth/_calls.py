@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from . import _native
 from ._errors import Importing
+from ._hub import start_header, start_revoke
 from ._values import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from types import ModuleType
     from typing import NoReturn
 
     from typing_extensions import Self
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     from ._report import Report
 
 importing = Importing()
+#: The module, after the first wait in a loop: a thousand tasks that wait look it up in one turn.
+_wait_async: ModuleType | None = None
+
+
+def _import_wait_async() -> ModuleType:
+    global _wait_async
+    with importing:
+        from . import _wait_async as module
+
+    _wait_async = module
+    return module
 
 
 class Calls(_native.Credentials):
@@ -52,19 +65,26 @@ class Calls(_native.Credentials):
         """As `header`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (header := self._ready_header()) is not False:
             return header
-        with importing:
-            from . import _wait_async
-
-        return await _wait_async.header(self, False, timeout, min_ttl)
+        # Written out in each method: a coroutine of its own for the wait would cost as much as the rest of the wait.
+        waits = _wait_async or _import_wait_async()
+        waiter = waits.begin(self, start_header(False, min_ttl), timeout)
+        try:
+            return waits.value(await waiter)  # type: ignore[no-any-return]
+        finally:
+            waits.end(self, waiter)
+            del waiter
 
     async def token_async(self, timeout: float | None = None, min_ttl: float | None = None) -> str | None:
         """As `token`, without blocking: for asyncio, uvloop and trio. Does not suspend while a token is at hand."""
         if min_ttl is None and (token := self._ready_token()) is not False:
             return token
-        with importing:
-            from . import _wait_async
-
-        return await _wait_async.header(self, True, timeout, min_ttl)
+        waits = _wait_async or _import_wait_async()
+        waiter = waits.begin(self, start_header(True, min_ttl), timeout)
+        try:
+            return waits.value(await waiter)  # type: ignore[no-any-return]
+        finally:
+            waits.end(self, waiter)
+            del waiter
 
     def revoke(self, *, timeout: float | None = None) -> str | None:
         """Revokes the current token, after a fetch if there is none: IAM refuses it from then on, and nothing in this
@@ -77,10 +97,13 @@ class Calls(_native.Credentials):
 
     async def revoke_async(self, *, timeout: float | None = None) -> str | None:
         """As `revoke`, without blocking."""
-        with importing:
-            from . import _wait_async
-
-        return await _wait_async.revoke(self, timeout)
+        waits = _wait_async or _import_wait_async()
+        waiter = waits.begin(self, start_revoke, timeout)
+        try:
+            return waits.value(await waiter)  # type: ignore[no-any-return]
+        finally:
+            waits.end(self, waiter)
+            del waiter
 
     def invalidate(self, token: str | None) -> bool:
         """Drops exactly this token, or the token of this header, because a server refused it: the next call fetches.

@@ -8,57 +8,70 @@ from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ._native import Credentials
+
+    #: Starts an operation that may take some seconds. Returns its number.
+    Start = Callable[["Hub", Credentials, float | None], int]
 
 
 class Hub:
     """Operations, and the socket that becomes readable when one of them may have ended."""
 
-    __slots__ = ("_hub",)
+    __slots__ = ("native",)
 
     def __init__(self) -> None:
         """Raises Unavailable if the process has no free descriptors."""
-        self._hub = checked(_native.open_hub())
+        self.native = checked(_native.open_hub())
 
     def fileno(self) -> int:
         """The descriptor that is readable when `step` has something to do."""
-        return self._hub.fileno()
+        return self.native.fileno()
 
     @property
     def foreign(self) -> bool:
         """Whether this process is a child of the one that made the hub."""
-        return self._hub.foreign
-
-    def start_header(
-        self, credentials: Credentials, token: bool, timeout: float | None, min_ttl: float | None
-    ) -> int:
-        """Starts a wait for a header, or for a bare token. Returns the number of the operation."""
-        return self._hub.start_header(
-            credentials, token, seconds(timeout, "timeout"), seconds(min_ttl, "min_ttl")
-        )
-
-    def start_revoke(self, credentials: Credentials, timeout: float | None) -> int:
-        """Starts a revocation."""
-        return self._hub.start_revoke(credentials, seconds(timeout, "timeout"))
+        return self.native.foreign
 
     def start_changes(self, credentials: Credentials) -> int:
         """Starts to wait for new tokens, again and again. The credentials are not kept alive."""
-        return self._hub.start_changes(credentials)
+        return self.native.start_changes(credentials)
 
     def listen_to_log(self) -> None:
         """Becomes readable for each new log record, too."""
-        self._hub.listen_to_log()
+        self.native.listen_to_log()
 
     def cancel(self, number: int) -> None:
         """Gives an operation up."""
-        self._hub.cancel(number)
+        self.native.cancel(number)
 
     def step(self, credentials: Credentials | None, limit: int) -> list[tuple[int, bool, Any]]:
         """Looks at no more than `limit` operations that may have ended. Returns `(number, succeeded, value)` for each that
         has; the value of one that has failed is for `_errors.exception`.
         """
         ended: list[Any] = []
-        self._hub.step(credentials, limit, ended)
+        self.native.step(credentials, limit, ended)
         return list(zip(ended[::3], ended[1::3], ended[2::3]))
+
+
+def start_header(token: bool, min_ttl: float | None) -> Start:
+    """What starts a wait for a header, or for a bare token."""
+    if min_ttl is None:
+        return _start_token if token else _start_header
+    life = seconds(min_ttl, "min_ttl")
+    return lambda hub, credentials, timeout: hub.native.start_header(credentials, token, timeout, life)
+
+
+def _start_header(hub: Hub, credentials: Credentials, timeout: float | None) -> int:
+    return hub.native.start_header(credentials, False, timeout, None)
+
+
+def _start_token(hub: Hub, credentials: Credentials, timeout: float | None) -> int:
+    return hub.native.start_header(credentials, True, timeout, None)
+
+
+def start_revoke(hub: Hub, credentials: Credentials, timeout: float | None) -> int:
+    """Starts a revocation."""
+    return hub.native.start_revoke(credentials, timeout)

@@ -7,33 +7,35 @@ import sys
 
 from . import _events
 from ._errors import exception
-from ._hub import Hub
+from ._hub import Hub, start_header, start_revoke
+from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
+    from ._hub import Start
     from ._native import Credentials
 
 
 def header(credentials: Credentials, token: bool, timeout: float | None, min_ttl: float | None) -> str | None:
     """The header or the token, after a wait."""
-    result: str | None = run(credentials, lambda hub: hub.start_header(credentials, token, timeout, min_ttl))
+    result: str | None = run(credentials, start_header(token, min_ttl), timeout)
     return result
 
 
 def revoke(credentials: Credentials, timeout: float | None) -> str | None:
     """The subject of the revoked token."""
-    result: str | None = run(credentials, lambda hub: hub.start_revoke(credentials, timeout))
+    result: str | None = run(credentials, start_revoke, timeout)
     return result
 
 
-def run(credentials: Credentials, start: Callable[[Hub], int]) -> Any:
+def run(credentials: Credentials, start: Start, timeout: float | None) -> Any:
     """Waits for one operation."""
+    timeout = seconds(timeout, "timeout")
     _events.attach()
     hub = Hub()
-    start(hub)
+    start(hub, credentials, timeout)
     while True:
         for _, succeeded, value in hub.step(credentials, 16):
             if succeeded:
@@ -42,7 +44,7 @@ def run(credentials: Credentials, start: Callable[[Hub], int]) -> Any:
         if hub.foreign:
             # A signal handler has forked, and this is the child.
             hub = Hub()
-            start(hub)
+            start(hub, credentials, timeout)
         else:
             until_readable(hub.fileno())
 

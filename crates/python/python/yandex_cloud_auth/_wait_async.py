@@ -1,162 +1,253 @@
 """Waits in an event loop: asyncio and its relatives by `add_reader`, trio by `wait_readable`.
 
-All waits of one event loop for one set of credentials share one socket pair, which exists while there are any.
+A call that waits does `begin`, awaits, and does `end`. All waits of one event loop for one set of credentials share one
+socket pair, which exists while there are any.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import deque
 
 from . import _events, _wait
 from ._errors import exception
 from ._hub import Hub
+from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Generator
     from typing import Any
 
+    from ._hub import Start
     from ._native import Credentials
 
-    Start = Callable[[Hub], int]
+    #: Whether the operation succeeded, and its value, or its failure.
+    Outcome = tuple[bool, Any]
 
-#: How many operations one step looks at: other work of the loop has its turn between two steps.
+#: How many operations one step starts, or looks at: other work of the loop has its turn between two steps.
 BATCH = 64
 
-
-async def header(credentials: Credentials, token: bool, timeout: float | None, min_ttl: float | None) -> str | None:
-    """The header or the token, after a wait."""
-    result: str | None = await run(
-        credentials, lambda hub: hub.start_header(credentials, token, timeout, min_ttl)
-    )
-    return result
+#: Stands for this process: a child of a fork has another one. Cheaper than a look at the number of the process.
+_process = object()
 
 
-async def revoke(credentials: Credentials, timeout: float | None) -> str | None:
-    """The subject of the revoked token."""
-    result: str | None = await run(credentials, lambda hub: hub.start_revoke(credentials, timeout))
-    return result
+def _after_fork_in_child() -> None:
+    global _process
+    _process = object()
 
 
-async def run(credentials: Credentials, start: Start) -> Any:
-    """Waits for one operation."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def begin(credentials: Credentials, start: Start, timeout: float | None) -> Awaitable[Outcome]:
+    """Begins a wait for one operation. The caller awaits its outcome, and calls `end` in any case."""
+    if timeout is not None:
+        timeout = seconds(timeout, "timeout")
     _events.attach()
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        succeeded, value = await _run_in_trio(credentials, start, trio)
-    else:
-        # Outside of both this raises `RuntimeError: no running event loop`.
-        import asyncio
+        return _begin_in_trio(credentials, start, timeout, trio)
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        raise RuntimeError("no running event loop")
+    # Outside of a loop this raises the same.
+    loop = asyncio.get_running_loop()
+    waits: _LoopWaits | None = _table(credentials).get(loop)
+    if waits is None or waits.process is not _process:
+        waits = _open(credentials, loop)
+        if waits is None:
+            outcome: Awaitable[Outcome] = loop.run_in_executor(None, _block, credentials, start, timeout)
+            return outcome
+    return waits.queue(start, timeout)
 
-        succeeded, value = await _run_in_asyncio(credentials, start, asyncio.get_running_loop())
+
+def value(outcome: Outcome) -> Any:
+    """The value of the operation. Raises the exception of its failure."""
+    succeeded, value = outcome
     if succeeded:
         return value
     raise exception(value)
 
 
-class _Waits:
-    """The waits of one event loop."""
+def end(credentials: Credentials, waiter: Any) -> None:
+    """Ends a wait: nobody awaits its outcome any more. An operation that still runs is given up."""
+    key = waiter.get_loop()
+    waits = _table(credentials).get(key)
+    if waits is not None:
+        waits.end(waiter, key)
 
-    def __init__(self, credentials: Credentials) -> None:
-        self.credentials = credentials
-        self.hub = Hub()
-        self.waiting: dict[int, Any] = {}
 
-    def step(self) -> None:
-        for number, succeeded, value in self.hub.step(self.credentials, BATCH):
-            waiter = self.waiting.pop(number, None)
-            # One that was cancelled at this very moment is not told.
-            if waiter is not None and not waiter.done():
-                waiter.set_result((succeeded, value))
+def _block(credentials: Credentials, start: Start, timeout: float | None) -> Outcome:
+    return True, _wait.run(credentials, start, timeout)
 
 
 def _table(credentials: Credentials) -> dict[Any, Any]:
     """The waits of the credentials, by loop."""
-    table: dict[Any, Any] = credentials.__dict__.setdefault("_waits", {})
-    return table
+    try:
+        return credentials._waits  # type: ignore[attr-defined,no-any-return]
+    except AttributeError:
+        # Another thread may be faster.
+        table: dict[Any, Any] = credentials.__dict__.setdefault("_waits", {})
+        return table
+
+
+class _Waits:
+    """The operations of one event loop, and who waits for them."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self.hub = Hub()
+        self.process = _process
+        #: The number of each waiter's operation. None until the operation has been started, and after it has ended.
+        self.waiters: dict[Any, int | None] = {}
+        self.by_number: dict[int, Any] = {}
+
+    def start(self, waiter: Any, start: Start, timeout: float | None) -> None:
+        number = start(self.hub, self.credentials, timeout)
+        self.waiters[waiter] = number
+        self.by_number[number] = waiter
+
+    def step(self) -> None:
+        for number, succeeded, value in self.hub.step(self.credentials, BATCH):
+            waiter = self.by_number.pop(number, None)
+            if waiter is not None:
+                self.waiters[waiter] = None
+                # One that was cancelled at this very moment is not told.
+                if not waiter.done():
+                    waiter.set_result((succeeded, value))
+
+    def end(self, waiter: Any, loop: Any) -> None:
+        # After a fork the child may end a wait of its parent's.
+        number = self.waiters.pop(waiter, None)
+        if number is not None:
+            del self.by_number[number]
+            self.hub.cancel(number)
+        if not self.waiters:
+            _table(self.credentials).pop(loop, None)
+            self.close()
+
+    def close(self) -> None:
+        """Leaves the loop: nobody waits."""
+        raise NotImplementedError
 
 
 # asyncio
 
 
-async def _run_in_asyncio(credentials: Credentials, start: Start, loop: asyncio.AbstractEventLoop) -> Any:
-    table = _table(credentials)
-    found: _Waits | None = table.get(loop)
-    if found is not None and not found.hub.foreign:
-        waits = found
-    else:
-        # Other threads change the table at any moment, and `list` copies the keys in one step.
-        for other in list(table):
-            if getattr(other, "is_closed", bool)():
-                table.pop(other, None)
-        waits = _Waits(credentials)
+class _LoopWaits(_Waits):
+    """The waits of a loop of asyncio's kind.
+
+    A thousand tasks may begin to wait in one turn of the loop. The task only enters a queue: its operation is started
+    in a turn of its own, beside a few others.
+    """
+
+    def __init__(self, credentials: Credentials, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(credentials)
+        self.loop = loop
+        self.queued: deque[tuple[asyncio.Future[Outcome], Start, float | None]] = deque()
+
+    def queue(self, start: Start, timeout: float | None) -> asyncio.Future[Outcome]:
+        loop = self.loop
+        future: asyncio.Future[Outcome] = loop.create_future()
+        if not self.queued:
+            loop.call_soon(self.start_queued)
+        # The timeout begins here.
+        self.queued.append((future, start, None if timeout is None else loop.time() + timeout))
+        self.waiters[future] = None
+        return future
+
+    def start_queued(self) -> None:
+        if self.process is not _process:
+            # A child of a fork runs the loop of its parent. The operations are the parent's.
+            return
         try:
-            loop.add_reader(waits.hub.fileno(), waits.step)
-        except NotImplementedError:
-            # The proactor loop of Windows watches no sockets for others.
-            return True, await loop.run_in_executor(None, _wait.run, credentials, start)
-        table[loop] = waits
-    future: asyncio.Future[Any] = loop.create_future()
-    number = None
+            for _ in range(min(BATCH, len(self.queued))):
+                future, start, end = self.queued.popleft()
+                # Not one that was cancelled in the queue.
+                if future in self.waiters and not future.done():
+                    self.start(future, start, None if end is None else max(0.0, end - self.loop.time()))
+        finally:
+            if self.queued:
+                self.loop.call_soon(self.start_queued)
+
+    def close(self) -> None:
+        self.queued.clear()
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self.hub.fileno())
+
+
+def _open(credentials: Credentials, loop: asyncio.AbstractEventLoop) -> _LoopWaits | None:
+    """New waits for the loop. None for the proactor loop of Windows, which watches no sockets for others."""
+    table = _table(credentials)
+    # Other threads change the table at any moment, and `list` copies the keys in one step.
+    for other in list(table):
+        if getattr(other, "is_closed", bool)():
+            table.pop(other, None)
+    waits = _LoopWaits(credentials, loop)
     try:
-        number = start(waits.hub)
-        waits.waiting[number] = future
-        return await future
-    finally:
-        if number is not None and waits.waiting.pop(number, None) is not None:
-            waits.hub.cancel(number)
-        if not waits.waiting and table.get(loop) is waits:
-            table.pop(loop, None)
-            if not loop.is_closed():
-                loop.remove_reader(waits.hub.fileno())
-        # Its `repr` has the token, if the task was cancelled at the moment of the result.
-        del future
+        loop.add_reader(waits.hub.fileno(), waits.step)
+    except NotImplementedError:
+        return None
+    table[loop] = waits
+    return waits
 
 
 # trio
 
 
+class _TrioWaits(_Waits):
+    """The waits of a loop of trio's. A task of trio's own watches the socket."""
+
+    def __init__(self, credentials: Credentials, trio: Any) -> None:
+        super().__init__(credentials)
+        self.trio = trio
+        self.scope = trio.CancelScope()
+        trio.lowlevel.spawn_system_task(self.watch)
+
+    async def watch(self) -> None:
+        with self.scope:
+            while True:
+                await self.trio.lowlevel.wait_readable(self.hub.fileno())
+                self.step()
+
+    def close(self) -> None:
+        self.scope.cancel()
+
+
 class _TrioWaiter:
-    def __init__(self, event: Any) -> None:
+    """As a future of asyncio's."""
+
+    def __init__(self, event: Any, loop: Any) -> None:
         self.event = event
-        self.outcome: Any = None
+        self.loop = loop
+        self.outcome: Outcome | None = None
+
+    def get_loop(self) -> Any:
+        return self.loop
 
     def done(self) -> bool:
         return self.outcome is not None
 
-    def set_result(self, outcome: Any) -> None:
+    def set_result(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.event.set()
 
-
-async def _watch(waits: _Waits, scope: Any, trio: Any) -> None:
-    """Runs as a task of trio's own while there are waits."""
-    with scope:
-        while True:
-            await trio.lowlevel.wait_readable(waits.hub.fileno())
-            waits.step()
+    def __await__(self) -> Generator[Any, Any, Outcome]:
+        yield from self.event.wait().__await__()
+        assert self.outcome is not None
+        return self.outcome
 
 
-async def _run_in_trio(credentials: Credentials, start: Start, trio: Any) -> Any:
+def _begin_in_trio(credentials: Credentials, start: Start, timeout: float | None, trio: Any) -> _TrioWaiter:
     table = _table(credentials)
-    key = trio.lowlevel.current_trio_token()
-    found: tuple[_Waits, Any] | None = table.get(key)
-    if found is None or found[0].hub.foreign:
-        found = _Waits(credentials), trio.CancelScope()
-        table[key] = found
-        trio.lowlevel.spawn_system_task(_watch, *found, trio)
-    waits, scope = found
-    waiter = _TrioWaiter(trio.Event())
-    number = None
-    try:
-        number = start(waits.hub)
-        waits.waiting[number] = waiter
-        await waiter.event.wait()
-        return waiter.outcome
-    finally:
-        if number is not None and waits.waiting.pop(number, None) is not None:
-            waits.hub.cancel(number)
-        if not waits.waiting and table.get(key) is found:
-            table.pop(key, None)
-            scope.cancel()
+    loop = trio.lowlevel.current_trio_token()
+    waits: _TrioWaits | None = table.get(loop)
+    if waits is None or waits.process is not _process:
+        waits = table[loop] = _TrioWaits(credentials, trio)
+    waiter = _TrioWaiter(trio.Event(), loop)
+    waits.start(waiter, start, timeout)
+    return waiter
