@@ -1,0 +1,170 @@
+//! Probes, metrics, and a page for people. None of them shows a token.
+
+use std::fmt::Write as _;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use hyper::body::Incoming;
+use yandex_cloud_auth::system::BoxFuture;
+
+use crate::identity::Identity;
+use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::service::{Body, Peer, Service, is_foreign, respond, text};
+
+/// Probes alone: a status and no text, so that they can be asked from another machine.
+pub(crate) struct Probes {
+    identities: Vec<Arc<Identity>>,
+}
+
+/// Probes with text, metrics, and a page.
+pub(crate) struct Admin {
+    identities: Vec<Arc<Identity>>,
+    metrics: Metrics,
+}
+
+impl Probes {
+    pub(crate) fn new(identities: Vec<Arc<Identity>>) -> Self {
+        Self { identities }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let status = match request.uri().path() {
+            _ if !is_get(request) => StatusCode::METHOD_NOT_ALLOWED,
+            "/livez" => StatusCode::OK,
+            "/readyz" => readiness(&self.identities),
+            _ => StatusCode::NOT_FOUND,
+        };
+        let mut response = Response::default();
+        *response.status_mut() = status;
+        response
+    }
+}
+
+impl Admin {
+    pub(crate) fn new(identities: Vec<Arc<Identity>>, metrics: Metrics) -> Self {
+        Self { identities, metrics }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        if !is_get(request) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "this listener has GET and HEAD\n");
+        }
+        // A page of the browser's own is no request of another site. The page has no links and no forms.
+        let is_page = request.uri().path() == "/";
+        if !is_page && is_foreign(request.headers()) {
+            return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
+        }
+        match request.uri().path() {
+            "/" => self.page(),
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => {
+                let lines = self.identities.iter().map(|identity| line(identity)).collect::<String>();
+                text(readiness(&self.identities), lines)
+            }
+            "/metrics" => respond(StatusCode::OK, CONTENT_TYPE, self.metrics.text(&self.identities)),
+            path => match path.strip_prefix("/readyz/").and_then(|name| self.find(name)) {
+                Some(identity) => text(readiness(std::slice::from_ref(identity)), line(identity)),
+                None => text(StatusCode::NOT_FOUND, "there is no such page, and no such identity\n"),
+            },
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<Identity>> {
+        self.identities.iter().find(|identity| identity.name() == name)
+    }
+
+    fn page(&self) -> Response<Body> {
+        let mut rows = String::new();
+        for identity in &self.identities {
+            let method = identity.credentials.method().map_or("not selected yet", |method| method.name());
+            let state = if identity.is_ready() { "ready" } else { "no token" };
+            let end = identity.credentials.snapshot().and_then(|token| token.expires_at());
+            let end = end.map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date);
+            let error = identity
+                .last_error()
+                .map_or_else(String::new, |(at, error)| format!("{}: {error}", httpdate::fmt_http_date(at)));
+            let counts = identity.credentials.counters();
+            let cells = [
+                identity.name(),
+                method,
+                state,
+                &end,
+                &format!("{} / {}", counts.fetches, counts.failures),
+                &error,
+            ];
+            rows.push_str("<tr>");
+            for cell in cells {
+                let _ = write!(rows, "<td>{}</td>", escaped(cell));
+            }
+            rows.push_str("</tr>\n");
+        }
+        let page = PAGE.replace("ROWS", &rows).replace("NOW", &httpdate::fmt_http_date(SystemTime::now()));
+        let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
+        let headers = response.headers_mut();
+        let policy =
+            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+impl Service for Probes {
+    fn kind(&self) -> &'static str {
+        "probes"
+    }
+
+    /// A probe of another machine names it as it likes.
+    fn checks_host(&self) -> bool {
+        false
+    }
+
+    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(ready(self.answer(&request)))
+    }
+}
+
+impl Service for Admin {
+    fn kind(&self) -> &'static str {
+        "admin"
+    }
+
+    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(ready(self.answer(&request)))
+    }
+}
+
+const PAGE: &str = "<!doctype html>
+<html lang=\"en\"><head><meta charset=\"utf-8\"><title>yc-auth agent</title>
+<style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.3em .6em;text-align:left}</style>
+</head><body><h1>yc-auth agent</h1>
+<table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches / failures</th><th>last error</th></tr></thead>
+<tbody>
+ROWS</tbody></table>
+<p>NOW</p>
+</body></html>
+";
+
+fn is_get<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET || request.method() == Method::HEAD
+}
+
+fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
+    if identities.iter().all(|identity| identity.is_ready()) {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+fn line(identity: &Identity) -> String {
+    let state = if identity.is_ready() { "ready" } else { "no token" };
+    format!("{}: {state}\n", identity.name())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

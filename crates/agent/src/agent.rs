@@ -1,0 +1,223 @@
+//! An agent: identities, and the listeners that serve their tokens. Starts as a whole, or not at all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use yandex_cloud_auth::{Credentials, Error, ErrorKind};
+
+use crate::admin::{Admin, Probes};
+use crate::config::{Config, IdentityConfig, ListenConfig};
+use crate::identity::Identity;
+use crate::metadata::Metadata;
+use crate::metrics::Metrics;
+use crate::oauth::{Client, Oauth};
+use crate::server::{Bound, Served, Server};
+use crate::service::Service;
+use crate::token_file::{Prepared, TokenFile};
+
+/// A running agent. Dropping it closes the listeners; token files stay.
+#[derive(Default)]
+pub struct Agent {
+    config: Config,
+    metrics: Metrics,
+    identities: Vec<Arc<Identity>>,
+    listeners: Vec<Listener>,
+}
+
+/// What serves the token of an identity.
+enum Listener {
+    Server { configured: SocketAddr, server: Server },
+    File { identity: Arc<Identity>, file: TokenFile },
+}
+
+/// A service, and where it listens.
+type Addressed = (SocketAddr, Box<dyn Service>);
+
+/// What takes the place of a listener, or is new. Everything that can fail has been done.
+enum Step {
+    Serve(SocketAddr, Bound, Served),
+    /// The listener with this place in the list stays, with another service.
+    Replace(usize, Served),
+    Write(Prepared, Arc<Identity>),
+    /// The listener with this place in the list stays as it is.
+    Keep(usize),
+}
+
+impl Agent {
+    /// Starts an agent: opens every listener, and begins to renew every identity. `credentials` makes the credentials of
+    /// an identity.
+    ///
+    /// # Errors
+    /// `Invalid` for a configuration that does not go together, an address or a path that cannot be used, and what
+    /// `credentials` returns. Nothing is left behind then.
+    pub async fn start(
+        config: Config,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Result<Self, Error> {
+        let mut agent = Self::default();
+        agent.reload(config, credentials).await?;
+        Ok(agent)
+    }
+
+    /// Takes a new configuration, all of it or nothing. An identity that is the same keeps its token, and an address that
+    /// is the same keeps its connections.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start). The agent goes on with the configuration that it has.
+    pub async fn reload(
+        &mut self,
+        config: Config,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Result<(), Error> {
+        config.check()?;
+        let mut identities = Vec::new();
+        for identity in &config.identity {
+            let known = self.identities.iter().find(|known| known.config == *identity);
+            identities.push(match known {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
+                    Arc::new(Identity::new(identity.clone(), made))
+                }
+            });
+        }
+        let mut steps = Vec::new();
+        for listen in &config.listen {
+            steps.push(self.step(listen, &config, &identities).await?);
+        }
+        // Nothing fails from here on.
+        for identity in &identities {
+            if !self.identities.iter().any(|known| Arc::ptr_eq(known, identity)) {
+                identity.start();
+            }
+        }
+        let mut old: Vec<_> = std::mem::take(&mut self.listeners).into_iter().map(Some).collect();
+        for step in steps {
+            let listener = match step {
+                Step::Serve(configured, bound, served) => {
+                    Some(Listener::Server { configured, server: Server::start(bound, served) })
+                }
+                Step::Write(prepared, identity) => {
+                    Some(Listener::File { file: prepared.start(Arc::clone(&identity)), identity })
+                }
+                Step::Keep(place) => old[place].take(),
+                Step::Replace(place, served) => old[place].take().inspect(|listener| {
+                    if let Listener::Server { server, .. } = listener {
+                        server.replace(served);
+                    }
+                }),
+            };
+            self.listeners.extend(listener);
+        }
+        self.identities = identities;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Does what can fail of a new configuration for one listener.
+    async fn step(
+        &self,
+        listen: &ListenConfig,
+        config: &Config,
+        identities: &[Arc<Identity>],
+    ) -> Result<Step, Error> {
+        if let ListenConfig::TokenFile(file) = listen {
+            let identity = named(config, identities, file.identity.as_deref())?;
+            let found = self.listeners.iter().enumerate().find_map(|(place, listener)| match listener {
+                Listener::File { identity, file: known } if known.config.path == file.path => {
+                    Some((place, known, identity))
+                }
+                _ => None,
+            });
+            return Ok(match found {
+                Some((place, known, of)) if known.config == *file && Arc::ptr_eq(of, &identity) => {
+                    Step::Keep(place)
+                }
+                found => {
+                    let held = found.map(|(_, known, _)| Arc::clone(&known.lock));
+                    Step::Write(Prepared::new(file, held)?, identity)
+                }
+            });
+        }
+        let Some((address, service)) = self.service(listen, config, identities)? else {
+            return Err(Error::new(ErrorKind::Invalid, "the listener serves nothing").at(listen.place()));
+        };
+        let served = Served { requests: self.metrics.requests(service.kind()), service };
+        let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
+        Ok(match self.listeners.iter().position(is_here) {
+            // A port that the system chooses is another one each time.
+            Some(place) if address.port() != 0 => Step::Replace(place, served),
+            _ => Step::Serve(address, Bound::new(address).await?, served),
+        })
+    }
+
+    /// The addresses of the listeners, in the order of the configuration, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let address = |listener: &Listener| match listener {
+            Listener::Server { server, .. } => Some(server.address()),
+            Listener::File { .. } => None,
+        };
+        self.listeners.iter().filter_map(address).collect()
+    }
+
+    /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
+    pub async fn drain(self) {
+        let limit = self.config.drain();
+        let servers = self.listeners.into_iter().filter_map(|listener| match listener {
+            Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),
+            Listener::File { .. } => None,
+        });
+        let servers: Vec<_> = servers.collect();
+        let _ = timeout(limit, async {
+            for server in servers {
+                let _ = server.await;
+            }
+        })
+        .await;
+    }
+
+    /// The service of a listener, and its address; `None` for a file.
+    fn service(
+        &self,
+        listen: &ListenConfig,
+        config: &Config,
+        identities: &[Arc<Identity>],
+    ) -> Result<Option<Addressed>, Error> {
+        let identity = |name: &Option<String>| named(config, identities, name.as_deref());
+        let service: Box<dyn Service> = match listen {
+            ListenConfig::Metadata(listen) => Box::new(Metadata::new(identity(&listen.identity)?, listen)),
+            ListenConfig::Oauth(listen) => {
+                Box::new(Oauth::new(identity(&listen.identity)?, Client::load(&listen.client_file)?))
+            }
+            ListenConfig::Admin(_) => Box::new(Admin::new(identities.to_vec(), self.metrics.clone())),
+            ListenConfig::Probes(_) => Box::new(Probes::new(identities.to_vec())),
+            ListenConfig::TokenFile(_) => return Ok(None),
+        };
+        Ok(listen.address().map(|address| (address, service)))
+    }
+}
+
+/// The identity that a listener serves.
+fn named(config: &Config, identities: &[Arc<Identity>], name: Option<&str>) -> Result<Arc<Identity>, Error> {
+    let wanted = config.identity_of(name)?;
+    let found = identities.iter().find(|identity| identity.config == *wanted);
+    found
+        .cloned()
+        .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("there is no identity `{}`", wanted.name)))
+}
+
+fn in_identity(error: Error, identity: &IdentityConfig) -> Error {
+    let place = format!("identity `{}`", identity.name);
+    match error.location().map(|location| format!("{place}: {location}")) {
+        Some(location) => error.at(location),
+        None => error.at(place),
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Agent").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}

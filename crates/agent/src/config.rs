@@ -1,0 +1,414 @@
+//! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use yandex_cloud_auth::{Error, ErrorKind};
+
+/// How long connections may go on after the signal to end, if the configuration says nothing.
+const DRAIN: f64 = 10.0;
+
+/// What an agent serves.
+///
+/// ```
+/// use yandex_cloud_auth_agent::Config;
+///
+/// let config = Config::parse("[[identity]]\nname = \"ci\"\nkey_file = \"/etc/yc-auth/key.json\"\n").unwrap();
+/// assert_eq!(config.identity[0].name, "ci");
+/// let error = Config::parse("[[identity]]\nname = \"ci\"\nkeyfile = \"key.json\"\n").unwrap_err();
+/// assert!(error.to_string().contains("unknown field `keyfile`"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The identities: each is renewed by itself.
+    #[serde(default)]
+    pub identity: Vec<IdentityConfig>,
+    /// What serves their tokens.
+    #[serde(default)]
+    pub listen: Vec<ListenConfig>,
+    /// How long connections may go on after the signal to end, in seconds. Default: 10.
+    pub drain_seconds: Option<f64>,
+}
+
+/// One identity, and where its credentials come from. Without a method, automatic selection decides.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// The name that listeners use, of letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// The method, such as `metadata` or `service-account-key`.
+    pub method: Option<String>,
+    /// A file with a key or token of any kind, as `--auth @FILE`.
+    pub auth_file: Option<PathBuf>,
+    /// An authorized key of a service account.
+    pub key_file: Option<PathBuf>,
+    /// The service account to impersonate.
+    pub impersonate: Option<String>,
+    /// The audience to ask for in a job of GitHub Actions or Forgejo Actions.
+    pub audience: Option<String>,
+    /// The API endpoint of the installation.
+    pub endpoint: Option<String>,
+    /// The yc profile.
+    pub profile: Option<String>,
+    /// The folder that the metadata service shows.
+    pub folder: Option<String>,
+    /// Whether the processes of this machine share the token. Default: true.
+    pub cache: Option<bool>,
+}
+
+/// What serves tokens.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ListenConfig {
+    /// The metadata service that clients of Yandex Cloud and Google ask.
+    Metadata(MetadataConfig),
+    /// An OAuth 2 token endpoint.
+    Oauth(OauthConfig),
+    /// A file that is replaced at each new token.
+    TokenFile(TokenFileConfig),
+    /// Probes, metrics, and a page for people.
+    Admin(AdminConfig),
+    /// Probes alone.
+    Probes(ProbesConfig),
+}
+
+/// A metadata service.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataConfig {
+    /// The address, on loopback.
+    pub address: SocketAddr,
+    /// The identity. May be left out if there is one.
+    pub identity: Option<String>,
+    /// The users who may ask, beside the agent's own and root.
+    #[serde(default)]
+    pub allow_uids: Vec<u32>,
+    /// Allows an address that is not on loopback: whoever reaches the address gets the token.
+    #[serde(default)]
+    pub pod_network: bool,
+}
+
+/// An OAuth 2 token endpoint with one client.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OauthConfig {
+    /// The address, on loopback.
+    pub address: SocketAddr,
+    /// The identity. May be left out if there is one.
+    pub identity: Option<String>,
+    /// The file with `client_id` and `client_secret`. The agent makes the file if there is none.
+    pub client_file: PathBuf,
+}
+
+/// A file with the token.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFileConfig {
+    /// The file. The agent makes it, and replaces it at each new token.
+    pub path: PathBuf,
+    /// The identity. May be left out if there is one.
+    pub identity: Option<String>,
+    /// What the file holds.
+    #[serde(default)]
+    pub format: FileFormat,
+    /// The permissions, as in `"0640"`. Default: `"0600"`.
+    pub mode: Option<String>,
+    /// The group of the file, a name or a number.
+    pub group: Option<String>,
+    /// For `pgpass`: the host of the database.
+    pub host: Option<String>,
+    /// For `pgpass`: the user of the database.
+    pub user: Option<String>,
+}
+
+/// What a token file holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileFormat {
+    /// The token alone, without a line break.
+    #[default]
+    Bare,
+    /// `Authorization: Bearer …`.
+    Header,
+    /// A line for `PGPASSFILE`.
+    Pgpass,
+    /// `YC_IAM_TOKEN=…`, or `YC_API_KEY=…`.
+    Dotenv,
+}
+
+/// Probes, metrics, and a page for people.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// The address, on loopback.
+    pub address: SocketAddr,
+}
+
+/// Probes alone: a status and no text.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbesConfig {
+    /// The address, which need not be on loopback.
+    pub address: SocketAddr,
+}
+
+impl Config {
+    /// Reads the text of a configuration file and checks it.
+    ///
+    /// # Errors
+    /// `Invalid`, with the line: no TOML, an unknown key, a wrong value, or parts that do not go together.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            // Not the error's own text: it repeats the line, which may hold a secret in the wrong place.
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            invalid(format!("{place}{}", error.message()))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what goes together.
+    ///
+    /// # Errors
+    /// `Invalid`: a name twice, a listener of an unknown identity, an address that is not on loopback, and the like.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut names = BTreeSet::new();
+        for identity in &self.identity {
+            let is_name = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+            if identity.name.is_empty() || !identity.name.chars().all(is_name) {
+                return Err(invalid("the name of an identity has letters, digits, `.`, `_` and `-`"));
+            }
+            if !names.insert(identity.name.as_str()) {
+                return Err(invalid(format!("the identity `{}` is there twice", identity.name)));
+            }
+            if identity.auth_file.is_some() && identity.key_file.is_some() {
+                return Err(invalid(format!(
+                    "the identity `{}` has `auth_file` and `key_file`: give one of them",
+                    identity.name
+                )));
+            }
+        }
+        let mut places = BTreeSet::new();
+        for listen in &self.listen {
+            listen.check()?;
+            if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
+                return Err(invalid(format!("{} has two listeners", listen.place())));
+            }
+            if let Some(name) = listen.identity() {
+                self.identity_of(name).map_err(|error| error.at(listen.place()))?;
+            }
+        }
+        match self.drain_seconds {
+            Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
+                Err(invalid("`drain_seconds` is a number from 0 to 3600"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How long connections may go on after the signal to end.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs_f64(self.drain_seconds.unwrap_or(DRAIN))
+    }
+
+    /// The identity of a listener: the named one, or the only one.
+    pub(crate) fn identity_of(&self, name: Option<&str>) -> Result<&IdentityConfig, Error> {
+        match (name, self.identity.as_slice()) {
+            (Some(name), all) => all
+                .iter()
+                .find(|identity| identity.name == name)
+                .ok_or_else(|| invalid(format!("there is no identity `{name}`"))),
+            (None, [only]) => Ok(only),
+            (None, []) => Err(invalid("there is no identity: add `[[identity]]` with a name")),
+            (None, _) => Err(invalid("there are several identities: name one with `identity`")),
+        }
+    }
+}
+
+impl ListenConfig {
+    /// The address, of one that has sockets.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Metadata(listen) => Some(listen.address),
+            Self::Oauth(listen) => Some(listen.address),
+            Self::Admin(listen) => Some(listen.address),
+            Self::Probes(listen) => Some(listen.address),
+            Self::TokenFile(_) => None,
+        }
+    }
+
+    /// The name of the identity that it serves, if it is given. The outer `None`: it serves no token.
+    fn identity(&self) -> Option<Option<&str>> {
+        match self {
+            Self::Metadata(listen) => Some(listen.identity.as_deref()),
+            Self::Oauth(listen) => Some(listen.identity.as_deref()),
+            Self::TokenFile(listen) => Some(listen.identity.as_deref()),
+            Self::Admin(_) | Self::Probes(_) => None,
+        }
+    }
+
+    /// The address or the path, for errors.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::TokenFile(listen) => listen.path.display().to_string(),
+            _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let error = |reason: &str, help: &'static str| Err(invalid(reason).at(self.place()).with_help(help));
+        match self {
+            Self::Metadata(listen) if !listen.address.ip().is_loopback() && !listen.pod_network => error(
+                "the metadata service has no key, so its address must be on loopback",
+                "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network`",
+            ),
+            Self::Oauth(OauthConfig { address, .. }) | Self::Admin(AdminConfig { address })
+                if !address.ip().is_loopback() =>
+            {
+                error(
+                    "the address must be on loopback: this listener has no TLS",
+                    "give an address of 127.0.0.0/8; for probes of another machine there is the listener `probes`",
+                )
+            }
+            Self::TokenFile(listen) => listen.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TokenFileConfig {
+    fn check(&self) -> Result<(), Error> {
+        let error = |reason: &str, help: &'static str| {
+            Err(invalid(reason).at(self.path.display().to_string()).with_help(help))
+        };
+        let mode = self.mode()?;
+        match (self.format, &self.host, &self.user) {
+            (FileFormat::Pgpass, Some(host), Some(user)) => {
+                if host == "*" {
+                    return error(
+                        "`*` would give the token to every database server",
+                        "give the host name of the database",
+                    );
+                }
+                if [host, user]
+                    .iter()
+                    .any(|field| field.is_empty() || field.contains([':', '\\', '\n', '\r']))
+                {
+                    return error(
+                        "`host` and `user` have no colon, backslash or line break",
+                        "correct the value",
+                    );
+                }
+                if mode != 0o600 || self.group.is_some() {
+                    return error(
+                        "PostgreSQL's clients ignore a password file that others can read",
+                        "leave out `mode` and `group`",
+                    );
+                }
+                Ok(())
+            }
+            (FileFormat::Pgpass, ..) => error(
+                "the format `pgpass` needs `host` and `user`",
+                "give the host name of the database and the user's name there",
+            ),
+            (_, None, None) => Ok(()),
+            _ => error("`host` and `user` belong to the format `pgpass`", "leave them out"),
+        }
+    }
+
+    /// The permissions.
+    pub(crate) fn mode(&self) -> Result<u32, Error> {
+        let Some(text) = &self.mode else { return Ok(0o600) };
+        let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+        match mode {
+            Some(mode) if mode & 0o400 == 0 => Err("the owner cannot read the file"),
+            Some(mode) if mode & 0o133 != 0 => {
+                Err("a token file is not executable, and only its owner writes to it")
+            }
+            Some(mode) if mode & 0o007 != 0 => Err("every user of the machine could read the token"),
+            Some(mode) => Ok(mode),
+            None => Err("the mode is an octal number"),
+        }
+        .map_err(|reason| {
+            invalid(reason)
+                .at(self.path.display().to_string())
+                .with_help("give `0600`, or `0640` with a `group`")
+        })
+    }
+}
+
+fn invalid(reason: impl AsRef<str>) -> Error {
+    Error::new(ErrorKind::Invalid, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Config::parse(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_never_repeats_it() {
+        let error = refused("[[identity]]\nname = \"a\"\nauth = \"AQVNfake-secret\"\n");
+        assert!(error.contains("line 3") && error.contains("unknown field `auth`"), "{error}");
+        assert!(!error.contains("AQVN"), "{error}");
+        let error = refused("[[identity]]\nname = t1.fake.secret\n");
+        assert!(error.contains("line 2") && !error.contains("t1."), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let one = "[[identity]]\nname = \"a\"\n";
+        let listen = |kind: &str, rest: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\n{rest}\n");
+        for (text, reason) in [
+            (format!("{one}{one}"), "twice"),
+            ("[[identity]]\nname = \"a b\"\n".into(), "letters"),
+            (listen("metadata", "address = \"0.0.0.0:80\""), "on loopback"),
+            (listen("oauth", "address = \"10.0.0.1:80\"\nclient_file = \"c\""), "on loopback"),
+            (listen("admin", "address = \"[::]:80\""), "on loopback"),
+            (listen("metadata", "address = \"127.0.0.1:80\"\nidentity = \"b\""), "no identity `b`"),
+            (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
+            (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
+            (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
+            (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),
+            (listen("token-file", "path = \"t\"\nmode = \"rw\""), "octal"),
+            (listen("token-file", "path = \"t\"\nformat = \"pgpass\""), "needs `host` and `user`"),
+            (
+                listen("token-file", "path = \"t\"\nformat = \"pgpass\"\nhost = \"*\"\nuser = \"u\""),
+                "every database",
+            ),
+            (listen("token-file", "path = \"t\"\nhost = \"h\""), "belong to the format"),
+            (
+                listen(
+                    "token-file",
+                    "path = \"t\"\nformat = \"pgpass\"\nhost = \"h\"\nuser = \"u\"\nmode = \"0640\"",
+                ),
+                "ignore a password file",
+            ),
+            ("[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:80\"\n".into(), "no identity"),
+            (format!("drain_seconds = -1\n{one}"), "from 0 to 3600"),
+        ] {
+            let error = refused(&text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        let two = listen("token-file", "path = \"t\"") + "[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
+        assert!(refused(&two).contains("two listeners"));
+        assert!(Config::parse(&listen("probes", "address = \"0.0.0.0:8090\"")).is_ok());
+        assert!(Config::parse(&listen("metadata", "address = \"10.0.0.1:80\"\npod_network = true")).is_ok());
+    }
+
+    #[test]
+    fn a_listener_of_several_identities_names_one() {
+        let text = "[[identity]]\nname = \"a\"\n[[identity]]\nname = \"b\"\n[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
+        assert!(refused(text).contains("several identities"));
+        assert!(Config::parse(&format!("{text}identity = \"b\"\n")).is_ok());
+    }
+}

@@ -1,0 +1,138 @@
+//! One identity: its credentials, kept fresh by a task of their own, so that a source that hangs delays no other identity.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::task::AbortHandle;
+use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Snapshot};
+
+use crate::config::IdentityConfig;
+
+/// How long a request waits for a token that is not at hand.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// How often the task looks whether the token is stale, at most and at least. A look at a fresh token costs some nanoseconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// An identity of the agent.
+pub(crate) struct Identity {
+    pub(crate) config: IdentityConfig,
+    pub(crate) credentials: Credentials,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    /// The id of the service account or user, once it is known.
+    subject: Option<String>,
+    folder: Option<String>,
+    last_error: Option<(SystemTime, String)>,
+    renewal: Option<AbortHandle>,
+}
+
+impl Identity {
+    pub(crate) fn new(config: IdentityConfig, credentials: Credentials) -> Self {
+        Self { config, credentials, state: Mutex::default() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Starts the renewal. The task ends with the last owner of the identity.
+    pub(crate) fn start(self: &Arc<Self>) {
+        let identity = Arc::downgrade(self);
+        let task = tokio::spawn(async move {
+            while let Some(identity) = identity.upgrade() {
+                let pause = identity.renew().await;
+                let pause = identity.credentials.system().clock().sleep(pause);
+                drop(identity);
+                pause.await;
+            }
+        });
+        self.change(|state| state.renewal = Some(task.abort_handle()));
+    }
+
+    /// Lets the library fetch if it should. Returns the time until the next look.
+    async fn renew(&self) -> Duration {
+        match self.token().await {
+            Ok(snapshot) => {
+                if self.subject().is_none() {
+                    self.learn().await;
+                }
+                self.remaining(&snapshot)
+                    .map_or(LONGEST_PAUSE, |left| (left / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
+            }
+            // The library remembers a failure, and waits longer and longer between its attempts.
+            Err(_) => LONGEST_PAUSE,
+        }
+    }
+
+    /// What the method says about the identity. Some methods know nothing.
+    async fn learn(&self) {
+        let Ok(known) = self.credentials.identity(HeaderOptions::new().deadline(WAIT)).await else { return };
+        self.change(|state| {
+            state.subject = known.subject_id;
+            state.folder = known.folder_id;
+        });
+    }
+
+    /// A usable token, after a wait if there is none.
+    pub(crate) async fn token(&self) -> Result<Snapshot, Error> {
+        let token = self.credentials.get(HeaderOptions::new().deadline(WAIT)).await;
+        if let Err(error) = &token {
+            let text = error.to_string();
+            let is_new = self.last_error().is_none_or(|(_, last)| last != text);
+            if is_new {
+                tracing::warn!(identity = self.name(), error = %error, "there is no token");
+            }
+            self.change(|state| state.last_error = Some((SystemTime::now(), text)));
+        }
+        token
+    }
+
+    /// How long the token still lives: `None` if its issuer did not say.
+    pub(crate) fn remaining(&self, snapshot: &Snapshot) -> Option<Duration> {
+        let now = SystemTime::UNIX_EPOCH + self.credentials.system().clock().now().wall;
+        snapshot.expires_at().map(|end| end.duration_since(now).unwrap_or_default())
+    }
+
+    /// Whether a token can be served now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.credentials.snapshot().is_some()
+    }
+
+    /// The id of the service account or the user, if the method knows it.
+    pub(crate) fn subject(&self) -> Option<String> {
+        self.read(|state| state.subject.clone())
+    }
+
+    /// The folder of the configuration, else that of the method.
+    pub(crate) fn folder(&self) -> Option<String> {
+        self.config.folder.clone().or_else(|| self.read(|state| state.folder.clone()))
+    }
+
+    /// The last error that left callers without a token.
+    pub(crate) fn last_error(&self) -> Option<(SystemTime, String)> {
+        self.read(|state| state.last_error.clone())
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        self.change(|state| {
+            if let Some(task) = state.renewal.take() {
+                task.abort();
+            }
+        });
+    }
+}

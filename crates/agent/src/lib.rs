@@ -1,0 +1,47 @@
+//! A process that serves fresh Yandex Cloud tokens to tools that cannot run a command for one.
+//!
+//! Such a tool takes an address, an OAuth client or a file. The agent has a listener for each: a metadata service, an
+//! OAuth 2 token endpoint, and files that are replaced at each new token. `yc-auth serve` runs it.
+//!
+//! ```no_run
+//! use yandex_cloud_auth::{Credentials, MetadataAuth};
+//! use yandex_cloud_auth_agent::{Agent, Config};
+//!
+//! # async fn run() -> Result<(), yandex_cloud_auth::Error> {
+//! let config = Config::parse(
+//!     r#"
+//!     [[identity]]
+//!     name = "machine"
+//!
+//!     [[listen]]
+//!     kind = "metadata"
+//!     address = "127.0.0.1:8081"
+//!     "#,
+//! )?;
+//! let agent = Agent::start(config, |_identity| Ok(Credentials::from(MetadataAuth::new()))).await?;
+//! tokio::signal::ctrl_c().await.ok();
+//! agent.drain().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # How the parts depend on each other
+//! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
+//! answer requests, `token_file` writes a file. `server` accepts connections, and asks a service for each response. `agent`
+//! starts all of them.
+
+mod admin;
+mod agent;
+mod config;
+mod identity;
+mod metadata;
+mod metrics;
+mod oauth;
+mod server;
+mod service;
+mod token_file;
+
+pub use agent::Agent;
+pub use config::{
+    AdminConfig, Config, FileFormat, IdentityConfig, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig,
+    TokenFileConfig,
+};

@@ -1,0 +1,233 @@
+//! The metadata service that clients of Yandex Cloud and Google ask: the paths of `/computeMetadata/v1/` that lead to a
+//! token.
+//!
+//! The requests of each client, seen on loopback: google-auth asks `GET /`, `project/project-id`, the account with
+//! `recursive=true` and the token; gcp-metadata (npm) asks `instance` and checks the header `Metadata-Flavor` of each
+//! response; gcloud asks `project/numeric-project-id`, the account's e-mail address and the list of accounts; the SDKs of
+//! Yandex Cloud ask for the token alone. Unknown parameters are ignored, as Google's service does.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use yandex_cloud_auth::system::BoxFuture;
+use yandex_cloud_auth::{ErrorKind, Scheme};
+
+use crate::config::MetadataConfig;
+use crate::identity::Identity;
+use crate::service::{Body, Peer, Service, is_foreign, respond, text};
+
+/// The header of every request and of every response.
+const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
+const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
+
+/// The scope that clients of Google look for. A token of Yandex Cloud has no scopes.
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// The life of a token whose issuer did not say, in seconds: the client asks again soon.
+const UNKNOWN_LIFE: u64 = 300;
+
+/// A metadata service for one identity.
+pub(crate) struct Metadata {
+    identity: Arc<Identity>,
+    allow_uids: Vec<u32>,
+    own_uid: Option<u32>,
+}
+
+impl Service for Metadata {
+    fn kind(&self) -> &'static str {
+        "metadata"
+    }
+
+    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(async move {
+            let mut response = self.answer(&request, peer).await;
+            response.headers_mut().insert(FLAVOR, GOOGLE);
+            response
+        })
+    }
+}
+
+/// What a path leads to.
+enum Node {
+    Directory(Vec<(String, Node)>),
+    Text(String),
+    List(Vec<String>),
+    Token,
+}
+
+impl Metadata {
+    pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
+        #[cfg(unix)]
+        let own_uid = Some(rustix::process::getuid().as_raw());
+        #[cfg(not(unix))]
+        let own_uid = None;
+        Self { identity, allow_uids: config.allow_uids.clone(), own_uid }
+    }
+
+    async fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Response<Body> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut response =
+                text(StatusCode::METHOD_NOT_ALLOWED, "the metadata service has GET and HEAD\n");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        if is_foreign(request.headers()) {
+            return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
+        }
+        if let Some(uid) = peer.uid
+            && !self.allows(uid)
+        {
+            let reason =
+                format!("the user {uid} may not ask: allow it with `allow_uids` or `--allow-uid {uid}`\n");
+            return text(StatusCode::FORBIDDEN, reason);
+        }
+        let path = request.uri().path();
+        // Clients look for the service here, and send no header.
+        if path == "/" {
+            return text(StatusCode::OK, "computeMetadata/\n");
+        }
+        if request.headers().get(FLAVOR) != Some(&GOOGLE) {
+            return text(StatusCode::FORBIDDEN, "the header `Metadata-Flavor: Google` is missing\n");
+        }
+        let Some(node) = path.strip_prefix("/computeMetadata/").and_then(|path| self.find(path)) else {
+            return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
+        };
+        match node {
+            Node::Token => self.token().await,
+            node if is_recursive(request.uri().query()) => {
+                respond(StatusCode::OK, "application/json", node.json().to_string())
+            }
+            Node::Text(value) => text(StatusCode::OK, value),
+            node => text(StatusCode::OK, node.lines()),
+        }
+    }
+
+    fn allows(&self, uid: u32) -> bool {
+        uid == 0 || Some(uid) == self.own_uid || self.allow_uids.contains(&uid)
+    }
+
+    /// What is at a path, with or without a slash at its end.
+    fn find(&self, path: &str) -> Option<Node> {
+        let mut node = Node::directory([("v1", self.tree())]);
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let Node::Directory(children) = node else { return None };
+            node = children.into_iter().find(|(child, _)| child == name)?.1;
+        }
+        Some(node)
+    }
+
+    fn tree(&self) -> Node {
+        let subject = self.identity.subject().unwrap_or_else(|| self.identity.name().to_owned());
+        let account = || {
+            Node::directory([
+                ("aliases", Node::List(vec!["default".to_owned()])),
+                ("email", Node::Text(subject.clone())),
+                ("scopes", Node::List(vec![SCOPE.to_owned()])),
+                ("token", Node::Token),
+            ])
+        };
+        let mut accounts = vec![("default".to_owned(), account())];
+        if subject != "default" {
+            accounts.push((subject.clone(), account()));
+        }
+        let instance = [("service-accounts", Node::Directory(accounts))];
+        match self.identity.folder() {
+            None => Node::directory([
+                ("instance", Node::directory(instance)),
+                ("project", Node::Directory(Vec::new())),
+            ]),
+            Some(folder) => {
+                let of_folder = || Node::Text(folder.clone());
+                let vendor = ("vendor", Node::directory([("folder-id", of_folder())]));
+                Node::directory([
+                    ("instance", Node::directory(instance.into_iter().chain([vendor]))),
+                    (
+                        "project",
+                        Node::directory([
+                            ("project-id", of_folder()),
+                            ("numeric-project-id", Node::Text("0".to_owned())),
+                        ]),
+                    ),
+                    ("yandex", Node::directory([("folder-id", of_folder())])),
+                ])
+            }
+        }
+    }
+
+    async fn token(&self) -> Response<Body> {
+        match self.identity.token().await {
+            Ok(token) if token.scheme() == Some(Scheme::Bearer) => {
+                let life = self.identity.remaining(&token).map_or(UNKNOWN_LIFE, |life| life.as_secs().max(1));
+                let value = token.token();
+                let value = value.as_ref().map(yandex_cloud_auth::Secret::expose_secret).unwrap_or_default();
+                let body = json!({"access_token": value, "expires_in": life, "token_type": "Bearer"});
+                respond(StatusCode::OK, "application/json", body.to_string())
+            }
+            Ok(_) => {
+                text(StatusCode::NOT_FOUND, "the identity has no IAM token: it has an API key, or nothing\n")
+            }
+            Err(error) => {
+                let status = match error.kind() {
+                    ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                text(status, format!("{error}\n"))
+            }
+        }
+    }
+}
+
+impl Node {
+    fn directory(children: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        Self::Directory(children.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
+    }
+
+    /// One line each; a directory ends in a slash.
+    fn lines(&self) -> String {
+        match self {
+            Self::Text(value) => value.clone(),
+            Self::Token => String::new(),
+            Self::List(values) => values.iter().map(|value| format!("{value}\n")).collect(),
+            Self::Directory(children) => children
+                .iter()
+                .map(|(name, node)| match node {
+                    Self::Directory(_) => format!("{name}/\n"),
+                    _ => format!("{name}\n"),
+                })
+                .collect(),
+        }
+    }
+
+    /// The tree without tokens, in the names that Google's clients read.
+    fn json(&self) -> Value {
+        match self {
+            Self::Text(value) => json!(value),
+            Self::List(values) => json!(values),
+            Self::Token => Value::Null,
+            Self::Directory(children) => children
+                .iter()
+                .filter(|(_, node)| !matches!(node, Self::Token))
+                .map(|(name, node)| (camel(name), node.json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+}
+
+/// `service-accounts` as `serviceAccounts`.
+fn camel(name: &str) -> String {
+    let mut words = name.split('-');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        camel.extend(letters);
+    }
+    camel
+}
+
+fn is_recursive(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|part| part.eq_ignore_ascii_case("recursive=true")))
+}

@@ -1,0 +1,268 @@
+//! An OAuth 2 token endpoint for client credentials (RFC 6749 §4.4), for tools that can do no other.
+//!
+//! The client and its secret are the agent's own. They are worth nothing elsewhere. The lifetime that a client reads is
+//! shorter than that of the token, so that the client asks again before the token ends.
+
+mod client;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use yandex_cloud_auth::Scheme;
+use yandex_cloud_auth::system::BoxFuture;
+use zeroize::Zeroizing;
+
+pub(crate) use self::client::Client;
+use crate::identity::Identity;
+use crate::service::{Body, Peer, Service, is_foreign, respond};
+
+/// The paths of the endpoint: clients have the whole address in their configuration.
+const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
+
+/// The largest body of a request, and the time for it.
+const MAX_BODY: usize = 16 << 10;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is taken from the lifetime: a tenth, and no more than this.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// The life of a token whose issuer did not say.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
+
+/// A token endpoint for one identity.
+pub(crate) struct Oauth {
+    identity: Arc<Identity>,
+    client: Client,
+}
+
+/// A refusal, as RFC 6749 §5.2 has it.
+struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+}
+
+impl Refusal {
+    fn of(error: &'static str, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+    }
+
+    fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    fn response(self) -> Response<Body> {
+        let body = json!({"error": self.error, "error_description": self.description});
+        let mut response = respond(self.status, "application/json", body.to_string());
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Basic realm=\"yc-auth\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl Oauth {
+    pub(crate) fn new(identity: Arc<Identity>, client: Client) -> Self {
+        Self { identity, client }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Zeroizing<String>, Refusal> {
+        if !PATHS.contains(&request.uri().path()) {
+            let reason = format!("the token endpoint is {}", PATHS[0]);
+            return Err(Refusal::of("invalid_request", reason).status(StatusCode::NOT_FOUND));
+        }
+        if request.method() != Method::POST {
+            let refusal = Refusal::of("invalid_request", "the token endpoint has POST alone");
+            return Err(refusal.status(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        if is_foreign(request.headers()) {
+            let refusal = Refusal::of("invalid_request", "requests of browsers and proxies are refused");
+            return Err(refusal.status(StatusCode::FORBIDDEN));
+        }
+        let basic = basic(request.headers())?;
+        let form = Form::read(request).await?;
+        let (id, secret) = match (basic, form.get("client_id")?, form.get("client_secret")?) {
+            (Some(_), _, Some(_)) => {
+                return Err(Refusal::of(
+                    "invalid_request",
+                    "the client is there twice: in a header and in the body",
+                ));
+            }
+            (Some((id, secret)), None, None) | (None, Some(id), Some(secret)) => (id, secret),
+            // A client may repeat its id in the body.
+            (Some((id, secret)), Some(other), None) if other == id => (id, secret),
+            _ => return Err(unknown_client("the client's id or secret is missing")),
+        };
+        if !self.client.is(&id, &secret) {
+            return Err(unknown_client("no such client, or a wrong secret: see the file of the client"));
+        }
+        match form.get("grant_type")?.as_deref().map(String::as_str) {
+            Some("client_credentials") => {}
+            Some(_) => {
+                return Err(Refusal::of("unsupported_grant_type", "the grant type is `client_credentials`"));
+            }
+            None => return Err(Refusal::of("invalid_request", "`grant_type` is missing")),
+        }
+        self.token().await
+    }
+
+    async fn token(&self) -> Result<Zeroizing<String>, Refusal> {
+        let token = self.identity.token().await.map_err(|error| {
+            Refusal::of("temporarily_unavailable", error.to_string()).status(StatusCode::SERVICE_UNAVAILABLE)
+        })?;
+        let value = token.token().filter(|_| token.scheme() == Some(Scheme::Bearer));
+        let Some(value) = value else {
+            let reason = "the identity has no IAM token: it has an API key, or nothing";
+            return Err(Refusal::of("invalid_request", reason));
+        };
+        let life = self.identity.remaining(&token).unwrap_or(UNKNOWN_LIFE);
+        let body = json!({
+            "access_token": value.expose_secret(),
+            "token_type": "Bearer",
+            "expires_in": shown_life(life),
+        });
+        Ok(Zeroizing::new(body.to_string()))
+    }
+}
+
+impl Service for Oauth {
+    fn kind(&self) -> &'static str {
+        "oauth"
+    }
+
+    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(async move {
+            match self.answer(request).await {
+                Ok(body) => granted(&body),
+                Err(refusal) => refusal.response(),
+            }
+        })
+    }
+}
+
+/// The response with a token.
+fn granted(body: &Zeroizing<String>) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, "application/json", body.as_bytes().to_vec());
+    // RFC 6749 §5.1 asks for it beside `Cache-Control: no-store`.
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// The lifetime that the client reads, in seconds.
+fn shown_life(life: Duration) -> u64 {
+    life.saturating_sub(MARGIN.min(life / 10)).as_secs().max(1)
+}
+
+fn unknown_client(description: &str) -> Refusal {
+    Refusal::of("invalid_client", description).status(StatusCode::UNAUTHORIZED)
+}
+
+type Text = Zeroizing<String>;
+
+/// The client in the header `Authorization`. Both halves are encoded as in a form (RFC 6749 §2.3.1).
+fn basic(headers: &HeaderMap) -> Result<Option<(Text, Text)>, Refusal> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let malformed = || unknown_client("the header Authorization is not Basic authentication");
+    let value = value.to_str().map_err(|_| malformed())?;
+    let (scheme, encoded) = value.split_once(' ').ok_or_else(malformed)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(malformed());
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| malformed())?);
+    let text = std::str::from_utf8(&decoded).map_err(|_| malformed())?;
+    let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
+    Ok(Some((decode(id).ok_or_else(malformed)?, decode(secret).ok_or_else(malformed)?)))
+}
+
+/// A text of a form, decoded.
+fn decode(text: &str) -> Option<Text> {
+    let spaces = Zeroizing::new(text.replace('+', " "));
+    let decoded = percent_decode_str(&spaces).decode_utf8().ok()?;
+    Some(Zeroizing::new(decoded.into_owned()))
+}
+
+/// The fields of a body.
+struct Form(Vec<(Text, Text)>);
+
+impl Form {
+    async fn read(request: Request<Incoming>) -> Result<Self, Refusal> {
+        let content = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
+        if !content.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Refusal::of(
+                "invalid_request",
+                "the body is a form: application/x-www-form-urlencoded",
+            ));
+        }
+        let body = Limited::new(request.into_body(), MAX_BODY).collect();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => {
+                let refusal =
+                    Refusal::of("invalid_request", "the body ended early, or is longer than 16 KiB");
+                return Err(refusal.status(StatusCode::PAYLOAD_TOO_LARGE));
+            }
+            Err(_) => {
+                let refusal = Refusal::of("invalid_request", "the body did not arrive in 10 s");
+                return Err(refusal.status(StatusCode::REQUEST_TIMEOUT));
+            }
+        };
+        let text = std::str::from_utf8(&body)
+            .map_err(|_| Refusal::of("invalid_request", "the body is not UTF-8"))?;
+        let fields = text.split('&').filter(|field| !field.is_empty()).map(|field| {
+            let (name, value) = field.split_once('=').unwrap_or((field, ""));
+            Some((decode(name)?, decode(value)?))
+        });
+        let fields = fields.collect::<Option<_>>();
+        fields
+            .map(Self)
+            .ok_or_else(|| Refusal::of("invalid_request", "the body is not percent-encoded UTF-8"))
+    }
+
+    /// A field. A field that is there twice is an error (RFC 6749 §3.2).
+    fn get(&self, name: &str) -> Result<Option<Text>, Refusal> {
+        let mut found = self.0.iter().filter(|(field, _)| **field == name).map(|(_, value)| value.clone());
+        let (value, second) = (found.next(), found.next());
+        if second.is_some() {
+            return Err(Refusal::of("invalid_request", format!("`{name}` is there twice")));
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_asks_again_before_the_token_ends() {
+        let secs = Duration::from_secs;
+        assert_eq!(shown_life(secs(43_200)), 43_140);
+        assert_eq!(shown_life(secs(300)), 270);
+        assert_eq!(shown_life(secs(10)), 9);
+        assert_eq!(shown_life(Duration::from_millis(900)), 1);
+        assert_eq!(shown_life(Duration::ZERO), 1);
+    }
+
+    #[test]
+    fn both_halves_of_a_basic_client_are_encoded_as_in_a_form() {
+        let mut headers = HeaderMap::new();
+        assert!(basic(&headers).is_ok_and(|client| client.is_none()));
+        let value = format!("Basic {}", STANDARD.encode("yc%2Dauth:a+b%26c"));
+        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        let (id, secret) = basic(&headers).ok().flatten().unwrap();
+        assert_eq!((id.as_str(), secret.as_str()), ("yc-auth", "a b&c"));
+        for bad in ["Bearer t1.fake", "Basic", "Basic !!", "Basic YQ=="] {
+            headers.insert(header::AUTHORIZATION, bad.parse().unwrap());
+            assert!(basic(&headers).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a listener asks for a response, and the parts that every service uses.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use yandex_cloud_auth::system::BoxFuture;
+
+/// A body that is there as a whole.
+pub(crate) type Body = Full<Bytes>;
+
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    /// The user whose process it is, of a connection on loopback where the system tells.
+    pub(crate) uid: Option<u32>,
+}
+
+/// What answers the requests of a listener.
+pub(crate) trait Service: Send + Sync {
+    /// The name in metrics and logs.
+    fn kind(&self) -> &'static str;
+
+    /// Whether a request has to name an address of the listener in `Host`.
+    fn checks_host(&self) -> bool {
+        true
+    }
+
+    /// The response to a request.
+    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>>;
+}
+
+/// The headers of browsers and proxies.
+const FOREIGN: [&str; 8] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "forwarded",
+    "via",
+    "origin",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-dest",
+];
+
+/// Whether the headers are those of a browser's request, or of one that a proxy passed on.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    FOREIGN.iter().any(|name| headers.contains_key(*name))
+}
+
+/// A response of text.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    respond(status, "text/plain; charset=utf-8", body)
+}
+
+/// A response of a type.
+pub(crate) fn respond(status: StatusCode, content: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
+    response
+}

@@ -1,0 +1,89 @@
+//! An agent whose tokens a test controls.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use test_support::http_client::{Response, get};
+use test_support::token_source::Source;
+use test_support::wait::secs;
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::{Credentials, Error};
+use yandex_cloud_auth_agent::{Agent, Config, IdentityConfig};
+
+/// The header of every request to a metadata service.
+pub(crate) const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
+pub(crate) const TOKEN: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
+
+/// One identity, as most tests have it.
+pub(crate) const ONE: &str = "[[identity]]\nname = \"one\"\nfolder = \"b1gfakefolder\"\n";
+
+/// Tokens of 12 h.
+pub(crate) fn tokens() -> Source {
+    Source::living(secs(12 * 3600))
+}
+
+/// The credentials of every identity: those of a source, on a clock that a test moves.
+pub(crate) fn of(
+    source: &Source,
+    clock: &TestClock,
+) -> impl Fn(&IdentityConfig) -> Result<Credentials, Error> {
+    let (source, clock) = (source.clone(), clock.clone());
+    move |_| Ok(source.on_clock(&clock))
+}
+
+/// An agent with this configuration.
+pub(crate) async fn start(config: &str, source: &Source, clock: &TestClock) -> Agent {
+    let config = Config::parse(config).unwrap();
+    Agent::start(config, of(source, clock)).await.unwrap()
+}
+
+/// An agent of one identity with a listener at a port that the system chooses, and the listener's address.
+pub(crate) async fn listening(
+    kind: &str,
+    more: &str,
+    source: &Source,
+    clock: &TestClock,
+) -> (Agent, SocketAddr) {
+    let config = format!("{ONE}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n{more}\n");
+    let agent = start(&config, source, clock).await;
+    let address = agent.addresses()[0];
+    (agent, address)
+}
+
+/// A request to a metadata service.
+pub(crate) async fn ask(address: SocketAddr, path: &str) -> Response {
+    get(&format!("http://{address}{path}"), &[FLAVOR]).await
+}
+
+/// A port of loopback that nobody uses now.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A new folder, gone with the value.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("yc-auth-agent-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
