@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -100,7 +100,9 @@ pub struct OauthConfig {
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
-    /// The file with `client_id` and `client_secret`. The agent makes the file if there is none.
+    /// The file with `client_id` and `client_secret`. The agent makes the file if there is none. Default: `oauth-client.json`
+    /// beside the configuration.
+    #[serde(default = "default_client_file")]
     pub client_file: PathBuf,
 }
 
@@ -156,7 +158,37 @@ pub struct ProbesConfig {
     pub address: SocketAddr,
 }
 
+fn default_client_file() -> PathBuf {
+    "oauth-client.json".into()
+}
+
 impl Config {
+    /// The configuration with the paths that are not absolute taken from this folder.
+    ///
+    /// ```
+    /// use yandex_cloud_auth_agent::Config;
+    ///
+    /// let text = "[[identity]]\nname = \"ci\"\nkey_file = \"key.json\"\n";
+    /// let config = Config::parse(text).unwrap().in_folder("/etc/yc-auth");
+    /// assert_eq!(config.identity[0].key_file.as_deref(), Some("/etc/yc-auth/key.json".as_ref()));
+    /// ```
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        let identities = self.identity.iter_mut();
+        let of_identities =
+            identities.flat_map(|identity| [&mut identity.auth_file, &mut identity.key_file]).flatten();
+        let of_listeners = self.listen.iter_mut().filter_map(|listen| match listen {
+            ListenConfig::Oauth(listen) => Some(&mut listen.client_file),
+            ListenConfig::TokenFile(listen) => Some(&mut listen.path),
+            _ => None,
+        });
+        for path in of_identities.chain(of_listeners) {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
     /// Reads the text of a configuration file and checks it.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! Counters and histograms in the format of `OpenMetrics`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -19,16 +20,23 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// The upper ends of the histogram of the time that a response takes, in seconds.
 const BUCKETS: [f64; 8] = [0.0001, 0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 20.0];
 
+type Label = [(&'static str, String); 1];
 type Labels = [(&'static str, String); 2];
 
 /// The metrics of an agent. Clones share them.
-#[derive(Clone, Default)]
-pub(crate) struct Metrics(Arc<Mutex<Families>>);
-
-#[derive(Default)]
-struct Families {
+#[derive(Clone)]
+pub(crate) struct Metrics {
     requests: Family<Labels, Counter>,
-    durations: Vec<(&'static str, Histogram)>,
+    durations: Family<Label, Histogram, fn() -> Histogram>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+        }
+    }
 }
 
 /// The counters of one listener's requests.
@@ -54,54 +62,43 @@ impl Requests {
 impl Metrics {
     /// The counters of a kind of listener.
     pub(crate) fn requests(&self, kind: &'static str) -> Requests {
-        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counter = |outcome: &str| {
             let labels = [("listener", kind.to_owned()), ("outcome", outcome.to_owned())];
-            families.requests.get_or_create(&labels).clone()
+            self.requests.get_or_create(&labels).clone()
         };
-        let (good, refused, failed) = (counter("ok"), counter("refused"), counter("failed"));
-        let found =
-            families.durations.iter().find(|(other, _)| *other == kind).map(|(_, found)| found.clone());
-        let duration = found.unwrap_or_else(|| {
-            let histogram = Histogram::new(BUCKETS);
-            families.durations.push((kind, histogram.clone()));
-            histogram
-        });
-        Requests { good, refused, failed, duration }
+        Requests {
+            good: counter("ok"),
+            refused: counter("refused"),
+            failed: counter("failed"),
+            duration: self.durations.get_or_create(&[("listener", kind.to_owned())]).clone(),
+        }
     }
 
     /// All metrics as text.
     pub(crate) fn text(&self, identities: &[Arc<Identity>]) -> String {
-        let mut registry = Registry::with_prefix("yc_auth_agent");
-        let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        registry.register("requests", "Requests by listener and outcome", families.requests.clone());
-        for (kind, histogram) in &families.durations {
-            let registry = registry.sub_registry_with_label(("listener".into(), (*kind).into()));
-            registry.register_with_unit(
-                "response",
-                "Time until the response was ready",
-                Unit::Seconds,
-                histogram.clone(),
-            );
-        }
+        let (fetches, failures) = (Family::<Label, Counter>::default(), Family::<Label, Counter>::default());
+        let (ready, ends) =
+            (Family::<Label, Gauge>::default(), Family::<Label, Gauge<f64, AtomicU64>>::default());
         for identity in identities {
-            let registry =
-                registry.sub_registry_with_label(("identity".into(), identity.name().to_owned().into()));
+            let label = [("identity", identity.name().to_owned())];
             let counts = identity.credentials.counters();
-            let ready = ConstGauge::new(i64::from(identity.is_ready()));
-            registry.register("ready", "Whether a token can be served", ready);
+            fetches.get_or_create(&label).inc_by(counts.fetches);
+            failures.get_or_create(&label).inc_by(counts.failures);
+            ready.get_or_create(&label).set(i64::from(identity.is_ready()));
             if let Some(end) = identity.credentials.snapshot().and_then(|token| token.expires_at()) {
-                let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-                registry.register_with_unit(
-                    "token_expires",
-                    "When the current token ends, since the Unix epoch",
-                    Unit::Seconds,
-                    ConstGauge::new(end),
-                );
+                let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                ends.get_or_create(&label).set(end.as_secs_f64());
             }
-            registry.register("fetches", "Fetches of tokens", ConstCounter::new(counts.fetches));
-            registry.register("fetch_failures", "Fetches that failed", ConstCounter::new(counts.failures));
         }
+        let mut registry = Registry::with_prefix("yc_auth_agent");
+        registry.register("requests", "Requests by listener and outcome", self.requests.clone());
+        let help = "Time until the response was ready";
+        registry.register_with_unit("response", help, Unit::Seconds, self.durations.clone());
+        registry.register("ready", "Whether a token can be served", ready);
+        let help = "When the current token ends, since the Unix epoch";
+        registry.register_with_unit("token_expires", help, Unit::Seconds, ends);
+        registry.register("fetches", "Fetches of tokens", fetches);
+        registry.register("fetch_failures", "Fetches that failed", failures);
         let mut text = String::new();
         // Writing to a text cannot fail.
         let _ = encode(&mut text, &registry);

@@ -70,6 +70,12 @@ fn metrics_count_requests_and_show_no_token() {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert!(text.contains("yc_auth_agent_token_expires_seconds{identity=\"one\"}"), "{text}");
+        // A family is there once: Prometheus refuses the whole text otherwise.
+        let mut families: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let count = families.len();
+        families.sort_unstable();
+        families.dedup();
+        assert_eq!(families.len(), count, "{text}");
         assert!(text.ends_with("# EOF\n") && !text.contains("t1."), "{text}");
     });
 }

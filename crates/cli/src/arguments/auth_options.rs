@@ -110,7 +110,7 @@ pub(crate) struct ResultOptions {
 
 impl AuthOptions {
     /// Why these options conflict; `None` where they do not.
-    pub(super) fn conflict(&self, revokes: bool) -> Option<String> {
+    pub(crate) fn conflict(&self, revokes: bool) -> Option<String> {
         match (&self.auth, self.method) {
             (Some(_), Some(method)) if !method.takes_a_value() => Some(format!(
                 "the method {} takes no value: leave out `--auth` or `--method`",

@@ -55,7 +55,7 @@ pub(crate) struct EmulatorOptions {
 }
 
 /// Parses an address with its port.
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let example = match text.trim().trim_start_matches(':').parse::<u16>() {
         Ok(port) => format!("127.0.0.1:{port}"),
         Err(_) => "127.0.0.1:8443".to_owned(),

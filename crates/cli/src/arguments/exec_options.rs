@@ -15,6 +15,12 @@ pub(crate) struct ExecOptions {
     #[command(flatten)]
     pub(crate) variables: VariableOptions,
 
+    /// Run a metadata service for the command, for clients that ask one; the service ends with the command
+    ///
+    /// The command gets `YC_METADATA_ADDR` and the variables that Google's clients read, and no token in a variable.
+    #[arg(long, conflicts_with_all = ["postgres", "openai", "terraform", "var"])]
+    pub(crate) metadata: bool,
+
     /// Also keep a password file for PostgreSQL (`PGPASSFILE`) fresh while the command runs
     ///
     /// The file is for the hosts of `--host` or `PGHOST` alone, and gone after the command. `PGUSER` is set to the id of the

@@ -15,6 +15,7 @@ mod mask;
 mod method_name;
 mod reference;
 mod seconds;
+mod serve_options;
 mod setup_options;
 mod token_options;
 mod variable_options;
@@ -39,6 +40,7 @@ pub(crate) use hook_options::{
 pub(crate) use method_name::MethodName;
 use reference::SECRETS_ARE_VISIBLE;
 pub(crate) use reference::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EXIT_STATUS, variables};
+pub(crate) use serve_options::{FileFormat, ServeOptions};
 pub(crate) use setup_options::{SetupOptions, Tool};
 pub(crate) use token_options::TokenOptions;
 pub(crate) use variable_options::{VariableKind, VariableOptions};
@@ -129,6 +131,16 @@ pub(crate) enum Command {
     /// the secret. Comments, order and other entries of the files stay.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Setup(SetupOptions),
+    /// Serve fresh tokens to tools that take an address, an OAuth client or a file
+    ///
+    /// Runs until Ctrl-C or SIGTERM, then answers the requests that it has and exits with 0. Each of `--metadata`,
+    /// `--oauth`, `--token-file`, `--admin` and `--probes` starts a listener for the identity of the options. `--config`
+    /// names a file with several identities instead; SIGHUP reads it again, all of it or nothing.
+    ///
+    /// The metadata service has no key: it listens on loopback alone, and asks the system whose process is at the other
+    /// end. Standard error has the log: `YC_AUTH_LOG` sets its level, `info` by default.
+    #[command(after_help = SECRETS_ARE_VISIBLE)]
+    Serve(ServeOptions),
     /// List or clear the tokens that the processes of this machine share
     ///
     /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
@@ -170,6 +182,7 @@ impl Command {
             Self::Credential(options) => Some(&options.tool.hook().auth),
             Self::Headers(options) => Some(&options.hook.auth),
             Self::Setup(options) => Some(&options.auth),
+            Self::Serve(options) => Some(&options.auth),
             _ => self.result_options().map(|options| &options.auth),
         }
     }
@@ -198,6 +211,7 @@ impl Command {
             Self::Headers(options) => options.hook.conflict(),
             Self::Exec(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             Self::Setup(options) => options.auth.conflict(false).or_else(|| options.conflict()),
+            Self::Serve(options) => options.auth.conflict(false).or_else(|| options.conflict()),
             _ => self.auth_options().and_then(|options| options.conflict(matches!(self, Self::Revoke(_)))),
         }
     }

@@ -18,7 +18,7 @@ use self::variables::Variables;
 use crate::arguments::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, EmulatorOptions};
 use crate::atomic_file::Readers;
 use crate::failure::Failure;
-use crate::program::Program;
+use crate::program::{self, Program};
 use crate::signals::Signals;
 
 /// Runs the emulator until a signal ends it, or until the command has ended.
@@ -68,20 +68,13 @@ pub(crate) fn run(options: &EmulatorOptions, out: &mut dyn Write) -> Result<(), 
     })
 }
 
-/// Both names: clients differ in which one they read.
-const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
-
 /// Gives a command the variables of the emulator, and takes out what would lead past the emulator.
 fn set_environment(command: &mut Command, variables: &Variables) {
     // They would choose other credentials than the emulator's, or contradict them.
     for (name, _) in CREDENTIAL_VARIABLES.into_iter().chain(ADDRESS_VARIABLES) {
         command.env_remove(name);
     }
-    for name in NO_PROXY {
-        let others = std::env::var(name).ok().filter(|others| !others.is_empty());
-        let hosts = others.into_iter().chain([variables.hosts().join(",")]).collect::<Vec<_>>();
-        command.env(name, hosts.join(","));
-    }
+    program::add_to_no_proxy(command, &variables.hosts());
     command.envs(variables.pairs());
 }
 

@@ -1,9 +1,11 @@
 //! `yc-auth exec`: a command with the token or key in its environment, and without other credentials.
 //!
 //! On Unix the command takes the place of this process, so signals, the terminal and the exit status are its own. Where a
-//! password file has to be kept fresh, this process stays beside the command (`password.rs`).
+//! password file has to be kept fresh, or where the command asks a metadata service, this process stays beside the command
+//! (`password.rs`, `metadata.rs`).
 
 mod cleaner;
+mod metadata;
 mod password;
 mod password_file;
 mod postgres;
@@ -27,6 +29,9 @@ pub(crate) fn run(options: &ExecOptions, deadline: Deadline) -> Result<(), Failu
     };
     if options.postgres {
         return password::run(options, program, deadline);
+    }
+    if options.metadata {
+        return metadata::run(options, program, deadline);
     }
     let newer = "the command gets no newer one";
     let variables = for_one_use(&options.auth, &options.variables, deadline, newer)?;

@@ -8,7 +8,7 @@ mod witness;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::pin::pin;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 
 pub(crate) use self::starter::detached;
 #[cfg(unix)]
@@ -19,6 +19,18 @@ use crate::signals::Signals;
 /// Acts as a helper of another process of this binary, where that process called this binary as one.
 pub(crate) fn run_if_called_as_helper() -> Option<ExitCode> {
     launcher::run_if_called().or_else(witness::run_if_called).or_else(starter::run_if_called)
+}
+
+/// Both names: clients differ in which one they read.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Keeps the requests of a command to these hosts away from proxies, beside those of the environment.
+pub(crate) fn add_to_no_proxy(command: &mut Command, hosts: &[&str]) {
+    for name in NO_PROXY {
+        let others = std::env::var(name).ok().filter(|others| !others.is_empty());
+        let all = others.into_iter().chain([hosts.join(",")]).collect::<Vec<_>>();
+        command.env(name, all.join(","));
+    }
 }
 
 /// A command, and the subcommand that runs it.
@@ -39,11 +51,7 @@ impl<'a> Program<'a> {
 
     /// Runs the command to its end, with the environment that `set` changes. On Linux the command ends at the latest with
     /// this process.
-    pub(crate) async fn run(
-        self,
-        set: impl FnOnce(&mut std::process::Command),
-        signals: Signals,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn run(self, set: impl FnOnce(&mut Command), signals: Signals) -> Result<(), Failure> {
         let mut command = launcher::command(self.caller, self.program, self.arguments);
         set(command.as_std_mut());
         // Before the command, which can bring about a signal at once.
@@ -72,8 +80,8 @@ impl<'a> Program<'a> {
 
     /// Becomes the command, with the environment that `set` changes. Returns only if the command cannot run.
     #[cfg(unix)]
-    pub(crate) fn replace_this_process(self, set: impl FnOnce(&mut std::process::Command)) -> Failure {
-        let mut command = std::process::Command::new(self.program);
+    pub(crate) fn replace_this_process(self, set: impl FnOnce(&mut Command)) -> Failure {
+        let mut command = Command::new(self.program);
         command.args(self.arguments);
         set(&mut command);
         let error = std::os::unix::process::CommandExt::exec(&mut command);

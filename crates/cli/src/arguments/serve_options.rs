@@ -1,0 +1,125 @@
+//! The options of `serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::AuthOptions;
+use super::emulator_options::socket_address;
+use super::seconds::seconds;
+
+/// What is served, and for which identity.
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
+
+    /// Serve the metadata service that clients of Yandex Cloud and Google ask, such as at 127.0.0.1:8081
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) metadata: Option<SocketAddr>,
+
+    /// A user who may ask the metadata service, beside root and the user of this process; can be repeated
+    #[arg(long, value_name = "UID", requires = "metadata")]
+    pub(crate) allow_uid: Vec<u32>,
+
+    /// Allow a metadata address outside loopback, for the network of a pod: whoever reaches the address gets the token
+    #[arg(long, requires = "metadata")]
+    pub(crate) pod_network: bool,
+
+    /// The folder that the metadata service shows
+    #[arg(long, value_name = "ID", requires = "metadata")]
+    pub(crate) folder: Option<String>,
+
+    /// Serve an OAuth 2 token endpoint for client credentials, such as at 127.0.0.1:8082
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) oauth: Option<SocketAddr>,
+
+    /// The file with the `client_id` and `client_secret` of the token endpoint, made at the first start
+    ///
+    /// Default: `oauth-client.json` in `STATE_DIRECTORY`, then in `yc-auth` of `XDG_STATE_HOME` or of `~/.local/state`.
+    #[arg(long, value_name = "FILE", requires = "oauth")]
+    pub(crate) oauth_client: Option<PathBuf>,
+
+    /// Keep the token in this file, replaced by a rename at each new token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// What the token file holds
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FileFormat::Bare)]
+    pub(crate) format: FileFormat,
+
+    /// The permissions of the token file, such as 0640; default: 0600
+    #[arg(long, value_name = "MODE", requires = "token_file")]
+    pub(crate) mode: Option<String>,
+
+    /// The group of the token file
+    #[arg(long, value_name = "GROUP", requires = "token_file")]
+    pub(crate) group: Option<String>,
+
+    /// The host of the database, for `--format pgpass`
+    #[arg(long, value_name = "HOST", requires = "token_file")]
+    pub(crate) host: Option<String>,
+
+    /// The user of the database, for `--format pgpass`
+    #[arg(long, value_name = "USER", requires = "token_file")]
+    pub(crate) user: Option<String>,
+
+    /// Serve probes, metrics and a page for people, such as at 127.0.0.1:8089
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) admin: Option<SocketAddr>,
+
+    /// Serve `/livez` and `/readyz` alone, a status without text; the address may be outside loopback
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) probes: Option<SocketAddr>,
+
+    /// How long requests may go on after the signal to end, in seconds; default: 10
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "config")]
+    pub(crate) drain: Option<Duration>,
+
+    /// A TOML file with identities and listeners; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["metadata", "oauth", "token_file", "admin", "probes"])]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Check the configuration, and serve nothing; exits with 0 or 4
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// What the token file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// The token alone, without a line break
+    Bare,
+    /// `Authorization: Bearer …`
+    Header,
+    /// A line of a password file of PostgreSQL
+    Pgpass,
+    /// `YC_IAM_TOKEN=…`
+    Dotenv,
+}
+
+impl ServeOptions {
+    /// Why these options are invalid together, where the parser cannot know.
+    pub(super) fn conflict(&self) -> Option<String> {
+        let serves = self.metadata.is_some()
+            || self.oauth.is_some()
+            || self.token_file.is_some()
+            || self.admin.is_some()
+            || self.probes.is_some()
+            || self.config.is_some();
+        if !serves {
+            let reason = "nothing is served: give `--metadata`, `--oauth`, `--token-file`, `--admin`, `--probes` or `--config`";
+            return Some(reason.to_owned());
+        }
+        let chooses = self.auth.auth.is_some() || self.auth.method.is_some() || self.auth.key_file.is_some();
+        if self.config.is_some() && chooses {
+            return Some(
+                "`--config` has the identities: leave out `--auth`, `--method` and `--key-file`".to_owned(),
+            );
+        }
+        (self.format != FileFormat::Bare && self.token_file.is_none())
+            .then(|| "`--format` is that of a file: give `--token-file`".to_owned())
+    }
+}

@@ -1,0 +1,154 @@
+//! The configuration of an agent: from a file, or from the options for one identity.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use yandex_cloud_auth::{Error, ErrorKind};
+use yandex_cloud_auth_agent::{
+    AdminConfig, Config, FileFormat, IdentityConfig, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig,
+    TokenFileConfig,
+};
+
+use crate::arguments::{self, AuthOptions, AuthValue, MethodName, ServeOptions};
+
+/// The largest configuration file.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The name of the identity of the options.
+const NAME: &str = "default";
+
+/// A configuration, and where it came from.
+pub(super) struct Configuration {
+    pub(super) config: Config,
+    file: Option<PathBuf>,
+}
+
+impl Configuration {
+    /// Reads the file of the options, or takes the options themselves.
+    ///
+    /// # Errors
+    /// `Invalid` if the file cannot be read, or if it is no configuration.
+    pub(super) fn load(options: &ServeOptions) -> Result<Self, Error> {
+        let Some(file) = &options.config else {
+            let config = of_options(options)?;
+            config.check()?;
+            return Ok(Self { config, file: None });
+        };
+        let at = |error: Error| about_file(error, file);
+        let mut text = String::new();
+        let read = std::fs::File::open(file).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text));
+        read.map_err(|error| {
+            at(Error::new(ErrorKind::Invalid, format!("cannot read the configuration: {error}")))
+        })?;
+        let folder = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let config = Config::parse(&text).map_err(at)?.in_folder(folder.parent().unwrap_or(Path::new("/")));
+        Ok(Self { config, file: Some(file.clone()) })
+    }
+
+    /// The error, with the file that it is about.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match &self.file {
+            Some(file) => about_file(error, file),
+            None => error,
+        }
+    }
+}
+
+fn about_file(error: Error, file: &Path) -> Error {
+    let place = match error.location() {
+        Some(location) => format!("{}: {location}", file.display()),
+        None => file.display().to_string(),
+    };
+    error.at(place)
+}
+
+/// One identity with the listeners of the options.
+fn of_options(options: &ServeOptions) -> Result<Config, Error> {
+    let mut listen = Vec::new();
+    if let Some(address) = options.metadata {
+        listen.push(ListenConfig::Metadata(MetadataConfig {
+            address,
+            identity: None,
+            allow_uids: options.allow_uid.clone(),
+            pod_network: options.pod_network,
+        }));
+    }
+    if let Some(address) = options.oauth {
+        let client_file = match &options.oauth_client {
+            Some(file) => file.clone(),
+            None => state_folder()?.join("oauth-client.json"),
+        };
+        listen.push(ListenConfig::Oauth(OauthConfig { address, identity: None, client_file }));
+    }
+    if let Some(path) = &options.token_file {
+        listen.push(ListenConfig::TokenFile(TokenFileConfig {
+            path: path.clone(),
+            identity: None,
+            format: match options.format {
+                arguments::FileFormat::Bare => FileFormat::Bare,
+                arguments::FileFormat::Header => FileFormat::Header,
+                arguments::FileFormat::Pgpass => FileFormat::Pgpass,
+                arguments::FileFormat::Dotenv => FileFormat::Dotenv,
+            },
+            mode: options.mode.clone(),
+            group: options.group.clone(),
+            host: options.host.clone(),
+            user: options.user.clone(),
+        }));
+    }
+    listen.extend(options.admin.map(|address| ListenConfig::Admin(AdminConfig { address })));
+    listen.extend(options.probes.map(|address| ListenConfig::Probes(ProbesConfig { address })));
+    let identity =
+        IdentityConfig { name: NAME.to_owned(), folder: options.folder.clone(), ..IdentityConfig::default() };
+    let drain_seconds = options.drain.map(|drain| drain.as_secs_f64());
+    Ok(Config { identity: vec![identity], listen, drain_seconds })
+}
+
+/// The folder of what the agent keeps: systemd's, else the user's.
+fn state_folder() -> Result<PathBuf, Error> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_user = || {
+        let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+        Some(state.join("yc-auth"))
+    };
+    let found = folder("STATE_DIRECTORY").or_else(of_user);
+    let error = |reason: String| {
+        Error::new(ErrorKind::Invalid, reason)
+            .at("--oauth-client")
+            .with_help("give the path of the file: `--oauth-client FILE`")
+    };
+    let found = found.ok_or_else(|| error("there is no folder for the file of the client".to_owned()))?;
+    std::fs::create_dir_all(&found).map_err(|reason| error(format!("{}: {reason}", found.display())))?;
+    Ok(found)
+}
+
+/// The options that an identity of a file stands for.
+///
+/// # Errors
+/// `Invalid` if there is no such method, or if the method does not go with the other keys.
+pub(super) fn auth_options(options: &ServeOptions, identity: &IdentityConfig) -> Result<AuthOptions, Error> {
+    let method = identity.method.as_deref().map(|name| {
+        MethodName::from_str(name, false).map_err(|_| {
+            let names = MethodName::value_variants().iter().map(|method| method.method().name());
+            Error::new(ErrorKind::Invalid, "there is no such method")
+                .at("method")
+                .with_help(format!("give one of {}", names.collect::<Vec<_>>().join(", ")))
+        })
+    });
+    let auth = AuthOptions {
+        auth: identity.auth_file.clone().map(AuthValue::File),
+        method: method.transpose()?,
+        key_file: identity.key_file.clone(),
+        impersonate: identity.impersonate.clone(),
+        audience: identity.audience.clone(),
+        endpoint: identity.endpoint.clone().or_else(|| options.auth.endpoint.clone()),
+        profile: identity.profile.clone(),
+        no_cache: options.auth.no_cache || identity.cache == Some(false),
+        ..options.auth.clone()
+    };
+    match auth.conflict(false) {
+        Some(reason) => Err(Error::new(ErrorKind::Invalid, reason)),
+        None => Ok(auth),
+    }
+}
