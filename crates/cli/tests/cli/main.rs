@@ -39,6 +39,7 @@ mod readme;
 mod recognized_values;
 mod repeats;
 mod run;
+mod serve;
 mod setup;
 mod shared_cache;
 mod statuses;

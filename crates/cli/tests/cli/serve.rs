@@ -1,0 +1,249 @@
+//! `serve`: the agent as a process, its signals and its exit statuses; and `exec --metadata`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStderr};
+
+use rustix::process::{Pid, Signal, kill_process};
+use yandex_cloud_emulator::Emulator;
+
+use crate::run::{Folder, Run, missing, yc_auth};
+
+const TOKEN: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
+
+/// An agent that serves. Ended if the test fails.
+struct Served {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    /// The addresses of the listeners.
+    addresses: Vec<String>,
+}
+
+impl Served {
+    fn start(mut run: Run) -> Self {
+        let mut child = run.command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Self { child, log, addresses: Vec::new() };
+        let line = served.next_line("serving");
+        let listeners = line.split("listeners=").nth(1).unwrap();
+        served.addresses = listeners.split_whitespace().map(str::to_owned).collect();
+        served
+    }
+
+    /// The next line of the log with this text.
+    fn next_line(&mut self, text: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{text}`");
+            assert!(!line.contains("t1."), "{line}");
+            if line.contains(text) {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The response to a request with the header of the metadata service.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nMetadata-Flavor: Google\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+/// `serve` with the metadata service of an emulator as its source.
+fn serve(emulator: &Emulator, folder: &Folder, options: &[&str]) -> Run {
+    let run = yc_auth([&["serve"], options].concat());
+    let run = run.env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
+    run.env("YC_API_ENDPOINT", emulator.api_url())
+        .env("XDG_STATE_HOME", &folder.path)
+        .env("YC_AUTH_CACHE", "off")
+}
+
+#[test]
+fn the_flags_serve_one_identity_until_a_signal_ends_it() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let file = folder.path.join("token");
+    let options = [
+        "--metadata",
+        "127.0.0.1:0",
+        "--oauth",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--folder",
+        "b1gfake",
+    ];
+    let files = ["--token-file", file.to_str().unwrap(), "--format", "dotenv"];
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut served = Served::start(serve(&emulator, &folder, &[&options[..], &files[..]].concat()));
+        let [metadata, oauth, admin] = &served.addresses[..] else { panic!("{:?}", served.addresses) };
+        assert!(get(metadata, TOKEN).contains("\"access_token\":\"t1."));
+        assert!(get(metadata, "/computeMetadata/v1/project/project-id").ends_with("b1gfake"));
+        assert!(get(oauth, "/oauth2/token").starts_with("HTTP/1.1 405"));
+        assert!(get(admin, "/readyz").ends_with("default: ready\n"));
+        let client = fs::read_to_string(folder.path.join("yc-auth/oauth-client.json")).unwrap();
+        assert!(client.contains("client_secret"), "{client}");
+        served.next_line("wrote the token");
+        assert!(fs::read_to_string(&file).unwrap().starts_with("YC_IAM_TOKEN=t1."));
+        served.signal(signal);
+        served.next_line("ending");
+        assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_file_has_several_identities_and_a_signal_reads_it_again() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    folder.file("key.json", emulator.service_account_key().unwrap());
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (first, second) = (free().to_string(), free().to_string());
+    let identities = "[[identity]]\nname = \"machine\"\nmethod = \"metadata\"\n\n[[identity]]\nname = \"key\"\nkey_file = \"key.json\"\n";
+    let listen = |name: &str, address: &str| {
+        format!("\n[[listen]]\nkind = \"metadata\"\naddress = \"{address}\"\nidentity = \"{name}\"\n")
+    };
+    let config = folder.file("agent.toml", identities.to_owned() + &listen("machine", &first));
+    let mut served = Served::start(serve(&emulator, &folder, &["--config", config.to_str().unwrap()]));
+    assert_eq!(served.addresses, [first.as_str()]);
+    assert!(get(&first, TOKEN).contains("t1."));
+
+    fs::write(&config, "nonsense = 1\n").unwrap();
+    served.signal(Signal::HUP);
+    let line = served.next_line("the new configuration is refused");
+    assert!(line.contains("unknown field `nonsense`"), "{line}");
+    assert!(get(&first, TOKEN).contains("t1."));
+
+    fs::write(&config, identities.to_owned() + &listen("key", &second)).unwrap();
+    served.signal(Signal::HUP);
+    served.next_line("read the configuration again");
+    assert!(get(&second, TOKEN).contains("t1."));
+    assert!(
+        get(&second, "/computeMetadata/v1/instance/service-accounts/")
+            .contains(emulator.service_account_id())
+    );
+    assert!(TcpStream::connect(&first).is_err());
+    served.signal(Signal::TERM);
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_at_the_start() {
+    let folder = Folder::new();
+    // A listener that is there keeps the address.
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = holder.local_addr().unwrap().to_string();
+    let config = |text: &str| folder.file("agent.toml", text).display().to_string();
+    let link = folder.path.join("link");
+    std::os::unix::fs::symlink(Path::new("/dev/null"), &link).unwrap();
+    let one = "[[identity]]\nname = \"a\"\n";
+    let refused = |options: &[&str], reason: &str| {
+        let run = yc_auth([&["serve", "--auth", "t1.fake.token"], options].concat())
+            .env("XDG_STATE_HOME", &folder.path)
+            .env("YC_AUTH_LOG", "off");
+        let outcome = run.done();
+        assert!(outcome.fails(4).contains(reason), "{outcome:?}");
+    };
+    refused(&["--metadata", "0.0.0.0:8081"], "must be on loopback");
+    refused(&["--oauth", "10.0.0.1:8081"], "must be on loopback");
+    refused(&["--metadata", &busy], "cannot listen");
+    refused(&["--token-file", link.to_str().unwrap()], "not a regular file");
+    refused(&["--token-file", &missing("folder/token")], "cannot write here");
+    refused(&["--token-file", "t", "--mode", "0644"], "every user of the machine");
+    refused(&["--token-file", "t", "--format", "pgpass"], "needs `host` and `user`");
+    for (text, reason) in [
+        (format!("{one}auth = \"AQVN-fake-secret\"\n"), "line 3: unknown field `auth`"),
+        (format!("{one}method = \"metadat\"\n"), "identity `a`: method: there is no such method"),
+        (
+            format!("{one}method = \"metadata\"\nkey_file = \"k\"\n"),
+            "identity `a`: the method metadata takes no",
+        ),
+        (format!("{one}auth_file = \"missing\"\n"), "identity `a`"),
+        ("[[listen]]\nkind = \"admin\"\n".to_owned(), "missing field `address`"),
+    ] {
+        let file = config(&text);
+        for more in [&["--check"][..], &[]] {
+            let outcome =
+                yc_auth([&["serve", "--config", &file], more].concat()).hides("AQVN-fake-secret").done();
+            assert!(outcome.fails(4).contains(reason), "{text}: {outcome:?}");
+        }
+    }
+    let outcome = yc_auth(["serve", "--config", &missing("agent.toml")]).done();
+    assert!(outcome.fails(4).contains("cannot read the configuration"), "{outcome:?}");
+}
+
+#[test]
+fn a_check_serves_nothing_and_asks_nobody() {
+    let folder = Folder::new();
+    let text = "[[identity]]\nname = \"a\"\nmethod = \"metadata\"\n[[listen]]\nkind = \"token-file\"\npath = \"token\"\n";
+    let file = folder.file("agent.toml", text);
+    assert_eq!(yc_auth(["serve", "--config", file.to_str().unwrap(), "--check"]).done().output(), "");
+    let names: Vec<_> = fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["agent.toml"]);
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused_by_the_parser() {
+    for options in [
+        &["serve"][..],
+        &["serve", "--config", "a", "--metadata", "127.0.0.1:1"],
+        &["serve", "--config", "a", "--method", "metadata"],
+        &["serve", "--metadata", "localhost"],
+        &["serve", "--admin", "127.0.0.1:1", "--format", "header"],
+        &["serve", "--admin", "127.0.0.1:1", "--mode", "0600"],
+        &["exec", "--metadata", "--openai", "--", "true"],
+    ] {
+        let outcome = yc_auth(options).done();
+        assert_eq!(outcome.status, 2, "{options:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_command_has_a_metadata_service_of_its_own() {
+    let program = env!("CARGO_BIN_EXE_yc-auth");
+    let script = format!("{program} token --method metadata; env; exit 7");
+    let run =
+        yc_auth(["exec", "--metadata", "--auth", "-", "--", "/bin/sh", "-c", &script]).stdin("t1.fake.token");
+    let outcome = run
+        .env("YC_FOLDER_ID", "b1gfakefakefakefake1")
+        .env("YC_API_KEY", "AQVN-fake")
+        .env("NO_PROXY", "corp.example")
+        .done();
+    assert_eq!(outcome.status, 7, "{outcome:?}");
+    let (token, variables) = outcome.stdout.split_once('\n').unwrap();
+    assert_eq!(token, "t1.fake.token");
+    let value = |name: &str| {
+        let line = variables.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_else(|| panic!("{name}: {variables}"))
+    };
+    let address = value("YC_METADATA_ADDR");
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    for name in ["GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT"] {
+        assert_eq!(value(name), address, "{name}");
+    }
+    assert_eq!(
+        (value("METADATA_SERVER_DETECTION"), value("NO_PROXY")),
+        ("assume-present", "corp.example,127.0.0.1")
+    );
+    assert!(!variables.contains("t1.") && !variables.contains("AQVN"), "{variables}");
+    assert!(TcpStream::connect(address).is_err(), "the service is gone with the command");
+
+    let outcome = yc_auth(["exec", "--metadata", "--auth", "AQVN-fake-key", "--", "true"]).done();
+    assert!(outcome.fails(4).contains("--metadata needs an IAM token"), "{outcome:?}");
+}
