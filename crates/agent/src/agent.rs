@@ -60,6 +60,21 @@ impl Agent {
         Ok(agent)
     }
 
+    /// Checks a configuration, and makes the credentials of each identity. Opens nothing, and asks nobody.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for addresses and paths.
+    pub fn check(
+        config: &Config,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Result<(), Error> {
+        config.check()?;
+        for identity in &config.identity {
+            credentials(identity).map_err(|error| in_identity(error, identity))?;
+        }
+        Ok(())
+    }
+
     /// Takes a new configuration, all of it or nothing. An identity that is the same keeps its token, and an address that
     /// is the same keeps its connections.
     ///

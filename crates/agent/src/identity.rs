@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Snapshot};
 
@@ -10,6 +11,9 @@ use crate::config::IdentityConfig;
 
 /// How long a request waits for a token that is not at hand.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// How long a request for facts about the identity waits for a token.
+const FACTS_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the task looks whether the token is stale, at most and at least. A look at a fresh token costs some nanoseconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -19,21 +23,28 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Identity {
     pub(crate) config: IdentityConfig,
     pub(crate) credentials: Credentials,
+    /// What the method says about the identity, once it was asked.
+    known: OnceCell<Known>,
     state: Mutex<State>,
+}
+
+/// What a method knows about an identity. Some methods know nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    /// The id of the service account or the user.
+    pub(crate) subject: Option<String>,
+    pub(crate) folder: Option<String>,
 }
 
 #[derive(Clone, Default)]
 struct State {
-    /// The id of the service account or user, once it is known.
-    subject: Option<String>,
-    folder: Option<String>,
     last_error: Option<(SystemTime, String)>,
     renewal: Option<AbortHandle>,
 }
 
 impl Identity {
     pub(crate) fn new(config: IdentityConfig, credentials: Credentials) -> Self {
-        Self { config, credentials, state: Mutex::default() }
+        Self { config, credentials, known: OnceCell::new(), state: Mutex::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -58,9 +69,7 @@ impl Identity {
     async fn renew(&self) -> Duration {
         match self.token().await {
             Ok(snapshot) => {
-                if self.subject().is_none() {
-                    self.learn().await;
-                }
+                self.known().await;
                 self.remaining(&snapshot)
                     .map_or(LONGEST_PAUSE, |left| (left / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
             }
@@ -69,13 +78,13 @@ impl Identity {
         }
     }
 
-    /// What the method says about the identity. Some methods know nothing.
-    async fn learn(&self) {
-        let Ok(known) = self.credentials.identity(HeaderOptions::new().deadline(WAIT)).await else { return };
-        self.change(|state| {
-            state.subject = known.subject_id;
-            state.folder = known.folder_id;
-        });
+    /// What the method says about the identity. Asked once; empty as long as there is no token.
+    pub(crate) async fn known(&self) -> Known {
+        let ask = async || {
+            let known = self.credentials.identity(HeaderOptions::new().deadline(FACTS_WAIT)).await?;
+            Ok::<_, Error>(Known { subject: known.subject_id, folder: known.folder_id })
+        };
+        self.known.get_or_try_init(ask).await.cloned().unwrap_or_default()
     }
 
     /// A usable token, after a wait if there is none.
@@ -101,16 +110,6 @@ impl Identity {
     /// Whether a token can be served now.
     pub(crate) fn is_ready(&self) -> bool {
         self.credentials.snapshot().is_some()
-    }
-
-    /// The id of the service account or the user, if the method knows it.
-    pub(crate) fn subject(&self) -> Option<String> {
-        self.read(|state| state.subject.clone())
-    }
-
-    /// The folder of the configuration, else that of the method.
-    pub(crate) fn folder(&self) -> Option<String> {
-        self.config.folder.clone().or_else(|| self.read(|state| state.folder.clone()))
     }
 
     /// The last error that left callers without a token.

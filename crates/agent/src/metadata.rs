@@ -25,6 +25,9 @@ const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
 /// The scope that clients of Google look for. A token of Yandex Cloud has no scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
+/// The path of the token below `/computeMetadata/`.
+const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
+
 /// The life of a token whose issuer did not say, in seconds: the client asks again soon.
 const UNKNOWN_LIFE: u64 = 300;
 
@@ -91,7 +94,14 @@ impl Metadata {
         if request.headers().get(FLAVOR) != Some(&GOOGLE) {
             return text(StatusCode::FORBIDDEN, "the header `Metadata-Flavor: Google` is missing\n");
         }
-        let Some(node) = path.strip_prefix("/computeMetadata/").and_then(|path| self.find(path)) else {
+        let Some(path) = path.strip_prefix("/computeMetadata/") else {
+            return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
+        };
+        // Most requests are for this one. The account need not be known for it.
+        if path == DEFAULT_TOKEN {
+            return self.token().await;
+        }
+        let Some(node) = self.find(path).await else {
             return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
         };
         match node {
@@ -109,8 +119,8 @@ impl Metadata {
     }
 
     /// What is at a path, with or without a slash at its end.
-    fn find(&self, path: &str) -> Option<Node> {
-        let mut node = Node::directory([("v1", self.tree())]);
+    async fn find(&self, path: &str) -> Option<Node> {
+        let mut node = Node::directory([("v1", self.tree().await)]);
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Node::Directory(children) = node else { return None };
             node = children.into_iter().find(|(child, _)| child == name)?.1;
@@ -118,8 +128,9 @@ impl Metadata {
         Some(node)
     }
 
-    fn tree(&self) -> Node {
-        let subject = self.identity.subject().unwrap_or_else(|| self.identity.name().to_owned());
+    async fn tree(&self) -> Node {
+        let known = self.identity.known().await;
+        let subject = known.subject.unwrap_or_else(|| self.identity.name().to_owned());
         let account = || {
             Node::directory([
                 ("aliases", Node::List(vec!["default".to_owned()])),
@@ -133,7 +144,7 @@ impl Metadata {
             accounts.push((subject.clone(), account()));
         }
         let instance = [("service-accounts", Node::Directory(accounts))];
-        match self.identity.folder() {
+        match self.identity.config.folder.clone().or(known.folder) {
             None => Node::directory([
                 ("instance", Node::directory(instance)),
                 ("project", Node::Directory(Vec::new())),

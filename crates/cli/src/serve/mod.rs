@@ -18,9 +18,8 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline) -> Result<(), Fail
     let configuration = Configuration::load(options)?;
     let credentials = |identity: &IdentityConfig| credentials_of(options, identity, deadline);
     if options.check {
-        for identity in &configuration.config.identity {
-            credentials(identity).map_err(|error| configuration.explain(error))?;
-        }
+        let checked = Agent::check(&configuration.config, credentials);
+        checked.map_err(|error| configuration.explain(error))?;
         return Ok(());
     }
     let runtime = new_runtime().map_err(|error| Failure::Other(format!("serve: cannot start: {error}")))?;
