@@ -1,24 +1,32 @@
-//! This library beside others, on the same fakes in the same run: `bash run`. The output is `docs/performance.md`'s.
+//! This library beside others, on the same fake in the same run: `bash run`. The output is `docs/performance.md`'s.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people")]
 
 mod callers;
+mod commands;
 mod fake;
+mod outage;
 mod peers;
+mod plot;
+mod python;
 mod ready;
 
 use std::process::Command;
 
-use peers::{Azure, Gcp, Google, Ours};
+use peers::{Aws, Azure, Gcp, Google, Ours, OursOverGrpc, YandexCloudSdk, Ydb, Yup};
 
 /// The address of the fake. The process that measures has it, so that the fake's work is not measured.
 const ADDRESS: &str = "PEERS_FAKE";
 
+/// Those that give a header; with more names, those too.
 macro_rules! each {
-    ($call:ident($fake:expr $(, $more:expr)*)) => {
+    ($call:ident($fake:expr $(, $more:expr)*) $(, $peer:ty)*) => {
         callers::$call::<Ours>($fake $(, $more)*).await;
         callers::$call::<Google>($fake $(, $more)*).await;
         callers::$call::<Azure>($fake $(, $more)*).await;
         callers::$call::<Gcp>($fake $(, $more)*).await;
+        callers::$call::<Yup>($fake $(, $more)*).await;
+        callers::$call::<Aws>($fake $(, $more)*).await;
+        $(callers::$call::<$peer>($fake $(, $more)*).await;)*
     };
 }
 
@@ -28,8 +36,9 @@ fn main() {
         let own = std::env::current_exe().unwrap();
         let mut child = Command::new(own);
         child.args(std::env::args_os().skip(1)).env(ADDRESS, &fake).env("IDENTITY_HEADER", "fake");
-        let status = child.env("IDENTITY_ENDPOINT", format!("{fake}/msi/token")).status().unwrap();
-        assert!(status.success());
+        child.env("IDENTITY_ENDPOINT", format!("{fake}/azure_identity/msi/token"));
+        child.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{fake}/aws-config/credentials"));
+        assert!(child.status().unwrap().success());
         return;
     };
     // Clients of HTTP are made with TLS, although the fakes need none.
@@ -44,22 +53,30 @@ async fn measure(fake: &str, only: Option<&str>) {
         ready::run(fake).await;
     }
     if wanted("cold") {
-        println!("\n## New credentials and their first header\n{:20} {:>10} {:>10}", "", "µs", "requests");
-        each!(cold(fake));
+        println!("\n## New credentials and their first header\n{:32} {:>10} {:>10}", "", "µs", "requests");
+        each!(cold(fake), OursOverGrpc, YandexCloudSdk, Ydb);
+        python::cold(fake);
     }
     for (part, fails) in [("slow", false), ("down", true)] {
         if wanted(part) {
             let what = if fails { "answers 503 after 200 ms" } else { "answers after 200 ms" };
-            println!("\n## 10,000 callers without a token, a source that {what}");
-            println!(
-                "{:20} {:>9} {:>10} {:>10} {:>12}",
-                "", "requests", "median ms", "longest ms", "after 30 s"
-            );
-            each!(storm(fake, fails));
+            callers::print_storm_head(&format!("10,000 callers without a token, a source that {what}"));
+            each!(storm(fake, fails), OursOverGrpc, YandexCloudSdk);
+            python::storm(fake, fails);
         }
     }
+    if wanted("stale") {
+        callers::print_storm_head("10,000 callers with a stale token, a source that answers after 200 ms");
+        each!(stale(fake), OursOverGrpc, YandexCloudSdk, Ydb);
+    }
     if wanted("memory") {
-        println!("\n## Resident memory of one more set of credentials with a token\n{:20} {:>10}", "", "KiB");
+        println!("\n## Resident memory of one more set of credentials with a token\n{:32} {:>10}", "", "KiB");
         each!(memory(fake));
+    }
+    if wanted("commands") {
+        commands::run(fake);
+    }
+    if wanted("outage") {
+        outage::run(fake).await;
     }
 }

@@ -9,7 +9,8 @@ use http::HeaderValue;
 use rustix::time::{ClockId, clock_gettime};
 use yandex_cloud_auth::system::{Clock, SystemClock};
 
-use crate::peers::{Azure, Gcp, Google, Ours, Peer};
+use crate::peers::{Aws, Azure, Gcp, Google, Ours, Peer, Yup};
+use crate::python;
 
 const ROUNDS: usize = 61;
 const CALLS: u32 = 5_000;
@@ -39,11 +40,14 @@ pub async fn run(fake: &str) {
     let clock = SystemClock::new();
     let (ours, google) = (Ours::new(fake), Google::new(fake));
     let (gcp, azure) = (Gcp::new(fake), Azure::new(fake));
+    let (aws, yup) = (Aws::new(fake), Yup::new(fake));
     let before = before::Credentials::from(before::IamTokenAuth::new(&token).unwrap());
     ours.header().await.unwrap();
     google.header().await.unwrap();
     gcp.header().await.unwrap();
     azure.header().await.unwrap();
+    aws.header().await.unwrap();
+    yup.header().await.unwrap();
     let cases = [
         case!(
             "floor: two coarse clocks, clone of an own header",
@@ -60,9 +64,12 @@ pub async fn run(fake: &str) {
         case!("google-cloud-auth, headers().await", poll!(google.header())),
         case!("azure_identity, get_token().await and a header", poll!(azure.header())),
         case!("gcp_auth, token().await and a header", poll!(gcp.header())),
+        case!("yup-oauth2, token().await and a header", poll!(yup.header())),
+        case!("aws-config, resolve_cached_identity().await", poll!(aws.identity())),
     ];
     assert!(poll!(ours.0.header()).is_ready() && poll!(google.header()).is_ready());
     assert!(poll!(azure.header()).is_ready() && poll!(gcp.header()).is_ready());
+    assert!(poll!(aws.identity()).is_ready() && poll!(yup.header()).is_ready());
     let handle = tokio::runtime::Handle::current();
     let mut times = vec![Vec::new(); cases.len()];
     for _ in 0..ROUNDS {
@@ -92,6 +99,10 @@ pub async fn run(fake: &str) {
         let middle = times[times.len() / 2];
         let ratio = best / floor;
         println!("{:50} {best:7.1} {middle:7.1} {ratio:9.2} {many:10.1} {allocations:11}", case.name);
+    }
+    for (library, name) in python::LIBRARIES {
+        let [best, middle] = python::measure("ready", library, fake)[..] else { panic!("two figures") };
+        println!("{:50} {best:7.1} {middle:7.1} {:9.2} {:>10} {:>11}", format!("{name} (Python)"), best / floor, "-", "-");
     }
 }
 
