@@ -145,6 +145,7 @@ fn fields(token: &Token) -> String {
     serde_json::json!({
         "access_token": text, "token_type": "Bearer", "expires_in": life,
         "expires_on": end.to_string(), "resource": "fake", "client_id": "fake",
+        "email": "fake@example.com", "scopes": [],
         "iamToken": text, "expiresAt": end_text,
         "AccessKeyId": "FAKE", "SecretAccessKey": "FAKE", "Token": text, "Expiration": end_text,
     })

@@ -19,14 +19,14 @@ const ADDRESS: &str = "PEERS_FAKE";
 
 /// Those that give a header; with more names, those too.
 macro_rules! each {
-    ($call:ident($fake:expr $(, $more:expr)*) $(, $peer:ty)*) => {
-        callers::$call::<Ours>($fake $(, $more)*).await;
-        callers::$call::<Google>($fake $(, $more)*).await;
-        callers::$call::<Azure>($fake $(, $more)*).await;
-        callers::$call::<Gcp>($fake $(, $more)*).await;
-        callers::$call::<Yup>($fake $(, $more)*).await;
-        callers::$call::<Aws>($fake $(, $more)*).await;
-        $(callers::$call::<$peer>($fake $(, $more)*).await;)*
+    ($call:ident $arguments:tt $(, $peer:ty)*) => {
+        callers::$call::<Ours> $arguments.await;
+        callers::$call::<Google> $arguments.await;
+        callers::$call::<Azure> $arguments.await;
+        callers::$call::<Gcp> $arguments.await;
+        callers::$call::<Yup> $arguments.await;
+        callers::$call::<Aws> $arguments.await;
+        $(callers::$call::<$peer> $arguments.await;)*
     };
 }
 

@@ -115,7 +115,8 @@ fn spawn_python(fake: &str) -> Task {
     let calls = async move {
         let output = command.output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let calls = String::from_utf8(output.stdout).unwrap().lines().map(|line| {
+        let text = String::from_utf8(output.stdout).unwrap();
+        let calls = text.lines().map(|line| {
             let parts: Vec<_> = line.split(' ').collect();
             let outcome = match parts[2] {
                 "ok" => Outcome::Ok,

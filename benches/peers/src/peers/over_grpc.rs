@@ -10,7 +10,7 @@ use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::transport::Endpoint;
 use yandex_cloud_auth::tower::{AuthChannel, AuthLayer};
-use yandex_cloud_sdk::{AuthorizedKey, Client, client};
+use yandex_cloud_sdk::{AuthChannel as SdkChannel, AuthorizedKey, Client, Service as SdkService};
 
 use super::{Header, Ours, Peer, private_key};
 
@@ -57,7 +57,7 @@ impl Peer for OursOverGrpc {
 pub struct YandexCloudSdk {
     fake: Arc<str>,
     client: Client,
-    channel: Arc<OnceCell<client::AuthChannel>>,
+    channel: Arc<OnceCell<SdkChannel>>,
 }
 
 impl Peer for YandexCloudSdk {
@@ -70,7 +70,7 @@ impl Peer for YandexCloudSdk {
     fn new(fake: &str) -> Self {
         let key = serde_json::json!({ "id": "fake", "service_account_id": "fake", "private_key": private_key() });
         let builder = Client::builder().authorized_key(AuthorizedKey::from_json(key.to_string()).unwrap());
-        let client = builder.endpoint(client::Service::Iam, fake).build().unwrap();
+        let client = builder.endpoint(SdkService::Iam, fake).build().unwrap();
         Self { fake: fake.into(), client, channel: Arc::default() }
     }
 
