@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt;
 use tokio::sync::OnceCell;
 use tonic::body::Body;
 use tonic::codegen::Service;
@@ -18,16 +19,19 @@ use super::{Header, Ours, Peer, private_key};
 async fn call<S>(mut channel: S, fake: &str) -> Header
 where
     S: Service<Request<Body>, Response = Response<Body>>,
-    S::Error: std::fmt::Display,
+    S::Error: std::fmt::Debug,
 {
     let request = Request::post(format!("{fake}/fake.Service/Call"));
     let request = request.header("content-type", "application/grpc").header("te", "trailers").body(Body::empty());
-    std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(|error| error.to_string())?;
-    let response = channel.call(request.unwrap()).await.map_err(|error| error.to_string())?;
-    match response.headers().get("grpc-message") {
-        Some(message) => Err(message.to_str().unwrap_or_default().to_owned()),
-        None => Ok(HeaderValue::from_static("called")),
+    std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(|error| format!("{error:?}"))?;
+    let response = channel.call(request.unwrap()).await.map_err(|error| format!("{error:?}"))?;
+    let (head, body) = response.into_parts();
+    if let Some(message) = head.headers.get("grpc-message") {
+        return Err(message.to_str().unwrap_or_default().to_owned());
     }
+    // To the end: h2 ends a connection with a thousand streams that are dropped.
+    body.collect().await.map_err(|error| error.to_string())?;
+    Ok(HeaderValue::from_static("called"))
 }
 
 #[derive(Clone)]
