@@ -102,7 +102,8 @@ async fn together<P: Peer>(peer: P) -> Waits {
         eprintln!("{}: {reason}", P::NAME);
     }
     waits.sort();
-    let [median_ms, longest_ms] = [waits[CALLERS / 2], waits[CALLERS - 1]].map(|wait| wait.as_secs_f64() * 1e3);
+    let [median_ms, longest_ms] =
+        [waits[CALLERS / 2], waits[CALLERS - 1]].map(|wait| wait.as_secs_f64() * 1e3);
     Waits { median_ms, longest_ms, failed, unanswered }
 }
 

@@ -48,7 +48,8 @@ struct Token {
 pub fn start() -> String {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let socket = TcpSocket::new_v4().unwrap();
             socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -140,7 +141,8 @@ pub fn has_expired(header: &[u8]) -> bool {
 
 fn fields(token: &Token) -> String {
     let Token { text, life, end } = token;
-    let end_text = i64::try_from(*end).ok().and_then(|end| time::OffsetDateTime::from_unix_timestamp(end).ok());
+    let end_text =
+        i64::try_from(*end).ok().and_then(|end| time::OffsetDateTime::from_unix_timestamp(end).ok());
     let end_text = end_text.unwrap().format(&Rfc3339).unwrap();
     serde_json::json!({
         "access_token": text, "token_type": "Bearer", "expires_in": life,

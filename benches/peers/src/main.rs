@@ -67,7 +67,7 @@ async fn measure(fake: &str, only: Option<&str>) {
     }
     if wanted("stale") {
         callers::print_storm_head("10,000 callers with a stale token, a source that answers after 200 ms");
-        each!(stale(fake), OursOverGrpc, YandexCloudSdk, Ydb);
+        each!(stale(fake), OursOverGrpc, YandexCloudSdk);
     }
     if wanted("memory") {
         println!("\n## Resident memory of one more set of credentials with a token\n{:32} {:>10}", "", "KiB");

@@ -89,7 +89,8 @@ async fn caller<P: Peer>(peer: P, began: Instant) -> Vec<Call> {
     let mut calls = Vec::new();
     while began.elapsed().as_secs_f32() < RUN {
         let start = Instant::now();
-        let header = tokio::time::timeout(LIMIT, peer.header()).await.unwrap_or_else(|_| Err("no answer".to_owned()));
+        let header =
+            tokio::time::timeout(LIMIT, peer.header()).await.unwrap_or_else(|_| Err("no answer".to_owned()));
         let outcome = match header {
             // A call of a service stands for the header: the service says that the token has expired.
             Ok(header) if header == "called" => Outcome::Ok,
@@ -131,7 +132,10 @@ fn spawn_python(fake: &str) -> Task {
 }
 
 fn print(libraries: &[Library]) {
-    println!("\n## Calls through an outage: {RUN} s, the source answers 503 from {} s to {} s", DOWN.0, DOWN.1);
+    println!(
+        "\n## Calls through an outage: {RUN} s, the source answers 503 from {} s to {} s",
+        DOWN.0, DOWN.1
+    );
     println!(
         "{:32} {:>6} {:>9} {:>8} {:>10} {:>8} {:>8} {:>10}",
         "", "life s", "requests", "calls", "longest ms", "failed", "expired", "trouble s"
@@ -141,7 +145,8 @@ fn print(libraries: &[Library]) {
         // Starts are a table of their own.
         let later = calls.iter().filter(|call| call.start > 5.0);
         let longest = later.clone().map(|call| call.seconds).fold(0.0, f32::max) * 1e3;
-        let troubled: Vec<_> = later.filter(|call| call.outcome != Outcome::Ok || call.seconds > 0.1).collect();
+        let troubled: Vec<_> =
+            later.filter(|call| call.outcome != Outcome::Ok || call.seconds > 0.1).collect();
         let first = troubled.iter().map(|call| call.start).fold(f32::MAX, f32::min);
         let last = troubled.iter().map(|call| call.start + call.seconds).fold(0.0, f32::max);
         let trouble = if troubled.is_empty() { "-".to_owned() } else { format!("{first:.0} to {last:.0}") };

@@ -1,4 +1,4 @@
-//! The waits of the callers through an outage, as SVG: seconds of the run, and the longest wait of each half second on a
+//! The waits of the callers through an outage, as SVG: seconds of the run, and the longest wait of each second on a
 //! logarithmic scale. Calls that failed, or that got an expired token, are marks.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ const TOP: f32 = 96.0;
 const RIGHT: f32 = 20.0;
 const BOTTOM: f32 = 46.0;
 /// Of the longest waits, in seconds.
-const INTERVAL: f32 = 0.5;
+const INTERVAL: f32 = 1.0;
 /// The scale, in milliseconds: its ends, and powers of ten between them.
 const LEAST: f32 = 0.01;
 const MOST: f32 = 10_000.0;
@@ -67,9 +67,10 @@ fn axes(svg: &mut String) {
         (down + up) / 2.0,
         TOP + 16.0
     );
-    for (milliseconds, text) in [(0.01, "10 µs"), (0.1, "100 µs"), (1.0, "1 ms"), (10.0, "10 ms"), (100.0, "100 ms")]
-        .into_iter()
-        .chain([(1_000.0, "1 s"), (10_000.0, "10 s")])
+    for (milliseconds, text) in
+        [(0.01, "10 µs"), (0.1, "100 µs"), (1.0, "1 ms"), (10.0, "10 ms"), (100.0, "100 ms")]
+            .into_iter()
+            .chain([(1_000.0, "1 s"), (10_000.0, "10 s")])
     {
         let at = y(milliseconds);
         let _ = writeln!(
@@ -82,11 +83,15 @@ fn axes(svg: &mut String) {
     }
     for seconds in (0..=RUN as u32).step_by(10) {
         let at = x(seconds as f32);
-        let _ = writeln!(svg, "<text x=\"{at:.0}\" y=\"{}\" text-anchor=\"middle\">{seconds} s</text>", bottom + 20.0);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{at:.0}\" y=\"{}\" text-anchor=\"middle\">{seconds} s</text>",
+            bottom + 20.0
+        );
     }
     let _ = writeln!(
         svg,
-        "<text x=\"{LEFT}\" y=\"{}\" fill=\"#555\">start of a call; the longest wait of each half second; × failed, ○ \
+        "<text x=\"{LEFT}\" y=\"{}\" fill=\"#555\">start of a call; the longest wait of each second; × failed, ○ \
          sent an expired token</text>",
         HEIGHT - 8.0
     );
@@ -107,7 +112,12 @@ fn waits(svg: &mut String, library: &Library, colour: &str, is_bold: bool) {
         let _ = write!(marks, "M{:.0} {:.0}l6 6m0-6l-6 6", x(call.start) - 3.0, y(call.seconds * 1e3) - 3.0);
     }
     for call in longest(&library.calls, |call| call.outcome == Outcome::Expired) {
-        let _ = write!(marks, "M{:.0} {:.0}a3 3 0 1 0 6 0a3 3 0 1 0-6 0", x(call.start) - 3.0, y(call.seconds * 1e3));
+        let _ = write!(
+            marks,
+            "M{:.0} {:.0}a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
+            x(call.start) - 3.0,
+            y(call.seconds * 1e3)
+        );
     }
     if !marks.is_empty() {
         let _ = writeln!(svg, "<path d=\"{marks}\" fill=\"none\" stroke=\"{colour}\"/>");

@@ -114,7 +114,13 @@ pub async fn run(fake: &str) {
     }
     for (library, name) in python::LIBRARIES {
         let [best, middle] = python::measure("ready", library, fake)[..] else { panic!("two figures") };
-        println!("{:50} {best:7.1} {middle:7.1} {:9.2} {:>10} {:>11}", format!("{name} (Python)"), best / floor, "-", "-");
+        println!(
+            "{:50} {best:7.1} {middle:7.1} {:9.2} {:>10} {:>11}",
+            format!("{name} (Python)"),
+            best / floor,
+            "-",
+            "-"
+        );
     }
 }
 

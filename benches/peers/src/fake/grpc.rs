@@ -58,6 +58,7 @@ pub fn message(message: &[u8]) -> Response<Body> {
 }
 
 pub fn status(code: u8, text: &str) -> Response<Body> {
-    let response = Response::builder().header("content-type", "application/grpc").header("grpc-status", i16::from(code));
+    let response =
+        Response::builder().header("content-type", "application/grpc").header("grpc-status", i16::from(code));
     response.header("grpc-message", text).body(Full::default().boxed()).unwrap()
 }

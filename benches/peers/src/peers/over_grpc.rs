@@ -22,8 +22,11 @@ where
     S::Error: std::fmt::Debug,
 {
     let request = Request::post(format!("{fake}/fake.Service/Call"));
-    let request = request.header("content-type", "application/grpc").header("te", "trailers").body(Body::empty());
-    std::future::poll_fn(|context| channel.poll_ready(context)).await.map_err(|error| format!("{error:?}"))?;
+    let request =
+        request.header("content-type", "application/grpc").header("te", "trailers").body(Body::empty());
+    std::future::poll_fn(|context| channel.poll_ready(context))
+        .await
+        .map_err(|error| format!("{error:?}"))?;
     let response = channel.call(request.unwrap()).await.map_err(|error| format!("{error:?}"))?;
     let (head, body) = response.into_parts();
     if let Some(message) = head.headers.get("grpc-message") {
@@ -72,7 +75,8 @@ impl Peer for YandexCloudSdk {
     const LIFE_FOR_60_S: u64 = 360;
 
     fn new(fake: &str) -> Self {
-        let key = serde_json::json!({ "id": "fake", "service_account_id": "fake", "private_key": private_key() });
+        let key =
+            serde_json::json!({ "id": "fake", "service_account_id": "fake", "private_key": private_key() });
         let builder = Client::builder().authorized_key(AuthorizedKey::from_json(key.to_string()).unwrap());
         let client = builder.endpoint(SdkService::Iam, fake).build().unwrap();
         Self { fake: fake.into(), client, channel: Arc::default() }

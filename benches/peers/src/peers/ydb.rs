@@ -1,4 +1,5 @@
-//! `ydb`, whose token only its client sees: a call of a fake YDB stands for the header.
+//! `ydb`, whose token only its client sees: a call of a fake YDB stands for the header. Not for ten thousand callers: the
+//! HTTP/2 server of the fake ends the connection of so many calls of this client with `ENHANCE_YOUR_CALM`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,8 @@ impl Peer for Ydb {
             let credentials = ServiceAccountCredentials::new("fake", "fake", private_key());
             let credentials = credentials.with_url(format!("{}/{}/iam/v1/tokens", self.fake, Self::AT_FAKE));
             let endpoint = self.fake.replace("http://", "grpc://");
-            let builder = ClientBuilder::new_from_connection_string(format!("{endpoint}/local?use_discovery=false"))?;
+            let builder =
+                ClientBuilder::new_from_connection_string(format!("{endpoint}/local?use_discovery=false"))?;
             builder.with_credentials(credentials).build().await
         };
         let client = self.client.get_or_try_init(build).await.map_err(|error| error.to_string())?;
