@@ -118,8 +118,12 @@ pub fn print_storm(name: &str, requests: u64, waits: &Waits) {
     println!("{name:32} {requests:9} {median_ms:10.1} {longest_ms:10.1} {failed:7} {unanswered:12}");
 }
 
-/// Resident memory of one more set of credentials with a token: the mean of 400, after 100 that are not counted.
-pub async fn memory<P: Peer>(fake: &str) {
+/// Resident memory of one more set of credentials with a token: the mean of 400, after 100 that are not counted. For one
+/// library, in a process of its own: others leave memory that is free.
+pub async fn memory<P: Peer>(fake: &str, name: &str) {
+    if name != P::NAME {
+        return;
+    }
     let resident = || {
         let status = std::fs::read_to_string("/proc/self/statm").unwrap();
         status.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4.0

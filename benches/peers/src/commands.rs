@@ -28,15 +28,15 @@ pub fn run(fake: &str) {
     let address = fake.strip_prefix("http://").unwrap();
     let token = format!("t1.{}.{}", "FAKE".repeat(30), "x".repeat(86));
     let mut commands = vec![
-        ("an empty program", own("empty")),
-        ("yc-auth token, YC_IAM_TOKEN", yc_auth("YC_IAM_TOKEN", &token)),
-        ("yc-auth token, metadata service", yc_auth("YC_METADATA_ADDR", address)),
-        ("google-cloud-auth, metadata service", own("token_google")),
-        ("gcp_auth, service account key", own("token_gcp")),
-        ("python3, an empty program", python),
+        ("an empty program".to_owned(), own("empty")),
+        ("yc-auth token, YC_IAM_TOKEN".to_owned(), yc_auth("YC_IAM_TOKEN", &token)),
+        ("yc-auth token, metadata service".to_owned(), yc_auth("YC_METADATA_ADDR", address)),
+        ("google-cloud-auth, metadata service".to_owned(), own("token_google")),
+        ("gcp_auth, service account key".to_owned(), own("token_gcp")),
+        ("python3, an empty program".to_owned(), python),
     ];
     for (library, name) in python::LIBRARIES {
-        commands.push((name, python::command("token", library, fake)));
+        commands.push((format!("{name} (Python)"), python::command("token", library, fake)));
     }
     for (name, command) in &mut commands {
         let output = command.output().unwrap();

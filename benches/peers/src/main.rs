@@ -12,10 +12,12 @@ mod ready;
 
 use std::process::Command;
 
-use peers::{Aws, Azure, Gcp, Google, Ours, OursOverGrpc, YandexCloudSdk, Ydb, Yup};
+use peers::{Aws, Azure, Gcp, Google, Ours, OursOverGrpc, Peer, YandexCloudSdk, Ydb, Yup};
 
 /// The address of the fake. The process that measures has it, so that the fake's work is not measured.
 const ADDRESS: &str = "PEERS_FAKE";
+/// The part that measures the memory of one library: `memory-of NAME`.
+const MEMORY_OF: &str = "memory-of";
 
 /// Those that give a header; with more names, those too.
 macro_rules! each {
@@ -48,6 +50,11 @@ fn main() {
 }
 
 async fn measure(fake: &str, only: Option<&str>) {
+    if only == Some(MEMORY_OF) {
+        let name = &std::env::args().nth(2).unwrap();
+        each!(memory(fake, name));
+        return;
+    }
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     if wanted("ready") {
         ready::run(fake).await;
@@ -71,7 +78,10 @@ async fn measure(fake: &str, only: Option<&str>) {
     }
     if wanted("memory") {
         println!("\n## Resident memory of one more set of credentials with a token\n{:32} {:>10}", "", "KiB");
-        each!(memory(fake));
+        for name in [Ours::NAME, Google::NAME, Azure::NAME, Gcp::NAME, Yup::NAME, Aws::NAME] {
+            let own = std::env::current_exe().unwrap();
+            assert!(Command::new(own).args([MEMORY_OF, name]).status().unwrap().success());
+        }
     }
     if wanted("commands") {
         commands::run(fake);
