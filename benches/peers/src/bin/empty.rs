@@ -1,0 +1,3 @@
+//! What a process costs: the floor of the table of commands.
+
+fn main() {}
