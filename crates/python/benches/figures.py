@@ -295,7 +295,7 @@ def event_loop(emulator):
         return timed_call
 
     waits = _wait_async._LoopWaits
-    calls = [(waits, "step"), (waits, "start_queued"), (_wait_async, "begin"), (_wait_async, "end")]
+    calls = [(waits, "turn"), (_wait_async, "begin"), (_wait_async, "end")]
     originals = [getattr(place, name) for place, name in calls]
     for (place, name), original in zip(calls, originals):
         setattr(place, name, timed(original))

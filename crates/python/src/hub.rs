@@ -169,6 +169,11 @@ impl Hub {
         log_queue::listen(Arc::clone(&self.signal));
     }
 
+    /// Makes the descriptor readable: the caller has something to do in `step` itself.
+    fn wake(&self) {
+        self.signal.wake();
+    }
+
     /// Gives an operation up.
     fn cancel(&self, number: u64) {
         if !self.is_foreign() {
@@ -179,18 +184,20 @@ impl Hub {
 
     /// Looks at no more than `limit` operations that may have ended. For each that has, adds three values to `ended`: its
     /// number, whether it succeeded, and the value, or the failure. `credentials` are those whose headers are waited for.
-    #[pyo3(signature = (credentials, limit, ended))]
+    /// The descriptor stays readable until a call has nothing to do, and while `keep` is true.
+    #[pyo3(signature = (credentials, limit, keep, ended))]
     fn step<'py>(
         &self,
         py: Python<'py>,
         credentials: Option<&Bound<'py, Credentials>>,
         limit: usize,
+        keep: bool,
         ended: &Bound<'py, PyList>,
     ) -> PyResult<()> {
         if self.is_foreign() {
             return Ok(());
         }
-        for number in self.signal.take(limit) {
+        for number in self.signal.take(limit, keep) {
             let (succeeded, value) = match self.poll(number) {
                 None => continue,
                 Some(Outcome::Header(form, snapshot)) => match credentials {

@@ -20,7 +20,7 @@ pub(crate) struct Signal {
 #[derive(Default)]
 struct Woken {
     numbers: Vec<u64>,
-    /// A byte is in the socket, or will be taken out before `numbers` is read.
+    /// A byte is in the socket.
     armed: bool,
 }
 
@@ -52,19 +52,26 @@ impl Signal {
         self.arm(&mut woken);
     }
 
-    /// Takes at most `limit` numbers. The socket stays readable while there are more.
-    pub(crate) fn take(&self, limit: usize) -> Vec<u64> {
-        // There is one byte at most.
-        let _ = (&self.reader).read(&mut [0; 16]);
+    /// Takes at most `limit` numbers. The socket stays readable until a call finds nothing to do: a caller whose work an
+    /// exception interrupts is called once more. `keep`: the caller itself has more to do.
+    pub(crate) fn take(&self, limit: usize, keep: bool) -> Vec<u64> {
         let mut woken = lock(&self.woken);
-        woken.armed = false;
         let end = woken.numbers.len().min(limit);
         let rest = woken.numbers.split_off(end);
         let taken = std::mem::replace(&mut woken.numbers, rest);
-        if !woken.numbers.is_empty() {
+        if keep || !taken.is_empty() {
             self.arm(&mut woken);
+        } else {
+            woken.armed = false;
+            // There is one byte at most.
+            let _ = (&self.reader).read(&mut [0; 16]);
         }
         taken
+    }
+
+    /// Makes the socket readable.
+    pub(crate) fn wake(&self) {
+        self.arm(&mut lock(&self.woken));
     }
 
     fn arm(&self, woken: &mut Woken) {

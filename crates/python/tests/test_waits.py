@@ -131,6 +131,7 @@ def test_a_queue_outlives_the_task_that_opened_it(emulator, fetches):
 
 
 def test_a_task_that_is_cancelled_at_the_moment_of_its_token_is_not_told(emulator):
+    emulator.fault(kind="latency", milliseconds=200, target="metadata")
     creds = Credentials.metadata()
     told = []
 
@@ -150,6 +151,159 @@ def test_a_task_that_is_cancelled_at_the_moment_of_its_token_is_not_told(emulato
 
     asyncio.run(main())
     assert not told and not creds._waits
+
+
+class Interrupted(Exception):
+    """What a signal handler raises."""
+
+
+def test_a_start_that_fails_is_the_error_of_its_task_alone(emulator, monkeypatch):
+    from yandex_cloud_auth import _hub
+
+    creds = Credentials.metadata()
+    start = _hub._start_header
+    starts = []
+
+    def fail_first(*arguments):
+        starts.append(1)
+        if len(starts) == 1:
+            raise Interrupted
+        return start(*arguments)
+
+    monkeypatch.setattr(_hub, "_start_header", fail_first)
+
+    async def main():
+        return await asyncio.gather(*(creds.header_async() for _ in range(3)), return_exceptions=True)
+
+    first, *others = asyncio.run(main())
+    assert isinstance(first, Interrupted) and all(header.startswith("Bearer") for header in others)
+    assert not creds._waits
+
+
+@pytest.mark.parametrize("place", ["start_queued", "step"])
+def test_a_turn_that_an_exception_takes_is_made_up_for(place, emulator, monkeypatch):
+    from yandex_cloud_auth import _wait_async
+
+    creds = Credentials.metadata()
+    method = getattr(_wait_async._LoopWaits, place)
+    turns = []
+
+    def interrupted(waits, *arguments):
+        turns.append(1)
+        if len(turns) in (1, 3):
+            raise Interrupted
+        method(waits, *arguments)
+
+    monkeypatch.setattr(_wait_async._LoopWaits, place, interrupted)
+    told = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+        first = [asyncio.ensure_future(creds.header_async()) for _ in range(100)]
+        await asyncio.sleep(0)
+        return await asyncio.gather(*first, creds.token_async(min_ttl=1))
+
+    assert len(asyncio.run(main())) == 101
+    assert set(told) == {Interrupted} and not creds._waits
+
+
+def test_results_that_an_exception_holds_up_are_told_by_the_next_turn(emulator, monkeypatch):
+    from yandex_cloud_auth._hub import Hub
+
+    creds = Credentials.metadata()
+    ended = Hub.ended
+    calls = []
+
+    def interrupted(hub):
+        for outcome in ended(hub):
+            calls.append(1)
+            if len(calls) == 5:
+                raise Interrupted
+            yield outcome
+
+    monkeypatch.setattr(Hub, "ended", interrupted)
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        return await asyncio.gather(*(creds.header_async() for _ in range(50)))
+
+    assert len(asyncio.run(main())) == 50 and not creds._waits
+
+
+def test_a_wait_that_is_never_ended_is_gone_with_its_operation(emulator):
+    from yandex_cloud_auth import _wait_async
+    from yandex_cloud_auth._hub import start_header
+
+    creds = Credentials.metadata()
+
+    async def main():
+        # A signal handler may raise after `begin`.
+        assert (await _wait_async.begin(creds, start_header(False, None), None))[0]
+        return len(creds._waits)
+
+    assert asyncio.run(main()) == 0
+
+
+@pytest.mark.parametrize("name", ["trio", "asyncio"])
+def test_a_module_that_another_thread_imports_now_is_no_loop(name, emulator, monkeypatch):
+    import types
+
+    creds = Credentials.metadata()
+    coroutine = creds.header_async()
+    if name == "trio":
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+        async def main():
+            return await coroutine
+
+        assert asyncio.run(main()).startswith("Bearer")
+    else:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            coroutine.send(None)
+
+
+def test_a_start_that_fails_in_trio_leaves_nothing(emulator, monkeypatch):
+    trio = pytest.importorskip("trio")
+    from yandex_cloud_auth import _hub
+
+    def fail(*_):
+        raise Interrupted
+
+    creds = Credentials.metadata()
+    monkeypatch.setattr(_hub, "_start_header", fail)
+
+    async def main():
+        with pytest.raises(Interrupted):
+            await creds.header_async()
+        return len(creds._waits)
+
+    assert trio.run(main) == 0
+
+
+CHILD_THAT_UNWINDS = """
+import asyncio, os, sys
+from yandex_cloud_auth import Credentials
+creds = Credentials.metadata(timeout=20)
+
+async def main():
+    tasks = [asyncio.ensure_future(creds.header_async()) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    if os.fork() == 0:
+        for task in tasks:
+            task.get_coro().close()
+        os._exit(0)
+    os.wait()
+    print(len(set(await asyncio.gather(*tasks))))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="Windows has no fork")
+def test_a_child_that_ends_the_waits_of_its_parent_leaves_them_to_the_parent(emulator, python):
+    emulator.fault(kind="latency", milliseconds=300, target="metadata")
+    assert python(CHILD_THAT_UNWINDS).strip() == "1"
 
 
 def test_an_operation_that_nobody_waits_for_is_given_up(emulator, monkeypatch):

@@ -179,9 +179,9 @@ def _run(hub: Hub) -> None:
 
     while True:
         until_readable(hub.fileno())
-        changes = hub.step(None, 64)
+        hub.step(None, 64)
         pass_log_on()
-        for number, _, alive in changes:
+        for number, _, alive in hub.ended():
             with _lock:
                 reference, callback = _subscriptions.get(number, (None, None))
                 credentials = reference() if reference is not None and alive else None

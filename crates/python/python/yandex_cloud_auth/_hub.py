@@ -8,7 +8,7 @@ from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ._native import Credentials
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Hub:
     """Operations, and the socket that becomes readable when one of them may have ended."""
 
-    __slots__ = ("native",)
+    __slots__ = ("native", "_ended")
 
     def __init__(self) -> None:
         """Raises Unavailable if the process has no free descriptors."""
         self.native = checked(_native.open_hub())
+        #: Three values for each operation that has ended.
+        self._ended: list[Any] = []
 
     def fileno(self) -> int:
         """The descriptor that is readable when `step` has something to do."""
@@ -47,13 +49,27 @@ class Hub:
         """Gives an operation up."""
         self.native.cancel(number)
 
-    def step(self, credentials: Credentials | None, limit: int) -> list[tuple[int, bool, Any]]:
-        """Looks at no more than `limit` operations that may have ended. Returns `(number, succeeded, value)` for each that
-        has; the value of one that has failed is for `_errors.exception`.
+    def wake(self) -> None:
+        """Makes the descriptor readable."""
+        self.native.wake()
+
+    def step(self, credentials: Credentials | None, limit: int, keep: bool = False) -> None:
+        """Looks at no more than `limit` operations that may have ended, and adds those that have to `ended`.
+
+        The descriptor stays readable until a call has nothing to do, and while `keep` is true.
         """
-        ended: list[Any] = []
-        self.native.step(credentials, limit, ended)
-        return list(zip(ended[::3], ended[1::3], ended[2::3]))
+        self.native.step(credentials, limit, keep, self._ended)
+
+    def ended(self) -> Iterator[tuple[int, bool, Any]]:
+        """Takes `(number, succeeded, value)` of each operation that has ended; the value of one that has failed is for
+        `_errors.exception`. An operation is gone only when the next one is asked for: an exception of a signal handler
+        loses none.
+        """
+        ended = self._ended
+        while ended:
+            number, succeeded, value = ended[:3]
+            yield number, succeeded, value
+            del ended[:3]
 
 
 def start_header(token: bool, min_ttl: float | None) -> Start:

@@ -37,7 +37,8 @@ def run(credentials: Credentials, start: Start, timeout: float | None) -> Any:
     hub = Hub()
     start(hub, credentials, timeout)
     while True:
-        for _, succeeded, value in hub.step(credentials, 16):
+        hub.step(credentials, 16)
+        for _, succeeded, value in hub.ended():
             if succeeded:
                 return value
             raise exception(value)

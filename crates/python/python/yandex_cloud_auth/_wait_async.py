@@ -48,14 +48,19 @@ def begin(credentials: Credentials, start: Start, timeout: float | None) -> Awai
     if timeout is not None:
         timeout = seconds(timeout, "timeout")
     _events.attach()
+    # A module that another thread imports at this moment lacks attributes, and runs no loop yet.
     trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    try:
+        is_trio = trio is not None and trio.lowlevel.in_trio_task()
+    except AttributeError:
+        is_trio = False
+    if is_trio:
         return _begin_in_trio(credentials, start, timeout, trio)
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    get_running_loop = getattr(sys.modules.get("asyncio"), "get_running_loop", None)
+    if get_running_loop is None:
         raise RuntimeError("no running event loop")
     # Outside of a loop this raises the same.
-    loop = asyncio.get_running_loop()
+    loop = get_running_loop()
     waits: _LoopWaits | None = _table(credentials).get(loop)
     if waits is None or waits.process is not _process:
         waits = _open(credentials, loop)
@@ -75,10 +80,9 @@ def value(outcome: Outcome) -> Any:
 
 def end(credentials: Credentials, waiter: Any) -> None:
     """Ends a wait: nobody awaits its outcome any more. An operation that still runs is given up."""
-    key = waiter.get_loop()
-    waits = _table(credentials).get(key)
+    waits = _table(credentials).get(waiter.get_loop())
     if waits is not None:
-        waits.end(waiter, key)
+        waits.end(waiter)
 
 
 def _block(credentials: Credentials, start: Start, timeout: float | None) -> Outcome:
@@ -96,42 +100,55 @@ def _table(credentials: Credentials) -> dict[Any, Any]:
 
 
 class _Waits:
-    """The operations of one event loop, and who waits for them."""
+    """The operations of one event loop, and who waits for them.
 
-    def __init__(self, credentials: Credentials) -> None:
+    A signal handler may raise between any two statements. So the socket stays readable until a step has found nothing to
+    do: what an exception has interrupted is done by the next step.
+    """
+
+    def __init__(self, credentials: Credentials, loop: Any) -> None:
         self.credentials = credentials
+        self.loop = loop
         self.hub = Hub()
         self.process = _process
-        #: The number of each waiter's operation. None until the operation has been started, and after it has ended.
+        #: The number of each waiter's operation. None until the operation has been started.
         self.waiters: dict[Any, int | None] = {}
         self.by_number: dict[int, Any] = {}
 
     def start(self, waiter: Any, start: Start, timeout: float | None) -> None:
         number = start(self.hub, self.credentials, timeout)
-        self.waiters[waiter] = number
         self.by_number[number] = waiter
+        self.waiters[waiter] = number
 
-    def step(self) -> None:
-        for number, succeeded, value in self.hub.step(self.credentials, BATCH):
-            waiter = self.by_number.pop(number, None)
+    def step(self, keep: bool = False) -> None:
+        """Tells the waiters of operations that have ended. `keep`: the caller has more to do."""
+        self.hub.step(self.credentials, BATCH, keep)
+        for number, succeeded, value in self.hub.ended():
+            waiter = self.by_number.get(number)
             if waiter is not None:
-                self.waiters[waiter] = None
                 # One that was cancelled at this very moment is not told.
                 if not waiter.done():
                     waiter.set_result((succeeded, value))
+                self.waiters.pop(waiter, None)
+                self.by_number.pop(number, None)
+        self.close_if_done()
 
-    def end(self, waiter: Any, loop: Any) -> None:
-        # After a fork the child may end a wait of its parent's.
+    def end(self, waiter: Any) -> None:
         number = self.waiters.pop(waiter, None)
         if number is not None:
-            del self.by_number[number]
+            self.by_number.pop(number, None)
             self.hub.cancel(number)
-        if not self.waiters:
-            _table(self.credentials).pop(loop, None)
+        self.close_if_done()
+
+    def close_if_done(self) -> None:
+        """Leaves the loop if nobody waits."""
+        table = _table(self.credentials)
+        # After a fork the child may end a wait of its parent's, who still waits at the same socket.
+        if not self.waiters and table.get(self.loop) is self and self.process is _process:
+            table.pop(self.loop, None)
             self.close()
 
     def close(self) -> None:
-        """Leaves the loop: nobody waits."""
         raise NotImplementedError
 
 
@@ -146,33 +163,37 @@ class _LoopWaits(_Waits):
     """
 
     def __init__(self, credentials: Credentials, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(credentials)
-        self.loop = loop
+        super().__init__(credentials, loop)
         self.queued: deque[tuple[asyncio.Future[Outcome], Start, float | None]] = deque()
 
     def queue(self, start: Start, timeout: float | None) -> asyncio.Future[Outcome]:
         loop = self.loop
         future: asyncio.Future[Outcome] = loop.create_future()
         if not self.queued:
-            loop.call_soon(self.start_queued)
+            self.hub.wake()
         # The timeout begins here.
         self.queued.append((future, start, None if timeout is None else loop.time() + timeout))
         self.waiters[future] = None
         return future
 
-    def start_queued(self) -> None:
+    def turn(self) -> None:
+        """What the loop calls while the socket is readable."""
         if self.process is not _process:
             # A child of a fork runs the loop of its parent. The operations are the parent's.
             return
-        try:
-            for _ in range(min(BATCH, len(self.queued))):
-                future, start, end = self.queued.popleft()
-                # Not one that was cancelled in the queue.
-                if future in self.waiters and not future.done():
+        self.start_queued()
+        self.step(bool(self.queued))
+
+    def start_queued(self) -> None:
+        for _ in range(min(BATCH, len(self.queued))):
+            future, start, end = self.queued[0]
+            # Neither one that was cancelled in the queue, nor one that was started before an exception.
+            if self.waiters.get(future, 0) is None and not future.done():
+                try:
                     self.start(future, start, None if end is None else max(0.0, end - self.loop.time()))
-        finally:
-            if self.queued:
-                self.loop.call_soon(self.start_queued)
+                except Exception as error:
+                    future.set_exception(error)
+            self.queued.popleft()
 
     def close(self) -> None:
         self.queued.clear()
@@ -189,7 +210,7 @@ def _open(credentials: Credentials, loop: asyncio.AbstractEventLoop) -> _LoopWai
             table.pop(other, None)
     waits = _LoopWaits(credentials, loop)
     try:
-        loop.add_reader(waits.hub.fileno(), waits.step)
+        loop.add_reader(waits.hub.fileno(), waits.turn)
     except NotImplementedError:
         return None
     table[loop] = waits
@@ -202,8 +223,8 @@ def _open(credentials: Credentials, loop: asyncio.AbstractEventLoop) -> _LoopWai
 class _TrioWaits(_Waits):
     """The waits of a loop of trio's. A task of trio's own watches the socket."""
 
-    def __init__(self, credentials: Credentials, trio: Any) -> None:
-        super().__init__(credentials)
+    def __init__(self, credentials: Credentials, loop: Any, trio: Any) -> None:
+        super().__init__(credentials, loop)
         self.trio = trio
         self.scope = trio.CancelScope()
         trio.lowlevel.spawn_system_task(self.watch)
@@ -247,7 +268,11 @@ def _begin_in_trio(credentials: Credentials, start: Start, timeout: float | None
     loop = trio.lowlevel.current_trio_token()
     waits: _TrioWaits | None = table.get(loop)
     if waits is None or waits.process is not _process:
-        waits = table[loop] = _TrioWaits(credentials, trio)
+        waits = table[loop] = _TrioWaits(credentials, loop, trio)
     waiter = _TrioWaiter(trio.Event(), loop)
-    waits.start(waiter, start, timeout)
+    try:
+        waits.start(waiter, start, timeout)
+    except BaseException:
+        waits.close_if_done()
+        raise
     return waiter
