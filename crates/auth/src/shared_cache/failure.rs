@@ -89,3 +89,29 @@ impl Failure {
         Some(Self { at: Moment::from_json(&fields["failed"])?, lasts: duration(&fields["lasts_ms"])?, error })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestClock;
+
+    #[test]
+    fn a_record_counts_until_its_time_is_over() {
+        let error = |kind| Error::new(kind, "fake");
+        let waiting = |wait| error(ErrorKind::Unavailable).with_retry_after(wait);
+        for (error, lasts) in [
+            (error(ErrorKind::Unavailable), TRANSIENT),
+            (error(ErrorKind::Refused), PERMANENT),
+            (waiting(Duration::from_secs(30)), Duration::from_secs(30)),
+            (waiting(Duration::from_secs(3600)), LONGEST),
+        ] {
+            let clock = TestClock::new();
+            let failure = Failure::new(&error, Moment::now(&clock));
+            let last_moment = lasts - Duration::from_millis(1);
+            clock.advance(last_moment);
+            assert_eq!(failure.age(&Moment::now(&clock)), Some(last_moment), "{error}, {lasts:?}");
+            clock.advance(Duration::from_millis(1));
+            assert_eq!(failure.age(&Moment::now(&clock)), None, "{error}, {lasts:?}");
+        }
+    }
+}
