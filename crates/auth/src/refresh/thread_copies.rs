@@ -248,3 +248,32 @@ impl Drop for Place {
         COPIES.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Method;
+    use crate::refresh::cached_header::Scheme;
+    use crate::refresh::schedule::Schedule;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_thread_that_calls_again_has_a_copy() {
+        let now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
+        let secret = Secret::parse("AQVN-fake-thread-copy").unwrap();
+        let value = Some((Scheme::ApiKey, &secret));
+        let header = CachedHeader::new(Method::ApiKey, value, 1, Schedule::FOREVER, now);
+        let key = CopyKey::default();
+        let call = || {
+            let changes = drop_obsolete();
+            key.update(Some(&header), &now, changes);
+            key.get(&now)
+        };
+        assert!(call().is_none(), "the first call leaves a copy");
+        // More than one further call: the changes of other tests, on other threads, end copies.
+        let copy = (0..1000).find_map(|_| call()).expect("a copy");
+        assert_eq!(copy.header().unwrap(), "Api-Key AQVN-fake-thread-copy");
+    }
+}
