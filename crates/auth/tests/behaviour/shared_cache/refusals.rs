@@ -94,6 +94,7 @@ fn a_token_that_has_ended_does_not_replace_a_refused_one() {
     machine.test.clock.advance(12 * HOUR);
     assert!(idle.invalidate(&sent));
     assert_eq!(machine.header(&idle).unwrap(), "Bearer t1.FAKE-2.FAKE");
+    assert_eq!(idle.snapshot().unwrap().generation(), 2, "the ended token was taken in between");
 }
 
 #[test]
