@@ -114,4 +114,35 @@ mod tests {
             assert_eq!(failure.age(&Moment::now(&clock)), None, "{error}, {lasts:?}");
         }
     }
+
+    #[test]
+    fn a_recorded_error_keeps_its_kind_its_texts_and_what_it_says_of_retries() {
+        let identity = CacheIdentity {
+            method: crate::Method::OAuthToken,
+            endpoint: "https://api.example".to_owned(),
+            audience: None,
+            identity: None,
+            credential: Zeroizing::new(b"fake-credential".to_vec()),
+        };
+        let (sealer, clock) = (Sealer::new(&identity), TestClock::new());
+        let name = sealer.name(&identity);
+        let plain = Error::new(ErrorKind::Refused, "fake reason");
+        let wait = Duration::from_secs(7);
+        let limited =
+            Error::new(ErrorKind::Unavailable, "fake limit").with_status(429).with_retry_after(wait);
+        let whole = limited.clone().at("https://iam.example").with_help("fake help").without_retry();
+        for error in [plain, limited, whole] {
+            let failure = Failure::new(&error, Moment::now(&clock));
+            let text = failure.write(&name, &identity, &sealer).unwrap();
+            let Failure { at, lasts, error: told } = Failure::read(&text, &name, &sealer).unwrap();
+            assert_eq!((at, lasts), (failure.at, failure.lasts));
+            let texts = |error: &Error| {
+                [error.location(), Some(error.reason()), error.help()].map(|text| text.map(str::to_owned))
+            };
+            assert_eq!(texts(&told), texts(&error));
+            let facts =
+                |error: &Error| (error.kind(), error.status(), error.retry_after(), error.is_worth_a_retry());
+            assert_eq!(facts(&told), facts(&error));
+        }
+    }
 }
