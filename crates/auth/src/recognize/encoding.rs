@@ -231,6 +231,38 @@ mod tests {
     }
 
     #[test]
+    fn a_private_key_in_base32_is_found_wherever_the_copy_begins() {
+        let base32 = |text: &str| {
+            let bits: Vec<u8> =
+                text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+            let digit = |bits: &[u8]| usize::from(bits.iter().fold(0, |value, bit| value << 1 | bit));
+            let digits = bits.chunks_exact(5).map(|bits| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[digit(bits)]);
+            digits.map(char::from).collect::<String>()
+        };
+        for before in ["", "-", "--", "---", "----"] {
+            let copy = base32(&format!("{before}-----BEGIN PRIVATE KEY-----"));
+            for begin in 0..8 {
+                assert!(hides_private_key(&copy[begin..]), "{copy}, from {begin}");
+                assert!(hides_private_key(&copy[begin..].to_lowercase()), "{copy}, from {begin}");
+            }
+        }
+    }
+
+    #[test]
+    fn hexadecimal_is_pairs_of_digits_alone() {
+        assert_eq!(hex("0x6b65").unwrap().as_slice(), b"ke");
+        for text in ["6b6", "6b6g", "6b 65", "0y6b65"] {
+            assert!(hex(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_text_behind_the_mark_of_an_api_key_is_refused() {
+        let encoded = URL_SAFE.encode("a text of some other kind");
+        assert!(api_key(&format!("AQVN{encoded}")).unwrap_err().reason().contains("encoded text"));
+    }
+
+    #[test]
     fn bytes_that_only_resemble_a_private_key_are_none() {
         for (name, begin, rest) in KEYS {
             let key = der(begin, rest);
