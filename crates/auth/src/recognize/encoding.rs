@@ -194,3 +194,88 @@ fn is_private_key(bytes: &[u8]) -> bool {
     // A cut copy is shorter than its length says.
     length >= rest.len() && matches!(rest, [0x02, 0x01, 0..=3, ..])
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};
+
+    use super::super::{api_key, iam_token};
+    use super::*;
+
+    /// The first bytes of private keys in DER, and the number of bytes that follow.
+    const KEYS: [(&str, &[u8], usize); 5] = [
+        ("Ed25519 (RFC 8410)", b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 32),
+        ("P-256 (RFC 5915)", b"\x30\x77\x02\x01\x01\x04\x20", 114),
+        ("P-256 (RFC 5208)", b"\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01", 121),
+        ("P-384 (RFC 5915)", b"\x30\x81\xa4\x02\x01\x01\x04\x30", 159),
+        ("the begin of an RSA key (RFC 8017)", b"\x30\x82\x04\xa4\x02\x01\x00\x02\x82\x01\x01\x00", 150),
+    ];
+
+    fn der(begin: &[u8], rest: usize) -> Vec<u8> {
+        // In base64, these bytes are characters that an API key can have.
+        [begin, &[0xa5].repeat(rest)].concat()
+    }
+
+    #[test]
+    fn a_private_key_in_der_is_named_and_never_sent() {
+        for (name, begin, rest) in KEYS {
+            let key = der(begin, rest);
+            let hex = key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            for text in [URL_SAFE.encode(&key), STANDARD_NO_PAD.encode(&key), hex] {
+                for refused in [api_key(&text).err(), iam_token(&text).err()] {
+                    let error = refused.unwrap_or_else(|| panic!("{name} was taken: {text}"));
+                    assert!(error.reason().contains("(PEM)"), "{name}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_private_key_in_base32_is_found_wherever_the_copy_begins() {
+        let base32 = |text: &str| {
+            let bits: Vec<u8> =
+                text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+            let digit = |bits: &[u8]| usize::from(bits.iter().fold(0, |value, bit| value << 1 | bit));
+            let digits = bits.chunks_exact(5).map(|bits| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[digit(bits)]);
+            digits.map(char::from).collect::<String>()
+        };
+        for before in ["", "-", "--", "---", "----"] {
+            let copy = base32(&format!("{before}-----BEGIN PRIVATE KEY-----"));
+            for begin in 0..8 {
+                assert!(hides_private_key(&copy[begin..]), "{copy}, from {begin}");
+                assert!(hides_private_key(&copy[begin..].to_lowercase()), "{copy}, from {begin}");
+            }
+        }
+    }
+
+    #[test]
+    fn hexadecimal_is_pairs_of_digits_alone() {
+        assert_eq!(hex("0x6b65").unwrap().as_slice(), b"ke");
+        for text in ["6b6", "6b6g", "6b 65", "0y6b65"] {
+            assert!(hex(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_text_behind_the_mark_of_an_api_key_is_refused() {
+        let encoded = URL_SAFE.encode("a text of some other kind");
+        assert!(api_key(&format!("AQVN{encoded}")).unwrap_err().reason().contains("encoded text"));
+    }
+
+    #[test]
+    fn bytes_that_only_resemble_a_private_key_are_none() {
+        for (name, begin, rest) in KEYS {
+            let key = der(begin, rest);
+            assert!(is_private_key(&key), "{name}");
+            let of_version = key.windows(2).position(|pair| pair == [2, 1]).unwrap() + 2;
+            for (at, byte) in [(0, 0x31), (of_version - 2, 3), (of_version - 1, 2), (of_version, 4)] {
+                let mut other = key.clone();
+                other[at] = byte;
+                assert!(!is_private_key(&other), "{name}, byte {at}");
+            }
+            // Something follows the structure.
+            let longer = der(begin, rest + 1200);
+            assert!(!is_private_key(&longer), "{name}");
+        }
+    }
+}

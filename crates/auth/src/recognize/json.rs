@@ -17,11 +17,7 @@ pub(super) fn kind(text: &str) -> Kind {
         // A string of JSON that has lost its quotes: `{\"id\": …}`.
         let quoted = Zeroizing::new(["\"", text, "\""].concat());
         return match serde_json::from_str::<String>(&quoted).map(Zeroizing::new) {
-            Ok(inner)
-                if *inner != text && inner.starts_with(['{', '[']) && parse(&inner).map(Wiped).is_ok() =>
-            {
-                Kind::Wrapped(Layer::String, vec![inner])
-            }
+            Ok(inner) if parse(&inner).map(Wiped).is_ok() => Kind::Wrapped(Layer::String, vec![inner]),
             _ => Kind::BrokenJson,
         };
     };

@@ -306,3 +306,27 @@ impl fmt::Debug for Snapshot {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn threads_read_copies_in_different_places() {
+        let now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
+        let secret = Secret::parse("AQVN-fake-shared").unwrap();
+        let value = Some((Scheme::ApiKey, &secret));
+        let header = Arc::new(CachedHeader::new(Method::ApiKey, value, 1, Schedule::FOREVER, now));
+        let places: BTreeSet<usize> = (0..2 * COPIES)
+            .map(|_| {
+                let header = Arc::clone(&header);
+                let place = move || header.ready().header.unwrap().as_bytes().as_ptr().addr();
+                std::thread::spawn(place).join().unwrap()
+            })
+            .collect();
+        // Threads of other tests take turns too, so one of these threads need not get each of the copies.
+        assert!(places.len() > 1, "{places:?}");
+    }
+}

@@ -248,3 +248,48 @@ impl Drop for Place {
         COPIES.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Method;
+    use crate::refresh::cached_header::Scheme;
+    use crate::refresh::schedule::Schedule;
+    use crate::secret::Secret;
+
+    const NOW: Now = Now { wall: Duration::ZERO, monotonic: Duration::ZERO };
+
+    /// What this thread has after a call.
+    fn call(key: &CopyKey) -> Option<Rc<ThreadCopy>> {
+        let secret = Secret::parse("AQVN-fake-thread-copy").unwrap();
+        let value = Some((Scheme::ApiKey, &secret));
+        let header = CachedHeader::new(Method::ApiKey, value, 1, Schedule::FOREVER, NOW);
+        let changes = drop_obsolete();
+        key.update(Some(&header), &NOW, changes);
+        key.get(&NOW)
+    }
+
+    /// The copy of a thread that calls again. Changes by other tests, on other threads, end copies, so the thread has
+    /// more than two calls.
+    fn copy(key: &CopyKey) -> Rc<ThreadCopy> {
+        (0..1000).find_map(|_| call(key)).expect("a copy")
+    }
+
+    #[test]
+    fn a_thread_that_calls_again_has_a_copy() {
+        let key = CopyKey::default();
+        assert!(call(&key).is_none(), "the first call leaves a copy");
+        assert_eq!(copy(&key).header().unwrap(), "Api-Key AQVN-fake-thread-copy");
+    }
+
+    #[test]
+    fn the_end_of_credentials_ends_the_copies_of_their_header() {
+        let key = CopyKey::default();
+        let copy = Rc::downgrade(&copy(&key));
+        drop(key);
+        drop_obsolete();
+        assert!(copy.upgrade().is_none(), "the thread keeps the secret of credentials that are gone");
+    }
+}

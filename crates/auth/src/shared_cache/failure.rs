@@ -89,3 +89,60 @@ impl Failure {
         Some(Self { at: Moment::from_json(&fields["failed"])?, lasts: duration(&fields["lasts_ms"])?, error })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestClock;
+
+    #[test]
+    fn a_record_counts_until_its_time_is_over() {
+        let error = |kind| Error::new(kind, "fake");
+        let waiting = |wait| error(ErrorKind::Unavailable).with_retry_after(wait);
+        for (error, lasts) in [
+            (error(ErrorKind::Unavailable), TRANSIENT),
+            (error(ErrorKind::Refused), PERMANENT),
+            (waiting(Duration::from_secs(30)), Duration::from_secs(30)),
+            (waiting(Duration::from_secs(3600)), LONGEST),
+        ] {
+            let clock = TestClock::new();
+            let failure = Failure::new(&error, Moment::now(&clock));
+            let last_moment = lasts - Duration::from_millis(1);
+            clock.advance(last_moment);
+            assert_eq!(failure.age(&Moment::now(&clock)), Some(last_moment), "{error}, {lasts:?}");
+            clock.advance(Duration::from_millis(1));
+            assert_eq!(failure.age(&Moment::now(&clock)), None, "{error}, {lasts:?}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_error_keeps_its_kind_its_texts_and_what_it_says_of_retries() {
+        let identity = CacheIdentity {
+            method: crate::Method::OAuthToken,
+            endpoint: "https://api.example".to_owned(),
+            audience: None,
+            identity: None,
+            credential: Zeroizing::new(b"fake-credential".to_vec()),
+        };
+        let (sealer, clock) = (Sealer::new(&identity), TestClock::new());
+        let name = sealer.name(&identity);
+        let plain = Error::new(ErrorKind::Refused, "fake reason");
+        let wait = Duration::from_secs(7);
+        let limited =
+            Error::new(ErrorKind::Unavailable, "fake limit").with_status(429).with_retry_after(wait);
+        let whole = limited.clone().at("https://iam.example").with_help("fake help").without_retry();
+        for error in [plain, limited, whole] {
+            let failure = Failure::new(&error, Moment::now(&clock));
+            let text = failure.write(&name, &identity, &sealer).unwrap();
+            let Failure { at, lasts, error: told } = Failure::read(&text, &name, &sealer).unwrap();
+            assert_eq!((at, lasts), (failure.at, failure.lasts));
+            let texts = |error: &Error| {
+                [error.location(), Some(error.reason()), error.help()].map(|text| text.map(str::to_owned))
+            };
+            assert_eq!(texts(&told), texts(&error));
+            let facts =
+                |error: &Error| (error.kind(), error.status(), error.retry_after(), error.is_worth_a_retry());
+            assert_eq!(facts(&told), facts(&error));
+        }
+    }
+}

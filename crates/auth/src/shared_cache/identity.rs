@@ -46,3 +46,29 @@ impl fmt::Debug for CacheIdentity {
         formatter.debug_tuple("CacheIdentity").field(&self.public_parts()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn underlying(identity: Option<&str>) -> CacheIdentity {
+        CacheIdentity {
+            method: Method::ServiceAccountKey,
+            endpoint: "https://api.example".to_owned(),
+            audience: None,
+            identity: identity.map(str::to_owned),
+            credential: Zeroizing::new(b"fake-credential".to_vec()),
+        }
+    }
+
+    #[test]
+    fn an_impersonated_account_is_named_with_all_that_it_is_impersonated_via() {
+        let of = |via: CacheIdentity| via.impersonating("ajefirst").impersonating("ajesecond");
+        for (via, identity) in [(Some("ajekey/ajk"), "ajesecond via ajefirst via ajekey/ajk"), (None, "")] {
+            assert_eq!(
+                of(underlying(via)).public_parts(),
+                ["impersonation", "https://api.example", "ajesecond via ajefirst", identity]
+            );
+        }
+    }
+}

@@ -385,3 +385,6 @@ fn told(outcome: io::Result<()>) {
         log(|| tracing::debug!(%error, "the shared cache could not be written"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! What is logged: a selection, a fetch, a failure; each once, with the facts that a person needs.
 
 use crate::support::{API_KEY, METADATA_ANSWER, TestSystem};
-use test_support::token_source::{first_failure, header};
-use test_support::wait::{secs, until};
+use test_support::log::Log;
+use test_support::token_source::{Source, first_failure, header};
+use test_support::virtual_time::VirtualTime;
+use test_support::wait::{HOUR, secs, until};
 use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestProcesses, TestReply, TestRun};
 use yandex_cloud_auth::{MetadataAuth, YandexCloudCliAuth};
 
@@ -87,4 +89,20 @@ fn a_cached_header_is_not_logged() {
         header(&credentials);
     }
     assert_eq!(test_system.log.lines(), before);
+}
+
+#[test]
+fn credentials_that_are_dropped_during_a_fetch_log_no_failure() {
+    let (source, time) = (Source::living(HOUR), VirtualTime::new(0.0));
+    source.hold();
+    let log = Log::of_target("yandex_cloud_auth");
+    log.of(|| {
+        let credentials = time.credentials(source.clone());
+        credentials.prewarm();
+        time.pass(secs(1));
+        assert_eq!((source.started(), source.ended()), (1, 0));
+        drop(credentials);
+        assert_eq!(source.ended(), 1, "the fetch goes on");
+    });
+    assert_eq!(log.warnings(), Vec::<String>::new());
 }

@@ -6,7 +6,7 @@ use super::{FIRST, Machine, SECOND, oauth};
 use crate::support::OAUTH_TOKEN;
 use test_support::wait::{HOUR, secs};
 use yandex_cloud_auth::shared_cache::clear;
-use yandex_cloud_auth::system::{CacheStore, HeldLock};
+use yandex_cloud_auth::system::{CacheStore, Clock, HeldLock};
 use yandex_cloud_auth::testing::TestCacheStore;
 use yandex_cloud_auth::{Credentials, ErrorKind};
 
@@ -83,6 +83,44 @@ fn a_holder_that_is_stopped_is_passed_over_at_its_own_deadline_or_at_half_of_the
     assert_eq!(machine.exchanges() - exchanges, 1);
     assert!(machine.test.time.elapsed() - before < secs(1));
     drop(stopped);
+}
+
+#[test]
+fn a_holder_that_is_stopped_keeps_its_lock_up_to_its_deadline() {
+    let machine = Machine::new();
+    machine.header(&machine.process()).unwrap();
+    let name = machine.entry();
+    let name = name.trim_end_matches(".entry");
+    assert_eq!(clear(&machine.store).unwrap(), 1);
+
+    let clock = &machine.test.clock;
+    let (wall, since_boot) = (clock.now().wall.as_millis(), clock.since_boot().unwrap());
+    let (boot, elapsed) = (since_boot.boot, since_boot.elapsed.as_millis());
+    let note = format!(
+        r#"{{"since":{{"wall_ms":{wall},"boot":"{boot}","since_boot_ms":{elapsed}}},"lasts_ms":10000}}"#
+    );
+    let stopped = machine.store.try_lock(name, &note, &|_| false).unwrap().unwrap();
+    clock.advance(secs(10));
+    let before = machine.test.time.elapsed();
+    assert_eq!(machine.header(&machine.process()).unwrap(), SECOND);
+    let waited = machine.test.time.elapsed() - before;
+    assert!(!waited.is_zero() && waited < secs(1), "{waited:?}");
+    drop(stopped);
+}
+
+#[test]
+fn a_process_that_renews_stale_tokens_takes_a_fresh_one_alone() {
+    let machine = Machine::new();
+    machine.header(&machine.process()).unwrap();
+    let renewing = || oauth(OAUTH_TOKEN).with_system(machine.system().renewing_stale_shared_tokens());
+    assert_eq!(machine.header(&renewing()).unwrap(), FIRST);
+    machine.test.clock.advance(2 * HOUR);
+    assert_eq!(machine.header(&renewing()).unwrap(), SECOND);
+    assert_eq!(machine.header(&renewing()).unwrap(), SECOND);
+    // Without another token, a stale one is the last resort.
+    machine.test.clock.advance(2 * HOUR);
+    machine.iam_replies(403);
+    assert_eq!(machine.header(&renewing()).unwrap(), SECOND);
 }
 
 /// A store in which another process puts an entry at the moment of the lock.

@@ -297,6 +297,24 @@ fn a_longer_life_than_the_entry_has_is_asked_for_once() {
 }
 
 #[test]
+fn a_token_of_another_process_counts_as_a_new_token() {
+    let machine = Machine::new();
+    machine.header(&machine.process()).unwrap();
+    let process = machine.process();
+    let mut changes = process.subscribe();
+    for (header, generation) in [(FIRST, 1), (SECOND, 2)] {
+        machine.header(&process).unwrap();
+        machine.work();
+        assert_eq!(machine.header(&process).unwrap(), header);
+        assert_eq!(process.snapshot().unwrap().generation(), generation);
+        assert_eq!(machine.test.time.run(changes.changed()).unwrap().generation(), generation);
+        machine.test.clock.advance(2 * HOUR);
+        let renewing = oauth(OAUTH_TOKEN).with_system(machine.system().renewing_shared_tokens());
+        machine.header(&renewing).unwrap();
+    }
+}
+
+#[test]
 fn a_day_of_three_tools_makes_few_exchanges() {
     let machine = Machine::new();
     let jitters = [0.0, 0.37, 0.92, 0.5, 0.11];

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{FIRST, MINUTE, Machine, SECOND, oauth};
 use crate::support::OAUTH_TOKEN;
+use test_support::wait::HOUR;
 use yandex_cloud_auth::system::{CacheStore, HeldLock};
 use yandex_cloud_auth::testing::TestCacheStore;
 use yandex_cloud_auth::{Credentials, ErrorKind, IamTokenAuth, RevokeOptions};
@@ -64,6 +65,36 @@ fn a_token_that_is_revoked_by_itself_leaves_the_cache_too() {
     let leaked = Credentials::from(leaked).with_system(machine.system());
     machine.test.time.run(leaked.revoke(RevokeOptions::new())).unwrap();
     assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-801.FAKE");
+}
+
+#[test]
+fn a_revocation_leaves_the_tokens_of_other_credentials_in_the_cache() {
+    let machine = Machine::new();
+    // A token of its own: the list of revoked tokens belongs to the process.
+    machine.exchanges.store(950, Ordering::SeqCst);
+    let process = machine.process();
+    machine.header(&process).unwrap();
+    let other = || oauth("y0_FAKE-another-oauth-token").with_system(machine.system());
+    assert_eq!(machine.header(&other()).unwrap(), "Bearer t1.FAKE-951.FAKE");
+    machine.test.time.run(process.revoke(RevokeOptions::new())).unwrap();
+    assert_eq!(machine.header(&other()).unwrap(), "Bearer t1.FAKE-951.FAKE");
+    assert_eq!(machine.header(&machine.process()).unwrap(), "Bearer t1.FAKE-952.FAKE");
+}
+
+#[test]
+fn a_token_that_has_ended_does_not_replace_a_refused_one() {
+    let machine = Machine::new();
+    let idle = machine.process();
+    machine.header(&idle).unwrap();
+    let sent = idle.snapshot().unwrap();
+    // Another process renews the token. Then no process calls until the new token has ended too.
+    machine.test.clock.advance(2 * HOUR);
+    let renewing = oauth(OAUTH_TOKEN).with_system(machine.system().renewing_shared_tokens());
+    assert_eq!(machine.header(&renewing).unwrap(), SECOND);
+    machine.test.clock.advance(12 * HOUR);
+    assert!(idle.invalidate(&sent));
+    assert_eq!(machine.header(&idle).unwrap(), "Bearer t1.FAKE-2.FAKE");
+    assert_eq!(idle.snapshot().unwrap().generation(), 2, "the ended token was taken in between");
 }
 
 #[test]
