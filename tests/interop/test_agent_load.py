@@ -202,16 +202,16 @@ def test_a_reload_fails_no_request(bench):
             # Every second one is another identity.
             bench.configure(f'folder = "b1gfakefolder{count // 2}"')
             bench.agent.process.send_signal(signal.SIGHUP)
-            time.sleep(0.4)
+            wait_for(lambda: bench.agent.log.read_text().count("read the configuration again") == count + 1)
+            time.sleep(0.3)
         # What is refused changes nothing.
         bench.config.write_text("[[identity]]\nnames = 1\n")
         bench.agent.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "the old one stays" in bench.agent.log.read_text(), 10)
-        count = len(load.requests)
-        wait_for(lambda: len(load.requests) > count + 50)
+        before = len(load.requests)
+        wait_for(lambda: len(load.requests) > before + 50)
 
     assert load.failed == []
-    assert bench.agent.log.read_text().count("read the configuration again") == 8
 
 
 def test_a_request_that_is_being_answered_at_the_end_has_its_response(serve, make_emulator, tmp_path):
