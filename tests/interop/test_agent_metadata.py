@@ -116,7 +116,7 @@ print(os.environ["YC_METADATA_ADDR"])
     else:
         variables["YC_METADATA_ADDR"] = emulator.metadata_address
     command = [yc_auth, "exec", "--metadata", *options, "--", sys.executable, "-c", program]
-    # No proxy is there, so that a request which takes one fails.
+    # No server listens there, so that a request to the proxy fails.
     found, of_ydb, address = printed(command, **variables, http_proxy="http://127.0.0.1:1").splitlines()
 
     tokens = [*json.loads(found)["tokens"].values(), of_ydb]
