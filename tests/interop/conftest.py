@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yandexcloud
 
+from agent import Agent
 from emulator import Emulator
 from postgres import Postgres
 from studio import connect
@@ -81,6 +82,28 @@ def fixed_emulator(yc_auth, tmp_path):
         pytest.skip("no namespace can be made here, so the names of the cloud do not lead to this machine")
     with Emulator(yc_auth, tmp_path, tls=True, names=NAMES) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def make_emulator(yc_auth, tmp_path):
+    """Creates an emulator with settings of the test."""
+    with ExitStack() as stack:
+
+        def make_emulator(**settings) -> Emulator:
+            return stack.enter_context(Emulator(yc_auth, tmp_path, **settings))
+
+        yield make_emulator
+
+
+@pytest.fixture
+def serve(yc_auth, tmp_path):
+    """Starts an agent that takes its tokens from an emulator. The options are those of its listeners."""
+    with ExitStack() as stack:
+
+        def serve(emulator: Emulator, *options: str, **settings: str) -> Agent:
+            return stack.enter_context(Agent(yc_auth, tmp_path, emulator, *options, **settings))
+
+        yield serve
 
 
 @pytest.fixture

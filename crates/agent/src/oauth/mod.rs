@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::client::Client;
 use crate::identity::Identity;
-use crate::service::{Body, Peer, Service, is_foreign, respond};
+use crate::service::{Body, Peer, Service, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
@@ -83,25 +83,27 @@ impl Oauth {
             let refusal = Refusal::of("invalid_request", "the token endpoint has POST alone");
             return Err(refusal.status(StatusCode::METHOD_NOT_ALLOWED));
         }
-        if is_foreign(request.headers()) {
-            let refusal = Refusal::of("invalid_request", "requests of browsers and proxies are refused");
+        // A proxy's header is no reason: the client has a secret, and Envoy's own requests have `x-forwarded-for`.
+        if is_of_browser(request.headers()) {
+            let refusal = Refusal::of("invalid_request", "requests of browsers are refused");
             return Err(refusal.status(StatusCode::FORBIDDEN));
         }
         let basic = basic(request.headers())?;
         let form = Form::read(request).await?;
-        let (id, secret) = match (basic, form.get("client_id")?, form.get("client_secret")?) {
+        let clients = match (basic, form.get("client_id")?, form.get("client_secret")?) {
             (Some(_), _, Some(_)) => {
                 return Err(Refusal::of(
                     "invalid_request",
                     "the client is there twice: in a header and in the body",
                 ));
             }
-            (Some((id, secret)), None, None) | (None, Some(id), Some(secret)) => (id, secret),
+            (Some(readings), None, None) => readings,
+            (None, Some(id), Some(secret)) => vec![(id, secret)],
             // A client may repeat its id in the body.
-            (Some((id, secret)), Some(other), None) if other == id => (id, secret),
+            (Some(readings), Some(other), None) if readings.iter().any(|(id, _)| *id == other) => readings,
             _ => return Err(unknown_client("the client's id or secret is missing")),
         };
-        if !self.client.is(&id, &secret) {
+        if !clients.iter().any(|(id, secret)| self.client.is(id, secret)) {
             return Err(unknown_client("no such client, or a wrong secret: see the file of the client"));
         }
         match form.get("grant_type")?.as_deref().map(String::as_str) {
@@ -167,8 +169,9 @@ fn unknown_client(description: &str) -> Refusal {
 
 type Text = Zeroizing<String>;
 
-/// The client in the header `Authorization`. Both halves are encoded as in a form (RFC 6749 §2.3.1).
-fn basic(headers: &HeaderMap) -> Result<Option<(Text, Text)>, Refusal> {
+/// The client in the header `Authorization`, by both readings: RFC 6749 §2.3.1 wants both halves encoded as in a form, and
+/// many clients send them as they are.
+fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let malformed = || unknown_client("the header Authorization is not Basic authentication");
     let value = value.to_str().map_err(|_| malformed())?;
@@ -179,7 +182,9 @@ fn basic(headers: &HeaderMap) -> Result<Option<(Text, Text)>, Refusal> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| malformed())?);
     let text = std::str::from_utf8(&decoded).map_err(|_| malformed())?;
     let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
-    Ok(Some((decode(id).ok_or_else(malformed)?, decode(secret).ok_or_else(malformed)?)))
+    let as_it_is = (Zeroizing::new(id.to_owned()), Zeroizing::new(secret.to_owned()));
+    let of_form = decode(id).zip(decode(secret));
+    Ok(Some([Some(as_it_is), of_form].into_iter().flatten().collect()))
 }
 
 /// A text of a form, decoded.
@@ -253,13 +258,20 @@ mod tests {
     }
 
     #[test]
-    fn both_halves_of_a_basic_client_are_encoded_as_in_a_form() {
+    fn both_halves_of_a_basic_client_are_encoded_as_in_a_form_or_not_at_all() {
         let mut headers = HeaderMap::new();
         assert!(basic(&headers).is_ok_and(|client| client.is_none()));
-        let value = format!("Basic {}", STANDARD.encode("yc%2Dauth:a+b%26c"));
-        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        let (id, secret) = basic(&headers).ok().flatten().unwrap();
-        assert_eq!((id.as_str(), secret.as_str()), ("yc-auth", "a b&c"));
+        for (sent, readings) in [
+            ("yc%2Dauth:a+b%26c", vec![("yc%2Dauth", "a+b%26c"), ("yc-auth", "a b&c")]),
+            // The second reading is no UTF-8.
+            ("yc-auth:a%FF:c", vec![("yc-auth", "a%FF:c")]),
+        ] {
+            let value = format!("Basic {}", STANDARD.encode(sent));
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            let found = basic(&headers).ok().flatten().unwrap();
+            let found: Vec<_> = found.iter().map(|(id, secret)| (id.as_str(), secret.as_str())).collect();
+            assert_eq!(found, readings, "{sent}");
+        }
         for bad in ["Bearer t1.fake", "Basic", "Basic !!", "Basic YQ=="] {
             headers.insert(header::AUTHORIZATION, bad.parse().unwrap());
             assert!(basic(&headers).is_err(), "{bad}");

@@ -33,6 +33,9 @@ const MAX_HEADERS: usize = 64;
 /// The most connections of one listener. More wait in the queue of the operating system.
 const MAX_CONNECTIONS: usize = 1024;
 
+/// How long a connection that has sent nothing yet is open after the end: its first request may be on the way.
+const FIRST_REQUEST: Duration = Duration::from_millis(100);
+
 /// A service, and the counters of its requests.
 pub(crate) struct Served {
     pub(crate) service: Box<dyn Service>,
@@ -91,10 +94,10 @@ impl Server {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
     }
 
-    /// Accepts no more connections, and waits for the requests that are being answered.
-    pub(crate) async fn drain(self) {
-        self.accepting.abort();
+    /// Accepts the connections that clients have opened and no more, and waits for the requests that are being answered.
+    pub(crate) async fn drain(mut self) {
         self.end.send_replace(true);
+        let _ = (&mut self.accepting).await;
         let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
         let _ = self.connections.acquire_many(all).await;
     }
@@ -111,21 +114,39 @@ async fn accept_all(
     listener: TcpListener,
     address: SocketAddr,
     served: Arc<RwLock<Arc<Served>>>,
-    ended: watch::Receiver<bool>,
+    mut ended: watch::Receiver<bool>,
     connections: Arc<Semaphore>,
 ) {
+    let start = |stream, permit, ended| {
+        let connection = serve(stream, address, Arc::clone(&served), ended);
+        tokio::spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    };
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = serve(stream, address, Arc::clone(&served), ended.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            }
+        let permit = tokio::select! {
+            permit = Arc::clone(&connections).acquire_owned() => permit,
+            _ = ended.wait_for(|ended| *ended) => break,
+        };
+        let Ok(permit) = permit else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ended.wait_for(|ended| *ended) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => start(stream, permit, ended.clone()),
             // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    // To close a listener resets the connections in the queue of the operating system, whose requests may have been sent.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok(permit) = Arc::clone(&connections).try_acquire_owned()
+        && let Ok((stream, _)) = listener.accept()
+    {
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            start(stream, permit, ended.clone());
         }
     }
 }
@@ -138,7 +159,9 @@ async fn serve(
 ) {
     let _ = stream.set_nodelay(true);
     let peer = Peer { uid: owner::of_peer(&stream) };
+    let (began, mut has_begun) = watch::channel(false);
     let service = service_fn(move |request: Request<Incoming>| {
+        began.send_if_modified(|began| !std::mem::replace(began, true));
         let served = Arc::clone(&served.read().unwrap_or_else(PoisonError::into_inner));
         async move { Ok::<_, Infallible>(served.answer(request, peer, address).await) }
     });
@@ -153,8 +176,17 @@ async fn serve(
     tokio::select! {
         // A client that breaks the protocol is told by the library, and the connection ends.
         _ = connection.as_mut() => return,
-        _ = ended.wait_for(|ended| *ended) => connection.as_mut().graceful_shutdown(),
+        _ = ended.wait_for(|ended| *ended) => {}
     }
+    // The library closes a connection at once that it has read nothing of. The order matters: on a busy machine the request
+    // and the end of the pause can be there together.
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        _ = has_begun.wait_for(|begun| *begun) => {}
+        () = tokio::time::sleep(FIRST_REQUEST) => {}
+    }
+    connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }
 

@@ -42,6 +42,10 @@ fn a_client_is_known_by_its_header_or_its_form() {
             (vec![FORM, ("authorization", &*basic)], format!("{grant}&client_id=yc-auth")),
             (vec![FORM], format!("{grant}&client_id=yc-auth&client_secret={secret}")),
             (
+                vec![FORM, ("x-forwarded-for", "127.0.0.1"), ("x-envoy-internal", "true")],
+                format!("{grant}&client_id=yc-auth&client_secret={secret}"),
+            ),
+            (
                 vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
                 format!("client_secret={secret}&client_id=yc%2Dauth&{grant}&audience="),
             ),
@@ -59,6 +63,33 @@ fn a_client_is_known_by_its_header_or_its_form() {
             );
             // A minute less than the life of 12 h.
             assert_eq!(answer["expires_in"], 43_140);
+        }
+    });
+}
+
+/// The standard has the halves of `Basic` encoded as in a form. Many clients send them as they are.
+#[test]
+fn a_secret_with_signs_of_a_form_is_known_by_both_readings() {
+    on_runtime(async {
+        let folder = Folder::new();
+        let file = folder.join("client.json");
+        fs::write(&file, "{\"client_id\": \"the client\", \"client_secret\": \"a+b%41 c/d=e:f&g-fake\"}")
+            .unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let more = format!("client_file = \"{}\"", file.display());
+        let (_agent, address) = listening("oauth", &more, &tokens(), &TestClock::new()).await;
+        for (sent, status) in [
+            ("the client:a+b%41 c/d=e:f&g-fake", 200),
+            ("the+client:a%2Bb%2541+c%2Fd%3De%3Af%26g-fake", 200),
+            ("the%20client:a%2Bb%2541%20c%2Fd%3De%3Af%26g-fake", 200),
+            ("the client:a+bA c/d=e:f&g-fake", 401),
+            ("the client:a b%41 c/d=e:f&g-fake", 401),
+        ] {
+            let basic = format!("Basic {}", STANDARD.encode(sent));
+            let headers = [FORM, ("authorization", &*basic)];
+            let response = post(address, &headers, "grant_type=client_credentials").await;
+            assert_eq!(response.status, status, "{sent}: {}", response.text());
         }
     });
 }
