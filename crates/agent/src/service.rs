@@ -10,10 +10,14 @@ use yandex_cloud_auth::system::BoxFuture;
 pub(crate) type Body = Full<Bytes>;
 
 /// The other end of a connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer {
-    /// The user whose process it is, of a connection on loopback where the system tells.
-    pub(crate) uid: Option<u32>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// A process of this user, on this machine.
+    User(u32),
+    /// A process of this machine. The system tells whose processes they are, and did not tell about this one.
+    Unknown,
+    /// Another machine; or this one, on a system that does not tell whose processes they are.
+    Elsewhere,
 }
 
 /// What answers the requests of a listener.

@@ -137,7 +137,7 @@ async fn serve(
     mut ended: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let peer = Peer { uid: owner::of_peer(&stream) };
+    let peer = owner::of_peer(&stream);
     let service = service_fn(move |request: Request<Incoming>| {
         let served = Arc::clone(&served.read().unwrap_or_else(PoisonError::into_inner));
         async move { Ok::<_, Infallible>(served.answer(request, peer, address).await) }
