@@ -14,5 +14,6 @@ mod other_users;
 mod outage;
 mod page;
 mod reload;
+mod threats;
 #[cfg(unix)]
 mod token_file;
