@@ -34,21 +34,20 @@ pub(crate) trait Service: Send + Sync {
     fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>>;
 }
 
-/// The headers of browsers and proxies.
-const FOREIGN: [&str; 8] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "forwarded",
-    "via",
-    "origin",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-fetch-dest",
-];
+/// The headers of a browser's request.
+const OF_BROWSERS: [&str; 4] = ["origin", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"];
+
+/// The headers of a request that a proxy passed on.
+const OF_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"];
+
+/// Whether the headers are those of a browser's request.
+pub(crate) fn is_of_browser(headers: &HeaderMap) -> bool {
+    OF_BROWSERS.iter().any(|name| headers.contains_key(*name))
+}
 
 /// Whether the headers are those of a browser's request, or of one that a proxy passed on.
 pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
-    FOREIGN.iter().any(|name| headers.contains_key(*name))
+    is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(*name))
 }
 
 /// A response of text.

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::client::Client;
 use crate::identity::Identity;
-use crate::service::{Body, Peer, Service, is_foreign, respond};
+use crate::service::{Body, Peer, Service, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
@@ -83,8 +83,9 @@ impl Oauth {
             let refusal = Refusal::of("invalid_request", "the token endpoint has POST alone");
             return Err(refusal.status(StatusCode::METHOD_NOT_ALLOWED));
         }
-        if is_foreign(request.headers()) {
-            let refusal = Refusal::of("invalid_request", "requests of browsers and proxies are refused");
+        // Not that of a proxy: Envoy sends `X-Forwarded-For` with its own requests. The client is known by its secret.
+        if is_of_browser(request.headers()) {
+            let refusal = Refusal::of("invalid_request", "requests of browsers are refused");
             return Err(refusal.status(StatusCode::FORBIDDEN));
         }
         let basic = basic(request.headers())?;

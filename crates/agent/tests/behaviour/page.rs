@@ -1,4 +1,5 @@
-//! `docs/agent.md` is true: its configurations are accepted, its metrics exist, and it has every key.
+//! `docs/agent.md` is true: its configurations are accepted, its metrics exist, and it has every key. The tests that
+//! `SECURITY.md` names exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,4 +72,28 @@ fn every_metric_has_a_row() {
         let rows = page.lines().filter(|line| line.starts_with("| `yc_auth_agent_")).count();
         assert_eq!(rows, count, "the page has a metric that does not exist");
     });
+}
+
+#[test]
+fn the_tests_of_each_threat_exist() {
+    let page = fs::read_to_string(file("SECURITY.md")).unwrap();
+    let section = page.split("## The agent\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for name in section.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+        let mut parts: Vec<_> = name.split("::").filter(|part| *part != "tests").collect();
+        let root = if parts[0] == "behaviour" { folder.join("tests") } else { folder.join("src") };
+        let path = |parts: &[&str]| {
+            let path = root.join(parts.join("/"));
+            [path.with_extension("rs"), path.join("mod.rs")].into_iter().find(|path| path.is_file())
+        };
+        // The last part is a module, or a test in one.
+        let test = if path(&parts).is_some() { None } else { parts.pop() };
+        let source =
+            fs::read_to_string(path(&parts).unwrap_or_else(|| panic!("no module of {name}"))).unwrap();
+        let wanted = test.map_or_else(|| "test]".to_owned(), |test| format!("fn {test}()"));
+        assert!(source.contains(&wanted), "there is no test {name}");
+        count += 1;
+    }
+    assert!(count > 10, "{section}");
 }
