@@ -79,11 +79,7 @@ impl Metadata {
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
         }
-        if let Some(uid) = peer.uid
-            && !self.allows(uid)
-        {
-            let reason =
-                format!("the user {uid} may not ask: allow it with `allow_uids` or `--allow-uid {uid}`\n");
+        if let Some(reason) = self.refusal(peer) {
             return text(StatusCode::FORBIDDEN, reason);
         }
         let path = request.uri().path();
@@ -111,6 +107,20 @@ impl Metadata {
             }
             Node::Text(value) => text(StatusCode::OK, value),
             node => text(StatusCode::OK, node.lines()),
+        }
+    }
+
+    /// Why this peer may not ask; `None` if it may.
+    fn refusal(&self, peer: Peer) -> Option<String> {
+        match peer {
+            Peer::User(uid) if !self.allows(uid) => Some(format!(
+                "the user {uid} may not ask: allow it with `allow_uids` or `--allow-uid {uid}`\n"
+            )),
+            Peer::Unknown => Some(
+                "the system does not tell whose process asks: the agent has to be able to read `/proc/net/tcp`\n"
+                    .to_owned(),
+            ),
+            Peer::User(_) | Peer::Elsewhere => None,
         }
     }
 
@@ -241,4 +251,26 @@ fn camel(name: &str) -> String {
 
 fn is_recursive(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|part| part.eq_ignore_ascii_case("recursive=true")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::IdentityConfig;
+
+    #[test]
+    fn a_process_of_nobody_knows_whom_is_refused() {
+        let none = yandex_cloud_auth::NoAuth::new();
+        let identity = Arc::new(Identity::new(IdentityConfig::default(), none.into()));
+        let config = MetadataConfig {
+            address: ([127, 0, 0, 1], 0).into(),
+            identity: None,
+            allow_uids: vec![4711],
+            pod_network: false,
+        };
+        let metadata = Metadata::new(identity, &config);
+        let refused = |peer| metadata.refusal(peer).is_some();
+        assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
+        assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));
+    }
 }

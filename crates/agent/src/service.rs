@@ -10,10 +10,14 @@ use yandex_cloud_auth::system::BoxFuture;
 pub(crate) type Body = Full<Bytes>;
 
 /// The other end of a connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer {
-    /// The user whose process it is, of a connection on loopback where the system tells.
-    pub(crate) uid: Option<u32>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// A process of this user, on this machine.
+    User(u32),
+    /// A process of this machine. The system tells whose processes they are, and did not tell about this one.
+    Unknown,
+    /// Another machine; or this one, on a system that does not tell whose processes they are.
+    Elsewhere,
 }
 
 /// What answers the requests of a listener.
@@ -30,20 +34,20 @@ pub(crate) trait Service: Send + Sync {
     fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>>;
 }
 
-/// The headers of proxies.
-const OF_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"];
-
-/// The headers of browsers.
+/// The headers of a browser's request.
 const OF_BROWSERS: [&str; 4] = ["origin", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"];
 
-/// Whether the headers are those of a browser's request, or of one that a proxy passed on.
-pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
-    is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(*name))
-}
+/// The headers of a request that a proxy passed on.
+const OF_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"];
 
 /// Whether the headers are those of a browser's request.
 pub(crate) fn is_of_browser(headers: &HeaderMap) -> bool {
     OF_BROWSERS.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether the headers are those of a browser's request, or of one that a proxy passed on.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(*name))
 }
 
 /// A response of text.

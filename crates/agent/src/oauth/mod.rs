@@ -83,7 +83,7 @@ impl Oauth {
             let refusal = Refusal::of("invalid_request", "the token endpoint has POST alone");
             return Err(refusal.status(StatusCode::METHOD_NOT_ALLOWED));
         }
-        // A proxy's header is no reason: the client has a secret, and Envoy's own requests have `x-forwarded-for`.
+        // Not that of a proxy: Envoy sends `X-Forwarded-For` with its own requests. The client is known by its secret.
         if is_of_browser(request.headers()) {
             let refusal = Refusal::of("invalid_request", "requests of browsers are refused");
             return Err(refusal.status(StatusCode::FORBIDDEN));

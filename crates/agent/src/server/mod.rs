@@ -158,7 +158,7 @@ async fn serve(
     mut ended: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let peer = Peer { uid: owner::of_peer(&stream) };
+    let peer = owner::of_peer(&stream);
     let (began, mut has_begun) = watch::channel(false);
     let service = service_fn(move |request: Request<Incoming>| {
         began.send_if_modified(|began| !std::mem::replace(began, true));
@@ -201,5 +201,49 @@ impl Served {
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         self.requests.count(response.status(), start.elapsed());
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::service::Peer;
+
+    struct Ok200;
+
+    impl Service for Ok200 {
+        fn kind(&self) -> &'static str {
+            "probes"
+        }
+
+        fn respond(
+            &self,
+            _: Request<Incoming>,
+            _: Peer,
+        ) -> yandex_cloud_auth::system::BoxFuture<'_, Response<Body>> {
+            Box::pin(std::future::ready(Response::default()))
+        }
+    }
+
+    async fn server() -> Server {
+        let served = Served { service: Box::new(Ok200), requests: Metrics::default().requests("probes") };
+        Server::start(Bound::new(([127, 0, 0, 1], 0).into()).await.unwrap(), served)
+    }
+
+    /// The clock of the runtime jumps to the next timer while everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_end_closes_the_connection_after_its_time() {
+        let server = server().await;
+        for start in ["", "GET / HTTP/1.1\r\nHost: 127", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nA: b\r\n"] {
+            let mut client = TcpStream::connect(server.address()).await.unwrap();
+            client.write_all(start.as_bytes()).await.unwrap();
+            let began = tokio::time::Instant::now();
+            let _ = client.read_to_end(&mut Vec::new()).await;
+            let taken = began.elapsed();
+            assert!(taken >= HEAD_TIMEOUT && taken < HEAD_TIMEOUT * 2, "{start:?}: {taken:?}");
+        }
     }
 }

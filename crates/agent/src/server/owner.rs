@@ -4,15 +4,38 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
 
-/// The user's id. `None` off loopback, and where the system does not tell.
-pub(super) fn of_peer(stream: &TcpStream) -> Option<u32> {
-    let (peer, own) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
-    if !peer.ip().to_canonical().is_loopback() {
-        return None;
+use crate::service::Peer;
+
+/// How often the tables are read: a table that changes during a read can leave out a line.
+const READS: usize = 3;
+
+/// Who is at the other end. On Linux a process of this machine without a known user is `Unknown`, never `Elsewhere`:
+/// whoever uses up the file descriptors of the agent, so that it cannot read the table, gains nothing.
+pub(super) fn of_peer(stream: &TcpStream) -> Peer {
+    let (Ok(peer), Ok(own)) = (stream.peer_addr(), stream.local_addr()) else { return Peer::Unknown };
+    if !peer.ip().to_canonical().is_loopback() || !cfg!(target_os = "linux") {
+        return Peer::Elsewhere;
     }
-    let table = if peer.is_ipv6() { "/proc/net/tcp6" } else { "/proc/net/tcp" };
-    let table = std::fs::read_to_string(table).ok()?;
-    table.lines().skip(1).find_map(|line| owner(line, peer, own))
+    (0..READS).find_map(|_| user_of(peer, own)).map_or(Peer::Unknown, Peer::User)
+}
+
+/// The user of the socket with these ends.
+fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+    let read = |table| std::fs::read_to_string(table);
+    forms(peer, own)
+        .find_map(|(table, peer, own)| read(table).ok()?.lines().find_map(|line| owner(line, peer, own)))
+}
+
+/// The tables that can have the socket of the peer, with the ends as they are written there. A socket of IPv6 can
+/// connect to an address of IPv4, and is in the table of IPv6 then.
+fn forms(peer: SocketAddr, own: SocketAddr) -> impl Iterator<Item = (&'static str, SocketAddr, SocketAddr)> {
+    let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+    let mapped = |end: SocketAddr| match end.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), end.port()),
+        IpAddr::V6(_) => end,
+    };
+    let fourth = canonical(peer).is_ipv4().then(|| ("/proc/net/tcp", canonical(peer), canonical(own)));
+    fourth.into_iter().chain([("/proc/net/tcp6", mapped(peer), mapped(own))])
 }
 
 /// The owner of the socket of a line, if it is the socket with these two ends.
@@ -55,11 +78,49 @@ mod tests {
         assert_eq!(owner(LINE, server, client), None);
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_real_socket_has_the_user_of_its_process() {
+        let own = Peer::User(rustix::process::getuid().as_raw());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for address in ["127.0.0.1", "::ffff:127.0.0.1"] {
+            let address: IpAddr = address.parse().unwrap();
+            let client = TcpStream::connect((address, port)).await.unwrap();
+            let (server, _) = listener.accept().await.unwrap();
+            assert_eq!(of_peer(&server), own, "{address}");
+            drop(client);
+            assert_eq!(of_peer(&server), Peer::Unknown, "nobody has the socket any more");
+        }
+    }
+
     #[test]
     fn a_socket_without_a_process_has_no_owner() {
         let (client, server) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:8081".parse().unwrap());
         let closed = LINE.replace("  1000        0 4711", "     0        0 0");
         assert_eq!(owner(&closed, client, server), None);
+    }
+
+    #[test]
+    fn a_socket_of_the_sixth_version_at_an_address_of_the_fourth_is_looked_for_too() {
+        let (client, server) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:8081".parse().unwrap());
+        let written: Vec<_> = forms(client, server)
+            .map(|(table, client, server)| (table, written(client), written(server)))
+            .collect();
+        let words = |text: &str| text.to_owned();
+        assert_eq!(
+            written,
+            [
+                ("/proc/net/tcp", words("0100007F:9C40"), words("0100007F:1F91")),
+                (
+                    "/proc/net/tcp6",
+                    words("0000000000000000FFFF00000100007F:9C40"),
+                    words("0000000000000000FFFF00000100007F:1F91")
+                ),
+            ]
+        );
+        let (client, server) = ("[::1]:40000".parse().unwrap(), "[::1]:80".parse().unwrap());
+        assert_eq!(forms(client, server).count(), 1);
     }
 
     #[test]

@@ -9,7 +9,11 @@ mod bad_input;
 mod drain;
 mod metadata;
 mod oauth;
+#[cfg(target_os = "linux")]
+mod other_users;
 mod outage;
+mod page;
 mod reload;
+mod threats;
 #[cfg(unix)]
 mod token_file;

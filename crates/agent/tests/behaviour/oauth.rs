@@ -40,6 +40,8 @@ fn a_client_is_known_by_its_header_or_its_form() {
         for (headers, body) in [
             (vec![FORM, ("authorization", &*basic)], format!("{grant}&scope=a+b")),
             (vec![FORM, ("authorization", &*basic)], format!("{grant}&client_id=yc-auth")),
+            // Envoy's credential injector sends the second header with its own requests.
+            (vec![FORM, ("authorization", &*basic), ("x-forwarded-for", "127.0.0.1")], grant.to_owned()),
             (vec![FORM], format!("{grant}&client_id=yc-auth&client_secret={secret}")),
             (
                 vec![FORM, ("x-forwarded-for", "127.0.0.1"), ("x-envoy-internal", "true")],

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use test_support::http_client::get;
-use test_support::token_source::{Source, token, unavailable};
+use test_support::token_source::{token, unavailable};
 use test_support::wait::{HOUR, on_runtime, secs};
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::testing::TestClock;
@@ -68,8 +68,7 @@ fn each_form_has_its_content() {
 #[test]
 fn a_reader_always_finds_a_whole_token() {
     on_runtime(async {
-        let (folder, clock) = (Folder::new(), TestClock::new());
-        let source = Source::living(secs(60));
+        let (folder, clock, source) = (Folder::new(), TestClock::new(), tokens());
         let file = folder.join("token");
         let agent = start(&config(&file, ""), &source, &clock).await;
         has(&file, "t1.fake.0").await;

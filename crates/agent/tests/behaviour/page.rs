@@ -1,0 +1,99 @@
+//! `docs/agent.md` is true: its configurations are accepted, its metrics exist, and it has every key. The tests that
+//! `SECURITY.md` names exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use test_support::http_client::get;
+use test_support::wait::on_runtime;
+use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth_agent::Config;
+
+use crate::common::{listening, tokens};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
+}
+
+fn page() -> String {
+    fs::read_to_string(file("docs/agent.md")).unwrap()
+}
+
+#[test]
+fn every_configuration_is_accepted() {
+    let page = page();
+    let mut blocks: Vec<_> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+    assert!(!blocks.is_empty(), "the page has no configuration");
+    blocks.push(fs::read_to_string(file("deploy/systemd/agent.toml")).unwrap());
+    for block in blocks {
+        Config::parse(&block).unwrap_or_else(|error| panic!("{error}\n{block}"));
+    }
+}
+
+/// The error for an unknown key lists the keys that there are.
+#[test]
+fn every_key_has_a_row() {
+    let page = page();
+    let one = "[[identity]]\nname = \"a\"\n";
+    let listen = |kind: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\nno-such-key = 1\n");
+    let kinds = ["metadata", "oauth", "token-file", "admin", "probes"];
+    let configs = kinds.map(listen).into_iter().chain([
+        format!("{one}no-such-key = 1\n"),
+        format!("no-such-key = 1\n{one}"),
+        listen("no-such-kind"),
+    ]);
+    for config in configs {
+        let error = Config::parse(&config).unwrap_err().to_string();
+        let (_, keys) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+        let keys: Vec<_> = keys.split('`').skip(1).step_by(2).collect();
+        assert!(!keys.is_empty(), "{error}");
+        for key in keys {
+            let is_row = |line: &str| line.starts_with("| ") && line.contains(&format!("`{key}`"));
+            assert!(page.lines().any(is_row), "the page has no row of `{key}`");
+        }
+    }
+}
+
+#[test]
+fn every_metric_has_a_row() {
+    on_runtime(async {
+        let (_agent, address) = listening("admin", "", &tokens(), &TestClock::new()).await;
+        let metrics = get(&format!("http://{address}/metrics"), &[]).await.text();
+        let page = page();
+        let mut count = 0;
+        for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (family, kind) = line.split_once(' ').unwrap();
+            let name = if kind == "counter" { format!("{family}_total") } else { family.to_owned() };
+            let is_row = |line: &str| line.starts_with(&format!("| `{name}"));
+            assert!(page.lines().any(is_row), "the page has no row of `{name}`");
+            count += 1;
+        }
+        let rows = page.lines().filter(|line| line.starts_with("| `yc_auth_agent_")).count();
+        assert_eq!(rows, count, "the page has a metric that does not exist");
+    });
+}
+
+#[test]
+fn the_tests_of_each_threat_exist() {
+    let page = fs::read_to_string(file("SECURITY.md")).unwrap();
+    let section = page.split("## The agent\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for name in section.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+        let mut parts: Vec<_> = name.split("::").filter(|part| *part != "tests").collect();
+        let root = if parts[0] == "behaviour" { folder.join("tests") } else { folder.join("src") };
+        let path = |parts: &[&str]| {
+            let path = root.join(parts.join("/"));
+            [path.with_extension("rs"), path.join("mod.rs")].into_iter().find(|path| path.is_file())
+        };
+        // The last part is a module, or a test in one.
+        let test = if path(&parts).is_some() { None } else { parts.pop() };
+        let source =
+            fs::read_to_string(path(&parts).unwrap_or_else(|| panic!("no module of {name}"))).unwrap();
+        let wanted = test.map_or_else(|| "test]".to_owned(), |test| format!("fn {test}()"));
+        assert!(source.contains(&wanted), "there is no test {name}");
+        count += 1;
+    }
+    assert!(count > 10, "{section}");
+}
