@@ -95,10 +95,11 @@ def test_a_secret_with_signs_of_its_own(form, serve, emulator, tmp_path, environ
 
 
 def test_authlib_renews_before_the_token_ends(serve, make_emulator, tmp_path):
+    # The endpoint tells whole seconds, and never less than one: hence the leeway.
     emulator = make_emulator(lifetime=3)
     endpoint = Endpoint(serve, emulator, tmp_path)
     session = OAuth2Client(
-        **endpoint.client, token_endpoint=endpoint.url, grant_type="client_credentials", leeway=0
+        **endpoint.client, token_endpoint=endpoint.url, grant_type="client_credentials", leeway=1
     )
     session.fetch_token()
     statuses, tokens = [], set()
@@ -116,7 +117,8 @@ def status_of(address: str) -> int:
 
 def test_envoy(serve, make_emulator, tmp_path):
     """The injector of Envoy fetches at its start, and again before each end."""
-    emulator = make_emulator(lifetime=4)
+    # A token that is fetched last lives for two seconds more, so that its whole seconds are no more than it has.
+    emulator = make_emulator(lifetime=8)
     endpoint = Endpoint(serve, emulator, tmp_path)
     with (
         TokenServer(emulator.accepts) as server,
@@ -124,7 +126,7 @@ def test_envoy(serve, make_emulator, tmp_path):
     ):
         # Until it has a token, Envoy itself refuses.
         wait_for(lambda: status_of(envoy.address) == 200, 10)
-        while len(server.tokens) < 3:
+        while len(server.tokens) < 2:
             assert status_of(envoy.address) == 200
             time.sleep(0.05)
 
