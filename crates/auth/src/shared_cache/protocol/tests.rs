@@ -1,12 +1,12 @@
 //! Two fetches at once: which entry stays.
 
+use futures_util::FutureExt;
 use zeroize::Zeroizing;
 
 use super::*;
 use crate::Method;
 use crate::system::Clock;
-use crate::task::block_on::block_on;
-use crate::testing::{TestCacheStore, TestClock};
+use crate::system::doubles::{TestCacheStore, TestClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,8 +39,8 @@ fn kept(usable: Duration) -> String {
         Ok(())
     };
     let describe = |(): &(), began| Some(token("t1.fake.ours", began, 3600 * SECOND));
-    assert!(matches!(block_on(ours.run(limits, fetch, describe)), Ok(Lookup::Fetched(..))));
-    let found = block_on(ours.look()).unwrap();
+    assert!(matches!(ours.run(limits, fetch, describe).now_or_never().unwrap(), Ok(Lookup::Fetched(..))));
+    let found = ours.look().now_or_never().unwrap().unwrap();
     found.entry.unwrap().secret.expose().to_owned()
 }
 
