@@ -44,6 +44,8 @@ pin_project! {
     enum State<S, R, Q, A, F, V> {
         /// The request waits for the first header.
         Queueing { queued: Option<Box<Queued<S, R, Q>>> },
+        /// There is the first header; the service has to become ready.
+        Admitting { queued: Option<Box<Admitted<S, R, Q>>> },
         /// The request was sent.
         Sending { #[pin] response: F, in_flight: Option<InFlight<S, R, V>> },
         /// The server refused the token; the call waits for a fresh one.
@@ -66,6 +68,13 @@ struct Queued<S, R, Q> {
     replay: R,
     service: S,
     request: Q,
+}
+
+/// A request that has its header and waits for the service. The service was not reserved before: a client has a bounded
+/// number of places, and requests that wait for a token would hold the places of others.
+struct Admitted<S, R, Q> {
+    queued: Queued<S, R, Q>,
+    header: Option<VersionedHeader>,
 }
 
 /// What is known of a request in flight.
@@ -121,7 +130,7 @@ where
 }
 
 impl<S, R, Q: AuthRequest> Queued<S, R, Q> {
-    /// Sends the request with the header.
+    /// Sends the request with the header. The service is ready.
     fn send(self, header: Option<VersionedHeader>) -> State<S, R, Q, S::Response, S::Future, R::Saved>
     where
         S: Service<Q> + Clone,
@@ -159,10 +168,20 @@ where
                     let Some(waiting) = queued.as_mut() else { return Poll::Pending };
                     let header = ready!(waiting.header.as_mut().poll(context));
                     match (header, queued.take()) {
-                        (Ok(header), Some(queued)) => queued.send(header),
+                        (Ok(header), Some(queued)) => {
+                            State::Admitting { queued: Some(Box::new(Admitted { queued: *queued, header })) }
+                        }
                         (Err(error), _) => State::Failed { error: Some(error) },
                         (Ok(_), None) => return Poll::Pending,
                     }
+                }
+                StateProjection::Admitting { queued } => {
+                    let Some(waiting) = queued.as_mut() else { return Poll::Pending };
+                    if let Err(error) = ready!(waiting.queued.service.poll_ready(context)) {
+                        return finish(state, Err(AuthServiceError::from_service(error)));
+                    }
+                    let Some(admitted) = queued.take() else { return Poll::Pending };
+                    admitted.queued.send(admitted.header)
                 }
                 StateProjection::Sending { response, in_flight } => {
                     let response = match ready!(response.poll(context)) {

@@ -1,7 +1,6 @@
 //! The service: it adds the header to each request before it calls the client.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -144,10 +143,9 @@ where
             }
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
-                // The service that is ready waits with the request; the clone serves the next call.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::waiting(Arc::clone(&self.config), self.replay.clone(), ready, request)
+                // The clone becomes ready when there is a header. `self.inner` stays ready for the next call.
+                let service = self.inner.clone();
+                ResponseFuture::waiting(Arc::clone(&self.config), self.replay.clone(), service, request)
             }
         }
     }

@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod async_openai;
 mod bare_strings;
+mod client_places;
 mod clock_difference;
 mod destinations;
 mod endpoints;
