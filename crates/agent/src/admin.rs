@@ -1,6 +1,5 @@
 //! Probes, metrics, and a page for people. None of them shows a token.
 
-use std::fmt::Write as _;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -95,13 +94,16 @@ impl Admin {
                 &format!("{} / {}", counts.fetches, counts.failures),
                 &error,
             ];
-            rows.push_str("<tr>");
-            for cell in cells {
-                let _ = write!(rows, "<td>{}</td>", escaped(cell));
-            }
-            rows.push_str("</tr>\n");
+            rows.push_str(&row(&cells));
         }
-        let page = PAGE.replace("ROWS", &rows).replace("NOW", &httpdate::fmt_http_date(SystemTime::now()));
+        let clients = self.metrics.counts().into_iter().map(|(kind, counts)| {
+            let [good, refused, failed] = counts.map(|count| count.to_string());
+            row(&[kind, &good, &refused, &failed])
+        });
+        let page = PAGE
+            .replace("NOW", &httpdate::fmt_http_date(SystemTime::now()))
+            .replace("CLIENTS", &clients.collect::<String>())
+            .replace("ROWS", &rows);
         let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
         let headers = response.headers_mut();
         let policy =
@@ -144,6 +146,10 @@ const PAGE: &str = "<!doctype html>
 <table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches / failures</th><th>last error</th></tr></thead>
 <tbody>
 ROWS</tbody></table>
+<h2>Requests of clients</h2>
+<table><thead><tr><th>listener</th><th>answered</th><th>refused</th><th>failed</th></tr></thead>
+<tbody>
+CLIENTS</tbody></table>
 <p>NOW</p>
 </body></html>
 ";
@@ -163,6 +169,12 @@ fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
 fn line(identity: &Identity) -> String {
     let state = if identity.is_ready() { "ready" } else { "no token" };
     format!("{}: {state}\n", identity.name())
+}
+
+/// A row of a table.
+fn row(cells: &[&str]) -> String {
+    let cells = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell)));
+    format!("<tr>{}</tr>\n", cells.collect::<String>())
 }
 
 fn escaped(text: &str) -> String {

@@ -1,7 +1,8 @@
 //! Counters and histograms in the format of `OpenMetrics`.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
@@ -28,6 +29,8 @@ type Labels = [(&'static str, String); 2];
 pub(crate) struct Metrics {
     requests: Family<Labels, Counter>,
     durations: Family<Label, Histogram, fn() -> Histogram>,
+    /// The counters of each kind of listener.
+    kinds: Arc<Mutex<BTreeMap<&'static str, Requests>>>,
 }
 
 impl Default for Metrics {
@@ -35,11 +38,13 @@ impl Default for Metrics {
         Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            kinds: Arc::default(),
         }
     }
 }
 
-/// The counters of one listener's requests.
+/// The counters of one kind of listener. Clones share them.
+#[derive(Clone)]
 pub(crate) struct Requests {
     good: Counter,
     refused: Counter,
@@ -66,12 +71,22 @@ impl Metrics {
             let labels = [("listener", kind.to_owned()), ("outcome", outcome.to_owned())];
             self.requests.get_or_create(&labels).clone()
         };
-        Requests {
+        let requests = Requests {
             good: counter("ok"),
             refused: counter("refused"),
             failed: counter("failed"),
             duration: self.durations.get_or_create(&[("listener", kind.to_owned())]).clone(),
-        }
+        };
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, requests.clone());
+        requests
+    }
+
+    /// How many requests each kind of listener has answered well, refused, and failed.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, [u64; 3])> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts =
+            |requests: &Requests| [&requests.good, &requests.refused, &requests.failed].map(Counter::get);
+        kinds.iter().map(|(kind, requests)| (*kind, counts(requests))).collect()
     }
 
     /// All metrics as text.

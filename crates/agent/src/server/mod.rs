@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use yandex_cloud_auth::{Error, ErrorKind};
+use yandex_cloud_auth::{Error, ErrorKind, redact};
 
 use self::host::HostRule;
 use crate::metrics::Requests;
@@ -193,6 +193,8 @@ async fn serve(
 impl Served {
     async fn answer(&self, request: Request<Incoming>, peer: Peer, address: SocketAddr) -> Response<Body> {
         let start = Instant::now();
+        let asked = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| format!("{} {}", request.method(), redact(request.uri().path(), &[])));
         let rule = self.service.checks_host().then(|| HostRule::new(address));
         let mut response = match rule.and_then(|rule| rule.refusal(&request)) {
             Some(reason) => text(StatusCode::FORBIDDEN, reason),
@@ -200,6 +202,10 @@ impl Served {
         };
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         self.requests.count(response.status(), start.elapsed());
+        if let Some(request) = asked {
+            let (listener, status) = (self.service.kind(), response.status().as_u16());
+            tracing::debug!(listener, request, status, ?peer, "answered");
+        }
         response
     }
 }

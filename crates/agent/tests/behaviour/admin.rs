@@ -96,6 +96,7 @@ fn the_page_shows_errors_as_text_and_no_token() {
             "{}",
             page.text()
         );
+        assert!(page.text().contains("<tr><td>admin</td><td>"), "{}", page.text());
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
         assert!(!page.text().contains("t1."));
     });

@@ -102,6 +102,7 @@ fn no_secret_is_in_the_log() {
             }
             let url = format!("http://{}/oauth2/token", agent.addresses()[0]);
             get(&url, &[("authorization", "Basic eWMtYXV0aDp3cm9uZw==")]).await;
+            get(&format!("{url}/t1.fake-in-a-path.fakefakefakefake?token=t1.fake-in-a-query.fake"), &[]).await;
             source.set(|_| Err(unavailable().at("t1.fake.in-an-error")));
             clock.advance(13 * HOUR);
             let has = |text: &str| log.lines().iter().any(|line| line.contains(text));
@@ -113,6 +114,8 @@ fn no_secret_is_in_the_log() {
             let lines = log.lines();
             assert!(lines.iter().any(|line| line.contains("wrote the token")), "{lines:?}");
             assert!(lines.iter().any(|line| line.contains("made the OAuth client")), "{lines:?}");
+            let asked = |line: &String| line.contains("answered") && line.contains("GET /oauth2/token");
+            assert_eq!(lines.iter().filter(|line| asked(line)).count(), 2, "{lines:?}");
             for secret in ["t1.fake", client["client_secret"].as_str().unwrap(), "eWMtYXV0aDp3cm9uZw"] {
                 assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:?}");
             }
