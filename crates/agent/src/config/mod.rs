@@ -1,6 +1,7 @@
 //! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
 
-use std::collections::BTreeSet;
+mod check;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -204,45 +205,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks what goes together.
-    ///
-    /// # Errors
-    /// `Invalid`: a name twice, a listener of an unknown identity, an address that is not on loopback, and the like.
-    pub fn check(&self) -> Result<(), Error> {
-        let mut names = BTreeSet::new();
-        for identity in &self.identity {
-            let is_name = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-            if identity.name.is_empty() || !identity.name.chars().all(is_name) {
-                return Err(invalid("the name of an identity has letters, digits, `.`, `_` and `-`"));
-            }
-            if !names.insert(identity.name.as_str()) {
-                return Err(invalid(format!("the identity `{}` is there twice", identity.name)));
-            }
-            if identity.auth_file.is_some() && identity.key_file.is_some() {
-                return Err(invalid(format!(
-                    "the identity `{}` has `auth_file` and `key_file`: give one of them",
-                    identity.name
-                )));
-            }
-        }
-        let mut places = BTreeSet::new();
-        for listen in &self.listen {
-            listen.check()?;
-            if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
-                return Err(invalid(format!("{} has two listeners", listen.place())));
-            }
-            if let Some(name) = listen.identity() {
-                self.identity_of(name).map_err(|error| error.at(listen.place()))?;
-            }
-        }
-        match self.drain_seconds {
-            Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
-                Err(invalid("`drain_seconds` is a number from 0 to 3600"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// How long connections may go on after the signal to end.
     #[must_use]
     pub fn drain(&self) -> Duration {
@@ -292,155 +254,8 @@ impl ListenConfig {
             _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
         }
     }
-
-    fn check(&self) -> Result<(), Error> {
-        let error = |reason: &str, help: &'static str| Err(invalid(reason).at(self.place()).with_help(help));
-        match self {
-            Self::Metadata(listen) if !listen.address.ip().is_loopback() && !listen.pod_network => error(
-                "the metadata service has no key, so its address must be on loopback",
-                "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network`",
-            ),
-            Self::Oauth(OauthConfig { address, .. }) | Self::Admin(AdminConfig { address })
-                if !address.ip().is_loopback() =>
-            {
-                error(
-                    "the address must be on loopback: this listener has no TLS",
-                    "give an address of 127.0.0.0/8; for probes of another machine there is the listener `probes`",
-                )
-            }
-            Self::TokenFile(listen) => listen.check(),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl TokenFileConfig {
-    fn check(&self) -> Result<(), Error> {
-        let error = |reason: &str, help: &'static str| {
-            Err(invalid(reason).at(self.path.display().to_string()).with_help(help))
-        };
-        let mode = self.mode()?;
-        match (self.format, &self.host, &self.user) {
-            (FileFormat::Pgpass, Some(host), Some(user)) => {
-                if host == "*" {
-                    return error(
-                        "`*` would give the token to every database server",
-                        "give the host name of the database",
-                    );
-                }
-                if [host, user]
-                    .iter()
-                    .any(|field| field.is_empty() || field.contains([':', '\\', '\n', '\r']))
-                {
-                    return error(
-                        "`host` and `user` have no colon, backslash or line break",
-                        "correct the value",
-                    );
-                }
-                if mode != 0o600 || self.group.is_some() {
-                    return error(
-                        "PostgreSQL's clients ignore a password file that others can read",
-                        "leave out `mode` and `group`",
-                    );
-                }
-                Ok(())
-            }
-            (FileFormat::Pgpass, ..) => error(
-                "the format `pgpass` needs `host` and `user`",
-                "give the host name of the database and the user's name there",
-            ),
-            (_, None, None) => Ok(()),
-            _ => error("`host` and `user` belong to the format `pgpass`", "leave them out"),
-        }
-    }
-
-    /// The permissions.
-    pub(crate) fn mode(&self) -> Result<u32, Error> {
-        let Some(text) = &self.mode else { return Ok(0o600) };
-        let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
-        match mode {
-            Some(mode) if mode & 0o400 == 0 => Err("the owner cannot read the file"),
-            Some(mode) if mode & 0o133 != 0 => {
-                Err("a token file is not executable, and only its owner writes to it")
-            }
-            Some(mode) if mode & 0o007 != 0 => Err("every user of the machine could read the token"),
-            Some(mode) => Ok(mode),
-            None => Err("the mode is an octal number"),
-        }
-        .map_err(|reason| {
-            invalid(reason)
-                .at(self.path.display().to_string())
-                .with_help("give `0600`, or `0640` with a `group`")
-        })
-    }
 }
 
 fn invalid(reason: impl AsRef<str>) -> Error {
     Error::new(ErrorKind::Invalid, reason)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        Config::parse(text).expect_err(text).to_string()
-    }
-
-    #[test]
-    fn an_error_names_the_line_and_never_repeats_it() {
-        let error = refused("[[identity]]\nname = \"a\"\nauth = \"AQVNfake-secret\"\n");
-        assert!(error.contains("line 3") && error.contains("unknown field `auth`"), "{error}");
-        assert!(!error.contains("AQVN"), "{error}");
-        let error = refused("[[identity]]\nname = t1.fake.secret\n");
-        assert!(error.contains("line 2") && !error.contains("t1."), "{error}");
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_refused() {
-        let one = "[[identity]]\nname = \"a\"\n";
-        let listen = |kind: &str, rest: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\n{rest}\n");
-        for (text, reason) in [
-            (format!("{one}{one}"), "twice"),
-            ("[[identity]]\nname = \"a b\"\n".into(), "letters"),
-            (listen("metadata", "address = \"0.0.0.0:80\""), "on loopback"),
-            (listen("oauth", "address = \"10.0.0.1:80\"\nclient_file = \"c\""), "on loopback"),
-            (listen("admin", "address = \"[::]:80\""), "on loopback"),
-            (listen("metadata", "address = \"127.0.0.1:80\"\nidentity = \"b\""), "no identity `b`"),
-            (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
-            (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
-            (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
-            (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),
-            (listen("token-file", "path = \"t\"\nmode = \"rw\""), "octal"),
-            (listen("token-file", "path = \"t\"\nformat = \"pgpass\""), "needs `host` and `user`"),
-            (
-                listen("token-file", "path = \"t\"\nformat = \"pgpass\"\nhost = \"*\"\nuser = \"u\""),
-                "every database",
-            ),
-            (listen("token-file", "path = \"t\"\nhost = \"h\""), "belong to the format"),
-            (
-                listen(
-                    "token-file",
-                    "path = \"t\"\nformat = \"pgpass\"\nhost = \"h\"\nuser = \"u\"\nmode = \"0640\"",
-                ),
-                "ignore a password file",
-            ),
-            ("[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:80\"\n".into(), "no identity"),
-            (format!("drain_seconds = -1\n{one}"), "from 0 to 3600"),
-        ] {
-            let error = refused(&text);
-            assert!(error.contains(reason), "{text}: {error}");
-        }
-        let two = listen("token-file", "path = \"t\"") + "[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
-        assert!(refused(&two).contains("two listeners"));
-        assert!(Config::parse(&listen("probes", "address = \"0.0.0.0:8090\"")).is_ok());
-        assert!(Config::parse(&listen("metadata", "address = \"10.0.0.1:80\"\npod_network = true")).is_ok());
-    }
-
-    #[test]
-    fn a_listener_of_several_identities_names_one() {
-        let text = "[[identity]]\nname = \"a\"\n[[identity]]\nname = \"b\"\n[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
-        assert!(refused(text).contains("several identities"));
-        assert!(Config::parse(&format!("{text}identity = \"b\"\n")).is_ok());
-    }
 }
