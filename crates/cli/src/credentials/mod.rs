@@ -157,11 +157,29 @@ pub(crate) fn for_server(options: &AuthOptions, deadline: Deadline) -> Result<Cr
     let deadline = deadline.within(options.timeout);
     let subprocesses = Subprocesses::default();
     subprocesses.leave_signals();
-    let made = place(options, deadline, Tokens::Shared, &subprocesses).and_then(|place| {
+    let made = check_key_file(options).and_then(|()| place(options, deadline, Tokens::Shared, &subprocesses));
+    let made = made.and_then(|place| {
         let value = options.auth.as_ref().map(|auth| input::read(auth, deadline)).transpose()?;
         Ok(build(options, value.as_ref(), &ClaimsRecord::default())?.with_system(place.system))
     });
     made.map_err(|error| flag_errors::in_flags(error, options))
+}
+
+/// The longest text that is taken for a path and not for a key: a key in base64 is some thousands of letters.
+const LONGEST_PATH: usize = 1024;
+
+/// Refuses a key file that cannot be opened. A command is told by its fetch; a process that stays would try again and again.
+fn check_key_file(options: &AuthOptions) -> Result<(), Error> {
+    let Some(file) = options.key_file.as_ref() else { return Ok(()) };
+    let text = file.to_string_lossy();
+    if text.len() > LONGEST_PATH || text.contains('{') {
+        return Ok(());
+    }
+    std::fs::File::open(file).map(drop).map_err(|error| {
+        Error::new(ErrorKind::Invalid, format!("cannot read {}: {error}", file.display()))
+            .at("--key-file")
+            .with_help("give the path of an authorized key that this user can read")
+    })
 }
 
 /// What automatic selection takes now, without impersonation.

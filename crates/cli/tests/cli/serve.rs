@@ -175,6 +175,7 @@ fn what_cannot_be_served_is_refused_at_the_start() {
             "identity `a`: the method metadata takes no",
         ),
         (format!("{one}auth_file = \"missing\"\n"), "identity `a`"),
+        (format!("{one}key_file = \"missing.json\"\n"), "identity `a`: --key-file: cannot read"),
         ("[[listen]]\nkind = \"admin\"\n".to_owned(), "missing field `address`"),
     ] {
         let file = config(&text);
