@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use serde::Serialize;
 use serde_json::{Value, json};
 use yandex_cloud_auth::system::BoxFuture;
 use yandex_cloud_auth::{ErrorKind, Scheme};
@@ -50,6 +51,14 @@ impl Service for Metadata {
             response
         })
     }
+}
+
+/// The response with the token.
+#[derive(Serialize)]
+struct Token<'a> {
+    access_token: &'a str,
+    expires_in: u64,
+    token_type: &'a str,
 }
 
 /// What a path leads to.
@@ -181,10 +190,10 @@ impl Metadata {
         match self.identity.token().await {
             Ok(token) if token.scheme() == Some(Scheme::Bearer) => {
                 let life = self.identity.remaining(&token).map_or(UNKNOWN_LIFE, |life| life.as_secs().max(1));
-                let value = token.token();
-                let value = value.as_ref().map(yandex_cloud_auth::Secret::expose_secret).unwrap_or_default();
-                let body = json!({"access_token": value, "expires_in": life, "token_type": "Bearer"});
-                respond(StatusCode::OK, "application/json", body.to_string())
+                let value = token.expose_secret().unwrap_or_default();
+                let body = Token { access_token: value, expires_in: life, token_type: "Bearer" };
+                // Numbers and texts cannot fail.
+                respond(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
             }
             Ok(_) => {
                 text(StatusCode::NOT_FOUND, "the identity has no IAM token: it has an API key, or nothing\n")

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use serde_json::json;
 use yandex_cloud_auth::Scheme;
 use yandex_cloud_auth::system::BoxFuture;
@@ -120,18 +121,15 @@ impl Oauth {
         let token = self.identity.token().await.map_err(|error| {
             Refusal::of("temporarily_unavailable", error.to_string()).status(StatusCode::SERVICE_UNAVAILABLE)
         })?;
-        let value = token.token().filter(|_| token.scheme() == Some(Scheme::Bearer));
+        let value = token.expose_secret().filter(|_| token.scheme() == Some(Scheme::Bearer));
         let Some(value) = value else {
             let reason = "the identity has no IAM token: it has an API key, or nothing";
             return Err(Refusal::of("invalid_request", reason));
         };
         let life = self.identity.remaining(&token).unwrap_or(UNKNOWN_LIFE);
-        let body = json!({
-            "access_token": value.expose_secret(),
-            "token_type": "Bearer",
-            "expires_in": shown_life(life),
-        });
-        Ok(Zeroizing::new(body.to_string()))
+        let granted = Granted { access_token: value, token_type: "Bearer", expires_in: shown_life(life) };
+        // Numbers and texts cannot fail.
+        Ok(Zeroizing::new(serde_json::to_string(&granted).unwrap_or_default()))
     }
 }
 
@@ -148,6 +146,14 @@ impl Service for Oauth {
             }
         })
     }
+}
+
+/// What a client gets.
+#[derive(Serialize)]
+struct Granted<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    expires_in: u64,
 }
 
 /// The response with a token.
@@ -189,6 +195,9 @@ fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
 
 /// A text of a form, decoded.
 fn decode(text: &str) -> Option<Text> {
+    if !text.contains(['%', '+']) {
+        return Some(Zeroizing::new(text.to_owned()));
+    }
     let spaces = Zeroizing::new(text.replace('+', " "));
     let decoded = percent_decode_str(&spaces).decode_utf8().ok()?;
     Some(Zeroizing::new(decoded.into_owned()))
