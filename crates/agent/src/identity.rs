@@ -1,11 +1,12 @@
 //! One identity: its credentials, kept fresh by a task of their own, so that a source that hangs delays no other identity.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use tokio::sync::OnceCell;
-use tokio::task::AbortHandle;
-use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Snapshot};
+use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Scheme, Snapshot};
+use zeroize::Zeroizing;
 
 use crate::config::IdentityConfig;
 
@@ -19,13 +20,27 @@ const FACTS_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
+/// The life of a token whose issuer did not say: the client asks again soon.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
+
+/// What is told of a credential that is no IAM token.
+pub(crate) const NO_IAM_TOKEN: &str = "the identity has no IAM token: it has an API key, or nothing";
+
+/// A token as clients of the metadata service and of OAuth read it.
+#[derive(Serialize)]
+struct Bearer<'a> {
+    access_token: &'a str,
+    expires_in: u64,
+    token_type: &'a str,
+}
+
 /// An identity of the agent.
 pub(crate) struct Identity {
     pub(crate) config: IdentityConfig,
     pub(crate) credentials: Credentials,
     /// What the method says about the identity, once it was asked.
     known: OnceCell<Known>,
-    state: Mutex<State>,
+    last_error: Mutex<Option<(SystemTime, String)>>,
 }
 
 /// What a method knows about an identity. Some methods know nothing.
@@ -36,25 +51,19 @@ pub(crate) struct Known {
     pub(crate) folder: Option<String>,
 }
 
-#[derive(Clone, Default)]
-struct State {
-    last_error: Option<(SystemTime, String)>,
-    renewal: Option<AbortHandle>,
-}
-
 impl Identity {
     pub(crate) fn new(config: IdentityConfig, credentials: Credentials) -> Self {
-        Self { config, credentials, known: OnceCell::new(), state: Mutex::default() }
+        Self { config, credentials, known: OnceCell::new(), last_error: Mutex::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// Starts the renewal. The task ends with the last owner of the identity.
+    /// Starts the renewal. After the last owner of the identity the task ends at its next look.
     pub(crate) fn start(self: &Arc<Self>) {
         let identity = Arc::downgrade(self);
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             while let Some(identity) = identity.upgrade() {
                 let pause = identity.renew().await;
                 let pause = identity.credentials.system().clock().sleep(pause);
@@ -62,7 +71,6 @@ impl Identity {
                 pause.await;
             }
         });
-        self.change(|state| state.renewal = Some(task.abort_handle()));
     }
 
     /// Lets the library fetch if it should. Returns the time until the next look.
@@ -96,15 +104,31 @@ impl Identity {
             if is_new {
                 tracing::warn!(identity = self.name(), error = %error, "there is no token");
             }
-            self.change(|state| state.last_error = Some((SystemTime::now(), text)));
+            *self.lock_error() = Some((SystemTime::now(), text));
         }
         token
     }
 
     /// How long the token still lives: `None` if its issuer did not say.
-    pub(crate) fn remaining(&self, snapshot: &Snapshot) -> Option<Duration> {
+    fn remaining(&self, snapshot: &Snapshot) -> Option<Duration> {
         let now = SystemTime::UNIX_EPOCH + self.credentials.system().clock().now().wall;
         snapshot.expires_at().map(|end| end.duration_since(now).unwrap_or_default())
+    }
+
+    /// The JSON that a client gets for an IAM token, of the life that `shown` makes of the rest of its life. `None` for
+    /// another kind of credential.
+    pub(crate) fn bearer(
+        &self,
+        token: &Snapshot,
+        shown: impl FnOnce(Duration) -> u64,
+    ) -> Option<Zeroizing<String>> {
+        if token.scheme() != Some(Scheme::Bearer) {
+            return None;
+        }
+        let expires_in = shown(self.remaining(token).unwrap_or(UNKNOWN_LIFE));
+        let bearer = Bearer { access_token: token.expose_secret()?, expires_in, token_type: "Bearer" };
+        // Numbers and texts cannot fail.
+        serde_json::to_string(&bearer).ok().map(Zeroizing::new)
     }
 
     /// Whether a token can be served now.
@@ -114,24 +138,10 @@ impl Identity {
 
     /// The last error that left callers without a token.
     pub(crate) fn last_error(&self) -> Option<(SystemTime, String)> {
-        self.read(|state| state.last_error.clone())
+        self.lock_error().clone()
     }
 
-    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Drop for Identity {
-    fn drop(&mut self) {
-        self.change(|state| {
-            if let Some(task) = state.renewal.take() {
-                task.abort();
-            }
-        });
+    fn lock_error(&self) -> MutexGuard<'_, Option<(SystemTime, String)>> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use serde::Serialize;
 use serde_json::{Value, json};
+use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
-use yandex_cloud_auth::{ErrorKind, Scheme};
 
 use crate::config::MetadataConfig;
-use crate::identity::Identity;
+use crate::identity::{Identity, NO_IAM_TOKEN};
 use crate::service::{Body, Peer, Service, is_foreign, respond, text};
 
 /// The header of every request and of every response.
@@ -28,9 +27,6 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// The path of the token below `/computeMetadata/`.
 const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
-
-/// The life of a token whose issuer did not say, in seconds: the client asks again soon.
-const UNKNOWN_LIFE: u64 = 300;
 
 /// A metadata service for one identity.
 pub(crate) struct Metadata {
@@ -51,14 +47,6 @@ impl Service for Metadata {
             response
         })
     }
-}
-
-/// The response with the token.
-#[derive(Serialize)]
-struct Token<'a> {
-    access_token: &'a str,
-    expires_in: u64,
-    token_type: &'a str,
 }
 
 /// What a path leads to.
@@ -188,16 +176,16 @@ impl Metadata {
 
     async fn token(&self) -> Response<Body> {
         match self.identity.token().await {
-            Ok(token) if token.scheme() == Some(Scheme::Bearer) => {
-                let life = self.identity.remaining(&token).map_or(UNKNOWN_LIFE, |life| life.as_secs().max(1));
-                let value = token.expose_secret().unwrap_or_default();
-                let body = Token { access_token: value, expires_in: life, token_type: "Bearer" };
-                // Numbers and texts cannot fail.
-                respond(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
-            }
-            Ok(_) => {
-                text(StatusCode::NOT_FOUND, "the identity has no IAM token: it has an API key, or nothing\n")
-            }
+            Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
+                Some(body) => respond(StatusCode::OK, "application/json", body.as_bytes().to_vec()),
+                None => text(
+                    StatusCode::NOT_FOUND,
+                    format!(
+                        "{NO_IAM_TOKEN}
+"
+                    ),
+                ),
+            },
             Err(error) => {
                 let status = match error.kind() {
                     ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

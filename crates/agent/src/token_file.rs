@@ -175,9 +175,8 @@ impl Target {
 
     fn content(&self, token: &Snapshot) -> io::Result<Zeroizing<String>> {
         let value = token
-            .token()
+            .expose_secret()
             .ok_or_else(|| io::Error::other("the identity has no token: its method is `none`"))?;
-        let value = value.expose_secret();
         let is_key = token.scheme() == Some(Scheme::ApiKey);
         Ok(Zeroizing::new(match self.config.format {
             FileFormat::Bare => value.to_owned(),

@@ -14,14 +14,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
 use serde_json::json;
-use yandex_cloud_auth::Scheme;
 use yandex_cloud_auth::system::BoxFuture;
 use zeroize::Zeroizing;
 
 pub(crate) use self::client::Client;
-use crate::identity::Identity;
+use crate::identity::{Identity, NO_IAM_TOKEN};
 use crate::service::{Body, Peer, Service, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
@@ -33,9 +31,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is taken from the lifetime: a tenth, and no more than this.
 const MARGIN: Duration = Duration::from_secs(60);
-
-/// The life of a token whose issuer did not say.
-const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
 
 /// A token endpoint for one identity.
 pub(crate) struct Oauth {
@@ -121,15 +116,7 @@ impl Oauth {
         let token = self.identity.token().await.map_err(|error| {
             Refusal::of("temporarily_unavailable", error.to_string()).status(StatusCode::SERVICE_UNAVAILABLE)
         })?;
-        let value = token.expose_secret().filter(|_| token.scheme() == Some(Scheme::Bearer));
-        let Some(value) = value else {
-            let reason = "the identity has no IAM token: it has an API key, or nothing";
-            return Err(Refusal::of("invalid_request", reason));
-        };
-        let life = self.identity.remaining(&token).unwrap_or(UNKNOWN_LIFE);
-        let granted = Granted { access_token: value, token_type: "Bearer", expires_in: shown_life(life) };
-        // Numbers and texts cannot fail.
-        Ok(Zeroizing::new(serde_json::to_string(&granted).unwrap_or_default()))
+        self.identity.bearer(&token, shown_life).ok_or_else(|| Refusal::of("invalid_request", NO_IAM_TOKEN))
     }
 }
 
@@ -146,14 +133,6 @@ impl Service for Oauth {
             }
         })
     }
-}
-
-/// What a client gets.
-#[derive(Serialize)]
-struct Granted<'a> {
-    access_token: &'a str,
-    token_type: &'a str,
-    expires_in: u64,
 }
 
 /// The response with a token.
