@@ -15,7 +15,6 @@ import os
 import re
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "interop"))
 
-from agent import Agent
+from agent import Agent, free_port
 from emulator import TOKEN_PATH, Emulator
 
 ROUNDS = 5
@@ -52,12 +51,6 @@ def resident(pid):
     """Resident memory in KiB: all of it, and that which is no file."""
     status = Path(f"/proc/{pid}/status").read_text()
     return tuple(int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("VmRSS", "RssAnon"))
-
-
-def free_port():
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return holder.getsockname()[1]
 
 
 class Nginx:

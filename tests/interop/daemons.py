@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 from agent import fetch, free_port
-from processes import wait_for
+from processes import end, wait_for
 
 #: The unpacked packages of Debian.
 DEBIAN = Path(sys.prefix) / "debian/usr"
@@ -97,12 +97,7 @@ class Daemon:
         return True
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
 
     def __enter__(self) -> "Daemon":
         return self

@@ -12,6 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from processes import end
+
 STARTED_WITHIN = 30  # seconds
 VARIABLES = {
     "YC_API_ENDPOINT",
@@ -111,12 +113,7 @@ class Emulator:
         self.stop()
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
         self._process.stdout.close()
 
     def _control(self, path: str, body: dict | None = None) -> dict:

@@ -12,6 +12,16 @@ def wait_for(condition: Callable[[], object], within: float = 30) -> None:
         time.sleep(0.02)
 
 
+def end(process: subprocess.Popen) -> None:
+    """Asks a process to end, and ends it if it does not."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def run_together(command: list[str], count: int, **options) -> list[str]:
     """Starts programs that read a line first, then gives the line to all of them. Returns what each prints."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

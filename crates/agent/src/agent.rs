@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
-use crate::config::{Config, IdentityConfig, ListenConfig};
+use crate::config::{Config, IdentityConfig, ListenConfig, TokenFileConfig};
 use crate::identity::Identity;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
@@ -30,9 +30,6 @@ enum Listener {
     Server { configured: SocketAddr, server: Server },
     File { identity: Arc<Identity>, file: TokenFile },
 }
-
-/// A service, and where it listens.
-type Addressed = (SocketAddr, Box<dyn Service>);
 
 /// What takes the place of a listener, or is new. Everything that can fail has been done.
 enum Step {
@@ -137,26 +134,20 @@ impl Agent {
         config: &Config,
         identities: &[Arc<Identity>],
     ) -> Result<Step, Error> {
-        if let ListenConfig::TokenFile(file) = listen {
-            let identity = named(config, identities, file.identity.as_deref())?;
-            let found = self.listeners.iter().enumerate().find_map(|(place, listener)| match listener {
-                Listener::File { identity, file: known } if known.config.path == file.path => {
-                    Some((place, known, identity))
-                }
-                _ => None,
-            });
-            return Ok(match found {
-                Some((place, known, of)) if known.config == *file && Arc::ptr_eq(of, &identity) => {
-                    Step::Keep(place)
-                }
-                found => {
-                    let held = found.map(|(_, known, _)| Arc::clone(&known.lock));
-                    Step::Write(Prepared::new(file, held)?, identity)
-                }
-            });
-        }
-        let Some((address, service)) = self.service(listen, config, identities)? else {
-            return Err(Error::new(ErrorKind::Invalid, "the listener serves nothing").at(listen.place()));
+        let identity = |name: &Option<String>| named(config, identities, name.as_deref());
+        let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
+            ListenConfig::Metadata(listen) => {
+                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
+            }
+            ListenConfig::Oauth(listen) => {
+                let client = Client::load(&listen.client_file)?;
+                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, client)))
+            }
+            ListenConfig::Admin(listen) => {
+                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone())))
+            }
+            ListenConfig::Probes(listen) => (listen.address, Box::new(Probes::new(identities.to_vec()))),
+            ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
         };
         let served = Served { requests: self.metrics.requests(service.kind()), service };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
@@ -165,6 +156,24 @@ impl Agent {
             Some(place) if address.port() != 0 => Step::Replace(place, served),
             _ => Step::Serve(address, Bound::new(address).await?, served),
         })
+    }
+
+    fn file_step(&self, file: &TokenFileConfig, identity: Arc<Identity>) -> Result<Step, Error> {
+        let found = self.listeners.iter().enumerate().find_map(|(place, listener)| match listener {
+            Listener::File { identity, file: known } if known.config.path == file.path => {
+                Some((place, known, identity))
+            }
+            _ => None,
+        });
+        match found {
+            Some((place, known, of)) if known.config == *file && Arc::ptr_eq(of, &identity) => {
+                Ok(Step::Keep(place))
+            }
+            found => {
+                let held = found.map(|(_, known, _)| Arc::clone(&known.lock));
+                Ok(Step::Write(Prepared::new(file, held)?, identity))
+            }
+        }
     }
 
     /// The addresses of the listeners, in the order of the configuration, with the ports that the system chose.
@@ -191,26 +200,6 @@ impl Agent {
             }
         })
         .await;
-    }
-
-    /// The service of a listener, and its address; `None` for a file.
-    fn service(
-        &self,
-        listen: &ListenConfig,
-        config: &Config,
-        identities: &[Arc<Identity>],
-    ) -> Result<Option<Addressed>, Error> {
-        let identity = |name: &Option<String>| named(config, identities, name.as_deref());
-        let service: Box<dyn Service> = match listen {
-            ListenConfig::Metadata(listen) => Box::new(Metadata::new(identity(&listen.identity)?, listen)),
-            ListenConfig::Oauth(listen) => {
-                Box::new(Oauth::new(identity(&listen.identity)?, Client::load(&listen.client_file)?))
-            }
-            ListenConfig::Admin(_) => Box::new(Admin::new(identities.to_vec(), self.metrics.clone())),
-            ListenConfig::Probes(_) => Box::new(Probes::new(identities.to_vec())),
-            ListenConfig::TokenFile(_) => return Ok(None),
-        };
-        Ok(listen.address().map(|address| (address, service)))
     }
 }
 
