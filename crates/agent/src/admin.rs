@@ -79,7 +79,7 @@ impl Admin {
         let mut rows = String::new();
         for identity in &self.identities {
             let method = identity.credentials.method().map_or("not selected yet", |method| method.name());
-            let state = if identity.is_ready() { "ready" } else { "no token" };
+            let state = identity.state().text();
             let end = identity.credentials.snapshot().and_then(|token| token.expires_at());
             let end = end.map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date);
             let error = identity
@@ -167,8 +167,7 @@ fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
 }
 
 fn line(identity: &Identity) -> String {
-    let state = if identity.is_ready() { "ready" } else { "no token" };
-    format!("{}: {state}\n", identity.name())
+    format!("{}: {}\n", identity.name(), identity.state().text())
 }
 
 /// A row of a table.

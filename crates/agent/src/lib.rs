@@ -1,7 +1,7 @@
 //! A process that serves fresh Yandex Cloud tokens to tools that cannot run a command for one.
 //!
 //! Such a tool takes an address, an OAuth client or a file. The agent has a listener for each: a metadata service, an
-//! OAuth 2 token endpoint, and files that are replaced at each new token. `yc-auth serve` runs it.
+//! OAuth 2 token endpoint, files that are replaced at each new token, and Secrets of Kubernetes. `yc-auth serve` runs it.
 //!
 //! ```no_run
 //! use yandex_cloud_auth::{Credentials, MetadataAuth};
@@ -26,13 +26,15 @@
 //!
 //! # How the parts depend on each other
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
-//! answer requests, `token_file` writes a file. `server` accepts connections, and asks a service for each response. `agent`
+//! answer requests, `token_file` writes a file, `kubernetes` a Secret. `server` accepts connections, and asks a service for each response. `agent`
 //! starts all of them.
 
 mod admin;
 mod agent;
 mod config;
+mod duty;
 mod identity;
+mod kubernetes;
 mod metadata;
 mod metrics;
 mod oauth;
@@ -42,6 +44,6 @@ mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, IdentityConfig, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig,
-    TokenFileConfig,
+    AdminConfig, Config, FileFormat, IdentityConfig, KubernetesSecretConfig, ListenConfig, MetadataConfig,
+    OauthConfig, ProbesConfig, TokenFileConfig,
 };

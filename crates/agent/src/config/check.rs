@@ -38,6 +38,7 @@ impl Config {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
+        self.check_leases()?;
         match self.drain_seconds {
             Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
                 Err(invalid("`drain_seconds` is a number from 0 to 3600"))
@@ -64,6 +65,7 @@ impl ListenConfig {
                 )
             }
             Self::TokenFile(listen) => listen.check(),
+            Self::KubernetesSecret(listen) => listen.check(),
             _ => Ok(()),
         }
     }

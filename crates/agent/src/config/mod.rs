@@ -1,6 +1,7 @@
 //! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
 
 mod check;
+mod kubernetes;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
+
+pub use self::kubernetes::KubernetesSecretConfig;
 
 /// How long connections may go on after the signal to end, if the configuration says nothing.
 const DRAIN: f64 = 10.0;
@@ -71,6 +74,8 @@ pub enum ListenConfig {
     Oauth(OauthConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
+    /// A Secret of Kubernetes.
+    KubernetesSecret(KubernetesSecretConfig),
     /// Probes, metrics, and a page for people.
     Admin(AdminConfig),
     /// Probes alone.
@@ -182,6 +187,7 @@ impl Config {
         let of_listeners = self.listen.iter_mut().filter_map(|listen| match listen {
             ListenConfig::Oauth(listen) => Some(&mut listen.client_file),
             ListenConfig::TokenFile(listen) => Some(&mut listen.path),
+            ListenConfig::KubernetesSecret(listen) => Some(&mut listen.service_account),
             _ => None,
         });
         for path in of_identities.chain(of_listeners) {
@@ -233,7 +239,7 @@ impl ListenConfig {
             Self::Oauth(listen) => Some(listen.address),
             Self::Admin(listen) => Some(listen.address),
             Self::Probes(listen) => Some(listen.address),
-            Self::TokenFile(_) => None,
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -243,6 +249,7 @@ impl ListenConfig {
             Self::Metadata(listen) => Some(listen.identity.as_deref()),
             Self::Oauth(listen) => Some(listen.identity.as_deref()),
             Self::TokenFile(listen) => Some(listen.identity.as_deref()),
+            Self::KubernetesSecret(listen) => Some(listen.identity.as_deref()),
             Self::Admin(_) | Self::Probes(_) => None,
         }
     }
@@ -251,6 +258,7 @@ impl ListenConfig {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::TokenFile(listen) => listen.path.display().to_string(),
+            Self::KubernetesSecret(listen) => listen.place(),
             _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
         }
     }

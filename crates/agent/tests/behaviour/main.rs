@@ -7,6 +7,7 @@ mod admin;
 mod architecture;
 mod bad_input;
 mod drain;
+mod kubernetes;
 mod metadata;
 mod oauth;
 #[cfg(target_os = "linux")]

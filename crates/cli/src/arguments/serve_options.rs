@@ -66,6 +66,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "USER", requires = "token_file")]
     pub(crate) user: Option<String>,
 
+    /// Keep the token in this Secret of Kubernetes, as the one agent that holds the Lease of the same name
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub(crate) kubernetes_secret: Option<(String, String)>,
+
     /// Serve probes, metrics and a page for people, such as at 127.0.0.1:8089
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub(crate) admin: Option<SocketAddr>,
@@ -79,7 +83,7 @@ pub(crate) struct ServeOptions {
     pub(crate) drain: Option<Duration>,
 
     /// A TOML file with identities and listeners; SIGHUP reads it again
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["metadata", "oauth", "token_file", "admin", "probes"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["metadata", "oauth", "token_file", "kubernetes_secret", "admin", "probes"])]
     pub(crate) config: Option<PathBuf>,
 
     /// Check the configuration, and serve nothing; exits with 0 or 4
@@ -100,17 +104,29 @@ pub(crate) enum FileFormat {
     Dotenv,
 }
 
+/// The parts of `NAMESPACE/NAME`.
+fn namespaced(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("give NAMESPACE/NAME, such as apps/yc-token"),
+    }
+}
+
 impl ServeOptions {
     /// Why these options are invalid together, where the parser cannot know.
     pub(super) fn conflict(&self) -> Option<String> {
         let serves = self.metadata.is_some()
             || self.oauth.is_some()
             || self.token_file.is_some()
+            || self.kubernetes_secret.is_some()
             || self.admin.is_some()
             || self.probes.is_some()
             || self.config.is_some();
         if !serves {
-            let reason = "nothing is served: give `--metadata`, `--oauth`, `--token-file`, `--admin`, `--probes` or `--config`";
+            let reason = "nothing is served: give `--metadata`, `--oauth`, `--token-file`, `--kubernetes-secret`, `--admin`, \
+                          `--probes` or `--config`";
             return Some(reason.to_owned());
         }
         let chooses = self.auth.auth.is_some() || self.auth.method.is_some() || self.auth.key_file.is_some();

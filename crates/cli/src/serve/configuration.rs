@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{
-    AdminConfig, Config, FileFormat, IdentityConfig, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig,
-    TokenFileConfig,
+    AdminConfig, Config, FileFormat, IdentityConfig, KubernetesSecretConfig, ListenConfig, MetadataConfig,
+    OauthConfig, ProbesConfig, TokenFileConfig,
 };
 
 use crate::arguments::{self, AuthOptions, AuthValue, MethodName, ServeOptions};
@@ -97,6 +97,9 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             user: options.user.clone(),
         }));
     }
+    listen.extend(options.kubernetes_secret.as_ref().map(|(namespace, name)| {
+        ListenConfig::KubernetesSecret(KubernetesSecretConfig::new(namespace, name))
+    }));
     listen.extend(options.admin.map(|address| ListenConfig::Admin(AdminConfig { address })));
     listen.extend(options.probes.map(|address| ListenConfig::Probes(ProbesConfig { address })));
     let identity =

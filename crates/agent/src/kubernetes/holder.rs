@@ -1,0 +1,245 @@
+//! The agent at work on one Secret: in each turn it takes or keeps the Lease, and as the holder compares the Secret with
+//! the token.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use yandex_cloud_auth::system::{Clock, Now};
+use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot, System};
+
+use super::api::{ApiServer, lease_path, secret_path};
+use super::lease::{Election, Step};
+use super::secret::Found;
+use crate::config::KubernetesSecretConfig;
+use crate::duty::{Duty, Standing};
+use crate::identity::Identity;
+
+/// How often the holder looks whether the Secret still has the token that it wrote: somebody may have put it back.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How often a call is made again at once after a change by others.
+const ATTEMPTS: usize = 3;
+
+/// What works on one Secret.
+pub(super) struct Holder {
+    pub(super) config: KubernetesSecretConfig,
+    pub(super) identity: Arc<Identity>,
+    pub(super) duty: Arc<Duty>,
+    pub(super) server: ApiServer,
+    pub(super) election: Election,
+    /// The number of the token that was compared with the Secret, and when.
+    pub(super) compared: Option<(u64, Now)>,
+    /// The last error, so that the log has it once.
+    pub(super) last_error: Option<String>,
+}
+
+impl Holder {
+    /// Works until `ended`, then gives the Lease back.
+    pub(super) async fn run(mut self, mut ended: watch::Receiver<bool>) {
+        let identity = Arc::clone(&self.identity);
+        let mut tokens = identity.credentials.subscribe();
+        loop {
+            // Whatever a turn was doing when it is dropped, the Secret and the Lease have versions that guard them.
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(|ended| *ended) => break,
+                () = self.turn() => {}
+            }
+            let pause = self.clock().sleep(self.config.pause());
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(|ended| *ended) => break,
+                Some(_) = tokens.changed(), if self.duty.leads() => {}
+                () = pause => {}
+            }
+        }
+        self.release().await;
+    }
+
+    async fn turn(&mut self) {
+        let led = self.duty.leads();
+        let renewed = self.renew().await;
+        if let Err(error) = &renewed {
+            self.failed(error, "cannot renew the Lease");
+        }
+        let now = self.clock().now();
+        let (secret, lease) = (self.duty.secret.as_str(), self.config.lease());
+        if !self.election.leads(now) {
+            if led {
+                tracing::warn!(secret, lease, "lost the Lease; another agent may write the Secret now");
+            }
+            let is_held = self.election.other_holds(now);
+            self.duty.set_standing(if is_held { Standing::Standby } else { Standing::NoLease });
+            self.compared = None;
+            return;
+        }
+        if !led {
+            tracing::info!(
+                secret,
+                lease,
+                holder = self.election.me(),
+                "won the Lease; this agent writes the Secret"
+            );
+            self.duty.set_standing(Standing::Leading);
+        }
+        match self.compare().await {
+            Ok(()) => {
+                self.duty.set_standing(Standing::Leading);
+                if renewed.is_ok() {
+                    self.last_error = None;
+                }
+            }
+            Err(error) => {
+                self.duty.set_standing(Standing::Failing);
+                self.failed(&error, "cannot write the Secret; it keeps the last token");
+            }
+        }
+    }
+
+    /// Takes the Lease if it is free, or keeps it.
+    async fn renew(&mut self) -> Result<(), Error> {
+        let path = lease_path(&self.config);
+        for _ in 0..ATTEMPTS {
+            let begun = self.clock().now();
+            let lease = self.lease(&path).await?;
+            match self.election.step(&lease, self.clock().now()) {
+                None => return Err(unreadable(&path)),
+                Some(Step::Wait) => return Ok(()),
+                Some(Step::Claim(patch)) => {
+                    if self.server.patch(&path, patch.to_string().as_bytes(), self.system()).await? {
+                        self.election.claimed(begun);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.election.lost();
+        Ok(())
+    }
+
+    /// Compares the Secret with the token of the identity, and writes the token if it ends later.
+    async fn compare(&mut self) -> Result<(), Error> {
+        // The identity tells the log why it has no token.
+        let Some(token) = self.identity.credentials.snapshot() else { return Ok(()) };
+        let is_known = self.compared.is_some_and(|(generation, at)| {
+            generation == token.generation() && self.clock().now().is_before(&(at + LOOK))
+        });
+        if is_known {
+            return Ok(());
+        }
+        let (value, end) = parts(&token)?;
+        let path = secret_path(&self.config);
+        for _ in 0..ATTEMPTS {
+            let body = self.server.get(&path, self.system()).await?;
+            let found = Found::parse(&body).ok_or_else(|| unreadable(&path))?;
+            if let Some(present) =
+                found.end(&self.config.key).filter(|present| seconds(*present) >= seconds(end))
+            {
+                let is_new = self.compared.is_none_or(|(generation, _)| generation != token.generation());
+                if is_new && seconds(present) > seconds(end) {
+                    tracing::info!(
+                        secret = self.duty.secret,
+                        "the Secret has a token that ends later; it stays"
+                    );
+                }
+                self.settled(&token, present);
+                return Ok(());
+            }
+            let now = self.clock().now();
+            let life = end.duration_since(SystemTime::UNIX_EPOCH + now.wall).unwrap_or_default();
+            let patch = found.patch(&self.config.key, value, end, life).ok_or_else(|| unreadable(&path))?;
+            // Reading took its time.
+            if !self.election.leads(now) {
+                return Ok(());
+            }
+            if self.server.patch(&path, &patch, self.system()).await? {
+                let (secret, generation) = (self.duty.secret.as_str(), token.generation());
+                tracing::info!(secret, generation, "wrote the token");
+                self.duty.count_write();
+                self.settled(&token, end);
+                return Ok(());
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "others change the Secret all the time").at(path))
+    }
+
+    fn settled(&mut self, token: &Snapshot, end: SystemTime) {
+        self.compared = Some((token.generation(), self.clock().now()));
+        self.duty.set_end(end);
+    }
+
+    /// Gives the Lease back, so that another agent need not wait for its end.
+    async fn release(&mut self) {
+        if !self.duty.leads() {
+            return;
+        }
+        self.duty.set_standing(Standing::NoLease);
+        let path = lease_path(&self.config);
+        let released = async {
+            let lease = self.lease(&path).await?;
+            match self.election.release(&lease, self.clock().now()) {
+                Some(patch) => self.server.patch(&path, patch.to_string().as_bytes(), self.system()).await,
+                None => Ok(false),
+            }
+        };
+        let (secret, lease) = (self.duty.secret.as_str(), self.config.lease());
+        match released.await {
+            Ok(true) => tracing::info!(secret, lease, "gave the Lease back"),
+            Ok(false) => tracing::info!(secret, lease, "another agent has the Lease already"),
+            Err(error) => {
+                tracing::warn!(secret, lease, %error, "cannot give the Lease back; it ends by itself");
+            }
+        }
+    }
+
+    async fn lease(&self, path: &str) -> Result<Value, Error> {
+        let body = self.server.get(path, self.system()).await?;
+        serde_json::from_slice(&body).map_err(|_| unreadable(path))
+    }
+
+    fn failed(&mut self, error: &Error, what: &str) {
+        self.duty.count_failure();
+        let text = error.to_string();
+        if self.last_error.as_ref() != Some(&text) {
+            let help = error.help().unwrap_or_default();
+            tracing::warn!(secret = self.duty.secret, %error, help, "{what}");
+            self.last_error = Some(text);
+        }
+    }
+
+    fn system(&self) -> &System {
+        self.identity.credentials.system()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.system().clock()
+    }
+}
+
+/// The token and its end, if it can be written.
+fn parts(token: &Snapshot) -> Result<(&str, SystemTime), Error> {
+    let refused =
+        |reason: &str, help: &'static str| Err(Error::new(ErrorKind::Invalid, reason).with_help(help));
+    let value = token.expose_secret().filter(|_| token.scheme() == Some(Scheme::Bearer));
+    match (value, token.expires_at()) {
+        (Some(value), Some(end)) => Ok((value, end)),
+        (Some(_), None) => refused(
+            "nobody knows when the token ends, so nobody can tell the newer one of two",
+            "give a key of a service account, or another source that says when its tokens end",
+        ),
+        (None, _) => refused(
+            "the identity has no IAM token: it has an API key, or nothing",
+            "a key does not change: put it into a Secret by hand",
+        ),
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn unreadable(path: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "the response is no such object of Kubernetes").at(path)
+}

@@ -1,0 +1,141 @@
+//! The Secret: whether a token belongs into it, and the patch that writes the token. Pure.
+//!
+//! Two agents can believe for a moment that they hold the Lease, so the Secret guards itself: a token is written only if
+//! it ends later than the one that is there, and only over the version that this was compared with.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::times::{parse, rfc3339};
+
+/// The annotation with the end of the token, RFC 3339.
+const END: &str = "yc-auth/expires-at";
+/// The annotation with the life that the token had when it was written.
+const LIFE: &str = "yc-auth/lifetime-seconds";
+
+/// A Secret as the API server has it. Its values are not kept.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    metadata: FoundMetadata,
+    #[serde(default)]
+    data: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundMetadata {
+    resource_version: String,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+struct Patch<'a> {
+    metadata: PatchMetadata<'a>,
+    data: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PatchMetadata<'a> {
+    resource_version: &'a str,
+    annotations: BTreeMap<&'a str, &'a str>,
+}
+
+impl Found {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let found: Self = serde_json::from_slice(body).ok()?;
+        (!found.metadata.resource_version.is_empty()).then_some(found)
+    }
+
+    /// When the token in the Secret ends. `None` if there is no token, or if nobody has noted its end.
+    pub(super) fn end(&self, key: &str) -> Option<SystemTime> {
+        let has_token = self.data.as_ref().is_some_and(|data| data.contains_key(key));
+        self.metadata.annotations.as_ref().filter(|_| has_token)?.get(END).and_then(|end| parse(end))
+    }
+
+    /// The patch that writes a token; `None` for an end that no calendar has.
+    pub(super) fn patch(
+        &self,
+        key: &str,
+        token: &str,
+        end: SystemTime,
+        life: Duration,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let token = Zeroizing::new(STANDARD.encode(token));
+        let (end, life) = (rfc3339(end)?, life.as_secs().to_string());
+        let metadata = PatchMetadata {
+            resource_version: &self.metadata.resource_version,
+            annotations: BTreeMap::from([(END, end.as_str()), (LIFE, life.as_str())]),
+        };
+        let patch = Patch { metadata, data: BTreeMap::from([(key, token.as_str())]) };
+        // Room for everything, so that no buffer with the token is left behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(token.len() + 1024));
+        serde_json::to_writer(&mut *body, &patch).ok()?;
+        Some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOON: Duration = Duration::from_secs(1_795_521_600);
+
+    fn found(object: &Value) -> Option<Found> {
+        Found::parse(object.to_string().as_bytes())
+    }
+
+    fn with(end: &str, data: &Value) -> Option<SystemTime> {
+        let metadata = json!({ "resourceVersion": "3", "annotations": { END: end } });
+        found(&json!({ "metadata": metadata, "data": data })).unwrap().end("token")
+    }
+
+    #[test]
+    fn an_end_counts_only_beside_a_token() {
+        let noon = SystemTime::UNIX_EPOCH + NOON;
+        assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "token": "eA==" })), Some(noon));
+        assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "other": "eA==" })), None);
+        assert_eq!(with("2026-11-24T12:00:00Z", &Value::Null), None);
+        assert_eq!(with("noon", &json!({ "token": "eA==" })), None);
+        let bare = found(&json!({ "metadata": { "resourceVersion": "3" }, "data": { "token": "eA==" } }));
+        assert_eq!(bare.unwrap().end("token"), None);
+    }
+
+    #[test]
+    fn a_secret_without_a_version_is_none() {
+        for object in [
+            json!({ "metadata": {} }),
+            json!({ "metadata": { "resourceVersion": "" } }),
+            json!({ "kind": "Status" }),
+            json!([]),
+        ] {
+            assert!(found(&object).is_none(), "{object}");
+        }
+        assert!(Found::parse(b"<html>").is_none());
+    }
+
+    #[test]
+    fn a_patch_names_the_version_that_it_was_compared_with() {
+        let secret = found(&json!({ "metadata": { "resourceVersion": "3" } })).unwrap();
+        let life = Duration::from_secs(43_200);
+        let end = SystemTime::UNIX_EPOCH + NOON + Duration::from_millis(900);
+        let patch = secret.patch("token", "t1.fake.0", end, life).unwrap();
+        let expected = json!({
+            "metadata": {
+                "resourceVersion": "3",
+                "annotations": { END: "2026-11-24T12:00:00Z", LIFE: "43200" },
+            },
+            "data": { "token": STANDARD.encode("t1.fake.0") },
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&patch).unwrap(), expected);
+    }
+}
