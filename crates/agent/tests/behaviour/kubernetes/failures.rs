@@ -4,8 +4,8 @@ use serde_json::json;
 use test_support::http_client::get;
 use test_support::log::Log;
 use test_support::wait::{HOUR, secs};
-use yandex_cloud_auth::testing::{TestEnvironment, TestFiles};
-use yandex_cloud_auth::{Credentials, ErrorKind};
+use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply};
+use yandex_cloud_auth::{Credentials, ErrorKind, Token};
 use yandex_cloud_auth_agent::{Agent, Config};
 
 use super::api_server::{ApiServer, Fate, LEASE, SECRET};
@@ -55,6 +55,62 @@ fn what_the_api_server_refuses_is_told_once_with_what_to_do() {
             });
         });
     }
+}
+
+#[test]
+fn a_secret_that_others_change_all_the_time_is_given_up_until_the_next_turn() {
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    log.of(|| {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            cluster.server.set(|line| {
+                if line.starts_with("a PATCH /api/") { Fate::Refused(409) } else { Fate::Served }
+            });
+            let _a = cluster.agent("a").await;
+            cluster.pass(secs(10)).await;
+            assert!(log.warnings()[0].contains("others change the Secret all the time"), "{:?}", log.lines());
+            cluster.server.serve_all();
+            cluster.pass(secs(5)).await;
+            assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.0"));
+        });
+    });
+}
+
+/// A server may repeat what it was sent.
+#[test]
+fn no_secret_is_in_the_log() {
+    let log = Log::of_target("");
+    log.of(|| {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            let account = "eyJhbGciOiJSUzI1NiJ9.eyJmYWtlIjoiZmFrZSJ9.FAKE-signature-of-a-fake-token";
+            let token = "t1.9euelZqFAKEFAKE.fake_signature_of_a_fake_token";
+            cluster.source.set(move |_| Ok(Token::new(token)?.expiring_in(HOUR)));
+            let http = TestHttp::new(move |request, count| {
+                let body = if count % 2 == 0 {
+                    format!("{{\"message\":\"{account} {token}\"}}")
+                } else {
+                    format!("{{\"{account}\": {token}}}")
+                };
+                let status =
+                    if request.method() == http::Method::GET { 200 + (count as u16 / 7) * 200 } else { 403 };
+                TestReply::status(status.min(400), body)
+            });
+            let files = TestFiles::new([(ACCOUNT, account)]);
+            let system = cluster.system("a").with_files(files).with_http(http.clone());
+            let config = Config::parse(&format!("{ONE}{LISTEN}")).unwrap();
+            let made =
+                |_: &_| Ok(Credentials::from_source(cluster.source.clone()).with_system(system.clone()));
+            let _agent = Agent::start(config, made).await.unwrap();
+            cluster.pass(secs(120)).await;
+            assert!(http.requests().len() > 10);
+            let lines = log.lines();
+            assert!(lines.iter().any(|line| line.contains("cannot renew the Lease")), "{lines:?}");
+            for secret in ["eyJmYWtl", "FAKE-signature", "9euelZq", "fake_signature"] {
+                assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:?}");
+            }
+        });
+    });
 }
 
 #[test]

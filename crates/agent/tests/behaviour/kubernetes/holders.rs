@@ -124,6 +124,50 @@ fn a_lease_that_is_lost_in_mid_write_overwrites_nothing() {
     });
 }
 
+/// Others change the Lease whenever the agent has read it.
+#[test]
+fn a_conflict_costs_the_lease_at_once() {
+    on_one_thread(async {
+        let (cluster, port) = (Cluster::new(), free_port());
+        let admin = format!("[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:{port}\"\n");
+        let _a = cluster.agent_with("a", &admin).await;
+        cluster.pass(secs(10)).await;
+        let ready = async || get(&format!("http://127.0.0.1:{port}/readyz/one"), &[]).await.text();
+        assert_eq!(ready().await, "one: ready\n");
+        cluster.server.set(|line| match line {
+            "a PATCH /apis/coordination.k8s.io/v1/namespaces/apps/leases/yc-token" => Fate::Refused(409),
+            _ => Fate::Served,
+        });
+        cluster.pass(secs(5)).await;
+        assert_eq!(ready().await, "one: no lease\n");
+        cluster.server.serve_all();
+        cluster.pass(secs(5)).await;
+        assert_eq!(ready().await, "one: ready\n");
+    });
+}
+
+/// The machine is suspended while the agent reads the Secret, and another agent has had the time to take the Lease.
+#[test]
+fn an_agent_that_was_suspended_does_not_go_on_with_a_write() {
+    on_one_thread(async {
+        let cluster = Cluster::new();
+        let (clock, mut is_first) = (cluster.clock.clone(), true);
+        cluster.server.set(move |line| {
+            if line.starts_with("a GET /api/") && std::mem::take(&mut is_first) {
+                clock.suspend(secs(60));
+            }
+            Fate::Served
+        });
+        let _a = cluster.agent("a").await;
+        cluster.pass(secs(10)).await;
+        assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.0"));
+        let requests = cluster.server.requests();
+        let read = requests.iter().position(|request| request.starts_with("a GET /api/")).unwrap();
+        let next = &requests[read + 1];
+        assert!(next.starts_with("a GET /apis/coordination"), "the Lease comes first: {next}");
+    });
+}
+
 /// Both agents believe that they hold the Lease: the Secret has the token that ends last, in any order of writes.
 #[test]
 fn of_two_holders_the_token_that_ends_last_stays() {
