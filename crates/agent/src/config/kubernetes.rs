@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 use yandex_cloud_auth::Error;
 
 use super::{Config, IdentityConfig, ListenConfig, invalid};
-
-/// How long a Lease is held without a renewal.
-const LEASE_SECONDS: u32 = 30;
 
 /// The longest name of an object.
 const MAX_NAME: usize = 253;
@@ -31,9 +27,6 @@ pub struct KubernetesSecretConfig {
     pub key: String,
     /// The name of the Lease, which has to exist. Default: the name of the Secret.
     pub lease: Option<String>,
-    /// How long the Lease is held without a renewal, in seconds. Default: 30.
-    #[serde(default = "default_lease_seconds")]
-    pub lease_seconds: u32,
     /// The API server, such as `https://10.0.0.1:6443`. Default: that of the cluster in which the agent runs.
     pub api_server: Option<String>,
     /// The folder with `token` and `ca.crt` for the API server. Default: that of a pod.
@@ -43,10 +36,6 @@ pub struct KubernetesSecretConfig {
 
 fn default_key() -> String {
     "token".to_owned()
-}
-
-fn default_lease_seconds() -> u32 {
-    LEASE_SECONDS
 }
 
 fn default_service_account() -> PathBuf {
@@ -63,7 +52,6 @@ impl KubernetesSecretConfig {
             identity: None,
             key: default_key(),
             lease: None,
-            lease_seconds: LEASE_SECONDS,
             api_server: None,
             service_account: default_service_account(),
         }
@@ -76,17 +64,6 @@ impl KubernetesSecretConfig {
 
     pub(crate) fn lease(&self) -> &str {
         self.lease.as_deref().unwrap_or(&self.name)
-    }
-
-    /// How long the Lease is held without a renewal.
-    pub(crate) fn lease_duration(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds.into())
-    }
-
-    /// The pause between two looks at the Lease, and the time for one call to the API server. A holder has the time for
-    /// two renewals before the others take the Lease.
-    pub(crate) fn pause(&self) -> Duration {
-        self.lease_duration() / 6
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -112,9 +89,6 @@ impl KubernetesSecretConfig {
                 "`key` is no key of a Secret",
                 "a key has letters, digits, `.`, `_` and `-`, and does not begin with a dot",
             );
-        }
-        if !(15..=3600).contains(&self.lease_seconds) {
-            return error("`lease_seconds` is a number from 15 to 3600", "leave it out for 30");
         }
         Ok(())
     }
@@ -170,7 +144,7 @@ mod tests {
         let longest = "n".repeat(63);
         for (namespace, name, more, reason) in [
             ("apps", "yc-token", "", ""),
-            (longest.as_str(), "yc.token", "key = \"a.B_c-1\"\nlease = \"l\"\nlease_seconds = 15", ""),
+            (longest.as_str(), "yc.token", "key = \"a.B_c-1\"\nlease = \"l\"", ""),
             ("", "t", "", "the namespace"),
             ("a.b", "t", "", "the namespace"),
             ("..", "t", "", "the namespace"),
@@ -187,8 +161,6 @@ mod tests {
             ("a", "t", "key = \"\"", "`key`"),
             ("a", "t", "key = \"..\"", "`key`"),
             ("a", "t", "key = \"a/b\"", "`key`"),
-            ("a", "t", "lease_seconds = 14", "`lease_seconds`"),
-            ("a", "t", "lease_seconds = 3601", "`lease_seconds`"),
             ("a", "t", "token = \"t1.fake\"", "unknown field `token`"),
         ] {
             let found = parsed(&format!("namespace = \"{namespace}\"\nname = \"{name}\"\n{more}"));

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde_json::Value;
 use yandex_cloud_auth::system::transport_policy::is_loopback;
 use yandex_cloud_auth::system::{Environment, HttpFault, HttpOptions, HttpTransport, HyperTransport};
-use yandex_cloud_auth::{Error, ErrorKind, System};
+use yandex_cloud_auth::{Error, ErrorKind, System, redact};
 use zeroize::Zeroizing;
 
 use crate::config::KubernetesSecretConfig;
@@ -22,6 +22,9 @@ use crate::config::KubernetesSecretConfig;
 const MAX_TOKEN: usize = 16 << 10;
 /// The largest object: a Secret has up to 1 MiB of data, which base64 makes longer.
 const MAX_OBJECT: usize = 2 << 20;
+
+/// The time for one call. A holder has time for two renewals before others take the Lease.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// The form of a patch that replaces the fields that it names.
 const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
@@ -34,8 +37,6 @@ pub(super) struct ApiServer {
     folder: PathBuf,
     /// `None` if the system has a transport of its own, as in a test.
     transport: Option<HyperTransport>,
-    /// The time for one call.
-    limit: Duration,
 }
 
 /// The environment of the calls: the authority of the cluster, and no proxy.
@@ -70,7 +71,7 @@ impl ApiServer {
         let is_default = system.http()?.in_environment(&environment).is_some();
         let transport = is_default.then(|| HyperTransport::new(environment));
         let base = address(config, system)?;
-        let server = Self { base, folder, transport, limit: config.pause() };
+        let server = Self { base, folder, transport };
         server.authorization(system)?;
         Ok(server)
     }
@@ -80,8 +81,8 @@ impl ApiServer {
     /// # Errors
     /// What the server or the transport says, with what a person can do.
     pub(super) async fn get(&self, path: &str, system: &System) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (status, body) = self.call(Method::GET, path, Vec::new(), system).await?;
-        if status.is_success() { Ok(body) } else { Err(self.refusal(path, status, &body)) }
+        let object = self.call(Method::GET, path, Vec::new(), system).await?;
+        object.ok_or_else(|| Error::new(ErrorKind::Refused, "HTTP 409").at(path))
     }
 
     /// Patches the object at a path. False if it has another version than the patch names.
@@ -89,59 +90,67 @@ impl ApiServer {
     /// # Errors
     /// As [`get`](Self::get).
     pub(super) async fn patch(&self, path: &str, patch: &[u8], system: &System) -> Result<bool, Error> {
-        let (status, body) = self.call(Method::PATCH, path, patch.to_vec(), system).await?;
-        match status {
-            StatusCode::CONFLICT => Ok(false),
-            status if status.is_success() => Ok(true),
-            status => Err(self.refusal(path, status, &body)),
-        }
+        Ok(self.call(Method::PATCH, path, patch.to_vec(), system).await?.is_some())
     }
 
+    /// The body of a good response; `None` for a conflict.
     async fn call(
         &self,
         method: Method,
         path: &str,
         body: Vec<u8>,
         system: &System,
-    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), Error> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let url = format!("{}{path}", self.base);
+        let authorization = self.authorization(system)?;
         let mut request = Request::new(body);
         *request.uri_mut() = url.parse().map_err(|_| invalid("the address is no URL", &url))?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, JSON);
-        headers.insert(AUTHORIZATION, self.authorization(system)?);
+        headers.insert(AUTHORIZATION, authorization.clone());
         if method == Method::PATCH {
             headers.insert(CONTENT_TYPE, MERGE_PATCH);
         }
         *request.method_mut() = method;
-        let options = HttpOptions::new().connect_timeout(self.limit).max_body(MAX_OBJECT).direct();
+        let response = self.send(request, system).await.map_err(|error| error.at(&url))?;
+        let status = response.status();
+        let body = Zeroizing::new(response.into_body());
+        if status.is_success() {
+            return Ok(Some(body));
+        }
+        if status == StatusCode::CONFLICT {
+            return Ok(None);
+        }
+        let object = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        // A server may repeat the token, and not every token of a service account has the shape of a secret.
+        let token = authorization.to_str().unwrap_or_default().trim_start_matches("Bearer ");
+        let message = redact(object["message"].as_str().unwrap_or_default(), &[token]);
+        Err(refusal(status, &message).at(url))
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>, system: &System) -> Result<Response<Vec<u8>>, Error> {
+        let options = HttpOptions::new().connect_timeout(LIMIT).max_body(MAX_OBJECT).direct();
         let sent = match &self.transport {
             Some(transport) => transport.send(request, options),
             None => system.http()?.send(request, options),
         };
-        tokio::select! {
+        let response = tokio::select! {
             biased;
-            response = sent => match response {
-                Ok(response) => {
-                    let (parts, body) = response.into_parts();
-                    Ok((parts.status, Zeroizing::new(body)))
-                }
-                Err(error) => {
-                    let told = Error::new(ErrorKind::Unavailable, error.to_string()).at(url);
-                    Err(match error.fault() {
-                        HttpFault::Tls | HttpFault::NoAuthorities => told.with_help(format!(
-                            "the authority of the API server is {}",
-                            self.folder.join("ca.crt").display()
-                        )),
-                        _ => told,
-                    })
-                }
-            },
-            () = system.clock().sleep(self.limit) => {
-                let seconds = self.limit.as_secs_f64();
-                Err(Error::new(ErrorKind::Unavailable, format!("no response within {seconds} s")).at(url))
+            response = sent => response,
+            () = system.clock().sleep(LIMIT) => {
+                let reason = format!("no response within {} s", LIMIT.as_secs());
+                return Err(Error::new(ErrorKind::Unavailable, reason));
             }
-        }
+        };
+        response.map_err(|error| {
+            let is_tls = matches!(error.fault(), HttpFault::Tls | HttpFault::NoAuthorities);
+            let error = Error::new(ErrorKind::Unavailable, error.to_string());
+            if !is_tls {
+                return error;
+            }
+            let file = self.folder.join("ca.crt");
+            error.with_help(format!("the authority of the API server is that of {}", file.display()))
+        })
     }
 
     /// The header with the token of the service account, which is read each time: it is replaced within an hour.
@@ -167,33 +176,25 @@ impl ApiServer {
         header.set_sensitive(true);
         Ok(header)
     }
+}
 
-    /// The error for a response that is none of those that were hoped for.
-    fn refusal(&self, path: &str, status: StatusCode, body: &[u8]) -> Error {
-        let message = serde_json::from_slice::<Value>(body).ok();
-        let message = message.as_ref().and_then(|status| status["message"].as_str()).unwrap_or_default();
-        let colon = if message.is_empty() { "" } else { ": " };
-        let kind = match status {
-            StatusCode::TOO_MANY_REQUESTS => ErrorKind::Unavailable,
-            status if status.is_server_error() => ErrorKind::Unavailable,
-            _ => ErrorKind::Refused,
-        };
-        let error = Error::new(kind, format!("HTTP {}{colon}{message}", status.as_u16()));
-        let error = error.at(format!("{}{path}", self.base));
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                error.with_help("the API server does not know the token of the service account")
-            }
-            StatusCode::FORBIDDEN => error.with_help(
-                "give the service account of the agent a Role with `get` and `patch` for this object, as \
-                 deploy/kubernetes/secret-holder.yaml does",
-            ),
-            StatusCode::NOT_FOUND => error.with_help(
-                "create the object once, without content, as deploy/kubernetes/secret-holder.yaml does: a Role cannot \
-                 allow to create an object of one name alone, so the agent creates none",
-            ),
-            _ => error,
+/// The error for a status.
+fn refusal(status: StatusCode, message: &str) -> Error {
+    let colon = if message.is_empty() { "" } else { ": " };
+    let error = Error::new(ErrorKind::Refused, format!("HTTP {}{colon}{message}", status.as_u16()));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            error.with_help("the API server does not know the token of the service account")
         }
+        StatusCode::FORBIDDEN => error.with_help(
+            "give the service account of the agent a Role with `get` and `patch` for this object, as \
+             deploy/kubernetes/secret-holder.yaml does",
+        ),
+        StatusCode::NOT_FOUND => error.with_help(
+            "create the object once, without content, as deploy/kubernetes/secret-holder.yaml does: a Role cannot \
+             allow to create an object of one name alone, so the agent creates none",
+        ),
+        _ => error,
     }
 }
 

@@ -10,7 +10,7 @@ use yandex_cloud_auth::system::{Clock, Now};
 use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot, System};
 
 use super::api::{ApiServer, lease_path, secret_path};
-use super::lease::{Election, Step};
+use super::lease::{Election, PAUSE, Step};
 use super::secret::Found;
 use crate::config::KubernetesSecretConfig;
 use crate::duty::{Duty, Standing};
@@ -38,24 +38,25 @@ pub(super) struct Holder {
 impl Holder {
     /// Works until `ended`, then gives the Lease back.
     pub(super) async fn run(mut self, mut ended: watch::Receiver<bool>) {
+        // Whatever the work does when it is dropped, the Secret and the Lease have versions that guard them.
+        tokio::select! {
+            biased;
+            _ = ended.wait_for(|ended| *ended) => {}
+            () = self.work() => {}
+        }
+        self.release().await;
+    }
+
+    async fn work(&mut self) {
         let identity = Arc::clone(&self.identity);
         let mut tokens = identity.credentials.subscribe();
         loop {
-            // Whatever a turn was doing when it is dropped, the Secret and the Lease have versions that guard them.
+            self.turn().await;
             tokio::select! {
-                biased;
-                _ = ended.wait_for(|ended| *ended) => break,
-                () = self.turn() => {}
-            }
-            let pause = self.clock().sleep(self.config.pause());
-            tokio::select! {
-                biased;
-                _ = ended.wait_for(|ended| *ended) => break,
                 Some(_) = tokens.changed(), if self.duty.leads() => {}
-                () = pause => {}
+                () = identity.credentials.system().clock().sleep(PAUSE) => {}
             }
         }
-        self.release().await;
     }
 
     async fn turn(&mut self) {
@@ -72,7 +73,6 @@ impl Holder {
             }
             let is_held = self.election.other_holds(now);
             self.duty.set_standing(if is_held { Standing::Standby } else { Standing::NoLease });
-            self.compared = None;
             return;
         }
         if !led {

@@ -14,16 +14,28 @@ use yandex_cloud_auth::system::Now;
 
 use super::times::micro_time;
 
+/// How long a Lease is held without a renewal.
+const DURATION: Duration = Duration::from_secs(30);
+
+/// How often an agent looks at the Lease.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+
 /// What one agent knows about a Lease.
 pub(super) struct Election {
     /// The name of this agent in the Lease.
     me: String,
-    /// How long the Lease is held without a renewal.
-    duration: Duration,
-    /// The content of the Lease that was seen last, and when it was first seen.
-    seen: Option<(Value, Now)>,
+    seen: Option<Seen>,
     /// Until when this agent acts as the holder.
     until: Option<Now>,
+}
+
+/// The content of a Lease as it was seen last.
+struct Seen {
+    content: String,
+    /// When it was first seen.
+    at: Now,
+    /// How long from then on the Lease is another agent's.
+    others: Duration,
 }
 
 /// What to do with a Lease.
@@ -36,8 +48,8 @@ pub(super) enum Step {
 }
 
 impl Election {
-    pub(super) fn new(me: String, duration: Duration) -> Self {
-        Self { me, duration, seen: None, until: None }
+    pub(super) fn new(me: String) -> Self {
+        Self { me, seen: None, until: None }
     }
 
     pub(super) fn me(&self) -> &str {
@@ -48,22 +60,26 @@ impl Election {
     /// would overwrite the claim of another agent.
     pub(super) fn step(&mut self, lease: &Value, now: Now) -> Option<Step> {
         let spec = &lease["spec"];
-        if self.seen.as_ref().is_none_or(|(seen, _)| seen != spec) {
-            self.seen = Some((spec.clone(), now));
+        let (content, is_mine) = (spec.to_string(), self.is_mine(lease));
+        if self.seen.as_ref().is_none_or(|seen| seen.content != content) {
+            let is_free = is_mine || spec["holderIdentity"].as_str().is_none_or(str::is_empty);
+            let duration = spec["leaseDurationSeconds"].as_u64().map_or(DURATION, Duration::from_secs);
+            self.seen =
+                Some(Seen { content, at: now, others: if is_free { Duration::ZERO } else { duration } });
         }
         if self.other_holds(now) {
             self.until = None;
             return Some(Step::Wait);
         }
-        let is_mine = self.is_mine(lease);
         let transitions = spec["leaseTransitions"].as_u64().unwrap_or(0);
         let time = micro_time(now.wall);
+        let acquired = spec["acquireTime"].as_str().filter(|_| is_mine).unwrap_or(&time);
         Some(Step::Claim(json!({
             "metadata": { "resourceVersion": version(lease)? },
             "spec": {
                 "holderIdentity": self.me,
-                "leaseDurationSeconds": self.duration.as_secs(),
-                "acquireTime": if is_mine { spec["acquireTime"].clone() } else { json!(time) },
+                "leaseDurationSeconds": DURATION.as_secs(),
+                "acquireTime": acquired,
                 "renewTime": time,
                 "leaseTransitions": if is_mine { transitions } else { transitions + 1 },
             },
@@ -73,7 +89,7 @@ impl Election {
     /// The API server has taken a claim that was begun at `begun`. The agent stops to act as the holder before others may
     /// take the Lease: they count from a later moment.
     pub(super) fn claimed(&mut self, begun: Now) {
-        self.until = Some(begun + self.duration * 2 / 3);
+        self.until = Some(begun + DURATION * 2 / 3);
     }
 
     /// Another agent has changed the Lease meanwhile.
@@ -88,13 +104,7 @@ impl Election {
 
     /// Whether another agent holds the Lease, as far as this one knows.
     pub(super) fn other_holds(&self, now: Now) -> bool {
-        self.seen.as_ref().is_some_and(|(spec, at)| {
-            let seconds = spec["leaseDurationSeconds"].as_u64();
-            let duration = seconds.map_or(self.duration, Duration::from_secs);
-            let holder = spec["holderIdentity"].as_str().unwrap_or_default();
-            let age = now.monotonic.saturating_sub(at.monotonic);
-            !holder.is_empty() && holder != self.me && age < duration
-        })
+        self.seen.as_ref().is_some_and(|seen| now.monotonic.saturating_sub(seen.at.monotonic) < seen.others)
     }
 
     /// The patch that gives the Lease back; `None` if this agent does not have it.
@@ -130,7 +140,7 @@ mod tests {
     }
 
     fn election() -> Election {
-        Election::new("me".to_owned(), secs(30))
+        Election::new("me".to_owned())
     }
 
     fn held(by: &str, renewed: &str) -> Value {

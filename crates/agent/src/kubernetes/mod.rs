@@ -48,7 +48,7 @@ impl PreparedSecret {
         };
         Ok(Self(Holder {
             server: ApiServer::new(config, system).map_err(at)?,
-            election: Election::new(me, config.lease_duration()),
+            election: Election::new(me),
             duty: Duty::new(config.place()),
             config: config.clone(),
             compared: None,

@@ -38,6 +38,8 @@ pub(crate) enum Fate {
     /// It arrives, and is served after [`ApiServer::release`], also if its client has gone.
     Held,
     Refused(u16),
+    /// The response has this status and body.
+    Says(u16, String),
     Unreachable,
 }
 
@@ -220,13 +222,15 @@ impl HttpTransport for ApiServer {
                 });
                 Box::pin(async { served.await.unwrap() })
             }
-            Fate::Refused(status) => Box::pin(async move {
-                let body = json!({ "kind": "Status", "message": "no" }).to_string();
-                Ok(Response::builder().status(status).body(body.into_bytes()).unwrap())
-            }),
+            Fate::Refused(status) => says(status, json!({ "kind": "Status", "message": "no" }).to_string()),
+            Fate::Says(status, body) => says(status, body),
             Fate::Unreachable => Box::pin(async {
                 Err(HttpError::new(HttpFault::Unreachable, "there is no route to the API server"))
             }),
         }
     }
+}
+
+fn says(status: u16, body: String) -> BoxFuture<'static, Result<Response<Vec<u8>>, HttpError>> {
+    Box::pin(async move { Ok(Response::builder().status(status).body(body.into_bytes()).unwrap()) })
 }

@@ -1,10 +1,13 @@
 //! An API server that is down or refuses, and a configuration that cannot work.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 use test_support::http_client::get;
 use test_support::log::Log;
 use test_support::wait::{HOUR, secs};
-use yandex_cloud_auth::testing::{TestEnvironment, TestFiles, TestHttp, TestReply};
+use yandex_cloud_auth::testing::{TestEnvironment, TestFiles};
 use yandex_cloud_auth::{Credentials, ErrorKind, Token};
 use yandex_cloud_auth_agent::{Agent, Config};
 
@@ -83,30 +86,34 @@ fn no_secret_is_in_the_log() {
     log.of(|| {
         on_one_thread(async {
             let cluster = Cluster::new();
-            let account = "eyJhbGciOiJSUzI1NiJ9.eyJmYWtlIjoiZmFrZSJ9.FAKE-signature-of-a-fake-token";
-            let token = "t1.9euelZqFAKEFAKE.fake_signature_of_a_fake_token";
+            let (account, token) =
+                (ApiServer::account_token("a"), "t1.9euelZqFAKEFAKE.fake_signature_of_a_token");
             cluster.source.set(move |_| Ok(Token::new(token)?.expiring_in(HOUR)));
-            let http = TestHttp::new(move |request, count| {
-                let body = if count % 2 == 0 {
-                    format!("{{\"message\":\"{account} {token}\"}}")
-                } else {
-                    format!("{{\"{account}\": {token}}}")
-                };
-                let status =
-                    if request.method() == http::Method::GET { 200 + (count as u16 / 7) * 200 } else { 403 };
-                TestReply::status(status.min(400), body)
+            let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJmYWtlIjoiZmFrZSJ9.FAKE-signature-of-a-fake-token";
+            let mut count = 0;
+            cluster.server.set(move |line| {
+                count += 1;
+                match count % 5 {
+                    _ if count > 40 => Fate::Served,
+                    0 => Fate::Says(403, format!("{{\"message\":\"{account} {token} {jwt}\"}}")),
+                    1 if line.contains("secrets") => Fate::Says(200, format!("{{\"{account}\": {token}}}")),
+                    2 => Fate::Says(500, format!("{account} {token} {jwt}")),
+                    _ => Fate::Served,
+                }
             });
-            let files = TestFiles::new([(ACCOUNT, account)]);
-            let system = cluster.system("a").with_files(files).with_http(http.clone());
-            let config = Config::parse(&format!("{ONE}{LISTEN}")).unwrap();
-            let made =
-                |_: &_| Ok(Credentials::from_source(cluster.source.clone()).with_system(system.clone()));
-            let _agent = Agent::start(config, made).await.unwrap();
+            let agent = cluster.agent("a").await;
             cluster.pass(secs(120)).await;
-            assert!(http.requests().len() > 10);
+            agent.drain().await;
             let lines = log.lines();
-            assert!(lines.iter().any(|line| line.contains("cannot renew the Lease")), "{lines:?}");
-            for secret in ["eyJmYWtl", "FAKE-signature", "9euelZq", "fake_signature"] {
+            for told in [
+                "cannot renew the Lease",
+                "cannot write the Secret",
+                "wrote the token",
+                "gave the Lease back",
+            ] {
+                assert!(lines.iter().any(|line| line.contains(told)), "{told}: {lines:?}");
+            }
+            for secret in ["fake-account-token", "eyJmYWtl", "FAKE-signature", "9euelZq", "fake_signature"] {
                 assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:?}");
             }
         });
@@ -153,15 +160,20 @@ fn an_api_server_that_is_down_costs_the_lease_and_no_token() {
 fn a_server_that_does_not_answer_is_left_after_a_limit() {
     on_one_thread(async {
         let cluster = Cluster::new();
-        cluster.server.set(|_| Fate::Held);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        cluster.server.set(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Fate::Held
+        });
         let _a = cluster.agent("a").await;
         cluster.pass(secs(30)).await;
         assert_eq!((cluster.server.requests().len(), cluster.source.started()), (0, 0));
+        assert!(calls.load(Ordering::Relaxed) >= 3, "each call is left after 5 s, and made again after 5 s");
         // What was held is served too late to count, and does no harm.
         cluster.server.release();
         cluster.pass(secs(10)).await;
         assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.0"));
-        assert!(cluster.server.count("a GET") > 3, "each call was left after its time, and made again");
     });
 }
 
