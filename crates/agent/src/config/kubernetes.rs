@@ -110,7 +110,7 @@ impl Config {
         let mut leases = BTreeSet::new();
         for listen in &self.listen {
             if let ListenConfig::KubernetesSecret(secret) = listen
-                && !leases.insert((&secret.namespace, secret.lease()))
+                && !leases.insert(format!("{}/{}", secret.namespace, secret.lease()))
             {
                 let reason = format!("the Lease `{}` is that of another Secret", secret.lease());
                 return Err(invalid(reason).at(secret.place()).with_help("give each Secret its own `lease`"));

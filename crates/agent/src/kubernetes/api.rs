@@ -89,8 +89,8 @@ impl ApiServer {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(super) async fn patch(&self, path: &str, patch: &[u8], system: &System) -> Result<bool, Error> {
-        Ok(self.call(Method::PATCH, path, patch.to_vec(), system).await?.is_some())
+    pub(super) async fn patch(&self, path: &str, patch: &str, system: &System) -> Result<bool, Error> {
+        Ok(self.call(Method::PATCH, path, patch.as_bytes().to_vec(), system).await?.is_some())
     }
 
     /// The body of a good response; `None` for a conflict.

@@ -108,7 +108,7 @@ impl Holder {
                 None => return Err(unreadable(&path)),
                 Some(Step::Wait) => return Ok(()),
                 Some(Step::Claim(patch)) => {
-                    if self.server.patch(&path, patch.to_string().as_bytes(), self.system()).await? {
+                    if self.server.patch(&path, &patch, self.system()).await? {
                         self.election.claimed(begun);
                         return Ok(());
                     }
@@ -180,7 +180,7 @@ impl Holder {
         let released = async {
             let lease = self.lease(&path).await?;
             match self.election.release(&lease, self.clock().now()) {
-                Some(patch) => self.server.patch(&path, patch.to_string().as_bytes(), self.system()).await,
+                Some(patch) => self.server.patch(&path, &patch, self.system()).await,
                 None => Ok(false),
             }
         };

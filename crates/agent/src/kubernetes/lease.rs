@@ -9,9 +9,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use yandex_cloud_auth::system::Now;
 
+use super::quoted;
 use super::times::micro_time;
 
 /// How long a Lease is held without a renewal.
@@ -42,7 +43,7 @@ struct Seen {
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
     /// Take it or keep it, with this patch.
-    Claim(Value),
+    Claim(String),
     /// Another agent holds it.
     Wait,
 }
@@ -72,18 +73,13 @@ impl Election {
             return Some(Step::Wait);
         }
         let transitions = spec["leaseTransitions"].as_u64().unwrap_or(0);
-        let time = micro_time(now.wall);
-        let acquired = spec["acquireTime"].as_str().filter(|_| is_mine).unwrap_or(&time);
-        Some(Step::Claim(json!({
-            "metadata": { "resourceVersion": version(lease)? },
-            "spec": {
-                "holderIdentity": self.me,
-                "leaseDurationSeconds": DURATION.as_secs(),
-                "acquireTime": acquired,
-                "renewTime": time,
-                "leaseTransitions": if is_mine { transitions } else { transitions + 1 },
-            },
-        })))
+        let (version, holder, time) = (version(lease)?, quoted(&self.me), micro_time(now.wall));
+        let acquired = quoted(spec["acquireTime"].as_str().filter(|_| is_mine).unwrap_or(&time));
+        let transitions = if is_mine { transitions } else { transitions.saturating_add(1) };
+        let seconds = DURATION.as_secs();
+        Some(Step::Claim(format!(
+            r#"{{"metadata":{{"resourceVersion":{version}}},"spec":{{"holderIdentity":{holder},"leaseDurationSeconds":{seconds},"acquireTime":{acquired},"renewTime":"{time}","leaseTransitions":{transitions}}}}}"#
+        )))
     }
 
     /// The API server has taken a claim that was begun at `begun`. The agent stops to act as the holder before others may
@@ -108,16 +104,12 @@ impl Election {
     }
 
     /// The patch that gives the Lease back; `None` if this agent does not have it.
-    pub(super) fn release(&self, lease: &Value, now: Now) -> Option<Value> {
-        let time = micro_time(now.wall);
-        let spec = json!({
-            "holderIdentity": "",
-            "leaseDurationSeconds": 1,
-            "acquireTime": time,
-            "renewTime": time,
-        });
+    pub(super) fn release(&self, lease: &Value, now: Now) -> Option<String> {
         let version = version(lease).filter(|_| self.is_mine(lease))?;
-        Some(json!({ "metadata": { "resourceVersion": version }, "spec": spec }))
+        let time = micro_time(now.wall);
+        Some(format!(
+            r#"{{"metadata":{{"resourceVersion":{version}}},"spec":{{"holderIdentity":"","leaseDurationSeconds":1,"acquireTime":"{time}","renewTime":"{time}"}}}}"#
+        ))
     }
 
     fn is_mine(&self, lease: &Value) -> bool {
@@ -125,12 +117,15 @@ impl Election {
     }
 }
 
-fn version(object: &Value) -> Option<&str> {
-    object["metadata"]["resourceVersion"].as_str()
+/// The version of an object, in quotes.
+fn version(object: &Value) -> Option<String> {
+    object["metadata"]["resourceVersion"].as_str().map(quoted)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const START: Now = Now { wall: Duration::from_secs(1_795_478_400), monotonic: Duration::from_secs(3600) };
@@ -153,7 +148,7 @@ mod tests {
 
     fn claim(election: &mut Election, lease: &Value, now: Now) -> Value {
         match election.step(lease, now) {
-            Some(Step::Claim(patch)) => patch,
+            Some(Step::Claim(patch)) => serde_json::from_str(&patch).unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -226,6 +221,7 @@ mod tests {
     #[test]
     fn only_ones_own_lease_is_given_back() {
         let patch = election().release(&held("me", "x"), START).unwrap();
+        let patch: Value = serde_json::from_str(&patch).unwrap();
         assert_eq!(patch["metadata"]["resourceVersion"], "5");
         assert_eq!(
             (&patch["spec"]["holderIdentity"], &patch["spec"]["leaseDurationSeconds"]),

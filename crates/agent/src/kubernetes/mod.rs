@@ -11,6 +11,7 @@ mod times;
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use yandex_cloud_auth::Error;
@@ -82,4 +83,9 @@ impl Drop for KubernetesSecret {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }

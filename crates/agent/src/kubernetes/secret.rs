@@ -4,14 +4,16 @@
 //! it ends later than the one that is there, and only over the version that this was compared with.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::quoted;
 use super::times::{parse, rfc3339};
 
 /// The annotation with the end of the token, RFC 3339.
@@ -22,30 +24,23 @@ const LIFE: &str = "yc-auth/lifetime-seconds";
 /// A Secret as the API server has it. Its values are not kept.
 #[derive(Deserialize)]
 pub(super) struct Found {
-    metadata: FoundMetadata,
+    metadata: Metadata,
     #[serde(default)]
-    data: Option<BTreeMap<String, IgnoredAny>>,
+    data: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FoundMetadata {
+struct Metadata {
     resource_version: String,
     #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    annotations: Annotations,
 }
 
-#[derive(Serialize)]
-struct Patch<'a> {
-    metadata: PatchMetadata<'a>,
-    data: BTreeMap<&'a str, &'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PatchMetadata<'a> {
-    resource_version: &'a str,
-    annotations: BTreeMap<&'a str, &'a str>,
+#[derive(Default, Deserialize)]
+struct Annotations {
+    #[serde(default, rename = "yc-auth/expires-at")]
+    end: String,
 }
 
 impl Found {
@@ -56,29 +51,28 @@ impl Found {
 
     /// When the token in the Secret ends. `None` if there is no token, or if nobody has noted its end.
     pub(super) fn end(&self, key: &str) -> Option<SystemTime> {
-        let has_token = self.data.as_ref().is_some_and(|data| data.contains_key(key));
-        self.metadata.annotations.as_ref().filter(|_| has_token)?.get(END).and_then(|end| parse(end))
+        if self.data.contains_key(key) { parse(&self.metadata.annotations.end) } else { None }
     }
 
-    /// The patch that writes a token; `None` for an end that no calendar has.
+    /// The patch that writes a token; `None` for an end that no calendar has. A key has no character that JSON escapes.
     pub(super) fn patch(
         &self,
         key: &str,
         token: &str,
         end: SystemTime,
         life: Duration,
-    ) -> Option<Zeroizing<Vec<u8>>> {
+    ) -> Option<Zeroizing<String>> {
         let token = Zeroizing::new(STANDARD.encode(token));
-        let (end, life) = (rfc3339(end)?, life.as_secs().to_string());
-        let metadata = PatchMetadata {
-            resource_version: &self.metadata.resource_version,
-            annotations: BTreeMap::from([(END, end.as_str()), (LIFE, life.as_str())]),
-        };
-        let patch = Patch { metadata, data: BTreeMap::from([(key, token.as_str())]) };
+        let (version, end, life) = (quoted(&self.metadata.resource_version), rfc3339(end)?, life.as_secs());
         // Room for everything, so that no buffer with the token is left behind.
-        let mut body = Zeroizing::new(Vec::with_capacity(token.len() + 1024));
-        serde_json::to_writer(&mut *body, &patch).ok()?;
-        Some(body)
+        let mut patch = Zeroizing::new(String::with_capacity(token.len() + key.len() + version.len() + 256));
+        write!(
+            patch,
+            r#"{{"metadata":{{"resourceVersion":{version},"annotations":{{"{END}":"{end}","{LIFE}":"{life}"}}}},"data":{{"{key}":"{}"}}}}"#,
+            *token
+        )
+        .ok()?;
+        Some(patch)
     }
 }
 
@@ -104,7 +98,7 @@ mod tests {
         let noon = SystemTime::UNIX_EPOCH + NOON;
         assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "token": "eA==" })), Some(noon));
         assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "other": "eA==" })), None);
-        assert_eq!(with("2026-11-24T12:00:00Z", &Value::Null), None);
+        assert_eq!(with("2026-11-24T12:00:00Z", &json!({})), None);
         assert_eq!(with("noon", &json!({ "token": "eA==" })), None);
         let bare = found(&json!({ "metadata": { "resourceVersion": "3" }, "data": { "token": "eA==" } }));
         assert_eq!(bare.unwrap().end("token"), None);
@@ -136,6 +130,6 @@ mod tests {
             },
             "data": { "token": STANDARD.encode("t1.fake.0") },
         });
-        assert_eq!(serde_json::from_slice::<Value>(&patch).unwrap(), expected);
+        assert_eq!(serde_json::from_str::<Value>(&patch).unwrap(), expected);
     }
 }

@@ -67,8 +67,8 @@ pub(crate) struct ServeOptions {
     pub(crate) user: Option<String>,
 
     /// Keep the token in this Secret of Kubernetes, as the one agent that holds the Lease of the same name
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = namespaced)]
-    pub(crate) kubernetes_secret: Option<(String, String)>,
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) kubernetes_secret: Option<String>,
 
     /// Serve probes, metrics and a page for people, such as at 127.0.0.1:8089
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
@@ -104,16 +104,6 @@ pub(crate) enum FileFormat {
     Dotenv,
 }
 
-/// The parts of `NAMESPACE/NAME`.
-fn namespaced(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('/') {
-        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
-            Ok((namespace.to_owned(), name.to_owned()))
-        }
-        _ => Err("give NAMESPACE/NAME, such as apps/yc-token"),
-    }
-}
-
 impl ServeOptions {
     /// Why these options are invalid together, where the parser cannot know.
     pub(super) fn conflict(&self) -> Option<String> {
@@ -128,6 +118,9 @@ impl ServeOptions {
             let reason = "nothing is served: give `--metadata`, `--oauth`, `--token-file`, `--kubernetes-secret`, `--admin`, \
                           `--probes` or `--config`";
             return Some(reason.to_owned());
+        }
+        if self.kubernetes_secret.as_ref().is_some_and(|secret| !secret.contains('/')) {
+            return Some("`--kubernetes-secret` is NAMESPACE/NAME, such as apps/yc-token".to_owned());
         }
         let chooses = self.auth.auth.is_some() || self.auth.method.is_some() || self.auth.key_file.is_some();
         if self.config.is_some() && chooses {

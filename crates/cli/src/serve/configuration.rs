@@ -97,9 +97,11 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             user: options.user.clone(),
         }));
     }
-    listen.extend(options.kubernetes_secret.as_ref().map(|(namespace, name)| {
-        ListenConfig::KubernetesSecret(KubernetesSecretConfig::new(namespace, name))
-    }));
+    if let Some((namespace, name)) =
+        options.kubernetes_secret.as_ref().and_then(|secret| secret.split_once('/'))
+    {
+        listen.push(ListenConfig::KubernetesSecret(KubernetesSecretConfig::new(namespace, name)));
+    }
     listen.extend(options.admin.map(|address| ListenConfig::Admin(AdminConfig { address })));
     listen.extend(options.probes.map(|address| ListenConfig::Probes(ProbesConfig { address })));
     let identity =

@@ -209,7 +209,6 @@ fn options_that_contradict_each_other_are_refused_by_the_parser() {
         &["serve", "--config", "a", "--method", "metadata"],
         &["serve", "--config", "a", "--kubernetes-secret", "a/b"],
         &["serve", "--kubernetes-secret", "yc-token"],
-        &["serve", "--kubernetes-secret", "/yc-token"],
         &["serve", "--metadata", "localhost"],
         &["serve", "--admin", "127.0.0.1:1", "--format", "header"],
         &["serve", "--admin", "127.0.0.1:1", "--mode", "0600"],
