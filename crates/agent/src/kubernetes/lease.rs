@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde_json::Value;
 use yandex_cloud_auth::system::Now;
 
-use super::quoted;
 use super::times::micro_time;
+use super::{quoted, version};
 
 /// How long a Lease is held without a renewal.
 const DURATION: Duration = Duration::from_secs(30);
@@ -115,11 +115,6 @@ impl Election {
     fn is_mine(&self, lease: &Value) -> bool {
         lease["spec"]["holderIdentity"] == *self.me
     }
-}
-
-/// The version of an object, in quotes.
-fn version(object: &Value) -> Option<String> {
-    object["metadata"]["resourceVersion"].as_str().map(quoted)
 }
 
 #[cfg(test)]

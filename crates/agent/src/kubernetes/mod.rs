@@ -89,3 +89,8 @@ impl Drop for KubernetesSecret {
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
+
+/// The version of an object, as JSON.
+fn version(object: &Value) -> Option<String> {
+    object["metadata"]["resourceVersion"].as_str().map(quoted)
+}

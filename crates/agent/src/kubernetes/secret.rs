@@ -3,55 +3,46 @@
 //! Two agents can believe for a moment that they hold the Lease, so the Secret guards itself: a token is written only if
 //! it ends later than the one that is there, and only over the version that this was compared with.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use zeroize::Zeroizing;
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::quoted;
 use super::times::{parse, rfc3339};
+use super::version;
 
 /// The annotation with the end of the token, RFC 3339.
 const END: &str = "yc-auth/expires-at";
 /// The annotation with the life that the token had when it was written.
 const LIFE: &str = "yc-auth/lifetime-seconds";
 
-/// A Secret as the API server has it. Its values are not kept.
-#[derive(Deserialize)]
+/// A Secret as the API server has it, without its values.
 pub(super) struct Found {
-    metadata: Metadata,
-    #[serde(default)]
-    data: BTreeMap<String, IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    resource_version: String,
-    #[serde(default)]
-    annotations: Annotations,
-}
-
-#[derive(Default, Deserialize)]
-struct Annotations {
-    #[serde(default, rename = "yc-auth/expires-at")]
-    end: String,
+    object: Value,
+    /// The version, as JSON.
+    version: String,
 }
 
 impl Found {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let found: Self = serde_json::from_slice(body).ok()?;
-        (!found.metadata.resource_version.is_empty()).then_some(found)
+        let mut object: Value = serde_json::from_slice(body).ok()?;
+        // The values are secrets, which nobody needs here.
+        let data = object.get_mut("data").and_then(Value::as_object_mut);
+        for value in data.into_iter().flat_map(|data| data.values_mut()) {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+        Some(Self { version: version(&object)?, object })
     }
 
     /// When the token in the Secret ends. `None` if there is no token, or if nobody has noted its end.
     pub(super) fn end(&self, key: &str) -> Option<SystemTime> {
-        if self.data.contains_key(key) { parse(&self.metadata.annotations.end) } else { None }
+        self.object["data"].get(key)?;
+        parse(self.object["metadata"]["annotations"][END].as_str()?)
     }
 
     /// The patch that writes a token; `None` for an end that no calendar has. A key has no character that JSON escapes.
@@ -63,7 +54,7 @@ impl Found {
         life: Duration,
     ) -> Option<Zeroizing<String>> {
         let token = Zeroizing::new(STANDARD.encode(token));
-        let (version, end, life) = (quoted(&self.metadata.resource_version), rfc3339(end)?, life.as_secs());
+        let (version, end, life) = (&self.version, rfc3339(end)?, life.as_secs());
         // Room for everything, so that no buffer with the token is left behind.
         let mut patch = Zeroizing::new(String::with_capacity(token.len() + key.len() + version.len() + 256));
         write!(
@@ -78,7 +69,7 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -105,10 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn the_values_are_wiped_and_their_keys_stay() {
+        let metadata = json!({ "resourceVersion": "3" });
+        let found =
+            found(&json!({ "metadata": metadata, "data": { "token": "dDEuZmFrZQ==", "other": "eA==" } }));
+        assert_eq!(found.unwrap().object["data"], json!({ "token": "", "other": "" }));
+    }
+
+    #[test]
     fn a_secret_without_a_version_is_none() {
         for object in [
             json!({ "metadata": {} }),
-            json!({ "metadata": { "resourceVersion": "" } }),
+            json!({ "metadata": { "resourceVersion": 7 } }),
             json!({ "kind": "Status" }),
             json!([]),
         ] {
