@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-
 use hyper::body::Incoming;
+use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 
+use crate::config::AdminConfig;
 use crate::identity::Identity;
+use crate::keys::{Keys, key_wanted};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::service::{Body, Peer, Service, is_foreign, respond, text};
 
@@ -22,6 +24,7 @@ pub(crate) struct Probes {
 pub(crate) struct Admin {
     identities: Vec<Arc<Identity>>,
     metrics: Metrics,
+    keys: Keys,
 }
 
 impl Probes {
@@ -43,13 +46,24 @@ impl Probes {
 }
 
 impl Admin {
-    pub(crate) fn new(identities: Vec<Arc<Identity>>, metrics: Metrics) -> Self {
-        Self { identities, metrics }
+    /// The service of a configuration, with the keys of its files.
+    ///
+    /// # Errors
+    /// `Invalid` if the file of a key is wrong.
+    pub(crate) fn new(
+        identities: Vec<Arc<Identity>>,
+        metrics: Metrics,
+        config: &AdminConfig,
+    ) -> Result<Self, Error> {
+        Ok(Self { identities, metrics, keys: Keys::load(&config.keys)? })
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         if !is_get(request) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "this listener has GET and HEAD\n");
+        }
+        if !self.keys.allow(request.headers()) {
+            return key_wanted();
         }
         // A page of the browser's own is no request of another site. The page has no links and no forms.
         let is_page = request.uri().path() == "/";

@@ -11,8 +11,8 @@ use crate::config::{Config, IdentityConfig, ListenConfig, TokenFileConfig};
 use crate::identity::Identity;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
-use crate::oauth::{Client, Oauth};
-use crate::server::{Bound, Served, Server};
+use crate::oauth::Oauth;
+use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::Service;
 use crate::token_file::{Prepared, TokenFile};
 
@@ -21,6 +21,7 @@ use crate::token_file::{Prepared, TokenFile};
 pub struct Agent {
     config: Config,
     metrics: Metrics,
+    sockets: Sockets,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -52,12 +53,31 @@ impl Agent {
         config: Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<Self, Error> {
-        let mut agent = Self::default();
+        Self::start_with(config, Sockets::default(), credentials).await
+    }
+
+    /// As [`start`](Self::start), with the sockets of a service manager.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); `Invalid` too if no listener has the address of one of the sockets.
+    pub async fn start_with(
+        config: Config,
+        sockets: Sockets,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Result<Self, Error> {
+        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
+        if let Some(unused) = sockets.addresses().into_iter().find(|address| !configured.contains(address)) {
+            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
+            let help = "give the listener and the unit of the socket the same address";
+            return Err(error.at(unused.to_string()).with_help(help));
+        }
+        let mut agent = Self { sockets, ..Self::default() };
         agent.reload(config, credentials).await?;
         Ok(agent)
     }
 
-    /// Checks a configuration, and makes the credentials of each identity. Opens nothing, and asks nobody.
+    /// Checks a configuration, reads its certificates, and makes the credentials of each identity. Opens nothing, and asks
+    /// nobody.
     ///
     /// # Errors
     /// As [`start`](Self::start), but for addresses and paths.
@@ -68,6 +88,9 @@ impl Agent {
         config.check()?;
         for identity in &config.identity {
             credentials(identity).map_err(|error| in_identity(error, identity))?;
+        }
+        for tls in config.listen.iter().filter_map(ListenConfig::tls) {
+            Tls::load(tls)?;
         }
         Ok(())
     }
@@ -140,21 +163,25 @@ impl Agent {
                 (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
             }
             ListenConfig::Oauth(listen) => {
-                let client = Client::load(&listen.client_file)?;
-                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, client)))
+                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
             }
             ListenConfig::Admin(listen) => {
-                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone())))
+                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
             }
             ListenConfig::Probes(listen) => (listen.address, Box::new(Probes::new(identities.to_vec()))),
             ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
         };
-        let served = Served { requests: self.metrics.requests(service.kind()), service };
+        let served = Served {
+            requests: self.metrics.requests(service.kind()),
+            service,
+            limits: listen.limits().cloned().unwrap_or_default(),
+            tls: listen.tls().map(Tls::load).transpose()?,
+        };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
         Ok(match self.listeners.iter().position(is_here) {
             // A port that the system chooses is another one each time.
             Some(place) if address.port() != 0 => Step::Replace(place, served),
-            _ => Step::Serve(address, Bound::new(address).await?, served),
+            _ => Step::Serve(address, Bound::new(address, &self.sockets).await?, served),
         })
     }
 

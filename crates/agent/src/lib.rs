@@ -26,22 +26,25 @@
 //!
 //! # How the parts depend on each other
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
-//! answer requests, `token_file` writes a file. `server` accepts connections, and asks a service for each response. `agent`
+//! answer requests, `keys` knows their clients, `token_file` writes a file. `server` accepts connections, and asks a service for each response. `agent`
 //! starts all of them.
 
 mod admin;
 mod agent;
 mod config;
 mod identity;
+mod keys;
 mod metadata;
 mod metrics;
 mod oauth;
+mod secret_file;
 mod server;
 mod service;
 mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, IdentityConfig, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig,
-    TokenFileConfig,
+    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, Limits, ListenConfig, MetadataConfig,
+    OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
 };
+pub use server::Sockets;

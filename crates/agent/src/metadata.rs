@@ -178,13 +178,7 @@ impl Metadata {
         match self.identity.token().await {
             Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
                 Some(body) => respond(StatusCode::OK, "application/json", body.as_bytes().to_vec()),
-                None => text(
-                    StatusCode::NOT_FOUND,
-                    format!(
-                        "{NO_IAM_TOKEN}
-"
-                    ),
-                ),
+                None => text(StatusCode::NOT_FOUND, format!("{NO_IAM_TOKEN}\n")),
             },
             Err(error) => {
                 let status = match error.kind() {
@@ -253,7 +247,7 @@ fn is_recursive(query: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::IdentityConfig;
+    use crate::config::{IdentityConfig, Limits};
 
     #[test]
     fn a_process_of_nobody_knows_whom_is_refused() {
@@ -264,6 +258,7 @@ mod tests {
             identity: None,
             allow_uids: vec![4711],
             pod_network: false,
+            limits: Limits::default(),
         };
         let metadata = Metadata::new(identity, &config);
         let refused = |peer| metadata.refusal(peer).is_some();

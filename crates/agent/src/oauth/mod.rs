@@ -15,19 +15,17 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
+use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 use zeroize::Zeroizing;
 
-pub(crate) use self::client::Client;
+use self::client::Client;
+use crate::config::{Limits, OauthConfig};
 use crate::identity::{Identity, NO_IAM_TOKEN};
 use crate::service::{Body, Peer, Service, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
-
-/// The largest body of a request, and the time for it.
-const MAX_BODY: usize = 16 << 10;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is taken from the lifetime: a tenth, and no more than this.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -36,6 +34,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 pub(crate) struct Oauth {
     identity: Arc<Identity>,
     client: Client,
+    limits: Limits,
 }
 
 /// A refusal, as RFC 6749 §5.2 has it.
@@ -66,8 +65,12 @@ impl Refusal {
 }
 
 impl Oauth {
-    pub(crate) fn new(identity: Arc<Identity>, client: Client) -> Self {
-        Self { identity, client }
+    /// The endpoint of a configuration, with the client of its file.
+    ///
+    /// # Errors
+    /// `Invalid` if the file of the client is wrong.
+    pub(crate) fn new(identity: Arc<Identity>, config: &OauthConfig) -> Result<Self, Error> {
+        Ok(Self { identity, client: Client::load(&config.client_file)?, limits: config.limits.clone() })
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Zeroizing<String>, Refusal> {
@@ -85,7 +88,7 @@ impl Oauth {
             return Err(refusal.status(StatusCode::FORBIDDEN));
         }
         let basic = basic(request.headers())?;
-        let form = Form::read(request).await?;
+        let form = Form::read(request, &self.limits).await?;
         let clients = match (basic, form.get("client_id")?, form.get("client_secret")?) {
             (Some(_), _, Some(_)) => {
                 return Err(Refusal::of(
@@ -186,7 +189,7 @@ fn decode(text: &str) -> Option<Text> {
 struct Form(Vec<(Text, Text)>);
 
 impl Form {
-    async fn read(request: Request<Incoming>) -> Result<Self, Refusal> {
+    async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Self, Refusal> {
         let content = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
         if !content.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -195,16 +198,17 @@ impl Form {
                 "the body is a form: application/x-www-form-urlencoded",
             ));
         }
-        let body = Limited::new(request.into_body(), MAX_BODY).collect();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        let body = Limited::new(request.into_body(), limits.body_bytes).collect();
+        let body = match tokio::time::timeout(limits.body_time(), body).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(_)) => {
-                let refusal =
-                    Refusal::of("invalid_request", "the body ended early, or is longer than 16 KiB");
+                let reason = format!("the body ended early, or is longer than {} bytes", limits.body_bytes);
+                let refusal = Refusal::of("invalid_request", reason);
                 return Err(refusal.status(StatusCode::PAYLOAD_TOO_LARGE));
             }
             Err(_) => {
-                let refusal = Refusal::of("invalid_request", "the body did not arrive in 10 s");
+                let reason = format!("the body did not arrive in {} s", limits.body_seconds);
+                let refusal = Refusal::of("invalid_request", reason);
                 return Err(refusal.status(StatusCode::REQUEST_TIMEOUT));
             }
         };

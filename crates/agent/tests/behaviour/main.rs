@@ -7,6 +7,7 @@ mod admin;
 mod architecture;
 mod bad_input;
 mod drain;
+mod limits;
 mod metadata;
 mod oauth;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,8 @@ mod other_users;
 mod outage;
 mod page;
 mod reload;
+mod remote;
+mod sockets;
 mod threats;
 #[cfg(unix)]
 mod token_file;

@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// The metadata service has no key: it listens on loopback alone, and asks the system whose process is at the other
     /// end. Standard error has the log: `YC_AUTH_LOG` sets its level, `info` by default.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// List or clear the tokens that the processes of this machine share
     ///
     /// A token is sealed: only the credentials that made it open it. A command with the same credentials takes the token
