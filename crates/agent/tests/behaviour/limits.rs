@@ -26,7 +26,7 @@ fn a_connection_over_the_bound_waits_until_there_is_room() {
         let address = format!("127.0.0.1:{}", free_port());
         let text = |count: u32| {
             format!(
-                "{ONE}[[listen]]\nkind = \"probes\"\naddress = \"{address}\"\nlimits = {{ connections = {count} }}\n"
+                "{ONE}[[listen]]\nkind = \"probes\"\naddress = \"{address}\"\nlimits = {{ connections = {count}, head_seconds = 3600 }}\n"
             )
         };
         let mut agent = start(&text(1), &source, &clock).await;
