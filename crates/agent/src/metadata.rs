@@ -177,7 +177,7 @@ impl Metadata {
     async fn token(&self) -> Response<Body> {
         match self.identity.token().await {
             Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
-                Some(body) => respond(StatusCode::OK, "application/json", body.as_bytes().to_vec()),
+                Some(body) => respond(StatusCode::OK, "application/json", body),
                 None => text(StatusCode::NOT_FOUND, format!("{NO_IAM_TOKEN}\n")),
             },
             Err(error) => {
