@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
@@ -22,6 +23,8 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
+    /// Whether the agent ends.
+    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -159,9 +162,10 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => {
-                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
-            }
+            ListenConfig::Metadata(listen) => (
+                listen.address,
+                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
+            ),
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
             }
@@ -215,6 +219,7 @@ impl Agent {
 
     /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
     pub async fn drain(self) {
+        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

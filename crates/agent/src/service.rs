@@ -60,9 +60,12 @@ pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
 
+/// The content type of text.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
 /// A response of text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
-    respond(status, "text/plain; charset=utf-8", body)
+    respond(status, TEXT, body)
 }
 
 /// A response of a type.
