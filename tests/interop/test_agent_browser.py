@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from agent import fetch, free_port, token_of
+from agent import counts, fetch, free_port, token_of
 from browser import Browser
 from emulator import TOKEN_PATH
 from processes import wait_for
@@ -100,13 +100,6 @@ address = "{self.admin}"
     def get(self, path: str) -> str:
         return fetch(f"http://{self.admin}{path}").decode()
 
-    def counts(self) -> dict[str, list[int]]:
-        """The requests that each listener has answered, refused and failed."""
-        found = re.findall(r'_requests_total\{listener="(.+)",outcome="(.+)"\} (\d+)', self.get("/metrics"))
-        counts = {(listener, outcome): int(count) for listener, outcome, count in found}
-        outcomes = "ok", "refused", "failed"
-        return {name: [counts[name, outcome] for outcome in outcomes] for name in ("metadata", "oauth", "admin")}
-
     def form(self) -> str:
         """What a client sends for a token."""
         return urllib.parse.urlencode({"grant_type": "client_credentials", **self.client})
@@ -153,7 +146,7 @@ def test_a_page_of_another_origin_reads_no_token(host, listeners, browser, site)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     secret = {"method": "POST", "body": listeners.form(), "headers": form}
     browser.open(f"http://{host}:{site}/")
-    before = listeners.counts()
+    before = counts(listeners.admin)
 
     def outcomes(*requests) -> list:
         return browser.run(OUTCOMES % json.dumps(requests))
@@ -167,7 +160,7 @@ def test_a_page_of_another_origin_reads_no_token(host, listeners, browser, site)
     ) == [unread, unread, [0, ""]]
     assert outcomes([oauth, secret], [oauth, {**secret, "mode": "no-cors"}]) == [unread, [0, ""]]
     assert outcomes([f"http://{listeners.admin}/metrics", {}], [f"http://{listeners.admin}/", {}]) == [unread, unread]
-    after = listeners.counts()
+    after = counts(listeners.admin)
     # All of them have arrived, and none has got a token: the browser keeps responses from the page, and the agent gives none.
     # The second one is the question of the browser whether the header may be sent.
     assert [now - then for now, then in zip(after["metadata"], before["metadata"])] == [0, 3, 0]
@@ -180,7 +173,7 @@ def test_a_page_of_another_origin_reads_no_token(host, listeners, browser, site)
 
 def test_a_site_that_leads_its_name_to_this_machine_reads_no_token(listeners, browser):
     """Pages of the site are then of the same origin as the listener, so that the browser keeps nothing from them."""
-    before = listeners.counts()
+    before = counts(listeners.admin)
     secret = {"method": "POST", "body": listeners.form()}
     requests = {
         listeners.metadata: [TOKEN_PATH, {"headers": {"Metadata-Flavor": "Google"}}],
@@ -192,7 +185,7 @@ def test_a_site_that_leads_its_name_to_this_machine_reads_no_token(listeners, br
         browser.open(f"http://{REBOUND}:{address.partition(':')[2]}/")
         [[status, text]] = browser.run(OUTCOMES % json.dumps([request]))
         assert status == 403 and "Host" in text and listeners.token not in text
-    after = listeners.counts()
+    after = counts(listeners.admin)
     # The browser asks for an icon, too.
     assert all(after[name][1] - before[name][1] >= 2 for name in after)
     assert (after["metadata"][0], after["oauth"][0]) == (before["metadata"][0], 0)
