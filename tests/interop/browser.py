@@ -22,7 +22,7 @@ QUIET = [
 ]
 
 #: How long a page or a script may take, in seconds.
-PATIENCE = 20
+TIMEOUT = 20
 
 
 class Browser:
@@ -85,7 +85,7 @@ class Browser:
         return response["result"]
 
     def _receive(self) -> dict:
-        message = json.loads(self._connection.recv(PATIENCE))
+        message = json.loads(self._connection.recv(TIMEOUT))
         parameters = message.get("params", {})
         match message.get("method"):
             case "Log.entryAdded":

@@ -134,10 +134,9 @@ def test_the_page(listeners, browser):
 
     # Even markup that got into the page would be without effect, by the policy of the page. The browser tells that.
     browser.run(f"document.body.append(document.createRange().createContextualFragment({json.dumps(MARKUP)}))")
-    wait_for(lambda: browser.run("true") and len(browser.messages) >= 2)
+    wait_for(lambda: browser.run("true") and len(browser.messages) >= 2 and browser.requests == [url])
     assert all("Content Security Policy" in message for message in browser.messages), browser.messages
     assert browser.run("document.title") == "yc-auth agent"
-    assert browser.requests == [url]
 
 
 @pytest.mark.parametrize("host", [STRANGER, "127.0.0.1"], ids=["another site", "another port"])
