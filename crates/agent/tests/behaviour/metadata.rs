@@ -197,7 +197,7 @@ fn a_connection_serves_many_requests() {
     on_runtime(async {
         let clock = TestClock::new();
         let agent = start(
-            &format!("{}[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n", crate::common::ONE),
+            &format!("{ONE}[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n"),
             &tokens(),
             &clock,
         )
