@@ -30,6 +30,9 @@ const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
 /// The scope that clients of Google look for. A token of Yandex Cloud has no scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
+/// The account of an identity that is named `default`, where the method does not know its account.
+const UNKNOWN_ACCOUNT: &str = "yc-auth";
+
 /// The path of the token below `/computeMetadata/`.
 const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
 
@@ -161,7 +164,11 @@ impl Metadata {
 
     async fn tree(&self) -> Node {
         let known = self.identity.known().await;
-        let subject = known.subject.unwrap_or_else(|| self.identity.name().to_owned());
+        let subject = known.subject.unwrap_or_else(|| {
+            // gcloud leaves out an account of the name `default`: there it is another name of an account, never its own.
+            let name = self.identity.name();
+            if name == "default" { UNKNOWN_ACCOUNT } else { name }.to_owned()
+        });
         let account = || {
             Node::directory([
                 ("aliases", Node::List(vec!["default".to_owned()])),
@@ -170,10 +177,7 @@ impl Metadata {
                 ("token", Node::Token),
             ])
         };
-        let mut accounts = vec![("default".to_owned(), account())];
-        if subject != "default" {
-            accounts.push((subject.clone(), account()));
-        }
+        let accounts = vec![("default".to_owned(), account()), (subject.clone(), account())];
         let instance = [("service-accounts", Node::Directory(accounts))];
         match self.identity.config.folder.clone().or(known.folder) {
             None => Node::directory([
