@@ -26,6 +26,7 @@ pub mod proxy;
 pub mod raw_server;
 pub mod source_files;
 pub mod system;
+pub mod tls_client;
 pub mod token_source;
 pub mod virtual_time;
 pub mod wait;

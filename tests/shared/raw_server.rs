@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 
 use crate::wait::secs;
@@ -144,6 +144,12 @@ impl Authority {
         self.0.pem()
     }
 
+    /// The certificate of the authority, for clients that trust it.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
     /// A certificate for a host name, signed by this authority.
     #[must_use]
     pub fn certify(&self, name: &str) -> Identity {
@@ -173,6 +179,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The certificate and its private key, each in PEM.
+    #[must_use]
+    pub fn pem(&self) -> [String; 2] {
+        [self.certificate.pem(), self.key.serialize_pem()]
+    }
+
     pub(crate) fn configuration(&self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
         let configuration = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))

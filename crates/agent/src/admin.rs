@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-
 use hyper::body::Incoming;
+use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 
+use crate::config::AdminConfig;
 use crate::identity::Identity;
+use crate::keys::{Keys, key_wanted};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::service::{Body, Peer, Service, is_foreign, respond, text};
 
@@ -22,6 +24,7 @@ pub(crate) struct Probes {
 pub(crate) struct Admin {
     identities: Vec<Arc<Identity>>,
     metrics: Metrics,
+    keys: Keys,
 }
 
 impl Probes {
@@ -43,13 +46,24 @@ impl Probes {
 }
 
 impl Admin {
-    pub(crate) fn new(identities: Vec<Arc<Identity>>, metrics: Metrics) -> Self {
-        Self { identities, metrics }
+    /// The service of a configuration, with the keys of its files.
+    ///
+    /// # Errors
+    /// `Invalid` if the file of a key is wrong.
+    pub(crate) fn new(
+        identities: Vec<Arc<Identity>>,
+        metrics: Metrics,
+        config: &AdminConfig,
+    ) -> Result<Self, Error> {
+        Ok(Self { identities, metrics, keys: Keys::load(&config.keys)? })
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         if !is_get(request) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "this listener has GET and HEAD\n");
+        }
+        if !self.keys.allow(request.headers()) {
+            return key_wanted();
         }
         // A page of the browser's own is no request of another site. The page has no links and no forms.
         let is_page = request.uri().path() == "/";
@@ -78,23 +92,27 @@ impl Admin {
     fn page(&self) -> Response<Body> {
         let mut rows = String::new();
         for identity in &self.identities {
-            let method = identity.credentials.method().map_or("not selected yet", |method| method.name());
-            let state = identity.state().text();
-            let end = identity.credentials.snapshot().and_then(|token| token.expires_at());
-            let end = end.map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date);
-            let error = identity
-                .last_error()
-                .map_or_else(String::new, |(at, error)| format!("{}: {error}", httpdate::fmt_http_date(at)));
-            let counts = identity.credentials.counters();
-            let cells = [
+            let credentials = &identity.credentials;
+            let method = credentials.method().map_or("not selected yet", |method| method.name());
+            let end = credentials.snapshot().map_or_else(String::new, |token| {
+                token.expires_at().map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date)
+            });
+            let counts = credentials.counters();
+            let (fetches, failures) = (counts.fetches.to_string(), counts.failures.to_string());
+            rows.push_str(&row(&[
                 identity.name(),
                 method,
-                state,
+                identity.state().text(),
                 &end,
-                &format!("{} / {}", counts.fetches, counts.failures),
-                &error,
-            ];
-            rows.push_str(&row(&cells));
+                &fetches,
+                &failures,
+            ]));
+            if let Some(error) = error(identity) {
+                rows.push_str(&format!(
+                    "<tr><td class=\"error\" colspan=\"6\">{}</td></tr>\n",
+                    escaped(&error)
+                ));
+            }
         }
         let clients = self.metrics.counts().into_iter().map(|(kind, counts)| {
             let [good, refused, failed] = counts.map(|count| count.to_string());
@@ -141,16 +159,22 @@ impl Service for Admin {
 
 const PAGE: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>yc-auth agent</title>
-<style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.3em .6em;text-align:left}</style>
+<style>
+:root{color-scheme:light dark}
+body{font:15px/1.4 sans-serif;margin:2em}
+table{border-collapse:collapse}
+th,td{border:1px solid #888;padding:.3em .6em;text-align:left;white-space:nowrap}
+td.error{white-space:pre-wrap;overflow-wrap:anywhere}
+</style>
 </head><body><h1>yc-auth agent</h1>
-<table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches / failures</th><th>last error</th></tr></thead>
+<p>NOW</p>
+<table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches</th><th>failures</th></tr></thead>
 <tbody>
 ROWS</tbody></table>
 <h2>Requests of clients</h2>
 <table><thead><tr><th>listener</th><th>answered</th><th>refused</th><th>failed</th></tr></thead>
 <tbody>
 CLIENTS</tbody></table>
-<p>NOW</p>
 </body></html>
 ";
 
@@ -168,6 +192,15 @@ fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
 
 fn line(identity: &Identity) -> String {
     format!("{}: {}\n", identity.name(), identity.state().text())
+}
+
+/// Why fetches fail now, or else the last error that left callers without a token.
+fn error(identity: &Identity) -> Option<String> {
+    let failing = identity.credentials.last_failure().map(|error| format!("fails now: {error}"));
+    failing.or_else(|| {
+        let (at, error) = identity.last_error()?;
+        Some(format!("failed on {}: {error}", httpdate::fmt_http_date(at)))
+    })
 }
 
 /// A row of a table.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
@@ -12,8 +13,8 @@ use crate::identity::Identity;
 use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
-use crate::oauth::{Client, Oauth};
-use crate::server::{Bound, Served, Server};
+use crate::oauth::Oauth;
+use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::Service;
 use crate::token_file::{Prepared, TokenFile};
 
@@ -22,6 +23,9 @@ use crate::token_file::{Prepared, TokenFile};
 pub struct Agent {
     config: Config,
     metrics: Metrics,
+    sockets: Sockets,
+    /// Whether the agent ends.
+    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -55,12 +59,31 @@ impl Agent {
         config: Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<Self, Error> {
-        let mut agent = Self::default();
+        Self::start_with(config, Sockets::default(), credentials).await
+    }
+
+    /// As [`start`](Self::start), with the sockets of a service manager.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); `Invalid` too if no listener has the address of one of the sockets.
+    pub async fn start_with(
+        config: Config,
+        sockets: Sockets,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Result<Self, Error> {
+        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
+        if let Some(unused) = sockets.addresses().into_iter().find(|address| !configured.contains(address)) {
+            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
+            let help = "give the listener and the unit of the socket the same address";
+            return Err(error.at(unused.to_string()).with_help(help));
+        }
+        let mut agent = Self { sockets, ..Self::default() };
         agent.reload(config, credentials).await?;
         Ok(agent)
     }
 
-    /// Checks a configuration, and makes the credentials of each identity. Opens nothing, and asks nobody.
+    /// Checks a configuration, reads its certificates, and makes the credentials of each identity. Opens nothing, and asks
+    /// nobody.
     ///
     /// # Errors
     /// As [`start`](Self::start), but for addresses and paths.
@@ -71,6 +94,9 @@ impl Agent {
         config.check()?;
         for identity in &config.identity {
             credentials(identity).map_err(|error| in_identity(error, identity))?;
+        }
+        for tls in config.listen.iter().filter_map(ListenConfig::tls) {
+            Tls::load(tls)?;
         }
         Ok(())
     }
@@ -154,15 +180,15 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => {
-                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
-            }
+            ListenConfig::Metadata(listen) => (
+                listen.address,
+                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
+            ),
             ListenConfig::Oauth(listen) => {
-                let client = Client::load(&listen.client_file)?;
-                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, client)))
+                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
             }
             ListenConfig::Admin(listen) => {
-                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone())))
+                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
             }
             ListenConfig::Probes(listen) => (listen.address, Box::new(Probes::new(identities.to_vec()))),
             ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
@@ -170,12 +196,17 @@ impl Agent {
                 return self.secret_step(secret, identity(&secret.identity)?);
             }
         };
-        let served = Served { requests: self.metrics.requests(service.kind()), service };
+        let served = Served {
+            requests: self.metrics.requests(service.kind()),
+            service,
+            limits: listen.limits().cloned().unwrap_or_default(),
+            tls: listen.tls().map(Tls::load).transpose()?,
+        };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
         Ok(match self.listeners.iter().position(is_here) {
             // A port that the system chooses is another one each time.
             Some(place) if address.port() != 0 => Step::Replace(place, served),
-            _ => Step::Serve(address, Bound::new(address).await?, served),
+            _ => Step::Serve(address, Bound::new(address, &self.sockets).await?, served),
         })
     }
 
@@ -223,6 +254,7 @@ impl Agent {
     /// Accepts no more connections, gives back the Leases, and waits for the requests that are being answered, as long as
     /// the configuration says.
     pub async fn drain(self) {
+        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

@@ -26,24 +26,28 @@
 //!
 //! # How the parts depend on each other
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
-//! answer requests, `token_file` writes a file, `kubernetes` a Secret. `server` accepts connections, and asks a service for each response. `agent`
-//! starts all of them.
+//! answer requests, `keys` knows their clients, `token_file` writes a file, `kubernetes` a Secret. `server` accepts
+//! connections, and asks a service for each response. `agent` starts all of them. `duty` says which of several agents
+//! renews a token.
 
 mod admin;
 mod agent;
 mod config;
 mod duty;
 mod identity;
+mod keys;
 mod kubernetes;
 mod metadata;
 mod metrics;
 mod oauth;
+mod secret_file;
 mod server;
 mod service;
 mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, IdentityConfig, KubernetesSecretConfig, ListenConfig, MetadataConfig,
-    OauthConfig, ProbesConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, KubernetesSecretConfig, Limits, ListenConfig,
+    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
 };
+pub use server::Sockets;

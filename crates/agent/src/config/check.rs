@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use yandex_cloud_auth::Error;
 
-use super::{AdminConfig, Config, FileFormat, ListenConfig, OauthConfig, TokenFileConfig, invalid};
+use super::{Config, FileFormat, Limits, ListenConfig, TokenFileConfig, invalid};
 
 impl Config {
     /// Checks what goes together.
@@ -50,24 +50,51 @@ impl Config {
 
 impl ListenConfig {
     fn check(&self) -> Result<(), Error> {
-        let error = |reason: &str, help: &'static str| Err(invalid(reason).at(self.place()).with_help(help));
+        let at = |error: Error| error.at(self.place());
+        self.limits().map_or(Ok(()), Limits::check).map_err(at)?;
         match self {
-            Self::Metadata(listen) if !listen.address.ip().is_loopback() && !listen.pod_network => error(
-                "the metadata service has no key, so its address must be on loopback",
-                "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network`",
-            ),
-            Self::Oauth(OauthConfig { address, .. }) | Self::Admin(AdminConfig { address })
-                if !address.ip().is_loopback() =>
-            {
-                error(
-                    "the address must be on loopback: this listener has no TLS",
-                    "give an address of 127.0.0.0/8; for probes of another machine there is the listener `probes`",
-                )
-            }
-            Self::TokenFile(listen) => listen.check(),
-            Self::KubernetesSecret(listen) => listen.check(),
-            _ => Ok(()),
+            Self::TokenFile(listen) => return listen.check(),
+            Self::KubernetesSecret(listen) => return listen.check(),
+            _ => {}
         }
+        let is_on_loopback = self.address().is_none_or(|address| address.ip().is_loopback());
+        let missing = if is_on_loopback { None } else { self.missing_off_loopback() };
+        missing.map_or(Ok(()), |(reason, help)| Err(at(invalid(reason)).with_help(help)))
+    }
+
+    /// What the listener lacks for an address that is not on loopback: the reason, and what helps.
+    fn missing_off_loopback(&self) -> Option<(&'static str, &'static str)> {
+        let (allow_remote, has_tls, has_key) = match self {
+            Self::Metadata(listen) if listen.pod_network => return None,
+            Self::Metadata(_) => {
+                return Some((
+                    "the metadata service has no key, so its address must be on loopback",
+                    "give an address of 127.0.0.0/8, or allow the network of a pod with `pod_network`",
+                ));
+            }
+            // A client of OAuth has a secret.
+            Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
+            Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
+            Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
+        };
+        if !allow_remote {
+            return Some((
+                "the address is not on loopback, and the listener may serve this machine alone",
+                "give an address of 127.0.0.0/8, or allow other machines with `allow_remote`, `tls` and, for `admin`, \
+                 `keys`; for probes of another machine there is the listener `probes`",
+            ));
+        }
+        if !has_tls {
+            return Some((
+                "the address is not on loopback, and the listener has no TLS",
+                "give a certificate and its key: `tls = { certificate = \"FILE\", key = \"FILE\" }`, or \
+                 `--tls-certificate` and `--tls-key`",
+            ));
+        }
+        (!has_key).then_some((
+            "the address is not on loopback, and the listener has no key",
+            "give the file of a key: `keys = [{ file = \"FILE\" }]`, or `--admin-key`",
+        ))
     }
 }
 
@@ -136,6 +163,9 @@ impl TokenFileConfig {
 mod tests {
     use super::*;
 
+    const REMOTE: &str = "address = \"10.0.0.1:80\"\nallow_remote = true\n";
+    const TLS: &str = "tls = { certificate = \"c\", key = \"k\" }\n";
+
     fn refused(text: &str) -> String {
         Config::parse(text).expect_err(text).to_string()
     }
@@ -157,8 +187,17 @@ mod tests {
             (format!("{one}{one}"), "twice"),
             ("[[identity]]\nname = \"a b\"\n".into(), "letters"),
             (listen("metadata", "address = \"0.0.0.0:80\""), "on loopback"),
-            (listen("oauth", "address = \"10.0.0.1:80\"\nclient_file = \"c\""), "on loopback"),
-            (listen("admin", "address = \"[::]:80\""), "on loopback"),
+            (listen("oauth", "address = \"10.0.0.1:80\"\nclient_file = \"c\""), "this machine alone"),
+            (listen("admin", "address = \"[::]:80\""), "this machine alone"),
+            (listen("oauth", "address = \"10.0.0.1:80\"\nallow_remote = true"), "no TLS"),
+            (listen("admin", &format!("{REMOTE}{TLS}")), "no key"),
+            (listen("admin", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
+            (listen("probes", &format!("{REMOTE}{TLS}")), "unknown field `allow_remote`"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { connections = 0 }"), "from 1 to 65536"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_bytes = 100 }"), "from 8192"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { headers = 5000 }"), "from 1 to 1024"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_seconds = -1 }"), "0.001 to 3600"),
+            (listen("oauth", "address = \"127.0.0.1:80\"\nlimits = { body_bytes = 0 }"), "`body_bytes`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nidentity = \"b\""), "no identity `b`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
             (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
@@ -188,6 +227,9 @@ mod tests {
         assert!(refused(&two).contains("two listeners"));
         assert!(Config::parse(&listen("probes", "address = \"0.0.0.0:8090\"")).is_ok());
         assert!(Config::parse(&listen("metadata", "address = \"10.0.0.1:80\"\npod_network = true")).is_ok());
+        assert!(Config::parse(&listen("oauth", &format!("{REMOTE}{TLS}"))).is_ok());
+        let with_key = format!("{REMOTE}{TLS}keys = [{{ file = \"k\" }}]");
+        assert!(Config::parse(&listen("admin", &with_key)).is_ok());
     }
 
     #[test]

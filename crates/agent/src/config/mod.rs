@@ -2,6 +2,7 @@
 
 mod check;
 mod kubernetes;
+mod socket;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 pub use self::kubernetes::KubernetesSecretConfig;
+pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
 /// How long connections may go on after the signal to end, if the configuration says nothing.
 const DRAIN: f64 = 10.0;
@@ -96,13 +98,16 @@ pub struct MetadataConfig {
     /// Allows an address that is not on loopback: whoever reaches the address gets the token.
     #[serde(default)]
     pub pod_network: bool,
+    /// The bounds of connections and requests.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// An OAuth 2 token endpoint with one client.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OauthConfig {
-    /// The address, on loopback.
+    /// The address. Outside loopback it needs `allow_remote` and `tls`.
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
@@ -110,6 +115,14 @@ pub struct OauthConfig {
     /// beside the configuration.
     #[serde(default = "default_client_file")]
     pub client_file: PathBuf,
+    /// Allows an address that is not on loopback.
+    #[serde(default)]
+    pub allow_remote: bool,
+    /// The certificate of the listener. Without one the listener has no TLS.
+    pub tls: Option<TlsConfig>,
+    /// The bounds of connections and requests.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A file with the token.
@@ -152,8 +165,19 @@ pub enum FileFormat {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
-    /// The address, on loopback.
+    /// The address. Outside loopback it needs `allow_remote`, `tls` and `keys`.
     pub address: SocketAddr,
+    /// The keys of clients. Without any the listener asks for none.
+    #[serde(default)]
+    pub keys: Vec<KeyConfig>,
+    /// Allows an address that is not on loopback.
+    #[serde(default)]
+    pub allow_remote: bool,
+    /// The certificate of the listener. Without one the listener has no TLS.
+    pub tls: Option<TlsConfig>,
+    /// The bounds of connections and requests.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// Probes alone: a status and no text.
@@ -162,6 +186,9 @@ pub struct AdminConfig {
 pub struct ProbesConfig {
     /// The address, which need not be on loopback.
     pub address: SocketAddr,
+    /// The bounds of connections and requests.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 fn default_client_file() -> PathBuf {
@@ -184,12 +211,7 @@ impl Config {
         let identities = self.identity.iter_mut();
         let of_identities =
             identities.flat_map(|identity| [&mut identity.auth_file, &mut identity.key_file]).flatten();
-        let of_listeners = self.listen.iter_mut().filter_map(|listen| match listen {
-            ListenConfig::Oauth(listen) => Some(&mut listen.client_file),
-            ListenConfig::TokenFile(listen) => Some(&mut listen.path),
-            ListenConfig::KubernetesSecret(listen) => Some(&mut listen.service_account),
-            _ => None,
-        });
+        let of_listeners = self.listen.iter_mut().flat_map(ListenConfig::paths);
         for path in of_identities.chain(of_listeners) {
             *path = folder.join(&*path);
         }
@@ -240,6 +262,43 @@ impl ListenConfig {
             Self::Admin(listen) => Some(listen.address),
             Self::Probes(listen) => Some(listen.address),
             Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
+        }
+    }
+
+    /// The bounds, of one that has sockets.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        match self {
+            Self::Metadata(listen) => Some(&listen.limits),
+            Self::Oauth(listen) => Some(&listen.limits),
+            Self::Admin(listen) => Some(&listen.limits),
+            Self::Probes(listen) => Some(&listen.limits),
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
+        }
+    }
+
+    /// The certificate, of one that has TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsConfig> {
+        match self {
+            Self::Oauth(listen) => listen.tls.as_ref(),
+            Self::Admin(listen) => listen.tls.as_ref(),
+            Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
+        }
+    }
+
+    /// The paths of the files that it reads and writes.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Oauth(listen) => {
+                let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
+                of_tls.chain([&mut listen.client_file]).collect()
+            }
+            Self::Admin(listen) => {
+                let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
+                of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
+            }
+            Self::TokenFile(listen) => vec![&mut listen.path],
+            Self::KubernetesSecret(listen) => vec![&mut listen.service_account],
+            Self::Metadata(_) | Self::Probes(_) => Vec::new(),
         }
     }
 

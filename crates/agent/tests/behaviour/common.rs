@@ -27,7 +27,7 @@ pub(crate) fn tokens() -> Source {
 pub(crate) fn of(
     source: &Source,
     clock: &TestClock,
-) -> impl Fn(&IdentityConfig) -> Result<Credentials, Error> {
+) -> impl Fn(&IdentityConfig) -> Result<Credentials, Error> + use<> {
     let (source, clock) = (source.clone(), clock.clone());
     move |_| Ok(source.on_clock(&clock))
 }

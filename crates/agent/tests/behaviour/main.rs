@@ -8,13 +8,17 @@ mod architecture;
 mod bad_input;
 mod drain;
 mod kubernetes;
+mod limits;
 mod metadata;
+mod metadata_wait;
 mod oauth;
 #[cfg(target_os = "linux")]
 mod other_users;
 mod outage;
 mod page;
 mod reload;
+mod remote;
+mod sockets;
 mod threats;
 #[cfg(unix)]
 mod token_file;

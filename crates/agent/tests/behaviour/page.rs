@@ -25,7 +25,11 @@ fn every_configuration_is_accepted() {
     let mut blocks: Vec<_> =
         page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
     assert!(!blocks.is_empty(), "the page has no configuration");
-    blocks.push(fs::read_to_string(file("deploy/systemd/agent.toml")).unwrap());
+    let of_unit = fs::read_to_string(file("deploy/systemd/agent.toml")).unwrap();
+    let sockets = fs::read_to_string(file("deploy/systemd/yc-auth-agent.socket")).unwrap();
+    let sockets: Vec<_> = sockets.lines().filter_map(|line| line.strip_prefix("ListenStream=")).collect();
+    assert!(!sockets.is_empty() && sockets.iter().all(|address| of_unit.contains(address)), "{sockets:?}");
+    blocks.push(of_unit);
     for block in blocks {
         Config::parse(&block).unwrap_or_else(|error| panic!("{error}\n{block}"));
     }
@@ -38,7 +42,13 @@ fn every_key_has_a_row() {
     let one = "[[identity]]\nname = \"a\"\n";
     let listen = |kind: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\nno-such-key = 1\n");
     let kinds = ["metadata", "oauth", "token-file", "kubernetes-secret", "admin", "probes"];
+    let inside = |kind: &str, key: &str| {
+        format!("{one}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:1\"\n{key}\n")
+    };
     let configs = kinds.map(listen).into_iter().chain([
+        inside("admin", "limits = { no-such-key = 1 }"),
+        inside("admin", "tls = { no-such-key = 1 }"),
+        inside("admin", "keys = [{ no-such-key = 1 }]"),
         format!("{one}no-such-key = 1\n"),
         format!("no-such-key = 1\n{one}"),
         listen("no-such-kind"),

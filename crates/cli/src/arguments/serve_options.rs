@@ -74,6 +74,22 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub(crate) admin: Option<SocketAddr>,
 
+    /// The file with the key that clients of `--admin` send, made at the first start; without one they send none
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub(crate) admin_key: Option<PathBuf>,
+
+    /// The certificate of `--oauth` and `--admin`, in PEM, with those of its issuers
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Allow `--oauth` and `--admin` outside loopback: with TLS, and `--admin` with a key
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
     /// Serve `/livez` and `/readyz` alone, a status without text; the address may be outside loopback
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub(crate) probes: Option<SocketAddr>,
@@ -83,7 +99,13 @@ pub(crate) struct ServeOptions {
     pub(crate) drain: Option<Duration>,
 
     /// A TOML file with identities and listeners; SIGHUP reads it again
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["metadata", "oauth", "token_file", "kubernetes_secret", "admin", "probes"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "metadata", "oauth", "token_file", "kubernetes_secret", "admin", "probes", "tls_certificate", "allow_remote",
+        ]
+    )]
     pub(crate) config: Option<PathBuf>,
 
     /// Check the configuration, and serve nothing; exits with 0 or 4
@@ -121,6 +143,12 @@ impl ServeOptions {
         }
         if self.kubernetes_secret.as_ref().is_some_and(|secret| !secret.contains('/')) {
             return Some("`--kubernetes-secret` is NAMESPACE/NAME, such as apps/yc-token".to_owned());
+        }
+        let can_have_tls = self.oauth.is_some() || self.admin.is_some();
+        if (self.tls_certificate.is_some() || self.allow_remote) && !can_have_tls {
+            let reason =
+                "`--tls-certificate` and `--allow-remote` are for `--oauth` and `--admin`: give one of them";
+            return Some(reason.to_owned());
         }
         let chooses = self.auth.auth.is_some() || self.auth.method.is_some() || self.auth.key_file.is_some();
         if self.config.is_some() && chooses {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
-use yandex_cloud_auth_agent::{Agent, Config, IdentityConfig, ListenConfig, MetadataConfig};
+use yandex_cloud_auth_agent::{Agent, Config, IdentityConfig, Limits, ListenConfig, MetadataConfig};
 
 use super::NAME;
 use crate::arguments::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, ExecOptions};
@@ -42,7 +42,13 @@ fn serve(
     program: Program<'_>,
 ) -> Result<(), Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listen = MetadataConfig { address, identity: None, allow_uids: Vec::new(), pod_network: false };
+    let listen = MetadataConfig {
+        address,
+        identity: None,
+        allow_uids: Vec::new(),
+        pod_network: false,
+        limits: Limits::default(),
+    };
     let config = Config {
         identity: vec![identity],
         listen: vec![ListenConfig::Metadata(listen)],

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{
-    AdminConfig, Config, FileFormat, IdentityConfig, KubernetesSecretConfig, ListenConfig, MetadataConfig,
-    OauthConfig, ProbesConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, KubernetesSecretConfig, Limits, ListenConfig,
+    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
 };
 
 use crate::arguments::{self, AuthOptions, AuthValue, MethodName, ServeOptions};
@@ -65,6 +65,9 @@ fn about_file(error: Error, file: &Path) -> Error {
 
 /// One identity with the listeners of the options.
 fn of_options(options: &ServeOptions) -> Result<Config, Error> {
+    let tls = options.tls_certificate.clone().zip(options.tls_key.clone());
+    let tls = tls.map(|(certificate, key)| TlsConfig { certificate, key });
+    let allow_remote = options.allow_remote;
     let mut listen = Vec::new();
     if let Some(address) = options.metadata {
         listen.push(ListenConfig::Metadata(MetadataConfig {
@@ -72,6 +75,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             identity: None,
             allow_uids: options.allow_uid.clone(),
             pod_network: options.pod_network,
+            limits: Limits::default(),
         }));
     }
     if let Some(address) = options.oauth {
@@ -79,7 +83,14 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             Some(file) => file.clone(),
             None => state_folder()?.join("oauth-client.json"),
         };
-        listen.push(ListenConfig::Oauth(OauthConfig { address, identity: None, client_file }));
+        listen.push(ListenConfig::Oauth(OauthConfig {
+            address,
+            identity: None,
+            client_file,
+            allow_remote,
+            tls: tls.clone(),
+            limits: Limits::default(),
+        }));
     }
     if let Some(path) = &options.token_file {
         listen.push(ListenConfig::TokenFile(TokenFileConfig {
@@ -102,8 +113,17 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     {
         listen.push(ListenConfig::KubernetesSecret(KubernetesSecretConfig::new(namespace, name)));
     }
-    listen.extend(options.admin.map(|address| ListenConfig::Admin(AdminConfig { address })));
-    listen.extend(options.probes.map(|address| ListenConfig::Probes(ProbesConfig { address })));
+    if let Some(address) = options.admin {
+        listen.push(ListenConfig::Admin(AdminConfig {
+            address,
+            keys: options.admin_key.iter().map(|file| KeyConfig { file: file.clone() }).collect(),
+            allow_remote,
+            tls,
+            limits: Limits::default(),
+        }));
+    }
+    let probes = |address| ListenConfig::Probes(ProbesConfig { address, limits: Limits::default() });
+    listen.extend(options.probes.map(probes));
     let identity =
         IdentityConfig { name: NAME.to_owned(), folder: options.folder.clone(), ..IdentityConfig::default() };
     let drain_seconds = options.drain.map(|drain| drain.as_secs_f64());

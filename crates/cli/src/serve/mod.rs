@@ -1,6 +1,7 @@
 //! `yc-auth serve`: the agent in the foreground, until a signal ends it.
 
 mod configuration;
+mod sockets;
 
 use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{Credentials, Error};
@@ -26,7 +27,10 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline) -> Result<(), Fail
     runtime.block_on(async {
         let mut signals = Signals::listen();
         let config = configuration.config.clone();
-        let started = Agent::start(config, credentials).await;
+        let started = match sockets::inherited() {
+            Ok(sockets) => Agent::start_with(config, sockets, credentials).await,
+            Err(error) => Err(error),
+        };
         let mut agent = started.map_err(|error| configuration.explain(error))?;
         tell(&agent, "serving");
         notify(&[State::Ready]);

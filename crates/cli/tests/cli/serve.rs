@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr};
+use std::process::{Child, ChildStderr, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use yandex_cloud_emulator::Emulator;
@@ -161,7 +161,11 @@ fn what_cannot_be_served_is_refused_at_the_start() {
         assert!(outcome.fails(4).contains(reason), "{outcome:?}");
     };
     refused(&["--metadata", "0.0.0.0:8081"], "must be on loopback");
-    refused(&["--oauth", "10.0.0.1:8081"], "must be on loopback");
+    refused(&["--oauth", "10.0.0.1:8081"], "this machine alone");
+    refused(&["--oauth", "10.0.0.1:8081", "--allow-remote"], "no TLS");
+    let certificate = ["--tls-certificate", "/dev/null", "--tls-key", "/dev/null"];
+    refused(&[&["--admin", "10.0.0.1:8081", "--allow-remote"], &certificate[..]].concat(), "--admin-key");
+    refused(&[&["--admin", "127.0.0.1:0", "--check"], &certificate[..]].concat(), "/dev/null: there is no");
     refused(&["--metadata", &busy], "cannot listen");
     refused(&["--token-file", link.to_str().unwrap()], "not a regular file");
     refused(&["--token-file", &missing("folder/token")], "cannot write here");
@@ -191,6 +195,47 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     assert!(outcome.fails(4).contains("cannot read the configuration"), "{outcome:?}");
 }
 
+/// The shell passes the socket on as systemd does: as descriptor 3, with the number of the process.
+#[test]
+fn a_listener_takes_the_socket_that_systemd_has_opened() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let activated = |options: &str| {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let options = options.replace("ADDRESS", &address);
+        let script = format!(
+            "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {} serve {options}",
+            env!("CARGO_BIN_EXE_yc-auth")
+        );
+        let mut run = serve(&emulator, &folder, &[]);
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", &script])
+            .envs(run.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.stdin(std::os::fd::OwnedFd::from(socket)).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.command = shell;
+        (run, address)
+    };
+    let (run, address) = activated("--metadata ADDRESS");
+    let mut early = TcpStream::connect(&address).unwrap();
+    let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    early.write_all(head.as_bytes()).unwrap();
+    let mut served = Served::start(run);
+    assert_eq!(served.addresses, [address.as_str()]);
+    let mut response = String::new();
+    early.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(get(&address, TOKEN).contains("t1."));
+    served.signal(Signal::TERM);
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+
+    let (mut run, _) = activated("--metadata 127.0.0.1:0");
+    let outcome = run.command.output().unwrap();
+    let told = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(4), "{told}");
+    assert!(told.contains("no listener has the address of this socket"), "{told}");
+}
+
 #[test]
 fn a_check_serves_nothing_and_asks_nobody() {
     let folder = Folder::new();
@@ -212,6 +257,10 @@ fn options_that_contradict_each_other_are_refused_by_the_parser() {
         &["serve", "--metadata", "localhost"],
         &["serve", "--admin", "127.0.0.1:1", "--format", "header"],
         &["serve", "--admin", "127.0.0.1:1", "--mode", "0600"],
+        &["serve", "--admin", "127.0.0.1:1", "--tls-key", "k"],
+        &["serve", "--probes", "127.0.0.1:1", "--tls-certificate", "c", "--tls-key", "k"],
+        &["serve", "--metadata", "127.0.0.1:1", "--allow-remote"],
+        &["serve", "--metadata", "127.0.0.1:1", "--admin-key", "k"],
         &["exec", "--metadata", "--openai", "--", "true"],
     ] {
         let outcome = yc_auth(options).done();

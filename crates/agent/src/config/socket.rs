@@ -1,0 +1,107 @@
+//! What every listener with a socket can have: bounds, a certificate, keys of its clients.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use yandex_cloud_auth::Error;
+
+use super::invalid;
+
+/// The bounds of a listener. Each has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use yandex_cloud_auth_agent::Limits;
+///
+/// let limits = Limits::default();
+/// assert_eq!((limits.connections, limits.headers), (1024, 64));
+/// assert_eq!(limits.head_time(), Duration::from_secs(30));
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most connections. More wait in the queue of the operating system. Default: 1024.
+    pub connections: u32,
+    /// The largest head of a request, in bytes. Default: 16384; at least 8192.
+    pub head_bytes: usize,
+    /// The most headers of a request. Default: 64.
+    pub headers: usize,
+    /// The time for a TLS handshake, for the head of a request, and the longest pause between two requests of a connection,
+    /// in seconds. Default: 30.
+    pub head_seconds: f64,
+    /// The largest body of a request that the agent reads itself, in bytes. Default: 16384.
+    pub body_bytes: usize,
+    /// The time for such a body, in seconds. Default: 10.
+    pub body_seconds: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            head_bytes: 16 << 10,
+            headers: 64,
+            head_seconds: 30.0,
+            body_bytes: 16 << 10,
+            body_seconds: 10.0,
+        }
+    }
+}
+
+impl Limits {
+    /// The time for the head of a request.
+    #[must_use]
+    pub fn head_time(&self) -> Duration {
+        Duration::from_secs_f64(self.head_seconds)
+    }
+
+    /// The time for the body of a request.
+    #[must_use]
+    pub fn body_time(&self) -> Duration {
+        Duration::from_secs_f64(self.body_seconds)
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let seconds = 0.001..=3600.0;
+        let wrong = if !(1..=65_536).contains(&self.connections) {
+            "`connections` is a number from 1 to 65536"
+        // The HTTP library has no smaller buffer.
+        } else if !(8 << 10..=1 << 20).contains(&self.head_bytes) {
+            "`head_bytes` is a number from 8192 to 1048576"
+        } else if !(1..=1024).contains(&self.headers) {
+            "`headers` is a number from 1 to 1024"
+        } else if !(1..=64 << 20).contains(&self.body_bytes) {
+            "`body_bytes` is a number from 1 to 67108864"
+        } else if !(seconds.contains(&self.head_seconds) && seconds.contains(&self.body_seconds)) {
+            "`head_seconds` and `body_seconds` are numbers from 0.001 to 3600"
+        } else {
+            return Ok(());
+        };
+        Err(invalid(wrong))
+    }
+}
+
+/// The certificate of a listener, and its private key. Both are read again on SIGHUP.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// A file with the certificate and those of its issuers, in PEM.
+    pub certificate: PathBuf,
+    /// A file with the private key, in PEM.
+    pub key: PathBuf,
+}
+
+impl TlsConfig {
+    pub(super) fn paths(&mut self) -> [&mut PathBuf; 2] {
+        [&mut self.certificate, &mut self.key]
+    }
+}
+
+/// A key that clients send. The agent makes the file if there is none.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// The file with the key, of mode 0600.
+    pub file: PathBuf,
+}

@@ -1,0 +1,93 @@
+//! The keys by which a listener knows its clients. A key is the agent's own, and worth nothing elsewhere.
+
+use std::io;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use ring::digest::{Digest, SHA256, digest};
+use yandex_cloud_auth::{Error, ErrorKind};
+use zeroize::Zeroizing;
+
+use crate::config::KeyConfig;
+use crate::secret_file;
+use crate::service::{Body, text};
+
+/// The keys of a listener, as digests: a comparison takes the same time wherever the first difference is.
+pub(crate) struct Keys(Vec<Digest>);
+
+impl Keys {
+    /// Reads the file of each key. If there is no file, makes one with a random key.
+    ///
+    /// # Errors
+    /// `Invalid` if a file cannot be read or made, if others can read it, or if it holds no key.
+    pub(crate) fn load(keys: &[KeyConfig]) -> Result<Self, Error> {
+        keys.iter().map(|key| load(&key.file)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a request has one of the keys, or needs none.
+    pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
+        self.0.is_empty() || sent(headers).is_some_and(|sent| self.place(&sent).is_some())
+    }
+
+    /// The place of a key in the configuration. All keys are compared in any case.
+    fn place(&self, sent: &str) -> Option<usize> {
+        let sent = digest(&SHA256, sent.as_bytes());
+        let places = self.0.iter().enumerate();
+        places
+            .fold(None, |found, (place, key)| if key.as_ref() == sent.as_ref() { Some(place) } else { found })
+    }
+}
+
+/// The key of a request: `Bearer KEY`, or the password of `Basic`, as a browser sends it.
+fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, value) = value.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Zeroizing::new(value.trim().to_owned()));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(value.trim()).ok()?);
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(Zeroizing::new(password.to_owned()))
+}
+
+/// The response to a request without a key, or with a wrong one.
+pub(crate) fn key_wanted() -> Response<Body> {
+    let mut response =
+        text(StatusCode::UNAUTHORIZED, "the key is missing or wrong: send `Authorization: Bearer KEY`\n");
+    let scheme = HeaderValue::from_static("Basic realm=\"yc-auth\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    response
+}
+
+fn load(path: &Path) -> Result<Digest, Error> {
+    let error = |reason: String| {
+        Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
+            "the file holds the key alone, at least 16 visible characters, and has mode 0600; the agent makes a new file if \
+             there is none",
+        )
+    };
+    let text = match secret_file::read(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => create(path),
+        read => read,
+    };
+    let text = text.map_err(|reason| error(reason.to_string()))?;
+    let key = text.trim();
+    if key.len() < secret_file::MIN_SECRET || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(error("the file holds no key".to_owned()));
+    }
+    Ok(digest(&SHA256, key.as_bytes()))
+}
+
+/// A random key, in a new file.
+fn create(path: &Path) -> io::Result<Zeroizing<String>> {
+    let key = secret_file::random()?;
+    secret_file::create(path, &key)?;
+    tracing::info!(path = %path.display(), "made the key");
+    Ok(key)
+}

@@ -1,0 +1,61 @@
+//! The certificate of a listener.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use yandex_cloud_auth::{Error, ErrorKind};
+
+use crate::config::TlsConfig;
+
+/// A certificate with its key, ready for handshakes.
+#[derive(Clone)]
+pub(crate) struct Tls(TlsAcceptor);
+
+impl Tls {
+    /// Reads the two files.
+    ///
+    /// # Errors
+    /// `Invalid` if one cannot be read, or if they do not go together.
+    pub(crate) fn load(config: &TlsConfig) -> Result<Self, Error> {
+        let certificates = CertificateDer::pem_file_iter(&config.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(&config.certificate, reason(&error)))?;
+        if certificates.is_empty() {
+            return Err(wrong(&config.certificate, "there is no certificate in it".to_owned()));
+        }
+        let key =
+            PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, reason(&error)))?;
+        let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
+            .map_err(|error| wrong(&config.certificate, error.to_string()))?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(server))))
+    }
+
+    pub(super) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        self.0.accept(stream).await
+    }
+}
+
+/// Without what stands in the file: a key in the wrong place stays secret.
+fn reason(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "there is no certificate or no private key in it".to_owned(),
+        _ => "it is no PEM file".to_owned(),
+    }
+}
+
+fn wrong(path: &Path, reason: String) -> Error {
+    Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
+        "`certificate` is a PEM file with the certificate and those of its issuers, `key` one with its private key",
+    )
+}
