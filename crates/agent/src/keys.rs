@@ -41,7 +41,7 @@ impl Keys {
 }
 
 /// The key of a request: `Bearer KEY`, or the password of `Basic`, as a browser sends it.
-fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+pub(crate) fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, value) = value.to_str().ok()?.split_once(' ')?;

@@ -34,6 +34,8 @@ mod admin;
 mod agent;
 mod config;
 mod duty;
+#[doc(hidden)]
+pub mod fuzz_internals;
 mod identity;
 mod keys;
 mod kubernetes;

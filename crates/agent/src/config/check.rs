@@ -177,6 +177,17 @@ mod tests {
         assert!(!error.contains("AQVN"), "{error}");
         let error = refused("[[identity]]\nname = t1.fake.secret\n");
         assert!(error.contains("line 2") && !error.contains("t1."), "{error}");
+        for key in [
+            "keys = [\"pass, expected word\"]",
+            "limits = \"pass, expected word\"",
+            "keys = \"pass\\\", expected word\"",
+        ] {
+            let error = refused(&format!(
+                "[[identity]]\nname = \"a\"\n[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:1\"\n{key}\n"
+            ));
+            assert!(error.contains("invalid type: string, expected "), "{error}");
+            assert!(!error.contains("pass") && !error.contains("word"), "{error}");
+        }
     }
 
     #[test]

@@ -227,7 +227,7 @@ impl Config {
             // Not the error's own text: it repeats the line, which may hold a secret in the wrong place.
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            invalid(format!("{place}{}", error.message()))
+            invalid(format!("{place}{}", without_value(error.message())))
         })?;
         config.check()?;
         Ok(config)
@@ -320,6 +320,16 @@ impl ListenConfig {
             Self::KubernetesSecret(listen) => listen.place(),
             _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
         }
+    }
+}
+
+/// An error of the parser without the text that it found: `invalid type: string "…", expected u32`.
+fn without_value(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}string{}", &message[..start], &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 

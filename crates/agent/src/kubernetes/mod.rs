@@ -23,6 +23,35 @@ use crate::config::KubernetesSecretConfig;
 use crate::duty::Duty;
 use crate::identity::Identity;
 
+/// For the fuzz targets: the patch for the Lease of another agent or of `me`, and the patch for a Secret.
+pub(crate) mod parsers {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::Value;
+    use yandex_cloud_auth::system::Now;
+
+    use super::lease::{Election, Step};
+    use super::secret::Found;
+
+    pub(crate) fn lease_patch(lease: &Value, me: &str, now: Now) -> Option<String> {
+        match Election::new(me.to_owned()).step(lease, now)? {
+            Step::Claim(patch) => Some(patch),
+            Step::Wait => None,
+        }
+    }
+
+    pub(crate) fn secret_patch(
+        body: &[u8],
+        key: &str,
+        token: &str,
+        end: SystemTime,
+    ) -> Option<(Option<SystemTime>, String)> {
+        let found = Found::parse(body)?;
+        let patch = found.patch(key, token, end, Duration::from_secs(60))?;
+        Some((found.end(key), patch.to_string()))
+    }
+}
+
 /// A Secret that is kept fresh. Dropping it ends the work at once, and the Lease ends by itself.
 pub(crate) struct KubernetesSecret {
     pub(crate) config: KubernetesSecretConfig,

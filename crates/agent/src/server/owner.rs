@@ -39,7 +39,7 @@ fn forms(peer: SocketAddr, own: SocketAddr) -> impl Iterator<Item = (&'static st
 }
 
 /// The owner of the socket of a line, if it is the socket with these two ends.
-fn owner(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+pub(crate) fn owner(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
     let mut fields = line.split_whitespace().skip(1);
     let is_socket = fields.next()? == written(local) && fields.next()? == written(remote);
     if !is_socket {
