@@ -1,9 +1,10 @@
 //! The configuration of a Secret of Kubernetes that holds the token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use yandex_cloud_auth::Error;
 
 use super::{Config, IdentityConfig, ListenConfig, invalid};
@@ -14,7 +15,7 @@ const MAX_LABEL: usize = 63;
 
 /// A Secret of Kubernetes that holds the token. Of all agents with the same Lease one writes the Secret.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "BTreeMap<Key, String>")]
 pub struct KubernetesSecretConfig {
     /// The namespace of the Secret and of the Lease.
     pub namespace: String,
@@ -23,23 +24,53 @@ pub struct KubernetesSecretConfig {
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
     /// The key of the token in the data of the Secret. Default: `token`.
-    #[serde(default = "default_key")]
     pub key: String,
     /// The name of the Lease, which has to exist. Default: the name of the Secret.
     pub lease: Option<String>,
     /// The API server, such as `https://10.0.0.1:6443`. Default: that of the cluster in which the agent runs.
     pub api_server: Option<String>,
     /// The folder with `token` and `ca.crt` for the API server. Default: that of a pod.
-    #[serde(default = "default_service_account")]
     pub service_account: PathBuf,
 }
 
-fn default_key() -> String {
-    "token".to_owned()
+/// A key of the table.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key(String);
+
+const KEYS: [&str; 7] = ["namespace", "name", "identity", "key", "lease", "api_server", "service_account"];
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        if KEYS.contains(&key.as_str()) { Ok(Self(key)) } else { Err(D::Error::unknown_field(&key, &KEYS)) }
+    }
 }
 
-fn default_service_account() -> PathBuf {
-    "/var/run/secrets/kubernetes.io/serviceaccount".into()
+/// Every value is a text, so a map of texts is read: the program is smaller than with a parser for each key.
+impl TryFrom<BTreeMap<Key, String>> for KubernetesSecretConfig {
+    type Error = &'static str;
+
+    fn try_from(keys: BTreeMap<Key, String>) -> Result<Self, &'static str> {
+        let mut config = Self::new("", "");
+        for (Key(key), value) in keys {
+            match key.as_str() {
+                "namespace" => config.namespace = value,
+                "name" => config.name = value,
+                "identity" => config.identity = Some(value),
+                "key" => config.key = value,
+                "lease" => config.lease = Some(value),
+                "api_server" => config.api_server = Some(value),
+                _ => config.service_account = value.into(),
+            }
+        }
+        if config.namespace.is_empty() {
+            return Err("missing field `namespace`");
+        }
+        if config.name.is_empty() {
+            return Err("missing field `name`");
+        }
+        Ok(config)
+    }
 }
 
 impl KubernetesSecretConfig {
@@ -50,10 +81,10 @@ impl KubernetesSecretConfig {
             namespace: namespace.into(),
             name: name.into(),
             identity: None,
-            key: default_key(),
+            key: "token".to_owned(),
             lease: None,
             api_server: None,
-            service_account: default_service_account(),
+            service_account: "/var/run/secrets/kubernetes.io/serviceaccount".into(),
         }
     }
 
@@ -145,12 +176,12 @@ mod tests {
         for (namespace, name, more, reason) in [
             ("apps", "yc-token", "", ""),
             (longest.as_str(), "yc.token", "key = \"a.B_c-1\"\nlease = \"l\"", ""),
-            ("", "t", "", "the namespace"),
+            ("", "t", "", "missing field `namespace`"),
             ("a.b", "t", "", "the namespace"),
             ("..", "t", "", "the namespace"),
             ("-a", "t", "", "the namespace"),
             (&"n".repeat(64), "t", "", "the namespace"),
-            ("a", "", "", "the name"),
+            ("a", "", "", "missing field `name`"),
             ("a", "b/../../secrets/c", "", "the name"),
             ("a", "..", "", "the name"),
             ("a", "t?x", "", "the name"),
@@ -162,6 +193,13 @@ mod tests {
             ("a", "t", "key = \"..\"", "`key`"),
             ("a", "t", "key = \"a/b\"", "`key`"),
             ("a", "t", "token = \"t1.fake\"", "unknown field `token`"),
+            (
+                "a",
+                "t",
+                "lease_seconds = 30",
+                "unknown field `lease_seconds`, expected one of `namespace`, `name`",
+            ),
+            ("a", "t", "lease = 30", "invalid type"),
         ] {
             let found = parsed(&format!("namespace = \"{namespace}\"\nname = \"{name}\"\n{more}"));
             let found = found.map_or_else(|error| error.to_string(), |_| String::new());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use serde_json::Value;
+use yandex_cloud_auth::sdk_internals::parse_json;
 use yandex_cloud_auth::system::transport_policy::is_loopback;
 use yandex_cloud_auth::system::{Environment, HttpFault, HttpOptions, HttpTransport, HyperTransport};
 use yandex_cloud_auth::{Error, ErrorKind, System, redact};
@@ -121,7 +121,7 @@ impl ApiServer {
         if status == StatusCode::CONFLICT {
             return Ok(None);
         }
-        let object = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let object = parse_json(&body).unwrap_or_default();
         // A server may repeat the token, and not every token of a service account has the shape of a secret.
         let token = authorization.to_str().unwrap_or_default().trim_start_matches("Bearer ");
         let message = redact(object["message"].as_str().unwrap_or_default(), &[token]);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::sync::watch;
+use yandex_cloud_auth::sdk_internals::parse_json;
 use yandex_cloud_auth::system::{Clock, Now};
 use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot, System};
 
@@ -18,9 +19,6 @@ use crate::identity::Identity;
 
 /// How often the holder looks whether the Secret still has the token that it wrote: somebody may have put it back.
 const LOOK: Duration = Duration::from_secs(60);
-
-/// How often a call is made again at once after a change by others.
-const ATTEMPTS: usize = 3;
 
 /// What works on one Secret.
 pub(super) struct Holder {
@@ -66,22 +64,16 @@ impl Holder {
             self.failed(error, "cannot renew the Lease");
         }
         let now = self.clock().now();
-        let (secret, lease) = (self.duty.secret.as_str(), self.config.lease());
         if !self.election.leads(now) {
             if led {
-                tracing::warn!(secret, lease, "lost the Lease; another agent may write the Secret now");
+                self.tell("lost the Lease: another agent may write the Secret now");
             }
             let is_held = self.election.other_holds(now);
             self.duty.set_standing(if is_held { Standing::Standby } else { Standing::NoLease });
             return;
         }
         if !led {
-            tracing::info!(
-                secret,
-                lease,
-                holder = self.election.me(),
-                "won the Lease; this agent writes the Secret"
-            );
+            self.tell("won the Lease: this agent writes the Secret");
             self.duty.set_standing(Standing::Leading);
         }
         match self.compare().await {
@@ -93,29 +85,24 @@ impl Holder {
             }
             Err(error) => {
                 self.duty.set_standing(Standing::Failing);
-                self.failed(&error, "cannot write the Secret; it keeps the last token");
+                self.failed(&error, "cannot write the Secret, which keeps the last token");
             }
         }
     }
 
-    /// Takes the Lease if it is free, or keeps it.
+    /// Takes the Lease if it is free, or keeps it. After a conflict it is another agent's, until the next turn tells.
     async fn renew(&mut self) -> Result<(), Error> {
+        let begun = self.clock().now();
         let path = lease_path(&self.config);
-        for _ in 0..ATTEMPTS {
-            let begun = self.clock().now();
-            let lease = self.lease(&path).await?;
-            match self.election.step(&lease, self.clock().now()) {
-                None => return Err(unreadable(&path)),
-                Some(Step::Wait) => return Ok(()),
-                Some(Step::Claim(patch)) => {
-                    if self.server.patch(&path, &patch, self.system()).await? {
-                        self.election.claimed(begun);
-                        return Ok(());
-                    }
-                }
-            }
+        let lease = self.lease(&path).await?;
+        match self.election.step(&lease, self.clock().now()) {
+            None => return Err(unreadable(&path)),
+            Some(Step::Wait) => {}
+            Some(Step::Claim(patch)) => match self.server.patch(&path, &patch, self.system()).await? {
+                true => self.election.claimed(begun),
+                false => self.election.lost(),
+            },
         }
-        self.election.lost();
         Ok(())
     }
 
@@ -131,38 +118,32 @@ impl Holder {
         }
         let (value, end) = parts(&token)?;
         let path = secret_path(&self.config);
-        for _ in 0..ATTEMPTS {
-            let body = self.server.get(&path, self.system()).await?;
-            let found = Found::parse(&body).ok_or_else(|| unreadable(&path))?;
-            if let Some(present) =
-                found.end(&self.config.key).filter(|present| seconds(*present) >= seconds(end))
-            {
-                let is_new = self.compared.is_none_or(|(generation, _)| generation != token.generation());
-                if is_new && seconds(present) > seconds(end) {
-                    tracing::info!(
-                        secret = self.duty.secret,
-                        "the Secret has a token that ends later; it stays"
-                    );
-                }
-                self.settled(&token, present);
-                return Ok(());
+        let body = self.server.get(&path, self.system()).await?;
+        let found = Found::parse(&body).ok_or_else(|| unreadable(&path))?;
+        let present = found.end(&self.config.key).filter(|present| seconds(*present) >= seconds(end));
+        if let Some(present) = present {
+            let is_new = self.compared.is_none_or(|(generation, _)| generation != token.generation());
+            if is_new && seconds(present) > seconds(end) {
+                self.tell("the Secret has a token that ends later, which stays");
             }
-            let now = self.clock().now();
-            let life = end.duration_since(SystemTime::UNIX_EPOCH + now.wall).unwrap_or_default();
-            let patch = found.patch(&self.config.key, value, end, life).ok_or_else(|| unreadable(&path))?;
-            // Reading took its time.
-            if !self.election.leads(now) {
-                return Ok(());
-            }
-            if self.server.patch(&path, &patch, self.system()).await? {
-                let (secret, generation) = (self.duty.secret.as_str(), token.generation());
-                tracing::info!(secret, generation, "wrote the token");
-                self.duty.count_write();
-                self.settled(&token, end);
-                return Ok(());
-            }
+            self.settled(&token, present);
+            return Ok(());
         }
-        Err(Error::new(ErrorKind::Unavailable, "others change the Secret all the time").at(path))
+        let now = self.clock().now();
+        let life = end.duration_since(SystemTime::UNIX_EPOCH + now.wall).unwrap_or_default();
+        let patch = found.patch(&self.config.key, value, end, life).ok_or_else(|| unreadable(&path))?;
+        // Reading took its time.
+        if !self.election.leads(now) {
+            return Ok(());
+        }
+        if !self.server.patch(&path, &patch, self.system()).await? {
+            let reason = "somebody else has changed the Secret; it is read again";
+            return Err(Error::new(ErrorKind::Unavailable, reason).at(path));
+        }
+        self.tell("wrote the token");
+        self.duty.count_write();
+        self.settled(&token, end);
+        Ok(())
     }
 
     fn settled(&mut self, token: &Snapshot, end: SystemTime) {
@@ -184,19 +165,21 @@ impl Holder {
                 None => Ok(false),
             }
         };
-        let (secret, lease) = (self.duty.secret.as_str(), self.config.lease());
         match released.await {
-            Ok(true) => tracing::info!(secret, lease, "gave the Lease back"),
-            Ok(false) => tracing::info!(secret, lease, "another agent has the Lease already"),
-            Err(error) => {
-                tracing::warn!(secret, lease, %error, "cannot give the Lease back; it ends by itself");
-            }
+            Ok(true) => self.tell("gave the Lease back"),
+            Ok(false) => self.tell("another agent has the Lease already"),
+            Err(error) => self.failed(&error, "cannot give the Lease back, which ends by itself"),
         }
     }
 
     async fn lease(&self, path: &str) -> Result<Value, Error> {
         let body = self.server.get(path, self.system()).await?;
-        serde_json::from_slice(&body).map_err(|_| unreadable(path))
+        parse_json(&body).ok_or_else(|| unreadable(path))
+    }
+
+    fn tell(&self, what: &str) {
+        let holder = self.election.me();
+        tracing::info!(secret = self.duty.secret, lease = self.config.lease(), holder, "{what}");
     }
 
     fn failed(&mut self, error: &Error, what: &str) {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use yandex_cloud_auth::sdk_internals::parse_json;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::times::{parse, rfc3339};
@@ -28,7 +29,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let mut object: Value = serde_json::from_slice(body).ok()?;
+        let mut object = parse_json(body)?;
         // The values are secrets, which nobody needs here.
         let data = object.get_mut("data").and_then(Value::as_object_mut);
         for value in data.into_iter().flat_map(|data| data.values_mut()) {

@@ -61,7 +61,7 @@ fn what_the_api_server_refuses_is_told_once_with_what_to_do() {
 }
 
 #[test]
-fn a_secret_that_others_change_all_the_time_is_given_up_until_the_next_turn() {
+fn a_secret_that_somebody_else_changes_is_read_again_in_the_next_turn() {
     let log = Log::of_target("yandex_cloud_auth_agent");
     log.of(|| {
         on_one_thread(async {
@@ -71,7 +71,7 @@ fn a_secret_that_others_change_all_the_time_is_given_up_until_the_next_turn() {
             });
             let _a = cluster.agent("a").await;
             cluster.pass(secs(10)).await;
-            assert!(log.warnings()[0].contains("others change the Secret all the time"), "{:?}", log.lines());
+            assert!(log.warnings()[0].contains("somebody else has changed the Secret"), "{:?}", log.lines());
             cluster.server.serve_all();
             cluster.pass(secs(5)).await;
             assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.0"));

@@ -106,7 +106,7 @@ fn a_change_between_reading_and_writing_is_read_again() {
                 cluster.settle().await;
             }
             cluster.server.release();
-            cluster.settle().await;
+            cluster.pass(secs(6)).await;
             assert_eq!(cluster.server.token().as_deref(), Some(expected), "{end}");
             assert_eq!(cluster.server.count("a PATCH /api/"), patches, "{end}");
         });
