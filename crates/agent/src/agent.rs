@@ -79,8 +79,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Checks a configuration, reads its certificates, and makes the credentials of each identity. Opens nothing, and asks
-    /// nobody.
+    /// Checks a configuration: its certificates, the folders of its token files, and the credentials of each identity. Opens
+    /// nothing, writes nothing, and asks nobody.
     ///
     /// # Errors
     /// As [`start`](Self::start), but for addresses and paths.
@@ -94,6 +94,11 @@ impl Agent {
         }
         for tls in config.listen.iter().filter_map(ListenConfig::tls) {
             Tls::load(tls)?;
+        }
+        for listen in &config.listen {
+            if let ListenConfig::TokenFile(file) = listen {
+                TokenFile::check(file)?;
+            }
         }
         Ok(())
     }
@@ -112,12 +117,11 @@ impl Agent {
         let mut identities = Vec::new();
         for identity in &config.identity {
             let known = self.identities.iter().find(|known| known.config == *identity);
+            // Also of one that is known: its key may be gone.
+            let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
             identities.push(match known {
                 Some(known) => Arc::clone(known),
-                None => {
-                    let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
-                    Arc::new(Identity::new(identity.clone(), made))
-                }
+                None => Arc::new(Identity::new(identity.clone(), made)),
             });
         }
         let mut steps = Vec::new();

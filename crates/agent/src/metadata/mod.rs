@@ -36,6 +36,9 @@ const UNKNOWN_ACCOUNT: &str = "yc-auth";
 /// The path of the token below `/computeMetadata/`.
 const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
 
+/// The paths of the folder.
+const FOLDERS: [&str; 3] = ["v1/project/project-id", "v1/instance/vendor/folder-id", "v1/yandex/folder-id"];
+
 /// A metadata service for one identity.
 pub(crate) struct Metadata {
     identity: Arc<Identity>,
@@ -98,7 +101,13 @@ impl Metadata {
         let Some(path) = path.strip_prefix("/computeMetadata/") else {
             return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
         };
-        let query = Query::of(request.uri().query());
+        let query = match Query::of(request.uri().query()) {
+            Ok(query) => query,
+            Err(name) => {
+                let reason = format!("the parameter `{name}` has a value that is not of its kind\n");
+                return text(StatusCode::BAD_REQUEST, reason);
+            }
+        };
         let mut changes = query.wait.as_ref().map(|_| self.identity.credentials.subscribe());
         let response = self.at(path, &query).await;
         let (Some(wait), Some(changes)) = (&query.wait, &mut changes) else { return response };
@@ -121,7 +130,12 @@ impl Metadata {
             return self.token().await;
         }
         let Some(node) = self.find(path).await else {
-            return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
+            let reason = if FOLDERS.contains(&path) {
+                "the folder is not known: set `folder` of the identity, or `--folder`\n"
+            } else {
+                "the agent has no such path\n"
+            };
+            return text(StatusCode::NOT_FOUND, reason);
         };
         let json = |node: &Node| (node.json().to_string(), "application/json");
         let (body, content) = match node {

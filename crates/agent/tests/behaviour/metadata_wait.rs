@@ -51,6 +51,18 @@ fn a_request_waits_no_longer_than_it_asks_for() {
     });
 }
 
+#[test]
+fn a_wrong_value_is_an_error_and_no_wait() {
+    on_runtime(async {
+        let (_agent, address) = listening("metadata", "", &tokens(), &TestClock::new()).await;
+        for wrong in ["wait_for_change=true&timeout_sec=abc", "wait_for_change=yes", "timeout_sec=-1"] {
+            let response = soon(ask(address, &format!("{TOKEN}?{wrong}"))).await;
+            assert_eq!(response.status, 400, "{wrong}");
+            assert!(!response.text().contains("t1."), "{wrong}");
+        }
+    });
+}
+
 /// The result of a request while the time passes: a second for each other request.
 async fn passing(clock: &TestClock, address: SocketAddr, request: JoinHandle<Response>) -> Response {
     let mut passed = 0;
