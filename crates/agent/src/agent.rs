@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::Oauth;
 use crate::server::{Bound, Served, Server, Sockets, Tls};
-use crate::service::Service;
+use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
 
 /// A running agent. Dropping it closes the listeners; token files stay.
@@ -90,7 +90,7 @@ impl Agent {
             credentials(identity).map_err(|error| in_identity(error, identity))?;
         }
         for tls in config.listen.iter().filter_map(ListenConfig::tls) {
-            Tls::load(tls)?;
+            Tls::load(tls, Protocol::Http1)?;
         }
         Ok(())
     }
@@ -173,9 +173,9 @@ impl Agent {
         };
         let served = Served {
             requests: self.metrics.requests(service.kind()),
-            service,
             limits: listen.limits().cloned().unwrap_or_default(),
-            tls: listen.tls().map(Tls::load).transpose()?,
+            tls: listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?,
+            service,
         };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
         Ok(match self.listeners.iter().position(is_here) {

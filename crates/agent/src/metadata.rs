@@ -16,7 +16,7 @@ use yandex_cloud_auth::system::BoxFuture;
 
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Peer, Service, is_foreign, respond, text};
+use crate::service::{Body, Caller, Peer, Service, is_foreign, respond, text};
 
 /// The header of every request and of every response.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
@@ -40,9 +40,9 @@ impl Service for Metadata {
         "metadata"
     }
 
-    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            let mut response = self.answer(&request, peer).await;
+            let mut response = self.answer(&request, caller.peer()).await;
             response.headers_mut().insert(FLAVOR, GOOGLE);
             response
         })

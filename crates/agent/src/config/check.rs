@@ -191,6 +191,7 @@ mod tests {
             (listen("admin", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
             (listen("probes", &format!("{REMOTE}{TLS}")), "unknown field `allow_remote`"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { connections = 0 }"), "from 1 to 65536"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { streams = 0 }"), "`streams`"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_bytes = 100 }"), "from 8192"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { headers = 5000 }"), "from 1 to 1024"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_seconds = -1 }"), "0.001 to 3600"),
