@@ -65,7 +65,25 @@ pub(crate) fn key_wanted() -> Response<Body> {
     response
 }
 
+/// Checks the file of each key. Makes none.
+///
+/// # Errors
+/// As [`Keys::load`].
+pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
+    let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
+    keys.iter().try_for_each(|key| read(&key.file, missing).map(drop))
+}
+
 fn load(path: &Path) -> Result<Digest, Error> {
+    let made = |path: &Path| create(path).map(Some);
+    read(path, made)?.ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no key"))
+}
+
+/// The key of a file. `missing` gives the text where there is no file.
+fn read(
+    path: &Path,
+    missing: impl FnOnce(&Path) -> io::Result<Option<Zeroizing<String>>>,
+) -> Result<Option<Digest>, Error> {
     let error = |reason: String| {
         Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
             "the file holds the key alone, at least 16 visible characters, and has mode 0600; the agent makes a new file if \
@@ -73,21 +91,21 @@ fn load(path: &Path) -> Result<Digest, Error> {
         )
     };
     let text = match secret_file::read(path) {
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => create(path),
-        read => read,
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => missing(path),
+        read => read.map(Some),
     };
-    let text = text.map_err(|reason| error(reason.to_string()))?;
+    let Some(text) = text.map_err(|reason| error(reason.to_string()))? else { return Ok(None) };
     let key = text.trim();
     if key.len() < secret_file::MIN_SECRET || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(error("the file holds no key".to_owned()));
     }
-    Ok(digest(&SHA256, key.as_bytes()))
+    Ok(Some(digest(&SHA256, key.as_bytes())))
 }
 
 /// A random key, in a new file.
 fn create(path: &Path) -> io::Result<Zeroizing<String>> {
     let key = secret_file::random()?;
-    secret_file::create(path, &key)?;
+    let key = secret_file::create(path, &key)?;
     tracing::info!(path = %path.display(), "made the key");
     Ok(key)
 }

@@ -1,6 +1,7 @@
 //! What goes together in a configuration, and what does not.
 
 use std::collections::BTreeSet;
+use std::path::{Component, PathBuf};
 
 use yandex_cloud_auth::{Error, redact};
 
@@ -41,12 +42,39 @@ impl Config {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
+        self.check_paths()?;
         match self.drain_seconds {
             Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
                 Err(invalid("`drain_seconds` is a number from 0 to 3600"))
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Config {
+    /// A token file that takes the place of another file of the configuration would destroy a key.
+    fn check_paths(&self) -> Result<(), Error> {
+        let of_identities =
+            self.identity.iter().flat_map(|identity| [&identity.auth_file, &identity.key_file]);
+        let mut read: Vec<PathBuf> = of_identities.flatten().cloned().collect();
+        let (mut others, mut written) = (self.listen.clone(), Vec::new());
+        for listen in &mut others {
+            match listen {
+                ListenConfig::TokenFile(file) => written.push(file.path.clone()),
+                other => read.extend(other.paths().into_iter().map(|path| path.clone())),
+            }
+        }
+        // `./a/./b` is `a/b`.
+        let clean =
+            |path: &PathBuf| path.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+        let read: BTreeSet<PathBuf> = read.iter().map(clean).collect();
+        let clash = written.iter().find(|path| read.contains(&clean(path)));
+        clash.map_or(Ok(()), |path| {
+            Err(invalid("the token file would take the place of another file of the configuration")
+                .at(path.display().to_string())
+                .with_help("give the token file a path of its own"))
+        })
     }
 }
 
@@ -194,6 +222,7 @@ mod tests {
             (listen("admin", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
             (listen("probes", &format!("{REMOTE}{TLS}")), "unknown field `allow_remote`"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { connections = 0 }"), "from 1 to 65536"),
+            (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { streams = 0 }"), "`streams`"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_bytes = 100 }"), "from 8192"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { headers = 5000 }"), "from 1 to 1024"),
             (listen("probes", "address = \"127.0.0.1:80\"\nlimits = { head_seconds = -1 }"), "0.001 to 3600"),
@@ -225,6 +254,8 @@ mod tests {
             let error = refused(&text);
             assert!(error.contains(reason), "{text}: {error}");
         }
+        let own_key = "[[identity]]\nname = \"a\"\nkey_file = \"k\"\n[[listen]]\nkind = \"token-file\"\npath = \"./k\"\n";
+        assert!(refused(own_key).contains("take the place"));
         let two = listen("token-file", "path = \"t\"") + "[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
         assert!(refused(&two).contains("two listeners"));
         assert!(Config::parse(&listen("probes", "address = \"0.0.0.0:8090\"")).is_ok());

@@ -25,13 +25,17 @@ use super::invalid;
 pub struct Limits {
     /// The most connections. More wait in the queue of the operating system. Default: 1024.
     pub connections: u32,
+    /// The most requests that a connection of HTTP/2 has open. Default: 100.
+    pub streams: u32,
     /// The largest head of a request, in bytes. Default: 16384; at least 8192.
     pub head_bytes: usize,
     /// The most headers of a request. Default: 64.
     pub headers: usize,
-    /// The time for a TLS handshake, for the head of a request, and the longest pause between two requests of a connection,
-    /// in seconds. Default: 30.
+    /// The time for a TLS handshake, for the head of a request, the longest pause between two requests of a connection, and
+    /// the longest silence of a client of HTTP/2, in seconds. Default: 30.
     pub head_seconds: f64,
+    /// How long a response waits for a client that does not read, in seconds. Default: 30.
+    pub write_seconds: f64,
     /// The largest body of a request that the agent reads itself, in bytes. Default: 16384.
     pub body_bytes: usize,
     /// The time for such a body, in seconds. Default: 10.
@@ -42,9 +46,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            streams: 100,
             head_bytes: 16 << 10,
             headers: 64,
             head_seconds: 30.0,
+            write_seconds: 30.0,
             body_bytes: 16 << 10,
             body_seconds: 10.0,
         }
@@ -55,19 +61,28 @@ impl Limits {
     /// The time for the head of a request.
     #[must_use]
     pub fn head_time(&self) -> Duration {
-        Duration::from_secs_f64(self.head_seconds)
+        seconds(self.head_seconds)
+    }
+
+    /// How long a response waits for a client that does not read.
+    #[must_use]
+    pub fn write_time(&self) -> Duration {
+        seconds(self.write_seconds)
     }
 
     /// The time for the body of a request.
     #[must_use]
     pub fn body_time(&self) -> Duration {
-        Duration::from_secs_f64(self.body_seconds)
+        seconds(self.body_seconds)
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        let seconds = 0.001..=3600.0;
+        let range = 0.001..=3600.0;
+        let times = [self.head_seconds, self.write_seconds, self.body_seconds];
         let wrong = if !(1..=65_536).contains(&self.connections) {
             "`connections` is a number from 1 to 65536"
+        } else if !(1..=65_536).contains(&self.streams) {
+            "`streams` is a number from 1 to 65536"
         // The HTTP library has no smaller buffer.
         } else if !(8 << 10..=1 << 20).contains(&self.head_bytes) {
             "`head_bytes` is a number from 8192 to 1048576"
@@ -75,13 +90,18 @@ impl Limits {
             "`headers` is a number from 1 to 1024"
         } else if !(1..=64 << 20).contains(&self.body_bytes) {
             "`body_bytes` is a number from 1 to 67108864"
-        } else if !(seconds.contains(&self.head_seconds) && seconds.contains(&self.body_seconds)) {
-            "`head_seconds` and `body_seconds` are numbers from 0.001 to 3600"
+        } else if !times.iter().all(|time| range.contains(time)) {
+            "`head_seconds`, `write_seconds` and `body_seconds` are numbers from 0.001 to 3600"
         } else {
             return Ok(());
         };
         Err(invalid(wrong))
     }
+}
+
+/// A time of a configuration; none for a number that is no time, which a check refuses.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// The certificate of a listener, and its private key. Both are read again on SIGHUP.

@@ -86,7 +86,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.oauth {
         let client_file = match &options.oauth_client {
             Some(file) => file.clone(),
-            None => state_folder()?.join("oauth-client.json"),
+            None => state_folder(options.check)?.join("oauth-client.json"),
         };
         listen.push(ListenConfig::Oauth(OauthConfig {
             address,
@@ -131,7 +131,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
 }
 
 /// The folder of what the agent keeps: systemd's, else the user's.
-fn state_folder() -> Result<PathBuf, Error> {
+fn state_folder(check: bool) -> Result<PathBuf, Error> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let of_user = || {
         let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
@@ -144,6 +144,11 @@ fn state_folder() -> Result<PathBuf, Error> {
             .with_help("give the path of the file: `--oauth-client FILE`")
     };
     let found = found.ok_or_else(|| error("there is no folder for the file of the client".to_owned()))?;
+    // A check writes nothing: the nearest folder that there is stands for one that would be made.
+    if check {
+        let near = found.ancestors().find(|folder| folder.is_dir());
+        return Ok(near.unwrap_or(&found).to_owned());
+    }
     std::fs::create_dir_all(&found).map_err(|reason| error(format!("{}: {reason}", found.display())))?;
     Ok(found)
 }
