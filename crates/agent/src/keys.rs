@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use ring::digest::{Digest, SHA256, digest};
 use yandex_cloud_auth::{Error, ErrorKind};
 use zeroize::Zeroizing;
@@ -28,7 +28,13 @@ impl Keys {
 
     /// Whether a request has one of the keys, or needs none.
     pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
-        self.0.is_empty() || sent(headers).is_some_and(|sent| self.place(&sent).is_some())
+        self.0.is_empty() || self.of(headers).is_some()
+    }
+
+    /// The key that a request has: its place in the configuration, and its text.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(usize, Zeroizing<String>)> {
+        let sent = sent(headers)?;
+        Some((self.place(&sent)?, sent))
     }
 
     /// The place of a key in the configuration. All keys are compared in any case.
@@ -40,12 +46,23 @@ impl Keys {
     }
 }
 
-/// The key of a request: `Bearer KEY`, or the password of `Basic`, as a browser sends it.
+/// The headers in which clients send a key alone.
+const ALONE: [HeaderName; 2] = [HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
+
+/// The key of a request: `Bearer KEY` or `Api-Key KEY`, the password of `Basic`, as a browser sends it, or a header with the
+/// key alone.
 fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, value) = value.to_str().ok()?.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok()?,
+        (None, _) => {
+            let value = ALONE.iter().find_map(|name| headers.get(name))?;
+            return Some(Zeroizing::new(value.to_str().ok()?.trim().to_owned()));
+        }
+        _ => return None,
+    };
+    let (scheme, value) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("api-key") {
         return Some(Zeroizing::new(value.trim().to_owned()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
