@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
 use crate::config::{Config, IdentityConfig, ListenConfig, TokenFileConfig};
+use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::Oauth;
 use crate::server::{Bound, Served, Server, Sockets, Tls};
-use crate::service::Service;
+use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
 
 /// A running agent. Dropping it closes the listeners; token files stay.
@@ -23,8 +23,6 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
-    /// Whether the agent ends.
-    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -93,7 +91,7 @@ impl Agent {
             credentials(identity).map_err(|error| in_identity(error, identity))?;
         }
         for tls in config.listen.iter().filter_map(ListenConfig::tls) {
-            Tls::load(tls)?;
+            Tls::load(tls, Protocol::Http1)?;
         }
         Ok(())
     }
@@ -162,12 +160,16 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => (
-                listen.address,
-                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
-            ),
+            ListenConfig::Metadata(listen) => {
+                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
+            }
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
+            }
+            ListenConfig::Gateway(listen) => {
+                let of_keys = listen.of_keys().map(|name| named(config, identities, name));
+                let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
+                (listen.address, Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
                 (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
@@ -177,9 +179,9 @@ impl Agent {
         };
         let served = Served {
             requests: self.metrics.requests(service.kind()),
-            service,
             limits: listen.limits().cloned().unwrap_or_default(),
-            tls: listen.tls().map(Tls::load).transpose()?,
+            tls: listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?,
+            service,
         };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
         Ok(match self.listeners.iter().position(is_here) {
@@ -219,7 +221,6 @@ impl Agent {
 
     /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
     pub async fn drain(self) {
-        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

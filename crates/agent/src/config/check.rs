@@ -34,7 +34,7 @@ impl Config {
             if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
                 return Err(invalid(format!("{} has two listeners", listen.place())));
             }
-            if let Some(name) = listen.identity() {
+            for name in listen.identities() {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
@@ -51,8 +51,13 @@ impl ListenConfig {
     fn check(&self) -> Result<(), Error> {
         let at = |error: Error| error.at(self.place());
         self.limits().map_or(Ok(()), Limits::check).map_err(at)?;
-        if let Self::TokenFile(listen) = self {
-            return listen.check();
+        match self {
+            Self::TokenFile(listen) => return listen.check(),
+            Self::Gateway(listen) => listen.check().map_err(at)?,
+            Self::Admin(listen) if listen.keys.iter().any(|key| key.identity.is_some()) => {
+                return Err(at(invalid("a key of `admin` has no identity: it opens the pages of all")));
+            }
+            _ => {}
         }
         let is_on_loopback = self.address().is_none_or(|address| address.ip().is_loopback());
         let missing = if is_on_loopback { None } else { self.missing_off_loopback() };
@@ -71,6 +76,7 @@ impl ListenConfig {
             }
             // A client of OAuth has a secret.
             Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
+            Self::Gateway(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
             Self::Probes(_) | Self::TokenFile(_) => return None,
         };

@@ -110,6 +110,11 @@ impl GatewayConfig {
         }
     }
 
+    /// The names of the identities of the keys, in their order; `None` for the only identity.
+    pub(crate) fn of_keys(&self) -> impl Iterator<Item = Option<&str>> {
+        self.keys.iter().map(|key| key.identity.as_deref().or(self.identity.as_deref()))
+    }
+
     /// The time to connect to a service.
     #[must_use]
     pub fn connect_time(&self) -> Duration {
@@ -130,7 +135,9 @@ impl GatewayConfig {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.keys.is_empty() {
-            return Err(invalid("the gateway has no key: give the file of one with `keys = [{ file = \"FILE\" }]`"));
+            return Err(invalid(
+                "the gateway has no key: give the file of one with `keys = [{ file = \"FILE\" }]`",
+            ));
         }
         let seconds = 0.001..=86_400.0;
         let times = [Some(self.connect_seconds), Some(self.response_seconds), Some(self.idle_seconds)];
@@ -146,7 +153,9 @@ impl GatewayConfig {
             if !upstream.prefix.starts_with('/') {
                 return Err(invalid("`prefix` begins with `/`"));
             }
-            if let Some(wrong) = upstream.methods.iter().find(|name| Method::from_bytes(name.as_bytes()).is_err()) {
+            if let Some(wrong) =
+                upstream.methods.iter().find(|name| Method::from_bytes(name.as_bytes()).is_err())
+            {
                 return Err(invalid(format!("`{wrong}` is no method of HTTP")));
             }
         }

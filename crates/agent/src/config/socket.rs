@@ -23,12 +23,14 @@ use super::invalid;
 pub struct Limits {
     /// The most connections. More wait in the queue of the operating system. Default: 1024.
     pub connections: u32,
+    /// The most requests that a connection of HTTP/2 has open. Default: 100.
+    pub streams: u32,
     /// The largest head of a request, in bytes. Default: 16384; at least 8192.
     pub head_bytes: usize,
     /// The most headers of a request. Default: 64.
     pub headers: usize,
-    /// The time for a TLS handshake, for the head of a request, and the longest pause between two requests of a connection,
-    /// in seconds. Default: 30.
+    /// The time for a TLS handshake, for the head of a request, the longest pause between two requests of a connection, and
+    /// the longest silence of a client of HTTP/2, in seconds. Default: 30.
     pub head_seconds: f64,
     /// The largest body of a request that the agent reads itself, in bytes. Default: 16384.
     pub body_bytes: usize,
@@ -40,6 +42,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            streams: 100,
             head_bytes: 16 << 10,
             headers: 64,
             head_seconds: 30.0,
@@ -66,6 +69,8 @@ impl Limits {
         let seconds = 0.001..=3600.0;
         let wrong = if !(1..=65_536).contains(&self.connections) {
             "`connections` is a number from 1 to 65536"
+        } else if !(1..=65_536).contains(&self.streams) {
+            "`streams` is a number from 1 to 65536"
         // The HTTP library has no smaller buffer.
         } else if !(8 << 10..=1 << 20).contains(&self.head_bytes) {
             "`head_bytes` is a number from 8192 to 1048576"
@@ -104,4 +109,6 @@ impl TlsConfig {
 pub struct KeyConfig {
     /// The file with the key, of mode 0600.
     pub file: PathBuf,
+    /// The identity of this key of a gateway. Default: that of the listener.
+    pub identity: Option<String>,
 }

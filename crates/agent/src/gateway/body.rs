@@ -1,5 +1,6 @@
 //! Bodies on their way through the gateway: nothing is held back, and no pause is longer than allowed.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,10 +11,28 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use crate::service::BoxError;
+/// The body of a request to a service.
+pub(super) type Streamed = UnsyncBoxBody<Bytes, Broken>;
 
-/// A body of a request or of a response.
-pub(super) type Streamed = UnsyncBoxBody<Bytes, BoxError>;
+/// Why a body ended before its end.
+#[derive(Debug)]
+pub(super) enum Broken {
+    TooSlow,
+    TooLong,
+    Lost(hyper::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSlow => formatter.write_str("the next part of the body took too long"),
+            Self::TooLong => formatter.write_str("the body is too long"),
+            Self::Lost(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
 
 /// A body with a limit of its size, and of the pause between two parts.
 pub(super) struct Bounded {
@@ -32,27 +51,27 @@ impl Bounded {
 
 impl Body for Bounded {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
             let pause = self.pause;
             let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(pause)));
             ready!(waiting.as_mut().poll(context));
-            return Poll::Ready(Some(Err(TOO_SLOW.into())));
+            return Poll::Ready(Some(Err(Broken::TooSlow)));
         };
         self.waiting = None;
         let length = |frame: &Frame<Bytes>| frame.data_ref().map_or(0, Bytes::len) as u64;
         let frame = match frame {
-            Some(Ok(frame)) if length(&frame) > self.left => Err(TOO_LONG.into()),
+            Some(Ok(frame)) if length(&frame) > self.left => Err(Broken::TooLong),
             Some(Ok(frame)) => {
                 self.left -= length(&frame);
                 Ok(frame)
             }
-            Some(Err(error)) => Err(error.into()),
+            Some(Err(error)) => Err(Broken::Lost(error)),
             None => return Poll::Ready(None),
         };
         Poll::Ready(Some(frame))
@@ -67,10 +86,6 @@ impl Body for Bounded {
     }
 }
 
-/// Why a body ends before its end.
-pub(super) const TOO_SLOW: &str = "the next part of the body took too long";
-pub(super) const TOO_LONG: &str = "the body is too long";
-
 /// The beginning of a body.
 pub(super) enum Beginning {
     /// The body as a whole.
@@ -83,7 +98,7 @@ pub(super) enum Beginning {
 ///
 /// # Errors
 /// The client broke off, or took too long.
-pub(super) async fn beginning(mut body: Bounded, limit: usize) -> Result<Beginning, BoxError> {
+pub(super) async fn beginning(mut body: Bounded, limit: usize) -> Result<Beginning, Broken> {
     let mut first = Bytes::new();
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -123,12 +138,12 @@ impl Resumed {
 
 impl Body for Resumed {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.beginning.take() {
             Some(beginning) => Poll::Ready(Some(Ok(Frame::data(beginning)))),
             None => Pin::new(&mut self.rest).poll_frame(context),

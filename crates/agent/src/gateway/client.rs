@@ -49,11 +49,17 @@ pub(super) enum Way {
 impl Client {
     /// # Errors
     /// `Invalid` for a service that a token must not go to.
-    pub(super) fn new(identity: Arc<Identity>, config: &GatewayConfig, upstreams: &Upstreams) -> Result<Self, Error> {
+    pub(super) fn new(
+        identity: Arc<Identity>,
+        config: &GatewayConfig,
+        upstreams: &Upstreams,
+    ) -> Result<Self, Error> {
         let layer = upstreams.layer(identity.credentials.clone())?;
         let layer = layer.replay_limit(config.kept_bytes).replay(TeeReplay::new(UnsyncBoxBody::new));
         let connector = identity.credentials.system().connector().limit(config.connect_time());
-        let client = |protocols: &'static [&'static [u8]], http2_only| authorized(&layer, connector.clone().protocols(protocols), http2_only);
+        let client = |protocols: &'static [&'static [u8]], http2_only| {
+            authorized(&layer, connector.clone().protocols(protocols), http2_only)
+        };
         Ok(Self {
             any: client(&[b"h2", b"http/1.1"], false),
             http1: client(&[b"http/1.1"], false),

@@ -42,13 +42,15 @@ pub(super) fn remove_those_of_connection(headers: &mut HeaderMap) {
 
 /// Makes the headers of a request those that the service gets. `key` is what the client has sent.
 pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&str>) {
-    let takes_trailers = headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    let takes_trailers =
+        headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     remove_those_of_connection(headers);
     for name in [&OF_KEYS[..], &[header::HOST, header::EXPECT]].concat() {
         headers.remove(name);
     }
     // A tool may send its key in a header of its own, too.
-    let has_key = |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());
+    let has_key =
+        |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());
     let repeated: Vec<HeaderName> =
         headers.iter().filter(|(_, value)| has_key(value)).map(|(name, _)| name.clone()).collect();
     for name in repeated {
@@ -116,6 +118,9 @@ mod tests {
         assert_eq!(sent["openai-project"], "b1gfake");
         let mut own = headers(&[("openai-project", "b1gother"), ("te", "gzip")]);
         for_service(&mut own, "some-local-key-01", Some("b1gfake"));
-        assert_eq!((names(&own), own["openai-project"].to_str().unwrap()), (vec!["openai-project"], "b1gother"));
+        assert_eq!(
+            (names(&own), own["openai-project"].to_str().unwrap()),
+            (vec!["openai-project"], "b1gother")
+        );
     }
 }

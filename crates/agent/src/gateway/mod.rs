@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 
-use self::body::{Beginning, Bounded, Resumed, Streamed, TOO_LONG, TOO_SLOW, beginning, whole};
+use self::body::{Beginning, Bounded, Broken, Resumed, Streamed, beginning, whole};
 use self::client::{Client, Way};
 use self::keep_alive::KeepAlive;
 use self::model::{Found, NoFolder};
@@ -101,7 +101,11 @@ impl Service for Gateway {
 }
 
 impl Shared {
-    async fn answer(&self, mut request: Request<Incoming>, caller: Caller) -> Result<Response<Body>, Refusal> {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        caller: Caller,
+    ) -> Result<Response<Body>, Refusal> {
         let (place, key) = self.keys.of(request.headers()).ok_or_else(Refusal::key)?;
         let client = self.clients.get(place).cloned().ok_or_else(Refusal::key)?;
         let switch = Switch::of(&mut request);
@@ -113,7 +117,7 @@ impl Shared {
             if let Some(switch) = switch {
                 switch.connect(&mut response, caller);
             }
-            return Ok(response);
+            return Ok(response.map(streaming));
         };
         KeepAlive::respond(Box::pin(sent), every).await
     }
@@ -144,7 +148,7 @@ impl Shared {
         let is_grpc = asked.is_grpc();
         headers::for_service(&mut parts.headers, key, folder.as_deref().filter(|_| !is_grpc));
         if body.size_hint().lower() > self.config.request_bytes {
-            return Err(self.too_long());
+            return Err(Refusal::body(&Broken::TooLong));
         }
         let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes);
         let model = Models { config: &self.config, folder: folder.as_deref(), path: path.path() };
@@ -167,15 +171,10 @@ impl Shared {
         parts.uri = target(address, &path).ok_or_else(unusable)?;
         Ok(Prepared { client, request: Request::from_parts(parts, body), way, host, streams })
     }
-
-    fn too_long(&self) -> Refusal {
-        let message = format!("{TOO_LONG}: at most {} bytes (`request_bytes`)", self.config.request_bytes);
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
-    }
 }
 
 /// Sends a request, and makes the response that the client gets.
-async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Response<Body>, Refusal> {
+async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Response<Bounded>, Refusal> {
     let Prepared { client, request, way, host, .. } = prepared;
     let sent = timeout(limit, client.send(request, way)).await.map_err(|_| {
         let message = format!("{host} did not begin to answer in {} s", limit.as_secs_f64());
@@ -188,9 +187,12 @@ async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Re
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     headers::remove_those_of_connection(&mut parts.headers);
-    // The upgrade of the connection is an extension of the response.
-    let body = Either::Right(Bounded::new(body, pause, u64::MAX).boxed_unsync());
-    Ok(Response::from_parts(parts, body))
+    Ok(Response::from_parts(parts, Bounded::new(body, pause, u64::MAX)))
+}
+
+/// The body of a response that goes on as it arrives.
+fn streaming(body: Bounded) -> Body {
+    Either::Right(body.map_err(Into::into).boxed_unsync())
 }
 
 /// The names of models of one request.
@@ -209,14 +211,7 @@ impl Models<'_> {
         streams: &mut bool,
     ) -> Result<Streamed, Refusal> {
         let kept = self.config.kept_bytes;
-        let beginning = beginning(body, kept).await.map_err(|error| {
-            let (status, code) = match error.to_string().as_str() {
-                TOO_LONG => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
-                TOO_SLOW => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
-                _ => (StatusCode::BAD_REQUEST, "request_incomplete"),
-            };
-            Refusal::new(status, code, format!("the body was not read: {error}"))
-        })?;
+        let beginning = beginning(body, kept).await.map_err(|broken| Refusal::body(&broken))?;
         let (read, rest) = match beginning {
             Beginning::Whole(read) => (read, None),
             Beginning::Part(read, rest) => (read, Some(rest)),
@@ -228,15 +223,15 @@ impl Models<'_> {
             Found::Nothing => None,
             Found::NotText => return Err(invalid_model("the value of `model` is no text")),
             Found::Twice => return Err(invalid_model("`model` is there twice")),
-            Found::Name(name, place) => {
-                self.uri(&name)?.map(|uri| (place, uri))
-            }
+            Found::Name(name, place) => self.uri(&name)?.map(|uri| (place, uri)),
         };
         Ok(match (uri, rest) {
             (None, None) => whole(read),
             (None, Some(rest)) => Resumed::new(read, rest).boxed_unsync(),
             (Some(_), Some(_)) => {
-                return Err(self.not_in_beginning("a bare name of a model: give its whole URI, as gpt://FOLDER/NAME/latest"));
+                return Err(self.not_in_beginning(
+                    "a bare name of a model: give its whole URI, as gpt://FOLDER/NAME/latest",
+                ));
             }
             (Some((place, uri)), None) => {
                 let body = model::replaced(&read, place, &uri);
@@ -269,7 +264,8 @@ impl Models<'_> {
     }
 
     fn not_in_beginning(&self, what: &str) -> Refusal {
-        let message = format!("the body has more than {} bytes (`kept_bytes`), and {what}", self.config.kept_bytes);
+        let message =
+            format!("the body has more than {} bytes (`kept_bytes`), and {what}", self.config.kept_bytes);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "model_not_found", message)
     }
 }
@@ -285,5 +281,7 @@ fn unusable() -> Refusal {
 fn is_json(parts: &Parts) -> bool {
     let content = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
-    parts.method != Method::GET && parts.method != Method::HEAD && content.eq_ignore_ascii_case("application/json")
+    parts.method != Method::GET
+        && parts.method != Method::HEAD
+        && content.eq_ignore_ascii_case("application/json")
 }

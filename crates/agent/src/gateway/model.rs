@@ -165,8 +165,16 @@ mod tests {
             assert_eq!((found.as_str(), text.starts_with('"')), (expected, true), "{body}");
         }
         for body in [
-            "", "[]", r#"["model","a"]"#, r#"{"x":{"model":"a"}}"#, r#"{"model":"a"#, r#"{"model"#, "\u{feff}{}",
-            r#"{"Model":"a"}"#, r#""model""#, "null",
+            "",
+            "[]",
+            r#"["model","a"]"#,
+            r#"{"x":{"model":"a"}}"#,
+            r#"{"model":"a"#,
+            r#"{"model"#,
+            "\u{feff}{}",
+            r#"{"Model":"a"}"#,
+            r#""model""#,
+            "null",
         ] {
             assert_eq!(find(body.as_bytes()).model, Found::Nothing, "{body}");
         }
@@ -223,6 +231,9 @@ mod tests {
         let body = r#"{"messages":[{"role":"user"}], "model" : "a\"b" ,"stream":true}"#;
         let Found::Name(_, place) = find(body.as_bytes()).model else { panic!("{body}") };
         let replaced = String::from_utf8(replaced(body.as_bytes(), place, "gpt://f/\"/latest")).unwrap();
-        assert_eq!(replaced, r#"{"messages":[{"role":"user"}], "model" : "gpt://f/\"/latest" ,"stream":true}"#);
+        assert_eq!(
+            replaced,
+            r#"{"messages":[{"role":"user"}], "model" : "gpt://f/\"/latest" ,"stream":true}"#
+        );
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::{Error, ErrorKind, redact};
 
+use super::body::Broken;
 use crate::service::{Body, respond};
 
 /// What `grpc-message` writes as it is.
@@ -51,26 +52,43 @@ impl Refusal {
 
     /// The service could not be asked, or broke off.
     pub(super) fn upstream(host: &str, error: &(dyn StdError + 'static)) -> Self {
-        let reason = reason(error);
-        Self::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_failed",
-            redact(&format!("the request to {host} failed: {reason}"), &[]).into_owned(),
-        )
+        let mut deepest = error;
+        // The library of HTTP wraps the errors of bodies and of connections.
+        loop {
+            if let Some(broken) = deepest.downcast_ref::<Broken>() {
+                return Self::body(broken);
+            }
+            match deepest.source() {
+                Some(source) if !deepest.is::<HttpError>() => deepest = source,
+                _ => break,
+            }
+        }
+        let message = format!("the request to {host} failed: {deepest}");
+        Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", redact(&message, &[]))
     }
 
-    /// As the response whose text becomes an event.
-    pub(super) fn in_events(self) -> Response<Body> {
-        self.response(&Asked { is_grpc: false })
+    /// A client broke off, sent too much, or waited too long.
+    pub(super) fn body(broken: &Broken) -> Self {
+        let (status, code) = match broken {
+            Broken::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
+            Broken::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Broken::Lost(_) => (StatusCode::BAD_REQUEST, "request_incomplete"),
+        };
+        Self::new(status, code, format!("the request was not read: {broken}"))
+    }
+
+    /// In OpenAI's form.
+    pub(super) fn json(&self) -> String {
+        let kind = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let error = json!({"message": self.message, "type": kind, "param": null, "code": self.code});
+        json!({"error": error}).to_string()
     }
 
     pub(super) fn response(self, headers: &Asked) -> Response<Body> {
         if headers.is_grpc {
             return self.grpc();
         }
-        let kind = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
-        let error = json!({"message": self.message, "type": kind, "param": null, "code": self.code});
-        let mut response = respond(self.status, "application/json", json!({"error": error}).to_string());
+        let mut response = respond(self.status, "application/json", self.json());
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -111,19 +129,5 @@ impl Asked {
 
     pub(super) fn is_grpc(&self) -> bool {
         self.is_grpc
-    }
-}
-
-/// The step that failed; the library of HTTP wraps the errors of connections.
-fn reason(error: &(dyn StdError + 'static)) -> String {
-    let mut deepest = error;
-    loop {
-        if let Some(error) = deepest.downcast_ref::<HttpError>() {
-            return error.to_string();
-        }
-        match deepest.source() {
-            Some(source) => deepest = source,
-            None => return deepest.to_string(),
-        }
     }
 }

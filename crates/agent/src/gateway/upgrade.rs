@@ -44,7 +44,7 @@ impl Switch {
             let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
             tokio::select! {
                 _ = copy_bidirectional(&mut client, &mut service) => {}
-                () = caller.ending.wait() => {}
+                () = caller.has_to_end() => {}
             }
         });
         let headers = response.headers_mut();

@@ -41,7 +41,11 @@ impl Upstreams {
                 Ok(Upstream {
                     address: address(&config.host)?,
                     prefix: config.prefix.clone(),
-                    methods: config.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect(),
+                    methods: config
+                        .methods
+                        .iter()
+                        .filter_map(|name| Method::from_bytes(name.as_bytes()).ok())
+                        .collect(),
                 })
             })
             .collect::<Result<_, Error>>()
@@ -76,7 +80,8 @@ impl Upstreams {
             ));
         }
         let fitting: Vec<_> = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).collect();
-        let allowed = |upstream: &&&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
+        let allowed =
+            |upstream: &&&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
         match fitting.iter().find(allowed) {
             Some(upstream) => Ok(Some(&upstream.address)),
             None if fitting.is_empty() && path.starts_with(DEFAULT_PREFIX) => Ok(None),
@@ -113,7 +118,9 @@ fn unknown(path: &str) -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "unknown_path",
-        format!("the gateway does not forward {path}: the base URL of a client ends in /v1; see `upstream` for other paths"),
+        format!(
+            "the gateway does not forward {path}: the base URL of a client ends in /v1; see `upstream` for other paths"
+        ),
     )
 }
 
@@ -173,7 +180,9 @@ mod tests {
         for path in ["/v1/models", "/v1/chat/completions", "/v1/files/a%20b"] {
             assert!(upstreams.find(&Method::GET, path).is_ok_and(|found| found.is_none()), "{path}");
         }
-        for path in ["/", "/v1", "/v10/models", "/iam/v1/tokens", "/v2/models", "/foundationModels/v1/completion"] {
+        for path in
+            ["/", "/v1", "/v10/models", "/iam/v1/tokens", "/v2/models", "/foundationModels/v1/completion"]
+        {
             assert!(upstreams.find(&Method::POST, path).is_err(), "{path}");
         }
     }
@@ -182,8 +191,17 @@ mod tests {
     fn a_path_that_a_service_may_read_as_another_one_is_refused() {
         let upstreams = upstreams(&[("a.example", "/", &[])]);
         for path in [
-            "/v1/../iam/v1/tokens", "/v1/./x", "/v1//x", "/v1/%2e%2e/iam", "/v1/%2E./x", "/v1/a%2fb", "/v1/a%5Cb",
-            "/v1/..;/x", "/v1/a\\b", "/v1/..", "/v1/a%00b",
+            "/v1/../iam/v1/tokens",
+            "/v1/./x",
+            "/v1//x",
+            "/v1/%2e%2e/iam",
+            "/v1/%2E./x",
+            "/v1/a%2fb",
+            "/v1/a%5Cb",
+            "/v1/..;/x",
+            "/v1/a\\b",
+            "/v1/..",
+            "/v1/a%00b",
         ] {
             assert!(upstreams.find(&Method::GET, path).is_err(), "{path}");
         }
@@ -197,9 +215,16 @@ mod tests {
             ("b.example:8443", "/v1/", &["POST"]),
             ("c.example", "/yandex.cloud.ai.", &[]),
         ]);
-        assert!(upstreams.find(&Method::PUT, "/v1/x").is_err(), "the default stands behind what is configured");
+        assert!(
+            upstreams.find(&Method::PUT, "/v1/x").is_err(),
+            "the default stands behind what is configured"
+        );
         let host = |method: Method, path: &str| {
-            upstreams.find(&method, path).ok().flatten().map(|address| target(address, &path.parse().unwrap()).unwrap())
+            upstreams
+                .find(&method, path)
+                .ok()
+                .flatten()
+                .map(|address| target(address, &path.parse().unwrap()).unwrap())
         };
         assert_eq!(host(Method::GET, "/v1/x?y=z").unwrap(), "https://a.example:443/v1/x?y=z");
         assert_eq!(host(Method::POST, "/v1/x").unwrap(), "https://b.example:8443/v1/x");
@@ -210,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_token_leaves_the_machine_over_tls_alone() {
-        let layer = |host| upstreams(&[(host, "/", &[])]).layer(Credentials::from(yandex_cloud_auth::NoAuth::new()));
+        let layer =
+            |host| upstreams(&[(host, "/", &[])]).layer(Credentials::from(yandex_cloud_auth::NoAuth::new()));
         assert!(layer("http://127.0.0.1:9000").is_ok() && layer("internal.example").is_ok());
         assert_eq!(layer("http://internal.example").unwrap_err().kind(), ErrorKind::Invalid);
     }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
 
@@ -21,7 +20,7 @@ use self::query::Query;
 use self::tree::Node;
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Peer, Service, TEXT, is_foreign, respond, text};
+use crate::service::{Body, Caller, Peer, Service, TEXT, is_foreign, respond, text};
 
 /// The header of every request and of every response.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
@@ -41,8 +40,6 @@ pub(crate) struct Metadata {
     identity: Arc<Identity>,
     allow_uids: Vec<u32>,
     own_uid: Option<u32>,
-    /// Whether the agent ends: no request waits for a change then.
-    ended: watch::Receiver<bool>,
     /// In the versions of tokens, so that a version of another agent is none of this one.
     versions: u64,
 }
@@ -52,9 +49,9 @@ impl Service for Metadata {
         "metadata"
     }
 
-    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            let mut response = self.answer(&request, peer).await;
+            let mut response = self.answer(&request, caller).await;
             response.headers_mut().insert(FLAVOR, GOOGLE);
             response
         })
@@ -62,19 +59,15 @@ impl Service for Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn new(
-        identity: Arc<Identity>,
-        config: &MetadataConfig,
-        ended: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
         #[cfg(unix)]
         let own_uid = Some(rustix::process::getuid().as_raw());
         #[cfg(not(unix))]
         let own_uid = None;
-        Self { identity, allow_uids: config.allow_uids.clone(), own_uid, ended, versions: fastrand::u64(..) }
+        Self { identity, allow_uids: config.allow_uids.clone(), own_uid, versions: fastrand::u64(..) }
     }
 
-    async fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Response<Body> {
+    async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut response =
                 text(StatusCode::METHOD_NOT_ALLOWED, "the metadata service has GET and HEAD\n");
@@ -84,7 +77,7 @@ impl Metadata {
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
         }
-        if let Some(reason) = self.refusal(peer) {
+        if let Some(reason) = self.refusal(caller.peer()) {
             return text(StatusCode::FORBIDDEN, reason);
         }
         let path = request.uri().path();
@@ -105,11 +98,11 @@ impl Metadata {
         if response.status() != StatusCode::OK || !wait.is_for(response.headers()) {
             return response;
         }
-        let mut ended = self.ended.clone();
         tokio::select! {
             _ = changes.changed() => {}
             () = self.identity.credentials.system().clock().sleep(wait.limit) => {}
-            _ = ended.wait_for(|ended| *ended) => {}
+            // A drain does not wait for a change.
+            () = caller.has_to_end() => {}
         }
         self.at(path, &query).await
     }
@@ -246,7 +239,7 @@ mod tests {
             pod_network: false,
             limits: Limits::default(),
         };
-        let metadata = Metadata::new(identity, &config, watch::channel(false).1);
+        let metadata = Metadata::new(identity, &config);
         let refused = |peer| metadata.refusal(peer).is_some();
         assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
         assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));

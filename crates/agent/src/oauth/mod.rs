@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use self::client::Client;
 use crate::config::{Limits, OauthConfig};
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Peer, Service, is_of_browser, respond};
+use crate::service::{Body, Caller, Service, is_of_browser, respond};
 
 /// The paths of the endpoint: clients have the whole address in their configuration.
 const PATHS: [&str; 3] = ["/oauth2/token", "/oauth/token", "/token"];
@@ -132,7 +132,7 @@ impl Service for Oauth {
         "oauth"
     }
 
-    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
             match self.answer(request).await {
                 Ok(body) => granted(body),

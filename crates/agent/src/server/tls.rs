@@ -13,17 +13,18 @@ use tokio_rustls::server::TlsStream;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use crate::config::TlsConfig;
+use crate::service::Protocol;
 
 /// A certificate with its key, ready for handshakes.
 #[derive(Clone)]
 pub(crate) struct Tls(TlsAcceptor);
 
 impl Tls {
-    /// Reads the two files.
+    /// Reads the two files. `protocol`: what the handshake offers.
     ///
     /// # Errors
     /// `Invalid` if one cannot be read, or if they do not go together.
-    pub(crate) fn load(config: &TlsConfig) -> Result<Self, Error> {
+    pub(crate) fn load(config: &TlsConfig, protocol: Protocol) -> Result<Self, Error> {
         let certificates = CertificateDer::pem_file_iter(&config.certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| wrong(&config.certificate, reason(&error)))?;
@@ -36,7 +37,10 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
             .map_err(|error| wrong(&config.certificate, error.to_string()))?;
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        server.alpn_protocols = match protocol {
+            Protocol::Http1 => vec![b"http/1.1".to_vec()],
+            Protocol::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        };
         Ok(Self(TlsAcceptor::from(Arc::new(server))))
     }
 

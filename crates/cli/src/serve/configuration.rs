@@ -111,7 +111,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.admin {
         listen.push(ListenConfig::Admin(AdminConfig {
             address,
-            keys: options.admin_key.iter().map(|file| KeyConfig { file: file.clone() }).collect(),
+            keys: options.admin_key.iter().map(|file| KeyConfig { file: file.clone(), identity: None }).collect(),
             allow_remote,
             tls,
             limits: Limits::default(),
