@@ -23,7 +23,12 @@ impl Keys {
     /// # Errors
     /// `Invalid` if a file cannot be read or made, if others can read it, or if it holds no key.
     pub(crate) fn load(keys: &[KeyConfig]) -> Result<Self, Error> {
-        keys.iter().map(|key| load(&key.file)).collect::<Result<_, _>>().map(Self)
+        let load = |key: &KeyConfig| match &key.value {
+            Some(value) => checked(value)
+                .ok_or_else(|| Error::new(ErrorKind::Invalid, "the value is no key").with_help(SHAPE)),
+            None => load(&key.file),
+        };
+        keys.iter().map(load).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a request has one of the keys, or needs none.
@@ -82,6 +87,16 @@ pub(crate) fn key_wanted() -> Response<Body> {
     response
 }
 
+/// What a key looks like.
+const SHAPE: &str = "a key has at least 16 visible characters, and no spaces";
+
+/// The digest of a text that can be a key.
+fn checked(text: &str) -> Option<Digest> {
+    let key = text.trim();
+    let is_key = key.len() >= secret_file::MIN_SECRET && key.bytes().all(|byte| byte.is_ascii_graphic());
+    is_key.then(|| digest(&SHA256, key.as_bytes()))
+}
+
 fn load(path: &Path) -> Result<Digest, Error> {
     let error = |reason: String| {
         Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
@@ -94,11 +109,7 @@ fn load(path: &Path) -> Result<Digest, Error> {
         read => read,
     };
     let text = text.map_err(|reason| error(reason.to_string()))?;
-    let key = text.trim();
-    if key.len() < secret_file::MIN_SECRET || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(error("the file holds no key".to_owned()));
-    }
-    Ok(digest(&SHA256, key.as_bytes()))
+    checked(&text).ok_or_else(|| error("the file holds no key".to_owned()))
 }
 
 /// A random key, in a new file.

@@ -167,6 +167,7 @@ mod tests {
     use super::*;
 
     const REMOTE: &str = "address = \"10.0.0.1:80\"\nallow_remote = true\n";
+    const KEY: &str = "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\" }]\n";
     const TLS: &str = "tls = { certificate = \"c\", key = \"k\" }\n";
 
     fn refused(text: &str) -> String {
@@ -203,7 +204,27 @@ mod tests {
             (listen("oauth", "address = \"127.0.0.1:80\"\nlimits = { body_bytes = 0 }"), "`body_bytes`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nidentity = \"b\""), "no identity `b`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
-            (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
+            (listen("proxy", "address = \"127.0.0.1:80\""), "unknown variant `proxy`"),
+            (listen("gateway", "address = \"127.0.0.1:80\""), "missing field `keys`"),
+            (listen("gateway", "address = \"127.0.0.1:80\"\nkeys = []"), "no key"),
+            (listen("gateway", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
+            (listen("gateway", &format!("{KEY}kept_bytes = 0")), "`kept_bytes`"),
+            (listen("gateway", &format!("{KEY}idle_seconds = 0")), "`idle_seconds`"),
+            (
+                listen("gateway", &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"v1\" }}]")),
+                "begins with `/`",
+            ),
+            (
+                listen(
+                    "gateway",
+                    &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"/\", methods = [\"G T\"] }}]"),
+                ),
+                "no method of HTTP",
+            ),
+            (
+                listen("admin", "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\", identity = \"a\" }]"),
+                "has no identity",
+            ),
             (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
             (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),
             (listen("token-file", "path = \"t\"\nmode = \"rw\""), "octal"),

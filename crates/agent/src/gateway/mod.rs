@@ -216,7 +216,7 @@ impl Models<'_> {
             Beginning::Whole(read) => (read, None),
             Beginning::Part(read, rest) => (read, Some(rest)),
         };
-        let found = model::find(&read);
+        let found = model::find(&read[..read.len().min(kept)]);
         *streams = found.streams;
         let uri = match found.model {
             Found::Nothing if rest.is_some() => return Err(self.not_in_beginning("no `model` in it")),
