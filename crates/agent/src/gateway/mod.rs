@@ -79,6 +79,9 @@ impl Gateway {
             });
         }
         let keys = Keys::load(&config.keys)?;
+        for key in config.keys.iter().filter(|key| key.value.is_none()) {
+            tracing::info!(path = %key.file.display(), "the key of the gateway is in this file");
+        }
         Ok(Self { shared: Arc::new(Shared { config: config.clone(), keys, clients, upstreams }) })
     }
 }

@@ -14,15 +14,15 @@ use crate::run::{Folder, Run, missing, yc_auth};
 const TOKEN: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 
 /// An agent that serves. Ended if the test fails.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     log: BufReader<ChildStderr>,
     /// The addresses of the listeners.
-    addresses: Vec<String>,
+    pub(crate) addresses: Vec<String>,
 }
 
 impl Served {
-    fn start(mut run: Run) -> Self {
+    pub(crate) fn start(mut run: Run) -> Self {
         let mut child = run.command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut served = Self { child, log, addresses: Vec::new() };
@@ -42,6 +42,12 @@ impl Served {
                 return line.trim_end().to_owned();
             }
         }
+    }
+
+    /// Ends the agent by a signal, and expects its good end.
+    pub(crate) fn end(&mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 
     fn signal(&self, signal: Signal) {
