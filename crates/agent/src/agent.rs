@@ -8,6 +8,7 @@ use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
 use crate::config::{Config, IdentityConfig, ListenConfig, TokenFileConfig};
+use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::keys;
 use crate::metadata::Metadata;
@@ -92,6 +93,7 @@ impl Agent {
                 ListenConfig::TokenFile(file) => TokenFile::check(file)?,
                 ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
                 ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Gateway(listen) => keys::check(&listen.keys)?,
                 ListenConfig::Metadata(_) | ListenConfig::Probes(_) => {}
             }
         }
@@ -175,6 +177,11 @@ impl Agent {
             }
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
+            }
+            ListenConfig::Gateway(listen) => {
+                let of_keys = listen.of_keys().map(|name| named(config, identities, name));
+                let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
+                (listen.address, Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
                 (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))

@@ -38,7 +38,7 @@ impl Config {
             if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
                 return Err(invalid(format!("{} has two listeners", listen.place())));
             }
-            if let Some(name) = listen.identity() {
+            for name in listen.identities() {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
@@ -82,8 +82,13 @@ impl ListenConfig {
     fn check(&self) -> Result<(), Error> {
         let at = |error: Error| error.at(self.place());
         self.limits().map_or(Ok(()), Limits::check).map_err(at)?;
-        if let Self::TokenFile(listen) = self {
-            return listen.check();
+        match self {
+            Self::TokenFile(listen) => return listen.check(),
+            Self::Gateway(listen) => listen.check().map_err(at)?,
+            Self::Admin(listen) if listen.keys.iter().any(|key| key.identity.is_some()) => {
+                return Err(at(invalid("a key of `admin` has no identity: it opens the pages of all")));
+            }
+            _ => {}
         }
         let is_on_loopback = self.address().is_none_or(|address| address.ip().is_loopback());
         let missing = if is_on_loopback { None } else { self.missing_off_loopback() };
@@ -102,6 +107,7 @@ impl ListenConfig {
             }
             // A client of OAuth has a secret.
             Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
+            Self::Gateway(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
             Self::Probes(_) | Self::TokenFile(_) => return None,
         };
@@ -192,6 +198,7 @@ mod tests {
     use super::*;
 
     const REMOTE: &str = "address = \"10.0.0.1:80\"\nallow_remote = true\n";
+    const KEY: &str = "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\" }]\n";
     const TLS: &str = "tls = { certificate = \"c\", key = \"k\" }\n";
 
     fn refused(text: &str) -> String {
@@ -231,7 +238,27 @@ mod tests {
             (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
             (listen("metadata", "address = \"localhost:80\""), "names are not resolved"),
             (listen("admin", "address = \"127.0.0.1:80\"\nkeys = [\"k\"]"), "a table such as { file"),
-            (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
+            (listen("proxy", "address = \"127.0.0.1:80\""), "unknown variant `proxy`"),
+            (listen("gateway", "address = \"127.0.0.1:80\""), "missing field `keys`"),
+            (listen("gateway", "address = \"127.0.0.1:80\"\nkeys = []"), "no key"),
+            (listen("gateway", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
+            (listen("gateway", &format!("{KEY}kept_bytes = 0")), "`kept_bytes`"),
+            (listen("gateway", &format!("{KEY}idle_seconds = 0")), "`idle_seconds`"),
+            (
+                listen("gateway", &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"v1\" }}]")),
+                "begins with `/`",
+            ),
+            (
+                listen(
+                    "gateway",
+                    &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"/\", methods = [\"G T\"] }}]"),
+                ),
+                "no method of HTTP",
+            ),
+            (
+                listen("admin", "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\", identity = \"a\" }]"),
+                "has no identity",
+            ),
             (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
             (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),
             (listen("token-file", "path = \"t\"\nmode = \"rw\""), "octal"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use yandex_cloud_auth::Error;
+use zeroize::Zeroizing;
 
 use super::invalid;
 
@@ -124,11 +125,41 @@ impl TlsConfig {
 }
 
 /// A key that clients send. The agent makes the file if there is none.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+///
+/// ```
+/// use yandex_cloud_auth_agent::KeyConfig;
+///
+/// let key = KeyConfig::file("/var/lib/yc-auth/gateway.key");
+/// assert_eq!((key.identity, key.value), (None, None));
+/// ```
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table such as { file = \"admin.key\" }")]
 pub struct KeyConfig {
     /// The file with the key, of mode 0600.
     pub file: PathBuf,
+    /// The identity of this key of a gateway. Default: that of the listener.
+    pub identity: Option<String>,
+    /// The key itself, in place of the file. No configuration file has it.
+    #[serde(skip)]
+    pub value: Option<Zeroizing<String>>,
+}
+
+impl KeyConfig {
+    /// The key of a file.
+    pub fn file(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), identity: None, value: None }
+    }
+}
+
+impl std::fmt::Debug for KeyConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let file = self.value.is_none().then_some(&self.file);
+        formatter
+            .debug_struct("KeyConfig")
+            .field("file", &file)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An address with its port. Names are not resolved.
