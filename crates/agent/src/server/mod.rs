@@ -159,12 +159,14 @@ async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Share
     let (mut open, mut ended) = (shared.open.subscribe(), shared.ended.subscribe());
     loop {
         tokio::select! {
-            _ = open.wait_for(|open| shared.has_room(*open)) => {}
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            _ = open.wait_for(|open| shared.has_room(*open)) => {}
         }
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {

@@ -212,7 +212,7 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     refused(&[&["--admin", "127.0.0.1:0", "--check"], &certificate[..]].concat(), "empty.pem: there is no");
     refused(&["--metadata", &busy], "cannot listen");
     refused(&["--token-file", link.to_str().unwrap()], "not a regular file");
-    refused(&["--token-file", &missing("folder/token")], "cannot write here");
+    refused(&["--token-file", &missing("folder/token")], "the folder does not exist");
     refused(&["--token-file", "t", "--mode", "0644"], "every user of the machine");
     refused(&["--token-file", "t", "--format", "pgpass"], "needs `host` and `user`");
     let file = "[[listen]]\nkind = \"token-file\"\n";
