@@ -4,6 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use yandex_cloud_auth::Error;
@@ -13,7 +14,7 @@ use crate::config::AdminConfig;
 use crate::identity::Identity;
 use crate::keys::{Keys, key_wanted};
 use crate::metrics::{CONTENT_TYPE, Metrics};
-use crate::service::{Body, Peer, Service, is_foreign, respond, text};
+use crate::service::{Body, Caller, Service, is_foreign, respond, text, whole};
 
 /// Probes alone: a status and no text, so that they can be asked from another machine.
 pub(crate) struct Probes {
@@ -39,7 +40,7 @@ impl Probes {
             "/readyz" => readiness(&self.identities),
             _ => StatusCode::NOT_FOUND,
         };
-        let mut response = Response::default();
+        let mut response = Response::new(whole(Bytes::new()));
         *response.status_mut() = status;
         response
     }
@@ -142,7 +143,7 @@ impl Service for Probes {
         false
     }
 
-    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(ready(self.answer(&request)))
     }
 }
@@ -152,7 +153,7 @@ impl Service for Admin {
         "admin"
     }
 
-    fn respond(&self, request: Request<Incoming>, _peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(ready(self.answer(&request)))
     }
 }

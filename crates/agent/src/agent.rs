@@ -3,19 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
 use crate::config::{Config, IdentityConfig, KubernetesSecretConfig, ListenConfig, TokenFileConfig};
+use crate::gateway::Gateway;
 use crate::identity::Identity;
+use crate::keys;
 use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
-use crate::oauth::Oauth;
+use crate::oauth::{Client, Oauth};
 use crate::server::{Bound, Served, Server, Sockets, Tls};
-use crate::service::Service;
+use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
 
 /// A running agent. Dropping it closes the listeners; token files and Secrets stay.
@@ -24,8 +25,6 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
-    /// Whether the agent ends.
-    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -54,7 +53,7 @@ impl Agent {
     ///
     /// # Errors
     /// `Invalid` for a configuration that does not go together, an address or a path that cannot be used, and what
-    /// `credentials` returns. Nothing is left behind then.
+    /// `credentials` returns. Nothing is served then; files with secrets that the agent has made stay.
     pub async fn start(
         config: Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
@@ -71,19 +70,13 @@ impl Agent {
         sockets: Sockets,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<Self, Error> {
-        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
-        if let Some(unused) = sockets.addresses().into_iter().find(|address| !configured.contains(address)) {
-            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
-            let help = "give the listener and the unit of the socket the same address";
-            return Err(error.at(unused.to_string()).with_help(help));
-        }
         let mut agent = Self { sockets, ..Self::default() };
         agent.reload(config, credentials).await?;
         Ok(agent)
     }
 
-    /// Checks a configuration, reads its certificates, and makes the credentials of each identity. Opens nothing, and asks
-    /// nobody.
+    /// Checks a configuration: its certificates, secrets and token files, and the credentials of each identity. Opens
+    /// nothing, writes nothing, and asks nobody.
     ///
     /// # Errors
     /// As [`start`](Self::start), but for addresses and paths.
@@ -96,7 +89,16 @@ impl Agent {
             credentials(identity).map_err(|error| in_identity(error, identity))?;
         }
         for tls in config.listen.iter().filter_map(ListenConfig::tls) {
-            Tls::load(tls)?;
+            Tls::load(tls, Protocol::Http1)?;
+        }
+        for listen in &config.listen {
+            match listen {
+                ListenConfig::TokenFile(file) => TokenFile::check(file)?,
+                ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
+                ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Gateway(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Metadata(_) | ListenConfig::Probes(_) | ListenConfig::KubernetesSecret(_) => {}
+            }
         }
         Ok(())
     }
@@ -112,15 +114,23 @@ impl Agent {
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<(), Error> {
         config.check()?;
+        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
+        // Clients of such a socket would wait for ever.
+        if let Some(unused) =
+            self.sockets.addresses().into_iter().find(|address| !configured.contains(address))
+        {
+            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
+            let help = "give the listener and the unit of the socket the same address";
+            return Err(error.at(unused.to_string()).with_help(help));
+        }
         let mut identities = Vec::new();
         for identity in &config.identity {
             let known = self.identities.iter().find(|known| known.config == *identity);
+            // Also of one that is known: its key may be gone.
+            let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
             identities.push(match known {
                 Some(known) => Arc::clone(known),
-                None => {
-                    let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
-                    Arc::new(Identity::new(identity.clone(), made))
-                }
+                None => Arc::new(Identity::new(identity.clone(), made)),
             });
         }
         let mut steps = Vec::new();
@@ -180,12 +190,16 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => (
-                listen.address,
-                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
-            ),
+            ListenConfig::Metadata(listen) => {
+                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
+            }
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
+            }
+            ListenConfig::Gateway(listen) => {
+                let of_keys = listen.of_keys().map(|name| named(config, identities, name));
+                let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
+                (listen.address, Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
                 (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
@@ -198,9 +212,9 @@ impl Agent {
         };
         let served = Served {
             requests: self.metrics.requests(service.kind()),
-            service,
             limits: listen.limits().cloned().unwrap_or_default(),
-            tls: listen.tls().map(Tls::load).transpose()?,
+            tls: listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?,
+            service,
         };
         let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
         Ok(match self.listeners.iter().position(is_here) {
@@ -254,7 +268,6 @@ impl Agent {
     /// Accepts no more connections, gives back the Leases, and waits for the requests that are being answered, as long as
     /// the configuration says.
     pub async fn drain(self) {
-        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

@@ -45,7 +45,7 @@ pub fn allows_host(listener: SocketAddr, request: &Request<()>) -> bool {
 /// The user whose socket with these ends is in this line of `/proc/net/tcp`.
 #[must_use]
 pub fn socket_owner(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
-    server::owner(line, local, remote)
+    server::owner_of(line, local, remote)
 }
 
 /// The patch by which an agent with this name takes a Lease; `None` if it does not.

@@ -40,6 +40,8 @@ struct Bearer<'a> {
 pub(crate) struct Identity {
     pub(crate) config: IdentityConfig,
     pub(crate) credentials: Credentials,
+    /// In the versions of tokens, so that a version of another agent is none of this one.
+    pub(crate) versions: u64,
     /// What the method says about the identity, once it was asked.
     known: OnceCell<Known>,
     last_error: Mutex<Option<(SystemTime, String)>>,
@@ -60,6 +62,7 @@ impl Identity {
         Self {
             config,
             credentials,
+            versions: fastrand::u64(..),
             known: OnceCell::new(),
             last_error: Mutex::default(),
             duties: Duties::default(),

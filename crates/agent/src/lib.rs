@@ -36,6 +36,7 @@ mod config;
 mod duty;
 #[doc(hidden)]
 pub mod fuzz_internals;
+mod gateway;
 mod identity;
 mod keys;
 mod kubernetes;
@@ -49,7 +50,8 @@ mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, KubernetesSecretConfig, Limits, ListenConfig,
-    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, KubernetesSecretConfig,
+    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    UpstreamConfig,
 };
 pub use server::Sockets;

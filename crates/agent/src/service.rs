@@ -1,13 +1,30 @@
 //! What a listener asks for a response, and the parts that every service uses.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 use yandex_cloud_auth::system::BoxFuture;
 
-/// A body that is there as a whole.
-pub(crate) type Body = Full<Bytes>;
+/// The body of a response: there as a whole, or a stream.
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BoxError>>;
+
+/// Why a stream ends early.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The versions of HTTP that a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/1.1 with upgrades, and HTTP/2. Under TLS the client chooses in the handshake, else by its first bytes.
+    Both,
+}
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +37,42 @@ pub(crate) enum Peer {
     Elsewhere,
 }
 
+/// Who asks. The connection counts as open as long as a copy of this value exists: a service that goes on with the
+/// connection after the response, as after an upgrade, keeps one.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    peer: Peer,
+    /// Whether the listener has ended, and whether it has another service.
+    ends: [watch::Receiver<bool>; 2],
+    _open: Arc<dyn Any + Send + Sync>,
+}
+
+// Not the fields: a closure that uses one field captures this field alone, and the connection no longer counts.
+impl Caller {
+    pub(crate) fn new(
+        peer: Peer,
+        ends: [watch::Receiver<bool>; 2],
+        open: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
+        Self { peer, ends, _open: open }
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Waits until a response without an end of its own has to end: the listener ends, or has another service.
+    pub(crate) async fn has_to_end(&mut self) {
+        let [listener, service] = &mut self.ends;
+        // A sender that is gone has ended, too.
+        tokio::select! {
+            _ = listener.wait_for(|ended| *ended) => {}
+            _ = service.wait_for(|replaced| *replaced) => {}
+        }
+    }
+}
+
 /// What answers the requests of a listener.
 pub(crate) trait Service: Send + Sync {
     /// The name in metrics and logs.
@@ -30,8 +83,18 @@ pub(crate) trait Service: Send + Sync {
         true
     }
 
+    /// Whether the service has to know whose process asks. To find out costs the system some work for each connection.
+    fn asks_for_user(&self) -> bool {
+        false
+    }
+
+    /// The versions of HTTP that the listener speaks. Those of a connection are the ones of its start.
+    fn protocol(&self) -> Protocol {
+        Protocol::Http1
+    }
+
     /// The response to a request.
-    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>>;
+    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>>;
 }
 
 /// The headers of a browser's request.
@@ -63,6 +126,11 @@ pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
 /// The content type of text.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
+/// A body that is there as a whole.
+pub(crate) fn whole(body: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(body.into()))
+}
+
 /// A response of text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     respond(status, TEXT, body)
@@ -70,7 +138,7 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
 
 /// A response of a type.
 pub(crate) fn respond(status: StatusCode, content: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     response

@@ -153,8 +153,9 @@ impl Config {
     /// Whether a listener that is no Secret serves this identity.
     pub(crate) fn is_shared(&self, identity: &IdentityConfig) -> bool {
         self.listen.iter().any(|listen| {
+            let mut names = listen.identities().into_iter();
             let serves = |name| self.identity_of(name).is_ok_and(|served| served.name == identity.name);
-            !matches!(listen, ListenConfig::KubernetesSecret(_)) && listen.identity().is_some_and(serves)
+            !matches!(listen, ListenConfig::KubernetesSecret(_)) && names.any(serves)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
 
 mod check;
+mod gateway;
 mod kubernetes;
 mod socket;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
+pub use self::gateway::{GatewayConfig, UpstreamConfig};
 pub use self::kubernetes::KubernetesSecretConfig;
 pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
@@ -74,6 +76,8 @@ pub enum ListenConfig {
     Metadata(MetadataConfig),
     /// An OAuth 2 token endpoint.
     Oauth(OauthConfig),
+    /// An address for tools that take a base URL and a static key.
+    Gateway(GatewayConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
     /// A Secret of Kubernetes.
@@ -89,6 +93,7 @@ pub enum ListenConfig {
 #[serde(deny_unknown_fields)]
 pub struct MetadataConfig {
     /// The address, on loopback.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
@@ -108,6 +113,7 @@ pub struct MetadataConfig {
 #[serde(deny_unknown_fields)]
 pub struct OauthConfig {
     /// The address. Outside loopback it needs `allow_remote` and `tls`.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
@@ -166,6 +172,7 @@ pub enum FileFormat {
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// The address. Outside loopback it needs `allow_remote`, `tls` and `keys`.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The keys of clients. Without any the listener asks for none.
     #[serde(default)]
@@ -185,6 +192,7 @@ pub struct AdminConfig {
 #[serde(deny_unknown_fields)]
 pub struct ProbesConfig {
     /// The address, which need not be on loopback.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The bounds of connections and requests.
     #[serde(default)]
@@ -259,6 +267,7 @@ impl ListenConfig {
         match self {
             Self::Metadata(listen) => Some(listen.address),
             Self::Oauth(listen) => Some(listen.address),
+            Self::Gateway(listen) => Some(listen.address),
             Self::Admin(listen) => Some(listen.address),
             Self::Probes(listen) => Some(listen.address),
             Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
@@ -270,6 +279,7 @@ impl ListenConfig {
         match self {
             Self::Metadata(listen) => Some(&listen.limits),
             Self::Oauth(listen) => Some(&listen.limits),
+            Self::Gateway(listen) => Some(&listen.limits),
             Self::Admin(listen) => Some(&listen.limits),
             Self::Probes(listen) => Some(&listen.limits),
             Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
@@ -280,6 +290,7 @@ impl ListenConfig {
     pub(crate) fn tls(&self) -> Option<&TlsConfig> {
         match self {
             Self::Oauth(listen) => listen.tls.as_ref(),
+            Self::Gateway(listen) => listen.tls.as_ref(),
             Self::Admin(listen) => listen.tls.as_ref(),
             Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
@@ -292,6 +303,10 @@ impl ListenConfig {
                 let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
                 of_tls.chain([&mut listen.client_file]).collect()
             }
+            Self::Gateway(listen) => {
+                let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
+                of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
+            }
             Self::Admin(listen) => {
                 let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
                 of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
@@ -302,14 +317,15 @@ impl ListenConfig {
         }
     }
 
-    /// The name of the identity that it serves, if it is given. The outer `None`: it serves no token.
-    fn identity(&self) -> Option<Option<&str>> {
+    /// The names of the identities that it serves, where they are given.
+    fn identities(&self) -> Vec<Option<&str>> {
         match self {
-            Self::Metadata(listen) => Some(listen.identity.as_deref()),
-            Self::Oauth(listen) => Some(listen.identity.as_deref()),
-            Self::TokenFile(listen) => Some(listen.identity.as_deref()),
-            Self::KubernetesSecret(listen) => Some(listen.identity.as_deref()),
-            Self::Admin(_) | Self::Probes(_) => None,
+            Self::Metadata(listen) => vec![listen.identity.as_deref()],
+            Self::Oauth(listen) => vec![listen.identity.as_deref()],
+            Self::TokenFile(listen) => vec![listen.identity.as_deref()],
+            Self::KubernetesSecret(listen) => vec![listen.identity.as_deref()],
+            Self::Gateway(listen) => listen.of_keys().collect(),
+            Self::Admin(_) | Self::Probes(_) => Vec::new(),
         }
     }
 

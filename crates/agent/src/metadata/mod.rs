@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
 
@@ -21,7 +20,7 @@ use self::query::Query;
 use self::tree::Node;
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Peer, Service, TEXT, is_foreign, respond, text};
+use crate::service::{Body, Caller, Peer, Service, TEXT, is_foreign, respond, text};
 
 /// The header of every request and of every response.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
@@ -36,15 +35,14 @@ const UNKNOWN_ACCOUNT: &str = "yc-auth";
 /// The path of the token below `/computeMetadata/`.
 const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
 
+/// The paths of the folder.
+const FOLDERS: [&str; 3] = ["v1/project/project-id", "v1/instance/vendor/folder-id", "v1/yandex/folder-id"];
+
 /// A metadata service for one identity.
 pub(crate) struct Metadata {
     identity: Arc<Identity>,
     allow_uids: Vec<u32>,
     own_uid: Option<u32>,
-    /// Whether the agent ends: no request waits for a change then.
-    ended: watch::Receiver<bool>,
-    /// In the versions of tokens, so that a version of another agent is none of this one.
-    versions: u64,
 }
 
 impl Service for Metadata {
@@ -52,9 +50,13 @@ impl Service for Metadata {
         "metadata"
     }
 
-    fn respond(&self, request: Request<Incoming>, peer: Peer) -> BoxFuture<'_, Response<Body>> {
+    fn asks_for_user(&self) -> bool {
+        true
+    }
+
+    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            let mut response = self.answer(&request, peer).await;
+            let mut response = self.answer(&request, caller).await;
             response.headers_mut().insert(FLAVOR, GOOGLE);
             response
         })
@@ -62,19 +64,15 @@ impl Service for Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn new(
-        identity: Arc<Identity>,
-        config: &MetadataConfig,
-        ended: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
         #[cfg(unix)]
         let own_uid = Some(rustix::process::getuid().as_raw());
         #[cfg(not(unix))]
         let own_uid = None;
-        Self { identity, allow_uids: config.allow_uids.clone(), own_uid, ended, versions: fastrand::u64(..) }
+        Self { identity, allow_uids: config.allow_uids.clone(), own_uid }
     }
 
-    async fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Response<Body> {
+    async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut response =
                 text(StatusCode::METHOD_NOT_ALLOWED, "the metadata service has GET and HEAD\n");
@@ -84,7 +82,7 @@ impl Metadata {
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
         }
-        if let Some(reason) = self.refusal(peer) {
+        if let Some(reason) = self.refusal(caller.peer()) {
             return text(StatusCode::FORBIDDEN, reason);
         }
         let path = request.uri().path();
@@ -98,20 +96,38 @@ impl Metadata {
         let Some(path) = path.strip_prefix("/computeMetadata/") else {
             return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
         };
-        let query = Query::of(request.uri().query());
+        let query = match Query::of(request.uri().query()) {
+            Ok(query) => query,
+            Err(name) => {
+                let reason = format!("the parameter `{name}` has a value that is not of its kind\n");
+                return text(StatusCode::BAD_REQUEST, reason);
+            }
+        };
         let mut changes = query.wait.as_ref().map(|_| self.identity.credentials.subscribe());
         let response = self.at(path, &query).await;
         let (Some(wait), Some(changes)) = (&query.wait, &mut changes) else { return response };
         if response.status() != StatusCode::OK || !wait.is_for(response.headers()) {
             return response;
         }
-        let mut ended = self.ended.clone();
-        tokio::select! {
-            _ = changes.changed() => {}
-            () = self.identity.credentials.system().clock().sleep(wait.limit) => {}
-            _ = ended.wait_for(|ended| *ended) => {}
+        let clock = self.identity.credentials.system().clock();
+        let mut limit = std::pin::pin!(clock.sleep(wait.limit));
+        let version = response.headers().get(header::ETAG).cloned();
+        loop {
+            tokio::select! {
+                biased;
+                // The right to ask may be gone with the listener, and so may the token.
+                () = caller.has_to_end() => {
+                    return text(StatusCode::SERVICE_UNAVAILABLE, "the listener ends or changes: ask again\n");
+                }
+                () = &mut limit => return self.at(path, &query).await,
+                _ = changes.changed() => {
+                    let response = self.at(path, &query).await;
+                    if response.headers().get(header::ETAG) != version.as_ref() {
+                        return response;
+                    }
+                }
+            }
         }
-        self.at(path, &query).await
     }
 
     /// What is at a path below `/computeMetadata/`.
@@ -121,7 +137,12 @@ impl Metadata {
             return self.token().await;
         }
         let Some(node) = self.find(path).await else {
-            return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
+            let reason = if FOLDERS.contains(&path) {
+                "the folder is not known: set `folder` of the identity, or `--folder`\n"
+            } else {
+                "the agent has no such path\n"
+            };
+            return text(StatusCode::NOT_FOUND, reason);
         };
         let json = |node: &Node| (node.json().to_string(), "application/json");
         let (body, content) = match node {
@@ -206,7 +227,7 @@ impl Metadata {
         match self.identity.token().await {
             Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
                 Some(body) => {
-                    let version = format!("{:x}-{:x}", self.versions, token.generation());
+                    let version = format!("{:x}-{:x}", self.identity.versions, token.generation());
                     with_version(respond(StatusCode::OK, "application/json", body), &version)
                 }
                 None => text(StatusCode::NOT_FOUND, format!("{NO_IAM_TOKEN}\n")),
@@ -246,7 +267,7 @@ mod tests {
             pod_network: false,
             limits: Limits::default(),
         };
-        let metadata = Metadata::new(identity, &config, watch::channel(false).1);
+        let metadata = Metadata::new(identity, &config);
         let refused = |peer| metadata.refusal(peer).is_some();
         assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
         assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));

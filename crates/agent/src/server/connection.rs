@@ -2,28 +2,40 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::redact;
+use yandex_cloud_auth::system::BoxFuture;
 
+use super::activity::{Activity, TrackedBody};
 use super::host::HostRule;
+use super::timed::Timed;
 use super::tls::Tls;
-use super::{Shared, owner};
+use super::{OpenConnection, owner};
 use crate::config::Limits;
 use crate::metrics::Requests;
-use crate::service::{Body, Peer, Service, text};
+use crate::service::{Body, Caller, Peer, Protocol, Service, text};
 
 /// How long a connection that has sent nothing yet is open after the end: its first request may be on the way.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
+
+/// How long a connection without a request is open after it was asked to end. A client of HTTP/2 confirms the end.
+pub(super) const CONFIRMATION: Duration = Duration::from_secs(2);
+
+/// What HTTP/2 lets a client send before the service reads it: to one stream, and to all of a connection.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// A service, the counters of its requests, and what its connections have to keep to.
 pub(crate) struct Served {
@@ -38,71 +50,156 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Serves the requests of a connection.
-pub(super) async fn serve(stream: TcpStream, shared: &Shared, mut ended: watch::Receiver<bool>) {
+pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>) {
     let _ = stream.set_nodelay(true);
-    let peer = owner::of_peer(&stream);
-    let limits = shared.served().limits.clone();
-    let Some(stream) = opened(stream, shared, &limits, &mut ended).await else { return };
-    let (began, mut has_begun) = watch::channel(false);
+    // Not the service itself: a reload drops it.
+    let (limits, protocol, tls, asks_for_user, closing) = {
+        let current = open.0.current();
+        let served = &current.served;
+        let service = &served.service;
+        let asks_for_user = service.asks_for_user();
+        (
+            served.limits.clone(),
+            service.protocol(),
+            served.tls.clone(),
+            asks_for_user,
+            Arc::clone(&current.closing),
+        )
+    };
+    let mut ended = closing.subscribe();
+    let peer = if asks_for_user { owner::of_peer(&stream).await } else { Peer::Unknown };
+    let Some(stream) = opened(stream, tls, &limits, &mut ended).await else { return };
+    let activity = Activity::default();
+    let (requests, max_headers) = (activity.clone(), limits.headers);
     let service = service_fn(move |request: Request<Incoming>| {
-        began.send_if_modified(|began| !std::mem::replace(began, true));
-        let served = shared.served();
-        async move { Ok::<_, Infallible>(served.answer(request, peer, shared.address).await) }
+        let (open, closing, begun) = (Arc::clone(&open), Arc::clone(&closing), requests.begin());
+        async move {
+            let current = open.0.current();
+            let response = match request.version() {
+                // HTTP/1.1 has refused it.
+                Version::HTTP_2 if request.headers().len() > max_headers => {
+                    text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers\n")
+                }
+                _ if !Arc::ptr_eq(&closing, &current.closing) => {
+                    let reason = "the listener serves something else now: connect again\n";
+                    text(StatusCode::MISDIRECTED_REQUEST, reason)
+                }
+                _ => {
+                    let caller = Caller::new(peer, open.0.ends(&current), Arc::clone(&open) as _);
+                    current.served.answer(request, caller, open.0.address).await
+                }
+            };
+            Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, begun)))
+        }
     });
-    let mut connection = std::pin::pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time())
-            .max_buf_size(limits.head_bytes)
-            .max_headers(limits.headers)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    tokio::select! {
-        // A client that breaks the protocol is told by the library, and the connection ends.
-        _ = connection.as_mut() => return,
-        _ = ended.wait_for(|ended| *ended) => {}
-    }
-    // The library closes a connection at once that it has read nothing of. The order matters: on a busy machine the request
-    // and the end of the pause can be there together.
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        _ = has_begun.wait_for(|begun| *begun) => {}
-        () = tokio::time::sleep(FIRST_REQUEST) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    let (builder, stream) = (builder(&limits), TokioIo::new(stream));
+    let served = match protocol {
+        Protocol::Http1 => {
+            let builder = builder.http1_only();
+            let connection = builder.serve_connection(stream, service);
+            until_end(connection.into_owned(), activity, limits.head_time(), ended)
+        }
+        Protocol::Both => {
+            let connection = builder.serve_connection_with_upgrades(stream, service);
+            until_end(connection.into_owned(), activity, limits.head_time(), ended)
+        }
+    };
+    served.await;
+}
+
+/// HTTP within these bounds.
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time())
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.headers);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        // A client that is gone without a word, or has stopped, does not answer.
+        .keep_alive_interval(limits.head_time())
+        .keep_alive_timeout(limits.head_time());
+    builder
+}
+
+/// Serves until the client goes, the connection is idle, or the listener ends.
+fn until_end(
+    connection: impl GracefulConnection + Send + 'static,
+    activity: Activity,
+    head_time: Duration,
+    mut ended: watch::Receiver<bool>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // A client that breaks the protocol is told by the library, and the connection ends.
+            _ = connection.as_mut() => return,
+            _ = ended.wait_for(|ended| *ended) => {}
+            // The first bytes, which tell the version of HTTP, and HTTP/2 have no other limit of time.
+            () = activity.idle(head_time) => {}
+        }
+        // The library closes a connection at once that it has read nothing of. The order matters: on a busy machine the
+        // request and the end of the pause can be there together.
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = activity.first_request() => {}
+            () = tokio::time::sleep(FIRST_REQUEST) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = activity.idle(CONFIRMATION) => {}
+        }
+    })
 }
 
 /// The bytes of the connection, after the TLS handshake if the listener has a certificate.
 async fn opened(
     stream: TcpStream,
-    shared: &Shared,
+    tls: Option<Tls>,
     limits: &Limits,
     ended: &mut watch::Receiver<bool>,
 ) -> Option<Box<dyn Stream>> {
-    let Some(tls) = shared.served().tls.clone() else { return Some(Box::new(stream)) };
+    let Some(tls) = tls else { return Some(Box::new(Timed::new(stream, limits.write_time()))) };
     let end = async {
         let _ = ended.wait_for(|ended| *ended).await;
         tokio::time::sleep(FIRST_REQUEST).await;
     };
     tokio::select! {
-        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(stream.ok()?.ok()?)),
+        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(Timed::new(stream.ok()?.ok()?, limits.write_time()))),
         () = end => None,
     }
 }
 
 impl Served {
-    async fn answer(&self, request: Request<Incoming>, peer: Peer, address: SocketAddr) -> Response<Body> {
-        let start = Instant::now();
-        let asked = tracing::enabled!(tracing::Level::DEBUG)
+    /// Whether an open connection of one can be answered by the other.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.service.kind() == other.service.kind() && self.tls.is_some() == other.tls.is_some()
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        caller: Caller,
+        address: SocketAddr,
+    ) -> Response<Body> {
+        let (start, peer) = (Instant::now(), caller.peer());
+        let asked = tracing::event_enabled!(tracing::Level::DEBUG)
             .then(|| format!("{} {}", request.method(), redact(request.uri().path(), &[])));
         // A browser that reaches the listener by another name refuses the certificate.
         let has_rule = self.service.checks_host() && (address.ip().is_loopback() || self.tls.is_none());
         let rule = has_rule.then(|| HostRule::new(address));
         let mut response = match rule.and_then(|rule| rule.refusal(&request)) {
             Some(reason) => text(StatusCode::FORBIDDEN, reason),
-            None => self.service.respond(request, peer).await,
+            None => self.service.respond(request, caller).await,
         };
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         self.requests.count(response.status(), start.elapsed());
@@ -130,12 +227,8 @@ mod tests {
             "probes"
         }
 
-        fn respond(
-            &self,
-            _: Request<Incoming>,
-            _: Peer,
-        ) -> yandex_cloud_auth::system::BoxFuture<'_, Response<Body>> {
-            Box::pin(std::future::ready(Response::default()))
+        fn respond(&self, _: Request<Incoming>, _: Caller) -> BoxFuture<'_, Response<Body>> {
+            Box::pin(std::future::ready(text(StatusCode::OK, "")))
         }
     }
 

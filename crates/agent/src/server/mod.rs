@@ -1,12 +1,16 @@
 //! Sockets: accepts connections, checks each request, and lets a service answer.
 //!
-//! Bounds: the number of connections, the time for the head of a request, the size of the head. A body is read by the one
-//! service that takes bodies.
+//! Bounds: the number of connections and of their requests, the time for the head of a request, the size of the head. A body
+//! is read by the service that takes it.
 
+mod activity;
 mod bound;
 mod connection;
 mod host;
 mod owner;
+#[cfg(test)]
+mod tests;
+mod timed;
 mod tls;
 
 use std::net::SocketAddr;
@@ -22,13 +26,12 @@ pub use self::bound::Sockets;
 pub(crate) use self::connection::Served;
 use self::connection::serve;
 pub(crate) use self::host::HostRule;
-pub(crate) use self::owner::owner;
+pub(crate) use self::owner::owner_of;
 pub(crate) use self::tls::Tls;
 
 /// A listener with its connections. Dropping it closes the listener, and connections between two requests.
 pub(crate) struct Server {
     shared: Arc<Shared>,
-    end: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
@@ -36,20 +39,41 @@ pub(crate) struct Server {
 struct Shared {
     /// The address, with the port that the system chose.
     address: SocketAddr,
-    served: RwLock<Arc<Served>>,
+    current: RwLock<Arc<Current>>,
     /// How many connections are open.
     open: watch::Sender<u32>,
+    /// Whether the listener has ended.
+    ended: watch::Sender<bool>,
+}
+
+/// What is served now.
+struct Current {
+    served: Served,
+    /// Whether something else is served in its place.
+    replaced: watch::Sender<bool>,
+    /// Whether the connections have to close: they have another kind of service, or TLS where there was none. Shared with what
+    /// is served before and after on the same connections.
+    closing: Arc<watch::Sender<bool>>,
+}
+
+impl Current {
+    fn new(served: Served, closing: Arc<watch::Sender<bool>>) -> Arc<Self> {
+        Arc::new(Self { served, replaced: watch::Sender::new(false), closing })
+    }
 }
 
 impl Server {
     /// Serves the connections of a listener.
     pub(crate) fn start(listener: Bound, served: Served) -> Self {
-        let Bound { listener, address } = listener;
-        let served = RwLock::new(Arc::new(served));
-        let shared = Arc::new(Shared { address, served, open: watch::Sender::new(0) });
-        let (end, ended) = watch::channel(false);
-        let accepting = tokio::spawn(accept_all(listener, Arc::clone(&shared), ended));
-        Self { shared, end, accepting }
+        let Bound { listener, address, is_inherited } = listener;
+        let shared = Arc::new(Shared {
+            address,
+            current: RwLock::new(Current::new(served, Arc::default())),
+            open: watch::Sender::new(0),
+            ended: watch::Sender::new(false),
+        });
+        let accepting = tokio::spawn(accept_all(listener, is_inherited, Arc::clone(&shared)));
+        Self { shared, accepting }
     }
 
     /// The address, with the port that the system chose.
@@ -57,17 +81,25 @@ impl Server {
         self.shared.address
     }
 
-    /// Answers later requests by another service, also those of connections that are open. Bounds and certificates hold
-    /// for later connections.
+    /// Answers later requests by another service, also those of connections that are open, if the service is of the same kind.
+    /// Bounds, certificates and versions of HTTP hold for later connections.
     pub(crate) fn replace(&self, served: Served) {
-        *self.shared.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        let stays = served.is_like(&current.served);
+        let closing = if stays { Arc::clone(&current.closing) } else { Arc::default() };
+        let old = std::mem::replace(&mut *current, Current::new(served, closing));
+        drop(current);
+        if !stays {
+            old.closing.send_replace(true);
+        }
+        old.replaced.send_replace(true);
         // More connections may be allowed now.
         self.shared.open.send_modify(|_| {});
     }
 
     /// Accepts the connections that clients have opened and no more, and waits for the requests that are being answered.
     pub(crate) async fn drain(mut self) {
-        self.end.send_replace(true);
+        self.shared.end();
         let _ = (&mut self.accepting).await;
         let _ = self.shared.open.subscribe().wait_for(|open| *open == 0).await;
     }
@@ -76,24 +108,35 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.end.send_replace(true);
+        self.shared.end();
     }
 }
 
 impl Shared {
-    fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends the listener and its connections.
+    fn end(&self) {
+        self.ended.send_replace(true);
+        self.current().closing.send_replace(true);
+    }
+
+    /// What ends the streams of a service.
+    fn ends(&self, current: &Current) -> [watch::Receiver<bool>; 2] {
+        [self.ended.subscribe(), current.replaced.subscribe()]
     }
 
     /// Whether one more connection is allowed when this many are open.
     fn has_room(&self, open: u32) -> bool {
-        open < self.served().limits.connections
+        open < self.current().served.limits.connections
     }
 
     /// Serves a connection in a task of its own.
-    fn start(self: &Arc<Self>, stream: TcpStream, ended: watch::Receiver<bool>) {
-        let open = OpenConnection::new(Arc::clone(self));
-        tokio::spawn(async move { serve(stream, &open.0, ended).await });
+    fn start(self: &Arc<Self>, stream: TcpStream) {
+        let open = Arc::new(OpenConnection::new(Arc::clone(self)));
+        tokio::spawn(serve(stream, open));
     }
 }
 
@@ -113,22 +156,37 @@ impl Drop for OpenConnection {
     }
 }
 
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>, mut ended: watch::Receiver<bool>) {
-    let mut open = shared.open.subscribe();
+async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Shared>) {
+    let mut fails = false;
+    let (mut open, mut ended) = (shared.open.subscribe(), shared.ended.subscribe());
     loop {
         tokio::select! {
-            _ = open.wait_for(|open| shared.has_room(*open)) => {}
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            _ = open.wait_for(|open| shared.has_room(*open)) => {}
         }
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => shared.start(stream, ended.clone()),
+            Ok((stream, _)) => {
+                fails = false;
+                shared.start(stream);
+            }
             // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => {
+                if !std::mem::replace(&mut fails, true) {
+                    tracing::warn!(address = %shared.address, %error, "cannot accept a connection");
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
+    }
+    // The connections in the queue of a socket of the service manager wait for the next agent.
+    if is_inherited {
+        return;
     }
     // To close a listener resets the connections in the queue of the operating system, whose requests may have been sent.
     let Ok(listener) = listener.into_std() else { return };
@@ -136,7 +194,7 @@ async fn accept_all(listener: TcpListener, shared: Arc<Shared>, mut ended: watch
         && let Ok((stream, _)) = listener.accept()
     {
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            shared.start(stream, ended.clone());
+            shared.start(stream);
         }
     }
 }

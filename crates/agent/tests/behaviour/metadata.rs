@@ -33,6 +33,20 @@ fn a_client_gets_the_token_and_the_rest_of_its_life() {
 }
 
 #[test]
+fn a_path_that_needs_the_folder_says_so() {
+    on_runtime(async {
+        let config =
+            "[[identity]]\nname = \"one\"\n[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n";
+        let agent = start(config, &tokens(), &TestClock::new()).await;
+        for path in ["project/project-id", "instance/vendor/folder-id", "yandex/folder-id"] {
+            let response = ask(agent.addresses()[0], &format!("/computeMetadata/v1/{path}")).await;
+            assert_eq!(response.status, 404, "{path}");
+            assert!(response.text().contains("the folder is not known"), "{path}");
+        }
+    });
+}
+
+#[test]
 fn a_life_that_is_nearly_over_is_never_shown_as_zero() {
     on_runtime(async {
         let clock = TestClock::new();

@@ -131,11 +131,12 @@ pub(crate) enum Command {
     /// the secret. Comments, order and other entries of the files stay.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Setup(SetupOptions),
-    /// Serve fresh tokens to tools that take an address, an OAuth client or a file
+    /// Serve fresh tokens to tools that take an address, a static key, an OAuth client or a file
     ///
     /// Runs until Ctrl-C or SIGTERM, then answers the requests that it has and exits with 0. Each of `--metadata`,
-    /// `--oauth`, `--token-file`, `--kubernetes-secret`, `--admin` and `--probes` starts a listener for the identity of the
-    /// options. `--config` names a file with several identities instead; SIGHUP reads it again, all of it or nothing.
+    /// `--oauth`, `--gateway`, `--token-file`, `--kubernetes-secret`, `--admin` and `--probes` starts a listener for the
+    /// identity of the options. `--config` names a file with several identities instead; SIGHUP reads it again, all of it or
+    /// nothing.
     ///
     /// The metadata service has no key: it listens on loopback alone, and asks the system whose process is at the other
     /// end. Standard error has the log: `YC_AUTH_LOG` sets its level, `info` by default.
