@@ -18,7 +18,8 @@ fn form(body: &[u8]) {
     // `url` replaces what is no UTF-8.
     let pairs: Vec<_> = form_urlencoded::parse(body).into_owned().collect();
     let values = |name: &str| {
-        let of_name = pairs.iter().filter(|(field, _)| field == name);
+        // A parameter without a value counts as left out (RFC 6749, section 3.2).
+        let of_name = pairs.iter().filter(|(field, value)| field == name && !value.is_empty());
         of_name.map(|(_, value)| value.clone()).collect::<Vec<_>>()
     };
     let known = ["grant_type", "client_id", "client_secret"];
@@ -56,7 +57,7 @@ fn basic(authorization: &HeaderValue) {
         }
     }
     let expected = match sent {
-        Some((_, token)) if is("bearer") => Some(token.trim()),
+        Some((_, token)) if is("bearer") || is("api-key") => Some(token.trim()),
         Some(_) if is("basic") => pair.map(|(_, password)| password),
         _ => None,
     };

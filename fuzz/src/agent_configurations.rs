@@ -61,6 +61,17 @@ fn assert_allowed(config: &Config) {
                 assert!(listen.address.ip().is_loopback() || is_guarded, "{listen:?}");
                 continue;
             }
+            ListenConfig::Gateway(listen) => {
+                let is_guarded = listen.allow_remote && listen.tls.is_some();
+                assert!(listen.address.ip().is_loopback() || is_guarded, "{listen:?}");
+                assert!(!listen.keys.is_empty(), "{listen:?}");
+                let named = listen.keys.iter().filter_map(|key| key.identity.as_deref());
+                named.for_each(|name| assert!(names.contains(&name), "{listen:?}"));
+                if listen.keys.iter().all(|key| key.identity.is_some()) {
+                    continue;
+                }
+                &listen.identity
+            }
             ListenConfig::TokenFile(listen) => {
                 let mode = listen.mode.as_deref().map_or(0o600, |mode| u32::from_str_radix(mode, 8).unwrap());
                 assert!(mode & 0o137 == 0 && mode & 0o400 != 0, "{listen:?}");
