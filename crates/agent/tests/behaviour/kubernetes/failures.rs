@@ -55,6 +55,14 @@ fn what_the_api_server_refuses_is_told_once_with_what_to_do() {
                     (ready().await.text().as_str(), cluster.server.token().as_deref()),
                     ("one: ready\n", Some("t1.fake.0"))
                 );
+                // The same again is told again.
+                cluster.server.set(
+                    move |line| {
+                        if line.contains(what) { Fate::Refused(status) } else { Fate::Served }
+                    },
+                );
+                cluster.pass(secs(120)).await;
+                assert_eq!(log.warnings().len(), 2, "{what} {status}: {:?}", log.warnings());
             });
         });
     }

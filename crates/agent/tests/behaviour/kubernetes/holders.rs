@@ -71,6 +71,18 @@ fn an_agent_that_ends_gives_the_lease_back() {
 }
 
 #[test]
+fn an_agent_that_ends_while_it_stands_by_asks_for_nothing() {
+    on_one_thread(async {
+        let cluster = Cluster::new();
+        let _a = cluster.agent("a").await;
+        let b = cluster.agent("b").await;
+        let before = cluster.server.requests().len();
+        b.drain().await;
+        assert_eq!((cluster.server.requests().len(), cluster.server.holder()), (before, "a".into()));
+    });
+}
+
+#[test]
 fn an_agent_that_ends_leaves_the_lease_of_another_one_alone() {
     on_one_thread(async {
         let cluster = Cluster::new();
