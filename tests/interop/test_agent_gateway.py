@@ -1,6 +1,7 @@
 """The gateway of the agent, with clients as published: they have its address and its key, and no credentials."""
 
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -36,7 +37,7 @@ def gateway(serve, emulator, tmp_path):
 
 
 def text(emulator) -> str:
-    return emulator.answer("iam-token from iam")
+    return emulator.answer("iam-token from service-account-key")
 
 
 def test_openai_has_the_bare_name_of_a_model(gateway, emulator):
@@ -59,7 +60,8 @@ def test_openai_for_node(gateway, emulator, node):
 @pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
 def test_curl(gateway, emulator, version):
     body = json.dumps({"model": "yandexgpt", "messages": [{"role": "user", "content": "hello"}]})
-    command = ["curl", "-s", "-S", "-f", version, "-H", f"Authorization: Bearer {gateway.key}"]
+    curl = shutil.which("curl", path="/usr/local/bin:/usr/bin:/bin")
+    command = [curl, "-s", "-S", "-f", version, "-H", f"Authorization: Bearer {gateway.key}"]
     command += ["-H", "Content-Type: application/json", "-d", body, f"{gateway.url}/chat/completions"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
     assert json.loads(answer)["choices"][0]["message"]["content"] == text(emulator)
