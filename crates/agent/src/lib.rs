@@ -1,7 +1,7 @@
 //! A process that serves fresh Yandex Cloud tokens to tools that cannot run a command for one.
 //!
 //! Such a tool takes an address, an OAuth client or a file. The agent has a listener for each: a metadata service, an
-//! OAuth 2 token endpoint, and files that are replaced at each new token. `yc-auth serve` runs it.
+//! OAuth 2 token endpoint, files that are replaced at each new token, and Secrets of Kubernetes. `yc-auth serve` runs it.
 //!
 //! ```no_run
 //! use yandex_cloud_auth::{Credentials, MetadataAuth};
@@ -26,15 +26,20 @@
 //!
 //! # How the parts depend on each other
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
-//! answer requests, `keys` knows their clients, `token_file` writes a file. `server` accepts connections, and asks a service for each response. `agent`
-//! starts all of them.
+//! answer requests, `keys` knows their clients, `token_file` writes a file, `kubernetes` a Secret. `server` accepts
+//! connections, and asks a service for each response. `agent` starts all of them. `duty` says which of several agents
+//! renews a token.
 
 mod admin;
 mod agent;
 mod config;
+mod duty;
+#[doc(hidden)]
+pub mod fuzz_internals;
 mod gateway;
 mod identity;
 mod keys;
+mod kubernetes;
 mod metadata;
 mod metrics;
 mod oauth;
@@ -45,7 +50,8 @@ mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, Limits, ListenConfig,
-    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig, UpstreamConfig,
+    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, KubernetesSecretConfig,
+    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    UpstreamConfig,
 };
 pub use server::Sockets;

@@ -2,6 +2,7 @@
 
 mod check;
 mod gateway;
+mod kubernetes;
 mod socket;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 pub use self::gateway::{GatewayConfig, UpstreamConfig};
+pub use self::kubernetes::KubernetesSecretConfig;
 pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
 /// How long connections may go on after the signal to end, if the configuration says nothing.
@@ -78,6 +80,8 @@ pub enum ListenConfig {
     Gateway(GatewayConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
+    /// A Secret of Kubernetes.
+    KubernetesSecret(KubernetesSecretConfig),
     /// Probes, metrics, and a page for people.
     Admin(AdminConfig),
     /// Probes alone.
@@ -231,7 +235,7 @@ impl Config {
             // Not the error's own text: it repeats the line, which may hold a secret in the wrong place.
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            invalid(format!("{place}{}", error.message()))
+            invalid(format!("{place}{}", without_value(error.message())))
         })?;
         config.check()?;
         Ok(config)
@@ -266,7 +270,7 @@ impl ListenConfig {
             Self::Gateway(listen) => Some(listen.address),
             Self::Admin(listen) => Some(listen.address),
             Self::Probes(listen) => Some(listen.address),
-            Self::TokenFile(_) => None,
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -278,7 +282,7 @@ impl ListenConfig {
             Self::Gateway(listen) => Some(&listen.limits),
             Self::Admin(listen) => Some(&listen.limits),
             Self::Probes(listen) => Some(&listen.limits),
-            Self::TokenFile(_) => None,
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -288,7 +292,7 @@ impl ListenConfig {
             Self::Oauth(listen) => listen.tls.as_ref(),
             Self::Gateway(listen) => listen.tls.as_ref(),
             Self::Admin(listen) => listen.tls.as_ref(),
-            Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) => None,
+            Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -308,6 +312,7 @@ impl ListenConfig {
                 of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
             }
             Self::TokenFile(listen) => vec![&mut listen.path],
+            Self::KubernetesSecret(listen) => vec![&mut listen.service_account],
             Self::Metadata(_) | Self::Probes(_) => Vec::new(),
         }
     }
@@ -318,6 +323,7 @@ impl ListenConfig {
             Self::Metadata(listen) => vec![listen.identity.as_deref()],
             Self::Oauth(listen) => vec![listen.identity.as_deref()],
             Self::TokenFile(listen) => vec![listen.identity.as_deref()],
+            Self::KubernetesSecret(listen) => vec![listen.identity.as_deref()],
             Self::Gateway(listen) => listen.of_keys().collect(),
             Self::Admin(_) | Self::Probes(_) => Vec::new(),
         }
@@ -327,8 +333,19 @@ impl ListenConfig {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::TokenFile(listen) => listen.path.display().to_string(),
+            Self::KubernetesSecret(listen) => listen.place(),
             _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
         }
+    }
+}
+
+/// An error of the parser without the text that it found: `invalid type: string "…", expected u32`.
+fn without_value(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}string{}", &message[..start], &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) use self::bound::Bound;
 pub use self::bound::Sockets;
 pub(crate) use self::connection::Served;
 use self::connection::serve;
+pub(crate) use self::host::HostRule;
+pub(crate) use self::owner::owner_of;
 pub(crate) use self::tls::Tls;
 
 /// A listener with its connections. Dropping it closes the listener, and connections between two requests.
