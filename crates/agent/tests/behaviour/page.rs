@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use test_support::http_client::get;
+use test_support::source_files::source_files;
 use test_support::wait::secs;
 use yandex_cloud_auth_agent::Config;
 
@@ -86,6 +87,21 @@ fn every_metric_has_a_row() {
         let rows = page.lines().filter(|line| line.starts_with("| `yc_auth_agent_")).count();
         assert_eq!(rows, count, "the page has a metric that does not exist");
     });
+}
+
+#[test]
+fn every_heading_of_the_agents_part_is_the_text_of_a_message() {
+    let page = fs::read_to_string(file("TROUBLESHOOTING.md")).unwrap();
+    let (_, page) = page.split_once("\n# The agent\n").unwrap();
+    let files = source_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let sources: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let sources = sources.replace('`', "");
+    let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### `")).collect();
+    assert!(headings.len() > 5);
+    for heading in headings {
+        let heading = heading.trim_end_matches('`');
+        assert!(sources.contains(heading), "no message has the text {heading:?}");
+    }
 }
 
 #[test]
