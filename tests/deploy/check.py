@@ -27,6 +27,8 @@ def accepts(where, arguments, environment=()):
     """The command takes these arguments, with a key of the emulator in the place of the real one."""
     for path in KEYS:
         arguments = [argument.replace(path, str(key)) for argument in arguments]
+    # The folder of a token file has to exist.
+    arguments = [argument.replace("=/run/yc-auth/", f"={folder}/") for argument in arguments]
     variables = {"HOME": str(folder), "PATH": "/usr/bin:/bin", **dict(environment)}
     done = subprocess.run([program, *arguments, "--check"], env=variables, capture_output=True, text=True)
     check(done.returncode == 0, f"{where}: {done.stderr}")
