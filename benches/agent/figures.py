@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "interop"))
@@ -210,7 +211,7 @@ def file_latency(program, folder):
     for line in log:
         for what, found in moments.items():
             if what in line:
-                found[re.search(r"generation=(\d+)", line)[1]] = float(line.split()[0])
+                found[re.search(r"generation=(\d+)", line)[1]] = datetime.fromisoformat(line.split()[0]).timestamp() * 1000
     fetched, written = moments.values()
     # The agent's line can come first: two threads write the log.
     waits = [max(0.0, written[generation] - fetched[generation]) for generation in fetched.keys() & written.keys()]

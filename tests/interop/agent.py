@@ -106,3 +106,9 @@ def ready(agent: Agent, file: Path) -> str:
     wait_for(file.exists, 10)
     return file.read_text()
 
+
+def counts(admin: str) -> dict[str, tuple[int, int, int]]:
+    """The requests that each kind of listener has answered, refused and failed, by the metrics at this address."""
+    found = re.findall(r'_requests_total\{listener="(.+)",outcome="(.+)"\} (\d+)', fetch(f"http://{admin}/metrics").decode())
+    counts = {(listener, outcome): int(count) for listener, outcome, count in found}
+    return {kind: tuple(counts[kind, outcome] for outcome in ("ok", "refused", "failed")) for kind, _ in counts}

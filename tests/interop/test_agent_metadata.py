@@ -48,7 +48,7 @@ def test_google_auth(source, serve, emulator, studio, tmp_path):
 
     assert found["project"] == "b1gfakefolder"
     # The metadata service of the machine is not asked for the account.
-    assert found["account"] == (emulator.service_account_id if source == "key" else "default")
+    assert found["account"] == (emulator.service_account_id if source == "key" else "yc-auth")
     for name, token in found["tokens"].items():
         assert texts(studio(auth=token), "hello") == all_texts(emulator.answer(WHO[source])), name
 
@@ -69,6 +69,20 @@ def test_gcp_metadata(serve, emulator, node, tmp_path):
     assert found["token"]["token_type"] == "Bearer"
     assert 11 * 3600 < found["token"]["expires_in"] <= 12 * 3600
     assert emulator.accepts(found["token"]["access_token"])
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_gcloud(source, serve, emulator, tmp_path):
+    gcloud = shutil.which("gcloud", path="/usr/local/bin:/usr/bin:/bin")
+    if gcloud is None:
+        pytest.skip("gcloud comes with some machines, and with no package of Debian")
+    agent = serve(emulator, "--metadata", ANY, "--folder", "b1gfakefolder", source=source)
+    variables = {**at(agent.address, tmp_path), "GCE_METADATA_ROOT": agent.address, "PATH": "/usr/bin:/bin"}
+
+    found = json.loads(printed([gcloud, "config", "list", "--format", "json"], **variables))["core"]
+    assert found["project"] == "b1gfakefolder"
+    assert found["account"] == (emulator.service_account_id if source == "key" else "yc-auth")
+    assert emulator.accepts(printed([gcloud, "auth", "print-access-token"], **variables).strip())
 
 
 def test_the_ai_studio_sdk(serve, emulator, studio, environment):

@@ -72,6 +72,18 @@ def test_authlib(kind, form, endpoint, emulator):
     assert session.get(emulator.url + USER_INFO).status_code == 200
 
 
+@pytest.mark.parametrize("authentication", ["header", "body"])
+def test_the_client_of_n8n(authentication, endpoint, emulator, node):
+    id, secret = endpoint.client["client_id"], endpoint.client["client_secret"]
+    variables = {"TOKEN_ENDPOINT": endpoint.url, "USER_INFO": emulator.url + USER_INFO, "CLIENT_ID": id}
+    variables["AUTHENTICATION"] = authentication
+
+    found = node("n8n.cjs", **variables, CLIENT_SECRET=secret)
+    assert found["status"] == 200 and 11 * 3600 < found["expires_in"] <= 12 * 3600 - 60
+    wrong = node("n8n.cjs", **variables, CLIENT_SECRET="a-wrong-secret-of-the-test")
+    assert wrong == {"code": "EAUTH", "error": "invalid_client"}
+
+
 @FORMS
 def test_a_wrong_secret_is_the_error_of_the_standard(form, endpoint):
     wrong = {**endpoint.client, "client_secret": "a-wrong-secret-of-the-test"}

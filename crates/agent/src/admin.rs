@@ -93,23 +93,20 @@ impl Admin {
     fn page(&self) -> Response<Body> {
         let mut rows = String::new();
         for identity in &self.identities {
-            let method = identity.credentials.method().map_or("not selected yet", |method| method.name());
-            let state = if identity.is_ready() { "ready" } else { "no token" };
-            let end = identity.credentials.snapshot().and_then(|token| token.expires_at());
-            let end = end.map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date);
-            let error = identity
-                .last_error()
-                .map_or_else(String::new, |(at, error)| format!("{}: {error}", httpdate::fmt_http_date(at)));
-            let counts = identity.credentials.counters();
-            let cells = [
-                identity.name(),
-                method,
-                state,
-                &end,
-                &format!("{} / {}", counts.fetches, counts.failures),
-                &error,
-            ];
-            rows.push_str(&row(&cells));
+            let credentials = &identity.credentials;
+            let method = credentials.method().map_or("not selected yet", |method| method.name());
+            let end = credentials.snapshot().map_or_else(String::new, |token| {
+                token.expires_at().map_or_else(|| "unknown".to_owned(), httpdate::fmt_http_date)
+            });
+            let counts = credentials.counters();
+            let (fetches, failures) = (counts.fetches.to_string(), counts.failures.to_string());
+            rows.push_str(&row(&[identity.name(), method, state(identity), &end, &fetches, &failures]));
+            if let Some(error) = error(identity) {
+                rows.push_str(&format!(
+                    "<tr><td class=\"error\" colspan=\"6\">{}</td></tr>\n",
+                    escaped(&error)
+                ));
+            }
         }
         let clients = self.metrics.counts().into_iter().map(|(kind, counts)| {
             let [good, refused, failed] = counts.map(|count| count.to_string());
@@ -156,16 +153,22 @@ impl Service for Admin {
 
 const PAGE: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>yc-auth agent</title>
-<style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.3em .6em;text-align:left}</style>
+<style>
+:root{color-scheme:light dark}
+body{font:15px/1.4 sans-serif;margin:2em}
+table{border-collapse:collapse}
+th,td{border:1px solid #888;padding:.3em .6em;text-align:left;white-space:nowrap}
+td.error{white-space:pre-wrap;overflow-wrap:anywhere}
+</style>
 </head><body><h1>yc-auth agent</h1>
-<table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches / failures</th><th>last error</th></tr></thead>
+<p>NOW</p>
+<table><thead><tr><th>identity</th><th>method</th><th>state</th><th>end of the token</th><th>fetches</th><th>failures</th></tr></thead>
 <tbody>
 ROWS</tbody></table>
 <h2>Requests of clients</h2>
 <table><thead><tr><th>listener</th><th>answered</th><th>refused</th><th>failed</th></tr></thead>
 <tbody>
 CLIENTS</tbody></table>
-<p>NOW</p>
 </body></html>
 ";
 
@@ -182,8 +185,20 @@ fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
 }
 
 fn line(identity: &Identity) -> String {
-    let state = if identity.is_ready() { "ready" } else { "no token" };
-    format!("{}: {state}\n", identity.name())
+    format!("{}: {}\n", identity.name(), state(identity))
+}
+
+fn state(identity: &Identity) -> &'static str {
+    if identity.is_ready() { "ready" } else { "no token" }
+}
+
+/// Why fetches fail now, or else the last error that left callers without a token.
+fn error(identity: &Identity) -> Option<String> {
+    let failing = identity.credentials.last_failure().map(|error| format!("fails now: {error}"));
+    failing.or_else(|| {
+        let (at, error) = identity.last_error()?;
+        Some(format!("failed on {}: {error}", httpdate::fmt_http_date(at)))
+    })
 }
 
 /// A row of a table.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
@@ -22,6 +23,8 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
+    /// Whether the agent ends.
+    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -76,8 +79,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Checks a configuration, reads its certificates, and makes the credentials of each identity. Opens nothing, and asks
-    /// nobody.
+    /// Checks a configuration: its certificates, the folders of its token files, and the credentials of each identity. Opens
+    /// nothing, writes nothing, and asks nobody.
     ///
     /// # Errors
     /// As [`start`](Self::start), but for addresses and paths.
@@ -91,6 +94,11 @@ impl Agent {
         }
         for tls in config.listen.iter().filter_map(ListenConfig::tls) {
             Tls::load(tls, Protocol::Http1)?;
+        }
+        for listen in &config.listen {
+            if let ListenConfig::TokenFile(file) = listen {
+                TokenFile::check(file)?;
+            }
         }
         Ok(())
     }
@@ -109,12 +117,11 @@ impl Agent {
         let mut identities = Vec::new();
         for identity in &config.identity {
             let known = self.identities.iter().find(|known| known.config == *identity);
+            // Also of one that is known: its key may be gone.
+            let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
             identities.push(match known {
                 Some(known) => Arc::clone(known),
-                None => {
-                    let made = credentials(identity).map_err(|error| in_identity(error, identity))?;
-                    Arc::new(Identity::new(identity.clone(), made))
-                }
+                None => Arc::new(Identity::new(identity.clone(), made)),
             });
         }
         let mut steps = Vec::new();
@@ -159,9 +166,10 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => {
-                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
-            }
+            ListenConfig::Metadata(listen) => (
+                listen.address,
+                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
+            ),
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
             }
@@ -215,6 +223,7 @@ impl Agent {
 
     /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
     pub async fn drain(self) {
+        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Scheme, Snapshot};
@@ -117,18 +118,18 @@ impl Identity {
 
     /// The JSON that a client gets for an IAM token, of the life that `shown` makes of the rest of its life. `None` for
     /// another kind of credential.
-    pub(crate) fn bearer(
-        &self,
-        token: &Snapshot,
-        shown: impl FnOnce(Duration) -> u64,
-    ) -> Option<Zeroizing<String>> {
+    pub(crate) fn bearer(&self, token: &Snapshot, shown: impl FnOnce(Duration) -> u64) -> Option<Bytes> {
         if token.scheme() != Some(Scheme::Bearer) {
             return None;
         }
         let expires_in = shown(self.remaining(token).unwrap_or(UNKNOWN_LIFE));
         let bearer = Bearer { access_token: token.expose_secret()?, expires_in, token_type: "Bearer" };
+        // A text that grows would leave copies of the token behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(bearer.access_token.len() + 128));
         // Numbers and texts cannot fail.
-        serde_json::to_string(&bearer).ok().map(Zeroizing::new)
+        serde_json::to_writer(&mut *json, &bearer).ok()?;
+        // The bytes are wiped when they have been sent.
+        Some(Bytes::from_owner(json))
     }
 
     /// Whether a token can be served now.

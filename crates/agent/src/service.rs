@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -95,19 +95,29 @@ pub(crate) trait Service: Send + Sync {
 }
 
 /// The headers of a browser's request.
-const OF_BROWSERS: [&str; 4] = ["origin", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"];
+const OF_BROWSERS: [HeaderName; 4] = [
+    header::ORIGIN,
+    HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("sec-fetch-dest"),
+];
 
 /// The headers of a request that a proxy passed on.
-const OF_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"];
+const OF_PROXIES: [HeaderName; 4] = [
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    header::FORWARDED,
+    header::VIA,
+];
 
 /// Whether the headers are those of a browser's request.
 pub(crate) fn is_of_browser(headers: &HeaderMap) -> bool {
-    OF_BROWSERS.iter().any(|name| headers.contains_key(*name))
+    OF_BROWSERS.iter().any(|name| headers.contains_key(name))
 }
 
 /// Whether the headers are those of a browser's request, or of one that a proxy passed on.
 pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
-    is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(*name))
+    is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
 
 /// A body that is there as a whole.
@@ -115,9 +125,12 @@ pub(crate) fn whole(body: impl Into<Bytes>) -> Body {
     Either::Left(Full::new(body.into()))
 }
 
+/// The content type of text.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
 /// A response of text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
-    respond(status, "text/plain; charset=utf-8", body)
+    respond(status, TEXT, body)
 }
 
 /// A response of a type.

@@ -78,9 +78,7 @@ impl Prepared {
         let target = Target {
             mode: config.mode()?,
             #[cfg(unix)]
-            group: config.group.as_deref().map(group_id).transpose().map_err(|reason| {
-                error(reason, "give the name or the number of a group that the agent belongs to")
-            })?,
+            group: group_of(config)?,
             config: config.clone(),
         };
         Ok(Self { target, lock })
@@ -90,6 +88,24 @@ impl Prepared {
     pub(crate) fn start(self, identity: Arc<Identity>) -> TokenFile {
         let config = self.target.config.clone();
         TokenFile { config, task: tokio::spawn(write_all(self.target, identity)), lock: self.lock }
+    }
+}
+
+impl TokenFile {
+    /// Checks what can be checked without writing: the folder, and the group.
+    ///
+    /// # Errors
+    /// `Invalid` as for [`Prepared::new`].
+    pub(crate) fn check(config: &TokenFileConfig) -> Result<(), Error> {
+        let folder = config.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(Error::new(ErrorKind::Invalid, "the folder does not exist")
+                .at(config.path.display().to_string())
+                .with_help("make the folder, or give a path in another one"));
+        }
+        #[cfg(unix)]
+        group_of(config)?;
+        Ok(())
     }
 }
 
@@ -226,6 +242,16 @@ fn lock(path: &Path) -> io::Result<File> {
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{ending}"))
+}
+
+/// The number of the group of a file.
+#[cfg(unix)]
+fn group_of(config: &TokenFileConfig) -> Result<Option<u32>, Error> {
+    config.group.as_deref().map(group_id).transpose().map_err(|reason| {
+        Error::new(ErrorKind::Invalid, reason)
+            .at(config.path.display().to_string())
+            .with_help("give the name or the number of a group that the agent belongs to")
+    })
 }
 
 /// The number of a group, by its name in `/etc/group`.

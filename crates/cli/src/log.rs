@@ -9,8 +9,10 @@ use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -35,18 +37,21 @@ impl Warnings {
 
 /// Starts showing notices, logging at the level of the variable, and collecting warnings where this is requested.
 ///
-/// An unknown level is reported to `errors`, and logging stays off.
-pub(crate) fn start(level: Option<&OsStr>, warnings: Option<Warnings>, errors: &mut dyn Write) {
+/// An unknown level is reported to `errors`, and counts as no level. A process that stays has a default, and writes the date.
+pub(crate) fn start(level: Option<&OsStr>, stays: bool, warnings: Option<Warnings>, errors: &mut dyn Write) {
     let level = level.filter(|level| !level.is_empty()).and_then(|level| {
         let parsed = level.to_str().and_then(|level| level.trim().parse::<LevelFilter>().ok());
         if parsed.is_none() {
-            let _ =
-                writeln!(errors, "warning: {VARIABLE}: unknown level; use error, warn, info, debug or trace");
+            let _ = writeln!(
+                errors,
+                "warning: {VARIABLE}: unknown level; use off, error, warn, info, debug or trace"
+            );
         }
         parsed
     });
     let log = Log {
-        level: level.unwrap_or(LevelFilter::OFF),
+        level: level.unwrap_or(if stays { LevelFilter::INFO } else { LevelFilter::OFF }),
+        has_dates: stays,
         warnings,
         notices: Mutex::default(),
         start: Instant::now(),
@@ -60,14 +65,20 @@ struct Log {
     warnings: Option<Warnings>,
     /// The notices so far: each is shown once.
     notices: Mutex<Vec<String>>,
+    /// The date in each line, and not the time since the start.
+    has_dates: bool,
     start: Instant,
 }
 
 impl Log {
     fn line(&self, level: Level, target: &str, text: &EventText) -> String {
-        let at = self.start.elapsed().as_secs_f64() * 1e3;
         let EventText { message, fields } = text;
-        format!("{at:9.1} ms {level:5} {target}: {message}{fields}\n")
+        let at = if self.has_dates {
+            date(SystemTime::now())
+        } else {
+            format!("{:9.1} ms", self.start.elapsed().as_secs_f64() * 1e3)
+        };
+        format!("{at} {level:5} {target}: {message}{fields}\n")
     }
 
     /// Shows a notice, unless it was shown before.
@@ -125,6 +136,15 @@ impl Subscriber for Log {
     }
 }
 
+/// A moment as RFC 3339 has it, with milliseconds.
+fn date(moment: SystemTime) -> String {
+    let millis = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let whole =
+        i64::try_from(millis / 1000).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
+    let whole = whole.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default();
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), millis % 1000)
+}
+
 /// The text of an event, for one line.
 #[derive(Default)]
 struct EventText {
@@ -149,11 +169,19 @@ impl Visit for EventText {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use tracing::subscriber::with_default;
 
     fn quiet() -> Log {
-        Log { level: LevelFilter::OFF, warnings: None, notices: Mutex::default(), start: Instant::now() }
+        Log {
+            level: LevelFilter::OFF,
+            warnings: None,
+            notices: Mutex::default(),
+            has_dates: false,
+            start: Instant::now(),
+        }
     }
 
     #[test]
@@ -172,10 +200,10 @@ mod tests {
     #[test]
     fn an_unknown_level_is_reported_and_harmless() {
         let mut printed = Vec::new();
-        start(Some(OsStr::new("loud")), None, &mut printed);
+        start(Some(OsStr::new("loud")), false, None, &mut printed);
         assert!(String::from_utf8(printed).unwrap().contains(VARIABLE));
         let mut printed = Vec::new();
-        start(Some(OsStr::new("")), None, &mut printed);
+        start(Some(OsStr::new("")), false, None, &mut printed);
         assert!(printed.is_empty());
     }
 
@@ -184,6 +212,14 @@ mod tests {
         let log = Log { level: LevelFilter::DEBUG, ..quiet() };
         let text = EventText { message: "selected".to_owned(), fields: " method=none".to_owned() };
         let line = log.line(Level::INFO, "yandex_cloud_auth", &text);
-        assert!(line.ends_with("INFO  yandex_cloud_auth: selected method=none\n"), "{line}");
+        assert!(line.ends_with("ms INFO  yandex_cloud_auth: selected method=none\n"), "{line}");
+        let line = Log { has_dates: true, ..quiet() }.line(Level::INFO, "yc_auth", &text);
+        assert!(line.ends_with("Z INFO  yc_auth: selected method=none\n"), "{line}");
+    }
+
+    #[test]
+    fn a_date_has_milliseconds() {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_796_000_000_042);
+        assert_eq!(date(moment), "2026-11-30T00:53:20.042Z");
     }
 }

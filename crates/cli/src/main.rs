@@ -75,8 +75,8 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
     let warnings = matches!(command, Command::Doctor(_)).then(log::Warnings::default);
     let level = std::env::var_os(log::VARIABLE).filter(|level| !level.is_empty());
     // A process that stays tells what happens.
-    let level = level.or_else(|| matches!(command, Command::Serve(_)).then(|| "info".into()));
-    log::start(level.as_deref(), warnings.clone(), &mut stderr().lock());
+    let stays = matches!(command, Command::Serve(_));
+    log::start(level.as_deref(), stays, warnings.clone(), &mut stderr().lock());
     let out = &mut stdout().lock();
     let result = match command {
         Command::Token(options) => token::run(options, deadline, out),
@@ -89,7 +89,7 @@ fn run(command: &Command, deadline: Deadline) -> Result<(), Failure> {
         Command::Credential(options) => credential::run(options, deadline, out),
         Command::Headers(options) => headers::run(options, deadline, out),
         Command::Setup(options) => setup::run(options, deadline, out),
-        Command::Serve(options) => serve::run(options, deadline),
+        Command::Serve(options) => serve::run(options, deadline, out),
         Command::Cache(options) => cache::run(options, out),
         Command::Demo => demo::run(out),
         Command::Emulator(options) => emulator::run(options, out),

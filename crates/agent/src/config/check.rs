@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use yandex_cloud_auth::Error;
+use yandex_cloud_auth::{Error, redact};
 
 use super::{Config, FileFormat, Limits, ListenConfig, TokenFileConfig, invalid};
 
@@ -16,7 +16,10 @@ impl Config {
         for identity in &self.identity {
             let is_name = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
             if identity.name.is_empty() || !identity.name.chars().all(is_name) {
-                return Err(invalid("the name of an identity has letters, digits, `.`, `_` and `-`"));
+                return Err(invalid(format!(
+                    "`{}` is no name of an identity: it has letters, digits, `.`, `_` and `-`",
+                    redact(&identity.name, &[])
+                )));
             }
             if !names.insert(identity.name.as_str()) {
                 return Err(invalid(format!("the identity `{}` is there twice", identity.name)));
@@ -198,6 +201,8 @@ mod tests {
             (listen("oauth", "address = \"127.0.0.1:80\"\nlimits = { body_bytes = 0 }"), "`body_bytes`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nidentity = \"b\""), "no identity `b`"),
             (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
+            (listen("metadata", "address = \"localhost:80\""), "names are not resolved"),
+            (listen("admin", "address = \"127.0.0.1:80\"\nkeys = [\"k\"]"), "a table such as { file"),
             (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
             (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
             (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),

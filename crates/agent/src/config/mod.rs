@@ -85,6 +85,7 @@ pub enum ListenConfig {
 #[serde(deny_unknown_fields)]
 pub struct MetadataConfig {
     /// The address, on loopback.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
@@ -104,6 +105,7 @@ pub struct MetadataConfig {
 #[serde(deny_unknown_fields)]
 pub struct OauthConfig {
     /// The address. Outside loopback it needs `allow_remote` and `tls`.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The identity. May be left out if there is one.
     pub identity: Option<String>,
@@ -162,6 +164,7 @@ pub enum FileFormat {
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// The address. Outside loopback it needs `allow_remote`, `tls` and `keys`.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The keys of clients. Without any the listener asks for none.
     #[serde(default)]
@@ -181,6 +184,7 @@ pub struct AdminConfig {
 #[serde(deny_unknown_fields)]
 pub struct ProbesConfig {
     /// The address, which need not be on loopback.
+    #[serde(deserialize_with = "socket::socket_address")]
     pub address: SocketAddr,
     /// The bounds of connections and requests.
     #[serde(default)]

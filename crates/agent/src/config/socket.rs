@@ -1,9 +1,11 @@
 //! What every listener with a socket can have: bounds, a certificate, keys of its clients.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use yandex_cloud_auth::Error;
 
 use super::invalid;
@@ -89,7 +91,10 @@ impl Limits {
 
 /// The certificate of a listener, and its private key. Both are read again on SIGHUP.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { certificate = \"server.pem\", key = \"server.key\" }"
+)]
 pub struct TlsConfig {
     /// A file with the certificate and those of its issuers, in PEM.
     pub certificate: PathBuf,
@@ -105,8 +110,16 @@ impl TlsConfig {
 
 /// A key that clients send. The agent makes the file if there is none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { file = \"admin.key\" }")]
 pub struct KeyConfig {
     /// The file with the key, of mode 0600.
     pub file: PathBuf,
+}
+
+/// An address with its port. Names are not resolved.
+pub(super) fn socket_address<'a, D: Deserializer<'a>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(|_| {
+        D::Error::custom("`address` is ADDRESS:PORT, such as \"127.0.0.1:8081\"; names are not resolved")
+    })
 }

@@ -5,15 +5,17 @@
 
 mod client;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 use serde_json::json;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
@@ -73,7 +75,7 @@ impl Oauth {
         Ok(Self { identity, client: Client::load(&config.client_file)?, limits: config.limits.clone() })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Zeroizing<String>, Refusal> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Bytes, Refusal> {
         if !PATHS.contains(&request.uri().path()) {
             let reason = format!("the token endpoint is {}", PATHS[0]);
             return Err(Refusal::of("invalid_request", reason).status(StatusCode::NOT_FOUND));
@@ -88,8 +90,10 @@ impl Oauth {
             return Err(refusal.status(StatusCode::FORBIDDEN));
         }
         let basic = basic(request.headers())?;
-        let form = Form::read(request, &self.limits).await?;
-        let clients = match (basic, form.get("client_id")?, form.get("client_secret")?) {
+        check_content_type(request.headers())?;
+        let body = body(request.into_body(), &self.limits).await?;
+        let Form { grant_type, client_id, client_secret } = Form::parse(&body)?;
+        let clients = match (basic, client_id, client_secret) {
             (Some(_), _, Some(_)) => {
                 return Err(Refusal::of(
                     "invalid_request",
@@ -105,7 +109,7 @@ impl Oauth {
         if !clients.iter().any(|(id, secret)| self.client.is(id, secret)) {
             return Err(unknown_client("no such client, or a wrong secret: see the file of the client"));
         }
-        match form.get("grant_type")?.as_deref().map(String::as_str) {
+        match grant_type.as_deref().map(String::as_str) {
             Some("client_credentials") => {}
             Some(_) => {
                 return Err(Refusal::of("unsupported_grant_type", "the grant type is `client_credentials`"));
@@ -115,7 +119,7 @@ impl Oauth {
         self.token().await
     }
 
-    async fn token(&self) -> Result<Zeroizing<String>, Refusal> {
+    async fn token(&self) -> Result<Bytes, Refusal> {
         let token = self.identity.token().await.map_err(|error| {
             Refusal::of("temporarily_unavailable", error.to_string()).status(StatusCode::SERVICE_UNAVAILABLE)
         })?;
@@ -131,7 +135,7 @@ impl Service for Oauth {
     fn respond(&self, request: Request<Incoming>, _caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
             match self.answer(request).await {
-                Ok(body) => granted(&body),
+                Ok(body) => granted(body),
                 Err(refusal) => refusal.response(),
             }
         })
@@ -139,8 +143,8 @@ impl Service for Oauth {
 }
 
 /// The response with a token.
-fn granted(body: &Zeroizing<String>) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, "application/json", body.as_bytes().to_vec());
+fn granted(body: Bytes) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, "application/json", body);
     // RFC 6749 §5.1 asks for it beside `Cache-Control: no-store`.
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
@@ -171,68 +175,80 @@ fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
     let text = std::str::from_utf8(&decoded).map_err(|_| malformed())?;
     let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
     let as_it_is = (Zeroizing::new(id.to_owned()), Zeroizing::new(secret.to_owned()));
-    let of_form = decode(id).zip(decode(secret));
+    let of_form = decode(id.as_bytes()).zip(decode(secret.as_bytes()));
+    let of_form = of_form.map(|(id, secret)| (owned(id), owned(secret)));
     Ok(Some([Some(as_it_is), of_form].into_iter().flatten().collect()))
 }
 
-/// A text of a form, decoded.
-fn decode(text: &str) -> Option<Text> {
-    if !text.contains(['%', '+']) {
-        return Some(Zeroizing::new(text.to_owned()));
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
+    if content.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(());
     }
-    let spaces = Zeroizing::new(text.replace('+', " "));
-    let decoded = percent_decode_str(&spaces).decode_utf8().ok()?;
-    Some(Zeroizing::new(decoded.into_owned()))
+    Err(Refusal::of("invalid_request", "the body is a form: application/x-www-form-urlencoded"))
 }
 
-/// The fields of a body.
-struct Form(Vec<(Text, Text)>);
+/// The body as a whole, in its bounds.
+async fn body(body: Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
+    let body = Limited::new(body, limits.body_bytes).collect();
+    match tokio::time::timeout(limits.body_time(), body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => {
+            let reason = format!("the body ended early, or is longer than {} bytes", limits.body_bytes);
+            Err(Refusal::of("invalid_request", reason).status(StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Err(_) => {
+            let reason = format!("the body did not arrive in {} s", limits.body_seconds);
+            Err(Refusal::of("invalid_request", reason).status(StatusCode::REQUEST_TIMEOUT))
+        }
+    }
+}
+
+/// The fields of a body that the endpoint knows.
+#[derive(Default)]
+struct Form {
+    grant_type: Option<Text>,
+    client_id: Option<Text>,
+    client_secret: Option<Text>,
+}
 
 impl Form {
-    async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Self, Refusal> {
-        let content = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content = content.and_then(|content| content.split(';').next()).unwrap_or_default().trim();
-        if !content.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Refusal::of(
-                "invalid_request",
-                "the body is a form: application/x-www-form-urlencoded",
-            ));
+    /// A field that is there twice is an error (RFC 6749 §3.2).
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let malformed = || Refusal::of("invalid_request", "the body is not percent-encoded UTF-8");
+        let mut form = Self::default();
+        for field in body.split(|byte| *byte == b'&') {
+            let end = field.iter().position(|byte| *byte == b'=').unwrap_or(field.len());
+            let name = decode(&field[..end]).ok_or_else(malformed)?;
+            let value = decode(field.get(end + 1..).unwrap_or_default()).ok_or_else(malformed)?;
+            let place = match &*name {
+                "grant_type" => &mut form.grant_type,
+                "client_id" => &mut form.client_id,
+                "client_secret" => &mut form.client_secret,
+                _ => continue,
+            };
+            if place.replace(owned(value)).is_some() {
+                return Err(Refusal::of("invalid_request", format!("`{name}` is there twice")));
+            }
         }
-        let body = Limited::new(request.into_body(), limits.body_bytes).collect();
-        let body = match tokio::time::timeout(limits.body_time(), body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(_)) => {
-                let reason = format!("the body ended early, or is longer than {} bytes", limits.body_bytes);
-                let refusal = Refusal::of("invalid_request", reason);
-                return Err(refusal.status(StatusCode::PAYLOAD_TOO_LARGE));
-            }
-            Err(_) => {
-                let reason = format!("the body did not arrive in {} s", limits.body_seconds);
-                let refusal = Refusal::of("invalid_request", reason);
-                return Err(refusal.status(StatusCode::REQUEST_TIMEOUT));
-            }
-        };
-        let text = std::str::from_utf8(&body)
-            .map_err(|_| Refusal::of("invalid_request", "the body is not UTF-8"))?;
-        let fields = text.split('&').filter(|field| !field.is_empty()).map(|field| {
-            let (name, value) = field.split_once('=').unwrap_or((field, ""));
-            Some((decode(name)?, decode(value)?))
-        });
-        let fields = fields.collect::<Option<_>>();
-        fields
-            .map(Self)
-            .ok_or_else(|| Refusal::of("invalid_request", "the body is not percent-encoded UTF-8"))
+        Ok(form)
     }
+}
 
-    /// A field. A field that is there twice is an error (RFC 6749 §3.2).
-    fn get(&self, name: &str) -> Result<Option<Text>, Refusal> {
-        let mut found = self.0.iter().filter(|(field, _)| **field == name).map(|(_, value)| value.clone());
-        let (value, second) = (found.next(), found.next());
-        if second.is_some() {
-            return Err(Refusal::of("invalid_request", format!("`{name}` is there twice")));
-        }
-        Ok(value)
+/// A text of a form, decoded.
+fn decode(text: &[u8]) -> Option<Cow<'_, str>> {
+    if text.contains(&b'+') {
+        let spaces: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
+        let decoded = percent_decode(&spaces).decode_utf8().ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
     }
+    percent_decode(text).decode_utf8().ok()
+}
+
+fn owned(text: Cow<'_, str>) -> Text {
+    Zeroizing::new(text.into_owned())
 }
 
 #[cfg(test)]

@@ -68,9 +68,12 @@ impl Bound {
         };
         let bound = listener.and_then(|listener| Ok(Self { address: listener.local_addr()?, listener }));
         bound.map_err(|error| {
-            Error::new(ErrorKind::Invalid, format!("cannot listen: {error}"))
-                .at(address.to_string())
-                .with_help("give an address of this machine that no other process listens on")
+            let help = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => "give a port above 1023, or a socket of systemd",
+                _ => "give an address of this machine that no other process listens on",
+            };
+            let reason = format!("cannot listen: {error}");
+            Error::new(ErrorKind::Invalid, reason).at(address.to_string()).with_help(help)
         })
     }
 }

@@ -172,7 +172,7 @@ impl Served {
         address: SocketAddr,
     ) -> Response<Body> {
         let (start, peer) = (Instant::now(), caller.peer());
-        let asked = tracing::enabled!(tracing::Level::DEBUG)
+        let asked = tracing::event_enabled!(tracing::Level::DEBUG)
             .then(|| format!("{} {}", request.method(), redact(request.uri().path(), &[])));
         // A browser that reaches the listener by another name refuses the certificate.
         let has_rule = self.service.checks_host() && (address.ip().is_loopback() || self.tls.is_none());

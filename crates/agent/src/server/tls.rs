@@ -36,7 +36,16 @@ impl Tls {
         let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
-            .map_err(|error| wrong(&config.certificate, error.to_string()))?;
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    let reason = format!(
+                        "the key does not belong to the certificate {}",
+                        config.certificate.display()
+                    );
+                    wrong(&config.key, reason)
+                }
+                error => wrong(&config.certificate, error.to_string()),
+            })?;
         server.alpn_protocols = match protocol {
             Protocol::Http1 => vec![b"http/1.1".to_vec()],
             Protocol::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],

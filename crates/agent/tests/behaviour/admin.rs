@@ -1,11 +1,19 @@
 //! Probes, metrics and the page.
 
-use test_support::http_client::{call, get};
-use test_support::token_source::unavailable;
-use test_support::wait::on_runtime;
+use test_support::http_client::{Response, call, get};
+use test_support::token_source::{Source, token, unavailable};
+use test_support::wait::{HOUR, on_runtime, secs};
 use yandex_cloud_auth::testing::TestClock;
+use yandex_cloud_auth::{Error, ErrorKind};
+use yandex_cloud_auth_agent::Agent;
 
-use crate::common::{TOKEN, ask, free_port, listening, start, tokens};
+use crate::common::{ONE, TOKEN, ask, listening, start, tokens};
+
+/// A configuration with both listeners, at ports that the system chooses.
+fn metadata_and_admin() -> String {
+    let listen = |kind: &str| format!("[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:0\"\n");
+    format!("{ONE}{}{}", listen("metadata"), listen("admin"))
+}
 
 #[test]
 fn readiness_is_that_of_the_tokens() {
@@ -45,18 +53,14 @@ fn probes_have_a_status_and_no_text() {
 #[test]
 fn metrics_count_requests_and_show_no_token() {
     on_runtime(async {
-        let (source, clock, port) = (tokens(), TestClock::new(), free_port());
-        let config = format!(
-            "{}[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:{port}\"\n",
-            crate::common::ONE
-        );
-        let agent = start(&config, &source, &clock).await;
-        let address = agent.addresses()[0];
+        let (source, clock) = (tokens(), TestClock::new());
+        let agent = start(&metadata_and_admin(), &source, &clock).await;
+        let (address, admin) = (agent.addresses()[0], agent.addresses()[1]);
         for _ in 0..3 {
             ask(address, TOKEN).await;
         }
         get(&format!("http://{address}{TOKEN}"), &[]).await;
-        let metrics = get(&format!("http://127.0.0.1:{port}/metrics"), &[]).await;
+        let metrics = get(&format!("http://{admin}/metrics"), &[]).await;
         assert!(metrics.header("content-type").starts_with("application/openmetrics-text"));
         let text = metrics.text();
         for line in [
@@ -80,16 +84,20 @@ fn metrics_count_requests_and_show_no_token() {
     });
 }
 
+/// An agent with a page, and what gets the page.
+async fn page_of(source: &Source, clock: &TestClock) -> (Agent, impl AsyncFn() -> Response) {
+    let (agent, address) = listening("admin", "", source, clock).await;
+    (agent, async move || get(&format!("http://{address}/"), &[]).await)
+}
+
 #[test]
 fn the_page_shows_errors_as_text_and_no_token() {
     on_runtime(async {
         let (source, clock) = (tokens(), TestClock::new());
         source.set(|_| Err(unavailable().at("<script>alert(1)</script>")));
-        let (_agent, address) = listening("admin", "", &source, &clock).await;
-        let page = async || get(&format!("http://{address}/"), &[]).await;
-        while !page().await.text().contains("script") {
-            clock.advance(std::time::Duration::from_secs(1));
-        }
+        let (_agent, page) = page_of(&source, &clock).await;
+        // No caller was told yet: the first attempts are made while it waits.
+        while !page().await.text().contains("fails now: ") {}
         let page = page().await;
         assert!(
             page.text().contains("&lt;script&gt;") && !page.text().contains("<script"),
@@ -99,5 +107,44 @@ fn the_page_shows_errors_as_text_and_no_token() {
         assert!(page.text().contains("<tr><td>admin</td><td>"), "{}", page.text());
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
         assert!(!page.text().contains("t1."));
+    });
+}
+
+#[test]
+fn the_page_shows_why_renewals_fail_while_the_old_token_is_good() {
+    on_runtime(async {
+        let (source, clock) = (tokens(), TestClock::new());
+        let (_agent, page) = page_of(&source, &clock).await;
+        while !page().await.text().contains("<td>ready</td>") {}
+        assert!(!page().await.text().contains("class=\"error\""));
+        source.set(|_| Err(unavailable()));
+        while !page().await.text().contains("fails now: ") {
+            clock.advance(HOUR);
+        }
+        let text = page().await.text();
+        assert!(text.contains("<td>ready</td>") && text.contains("the source is down"), "{text}");
+        source.set(|count| Ok(token(count)?.expiring_in(12 * HOUR)));
+        while page().await.text().contains("fails now: ") {
+            clock.advance(secs(60));
+        }
+        assert!(!page().await.text().contains("class=\"error\""), "no client was without a token");
+    });
+}
+
+#[test]
+fn the_page_keeps_the_last_error_that_left_clients_without_a_token() {
+    on_runtime(async {
+        let (source, clock) = (tokens(), TestClock::new());
+        source.set(|_| Err(Error::new(ErrorKind::Refused, "the key is deleted")));
+        let agent = start(&metadata_and_admin(), &source, &clock).await;
+        let (metadata, admin) = (agent.addresses()[0], agent.addresses()[1]);
+        assert_eq!(ask(metadata, TOKEN).await.status, 500);
+        source.set(|count| Ok(token(count)?.expiring_in(HOUR)));
+        while ask(metadata, TOKEN).await.status != 200 {
+            clock.advance(secs(1));
+        }
+        let page = get(&format!("http://{admin}/"), &[]).await.text();
+        assert!(page.contains("failed on ") && page.contains("GMT: custom: the key is deleted"), "{page}");
+        assert!(page.contains("<td>ready</td>") && !page.contains("fails now"), "{page}");
     });
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod drain;
 mod limits;
 mod metadata;
+mod metadata_wait;
 mod oauth;
 #[cfg(target_os = "linux")]
 mod other_users;

@@ -5,7 +5,7 @@ use test_support::token_source::Source;
 use test_support::wait::{on_runtime, secs};
 use yandex_cloud_auth::testing::TestClock;
 
-use crate::common::{FLAVOR, TOKEN, ask, listening, start, tokens};
+use crate::common::{FLAVOR, ONE, TOKEN, ask, listening, start, tokens};
 
 #[test]
 fn a_client_gets_the_token_and_the_rest_of_its_life() {
@@ -29,6 +29,20 @@ fn a_client_gets_the_token_and_the_rest_of_its_life() {
         }
         clock.advance(secs(600));
         assert_eq!(ask(address, TOKEN).await.json()["expires_in"], 12 * 3600 - 600);
+    });
+}
+
+#[test]
+fn a_path_that_needs_the_folder_says_so() {
+    on_runtime(async {
+        let config =
+            "[[identity]]\nname = \"one\"\n[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n";
+        let agent = start(config, &tokens(), &TestClock::new()).await;
+        for path in ["project/project-id", "instance/vendor/folder-id", "yandex/folder-id"] {
+            let response = ask(agent.addresses()[0], &format!("/computeMetadata/v1/{path}")).await;
+            assert_eq!(response.status, 404, "{path}");
+            assert!(response.text().contains("the folder is not known"), "{path}");
+        }
     });
 }
 
@@ -82,6 +96,20 @@ fn clients_of_google_find_the_service_the_account_and_the_project() {
                 "{missing}"
             );
         }
+    });
+}
+
+#[test]
+fn an_account_is_never_named_as_the_alias_of_accounts() {
+    on_runtime(async {
+        let config =
+            ONE.replace("one", "default") + "[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n";
+        let agent = start(&config, &tokens(), &TestClock::new()).await;
+        let accounts = "/computeMetadata/v1/instance/service-accounts/";
+        let text = async |path: &str| ask(agent.addresses()[0], &format!("{accounts}{path}")).await.text();
+        assert_eq!(text("").await, "default/\nyc-auth/\n");
+        assert_eq!(text("default/email").await, "yc-auth");
+        assert!(text("yc-auth/token").await.contains("t1."));
     });
 }
 
@@ -183,7 +211,7 @@ fn a_connection_serves_many_requests() {
     on_runtime(async {
         let clock = TestClock::new();
         let agent = start(
-            &format!("{}[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n", crate::common::ONE),
+            &format!("{ONE}[[listen]]\nkind = \"metadata\"\naddress = \"127.0.0.1:0\"\n"),
             &tokens(),
             &clock,
         )

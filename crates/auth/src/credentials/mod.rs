@@ -333,6 +333,13 @@ impl Credentials {
         self.inner.cache.waiting_for()
     }
 
+    /// Why the last attempt to fetch a token failed; `None` after a success, and before the first attempt. Callers see no
+    /// failure while the last token is usable: show this one to people.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Error> {
+        self.inner.cache.last_failure()
+    }
+
     /// How often things happened.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -171,6 +171,10 @@ impl Cache {
         self.refresher.waiting_for()
     }
 
+    pub(crate) fn last_failure(&self) -> Option<Error> {
+        self.refresher.state().failures.last_error.clone()
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.refresher.counters()
     }

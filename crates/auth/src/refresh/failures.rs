@@ -49,6 +49,8 @@ pub(crate) struct Failures {
     /// Failures while callers had to wait.
     outage: Outage,
     last: Option<Remembered>,
+    /// Why the last attempt failed, for people. Unlike `last`, it stays until a success.
+    pub(crate) last_error: Option<Error>,
 }
 
 /// A failure that is remembered.
@@ -78,6 +80,7 @@ impl Failures {
     /// Records a failed attempt to replace a token that is usable for `usable_for` more. Returns the pause before the
     /// next attempt.
     pub(crate) fn record_refresh(&mut self, error: &Error, usable_for: Duration, jitter: f64) -> Duration {
+        self.last_error = Some(error.clone());
         self.in_a_row = self.in_a_row.saturating_add(1);
         let pause = backoff(error.is_transient(), self.in_a_row, error.retry_after(), jitter);
         within_life(pause, error.retry_after().filter(|_| error.is_transient()), usable_for)
@@ -85,6 +88,7 @@ impl Failures {
 
     /// Records a failed attempt without a usable token at hand. `left` is the time that the callers have.
     pub(crate) fn record_attempt(&mut self, error: &Error, now: Now, left: Duration, jitter: f64) -> Next {
+        self.last_error = Some(error.clone());
         if !error.is_transient() {
             return Next::GiveUp(backoff(false, 1, None, jitter));
         }

@@ -73,6 +73,8 @@ pub use self::spawner::{LibraryThread, Spawner};
 #[doc(hidden)]
 pub mod transport_policy {
     #[cfg(feature = "transport")]
+    pub use super::http::connector::{Connection, Connector};
+    #[cfg(feature = "transport")]
     pub use super::http::proxy::{Proxy, ProxyRules};
     pub use super::http::proxy_help;
     #[cfg(any(feature = "tonic", feature = "transport"))]
@@ -206,6 +208,17 @@ impl System {
         let transport = HyperTransport::new(Arc::clone(&self.environment)).with_root_loader(load);
         self.http = Some(Arc::new(transport));
         self
+    }
+
+    /// Opens connections by the rules of this system: those of its transport, or of the default one.
+    ///
+    /// Hidden: only clients with a pool of their own need it.
+    #[cfg(feature = "transport")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn connector(&self) -> transport_policy::Connector {
+        let of_transport = self.http.as_ref().and_then(|http| http.connector());
+        of_transport.unwrap_or_else(|| transport_policy::Connector::new(Arc::clone(&self.environment)))
     }
 
     /// Replaces the way to run programs.

@@ -116,10 +116,12 @@ fn the_old_token_is_served_while_the_source_is_down() {
     // Three hours of outage at a pause of up to a minute.
     assert!(credentials.counters().fetches < 200, "{:?}", credentials.counters());
     assert!(credentials.counters().failures > 100, "{:?}", credentials.counters());
+    assert_eq!(credentials.last_failure().unwrap().kind(), ErrorKind::Unavailable);
     source.set(|_| Ok(Token::new("t1.fake.back")?.expiring_in(12 * HOUR)));
     clock.advance(secs(60));
     header(&credentials);
     assert_eq!(header(&credentials), "Bearer t1.fake.back");
+    assert!(credentials.last_failure().is_none());
 }
 
 #[test]

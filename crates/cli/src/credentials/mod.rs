@@ -2,10 +2,14 @@
 
 mod build;
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use yandex_cloud_auth::sdk_internals::{ClaimsRecord, SubjectClaims, new_runtime};
-use yandex_cloud_auth::{Credentials, Endpoints, Error, ErrorKind, HeaderOptions, Report, Snapshot, System};
+use yandex_cloud_auth::{
+    Credentials, Endpoints, Error, ErrorKind, HeaderOptions, Report, ServiceAccountKeyAuth, Snapshot, System,
+};
+use zeroize::Zeroizing;
 
 use self::build::{base, build, flag};
 use crate::arguments::{AuthOptions, AuthValue, MethodName};
@@ -168,18 +172,25 @@ pub(crate) fn for_server(options: &AuthOptions, deadline: Deadline) -> Result<Cr
 /// The longest text that is taken for a path and not for a key: a key in base64 is some thousands of letters.
 const LONGEST_PATH: usize = 1024;
 
-/// Refuses a key file that cannot be opened. A command is told by its fetch; a process that stays would try again and again.
+/// The largest file with a key.
+const LARGEST_KEY: u64 = 64 << 10;
+
+/// Refuses a key file that cannot be read, or that holds no key. A command is told by its fetch; a process that stays would
+/// try again and again.
 fn check_key_file(options: &AuthOptions) -> Result<(), Error> {
     let Some(file) = options.key_file.as_ref() else { return Ok(()) };
     let text = file.to_string_lossy();
     if text.len() > LONGEST_PATH || text.contains('{') {
         return Ok(());
     }
-    std::fs::File::open(file).map(drop).map_err(|error| {
+    let mut key = Zeroizing::new(String::new());
+    let read = std::fs::File::open(file).and_then(|file| file.take(LARGEST_KEY).read_to_string(&mut key));
+    read.map_err(|error| {
         Error::new(ErrorKind::Invalid, format!("cannot read {}: {error}", file.display()))
             .at("--key-file")
             .with_help("give the path of an authorized key that this user can read")
-    })
+    })?;
+    ServiceAccountKeyAuth::new(&*key).map(drop).map_err(|error| error.at(file.display().to_string()))
 }
 
 /// What automatic selection takes now, without impersonation.

@@ -43,6 +43,11 @@ impl Configuration {
         })?;
         let folder = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let config = Config::parse(&text).map_err(at)?.in_folder(folder.parent().unwrap_or(Path::new("/")));
+        if config.listen.is_empty() {
+            let error =
+                Error::new(ErrorKind::Invalid, "nothing is served").with_help("add `[[listen]]` with a kind");
+            return Err(at(error));
+        }
         Ok(Self { config, file: Some(file.clone()) })
     }
 

@@ -3,9 +3,11 @@
 mod configuration;
 mod sockets;
 
+use std::io::Write;
+
 use yandex_cloud_auth::sdk_internals::new_runtime;
 use yandex_cloud_auth::{Credentials, Error};
-use yandex_cloud_auth_agent::{Agent, IdentityConfig};
+use yandex_cloud_auth_agent::{Agent, Config, IdentityConfig};
 
 use self::configuration::Configuration;
 use crate::arguments::ServeOptions;
@@ -15,12 +17,19 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 
 /// Serves until SIGINT, SIGTERM or SIGQUIT.
-pub(crate) fn run(options: &ServeOptions, deadline: Deadline) -> Result<(), Failure> {
+pub(crate) fn run(options: &ServeOptions, deadline: Deadline, out: &mut dyn Write) -> Result<(), Failure> {
     let configuration = Configuration::load(options)?;
     let credentials = |identity: &IdentityConfig| credentials_of(options, identity, deadline);
     if options.check {
         let checked = Agent::check(&configuration.config, credentials);
         checked.map_err(|error| configuration.explain(error))?;
+        let Config { identity, listen, .. } = &configuration.config;
+        writeln!(
+            out,
+            "the configuration is good: {} identities, {} listeners",
+            identity.len(),
+            listen.len()
+        )?;
         return Ok(());
     }
     let runtime = new_runtime().map_err(|error| Failure::Other(format!("serve: cannot start: {error}")))?;
@@ -37,7 +46,7 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline) -> Result<(), Fail
         loop {
             match signals.next().await {
                 #[cfg(unix)]
-                HANGUP if options.config.is_some() => {
+                HANGUP => {
                     notify(&[State::Reloading]);
                     match reload(options, &mut agent, credentials).await {
                         Ok(()) => tell(&agent, "read the configuration again"),

@@ -144,6 +144,42 @@ fn a_file_has_several_identities_and_a_signal_reads_it_again() {
 }
 
 #[test]
+fn the_log_has_dates_and_at_debug_each_request() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let run = serve(&emulator, &folder, &["--metadata", "127.0.0.1:0"]).env("YC_AUTH_LOG", "debug");
+    let mut served = Served::start(run);
+    get(&served.addresses[0], TOKEN);
+    let line = served.next_line("answered");
+    let year = line.split('-').next().unwrap();
+    assert!(year.len() == 4 && year.parse::<u32>().is_ok_and(|year| year >= 2026), "{line}");
+    for part in ["listener=metadata", "status=200", "service-accounts/default/token"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    // An unknown level is told, and leaves the usual log on.
+    let run = serve(&emulator, &folder, &["--metadata", "127.0.0.1:0"]).env("YC_AUTH_LOG", "loud");
+    let mut served = Served::start(run);
+    served.signal(Signal::TERM);
+    served.next_line("ending");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_signal_finds_a_key_that_is_gone_and_works_without_a_file_too() {
+    let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
+    let key = folder.file("key.json", emulator.service_account_key().unwrap());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let options = ["--key-file", key.to_str().unwrap(), "--metadata", &free];
+    let mut served = Served::start(serve(&emulator, &folder, &options));
+    served.signal(Signal::HUP);
+    served.next_line("read the configuration again");
+    fs::remove_file(&key).unwrap();
+    served.signal(Signal::HUP);
+    let line = served.next_line("the new configuration is refused");
+    assert!(line.contains("key.json"), "{line}");
+    assert!(get(&served.addresses[0], TOKEN).contains("t1."), "the token is still good");
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_at_the_start() {
     let folder = Folder::new();
     // A listener that is there keeps the address.
@@ -171,6 +207,7 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     refused(&["--token-file", &missing("folder/token")], "cannot write here");
     refused(&["--token-file", "t", "--mode", "0644"], "every user of the machine");
     refused(&["--token-file", "t", "--format", "pgpass"], "needs `host` and `user`");
+    let file = "[[listen]]\nkind = \"token-file\"\n";
     for (text, reason) in [
         (format!("{one}auth = \"AQVN-fake-secret\"\n"), "line 3: unknown field `auth`"),
         (format!("{one}method = \"metadat\"\n"), "identity `a`: method: there is no such method"),
@@ -181,8 +218,14 @@ fn what_cannot_be_served_is_refused_at_the_start() {
         (format!("{one}auth_file = \"missing\"\n"), "identity `a`"),
         (format!("{one}key_file = \"missing.json\"\n"), "identity `a`: --key-file: cannot read"),
         ("[[listen]]\nkind = \"admin\"\n".to_owned(), "missing field `address`"),
+        (one.to_owned(), "nothing is served"),
+        (format!("{one}key_file = \"agent.toml\"\n{file}path = \"t\"\n"), "identity `a`: "),
+        (format!("{one}{file}path = \"missing/token\"\n"), "the folder does not exist"),
+        (format!("{one}{file}path = \"token\"\ngroup = \"no-such-group\"\n"), "there is no group"),
     ] {
-        let file = config(&text);
+        let is_served = text.contains("[[listen]]") || reason == "nothing is served";
+        let listen = if is_served { "" } else { "[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:0\"\n" };
+        let file = config(&(text.clone() + listen));
         for more in [&["--check"][..], &[]] {
             let outcome =
                 yc_auth([&["serve", "--config", &file], more].concat()).hides("AQVN-fake-secret").done();
@@ -239,7 +282,8 @@ fn a_check_serves_nothing_and_asks_nobody() {
     let folder = Folder::new();
     let text = "[[identity]]\nname = \"a\"\nmethod = \"metadata\"\n[[listen]]\nkind = \"token-file\"\npath = \"token\"\n";
     let file = folder.file("agent.toml", text);
-    assert_eq!(yc_auth(["serve", "--config", file.to_str().unwrap(), "--check"]).done().output(), "");
+    let outcome = yc_auth(["serve", "--config", file.to_str().unwrap(), "--check"]).done();
+    assert_eq!(outcome.output(), "the configuration is good: 1 identities, 1 listeners\n");
     let names: Vec<_> = fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["agent.toml"]);
 }

@@ -3,25 +3,16 @@
 //! There is no connection pool: fetches are an hour apart, and the runtime of one fetch may be gone at the next.
 
 use std::fmt;
+#[cfg(any(test, feature = "testing"))]
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::uri::Scheme;
-use hyper_rustls::MaybeHttpsStream;
-use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
-use super::client_config::CachedConfig;
-use super::dial::{Dial, connect_timeout};
+use super::connector::Connector;
 use super::exchange::{Outgoing, exchange};
-use super::link::Link;
-use super::proxy::{self, Proxy, open_tunnel};
 use super::resolver::Resolver;
-use super::roots::{Locations, TrustedRoots, parse_pem};
-use super::tls::{start_tls, tls_error};
 use super::{BoxFuture, Environment, HttpError, HttpFault, HttpOptions, HttpTransport};
-use crate::error::in_seconds;
 
 /// The default transport: `http://` and `https://`, HTTP/1.1, no redirects, no state between exchanges.
 ///
@@ -56,37 +47,16 @@ use crate::error::in_seconds;
 /// # Cancel safety
 /// Dropping the future of [`send`](HttpTransport::send) closes the connection at once. A name lookup that has started
 /// continues on a thread of its own until the operating system ends it.
-pub struct HyperTransport {
-    environment: Arc<dyn Environment>,
-    added: AddedRoots,
-    hosts: Arc<[(String, IpAddr)]>,
-    tls: CachedConfig,
-}
-
-/// How long a request waits for the files with certificate authorities. Not a part of the time for connecting: the files
-/// are read once, and say nothing about the host.
-const CERTIFICATES_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The certificate authorities beside those of the environment.
 #[derive(Clone)]
-struct AddedRoots {
-    certificates: Arc<[CertificateDer<'static>]>,
-    load: Option<Arc<LoadRoots>>,
+pub struct HyperTransport {
+    connector: Connector,
 }
-
-/// Reads certificate authorities. May block on files.
-type LoadRoots = dyn Fn() -> Result<Vec<CertificateDer<'static>>, HttpError> + Send + Sync;
 
 impl HyperTransport {
     /// A transport that reads proxies and CA files from an environment.
     #[must_use]
     pub fn new(environment: Arc<dyn Environment>) -> Self {
-        Self {
-            environment,
-            added: AddedRoots { certificates: Arc::from([]), load: None },
-            hosts: Arc::from([]),
-            tls: CachedConfig::new(),
-        }
+        Self { connector: Connector::new(environment) }
     }
 
     /// Gives names addresses, as a hosts file does, for tests. A name may stand more than once.
@@ -102,7 +72,7 @@ impl HyperTransport {
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_hosts<N: Into<String>>(mut self, hosts: impl IntoIterator<Item = (N, IpAddr)>) -> Self {
-        self.hosts = hosts.into_iter().map(|(name, ip)| (name.into(), ip)).collect();
+        self.connector.hosts = hosts.into_iter().map(|(name, ip)| (name.into(), ip)).collect();
         self
     }
 
@@ -119,22 +89,16 @@ impl HyperTransport {
     ///
     /// # Errors
     /// [`HttpFault::Tls`] where the text holds no certificate, or one that cannot be read.
-    pub fn with_root_certificate_pem(mut self, pem: &[u8]) -> Result<Self, HttpError> {
-        let more = parse_pem(pem).map_err(|why| {
-            HttpError::new(HttpFault::Tls, format!("the CA certificate is unusable: {why}"))
-        })?;
-        self.added.certificates = self.added.certificates.iter().cloned().chain(more).collect();
-        self.tls = CachedConfig::new();
-        Ok(self)
+    pub fn with_root_certificate_pem(self, pem: &[u8]) -> Result<Self, HttpError> {
+        Ok(Self { connector: self.connector.with_root_certificate_pem(pem)? })
     }
 
     /// Trusts the CA certificates that `load` reads, too. They are read when the others are read, and again with them.
     pub(in crate::system) fn with_root_loader(
-        mut self,
+        self,
         load: impl Fn() -> Result<Vec<CertificateDer<'static>>, HttpError> + Send + Sync + 'static,
     ) -> Self {
-        self.added.load = Some(Arc::new(load));
-        self
+        Self { connector: self.connector.with_root_loader(load) }
     }
 
     async fn exchange(
@@ -148,63 +112,10 @@ impl HyperTransport {
                 "cannot send the request: no tokio runtime runs it",
             ));
         }
-        let dial = Dial::new(options.connect_timeout, self.resolver());
-        let target = outgoing.target.clone();
-        if target.scheme() != Some(&Scheme::HTTPS) {
-            let stream = async { Ok(MaybeHttpsStream::Http(Link::new(dial.open(&target).await?))) };
-            return exchange_over(stream, None, outgoing, options).await;
-        }
-        let proxy = if options.direct { None } else { proxy::for_target(&*self.environment, &target)? };
-        let tls = self.tls(CERTIFICATES_TIMEOUT).await?;
-        let stream = async {
-            let link = match &proxy {
-                Some(proxy) => open_tunnel(proxy, &target, &dial, &tls).await?,
-                None => Link::new(dial.open(&target).await?),
-            };
-            start_tls(link, Arc::clone(&tls), target.clone()).await
-        };
-        let response = exchange_over(stream, proxy.as_ref(), outgoing, options).await;
-        if response.as_ref().is_err_and(|error| error.fault() == HttpFault::Tls) {
-            self.tls.forget(&tls);
-        }
-        response
+        let connector = self.connector.clone().limit(options.connect_timeout).direct(options.direct);
+        let stream = connector.open(&outgoing.target).await?;
+        exchange(stream, outgoing, options.max_body).await
     }
-
-    /// The TLS configuration, if it can be read within `limit`.
-    async fn tls(&self, limit: Duration) -> Result<Arc<ClientConfig>, HttpError> {
-        let (environment, added) = (Arc::clone(&self.environment), self.added.clone());
-        let config = self.tls.get(move || client_config(&*environment, &added));
-        tokio::time::timeout(limit, config).await.unwrap_or_else(|_| {
-            let files = Locations::of(&*self.environment).map(|files| format!(": {}", files.describe()));
-            let files = files.unwrap_or_default();
-            let reason = format!("the CA certificates were not read within {}{files}", in_seconds(limit));
-            Err(HttpError::new(HttpFault::Tls, reason))
-        })
-    }
-}
-
-fn client_config(environment: &dyn Environment, added: &AddedRoots) -> Result<Arc<ClientConfig>, HttpError> {
-    let mut extra = added.certificates.to_vec();
-    if let Some(load) = &added.load {
-        extra.extend(load()?);
-    }
-    let roots = TrustedRoots::load(environment, &extra);
-    roots.check()?;
-    roots.into_client_config().map(Arc::new).map_err(|error| tls_error(&error))
-}
-
-/// Waits for the connection, then performs the exchange over it.
-async fn exchange_over(
-    stream: impl Future<Output = Result<MaybeHttpsStream<Link>, HttpError>>,
-    proxy: Option<&Proxy>,
-    outgoing: Outgoing,
-    options: HttpOptions,
-) -> Result<http::Response<Vec<u8>>, HttpError> {
-    let stream = tokio::time::timeout(options.connect_timeout, stream).await.unwrap_or_else(|_| {
-        let error = connect_timeout();
-        Err(proxy.map_or_else(|| error.clone(), |proxy| proxy.failed(&error)))
-    });
-    exchange(stream?, outgoing, options.max_body).await
 }
 
 impl HttpTransport for HyperTransport {
@@ -218,16 +129,15 @@ impl HttpTransport for HyperTransport {
     }
 
     fn in_environment(&self, environment: &Arc<dyn Environment>) -> Option<Arc<dyn HttpTransport>> {
-        Some(Arc::new(Self {
-            environment: Arc::clone(environment),
-            added: self.added.clone(),
-            hosts: Arc::clone(&self.hosts),
-            tls: CachedConfig::new(),
-        }))
+        Some(Arc::new(Self { connector: self.connector.in_environment(environment) }))
     }
 
     fn resolver(&self) -> Resolver {
-        Resolver::new(Arc::clone(&self.hosts))
+        self.connector.resolver()
+    }
+
+    fn connector(&self) -> Option<Connector> {
+        Some(self.connector.clone())
     }
 }
 
@@ -235,26 +145,7 @@ impl fmt::Debug for HyperTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("HyperTransport")
-            .field("added", &self.added.certificates.len())
+            .field("added", &self.connector.added.certificates.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::super::super::doubles::TestEnvironment;
-    use super::*;
-
-    #[tokio::test]
-    async fn a_file_that_hangs_is_named() {
-        let pipe = std::env::temp_dir().join(format!("certificates-{}-pipe", std::process::id()));
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        let transport = HyperTransport::new(Arc::new(TestEnvironment::new([("SSL_CERT_FILE", &pipe)])));
-        let error = transport.tls(Duration::from_millis(20)).await.unwrap_err();
-        assert_eq!(error.fault(), HttpFault::Tls);
-        let expected = format!("the CA certificates were not read within 0.02 s: {}", pipe.display());
-        assert_eq!(error.to_string(), expected);
-        std::fs::remove_file(&pipe).unwrap();
     }
 }

@@ -18,7 +18,7 @@ trait Duplex: Read + Write + Send + Unpin {}
 impl<T: Read + Write + Send + Unpin> Duplex for T {}
 
 /// An open connection.
-pub(super) struct Link(Box<dyn Duplex>);
+pub struct Link(Box<dyn Duplex>);
 
 impl Link {
     pub(super) fn new(stream: impl Read + Write + Send + Unpin + 'static) -> Self {

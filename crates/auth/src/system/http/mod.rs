@@ -7,6 +7,8 @@
 #[cfg(feature = "transport")]
 mod client_config;
 #[cfg(feature = "transport")]
+pub(super) mod connector;
+#[cfg(feature = "transport")]
 mod dial;
 #[cfg(any(test, feature = "testing"))]
 mod double;
@@ -228,5 +230,13 @@ pub trait HttpTransport: Send + Sync + 'static {
     #[doc(hidden)]
     fn resolver(&self) -> resolver::Resolver {
         resolver::Resolver::default()
+    }
+
+    /// Opens connections by the rules of this transport, for the other clients of its system. `None` where the
+    /// transport has no connections of its own.
+    #[cfg(feature = "transport")]
+    #[doc(hidden)]
+    fn connector(&self) -> Option<connector::Connector> {
+        None
     }
 }

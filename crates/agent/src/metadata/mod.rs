@@ -6,17 +6,22 @@
 //! response; gcloud asks `project/numeric-project-id`, the account's e-mail address and the list of accounts; the SDKs of
 //! Yandex Cloud ask for the token alone. Unknown parameters are ignored, as Google's service does.
 
+mod query;
+mod tree;
+
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use tokio::sync::watch;
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
 
+use self::query::Query;
+use self::tree::Node;
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Caller, Peer, Service, is_foreign, respond, text};
+use crate::service::{Body, Caller, Peer, Service, TEXT, is_foreign, respond, text};
 
 /// The header of every request and of every response.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
@@ -25,14 +30,24 @@ const GOOGLE: HeaderValue = HeaderValue::from_static("Google");
 /// The scope that clients of Google look for. A token of Yandex Cloud has no scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
+/// The account of an identity that is named `default`, where the method does not know its account.
+const UNKNOWN_ACCOUNT: &str = "yc-auth";
+
 /// The path of the token below `/computeMetadata/`.
 const DEFAULT_TOKEN: &str = "v1/instance/service-accounts/default/token";
+
+/// The paths of the folder.
+const FOLDERS: [&str; 3] = ["v1/project/project-id", "v1/instance/vendor/folder-id", "v1/yandex/folder-id"];
 
 /// A metadata service for one identity.
 pub(crate) struct Metadata {
     identity: Arc<Identity>,
     allow_uids: Vec<u32>,
     own_uid: Option<u32>,
+    /// Whether the agent ends: no request waits for a change then.
+    ended: watch::Receiver<bool>,
+    /// In the versions of tokens, so that a version of another agent is none of this one.
+    versions: u64,
 }
 
 impl Service for Metadata {
@@ -49,21 +64,17 @@ impl Service for Metadata {
     }
 }
 
-/// What a path leads to.
-enum Node {
-    Directory(Vec<(String, Node)>),
-    Text(String),
-    List(Vec<String>),
-    Token,
-}
-
 impl Metadata {
-    pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        config: &MetadataConfig,
+        ended: watch::Receiver<bool>,
+    ) -> Self {
         #[cfg(unix)]
         let own_uid = Some(rustix::process::getuid().as_raw());
         #[cfg(not(unix))]
         let own_uid = None;
-        Self { identity, allow_uids: config.allow_uids.clone(), own_uid }
+        Self { identity, allow_uids: config.allow_uids.clone(), own_uid, ended, versions: fastrand::u64(..) }
     }
 
     async fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Response<Body> {
@@ -90,21 +101,51 @@ impl Metadata {
         let Some(path) = path.strip_prefix("/computeMetadata/") else {
             return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
         };
+        let query = match Query::of(request.uri().query()) {
+            Ok(query) => query,
+            Err(name) => {
+                let reason = format!("the parameter `{name}` has a value that is not of its kind\n");
+                return text(StatusCode::BAD_REQUEST, reason);
+            }
+        };
+        let mut changes = query.wait.as_ref().map(|_| self.identity.credentials.subscribe());
+        let response = self.at(path, &query).await;
+        let (Some(wait), Some(changes)) = (&query.wait, &mut changes) else { return response };
+        if response.status() != StatusCode::OK || !wait.is_for(response.headers()) {
+            return response;
+        }
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = self.identity.credentials.system().clock().sleep(wait.limit) => {}
+            _ = ended.wait_for(|ended| *ended) => {}
+        }
+        self.at(path, &query).await
+    }
+
+    /// What is at a path below `/computeMetadata/`.
+    async fn at(&self, path: &str, query: &Query) -> Response<Body> {
         // Most requests are for this one. The account need not be known for it.
         if path == DEFAULT_TOKEN {
             return self.token().await;
         }
         let Some(node) = self.find(path).await else {
-            return text(StatusCode::NOT_FOUND, "the agent has no such path\n");
+            let reason = if FOLDERS.contains(&path) {
+                "the folder is not known: set `folder` of the identity, or `--folder`\n"
+            } else {
+                "the agent has no such path\n"
+            };
+            return text(StatusCode::NOT_FOUND, reason);
         };
-        match node {
-            Node::Token => self.token().await,
-            node if is_recursive(request.uri().query()) => {
-                respond(StatusCode::OK, "application/json", node.json().to_string())
-            }
-            Node::Text(value) => text(StatusCode::OK, value),
-            node => text(StatusCode::OK, node.lines()),
-        }
+        let json = |node: &Node| (node.json().to_string(), "application/json");
+        let (body, content) = match node {
+            Node::Token => return self.token().await,
+            node if query.is_json => json(&node),
+            Node::Text(value) => (value, TEXT),
+            node => (node.lines(), TEXT),
+        };
+        let version = query::version(body.as_bytes());
+        with_version(respond(StatusCode::OK, content, body), &version)
     }
 
     /// Why this peer may not ask; `None` if it may.
@@ -137,7 +178,11 @@ impl Metadata {
 
     async fn tree(&self) -> Node {
         let known = self.identity.known().await;
-        let subject = known.subject.unwrap_or_else(|| self.identity.name().to_owned());
+        let subject = known.subject.unwrap_or_else(|| {
+            // gcloud leaves out an account of the name `default`: there it is another name of an account, never its own.
+            let name = self.identity.name();
+            if name == "default" { UNKNOWN_ACCOUNT } else { name }.to_owned()
+        });
         let account = || {
             Node::directory([
                 ("aliases", Node::List(vec!["default".to_owned()])),
@@ -146,10 +191,7 @@ impl Metadata {
                 ("token", Node::Token),
             ])
         };
-        let mut accounts = vec![("default".to_owned(), account())];
-        if subject != "default" {
-            accounts.push((subject.clone(), account()));
-        }
+        let accounts = vec![("default".to_owned(), account()), (subject.clone(), account())];
         let instance = [("service-accounts", Node::Directory(accounts))];
         match self.identity.config.folder.clone().or(known.folder) {
             None => Node::directory([
@@ -177,7 +219,10 @@ impl Metadata {
     async fn token(&self) -> Response<Body> {
         match self.identity.token().await {
             Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
-                Some(body) => respond(StatusCode::OK, "application/json", body.as_bytes().to_vec()),
+                Some(body) => {
+                    let version = format!("{:x}-{:x}", self.versions, token.generation());
+                    with_version(respond(StatusCode::OK, "application/json", body), &version)
+                }
                 None => text(StatusCode::NOT_FOUND, format!("{NO_IAM_TOKEN}\n")),
             },
             Err(error) => {
@@ -191,57 +236,12 @@ impl Metadata {
     }
 }
 
-impl Node {
-    fn directory(children: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
-        Self::Directory(children.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
+/// The response with its version, which a client sends back as `last_etag`.
+fn with_version(mut response: Response<Body>, version: &str) -> Response<Body> {
+    if let Ok(version) = HeaderValue::from_str(version) {
+        response.headers_mut().insert(header::ETAG, version);
     }
-
-    /// One line each; a directory ends in a slash.
-    fn lines(&self) -> String {
-        match self {
-            Self::Text(value) => value.clone(),
-            Self::Token => String::new(),
-            Self::List(values) => values.iter().map(|value| format!("{value}\n")).collect(),
-            Self::Directory(children) => children
-                .iter()
-                .map(|(name, node)| match node {
-                    Self::Directory(_) => format!("{name}/\n"),
-                    _ => format!("{name}\n"),
-                })
-                .collect(),
-        }
-    }
-
-    /// The tree without tokens, in the names that Google's clients read.
-    fn json(&self) -> Value {
-        match self {
-            Self::Text(value) => json!(value),
-            Self::List(values) => json!(values),
-            Self::Token => Value::Null,
-            Self::Directory(children) => children
-                .iter()
-                .filter(|(_, node)| !matches!(node, Self::Token))
-                .map(|(name, node)| (camel(name), node.json()))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-        }
-    }
-}
-
-/// `service-accounts` as `serviceAccounts`.
-fn camel(name: &str) -> String {
-    let mut words = name.split('-');
-    let mut camel = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        camel.extend(letters);
-    }
-    camel
-}
-
-fn is_recursive(query: Option<&str>) -> bool {
-    query.is_some_and(|query| query.split('&').any(|part| part.eq_ignore_ascii_case("recursive=true")))
+    response
 }
 
 #[cfg(test)]
@@ -260,7 +260,7 @@ mod tests {
             pod_network: false,
             limits: Limits::default(),
         };
-        let metadata = Metadata::new(identity, &config);
+        let metadata = Metadata::new(identity, &config, watch::channel(false).1);
         let refused = |peer| metadata.refusal(peer).is_some();
         assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
         assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));
