@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
 use crate::config::{Config, IdentityConfig, ListenConfig, TokenFileConfig};
+use crate::gateway::Gateway;
 use crate::identity::Identity;
+use crate::keys;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
-use crate::oauth::Oauth;
+use crate::oauth::{Client, Oauth};
 use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
@@ -23,8 +24,6 @@ pub struct Agent {
     config: Config,
     metrics: Metrics,
     sockets: Sockets,
-    /// Whether the agent ends.
-    end: watch::Sender<bool>,
     identities: Vec<Arc<Identity>>,
     listeners: Vec<Listener>,
 }
@@ -51,7 +50,7 @@ impl Agent {
     ///
     /// # Errors
     /// `Invalid` for a configuration that does not go together, an address or a path that cannot be used, and what
-    /// `credentials` returns. Nothing is left behind then.
+    /// `credentials` returns. Nothing is served then; files with secrets that the agent has made stay.
     pub async fn start(
         config: Config,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
@@ -68,18 +67,12 @@ impl Agent {
         sockets: Sockets,
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<Self, Error> {
-        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
-        if let Some(unused) = sockets.addresses().into_iter().find(|address| !configured.contains(address)) {
-            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
-            let help = "give the listener and the unit of the socket the same address";
-            return Err(error.at(unused.to_string()).with_help(help));
-        }
         let mut agent = Self { sockets, ..Self::default() };
         agent.reload(config, credentials).await?;
         Ok(agent)
     }
 
-    /// Checks a configuration: its certificates, the folders of its token files, and the credentials of each identity. Opens
+    /// Checks a configuration: its certificates, secrets and token files, and the credentials of each identity. Opens
     /// nothing, writes nothing, and asks nobody.
     ///
     /// # Errors
@@ -96,8 +89,12 @@ impl Agent {
             Tls::load(tls, Protocol::Http1)?;
         }
         for listen in &config.listen {
-            if let ListenConfig::TokenFile(file) = listen {
-                TokenFile::check(file)?;
+            match listen {
+                ListenConfig::TokenFile(file) => TokenFile::check(file)?,
+                ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
+                ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Gateway(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Metadata(_) | ListenConfig::Probes(_) => {}
             }
         }
         Ok(())
@@ -114,6 +111,15 @@ impl Agent {
         credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
     ) -> Result<(), Error> {
         config.check()?;
+        let configured: Vec<_> = config.listen.iter().filter_map(ListenConfig::address).collect();
+        // Clients of such a socket would wait for ever.
+        if let Some(unused) =
+            self.sockets.addresses().into_iter().find(|address| !configured.contains(address))
+        {
+            let error = Error::new(ErrorKind::Invalid, "no listener has the address of this socket");
+            let help = "give the listener and the unit of the socket the same address";
+            return Err(error.at(unused.to_string()).with_help(help));
+        }
         let mut identities = Vec::new();
         for identity in &config.identity {
             let known = self.identities.iter().find(|known| known.config == *identity);
@@ -166,12 +172,16 @@ impl Agent {
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
         let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
-            ListenConfig::Metadata(listen) => (
-                listen.address,
-                Box::new(Metadata::new(identity(&listen.identity)?, listen, self.end.subscribe())),
-            ),
+            ListenConfig::Metadata(listen) => {
+                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
+            }
             ListenConfig::Oauth(listen) => {
                 (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
+            }
+            ListenConfig::Gateway(listen) => {
+                let of_keys = listen.of_keys().map(|name| named(config, identities, name));
+                let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
+                (listen.address, Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
                 (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
@@ -223,7 +233,6 @@ impl Agent {
 
     /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
     pub async fn drain(self) {
-        self.end.send_replace(true);
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),

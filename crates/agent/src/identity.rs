@@ -39,6 +39,8 @@ struct Bearer<'a> {
 pub(crate) struct Identity {
     pub(crate) config: IdentityConfig,
     pub(crate) credentials: Credentials,
+    /// In the versions of tokens, so that a version of another agent is none of this one.
+    pub(crate) versions: u64,
     /// What the method says about the identity, once it was asked.
     known: OnceCell<Known>,
     last_error: Mutex<Option<(SystemTime, String)>>,
@@ -54,7 +56,13 @@ pub(crate) struct Known {
 
 impl Identity {
     pub(crate) fn new(config: IdentityConfig, credentials: Credentials) -> Self {
-        Self { config, credentials, known: OnceCell::new(), last_error: Mutex::default() }
+        Self {
+            config,
+            credentials,
+            versions: fastrand::u64(..),
+            known: OnceCell::new(),
+            last_error: Mutex::default(),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use ring::digest::{Digest, SHA256, digest};
 use yandex_cloud_auth::{Error, ErrorKind};
 use zeroize::Zeroizing;
@@ -23,12 +23,23 @@ impl Keys {
     /// # Errors
     /// `Invalid` if a file cannot be read or made, if others can read it, or if it holds no key.
     pub(crate) fn load(keys: &[KeyConfig]) -> Result<Self, Error> {
-        keys.iter().map(|key| load(&key.file)).collect::<Result<_, _>>().map(Self)
+        let load = |key: &KeyConfig| match &key.value {
+            Some(value) => checked(value)
+                .ok_or_else(|| Error::new(ErrorKind::Invalid, "the value is no key").with_help(SHAPE)),
+            None => load(&key.file),
+        };
+        keys.iter().map(load).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a request has one of the keys, or needs none.
     pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
-        self.0.is_empty() || sent(headers).is_some_and(|sent| self.place(&sent).is_some())
+        self.0.is_empty() || self.of(headers).is_some()
+    }
+
+    /// The key that a request has: its place in the configuration, and its text.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(usize, Zeroizing<String>)> {
+        let sent = sent(headers)?;
+        Some((self.place(&sent)?, sent))
     }
 
     /// The place of a key in the configuration. All keys are compared in any case.
@@ -40,12 +51,23 @@ impl Keys {
     }
 }
 
-/// The key of a request: `Bearer KEY`, or the password of `Basic`, as a browser sends it.
+/// The headers in which clients send a key alone.
+const ALONE: [HeaderName; 2] = [HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
+
+/// The key of a request: `Bearer KEY` or `Api-Key KEY`, the password of `Basic`, as a browser sends it, or a header with the
+/// key alone.
 fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, value) = value.to_str().ok()?.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok()?,
+        (None, _) => {
+            let value = ALONE.iter().find_map(|name| headers.get(name))?;
+            return Some(Zeroizing::new(value.to_str().ok()?.trim().to_owned()));
+        }
+        _ => return None,
+    };
+    let (scheme, value) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("api-key") {
         return Some(Zeroizing::new(value.trim().to_owned()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -65,7 +87,36 @@ pub(crate) fn key_wanted() -> Response<Body> {
     response
 }
 
+/// Checks the file of each key. Makes none.
+///
+/// # Errors
+/// As [`Keys::load`].
+pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
+    let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
+    let mut of_files = keys.iter().filter(|key| key.value.is_none());
+    of_files.try_for_each(|key| read(&key.file, missing).map(drop))
+}
+
+/// What a key looks like.
+const SHAPE: &str = "a key has at least 16 visible characters, and no spaces";
+
+/// The digest of a text that can be a key.
+fn checked(text: &str) -> Option<Digest> {
+    let key = text.trim();
+    let is_key = key.len() >= secret_file::MIN_SECRET && key.bytes().all(|byte| byte.is_ascii_graphic());
+    is_key.then(|| digest(&SHA256, key.as_bytes()))
+}
+
 fn load(path: &Path) -> Result<Digest, Error> {
+    let made = |path: &Path| create(path).map(Some);
+    read(path, made)?.ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no key"))
+}
+
+/// The key of a file. `missing` gives the text where there is no file.
+fn read(
+    path: &Path,
+    missing: impl FnOnce(&Path) -> io::Result<Option<Zeroizing<String>>>,
+) -> Result<Option<Digest>, Error> {
     let error = |reason: String| {
         Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
             "the file holds the key alone, at least 16 visible characters, and has mode 0600; the agent makes a new file if \
@@ -73,21 +124,17 @@ fn load(path: &Path) -> Result<Digest, Error> {
         )
     };
     let text = match secret_file::read(path) {
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => create(path),
-        read => read,
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => missing(path),
+        read => read.map(Some),
     };
-    let text = text.map_err(|reason| error(reason.to_string()))?;
-    let key = text.trim();
-    if key.len() < secret_file::MIN_SECRET || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(error("the file holds no key".to_owned()));
-    }
-    Ok(digest(&SHA256, key.as_bytes()))
+    let Some(text) = text.map_err(|reason| error(reason.to_string()))? else { return Ok(None) };
+    checked(&text).map(Some).ok_or_else(|| error("the file holds no key".to_owned()))
 }
 
 /// A random key, in a new file.
 fn create(path: &Path) -> io::Result<Zeroizing<String>> {
     let key = secret_file::random()?;
-    secret_file::create(path, &key)?;
+    let key = secret_file::create(path, &key)?;
     tracing::info!(path = %path.display(), "made the key");
     Ok(key)
 }

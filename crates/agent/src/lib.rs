@@ -32,6 +32,7 @@
 mod admin;
 mod agent;
 mod config;
+mod gateway;
 mod identity;
 mod keys;
 mod metadata;
@@ -44,7 +45,7 @@ mod token_file;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, Limits, ListenConfig, MetadataConfig,
-    OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, Limits, ListenConfig,
+    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig, UpstreamConfig,
 };
 pub use server::Sockets;

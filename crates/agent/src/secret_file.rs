@@ -1,6 +1,6 @@
 //! A file with a secret of the agent's own, which only its owner reads.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -15,31 +15,73 @@ const MAX_FILE: u64 = 4 << 10;
 /// The fewest characters of a secret.
 pub(crate) const MIN_SECRET: usize = 16;
 
-/// The text of a file that nobody else can read.
+/// The text of a file that nobody else can read or has made.
+///
+/// # Errors
+/// `NotFound` if there is none; another reason if the file is not fit for a secret.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
-    let file = OpenOptions::new().read(true).open(path)?;
+    let file = open(path)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata()?;
+        if metadata.mode() & 0o077 != 0 {
             return Err(io::Error::other("others can read the file: set its mode to 0600"));
         }
+        // Whoever has made the file knows what is in it.
+        if metadata.uid() != 0 && metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::other("the file belongs to another user"));
+        }
     }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize));
-    file.take(MAX_FILE).read_to_string(&mut text)?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
+    file.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other("the file is longer than 4096 bytes"));
+    }
     Ok(text)
 }
 
-/// Makes a file that only its owner reads.
+/// Opens a regular file. Anything else could hold up the agent for ever.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Makes a file that only its owner reads, with its whole content at once, and returns what is in it: `text`, or what another
+/// agent has written in the meantime.
 ///
 /// # Errors
-/// If there is a file already, or none can be made.
-pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
+/// If none can be made.
+pub(crate) fn create(path: &Path, text: &str) -> io::Result<Zeroizing<String>> {
+    let name =
+        path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?.to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", fastrand::u64(..)));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // Not a rename: a file that is there already stays.
+        fs::hard_link(&temporary, path)
+    });
+    let _ = fs::remove_file(&temporary);
+    match written {
+        Ok(()) => Ok(Zeroizing::new(text.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(error) => Err(error),
+    }
 }
 
 /// A secret that nobody can guess: 43 characters that every header and form takes as they are.
@@ -48,4 +90,52 @@ pub(crate) fn random() -> io::Result<Zeroizing<String>> {
     let filled = SystemRandom::new().fill(&mut *bytes);
     filled.map_err(|_| io::Error::other("the system has no random numbers"))?;
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
+}
+
+/// Whether a file that is missing can be made.
+pub(crate) fn can_be_made(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() { Ok(()) } else { Err(io::Error::other("the folder does not exist")) }
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "so a test fails")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("yc-auth-secret-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_file_is_made_whole_and_once() {
+        let folder = folder("create");
+        let path = folder.join("key");
+        assert_eq!(create(&path, "first").unwrap().as_str(), "first");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(create(&path, "second").unwrap().as_str(), "first", "the other agent's file counts");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
+        assert!(create(&folder.join("missing/key"), "text").is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_secret_is_refused_at_once() {
+        let folder = folder("read");
+        let path = folder.join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for (path, reason) in [(&path, "not a regular file"), (&folder, "not a regular file")] {
+            assert!(read(path).unwrap_err().to_string().contains(reason), "{}", path.display());
+        }
+        let long = folder.join("long");
+        create(&long, &"x".repeat(4097)).unwrap();
+        assert!(read(&long).unwrap_err().to_string().contains("longer"));
+        assert_eq!(read(&folder.join("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

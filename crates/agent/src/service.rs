@@ -23,7 +23,6 @@ pub(crate) enum Protocol {
     /// HTTP/1.1 alone.
     Http1,
     /// HTTP/1.1 with upgrades, and HTTP/2. Under TLS the client chooses in the handshake, else by its first bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for services that stream"))]
     Both,
 }
 
@@ -64,7 +63,6 @@ impl Caller {
     }
 
     /// Waits until a response without an end of its own has to end: the listener ends, or has another service.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for services that stream"))]
     pub(crate) async fn has_to_end(&mut self) {
         let [listener, service] = &mut self.ends;
         // A sender that is gone has ended, too.
@@ -83,6 +81,11 @@ pub(crate) trait Service: Send + Sync {
     /// Whether a request has to name an address of the listener in `Host`.
     fn checks_host(&self) -> bool {
         true
+    }
+
+    /// Whether the service has to know whose process asks. To find out costs the system some work for each connection.
+    fn asks_for_user(&self) -> bool {
+        false
     }
 
     /// The versions of HTTP that the listener speaks. Those of a connection are the ones of its start.
@@ -120,13 +123,13 @@ pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     is_of_browser(headers) || OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
 
+/// The content type of text.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
 /// A body that is there as a whole.
 pub(crate) fn whole(body: impl Into<Bytes>) -> Body {
     Either::Left(Full::new(body.into()))
 }
-
-/// The content type of text.
-pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A response of text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {

@@ -50,6 +50,7 @@ impl Prepared {
     /// # Errors
     /// `Invalid` if no file can be there, if another agent writes it, or if there is no such group.
     pub(crate) fn new(config: &TokenFileConfig, held: Option<Arc<File>>) -> Result<Self, Error> {
+        TokenFile::check(config)?;
         let path = &config.path;
         let error = |reason: String, help: &'static str| {
             Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(help)

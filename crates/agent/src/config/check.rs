@@ -1,6 +1,7 @@
 //! What goes together in a configuration, and what does not.
 
 use std::collections::BTreeSet;
+use std::path::{Component, PathBuf};
 
 use yandex_cloud_auth::{Error, redact};
 
@@ -37,10 +38,11 @@ impl Config {
             if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
                 return Err(invalid(format!("{} has two listeners", listen.place())));
             }
-            if let Some(name) = listen.identity() {
+            for name in listen.identities() {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
+        self.check_paths()?;
         match self.drain_seconds {
             Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
                 Err(invalid("`drain_seconds` is a number from 0 to 3600"))
@@ -50,12 +52,43 @@ impl Config {
     }
 }
 
+impl Config {
+    /// A token file that takes the place of another file of the configuration would destroy a key.
+    fn check_paths(&self) -> Result<(), Error> {
+        let of_identities =
+            self.identity.iter().flat_map(|identity| [&identity.auth_file, &identity.key_file]);
+        let mut read: Vec<PathBuf> = of_identities.flatten().cloned().collect();
+        let (mut others, mut written) = (self.listen.clone(), Vec::new());
+        for listen in &mut others {
+            match listen {
+                ListenConfig::TokenFile(file) => written.push(file.path.clone()),
+                other => read.extend(other.paths().into_iter().map(|path| path.clone())),
+            }
+        }
+        // `./a/./b` is `a/b`.
+        let clean =
+            |path: &PathBuf| path.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+        let read: BTreeSet<PathBuf> = read.iter().map(clean).collect();
+        let clash = written.iter().find(|path| read.contains(&clean(path)));
+        clash.map_or(Ok(()), |path| {
+            Err(invalid("the token file would take the place of another file of the configuration")
+                .at(path.display().to_string())
+                .with_help("give the token file a path of its own"))
+        })
+    }
+}
+
 impl ListenConfig {
     fn check(&self) -> Result<(), Error> {
         let at = |error: Error| error.at(self.place());
         self.limits().map_or(Ok(()), Limits::check).map_err(at)?;
-        if let Self::TokenFile(listen) = self {
-            return listen.check();
+        match self {
+            Self::TokenFile(listen) => return listen.check(),
+            Self::Gateway(listen) => listen.check().map_err(at)?,
+            Self::Admin(listen) if listen.keys.iter().any(|key| key.identity.is_some()) => {
+                return Err(at(invalid("a key of `admin` has no identity: it opens the pages of all")));
+            }
+            _ => {}
         }
         let is_on_loopback = self.address().is_none_or(|address| address.ip().is_loopback());
         let missing = if is_on_loopback { None } else { self.missing_off_loopback() };
@@ -74,6 +107,7 @@ impl ListenConfig {
             }
             // A client of OAuth has a secret.
             Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
+            Self::Gateway(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
             Self::Probes(_) | Self::TokenFile(_) => return None,
         };
@@ -164,6 +198,7 @@ mod tests {
     use super::*;
 
     const REMOTE: &str = "address = \"10.0.0.1:80\"\nallow_remote = true\n";
+    const KEY: &str = "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\" }]\n";
     const TLS: &str = "tls = { certificate = \"c\", key = \"k\" }\n";
 
     fn refused(text: &str) -> String {
@@ -203,7 +238,27 @@ mod tests {
             (listen("metadata", "address = \"127.0.0.1:80\"\nuids = [1]"), "unknown field `uids`"),
             (listen("metadata", "address = \"localhost:80\""), "names are not resolved"),
             (listen("admin", "address = \"127.0.0.1:80\"\nkeys = [\"k\"]"), "a table such as { file"),
-            (listen("gateway", "address = \"127.0.0.1:80\""), "unknown variant `gateway`"),
+            (listen("proxy", "address = \"127.0.0.1:80\""), "unknown variant `proxy`"),
+            (listen("gateway", "address = \"127.0.0.1:80\""), "missing field `keys`"),
+            (listen("gateway", "address = \"127.0.0.1:80\"\nkeys = []"), "no key"),
+            (listen("gateway", &format!("{REMOTE}keys = [{{ file = \"k\" }}]")), "no TLS"),
+            (listen("gateway", &format!("{KEY}kept_bytes = 0")), "`kept_bytes`"),
+            (listen("gateway", &format!("{KEY}idle_seconds = 0")), "`idle_seconds`"),
+            (
+                listen("gateway", &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"v1\" }}]")),
+                "begins with `/`",
+            ),
+            (
+                listen(
+                    "gateway",
+                    &format!("{KEY}upstream = [{{ host = \"h\", prefix = \"/\", methods = [\"G T\"] }}]"),
+                ),
+                "no method of HTTP",
+            ),
+            (
+                listen("admin", "address = \"127.0.0.1:80\"\nkeys = [{ file = \"k\", identity = \"a\" }]"),
+                "has no identity",
+            ),
             (listen("token-file", "path = \"t\"\nmode = \"0644\""), "every user"),
             (listen("token-file", "path = \"t\"\nmode = \"0660\""), "only its owner writes"),
             (listen("token-file", "path = \"t\"\nmode = \"rw\""), "octal"),
@@ -226,6 +281,8 @@ mod tests {
             let error = refused(&text);
             assert!(error.contains(reason), "{text}: {error}");
         }
+        let own_key = "[[identity]]\nname = \"a\"\nkey_file = \"k\"\n[[listen]]\nkind = \"token-file\"\npath = \"./k\"\n";
+        assert!(refused(own_key).contains("take the place"));
         let two = listen("token-file", "path = \"t\"") + "[[listen]]\nkind = \"token-file\"\npath = \"t\"\n";
         assert!(refused(&two).contains("two listeners"));
         assert!(Config::parse(&listen("probes", "address = \"0.0.0.0:8090\"")).is_ok());

@@ -1,6 +1,7 @@
 //! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
 
 mod check;
+mod gateway;
 mod socket;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
+pub use self::gateway::{GatewayConfig, UpstreamConfig};
 pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
 /// How long connections may go on after the signal to end, if the configuration says nothing.
@@ -72,6 +74,8 @@ pub enum ListenConfig {
     Metadata(MetadataConfig),
     /// An OAuth 2 token endpoint.
     Oauth(OauthConfig),
+    /// An address for tools that take a base URL and a static key.
+    Gateway(GatewayConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
     /// Probes, metrics, and a page for people.
@@ -259,6 +263,7 @@ impl ListenConfig {
         match self {
             Self::Metadata(listen) => Some(listen.address),
             Self::Oauth(listen) => Some(listen.address),
+            Self::Gateway(listen) => Some(listen.address),
             Self::Admin(listen) => Some(listen.address),
             Self::Probes(listen) => Some(listen.address),
             Self::TokenFile(_) => None,
@@ -270,6 +275,7 @@ impl ListenConfig {
         match self {
             Self::Metadata(listen) => Some(&listen.limits),
             Self::Oauth(listen) => Some(&listen.limits),
+            Self::Gateway(listen) => Some(&listen.limits),
             Self::Admin(listen) => Some(&listen.limits),
             Self::Probes(listen) => Some(&listen.limits),
             Self::TokenFile(_) => None,
@@ -280,6 +286,7 @@ impl ListenConfig {
     pub(crate) fn tls(&self) -> Option<&TlsConfig> {
         match self {
             Self::Oauth(listen) => listen.tls.as_ref(),
+            Self::Gateway(listen) => listen.tls.as_ref(),
             Self::Admin(listen) => listen.tls.as_ref(),
             Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) => None,
         }
@@ -292,6 +299,10 @@ impl ListenConfig {
                 let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
                 of_tls.chain([&mut listen.client_file]).collect()
             }
+            Self::Gateway(listen) => {
+                let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
+                of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
+            }
             Self::Admin(listen) => {
                 let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
                 of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
@@ -301,13 +312,14 @@ impl ListenConfig {
         }
     }
 
-    /// The name of the identity that it serves, if it is given. The outer `None`: it serves no token.
-    fn identity(&self) -> Option<Option<&str>> {
+    /// The names of the identities that it serves, where they are given.
+    fn identities(&self) -> Vec<Option<&str>> {
         match self {
-            Self::Metadata(listen) => Some(listen.identity.as_deref()),
-            Self::Oauth(listen) => Some(listen.identity.as_deref()),
-            Self::TokenFile(listen) => Some(listen.identity.as_deref()),
-            Self::Admin(_) | Self::Probes(_) => None,
+            Self::Metadata(listen) => vec![listen.identity.as_deref()],
+            Self::Oauth(listen) => vec![listen.identity.as_deref()],
+            Self::TokenFile(listen) => vec![listen.identity.as_deref()],
+            Self::Gateway(listen) => listen.of_keys().collect(),
+            Self::Admin(_) | Self::Probes(_) => Vec::new(),
         }
     }
 

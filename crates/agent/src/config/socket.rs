@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use yandex_cloud_auth::Error;
+use zeroize::Zeroizing;
 
 use super::invalid;
 
@@ -34,6 +35,8 @@ pub struct Limits {
     /// The time for a TLS handshake, for the head of a request, the longest pause between two requests of a connection, and
     /// the longest silence of a client of HTTP/2, in seconds. Default: 30.
     pub head_seconds: f64,
+    /// How long a response waits for a client that does not read, in seconds. Default: 30.
+    pub write_seconds: f64,
     /// The largest body of a request that the agent reads itself, in bytes. Default: 16384.
     pub body_bytes: usize,
     /// The time for such a body, in seconds. Default: 10.
@@ -48,6 +51,7 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             headers: 64,
             head_seconds: 30.0,
+            write_seconds: 30.0,
             body_bytes: 16 << 10,
             body_seconds: 10.0,
         }
@@ -58,17 +62,24 @@ impl Limits {
     /// The time for the head of a request.
     #[must_use]
     pub fn head_time(&self) -> Duration {
-        Duration::from_secs_f64(self.head_seconds)
+        seconds(self.head_seconds)
+    }
+
+    /// How long a response waits for a client that does not read.
+    #[must_use]
+    pub fn write_time(&self) -> Duration {
+        seconds(self.write_seconds)
     }
 
     /// The time for the body of a request.
     #[must_use]
     pub fn body_time(&self) -> Duration {
-        Duration::from_secs_f64(self.body_seconds)
+        seconds(self.body_seconds)
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        let seconds = 0.001..=3600.0;
+        let range = 0.001..=3600.0;
+        let times = [self.head_seconds, self.write_seconds, self.body_seconds];
         let wrong = if !(1..=65_536).contains(&self.connections) {
             "`connections` is a number from 1 to 65536"
         } else if !(1..=65_536).contains(&self.streams) {
@@ -80,13 +91,18 @@ impl Limits {
             "`headers` is a number from 1 to 1024"
         } else if !(1..=64 << 20).contains(&self.body_bytes) {
             "`body_bytes` is a number from 1 to 67108864"
-        } else if !(seconds.contains(&self.head_seconds) && seconds.contains(&self.body_seconds)) {
-            "`head_seconds` and `body_seconds` are numbers from 0.001 to 3600"
+        } else if !times.iter().all(|time| range.contains(time)) {
+            "`head_seconds`, `write_seconds` and `body_seconds` are numbers from 0.001 to 3600"
         } else {
             return Ok(());
         };
         Err(invalid(wrong))
     }
+}
+
+/// A time of a configuration; none for a number that is no time, which a check refuses.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// The certificate of a listener, and its private key. Both are read again on SIGHUP.
@@ -109,11 +125,41 @@ impl TlsConfig {
 }
 
 /// A key that clients send. The agent makes the file if there is none.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+///
+/// ```
+/// use yandex_cloud_auth_agent::KeyConfig;
+///
+/// let key = KeyConfig::file("/var/lib/yc-auth/gateway.key");
+/// assert_eq!((key.identity, key.value), (None, None));
+/// ```
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table such as { file = \"admin.key\" }")]
 pub struct KeyConfig {
     /// The file with the key, of mode 0600.
     pub file: PathBuf,
+    /// The identity of this key of a gateway. Default: that of the listener.
+    pub identity: Option<String>,
+    /// The key itself, in place of the file. No configuration file has it.
+    #[serde(skip)]
+    pub value: Option<Zeroizing<String>>,
+}
+
+impl KeyConfig {
+    /// The key of a file.
+    pub fn file(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), identity: None, value: None }
+    }
+}
+
+impl std::fmt::Debug for KeyConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let file = self.value.is_none().then_some(&self.file);
+        formatter
+            .debug_struct("KeyConfig")
+            .field("file", &file)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An address with its port. Names are not resolved.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use yandex_cloud_auth::ErrorKind;
 use yandex_cloud_auth::system::BoxFuture;
 
@@ -44,10 +43,6 @@ pub(crate) struct Metadata {
     identity: Arc<Identity>,
     allow_uids: Vec<u32>,
     own_uid: Option<u32>,
-    /// Whether the agent ends: no request waits for a change then.
-    ended: watch::Receiver<bool>,
-    /// In the versions of tokens, so that a version of another agent is none of this one.
-    versions: u64,
 }
 
 impl Service for Metadata {
@@ -55,9 +50,13 @@ impl Service for Metadata {
         "metadata"
     }
 
+    fn asks_for_user(&self) -> bool {
+        true
+    }
+
     fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
         Box::pin(async move {
-            let mut response = self.answer(&request, caller.peer()).await;
+            let mut response = self.answer(&request, caller).await;
             response.headers_mut().insert(FLAVOR, GOOGLE);
             response
         })
@@ -65,19 +64,15 @@ impl Service for Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn new(
-        identity: Arc<Identity>,
-        config: &MetadataConfig,
-        ended: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
         #[cfg(unix)]
         let own_uid = Some(rustix::process::getuid().as_raw());
         #[cfg(not(unix))]
         let own_uid = None;
-        Self { identity, allow_uids: config.allow_uids.clone(), own_uid, ended, versions: fastrand::u64(..) }
+        Self { identity, allow_uids: config.allow_uids.clone(), own_uid }
     }
 
-    async fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Response<Body> {
+    async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut response =
                 text(StatusCode::METHOD_NOT_ALLOWED, "the metadata service has GET and HEAD\n");
@@ -87,7 +82,7 @@ impl Metadata {
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
         }
-        if let Some(reason) = self.refusal(peer) {
+        if let Some(reason) = self.refusal(caller.peer()) {
             return text(StatusCode::FORBIDDEN, reason);
         }
         let path = request.uri().path();
@@ -114,13 +109,25 @@ impl Metadata {
         if response.status() != StatusCode::OK || !wait.is_for(response.headers()) {
             return response;
         }
-        let mut ended = self.ended.clone();
-        tokio::select! {
-            _ = changes.changed() => {}
-            () = self.identity.credentials.system().clock().sleep(wait.limit) => {}
-            _ = ended.wait_for(|ended| *ended) => {}
+        let clock = self.identity.credentials.system().clock();
+        let mut limit = std::pin::pin!(clock.sleep(wait.limit));
+        let version = response.headers().get(header::ETAG).cloned();
+        loop {
+            tokio::select! {
+                biased;
+                // The right to ask may be gone with the listener, and so may the token.
+                () = caller.has_to_end() => {
+                    return text(StatusCode::SERVICE_UNAVAILABLE, "the listener ends or changes: ask again\n");
+                }
+                () = &mut limit => return self.at(path, &query).await,
+                _ = changes.changed() => {
+                    let response = self.at(path, &query).await;
+                    if response.headers().get(header::ETAG) != version.as_ref() {
+                        return response;
+                    }
+                }
+            }
         }
-        self.at(path, &query).await
     }
 
     /// What is at a path below `/computeMetadata/`.
@@ -220,7 +227,7 @@ impl Metadata {
         match self.identity.token().await {
             Ok(token) => match self.identity.bearer(&token, |life| life.as_secs().max(1)) {
                 Some(body) => {
-                    let version = format!("{:x}-{:x}", self.versions, token.generation());
+                    let version = format!("{:x}-{:x}", self.identity.versions, token.generation());
                     with_version(respond(StatusCode::OK, "application/json", body), &version)
                 }
                 None => text(StatusCode::NOT_FOUND, format!("{NO_IAM_TOKEN}\n")),
@@ -260,7 +267,7 @@ mod tests {
             pod_network: false,
             limits: Limits::default(),
         };
-        let metadata = Metadata::new(identity, &config, watch::channel(false).1);
+        let metadata = Metadata::new(identity, &config);
         let refused = |peer| metadata.refusal(peer).is_some();
         assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
         assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));

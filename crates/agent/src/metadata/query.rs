@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 use ring::digest::{SHA256, digest};
 
-/// How long a request waits for a change at most, and without `timeout_sec`. The client asks again.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// How long a request waits for a change at most, and without `timeout_sec`. The client asks again. A client that is gone is not
+/// always noticed before.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What a request wants beside the path.
 pub(super) struct Query {
@@ -66,16 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_for_the_version_that_the_client_knows_and_ends_within_an_hour() {
+    fn a_wait_is_for_the_version_that_the_client_knows_and_ends_within_a_minute() {
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, "a1-2".parse().unwrap());
         for (query, waits, limit) in [
-            ("wait_for_change=true", true, 3600),
+            ("wait_for_change=true", true, 60),
             ("wait_for_change=True&last_etag=a1-2&timeout_sec=5", true, 5),
             ("timeout_sec=0&wait_for_change=true", true, 0),
-            ("wait_for_change=true&last_etag=0", false, 3600),
-            ("wait_for_change=true&last_etag=a1-3", false, 3600),
-            ("wait_for_change=true&timeout_sec=99999", true, 3600),
+            ("wait_for_change=true&last_etag=0", false, 60),
+            ("wait_for_change=true&last_etag=a1-3", false, 60),
+            ("wait_for_change=true&timeout_sec=99999", true, 60),
         ] {
             let wait = Query::of(Some(query)).unwrap().wait.unwrap();
             assert_eq!((wait.is_for(&headers), wait.limit), (waits, Duration::from_secs(limit)), "{query}");

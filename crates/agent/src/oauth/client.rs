@@ -30,25 +30,41 @@ impl Client {
     /// # Errors
     /// `Invalid` if the file cannot be read or made, if others can read it, or if it holds something else.
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        let made = |path: &Path| create(path).map(Some);
+        Self::read(path, made)?.ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no client"))
+    }
+
+    /// Checks the file. Makes none.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn check(path: &Path) -> Result<(), Error> {
+        Self::read(path, |path| secret_file::can_be_made(path).map(|()| None)).map(drop)
+    }
+
+    /// The client of a file. `missing` gives the text where there is no file.
+    fn read(
+        path: &Path,
+        missing: impl FnOnce(&Path) -> io::Result<Option<Zeroizing<String>>>,
+    ) -> Result<Option<Self>, Error> {
         let error = |reason: String| {
             Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(
                 "the file is JSON with `client_id` and `client_secret`, of mode 0600; the agent makes a new file if \
                  there is none",
             )
         };
-        let file = match secret_file::read(path) {
-            Ok(text) => serde_json::from_str::<ClientFile>(&text)
-                // Not the error's own text: it can repeat a value.
-                .map_err(|wrong| error(format!("line {}: not the JSON of a client", wrong.line())))?,
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-                create(path).map_err(|reason| error(format!("cannot make the file: {reason}")))?
-            }
-            Err(reason) => return Err(error(reason.to_string())),
+        let text = match secret_file::read(path) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => missing(path),
+            read => read.map(Some),
         };
+        let Some(text) = text.map_err(|reason| error(reason.to_string()))? else { return Ok(None) };
+        // Not the error's own text: it can repeat a value.
+        let file: ClientFile = serde_json::from_str(&text)
+            .map_err(|wrong| error(format!("line {}: not the JSON of a client", wrong.line())))?;
         if file.client_id.is_empty() || file.client_secret.len() < secret_file::MIN_SECRET {
             return Err(error("the id is empty, or the secret has less than 16 characters".to_owned()));
         }
-        Ok(Self { id: file.client_id.to_string(), secret: hash(&file.client_secret) })
+        Ok(Some(Self { id: file.client_id.to_string(), secret: hash(&file.client_secret) }))
     }
 
     /// Whether these are the id and the secret.
@@ -63,10 +79,10 @@ fn hash(text: &str) -> Digest {
 }
 
 /// A client with a random secret, in a new file.
-fn create(path: &Path) -> io::Result<ClientFile> {
+fn create(path: &Path) -> io::Result<Zeroizing<String>> {
     let file =
         ClientFile { client_id: Zeroizing::new("yc-auth".to_owned()), client_secret: secret_file::random()? };
-    secret_file::create(path, &Zeroizing::new(serde_json::to_string_pretty(&file)? + "\n"))?;
+    let text = secret_file::create(path, &Zeroizing::new(serde_json::to_string_pretty(&file)? + "\n"))?;
     tracing::info!(path = %path.display(), "made the OAuth client");
-    Ok(file)
+    Ok(text)
 }

@@ -21,7 +21,7 @@ use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 use zeroize::Zeroizing;
 
-use self::client::Client;
+pub(crate) use self::client::Client;
 use crate::config::{Limits, OauthConfig};
 use crate::identity::{Identity, NO_IAM_TOKEN};
 use crate::service::{Body, Caller, Service, is_of_browser, respond};
@@ -164,7 +164,11 @@ type Text = Zeroizing<String>;
 /// The client in the header `Authorization`, by both readings: RFC 6749 §2.3.1 wants both halves encoded as in a form, and
 /// many clients send them as they are.
 fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::of("invalid_request", "the header Authorization is there twice"));
+    }
     let malformed = || unknown_client("the header Authorization is not Basic authentication");
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, encoded) = value.split_once(' ').ok_or_else(malformed)?;
@@ -222,6 +226,10 @@ impl Form {
             let end = field.iter().position(|byte| *byte == b'=').unwrap_or(field.len());
             let name = decode(&field[..end]).ok_or_else(malformed)?;
             let value = decode(field.get(end + 1..).unwrap_or_default()).ok_or_else(malformed)?;
+            // A parameter without a value counts as left out (RFC 6749 §3.2).
+            if value.is_empty() {
+                continue;
+            }
             let place = match &*name {
                 "grant_type" => &mut form.grant_type,
                 "client_id" => &mut form.client_id,

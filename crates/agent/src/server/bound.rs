@@ -24,12 +24,21 @@ impl Sockets {
     /// Sockets that listen already.
     ///
     /// # Errors
-    /// `Invalid` if the system does not tell the address of one.
+    /// `Invalid` if the system does not tell the address of one, or if two have the same.
     pub fn new(sockets: impl IntoIterator<Item = std::net::TcpListener>) -> Result<Self, Error> {
         let with_address = sockets.into_iter().map(|socket| Ok((socket.local_addr()?, socket)));
         let all = with_address.collect::<std::io::Result<Vec<_>>>().map_err(|error| {
             Error::new(ErrorKind::Invalid, format!("a socket of the service manager has no address: {error}"))
         })?;
+        for (place, (address, _)) in all.iter().enumerate() {
+            if all[..place].iter().any(|(other, _)| other == address) {
+                let error =
+                    Error::new(ErrorKind::Invalid, "the service manager has two sockets at this address");
+                return Err(error
+                    .at(address.to_string())
+                    .with_help("leave out `ReusePort=` and the second unit"));
+            }
+        }
         Ok(Self(Arc::new(all)))
     }
 
@@ -54,6 +63,8 @@ impl Sockets {
 pub(crate) struct Bound {
     pub(super) listener: TcpListener,
     pub(super) address: SocketAddr,
+    /// Whether the service manager has the socket, too.
+    pub(super) is_inherited: bool,
 }
 
 impl Bound {
@@ -62,11 +73,14 @@ impl Bound {
     /// # Errors
     /// `Invalid` if the address cannot be used, for example because another process listens there.
     pub(crate) async fn new(address: SocketAddr, sockets: &Sockets) -> Result<Self, Error> {
-        let listener = match sockets.at(address) {
+        let inherited = sockets.at(address);
+        let is_inherited = inherited.is_some();
+        let listener = match inherited {
             Some(listener) => listener,
             None => TcpListener::bind(address).await,
         };
-        let bound = listener.and_then(|listener| Ok(Self { address: listener.local_addr()?, listener }));
+        let bound = listener
+            .and_then(|listener| Ok(Self { address: listener.local_addr()?, listener, is_inherited }));
         bound.map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::PermissionDenied => "give a port above 1023, or a socket of systemd",

@@ -20,11 +20,12 @@ use yandex_cloud_auth::system::BoxFuture;
 
 use super::activity::{Activity, TrackedBody};
 use super::host::HostRule;
+use super::timed::Timed;
 use super::tls::Tls;
 use super::{OpenConnection, owner};
 use crate::config::Limits;
 use crate::metrics::Requests;
-use crate::service::{Body, Caller, Protocol, Service, text};
+use crate::service::{Body, Caller, Peer, Protocol, Service, text};
 
 /// How long a connection that has sent nothing yet is open after the end: its first request may be on the way.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
@@ -49,25 +50,39 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Serves the requests of a connection.
-pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>, mut ended: watch::Receiver<bool>) {
+pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>) {
     let _ = stream.set_nodelay(true);
-    let peer = owner::of_peer(&stream);
     // Not the service itself: a reload drops it.
-    let (limits, protocol, tls) = {
-        let served = &open.0.current().served;
-        (served.limits.clone(), served.service.protocol(), served.tls.clone())
+    let (limits, protocol, tls, asks_for_user, closing) = {
+        let current = open.0.current();
+        let served = &current.served;
+        let service = &served.service;
+        let asks_for_user = service.asks_for_user();
+        (
+            served.limits.clone(),
+            service.protocol(),
+            served.tls.clone(),
+            asks_for_user,
+            Arc::clone(&current.closing),
+        )
     };
+    let mut ended = closing.subscribe();
+    let peer = if asks_for_user { owner::of_peer(&stream).await } else { Peer::Unknown };
     let Some(stream) = opened(stream, tls, &limits, &mut ended).await else { return };
     let activity = Activity::default();
     let (requests, max_headers) = (activity.clone(), limits.headers);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (open, begun) = (Arc::clone(&open), requests.begin());
+        let (open, closing, begun) = (Arc::clone(&open), Arc::clone(&closing), requests.begin());
         async move {
             let current = open.0.current();
             let response = match request.version() {
                 // HTTP/1.1 has refused it.
                 Version::HTTP_2 if request.headers().len() > max_headers => {
                     text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers\n")
+                }
+                _ if !Arc::ptr_eq(&closing, &current.closing) => {
+                    let reason = "the listener serves something else now: connect again\n";
+                    text(StatusCode::MISDIRECTED_REQUEST, reason)
                 }
                 _ => {
                     let caller = Caller::new(peer, open.0.ends(&current), Arc::clone(&open) as _);
@@ -153,18 +168,23 @@ async fn opened(
     limits: &Limits,
     ended: &mut watch::Receiver<bool>,
 ) -> Option<Box<dyn Stream>> {
-    let Some(tls) = tls else { return Some(Box::new(stream)) };
+    let Some(tls) = tls else { return Some(Box::new(Timed::new(stream, limits.write_time()))) };
     let end = async {
         let _ = ended.wait_for(|ended| *ended).await;
         tokio::time::sleep(FIRST_REQUEST).await;
     };
     tokio::select! {
-        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(stream.ok()?.ok()?)),
+        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(Timed::new(stream.ok()?.ok()?, limits.write_time()))),
         () = end => None,
     }
 }
 
 impl Served {
+    /// Whether an open connection of one can be answered by the other.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.service.kind() == other.service.kind() && self.tls.is_some() == other.tls.is_some()
+    }
+
     async fn answer(
         &self,
         request: Request<Incoming>,

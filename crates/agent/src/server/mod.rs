@@ -10,6 +10,7 @@ mod host;
 mod owner;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod tls;
 
 use std::net::SocketAddr;
@@ -48,25 +49,28 @@ struct Current {
     served: Served,
     /// Whether something else is served in its place.
     replaced: watch::Sender<bool>,
+    /// Whether the connections have to close: they have another kind of service, or TLS where there was none. Shared with what
+    /// is served before and after on the same connections.
+    closing: Arc<watch::Sender<bool>>,
 }
 
 impl Current {
-    fn new(served: Served) -> Arc<Self> {
-        Arc::new(Self { served, replaced: watch::Sender::new(false) })
+    fn new(served: Served, closing: Arc<watch::Sender<bool>>) -> Arc<Self> {
+        Arc::new(Self { served, replaced: watch::Sender::new(false), closing })
     }
 }
 
 impl Server {
     /// Serves the connections of a listener.
     pub(crate) fn start(listener: Bound, served: Served) -> Self {
-        let Bound { listener, address } = listener;
+        let Bound { listener, address, is_inherited } = listener;
         let shared = Arc::new(Shared {
             address,
-            current: RwLock::new(Current::new(served)),
+            current: RwLock::new(Current::new(served, Arc::default())),
             open: watch::Sender::new(0),
             ended: watch::Sender::new(false),
         });
-        let accepting = tokio::spawn(accept_all(listener, Arc::clone(&shared)));
+        let accepting = tokio::spawn(accept_all(listener, is_inherited, Arc::clone(&shared)));
         Self { shared, accepting }
     }
 
@@ -75,12 +79,17 @@ impl Server {
         self.shared.address
     }
 
-    /// Answers later requests by another service, also those of connections that are open. Bounds, certificates and versions
-    /// of HTTP hold for later connections.
+    /// Answers later requests by another service, also those of connections that are open, if the service is of the same kind.
+    /// Bounds, certificates and versions of HTTP hold for later connections.
     pub(crate) fn replace(&self, served: Served) {
         let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *current, Current::new(served));
+        let stays = served.is_like(&current.served);
+        let closing = if stays { Arc::clone(&current.closing) } else { Arc::default() };
+        let old = std::mem::replace(&mut *current, Current::new(served, closing));
         drop(current);
+        if !stays {
+            old.closing.send_replace(true);
+        }
         old.replaced.send_replace(true);
         // More connections may be allowed now.
         self.shared.open.send_modify(|_| {});
@@ -88,7 +97,7 @@ impl Server {
 
     /// Accepts the connections that clients have opened and no more, and waits for the requests that are being answered.
     pub(crate) async fn drain(mut self) {
-        self.shared.ended.send_replace(true);
+        self.shared.end();
         let _ = (&mut self.accepting).await;
         let _ = self.shared.open.subscribe().wait_for(|open| *open == 0).await;
     }
@@ -97,13 +106,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.shared.ended.send_replace(true);
+        self.shared.end();
     }
 }
 
 impl Shared {
     fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends the listener and its connections.
+    fn end(&self) {
+        self.ended.send_replace(true);
+        self.current().closing.send_replace(true);
     }
 
     /// What ends the streams of a service.
@@ -119,7 +134,7 @@ impl Shared {
     /// Serves a connection in a task of its own.
     fn start(self: &Arc<Self>, stream: TcpStream) {
         let open = Arc::new(OpenConnection::new(Arc::clone(self)));
-        tokio::spawn(serve(stream, open, self.ended.subscribe()));
+        tokio::spawn(serve(stream, open));
     }
 }
 
@@ -139,22 +154,37 @@ impl Drop for OpenConnection {
     }
 }
 
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Shared>) {
+    let mut fails = false;
     let (mut open, mut ended) = (shared.open.subscribe(), shared.ended.subscribe());
     loop {
         tokio::select! {
-            _ = open.wait_for(|open| shared.has_room(*open)) => {}
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            _ = open.wait_for(|open| shared.has_room(*open)) => {}
         }
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = ended.wait_for(|ended| *ended) => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => shared.start(stream),
+            Ok((stream, _)) => {
+                fails = false;
+                shared.start(stream);
+            }
             // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => {
+                if !std::mem::replace(&mut fails, true) {
+                    tracing::warn!(address = %shared.address, %error, "cannot accept a connection");
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
+    }
+    // The connections in the queue of a socket of the service manager wait for the next agent.
+    if is_inherited {
+        return;
     }
     // To close a listener resets the connections in the queue of the operating system, whose requests may have been sent.
     let Ok(listener) = listener.into_std() else { return };

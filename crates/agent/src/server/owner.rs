@@ -3,27 +3,36 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use crate::service::Peer;
 
 /// How often the tables are read: a table that changes during a read can leave out a line.
 const READS: usize = 3;
 
+/// The reads at the same time: a flood of connections must not take the threads of other work.
+static READING: Semaphore = Semaphore::const_new(1);
+
 /// Who is at the other end. On Linux a process of this machine without a known user is `Unknown`, never `Elsewhere`:
 /// whoever uses up the file descriptors of the agent, so that it cannot read the table, gains nothing.
-pub(super) fn of_peer(stream: &TcpStream) -> Peer {
+pub(super) async fn of_peer(stream: &TcpStream) -> Peer {
     let (Ok(peer), Ok(own)) = (stream.peer_addr(), stream.local_addr()) else { return Peer::Unknown };
     if !peer.ip().to_canonical().is_loopback() || !cfg!(target_os = "linux") {
         return Peer::Elsewhere;
     }
-    (0..READS).find_map(|_| user_of(peer, own)).map_or(Peer::Unknown, Peer::User)
+    let Ok(_turn) = READING.acquire().await else { return Peer::Unknown };
+    // The tables have a line for each socket of the machine.
+    let read = move || (0..READS).find_map(|_| user_of(peer, own));
+    let user = tokio::task::spawn_blocking(read).await.ok().flatten();
+    user.map_or(Peer::Unknown, Peer::User)
 }
 
 /// The user of the socket with these ends.
 fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
-    let read = |table| std::fs::read_to_string(table);
-    forms(peer, own)
-        .find_map(|(table, peer, own)| read(table).ok()?.lines().find_map(|line| owner(line, peer, own)))
+    forms(peer, own).find_map(|(table, peer, own)| {
+        let ends = [written(peer), written(own)];
+        std::fs::read_to_string(table).ok()?.lines().find_map(|line| owner(line, &ends))
+    })
 }
 
 /// The tables that can have the socket of the peer, with the ends as they are written there. A socket of IPv6 can
@@ -38,10 +47,10 @@ fn forms(peer: SocketAddr, own: SocketAddr) -> impl Iterator<Item = (&'static st
     fourth.into_iter().chain([("/proc/net/tcp6", mapped(peer), mapped(own))])
 }
 
-/// The owner of the socket of a line, if it is the socket with these two ends.
-fn owner(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+/// The owner of the socket of a line, if it is the socket with these two ends: its own, and the other one.
+fn owner(line: &str, [local, remote]: &[String; 2]) -> Option<u32> {
     let mut fields = line.split_whitespace().skip(1);
-    let is_socket = fields.next()? == written(local) && fields.next()? == written(remote);
+    let is_socket = fields.next()? == local && fields.next()? == remote;
     if !is_socket {
         return None;
     }
@@ -71,11 +80,15 @@ mod tests {
 
     const LINE: &str = "  12: 0100007F:9C40 0100007F:1F91 01 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 20 4 30 10 -1";
 
+    fn ends(one: SocketAddr, other: SocketAddr) -> [String; 2] {
+        [written(one), written(other)]
+    }
+
     #[test]
     fn the_owner_is_that_of_the_socket_with_these_ends() {
         let (client, server) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:8081".parse().unwrap());
-        assert_eq!(owner(LINE, client, server), Some(1000));
-        assert_eq!(owner(LINE, server, client), None);
+        assert_eq!(owner(LINE, &ends(client, server)), Some(1000));
+        assert_eq!(owner(LINE, &ends(server, client)), None);
     }
 
     #[cfg(target_os = "linux")]
@@ -88,9 +101,9 @@ mod tests {
             let address: IpAddr = address.parse().unwrap();
             let client = TcpStream::connect((address, port)).await.unwrap();
             let (server, _) = listener.accept().await.unwrap();
-            assert_eq!(of_peer(&server), own, "{address}");
+            assert_eq!(of_peer(&server).await, own, "{address}");
             drop(client);
-            assert_eq!(of_peer(&server), Peer::Unknown, "nobody has the socket any more");
+            assert_eq!(of_peer(&server).await, Peer::Unknown, "nobody has the socket any more");
         }
     }
 
@@ -98,7 +111,7 @@ mod tests {
     fn a_socket_without_a_process_has_no_owner() {
         let (client, server) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:8081".parse().unwrap());
         let closed = LINE.replace("  1000        0 4711", "     0        0 0");
-        assert_eq!(owner(&closed, client, server), None);
+        assert_eq!(owner(&closed, &ends(client, server)), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The certificate of a listener.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +13,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use yandex_cloud_auth::{Error, ErrorKind};
 
+use zeroize::Zeroizing;
+
 use crate::config::TlsConfig;
 use crate::service::Protocol;
+
+/// The largest file.
+const MAX_FILE: u64 = 1 << 20;
 
 /// A certificate with its key, ready for handshakes.
 #[derive(Clone)]
@@ -25,14 +31,14 @@ impl Tls {
     /// # Errors
     /// `Invalid` if one cannot be read, or if they do not go together.
     pub(crate) fn load(config: &TlsConfig, protocol: Protocol) -> Result<Self, Error> {
-        let certificates = CertificateDer::pem_file_iter(&config.certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        let certificates = CertificateDer::pem_slice_iter(&read(&config.certificate)?)
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|error| wrong(&config.certificate, reason(&error)))?;
         if certificates.is_empty() {
             return Err(wrong(&config.certificate, "there is no certificate in it".to_owned()));
         }
-        let key =
-            PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, reason(&error)))?;
+        let key = PrivateKeyDer::from_pem_slice(&read(&config.key)?)
+            .map_err(|error| wrong(&config.key, reason(&error)))?;
         let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
@@ -58,10 +64,22 @@ impl Tls {
     }
 }
 
+/// The content of a file. Only a regular file is read: anything else could hold up the agent for ever.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut text = Zeroizing::new(Vec::new());
+    let read = std::fs::metadata(path).and_then(|found| {
+        if !found.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
+        std::fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut text)
+    });
+    read.map_err(|error| wrong(path, error.to_string()))?;
+    Ok(text)
+}
+
 /// Without what stands in the file: a key in the wrong place stays secret.
 fn reason(error: &pem::Error) -> String {
     match error {
-        pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound => "there is no certificate or no private key in it".to_owned(),
         _ => "it is no PEM file".to_owned(),
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use test_support::http_client::{Response, get};
+use test_support::http_client::{Response, call, get};
 use test_support::token_source::Source;
 use test_support::wait::secs;
 use yandex_cloud_auth::testing::TestClock;
@@ -85,5 +85,52 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A gateway in front of a service on loopback.
+pub(crate) struct Gateway {
+    pub(crate) agent: Agent,
+    pub(crate) address: SocketAddr,
+    /// The key of the clients.
+    pub(crate) key: String,
+    _folder: Folder,
+}
+
+impl Gateway {
+    /// A gateway that forwards `/v1/` to `service`, with more keys of the listener.
+    pub(crate) async fn to(service: &str, more: &str, source: &Source, clock: &TestClock) -> Self {
+        let folder = Folder::new();
+        let file = folder.join("gateway.key");
+        let more = format!(
+            "keys = [{{ file = \"{}\" }}]\n{more}\n[[listen.upstream]]\nhost = \"{service}\"\nprefix = \"/v1/\"\n",
+            file.display()
+        );
+        let (agent, address) = listening("gateway", &more, source, clock).await;
+        let key = std::fs::read_to_string(file).unwrap();
+        Self { agent, address, key, _folder: folder }
+    }
+
+    /// The header with the key.
+    pub(crate) fn bearer(&self) -> String {
+        format!("Bearer {}", self.key)
+    }
+
+    /// A request with the key.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
+        let bearer = self.bearer();
+        let headers = [&[("authorization", bearer.as_str())], headers].concat();
+        call(method, &format!("http://{}{path}", self.address), &headers, body.to_owned()).await
+    }
+
+    /// A request with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response {
+        self.call("POST", path, &[("content-type", "application/json")], body).await
     }
 }

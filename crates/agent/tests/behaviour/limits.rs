@@ -75,3 +75,19 @@ fn heads_and_bodies_over_the_bound_are_refused() {
         }
     });
 }
+
+/// A client that sends requests and reads nothing fills the buffers of the system, and then holds the connection.
+#[test]
+fn a_client_that_does_not_read_loses_its_connection() {
+    on_runtime(async {
+        let more = "limits = { connections = 1, write_seconds = 0.2 }\n";
+        let (_agent, address) = listening("admin", more, &tokens(), &TestClock::new()).await;
+        let mut greedy = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").repeat(100);
+        // The writes end when the agent has closed the connection.
+        while soon(greedy.write_all(request.as_bytes())).await.is_ok() {}
+        let next = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let response = soon(raw(address, next.as_bytes())).await;
+        assert!(response.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&response));
+    });
+}

@@ -47,6 +47,11 @@ fn a_client_is_known_by_its_header_or_its_form() {
                 vec![FORM, ("x-forwarded-for", "127.0.0.1"), ("x-envoy-internal", "true")],
                 format!("{grant}&client_id=yc-auth&client_secret={secret}"),
             ),
+            // A parameter without a value is as one that is left out.
+            (
+                vec![FORM, ("authorization", &*basic)],
+                format!("{grant}&client_id=&client_secret=&grant_type="),
+            ),
             (
                 vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
                 format!("client_secret={secret}&client_id=yc%2Dauth&{grant}&audience="),

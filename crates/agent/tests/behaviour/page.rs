@@ -16,7 +16,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn page() -> String {
-    fs::read_to_string(file("docs/agent.md")).unwrap()
+    ["docs/agent.md", "docs/gateway.md"].map(|name| fs::read_to_string(file(name)).unwrap()).join("\n")
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn every_key_has_a_row() {
     let page = page();
     let one = "[[identity]]\nname = \"a\"\n";
     let listen = |kind: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\nno-such-key = 1\n");
-    let kinds = ["metadata", "oauth", "token-file", "admin", "probes"];
+    let kinds = ["metadata", "oauth", "gateway", "token-file", "admin", "probes"];
     let inside = |kind: &str, key: &str| {
         format!("{one}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:1\"\n{key}\n")
     };
@@ -49,6 +49,7 @@ fn every_key_has_a_row() {
         inside("admin", "limits = { no-such-key = 1 }"),
         inside("admin", "tls = { no-such-key = 1 }"),
         inside("admin", "keys = [{ no-such-key = 1 }]"),
+        inside("gateway", "upstream = [{ no-such-key = 1 }]"),
         format!("{one}no-such-key = 1\n"),
         format!("no-such-key = 1\n{one}"),
         listen("no-such-kind"),

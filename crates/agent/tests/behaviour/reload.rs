@@ -1,7 +1,8 @@
 //! A new configuration is taken as a whole, or not at all.
 
 use test_support::http_client::{get, try_call};
-use test_support::wait::on_runtime;
+use test_support::wait::{on_runtime, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use yandex_cloud_auth::testing::TestClock;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::Config;
@@ -87,5 +88,32 @@ fn a_token_file_takes_another_form() {
         agent.reload(Config::parse(&config("dotenv")).unwrap(), of(&source, &clock)).await.unwrap();
         has("YC_IAM_TOKEN=t1.fake.0\n").await;
         assert_eq!(source.started(), 1);
+    });
+}
+
+/// Otherwise a connection without TLS would go on at a listener that has it.
+#[test]
+fn a_listener_of_another_kind_closes_the_connections_of_the_old_one() {
+    on_runtime(async {
+        let (source, clock) = (tokens(), TestClock::new());
+        let port = free_port();
+        let text =
+            |kind: &str| format!("{ONE}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:{port}\"\n");
+        let mut agent = start(&text("probes"), &source, &clock).await;
+        let request = format!("GET /readyz/one HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        let connect = async || {
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut head = [0; 12];
+            soon(stream.read_exact(&mut head)).await.unwrap();
+            (stream, head)
+        };
+        let (mut old, head) = connect().await;
+        assert_eq!(&head, b"HTTP/1.1 404");
+        agent.reload(Config::parse(&text("admin")).unwrap(), of(&source, &clock)).await.unwrap();
+        let mut rest = Vec::new();
+        soon(old.read_to_end(&mut rest)).await.unwrap();
+        assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1 200"));
+        assert_eq!(&connect().await.1, b"HTTP/1.1 200");
     });
 }

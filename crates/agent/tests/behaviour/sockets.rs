@@ -13,7 +13,7 @@ use yandex_cloud_auth_agent::{Agent, Config, Sockets};
 use crate::common::{ONE, of, tokens};
 
 #[test]
-fn a_listener_takes_the_socket_at_its_address_and_finds_it_again_later() {
+fn a_listener_takes_the_socket_at_its_address() {
     on_runtime(async {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
@@ -25,20 +25,51 @@ fn a_listener_takes_the_socket_at_its_address_and_finds_it_again_later() {
         let (source, clock) = (tokens(), TestClock::new());
         let with = Config::parse(&format!("{ONE}[[listen]]\nkind = \"admin\"\naddress = \"{address}\"\n"));
         let (with, without) = (with.unwrap(), Config::parse(ONE).unwrap());
-        let mut agent = Agent::start_with(with.clone(), sockets, of(&source, &clock)).await.unwrap();
+        let mut agent = Agent::start_with(with.clone(), sockets.clone(), of(&source, &clock)).await.unwrap();
         let mut response = String::new();
         soon(early.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 
-        // Without the listener the socket is still the agent's: a client waits, and is refused by nobody.
-        agent.reload(without, of(&source, &clock)).await.unwrap();
+        // Without the listener its clients would wait for ever.
+        let refused = agent.reload(without, of(&source, &clock)).await.unwrap_err();
+        assert_eq!(refused.location(), Some(address.to_string().as_str()));
+        assert_eq!(get(&format!("http://{address}/livez"), &[]).await.status, 200);
+
+        // The connections of the queue are the next agent's.
+        drop(agent);
         let mut waiting = TcpStream::connect(address).await.unwrap();
         waiting.write_all(request.as_bytes()).await.unwrap();
-        agent.reload(with, of(&source, &clock)).await.unwrap();
+        let _agent = Agent::start_with(with, sockets, of(&source, &clock)).await.unwrap();
         let mut response = String::new();
         soon(waiting.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
-        assert_eq!(get(&format!("http://{address}/livez"), &[]).await.status, 200);
+    });
+}
+
+#[test]
+fn the_end_leaves_the_connections_of_the_queue_to_the_next_agent() {
+    on_runtime(async {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let sockets = Sockets::new([socket]).unwrap();
+        let (source, clock) = (tokens(), TestClock::new());
+        // One connection has all the room, so that the next ones stay in the queue.
+        let config = Config::parse(&format!(
+            "{ONE}[[listen]]\nkind = \"probes\"\naddress = \"{address}\"\nlimits = {{ connections = 1 }}\n"
+        ));
+        let config = config.unwrap();
+        let agent = Agent::start_with(config.clone(), sockets.clone(), of(&source, &clock)).await.unwrap();
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        soon(first.readable()).await.unwrap();
+        let mut queued = TcpStream::connect(address).await.unwrap();
+        agent.drain().await;
+        drop(first);
+        queued.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let _next = Agent::start_with(config, sockets, of(&source, &clock)).await.unwrap();
+        let mut response = String::new();
+        soon(queued.read_to_string(&mut response)).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     });
 }
 

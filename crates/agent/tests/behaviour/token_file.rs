@@ -144,7 +144,7 @@ fn a_place_that_is_not_free_is_refused() {
         symlink(&file, &link).unwrap();
         assert!(refused(&link, "").await.contains("not a regular file"));
         assert!(refused(folder.path(), "").await.contains("not a regular file"));
-        assert!(refused(&folder.join("missing/token"), "").await.contains("cannot write"));
+        assert!(refused(&folder.join("missing/token"), "").await.contains("the folder does not exist"));
         assert!(refused(&folder.join("other"), "group = \"no-such-group-here\"").await.contains("no group"));
     });
 }

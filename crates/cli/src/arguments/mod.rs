@@ -131,10 +131,10 @@ pub(crate) enum Command {
     /// the secret. Comments, order and other entries of the files stay.
     #[command(after_help = SECRETS_ARE_VISIBLE)]
     Setup(SetupOptions),
-    /// Serve fresh tokens to tools that take an address, an OAuth client or a file
+    /// Serve fresh tokens to tools that take an address, a static key, an OAuth client or a file
     ///
     /// Runs until Ctrl-C or SIGTERM, then answers the requests that it has and exits with 0. Each of `--metadata`,
-    /// `--oauth`, `--token-file`, `--admin` and `--probes` starts a listener for the identity of the options. `--config`
+    /// `--oauth`, `--gateway`, `--token-file`, `--admin` and `--probes` starts a listener for the identity of the options. `--config`
     /// names a file with several identities instead; SIGHUP reads it again, all of it or nothing.
     ///
     /// The metadata service has no key: it listens on loopback alone, and asks the system whose process is at the other

@@ -55,7 +55,7 @@ pub(crate) const ADDRESS_VARIABLES: [(&str, &str); 2] = [
 ];
 
 /// The other variables.
-const OTHER_VARIABLES: [(&str, &str); 19] = [
+const OTHER_VARIABLES: [(&str, &str); 20] = [
     ("YC_PROFILE", "the yc profile (yandex-cloud-cli, profile)"),
     (
         "HOME",
@@ -79,6 +79,7 @@ const OTHER_VARIABLES: [(&str, &str); 19] = [
     ("YC_AUTH_CACHE_DIR", "the folder of the shared tokens, an absolute path"),
     ("XDG_RUNTIME_DIR", "the folder with that folder, `yc-auth`, by default"),
     ("XDG_CACHE_HOME", "the same, if XDG_RUNTIME_DIR is not set; else .cache in HOME"),
+    ("YC_AUTH_GATEWAY_KEY", "the key of the clients of `serve --gateway`, in place of a file"),
     ("YC_AUTH_LOG", "the log level on standard error: off (the default), error, warn, info, debug or trace"),
     ("NO_COLOR", "turns color off on a terminal"),
     ("TERM", "no color either if this is `dumb`"),

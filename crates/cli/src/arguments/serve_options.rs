@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::AuthOptions;
+use super::auth_value::AuthValue;
 use super::emulator_options::socket_address;
 use super::seconds::seconds;
 
@@ -28,8 +30,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, requires = "metadata")]
     pub(crate) pod_network: bool,
 
-    /// The folder that the metadata service shows
-    #[arg(long, value_name = "ID", requires = "metadata")]
+    /// The folder that the metadata service shows, and of which the gateway takes models
+    #[arg(long, value_name = "ID")]
     pub(crate) folder: Option<String>,
 
     /// Serve an OAuth 2 token endpoint for client credentials, such as at 127.0.0.1:8082
@@ -41,6 +43,17 @@ pub(crate) struct ServeOptions {
     /// Default: `oauth-client.json` in `STATE_DIRECTORY`, then in `yc-auth` of `XDG_STATE_HOME` or of `~/.local/state`.
     #[arg(long, value_name = "FILE", requires = "oauth")]
     pub(crate) oauth_client: Option<PathBuf>,
+
+    /// Serve a gateway for tools that take a base URL and a static key, such as at 127.0.0.1:8080: AI Studio at `/v1`
+    #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
+    pub(crate) gateway: Option<SocketAddr>,
+
+    /// The file with the key that clients of the gateway send, made at the first start
+    ///
+    /// Default: the value of `YC_AUTH_GATEWAY_KEY`, else `gateway.key` in `STATE_DIRECTORY`, then in `yc-auth` of
+    /// `XDG_STATE_HOME` or of `~/.local/state`. The log names the file.
+    #[arg(long, value_name = "@FILE", requires = "gateway", value_parser = OsStringValueParser::new().map(AuthValue::from))]
+    pub(crate) gateway_key: Option<AuthValue>,
 
     /// Keep the token in this file, replaced by a rename at each new token
     #[arg(long, value_name = "FILE")]
@@ -74,7 +87,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "FILE", requires = "admin")]
     pub(crate) admin_key: Option<PathBuf>,
 
-    /// The certificate of `--oauth` and `--admin`, in PEM, with those of its issuers
+    /// The certificate of `--oauth`, `--gateway` and `--admin`, in PEM, with those of its issuers
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
 
@@ -82,7 +95,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Allow `--oauth` and `--admin` outside loopback: with TLS, and `--admin` with a key
+    /// Allow `--oauth`, `--gateway` and `--admin` outside loopback: with TLS, and `--admin` with a key
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
@@ -98,7 +111,7 @@ pub(crate) struct ServeOptions {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["metadata", "oauth", "token_file", "admin", "probes", "tls_certificate", "allow_remote"]
+        conflicts_with_all = ["metadata", "oauth", "gateway", "folder", "token_file", "admin", "probes", "tls_certificate", "allow_remote"]
     )]
     pub(crate) config: Option<PathBuf>,
 
@@ -125,19 +138,22 @@ impl ServeOptions {
     pub(super) fn conflict(&self) -> Option<String> {
         let serves = self.metadata.is_some()
             || self.oauth.is_some()
+            || self.gateway.is_some()
             || self.token_file.is_some()
             || self.admin.is_some()
             || self.probes.is_some()
             || self.config.is_some();
         if !serves {
-            let reason = "nothing is served: give `--metadata`, `--oauth`, `--token-file`, `--admin`, `--probes` or `--config`";
+            let reason = "nothing is served: give `--metadata`, `--oauth`, `--gateway`, `--token-file`, `--admin`, `--probes` or `--config`";
             return Some(reason.to_owned());
         }
-        let can_have_tls = self.oauth.is_some() || self.admin.is_some();
+        let can_have_tls = self.oauth.is_some() || self.gateway.is_some() || self.admin.is_some();
         if (self.tls_certificate.is_some() || self.allow_remote) && !can_have_tls {
-            let reason =
-                "`--tls-certificate` and `--allow-remote` are for `--oauth` and `--admin`: give one of them";
+            let reason = "`--tls-certificate` and `--allow-remote` are for `--oauth`, `--gateway` and `--admin`: give one of them";
             return Some(reason.to_owned());
+        }
+        if self.folder.is_some() && self.metadata.is_none() && self.gateway.is_none() {
+            return Some("`--folder` is for `--metadata` and `--gateway`: give one of them".to_owned());
         }
         let chooses = self.auth.auth.is_some() || self.auth.method.is_some() || self.auth.key_file.is_some();
         if self.config.is_some() && chooses {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{
-    AdminConfig, Config, FileFormat, IdentityConfig, KeyConfig, Limits, ListenConfig, MetadataConfig,
-    OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, Limits, ListenConfig,
+    MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
 };
+use zeroize::Zeroizing;
 
 use crate::arguments::{self, AuthOptions, AuthValue, MethodName, ServeOptions};
 
@@ -17,6 +18,9 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// The name of the identity of the options.
 const NAME: &str = "default";
+
+/// The variable with the key of the clients of a gateway.
+const GATEWAY_KEY: &str = "YC_AUTH_GATEWAY_KEY";
 
 /// A configuration, and where it came from.
 pub(super) struct Configuration {
@@ -86,7 +90,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.oauth {
         let client_file = match &options.oauth_client {
             Some(file) => file.clone(),
-            None => state_folder()?.join("oauth-client.json"),
+            None => state_folder(options, "--oauth-client")?.join("oauth-client.json"),
         };
         listen.push(ListenConfig::Oauth(OauthConfig {
             address,
@@ -96,6 +100,11 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             tls: tls.clone(),
             limits: Limits::default(),
         }));
+    }
+    if let Some(address) = options.gateway {
+        let key = gateway_key(options)?;
+        let gateway = GatewayConfig { allow_remote, tls: tls.clone(), ..GatewayConfig::new(address, key) };
+        listen.push(ListenConfig::Gateway(gateway));
     }
     if let Some(path) = &options.token_file {
         listen.push(ListenConfig::TokenFile(TokenFileConfig {
@@ -116,7 +125,7 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     if let Some(address) = options.admin {
         listen.push(ListenConfig::Admin(AdminConfig {
             address,
-            keys: options.admin_key.iter().map(|file| KeyConfig { file: file.clone() }).collect(),
+            keys: options.admin_key.iter().map(KeyConfig::file).collect(),
             allow_remote,
             tls,
             limits: Limits::default(),
@@ -130,8 +139,27 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
     Ok(Config { identity: vec![identity], listen, drain_seconds })
 }
 
+/// The key of the clients of a gateway: the file of the option, the variable, or a file that the agent makes.
+fn gateway_key(options: &ServeOptions) -> Result<KeyConfig, Error> {
+    if let Some(AuthValue::File(file)) = &options.gateway_key {
+        return Ok(KeyConfig::file(file));
+    }
+    if options.gateway_key.is_some() {
+        return Err(Error::new(ErrorKind::Invalid, "the key would be visible in the list of processes")
+            .at("--gateway-key")
+            .with_help(format!("give the file with the key, as `@FILE`, or set {GATEWAY_KEY}")));
+    }
+    match std::env::var(GATEWAY_KEY) {
+        Ok(value) if !value.trim().is_empty() => {
+            let value = Some(Zeroizing::new(value));
+            Ok(KeyConfig { value, ..KeyConfig::file(GATEWAY_KEY) })
+        }
+        _ => Ok(KeyConfig::file(state_folder(options, "--gateway-key")?.join("gateway.key"))),
+    }
+}
+
 /// The folder of what the agent keeps: systemd's, else the user's.
-fn state_folder() -> Result<PathBuf, Error> {
+fn state_folder(options: &ServeOptions, option: &str) -> Result<PathBuf, Error> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let of_user = || {
         let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
@@ -140,10 +168,15 @@ fn state_folder() -> Result<PathBuf, Error> {
     let found = folder("STATE_DIRECTORY").or_else(of_user);
     let error = |reason: String| {
         Error::new(ErrorKind::Invalid, reason)
-            .at("--oauth-client")
-            .with_help("give the path of the file: `--oauth-client FILE`")
+            .at(option)
+            .with_help("give the path of the file with this option")
     };
-    let found = found.ok_or_else(|| error("there is no folder for the file of the client".to_owned()))?;
+    let found = found.ok_or_else(|| error("there is no folder for the file".to_owned()))?;
+    // A check writes nothing: the nearest folder that there is stands for one that would be made.
+    if options.check {
+        let near = found.ancestors().find(|folder| folder.is_dir());
+        return Ok(near.unwrap_or(&found).to_owned());
+    }
     std::fs::create_dir_all(&found).map_err(|reason| error(format!("{}: {reason}", found.display())))?;
     Ok(found)
 }

@@ -62,7 +62,18 @@ pub(crate) fn run(options: &ServeOptions, deadline: Deadline, out: &mut dyn Writ
         }
         notify(&[State::Stopping]);
         tracing::info!("ending");
-        agent.drain().await;
+        tokio::select! {
+            () = agent.drain() => {}
+            // Whoever asks twice does not want to wait.
+            signal = async {
+                loop {
+                    let signal = signals.next().await;
+                    if [INTERRUPT, TERMINATE, QUIT].contains(&signal) {
+                        break signal;
+                    }
+                }
+            } => tracing::warn!(signal, "ending at once"),
+        }
         Ok(())
     })
 }

@@ -40,6 +40,7 @@ mod recognized_values;
 mod repeats;
 mod run;
 mod serve;
+mod serve_gateway;
 mod setup;
 mod shared_cache;
 mod statuses;

@@ -14,15 +14,15 @@ use crate::run::{Folder, Run, missing, yc_auth};
 const TOKEN: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 
 /// An agent that serves. Ended if the test fails.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     log: BufReader<ChildStderr>,
     /// The addresses of the listeners.
-    addresses: Vec<String>,
+    pub(crate) addresses: Vec<String>,
 }
 
 impl Served {
-    fn start(mut run: Run) -> Self {
+    pub(crate) fn start(mut run: Run) -> Self {
         let mut child = run.command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut served = Self { child, log, addresses: Vec::new() };
@@ -42,6 +42,12 @@ impl Served {
                 return line.trim_end().to_owned();
             }
         }
+    }
+
+    /// Ends the agent by a signal, and expects its good end.
+    pub(crate) fn end(&mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 
     fn signal(&self, signal: Signal) {
@@ -172,6 +178,7 @@ fn a_signal_finds_a_key_that_is_gone_and_works_without_a_file_too() {
     let mut served = Served::start(serve(&emulator, &folder, &options));
     served.signal(Signal::HUP);
     served.next_line("read the configuration again");
+    assert!(get(&free, TOKEN).contains("t1."));
     fs::remove_file(&key).unwrap();
     served.signal(Signal::HUP);
     let line = served.next_line("the new configuration is refused");
@@ -199,12 +206,13 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     refused(&["--metadata", "0.0.0.0:8081"], "must be on loopback");
     refused(&["--oauth", "10.0.0.1:8081"], "this machine alone");
     refused(&["--oauth", "10.0.0.1:8081", "--allow-remote"], "no TLS");
-    let certificate = ["--tls-certificate", "/dev/null", "--tls-key", "/dev/null"];
+    let empty = folder.file("empty.pem", "").display().to_string();
+    let certificate = ["--tls-certificate", &empty, "--tls-key", &empty];
     refused(&[&["--admin", "10.0.0.1:8081", "--allow-remote"], &certificate[..]].concat(), "--admin-key");
-    refused(&[&["--admin", "127.0.0.1:0", "--check"], &certificate[..]].concat(), "/dev/null: there is no");
+    refused(&[&["--admin", "127.0.0.1:0", "--check"], &certificate[..]].concat(), "empty.pem: there is no");
     refused(&["--metadata", &busy], "cannot listen");
     refused(&["--token-file", link.to_str().unwrap()], "not a regular file");
-    refused(&["--token-file", &missing("folder/token")], "cannot write here");
+    refused(&["--token-file", &missing("folder/token")], "the folder does not exist");
     refused(&["--token-file", "t", "--mode", "0644"], "every user of the machine");
     refused(&["--token-file", "t", "--format", "pgpass"], "needs `host` and `user`");
     let file = "[[listen]]\nkind = \"token-file\"\n";

@@ -1,0 +1,162 @@
+//! Bodies on their way through the gateway: nothing is held back, and no pause is longer than allowed.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// The body of a request to a service.
+pub(super) type Streamed = UnsyncBoxBody<Bytes, Broken>;
+
+/// Why a body ended before its end.
+#[derive(Debug)]
+pub(super) enum Broken {
+    TooSlow,
+    TooLong,
+    Lost(hyper::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSlow => formatter.write_str("the next part of the body took too long"),
+            Self::TooLong => formatter.write_str("the body is too long"),
+            Self::Lost(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A body with a limit of its size, and of the pause between two parts.
+pub(super) struct Bounded {
+    inner: Incoming,
+    pause: Duration,
+    /// Runs while the next part has not arrived.
+    waiting: Option<Pin<Box<Sleep>>>,
+    left: u64,
+}
+
+impl Bounded {
+    pub(super) fn new(inner: Incoming, pause: Duration, limit: u64) -> Self {
+        Self { inner, pause, waiting: None, left: limit }
+    }
+}
+
+impl Body for Bounded {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
+            let pause = self.pause;
+            let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(pause)));
+            ready!(waiting.as_mut().poll(context));
+            return Poll::Ready(Some(Err(Broken::TooSlow)));
+        };
+        self.waiting = None;
+        let length = |frame: &Frame<Bytes>| frame.data_ref().map_or(0, Bytes::len) as u64;
+        let frame = match frame {
+            Some(Ok(frame)) if length(&frame) > self.left => Err(Broken::TooLong),
+            Some(Ok(frame)) => {
+                self.left -= length(&frame);
+                Ok(frame)
+            }
+            Some(Err(error)) => Err(Broken::Lost(error)),
+            None => return Poll::Ready(None),
+        };
+        Poll::Ready(Some(frame))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The beginning of a body.
+pub(super) enum Beginning {
+    /// The body as a whole.
+    Whole(Bytes),
+    /// More than the limit of it, and the rest.
+    Part(Bytes, Bounded),
+}
+
+/// Reads a body up to a limit.
+///
+/// # Errors
+/// The client broke off, or took too long.
+pub(super) async fn beginning(mut body: Bounded, limit: usize) -> Result<Beginning, Broken> {
+    let mut first = Bytes::new();
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        // Most bodies are one part, which is not copied.
+        if first.is_empty() && read.is_empty() {
+            first = data;
+        } else {
+            if read.is_empty() {
+                read.extend_from_slice(&first);
+            }
+            read.extend_from_slice(&data);
+        }
+        if first.len().max(read.len()) > limit {
+            return Ok(Beginning::Part(if read.is_empty() { first } else { read.freeze() }, body));
+        }
+    }
+    Ok(Beginning::Whole(if read.is_empty() { first } else { read.freeze() }))
+}
+
+/// A body that is there as a whole.
+pub(super) fn whole(body: Bytes) -> Streamed {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body whose beginning has been read.
+pub(super) struct Resumed {
+    beginning: Option<Bytes>,
+    rest: Bounded,
+}
+
+impl Resumed {
+    pub(super) fn new(beginning: Bytes, rest: Bounded) -> Self {
+        Self { beginning: Some(beginning), rest }
+    }
+}
+
+impl Body for Resumed {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.beginning.take() {
+            Some(beginning) => Poll::Ready(Some(Ok(Frame::data(beginning)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.beginning.as_ref().map_or(0, Bytes::len) as u64;
+        let mut hint = self.rest.size_hint();
+        match hint.exact() {
+            Some(rest) => hint.set_exact(rest + read),
+            None => hint.set_lower(hint.lower() + read),
+        }
+        hint
+    }
+}

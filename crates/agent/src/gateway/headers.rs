@@ -1,0 +1,126 @@
+//! The headers that go on to a service, and those that come back: without what is of one connection, and without the
+//! client's key.
+
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+/// The headers of one connection (RFC 9110 §7.6.1). `TE` and `Upgrade` are looked at first.
+const OF_CONNECTION: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The headers in which clients send keys.
+const OF_KEYS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-api-key"),
+    header::COOKIE,
+];
+
+const PROJECT: HeaderName = HeaderName::from_static("openai-project");
+
+/// Takes out what is of one connection.
+pub(super) fn remove_those_of_connection(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in OF_CONNECTION.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// Makes the headers of a request those that the service gets. `key` is what the client has sent.
+pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&str>) {
+    let takes_trailers =
+        headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    remove_those_of_connection(headers);
+    for name in [&OF_KEYS[..], &[header::HOST, header::EXPECT]].concat() {
+        headers.remove(name);
+    }
+    // A tool may send its key in a header of its own, too.
+    let has_key =
+        |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());
+    let repeated: Vec<HeaderName> =
+        headers.iter().filter(|(_, value)| has_key(value)).map(|(name, _)| name.clone()).collect();
+    for name in repeated {
+        headers.remove(name);
+    }
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(folder) = folder.and_then(|folder| HeaderValue::from_str(folder).ok())
+        && !headers.contains_key(PROJECT)
+    {
+        headers.insert(PROJECT, folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_key_goes_to_no_service_whatever_header_has_it() {
+        let key = "local-key-0123456789";
+        let mut sent = headers(&[
+            ("authorization", "Bearer local-key-0123456789"),
+            ("proxy-authorization", "Bearer x"),
+            ("api-key", "x"),
+            ("x-api-key", "x"),
+            ("cookie", "a=b"),
+            ("x-my-key", "Token local-key-0123456789;"),
+            ("x-other", "local-key-012345678"),
+            ("accept", "*/*"),
+        ]);
+        for_service(&mut sent, key, None);
+        assert_eq!(names(&sent), ["accept", "x-other"]);
+    }
+
+    #[test]
+    fn what_is_of_one_connection_stays_there() {
+        let mut sent = headers(&[
+            ("connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("host", "127.0.0.1:8080"),
+            ("expect", "100-continue"),
+            ("content-type", "application/json"),
+        ]);
+        for_service(&mut sent, "some-local-key-01", Some("b1gfake"));
+        assert_eq!(names(&sent), ["content-type", "openai-project", "te"]);
+        assert_eq!(sent["openai-project"], "b1gfake");
+        let mut own = headers(&[("openai-project", "b1gother"), ("te", "gzip")]);
+        for_service(&mut own, "some-local-key-01", Some("b1gfake"));
+        assert_eq!(
+            (names(&own), own["openai-project"].to_str().unwrap()),
+            (vec!["openai-project"], "b1gother")
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! What a client is told when the gateway itself refuses a request, in the form that the client reads: that of OpenAI's
+//! API, or of gRPC.
+
+use std::error::Error as StdError;
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::json;
+use yandex_cloud_auth::system::HttpError;
+use yandex_cloud_auth::{Error, ErrorKind, redact};
+
+use super::body::Broken;
+use crate::service::{Body, respond};
+
+/// What `grpc-message` writes as it is.
+const IN_GRPC: &AsciiSet = &CONTROLS.add(b'%').add(b'"');
+
+/// A refusal of the gateway.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    /// The code of the error in OpenAI's form.
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The key of the client is missing or wrong. Some clients print this text, so it has the fix.
+    pub(super) fn key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_api_key",
+            "the key of the gateway is missing or wrong: give the content of the gateway's key file as the API key of this \
+             client (yc-auth serve prints the path of the file at its start)",
+        )
+    }
+
+    /// There is no token, or the token must not go to the service.
+    pub(super) fn auth(error: &Error) -> Self {
+        let (status, code) = match error.kind() {
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unavailable"),
+            ErrorKind::Blocked => (StatusCode::FORBIDDEN, "destination_blocked"),
+            _ => (StatusCode::BAD_GATEWAY, "token_refused"),
+        };
+        let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
+        Self::new(status, code, format!("the gateway has no token for this request: {error}{help}"))
+    }
+
+    /// The service could not be asked, or broke off.
+    pub(super) fn upstream(host: &str, error: &(dyn StdError + 'static)) -> Self {
+        let mut deepest = error;
+        // The library of HTTP wraps the errors of bodies and of connections.
+        loop {
+            if let Some(broken) = deepest.downcast_ref::<Broken>() {
+                return Self::body(broken);
+            }
+            match deepest.source() {
+                Some(source) if !deepest.is::<HttpError>() => deepest = source,
+                _ => break,
+            }
+        }
+        let message = format!("the request to {host} failed: {deepest}");
+        Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", redact(&message, &[]))
+    }
+
+    /// A client broke off, sent too much, or waited too long.
+    pub(super) fn body(broken: &Broken) -> Self {
+        let (status, code) = match broken {
+            Broken::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
+            Broken::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Broken::Lost(_) => (StatusCode::BAD_REQUEST, "request_incomplete"),
+        };
+        Self::new(status, code, format!("the request was not read: {broken}"))
+    }
+
+    /// In OpenAI's form.
+    pub(super) fn json(&self) -> String {
+        let kind = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let error = json!({"message": self.message, "type": kind, "param": null, "code": self.code});
+        json!({"error": error}).to_string()
+    }
+
+    pub(super) fn response(self, headers: &Asked) -> Response<Body> {
+        if headers.is_grpc {
+            return self.grpc();
+        }
+        let mut response = respond(self.status, "application/json", self.json());
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    fn grpc(self) -> Response<Body> {
+        let status = match self.status {
+            StatusCode::UNAUTHORIZED => "16",
+            StatusCode::FORBIDDEN => "7",
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "12",
+            StatusCode::PAYLOAD_TOO_LARGE => "8",
+            StatusCode::GATEWAY_TIMEOUT => "4",
+            status if status.is_server_error() => "14",
+            _ => "3",
+        };
+        let mut response = respond(StatusCode::OK, "application/grpc", "");
+        let headers = response.headers_mut();
+        headers.insert("grpc-status", HeaderValue::from_static(status));
+        let message = utf8_percent_encode(&self.message, IN_GRPC).to_string();
+        if let Ok(message) = HeaderValue::try_from(message) {
+            headers.insert("grpc-message", message);
+        }
+        response
+    }
+}
+
+/// What of a request decides the form of a refusal.
+pub(super) struct Asked {
+    is_grpc: bool,
+}
+
+impl Asked {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let content = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        Self { is_grpc: content.is_some_and(|content| content.starts_with(b"application/grpc")) }
+    }
+
+    pub(super) fn is_grpc(&self) -> bool {
+        self.is_grpc
+    }
+}

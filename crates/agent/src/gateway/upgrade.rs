@@ -1,0 +1,54 @@
+//! A connection that switches to another protocol, such as the WebSocket of a realtime session.
+
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::copy_bidirectional;
+
+use crate::service::Caller;
+
+/// The protocol that a client asks for, and its side of the connection.
+pub(super) struct Switch {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+}
+
+impl Switch {
+    /// The switch that a request asks for. `None` if it asks for none, or for another one than to WebSocket.
+    pub(super) fn of(request: &mut Request<Incoming>) -> Option<Self> {
+        let asks = request.headers().get_all(header::CONNECTION).iter().any(|value| {
+            let names = value.to_str().unwrap_or_default().split(',');
+            names.into_iter().any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+        });
+        let protocol = request.headers().get(header::UPGRADE)?.clone();
+        let is_web_socket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
+        (asks && is_web_socket).then(|| Self { protocol, client: hyper::upgrade::on(request) })
+    }
+
+    /// Asks the service for the same switch.
+    pub(super) fn ask(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, self.protocol.clone());
+    }
+
+    /// Once both sides have switched, passes on what they send. A response that does not switch is left alone.
+    pub(super) fn connect<B>(self, response: &mut Response<B>, mut caller: Caller) {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        let service = hyper::upgrade::on(&mut *response);
+        let (client, protocol) = (self.client, self.protocol);
+        tokio::spawn(async move {
+            let (Ok(client), Ok(service)) = tokio::join!(client, service) else { return };
+            let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut service) => {}
+                () = caller.has_to_end() => {}
+            }
+        });
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol);
+    }
+}

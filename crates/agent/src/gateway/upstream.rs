@@ -1,0 +1,250 @@
+//! Which service a request goes to, and under which address.
+
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::OnceCell;
+use yandex_cloud_auth::sdk_internals::Address;
+use yandex_cloud_auth::tower::AuthLayer;
+use yandex_cloud_auth::{Credentials, Error, ErrorKind};
+
+use super::refusal::Refusal;
+use crate::config::UpstreamConfig;
+
+/// How the paths of AI Studio begin that the gateway forwards by default.
+const DEFAULT_PREFIX: &str = "/v1/";
+
+/// How long the search for the default service may take.
+const DISCOVERY: Duration = Duration::from_secs(10);
+
+/// The default service is looked for at the first request of an identity.
+pub(super) struct Default(OnceCell<Address>);
+
+/// The services that a gateway forwards to.
+pub(super) struct Upstreams(Vec<Upstream>);
+
+struct Upstream {
+    address: Address,
+    prefix: String,
+    methods: Vec<Method>,
+}
+
+impl Upstreams {
+    /// # Errors
+    /// `Invalid` for a host that is none.
+    pub(super) fn new(configs: &[UpstreamConfig]) -> Result<Self, Error> {
+        configs
+            .iter()
+            .map(|config| {
+                Ok(Upstream {
+                    address: address(&config.host)?,
+                    prefix: config.prefix.clone(),
+                    methods: config
+                        .methods
+                        .iter()
+                        .filter_map(|name| Method::from_bytes(name.as_bytes()).ok())
+                        .collect(),
+                })
+            })
+            .collect::<Result<_, Error>>()
+            .map(Self)
+    }
+
+    /// The layer of an identity, allowed to send its token to the configured services.
+    ///
+    /// # Errors
+    /// `Invalid` for a host that the token must not go to, such as one without TLS.
+    pub(super) fn layer(&self, credentials: Credentials) -> Result<AuthLayer, Error> {
+        self.0.iter().try_fold(AuthLayer::new(credentials), |layer, upstream| match &upstream.address {
+            // The user has named this port.
+            near if near.is_loopback() => Ok(layer.allow_loopback()),
+            far if far.is_tls() => layer.allow_host(format!("{}:{}", far.host(), far.port())),
+            far => Err(Error::new(ErrorKind::Invalid, "a token goes to another machine over TLS alone")
+                .at(far.to_string())
+                .with_help("give `host` as `https://…`; `http://…` is for loopback")),
+        })
+    }
+
+    /// The address of the service for a request. `None`: the default one.
+    ///
+    /// # Errors
+    /// Nothing is configured for this path or this method.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<&Address>, Refusal> {
+        if is_odd(path) {
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_path",
+                "the path has an empty part, a dot part or an encoded slash",
+            ));
+        }
+        let fitting: Vec<_> = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).collect();
+        let allowed =
+            |upstream: &&&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
+        match fitting.iter().find(allowed) {
+            Some(upstream) => Ok(Some(&upstream.address)),
+            None if fitting.is_empty() && path.starts_with(DEFAULT_PREFIX) => Ok(None),
+            None if fitting.is_empty() => Err(unknown(path)),
+            None => Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid_method",
+                format!("the gateway forwards no {method} here: see `methods` of `upstream`"),
+            )),
+        }
+    }
+}
+
+impl Default {
+    pub(super) fn new() -> Self {
+        Self(OnceCell::new())
+    }
+
+    /// The address of AI Studio in the installation of the credentials.
+    ///
+    /// # Errors
+    /// Discovery failed, or lists none.
+    pub(super) async fn address(&self, credentials: &Credentials) -> Result<&Address, Error> {
+        self.0
+            .get_or_try_init(async || {
+                let url = credentials.openai_base_url(DISCOVERY).await?;
+                address(url.strip_suffix("/v1").unwrap_or(&url))
+            })
+            .await
+    }
+}
+
+fn unknown(path: &str) -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "unknown_path",
+        format!(
+            "the gateway does not forward {path}: the base URL of a client ends in /v1; see `upstream` for other paths"
+        ),
+    )
+}
+
+/// Reads `host`, `host:port` or a URL without a path. TLS is the default.
+fn address(text: &str) -> Result<Address, Error> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    url.parse().map_err(|error: Error| error.at("upstream"))
+}
+
+/// Whether a service may read another path than the one that was looked at.
+fn is_odd(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let is_dots = |part: &str| part == "." || part == "..";
+    lower.contains(['\\', ';'])
+        || ["//", "%2e", "%2f", "%5c", "%00"].iter().any(|odd| lower.contains(odd))
+        || lower.split('/').any(is_dots)
+}
+
+/// The address of a request at a service. `None` if there is no such address.
+pub(super) fn target(address: &Address, path: &PathAndQuery) -> Option<Uri> {
+    let authority: Authority = format!("{}:{}", address.host(), address.port()).parse().ok()?;
+    let scheme = if address.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+    Uri::builder().scheme(scheme).authority(authority).path_and_query(path.clone()).build().ok()
+}
+
+/// What a parameter of a query writes as it is.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The path with another value of the parameter `model`, which the address of a realtime session has.
+pub(super) fn with_model(path: &PathAndQuery, uri: &str) -> Option<PathAndQuery> {
+    let query = path.query()?.split('&').map(|parameter| match parameter.split_once('=') {
+        Some(("model", _)) => format!("model={}", utf8_percent_encode(uri, IN_QUERY)),
+        _ => parameter.to_owned(),
+    });
+    format!("{}?{}", path.path(), query.collect::<Vec<_>>().join("&")).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstreams(configs: &[(&str, &str, &[&str])]) -> Upstreams {
+        let configs: Vec<_> = configs
+            .iter()
+            .map(|(host, prefix, methods)| UpstreamConfig {
+                host: (*host).to_owned(),
+                prefix: (*prefix).to_owned(),
+                methods: methods.iter().map(|name| (*name).to_owned()).collect(),
+            })
+            .collect();
+        Upstreams::new(&configs).unwrap()
+    }
+
+    #[test]
+    fn only_the_first_version_of_the_api_is_forwarded_by_default() {
+        let upstreams = upstreams(&[]);
+        for path in ["/v1/models", "/v1/chat/completions", "/v1/files/a%20b"] {
+            assert!(upstreams.find(&Method::GET, path).is_ok_and(|found| found.is_none()), "{path}");
+        }
+        for path in
+            ["/", "/v1", "/v10/models", "/iam/v1/tokens", "/v2/models", "/foundationModels/v1/completion"]
+        {
+            assert!(upstreams.find(&Method::POST, path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_service_may_read_as_another_one_is_refused() {
+        let upstreams = upstreams(&[("a.example", "/", &[])]);
+        for path in [
+            "/v1/../iam/v1/tokens",
+            "/v1/./x",
+            "/v1//x",
+            "/v1/%2e%2e/iam",
+            "/v1/%2E./x",
+            "/v1/a%2fb",
+            "/v1/a%5Cb",
+            "/v1/..;/x",
+            "/v1/a\\b",
+            "/v1/..",
+            "/v1/a%00b",
+        ] {
+            assert!(upstreams.find(&Method::GET, path).is_err(), "{path}");
+        }
+        assert!(upstreams.find(&Method::GET, "/v1/a..b/c.d").is_ok());
+    }
+
+    #[test]
+    fn the_first_service_for_path_and_method_gets_the_request() {
+        let upstreams = upstreams(&[
+            ("a.example", "/v1/", &["GET"]),
+            ("b.example:8443", "/v1/", &["POST"]),
+            ("c.example", "/yandex.cloud.ai.", &[]),
+        ]);
+        assert!(
+            upstreams.find(&Method::PUT, "/v1/x").is_err(),
+            "the default stands behind what is configured"
+        );
+        let host = |method: Method, path: &str| {
+            upstreams
+                .find(&method, path)
+                .ok()
+                .flatten()
+                .map(|address| target(address, &path.parse().unwrap()).unwrap())
+        };
+        assert_eq!(host(Method::GET, "/v1/x?y=z").unwrap(), "https://a.example:443/v1/x?y=z");
+        assert_eq!(host(Method::POST, "/v1/x").unwrap(), "https://b.example:8443/v1/x");
+        assert!(host(Method::PUT, "/v1/x").is_none() && host(Method::GET, "/v2").is_none());
+        assert!(host(Method::POST, "/yandex.cloud.ai.S/M").is_some());
+        assert!(host(Method::POST, "/yandex.cloud.iam.v1.IamTokenService/Create").is_none());
+    }
+
+    #[test]
+    fn a_token_leaves_the_machine_over_tls_alone() {
+        let layer =
+            |host| upstreams(&[(host, "/", &[])]).layer(Credentials::from(yandex_cloud_auth::NoAuth::new()));
+        assert!(layer("http://127.0.0.1:9000").is_ok() && layer("internal.example").is_ok());
+        assert_eq!(layer("http://internal.example").unwrap_err().kind(), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn a_realtime_session_has_its_model_in_the_query() {
+        let path: PathAndQuery = "/v1/realtime?a=b&model=speech&model".parse().unwrap();
+        let changed = with_model(&path, "gpt://f/speech/latest").unwrap();
+        assert_eq!(changed, "/v1/realtime?a=b&model=gpt%3A%2F%2Ff%2Fspeech%2Flatest&model");
+    }
+}

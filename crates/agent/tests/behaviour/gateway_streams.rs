@@ -1,0 +1,152 @@
+//! Streams through the gateway: events, WebSocket, comments that keep a stream alive.
+
+use test_support::http_server::{Reply, Server};
+use test_support::wait::{on_runtime, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use yandex_cloud_auth::testing::TestClock;
+
+use crate::common::{Gateway, tokens};
+
+/// Reads until the text has come.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut read = Vec::new();
+    loop {
+        let mut part = vec![0; 4096];
+        let length = soon(stream.read(&mut part)).await.unwrap();
+        read.extend_from_slice(&part[..length]);
+        let so_far = String::from_utf8_lossy(&read).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert!(length > 0, "the stream ended before {text:?}: {so_far}");
+    }
+}
+
+#[test]
+fn each_event_arrives_before_the_next_one_is_sent() {
+    on_runtime(async {
+        let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", service.local_addr().unwrap());
+        let gateway = Gateway::to(&url, "", &tokens(), &TestClock::new()).await;
+        let mut client = TcpStream::connect(gateway.address).await.unwrap();
+        let body = r#"{"model":"yandexgpt","stream":true}"#;
+        let request = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            gateway.address,
+            gateway.bearer(),
+            body.len()
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let (mut upstream, _) = soon(service.accept()).await.unwrap();
+        read_until(&mut upstream, "\"stream\":true}").await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        upstream.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_until(&mut client, "\r\n\r\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
+        for number in 0..3 {
+            let event = format!("data: {number}\n\n");
+            upstream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await.unwrap();
+            read_until(&mut client, &event).await;
+        }
+        upstream.write_all(b"0\r\n\r\n").await.unwrap();
+        read_until(&mut client, "0\r\n\r\n").await;
+    });
+}
+
+#[test]
+fn a_web_socket_goes_both_ways_and_has_the_token() {
+    on_runtime(async {
+        let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", service.local_addr().unwrap());
+        let gateway = Gateway::to(&url, "", &tokens(), &TestClock::new()).await;
+        let mut client = TcpStream::connect(gateway.address).await.unwrap();
+        let request = format!(
+            "GET /v1/realtime?model=speech-realtime HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: FAKEFAKE\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            gateway.address,
+            gateway.bearer()
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let (mut upstream, _) = soon(service.accept()).await.unwrap();
+        let asked = read_until(&mut upstream, "\r\n\r\n").await.to_lowercase();
+        assert!(
+            asked.starts_with("get /v1/realtime?model=gpt%3a%2f%2fb1gfakefolder%2fspeech-realtime%2flatest "),
+            "{asked}"
+        );
+        for line in [
+            "connection: upgrade\r\n",
+            "upgrade: websocket\r\n",
+            "authorization: bearer t1.fake.0\r\n",
+            "sec-websocket-key: fakefake\r\n",
+        ] {
+            assert!(asked.contains(line), "{line}: {asked}");
+        }
+        let accepted = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: FAKE\r\n\r\n";
+        upstream.write_all(accepted.as_bytes()).await.unwrap();
+        let answer = read_until(&mut client, "\r\n\r\n").await.to_lowercase();
+        assert!(
+            answer.starts_with("http/1.1 101 ") && answer.contains("sec-websocket-accept: fake\r\n"),
+            "{answer}"
+        );
+        client.write_all(b"ping").await.unwrap();
+        assert_eq!(read_until(&mut upstream, "ping").await, "ping");
+        upstream.write_all(b"pong").await.unwrap();
+        assert_eq!(read_until(&mut client, "pong").await, "pong");
+        // The end of the agent ends the connection.
+        soon(gateway.agent.drain()).await;
+        assert_eq!(soon(client.read(&mut [0; 16])).await.unwrap_or(0), 0);
+        assert_eq!(soon(upstream.read(&mut [0; 16])).await.unwrap_or(0), 0);
+    });
+}
+
+#[test]
+fn a_service_that_does_not_switch_is_heard() {
+    on_runtime(async {
+        let service = Server::always(Reply::body(403, "no realtime"));
+        let gateway = Gateway::to(&service.url(), "", &tokens(), &TestClock::new()).await;
+        let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
+        let response = gateway.call("GET", "/v1/realtime", &headers, "").await;
+        assert_eq!((response.status.as_u16(), response.text().as_str()), (403, "no realtime"));
+    });
+}
+
+#[test]
+fn comments_keep_a_stream_alive_until_the_service_answers() {
+    on_runtime(async {
+        let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", service.local_addr().unwrap());
+        let gateway = Gateway::to(&url, "keep_alive_seconds = 0.05", &tokens(), &TestClock::new()).await;
+        for (answer, end) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ndata: 1\n\n", "data: 1\n\n"),
+            ("HTTP/1.1 400 Bad\r\ncontent-length: 13\r\n\r\n{\"error\":\n{}}", "data: {\"error\": {}}\n\n"),
+            ("no HTTP\r\n\r\n", "upstream_failed"),
+        ] {
+            let body = r#"{"model":"gpt://f/m/latest","stream":true}"#;
+            let request = format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                gateway.address,
+                gateway.bearer(),
+                body.len()
+            );
+            let mut client = TcpStream::connect(gateway.address).await.unwrap();
+            client.write_all(request.as_bytes()).await.unwrap();
+            let (mut upstream, _) = soon(service.accept()).await.unwrap();
+            read_until(&mut upstream, "true}").await;
+            let first = read_until(&mut client, ": the service has not answered yet\n\n").await;
+            assert!(
+                first.starts_with("HTTP/1.1 200 OK\r\n") && first.contains("text/event-stream"),
+                "{first}"
+            );
+            upstream.write_all(answer.as_bytes()).await.unwrap();
+            drop(upstream);
+            read_until(&mut client, end).await;
+        }
+        // A request for no stream waits for the status.
+        let service = Server::start(|_, _| {
+            std::thread::sleep(std::time::Duration::from_millis(120));
+            Reply::status(418)
+        });
+        let gateway =
+            Gateway::to(&service.url(), "keep_alive_seconds = 0.05", &tokens(), &TestClock::new()).await;
+        assert_eq!(gateway.post("/v1/chat/completions", r#"{"model":"gpt://f/m/latest"}"#).await.status, 418);
+    });
+}
