@@ -1,16 +1,21 @@
 //! A function for each parser that bytes from outside reach: `cargo fuzz run NAME` calls it with bytes that a fuzzer makes,
 //! the test below with the files of `corpus/NAME`.
 //!
-//! The functions drive the public interface. They assert what has to hold for any bytes: a secret is in no error and in no
+//! The functions drive the public interface, and the parsers of the agent by `fuzz_internals`. They assert what has to hold for any bytes: a secret is in no error and in no
 //! line of the log, what is accepted can stand in a header, a private key and an OAuth token become no header, and a
 //! second reading by another crate (`serde_json`, `url`, `base64`, `httpdate`) agrees where there is one.
 
 mod addresses;
+mod agent_clients;
+mod agent_configurations;
+mod agent_hosts;
+mod agent_sockets;
 mod cache_entries;
 mod certificates;
 mod destinations;
 mod given_values;
 mod key_files;
+mod kubernetes_objects;
 mod proxies;
 mod redaction;
 mod responses;
@@ -20,11 +25,16 @@ mod support;
 mod tokens;
 
 pub use addresses::addresses;
+pub use agent_clients::agent_clients;
+pub use agent_configurations::agent_configurations;
+pub use agent_hosts::agent_hosts;
+pub use agent_sockets::agent_sockets;
 pub use cache_entries::cache_entries;
 pub use certificates::certificates;
 pub use destinations::destinations;
 pub use given_values::given_values;
 pub use key_files::{key_files, profiles};
+pub use kubernetes_objects::kubernetes_objects;
 pub use proxies::proxies;
 pub use redaction::redaction;
 pub use responses::{discovery, iam_responses, metadata_responses};
@@ -80,8 +90,8 @@ mod tests {
     }
 
     corpora! {
-        addresses cache_entries certificates chat_streams completion_streams destinations discovery function_tokens
-        given_values iam_responses key_files metadata_responses profiles proxies redaction retry_after subject_tokens
-        yc_output
+        addresses agent_clients agent_configurations agent_hosts agent_sockets cache_entries certificates chat_streams
+        completion_streams destinations discovery function_tokens given_values iam_responses key_files kubernetes_objects
+        metadata_responses profiles proxies redaction retry_after subject_tokens yc_output
     }
 }

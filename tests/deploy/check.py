@@ -61,15 +61,57 @@ def pod(path):
     accepts(path.name, arguments, variables(agent))
     finds(path.name, arguments, variables(app), app["securityContext"]["runAsUser"])
     check(agent["restartPolicy"] == "Always", f"{path.name}: the agent is no sidecar")
-    check(spec["securityContext"]["runAsNonRoot"] and agent["securityContext"]["readOnlyRootFilesystem"], path.name)
+    agent_container(path, spec, agent)
     volumes = {volume["name"] for volume in spec["volumes"]}
     mounts = [mount for container in (agent, app) for mount in container.get("volumeMounts", [])]
     check({mount["name"] for mount in mounts} == volumes, f"{path.name}: the volumes are not those of the mounts")
     check(not any("subPath" in mount for mount in mounts), f"{path.name}: a rename is not seen through a mounted file")
     group = option(arguments, "group")
     check(group is None or group == str(spec["securityContext"]["fsGroup"]), f"{path.name}: another group")
+
+
+def holder(path):
+    """The agents have the rights for the Secret and the Lease that they are told of, and no others."""
+    documents = {document["kind"]: document for document in yaml.safe_load_all(path.read_text())}
+    names = {"ServiceAccount", "Secret", "Lease", "Role", "RoleBinding", "Deployment"}
+    check(set(documents) == names, f"{path.name}: {sorted(documents)}")
+    metadata = {kind: document["metadata"] for kind, document in documents.items()}
+    deployment = documents["Deployment"]["spec"]
+    spec = deployment["template"]["spec"]
+    (agent,) = spec["containers"]
+    accepts(path.name, agent["args"])
+    namespace, _, secret = option(agent["args"], "kubernetes-secret").partition("/")
+    check(all(entry["namespace"] == namespace for entry in metadata.values()), f"{path.name}: another namespace")
+    # Without `lease` in a configuration the Lease has the name of the Secret.
+    check(metadata["Secret"]["name"] == metadata["Lease"]["name"] == secret, f"{path.name}: another Secret or Lease")
+    check("data" not in documents["Secret"] and "spec" not in documents["Lease"], f"{path.name}: content for the agent")
+    rights = [
+        (group, kind, tuple(rule["resourceNames"]), tuple(rule["verbs"]))
+        for rule in documents["Role"]["rules"]
+        for group in rule["apiGroups"]
+        for kind in rule["resources"]
+    ]
+    verbs = ("get", "patch")
+    expected = [("", "secrets", (secret,), verbs), ("coordination.k8s.io", "leases", (secret,), verbs)]
+    check(rights == expected, f"{path.name}: other rights: {rights}")
+    account = metadata["ServiceAccount"]["name"]
+    binding = documents["RoleBinding"]
+    check(binding["roleRef"]["name"] == metadata["Role"]["name"], f"{path.name}: another Role")
+    (subject,) = binding["subjects"]
+    check((subject["name"], subject["namespace"]) == (account, namespace), f"{path.name}: the Role is another's")
+    check(spec["serviceAccountName"] == account and spec["automountServiceAccountToken"], f"{path.name}: no account")
+    check(deployment["replicas"] > 1, f"{path.name}: nobody takes over")
+    check(deployment["selector"]["matchLabels"].items() <= deployment["template"]["metadata"]["labels"].items(), path.name)
+    agent_container(path, spec, agent)
+    check({mount["name"] for mount in agent["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}, path.name)
+
+
+def agent_container(path, spec, agent):
+    """The agent has few rights, and its probes are asked where they listen."""
+    check(spec["securityContext"]["runAsNonRoot"] and agent["securityContext"]["readOnlyRootFilesystem"], path.name)
     (port,) = agent["ports"]
-    check(option(arguments, "probes").endswith(f":{port['containerPort']}"), f"{path.name}: another port of the probes")
+    probes = option(agent["args"], "probes")
+    check(probes.endswith(f":{port['containerPort']}"), f"{path.name}: another port of the probes")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         check(agent[probe]["httpGet"]["port"] == port["name"], f"{path.name}: {probe}")
     check(agent["image"] in (DEPLOY / "Containerfile").read_text(), f"{path.name}: the Containerfile has another name")
@@ -98,9 +140,9 @@ def unit():
 
 subprocess.run([program, "emulator", "--key-file", str(key), "--", "true"], check=True, env={"PATH": "/usr/bin:/bin"})
 manifests = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-check(len(manifests) == 2, "there are two manifests")
+check(len(manifests) == 3, "there are three manifests")
 for manifest in manifests:
-    pod(manifest)
+    (holder if manifest.name == "secret-holder.yaml" else pod)(manifest)
 compose()
 unit()
 print(f"deploy: {len(manifests)} manifests, compose.yaml and the unit go together")

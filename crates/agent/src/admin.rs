@@ -100,7 +100,14 @@ impl Admin {
             });
             let counts = credentials.counters();
             let (fetches, failures) = (counts.fetches.to_string(), counts.failures.to_string());
-            rows.push_str(&row(&[identity.name(), method, state(identity), &end, &fetches, &failures]));
+            rows.push_str(&row(&[
+                identity.name(),
+                method,
+                identity.state().text(),
+                &end,
+                &fetches,
+                &failures,
+            ]));
             if let Some(error) = error(identity) {
                 rows.push_str(&format!(
                     "<tr><td class=\"error\" colspan=\"6\">{}</td></tr>\n",
@@ -185,11 +192,7 @@ fn readiness(identities: &[Arc<Identity>]) -> StatusCode {
 }
 
 fn line(identity: &Identity) -> String {
-    format!("{}: {}\n", identity.name(), state(identity))
-}
-
-fn state(identity: &Identity) -> &'static str {
-    if identity.is_ready() { "ready" } else { "no token" }
+    format!("{}: {}\n", identity.name(), identity.state().text())
 }
 
 /// Why fetches fail now, or else the last error that left callers without a token.

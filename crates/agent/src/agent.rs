@@ -7,10 +7,13 @@ use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
-use crate::config::{Address, Config, IdentityConfig, Limits, ListenConfig, SdsConfig, TokenFileConfig};
+use crate::config::{
+    Address, Config, IdentityConfig, KubernetesSecretConfig, Limits, ListenConfig, SdsConfig, TokenFileConfig,
+};
 use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::keys;
+use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::{Client, Oauth};
@@ -20,7 +23,7 @@ use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
 
-/// A running agent. Dropping it closes the listeners; token files stay.
+/// A running agent. Dropping it closes the listeners; token files and Secrets stay.
 #[derive(Default)]
 pub struct Agent {
     config: Config,
@@ -34,6 +37,7 @@ pub struct Agent {
 enum Listener {
     Server { configured: Address, server: Server },
     File { identity: Arc<Identity>, file: TokenFile },
+    Secret { identity: Arc<Identity>, secret: KubernetesSecret },
 }
 
 /// What takes the place of a listener, or is new. Everything that can fail has been done.
@@ -42,6 +46,7 @@ enum Step {
     /// The listener with this place in the list stays, with another service.
     Replace(usize, Served),
     Write(Prepared, Arc<Identity>),
+    WriteSecret(Box<PreparedSecret>, Arc<Identity>),
     /// The listener with this place in the list stays as it is.
     Keep(usize),
 }
@@ -100,7 +105,7 @@ impl Agent {
                     place::check_folder(&listen.path)?;
                     permissions(listen)?;
                 }
-                ListenConfig::Metadata(_) | ListenConfig::Probes(_) => {}
+                ListenConfig::Metadata(_) | ListenConfig::Probes(_) | ListenConfig::KubernetesSecret(_) => {}
             }
         }
         Ok(())
@@ -141,7 +146,13 @@ impl Agent {
             steps.push(self.step(listen, &config, &identities).await?);
         }
         // Nothing fails from here on.
+        for step in &steps {
+            if let Step::WriteSecret(prepared, _) = step {
+                prepared.assign();
+            }
+        }
         for identity in &identities {
+            identity.duties.set_shared(config.is_shared(&identity.config));
             if !self.identities.iter().any(|known| Arc::ptr_eq(known, identity)) {
                 identity.start();
             }
@@ -155,6 +166,9 @@ impl Agent {
                 Step::Write(prepared, identity) => {
                     Some(Listener::File { file: prepared.start(Arc::clone(&identity)), identity })
                 }
+                Step::WriteSecret(prepared, identity) => {
+                    Some(Listener::Secret { secret: prepared.start(), identity })
+                }
                 Step::Keep(place) => old[place].take(),
                 Step::Replace(place, served) => old[place].take().inspect(|listener| {
                     if let Listener::Server { server, .. } = listener {
@@ -163,6 +177,12 @@ impl Agent {
                 }),
             };
             self.listeners.extend(listener);
+        }
+        // A Secret that is no more this agent's is another's at once.
+        for listener in old.into_iter().flatten() {
+            if let Listener::Secret { secret, .. } = listener {
+                tokio::spawn(secret.end());
+            }
         }
         self.identities = identities;
         self.config = config;
@@ -198,6 +218,9 @@ impl Agent {
             }
             ListenConfig::Sds(sds) => return self.sds_step(sds, config, identities).await,
             ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
+            ListenConfig::KubernetesSecret(secret) => {
+                return self.secret_step(secret, identity(&secret.identity)?);
+            }
         };
         let tls = listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?;
         let served = self.served(service, listen.limits().cloned().unwrap_or_default(), tls);
@@ -280,13 +303,26 @@ impl Agent {
         }
     }
 
+    fn secret_step(&self, secret: &KubernetesSecretConfig, identity: Arc<Identity>) -> Result<Step, Error> {
+        let is_here = |listener: &Listener| {
+            matches!(listener, Listener::Secret { secret: known, identity: of }
+                if known.config == *secret && Arc::ptr_eq(of, &identity))
+        };
+        match self.listeners.iter().position(is_here) {
+            Some(place) => Ok(Step::Keep(place)),
+            None => {
+                Ok(Step::WriteSecret(Box::new(PreparedSecret::new(secret, Arc::clone(&identity))?), identity))
+            }
+        }
+    }
+
     /// Where the listeners are, in the order of the configuration: addresses with the ports that the system chose, and paths
-    /// of sockets. Token files are not among them.
+    /// of sockets. Token files and Secrets are not among them.
     #[must_use]
     pub fn listeners(&self) -> Vec<Address> {
         let address = |listener: &Listener| match listener {
             Listener::Server { server, .. } => Some(server.address().clone()),
-            Listener::File { .. } => None,
+            Listener::File { .. } | Listener::Secret { .. } => None,
         };
         self.listeners.iter().filter_map(address).collect()
     }
@@ -297,11 +333,13 @@ impl Agent {
         self.listeners().iter().filter_map(Address::tcp).collect()
     }
 
-    /// Accepts no more connections, and waits for the requests that are being answered, as long as the configuration says.
+    /// Accepts no more connections, gives back the Leases, and waits for the requests that are being answered, as long as
+    /// the configuration says.
     pub async fn drain(self) {
         let limit = self.config.drain();
         let servers = self.listeners.into_iter().filter_map(|listener| match listener {
             Listener::Server { server, .. } => Some(tokio::spawn(server.drain())),
+            Listener::Secret { secret, .. } => Some(tokio::spawn(secret.end())),
             Listener::File { .. } => None,
         });
         let servers: Vec<_> = servers.collect();

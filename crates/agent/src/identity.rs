@@ -11,6 +11,7 @@ use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Scheme, Snapshot};
 use zeroize::Zeroizing;
 
 use crate::config::IdentityConfig;
+use crate::duty::{Duties, State};
 
 /// How long a request waits for a token that is not at hand.
 const WAIT: Duration = Duration::from_secs(20);
@@ -46,6 +47,8 @@ pub(crate) struct Identity {
     known: OnceCell<Known>,
     had_token: AtomicBool,
     last_error: Mutex<Option<(SystemTime, String)>>,
+    /// The Secrets that this agent writes with others: one of them renews the token.
+    pub(crate) duties: Duties,
 }
 
 /// What a method knows about an identity. Some methods know nothing.
@@ -65,6 +68,7 @@ impl Identity {
             known: OnceCell::new(),
             had_token: AtomicBool::new(false),
             last_error: Mutex::default(),
+            duties: Duties::default(),
         }
     }
 
@@ -77,7 +81,7 @@ impl Identity {
         let identity = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(identity) = identity.upgrade() {
-                let pause = identity.renew().await;
+                let pause = if identity.duties.renews() { identity.renew().await } else { LONGEST_PAUSE };
                 let pause = identity.credentials.system().clock().sleep(pause);
                 drop(identity);
                 pause.await;
@@ -155,8 +159,17 @@ impl Identity {
     }
 
     /// Whether a token can be served now.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(crate) fn has_token(&self) -> bool {
         self.credentials.snapshot().is_some()
+    }
+
+    /// Whether the agent does for this identity what it has to.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state().is_good()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.duties.state(self.has_token())
     }
 
     /// The last error that left callers without a token.

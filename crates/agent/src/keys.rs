@@ -56,7 +56,7 @@ const ALONE: [HeaderName; 2] = [HeaderName::from_static("api-key"), HeaderName::
 
 /// The key of a request: `Bearer KEY` or `Api-Key KEY`, the password of `Basic`, as a browser sends it, or a header with the
 /// key alone.
-fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+pub(crate) fn sent(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok()?,

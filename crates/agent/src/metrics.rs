@@ -130,7 +130,7 @@ impl Metrics {
             let counts = identity.credentials.counters();
             fetches.get_or_create(&label).inc_by(counts.fetches);
             failures.get_or_create(&label).inc_by(counts.failures);
-            ready.get_or_create(&label).set(i64::from(identity.is_ready()));
+            ready.get_or_create(&label).set(i64::from(identity.has_token()));
             if let Some(end) = identity.credentials.snapshot().and_then(|token| token.expires_at()) {
                 let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 ends.get_or_create(&label).set(end.as_secs_f64());
@@ -148,9 +148,36 @@ impl Metrics {
         registry.register("sds_streams", "Streams of Envoy", self.sds.streams.clone());
         registry.register("sds_pushes", "Secrets sent to Envoy", self.sds.pushes.clone());
         registry.register("sds_rejections", "Secrets that Envoy has refused", self.sds.rejections.clone());
+        register_secrets(&mut registry, identities);
         let mut text = String::new();
         // Writing to a text cannot fail.
         let _ = encode(&mut text, &registry);
         text
     }
+}
+
+/// The metrics of the Secrets of Kubernetes.
+fn register_secrets(registry: &mut Registry, identities: &[Arc<Identity>]) {
+    let (leads, ends) =
+        (Family::<Label, Gauge>::default(), Family::<Label, Gauge<f64, AtomicU64>>::default());
+    let (writes, failures) = (Family::<Label, Counter>::default(), Family::<Label, Counter>::default());
+    for duty in identities.iter().flat_map(|identity| identity.duties.all()) {
+        let label = [("secret", duty.secret.clone())];
+        leads.get_or_create(&label).set(i64::from(duty.leads()));
+        writes.get_or_create(&label).inc_by(duty.writes());
+        failures.get_or_create(&label).inc_by(duty.failures());
+        if let Some(end) = duty.end() {
+            let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            ends.get_or_create(&label).set(end.as_secs_f64());
+        }
+    }
+    registry.register("secret_leads", "Whether this agent holds the Lease of the Secret", leads);
+    let help = "When the token in the Secret ends, since the Unix epoch";
+    registry.register_with_unit("secret_expires", help, Unit::Seconds, ends);
+    registry.register("secret_writes", "Tokens that were written to the Secret", writes);
+    registry.register(
+        "secret_failures",
+        "Turns that could not renew the Lease or write the Secret",
+        failures,
+    );
 }

@@ -135,7 +135,7 @@ async fn write_all(target: Target, identity: Arc<Identity>) {
                 None => return,
             },
             () = sleep(LOOK) => {
-                if !has_ended && !identity.is_ready() && target.config.path.exists() {
+                if !has_ended && !identity.has_token() && target.config.path.exists() {
                     has_ended = true;
                     tracing::warn!(path, identity = identity.name(), "the token in the file has ended, and there is no other");
                 }

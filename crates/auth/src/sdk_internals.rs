@@ -34,6 +34,12 @@ pub async fn yc_config(
     yc.config(system, key, unattended).await
 }
 
+/// A response as JSON. The parser is there once for the library and the agent.
+#[must_use]
+pub fn parse_json(body: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(body).ok()
+}
+
 /// Whether `YC_AUTH_METHOD` pins this method for automatic selection.
 #[must_use]
 pub fn is_pinned(method: Method, system: &System) -> bool {

@@ -42,6 +42,7 @@ impl Config {
                 self.identity_of(name).map_err(|error| error.at(listen.place()))?;
             }
         }
+        self.check_leases()?;
         self.check_paths()?;
         match self.drain_seconds {
             Some(seconds) if !(0.0..=3600.0).contains(&seconds) => {
@@ -84,6 +85,7 @@ impl ListenConfig {
         self.limits().map_or(Ok(()), Limits::check).map_err(at)?;
         match self {
             Self::TokenFile(listen) => return listen.check(),
+            Self::KubernetesSecret(listen) => return listen.check(),
             Self::Gateway(listen) => listen.check().map_err(at)?,
             Self::Sds(listen) => listen.check().map_err(at)?,
             Self::Admin(listen) if listen.keys.iter().any(|key| key.identity.is_some()) => {
@@ -110,7 +112,7 @@ impl ListenConfig {
             Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Gateway(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
-            Self::Probes(_) | Self::Sds(_) | Self::TokenFile(_) => return None,
+            Self::Probes(_) | Self::Sds(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
         };
         if !allow_remote {
             return Some((
@@ -213,6 +215,17 @@ mod tests {
         assert!(!error.contains("AQVN"), "{error}");
         let error = refused("[[identity]]\nname = t1.fake.secret\n");
         assert!(error.contains("line 2") && !error.contains("t1."), "{error}");
+        for key in [
+            "keys = [\"pass, expected word\"]",
+            "limits = \"pass, expected word\"",
+            "keys = \"pass\\\", expected word\"",
+        ] {
+            let error = refused(&format!(
+                "[[identity]]\nname = \"a\"\n[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:1\"\n{key}\n"
+            ));
+            assert!(error.contains("invalid type: string, expected "), "{error}");
+            assert!(!error.contains("pass") && !error.contains("word"), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod address;
 mod check;
 mod gateway;
+mod kubernetes;
 mod sds;
 mod socket;
 
@@ -15,6 +16,7 @@ use yandex_cloud_auth::{Error, ErrorKind};
 
 pub use self::address::Address;
 pub use self::gateway::{GatewayConfig, UpstreamConfig};
+pub use self::kubernetes::KubernetesSecretConfig;
 pub use self::sds::{SdsConfig, SecretConfig, SecretFormat};
 pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
@@ -84,6 +86,8 @@ pub enum ListenConfig {
     Sds(SdsConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
+    /// A Secret of Kubernetes.
+    KubernetesSecret(KubernetesSecretConfig),
     /// Probes, metrics, and a page for people.
     Admin(AdminConfig),
     /// Probes alone.
@@ -237,7 +241,7 @@ impl Config {
             // Not the error's own text: it repeats the line, which may hold a secret in the wrong place.
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            invalid(format!("{place}{}", error.message()))
+            invalid(format!("{place}{}", without_value(error.message())))
         })?;
         config.check()?;
         Ok(config)
@@ -273,7 +277,7 @@ impl ListenConfig {
             Self::Admin(listen) => listen.address,
             Self::Probes(listen) => listen.address,
             Self::Sds(listen) => return Some(Address::Unix(listen.path.clone())),
-            Self::TokenFile(_) => return None,
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
         }))
     }
 
@@ -296,7 +300,7 @@ impl ListenConfig {
             Self::Admin(listen) => Some(&listen.limits),
             Self::Probes(listen) => Some(&listen.limits),
             Self::Sds(listen) => Some(&listen.limits),
-            Self::TokenFile(_) => None,
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -306,7 +310,11 @@ impl ListenConfig {
             Self::Oauth(listen) => listen.tls.as_ref(),
             Self::Gateway(listen) => listen.tls.as_ref(),
             Self::Admin(listen) => listen.tls.as_ref(),
-            Self::Metadata(_) | Self::Probes(_) | Self::Sds(_) | Self::TokenFile(_) => None,
+            Self::Metadata(_)
+            | Self::Probes(_)
+            | Self::Sds(_)
+            | Self::TokenFile(_)
+            | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -327,6 +335,7 @@ impl ListenConfig {
             }
             Self::Sds(listen) => vec![&mut listen.path],
             Self::TokenFile(listen) => vec![&mut listen.path],
+            Self::KubernetesSecret(listen) => vec![&mut listen.service_account],
             Self::Metadata(_) | Self::Probes(_) => Vec::new(),
         }
     }
@@ -337,6 +346,7 @@ impl ListenConfig {
             Self::Metadata(listen) => vec![listen.identity.as_deref()],
             Self::Oauth(listen) => vec![listen.identity.as_deref()],
             Self::TokenFile(listen) => vec![listen.identity.as_deref()],
+            Self::KubernetesSecret(listen) => vec![listen.identity.as_deref()],
             Self::Gateway(listen) => listen.of_keys().collect(),
             Self::Sds(listen) => listen.secrets.iter().map(|secret| secret.identity.as_deref()).collect(),
             Self::Admin(_) | Self::Probes(_) => Vec::new(),
@@ -347,8 +357,19 @@ impl ListenConfig {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::TokenFile(listen) => listen.path.display().to_string(),
+            Self::KubernetesSecret(listen) => listen.place(),
             _ => self.address().map(|address| address.to_string()).unwrap_or_default(),
         }
+    }
+}
+
+/// An error of the parser without the text that it found: `invalid type: string "…", expected u32`.
+fn without_value(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}string{}", &message[..start], &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 

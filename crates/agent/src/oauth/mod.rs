@@ -40,7 +40,7 @@ pub(crate) struct Oauth {
 }
 
 /// A refusal, as RFC 6749 §5.2 has it.
-struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     error: &'static str,
     description: String,
@@ -159,11 +159,11 @@ fn unknown_client(description: &str) -> Refusal {
     Refusal::of("invalid_client", description).status(StatusCode::UNAUTHORIZED)
 }
 
-type Text = Zeroizing<String>;
+pub(crate) type Text = Zeroizing<String>;
 
 /// The client in the header `Authorization`, by both readings: RFC 6749 §2.3.1 wants both halves encoded as in a form, and
 /// many clients send them as they are.
-fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
+pub(crate) fn basic(headers: &HeaderMap) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -211,15 +211,15 @@ async fn body(body: Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
 
 /// The fields of a body that the endpoint knows.
 #[derive(Default)]
-struct Form {
-    grant_type: Option<Text>,
-    client_id: Option<Text>,
-    client_secret: Option<Text>,
+pub(crate) struct Form {
+    pub(crate) grant_type: Option<Text>,
+    pub(crate) client_id: Option<Text>,
+    pub(crate) client_secret: Option<Text>,
 }
 
 impl Form {
     /// A field that is there twice is an error (RFC 6749 §3.2).
-    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let malformed = || Refusal::of("invalid_request", "the body is not percent-encoded UTF-8");
         let mut form = Self::default();
         for field in body.split(|byte| *byte == b'&') {

@@ -1,6 +1,6 @@
 //! The header `Host` of a request. A web page can reach loopback by a name of its own (DNS rebinding): `Host` has that name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::{Request, header};
 
@@ -33,16 +33,20 @@ impl HostRule {
 
     fn allows(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {
+            Some((_, port)) if port.starts_with('+') => return false,
             Some((name, port)) if !port.ends_with(']') => (name, port.parse::<u16>().ok()),
             _ => (host, Some(80)),
         };
-        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            Some(sixth) => sixth.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+            None => name.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+        };
         let own = self.address.ip();
-        let is_own = match bare.parse::<IpAddr>() {
-            Ok(address) => {
+        let is_own = match address {
+            Some(address) => {
                 address == own || own.is_unspecified() || (own.is_loopback() && address.is_loopback())
             }
-            Err(_) => own.is_loopback() && bare.eq_ignore_ascii_case("localhost"),
+            None => own.is_loopback() && name.eq_ignore_ascii_case("localhost"),
         };
         // A request to the port 80 of its protocol may leave the port out.
         is_own && port == Some(self.address.port())
@@ -64,6 +68,10 @@ mod tests {
             ("127.0.0.1", false),
             ("127.0.0.1:80", false),
             ("127.0.0.1:", false),
+            ("127.0.0.1:+8081", false),
+            ("[127.0.0.1]:8081", false),
+            ("[localhost]:8081", false),
+            ("::1:8081", false),
             ("localhost.evil.example:8081", false),
             ("evil.example:8081", false),
             ("169.254.169.254:8081", false),

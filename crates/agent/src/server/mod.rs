@@ -26,6 +26,8 @@ pub(crate) use self::bound::Bound;
 pub use self::bound::Sockets;
 pub(crate) use self::connection::Served;
 use self::connection::serve;
+pub(crate) use self::host::HostRule;
+pub(crate) use self::owner::owner_of;
 use self::socket::{Connection, Listener};
 pub(crate) use self::tls::Tls;
 #[cfg(unix)]

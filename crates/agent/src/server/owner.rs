@@ -61,6 +61,11 @@ fn owner(line: &str, [local, remote]: &[String; 2]) -> Option<u32> {
     (inode != "0").then_some(uid)
 }
 
+/// For the fuzz targets: the owner in a line.
+pub(crate) fn owner_of(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+    owner(line, &[written(local), written(remote)])
+}
+
 /// An address as the table has it: words of the machine's byte order, in hexadecimal.
 fn written(address: SocketAddr) -> String {
     let octets = match address.ip() {

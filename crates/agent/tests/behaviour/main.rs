@@ -13,6 +13,7 @@ mod gateway;
 mod gateway_faults;
 mod gateway_models;
 mod gateway_streams;
+mod kubernetes;
 mod limits;
 mod metadata;
 mod metadata_wait;

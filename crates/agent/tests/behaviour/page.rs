@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use test_support::http_client::get;
-use test_support::wait::on_runtime;
-use yandex_cloud_auth::testing::TestClock;
+use test_support::source_files::source_files;
+use test_support::wait::secs;
 use yandex_cloud_auth_agent::Config;
 
-use crate::common::{listening, tokens};
+use crate::common::free_port;
+use crate::kubernetes::{Cluster, on_one_thread};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
@@ -43,7 +44,7 @@ fn every_key_has_a_row() {
     let page = page();
     let one = "[[identity]]\nname = \"a\"\n";
     let listen = |kind: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\nno-such-key = 1\n");
-    let kinds = ["metadata", "oauth", "gateway", "sds", "token-file", "admin", "probes"];
+    let kinds = ["metadata", "oauth", "gateway", "sds", "token-file", "kubernetes-secret", "admin", "probes"];
     let inside = |kind: &str, key: &str| {
         format!("{one}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:1\"\n{key}\n")
     };
@@ -71,9 +72,12 @@ fn every_key_has_a_row() {
 
 #[test]
 fn every_metric_has_a_row() {
-    on_runtime(async {
-        let (_agent, address) = listening("admin", "", &tokens(), &TestClock::new()).await;
-        let metrics = get(&format!("http://{address}/metrics"), &[]).await.text();
+    on_one_thread(async {
+        let (cluster, port) = (Cluster::new(), free_port());
+        let admin = format!("[[listen]]\nkind = \"admin\"\naddress = \"127.0.0.1:{port}\"\n");
+        let _agent = cluster.agent_with("a", &admin).await;
+        cluster.pass(secs(2)).await;
+        let metrics = get(&format!("http://127.0.0.1:{port}/metrics"), &[]).await.text();
         let page = page();
         let mut count = 0;
         for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
@@ -86,6 +90,21 @@ fn every_metric_has_a_row() {
         let rows = page.lines().filter(|line| line.starts_with("| `yc_auth_agent_")).count();
         assert_eq!(rows, count, "the page has a metric that does not exist");
     });
+}
+
+#[test]
+fn every_heading_of_the_agents_part_is_the_text_of_a_message() {
+    let page = fs::read_to_string(file("TROUBLESHOOTING.md")).unwrap();
+    let (_, page) = page.split_once("\n# The agent\n").unwrap();
+    let files = source_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let sources: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let sources = sources.replace('`', "");
+    let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### `")).collect();
+    assert!(headings.len() > 5);
+    for heading in headings {
+        let heading = heading.trim_end_matches('`');
+        assert!(sources.contains(heading), "no message has the text {heading:?}");
+    }
 }
 
 #[test]

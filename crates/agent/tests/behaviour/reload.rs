@@ -100,7 +100,7 @@ fn a_listener_of_another_kind_closes_the_connections_of_the_old_one() {
         let text =
             |kind: &str| format!("{ONE}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:{port}\"\n");
         let mut agent = start(&text("probes"), &source, &clock).await;
-        let request = format!("GET /readyz/one HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
         let connect = async || {
             let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();

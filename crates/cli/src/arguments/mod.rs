@@ -134,8 +134,9 @@ pub(crate) enum Command {
     /// Serve fresh tokens to tools that take an address, a static key, an OAuth client or a file
     ///
     /// Runs until Ctrl-C or SIGTERM, then answers the requests that it has and exits with 0. Each of `--metadata`,
-    /// `--oauth`, `--gateway`, `--token-file`, `--admin` and `--probes` starts a listener for the identity of the options. `--config`
-    /// names a file with several identities instead; SIGHUP reads it again, all of it or nothing.
+    /// `--oauth`, `--gateway`, `--token-file`, `--kubernetes-secret`, `--admin` and `--probes` starts a listener for the
+    /// identity of the options. `--config` names a file with several identities instead; SIGHUP reads it again, all of it or
+    /// nothing.
     ///
     /// The metadata service has no key: it listens on loopback alone, and asks the system whose process is at the other
     /// end. Standard error has the log: `YC_AUTH_LOG` sets its level, `info` by default.

@@ -83,6 +83,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "USER", requires = "token_file")]
     pub(crate) user: Option<String>,
 
+    /// Keep the token in this Secret of Kubernetes, as the one agent that holds the Lease of the same name
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) kubernetes_secret: Option<String>,
+
     /// Serve probes, metrics and a page for people, such as at 127.0.0.1:8089
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub(crate) admin: Option<SocketAddr>,
@@ -115,7 +119,10 @@ pub(crate) struct ServeOptions {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["metadata", "oauth", "gateway", "sds", "folder", "token_file", "admin", "probes", "tls_certificate", "allow_remote"]
+        conflicts_with_all = [
+            "metadata", "oauth", "gateway", "sds", "folder", "token_file", "kubernetes_secret", "admin", "probes",
+            "tls_certificate", "allow_remote",
+        ]
     )]
     pub(crate) config: Option<PathBuf>,
 
@@ -152,12 +159,17 @@ impl ServeOptions {
             || self.gateway.is_some()
             || self.sds.is_some()
             || self.token_file.is_some()
+            || self.kubernetes_secret.is_some()
             || self.admin.is_some()
             || self.probes.is_some()
             || self.config.is_some();
         if !serves {
-            let reason = "nothing is served: give `--metadata`, `--oauth`, `--gateway`, `--sds`, `--token-file`, `--admin`, `--probes` or `--config`";
+            let reason = "nothing is served: give `--metadata`, `--oauth`, `--gateway`, `--sds`, `--token-file`, \
+                          `--kubernetes-secret`, `--admin`, `--probes` or `--config`";
             return Some(reason.to_owned());
+        }
+        if self.kubernetes_secret.as_ref().is_some_and(|secret| !secret.contains('/')) {
+            return Some("`--kubernetes-secret` is NAMESPACE/NAME, such as apps/yc-token".to_owned());
         }
         let can_have_tls = self.oauth.is_some() || self.gateway.is_some() || self.admin.is_some();
         if (self.tls_certificate.is_some() || self.allow_remote) && !can_have_tls {

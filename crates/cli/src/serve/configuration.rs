@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{
-    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, Limits, ListenConfig,
-    MetadataConfig, OauthConfig, ProbesConfig, SdsConfig, TlsConfig, TokenFileConfig,
+    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, KubernetesSecretConfig,
+    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, SdsConfig, TlsConfig, TokenFileConfig,
 };
 use zeroize::Zeroizing;
 
@@ -125,6 +125,11 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
             host: options.host.clone(),
             user: options.user.clone(),
         }));
+    }
+    if let Some((namespace, name)) =
+        options.kubernetes_secret.as_ref().and_then(|secret| secret.split_once('/'))
+    {
+        listen.push(ListenConfig::KubernetesSecret(KubernetesSecretConfig::new(namespace, name)));
     }
     if let Some(address) = options.admin {
         listen.push(ListenConfig::Admin(AdminConfig {

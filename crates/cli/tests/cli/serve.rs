@@ -216,6 +216,8 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     refused(&["--token-file", &missing("folder/token")], "the folder does not exist");
     refused(&["--token-file", "t", "--mode", "0644"], "every user of the machine");
     refused(&["--token-file", "t", "--format", "pgpass"], "needs `host` and `user`");
+    refused(&["--kubernetes-secret", "Apps/yc-token"], "no name of Kubernetes");
+    refused(&["--kubernetes-secret", "apps/yc-token"], "apps/yc-token: KUBERNETES_SERVICE_HOST");
     let file = "[[listen]]\nkind = \"token-file\"\n";
     for (text, reason) in [
         (format!("{one}auth = \"AQVN-fake-secret\"\n"), "line 3: unknown field `auth`"),
@@ -304,6 +306,8 @@ fn options_that_contradict_each_other_are_refused_by_the_parser() {
         &["serve"][..],
         &["serve", "--config", "a", "--metadata", "127.0.0.1:1"],
         &["serve", "--config", "a", "--method", "metadata"],
+        &["serve", "--config", "a", "--kubernetes-secret", "a/b"],
+        &["serve", "--kubernetes-secret", "yc-token"],
         &["serve", "--metadata", "localhost"],
         &["serve", "--admin", "127.0.0.1:1", "--format", "header"],
         &["serve", "--admin", "127.0.0.1:1", "--mode", "0600"],
