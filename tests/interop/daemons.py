@@ -1,6 +1,7 @@
 """Programs that take a token from the agent and run beside it: Envoy, nginx, Prometheus. And a server that they ask."""
 
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,9 +19,12 @@ DEBIAN = Path(sys.prefix) / "debian/usr"
 
 
 class TokenServer:
-    """Answers 200 to a token that `accepts` takes, else 401. Records the status and `Authorization` of each request."""
+    """Answers 200 to a token that `accepts` takes, else 401. Records the status and `Authorization` of each request.
 
-    def __init__(self, accepts: Callable[[str], bool]):
+    With a `tls` context the server speaks TLS.
+    """
+
+    def __init__(self, accepts: Callable[[str], bool], tls: ssl.SSLContext | None = None):
         self.requests: list[tuple[int, str | None]] = []
         owner = self
 
@@ -46,6 +50,8 @@ class TokenServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.address = f"127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

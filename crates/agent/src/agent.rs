@@ -7,7 +7,9 @@ use tokio::time::timeout;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind};
 
 use crate::admin::{Admin, Probes};
-use crate::config::{Config, IdentityConfig, KubernetesSecretConfig, ListenConfig, TokenFileConfig};
+use crate::config::{
+    Address, Config, IdentityConfig, KubernetesSecretConfig, Limits, ListenConfig, SdsConfig, TokenFileConfig,
+};
 use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::keys;
@@ -15,6 +17,8 @@ use crate::kubernetes::{KubernetesSecret, PreparedSecret};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::oauth::{Client, Oauth};
+use crate::place::{self, Permissions};
+use crate::sds::Sds;
 use crate::server::{Bound, Served, Server, Sockets, Tls};
 use crate::service::{Protocol, Service};
 use crate::token_file::{Prepared, TokenFile};
@@ -31,14 +35,14 @@ pub struct Agent {
 
 /// What serves the token of an identity.
 enum Listener {
-    Server { configured: SocketAddr, server: Server },
+    Server { configured: Address, server: Server },
     File { identity: Arc<Identity>, file: TokenFile },
     Secret { identity: Arc<Identity>, secret: KubernetesSecret },
 }
 
 /// What takes the place of a listener, or is new. Everything that can fail has been done.
 enum Step {
-    Serve(SocketAddr, Bound, Served),
+    Serve(Address, Bound, Served),
     /// The listener with this place in the list stays, with another service.
     Replace(usize, Served),
     Write(Prepared, Arc<Identity>),
@@ -97,6 +101,10 @@ impl Agent {
                 ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
                 ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
                 ListenConfig::Gateway(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Sds(listen) => {
+                    place::check_folder(&listen.path)?;
+                    permissions(listen)?;
+                }
                 ListenConfig::Metadata(_) | ListenConfig::Probes(_) | ListenConfig::KubernetesSecret(_) => {}
             }
         }
@@ -189,39 +197,92 @@ impl Agent {
         identities: &[Arc<Identity>],
     ) -> Result<Step, Error> {
         let identity = |name: &Option<String>| named(config, identities, name.as_deref());
-        let (address, service): (SocketAddr, Box<dyn Service>) = match listen {
+        let (address, service): (Address, Box<dyn Service>) = match listen {
             ListenConfig::Metadata(listen) => {
-                (listen.address, Box::new(Metadata::new(identity(&listen.identity)?, listen)))
+                (listen.address.into(), Box::new(Metadata::new(identity(&listen.identity)?, listen)))
             }
             ListenConfig::Oauth(listen) => {
-                (listen.address, Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
+                (listen.address.into(), Box::new(Oauth::new(identity(&listen.identity)?, listen)?))
             }
             ListenConfig::Gateway(listen) => {
                 let of_keys = listen.of_keys().map(|name| named(config, identities, name));
                 let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
-                (listen.address, Box::new(Gateway::new(&of_keys, listen)?))
+                (listen.address.into(), Box::new(Gateway::new(&of_keys, listen)?))
             }
             ListenConfig::Admin(listen) => {
-                (listen.address, Box::new(Admin::new(identities.to_vec(), self.metrics.clone(), listen)?))
+                let admin = Admin::new(identities.to_vec(), self.metrics.clone(), listen)?;
+                (listen.address.into(), Box::new(admin))
             }
-            ListenConfig::Probes(listen) => (listen.address, Box::new(Probes::new(identities.to_vec()))),
+            ListenConfig::Probes(listen) => {
+                (listen.address.into(), Box::new(Probes::new(identities.to_vec())))
+            }
+            ListenConfig::Sds(sds) => return self.sds_step(sds, config, identities).await,
             ListenConfig::TokenFile(file) => return self.file_step(file, identity(&file.identity)?),
             ListenConfig::KubernetesSecret(secret) => {
                 return self.secret_step(secret, identity(&secret.identity)?);
             }
         };
-        let served = Served {
-            requests: self.metrics.requests(service.kind()),
-            limits: listen.limits().cloned().unwrap_or_default(),
-            tls: listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?,
-            service,
-        };
-        let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if *configured == address);
-        Ok(match self.listeners.iter().position(is_here) {
+        let tls = listen.tls().map(|tls| Tls::load(tls, service.protocol())).transpose()?;
+        let served = self.served(service, listen.limits().cloned().unwrap_or_default(), tls);
+        Ok(match self.place_of(&address) {
             // A port that the system chooses is another one each time.
-            Some(place) if address.port() != 0 => Step::Replace(place, served),
-            _ => Step::Serve(address, Bound::new(address, &self.sockets).await?, served),
+            Some(place) if !listen.has_chosen_port() => Step::Replace(place, served),
+            _ => {
+                let bound = Bound::new(&address, Permissions::default(), &self.sockets).await?;
+                Step::Serve(address, bound, served)
+            }
         })
+    }
+
+    async fn sds_step(
+        &self,
+        sds: &SdsConfig,
+        config: &Config,
+        identities: &[Arc<Identity>],
+    ) -> Result<Step, Error> {
+        let of_secrets = of_secrets(sds, config, identities)?;
+        let permissions = permissions(sds)?;
+        let address = Address::Unix(sds.path.clone());
+        let place = self.place_of(&address);
+        if let Some(place) = place
+            && let Listener::Server { server, .. } = &self.listeners[place]
+            && !server.can_stay(permissions)
+        {
+            let reason = "the mode and the group of a socket stay as they are while it is open";
+            let help = "restart the agent, or give another path";
+            return Err(place::invalid(&sds.path, reason.to_owned(), help));
+        }
+        let before = self.config.listen.iter().find_map(|listen| match listen {
+            ListenConfig::Sds(before) if before.path == sds.path => Some(before),
+            _ => None,
+        });
+        let is_as_before = before.is_some_and(|before| {
+            let served = self::of_secrets(before, &self.config, &self.identities);
+            before == sds && served.is_ok_and(|served| same(&served, &of_secrets))
+        });
+        if let (Some(place), true) = (place, is_as_before) {
+            return Ok(Step::Keep(place));
+        }
+        let removed = before.into_iter().flat_map(|before| &before.secrets);
+        let removed = removed.map(|secret| secret.name.as_str());
+        let service = Sds::new(sds, of_secrets, removed, self.metrics.sds());
+        let served = self.served(Box::new(service), sds.limits.clone(), None);
+        Ok(match place {
+            Some(place) => Step::Replace(place, served),
+            None => {
+                Step::Serve(address.clone(), Bound::new(&address, permissions, &self.sockets).await?, served)
+            }
+        })
+    }
+
+    fn served(&self, service: Box<dyn Service>, limits: Limits, tls: Option<Tls>) -> Served {
+        Served { requests: self.metrics.requests(service.kind()), limits, tls, service }
+    }
+
+    /// The place in the list of the listener that is configured with this address.
+    fn place_of(&self, address: &Address) -> Option<usize> {
+        let is_here = |listener: &Listener| matches!(listener, Listener::Server { configured, .. } if configured == address);
+        self.listeners.iter().position(is_here)
     }
 
     fn file_step(&self, file: &TokenFileConfig, identity: Arc<Identity>) -> Result<Step, Error> {
@@ -255,14 +316,21 @@ impl Agent {
         }
     }
 
-    /// The addresses of the listeners, in the order of the configuration, with the ports that the system chose.
+    /// Where the listeners are, in the order of the configuration: addresses with the ports that the system chose, and paths
+    /// of sockets. Token files and Secrets are not among them.
     #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn listeners(&self) -> Vec<Address> {
         let address = |listener: &Listener| match listener {
-            Listener::Server { server, .. } => Some(server.address()),
+            Listener::Server { server, .. } => Some(server.address().clone()),
             Listener::File { .. } | Listener::Secret { .. } => None,
         };
         self.listeners.iter().filter_map(address).collect()
+    }
+
+    /// The addresses of [`listeners`](Self::listeners), without the paths.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners().iter().filter_map(Address::tcp).collect()
     }
 
     /// Accepts no more connections, gives back the Leases, and waits for the requests that are being answered, as long as
@@ -293,6 +361,24 @@ fn named(config: &Config, identities: &[Arc<Identity>], name: Option<&str>) -> R
         .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("there is no identity `{}`", wanted.name)))
 }
 
+/// The identities of the secrets, in their order.
+fn of_secrets(
+    sds: &SdsConfig,
+    config: &Config,
+    identities: &[Arc<Identity>],
+) -> Result<Vec<Arc<Identity>>, Error> {
+    let names = sds.secrets.iter().map(|secret| secret.identity.as_deref());
+    names.map(|name| named(config, identities, name)).collect()
+}
+
+fn same(some: &[Arc<Identity>], others: &[Arc<Identity>]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
+fn permissions(sds: &SdsConfig) -> Result<Permissions, Error> {
+    Permissions::new(&sds.path, sds.mode()?, sds.group.as_deref())
+}
+
 fn in_identity(error: Error, identity: &IdentityConfig) -> Error {
     let place = format!("identity `{}`", identity.name);
     match error.location().map(|location| format!("{place}: {location}")) {
@@ -303,6 +389,6 @@ fn in_identity(error: Error, identity: &IdentityConfig) -> Error {
 
 impl std::fmt::Debug for Agent {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Agent").field("addresses", &self.addresses()).finish_non_exhaustive()
+        formatter.debug_struct("Agent").field("listeners", &self.listeners()).finish_non_exhaustive()
     }
 }

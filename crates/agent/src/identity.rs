@@ -1,5 +1,6 @@
 //! One identity: its credentials, kept fresh by a task of their own, so that a source that hangs delays no other identity.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +45,7 @@ pub(crate) struct Identity {
     pub(crate) versions: u64,
     /// What the method says about the identity, once it was asked.
     known: OnceCell<Known>,
+    had_token: AtomicBool,
     last_error: Mutex<Option<(SystemTime, String)>>,
     /// The Secrets that this agent writes with others: one of them renews the token.
     pub(crate) duties: Duties,
@@ -64,6 +66,7 @@ impl Identity {
             credentials,
             versions: fastrand::u64(..),
             known: OnceCell::new(),
+            had_token: AtomicBool::new(false),
             last_error: Mutex::default(),
             duties: Duties::default(),
         }
@@ -90,13 +93,24 @@ impl Identity {
     async fn renew(&self) -> Duration {
         match self.token().await {
             Ok(snapshot) => {
+                self.had_token.store(true, Ordering::Relaxed);
                 self.known().await;
-                self.remaining(&snapshot)
-                    .map_or(LONGEST_PAUSE, |left| (left / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
+                self.pause(&snapshot)
             }
             // The library remembers a failure, and waits longer and longer between its attempts.
             Err(_) => LONGEST_PAUSE,
         }
+    }
+
+    /// The time until the next look at a token.
+    pub(crate) fn pause(&self, token: &Snapshot) -> Duration {
+        let left = self.remaining(token);
+        left.map_or(LONGEST_PAUSE, |left| (left / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
+    }
+
+    /// Whether the identity had a token at any time.
+    pub(crate) fn had_token(&self) -> bool {
+        self.had_token.load(Ordering::Relaxed)
     }
 
     /// What the method says about the identity. Asked once; empty as long as there is no token.

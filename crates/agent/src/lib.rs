@@ -1,7 +1,8 @@
 //! A process that serves fresh Yandex Cloud tokens to tools that cannot run a command for one.
 //!
-//! Such a tool takes an address, an OAuth client or a file. The agent has a listener for each: a metadata service, an
-//! OAuth 2 token endpoint, files that are replaced at each new token, and Secrets of Kubernetes. `yc-auth serve` runs it.
+//! Such a tool takes an address, a socket, an OAuth client or a file. The agent has a listener for each: a metadata service,
+//! Envoy's Secret Discovery Service, an OAuth 2 token endpoint, files that are replaced at each new token, and Secrets of
+//! Kubernetes. `yc-auth serve` runs it.
 //!
 //! ```no_run
 //! use yandex_cloud_auth::{Credentials, MetadataAuth};
@@ -25,10 +26,10 @@
 //! ```
 //!
 //! # How the parts depend on each other
-//! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth` and `admin` are services that
-//! answer requests, `keys` knows their clients, `token_file` writes a file, `kubernetes` a Secret. `server` accepts
-//! connections, and asks a service for each response. `agent` starts all of them. `duty` says which of several agents
-//! renews a token.
+//! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth`, `gateway`, `sds` and `admin` are
+//! services that answer requests; `keys` and `users` know their clients. `token_file` writes a file, `kubernetes` a Secret.
+//! `server` accepts connections, and asks a service for each response. `place` has what files and sockets have in common.
+//! `agent` starts all of them. `duty` says which of several agents renews a token.
 
 mod admin;
 mod agent;
@@ -43,15 +44,18 @@ mod kubernetes;
 mod metadata;
 mod metrics;
 mod oauth;
+mod place;
+mod sds;
 mod secret_file;
 mod server;
 mod service;
 mod token_file;
+mod users;
 
 pub use agent::Agent;
 pub use config::{
-    AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, KubernetesSecretConfig,
-    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
-    UpstreamConfig,
+    Address, AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig,
+    KubernetesSecretConfig, Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, SdsConfig,
+    SecretConfig, SecretFormat, TlsConfig, TokenFileConfig, UpstreamConfig,
 };
 pub use server::Sockets;

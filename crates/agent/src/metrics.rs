@@ -29,6 +29,7 @@ type Labels = [(&'static str, String); 2];
 pub(crate) struct Metrics {
     requests: Family<Labels, Counter>,
     durations: Family<Label, Histogram, fn() -> Histogram>,
+    sds: SdsMetrics,
     /// The counters of each kind of listener.
     kinds: Arc<Mutex<BTreeMap<&'static str, Requests>>>,
 }
@@ -38,8 +39,33 @@ impl Default for Metrics {
         Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            sds: SdsMetrics::default(),
             kinds: Arc::default(),
         }
+    }
+}
+
+/// What Envoy's clients do. Clones share the numbers.
+#[derive(Clone, Default)]
+pub(crate) struct SdsMetrics {
+    pub(crate) pushes: Counter,
+    pub(crate) rejections: Counter,
+    streams: Gauge,
+}
+
+impl SdsMetrics {
+    /// Counts a stream as open as long as the result exists.
+    pub(crate) fn stream(&self) -> impl Send + use<> {
+        self.streams.inc();
+        OpenStream(self.streams.clone())
+    }
+}
+
+struct OpenStream(Gauge);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -81,6 +107,11 @@ impl Metrics {
         requests
     }
 
+    /// The numbers of Envoy's clients.
+    pub(crate) fn sds(&self) -> SdsMetrics {
+        self.sds.clone()
+    }
+
     /// How many requests each kind of listener has answered well, refused, and failed.
     pub(crate) fn counts(&self) -> Vec<(&'static str, [u64; 3])> {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,6 +145,9 @@ impl Metrics {
         registry.register_with_unit("token_expires", help, Unit::Seconds, ends);
         registry.register("fetches", "Fetches of tokens", fetches);
         registry.register("fetch_failures", "Fetches that failed", failures);
+        registry.register("sds_streams", "Streams of Envoy", self.sds.streams.clone());
+        registry.register("sds_pushes", "Secrets sent to Envoy", self.sds.pushes.clone());
+        registry.register("sds_rejections", "Secrets that Envoy has refused", self.sds.rejections.clone());
         register_secrets(&mut registry, identities);
         let mut text = String::new();
         // Writing to a text cannot fail.

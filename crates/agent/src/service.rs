@@ -17,6 +17,10 @@ pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BoxError>>;
 /// Why a stream ends early.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The outcome of a request for metrics and logs, where it is not the status of HTTP: an extension of the response.
+#[derive(Clone, Copy)]
+pub(crate) struct Outcome(pub(crate) StatusCode);
+
 /// The versions of HTTP that a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {

@@ -5,16 +5,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot};
+use yandex_cloud_auth::{Error, Scheme, Snapshot};
 use zeroize::Zeroizing;
 
 use crate::config::{FileFormat, TokenFileConfig};
 use crate::identity::Identity;
+use crate::place::{self, Permissions, beside};
 
 /// The pause after a write that failed, such as that to a full disk.
 const RETRY: Duration = Duration::from_secs(1);
@@ -39,9 +40,7 @@ pub(crate) struct Prepared {
 /// What is written, and where.
 struct Target {
     config: TokenFileConfig,
-    mode: u32,
-    #[cfg(unix)]
-    group: Option<u32>,
+    permissions: Permissions,
 }
 
 impl Prepared {
@@ -52,9 +51,7 @@ impl Prepared {
     pub(crate) fn new(config: &TokenFileConfig, held: Option<Arc<File>>) -> Result<Self, Error> {
         TokenFile::check(config)?;
         let path = &config.path;
-        let error = |reason: String, help: &'static str| {
-            Error::new(ErrorKind::Invalid, reason).at(path.display().to_string()).with_help(help)
-        };
+        let error = |reason, help| place::invalid(path, reason, help);
         match fs::symlink_metadata(path) {
             Ok(found) if !found.is_file() => {
                 return Err(error(
@@ -66,7 +63,7 @@ impl Prepared {
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
             Err(reason) => return Err(error(reason.to_string(), "give a path that the agent can write to")),
         }
-        let lock = held.map_or_else(|| lock(path).map(Arc::new), Ok);
+        let lock = held.map_or_else(|| place::lock(path).map(Arc::new), Ok);
         let lock = lock.map_err(|reason| match reason.kind() {
             io::ErrorKind::WouldBlock => {
                 error("another agent writes this file".to_owned(), "end that agent, or give another path")
@@ -76,12 +73,7 @@ impl Prepared {
                 "give a path in a folder that the agent can write to",
             ),
         })?;
-        let target = Target {
-            mode: config.mode()?,
-            #[cfg(unix)]
-            group: group_of(config)?,
-            config: config.clone(),
-        };
+        let target = Target { permissions: permissions(config)?, config: config.clone() };
         Ok(Self { target, lock })
     }
 
@@ -98,16 +90,13 @@ impl TokenFile {
     /// # Errors
     /// `Invalid` as for [`Prepared::new`].
     pub(crate) fn check(config: &TokenFileConfig) -> Result<(), Error> {
-        let folder = config.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(Error::new(ErrorKind::Invalid, "the folder does not exist")
-                .at(config.path.display().to_string())
-                .with_help("make the folder, or give a path in another one"));
-        }
-        #[cfg(unix)]
-        group_of(config)?;
-        Ok(())
+        place::check_folder(&config.path)?;
+        permissions(config).map(drop)
     }
+}
+
+fn permissions(config: &TokenFileConfig) -> Result<Permissions, Error> {
+    Permissions::new(&config.path, config.mode()?, config.group.as_deref())
 }
 
 impl Drop for TokenFile {
@@ -180,13 +169,13 @@ impl Target {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            if let Some(group) = self.group {
+            if let Some(group) = self.permissions.group {
                 rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(group)))?;
             }
-            file.set_permissions(fs::Permissions::from_mode(self.mode))?;
+            file.set_permissions(fs::Permissions::from_mode(self.permissions.mode))?;
         }
         #[cfg(not(unix))]
-        let _ = self.mode;
+        let _ = self.permissions;
         file.write_all(content.as_bytes())
     }
 
@@ -216,56 +205,4 @@ impl Target {
             }
         }))
     }
-}
-
-/// Takes the lock of the path: a file beside it, which stays.
-fn lock(path: &Path) -> io::Result<File> {
-    if path.file_name().is_none() {
-        return Err(io::Error::other("the path has no file name"));
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // A link here would make a file in another place.
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    let file = options.open(beside(path, ".lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-        Err(fs::TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// `.NAME` with an ending, in the same folder.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}{ending}"))
-}
-
-/// The number of the group of a file.
-#[cfg(unix)]
-fn group_of(config: &TokenFileConfig) -> Result<Option<u32>, Error> {
-    config.group.as_deref().map(group_id).transpose().map_err(|reason| {
-        Error::new(ErrorKind::Invalid, reason)
-            .at(config.path.display().to_string())
-            .with_help("give the name or the number of a group that the agent belongs to")
-    })
-}
-
-/// The number of a group, by its name in `/etc/group`.
-#[cfg(unix)]
-fn group_id(group: &str) -> Result<u32, String> {
-    if let Ok(number) = group.parse() {
-        return Ok(number);
-    }
-    let groups =
-        fs::read_to_string("/etc/group").map_err(|error| format!("cannot read the groups: {error}"))?;
-    let number = groups.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
-    });
-    number.ok_or_else(|| format!("there is no group `{group}`"))
 }

@@ -35,7 +35,7 @@ impl Config {
         let mut places = BTreeSet::new();
         for listen in &self.listen {
             listen.check()?;
-            if !places.insert(listen.place()) && listen.address().is_none_or(|address| address.port() != 0) {
+            if !places.insert(listen.place()) && !listen.has_chosen_port() {
                 return Err(invalid(format!("{} has two listeners", listen.place())));
             }
             for name in listen.identities() {
@@ -87,12 +87,13 @@ impl ListenConfig {
             Self::TokenFile(listen) => return listen.check(),
             Self::KubernetesSecret(listen) => return listen.check(),
             Self::Gateway(listen) => listen.check().map_err(at)?,
+            Self::Sds(listen) => listen.check().map_err(at)?,
             Self::Admin(listen) if listen.keys.iter().any(|key| key.identity.is_some()) => {
                 return Err(at(invalid("a key of `admin` has no identity: it opens the pages of all")));
             }
             _ => {}
         }
-        let is_on_loopback = self.address().is_none_or(|address| address.ip().is_loopback());
+        let is_on_loopback = self.tcp().is_none_or(|address| address.ip().is_loopback());
         let missing = if is_on_loopback { None } else { self.missing_off_loopback() };
         missing.map_or(Ok(()), |(reason, help)| Err(at(invalid(reason)).with_help(help)))
     }
@@ -111,7 +112,7 @@ impl ListenConfig {
             Self::Oauth(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Gateway(listen) => (listen.allow_remote, listen.tls.is_some(), true),
             Self::Admin(listen) => (listen.allow_remote, listen.tls.is_some(), !listen.keys.is_empty()),
-            Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
+            Self::Probes(_) | Self::Sds(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
         };
         if !allow_remote {
             return Some((

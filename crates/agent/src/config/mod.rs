@@ -1,8 +1,10 @@
 //! The configuration: identities, and what serves their tokens. One TOML file, or the same values from flags.
 
+mod address;
 mod check;
 mod gateway;
 mod kubernetes;
+mod sds;
 mod socket;
 
 use std::net::SocketAddr;
@@ -12,8 +14,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use yandex_cloud_auth::{Error, ErrorKind};
 
+pub use self::address::Address;
 pub use self::gateway::{GatewayConfig, UpstreamConfig};
 pub use self::kubernetes::KubernetesSecretConfig;
+pub use self::sds::{SdsConfig, SecretConfig, SecretFormat};
 pub use self::socket::{KeyConfig, Limits, TlsConfig};
 
 /// How long connections may go on after the signal to end, if the configuration says nothing.
@@ -78,6 +82,8 @@ pub enum ListenConfig {
     Oauth(OauthConfig),
     /// An address for tools that take a base URL and a static key.
     Gateway(GatewayConfig),
+    /// Envoy's Secret Discovery Service.
+    Sds(SdsConfig),
     /// A file that is replaced at each new token.
     TokenFile(TokenFileConfig),
     /// A Secret of Kubernetes.
@@ -263,15 +269,26 @@ impl Config {
 
 impl ListenConfig {
     /// The address, of one that has sockets.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Metadata(listen) => Some(listen.address),
-            Self::Oauth(listen) => Some(listen.address),
-            Self::Gateway(listen) => Some(listen.address),
-            Self::Admin(listen) => Some(listen.address),
-            Self::Probes(listen) => Some(listen.address),
-            Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
-        }
+    pub(crate) fn address(&self) -> Option<Address> {
+        Some(Address::Tcp(match self {
+            Self::Metadata(listen) => listen.address,
+            Self::Oauth(listen) => listen.address,
+            Self::Gateway(listen) => listen.address,
+            Self::Admin(listen) => listen.address,
+            Self::Probes(listen) => listen.address,
+            Self::Sds(listen) => return Some(Address::Unix(listen.path.clone())),
+            Self::TokenFile(_) | Self::KubernetesSecret(_) => return None,
+        }))
+    }
+
+    /// The address with a port, of one that has it.
+    fn tcp(&self) -> Option<SocketAddr> {
+        self.address().and_then(|address| address.tcp())
+    }
+
+    /// Whether the system chooses the port, another one each time.
+    pub(crate) fn has_chosen_port(&self) -> bool {
+        self.tcp().is_some_and(|address| address.port() == 0)
     }
 
     /// The bounds, of one that has sockets.
@@ -282,6 +299,7 @@ impl ListenConfig {
             Self::Gateway(listen) => Some(&listen.limits),
             Self::Admin(listen) => Some(&listen.limits),
             Self::Probes(listen) => Some(&listen.limits),
+            Self::Sds(listen) => Some(&listen.limits),
             Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
         }
     }
@@ -292,7 +310,11 @@ impl ListenConfig {
             Self::Oauth(listen) => listen.tls.as_ref(),
             Self::Gateway(listen) => listen.tls.as_ref(),
             Self::Admin(listen) => listen.tls.as_ref(),
-            Self::Metadata(_) | Self::Probes(_) | Self::TokenFile(_) | Self::KubernetesSecret(_) => None,
+            Self::Metadata(_)
+            | Self::Probes(_)
+            | Self::Sds(_)
+            | Self::TokenFile(_)
+            | Self::KubernetesSecret(_) => None,
         }
     }
 
@@ -311,6 +333,7 @@ impl ListenConfig {
                 let of_tls = listen.tls.iter_mut().flat_map(TlsConfig::paths);
                 of_tls.chain(listen.keys.iter_mut().map(|key| &mut key.file)).collect()
             }
+            Self::Sds(listen) => vec![&mut listen.path],
             Self::TokenFile(listen) => vec![&mut listen.path],
             Self::KubernetesSecret(listen) => vec![&mut listen.service_account],
             Self::Metadata(_) | Self::Probes(_) => Vec::new(),
@@ -325,6 +348,7 @@ impl ListenConfig {
             Self::TokenFile(listen) => vec![listen.identity.as_deref()],
             Self::KubernetesSecret(listen) => vec![listen.identity.as_deref()],
             Self::Gateway(listen) => listen.of_keys().collect(),
+            Self::Sds(listen) => listen.secrets.iter().map(|secret| secret.identity.as_deref()).collect(),
             Self::Admin(_) | Self::Probes(_) => Vec::new(),
         }
     }

@@ -39,7 +39,9 @@ pub struct Limits {
     pub write_seconds: f64,
     /// The largest body of a request that the agent reads itself, in bytes. Default: 16384.
     pub body_bytes: usize,
-    /// The time for such a body, in seconds. Default: 10.
+    /// The largest message of a client of Envoy's kind, in bytes. Default: 262144.
+    pub message_bytes: usize,
+    /// The time for such a body or message, in seconds. Default: 10.
     pub body_seconds: f64,
 }
 
@@ -53,6 +55,7 @@ impl Default for Limits {
             head_seconds: 30.0,
             write_seconds: 30.0,
             body_bytes: 16 << 10,
+            message_bytes: 256 << 10,
             body_seconds: 10.0,
         }
     }
@@ -71,7 +74,7 @@ impl Limits {
         seconds(self.write_seconds)
     }
 
-    /// The time for the body of a request.
+    /// The time for the body of a request, and for a message.
     #[must_use]
     pub fn body_time(&self) -> Duration {
         seconds(self.body_seconds)
@@ -91,6 +94,8 @@ impl Limits {
             "`headers` is a number from 1 to 1024"
         } else if !(1..=64 << 20).contains(&self.body_bytes) {
             "`body_bytes` is a number from 1 to 67108864"
+        } else if !(1 << 10..=64 << 20).contains(&self.message_bytes) {
+            "`message_bytes` is a number from 1024 to 67108864"
         } else if !times.iter().all(|time| range.contains(time)) {
             "`head_seconds`, `write_seconds` and `body_seconds` are numbers from 0.001 to 3600"
         } else {

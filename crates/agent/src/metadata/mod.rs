@@ -20,7 +20,8 @@ use self::query::Query;
 use self::tree::Node;
 use crate::config::MetadataConfig;
 use crate::identity::{Identity, NO_IAM_TOKEN};
-use crate::service::{Body, Caller, Peer, Service, TEXT, is_foreign, respond, text};
+use crate::service::{Body, Caller, Service, TEXT, is_foreign, respond, text};
+use crate::users::Users;
 
 /// The header of every request and of every response.
 const FLAVOR: HeaderName = HeaderName::from_static("metadata-flavor");
@@ -41,8 +42,7 @@ const FOLDERS: [&str; 3] = ["v1/project/project-id", "v1/instance/vendor/folder-
 /// A metadata service for one identity.
 pub(crate) struct Metadata {
     identity: Arc<Identity>,
-    allow_uids: Vec<u32>,
-    own_uid: Option<u32>,
+    users: Users,
 }
 
 impl Service for Metadata {
@@ -65,11 +65,7 @@ impl Service for Metadata {
 
 impl Metadata {
     pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
-        #[cfg(unix)]
-        let own_uid = Some(rustix::process::getuid().as_raw());
-        #[cfg(not(unix))]
-        let own_uid = None;
-        Self { identity, allow_uids: config.allow_uids.clone(), own_uid }
+        Self { identity, users: Users::new(&config.allow_uids) }
     }
 
     async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {
@@ -82,8 +78,8 @@ impl Metadata {
         if is_foreign(request.headers()) {
             return text(StatusCode::FORBIDDEN, "requests of browsers and proxies are refused\n");
         }
-        if let Some(reason) = self.refusal(caller.peer()) {
-            return text(StatusCode::FORBIDDEN, reason);
+        if let Some(reason) = self.users.refusal(caller.peer()) {
+            return text(StatusCode::FORBIDDEN, format!("{reason}\n"));
         }
         let path = request.uri().path();
         // Clients look for the service here, and send no header.
@@ -153,24 +149,6 @@ impl Metadata {
         };
         let version = query::version(body.as_bytes());
         with_version(respond(StatusCode::OK, content, body), &version)
-    }
-
-    /// Why this peer may not ask; `None` if it may.
-    fn refusal(&self, peer: Peer) -> Option<String> {
-        match peer {
-            Peer::User(uid) if !self.allows(uid) => Some(format!(
-                "the user {uid} may not ask: allow it with `allow_uids` or `--allow-uid {uid}`\n"
-            )),
-            Peer::Unknown => Some(
-                "the system does not tell whose process asks: the agent has to be able to read `/proc/net/tcp`\n"
-                    .to_owned(),
-            ),
-            Peer::User(_) | Peer::Elsewhere => None,
-        }
-    }
-
-    fn allows(&self, uid: u32) -> bool {
-        uid == 0 || Some(uid) == self.own_uid || self.allow_uids.contains(&uid)
     }
 
     /// What is at a path, with or without a slash at its end.
@@ -249,27 +227,4 @@ fn with_version(mut response: Response<Body>, version: &str) -> Response<Body> {
         response.headers_mut().insert(header::ETAG, version);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{IdentityConfig, Limits};
-
-    #[test]
-    fn a_process_of_nobody_knows_whom_is_refused() {
-        let none = yandex_cloud_auth::NoAuth::new();
-        let identity = Arc::new(Identity::new(IdentityConfig::default(), none.into()));
-        let config = MetadataConfig {
-            address: ([127, 0, 0, 1], 0).into(),
-            identity: None,
-            allow_uids: vec![4711],
-            pod_network: false,
-            limits: Limits::default(),
-        };
-        let metadata = Metadata::new(identity, &config);
-        let refused = |peer| metadata.refusal(peer).is_some();
-        assert!(refused(Peer::Unknown) && refused(Peer::User(4712)));
-        assert!(!refused(Peer::User(4711)) && !refused(Peer::User(0)) && !refused(Peer::Elsewhere));
-    }
 }

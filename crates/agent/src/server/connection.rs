@@ -1,7 +1,6 @@
 //! One connection: the TLS handshake, then requests until the client, a bound or the end of the listener closes it.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,21 +10,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::redact;
 use yandex_cloud_auth::system::BoxFuture;
 
+use super::OpenConnection;
 use super::activity::{Activity, TrackedBody};
 use super::host::HostRule;
-use super::timed::Timed;
+use super::socket::{Connection, Stream};
 use super::tls::Tls;
-use super::{OpenConnection, owner};
-use crate::config::Limits;
+use crate::config::{Address, Limits};
 use crate::metrics::Requests;
-use crate::service::{Body, Caller, Peer, Protocol, Service, text};
+use crate::service::{Body, Caller, Outcome, Peer, Protocol, Service, text};
 
 /// How long a connection that has sent nothing yet is open after the end: its first request may be on the way.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
@@ -45,13 +42,8 @@ pub(crate) struct Served {
     pub(crate) tls: Option<Tls>,
 }
 
-/// A connection's bytes, with TLS or without.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// Serves the requests of a connection.
-pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>) {
-    let _ = stream.set_nodelay(true);
+pub(super) async fn serve(connection: Connection, open: Arc<OpenConnection>) {
     // Not the service itself: a reload drops it.
     let (limits, protocol, tls, asks_for_user, closing) = {
         let current = open.0.current();
@@ -67,8 +59,11 @@ pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>) {
         )
     };
     let mut ended = closing.subscribe();
-    let peer = if asks_for_user { owner::of_peer(&stream).await } else { Peer::Unknown };
-    let Some(stream) = opened(stream, tls, &limits, &mut ended).await else { return };
+    let peer = if asks_for_user { connection.peer().await } else { Peer::Unknown };
+    let Some(stream) = opened(connection.into_stream(limits.write_time()), tls, &limits, &mut ended).await
+    else {
+        return;
+    };
     let activity = Activity::default();
     let (requests, max_headers) = (activity.clone(), limits.headers);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -86,7 +81,7 @@ pub(super) async fn serve(stream: TcpStream, open: Arc<OpenConnection>) {
                 }
                 _ => {
                     let caller = Caller::new(peer, open.0.ends(&current), Arc::clone(&open) as _);
-                    current.served.answer(request, caller, open.0.address).await
+                    current.served.answer(request, caller, &open.0.address).await
                 }
             };
             Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, begun)))
@@ -163,18 +158,18 @@ fn until_end(
 
 /// The bytes of the connection, after the TLS handshake if the listener has a certificate.
 async fn opened(
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     tls: Option<Tls>,
     limits: &Limits,
     ended: &mut watch::Receiver<bool>,
 ) -> Option<Box<dyn Stream>> {
-    let Some(tls) = tls else { return Some(Box::new(Timed::new(stream, limits.write_time()))) };
+    let Some(tls) = tls else { return Some(stream) };
     let end = async {
         let _ = ended.wait_for(|ended| *ended).await;
         tokio::time::sleep(FIRST_REQUEST).await;
     };
     tokio::select! {
-        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(Timed::new(stream.ok()?.ok()?, limits.write_time()))),
+        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(stream.ok()?.ok()?)),
         () = end => None,
     }
 }
@@ -185,26 +180,26 @@ impl Served {
         self.service.kind() == other.service.kind() && self.tls.is_some() == other.tls.is_some()
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        caller: Caller,
-        address: SocketAddr,
-    ) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, caller: Caller, address: &Address) -> Response<Body> {
         let (start, peer) = (Instant::now(), caller.peer());
         let asked = tracing::event_enabled!(tracing::Level::DEBUG)
             .then(|| format!("{} {}", request.method(), redact(request.uri().path(), &[])));
-        // A browser that reaches the listener by another name refuses the certificate.
-        let has_rule = self.service.checks_host() && (address.ip().is_loopback() || self.tls.is_none());
-        let rule = has_rule.then(|| HostRule::new(address));
+        // A browser cannot reach a Unix socket. One that reaches the listener by another name refuses the certificate.
+        let rule = address
+            .tcp()
+            .filter(|address| {
+                self.service.checks_host() && (address.ip().is_loopback() || self.tls.is_none())
+            })
+            .map(HostRule::new);
         let mut response = match rule.and_then(|rule| rule.refusal(&request)) {
             Some(reason) => text(StatusCode::FORBIDDEN, reason),
             None => self.service.respond(request, caller).await,
         };
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        self.requests.count(response.status(), start.elapsed());
+        let outcome = response.extensions().get().map_or(response.status(), |Outcome(status)| *status);
+        self.requests.count(outcome, start.elapsed());
         if let Some(request) = asked {
-            let (listener, status) = (self.service.kind(), response.status().as_u16());
+            let (listener, status) = (self.service.kind(), outcome.as_u16());
             tracing::debug!(listener, request, status, ?peer, "answered");
         }
         response
@@ -218,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::metrics::Metrics;
-    use crate::server::{Bound, Server, Sockets};
+    use crate::server::{Bound, Server};
 
     struct Ok200;
 
@@ -239,8 +234,8 @@ mod tests {
             limits: Limits::default(),
             tls: None,
         };
-        let bound = Bound::new(([127, 0, 0, 1], 0).into(), &Sockets::default()).await;
-        Server::start(bound.unwrap(), served)
+        let bound = Bound::any().await;
+        Server::start(bound, served)
     }
 
     /// The clock of the runtime jumps to the next timer while everybody waits.
@@ -249,7 +244,7 @@ mod tests {
         let server = server().await;
         let limit = Limits::default().head_time();
         for start in ["", "GET / HTTP/1.1\r\nHost: 127", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nA: b\r\n"] {
-            let mut client = TcpStream::connect(server.address()).await.unwrap();
+            let mut client = TcpStream::connect(server.tcp()).await.unwrap();
             client.write_all(start.as_bytes()).await.unwrap();
             let began = tokio::time::Instant::now();
             let _ = client.read_to_end(&mut Vec::new()).await;

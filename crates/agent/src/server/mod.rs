@@ -8,16 +8,17 @@ mod bound;
 mod connection;
 mod host;
 mod owner;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod timed;
 mod tls;
+#[cfg(unix)]
+mod unix;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -27,18 +28,26 @@ pub(crate) use self::connection::Served;
 use self::connection::serve;
 pub(crate) use self::host::HostRule;
 pub(crate) use self::owner::owner_of;
+use self::socket::{Connection, Listener};
 pub(crate) use self::tls::Tls;
+#[cfg(unix)]
+use self::unix::SocketFile;
+use crate::config::Address;
+use crate::place::Permissions;
 
 /// A listener with its connections. Dropping it closes the listener, and connections between two requests.
 pub(crate) struct Server {
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
+    /// The file of a Unix socket of the agent's own.
+    #[cfg(unix)]
+    file: Option<SocketFile>,
 }
 
 /// What the connections of a listener have in common.
 struct Shared {
     /// The address, with the port that the system chose.
-    address: SocketAddr,
+    address: Address,
     current: RwLock<Arc<Current>>,
     /// How many connections are open.
     open: watch::Sender<u32>,
@@ -64,21 +73,34 @@ impl Current {
 
 impl Server {
     /// Serves the connections of a listener.
-    pub(crate) fn start(listener: Bound, served: Served) -> Self {
-        let Bound { listener, address, is_inherited } = listener;
+    pub(crate) fn start(bound: Bound, served: Served) -> Self {
         let shared = Arc::new(Shared {
-            address,
+            address: bound.address,
             current: RwLock::new(Current::new(served, Arc::default())),
             open: watch::Sender::new(0),
             ended: watch::Sender::new(false),
         });
-        let accepting = tokio::spawn(accept_all(listener, is_inherited, Arc::clone(&shared)));
-        Self { shared, accepting }
+        let accepting = tokio::spawn(accept_all(bound.listener, bound.is_inherited, Arc::clone(&shared)));
+        Self {
+            shared,
+            accepting,
+            #[cfg(unix)]
+            file: bound.file,
+        }
     }
 
     /// The address, with the port that the system chose.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.shared.address
+    pub(crate) fn address(&self) -> &Address {
+        &self.shared.address
+    }
+
+    /// Whether the socket can stay as it is for these permissions: they are those of its file, or the file is not the agent's.
+    pub(crate) fn can_stay(&self, permissions: Permissions) -> bool {
+        #[cfg(unix)]
+        let other = self.file.as_ref().is_some_and(|file| !file.has(permissions));
+        #[cfg(not(unix))]
+        let other = permissions.mode == 0;
+        !other
     }
 
     /// Answers later requests by another service, also those of connections that are open, if the service is of the same kind.
@@ -99,9 +121,20 @@ impl Server {
 
     /// Accepts the connections that clients have opened and no more, and waits for the requests that are being answered.
     pub(crate) async fn drain(mut self) {
+        // Later clients find no socket, and another agent can have the path.
+        #[cfg(unix)]
+        drop(self.file.take());
         self.shared.end();
         let _ = (&mut self.accepting).await;
         let _ = self.shared.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+}
+
+#[cfg(test)]
+impl Server {
+    /// The address of a listener that has a port.
+    fn tcp(&self) -> std::net::SocketAddr {
+        self.address().tcp().expect("a port")
     }
 }
 
@@ -134,9 +167,9 @@ impl Shared {
     }
 
     /// Serves a connection in a task of its own.
-    fn start(self: &Arc<Self>, stream: TcpStream) {
+    fn start(self: &Arc<Self>, connection: Connection) {
         let open = Arc::new(OpenConnection::new(Arc::clone(self)));
-        tokio::spawn(serve(stream, open));
+        tokio::spawn(serve(connection, open));
     }
 }
 
@@ -156,7 +189,7 @@ impl Drop for OpenConnection {
     }
 }
 
-async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Shared>) {
+async fn accept_all(listener: Listener, is_inherited: bool, shared: Arc<Shared>) {
     let mut fails = false;
     let (mut open, mut ended) = (shared.open.subscribe(), shared.ended.subscribe());
     loop {
@@ -171,9 +204,9 @@ async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Share
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(connection) => {
                 fails = false;
-                shared.start(stream);
+                shared.start(connection);
             }
             // The process has no free file descriptor, or the peer has closed the connection. Both are temporary.
             Err(error) => {
@@ -189,12 +222,10 @@ async fn accept_all(listener: TcpListener, is_inherited: bool, shared: Arc<Share
         return;
     }
     // To close a listener resets the connections in the queue of the operating system, whose requests may have been sent.
-    let Ok(listener) = listener.into_std() else { return };
+    let Ok(socket) = listener.into_socket() else { return };
     while shared.has_room(*open.borrow())
-        && let Ok((stream, _)) = listener.accept()
+        && let Ok(connection) = socket.accept()
     {
-        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            shared.start(stream);
-        }
+        shared.start(connection);
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use yandex_cloud_auth::system::BoxFuture;
 
 use super::connection::CONFIRMATION;
-use super::{Bound, Served, Server, Sockets, Tls};
+use super::{Bound, Served, Server, Tls};
 use crate::config::{Limits, TlsConfig};
 use crate::metrics::Metrics;
 use crate::service::{Body, BoxError, Caller, Protocol, Service, text};
@@ -59,8 +59,8 @@ fn served(service: Answers, limits: Limits) -> Served {
 }
 
 async fn start(service: Answers, limits: Limits) -> Server {
-    let bound = Bound::new(([127, 0, 0, 1], 0).into(), &Sockets::default()).await;
-    Server::start(bound.unwrap(), served(service, limits))
+    let bound = Bound::any().await;
+    Server::start(bound, served(service, limits))
 }
 
 /// Answers with the version of the request.
@@ -111,14 +111,14 @@ type Client = SendRequest<Empty<Bytes>>;
 
 /// A connection of HTTP/2.
 async fn http2(server: &Server) -> Client {
-    let stream = TcpStream::connect(server.address()).await.unwrap();
+    let stream = TcpStream::connect(server.tcp()).await.unwrap();
     let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
 fn request(server: &Server) -> http::request::Builder {
-    Request::get(format!("http://{}/", server.address()))
+    Request::get(format!("http://{}/", server.tcp()))
 }
 
 async fn ask(client: &mut Client, server: &Server) -> Response<Incoming> {
@@ -132,7 +132,7 @@ async fn body(response: Response<Incoming>) -> String {
 
 /// Sends bytes, and reads until the server closes the connection.
 async fn raw(server: &Server, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let mut stream = TcpStream::connect(server.tcp()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut read = Vec::new();
     let _ = stream.read_to_end(&mut read).await;
@@ -140,7 +140,7 @@ async fn raw(server: &Server, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn first_version(server: &Server) -> Vec<u8> {
-    format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address()).into_bytes()
+    format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.tcp()).into_bytes()
 }
 
 #[tokio::test]
@@ -170,11 +170,11 @@ async fn a_client_chooses_the_version_in_the_handshake_of_tls() {
     let all = [(Protocol::Both, load(Protocol::Both)), (Protocol::Http1, load(Protocol::Http1))];
     std::fs::remove_dir_all(&folder).unwrap();
     for (protocol, tls) in all {
-        let bound = Bound::new(([127, 0, 0, 1], 0).into(), &Sockets::default()).await.unwrap();
+        let bound = Bound::any().await;
         let server =
             Server::start(bound, Served { tls: Some(tls), ..served(version(protocol), Limits::default()) });
         let connect = |names: &'static [&'static str]| {
-            tls_client::connect(server.address(), "agent.example", &authority, names)
+            tls_client::connect(server.tcp(), "agent.example", &authority, names)
         };
         let offered = connect(&["h2", "http/1.1"]).await.unwrap();
         let chosen = offered.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
@@ -220,7 +220,7 @@ async fn a_stream_ends_with_the_listener_and_with_another_service() {
     let first = ask(&mut client, &server).await;
     let _first_stream = opened.recv().await.unwrap();
     // The first service is still in use by a request that it does not answer.
-    let never = Request::get(format!("http://{}/never", server.address()));
+    let never = Request::get(format!("http://{}/never", server.tcp()));
     let never = client.send_request(never.body(Empty::new()).unwrap());
     opened.recv().await.unwrap();
     let (service, mut opened) = streaming();
@@ -254,8 +254,8 @@ async fn the_end_waits_for_a_request_and_not_for_a_connection() {
     let waiting = tokio::spawn(busy.send_request(head()));
     let answer = asked.recv().await.unwrap();
     // Clients that send nothing, and that do not confirm the end.
-    let silent = TcpStream::connect(server.address()).await.unwrap();
-    let mut half = TcpStream::connect(server.address()).await.unwrap();
+    let silent = TcpStream::connect(server.tcp()).await.unwrap();
+    let mut half = TcpStream::connect(server.tcp()).await.unwrap();
     half.write_all(PREFACE).await.unwrap();
     let drained = tokio::spawn(server.drain());
     // The idle client is told, and the one that waits goes on.
@@ -292,9 +292,9 @@ async fn a_client_that_asks_for_nothing_is_disconnected() {
 async fn a_client_that_does_not_answer_loses_its_stream() {
     let (service, mut opened) = streaming();
     let server = start(service, Limits::default()).await;
-    let mut client = TcpStream::connect(server.address()).await.unwrap();
+    let mut client = TcpStream::connect(server.tcp()).await.unwrap();
     // `:method: GET`, `:scheme: http`, `:path: /`, and the authority.
-    let authority = server.address().to_string();
+    let authority = server.tcp().to_string();
     let length = u8::try_from(authority.len()).unwrap();
     let block = [b"\x82\x86\x84\x41".to_vec(), vec![length], authority.into_bytes()].concat();
     let head = [&[0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1], &block[..]].concat();
@@ -372,11 +372,9 @@ async fn an_upgraded_connection_counts_until_its_service_is_done() {
         std::future::ready(response)
     });
     let server = start(service, Limits::default()).await;
-    let mut client = TcpStream::connect(server.address()).await.unwrap();
-    let head = format!(
-        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
-        server.address()
-    );
+    let mut client = TcpStream::connect(server.tcp()).await.unwrap();
+    let head =
+        format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n", server.tcp());
     client.write_all(head.as_bytes()).await.unwrap();
     let mut read = Vec::new();
     let mut receives = async |text: &[u8]| {
@@ -402,7 +400,7 @@ async fn a_service_reads_a_body_of_the_second_version() {
         text(StatusCode::OK, body.len().to_string())
     });
     let server = start(service, Limits::default()).await;
-    let stream = TcpStream::connect(server.address()).await.unwrap();
+    let stream = TcpStream::connect(server.tcp()).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let stream = TokioIo::new(stream);
     let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();

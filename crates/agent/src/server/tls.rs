@@ -8,13 +8,13 @@ use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use yandex_cloud_auth::{Error, ErrorKind};
 
 use zeroize::Zeroizing;
 
+use super::socket::Stream;
 use crate::config::TlsConfig;
 use crate::service::Protocol;
 
@@ -59,7 +59,10 @@ impl Tls {
         Ok(Self(TlsAcceptor::from(Arc::new(server))))
     }
 
-    pub(super) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn accept(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> std::io::Result<TlsStream<Box<dyn Stream>>> {
         self.0.accept(stream).await
     }
 }

@@ -7,6 +7,8 @@ mod admin;
 mod architecture;
 mod bad_input;
 mod drain;
+#[cfg(unix)]
+mod envoy;
 mod gateway;
 mod gateway_faults;
 mod gateway_models;
@@ -22,7 +24,13 @@ mod outage;
 mod page;
 mod reload;
 mod remote;
+#[cfg(unix)]
+mod sds;
+#[cfg(unix)]
+mod sds_bad_input;
 mod sockets;
 mod threats;
 #[cfg(unix)]
 mod token_file;
+#[cfg(unix)]
+mod unix_sockets;

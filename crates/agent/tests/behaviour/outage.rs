@@ -1,5 +1,7 @@
 //! A source that is down: what has a token is served to its end, and again as soon as the source is back.
 
+use std::time::Duration;
+
 use test_support::token_source::{token, unavailable};
 use test_support::wait::{HOUR, on_runtime, secs};
 use yandex_cloud_auth::testing::TestClock;
@@ -32,6 +34,34 @@ fn an_outage_of_hours_fails_no_request_while_the_token_lives() {
                 return;
             }
         }
+    });
+}
+
+/// What Envoy has at any time is what it sends: a token that lives.
+#[cfg(unix)]
+#[test]
+fn an_outage_of_hours_leaves_envoy_its_token_while_the_token_lives() {
+    on_runtime(async {
+        let (source, clock) = (tokens(), TestClock::new());
+        let bench = crate::envoy::Bench::new("", &source, &clock).await;
+        let mut stream = bench.subscribe(&[crate::envoy::NAME]).await;
+        assert_eq!(stream.value().await, "Bearer t1.fake.0");
+        source.set(|_| Err(unavailable()));
+        for hour in 1..11 {
+            let before = source.started();
+            clock.advance(HOUR);
+            while source.started() == before {
+                clock.advance(Duration::from_millis(1));
+                tokio::task::yield_now().await;
+            }
+            assert!(stream.is_quiet().await, "the token was withdrawn after {hour} hours");
+        }
+        // Envoy that comes now gets the token, too.
+        assert_eq!(bench.subscribe(&[crate::envoy::NAME]).await.value().await, "Bearer t1.fake.0");
+        source.set(|count| Ok(token(count)?.expiring_in(12 * HOUR)));
+        clock.advance(secs(600));
+        let value = stream.value().await;
+        assert!(value.starts_with("Bearer t1.fake.") && value != "Bearer t1.fake.0", "{value}");
     });
 }
 

@@ -17,7 +17,9 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn page() -> String {
-    ["docs/agent.md", "docs/gateway.md"].map(|name| fs::read_to_string(file(name)).unwrap()).join("\n")
+    ["docs/agent.md", "docs/envoy.md", "docs/gateway.md"]
+        .map(|name| fs::read_to_string(file(name)).unwrap())
+        .join("\n")
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn every_key_has_a_row() {
     let page = page();
     let one = "[[identity]]\nname = \"a\"\n";
     let listen = |kind: &str| format!("{one}[[listen]]\nkind = \"{kind}\"\nno-such-key = 1\n");
-    let kinds = ["metadata", "oauth", "gateway", "token-file", "kubernetes-secret", "admin", "probes"];
+    let kinds = ["metadata", "oauth", "gateway", "sds", "token-file", "kubernetes-secret", "admin", "probes"];
     let inside = |kind: &str, key: &str| {
         format!("{one}[[listen]]\nkind = \"{kind}\"\naddress = \"127.0.0.1:1\"\n{key}\n")
     };
@@ -51,6 +53,7 @@ fn every_key_has_a_row() {
         inside("admin", "tls = { no-such-key = 1 }"),
         inside("admin", "keys = [{ no-such-key = 1 }]"),
         inside("gateway", "upstream = [{ no-such-key = 1 }]"),
+        format!("{one}[[listen]]\nkind = \"sds\"\npath = \"s\"\nsecrets = [{{ no-such-key = 1 }}]\n"),
         format!("{one}no-such-key = 1\n"),
         format!("no-such-key = 1\n{one}"),
         listen("no-such-kind"),
@@ -111,16 +114,22 @@ fn the_tests_of_each_threat_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
     for name in section.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
-        let mut parts: Vec<_> = name.split("::").filter(|part| *part != "tests").collect();
+        let parts: Vec<_> = name.split("::").collect();
         let root = if parts[0] == "behaviour" { folder.join("tests") } else { folder.join("src") };
         let path = |parts: &[&str]| {
             let path = root.join(parts.join("/"));
             [path.with_extension("rs"), path.join("mod.rs")].into_iter().find(|path| path.is_file())
         };
-        // The last part is a module, or a test in one.
-        let test = if path(&parts).is_some() { None } else { parts.pop() };
-        let source =
-            fs::read_to_string(path(&parts).unwrap_or_else(|| panic!("no module of {name}"))).unwrap();
+        // The last part is a module, or a test in one. The module `tests` has a file of its own, or stands in that of its parent.
+        let (module, test) = match path(&parts) {
+            Some(module) => (Some(module), None),
+            None => {
+                let (test, parts) = parts.split_last().unwrap();
+                let parent = parts.strip_suffix(&["tests"]).unwrap_or(parts);
+                (path(parts).or_else(|| path(parent)), Some(test))
+            }
+        };
+        let source = fs::read_to_string(module.unwrap_or_else(|| panic!("no module of {name}"))).unwrap();
         let wanted = test.map_or_else(|| "test]".to_owned(), |test| format!("fn {test}()"));
         assert!(source.contains(&wanted), "there is no test {name}");
         count += 1;

@@ -22,8 +22,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "ADDRESS", value_parser = socket_address)]
     pub(crate) metadata: Option<SocketAddr>,
 
-    /// A user who may ask the metadata service, beside root and the user of this process; can be repeated
-    #[arg(long, value_name = "UID", requires = "metadata")]
+    /// A user who may ask `--metadata` and `--sds`, beside root and the user of this process; can be repeated
+    #[arg(long, value_name = "UID")]
     pub(crate) allow_uid: Vec<u32>,
 
     /// Allow a metadata address outside loopback, for the network of a pod: whoever reaches the address gets the token
@@ -54,6 +54,10 @@ pub(crate) struct ServeOptions {
     /// `XDG_STATE_HOME` or of `~/.local/state`. The log names the file.
     #[arg(long, value_name = "@FILE", requires = "gateway", value_parser = OsStringValueParser::new().map(AuthValue::from))]
     pub(crate) gateway_key: Option<AuthValue>,
+
+    /// Serve Envoy's Secret Discovery Service at a Unix socket, such as `unix:/run/yc-auth/sds.sock`, with the secret `yc-iam-token`
+    #[arg(long, value_name = "unix:PATH", value_parser = unix_socket)]
+    pub(crate) sds: Option<PathBuf>,
 
     /// Keep the token in this file, replaced by a rename at each new token
     #[arg(long, value_name = "FILE")]
@@ -116,8 +120,8 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "metadata", "oauth", "gateway", "folder", "token_file", "kubernetes_secret", "admin", "probes", "tls_certificate",
-            "allow_remote",
+            "metadata", "oauth", "gateway", "sds", "folder", "token_file", "kubernetes_secret", "admin", "probes",
+            "tls_certificate", "allow_remote",
         ]
     )]
     pub(crate) config: Option<PathBuf>,
@@ -140,20 +144,28 @@ pub(crate) enum FileFormat {
     Dotenv,
 }
 
+/// The path of `unix:PATH`.
+fn unix_socket(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    let path = path.filter(|path| !path.is_empty());
+    path.map(PathBuf::from).ok_or_else(|| "give unix:PATH, such as unix:/run/yc-auth/sds.sock".to_owned())
+}
+
 impl ServeOptions {
     /// Why these options are invalid together, where the parser cannot know.
     pub(super) fn conflict(&self) -> Option<String> {
         let serves = self.metadata.is_some()
             || self.oauth.is_some()
             || self.gateway.is_some()
+            || self.sds.is_some()
             || self.token_file.is_some()
             || self.kubernetes_secret.is_some()
             || self.admin.is_some()
             || self.probes.is_some()
             || self.config.is_some();
         if !serves {
-            let reason = "nothing is served: give `--metadata`, `--oauth`, `--gateway`, `--token-file`, `--kubernetes-secret`, \
-                          `--admin`, `--probes` or `--config`";
+            let reason = "nothing is served: give `--metadata`, `--oauth`, `--gateway`, `--sds`, `--token-file`, \
+                          `--kubernetes-secret`, `--admin`, `--probes` or `--config`";
             return Some(reason.to_owned());
         }
         if self.kubernetes_secret.as_ref().is_some_and(|secret| !secret.contains('/')) {
@@ -163,6 +175,9 @@ impl ServeOptions {
         if (self.tls_certificate.is_some() || self.allow_remote) && !can_have_tls {
             let reason = "`--tls-certificate` and `--allow-remote` are for `--oauth`, `--gateway` and `--admin`: give one of them";
             return Some(reason.to_owned());
+        }
+        if !self.allow_uid.is_empty() && self.metadata.is_none() && self.sds.is_none() {
+            return Some("`--allow-uid` is for `--metadata` and `--sds`: give one of them".to_owned());
         }
         if self.folder.is_some() && self.metadata.is_none() && self.gateway.is_none() {
             return Some("`--folder` is for `--metadata` and `--gateway`: give one of them".to_owned());

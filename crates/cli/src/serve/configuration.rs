@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{
     AdminConfig, Config, FileFormat, GatewayConfig, IdentityConfig, KeyConfig, KubernetesSecretConfig,
-    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, TlsConfig, TokenFileConfig,
+    Limits, ListenConfig, MetadataConfig, OauthConfig, ProbesConfig, SdsConfig, TlsConfig, TokenFileConfig,
 };
 use zeroize::Zeroizing;
 
@@ -105,6 +105,10 @@ fn of_options(options: &ServeOptions) -> Result<Config, Error> {
         let key = gateway_key(options)?;
         let gateway = GatewayConfig { allow_remote, tls: tls.clone(), ..GatewayConfig::new(address, key) };
         listen.push(ListenConfig::Gateway(gateway));
+    }
+    if let Some(path) = &options.sds {
+        let sds = SdsConfig { allow_uids: options.allow_uid.clone(), ..SdsConfig::at(path) };
+        listen.push(ListenConfig::Sds(sds));
     }
     if let Some(path) = &options.token_file {
         listen.push(ListenConfig::TokenFile(TokenFileConfig {

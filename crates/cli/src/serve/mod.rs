@@ -109,8 +109,8 @@ fn credentials_of(
 }
 
 fn tell(agent: &Agent, what: &str) {
-    let addresses: Vec<_> = agent.addresses().iter().map(ToString::to_string).collect();
-    tracing::info!(listeners = addresses.join(" "), "{what}");
+    let listeners: Vec<_> = agent.listeners().iter().map(ToString::to_string).collect();
+    tracing::info!(listeners = listeners.join(" "), "{what}");
 }
 
 /// What systemd is told.

@@ -41,6 +41,7 @@ mod repeats;
 mod run;
 mod serve;
 mod serve_gateway;
+mod serve_sds;
 mod setup;
 mod shared_cache;
 mod statuses;

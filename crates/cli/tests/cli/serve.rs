@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
 
@@ -33,7 +34,7 @@ impl Served {
     }
 
     /// The next line of the log with this text.
-    fn next_line(&mut self, text: &str) -> String {
+    pub(crate) fn next_line(&mut self, text: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{text}`");
@@ -50,7 +51,7 @@ impl Served {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 }
@@ -75,7 +76,7 @@ fn get(address: &str, path: &str) -> String {
 }
 
 /// `serve` with the metadata service of an emulator as its source.
-fn serve(emulator: &Emulator, folder: &Folder, options: &[&str]) -> Run {
+pub(crate) fn serve(emulator: &Emulator, folder: &Folder, options: &[&str]) -> Run {
     let run = yc_auth([&["serve"], options].concat());
     let run = run.env("YC_METADATA_ADDR", emulator.metadata_addr().to_string());
     run.env("YC_API_ENDPOINT", emulator.api_url())
@@ -246,7 +247,19 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     assert!(outcome.fails(4).contains("cannot read the configuration"), "{outcome:?}");
 }
 
-/// The shell passes the socket on as systemd does: as descriptor 3, with the number of the process.
+/// `serve` with a socket as systemd passes it on: as descriptor 3, with the number of the process.
+pub(crate) fn activated(mut run: Run, socket: impl Into<OwnedFd>, options: &str) -> Run {
+    let script = format!(
+        "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {} serve {options}",
+        env!("CARGO_BIN_EXE_yc-auth")
+    );
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &script]).envs(run.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdin(socket.into()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run.command = shell;
+    run
+}
+
 #[test]
 fn a_listener_takes_the_socket_that_systemd_has_opened() {
     let (emulator, folder) = (Emulator::start_in_thread().unwrap(), Folder::new());
@@ -254,18 +267,7 @@ fn a_listener_takes_the_socket_that_systemd_has_opened() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap().to_string();
         let options = options.replace("ADDRESS", &address);
-        let script = format!(
-            "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {} serve {options}",
-            env!("CARGO_BIN_EXE_yc-auth")
-        );
-        let mut run = serve(&emulator, &folder, &[]);
-        let mut shell = std::process::Command::new("/bin/sh");
-        shell
-            .args(["-c", &script])
-            .envs(run.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        shell.stdin(std::os::fd::OwnedFd::from(socket)).stdout(Stdio::piped()).stderr(Stdio::piped());
-        run.command = shell;
-        (run, address)
+        (activated(serve(&emulator, &folder, &[]), socket, &options), address)
     };
     let (run, address) = activated("--metadata ADDRESS");
     let mut early = TcpStream::connect(&address).unwrap();

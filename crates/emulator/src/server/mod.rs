@@ -35,6 +35,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD: usize = 64 << 10;
 const MAX_STREAMS: u32 = 1024;
 
+/// A connection's bytes, with TLS or without. One type of both keeps a second copy of HTTP out of the program.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// One port and what it serves.
 pub(crate) struct Server {
     pub(crate) cloud: Arc<Cloud>,
@@ -73,16 +77,16 @@ impl Server {
             _ => return,
         }
         match self.tls.clone() {
-            None => self.http(stream).await,
+            None => self.http(Box::new(stream)).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-                    self.http(stream).await;
+                    self.http(Box::new(stream)).await;
                 }
             }
         }
     }
 
-    async fn http(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn http(self: Arc<Self>, stream: Box<dyn Stream>) {
         let mut http = auto::Builder::new(TokioExecutor::new());
         if self.port == Port::Metadata {
             http = http.http1_only();

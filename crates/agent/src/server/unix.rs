@@ -1,0 +1,138 @@
+//! The file of a Unix socket. Nobody can connect before its permissions are right, and it is gone with the listener.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Gid, Mode};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use yandex_cloud_auth::Error;
+
+use crate::place::{self, Permissions, beside};
+
+/// The connections that wait until they are accepted.
+const QUEUE: u32 = 1024;
+
+/// The file of a socket of this agent.
+pub(super) struct SocketFile {
+    path: PathBuf,
+    permissions: Permissions,
+    /// The device and the number of the file: another one at the path is not the agent's.
+    identity: (u64, u64),
+    /// Keeps other agents from the path.
+    _lock: File,
+}
+
+impl SocketFile {
+    /// Makes a socket at the path, in the place of one that a dead process left behind.
+    ///
+    /// # Errors
+    /// `Invalid` if another process listens there, if there is something else than a socket, or if none can be made.
+    pub(super) async fn bind(path: &Path, permissions: Permissions) -> Result<(UnixListener, Self), Error> {
+        let error = |reason: String, help| place::invalid(path, reason, help);
+        let another = || error("another process listens here".to_owned(), "end it, or give another path");
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                let help = "give the path of a new socket, or of one of an earlier agent; symbolic links are not followed";
+                return Err(error("it is not a socket".to_owned(), help));
+            }
+            Ok(_) => match UnixStream::connect(path).await.map_err(|reason| reason.kind()) {
+                // Nobody has it open.
+                Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {}
+                _ => return Err(another()),
+            },
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+            Err(reason) => {
+                return Err(error(reason.to_string(), "give a path that the agent can write to"));
+            }
+        }
+        let lock = match place::lock(path) {
+            Err(held) if held.kind() == io::ErrorKind::WouldBlock => return Err(another()),
+            lock => lock,
+        };
+        let made = lock.and_then(|lock| {
+            let (listener, identity) = listen(path, permissions)?;
+            Ok((listener, Self { path: path.to_owned(), permissions, identity, _lock: lock }))
+        });
+        made.map_err(|reason| {
+            let help = match reason.kind() {
+                io::ErrorKind::InvalidInput => "give a shorter path: a socket's has at most some 100 bytes",
+                _ => "give a path in a folder that the agent can write to, and a group that it belongs to",
+            };
+            error(format!("cannot listen here: {reason}"), help)
+        })
+    }
+
+    /// Whether a listener that is configured so can go on with this socket.
+    pub(super) fn has(&self, permissions: Permissions) -> bool {
+        self.permissions == permissions
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let identity = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
+        if identity.is_ok_and(|identity| identity == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A listener at the path, and the identity of its file.
+fn listen(path: &Path, permissions: Permissions) -> io::Result<(UnixListener, (u64, u64))> {
+    let temporary = beside(path, ".new");
+    // The lock says that no other agent is here: a file is one that an agent left behind when it was killed.
+    let _ = fs::remove_file(&temporary);
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(&temporary)?;
+    let made = permit(&temporary, permissions).and_then(|identity| {
+        // Until here every connect is refused.
+        let listener = socket.listen(QUEUE)?;
+        fs::rename(&temporary, path)?;
+        Ok((listener, identity))
+    });
+    if made.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    made
+}
+
+/// Sets who may connect. Follows no link: another process may have put one in the place of the socket.
+fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
+    let mode = Mode::from_raw_mode(permissions.mode);
+    let group = permissions.group.map(Gid::from_raw);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+
+        use rustix::fs::OFlags;
+        // Linux changes the mode of a file without following a link by its descriptor alone.
+        let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let found = File::from(file);
+        let metadata = found.metadata()?;
+        is_socket(&metadata)?;
+        if group.is_some() {
+            rustix::fs::chownat(&found, "", None, group, AtFlags::EMPTY_PATH)?;
+        }
+        rustix::fs::chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        use rustix::fs::CWD;
+
+        if group.is_some() {
+            rustix::fs::chownat(CWD, path, None, group, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        rustix::fs::chmodat(CWD, path, mode, AtFlags::SYMLINK_NOFOLLOW)?;
+        let metadata = fs::symlink_metadata(path)?;
+        is_socket(&metadata)?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+}
+
+fn is_socket(metadata: &fs::Metadata) -> io::Result<()> {
+    let is_socket = metadata.file_type().is_socket();
+    is_socket.then_some(()).ok_or_else(|| io::Error::other("another process has replaced the socket"))
+}
