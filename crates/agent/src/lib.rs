@@ -41,6 +41,7 @@ mod gateway;
 mod identity;
 mod keys;
 mod kubernetes;
+mod log_limit;
 mod metadata;
 mod metrics;
 mod oauth;

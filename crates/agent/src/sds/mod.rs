@@ -9,8 +9,7 @@ mod messages;
 mod secrets;
 mod stream;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -23,8 +22,9 @@ use yandex_cloud_auth::system::BoxFuture;
 use self::grpc::{CONTENT_TYPE, Code, Messages, Status, frame};
 use self::messages::{DiscoveryRequest, DiscoveryResponse, SECRET};
 use self::secrets::{Named, Secrets};
-use crate::config::{Limits, SdsConfig};
+use crate::config::{Address, Limits, SdsConfig};
 use crate::identity::Identity;
+use crate::log_limit::LogLimit;
 use crate::metrics::SdsMetrics;
 use crate::service::{Body, Caller, Protocol, Service, text};
 use crate::users::Users;
@@ -33,9 +33,6 @@ const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
 
 /// The most names of a request.
 const MAX_NAMES: usize = 100;
-
-/// How many unknown names are told in the log.
-const MAX_TOLD: usize = 100;
 
 /// The service of a listener.
 pub(crate) struct Sds {
@@ -50,8 +47,8 @@ pub(crate) struct Sds {
 struct Shared {
     secrets: Secrets,
     metrics: SdsMetrics,
-    /// The unknown names that the log was told.
-    told: Mutex<BTreeSet<String>>,
+    /// For names that the configuration does not have, and for secrets that Envoy refuses.
+    log_limit: LogLimit,
 }
 
 impl Sds {
@@ -70,9 +67,9 @@ impl Sds {
         });
         let secrets = Secrets::new(named, removed);
         Self {
-            users: Users::new(&config.allow_uids),
+            users: Users::new(Address::Unix(config.path.clone()), &config.allow_uids),
             limits: config.limits.clone(),
-            shared: Arc::new(Shared { secrets, metrics, told: Mutex::default() }),
+            shared: Arc::new(Shared { secrets, metrics, log_limit: LogLimit::default() }),
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
         }
     }
@@ -123,7 +120,7 @@ impl Sds {
 }
 
 impl Shared {
-    /// The names of a request that the agent has. The log is told of others once: Envoy waits for them.
+    /// The names of a request that the agent has. The others are in the log: Envoy waits for them.
     fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
         let invalid = |reason| Status::new(Code::InvalidArgument, reason);
         if !request.type_url.is_empty() && request.type_url != SECRET {
@@ -133,18 +130,17 @@ impl Shared {
         if wanted.len() > MAX_NAMES {
             return Err(invalid(format!("a request has at most {MAX_NAMES} names")));
         }
-        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        let mut known = Vec::new();
         for name in wanted {
             match self.secrets.has(name) {
                 true if known.contains(name) => {}
                 true => known.push(name.clone()),
-                false => unknown.push(redact(name, &[])),
-            }
-        }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in unknown {
-            if told.len() < MAX_TOLD && told.insert(name.clone()) {
-                tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
+                false => {
+                    let name = redact(name, &[]);
+                    if self.log_limit.allows(&name) {
+                        tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
+                    }
+                }
             }
         }
         Ok(known)

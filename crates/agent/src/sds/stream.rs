@@ -138,8 +138,10 @@ async fn serve(
                     if let Some(reason) = subscription.take(&request, names) {
                         shared.metrics.rejections.inc();
                         let reason = redact(&reason, &[]);
-                        let node = request.node.map(|node| redact(&node.id, &[])).unwrap_or_default();
-                        tracing::warn!(names = ?subscription.names, node, reason, "Envoy refuses a secret");
+                        if shared.log_limit.allows(&reason) {
+                            let node = request.node.map(|node| redact(&node.id, &[])).unwrap_or_default();
+                            tracing::warn!(names = ?subscription.names, node, reason, "Envoy refuses a secret");
+                        }
                     }
                 }
                 Ok(None) => return Some(Status::new(Code::Ok, "")),
