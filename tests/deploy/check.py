@@ -187,6 +187,9 @@ def agent_container(path, spec, agent, probes=None):
     check(probes.endswith(f":{port['containerPort']}"), f"{path.name}: another port of the probes")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         check(agent[probe]["httpGet"]["port"] == port["name"], f"{path.name}: {probe}")
+    startup = agent["startupProbe"]
+    waits = startup["httpGet"]["path"] == "/livez" or startup["periodSeconds"] * startup["failureThreshold"] >= 3600
+    check(waits, f"{path.name}: an outage of IAM at the start ends the agent")
     check(agent["image"] in (DEPLOY / "Containerfile").read_text(), f"{path.name}: the Containerfile has another name")
 
 
