@@ -4,9 +4,11 @@
 //! A secret that is over is withdrawn by an empty value, because Envoy keeps the last one otherwise. As long as there was no
 //! token at all, there is no response, and Envoy waits.
 
+mod frames;
 mod grpc;
 mod messages;
 mod secrets;
+mod status;
 mod stream;
 
 use std::sync::Arc;
@@ -19,9 +21,11 @@ use tokio::sync::Semaphore;
 use yandex_cloud_auth::redact;
 use yandex_cloud_auth::system::BoxFuture;
 
-use self::grpc::{CONTENT_TYPE, Code, Messages, Status, frame};
+use self::frames::frame;
+use self::grpc::Messages;
 use self::messages::{DiscoveryRequest, DiscoveryResponse, SECRET};
 use self::secrets::{Named, Secrets};
+use self::status::{Code, Status};
 use crate::config::{Address, Limits, SdsConfig};
 use crate::identity::Identity;
 use crate::log_limit::LogLimit;
@@ -29,10 +33,59 @@ use crate::metrics::SdsMetrics;
 use crate::service::{Body, Caller, Protocol, Service, text};
 use crate::users::Users;
 
+const CONTENT_TYPE: &str = "application/grpc";
+
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
 
-/// The most names of a request.
-const MAX_NAMES: usize = 100;
+/// For the fuzz targets: the requests of a client whose bytes arrive in these parts, and how the call ends.
+pub(crate) mod parsers {
+    use super::frames::Decoder;
+    use super::messages::DiscoveryRequest;
+    use super::status::Status;
+
+    /// What a client asks for.
+    #[derive(Debug, PartialEq)]
+    pub struct SdsRequest {
+        /// The name of the client.
+        pub node: Option<String>,
+        /// The names of the secrets.
+        pub names: Vec<String>,
+        /// The number of the response that the client takes or refuses.
+        pub nonce: String,
+        /// Why the client refuses the response.
+        pub error: Option<String>,
+    }
+
+    /// The requests, and the code and the reason of the status that ends the call.
+    pub(crate) fn requests<'a>(
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        max_length: usize,
+    ) -> (Vec<SdsRequest>, Result<(), (u16, String)>) {
+        let mut requests = Vec::new();
+        let end = read(parts, max_length, &mut requests);
+        (requests, end.map_err(|status| (status.code() as u16, status.message().to_owned())))
+    }
+
+    fn read<'a>(
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        max_length: usize,
+        requests: &mut Vec<SdsRequest>,
+    ) -> Result<(), Status> {
+        let mut decoder = Decoder::new(max_length);
+        for part in parts {
+            decoder.push(part);
+            while let Some(request) = decoder.message::<DiscoveryRequest>()? {
+                requests.push(SdsRequest {
+                    names: request.names()?.to_vec(),
+                    node: request.node.map(|node| node.id),
+                    nonce: request.response_nonce,
+                    error: request.error_detail.map(|error| error.message),
+                });
+            }
+        }
+        decoder.end()
+    }
+}
 
 /// The service of a listener.
 pub(crate) struct Sds {
@@ -122,16 +175,8 @@ impl Sds {
 impl Shared {
     /// The names of a request that the agent has. The others are in the log: Envoy waits for them.
     fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
-        let invalid = |reason| Status::new(Code::InvalidArgument, reason);
-        if !request.type_url.is_empty() && request.type_url != SECRET {
-            return Err(invalid(format!("the resources are of the type {SECRET}")));
-        }
-        let wanted = &request.resource_names;
-        if wanted.len() > MAX_NAMES {
-            return Err(invalid(format!("a request has at most {MAX_NAMES} names")));
-        }
         let mut known = Vec::new();
-        for name in wanted {
+        for name in request.names()? {
             match self.secrets.has(name) {
                 true if known.contains(name) => {}
                 true => known.push(name.clone()),

@@ -10,8 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use yandex_cloud_auth::redact;
 
 use super::Shared;
-use super::grpc::{Code, Messages, Status, frame};
+use super::frames::frame;
+use super::grpc::Messages;
 use super::messages::{DiscoveryRequest, DiscoveryResponse, SECRET};
+use super::status::{Code, Status};
 use crate::service::{BoxError, Caller};
 
 /// What a client has asked for and was sent: the protocol of xDS, "state of the world".
