@@ -1,8 +1,7 @@
-//! Envoy's Secret Discovery Service: gRPC over a Unix socket. Envoy asks for secrets by name, and gets each new token as it
-//! comes.
+//! Envoy's Secret Discovery Service: gRPC over a Unix socket. Envoy asks for secrets by name, and gets each new token at once.
 //!
-//! A secret that is over is withdrawn by an empty value, because Envoy keeps the last one otherwise. As long as there was no
-//! token at all, there is no response, and Envoy waits.
+//! An empty value withdraws the secret of a token that has expired, because Envoy keeps the last one otherwise. Before the first
+//! token there is no response, and Envoy waits.
 
 mod frames;
 mod grpc;
@@ -36,6 +35,137 @@ use crate::users::Users;
 const CONTENT_TYPE: &str = "application/grpc";
 
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
+
+/// The service of a listener.
+pub(crate) struct Sds {
+    users: Users,
+    limits: Limits,
+    shared: Arc<Shared>,
+    /// The streams that may still be opened.
+    free_streams: Arc<Semaphore>,
+}
+
+/// What the streams of a listener have in common.
+struct Shared {
+    secrets: Secrets,
+    metrics: SdsMetrics,
+    /// For names that the configuration does not have, and for secrets that Envoy refuses.
+    log_limit: LogLimit,
+}
+
+impl Sds {
+    /// The service of a configuration. `identities` are those of its secrets, in their order. `removed` has names of an earlier
+    /// configuration of the same listener: clients may have these secrets.
+    pub(crate) fn new<'a>(
+        config: &'a SdsConfig,
+        identities: impl IntoIterator<Item = Arc<Identity>>,
+        removed: impl IntoIterator<Item = &'a str>,
+        metrics: SdsMetrics,
+    ) -> Self {
+        let named = config.secrets.iter().zip(identities).map(|(secret, identity)| Named {
+            name: &secret.name,
+            identity,
+            format: secret.format,
+        });
+        let secrets = Secrets::new(named, removed);
+        Self {
+            users: Users::new(Address::Unix(config.path.clone()), &config.allow_uids),
+            limits: config.limits.clone(),
+            shared: Arc::new(Shared { secrets, metrics, log_limit: LogLimit::default() }),
+            free_streams: Arc::new(Semaphore::new(config.limits.connections as usize)),
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Result<Response<Body>, Status> {
+        if let Some(reason) = self.users.refusal(caller.peer()) {
+            return Err(Status::new(Code::PermissionDenied, reason));
+        }
+        let (head, body) = request.into_parts();
+        let messages = Messages::new(body, &self.limits);
+        match head.uri.path().strip_prefix(SERVICE) {
+            Some("StreamSecrets") => {
+                let permit = Arc::clone(&self.free_streams).try_acquire_owned().map_err(|_| {
+                    Status::new(Code::ResourceExhausted, "there are as many streams as `connections` allows")
+                })?;
+                let frames = stream::start(Arc::clone(&self.shared), messages, caller, permit);
+                Ok(grpc::response(UnsyncBoxBody::new(frames)))
+            }
+            Some("FetchSecrets") => self.fetch(messages).await,
+            _ => Err(Status::new(Code::Unimplemented, "the agent has StreamSecrets and FetchSecrets")),
+        }
+    }
+
+    /// The current secrets, after a wait for tokens that are not there yet.
+    async fn fetch(&self, mut messages: Messages) -> Result<Response<Body>, Status> {
+        let request = messages.next::<DiscoveryRequest>().await?;
+        let request = request.ok_or_else(|| Status::new(Code::Internal, "the request has no message"))?;
+        let names = self.shared.known_names(&request)?;
+        if names.is_empty() {
+            return Err(Status::new(Code::NotFound, "the agent has no secret of this name"));
+        }
+        let fetched = self.shared.secrets.fetch(&names).await;
+        let (version, resources) =
+            fetched.map_err(|error| Status::new(Code::Unavailable, error.to_string()))?;
+        if resources.is_empty() {
+            return Err(Status::new(Code::Unavailable, "the identity has no token: its method is `none`"));
+        }
+        let response = DiscoveryResponse {
+            version_info: version.to_string(),
+            resources,
+            type_url: SECRET.to_owned(),
+            nonce: String::new(),
+        };
+        let end = std::future::ready(Some(Ok(Status::new(Code::Ok, "").trailers())));
+        let body = Full::new(frame(&response)).with_trailers(end).map_err(|never| match never {});
+        Ok(grpc::response(UnsyncBoxBody::new(body)))
+    }
+}
+
+impl Shared {
+    /// The names of a request that the agent has. The log has a warning of the others: Envoy waits for them.
+    fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
+        let mut known = Vec::new();
+        for name in request.names()? {
+            match self.secrets.has(name) {
+                true if known.contains(name) => {}
+                true => known.push(name.clone()),
+                false => {
+                    let name = redact(name, &[]);
+                    if self.log_limit.allows(&name) {
+                        tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
+                    }
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+impl Service for Sds {
+    fn kind(&self) -> &'static str {
+        "sds"
+    }
+
+    fn asks_for_user(&self) -> bool {
+        true
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Both
+    }
+
+    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
+        Box::pin(async move {
+            let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+            let is_grpc = content.is_some_and(|content| content.starts_with(CONTENT_TYPE.as_bytes()));
+            if !is_grpc || request.method() != Method::POST || request.version() != Version::HTTP_2 {
+                let reason = "this socket has Envoy's Secret Discovery Service: gRPC over HTTP/2\n";
+                return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
+            }
+            self.answer(request, caller).await.unwrap_or_else(|status| status.response())
+        })
+    }
+}
 
 /// For the fuzz targets: the requests of a client whose bytes arrive in these parts, and how the call ends.
 pub(crate) mod parsers {
@@ -84,136 +214,5 @@ pub(crate) mod parsers {
             }
         }
         decoder.end()
-    }
-}
-
-/// The service of a listener.
-pub(crate) struct Sds {
-    users: Users,
-    limits: Limits,
-    shared: Arc<Shared>,
-    /// A place for each stream.
-    places: Arc<Semaphore>,
-}
-
-/// What the streams of a listener have in common.
-struct Shared {
-    secrets: Secrets,
-    metrics: SdsMetrics,
-    /// For names that the configuration does not have, and for secrets that Envoy refuses.
-    log_limit: LogLimit,
-}
-
-impl Sds {
-    /// The service of a configuration. `identities` are those of its secrets, in their order. `removed` has the names of an
-    /// earlier configuration of the same listener: clients may have secrets of these names.
-    pub(crate) fn new<'a>(
-        config: &'a SdsConfig,
-        identities: impl IntoIterator<Item = Arc<Identity>>,
-        removed: impl IntoIterator<Item = &'a str>,
-        metrics: SdsMetrics,
-    ) -> Self {
-        let named = config.secrets.iter().zip(identities).map(|(secret, identity)| Named {
-            name: &secret.name,
-            identity,
-            format: secret.format,
-        });
-        let secrets = Secrets::new(named, removed);
-        Self {
-            users: Users::new(Address::Unix(config.path.clone()), &config.allow_uids),
-            limits: config.limits.clone(),
-            shared: Arc::new(Shared { secrets, metrics, log_limit: LogLimit::default() }),
-            places: Arc::new(Semaphore::new(config.limits.connections as usize)),
-        }
-    }
-
-    async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Result<Response<Body>, Status> {
-        if let Some(reason) = self.users.refusal(caller.peer()) {
-            return Err(Status::new(Code::PermissionDenied, reason));
-        }
-        let (head, body) = request.into_parts();
-        let messages = Messages::new(body, &self.limits);
-        match head.uri.path().strip_prefix(SERVICE) {
-            Some("StreamSecrets") => {
-                let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-                    Status::new(Code::ResourceExhausted, "there are as many streams as `connections` allows")
-                })?;
-                let frames = stream::start(Arc::clone(&self.shared), messages, caller, place);
-                Ok(grpc::response(UnsyncBoxBody::new(frames)))
-            }
-            Some("FetchSecrets") => self.fetch(messages).await,
-            _ => Err(Status::new(Code::Unimplemented, "the agent has StreamSecrets and FetchSecrets")),
-        }
-    }
-
-    /// The secrets as they are now, after a wait for a token that is not there yet.
-    async fn fetch(&self, mut messages: Messages) -> Result<Response<Body>, Status> {
-        let request = messages.next::<DiscoveryRequest>().await?;
-        let request = request.ok_or_else(|| Status::new(Code::Internal, "the request has no message"))?;
-        let names = self.shared.known_names(&request)?;
-        if names.is_empty() {
-            return Err(Status::new(Code::NotFound, "the agent has no secret of this name"));
-        }
-        let fetched = self.shared.secrets.fetch(&names).await;
-        let (version, resources) =
-            fetched.map_err(|error| Status::new(Code::Unavailable, error.to_string()))?;
-        if resources.is_empty() {
-            return Err(Status::new(Code::Unavailable, "the identity has no token: its method is `none`"));
-        }
-        let response = DiscoveryResponse {
-            version_info: version.to_string(),
-            resources,
-            type_url: SECRET.to_owned(),
-            nonce: String::new(),
-        };
-        let end = std::future::ready(Some(Ok(Status::new(Code::Ok, "").trailers())));
-        let body = Full::new(frame(&response)).with_trailers(end).map_err(|never| match never {});
-        Ok(grpc::response(UnsyncBoxBody::new(body)))
-    }
-}
-
-impl Shared {
-    /// The names of a request that the agent has. The others are in the log: Envoy waits for them.
-    fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
-        let mut known = Vec::new();
-        for name in request.names()? {
-            match self.secrets.has(name) {
-                true if known.contains(name) => {}
-                true => known.push(name.clone()),
-                false => {
-                    let name = redact(name, &[]);
-                    if self.log_limit.allows(&name) {
-                        tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
-                    }
-                }
-            }
-        }
-        Ok(known)
-    }
-}
-
-impl Service for Sds {
-    fn kind(&self) -> &'static str {
-        "sds"
-    }
-
-    fn asks_for_user(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Protocol {
-        Protocol::Both
-    }
-
-    fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
-        Box::pin(async move {
-            let content = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-            let is_grpc = content.is_some_and(|content| content.starts_with(CONTENT_TYPE.as_bytes()));
-            if !is_grpc || request.method() != Method::POST || request.version() != Version::HTTP_2 {
-                let reason = "this socket has Envoy's Secret Discovery Service: gRPC over HTTP/2\n";
-                return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason);
-            }
-            self.answer(request, caller).await.unwrap_or_else(|status| status.response())
-        })
     }
 }
