@@ -109,7 +109,8 @@ impl Shared {
         mut request: Request<Incoming>,
         caller: Caller,
     ) -> Result<Response<Body>, Refusal> {
-        let (place, key) = self.keys.of(request.headers()).ok_or_else(Refusal::key)?;
+        let browser = || upgrade::key_of_browser(request.headers()).and_then(|key| self.keys.known(key));
+        let (place, key) = self.keys.of(request.headers()).or_else(browser).ok_or_else(Refusal::key)?;
         let client = self.clients.get(place).cloned().ok_or_else(Refusal::key)?;
         let switch = Switch::of(&mut request);
         let prepared = self.prepare(request, client, &key, switch.as_ref()).await?;
@@ -150,6 +151,9 @@ impl Shared {
             None => client.identity.known().await.folder,
         };
         let is_grpc = asked.is_grpc();
+        if switch.is_some() {
+            upgrade::remove_key_of_browser(&mut parts.headers);
+        }
         headers::for_service(&mut parts.headers, key, folder.as_deref().filter(|_| !is_grpc));
         if body.size_hint().lower() > self.config.request_bytes {
             return Err(Refusal::body(&Broken::TooLong));
