@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hyper_util::rt::TokioIo;
 use test_support::log::Log;
+use test_support::users::{OTHER, can_become_others};
 use test_support::wait::{on_runtime, soon};
 use tokio::net::UnixStream;
 use tonic::Code;
@@ -67,7 +68,7 @@ fn the_socket_has_its_permissions_and_is_gone_with_the_listener() {
 /// Root alone gives a file to any group.
 #[test]
 fn the_socket_belongs_to_its_group() {
-    if !rustix::process::geteuid().is_root() {
+    if !can_become_others() {
         return;
     }
     on_runtime(async {
@@ -244,10 +245,6 @@ async fn over(stream: UnixStream) -> Client {
     Client::new(soon(endpoint.connect_with_connector(connector)).await.unwrap())
 }
 
-/// A user who has no process.
-#[cfg(target_os = "linux")]
-const OTHER: u32 = 54_321;
-
 /// What a process of the other user gets when it connects. It needs root, to become another user.
 #[cfg(target_os = "linux")]
 fn connect_as_other(path: std::path::PathBuf) -> std::io::Result<StdUnixStream> {
@@ -270,7 +267,7 @@ async fn client_of_other(path: std::path::PathBuf) -> Client {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_log_names_the_user_who_is_refused_and_not_each_attempt() {
-    if !rustix::process::geteuid().is_root() {
+    if !can_become_others() {
         return;
     }
     let log = Log::of_target("yandex_cloud_auth_agent");
@@ -298,7 +295,7 @@ fn the_log_names_the_user_who_is_refused_and_not_each_attempt() {
 #[cfg(target_os = "linux")]
 #[test]
 fn another_user_is_refused_until_the_configuration_allows_the_user() {
-    if !rustix::process::geteuid().is_root() {
+    if !can_become_others() {
         return;
     }
     on_runtime(async {
