@@ -191,13 +191,17 @@ class Gateway(Agent):
         return Side(self.address, self.process.pid, self._key)
 
 
+def has(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
+
+
 def has_envoy() -> bool:
-    return (Path(sys.prefix) / "bin/envoy").exists() and importlib.util.find_spec("yaml") is not None
+    return has("yaml") and (Path(sys.prefix) / "bin/envoy").exists()
 
 
 def certificates(folder: Path):
-    """Those of the service, or None without the package that makes them."""
-    if importlib.util.find_spec("cryptography") is None:
+    """Those of the service. None without the packages for them."""
+    if not has("cryptography", "yaml"):
         return None
     import envoy_sds
     from tool_server import make_certificates
@@ -229,6 +233,10 @@ class LiteLlm:
     """LiteLLM's proxy with one worker, from a folder of `python3 -m venv`."""
 
     KEY = "sk-fake"
+
+    @staticmethod
+    def is_in(venv: Path | None) -> bool:
+        return venv is not None and (venv / "bin/litellm").exists()
 
     def __init__(self, folder: Path, venv: Path, behind: Service):
         folder = new_folder(folder)
