@@ -97,6 +97,11 @@ pub(crate) trait Service: Send + Sync {
         Protocol::Http1
     }
 
+    /// The response to a request that the listener itself refuses, in the form that the clients of this service read.
+    fn refuse(&self, _headers: &HeaderMap, status: StatusCode, reason: &'static str) -> Response<Body> {
+        text(status, reason)
+    }
+
     /// The response to a request.
     fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>>;
 }

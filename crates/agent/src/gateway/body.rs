@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use tokio::time::{Sleep, sleep};
 pub(super) type Streamed = UnsyncBoxBody<Bytes, Broken>;
 
 /// Why a body ended before its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Broken {
     TooSlow,
     TooLong,
-    Lost(hyper::Error),
+    Lost(Arc<hyper::Error>),
 }
 
 impl fmt::Display for Broken {
@@ -34,6 +35,16 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// Why the body of a request broke, if it did: the library does not pass the reason on if the service speaks HTTP/2.
+#[derive(Clone, Default)]
+pub(super) struct Reason(Arc<OnceLock<Broken>>);
+
+impl Reason {
+    pub(super) fn get(&self) -> Option<&Broken> {
+        self.0.get()
+    }
+}
+
 /// A body with a limit of its size, and of the pause between two parts.
 pub(super) struct Bounded {
     inner: Incoming,
@@ -41,11 +52,24 @@ pub(super) struct Bounded {
     /// Runs while the next part has not arrived.
     waiting: Option<Pin<Box<Sleep>>>,
     left: u64,
+    reason: Option<Reason>,
 }
 
 impl Bounded {
     pub(super) fn new(inner: Incoming, pause: Duration, limit: u64) -> Self {
-        Self { inner, pause, waiting: None, left: limit }
+        Self { inner, pause, waiting: None, left: limit, reason: None }
+    }
+
+    /// Keeps the reason if the body breaks.
+    pub(super) fn keeping(self, reason: &Reason) -> Self {
+        Self { reason: Some(reason.clone()), ..self }
+    }
+
+    fn broken(&self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(reason) = &self.reason {
+            let _ = reason.0.set(broken.clone());
+        }
+        Poll::Ready(Some(Err(broken)))
     }
 }
 
@@ -61,20 +85,19 @@ impl Body for Bounded {
             let pause = self.pause;
             let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(pause)));
             ready!(waiting.as_mut().poll(context));
-            return Poll::Ready(Some(Err(Broken::TooSlow)));
+            return self.broken(Broken::TooSlow);
         };
         self.waiting = None;
         let length = |frame: &Frame<Bytes>| frame.data_ref().map_or(0, Bytes::len) as u64;
-        let frame = match frame {
-            Some(Ok(frame)) if length(&frame) > self.left => Err(Broken::TooLong),
+        match frame {
+            Some(Ok(frame)) if length(&frame) > self.left => self.broken(Broken::TooLong),
             Some(Ok(frame)) => {
                 self.left -= length(&frame);
-                Ok(frame)
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => Err(Broken::Lost(error)),
-            None => return Poll::Ready(None),
-        };
-        Poll::Ready(Some(frame))
+            Some(Err(error)) => self.broken(Broken::Lost(Arc::new(error))),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {

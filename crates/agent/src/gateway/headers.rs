@@ -58,6 +58,12 @@ pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&st
     let repeated: Vec<HeaderName> =
         headers.iter().filter(|(_, value)| has_key(value)).map(|(name, _)| name.clone()).collect();
     remove(headers, &repeated);
+    // HTTP/2 lets a length through that is there twice: HTTP/1.1 would have two lines of it.
+    if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some()
+        && let Some(length) = headers.remove(header::CONTENT_LENGTH)
+    {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
     if takes_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }

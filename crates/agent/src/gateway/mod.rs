@@ -18,14 +18,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Either};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 
-use self::body::{Beginning, Bounded, Broken, Resumed, Streamed, beginning, whole};
+use self::body::{Beginning, Bounded, Broken, Reason, Resumed, Streamed, beginning, whole};
 use self::client::{Client, Way};
 use self::keep_alive::KeepAlive;
 use self::model::{Found, NoFolder};
@@ -56,8 +56,9 @@ struct Prepared {
     client: Arc<Client>,
     request: Request<Streamed>,
     way: Way,
-    /// The service, for errors.
+    /// The service, and why the body of the request broke, for errors.
     target: Arc<Target>,
+    reason: Reason,
     /// The client wants a stream of events.
     streams: bool,
 }
@@ -93,6 +94,10 @@ impl Service for Gateway {
 
     fn protocol(&self) -> Protocol {
         Protocol::Both
+    }
+
+    fn refuse(&self, headers: &HeaderMap, status: StatusCode, reason: &'static str) -> Response<Body> {
+        Refusal::listener(status, reason).response(&Asked::of(headers))
     }
 
     fn respond(&self, request: Request<Incoming>, caller: Caller) -> BoxFuture<'_, Response<Body>> {
@@ -158,7 +163,8 @@ impl Shared {
         if body.size_hint().lower() > self.config.request_bytes {
             return Err(Refusal::body(&Broken::TooLong));
         }
-        let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes);
+        let reason = Reason::default();
+        let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes).keeping(&reason);
         let model = Models { config: &self.config, folder: folder.as_deref(), path: path.path() };
         let mut streams = false;
         let (path, body) = if let Some(switch) = switch {
@@ -176,21 +182,26 @@ impl Shared {
             None => Way::Any,
         };
         parts.uri = target.uri(path).ok_or_else(unusable)?;
-        Ok(Prepared { client, request: Request::from_parts(parts, body), way, target, streams })
+        Ok(Prepared { client, request: Request::from_parts(parts, body), way, target, reason, streams })
     }
 }
 
 /// Sends a request, and makes the response that the client gets.
 async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Response<Bounded>, Refusal> {
-    let Prepared { client, request, way, target, .. } = prepared;
+    let Prepared { client, request, way, target, reason, .. } = prepared;
     let sent = timeout(limit, client.send(request, way)).await.map_err(|_| {
         let message = format!("{target} did not begin to answer in {} s", limit.as_secs_f64());
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
     })?;
-    let response = sent.map_err(|error| match error.auth() {
-        Some(error) => Refusal::auth(error),
-        None => Refusal::upstream(&target, &error),
+    let response = sent.map_err(|error| match (error.auth(), reason.get()) {
+        (Some(error), _) => Refusal::auth(error),
+        (None, Some(broken)) => Refusal::body(broken),
+        (None, None) => Refusal::upstream(&target, &error),
     })?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && way != Way::Upgrade {
+        let message = format!("{target} switched the protocol, and the client did not ask for that");
+        return Err(Refusal::new(StatusCode::BAD_GATEWAY, "upstream_failed", message));
+    }
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     headers::remove_those_of_connection(&mut parts.headers);

@@ -40,6 +40,16 @@ impl Refusal {
         )
     }
 
+    /// The listener refuses the request before the gateway sees it.
+    pub(super) fn listener(status: StatusCode, reason: &str) -> Self {
+        let code = match status {
+            StatusCode::FORBIDDEN => "host_not_allowed",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "headers_too_large",
+            _ => "listener_changed",
+        };
+        Self::new(status, code, reason.trim_end())
+    }
+
     /// There is no token, or the token must not go to the service.
     pub(super) fn auth(error: &Error) -> Self {
         let (status, code) = match error.kind() {
@@ -54,15 +64,9 @@ impl Refusal {
     /// The service could not be asked, or broke off.
     pub(super) fn upstream(target: &Target, error: &(dyn StdError + 'static)) -> Self {
         let mut deepest = error;
-        // The library of HTTP wraps the errors of bodies and of connections.
-        loop {
-            if let Some(broken) = deepest.downcast_ref::<Broken>() {
-                return Self::body(broken);
-            }
-            match deepest.source() {
-                Some(source) if !deepest.is::<HttpError>() => deepest = source,
-                _ => break,
-            }
+        // The library of HTTP wraps the errors of connections.
+        while let Some(source) = deepest.source().filter(|_| !deepest.is::<HttpError>()) {
+            deepest = source;
         }
         let message = format!("the request to {target} failed: {deepest}");
         Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", redact(&message, &[]))
@@ -101,8 +105,10 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => "16",
             StatusCode::FORBIDDEN => "7",
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "12",
-            StatusCode::PAYLOAD_TOO_LARGE => "8",
-            StatusCode::GATEWAY_TIMEOUT => "4",
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "8",
+            // The client may try again.
+            StatusCode::MISDIRECTED_REQUEST => "14",
+            StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => "4",
             status if status.is_server_error() => "14",
             _ => "3",
         };

@@ -23,7 +23,7 @@ use super::socket::{Connection, Stream};
 use super::tls::Tls;
 use crate::config::{Address, Limits};
 use crate::metrics::Requests;
-use crate::service::{Body, Caller, Outcome, Peer, Protocol, Service, text};
+use crate::service::{Body, Caller, Outcome, Peer, Protocol, Service};
 
 /// How long a connection that has sent nothing yet is open after the end: its first request may be on the way.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
@@ -70,14 +70,15 @@ pub(super) async fn serve(connection: Connection, open: Arc<OpenConnection>) {
         let (open, closing, begun) = (Arc::clone(&open), Arc::clone(&closing), requests.begin());
         async move {
             let current = open.0.current();
+            let refuse = |status, reason| current.served.service.refuse(request.headers(), status, reason);
             let response = match request.version() {
                 // HTTP/1.1 has refused it.
                 Version::HTTP_2 if request.headers().len() > max_headers => {
-                    text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers\n")
+                    refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers\n")
                 }
                 _ if !Arc::ptr_eq(&closing, &current.closing) => {
                     let reason = "the listener serves something else now: connect again\n";
-                    text(StatusCode::MISDIRECTED_REQUEST, reason)
+                    refuse(StatusCode::MISDIRECTED_REQUEST, reason)
                 }
                 _ => {
                     let caller = Caller::new(peer, open.0.ends(&current), Arc::clone(&open) as _);
@@ -209,7 +210,7 @@ impl Served {
             })
             .map(HostRule::new);
         let mut response = match rule.and_then(|rule| rule.refusal(&request)) {
-            Some(reason) => text(StatusCode::FORBIDDEN, reason),
+            Some(reason) => self.service.refuse(request.headers(), StatusCode::FORBIDDEN, reason),
             None => self.service.respond(request, caller).await,
         };
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -231,6 +232,7 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::server::{Bound, Server};
+    use crate::service::text;
 
     struct Ok200;
 

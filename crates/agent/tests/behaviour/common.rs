@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use test_support::http_client::{Response, call, get};
 use test_support::token_source::Source;
@@ -56,6 +57,17 @@ pub(crate) async fn ask(address: SocketAddr, path: &str) -> Response {
     get(&format!("http://{address}{path}"), &[FLAVOR]).await
 }
 
+/// The output of a future that waits for a token. The clock moves meanwhile.
+pub(crate) async fn passing<T>(clock: &TestClock, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            output = work.as_mut() => return output,
+            () = tokio::task::yield_now() => clock.advance(Duration::from_millis(10)),
+        }
+    }
+}
+
 /// A port of loopback that nobody uses now.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -88,6 +100,11 @@ impl Drop for Folder {
     }
 }
 
+/// A service of a gateway in its configuration.
+pub(crate) fn upstream(service: &str, prefix: &str) -> String {
+    format!("[[listen.upstream]]\nhost = \"{service}\"\nprefix = \"{prefix}\"\n")
+}
+
 /// A gateway in front of a service on loopback.
 pub(crate) struct Gateway {
     pub(crate) agent: Agent,
@@ -100,20 +117,36 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// A gateway that forwards `/v1/` to `service`, with more keys of the listener.
     pub(crate) async fn to(service: &str, more: &str, source: &Source, clock: &TestClock) -> Self {
+        Self::with_credentials(service, more, of(source, clock)).await
+    }
+
+    /// As [`to`](Self::to), with these credentials.
+    pub(crate) async fn with_credentials(
+        service: &str,
+        more: &str,
+        credentials: impl Fn(&IdentityConfig) -> Result<Credentials, Error>,
+    ) -> Self {
         let folder = Folder::new();
         let file = folder.join("gateway.key");
-        let more = format!(
-            "keys = [{{ file = \"{}\" }}]\n{more}\n[[listen.upstream]]\nhost = \"{service}\"\nprefix = \"/v1/\"\n",
-            file.display()
+        let config = format!(
+            "{ONE}[[listen]]\nkind = \"gateway\"\naddress = \"127.0.0.1:0\"\nkeys = [{{ file = \"{}\" }}]\n{more}\n{}",
+            file.display(),
+            upstream(service, "/v1/"),
         );
-        let (agent, address) = listening("gateway", &more, source, clock).await;
+        let agent = Agent::start(Config::parse(&config).unwrap(), credentials).await.unwrap();
         let key = std::fs::read_to_string(file).unwrap();
-        Self { agent, address, key, _folder: folder }
+        Self { address: agent.addresses()[0], agent, key, _folder: folder }
     }
 
     /// The header with the key.
     pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.key)
+    }
+
+    /// The head of a request with the key and more header lines, without the empty line at its end.
+    pub(crate) fn head(&self, method: &str, path: &str, lines: &str) -> String {
+        let Self { address, key, .. } = self;
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n{lines}")
     }
 
     /// A request with the key.

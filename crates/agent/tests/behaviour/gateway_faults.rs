@@ -1,6 +1,4 @@
-//! Services that fail, clients that go, and requests that break the protocol, at the gateway.
-
-use std::time::Duration;
+//! Services that fail, clients that go, and a source without tokens, at the gateway.
 
 use test_support::http_client::raw;
 use test_support::http_server::{Reply, Server};
@@ -11,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use yandex_cloud_auth::testing::TestClock;
 
-use crate::common::{Gateway, free_port, tokens};
+use crate::common::{Gateway, free_port, passing, tokens};
 
 const SHORT: &str = "response_seconds = 0.3\nidle_seconds = 0.3\nconnect_seconds = 0.3\n";
 
@@ -43,17 +41,6 @@ fn a_service_that_fails_is_named_and_the_next_request_is_served() {
 }
 
 #[test]
-fn an_interim_response_is_not_the_answer() {
-    on_runtime(async {
-        let service = RawServer::replying(
-            "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
-        );
-        let gateway = Gateway::to(&service.url(""), "", &tokens(), &TestClock::new()).await;
-        assert_eq!(gateway.call("GET", "/v1/models", &[], "").await.text(), "ok");
-    });
-}
-
-#[test]
 fn a_body_that_stops_ends_the_response_and_not_the_gateway() {
     on_runtime(async {
         let broken = [Reply::body(200, "begin").cut(), Reply::chunks(["begin"]).then_silence()];
@@ -80,14 +67,7 @@ fn without_a_token_a_client_is_told_why() {
         let down = Source::new(|_| Err(unavailable()));
         let clock = TestClock::new();
         let gateway = Gateway::to(&service.url(), "", &down, &clock).await;
-        let asked = async { gateway.call("GET", "/v1/models", &[], "").await };
-        let time = async {
-            loop {
-                clock.advance(Duration::from_secs(1));
-                tokio::task::yield_now().await;
-            }
-        };
-        let response = tokio::select! { response = asked => response, () = time => unreachable!() };
+        let response = passing(&clock, gateway.call("GET", "/v1/models", &[], "")).await;
         assert_eq!(
             (response.status.as_u16(), &response.json()["error"]["code"]),
             (503, &"token_unavailable".into())
@@ -137,35 +117,5 @@ fn the_request_to_the_service_ends_when_the_client_goes() {
                 "the connection to the service ends"
             );
         }
-    });
-}
-
-#[test]
-fn requests_that_break_the_protocol_reach_no_service() {
-    on_runtime(async {
-        let service = Server::always(Reply::status(200));
-        // A head that does not end is closed after this time.
-        let more = "limits = { head_seconds = 0.3 }";
-        let gateway = Gateway::to(&service.url(), more, &tokens(), &TestClock::new()).await;
-        let head = format!(
-            "POST /v1/x HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n",
-            gateway.address,
-            gateway.bearer()
-        );
-        for rest in [
-            "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-            "Content-Length: -1\r\n\r\n",
-            "Content-Length: 3\r\nTransfer-Encoding: x\r\n\r\nabc",
-            "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-            "X: a\0b\r\n\r\n",
-            " X: folded\r\n\r\n",
-            "Host: evil.example\r\n\r\n",
-        ] {
-            let response = soon(raw(gateway.address, format!("{head}{rest}").as_bytes())).await;
-            let response = String::from_utf8_lossy(&response).into_owned();
-            assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{rest:?}: {response}");
-        }
-        assert_eq!(service.requests().len(), 0);
-        assert_eq!(gateway.call("GET", "/v1/x", &[], "").await.status, 200);
     });
 }

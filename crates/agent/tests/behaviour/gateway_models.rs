@@ -48,13 +48,24 @@ fn a_bare_name_becomes_the_uri_of_the_folder() {
         let stream = r#"{"model":"yandexgpt"}"#;
         let other = gateway.call("POST", "/v1/files", &[("content-type", "application/jsonl")], stream).await;
         assert_eq!(other.text(), stream, "a body that is no JSON is left alone");
-        for wrong in [r#"{"model":5}"#, r#"{"model":"a","model":"b"}"#] {
+        let before = service.requests().len();
+        for wrong in [
+            r#"{"model":5}"#,
+            r#"{"model":null}"#,
+            r#"{"model":true}"#,
+            r#"{"model":["yandexgpt"]}"#,
+            r#"{"model":{"name":"yandexgpt"}}"#,
+            r#"{"model":"\ud800"}"#,
+            r#"{"model":"a","model":"b"}"#,
+        ] {
             let response = gateway.post("/v1/chat/completions", wrong).await;
             assert_eq!(
                 (response.status.as_u16(), &response.json()["error"]["code"]),
-                (400, &"invalid_model".into())
+                (400, &"invalid_model".into()),
+                "{wrong}"
             );
         }
+        assert_eq!(service.requests().len(), before);
     });
 }
 

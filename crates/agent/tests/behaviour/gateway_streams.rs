@@ -8,21 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use yandex_cloud_auth::testing::TestClock;
 
 use crate::common::{Gateway, tokens};
-
-/// Reads until the text has come.
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
-    let mut read = Vec::new();
-    loop {
-        let mut part = vec![0; 4096];
-        let length = soon(stream.read(&mut part)).await.unwrap();
-        read.extend_from_slice(&part[..length]);
-        let so_far = String::from_utf8_lossy(&read).into_owned();
-        if so_far.contains(text) {
-            return so_far;
-        }
-        assert!(length > 0, "the stream ended before {text:?}: {so_far}");
-    }
-}
+use crate::gateway_bench::read_until;
 
 #[test]
 fn each_event_arrives_before_the_next_one_is_sent() {

@@ -10,9 +10,18 @@ mod drain;
 #[cfg(unix)]
 mod envoy;
 mod gateway;
+mod gateway_bench;
+mod gateway_broken;
 mod gateway_faults;
+mod gateway_grpc;
+mod gateway_heads;
 mod gateway_models;
+mod gateway_outage;
+mod gateway_slow;
+mod gateway_smuggling;
 mod gateway_streams;
+mod grpc_bench;
+mod http2_frames;
 mod kubernetes;
 mod limits;
 mod metadata;
