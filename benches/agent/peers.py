@@ -99,18 +99,21 @@ class Nginx:
             # The listener was there before the worker.
             self.pid = int(children.read_text().split()[0])
         except BaseException:
-            end(self._process)
+            self.stop()
             raise
 
     @property
     def side(self) -> Side:
         return Side(self.address, self.pid)
 
+    def stop(self) -> None:
+        end(self._process)
+
     def __enter__(self) -> "Nginx":
         return self
 
     def __exit__(self, *_) -> None:
-        end(self._process)
+        self.stop()
 
 
 class Service(Nginx):

@@ -37,8 +37,12 @@ class CheckingService(Service):
             f"log_format tokens '$msec $status $http_authorization';\nupstream emulator {{ server {emulator.address}; {KEPT} }}",
             certificates=certificates,
         )
-        assert self._status(emulator.iam_token()) == 200, "the service refuses a token of the emulator"
-        assert self._status("t1.of-no-cloud") == 401, "the service accepts any token"
+        try:
+            assert self._status(emulator.iam_token()) == 200, "the service refuses a token of the emulator"
+            assert self._status("t1.of-no-cloud") == 401, "the service accepts any token"
+        except BaseException:
+            self.stop()
+            raise
 
     def _status(self, token: str) -> int:
         request = urllib.request.Request(self.url(self.address) + CHAT, headers={"Authorization": f"Bearer {token}"})
