@@ -8,6 +8,7 @@ mod client;
 mod headers;
 mod keep_alive;
 mod model;
+mod pool;
 mod refusal;
 mod upgrade;
 mod upstream;
@@ -193,7 +194,7 @@ async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Re
         let message = format!("{target} did not begin to answer in {} s", limit.as_secs_f64());
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
     })?;
-    let response = sent.map_err(|error| match (error.auth(), reason.get()) {
+    let (response, open) = sent.map_err(|error| match (error.auth(), reason.get()) {
         (Some(error), _) => Refusal::auth(error),
         (None, Some(broken)) => Refusal::body(broken),
         (None, None) => Refusal::upstream(&target, &error),
@@ -205,7 +206,7 @@ async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Re
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     headers::remove_those_of_connection(&mut parts.headers);
-    Ok(Response::from_parts(parts, Bounded::new(body, pause, u64::MAX)))
+    Ok(Response::from_parts(parts, Bounded::new(body, pause, u64::MAX).holding(open.hold())))
 }
 
 /// The body of a response that goes on as it arrives.
