@@ -181,12 +181,16 @@ impl Body for Resumed {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.beginning.as_ref().map_or(0, Bytes::len) as u64;
-        let mut hint = self.rest.size_hint();
-        match hint.exact() {
-            Some(rest) => hint.set_exact(rest + read),
-            None => hint.set_lower(hint.lower() + read),
-        }
-        hint
+        longer(&self.rest.size_hint(), self.beginning.as_ref().map_or(0, Bytes::len))
     }
+}
+
+/// What is known of the length of a body with these bytes more.
+pub(super) fn longer(hint: &SizeHint, bytes: usize) -> SizeHint {
+    let mut longer = SizeHint::new();
+    longer.set_lower(hint.lower().saturating_add(bytes as u64));
+    if let Some(upper) = hint.upper().and_then(|upper| upper.checked_add(bytes as u64)) {
+        longer.set_upper(upper);
+    }
+    longer
 }

@@ -16,6 +16,7 @@ use yandex_cloud_auth::system::BoxFuture;
 use super::body::{Bounded, Broken};
 use super::refusal::Refusal;
 use super::streaming;
+use super::together::Together;
 use crate::service::{Body, respond};
 
 /// A comment of a stream of events.
@@ -45,7 +46,8 @@ impl KeepAlive {
             return response.map(|response| response.map(streaming));
         }
         let comments = interval_at(tokio::time::Instant::now(), every);
-        let body = Self { state: State::Waiting(sent), comments }.map_err(Into::into).boxed_unsync();
+        let body = Self { state: State::Waiting(sent), comments };
+        let body = Together::new(body).map_err(Into::into).boxed_unsync();
         let mut response = respond(StatusCode::OK, "text/event-stream", "").map(|_| Either::Right(body));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)

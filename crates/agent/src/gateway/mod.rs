@@ -10,6 +10,7 @@ mod keep_alive;
 mod model;
 mod pool;
 mod refusal;
+mod together;
 mod upgrade;
 mod upstream;
 
@@ -31,6 +32,7 @@ use self::client::{Client, Way};
 use self::keep_alive::KeepAlive;
 use self::model::{Found, NoFolder};
 use self::refusal::{Asked, Refusal};
+use self::together::Together;
 use self::upgrade::Switch;
 use self::upstream::{Target, Upstreams, with_model};
 use crate::config::GatewayConfig;
@@ -211,7 +213,7 @@ async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Re
 
 /// The body of a response that goes on as it arrives.
 fn streaming(body: Bounded) -> Body {
-    Either::Right(body.map_err(Into::into).boxed_unsync())
+    Either::Right(Together::new(body).map_err(Into::into).boxed_unsync())
 }
 
 /// The names of models of one request.
