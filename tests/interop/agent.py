@@ -19,17 +19,25 @@ SOURCES = ("key", "metadata")
 
 
 class Agent:
-    """An agent process. `options` are those of its listeners.
+    """An agent process. `options` are those of its listeners. It trusts `authority`, or else the emulator's.
 
     `addresses` has the addresses of the listeners in the order metadata, OAuth, administration, probes.
     """
 
-    def __init__(self, program: str, folder: Path, emulator: Emulator, *options: str, source: str = "key"):
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        emulator: Emulator,
+        *options: str,
+        source: str = "key",
+        authority: Path | None = None,
+    ):
         self.folder = folder
         self.log = folder / "agent-stderr"
         self.variables = {"HOME": str(folder), "YC_API_ENDPOINT": emulator.variables["YC_API_ENDPOINT"]}
-        if emulator.ca_file:
-            self.variables["SSL_CERT_FILE"] = str(emulator.ca_file)
+        if authority or emulator.ca_file:
+            self.variables["SSL_CERT_FILE"] = str(authority or emulator.ca_file)
         if source == "key":
             key_file = folder / "agent-key.json"
             if not key_file.exists():
