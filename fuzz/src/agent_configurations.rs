@@ -94,7 +94,23 @@ fn assert_allowed(config: &Config) {
                 assert!(listen.key.bytes().all(is_of_key) && !listen.key.is_empty(), "{listen:?}");
                 &listen.identity
             }
-            _ => continue,
+            ListenConfig::Sds(listen) => {
+                let mode = listen.mode.as_deref().map(|mode| u32::from_str_radix(mode, 8).unwrap());
+                assert!(matches!(mode, None | Some(0o600 | 0o660 | 0o666)), "{listen:?}");
+                let of_secrets: BTreeSet<_> = listen.secrets.iter().map(|secret| &secret.name).collect();
+                assert_eq!(of_secrets.len(), listen.secrets.len(), "a secret is there twice: {listen:?}");
+                for name in of_secrets {
+                    assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()), "{name:?}");
+                }
+                for secret in &listen.secrets {
+                    match &secret.identity {
+                        Some(name) => assert!(names.contains(&name.as_str()), "{listen:?}"),
+                        None => assert_eq!(names.len(), 1, "{listen:?}"),
+                    }
+                }
+                continue;
+            }
+            ListenConfig::Probes(_) => continue,
         };
         match identity {
             Some(name) => assert!(names.contains(&name.as_str()), "{listen:?}"),

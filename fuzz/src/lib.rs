@@ -20,6 +20,7 @@ mod proxies;
 mod redaction;
 mod responses;
 mod retry_after;
+mod sds_requests;
 mod streams;
 mod support;
 mod tokens;
@@ -39,6 +40,7 @@ pub use proxies::proxies;
 pub use redaction::redaction;
 pub use responses::{discovery, iam_responses, metadata_responses};
 pub use retry_after::retry_after;
+pub use sds_requests::sds_requests;
 pub use streams::{chat_streams, completion_streams};
 pub use tokens::{function_tokens, subject_tokens, yc_output};
 
@@ -92,6 +94,6 @@ mod tests {
     corpora! {
         addresses agent_clients agent_configurations agent_hosts agent_sockets cache_entries certificates chat_streams
         completion_streams destinations discovery function_tokens given_values iam_responses key_files kubernetes_objects
-        metadata_responses profiles proxies redaction retry_after subject_tokens yc_output
+        metadata_responses profiles proxies redaction retry_after sds_requests subject_tokens yc_output
     }
 }

@@ -5,8 +5,10 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import kubernetes_validate
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,15 +25,27 @@ def check(holds, what):
         sys.exit(f"deploy: {what}")
 
 
-def accepts(where, arguments, environment=()):
-    """The command takes these arguments, with a key of the emulator in the place of the real one."""
+def here(text):
+    """With a key of the emulator in the place of the real one, and a folder that exists for files and sockets."""
     for path in KEYS:
-        arguments = [argument.replace(path, str(key)) for argument in arguments]
-    # The folder of a token file has to exist.
-    arguments = [argument.replace("=/run/yc-auth/", f"={folder}/") for argument in arguments]
+        text = text.replace(path, str(key))
+    return text.replace("=/run/yc-auth/", f"={folder}/").replace('"/run/yc-auth/', f'"{folder}/')
+
+
+def accepts(where, arguments, environment=()):
+    """The command takes these arguments."""
+    arguments = [here(argument) for argument in arguments]
     variables = {"HOME": str(folder), "PATH": "/usr/bin:/bin", **dict(environment)}
     done = subprocess.run([program, *arguments, "--check"], env=variables, capture_output=True, text=True)
     check(done.returncode == 0, f"{where}: {done.stderr}")
+
+
+def accepts_configuration(where, arguments, path, text, environment=()):
+    """The command takes these arguments, which name the file with this text by its path."""
+    config = folder / "agent.toml"
+    config.write_text(here(text))
+    check(any(path in argument for argument in arguments), f"{where}: another configuration")
+    accepts(where, [argument.replace(path, str(config)) for argument in arguments], environment)
 
 
 def option(arguments, name):
@@ -108,14 +122,74 @@ def holder(path):
     check({mount["name"] for mount in agent["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}, path.name)
 
 
-def agent_container(path, spec, agent):
+def daemon_set(path):
+    """The agent can write to the folder of the node, those find the socket who have its group, and the pod of docs/envoy.md has what
+    it needs."""
+    documents = {document["kind"]: document for document in yaml.safe_load_all(path.read_text())}
+    names = {"Namespace", "ServiceAccount", "ConfigMap", "DaemonSet"}
+    check(set(documents) == names, f"{path.name}: {sorted(documents)}")
+    metadata = {kind: document["metadata"] for kind, document in documents.items()}
+    namespace = metadata["Namespace"]["name"]
+    check(all(metadata[kind]["namespace"] == namespace for kind in names - {"Namespace"}), f"{path.name}: another namespace")
+    daemons = documents["DaemonSet"]["spec"]
+    spec = daemons["template"]["spec"]
+    (preparation,), (agent,) = spec["initContainers"], spec["containers"]
+    check(daemons["selector"]["matchLabels"].items() <= daemons["template"]["metadata"]["labels"].items(), path.name)
+    check(daemons["updateStrategy"]["rollingUpdate"]["maxSurge"] == 0, f"{path.name}: two agents want the socket")
+    account = metadata["ServiceAccount"]["name"]
+    check(spec["serviceAccountName"] == account and not spec["automountServiceAccountToken"], f"{path.name}: another account")
+
+    ((name, text),) = documents["ConfigMap"]["data"].items()
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in agent["volumeMounts"]}
+    check(len(mounts) == len(volumes), f"{path.name}: the volumes are not those of the mounts")
+    (of_config,) = [at for at, volume in mounts.items() if volume.get("configMap", {}).get("name") == metadata["ConfigMap"]["name"]]
+    accepts_configuration(path.name, agent["args"], f"{of_config}/{name}", text, variables(agent))
+    sds, probes = tomllib.loads(text)["listen"]
+    agent_container(path, spec, agent, probes["address"])
+
+    user, group = agent["securityContext"]["runAsUser"], sds["group"]
+    check(user not in sds["allow_uids"] and 0 not in sds["allow_uids"], f"{path.name}: a user who may ask in any case")
+    check("mode" not in sds, f"{path.name}: a group alone has the mode 0660")
+    check(int(group) in spec["securityContext"]["supplementalGroups"], f"{path.name}: the agent has not the group of the socket")
+    of_socket = str(Path(sds["path"]).parent)
+    expected = ["install", "--directory", f"--owner={user}", f"--group={group}", "--mode=0750", of_socket]
+    check(preparation["command"] == expected, f"{path.name}: {preparation['command']}")
+    rights = {"drop": ["ALL"], "add": ["CHOWN", "FOWNER"]}
+    check(preparation["securityContext"]["capabilities"] == rights, f"{path.name}: {preparation['securityContext']}")
+    (mount,) = preparation["volumeMounts"]
+    node = mounts[of_socket]["hostPath"]["path"]
+    check(volumes[mount["name"]] is mounts[of_socket] and mount["mountPath"] == of_socket, f"{path.name}: another folder")
+    envoy_pod(sds, of_socket, node)
+
+
+def envoy_pod(sds, of_socket, node):
+    """The pod of the page finds the socket, and is one of those who may connect."""
+    blocks = (DEPLOY.parent / "docs/envoy.md").read_text().split("```yaml\n")[1:]
+    (pod,) = [yaml.safe_load(block.partition("```")[0]) for block in blocks]
+    kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+    spec = pod["spec"]
+    (envoy,) = [container for container in spec["containers"] if container["name"] == "envoy"]
+    check(envoy["securityContext"]["runAsUser"] in sds["allow_uids"], "envoy.md: the agent refuses Envoy")
+    check(int(sds["group"]) in spec["securityContext"]["supplementalGroups"], "envoy.md: Envoy has not the group of the socket")
+    (mount,) = [mount for mount in envoy["volumeMounts"] if mount["mountPath"] == of_socket]
+    (volume,) = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+    check(volume["hostPath"] == {"path": node, "type": "Directory"} and mount["readOnly"], "envoy.md: another folder")
+    check(sds["path"] in (DEPLOY / "envoy/injector.yaml").read_text(), "injector.yaml: another socket")
+
+
+def agent_container(path, spec, agent, probes=None):
     """The agent has few rights, and its probes are asked where they listen."""
     check(spec["securityContext"]["runAsNonRoot"] and agent["securityContext"]["readOnlyRootFilesystem"], path.name)
+    check(agent["securityContext"]["capabilities"] == {"drop": ["ALL"]} and agent["securityContext"]["runAsUser"] > 0, path.name)
     (port,) = agent["ports"]
-    probes = option(agent["args"], "probes")
+    probes = probes or option(agent["args"], "probes")
     check(probes.endswith(f":{port['containerPort']}"), f"{path.name}: another port of the probes")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         check(agent[probe]["httpGet"]["port"] == port["name"], f"{path.name}: {probe}")
+    startup = agent["startupProbe"]
+    waits = startup["httpGet"]["path"] == "/livez" or startup["periodSeconds"] * startup["failureThreshold"] >= 3600
+    check(waits, f"{path.name}: an outage of IAM at the start ends the agent")
     check(agent["image"] in (DEPLOY / "Containerfile").read_text(), f"{path.name}: the Containerfile has another name")
 
 
@@ -131,20 +205,16 @@ def compose():
 def unit():
     text = (DEPLOY / "systemd/agent.toml").read_text()
     check(any(path in text for path in KEYS), "agent.toml: another key")
-    for path in KEYS:
-        text = text.replace(path, str(key))
-    config = folder / "agent.toml"
-    config.write_text(text)
     lines = (DEPLOY / "systemd/yc-auth-agent.service").read_text().splitlines()
     (start,) = [line.split() for line in lines if line.startswith("ExecStart=")]
-    accepts("yc-auth-agent.service", [part.replace("/etc/yc-auth/agent.toml", str(config)) for part in start[1:]])
+    accepts_configuration("yc-auth-agent.service", start[1:], "/etc/yc-auth/agent.toml", text)
 
 
 subprocess.run([program, "emulator", "--key-file", str(key), "--", "true"], check=True, env={"PATH": "/usr/bin:/bin"})
 manifests = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-check(len(manifests) == 3, "there are three manifests")
+check(len(manifests) == 4, "there are four manifests")
 for manifest in manifests:
-    (holder if manifest.name == "secret-holder.yaml" else pod)(manifest)
+    {"sds-daemonset.yaml": daemon_set, "secret-holder.yaml": holder}.get(manifest.name, pod)(manifest)
 compose()
 unit()
 print(f"deploy: {len(manifests)} manifests, compose.yaml and the unit go together")

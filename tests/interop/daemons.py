@@ -104,6 +104,10 @@ class Daemon:
             return False
         return True
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         end(self._process)
 

@@ -33,7 +33,7 @@ class EnvoySds(Daemon):
         self._socket, self._server, self._authority = socket, server, authority
         super().__init__(folder, "envoy")
 
-    def command(self):
+    def configuration(self) -> dict:
         config = yaml.safe_load(RECOMMENDED.read_text())
         (listener,) = config["static_resources"]["listeners"]
         service, agent = config["static_resources"]["clusters"]
@@ -42,8 +42,11 @@ class EnvoySds(Daemon):
         context = service["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
         context["trusted_ca"]["filename"] = str(self._authority)
         replace(agent, {"path": "/run/yc-auth/sds.sock"}, {"path": str(self._socket)})
+        return config
+
+    def command(self):
         file = self.folder / "envoy.json"
-        file.write_text(json.dumps(config))
+        file.write_text(json.dumps(self.configuration()))
         options = ["--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"]
         return [Path(sys.prefix) / "bin/envoy", "-c", file, *options]
 

@@ -12,6 +12,7 @@
 //! - [`source_files`]: the source files of a crate.
 //! - [`examples`], [`own_process`]: running the examples of a crate, and a test in its own process.
 //! - `forked`: running a part of a test in a child that a fork made.
+//! - `users`: other users of the machine.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "so a test fails")]
 
 pub mod examples;
@@ -28,5 +29,7 @@ pub mod source_files;
 pub mod system;
 pub mod tls_client;
 pub mod token_source;
+#[cfg(unix)]
+pub mod users;
 pub mod virtual_time;
 pub mod wait;

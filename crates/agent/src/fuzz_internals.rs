@@ -10,8 +10,9 @@ use yandex_cloud_auth::system::Now;
 
 use crate::kubernetes::parsers;
 use crate::oauth::{Form, basic};
+pub use crate::sds::parsers::SdsRequest;
 use crate::server::HostRule;
-use crate::{keys, oauth, server};
+use crate::{keys, oauth, sds, server};
 
 /// The readings of a client of OAuth in `Authorization`; `None` for a header that is refused.
 #[must_use]
@@ -46,6 +47,15 @@ pub fn allows_host(listener: SocketAddr, request: &Request<()>) -> bool {
 #[must_use]
 pub fn socket_owner(line: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
     server::owner_of(line, local, remote)
+}
+
+/// The requests of a client of the Secret Discovery Service whose bytes arrive in these parts, and how the call ends: with the code and
+/// the reason of a status of gRPC, unless the client ends it.
+pub fn sds_requests<'a>(
+    parts: impl IntoIterator<Item = &'a [u8]>,
+    max_length: usize,
+) -> (Vec<SdsRequest>, Result<(), (u16, String)>) {
+    sds::parsers::requests(parts, max_length)
 }
 
 /// The patch by which an agent with this name takes a Lease; `None` if it does not.

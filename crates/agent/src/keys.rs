@@ -38,7 +38,11 @@ impl Keys {
 
     /// The key that a request has: its place in the configuration, and its text.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(usize, Zeroizing<String>)> {
-        let sent = sent(headers)?;
+        self.known(sent(headers)?)
+    }
+
+    /// The place of a key in the configuration, and the key, if it is one of the keys.
+    pub(crate) fn known(&self, sent: Zeroizing<String>) -> Option<(usize, Zeroizing<String>)> {
         Some((self.place(&sent)?, sent))
     }
 

@@ -27,9 +27,10 @@
 //!
 //! # How the parts depend on each other
 //! `config` is plain data. `identity` renews the token of one identity. `metadata`, `oauth`, `gateway`, `sds` and `admin` are
-//! services that answer requests; `keys` and `users` know their clients. `token_file` writes a file, `kubernetes` a Secret.
-//! `server` accepts connections, and asks a service for each response. `place` has what files and sockets have in common.
-//! `agent` starts all of them. `duty` says which of several agents renews a token.
+//! services that answer requests; `keys` and `users` know their clients, and `log_limit` keeps clients from filling the log.
+//! `token_file` writes a file, `kubernetes` a Secret. `server` accepts connections, and asks a service for each response.
+//! `place` has what files and sockets have in common. `agent` starts all of them. `duty` says which of several agents renews
+//! a token.
 
 mod admin;
 mod agent;
@@ -41,6 +42,7 @@ mod gateway;
 mod identity;
 mod keys;
 mod kubernetes;
+mod log_limit;
 mod metadata;
 mod metrics;
 mod oauth;

@@ -1,5 +1,6 @@
 //! Bodies on their way through the gateway: nothing is held back, and no pause is longer than allowed.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -53,16 +54,22 @@ pub(super) struct Bounded {
     waiting: Option<Pin<Box<Sleep>>>,
     left: u64,
     reason: Option<Reason>,
+    _open: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Bounded {
     pub(super) fn new(inner: Incoming, pause: Duration, limit: u64) -> Self {
-        Self { inner, pause, waiting: None, left: limit, reason: None }
+        Self { inner, pause, waiting: None, left: limit, reason: None, _open: None }
     }
 
     /// Keeps the reason if the body breaks.
     pub(super) fn keeping(self, reason: &Reason) -> Self {
         Self { reason: Some(reason.clone()), ..self }
+    }
+
+    /// Keeps what counts the request as open.
+    pub(super) fn holding(self, open: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { _open: Some(open), ..self }
     }
 
     fn broken(&self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {

@@ -15,6 +15,7 @@ use yandex_cloud_auth::system::transport_policy::Connector;
 use yandex_cloud_auth::tower::{AuthLayer, AuthService, AuthServiceError, TeeReplay};
 
 use super::body::Streamed;
+use super::pool::{Place, Pool};
 use super::upstream::{Default, Upstreams};
 use crate::config::GatewayConfig;
 use crate::identity::Identity;
@@ -31,11 +32,11 @@ pub(super) struct Client {
     pub(super) identity: Arc<Identity>,
     pub(super) default: Default,
     /// HTTP/2 where the service has it, else HTTP/1.1.
-    any: Authorized,
+    any: Pool<Authorized>,
     /// HTTP/1.1 alone: only it can switch to another protocol.
-    http1: Authorized,
+    http1: Pool<Authorized>,
     /// HTTP/2 alone, for gRPC without TLS, where nothing tells the version.
-    http2: Authorized,
+    http2: Pool<Authorized>,
 }
 
 /// How a request is sent.
@@ -57,13 +58,14 @@ impl Client {
         let layer = upstreams.layer(identity.credentials.clone())?;
         let layer = layer.replay_limit(config.kept_bytes).replay(TeeReplay::new(UnsyncBoxBody::new));
         let connector = identity.credentials.system().connector().limit(config.connect_time());
-        let client = |protocols: &'static [&'static [u8]], http2_only| {
-            authorized(&layer, connector.clone().protocols(protocols), http2_only)
+        let pool = |protocols: &'static [&'static [u8]], http2_only| {
+            let (layer, connector) = (layer.clone(), connector.clone().protocols(protocols));
+            Pool::new(move || authorized(&layer, connector.clone(), http2_only))
         };
         Ok(Self {
-            any: client(&[b"h2", b"http/1.1"], false),
-            http1: client(&[b"http/1.1"], false),
-            http2: client(&[b"h2"], true),
+            any: pool(&[b"h2", b"http/1.1"], false),
+            http1: pool(&[b"http/1.1"], false),
+            http2: pool(&[b"h2"], true),
             default: Default::new(),
             identity,
         })
@@ -74,15 +76,16 @@ impl Client {
         &self,
         mut request: Request<Streamed>,
         way: Way,
-    ) -> Result<Response<Incoming>, AuthServiceError<HyperError>> {
+    ) -> Result<(Response<Incoming>, Place<Authorized>), AuthServiceError<HyperError>> {
         *request.version_mut() = if way == Way::Grpc { Version::HTTP_2 } else { Version::HTTP_11 };
-        let mut client = match way {
-            Way::Any => self.any.clone(),
-            Way::Upgrade => self.http1.clone(),
-            Way::Grpc => self.http2.clone(),
+        let open = match way {
+            Way::Any => self.any.place(),
+            Way::Upgrade => self.http1.place(),
+            Way::Grpc => self.http2.place(),
         };
+        let mut client = open.client().clone();
         poll_fn(|context| client.poll_ready(context)).await?;
-        client.call(request).await
+        Ok((client.call(request).await?, open))
     }
 }
 

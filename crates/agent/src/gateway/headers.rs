@@ -35,7 +35,12 @@ pub(super) fn remove_those_of_connection(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in OF_CONNECTION.iter().chain(&named) {
+    remove(headers, OF_CONNECTION.iter().chain(&named));
+}
+
+/// Takes out the headers of these names.
+fn remove<'a>(headers: &mut HeaderMap, names: impl IntoIterator<Item = &'a HeaderName>) {
+    for name in names {
         headers.remove(name);
     }
 }
@@ -45,17 +50,14 @@ pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&st
     let takes_trailers =
         headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     remove_those_of_connection(headers);
-    for name in [&OF_KEYS[..], &[header::HOST, header::EXPECT]].concat() {
-        headers.remove(name);
-    }
+    remove(headers, &OF_KEYS);
+    remove(headers, &[header::HOST, header::EXPECT]);
     // A tool may send its key in a header of its own, too.
     let has_key =
         |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());
     let repeated: Vec<HeaderName> =
         headers.iter().filter(|(_, value)| has_key(value)).map(|(name, _)| name.clone()).collect();
-    for name in repeated {
-        headers.remove(name);
-    }
+    remove(headers, &repeated);
     // HTTP/2 lets a length through that is there twice: HTTP/1.1 would have two lines of it.
     if headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some()
         && let Some(length) = headers.remove(header::CONTENT_LENGTH)

@@ -8,6 +8,7 @@ mod client;
 mod headers;
 mod keep_alive;
 mod model;
+mod pool;
 mod refusal;
 mod upgrade;
 mod upstream;
@@ -31,7 +32,7 @@ use self::keep_alive::KeepAlive;
 use self::model::{Found, NoFolder};
 use self::refusal::{Asked, Refusal};
 use self::upgrade::Switch;
-use self::upstream::{Upstreams, target, with_model};
+use self::upstream::{Target, Upstreams, with_model};
 use crate::config::GatewayConfig;
 use crate::identity::Identity;
 use crate::keys::Keys;
@@ -57,7 +58,7 @@ struct Prepared {
     request: Request<Streamed>,
     way: Way,
     /// The service, and why the body of the request broke, for errors.
-    host: String,
+    target: Arc<Target>,
     reason: Reason,
     /// The client wants a stream of events.
     streams: bool,
@@ -114,7 +115,8 @@ impl Shared {
         mut request: Request<Incoming>,
         caller: Caller,
     ) -> Result<Response<Body>, Refusal> {
-        let (place, key) = self.keys.of(request.headers()).ok_or_else(Refusal::key)?;
+        let browser = || upgrade::key_of_browser(request.headers()).and_then(|key| self.keys.known(key));
+        let (place, key) = self.keys.of(request.headers()).or_else(browser).ok_or_else(Refusal::key)?;
         let client = self.clients.get(place).cloned().ok_or_else(Refusal::key)?;
         let switch = Switch::of(&mut request);
         let prepared = self.prepare(request, client, &key, switch.as_ref()).await?;
@@ -141,19 +143,23 @@ impl Shared {
         let asked = Asked::of(request.headers());
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().cloned().ok_or_else(unusable)?;
-        let address = match self.upstreams.find(&parts.method, path.path())? {
-            Some(address) => address,
+        let target = match self.upstreams.find(&parts.method, path.path())? {
+            Some(target) => target,
             None => client
                 .default
-                .address(&client.identity.credentials)
+                .target(&client.identity.credentials)
                 .await
                 .map_err(|error| Refusal::auth(&error))?,
         };
+        let target = Arc::clone(target);
         let folder = match &client.identity.config.folder {
             Some(folder) => Some(folder.clone()),
             None => client.identity.known().await.folder,
         };
         let is_grpc = asked.is_grpc();
+        if switch.is_some() {
+            upgrade::remove_key_of_browser(&mut parts.headers);
+        }
         headers::for_service(&mut parts.headers, key, folder.as_deref().filter(|_| !is_grpc));
         if body.size_hint().lower() > self.config.request_bytes {
             return Err(Refusal::body(&Broken::TooLong));
@@ -173,35 +179,34 @@ impl Shared {
         };
         let way = match switch {
             Some(_) => Way::Upgrade,
-            None if is_grpc && !address.is_tls() => Way::Grpc,
+            None if is_grpc && !target.is_tls() => Way::Grpc,
             None => Way::Any,
         };
-        let host = address.to_string();
-        parts.uri = target(address, &path).ok_or_else(unusable)?;
-        Ok(Prepared { client, request: Request::from_parts(parts, body), way, host, reason, streams })
+        parts.uri = target.uri(path).ok_or_else(unusable)?;
+        Ok(Prepared { client, request: Request::from_parts(parts, body), way, target, reason, streams })
     }
 }
 
 /// Sends a request, and makes the response that the client gets.
 async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Response<Bounded>, Refusal> {
-    let Prepared { client, request, way, host, reason, .. } = prepared;
+    let Prepared { client, request, way, target, reason, .. } = prepared;
     let sent = timeout(limit, client.send(request, way)).await.map_err(|_| {
-        let message = format!("{host} did not begin to answer in {} s", limit.as_secs_f64());
+        let message = format!("{target} did not begin to answer in {} s", limit.as_secs_f64());
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
     })?;
-    let response = sent.map_err(|error| match (error.auth(), reason.get()) {
+    let (response, open) = sent.map_err(|error| match (error.auth(), reason.get()) {
         (Some(error), _) => Refusal::auth(error),
         (None, Some(broken)) => Refusal::body(broken),
-        (None, None) => Refusal::upstream(&host, &error),
+        (None, None) => Refusal::upstream(&target, &error),
     })?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS && way != Way::Upgrade {
-        let message = format!("{host} switched the protocol, and the client did not ask for that");
+        let message = format!("{target} switched the protocol, and the client did not ask for that");
         return Err(Refusal::new(StatusCode::BAD_GATEWAY, "upstream_failed", message));
     }
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     headers::remove_those_of_connection(&mut parts.headers);
-    Ok(Response::from_parts(parts, Bounded::new(body, pause, u64::MAX)))
+    Ok(Response::from_parts(parts, Bounded::new(body, pause, u64::MAX).holding(open.hold())))
 }
 
 /// The body of a response that goes on as it arrives.

@@ -10,6 +10,7 @@ use yandex_cloud_auth::system::HttpError;
 use yandex_cloud_auth::{Error, ErrorKind, redact};
 
 use super::body::Broken;
+use super::upstream::Target;
 use crate::service::{Body, respond};
 
 /// What `grpc-message` writes as it is.
@@ -61,13 +62,13 @@ impl Refusal {
     }
 
     /// The service could not be asked, or broke off.
-    pub(super) fn upstream(host: &str, error: &(dyn StdError + 'static)) -> Self {
+    pub(super) fn upstream(target: &Target, error: &(dyn StdError + 'static)) -> Self {
         let mut deepest = error;
         // The library of HTTP wraps the errors of connections.
         while let Some(source) = deepest.source().filter(|_| !deepest.is::<HttpError>()) {
             deepest = source;
         }
-        let message = format!("the request to {host} failed: {deepest}");
+        let message = format!("the request to {target} failed: {deepest}");
         Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", redact(&message, &[]))
     }
 

@@ -5,13 +5,43 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
+use zeroize::Zeroizing;
 
 use crate::service::Caller;
+
+/// How the key begins that a browser sends. A browser can set no header for a WebSocket, so that the key is among the
+/// protocols inside (`src/realtime/websocket.ts` of openai-node).
+const KEY_OF_BROWSER: &str = "openai-insecure-api-key.";
 
 /// The protocol that a client asks for, and its side of the connection.
 pub(super) struct Switch {
     protocol: HeaderValue,
     client: OnUpgrade,
+}
+
+/// The protocols inside the WebSocket that a request offers.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// The key that a browser sends.
+pub(super) fn key_of_browser(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+    let mut keys = offered(headers).filter_map(|name| name.strip_prefix(KEY_OF_BROWSER));
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Some(Zeroizing::new(key.to_owned())),
+        _ => None,
+    }
+}
+
+/// Takes the key of a browser from the protocols that a request offers.
+pub(super) fn remove_key_of_browser(headers: &mut HeaderMap) {
+    let others: Vec<&str> = offered(headers).filter(|name| !name.starts_with(KEY_OF_BROWSER)).collect();
+    let others = (!others.is_empty()).then(|| HeaderValue::from_str(&others.join(", ")));
+    match others {
+        Some(Ok(others)) => drop(headers.insert(header::SEC_WEBSOCKET_PROTOCOL, others)),
+        _ => drop(headers.remove(header::SEC_WEBSOCKET_PROTOCOL)),
+    }
 }
 
 impl Switch {

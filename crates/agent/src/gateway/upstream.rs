@@ -1,5 +1,7 @@
 //! Which service a request goes to, and under which address.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -19,14 +21,21 @@ const DEFAULT_PREFIX: &str = "/v1/";
 /// How long the search for the default service may take.
 const DISCOVERY: Duration = Duration::from_secs(10);
 
+/// A service, as the address of a request names it.
+pub(super) struct Target {
+    address: Address,
+    scheme: Scheme,
+    authority: Authority,
+}
+
 /// The default service is looked for at the first request of an identity.
-pub(super) struct Default(OnceCell<Address>);
+pub(super) struct Default(OnceCell<Arc<Target>>);
 
 /// The services that a gateway forwards to.
 pub(super) struct Upstreams(Vec<Upstream>);
 
 struct Upstream {
-    address: Address,
+    target: Arc<Target>,
     prefix: String,
     methods: Vec<Method>,
 }
@@ -39,7 +48,7 @@ impl Upstreams {
             .iter()
             .map(|config| {
                 Ok(Upstream {
-                    address: address(&config.host)?,
+                    target: Arc::new(Target::of(&config.host)?),
                     prefix: config.prefix.clone(),
                     methods: config
                         .methods
@@ -57,21 +66,23 @@ impl Upstreams {
     /// # Errors
     /// `Invalid` for a host that the token must not go to, such as one without TLS.
     pub(super) fn layer(&self, credentials: Credentials) -> Result<AuthLayer, Error> {
-        self.0.iter().try_fold(AuthLayer::new(credentials), |layer, upstream| match &upstream.address {
-            // The user has named this port.
-            near if near.is_loopback() => Ok(layer.allow_loopback()),
-            far if far.is_tls() => layer.allow_host(format!("{}:{}", far.host(), far.port())),
-            far => Err(Error::new(ErrorKind::Invalid, "a token goes to another machine over TLS alone")
-                .at(far.to_string())
-                .with_help("give `host` as `https://…`; `http://…` is for loopback")),
+        self.0.iter().try_fold(AuthLayer::new(credentials), |layer, upstream| {
+            match &upstream.target.address {
+                // The user has named this port.
+                near if near.is_loopback() => Ok(layer.allow_loopback()),
+                far if far.is_tls() => layer.allow_host(format!("{}:{}", far.host(), far.port())),
+                far => Err(Error::new(ErrorKind::Invalid, "a token goes to another machine over TLS alone")
+                    .at(far.to_string())
+                    .with_help("give `host` as `https://…`; `http://…` is for loopback")),
+            }
         })
     }
 
-    /// The address of the service for a request. `None`: the default one.
+    /// The service for a request. `None`: the default one.
     ///
     /// # Errors
     /// Nothing is configured for this path or this method.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<&Address>, Refusal> {
+    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<&Arc<Target>>, Refusal> {
         if is_odd(path) {
             return Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
@@ -79,13 +90,13 @@ impl Upstreams {
                 "the path has an empty part, a dot part or an encoded slash",
             ));
         }
-        let fitting: Vec<_> = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).collect();
-        let allowed =
-            |upstream: &&&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
-        match fitting.iter().find(allowed) {
-            Some(upstream) => Ok(Some(&upstream.address)),
-            None if fitting.is_empty() && path.starts_with(DEFAULT_PREFIX) => Ok(None),
-            None if fitting.is_empty() => Err(unknown(path)),
+        let mut fitting = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).peekable();
+        let is_configured = fitting.peek().is_some();
+        let allowed = |upstream: &&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
+        match fitting.find(allowed) {
+            Some(upstream) => Ok(Some(&upstream.target)),
+            None if !is_configured && path.starts_with(DEFAULT_PREFIX) => Ok(None),
+            None if !is_configured => Err(unknown(path)),
             None => Err(Refusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "invalid_method",
@@ -100,15 +111,15 @@ impl Default {
         Self(OnceCell::new())
     }
 
-    /// The address of AI Studio in the installation of the credentials.
+    /// AI Studio in the installation of the credentials.
     ///
     /// # Errors
     /// Discovery failed, or lists none.
-    pub(super) async fn address(&self, credentials: &Credentials) -> Result<&Address, Error> {
+    pub(super) async fn target(&self, credentials: &Credentials) -> Result<&Arc<Target>, Error> {
         self.0
             .get_or_try_init(async || {
                 let url = credentials.openai_base_url(DISCOVERY).await?;
-                address(url.strip_suffix("/v1").unwrap_or(&url))
+                Target::of(url.strip_suffix("/v1").unwrap_or(&url)).map(Arc::new)
             })
             .await
     }
@@ -124,26 +135,56 @@ fn unknown(path: &str) -> Refusal {
     )
 }
 
-/// Reads `host`, `host:port` or a URL without a path. TLS is the default.
-fn address(text: &str) -> Result<Address, Error> {
-    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    url.parse().map_err(|error: Error| error.at("upstream"))
+impl Target {
+    /// Reads `host`, `host:port` or a URL without a path. TLS is the default.
+    ///
+    /// # Errors
+    /// `Invalid` for a host that is none.
+    fn of(text: &str) -> Result<Self, Error> {
+        let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+        let address: Address = url.parse().map_err(|error: Error| error.at("upstream"))?;
+        let authority = format!("{}:{}", address.host(), address.port()).parse().map_err(|_| {
+            Error::new(ErrorKind::Invalid, "the host cannot stand in an address").at("upstream")
+        })?;
+        let scheme = if address.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
+        Ok(Self { address, scheme, authority })
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.address.is_tls()
+    }
+
+    /// The address of a request. `None` if there is no such address.
+    pub(super) fn uri(&self, path: PathAndQuery) -> Option<Uri> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).ok()
+    }
 }
+
+/// As a URL.
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(formatter)
+    }
+}
+
+/// Characters that some services decode before they look at the path: a dot, both slashes, and the end of a text in C.
+const ODD_CODES: [&[u8]; 4] = [b"2e", b"2f", b"5c", b"00"];
 
 /// Whether a service may read another path than the one that was looked at.
 fn is_odd(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let is_dots = |part: &str| part == "." || part == "..";
-    lower.contains(['\\', ';'])
-        || ["//", "%2e", "%2f", "%5c", "%00"].iter().any(|odd| lower.contains(odd))
-        || lower.split('/').any(is_dots)
-}
-
-/// The address of a request at a service. `None` if there is no such address.
-pub(super) fn target(address: &Address, path: &PathAndQuery) -> Option<Uri> {
-    let authority: Authority = format!("{}:{}", address.host(), address.port()).parse().ok()?;
-    let scheme = if address.is_tls() { Scheme::HTTPS } else { Scheme::HTTP };
-    Uri::builder().scheme(scheme).authority(authority).path_and_query(path.clone()).build().ok()
+    let bytes = path.as_bytes();
+    let is_odd_code = |code: &[u8]| ODD_CODES.iter().any(|odd| code.eq_ignore_ascii_case(odd));
+    let is_odd_at = |(at, byte): (usize, &u8)| match byte {
+        b'\\' | b';' => true,
+        b'/' => bytes.get(at + 1) == Some(&b'/'),
+        b'%' => bytes.get(at + 1..at + 3).is_some_and(is_odd_code),
+        _ => false,
+    };
+    bytes.iter().enumerate().any(is_odd_at) || path.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 /// What a parameter of a query writes as it is.
@@ -224,7 +265,7 @@ mod tests {
                 .find(&method, path)
                 .ok()
                 .flatten()
-                .map(|address| target(address, &path.parse().unwrap()).unwrap())
+                .map(|target| target.uri(path.parse().unwrap()).unwrap())
         };
         assert_eq!(host(Method::GET, "/v1/x?y=z").unwrap(), "https://a.example:443/v1/x?y=z");
         assert_eq!(host(Method::POST, "/v1/x").unwrap(), "https://b.example:8443/v1/x");

@@ -65,7 +65,7 @@ impl Service for Metadata {
 
 impl Metadata {
     pub(crate) fn new(identity: Arc<Identity>, config: &MetadataConfig) -> Self {
-        Self { identity, users: Users::new(&config.allow_uids) }
+        Self { identity, users: Users::new(config.address.into(), &config.allow_uids) }
     }
 
     async fn answer<B>(&self, request: &Request<B>, mut caller: Caller) -> Response<Body> {

@@ -7,14 +7,17 @@
 use prost::Message;
 use zeroize::Zeroize;
 
+use super::status::{Code, Status};
+
 /// The type of the resources.
 pub(super) const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+/// The most names of a request.
+const MAX_NAMES: usize = 100;
 
 /// `envoy.service.discovery.v3.DiscoveryRequest`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DiscoveryRequest {
-    #[prost(string, tag = 1)]
-    pub(super) version_info: String,
     #[prost(message, optional, tag = 2)]
     pub(super) node: Option<Node>,
     #[prost(string, repeated, tag = 3)]
@@ -37,8 +40,6 @@ pub(super) struct Node {
 /// `google.rpc.Status`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RpcStatus {
-    #[prost(int32, tag = 1)]
-    pub(super) code: i32,
     #[prost(string, tag = 2)]
     pub(super) message: String,
 }
@@ -89,6 +90,23 @@ pub(super) struct DataSource {
     /// Optional, so that an empty value is written: Envoy keeps the last secret if there is none.
     #[prost(string, optional, tag = 3)]
     pub(super) inline_string: Option<String>,
+}
+
+impl DiscoveryRequest {
+    /// The names of the secrets that the client wants.
+    ///
+    /// # Errors
+    /// The status with which the call ends: the client wants resources of another type, or too many.
+    pub(super) fn names(&self) -> Result<&[String], Status> {
+        let invalid = |reason| Err(Status::new(Code::InvalidArgument, reason));
+        if !self.type_url.is_empty() && self.type_url != SECRET {
+            return invalid(format!("the resources are of the type {SECRET}"));
+        }
+        if self.resource_names.len() > MAX_NAMES {
+            return invalid(format!("a request has at most {MAX_NAMES} names"));
+        }
+        Ok(&self.resource_names)
+    }
 }
 
 impl std::fmt::Debug for Any {
@@ -164,18 +182,17 @@ mod tests {
         };
         let read: DiscoveryRequest = theirs(&request);
         let wanted = DiscoveryRequest {
-            version_info: "7".to_owned(),
             node: Some(Node { id: "the node".to_owned() }),
             resource_names: vec!["one".to_owned(), "two".to_owned()],
             type_url: SECRET.to_owned(),
             response_nonce: "5".to_owned(),
-            error_detail: Some(RpcStatus { code: 13, message: "no".to_owned() }),
+            error_detail: Some(RpcStatus { message: "no".to_owned() }),
         };
         assert_eq!(read, wanted);
         let kept: discovery::DiscoveryRequest = theirs(&wanted);
-        assert_eq!((kept.version_info, kept.response_nonce), (request.version_info, request.response_nonce));
+        assert_eq!(kept.response_nonce, request.response_nonce);
         assert_eq!((kept.resource_names, kept.type_url), (request.resource_names, request.type_url));
-        assert_eq!(kept.error_detail.unwrap(), request.error_detail.unwrap());
+        assert_eq!(kept.error_detail.unwrap().message, "no");
         assert_eq!(kept.node.unwrap().id, "the node");
     }
 

@@ -1,16 +1,16 @@
-//! Envoy's Secret Discovery Service: gRPC over a Unix socket. Envoy asks for secrets by name, and gets each new token as it
-//! comes.
+//! Envoy's Secret Discovery Service: gRPC over a Unix socket. Envoy asks for secrets by name, and gets each new token at once.
 //!
-//! A secret that is over is withdrawn by an empty value, because Envoy keeps the last one otherwise. As long as there was no
-//! token at all, there is no response, and Envoy waits.
+//! An empty value withdraws the secret of a token that has expired, because Envoy keeps the last one otherwise. Before the first
+//! token there is no response, and Envoy waits.
 
+mod frames;
 mod grpc;
 mod messages;
 mod secrets;
+mod status;
 mod stream;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,43 +20,42 @@ use tokio::sync::Semaphore;
 use yandex_cloud_auth::redact;
 use yandex_cloud_auth::system::BoxFuture;
 
-use self::grpc::{CONTENT_TYPE, Code, Messages, Status, frame};
+use self::frames::frame;
+use self::grpc::Messages;
 use self::messages::{DiscoveryRequest, DiscoveryResponse, SECRET};
 use self::secrets::{Named, Secrets};
-use crate::config::{Limits, SdsConfig};
+use self::status::{Code, Status};
+use crate::config::{Address, Limits, SdsConfig};
 use crate::identity::Identity;
+use crate::log_limit::LogLimit;
 use crate::metrics::SdsMetrics;
 use crate::service::{Body, Caller, Protocol, Service, text};
 use crate::users::Users;
 
+const CONTENT_TYPE: &str = "application/grpc";
+
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService/";
-
-/// The most names of a request.
-const MAX_NAMES: usize = 100;
-
-/// How many unknown names are told in the log.
-const MAX_TOLD: usize = 100;
 
 /// The service of a listener.
 pub(crate) struct Sds {
     users: Users,
     limits: Limits,
     shared: Arc<Shared>,
-    /// A place for each stream.
-    places: Arc<Semaphore>,
+    /// The streams that may still be opened.
+    free_streams: Arc<Semaphore>,
 }
 
 /// What the streams of a listener have in common.
 struct Shared {
     secrets: Secrets,
     metrics: SdsMetrics,
-    /// The unknown names that the log was told.
-    told: Mutex<BTreeSet<String>>,
+    /// For names that the configuration does not have, and for secrets that Envoy refuses.
+    log_limit: LogLimit,
 }
 
 impl Sds {
-    /// The service of a configuration. `identities` are those of its secrets, in their order. `removed` has the names of an
-    /// earlier configuration of the same listener: clients may have secrets of these names.
+    /// The service of a configuration. `identities` are those of its secrets, in their order. `removed` has names of an earlier
+    /// configuration of the same listener: clients may have these secrets.
     pub(crate) fn new<'a>(
         config: &'a SdsConfig,
         identities: impl IntoIterator<Item = Arc<Identity>>,
@@ -70,10 +69,10 @@ impl Sds {
         });
         let secrets = Secrets::new(named, removed);
         Self {
-            users: Users::new(&config.allow_uids),
+            users: Users::new(Address::Unix(config.path.clone()), &config.allow_uids),
             limits: config.limits.clone(),
-            shared: Arc::new(Shared { secrets, metrics, told: Mutex::default() }),
-            places: Arc::new(Semaphore::new(config.limits.connections as usize)),
+            shared: Arc::new(Shared { secrets, metrics, log_limit: LogLimit::default() }),
+            free_streams: Arc::new(Semaphore::new(config.limits.connections as usize)),
         }
     }
 
@@ -85,10 +84,10 @@ impl Sds {
         let messages = Messages::new(body, &self.limits);
         match head.uri.path().strip_prefix(SERVICE) {
             Some("StreamSecrets") => {
-                let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+                let permit = Arc::clone(&self.free_streams).try_acquire_owned().map_err(|_| {
                     Status::new(Code::ResourceExhausted, "there are as many streams as `connections` allows")
                 })?;
-                let frames = stream::start(Arc::clone(&self.shared), messages, caller, place);
+                let frames = stream::start(Arc::clone(&self.shared), messages, caller, permit);
                 Ok(grpc::response(UnsyncBoxBody::new(frames)))
             }
             Some("FetchSecrets") => self.fetch(messages).await,
@@ -96,7 +95,7 @@ impl Sds {
         }
     }
 
-    /// The secrets as they are now, after a wait for a token that is not there yet.
+    /// The current secrets, after a wait for tokens that are not there yet.
     async fn fetch(&self, mut messages: Messages) -> Result<Response<Body>, Status> {
         let request = messages.next::<DiscoveryRequest>().await?;
         let request = request.ok_or_else(|| Status::new(Code::Internal, "the request has no message"))?;
@@ -123,28 +122,19 @@ impl Sds {
 }
 
 impl Shared {
-    /// The names of a request that the agent has. The log is told of others once: Envoy waits for them.
+    /// The names of a request that the agent has. The log has a warning of the others: Envoy waits for them.
     fn known_names(&self, request: &DiscoveryRequest) -> Result<Vec<String>, Status> {
-        let invalid = |reason| Status::new(Code::InvalidArgument, reason);
-        if !request.type_url.is_empty() && request.type_url != SECRET {
-            return Err(invalid(format!("the resources are of the type {SECRET}")));
-        }
-        let wanted = &request.resource_names;
-        if wanted.len() > MAX_NAMES {
-            return Err(invalid(format!("a request has at most {MAX_NAMES} names")));
-        }
-        let (mut known, mut unknown) = (Vec::new(), Vec::new());
-        for name in wanted {
+        let mut known = Vec::new();
+        for name in request.names()? {
             match self.secrets.has(name) {
                 true if known.contains(name) => {}
                 true => known.push(name.clone()),
-                false => unknown.push(redact(name, &[])),
-            }
-        }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in unknown {
-            if told.len() < MAX_TOLD && told.insert(name.clone()) {
-                tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
+                false => {
+                    let name = redact(name, &[]);
+                    if self.log_limit.allows(&name) {
+                        tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
+                    }
+                }
             }
         }
         Ok(known)
@@ -174,5 +164,55 @@ impl Service for Sds {
             }
             self.answer(request, caller).await.unwrap_or_else(|status| status.response())
         })
+    }
+}
+
+/// For the fuzz targets: the requests of a client whose bytes arrive in these parts, and how the call ends.
+pub(crate) mod parsers {
+    use super::frames::Decoder;
+    use super::messages::DiscoveryRequest;
+    use super::status::Status;
+
+    /// What a client asks for.
+    #[derive(Debug, PartialEq)]
+    pub struct SdsRequest {
+        /// The name of the client.
+        pub node: Option<String>,
+        /// The names of the secrets.
+        pub names: Vec<String>,
+        /// The number of the response that the client takes or refuses.
+        pub nonce: String,
+        /// Why the client refuses the response.
+        pub error: Option<String>,
+    }
+
+    /// The requests, and the code and the reason of the status that ends the call.
+    pub(crate) fn requests<'a>(
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        max_length: usize,
+    ) -> (Vec<SdsRequest>, Result<(), (u16, String)>) {
+        let mut requests = Vec::new();
+        let end = read(parts, max_length, &mut requests);
+        (requests, end.map_err(|status| (status.code() as u16, status.message().to_owned())))
+    }
+
+    fn read<'a>(
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        max_length: usize,
+        requests: &mut Vec<SdsRequest>,
+    ) -> Result<(), Status> {
+        let mut decoder = Decoder::new(max_length);
+        for part in parts {
+            decoder.push(part);
+            while let Some(request) = decoder.message::<DiscoveryRequest>()? {
+                requests.push(SdsRequest {
+                    names: request.names()?.to_vec(),
+                    node: request.node.map(|node| node.id),
+                    nonce: request.response_nonce,
+                    error: request.error_detail.map(|error| error.message),
+                });
+            }
+        }
+        decoder.end()
     }
 }

@@ -1,4 +1,4 @@
-//! The secrets of a listener: each is the token of an identity as it is now, and every change has a number.
+//! The secrets of a listener: each is the current token of an identity. Every change makes a new version.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::messages::Any;
 use crate::config::SecretFormat;
 use crate::identity::Identity;
 
-/// How often an identity without a token is looked at. A new token is told by the library.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often an identity without a token is polled. The library notifies of a new token.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What Envoy has instead of a secret that it may have no longer.
+/// The value that takes the place of a secret in Envoy. Without one Envoy keeps the last secret.
 const WITHDRAWN: &str = "";
 
 /// The secrets by their names. The tokens are followed until the value is dropped.
@@ -29,32 +29,32 @@ pub(super) struct Secrets {
 
 /// Where a secret comes from.
 struct Source {
-    /// The place of the identity's token.
-    place: usize,
-    /// None for a secret that the configuration has no more.
+    /// The index of the identity's token.
+    index: usize,
+    /// `None` for a secret that the configuration no longer has.
     identity: Option<Arc<Identity>>,
     format: SecretFormat,
 }
 
 /// The tokens of all identities.
 pub(super) struct Tokens {
-    /// The number of the last change.
-    newest: u64,
-    tokens: Vec<Changed>,
+    /// That of the last change.
+    version: u64,
+    tokens: Vec<Versioned>,
 }
 
-struct Changed {
-    number: u64,
+struct Versioned {
+    version: u64,
     token: Token,
 }
 
 /// The token of an identity.
 enum Token {
-    /// There was none yet: Envoy waits, or goes on with what it has.
-    Expected,
+    /// There was none yet: Envoy waits, or keeps the secret of an earlier agent.
+    Pending,
     Usable(Snapshot),
-    /// It is over or revoked, and there is no other.
-    Over,
+    /// It has expired or is revoked, and there is no other.
+    Withdrawn,
 }
 
 /// A secret that a configuration names.
@@ -65,7 +65,7 @@ pub(super) struct Named<'a> {
 }
 
 impl Secrets {
-    /// The named secrets, and `removed` ones, which a client may have from an earlier configuration: they are over.
+    /// The named secrets. `removed` has names of an earlier configuration, which are withdrawn: a client may have these secrets.
     pub(super) fn new<'a>(
         named: impl IntoIterator<Item = Named<'a>>,
         removed: impl IntoIterator<Item = &'a str>,
@@ -74,26 +74,26 @@ impl Secrets {
         let mut names = BTreeMap::new();
         for Named { name, identity, format } in named {
             let known = identities.iter().position(|known| Arc::ptr_eq(known, &identity));
-            let place = known.unwrap_or_else(|| {
+            let index = known.unwrap_or_else(|| {
                 identities.push(Arc::clone(&identity));
                 identities.len() - 1
             });
-            names.insert(name.to_owned(), Source { place, identity: Some(identity), format });
+            names.insert(name.to_owned(), Source { index, identity: Some(identity), format });
         }
-        // Greater than that of an earlier agent, so that a person who compares versions of Envoy is not misled.
+        // Greater than the versions of an earlier agent, so that they can be compared in Envoy's admin page.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let newest = u64::try_from(now.as_micros()).unwrap_or_default();
+        let version = u64::try_from(now.as_micros()).unwrap_or_default();
         let mut tokens: Vec<_> =
-            identities.iter().map(|_| Changed { number: newest, token: Token::Expected }).collect();
-        tokens.push(Changed { number: newest, token: Token::Over });
+            identities.iter().map(|_| Versioned { version, token: Token::Pending }).collect();
+        tokens.push(Versioned { version, token: Token::Withdrawn });
         for name in removed {
-            let over = Source { place: identities.len(), identity: None, format: SecretFormat::default() };
-            names.entry(name.to_owned()).or_insert(over);
+            let source = Source { index: identities.len(), identity: None, format: SecretFormat::default() };
+            names.entry(name.to_owned()).or_insert(source);
         }
-        let tokens = watch::Sender::new(Tokens { newest, tokens });
+        let tokens = watch::Sender::new(Tokens { version, tokens });
         let mut followers = JoinSet::new();
-        for (place, identity) in identities.into_iter().enumerate() {
-            followers.spawn(follow(identity, place, tokens.clone()));
+        for (index, identity) in identities.into_iter().enumerate() {
+            followers.spawn(follow(identity, index, tokens.clone()));
         }
         Self { names, tokens, _followers: followers }
     }
@@ -103,26 +103,26 @@ impl Secrets {
         self.names.contains_key(name)
     }
 
-    /// Tells of changes.
+    /// A receiver that is notified of changes.
     pub(super) fn subscribe(&self) -> watch::Receiver<Tokens> {
         self.tokens.subscribe()
     }
 
-    /// The secrets of these names, and the number of the last change of one of them. Empty as long as there is no token.
-    pub(super) fn of(&self, names: &[String]) -> (u64, Vec<Any>) {
+    /// The secrets of these names, and the version of the last change of one of them. A secret without a first token is left out.
+    pub(super) fn current(&self, names: &[String]) -> (u64, Vec<Any>) {
         let tokens = self.tokens.borrow();
         let found = names.iter().filter_map(|name| {
             let source = self.names.get(name)?;
-            let Changed { number, token } = tokens.tokens.get(source.place)?;
+            let Versioned { version, token } = tokens.tokens.get(source.index)?;
             let secret = match token {
-                Token::Expected => return None,
+                Token::Pending => return None,
                 Token::Usable(token) => Any::secret(name, &value(token, source.format)?),
-                Token::Over => Any::secret(name, WITHDRAWN),
+                Token::Withdrawn => Any::secret(name, WITHDRAWN),
             };
-            Some((*number, secret))
+            Some((*version, secret))
         });
-        let (numbers, secrets): (Vec<_>, Vec<_>) = found.unzip();
-        (numbers.into_iter().max().unwrap_or_default(), secrets)
+        let (versions, secrets): (Vec<_>, Vec<_>) = found.unzip();
+        (versions.into_iter().max().unwrap_or_default(), secrets)
     }
 
     /// The secrets of these names, after a wait for the tokens.
@@ -140,17 +140,17 @@ impl Secrets {
             let token = identity.token().await?;
             secrets.extend(value(&token, source.format).map(|value| Any::secret(name, &value)));
         }
-        Ok((self.tokens.borrow().newest, secrets))
+        Ok((self.tokens.borrow().version, secrets))
     }
 }
 
 /// The value of a secret. `None` if the token cannot stand in a header: Envoy would take it, and fail every request.
 fn value(token: &Snapshot, format: SecretFormat) -> Option<Zeroizing<String>> {
-    in_form(&token.header()?, format)
+    formatted(&token.header()?, format)
 }
 
-fn in_form(header: &HeaderValue, format: SecretFormat) -> Option<Zeroizing<String>> {
-    // Characters that can be seen, and blanks.
+fn formatted(header: &HeaderValue, format: SecretFormat) -> Option<Zeroizing<String>> {
+    // Visible ASCII and blanks: the HTTP library takes more.
     let header = header.to_str().ok()?;
     let value = match format {
         SecretFormat::HeaderValue => header,
@@ -160,13 +160,13 @@ fn in_form(header: &HeaderValue, format: SecretFormat) -> Option<Zeroizing<Strin
 }
 
 /// Follows the token of an identity.
-async fn follow(identity: Arc<Identity>, place: usize, tokens: watch::Sender<Tokens>) {
+async fn follow(identity: Arc<Identity>, index: usize, tokens: watch::Sender<Tokens>) {
     let mut subscription = identity.credentials.subscribe();
     loop {
         let token = identity.credentials.snapshot();
-        let pause = token.as_ref().map_or(LOOK, |token| identity.pause(token));
-        let was_there = identity.had_token();
-        tokens.send_if_modified(|tokens| tokens.put(place, token, was_there, identity.name()));
+        let pause = token.as_ref().map_or(POLL_INTERVAL, |token| identity.pause(token));
+        let had_token = identity.had_token();
+        tokens.send_if_modified(|tokens| tokens.update(index, token, had_token, identity.name()));
         tokio::select! {
             changed = subscription.changed() => if changed.is_none() { return },
             () = identity.credentials.system().clock().sleep(pause) => {}
@@ -175,24 +175,21 @@ async fn follow(identity: Arc<Identity>, place: usize, tokens: watch::Sender<Tok
 }
 
 impl Tokens {
-    /// Whether this is a change. `was_there`: whether the identity had a token before.
-    fn put(&mut self, place: usize, token: Option<Snapshot>, was_there: bool, identity: &str) -> bool {
+    /// Stores the token of an identity, and says whether it is another one. `had_token`: whether there was one at any time.
+    fn update(&mut self, index: usize, token: Option<Snapshot>, had_token: bool, identity: &str) -> bool {
         let token = token.filter(|token| value(token, SecretFormat::default()).is_some());
-        let token = match (&self.tokens[place].token, token) {
+        let token = match (&self.tokens[index].token, token) {
             (Token::Usable(old), Some(new)) if old.generation() == new.generation() => return false,
             (_, Some(new)) => Token::Usable(new),
-            (Token::Expected, None) if !was_there => return false,
-            (Token::Over, None) => return false,
+            (Token::Pending, None) if !had_token => return false,
+            (Token::Withdrawn, None) => return false,
             (_, None) => {
-                tracing::warn!(
-                    identity,
-                    "the token is over, and there is no other: Envoy is told to drop it"
-                );
-                Token::Over
+                tracing::warn!(identity, "the token has ended, and there is no other: Envoy has to drop it");
+                Token::Withdrawn
             }
         };
-        self.newest += 1;
-        self.tokens[place] = Changed { number: self.newest, token };
+        self.version += 1;
+        self.tokens[index] = Versioned { version: self.version, token };
         true
     }
 }
@@ -203,15 +200,15 @@ mod tests {
 
     #[test]
     fn what_cannot_stand_in_a_header_is_no_secret() {
-        let forms = [SecretFormat::HeaderValue, SecretFormat::Bare];
+        let formats = [SecretFormat::HeaderValue, SecretFormat::Bare];
         let values = |header: &[u8]| {
             let header = HeaderValue::from_bytes(header).unwrap();
-            forms.map(|form| in_form(&header, form).map(|value| value.to_string()))
+            formats.map(|format| formatted(&header, format).map(|value| value.to_string()))
         };
         let some = |value: &str| Some(value.to_owned());
         assert_eq!(values(b"Bearer t1.fake"), [some("Bearer t1.fake"), some("t1.fake")]);
         assert_eq!(values(b"Api-Key AQVNfake"), [some("Api-Key AQVNfake"), some("AQVNfake")]);
-        // The library of headers takes these.
+        // The HTTP library takes these.
         for bad in [&b"Bearer t1.fake\xff"[..], "Bearer t1.\u{44f}".as_bytes()] {
             assert_eq!(values(bad), [None, None], "{bad:?}");
         }

@@ -1,4 +1,4 @@
-//! One client: what it wants, what it has, and the stream of responses that brings the two together.
+//! The stream of a client: the client asks for names, and gets their secrets after each change.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,56 +10,58 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use yandex_cloud_auth::redact;
 
 use super::Shared;
-use super::grpc::{Code, Messages, Status, frame};
+use super::frames::frame;
+use super::grpc::Messages;
 use super::messages::{DiscoveryRequest, DiscoveryResponse, SECRET};
+use super::status::{Code, Status};
 use crate::service::{BoxError, Caller};
 
-/// What a client has asked for and was sent: the protocol of xDS, "state of the world".
+/// What a client has asked for, and what it was sent (xDS, "state of the world").
 #[derive(Default)]
-pub(super) struct Subscription {
-    /// The names that the agent has.
+struct Subscription {
+    /// The names that it asks for, without those that the agent does not have.
     names: Vec<String>,
-    /// The number of the last response, which is its nonce. 0: none was sent.
+    /// The nonce of the last response: the responses are counted. 0 if there was none.
     nonce: u64,
-    /// Whether the client has taken or refused the last response.
+    /// Whether the client has accepted (ACK) or refused (NACK) the last response.
     is_answered: bool,
-    /// The number of the last change that was sent.
-    sent: u64,
-    /// Whether the client waits for a response to other names.
-    is_new: bool,
+    /// The version of the last response.
+    version: u64,
+    /// Whether the client has asked for other names since.
+    is_changed: bool,
 }
 
 impl Subscription {
-    /// Takes a request. `names`: those of the request that the agent has. Returns why the client refuses the last response,
+    /// Applies a request. `names`: those of the request that the agent has. Returns why the client refuses the last response,
     /// if it does.
-    pub(super) fn take(&mut self, request: &DiscoveryRequest, names: Vec<String>) -> Option<String> {
+    fn apply(&mut self, request: &DiscoveryRequest, names: Vec<String>) -> Option<String> {
         let nonce = request.response_nonce.as_str();
-        // About a response before the last one: the client will tell about the last one, too.
+        // This is about an earlier response. The client will answer the last one, too.
         if self.nonce > 0 && !nonce.is_empty() && nonce != self.nonce.to_string() {
             return None;
         }
         if self.nonce == 0 || names != self.names {
             self.names = names;
-            self.is_new = true;
+            self.is_changed = true;
         }
-        // The nonce of another stream, or the last response once more.
+        // The first request of a stream can have a nonce of an earlier stream. A second answer to a response does not count.
         if self.nonce == 0 || nonce.is_empty() || std::mem::replace(&mut self.is_answered, true) {
             return None;
         }
         request.error_detail.as_ref().map(|error| error.message.clone())
     }
 
-    /// The next response, if there is something to tell. What was sent once is not sent again, also if the client refuses it.
-    pub(super) fn next(&mut self, shared: &Shared) -> Option<DiscoveryResponse> {
-        let (number, resources) = shared.secrets.of(&self.names);
-        // A client ignores an empty response, and waits.
-        if resources.is_empty() || !(self.is_new || number > self.sent) {
+    /// The next response, if there is something new. A response that the client has refused is not sent again.
+    fn next(&mut self, shared: &Shared) -> Option<DiscoveryResponse> {
+        let (version, resources) = shared.secrets.current(&self.names);
+        // Envoy ignores a response without secrets.
+        if resources.is_empty() || !(self.is_changed || version > self.version) {
             return None;
         }
         self.nonce += 1;
-        (self.sent, self.is_new, self.is_answered) = (number, false, false);
+        (self.version, self.is_changed, self.is_answered) = (version, false, false);
         Some(DiscoveryResponse {
-            version_info: number.to_string(),
+            version_info: version.to_string(),
             resources,
             type_url: SECRET.to_owned(),
             nonce: self.nonce.to_string(),
@@ -82,14 +84,14 @@ impl HttpBody for Frames {
     }
 }
 
-/// Serves a client until it goes, or the agent has to end. The result is the body of the response.
+/// Serves a client until it leaves, or the stream has to end. The result is the body of the response.
 pub(super) fn start(
     shared: Arc<Shared>,
     messages: Messages,
     caller: Caller,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> Frames {
-    // One response waits for a client that does not read. It gets the last one of those that come meanwhile.
+    // One response waits for a client that does not read. Then the client gets the last one of those that came meanwhile.
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let counted = shared.metrics.stream();
@@ -97,7 +99,7 @@ pub(super) fn start(
             tracing::debug!(?status, "a stream of Envoy ends");
             let _ = sender.send(Frame::trailers(status.trailers())).await;
         }
-        drop((counted, place));
+        drop((counted, permit));
     });
     Frames(receiver)
 }
@@ -113,7 +115,7 @@ async fn serve(
     let mut tokens = shared.secrets.subscribe();
     let ending = || Some(Status::new(Code::Unavailable, "the agent ends, or has another configuration"));
     loop {
-        // The response is made when it can be sent, so that it is never an old one.
+        // A response is made when it can be sent, so that its token is the current one.
         let permit = tokio::select! {
             permit = sender.reserve() => permit.ok()?,
             () = caller.has_to_end() => return ending(),
@@ -135,11 +137,13 @@ async fn serve(
                         Ok(names) => names,
                         Err(status) => return Some(status),
                     };
-                    if let Some(reason) = subscription.take(&request, names) {
+                    if let Some(reason) = subscription.apply(&request, names) {
                         shared.metrics.rejections.inc();
                         let reason = redact(&reason, &[]);
-                        let node = request.node.map(|node| redact(&node.id, &[])).unwrap_or_default();
-                        tracing::warn!(names = ?subscription.names, node, reason, "Envoy refuses a secret");
+                        if shared.log_limit.allows(&reason) {
+                            let node = request.node.map(|node| redact(&node.id, &[])).unwrap_or_default();
+                            tracing::warn!(names = ?subscription.names, node, reason, "Envoy refuses a secret");
+                        }
                     }
                 }
                 Ok(None) => return Some(Status::new(Code::Ok, "")),

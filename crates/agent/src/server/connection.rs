@@ -1,15 +1,16 @@
-//! One connection: the TLS handshake, then requests until the client, a bound or the end of the listener closes it.
+//! One connection: the TLS handshake or the first bytes, then requests until the client, a bound or the end of the listener closes it.
 
 use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use yandex_cloud_auth::redact;
@@ -60,10 +61,9 @@ pub(super) async fn serve(connection: Connection, open: Arc<OpenConnection>) {
     };
     let mut ended = closing.subscribe();
     let peer = if asks_for_user { connection.peer().await } else { Peer::Unknown };
-    let Some(stream) = opened(connection.into_stream(limits.write_time()), tls, &limits, &mut ended).await
-    else {
-        return;
-    };
+    // In memory of its own, which is free again when the connection is open.
+    let opened = Box::pin(opened(connection, protocol, tls, &limits, &mut ended)).await;
+    let Some((stream, version)) = opened else { return };
     let activity = Activity::default();
     let (requests, max_headers) = (activity.clone(), limits.headers);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -88,32 +88,32 @@ pub(super) async fn serve(connection: Connection, open: Arc<OpenConnection>) {
             Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, begun)))
         }
     });
-    let (builder, stream) = (builder(&limits), TokioIo::new(stream));
-    let served = match protocol {
-        Protocol::Http1 => {
-            let builder = builder.http1_only();
-            let connection = builder.serve_connection(stream, service);
-            until_end(connection.into_owned(), activity, limits.head_time(), ended)
-        }
-        Protocol::Both => {
-            let connection = builder.serve_connection_with_upgrades(stream, service);
-            until_end(connection.into_owned(), activity, limits.head_time(), ended)
-        }
+    let (stream, head_time) = (TokioIo::new(stream), limits.head_time());
+    let served = if version == Version::HTTP_2 {
+        let connection = http2(&limits).serve_connection(stream, service);
+        until_end(connection, http2::Connection::graceful_shutdown, activity, head_time, ended)
+    } else {
+        let connection = http1(&limits).serve_connection(stream, service).with_upgrades();
+        until_end(connection, http1::UpgradeableConnection::graceful_shutdown, activity, head_time, ended)
     };
     served.await;
 }
 
-/// HTTP within these bounds.
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// HTTP/1.1 within these bounds.
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time())
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
     builder
-        .http2()
+}
+
+/// HTTP/2 within these bounds.
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(limits.streams)
@@ -126,8 +126,11 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Serves until the client goes, the connection is idle, or the listener ends.
-fn until_end(
-    connection: impl GracefulConnection + Send + 'static,
+///
+/// `shut_down` asks the connection to end after the requests that it has.
+fn until_end<C: Future + Send + 'static>(
+    connection: C,
+    shut_down: fn(Pin<&mut C>),
     activity: Activity,
     head_time: Duration,
     mut ended: watch::Receiver<bool>,
@@ -138,7 +141,7 @@ fn until_end(
             // A client that breaks the protocol is told by the library, and the connection ends.
             _ = connection.as_mut() => return,
             _ = ended.wait_for(|ended| *ended) => {}
-            // The first bytes, which tell the version of HTTP, and HTTP/2 have no other limit of time.
+            // HTTP/2 has no other limit of time.
             () = activity.idle(head_time) => {}
         }
         // The library closes a connection at once that it has read nothing of. The order matters: on a busy machine the
@@ -149,7 +152,7 @@ fn until_end(
             () = activity.first_request() => {}
             () = tokio::time::sleep(FIRST_REQUEST) => {}
         }
-        connection.as_mut().graceful_shutdown();
+        shut_down(connection.as_mut());
         tokio::select! {
             _ = connection.as_mut() => {}
             () = activity.idle(CONFIRMATION) => {}
@@ -157,20 +160,34 @@ fn until_end(
     })
 }
 
-/// The bytes of the connection, after the TLS handshake if the listener has a certificate.
+/// The bytes of the connection, after the TLS handshake if the listener has a certificate, and the version of HTTP.
 async fn opened(
-    stream: Box<dyn Stream>,
+    connection: Connection,
+    protocol: Protocol,
     tls: Option<Tls>,
     limits: &Limits,
     ended: &mut watch::Receiver<bool>,
-) -> Option<Box<dyn Stream>> {
-    let Some(tls) = tls else { return Some(stream) };
+) -> Option<(Box<dyn Stream>, Version)> {
+    let open = async {
+        let Some(tls) = tls else {
+            let version = match protocol {
+                Protocol::Http1 => Version::HTTP_11,
+                Protocol::Both => connection.version().await?,
+            };
+            return Ok((connection.into_stream(limits.write_time()), version));
+        };
+        let stream = tls.accept(connection.into_stream(limits.write_time())).await?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let version = if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        Ok::<_, io::Error>((Box::new(stream) as _, version))
+    };
     let end = async {
         let _ = ended.wait_for(|ended| *ended).await;
         tokio::time::sleep(FIRST_REQUEST).await;
     };
     tokio::select! {
-        stream = timeout(limits.head_time(), tls.accept(stream)) => Some(Box::new(stream.ok()?.ok()?)),
+        biased;
+        opened = timeout(limits.head_time(), open) => opened.ok()?.ok(),
         () = end => None,
     }
 }

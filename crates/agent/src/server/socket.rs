@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use http::Version;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::sleep;
 
 use super::owner;
 use super::timed::Timed;
@@ -15,6 +17,12 @@ use crate::service::Peer;
 /// A connection's bytes, with TLS or without.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// How a connection of HTTP/2 begins (RFC 9113 §3.4). No method of HTTP/1.1 has this name.
+const HTTP2_START: &[u8] = b"PRI ";
+
+/// The pause before another look where the first bytes have arrived in part.
+const REST: Duration = Duration::from_millis(10);
 
 /// A socket of the operating system that accepts connections.
 #[derive(Debug)]
@@ -109,6 +117,35 @@ impl Connection {
         }
     }
 
+    /// The version of HTTP that the first bytes tell. Waits for these bytes, and leaves them unread.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub(super) async fn version(&self) -> io::Result<Version> {
+        loop {
+            let mut first = [0; HTTP2_START.len()];
+            let length = self.peek(&mut first).await?;
+            match &first[..length] {
+                HTTP2_START => return Ok(Version::HTTP_2),
+                start if !start.is_empty() && HTTP2_START.starts_with(start) => sleep(REST).await,
+                _ => return Ok(Version::HTTP_11),
+            }
+        }
+    }
+
+    /// Copies the first bytes, and leaves them unread. None: the client has sent all that it had.
+    async fn peek(&self, first: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.peek(first).await,
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let flags = rustix::net::RecvFlags::PEEK;
+                let mut peek = || Ok(rustix::net::recv(stream, &mut *first, flags)?.1);
+                stream.async_io(tokio::io::Interest::READABLE, &mut peek).await
+            }
+        }
+    }
+
     /// The bytes. No write waits longer than the limit.
     pub(super) fn into_stream(self, limit: Duration) -> Box<dyn Stream> {
         match self {
@@ -118,6 +155,56 @@ impl Connection {
             }
             #[cfg(unix)]
             Self::Unix(stream) => Box::new(Timed::new(stream, limit)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Both ends of a connection.
+    async fn tcp() -> (Box<dyn Stream>, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Box::new(client), Connection::Tcp(listener.accept().await.unwrap().0))
+    }
+
+    #[cfg(unix)]
+    async fn other() -> (Box<dyn Stream>, Connection) {
+        let (client, server) = UnixStream::pair().unwrap();
+        (Box::new(client), Connection::Unix(server))
+    }
+
+    #[cfg(not(unix))]
+    use self::tcp as other;
+
+    /// The version that a server is told by a client that sends each byte by itself.
+    async fn version((mut client, server): (Box<dyn Stream>, Connection), start: &str) -> Version {
+        let send = async {
+            for byte in start.bytes() {
+                client.write_all(&[byte]).await.unwrap();
+                sleep(REST * 2).await;
+            }
+            client.shutdown().await.unwrap();
+        };
+        tokio::join!(server.version(), send).0.unwrap()
+    }
+
+    /// The clock of the runtime jumps to the next timer while everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn the_first_bytes_tell_the_version_however_they_arrive() {
+        for (start, expected) in [
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Version::HTTP_2),
+            ("PROPFIND / HTTP/1.1\r\n", Version::HTTP_11),
+            ("GET / HTTP/1.1\r\n", Version::HTTP_11),
+            ("pri * HTTP/2.0\r\n", Version::HTTP_11),
+            ("", Version::HTTP_11),
+        ] {
+            assert_eq!(version(tcp().await, start).await, expected, "{start:?}");
+            assert_eq!(version(other().await, start).await, expected, "{start:?}");
         }
     }
 }

@@ -11,7 +11,9 @@ use tokio::io::AsyncWriteExt;
 
 use crate::common::passing;
 use crate::gateway_bench::{read_until, timed, watched};
-use crate::grpc_bench::{Client, Grpc, METHOD, headers, message, next, refusal, streamed, trailers_only};
+use crate::grpc_bench::{
+    CALLS, Client, Grpc, METHOD, headers, message, next, refusal, streamed, trailers_only,
+};
 use crate::http2_frames::{
     DATA, END_HEADERS, END_STREAM, End, HEADERS, OK, RST_STREAM, connect, end, fields, frame,
 };
@@ -234,6 +236,28 @@ fn the_call_at_the_service_ends_when_the_client_cancels() {
             let rest = heard.frame().await;
             assert!(flags == END_STREAM || rest.is_some_and(|rest| rest.is_err()), "the request has no end");
             bench.is_undisturbed().await;
+        }
+    });
+}
+
+#[test]
+fn more_calls_are_open_than_the_service_takes_on_one_connection() {
+    watched(async |log| {
+        let mut service = Grpc::new().await;
+        let bench = service.bench(&log).await;
+        let (mut responses, mut calls) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let mut client = Client::new(&bench).await;
+            responses.extend((0..CALLS).map(|_| tokio::spawn(client.unary())));
+        }
+        for _ in 0..3 * CALLS {
+            calls.push(service.call().await);
+        }
+        for call in calls {
+            call.reply(trailers_only("0", ""));
+        }
+        for response in responses {
+            assert_eq!(refusal(&response.await.unwrap().unwrap()).0, "0");
         }
     });
 }

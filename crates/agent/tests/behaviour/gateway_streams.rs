@@ -1,5 +1,6 @@
 //! Streams through the gateway: events, WebSocket, comments that keep a stream alive.
 
+use test_support::http_client::call;
 use test_support::http_server::{Reply, Server};
 use test_support::wait::{on_runtime, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -81,6 +82,32 @@ fn a_web_socket_goes_both_ways_and_has_the_token() {
         soon(gateway.agent.drain()).await;
         assert_eq!(soon(client.read(&mut [0; 16])).await.unwrap_or(0), 0);
         assert_eq!(soon(upstream.read(&mut [0; 16])).await.unwrap_or(0), 0);
+    });
+}
+
+/// As `new WebSocket(url, ["realtime", "openai-insecure-api-key.KEY"])` sends it.
+#[test]
+fn a_browser_sends_its_key_among_the_protocols_of_a_web_socket() {
+    on_runtime(async {
+        let service = Server::always(Reply::body(403, "no realtime"));
+        let gateway = Gateway::to(&service.url(), "", &tokens(), &TestClock::new()).await;
+        let url = format!("http://{}/v1/realtime", gateway.address);
+        let ask = async |protocols: &str| {
+            let switch = [("connection", "upgrade"), ("upgrade", "websocket")];
+            let headers = [&switch[..], &[("sec-websocket-protocol", protocols)]].concat();
+            call("GET", &url, &headers, String::new()).await
+        };
+        let key = format!("openai-insecure-api-key.{}", gateway.key);
+        assert_eq!(ask(&format!("realtime, {key}, openai-beta.realtime-v1")).await.text(), "no realtime");
+        assert_eq!(ask(&key).await.text(), "no realtime");
+        for wrong in ["realtime", &key[..key.len() - 1], &format!("{key}, {key}"), &gateway.key] {
+            assert_eq!(ask(wrong).await.status.as_u16(), 401, "{wrong}");
+        }
+        let seen = service.requests();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0].header("sec-websocket-protocol"), Some("realtime, openai-beta.realtime-v1"));
+        assert_eq!(seen[1].header("sec-websocket-protocol"), None);
+        assert!(seen.iter().all(|request| request.header("authorization") == Some("Bearer t1.fake.0")));
     });
 }
 

@@ -21,6 +21,9 @@ use crate::gateway_bench::{Bench, Service, opened};
 
 pub(crate) const METHOD: &str = "/fake.cloud.v1.Service/Method";
 
+/// How many calls the service takes on one connection at a time: as few as HTTP/2 lets a service allow without need.
+pub(crate) const CALLS: u32 = 100;
+
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) type Sender = mpsc::UnboundedSender<Result<Frame<Bytes>, io::Error>>;
 
@@ -96,6 +99,7 @@ impl Grpc {
                     async { answer.await.map_err(io::Error::other) }
                 });
                 let connection = server::Builder::new(TokioExecutor::new())
+                    .max_concurrent_streams(CALLS)
                     .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }

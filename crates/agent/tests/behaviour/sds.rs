@@ -138,6 +138,11 @@ fn a_refusal_is_told_once_and_the_secret_is_not_sent_again() {
                 stream.answer(Some(reason)).await;
             }
             assert!(stream.is_quiet().await);
+            // A client that comes again with the same reason.
+            let mut again = bench.subscribe(&[NAME]).await;
+            again.try_next().await.unwrap();
+            again.answer(Some(reason)).await;
+            assert!(again.is_quiet().await);
             clock.advance(HOUR);
             assert_eq!(passing(&clock, stream.value()).await, "Bearer t1.fake.1");
             let refusals: Vec<_> =

@@ -275,7 +275,7 @@ fn no_secret_is_in_the_log() {
             source.set(|_| Err(unavailable().at("t1.fake.in-an-error")));
             witness.clock.advance(13 * HOUR);
             let has = |text: &str| log.lines().iter().any(|line| line.contains(text));
-            while !has("told to drop it") {
+            while !has("has to drop it") {
                 witness.clock.advance(secs(1));
                 tokio::task::yield_now().await;
             }

@@ -6,6 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
 use std::path::Path;
 
 use hyper_util::rt::TokioIo;
+use test_support::log::Log;
+use test_support::users::{OTHER, can_become_others};
 use test_support::wait::{on_runtime, soon};
 use tokio::net::UnixStream;
 use tonic::Code;
@@ -15,7 +17,7 @@ use yandex_cloud_auth::{Error, ErrorKind};
 use yandex_cloud_auth_agent::{Address, Agent, Config, Sockets};
 
 use crate::common::{Folder, ONE, of, tokens};
-use crate::envoy::{Bench, Client, NAME, Stream, client, config, socket};
+use crate::envoy::{Bench, Client, NAME, Stream, client, config, socket, wanted};
 
 async fn try_start(folder: &Folder, more: &str) -> Result<Agent, Error> {
     let config = Config::parse(&config(folder, ONE, more)).unwrap();
@@ -66,7 +68,7 @@ fn the_socket_has_its_permissions_and_is_gone_with_the_listener() {
 /// Root alone gives a file to any group.
 #[test]
 fn the_socket_belongs_to_its_group() {
-    if !rustix::process::geteuid().is_root() {
+    if !can_become_others() {
         return;
     }
     on_runtime(async {
@@ -243,12 +245,57 @@ async fn over(stream: UnixStream) -> Client {
     Client::new(soon(endpoint.connect_with_connector(connector)).await.unwrap())
 }
 
-/// The test needs root, to become another user.
+/// What a process of the other user gets when it connects. It needs root, to become another user.
+#[cfg(target_os = "linux")]
+fn connect_as_other(path: std::path::PathBuf) -> std::io::Result<StdUnixStream> {
+    // The user of a thread: the other threads stay what they are.
+    let connected = std::thread::spawn(move || {
+        let uid = rustix::process::Uid::from_raw(OTHER);
+        rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+        StdUnixStream::connect(path)
+    });
+    connected.join().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+async fn client_of_other(path: std::path::PathBuf) -> Client {
+    let stream = connect_as_other(path).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    over(UnixStream::from_std(stream).unwrap()).await
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_log_names_the_user_who_is_refused_and_not_each_attempt() {
+    if !can_become_others() {
+        return;
+    }
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    log.of(|| {
+        runtime.block_on(async {
+            let bench = Bench::new("allow_uids = [1]", &tokens(), &TestClock::new()).await;
+            for _ in 0..3 {
+                let mut client = client_of_other(bench.socket()).await;
+                for _ in 0..10 {
+                    let refused = Stream::try_open(&mut client, wanted(&[NAME])).await.err().unwrap();
+                    assert_eq!(refused.code(), Code::PermissionDenied);
+                }
+            }
+            let warnings = log.warnings();
+            assert_eq!(warnings.len(), 1, "{warnings:?}");
+            let socket = bench.socket().display().to_string();
+            for part in ["a client is refused", "the user 54321 may not ask", &socket] {
+                assert!(warnings[0].contains(part), "{part}: {}", warnings[0]);
+            }
+        });
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn another_user_is_refused_until_the_configuration_allows_the_user() {
-    const OTHER: u32 = 54_321;
-    if !rustix::process::geteuid().is_root() {
+    if !can_become_others() {
         return;
     }
     on_runtime(async {
@@ -256,17 +303,8 @@ fn another_user_is_refused_until_the_configuration_allows_the_user() {
             [("mode = \"0666\"", false), ("allow_uids = [54321]", true), ("allow_uids = [1]", false)]
         {
             let bench = Bench::new(more, &tokens(), &TestClock::new()).await;
-            let path = bench.socket();
-            // The user of a thread: the other threads stay what they are.
-            let connected = std::thread::spawn(move || {
-                let uid = rustix::process::Uid::from_raw(OTHER);
-                rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
-                StdUnixStream::connect(path)
-            });
-            let stream = connected.join().unwrap().unwrap();
-            stream.set_nonblocking(true).unwrap();
-            let mut client = over(UnixStream::from_std(stream).unwrap()).await;
-            let opened = Stream::try_open(&mut client, crate::envoy::wanted(&[NAME])).await;
+            let mut client = client_of_other(bench.socket()).await;
+            let opened = Stream::try_open(&mut client, wanted(&[NAME])).await;
             match opened {
                 Ok(mut stream) => assert!(may && stream.value().await == "Bearer t1.fake.0", "{more}"),
                 Err(status) => {
@@ -277,13 +315,8 @@ fn another_user_is_refused_until_the_configuration_allows_the_user() {
         }
         // The socket of the default is closed to the user.
         let bench = Bench::new("", &tokens(), &TestClock::new()).await;
-        let path = bench.socket();
-        let refused = std::thread::spawn(move || {
-            let uid = rustix::process::Uid::from_raw(OTHER);
-            rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
-            StdUnixStream::connect(path).unwrap_err().kind()
-        });
-        assert_eq!(refused.join().unwrap(), std::io::ErrorKind::PermissionDenied);
+        let refused = connect_as_other(bench.socket()).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
     });
 }
 

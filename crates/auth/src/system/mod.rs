@@ -73,7 +73,9 @@ pub use self::spawner::{LibraryThread, Spawner};
 #[doc(hidden)]
 pub mod transport_policy {
     #[cfg(feature = "transport")]
-    pub use super::http::connector::{Connection, Connector};
+    pub use super::http::connector::Connector;
+    #[cfg(feature = "transport")]
+    pub use super::http::link::Link;
     #[cfg(feature = "transport")]
     pub use super::http::proxy::{Proxy, ProxyRules};
     pub use super::http::proxy_help;

@@ -134,7 +134,7 @@ pub(crate) enum Command {
     /// Serve fresh tokens to tools that take an address, a static key, an OAuth client or a file
     ///
     /// Runs until Ctrl-C or SIGTERM, then answers the requests that it has and exits with 0. Each of `--metadata`,
-    /// `--oauth`, `--gateway`, `--token-file`, `--kubernetes-secret`, `--admin` and `--probes` starts a listener for the
+    /// `--oauth`, `--gateway`, `--sds`, `--token-file`, `--kubernetes-secret`, `--admin` and `--probes` starts a listener for the
     /// identity of the options. `--config` names a file with several identities instead; SIGHUP reads it again, all of it or
     /// nothing.
     ///

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::Scheme;
-use hyper_rustls::MaybeHttpsStream;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use tower_service::Service;
@@ -51,9 +50,6 @@ pub struct Connector {
     /// What the client offers in a TLS handshake, in its order.
     protocols: &'static [&'static [u8]],
 }
-
-/// A connection to a server, with TLS or without.
-pub type Connection = MaybeHttpsStream<Link>;
 
 impl Connector {
     /// A connector that reads proxies and CA files from an environment. Does no I/O.
@@ -119,10 +115,10 @@ impl Connector {
     ///
     /// # Errors
     /// The step that failed.
-    pub async fn open(&self, target: &Uri) -> Result<Connection, HttpError> {
+    pub async fn open(&self, target: &Uri) -> Result<Link, HttpError> {
         let dial = Dial::new(self.limit, self.resolver());
         if target.scheme() != Some(&Scheme::HTTPS) {
-            let open = async { Ok(MaybeHttpsStream::Http(Link::new(dial.open(target).await?))) };
+            let open = async { dial.open(target).await.map(Link::new) };
             return self.limited(open, |error| error).await;
         }
         let proxy = if self.direct { None } else { proxy::for_target(&*self.environment, target)? };
@@ -146,9 +142,9 @@ impl Connector {
     /// The result of `open`, within the limit. `late` tells what took too long.
     async fn limited(
         &self,
-        open: impl Future<Output = Result<Connection, HttpError>>,
+        open: impl Future<Output = Result<Link, HttpError>>,
         late: impl FnOnce(HttpError) -> HttpError,
-    ) -> Result<Connection, HttpError> {
+    ) -> Result<Link, HttpError> {
         tokio::time::timeout(self.limit, open).await.unwrap_or_else(|_| Err(late(connect_timeout())))
     }
 
@@ -175,9 +171,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Connection;
+    type Response = Link;
     type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, HttpError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Link, HttpError>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), HttpError>> {
         Poll::Ready(Ok(()))

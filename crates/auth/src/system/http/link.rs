@@ -1,4 +1,4 @@
-//! An open connection, whatever lies below: TCP, a tunnel, or TLS to a proxy.
+//! An open connection, whatever lies below: TCP, a tunnel, TLS to a proxy, or TLS to the server.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tower_service::Service;
 
@@ -17,12 +18,22 @@ trait Duplex: Read + Write + Send + Unpin {}
 
 impl<T: Read + Write + Send + Unpin> Duplex for T {}
 
-/// An open connection.
-pub struct Link(Box<dyn Duplex>);
+/// A connection to a server, with TLS or without.
+pub struct Link {
+    stream: Box<dyn Duplex>,
+    /// Whether both sides have agreed on HTTP/2 in the TLS handshake.
+    is_http2: bool,
+}
 
 impl Link {
     pub(super) fn new(stream: impl Read + Write + Send + Unpin + 'static) -> Self {
-        Self(Box::new(stream))
+        Self { stream: Box::new(stream), is_http2: false }
+    }
+
+    /// A connection after the TLS handshake with its server.
+    pub(super) fn with_tls(stream: MaybeHttpsStream<Self>) -> Self {
+        let is_http2 = stream.connected().is_negotiated_h2();
+        Self { stream: Box::new(stream), is_http2 }
     }
 
     /// A connector that opens nothing, and gives out this connection.
@@ -37,7 +48,7 @@ impl Read for Link {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -47,19 +58,19 @@ impl Write for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -67,13 +78,13 @@ impl Write for Link {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, buffers)
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }
 
 impl Connection for Link {
     fn connected(&self) -> Connected {
-        Connected::new()
+        if self.is_http2 { Connected::new().negotiated_h2() } else { Connected::new() }
     }
 }
 

@@ -17,7 +17,7 @@ mod exchange;
 #[cfg(feature = "transport")]
 mod hyper;
 #[cfg(feature = "transport")]
-mod link;
+pub(super) mod link;
 #[cfg(feature = "transport")]
 pub(super) mod proxy;
 #[cfg(any(feature = "tonic", feature = "transport"))]

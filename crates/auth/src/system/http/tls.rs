@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::HttpsConnector;
 use rustls::{CertificateError, ClientConfig};
 use tower_service::Service;
 
@@ -13,14 +13,10 @@ use super::link::Link;
 use super::{HttpError, HttpFault};
 
 /// Starts TLS with the host of `target`, whose certificate has to be for this host.
-pub(super) async fn start_tls(
-    link: Link,
-    config: Arc<ClientConfig>,
-    target: Uri,
-) -> Result<MaybeHttpsStream<Link>, HttpError> {
+pub(super) async fn start_tls(link: Link, config: Arc<ClientConfig>, target: Uri) -> Result<Link, HttpError> {
     let mut connector = HttpsConnector::from((link.connector(), config));
     connector.enforce_https();
-    connector.call(target).await.map_err(|error| tls_error(&*error))
+    connector.call(target).await.map(Link::with_tls).map_err(|error| tls_error(&*error))
 }
 
 /// The error for a failed handshake, or for TLS that failed later on the connection.
