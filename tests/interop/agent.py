@@ -19,7 +19,7 @@ SOURCES = ("key", "metadata")
 
 
 class Agent:
-    """An agent process. `options` are those of its listeners, `authority` is the file of authorities in the place of the emulator's.
+    """An agent process. `options` are those of its listeners. It trusts `authority`, or else the emulator's.
 
     `addresses` has the addresses of the listeners in the order metadata, OAuth, administration, probes.
     """

@@ -44,6 +44,7 @@ def test_openai_has_the_bare_name_of_a_model(gateway, emulator):
     assert_texts(outcomes(gateway.client(), "yandexgpt"), text(emulator))
     models = gateway.client().models.list()
     assert f"gpt://{emulator.folder_id}/yandexgpt/latest" in {model.id for model in models}
+    assert [model.id for model in gateway.client().models.list(extra_query={"x": "y"})] == [model.id for model in models]
 
 
 def test_openai_is_told_that_its_key_is_wrong(gateway):
@@ -57,14 +58,34 @@ def test_openai_for_node(gateway, emulator, node):
     assert found == refused(401)
 
 
-@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+VERSIONS = ["--http1.1", "--http2-prior-knowledge"]
+
+
+def curl(gateway: Gateway, path: str, *options: str) -> str:
+    """What curl prints for a path of the gateway. A status of a refusal fails the test."""
+    program = shutil.which("curl", path="/usr/local/bin:/usr/bin:/bin")
+    command = [program, "-s", "-S", "-f", "-H", f"Authorization: Bearer {gateway.key}", *options, f"{gateway.url}/{path}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+
+
+def posted(body: dict) -> list[str]:
+    return ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_curl(gateway, emulator, version):
-    body = json.dumps({"model": "yandexgpt", "messages": [{"role": "user", "content": "hello"}]})
-    curl = shutil.which("curl", path="/usr/local/bin:/usr/bin:/bin")
-    command = [curl, "-s", "-S", "-f", version, "-H", f"Authorization: Bearer {gateway.key}"]
-    command += ["-H", "Content-Type: application/json", "-d", body, f"{gateway.url}/chat/completions"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
-    assert json.loads(answer)["choices"][0]["message"]["content"] == text(emulator)
+    body = {"model": "yandexgpt", "messages": [{"role": "user", "content": "hello"}]}
+    answer = json.loads(curl(gateway, "chat/completions", version, *posted(body)))
+    assert answer["choices"][0]["message"]["content"] == text(emulator)
+
+    body = {"model": "yandexgpt", "input": "hello"}
+    answer = json.loads(curl(gateway, "responses", version, *posted(body)))
+    assert answer["output"][-1]["content"][0]["text"] == text(emulator)
+    events = curl(gateway, "responses", version, "-N", *posted({**body, "stream": True}))
+    assert events.count("event: response.output_text.delta\n") > 1
+
+    model = f"gpt://{emulator.folder_id}/yandexgpt/latest"
+    assert model in {model["id"] for model in json.loads(curl(gateway, "models?x=y&limit=2", version))["data"]}
 
 
 def test_a_web_socket(serve, emulator, tmp_path):
@@ -135,9 +156,9 @@ def test_the_gateway_serves_again_within_a_second_of_its_start(gateway, emulator
     gateway.agent.kill()
     with pytest.raises(OSError):
         fetch(f"{gateway.url}/models", Authorization=f"Bearer {gateway.key}")
+    call, start = CALLS["chat"], time.monotonic()
     gateway.agent.start()
     # The system has chosen another port.
-    gateway.url, start = f"http://{gateway.agent.address}/v1", time.monotonic()
-    call = CALLS["chat"]
+    gateway.url = f"http://{gateway.agent.address}/v1"
     wait_for(lambda: call(gateway.client(), "yandexgpt") == [text(emulator)])
     assert time.monotonic() - start < 1

@@ -93,6 +93,33 @@ fn a_switch_of_the_protocol_that_no_client_asked_for_is_an_error() {
     });
 }
 
+/// The head of a session over WebSocket, and the answer to it.
+const SWITCH: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const SWITCHED: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
+#[test]
+fn a_session_ends_at_both_sides() {
+    watched(async |log| {
+        let service = Service::new().await;
+        let mut bench = Bench::new(&log, &service.url(), "").await;
+        for the_client_goes in [true, false] {
+            let mut client = bench.send(&bench.gateway.head("GET", "/v1/realtime", SWITCH)).await;
+            let (mut upstream, head) = service.request().await;
+            bench.has_no_key(&head);
+            upstream.write_all(SWITCHED).await.unwrap();
+            read_until(&mut client, "\r\n\r\n").await;
+            client.write_all(b"ping").await.unwrap();
+            read_until(&mut upstream, "ping").await;
+            let (gone, mut left) = if the_client_goes { (client, upstream) } else { (upstream, client) };
+            gone.set_zero_linger().unwrap();
+            drop(gone);
+            assert_eq!(rest_of(&mut left).await, "");
+            bench.is_undisturbed().await;
+        }
+    });
+}
+
 /// A gateway to `localhost` over TLS that trusts an authority.
 async fn over_tls(log: &test_support::log::Log, server: &RawServer, file: &std::path::Path) -> Bench {
     let (source, clock) = (tokens(), TestClock::new());

@@ -10,7 +10,10 @@ use test_support::http_server::{Reply, Server};
 use tokio::io::AsyncWriteExt;
 
 use crate::gateway_bench::{Bench, Service, opened, parsed, rest_of, timed, watched};
-use crate::http2_frames::{CONTINUATION, End, HEADERS, OK, connect, end, field, frame};
+use crate::http2_frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, End, HEADERS, OK, RST_STREAM, connect, end, field, fields, frame,
+    frame_of,
+};
 
 fn service() -> Server {
     Server::always(Reply::status(200))
@@ -119,6 +122,39 @@ fn a_list_of_headers_that_does_not_end_closes_its_connection() {
             assert!(taken < std::time::Duration::from_secs(61), "{} bytes: {taken:?}", part.len());
             bench.is_undisturbed().await;
         }
+    });
+}
+
+/// A client that resets each stream at once could have any number of requests on the way to the service.
+#[test]
+fn streams_that_are_reset_at_once_end_their_connection() {
+    watched(async |log| {
+        let service = service();
+        let mut bench = Bench::new(&log, &service.url(), "").await;
+        let mut client = connect(bench.gateway.address).await;
+        let head = fields(&bench.gateway, "/v1/x", &[]);
+        let cancel = 8_u32.to_be_bytes();
+        let streams = (1..20_000).step_by(2).map(|stream| {
+            [
+                frame_of(stream, HEADERS, END_HEADERS | END_STREAM, &head),
+                frame_of(stream, RST_STREAM, 0, &cancel),
+            ]
+            .concat()
+        });
+        let mut begun = 0;
+        for stream in streams {
+            if client.write_all(&stream).await.is_err() {
+                break;
+            }
+            begun += 1;
+        }
+        assert!(begun < 10_000, "no stream was refused");
+        bench.is_undisturbed().await;
+        assert!(
+            service.requests().len() < begun,
+            "{} of {begun} reached the service",
+            service.requests().len()
+        );
     });
 }
 

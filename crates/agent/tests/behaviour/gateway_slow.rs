@@ -211,3 +211,35 @@ fn a_client_that_goes_in_its_body_leaves_no_whole_request() {
         }
     });
 }
+
+/// A stream of events that begins with comments has the status 200 already: its error is an event.
+#[test]
+fn comments_end_with_the_time_for_the_answer_or_with_the_client() {
+    watched(async |log| {
+        let service = Service::new().await;
+        let mut bench = Bench::new(&log, &service.url(), "keep_alive_seconds = 15").await;
+        let body = r#"{"model":"gpt://f/m/latest","stream":true}"#;
+        let lines = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let comment = ": the service has not answered yet\n\n";
+        for the_client_goes in [true, false] {
+            let mut client = bench.send(&bench.gateway.head("POST", "/v1/x", &lines)).await;
+            let (mut upstream, _) = service.request().await;
+            let (begin, taken) = timed(read_until(&mut client, comment)).await;
+            is_about(taken, Duration::from_secs(15));
+            assert!(begin.starts_with("HTTP/1.1 200 OK\r\n"), "{begin}");
+            if the_client_goes {
+                drop(client);
+            } else {
+                let (rest, taken) = timed(read_until(&mut client, "0\r\n\r\n")).await;
+                is_about(taken, RESPONSE - Duration::from_secs(15));
+                assert!(rest.matches(comment).count() > 30, "{rest}");
+                let event = rest.split("data: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+                let event: serde_json::Value = serde_json::from_str(event).unwrap();
+                assert_eq!(event["error"]["code"], "upstream_timeout");
+                bench.has_no_secret(&rest);
+            }
+            assert_eq!(rest_of(&mut upstream).await, "", "the connection to the service has ended");
+            bench.is_undisturbed().await;
+        }
+    });
+}

@@ -18,8 +18,12 @@ pub(crate) const END_HEADERS: u8 = 4;
 
 /// A frame of the first stream, or of the connection.
 pub(crate) fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    frame_of(if kind == SETTINGS { 0 } else { 1 }, kind, flags, payload)
+}
+
+/// A frame of a stream.
+pub(crate) fn frame_of(stream: u32, kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let stream = if kind == SETTINGS { 0 } else { 1_u32 };
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 

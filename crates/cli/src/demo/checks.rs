@@ -17,7 +17,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn new(passed: bool, statement: impl Into<String>, figures: impl FnOnce() -> String) -> Self {
+    pub(super) fn new(passed: bool, statement: impl Into<String>, figures: impl FnOnce() -> String) -> Self {
         Self { passed, text: if passed { statement.into() } else { figures() } }
     }
 
@@ -64,19 +64,21 @@ pub(crate) fn method_run(run: &MethodRun) -> Check {
             figures,
         );
     }
-    let is_answered =
-        |response: &ChatResponse| response.status == 200 && is_authenticated_by(run.method, response);
     Check::new(
-        is_answered(chat) && is_answered(stream) && stream.chunks > 1 && header != "no header",
+        is_answered(run.method, chat)
+            && is_answered(run.method, stream)
+            && stream.chunks > 1
+            && header != "no header",
         row("chat and stream answered"),
         figures,
     )
 }
 
-/// Whether the emulator's model, which answers with the caller's identity, names this method.
-fn is_authenticated_by(method: Method, response: &ChatResponse) -> bool {
+/// Whether a completion was answered, and the emulator's model, which tells the caller's identity, names this method.
+pub(super) fn is_answered(method: Method, response: &ChatResponse) -> bool {
     let identity = response.text.strip_prefix("authenticated as ").and_then(|text| text.split_once("; "));
-    identity.is_some_and(|(identity, _)| identity.ends_with(identity_suffix(method)))
+    response.status == 200
+        && identity.is_some_and(|(identity, _)| identity.ends_with(identity_suffix(method)))
 }
 
 /// The end of the identity in the emulator's words.

@@ -1,4 +1,4 @@
-//! A minimal HTTP client for the emulator: one request per connection.
+//! A minimal HTTP client for the emulator and the gateway: one request per connection.
 //!
 //! HTTP/1.0, so that a response ends with its connection, and a stream can be read line by line as it arrives.
 
@@ -27,12 +27,12 @@ pub(crate) struct ChatResponse {
 /// Where the connection fails or the response cannot be read.
 pub(crate) fn chat(
     api: SocketAddr,
-    folder: &str,
+    model: &str,
     authorization: Option<&HeaderValue>,
     stream: bool,
 ) -> io::Result<ChatResponse> {
     let request = json!({
-        "model": format!("gpt://{folder}/yandexgpt/latest"),
+        "model": model,
         "stream": stream,
         "messages": [{ "role": "user", "content": "who am I?" }],
     });

@@ -6,6 +6,7 @@ mod checks;
 mod client;
 pub(crate) mod fake_yc;
 mod fixture;
+mod gateway;
 mod printer;
 mod scenarios;
 
@@ -80,6 +81,20 @@ fn run_all(fixture: &Fixture, printer: &mut Printer<'_>) -> io::Result<Totals> {
     let selected = report.as_ref().and_then(|report| report.selected()).map(|attempt| attempt.method);
     check.passed &= selected == Some(Method::Metadata) && run.method == Method::Metadata;
     totals.add(&check, printer)?;
+
+    printer.heading("The gateway: a tool with a key of its own asks for a bare name of a model")?;
+    printer.progress("asking")?;
+    match fixture.run_gateway() {
+        Ok(run) => {
+            for line in gateway::checks::lines(&run) {
+                printer.line(&printer.color.dim(&format!("    {line}")))?;
+            }
+            for check in gateway::checks::gateway(&run) {
+                totals.add(&check, printer)?;
+            }
+        }
+        Err(error) => totals.add(&Check::failed(format!("no gateway: {error}")), printer)?,
+    }
 
     printer.heading("A token becomes stale while IAM is slow")?;
     printer.progress("calling")?;

@@ -53,7 +53,11 @@ impl Fixture {
         }
     }
 
-    fn credentials(&self, method: Method) -> Result<Credentials, String> {
+    /// Credentials of one method.
+    ///
+    /// # Errors
+    /// What they need cannot be made.
+    pub(crate) fn credentials(&self, method: Method) -> Result<Credentials, String> {
         let text = |error: Error| error.to_string();
         let token = || self.emulator.iam_token().map_err(|error| error.to_string());
         Ok(match method {
@@ -125,7 +129,8 @@ impl Fixture {
     }
 
     fn chat(&self, authorization: Option<&HeaderValue>, stream: bool) -> Result<ChatResponse, String> {
-        client::chat(self.emulator.api_addr(), self.emulator.folder_id(), authorization, stream)
+        let model = format!("gpt://{}/yandexgpt/latest", self.emulator.folder_id());
+        client::chat(self.emulator.api_addr(), &model, authorization, stream)
             .map_err(|error| error.to_string())
     }
 

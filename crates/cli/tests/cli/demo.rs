@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::run::{Folder, yc_auth};
 
 #[test]
-fn it_shows_every_method_and_automatic_selection() {
+fn it_shows_every_method_automatic_selection_and_the_gateway() {
     let outcome = yc_auth(["demo"]).done();
     let text = outcome.output();
     for method in [
@@ -34,6 +34,11 @@ fn it_shows_every_method_and_automatic_selection() {
     for statement in [
         "Automatic selection",
         "metadata             http://127.0.0.1:",
+        "    the tool sends   Bearer ***      model yandexgpt\n",
+        "    the service gets Bearer t1.***   model gpt://FOLDER/yandexgpt/latest\n",
+        "  ✓ a chat completion and a streamed one were answered\n",
+        "  ✓ the service got a token and the URI of the model, and never the tool's key\n",
+        "  ✓ a wrong key was refused with 401, and the service was not asked\n",
         "  ✓ 2000 calls on 8 threads succeeded without waiting; the slowest took ",
         "  ✓ one request to IAM renewed the token for all threads, after 300 ms\n",
         "  ✓ IAM answered every request with 503 for 10 hours\n",
@@ -41,7 +46,7 @@ fn it_shows_every_method_and_automatic_selection() {
         "  ✓ every chat completion during the outage was answered\n",
         "  ✓ IAM is back: the token was renewed, and a chat completion was answered\n",
         "  ✓ only the two requests without credentials were rejected\n",
-        "\nAll 21 checks passed in ",
+        "\nAll 24 checks passed in ",
     ] {
         assert!(text.contains(statement), "{statement}: {text}");
     }
