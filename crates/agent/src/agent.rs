@@ -100,7 +100,7 @@ impl Agent {
                 ListenConfig::TokenFile(file) => TokenFile::check(file)?,
                 ListenConfig::Oauth(listen) => Client::check(&listen.client_file)?,
                 ListenConfig::Admin(listen) => keys::check(&listen.keys)?,
-                ListenConfig::Gateway(listen) => keys::check(&listen.keys)?,
+                ListenConfig::Gateway(listen) => Gateway::check(listen)?,
                 ListenConfig::Sds(listen) => {
                     place::check_folder(&listen.path)?;
                     permissions(listen)?;

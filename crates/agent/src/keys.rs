@@ -28,7 +28,14 @@ impl Keys {
                 .ok_or_else(|| Error::new(ErrorKind::Invalid, "the value is no key").with_help(SHAPE)),
             None => load(&key.file),
         };
-        keys.iter().map(load).collect::<Result<_, _>>().map(Self)
+        let loaded = keys.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        refuse_twice(keys, &loaded)?;
+        Ok(Self(loaded))
+    }
+
+    /// The digests of the keys.
+    pub(crate) fn digests(&self) -> &[Digest] {
+        &self.0
     }
 
     /// Whether a request has one of the keys, or needs none.
@@ -97,8 +104,22 @@ pub(crate) fn key_wanted() -> Response<Body> {
 /// As [`Keys::load`].
 pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
     let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
-    let mut of_files = keys.iter().filter(|key| key.value.is_none());
-    of_files.try_for_each(|key| read(&key.file, missing).map(drop))
+    let of_files: Vec<_> = keys.iter().filter(|key| key.value.is_none()).collect();
+    let read = of_files.iter().map(|key| read(&key.file, missing)).collect::<Result<Vec<_>, _>>()?;
+    let (known, loaded): (Vec<_>, Vec<_>) =
+        of_files.into_iter().zip(read).filter_map(|(key, read)| Some((key.clone(), read?))).unzip();
+    refuse_twice(&known, &loaded)
+}
+
+/// Refuses a key that is there twice: its client would have two identities.
+fn refuse_twice(keys: &[KeyConfig], loaded: &[Digest]) -> Result<(), Error> {
+    let is_known = |place: usize| loaded[..place].iter().any(|key| key.as_ref() == loaded[place].as_ref());
+    match (0..loaded.len()).find(|place| is_known(*place)) {
+        Some(place) => Err(Error::new(ErrorKind::Invalid, "another file holds the same key")
+            .at(keys[place].file.display().to_string())
+            .with_help("give each client a key of its own")),
+        None => Ok(()),
+    }
 }
 
 /// What a key looks like.

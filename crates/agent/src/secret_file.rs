@@ -25,7 +25,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     {
         use std::os::unix::fs::MetadataExt;
         let metadata = file.metadata()?;
-        if metadata.mode() & 0o077 != 0 {
+        // The group of a file of root's has the right from root, as with the volume of a Secret in Kubernetes.
+        let others = if metadata.uid() == 0 { 0o037 } else { 0o077 };
+        if metadata.mode() & others != 0 {
             return Err(io::Error::other("others can read the file: set its mode to 0600"));
         }
         // Whoever has made the file knows what is in it.
@@ -120,6 +122,22 @@ mod tests {
         assert_eq!(create(&path, "second").unwrap().as_str(), "first", "the other agent's file counts");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
         assert!(create(&folder.join("missing/key"), "text").is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// As in the volume of a Secret in Kubernetes, with `defaultMode: 0440` and `fsGroup`.
+    #[test]
+    fn a_file_of_root_may_have_readers_in_its_group() {
+        let folder = folder("group");
+        let path = folder.join("key");
+        create(&path, "text").unwrap();
+        let read_with = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            read(&path).is_ok()
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!([0o400, 0o440, 0o640].map(read_with), [true, is_root, is_root]);
+        assert_eq!([0o460, 0o404, 0o450, 0o444].map(read_with), [false; 4]);
         fs::remove_dir_all(folder).unwrap();
     }
 

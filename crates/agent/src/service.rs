@@ -97,6 +97,12 @@ pub(crate) trait Service: Send + Sync {
         Protocol::Http1
     }
 
+    /// What the streams without an end of their own rest on, such as the right of their client. They go on if a reload
+    /// changes nothing of it; `None`: they end at each reload.
+    fn streams_rest_on(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The response to a request that the listener itself refuses, in the form that the clients of this service read.
     fn refuse(&self, _headers: &HeaderMap, status: StatusCode, reason: &'static str) -> Response<Body> {
         text(status, reason)

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// The body of a request to a service.
 pub(super) type Streamed = UnsyncBoxBody<Bytes, Broken>;
@@ -36,13 +36,34 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Why the body of a request broke, if it did: the library does not pass the reason on if the service speaks HTTP/2.
-#[derive(Clone, Default)]
-pub(super) struct Reason(Arc<OnceLock<Broken>>);
+/// How far the body of a request is. Clones share what they know.
+#[derive(Clone)]
+pub(super) struct Upload(Arc<Progress>);
 
-impl Reason {
-    pub(super) fn get(&self) -> Option<&Broken> {
-        self.0.get()
+struct Progress {
+    /// Why the body broke, if it did: the library does not pass the reason on if the service speaks HTTP/2.
+    broken: OnceLock<Broken>,
+    /// When the service has read the last part so far.
+    last: Mutex<Instant>,
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self(Arc::new(Progress { broken: OnceLock::new(), last: Mutex::new(Instant::now()) }))
+    }
+}
+
+impl Upload {
+    pub(super) fn broken(&self) -> Option<&Broken> {
+        self.0.broken.get()
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn goes_on(&self) {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
@@ -53,18 +74,20 @@ pub(super) struct Bounded {
     /// Runs while the next part has not arrived.
     waiting: Option<Pin<Box<Sleep>>>,
     left: u64,
-    reason: Option<Reason>,
+    /// That of a request.
+    upload: Option<Upload>,
     _open: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Bounded {
     pub(super) fn new(inner: Incoming, pause: Duration, limit: u64) -> Self {
-        Self { inner, pause, waiting: None, left: limit, reason: None, _open: None }
+        Self { inner, pause, waiting: None, left: limit, upload: None, _open: None }
     }
 
-    /// Keeps the reason if the body breaks.
-    pub(super) fn keeping(self, reason: &Reason) -> Self {
-        Self { reason: Some(reason.clone()), ..self }
+    /// The body of a request, which tells how far it is. Its trailers are dropped, as RFC 9110 §6.5.1 allows: no service asks
+    /// for any, and the key could stand in them.
+    pub(super) fn of(self, upload: &Upload) -> Self {
+        Self { upload: Some(upload.clone()), ..self }
     }
 
     /// Keeps what counts the request as open.
@@ -73,8 +96,8 @@ impl Bounded {
     }
 
     fn broken(&self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if let Some(reason) = &self.reason {
-            let _ = reason.0.set(broken.clone());
+        if let Some(upload) = &self.upload {
+            let _ = upload.0.broken.set(broken.clone());
         }
         Poll::Ready(Some(Err(broken)))
     }
@@ -98,8 +121,12 @@ impl Body for Bounded {
         let length = |frame: &Frame<Bytes>| frame.data_ref().map_or(0, Bytes::len) as u64;
         match frame {
             Some(Ok(frame)) if length(&frame) > self.left => self.broken(Broken::TooLong),
+            Some(Ok(frame)) if frame.is_trailers() && self.upload.is_some() => Poll::Ready(None),
             Some(Ok(frame)) => {
                 self.left -= length(&frame);
+                if let Some(upload) = &self.upload {
+                    upload.goes_on();
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => self.broken(Broken::Lost(Arc::new(error))),

@@ -51,7 +51,7 @@ pub(super) fn for_service(headers: &mut HeaderMap, key: &str, folder: Option<&st
         headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     remove_those_of_connection(headers);
     remove(headers, &OF_KEYS);
-    remove(headers, &[header::HOST, header::EXPECT]);
+    remove(headers, &[header::HOST, header::EXPECT, header::TRAILER]);
     // A tool may send its key in a header of its own, too.
     let has_key =
         |value: &HeaderValue| value.as_bytes().windows(key.len()).any(|part| part == key.as_bytes());

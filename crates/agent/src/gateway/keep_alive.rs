@@ -13,7 +13,7 @@ use hyper::body::{Body as HttpBody, Frame};
 use tokio::time::{Interval, interval_at};
 use yandex_cloud_auth::system::BoxFuture;
 
-use super::body::{Bounded, Broken};
+use super::body::{Beginning, Bounded, Broken, beginning};
 use super::refusal::Refusal;
 use super::streaming;
 use super::together::Together;
@@ -21,6 +21,11 @@ use crate::service::{Body, respond};
 
 /// A comment of a stream of events.
 const COMMENT: &[u8] = b": the service has not answered yet\n\n";
+
+const EVENTS: &str = "text/event-stream";
+
+/// The longest answer that becomes an event, in bytes.
+const LONGEST_ANSWER: usize = 1 << 20;
 
 /// A response on its way.
 type Sent = BoxFuture<'static, Result<Response<Bounded>, Refusal>>;
@@ -34,8 +39,8 @@ pub(super) struct KeepAlive {
 enum State {
     Waiting(Sent),
     Events(Bounded),
-    /// The service has refused: what it says becomes an event.
-    Refusal(BoxFuture<'static, Bytes>),
+    /// The service has refused, or has no stream: what it says becomes an event.
+    Answer(BoxFuture<'static, Bytes>),
     End,
 }
 
@@ -48,7 +53,7 @@ impl KeepAlive {
         let comments = interval_at(tokio::time::Instant::now(), every);
         let body = Self { state: State::Waiting(sent), comments };
         let body = Together::new(body).map_err(Into::into).boxed_unsync();
-        let mut response = respond(StatusCode::OK, "text/event-stream", "").map(|_| Either::Right(body));
+        let mut response = respond(StatusCode::OK, EVENTS, "").map(|_| Either::Right(body));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)
     }
@@ -72,7 +77,7 @@ impl HttpBody for KeepAlive {
                     }
                 },
                 State::Events(body) => return Pin::new(body).poll_frame(context),
-                State::Refusal(text) => {
+                State::Answer(text) => {
                     let event = ready!(text.as_mut().poll(context));
                     self.state = State::End;
                     return Poll::Ready(Some(Ok(Frame::data(event))));
@@ -87,13 +92,33 @@ impl HttpBody for KeepAlive {
 /// What comes after the comments.
 fn follow(response: Result<Response<Bounded>, Refusal>) -> State {
     match response {
-        Ok(response) if response.status().is_success() => State::Events(response.into_body()),
-        Ok(response) => State::Refusal(Box::pin(async move {
-            let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes);
-            event(&String::from_utf8_lossy(&body.unwrap_or_default()))
+        Ok(response) if is_events(&response) => State::Events(response.into_body()),
+        Ok(response) => State::Answer(Box::pin(async move {
+            let status = response.status();
+            match beginning(response.into_body(), LONGEST_ANSWER).await {
+                Ok(Beginning::Whole(text)) if !text.is_empty() => event(&String::from_utf8_lossy(&text)),
+                Ok(Beginning::Whole(_)) => no_event(&format!("the service answered with {status}")),
+                Ok(Beginning::Part(..)) => no_event(&format!(
+                    "the service answered with {status}, and more text than an event can have"
+                )),
+                Err(broken) => {
+                    no_event(&format!("the answer of the service, {status}, was not read: {broken}"))
+                }
+            }
         })),
-        Err(refusal) => State::Refusal(Box::pin(ready_now(event(&refusal.json())))),
+        Err(refusal) => State::Answer(Box::pin(ready_now(event(&refusal.json())))),
     }
+}
+
+fn is_events(response: &Response<Bounded>) -> bool {
+    let content = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_events = content.and_then(|content| content.get(..EVENTS.len()));
+    response.status().is_success()
+        && is_events.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS.as_bytes()))
+}
+
+fn no_event(message: &str) -> Bytes {
+    event(&Refusal::new(StatusCode::BAD_GATEWAY, "upstream_failed", message).json())
 }
 
 /// A text as an event, on one line.

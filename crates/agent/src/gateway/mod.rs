@@ -23,11 +23,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Either};
 use hyper::body::{Body as _, Incoming};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use yandex_cloud_auth::Error;
 use yandex_cloud_auth::system::BoxFuture;
 
-use self::body::{Beginning, Bounded, Broken, Reason, Resumed, Streamed, beginning, whole};
+use self::body::{Beginning, Bounded, Broken, Resumed, Streamed, Upload, beginning, whole};
 use self::client::{Client, Way};
 use self::keep_alive::KeepAlive;
 use self::model::{Found, NoFolder};
@@ -37,7 +37,7 @@ use self::upgrade::Switch;
 use self::upstream::{Target, Upstreams, with_model};
 use crate::config::GatewayConfig;
 use crate::identity::Identity;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::service::{Body, Caller, Protocol, Service};
 
 /// A gateway for the identities of its keys.
@@ -59,9 +59,9 @@ struct Prepared {
     client: Arc<Client>,
     request: Request<Streamed>,
     way: Way,
-    /// The service, and why the body of the request broke, for errors.
+    /// The service, for errors.
     target: Arc<Target>,
-    reason: Reason,
+    upload: Upload,
     /// The client wants a stream of events.
     streams: bool,
 }
@@ -88,6 +88,15 @@ impl Gateway {
         }
         Ok(Self { shared: Arc::new(Shared { config: config.clone(), keys, clients, upstreams }) })
     }
+
+    /// Checks the files of the keys and the services. Makes no key.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn check(config: &GatewayConfig) -> Result<(), Error> {
+        Upstreams::check(&config.upstream)?;
+        keys::check(&config.keys)
+    }
 }
 
 impl Service for Gateway {
@@ -97,6 +106,16 @@ impl Service for Gateway {
 
     fn protocol(&self) -> Protocol {
         Protocol::Both
+    }
+
+    /// The keys, their identities, and the services.
+    fn streams_rest_on(&self) -> Option<Vec<u8>> {
+        let Shared { keys, clients, config, .. } = &*self.shared;
+        let identities = clients.iter().map(|client| Arc::as_ptr(&client.identity).addr());
+        Some(
+            format!("{:?} {:?} {:?}", keys.digests(), identities.collect::<Vec<_>>(), config.upstream)
+                .into_bytes(),
+        )
     }
 
     fn refuse(&self, headers: &HeaderMap, status: StatusCode, reason: &'static str) -> Response<Body> {
@@ -121,10 +140,14 @@ impl Shared {
         let (place, key) = self.keys.of(request.headers()).or_else(browser).ok_or_else(Refusal::key)?;
         let client = self.clients.get(place).cloned().ok_or_else(Refusal::key)?;
         let switch = Switch::of(&mut request);
-        let prepared = self.prepare(request, client, &key, switch.as_ref()).await?;
-        let every = self.config.keep_alive_seconds.filter(|_| prepared.streams);
+        let mut prepared = self.prepare(request, client, &key, switch.as_ref()).await?;
+        let every = self.config.keep_alive_seconds.filter(|_| prepared.streams).map(Duration::from_secs_f64);
+        if every.is_some() {
+            // The comments have no coding, so that the events cannot have one.
+            prepared.request.headers_mut().remove(header::ACCEPT_ENCODING);
+        }
         let sent = send(prepared, self.config.response_time(), self.config.idle_time());
-        let Some(every) = every.map(Duration::from_secs_f64) else {
+        let Some(every) = every else {
             let mut response = sent.await?;
             if let Some(switch) = switch {
                 switch.connect(&mut response, caller);
@@ -154,6 +177,12 @@ impl Shared {
                 .map_err(|error| Refusal::auth(&error))?,
         };
         let target = Arc::clone(target);
+        if path.as_str().contains(key) {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "key_in_address", KEY_IN_ADDRESS));
+        }
+        if !has_known_coding(&parts.headers) || (switch.is_some() && body.size_hint().exact() != Some(0)) {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_body", INVALID_BODY));
+        }
         let folder = match &client.identity.config.folder {
             Some(folder) => Some(folder.clone()),
             None => client.identity.known().await.folder,
@@ -166,12 +195,13 @@ impl Shared {
         if body.size_hint().lower() > self.config.request_bytes {
             return Err(Refusal::body(&Broken::TooLong));
         }
-        let reason = Reason::default();
-        let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes).keeping(&reason);
+        let upload = Upload::default();
+        let body = Bounded::new(body, self.config.idle_time(), self.config.request_bytes).of(&upload);
         let model = Models { config: &self.config, folder: folder.as_deref(), path: path.path() };
         let mut streams = false;
         let (path, body) = if let Some(switch) = switch {
             switch.ask(&mut parts.headers);
+            parts.headers.remove(header::CONTENT_LENGTH);
             (model.in_query(&path)?, whole(Bytes::new()))
         } else if is_json(&parts) && path.path().starts_with("/v1/") {
             let body = model.in_body(body, &mut parts, &mut streams).await?;
@@ -185,18 +215,27 @@ impl Shared {
             None => Way::Any,
         };
         parts.uri = target.uri(path).ok_or_else(unusable)?;
-        Ok(Prepared { client, request: Request::from_parts(parts, body), way, target, reason, streams })
+        Ok(Prepared { client, request: Request::from_parts(parts, body), way, target, upload, streams })
     }
 }
 
 /// Sends a request, and makes the response that the client gets.
 async fn send(prepared: Prepared, limit: Duration, pause: Duration) -> Result<Response<Bounded>, Refusal> {
-    let Prepared { client, request, way, target, reason, .. } = prepared;
-    let sent = timeout(limit, client.send(request, way)).await.map_err(|_| {
-        let message = format!("{target} did not begin to answer in {} s", limit.as_secs_f64());
-        Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
-    })?;
-    let (response, open) = sent.map_err(|error| match (error.auth(), reason.get()) {
+    let Prepared { client, request, way, target, upload, .. } = prepared;
+    let mut answer = std::pin::pin!(client.send(request, way));
+    let sent = loop {
+        let end = upload.last() + limit;
+        match timeout_at(end, &mut answer).await {
+            Ok(sent) => break sent,
+            // The service has read more of the body meanwhile.
+            Err(_) if upload.last() + limit > end => {}
+            Err(_) => {
+                let message = format!("{target} did not begin to answer in {} s", limit.as_secs_f64());
+                return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message));
+            }
+        }
+    };
+    let (response, open) = sent.map_err(|error| match (error.auth(), upload.broken()) {
         (Some(error), _) => Refusal::auth(error),
         (None, Some(broken)) => Refusal::body(broken),
         (None, None) => Refusal::upstream(&target, &error),
@@ -244,6 +283,7 @@ impl Models<'_> {
             Found::Nothing => None,
             Found::NotText => return Err(invalid_model("the value of `model` is no text")),
             Found::Twice => return Err(invalid_model("`model` is there twice")),
+            Found::Name(name, _) if name.is_empty() => return Err(invalid_model("`model` is empty")),
             Found::Name(name, place) => self.uri(&name)?.map(|uri| (place, uri)),
         };
         Ok(match (uri, rest) {
@@ -289,6 +329,18 @@ impl Models<'_> {
             format!("the body has more than {} bytes (`kept_bytes`), and {what}", self.config.kept_bytes);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "model_not_found", message)
     }
+}
+
+/// The address of a request stands in logs.
+const KEY_IN_ADDRESS: &str =
+    "the key of the gateway stands in the address: send it as `Authorization: Bearer KEY` alone";
+
+const INVALID_BODY: &str = "a body has no coding but `chunked`, and a request for a WebSocket has no body";
+
+/// Whether the body of a request ends where the gateway sees its end, and what it sees is the whole body.
+fn has_known_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 fn invalid_model(message: &str) -> Refusal {

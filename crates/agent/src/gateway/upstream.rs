@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
 use yandex_cloud_auth::sdk_internals::Address;
 use yandex_cloud_auth::tower::AuthLayer;
-use yandex_cloud_auth::{Credentials, Error, ErrorKind};
+use yandex_cloud_auth::{Credentials, Error, ErrorKind, NoAuth};
 
 use super::refusal::Refusal;
 use crate::config::UpstreamConfig;
@@ -61,6 +61,14 @@ impl Upstreams {
             .map(Self)
     }
 
+    /// Whether a token may go to each service.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) and [`layer`](Self::layer).
+    pub(super) fn check(configs: &[UpstreamConfig]) -> Result<(), Error> {
+        Self::new(configs)?.layer(NoAuth::new().into()).map(drop)
+    }
+
     /// The layer of an identity, allowed to send its token to the configured services.
     ///
     /// # Errors
@@ -90,6 +98,10 @@ impl Upstreams {
                 "the path has an empty part, a dot part or an encoded slash",
             ));
         }
+        // A service that knows it repeats the request, and the token in it.
+        if matches!(*method, Method::TRACE | Method::CONNECT) {
+            return Err(no_method(method));
+        }
         let mut fitting = self.0.iter().filter(|upstream| path.starts_with(&upstream.prefix)).peekable();
         let is_configured = fitting.peek().is_some();
         let allowed = |upstream: &&Upstream| upstream.methods.is_empty() || upstream.methods.contains(method);
@@ -97,11 +109,7 @@ impl Upstreams {
             Some(upstream) => Ok(Some(&upstream.target)),
             None if !is_configured && path.starts_with(DEFAULT_PREFIX) => Ok(None),
             None if !is_configured => Err(unknown(path)),
-            None => Err(Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "invalid_method",
-                format!("the gateway forwards no {method} here: see `methods` of `upstream`"),
-            )),
+            None => Err(no_method(method)),
         }
     }
 }
@@ -123,6 +131,11 @@ impl Default {
             })
             .await
     }
+}
+
+fn no_method(method: &Method) -> Refusal {
+    let message = format!("the gateway forwards no {method} here: see `methods` of `upstream`");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_method", message)
 }
 
 fn unknown(path: &str) -> Refusal {
@@ -171,13 +184,16 @@ impl fmt::Display for Target {
     }
 }
 
-/// Characters that some services decode before they look at the path: a dot, both slashes, and the end of a text in C.
-const ODD_CODES: [&[u8]; 4] = [b"2e", b"2f", b"5c", b"00"];
+/// Characters that some services decode before they look at the path: a dot, both slashes, and a semicolon. Control
+/// characters are odd, too.
+const ODD_CODES: [&[u8]; 5] = [b"2e", b"2f", b"5c", b"3b", b"7f"];
 
 /// Whether a service may read another path than the one that was looked at.
 fn is_odd(path: &str) -> bool {
     let bytes = path.as_bytes();
-    let is_odd_code = |code: &[u8]| ODD_CODES.iter().any(|odd| code.eq_ignore_ascii_case(odd));
+    let is_odd_code = |code: &[u8]| {
+        matches!(code, [b'0' | b'1', _]) || ODD_CODES.iter().any(|odd| code.eq_ignore_ascii_case(odd))
+    };
     let is_odd_at = |(at, byte): (usize, &u8)| match byte {
         b'\\' | b';' => true,
         b'/' => bytes.get(at + 1) == Some(&b'/'),
@@ -243,6 +259,9 @@ mod tests {
             "/v1/a\\b",
             "/v1/..",
             "/v1/a%00b",
+            "/v1/..%3b/x",
+            "/v1/.%09./x",
+            "/v1/a%1Fb",
         ] {
             assert!(upstreams.find(&Method::GET, path).is_err(), "{path}");
         }
@@ -276,8 +295,7 @@ mod tests {
 
     #[test]
     fn a_token_leaves_the_machine_over_tls_alone() {
-        let layer =
-            |host| upstreams(&[(host, "/", &[])]).layer(Credentials::from(yandex_cloud_auth::NoAuth::new()));
+        let layer = |host| upstreams(&[(host, "/", &[])]).layer(Credentials::from(NoAuth::new()));
         assert!(layer("http://127.0.0.1:9000").is_ok() && layer("internal.example").is_ok());
         assert_eq!(layer("http://internal.example").unwrap_err().kind(), ErrorKind::Invalid);
     }

@@ -58,16 +58,20 @@ struct Shared {
 /// What is served now.
 struct Current {
     served: Served,
-    /// Whether something else is served in its place.
-    replaced: watch::Sender<bool>,
+    /// Whether something else is served in its place. Shared as `closing` is, if the streams can go on.
+    replaced: Arc<watch::Sender<bool>>,
     /// Whether the connections have to close: they have another kind of service, or TLS where there was none. Shared with what
     /// is served before and after on the same connections.
     closing: Arc<watch::Sender<bool>>,
 }
 
 impl Current {
-    fn new(served: Served, closing: Arc<watch::Sender<bool>>) -> Arc<Self> {
-        Arc::new(Self { served, replaced: watch::Sender::new(false), closing })
+    fn new(
+        served: Served,
+        closing: Arc<watch::Sender<bool>>,
+        replaced: Arc<watch::Sender<bool>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { served, replaced, closing })
     }
 }
 
@@ -76,7 +80,7 @@ impl Server {
     pub(crate) fn start(bound: Bound, served: Served) -> Self {
         let shared = Arc::new(Shared {
             address: bound.address,
-            current: RwLock::new(Current::new(served, Arc::default())),
+            current: RwLock::new(Current::new(served, Arc::default(), Arc::default())),
             open: watch::Sender::new(0),
             ended: watch::Sender::new(false),
         });
@@ -109,12 +113,17 @@ impl Server {
         let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
         let stays = served.is_like(&current.served);
         let closing = if stays { Arc::clone(&current.closing) } else { Arc::default() };
-        let old = std::mem::replace(&mut *current, Current::new(served, closing));
+        let rest_on = served.service.streams_rest_on();
+        let go_on = stays && rest_on.is_some() && rest_on == current.served.service.streams_rest_on();
+        let replaced = if go_on { Arc::clone(&current.replaced) } else { Arc::default() };
+        let old = std::mem::replace(&mut *current, Current::new(served, closing, replaced));
         drop(current);
         if !stays {
             old.closing.send_replace(true);
         }
-        old.replaced.send_replace(true);
+        if !go_on {
+            old.replaced.send_replace(true);
+        }
         // More connections may be allowed now.
         self.shared.open.send_modify(|_| {});
     }

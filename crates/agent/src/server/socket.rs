@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use http::Version;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
@@ -21,8 +21,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// How a connection of HTTP/2 begins (RFC 9113 §3.4). No method of HTTP/1.1 has this name.
 const HTTP2_START: &[u8] = b"PRI ";
 
-/// The pause before another look where the first bytes have arrived in part.
+/// The pause before another look where the first bytes have arrived in part: at first, and at most.
 const REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// A socket of the operating system that accepts connections.
 #[derive(Debug)]
@@ -122,14 +123,29 @@ impl Connection {
     /// # Errors
     /// The connection is broken.
     pub(super) async fn version(&self) -> io::Result<Version> {
+        let mut pause = REST;
         loop {
             let mut first = [0; HTTP2_START.len()];
             let length = self.peek(&mut first).await?;
-            match &first[..length] {
-                HTTP2_START => return Ok(Version::HTTP_2),
-                start if !start.is_empty() && HTTP2_START.starts_with(start) => sleep(REST).await,
-                _ => return Ok(Version::HTTP_11),
+            let start = &first[..length];
+            if start == HTTP2_START {
+                return Ok(Version::HTTP_2);
             }
+            let may_go_on = !start.is_empty() && HTTP2_START.starts_with(start);
+            if !may_go_on || self.ready().await?.is_read_closed() {
+                return Ok(Version::HTTP_11);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_REST);
+        }
+    }
+
+    /// What is known of the connection when there is something to read.
+    async fn ready(&self) -> io::Result<Ready> {
+        match self {
+            Self::Tcp(stream) => stream.ready(Interest::READABLE).await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.ready(Interest::READABLE).await,
         }
     }
 
@@ -141,7 +157,7 @@ impl Connection {
             Self::Unix(stream) => {
                 let flags = rustix::net::RecvFlags::PEEK;
                 let mut peek = || Ok(rustix::net::recv(stream, &mut *first, flags)?.1);
-                stream.async_io(tokio::io::Interest::READABLE, &mut peek).await
+                stream.async_io(Interest::READABLE, &mut peek).await
             }
         }
     }
@@ -202,6 +218,8 @@ mod tests {
             ("GET / HTTP/1.1\r\n", Version::HTTP_11),
             ("pri * HTTP/2.0\r\n", Version::HTTP_11),
             ("", Version::HTTP_11),
+            // The client sends no more.
+            ("PR", Version::HTTP_11),
         ] {
             assert_eq!(version(tcp().await, start).await, expected, "{start:?}");
             assert_eq!(version(other().await, start).await, expected, "{start:?}");

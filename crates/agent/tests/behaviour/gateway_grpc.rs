@@ -241,6 +241,21 @@ fn the_call_at_the_service_ends_when_the_client_cancels() {
 }
 
 #[test]
+fn the_trailers_of_a_request_stay_here() {
+    watched(async |log| {
+        let mut service = Grpc::new().await;
+        let bench = service.bench(&log).await;
+        let mut client = Client::new(&bench).await;
+        let (sender, _response) = client.begin();
+        sender.send(Ok(Frame::trailers(headers(&[("x-key", &bench.gateway.key)])))).unwrap();
+        drop(sender);
+        let mut heard = service.call().await.body;
+        assert_eq!(next(&mut heard).await, "first");
+        assert!(heard.frame().await.is_none());
+    });
+}
+
+#[test]
 fn more_calls_are_open_than_the_service_takes_on_one_connection() {
     watched(async |log| {
         let mut service = Grpc::new().await;

@@ -129,13 +129,21 @@ fn comments_keep_a_stream_alive_until_the_service_answers() {
         let url = format!("http://{}", service.local_addr().unwrap());
         let gateway = Gateway::to(&url, "keep_alive_seconds = 0.05", &tokens(), &TestClock::new()).await;
         for (answer, end) in [
-            ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ndata: 1\n\n", "data: 1\n\n"),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\ndata: 1\n\n",
+                "9\r\ndata: 1\n\n",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+                "data: {}\n\n",
+            ),
+            ("HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n", "answered with 302 Found"),
             ("HTTP/1.1 400 Bad\r\ncontent-length: 13\r\n\r\n{\"error\":\n{}}", "data: {\"error\": {}}\n\n"),
             ("no HTTP\r\n\r\n", "upstream_failed"),
         ] {
             let body = r#"{"model":"gpt://f/m/latest","stream":true}"#;
             let request = format!(
-                "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
                 gateway.address,
                 gateway.bearer(),
                 body.len()
@@ -143,7 +151,8 @@ fn comments_keep_a_stream_alive_until_the_service_answers() {
             let mut client = TcpStream::connect(gateway.address).await.unwrap();
             client.write_all(request.as_bytes()).await.unwrap();
             let (mut upstream, _) = soon(service.accept()).await.unwrap();
-            read_until(&mut upstream, "true}").await;
+            let asked = read_until(&mut upstream, "true}").await;
+            assert!(!asked.to_lowercase().contains("accept-encoding"), "comments have no coding: {asked}");
             let first = read_until(&mut client, ": the service has not answered yet\n\n").await;
             assert!(
                 first.starts_with("HTTP/1.1 200 OK\r\n") && first.contains("text/event-stream"),

@@ -17,6 +17,7 @@ mod gateway_grpc;
 mod gateway_heads;
 mod gateway_models;
 mod gateway_outage;
+mod gateway_requests;
 mod gateway_slow;
 mod gateway_smuggling;
 mod gateway_streams;

@@ -156,7 +156,7 @@ fn the_file_of_the_client_is_made_once_and_for_its_owner_alone() {
         let (agent, _, second) = endpoint(&folder).await;
         assert_eq!(first, second);
         drop(agent);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let config = format!(
             "{ONE}[[listen]]\nkind = \"oauth\"\naddress = \"127.0.0.1:0\"\nclient_file = \"{}\"\n",
             file.display()

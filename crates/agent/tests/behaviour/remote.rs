@@ -153,7 +153,7 @@ fn the_file_of_a_key_is_made_once_for_its_owner_alone() {
         "the agent does not write to it again"
     );
     for (text, mode, reason) in [
-        (key.as_str(), 0o640, "others can read"),
+        (key.as_str(), 0o644, "others can read"),
         ("short", 0o600, "no key"),
         ("sixteen letters with a space", 0o600, "no key"),
         ("", 0o600, "no key"),
