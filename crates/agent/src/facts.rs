@@ -16,7 +16,7 @@ const WAIT: Duration = Duration::from_secs(5);
 /// first.
 const QUESTION: Duration = Duration::from_secs(20);
 
-/// The pauses between questions: the first one, doubled each time, and the longest one.
+/// The time from the beginning of a question to the next one: the first time, doubled for each question, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -35,7 +35,7 @@ pub(crate) struct Facts {
     needs_folder: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Answer {
     known: Known,
     /// While a fact has no answer.
@@ -48,14 +48,6 @@ struct Next {
     /// By the monotonic clock.
     at: Duration,
     pause: Duration,
-}
-
-impl Next {
-    /// After a question without an answer.
-    fn after(earlier: Option<Self>, now: Duration) -> Self {
-        let pause = earlier.map_or(FIRST_PAUSE, |earlier| (earlier.pause * 2).min(LONGEST_PAUSE));
-        Self { at: now + pause, pause }
-    }
 }
 
 impl Facts {
@@ -72,9 +64,11 @@ impl Facts {
             }
             return answer.known;
         }
-        let first = self.answer.get(system, || self.question(credentials, Answer::default()));
+        let next = Next { at: system.clock().now().monotonic + FIRST_PAUSE, pause: FIRST_PAUSE };
+        let none = Answer { known: Known::default(), next: Some(next) };
+        let first = self.answer.get(system, || self.question(credentials, none));
         let answer = Timer::new(Deadline::after(WAIT, system), system).bound(first).await;
-        answer.and_then(Result::ok).unwrap_or_default().known
+        answer.and_then(Result::ok).map(|answer| answer.known).unwrap_or_default()
     }
 
     /// Asks if the time of the next question has come.
@@ -82,13 +76,14 @@ impl Facts {
         let now = credentials.system().clock().now().monotonic;
         let due = |answer: &Answer| {
             let next = answer.next.filter(|next| next.at <= now)?;
-            // For a question that fails, as one without a token does.
-            Some(Answer { next: Some(Next::after(Some(next), now)), ..answer.clone() })
+            let pause = (next.pause * 2).min(LONGEST_PAUSE);
+            // Also for a question that fails, as one without a token does.
+            Some(Answer { known: answer.known.clone(), next: Some(Next { at: now + pause, pause }) })
         };
         self.answer.renew(credentials.system(), due, |earlier| self.question(credentials, earlier));
     }
 
-    /// Asks the method. What was known stays known.
+    /// Asks the method. What was known stays known. `earlier` has the question that comes after this one, if need be.
     fn question(
         &self,
         credentials: &Credentials,
@@ -106,12 +101,10 @@ impl Facts {
                 IdentityField::Folder => needs_folder,
                 _ => false,
             });
-            let now = credentials.system().clock().now().monotonic;
-            let next = lacks_answer.then(|| {
+            if lacks_answer {
                 tracing::debug!(remarks = ?identity.remarks, "a fact about an identity has no answer yet");
-                Next::after(earlier.next, now)
-            });
-            Ok(Answer { known, next })
+            }
+            Ok(Answer { known, next: earlier.next.filter(|_| lacks_answer) })
         }
     }
 }
@@ -137,16 +130,5 @@ mod tests {
         clock.advance(WAIT);
         assert!(soon(all).await.iter().all(|known| known.folder.is_none()));
         assert_eq!(source.started(), 1);
-    }
-
-    #[test]
-    fn the_pauses_between_questions_grow_and_stay_below_half_a_minute() {
-        let mut next = None;
-        let pauses = std::iter::repeat_with(|| {
-            let later = Next::after(next, Duration::ZERO);
-            next = Some(later);
-            later.at.as_secs()
-        });
-        assert_eq!(pauses.take(5).collect::<Vec<_>>(), [5, 10, 20, 30, 30]);
     }
 }

@@ -1,7 +1,6 @@
 //! What the metadata service of the machine says about the identity, for clients of the agent.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use test_support::http_client::{Response, call};
 use test_support::http_server::{Reply, Server};
@@ -15,8 +14,8 @@ use yandex_cloud_auth_agent::{Agent, Config};
 
 use crate::common::{Folder, ask, upstream};
 
-/// The longest pause between two questions.
-const PAUSE: Duration = Duration::from_secs(30);
+/// The time from each question to the next one, in seconds.
+const PAUSES: [u64; 5] = [5, 10, 20, 30, 30];
 
 /// An agent on a machine whose metadata service a test controls.
 struct Machine {
@@ -100,14 +99,19 @@ fn the_folder_is_asked_for_again_until_the_metadata_service_answers() {
                 assert_eq!(machine.model().await.status, 400, "{no_answer:?}");
                 assert_eq!(machine.shown().await.status, 404, "{no_answer:?}");
             }
-            assert_eq!(machine.questions(), 1, "no request asks before the end of the pause");
+            machine.asked(1).await;
 
-            machine.clock.advance(PAUSE);
-            machine.asked(2).await;
+            for (earlier, pause) in PAUSES.into_iter().enumerate() {
+                machine.clock.advance(secs(pause - 1));
+                machine.model().await;
+                assert_eq!(machine.questions(), earlier + 1, "no request asks before the end of the pause");
+                machine.clock.advance(secs(1));
+                machine.asked(earlier + 2).await;
+            }
 
             *machine.folder.lock().unwrap() = TestReply::status(200, "b1gfolder\n");
-            machine.clock.advance(PAUSE);
-            machine.asked(3).await;
+            machine.clock.advance(secs(30));
+            machine.asked(PAUSES.len() + 2).await;
             while machine.shown().await.status != 200 {}
             assert_eq!(machine.shown().await.text(), "b1gfolder");
             assert_eq!(machine.model().await.status, 200);
@@ -116,7 +120,7 @@ fn the_folder_is_asked_for_again_until_the_metadata_service_answers() {
 
             machine.clock.advance(HOUR);
             machine.model().await;
-            assert_eq!(machine.questions(), 3, "what is known is not asked for again");
+            assert_eq!(machine.questions(), PAUSES.len() + 2, "what is known is not asked for again");
         }
     });
 }
