@@ -6,18 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::OnceCell;
 use yandex_cloud_auth::{Credentials, Error, HeaderOptions, Scheme, Snapshot};
 use zeroize::Zeroizing;
 
 use crate::config::IdentityConfig;
 use crate::duty::{Duties, State};
+use crate::facts::{Facts, Known};
 
 /// How long a request waits for a token that is not at hand.
 const WAIT: Duration = Duration::from_secs(20);
-
-/// How long a request for facts about the identity waits for a token.
-const FACTS_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the task looks whether the token is stale, at most and at least. A look at a fresh token costs some nanoseconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -43,29 +40,20 @@ pub(crate) struct Identity {
     pub(crate) credentials: Credentials,
     /// In the versions of tokens, so that a version of another agent is none of this one.
     pub(crate) versions: u64,
-    /// What the method says about the identity, once it was asked.
-    known: OnceCell<Known>,
+    facts: Facts,
     had_token: AtomicBool,
     last_error: Mutex<Option<(SystemTime, String)>>,
     /// The Secrets that this agent writes with others: one of them renews the token.
     pub(crate) duties: Duties,
 }
 
-/// What a method knows about an identity. Some methods know nothing.
-#[derive(Clone, Default)]
-pub(crate) struct Known {
-    /// The id of the service account or the user.
-    pub(crate) subject: Option<String>,
-    pub(crate) folder: Option<String>,
-}
-
 impl Identity {
     pub(crate) fn new(config: IdentityConfig, credentials: Credentials) -> Self {
         Self {
+            facts: Facts::new(config.folder.is_none()),
             config,
             credentials,
             versions: fastrand::u64(..),
-            known: OnceCell::new(),
             had_token: AtomicBool::new(false),
             last_error: Mutex::default(),
             duties: Duties::default(),
@@ -113,13 +101,9 @@ impl Identity {
         self.had_token.load(Ordering::Relaxed)
     }
 
-    /// What the method says about the identity. Asked once; empty as long as there is no token.
+    /// What the method knows about the identity, as far as it has answered.
     pub(crate) async fn known(&self) -> Known {
-        let ask = async || {
-            let known = self.credentials.identity(HeaderOptions::new().deadline(FACTS_WAIT)).await?;
-            Ok::<_, Error>(Known { subject: known.subject_id, folder: known.folder_id })
-        };
-        self.known.get_or_try_init(ask).await.cloned().unwrap_or_default()
+        self.facts.known(&self.credentials).await
     }
 
     /// A usable token, after a wait if there is none.

@@ -36,6 +36,7 @@ mod admin;
 mod agent;
 mod config;
 mod duty;
+mod facts;
 #[doc(hidden)]
 pub mod fuzz_internals;
 mod gateway;

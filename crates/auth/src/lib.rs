@@ -17,7 +17,7 @@
 //! | for | items |
 //! |---|---|
 //! | credentials | [`Credentials`], [`Blocking`], [`HeaderOptions`] |
-//! | what they return | `http::HeaderValue`, [`Secret`], [`Snapshot`], [`Scheme`], [`Subscription`], [`Counters`], [`Identity`], [`RevokeOptions`], [`Revoked`] |
+//! | what they return | `http::HeaderValue`, [`Secret`], [`Snapshot`], [`Scheme`], [`Subscription`], [`Counters`], [`Identity`], [`IdentityField`], [`RevokeOptions`], [`Revoked`] |
 //! | keys of Object Storage | `EphemeralAccessKey`, `EphemeralAccessKeyOptions` |
 //! | selection | [`Automatic`], [`Report`], [`Attempt`], [`Outcome`], [`Method`] |
 //! | methods | [`AuthMethod`] and the types of [the table below](#methods), with their builders: [`ImpersonationAuthBuilder`], [`MetadataAuthBuilder`], [`OAuthTokenAuthBuilder`], `ProfileAuthBuilder`, `ServiceAccountKeyAuthBuilder`, [`TokenFileAuthBuilder`], [`WorkloadIdentityAuthBuilder`], [`YandexCloudCliAuthBuilder`]; [`SubjectToken`], `Profile` |
@@ -206,10 +206,10 @@ pub use self::credentials::{
 pub use self::error::{Error, ErrorKind};
 pub use self::method::Method;
 pub use self::methods::{
-    ApiKeyAuth, AuthMethod, CustomAuth, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, MetadataAuth,
-    MetadataAuthBuilder, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, SubjectToken, TokenFileAuth,
-    TokenFileAuthBuilder, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder, YandexCloudCliAuth,
-    YandexCloudCliAuthBuilder,
+    ApiKeyAuth, AuthMethod, CustomAuth, EnvIamTokenAuth, FunctionAuth, IamTokenAuth, Identity, IdentityField,
+    MetadataAuth, MetadataAuthBuilder, NoAuth, OAuthTokenAuth, OAuthTokenAuthBuilder, SubjectToken,
+    TokenFileAuth, TokenFileAuthBuilder, WorkloadIdentityAuth, WorkloadIdentityAuthBuilder,
+    YandexCloudCliAuth, YandexCloudCliAuthBuilder,
 };
 #[cfg(feature = "profile")]
 pub use self::methods::{Profile, ProfileAuth, ProfileAuthBuilder};

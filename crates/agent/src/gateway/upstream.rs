@@ -1,14 +1,13 @@
 //! Which service a request goes to, and under which address.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::OnceCell;
-use yandex_cloud_auth::sdk_internals::Address;
+use yandex_cloud_auth::sdk_internals::{Address, SharedValue, dropped_work};
 use yandex_cloud_auth::tower::AuthLayer;
 use yandex_cloud_auth::{Credentials, Error, ErrorKind, NoAuth};
 
@@ -28,8 +27,13 @@ pub(super) struct Target {
     authority: Authority,
 }
 
-/// The default service is looked for at the first request of an identity.
-pub(super) struct Default(OnceCell<Arc<Target>>);
+/// The default service is looked for at the first request of an identity. All requests of that moment wait for one search
+/// and share its failure: searches one after another would make each request wait longer than the one before it.
+pub(super) struct Default {
+    search: SharedValue<Arc<Target>, Error>,
+    /// What a search has found: requests read the value without a lock.
+    found: OnceLock<Arc<Target>>,
+}
 
 /// The services that a gateway forwards to.
 pub(super) struct Upstreams(Vec<Upstream>);
@@ -116,7 +120,7 @@ impl Upstreams {
 
 impl Default {
     pub(super) fn new() -> Self {
-        Self(OnceCell::new())
+        Self { search: SharedValue::new(dropped_work), found: OnceLock::new() }
     }
 
     /// AI Studio in the installation of the credentials.
@@ -124,12 +128,18 @@ impl Default {
     /// # Errors
     /// Discovery failed, or lists none.
     pub(super) async fn target(&self, credentials: &Credentials) -> Result<&Arc<Target>, Error> {
-        self.0
-            .get_or_try_init(async || {
+        if let Some(target) = self.found.get() {
+            return Ok(target);
+        }
+        let search = || {
+            let credentials = credentials.clone();
+            async move {
                 let url = credentials.openai_base_url(DISCOVERY).await?;
                 Target::of(url.strip_suffix("/v1").unwrap_or(&url)).map(Arc::new)
-            })
-            .await
+            }
+        };
+        let found = self.search.get(credentials.system(), search).await?;
+        Ok(self.found.get_or_init(|| found))
     }
 }
 
@@ -217,7 +227,20 @@ pub(super) fn with_model(path: &PathAndQuery, uri: &str) -> Option<PathAndQuery>
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures_util::future::{FutureExt, join_all};
+    use test_support::system::empty_system;
+    use test_support::wait::soon;
+    use tokio::sync::Semaphore;
+    use yandex_cloud_auth::testing::{TestClock, TestHttp, TestReply};
+    use yandex_cloud_auth::{Endpoints, NoAuth};
+
     use super::*;
+
+    /// A response of discovery.
+    const SERVICES: &str = r#"{"endpoints":[{"id":"ai-foundation-models","address":"127.0.0.1:9000"}]}"#;
 
     fn upstreams(configs: &[(&str, &str, &[&str])]) -> Upstreams {
         let configs: Vec<_> = configs
@@ -291,6 +314,42 @@ mod tests {
         assert!(host(Method::PUT, "/v1/x").is_none() && host(Method::GET, "/v2").is_none());
         assert!(host(Method::POST, "/yandex.cloud.ai.S/M").is_some());
         assert!(host(Method::POST, "/yandex.cloud.iam.v1.IamTokenService/Create").is_none());
+    }
+
+    #[tokio::test]
+    async fn requests_that_wait_for_the_default_service_share_one_search_and_its_failure() {
+        let (gate, found) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(false)));
+        let (held, answers) = (Arc::clone(&gate), Arc::clone(&found));
+        let http = TestHttp::with_options(move |_, _, _| {
+            let (held, answers) = (Arc::clone(&held), Arc::clone(&answers));
+            async move {
+                held.acquire().await.unwrap().forget();
+                match answers.load(Ordering::SeqCst) {
+                    true => TestReply::status(200, SERVICES),
+                    false => TestReply::status(503, ""),
+                }
+            }
+        });
+        let system = empty_system(&TestClock::new())
+            .with_http(http.clone())
+            .with_endpoints(Endpoints::new().api("http://127.0.0.1:9"));
+        let credentials = Credentials::from(NoAuth::new()).with_system(system);
+        let default = Default::new();
+        {
+            let mut all = pin!(join_all((0..8).map(|_| default.target(&credentials))));
+            assert!(all.as_mut().now_or_never().is_none());
+            // Enough for a search of each request.
+            gate.add_permits(8);
+            assert!(soon(all).await.iter().all(Result::is_err));
+        }
+        assert_eq!(http.requests().len(), 1);
+
+        found.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            let target = soon(default.target(&credentials)).await.unwrap();
+            assert_eq!(target.to_string(), "http://127.0.0.1:9000");
+        }
+        assert_eq!(http.requests().len(), 2, "the next request searches again, and what is found is kept");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod bad_input;
 mod drain;
 #[cfg(unix)]
 mod envoy;
+mod facts;
 mod gateway;
 mod gateway_bench;
 mod gateway_broken;

@@ -41,41 +41,49 @@ const MAX_ID: usize = 64;
 /// Dropping the future loses nothing.
 pub async fn metadata_folder(system: &System) -> Result<Result<String, String>, Error> {
     let at = MetadataAddress::resolve(None, system)?;
-    fetch_id(system, &at, FOLDER, "folder").await
+    match fetch_id(system, &at, FOLDER, "folder").await {
+        Ok(found) => Ok(found.ok_or_else(|| missing("folder"))),
+        Err(Failure { kind, error }) if is_absent(kind, at.configured) => Ok(Err(error.reason().to_owned())),
+        Err(failure) => Err(failure.error),
+    }
 }
 
-/// The folder and the cloud of the machine, from the service at this address. An error becomes a reason, too.
-pub(crate) async fn folder_and_cloud(system: &System, at: &MetadataAddress) -> [Result<String, String>; 2] {
-    let flat = |id: Result<Result<String, String>, Error>| id.unwrap_or_else(|error| Err(error.to_string()));
-    [flat(fetch_id(system, at, FOLDER, "folder").await), flat(fetch_id(system, at, CLOUD, "cloud").await)]
+/// The folder and the cloud of the machine, from the service at this address, which has given a token. `None`: the service
+/// has none. An error says nothing about that.
+pub(crate) async fn folder_and_cloud(
+    system: &System,
+    at: &MetadataAddress,
+) -> [Result<Option<String>, Error>; 2] {
+    let folder = fetch_id(system, at, FOLDER, "folder").await;
+    let cloud = fetch_id(system, at, CLOUD, "cloud").await;
+    [folder, cloud].map(|found| found.map_err(|failure| failure.error))
 }
 
+/// Why there is no id, if the service has none.
+pub(crate) fn missing(noun: &str) -> String {
+    format!("the metadata service has no {noun}")
+}
+
+/// The id at a path; `None` if the service has no such path.
 async fn fetch_id(
     system: &System,
     at: &MetadataAddress,
     path: &str,
     noun: &str,
-) -> Result<Result<String, String>, Error> {
+) -> Result<Option<String>, Failure> {
     let timeouts = ProbeTimeouts::DEFAULT.for_selection(at);
     let response = match exchange_metadata(system, at, timeouts, path).await {
         Ok(response) => response,
-        Err(Failure { kind, error }) if is_absent(kind, at.configured) => {
-            return Ok(Err(match kind {
-                FailureKind::Status(404) => format!("the metadata service has no {noun}"),
-                _ => error.reason().to_owned(),
-            }));
-        }
-        Err(failure) => return Err(failure.error),
+        Err(Failure { kind: FailureKind::Status(404), .. }) => return Ok(None),
+        Err(failure) => return Err(failure),
     };
     let id = std::str::from_utf8(response.body()).unwrap_or_default().trim();
     if is_resource_id(id) {
-        return Ok(Ok(id.to_owned()));
+        return Ok(Some(id.to_owned()));
     }
-    match at.configured {
-        true => Err(unreadable(&at.address.to_string(), &format!("the value is not the id of a {noun}"))),
-        // At the link-local address of a machine of another cloud, another service may respond without the key.
-        false => Ok(Err(format!("the response is not the id of a {noun}"))),
-    }
+    let error = unreadable(&at.address.to_string(), &format!("the value is not the id of a {noun}"));
+    // At the link-local address of a machine of another cloud, another service may respond without the key.
+    Err(Failure { kind: FailureKind::Foreign, error })
 }
 
 /// Checks the id of a folder, which goes into URIs and headers.

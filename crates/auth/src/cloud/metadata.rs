@@ -122,8 +122,8 @@ pub(crate) enum FailureKind {
     NoConnection(HttpFault),
     /// A status other than 200.
     Status(u16),
-    /// A token of another cloud.
-    ForeignToken,
+    /// A token, or another value, that is not of Yandex Cloud.
+    Foreign,
     /// No response after connecting, or a response that cannot be read.
     Other,
 }
@@ -151,7 +151,7 @@ pub(crate) fn is_absent(kind: FailureKind, configured: bool) -> bool {
         FailureKind::Status(404) => true,
         FailureKind::Status(300..400 | 400 | 401 | 403 | 405)
         | FailureKind::NoConnection(_)
-        | FailureKind::ForeignToken => !configured,
+        | FailureKind::Foreign => !configured,
         FailureKind::Status(_) | FailureKind::Other => false,
     }
 }
@@ -271,7 +271,7 @@ fn read_token(response: &http::Response<Vec<u8>>, at: &str) -> Result<Token, Fai
             .with_help(
                 "this is a machine of another cloud: set a credential of Yandex Cloud, for example YC_API_KEY",
             );
-        return Err(Failure::new(FailureKind::ForeignToken, error));
+        return Err(Failure::new(FailureKind::Foreign, error));
     }
     read_fields(fields).map_err(|reason| other(unreadable(at, &reason)))
 }
@@ -325,7 +325,7 @@ mod tests {
             (r#"{"access_token":"t1.x","expires_in":1e300}"#, FailureKind::Other),
             (r#"{"access_token":"t1.x","expires_in":"5"}"#, FailureKind::Other),
             ("<html>", FailureKind::Other),
-            (r#"{"access_token":"ya29.fake"}"#, FailureKind::ForeignToken),
+            (r#"{"access_token":"ya29.fake"}"#, FailureKind::Foreign),
         ] {
             assert_eq!(read(body).err().unwrap().kind, kind, "{body}");
         }

@@ -2,7 +2,7 @@
 
 use super::{Credentials, HeaderOptions};
 use crate::cloud::folder::check_folder_id;
-use crate::methods::Identity;
+use crate::methods::{Identity, IdentityField};
 use crate::sync::Arc;
 use crate::task::run_detached::run_detached;
 use crate::{Error, ErrorKind};
@@ -15,7 +15,8 @@ impl Credentials {
     /// that was not done yet. Asks the metadata service or yc if they are the source of the token.
     ///
     /// # Errors
-    /// As [`header_with`](Self::header_with). A fact that is not known is not an error: a remark says why.
+    /// As [`header_with`](Self::header_with). A fact that is not known is not an error: a remark says why, and
+    /// [`Identity::unanswered`] whether a later call may know it.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: the fetch goes on.
@@ -34,8 +35,10 @@ impl Credentials {
             }
         };
         let identity = run_detached(&self.inner.system, work).await?;
-        let mut identity =
-            identity.unwrap_or_else(|| Identity::of(method).remark("no response about the subject in time"));
+        let mut identity = identity.unwrap_or_else(|| {
+            let all = [IdentityField::Subject, IdentityField::Folder, IdentityField::Cloud];
+            Identity::of(method).without_answer(&all, "no response about the subject in time")
+        });
         identity.expires_at = snapshot.expires_at();
         if identity.folder_id.is_none()
             && let Ok(Some(folder)) = self.inner.system.variable(FOLDER)

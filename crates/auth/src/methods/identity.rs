@@ -35,8 +35,23 @@ pub struct Identity {
     pub expires_at: Option<SystemTime>,
     /// The identity of the underlying credentials, for a service account that is impersonated.
     pub via: Option<Box<Identity>>,
+    /// Fields whose source gave no answer: it could not be reached, was too slow, or failed. A later call may know more.
+    /// A missing field that is not listed is one that the source does not have.
+    pub unanswered: Vec<IdentityField>,
     /// Reasons for missing fields, and other remarks for people.
     pub remarks: Vec<String>,
+}
+
+/// A field of [`Identity`] that another service, a program or a file may have to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IdentityField {
+    /// [`Identity::subject_id`].
+    Subject,
+    /// [`Identity::folder_id`].
+    Folder,
+    /// [`Identity::cloud_id`].
+    Cloud,
 }
 
 impl Identity {
@@ -50,6 +65,7 @@ impl Identity {
             cloud_id: None,
             expires_at: None,
             via: None,
+            unanswered: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -57,5 +73,11 @@ impl Identity {
     pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
         self.remarks.push(remark.into());
         self
+    }
+
+    /// With the reason why the source of these fields gave no answer.
+    pub(crate) fn without_answer(mut self, fields: &[IdentityField], reason: impl Into<String>) -> Self {
+        self.unanswered.extend(fields);
+        self.remark(reason)
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::options::duration_options;
 use super::sealed::Sealed;
-use super::{Detection, EnvIamTokenAuth, Identity, Method, Provider, TokenSource};
+use super::{Detection, EnvIamTokenAuth, Identity, IdentityField, Method, Provider, TokenSource};
 use crate::Error;
 use crate::cloud::address::EndpointInput;
-use crate::cloud::folder::folder_and_cloud;
+use crate::cloud::folder::{folder_and_cloud, missing};
 use crate::cloud::machine::sign_of_yandex_cloud;
 use crate::cloud::metadata::{
     Failure, FailureKind, MetadataAddress, ProbeTimeouts, fetch_token, fetch_token_patiently, is_absent,
@@ -207,17 +207,26 @@ impl Sealed for MetadataAuth {
 
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
-            let identity = Identity::of(self.method()).remark("the service account of the machine");
+            let mut identity = Identity::of(self.method()).remark("the service account of the machine");
             let at = match MetadataAddress::resolve(self.options.address.as_deref(), system) {
                 Ok(at) => at,
-                Err(error) => return identity.remark(error.to_string()),
+                Err(error) => {
+                    let fields = [IdentityField::Folder, IdentityField::Cloud];
+                    return identity.without_answer(&fields, error.to_string());
+                }
             };
             let [folder, cloud] = folder_and_cloud(system, &at).await;
-            let mut identity = identity;
-            for (found, field) in [(folder, &mut identity.folder_id), (cloud, &mut identity.cloud_id)] {
+            for (found, id, field, noun) in [
+                (folder, &mut identity.folder_id, IdentityField::Folder, "folder"),
+                (cloud, &mut identity.cloud_id, IdentityField::Cloud, "cloud"),
+            ] {
                 match found {
-                    Ok(id) => *field = Some(id),
-                    Err(reason) => identity.remarks.push(reason),
+                    Ok(Some(found)) => *id = Some(found),
+                    Ok(None) => identity.remarks.push(missing(noun)),
+                    Err(error) => {
+                        identity.unanswered.push(field);
+                        identity.remarks.push(error.to_string());
+                    }
                 }
             }
             identity

@@ -36,7 +36,7 @@ pub(crate) use self::disabled_method::DisabledMethod;
 pub use self::env_iam_token::EnvIamTokenAuth;
 pub use self::function::FunctionAuth;
 pub use self::iam_token::IamTokenAuth;
-pub use self::identity::Identity;
+pub use self::identity::{Identity, IdentityField};
 pub use self::metadata::{MetadataAuth, MetadataAuthBuilder};
 pub use self::none::NoAuth;
 pub use self::oauth_token::{OAuthTokenAuth, OAuthTokenAuthBuilder};

@@ -4,10 +4,11 @@ use crate::support::{
     API_KEY, IAM_TOKEN, METADATA_ANSWER, OAUTH_TOKEN, TestSystem, YC_TOKEN, cloud, exchanged, words,
 };
 use test_support::wait::secs;
+use yandex_cloud_auth::system::HttpFault;
 use yandex_cloud_auth::testing::{TestReply, TestRun};
 use yandex_cloud_auth::{
-    ApiKeyAuth, Credentials, HeaderOptions, IamTokenAuth, Identity, MetadataAuth, Method, NoAuth,
-    OAuthTokenAuth, YandexCloudCliAuth,
+    ApiKeyAuth, Credentials, HeaderOptions, IamTokenAuth, Identity, IdentityField, MetadataAuth, Method,
+    NoAuth, OAuthTokenAuth, YandexCloudCliAuth,
 };
 
 fn identity_of(credentials: &Credentials) -> Identity {
@@ -59,6 +60,38 @@ fn the_metadata_service_gives_the_folder_and_the_cloud() {
     let identity = identity_of(&without.with(MetadataAuth::new()));
     assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
     assert!(identity.remarks[1].contains("no cloud"), "{identity:?}");
+    assert_eq!(identity.unanswered, [], "404 is an answer");
+}
+
+#[test]
+fn a_field_whose_source_gives_no_answer_is_told_from_one_that_the_source_does_not_have() {
+    let no_answer = [
+        TestReply::status(500, "oops"),
+        TestReply::status(429, ""),
+        TestReply::status(403, ""),
+        TestReply::status(200, ""),
+        TestReply::status(200, "<html>"),
+        TestReply::Fail(HttpFault::Unreachable),
+        TestReply::Fail(HttpFault::ConnectTimeout),
+        TestReply::Fail(HttpFault::Malformed),
+    ];
+    for reply in no_answer {
+        for configured in [true, false] {
+            let (failing, test_system) = (reply.clone(), TestSystem::new());
+            let test_system = match configured {
+                true => test_system.set(MetadataAuth::VARIABLE, "127.0.0.1:1"),
+                false => test_system,
+            };
+            let test_system = test_system.answering(move |request, _| match request.uri().path() {
+                "/computeMetadata/v1/yandex/folder-id" => failing.clone(),
+                "/computeMetadata/v1/instance/vendor/cloud-id" => TestReply::status(404, ""),
+                _ => TestReply::status(200, METADATA_ANSWER),
+            });
+            let identity = identity_of(&test_system.with(MetadataAuth::new()));
+            assert_eq!(identity.unanswered, [IdentityField::Folder], "{reply:?} {configured}");
+            assert_eq!((identity.folder_id, identity.cloud_id), (None, None));
+        }
+    }
 }
 
 #[test]
@@ -79,6 +112,7 @@ fn yc_gives_the_folder_of_its_profile() {
     let identity = identity_of(&test_system.with(YandexCloudCliAuth::new()));
     assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
     assert!(identity.remarks[1].contains("no such key"), "{:?}", identity.remarks);
+    assert_eq!(identity.unanswered, [IdentityField::Cloud]);
 }
 
 #[test]
@@ -96,5 +130,7 @@ fn an_identity_needs_a_token_and_does_not_wait_past_its_deadline() {
     });
     hangs.clock.wait_for_sleepers(1);
     hangs.clock.advance(secs(2));
-    assert_eq!(asked.join().unwrap().remarks, ["no response about the subject in time"]);
+    let identity = asked.join().unwrap();
+    assert_eq!(identity.remarks, ["no response about the subject in time"]);
+    assert!(identity.unanswered.contains(&IdentityField::Folder));
 }

@@ -25,7 +25,7 @@ use self::source::Source;
 use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, read_within};
-use super::{HOME, Identity, Method, Provider};
+use super::{HOME, Identity, IdentityField, Method, Provider};
 use crate::cloud::iam;
 use crate::secret::redact;
 use crate::system::{BoxFuture, System};
@@ -236,11 +236,13 @@ impl Sealed for ProfileAuth {
     fn identity<'a>(&'a self, system: &'a System) -> BoxFuture<'a, Identity> {
         Box::pin(async move {
             let limit = self.options.timeout;
-            match system.within(limit, self.read_identity(system)).await {
-                Some(Ok(identity)) => identity,
-                Some(Err(error)) => Identity::of(Method::Profile).remark(error.to_string()),
-                None => Identity::of(Method::Profile).remark("the file was not read in time"),
-            }
+            let reason = match system.within(limit, self.read_identity(system)).await {
+                Some(Ok(identity)) => return identity,
+                Some(Err(error)) => error.to_string(),
+                None => "the file was not read in time".to_owned(),
+            };
+            let all = [IdentityField::Subject, IdentityField::Folder, IdentityField::Cloud];
+            Identity::of(Method::Profile).without_answer(&all, reason)
         })
     }
 }

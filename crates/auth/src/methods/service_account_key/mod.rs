@@ -27,7 +27,7 @@ use self::loader::KeyLoader;
 use super::options::duration_options;
 use super::sealed::Sealed;
 use super::secret_file::{SecretFile, WRITTEN_ONCE};
-use super::{Detection, Identity, Method, Provider};
+use super::{Detection, Identity, IdentityField, Method, Provider};
 use crate::cloud::iam::{self, Iam};
 use crate::cloud::installation::Installation;
 use crate::recognize::{self, KeyOrPath};
@@ -266,7 +266,9 @@ impl Sealed for ServiceAccountKeyAuth {
                     identity.subject_id = Some(key.service_account_id.clone());
                     identity.key_id = Some(key.id.clone());
                 }
-                Err(error) => identity.remarks.push(error.to_string()),
+                Err(error) => {
+                    identity = identity.without_answer(&[IdentityField::Subject], error.to_string());
+                }
             }
             identity
         })

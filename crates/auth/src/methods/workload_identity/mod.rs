@@ -26,7 +26,7 @@ pub use self::subject::SubjectToken;
 use super::sealed::Sealed;
 use super::secret_file::read_within;
 use super::service_account_id::ServiceAccountId;
-use super::{Detection, Identity, Method, Provider, TokenSource};
+use super::{Detection, Identity, IdentityField, Method, Provider, TokenSource};
 use crate::Error;
 use crate::cloud::authorization::{AuthorizationServer, NOT_THE_SERVER};
 use crate::cloud::installation::Installation;
@@ -220,7 +220,7 @@ impl Sealed for WorkloadIdentityAuth {
                 identity.subject_id = Some(id.to_owned());
                 identity = identity.remark(format!("by a token of another issuer ({})", subject.location()));
             }
-            Err(error) => identity = identity.remark(error),
+            Err(error) => identity = identity.without_answer(&[IdentityField::Subject], error),
         }
         Box::pin(std::future::ready(identity))
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use self::login::Login;
 use super::options::duration_options;
 use super::sealed::{Sealed, with_warning};
-use super::{Detection, Identity, Method, Provider};
+use super::{Detection, Identity, IdentityField, Method, Provider};
 use crate::cloud::address::Address;
 use crate::cloud::endpoints::Endpoint;
 use crate::system::{BoxFuture, System};
@@ -223,13 +223,21 @@ impl Sealed for YandexCloudCliAuth {
                 Identity::of(self.method()).remark("the account that yc is logged in to: `yc iam whoami`");
             let login = match self.login(system) {
                 Ok(login) => login,
-                Err(error) => return identity.remark(error.to_string()),
+                Err(error) => {
+                    let fields = [IdentityField::Folder, IdentityField::Cloud];
+                    return identity.without_answer(&fields, error.to_string());
+                }
             };
-            for (key, field) in [("folder-id", &mut identity.folder_id), ("cloud-id", &mut identity.cloud_id)]
-            {
+            for (key, id, field) in [
+                ("folder-id", &mut identity.folder_id, IdentityField::Folder),
+                ("cloud-id", &mut identity.cloud_id, IdentityField::Cloud),
+            ] {
                 match login.config(system, key).await {
-                    Ok(value) => *field = value,
-                    Err(error) => identity.remarks.push(error.to_string()),
+                    Ok(value) => *id = value,
+                    Err(error) => {
+                        identity.unanswered.push(field);
+                        identity.remarks.push(error.to_string());
+                    }
                 }
             }
             identity
