@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use serde_json::Value;
 use tokio::sync::watch;
 use yandex_cloud_auth::sdk_internals::parse_json;
 use yandex_cloud_auth::system::{Clock, Now};
 use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot, System};
 
-use super::api::{ApiServer, lease_path, secret_path};
+use super::api::{ApiServer, Failure, lease_path, secret_path};
 use super::lease::{Election, PAUSE, Step};
 use super::secret::Found;
 use crate::config::KubernetesSecretConfig;
@@ -19,6 +20,9 @@ use crate::identity::Identity;
 
 /// How often the holder looks whether the Secret still has the token that it wrote: somebody may have put it back.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// A Lease has no token.
+const NO_TOKEN: &str = "";
 
 /// What works on one Secret.
 pub(super) struct Holder {
@@ -29,8 +33,8 @@ pub(super) struct Holder {
     pub(super) election: Election,
     /// The number of the token that was compared with the Secret, and when.
     pub(super) compared: Option<(u64, Now)>,
-    /// The last error, so that the log has it once.
-    pub(super) last_error: Option<String>,
+    /// What has failed since the last success, so that the log has it once. The texts of a server can be new each time.
+    pub(super) told: Vec<(&'static str, ErrorKind, Option<StatusCode>)>,
 }
 
 impl Holder {
@@ -60,8 +64,8 @@ impl Holder {
     async fn turn(&mut self) {
         let led = self.duty.leads();
         let renewed = self.renew().await;
-        if let Err(error) = &renewed {
-            self.failed(error, "cannot renew the Lease");
+        if let Err(failure) = &renewed {
+            self.failed(failure, "cannot renew the Lease");
         }
         let now = self.clock().now();
         if !self.election.leads(now) {
@@ -69,6 +73,9 @@ impl Holder {
                 self.tell("lost the Lease: another agent may write the Secret now");
             }
             let is_held = self.election.other_holds(now);
+            if is_held && renewed.is_ok() {
+                self.told.clear();
+            }
             self.duty.set_standing(if is_held { Standing::Standby } else { Standing::NoLease });
             return;
         }
@@ -80,34 +87,36 @@ impl Holder {
             Ok(()) => {
                 self.duty.set_standing(Standing::Leading);
                 if renewed.is_ok() {
-                    self.last_error = None;
+                    self.told.clear();
                 }
             }
-            Err(error) => {
+            Err(failure) => {
                 self.duty.set_standing(Standing::Failing);
-                self.failed(&error, "cannot write the Secret, which keeps the last token");
+                self.failed(&failure, "cannot write the Secret, which keeps the last token");
             }
         }
     }
 
     /// Takes the Lease if it is free, or keeps it. After a conflict it is another agent's, until the next turn tells.
-    async fn renew(&mut self) -> Result<(), Error> {
+    async fn renew(&mut self) -> Result<(), Failure> {
         let begun = self.clock().now();
         let path = lease_path(&self.config);
         let lease = self.lease(&path).await?;
         match self.election.step(&lease, self.clock().now()) {
             None => return Err(unreadable(&path)),
             Some(Step::Wait) => {}
-            Some(Step::Claim(patch)) => match self.server.patch(&path, &patch, self.system()).await? {
-                true => self.election.claimed(begun),
-                false => self.election.lost(),
-            },
+            Some(Step::Claim(patch)) => {
+                match self.server.patch(&path, &patch, NO_TOKEN, self.system()).await? {
+                    true => self.election.claimed(begun),
+                    false => self.election.lost(),
+                }
+            }
         }
         Ok(())
     }
 
     /// Compares the Secret with the token of the identity, and writes the token if it ends later.
-    async fn compare(&mut self) -> Result<(), Error> {
+    async fn compare(&mut self) -> Result<(), Failure> {
         // The identity tells the log why it has no token.
         let Some(token) = self.identity.credentials.snapshot() else { return Ok(()) };
         let is_known = self.compared.is_some_and(|(generation, at)| {
@@ -118,7 +127,7 @@ impl Holder {
         }
         let (value, end) = parts(&token)?;
         let path = secret_path(&self.config);
-        let body = self.server.get(&path, self.system()).await?;
+        let body = self.server.get(&path, value, self.system()).await?;
         let found = Found::parse(&body).ok_or_else(|| unreadable(&path))?;
         let present = found.end(&self.config.key).filter(|present| seconds(*present) >= seconds(end));
         if let Some(present) = present {
@@ -136,9 +145,9 @@ impl Holder {
         if !self.election.leads(now) {
             return Ok(());
         }
-        if !self.server.patch(&path, &patch, self.system()).await? {
+        if !self.server.patch(&path, &patch, value, self.system()).await? {
             let reason = "somebody else has changed the Secret; it is read again";
-            return Err(Error::new(ErrorKind::Unavailable, reason).at(path));
+            return Err(Failure::new(StatusCode::CONFLICT, reason, &path));
         }
         self.tell("wrote the token");
         self.duty.count_write();
@@ -161,19 +170,19 @@ impl Holder {
         let released = async {
             let lease = self.lease(&path).await?;
             match self.election.release(&lease, self.clock().now()) {
-                Some(patch) => self.server.patch(&path, &patch, self.system()).await,
+                Some(patch) => self.server.patch(&path, &patch, NO_TOKEN, self.system()).await,
                 None => Ok(false),
             }
         };
         match released.await {
             Ok(true) => self.tell("gave the Lease back"),
             Ok(false) => self.tell("another agent has the Lease already"),
-            Err(error) => self.failed(&error, "cannot give the Lease back, which ends by itself"),
+            Err(failure) => self.failed(&failure, "cannot give the Lease back, which ends by itself"),
         }
     }
 
-    async fn lease(&self, path: &str) -> Result<Value, Error> {
-        let body = self.server.get(path, self.system()).await?;
+    async fn lease(&self, path: &str) -> Result<Value, Failure> {
+        let body = self.server.get(path, NO_TOKEN, self.system()).await?;
         parse_json(&body).ok_or_else(|| unreadable(path))
     }
 
@@ -182,13 +191,16 @@ impl Holder {
         tracing::info!(secret = self.duty.secret, lease = self.config.lease(), holder, "{what}");
     }
 
-    fn failed(&mut self, error: &Error, what: &str) {
+    fn failed(&mut self, failure: &Failure, what: &'static str) {
         self.duty.count_failure();
-        let text = error.to_string();
-        if self.last_error.as_ref() != Some(&text) {
-            let help = error.help().unwrap_or_default();
-            tracing::warn!(secret = self.duty.secret, %error, help, "{what}");
-            self.last_error = Some(text);
+        let Failure { error, status } = failure;
+        let (secret, help) = (&self.duty.secret, error.help().unwrap_or_default());
+        let about = (what, error.kind(), *status);
+        if self.told.contains(&about) {
+            tracing::debug!(secret, %error, "{what}");
+        } else {
+            tracing::warn!(secret, %error, help, "{what}");
+            self.told.push(about);
         }
     }
 
@@ -223,6 +235,6 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn unreadable(path: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the response is no such object of Kubernetes").at(path)
+fn unreadable(path: &str) -> Failure {
+    Failure::new(StatusCode::OK, "the response is no such object of Kubernetes", path)
 }

@@ -6,6 +6,7 @@
 mod api;
 mod holder;
 mod lease;
+mod message;
 mod secret;
 mod times;
 
@@ -82,7 +83,7 @@ impl PreparedSecret {
             duty: Duty::new(config.place()),
             config: config.clone(),
             compared: None,
-            last_error: None,
+            told: Vec::new(),
             identity,
         }))
     }
