@@ -13,7 +13,7 @@ use yandex_cloud_auth::{Error, ErrorKind, Scheme, Snapshot, System};
 
 use super::api::{ApiServer, Failure, lease_path, secret_path};
 use super::lease::{Election, PAUSE, Step};
-use super::secret::Found;
+use super::secret::{Found, Held};
 use crate::config::KubernetesSecretConfig;
 use crate::duty::{Duty, Standing};
 use crate::identity::Identity;
@@ -33,6 +33,10 @@ pub(super) struct Holder {
     pub(super) election: Election,
     /// The number of the token that was compared with the Secret, and when.
     pub(super) compared: Option<(u64, Now)>,
+    /// The number of the token that the Secret had last from this holder.
+    pub(super) own: Option<u64>,
+    /// How many claims of the Lease in a row met a conflict.
+    pub(super) conflicts: u32,
     /// What has failed since the last success, so that the log has it once. The texts of a server can be new each time.
     pub(super) told: Vec<(&'static str, ErrorKind, Option<StatusCode>)>,
 }
@@ -104,18 +108,26 @@ impl Holder {
         let lease = self.lease(&path).await?;
         match self.election.step(&lease, self.clock().now()) {
             None => return Err(unreadable(&path)),
-            Some(Step::Wait) => {}
+            Some(Step::Wait) => self.conflicts = 0,
             Some(Step::Claim(patch)) => {
-                match self.server.patch(&path, &patch, NO_TOKEN, self.system()).await? {
-                    true => self.election.claimed(begun),
-                    false => self.election.lost(),
+                if self.server.patch(&path, &patch, NO_TOKEN, self.system()).await? {
+                    self.election.claimed(begun);
+                    self.conflicts = 0;
+                } else {
+                    self.election.lost();
+                    self.conflicts = self.conflicts.saturating_add(1);
+                    // One is usual: the other agent has the Lease now.
+                    if self.conflicts > 1 {
+                        return Err(conflict(&path));
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Compares the Secret with the token of the identity, and writes the token if it ends later.
+    /// Compares the Secret with the token of the identity, and writes the token if it ends later, or if somebody has changed what
+    /// this holder has written.
     async fn compare(&mut self) -> Result<(), Failure> {
         // The identity tells the log why it has no token.
         let Some(token) = self.identity.credentials.snapshot() else { return Ok(()) };
@@ -128,15 +140,24 @@ impl Holder {
         let (value, end) = parts(&token)?;
         let path = secret_path(&self.config);
         let body = self.server.get(&path, value, self.system()).await?;
-        let found = Found::parse(&body).ok_or_else(|| unreadable(&path))?;
-        let present = found.end(&self.config.key).filter(|present| seconds(*present) >= seconds(end));
-        if let Some(present) = present {
+        let found = Found::parse(&body, &self.config.key, value).ok_or_else(|| unreadable(&path))?;
+        let present = found.end().filter(|present| seconds(*present) >= seconds(end));
+        let has_own_end = present.is_some_and(|present| seconds(present) == seconds(end));
+        // The end is that of this holder's token, so the value is not of another agent, whose token would end later.
+        let is_changed = has_own_end && self.own == Some(token.generation()) && found.value() == Held::Other;
+        if let Some(present) = present.filter(|_| !is_changed) {
             let is_new = self.compared.is_none_or(|(generation, _)| generation != token.generation());
-            if is_new && seconds(present) > seconds(end) {
+            if is_new && !has_own_end {
                 self.tell("the Secret has a token that ends later, which stays");
+            }
+            if found.value() == Held::Same {
+                self.own = Some(token.generation());
             }
             self.settled(&token, present);
             return Ok(());
+        }
+        if is_changed {
+            self.tell("somebody has changed the token in the Secret: it is written again");
         }
         let now = self.clock().now();
         let life = end.duration_since(SystemTime::UNIX_EPOCH + now.wall).unwrap_or_default();
@@ -151,6 +172,7 @@ impl Holder {
         }
         self.tell("wrote the token");
         self.duty.count_write();
+        self.own = Some(token.generation());
         self.settled(&token, end);
         Ok(())
     }
@@ -237,4 +259,13 @@ fn seconds(time: SystemTime) -> u64 {
 
 fn unreadable(path: &str) -> Failure {
     Failure::new(StatusCode::OK, "the response is no such object of Kubernetes", path)
+}
+
+fn conflict(path: &str) -> Failure {
+    let reason = "HTTP 409: somebody else changes the Lease each time, and no agent takes it";
+    let mut failure = Failure::new(StatusCode::CONFLICT, reason, path);
+    failure.error = failure.error.with_help(
+        "look at `managedFields` of the Lease for what else writes to it, and at the admission webhooks for Leases",
+    );
+    failure
 }

@@ -47,9 +47,9 @@ pub(crate) mod parsers {
         token: &str,
         end: SystemTime,
     ) -> Option<(Option<SystemTime>, String)> {
-        let found = Found::parse(body)?;
+        let found = Found::parse(body, key, token)?;
         let patch = found.patch(key, token, end, Duration::from_secs(60))?;
-        Some((found.end(key), patch.to_string()))
+        Some((found.end(), patch.to_string()))
     }
 }
 
@@ -83,6 +83,8 @@ impl PreparedSecret {
             duty: Duty::new(config.place()),
             config: config.clone(),
             compared: None,
+            own: None,
+            conflicts: 0,
             told: Vec::new(),
             identity,
         }))

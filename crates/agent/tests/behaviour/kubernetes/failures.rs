@@ -89,6 +89,43 @@ fn a_secret_that_somebody_else_changes_is_read_again_in_the_next_turn() {
     });
 }
 
+#[test]
+fn a_lease_that_always_conflicts_is_told_once() {
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    log.of(|| {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            let mut is_first = true;
+            cluster.server.set(move |line| {
+                let is_claim = line.starts_with("a PATCH /apis/");
+                if is_claim && std::mem::take(&mut is_first) { Fate::Refused(409) } else { Fate::Served }
+            });
+            let agent = cluster.agent("a").await;
+            cluster.pass(secs(10)).await;
+            assert_eq!(
+                (log.warnings(), cluster.server.holder().as_str()),
+                (vec![], "a"),
+                "one conflict is usual"
+            );
+            agent.drain().await;
+
+            cluster.server.set(|line| {
+                if line.starts_with("b PATCH /apis/") { Fate::Refused(409) } else { Fate::Served }
+            });
+            let _b = cluster.agent("b").await;
+            cluster.pass(secs(120)).await;
+            let warned = log.warnings();
+            assert_eq!(warned.len(), 1, "{warned:?}");
+            for told in ["cannot renew the Lease", LEASE, "HTTP 409", "managedFields"] {
+                assert!(warned[0].contains(told), "{told}: {warned:?}");
+            }
+            cluster.server.serve_all();
+            cluster.pass(secs(10)).await;
+            assert_eq!(cluster.server.holder(), "b");
+        });
+    });
+}
+
 /// A server may repeat what it was sent.
 #[test]
 fn no_secret_is_in_the_log() {
