@@ -55,8 +55,9 @@ fn write(data: &[u8], object: Option<&Value>, version: Option<&Value>) {
     assert_eq!(patch.as_object().unwrap().len(), 2, "the patch changes nothing else");
     let object = object.expect("it was read");
     let noted = object["metadata"]["annotations"]["yc-auth/expires-at"].as_str();
-    assert!(present.is_none() || noted.is_some() && object["data"].get("token").is_some(), "{object}");
-    if noted == Some(LATER) && object["data"].get("token").is_some() {
+    let has_token = object["data"]["token"].as_str().is_some_and(|token| !token.is_empty());
+    assert!(present.is_none() || noted.is_some() && has_token, "{object}");
+    if noted == Some(LATER) && has_token {
         assert_eq!(present, Some(end));
     }
 }

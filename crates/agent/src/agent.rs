@@ -244,14 +244,10 @@ impl Agent {
         let permissions = permissions(sds)?;
         let address = Address::Unix(sds.path.clone());
         let place = self.place_of(&address);
-        if let Some(place) = place
-            && let Listener::Server { server, .. } = &self.listeners[place]
-            && !server.can_stay(permissions)
-        {
-            let reason = "the mode and the group of a socket stay as they are while it is open";
-            let help = "restart the agent, or give another path";
-            return Err(place::invalid(&sds.path, reason.to_owned(), help));
-        }
+        let rebound = match place.map(|place| &self.listeners[place]) {
+            Some(Listener::Server { server, .. }) => server.find_or_rebind(permissions).await?,
+            _ => None,
+        };
         let before = self.config.listen.iter().find_map(|listen| match listen {
             ListenConfig::Sds(before) if before.path == sds.path => Some(before),
             _ => None,
@@ -260,16 +256,17 @@ impl Agent {
             let served = self::of_secrets(before, &self.config, &self.identities);
             before == sds && served.is_ok_and(|served| same(&served, &of_secrets))
         });
-        if let (Some(place), true) = (place, is_as_before) {
+        if let (Some(place), None, true) = (place, &rebound, is_as_before) {
             return Ok(Step::Keep(place));
         }
         let removed = before.into_iter().flat_map(|before| &before.secrets);
         let removed = removed.map(|secret| secret.name.as_str());
         let service = Sds::new(sds, of_secrets, removed, self.metrics.sds());
         let served = self.served(Box::new(service), sds.limits.clone(), None);
-        Ok(match place {
-            Some(place) => Step::Replace(place, served),
-            None => {
+        Ok(match (place, rebound) {
+            (Some(place), None) => Step::Replace(place, served),
+            (_, Some(bound)) => Step::Serve(address, bound, served),
+            (None, None) => {
                 Step::Serve(address.clone(), Bound::new(&address, permissions, &self.sockets).await?, served)
             }
         })

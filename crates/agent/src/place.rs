@@ -67,12 +67,17 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
         // A link here would make a file in another place.
         options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     }
-    let file = options.open(beside(path, ".lock"))?;
+    let file = options.open(lock_path(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// The file of the lock of a path.
+pub(crate) fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
 }
 
 /// `.NAME` with an ending, in the same folder.

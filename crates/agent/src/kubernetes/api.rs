@@ -13,9 +13,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use yandex_cloud_auth::sdk_internals::parse_json;
 use yandex_cloud_auth::system::transport_policy::is_loopback;
 use yandex_cloud_auth::system::{Environment, HttpFault, HttpOptions, HttpTransport, HyperTransport};
-use yandex_cloud_auth::{Error, ErrorKind, System, redact};
+use yandex_cloud_auth::{Error, ErrorKind, System};
 use zeroize::Zeroizing;
 
+use super::message::shown;
 use crate::config::KubernetesSecretConfig;
 
 /// The largest token of a service account.
@@ -37,6 +38,26 @@ pub(super) struct ApiServer {
     folder: PathBuf,
     /// `None` if the system has a transport of its own, as in a test.
     transport: Option<HyperTransport>,
+}
+
+/// Why a call fails.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// The status of the response, if there was one.
+    pub(super) status: Option<StatusCode>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, status: None }
+    }
+}
+
+impl Failure {
+    /// A response with this status that leads to nothing.
+    pub(super) fn new(status: StatusCode, reason: &str, path: &str) -> Self {
+        Self { error: Error::new(ErrorKind::Unavailable, reason).at(path), status: Some(status) }
+    }
 }
 
 /// The environment of the calls: the authority of the cluster, and no proxy.
@@ -76,21 +97,33 @@ impl ApiServer {
         Ok(server)
     }
 
-    /// The object at a path, as JSON.
+    /// The object at a path, as JSON. `token`: the token that the object may have, which no error repeats.
     ///
     /// # Errors
     /// What the server or the transport says, with what a person can do.
-    pub(super) async fn get(&self, path: &str, system: &System) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let object = self.call(Method::GET, path, Vec::new(), system).await?;
-        object.ok_or_else(|| Error::new(ErrorKind::Refused, "HTTP 409").at(path))
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        token: &str,
+        system: &System,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let object = self.call(Method::GET, path, Vec::new(), token, system).await?;
+        object.ok_or_else(|| Failure::new(StatusCode::CONFLICT, "HTTP 409", path))
     }
 
-    /// Patches the object at a path. False if it has another version than the patch names.
+    /// Patches the object at a path. False if it has another version than the patch names. `token`: the token in the patch,
+    /// which no error repeats.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(super) async fn patch(&self, path: &str, patch: &str, system: &System) -> Result<bool, Error> {
-        Ok(self.call(Method::PATCH, path, patch.as_bytes().to_vec(), system).await?.is_some())
+    pub(super) async fn patch(
+        &self,
+        path: &str,
+        patch: &str,
+        token: &str,
+        system: &System,
+    ) -> Result<bool, Failure> {
+        Ok(self.call(Method::PATCH, path, patch.as_bytes().to_vec(), token, system).await?.is_some())
     }
 
     /// The body of a good response; `None` for a conflict.
@@ -99,8 +132,9 @@ impl ApiServer {
         method: Method,
         path: &str,
         body: Vec<u8>,
+        token: &str,
         system: &System,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         let url = format!("{}{path}", self.base);
         let authorization = self.authorization(system)?;
         let mut request = Request::new(body);
@@ -122,10 +156,9 @@ impl ApiServer {
             return Ok(None);
         }
         let object = parse_json(&body).unwrap_or_default();
-        // A server may repeat the token, and not every token of a service account has the shape of a secret.
-        let token = authorization.to_str().unwrap_or_default().trim_start_matches("Bearer ");
-        let message = redact(object["message"].as_str().unwrap_or_default(), &[token]);
-        Err(refusal(status, &message).at(url))
+        let account = authorization.to_str().unwrap_or_default().trim_start_matches("Bearer ");
+        let message = shown(object["message"].as_str().unwrap_or_default(), account, token);
+        Err(Failure { error: refusal(status, &message).at(url), status: Some(status) })
     }
 
     async fn send(&self, request: Request<Vec<u8>>, system: &System) -> Result<Response<Vec<u8>>, Error> {

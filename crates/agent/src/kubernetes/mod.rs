@@ -6,6 +6,7 @@
 mod api;
 mod holder;
 mod lease;
+mod message;
 mod secret;
 mod times;
 
@@ -46,9 +47,9 @@ pub(crate) mod parsers {
         token: &str,
         end: SystemTime,
     ) -> Option<(Option<SystemTime>, String)> {
-        let found = Found::parse(body)?;
+        let found = Found::parse(body, key, token)?;
         let patch = found.patch(key, token, end, Duration::from_secs(60))?;
-        Some((found.end(key), patch.to_string()))
+        Some((found.end(), patch.to_string()))
     }
 }
 
@@ -82,7 +83,9 @@ impl PreparedSecret {
             duty: Duty::new(config.place()),
             config: config.clone(),
             compared: None,
-            last_error: None,
+            own: None,
+            conflicts: 0,
+            told: Vec::new(),
             identity,
         }))
     }

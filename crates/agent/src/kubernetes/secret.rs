@@ -1,13 +1,16 @@
 //! The Secret: whether a token belongs into it, and the patch that writes the token. Pure.
 //!
 //! Two agents can believe for a moment that they hold the Lease, so the Secret guards itself: a token is written only if
-//! it ends later than the one that is there, and only over the version that this was compared with.
+//! it ends later than the one that is there, and only over the version that this was compared with. A value that somebody has
+//! put in the place of this holder's own token, and whose noted end is still that of the token, is no other agent's: an agent
+//! notes a later end.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use yandex_cloud_auth::sdk_internals::parse_json;
 use zeroize::{Zeroize, Zeroizing};
@@ -25,24 +28,43 @@ pub(super) struct Found {
     object: Value,
     /// The version, as JSON.
     version: String,
+    value: Held,
+}
+
+/// What stands where the token belongs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Held {
+    Nothing,
+    /// The token that it was compared with.
+    Same,
+    Other,
 }
 
 impl Found {
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads a Secret, and compares its value for `key` with `token`.
+    pub(super) fn parse(body: &[u8], key: &str, token: &str) -> Option<Self> {
         let mut object = parse_json(body)?;
-        // The values are secrets, which nobody needs here.
+        let value = held(object["data"][key].as_str().unwrap_or_default(), token);
+        // The values are secrets, which nobody needs any more.
         let data = object.get_mut("data").and_then(Value::as_object_mut);
         for value in data.into_iter().flat_map(|data| data.values_mut()) {
             if let Value::String(text) = value {
                 text.zeroize();
             }
         }
-        Some(Self { version: version(&object)?, object })
+        Some(Self { version: version(&object)?, object, value })
+    }
+
+    /// What stands where the token belongs.
+    pub(super) fn value(&self) -> Held {
+        self.value
     }
 
     /// When the token in the Secret ends. `None` if there is no token, or if nobody has noted its end.
-    pub(super) fn end(&self, key: &str) -> Option<SystemTime> {
-        self.object["data"].get(key)?;
+    pub(super) fn end(&self) -> Option<SystemTime> {
+        if self.value == Held::Nothing {
+            return None;
+        }
         parse(self.object["metadata"]["annotations"][END].as_str()?)
     }
 
@@ -68,6 +90,16 @@ impl Found {
     }
 }
 
+/// What a value in base64 is. The comparison is one of digests: it takes the same time wherever the first difference is.
+fn held(value: &str, token: &str) -> Held {
+    if value.is_empty() {
+        return Held::Nothing;
+    }
+    let token = Zeroizing::new(STANDARD.encode(token));
+    let digest = |text: &str| digest(&SHA256, text.as_bytes());
+    if digest(value).as_ref() == digest(&token).as_ref() { Held::Same } else { Held::Other }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -77,12 +109,12 @@ mod tests {
     const NOON: Duration = Duration::from_secs(1_795_521_600);
 
     fn found(object: &Value) -> Option<Found> {
-        Found::parse(object.to_string().as_bytes())
+        Found::parse(object.to_string().as_bytes(), "token", "t1.fake")
     }
 
     fn with(end: &str, data: &Value) -> Option<SystemTime> {
         let metadata = json!({ "resourceVersion": "3", "annotations": { END: end } });
-        found(&json!({ "metadata": metadata, "data": data })).unwrap().end("token")
+        found(&json!({ "metadata": metadata, "data": data })).unwrap().end()
     }
 
     #[test]
@@ -90,10 +122,26 @@ mod tests {
         let noon = SystemTime::UNIX_EPOCH + NOON;
         assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "token": "eA==" })), Some(noon));
         assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "other": "eA==" })), None);
+        assert_eq!(with("2026-11-24T12:00:00Z", &json!({ "token": "" })), None);
         assert_eq!(with("2026-11-24T12:00:00Z", &json!({})), None);
         assert_eq!(with("noon", &json!({ "token": "eA==" })), None);
         let bare = found(&json!({ "metadata": { "resourceVersion": "3" }, "data": { "token": "eA==" } }));
-        assert_eq!(bare.unwrap().end("token"), None);
+        assert_eq!(bare.unwrap().end(), None);
+    }
+
+    #[test]
+    fn a_value_is_compared_with_the_token() {
+        for (value, expected) in [
+            (json!(STANDARD.encode("t1.fake")), Held::Same),
+            (json!(STANDARD.encode("t1.fakes")), Held::Other),
+            (json!("t1.fake"), Held::Other),
+            (json!(""), Held::Nothing),
+            (json!(null), Held::Nothing),
+            (json!(7), Held::Nothing),
+        ] {
+            let object = json!({ "metadata": { "resourceVersion": "3" }, "data": { "other": "eA==", "token": value } });
+            assert_eq!(found(&object).unwrap().value(), expected, "{object}");
+        }
     }
 
     #[test]
@@ -114,7 +162,7 @@ mod tests {
         ] {
             assert!(found(&object).is_none(), "{object}");
         }
-        assert!(Found::parse(b"<html>").is_none());
+        assert!(Found::parse(b"<html>", "token", "t1.fake").is_none());
     }
 
     #[test]

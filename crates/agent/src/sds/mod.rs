@@ -49,8 +49,10 @@ pub(crate) struct Sds {
 struct Shared {
     secrets: Secrets,
     metrics: SdsMetrics,
-    /// For names that the configuration does not have, and for secrets that Envoy refuses.
-    log_limit: LogLimit,
+    /// For names that the configuration does not have.
+    unknown_names: LogLimit,
+    /// For secrets that Envoy refuses. A client that asks for many unknown names does not use up this limit.
+    refusals: LogLimit,
 }
 
 impl Sds {
@@ -71,7 +73,12 @@ impl Sds {
         Self {
             users: Users::new(Address::Unix(config.path.clone()), &config.allow_uids),
             limits: config.limits.clone(),
-            shared: Arc::new(Shared { secrets, metrics, log_limit: LogLimit::default() }),
+            shared: Arc::new(Shared {
+                secrets,
+                metrics,
+                unknown_names: LogLimit::default(),
+                refusals: LogLimit::default(),
+            }),
             free_streams: Arc::new(Semaphore::new(config.limits.connections as usize)),
         }
     }
@@ -131,7 +138,7 @@ impl Shared {
                 true => known.push(name.clone()),
                 false => {
                     let name = redact(name, &[]);
-                    if self.log_limit.allows(&name) {
+                    if self.unknown_names.allows(&name) {
                         tracing::warn!(name, "Envoy asks for a secret that the configuration does not have");
                     }
                 }

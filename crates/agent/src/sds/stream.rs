@@ -140,7 +140,7 @@ async fn serve(
                     if let Some(reason) = subscription.apply(&request, names) {
                         shared.metrics.rejections.inc();
                         let reason = redact(&reason, &[]);
-                        if shared.log_limit.allows(&reason) {
+                        if shared.refusals.allows(&reason) {
                             let node = request.node.map(|node| redact(&node.id, &[])).unwrap_or_default();
                             tracing::warn!(names = ?subscription.names, node, reason, "Envoy refuses a secret");
                         }

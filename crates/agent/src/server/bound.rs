@@ -111,8 +111,7 @@ impl Bound {
             }
             #[cfg(unix)]
             (None, Address::Unix(path)) => {
-                let (listener, file) = SocketFile::bind(path, permissions).await?;
-                Ok(Self { file: Some(file), ..Self::of(Listener::Unix(listener), address.clone()) })
+                Ok(Self::of_file(SocketFile::bind(path, permissions).await?, address.clone()))
             }
             #[cfg(not(unix))]
             (None, Address::Unix(path)) => {
@@ -124,6 +123,15 @@ impl Bound {
                 ))
             }
         }
+    }
+
+    /// A Unix socket of the agent's own.
+    #[cfg(unix)]
+    pub(super) fn of_file(
+        (listener, file): (tokio::net::UnixListener, SocketFile),
+        address: Address,
+    ) -> Self {
+        Self { file: Some(file), ..Self::of(Listener::Unix(listener), address) }
     }
 
     fn of(listener: Listener, address: Address) -> Self {

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use yandex_cloud_auth::Error;
 
 pub(crate) use self::bound::Bound;
 pub use self::bound::Sockets;
@@ -98,13 +99,21 @@ impl Server {
         &self.shared.address
     }
 
-    /// Whether the socket can stay as it is for these permissions: they are those of its file, or the file is not the agent's.
-    pub(crate) fn can_stay(&self, permissions: Permissions) -> bool {
+    /// A new socket if clients do not find the one of this listener any more: somebody has removed its file, or put another in
+    /// its place. `None` if the socket can stay as it is.
+    ///
+    /// # Errors
+    /// `Invalid` if the file is there and has other permissions, or if no socket can be made, for example because another
+    /// process listens at the path.
+    pub(crate) async fn find_or_rebind(&self, permissions: Permissions) -> Result<Option<Bound>, Error> {
         #[cfg(unix)]
-        let other = self.file.as_ref().is_some_and(|file| !file.has(permissions));
-        #[cfg(not(unix))]
-        let other = permissions.mode == 0;
-        !other
+        if let Some(file) = &self.file {
+            let made = file.find_or_rebind(permissions).await?;
+            return Ok(made.map(|made| Bound::of_file(made, self.address().clone())));
+        }
+        // The file is not the agent's, or there is none.
+        let _ = permissions;
+        Ok(None)
     }
 
     /// Answers later requests by another service, also those of connections that are open, if the service is of the same kind.

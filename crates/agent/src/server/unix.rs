@@ -21,7 +21,7 @@ pub(super) struct SocketFile {
     /// The device and the number of the file: another one at the path is not the agent's.
     identity: (u64, u64),
     /// Keeps other agents from the path.
-    _lock: File,
+    lock: File,
 }
 
 impl SocketFile {
@@ -30,6 +30,42 @@ impl SocketFile {
     /// # Errors
     /// `Invalid` if another process listens there, if there is something else than a socket, or if none can be made.
     pub(super) async fn bind(path: &Path, permissions: Permissions) -> Result<(UnixListener, Self), Error> {
+        Self::bind_with(path, permissions, place::lock).await
+    }
+
+    /// Makes a socket anew if clients do not find this one any more. `None` if it can stay.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), and for other permissions than those of the file that is there.
+    pub(super) async fn find_or_rebind(
+        &self,
+        permissions: Permissions,
+    ) -> Result<Option<(UnixListener, Self)>, Error> {
+        if self.is_there() {
+            if self.permissions == permissions {
+                return Ok(None);
+            }
+            let reason = "the mode and the group of a socket stay as they are while it is open";
+            let help = "restart the agent, or give another path";
+            return Err(place::invalid(&self.path, reason.to_owned(), help));
+        }
+        let lock = |path: &Path| match self.lock.metadata() {
+            // The agent has the lock, unless its file was removed, too.
+            Ok(held) if identity(&place::lock_path(path)) == Some(identity_of(&held)) => {
+                self.lock.try_clone()
+            }
+            _ => place::lock(path),
+        };
+        let made = Self::bind_with(&self.path, permissions, lock).await?;
+        tracing::warn!(path = %self.path.display(), "somebody has removed the socket: it is made again");
+        Ok(Some(made))
+    }
+
+    async fn bind_with(
+        path: &Path,
+        permissions: Permissions,
+        lock: impl FnOnce(&Path) -> io::Result<File>,
+    ) -> Result<(UnixListener, Self), Error> {
         let error = |reason: String, help| place::invalid(path, reason, help);
         let another = || error("another process listens here".to_owned(), "end it, or give another path");
         match fs::symlink_metadata(path) {
@@ -47,13 +83,13 @@ impl SocketFile {
                 return Err(error(reason.to_string(), "give a path that the agent can write to"));
             }
         }
-        let lock = match place::lock(path) {
+        let lock = match lock(path) {
             Err(held) if held.kind() == io::ErrorKind::WouldBlock => return Err(another()),
             lock => lock,
         };
         let made = lock.and_then(|lock| {
             let (listener, identity) = listen(path, permissions)?;
-            Ok((listener, Self { path: path.to_owned(), permissions, identity, _lock: lock }))
+            Ok((listener, Self { path: path.to_owned(), permissions, identity, lock }))
         });
         made.map_err(|reason| {
             let help = match reason.kind() {
@@ -64,19 +100,27 @@ impl SocketFile {
         })
     }
 
-    /// Whether a listener that is configured so can go on with this socket.
-    pub(super) fn has(&self, permissions: Permissions) -> bool {
-        self.permissions == permissions
+    /// Whether clients still find the socket: nobody has removed the file, or put another in its place.
+    fn is_there(&self) -> bool {
+        identity(&self.path) == Some(self.identity)
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let identity = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
-        if identity.is_ok_and(|identity| identity == self.identity) {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The device and the number of the file at a path.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().as_ref().map(identity_of)
+}
+
+fn identity_of(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// A listener at the path, and the identity of its file.
@@ -116,7 +160,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
             rustix::fs::chownat(&found, "", None, group, AtFlags::EMPTY_PATH)?;
         }
         rustix::fs::chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)?;
-        Ok((metadata.dev(), metadata.ino()))
+        Ok(identity_of(&metadata))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -128,7 +172,7 @@ fn permit(path: &Path, permissions: Permissions) -> io::Result<(u64, u64)> {
         rustix::fs::chmodat(CWD, path, mode, AtFlags::SYMLINK_NOFOLLOW)?;
         let metadata = fs::symlink_metadata(path)?;
         is_socket(&metadata)?;
-        Ok((metadata.dev(), metadata.ino()))
+        Ok(identity_of(&metadata))
     }
 }
 

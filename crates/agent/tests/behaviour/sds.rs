@@ -155,6 +155,29 @@ fn a_refusal_is_told_once_and_the_secret_is_not_sent_again() {
 }
 
 #[test]
+fn a_refusal_is_told_after_many_unknown_names() {
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    log.of(|| {
+        runtime.block_on(async {
+            let bench = Bench::new("", &tokens(), &TestClock::new()).await;
+            for start in [0, 60] {
+                let names: Vec<_> = (start..start + 60).map(|number| format!("unknown-{number}")).collect();
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                assert!(bench.subscribe(&names).await.is_quiet().await);
+            }
+            assert_eq!(log.warnings().len(), 100, "the names of an hour");
+            let mut stream = bench.subscribe(&[NAME]).await;
+            stream.try_next().await.unwrap();
+            stream.answer(Some("I do not take this")).await;
+            assert!(stream.is_quiet().await);
+            let told = log.warnings().iter().filter(|line| line.contains("I do not take this")).count();
+            assert_eq!(told, 1);
+        });
+    });
+}
+
+#[test]
 fn an_answer_to_an_older_response_changes_nothing() {
     on_runtime(async {
         let (source, clock) = (tokens(), TestClock::new());

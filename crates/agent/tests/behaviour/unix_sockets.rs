@@ -201,6 +201,53 @@ fn the_permissions_of_an_open_socket_do_not_change() {
     });
 }
 
+/// Somebody has emptied the folder, with the lock or without it.
+#[test]
+fn a_reload_makes_a_socket_again_that_was_removed() {
+    on_runtime(async {
+        for removed in [&["sds.sock"][..], &["sds.sock", ".sds.sock.lock"]] {
+            let (source, clock) = (tokens(), TestClock::new());
+            let mut bench = Bench::new("", &source, &clock).await;
+            let mut stream = bench.subscribe(&[NAME]).await;
+            assert_eq!(stream.value().await, "Bearer t1.fake.0");
+            for name in removed {
+                fs::remove_file(bench.folder.join(name)).unwrap();
+            }
+            let same = Config::parse(&config(&bench.folder, ONE, "")).unwrap();
+            bench.agent.reload(same.clone(), of(&source, &clock)).await.unwrap();
+            assert!(serves(&bench.socket()).await);
+            // The client of the old socket comes to the new one, and no other agent gets the path.
+            assert_eq!(stream.end().await, Code::Unavailable);
+            let error = try_start(&bench.folder, "").await.unwrap_err();
+            assert!(error.to_string().contains("another process listens"), "{error}");
+            // The socket is there, so it stays.
+            let mut stream = bench.subscribe(&[NAME]).await;
+            stream.value().await;
+            bench.agent.reload(same, of(&source, &clock)).await.unwrap();
+            assert!(stream.is_quiet().await);
+            assert_eq!(names(&bench.folder), [".sds.sock.lock", "sds.sock"]);
+            bench.agent.drain().await;
+            assert_eq!(names(&bench.folder), [".sds.sock.lock"]);
+        }
+    });
+}
+
+#[test]
+fn a_reload_takes_no_place_of_another_process() {
+    on_runtime(async {
+        let (source, clock) = (tokens(), TestClock::new());
+        let mut bench = Bench::new("", &source, &clock).await;
+        fs::remove_file(bench.socket()).unwrap();
+        let other = UnixListener::bind(bench.socket()).unwrap();
+        let same = Config::parse(&config(&bench.folder, ONE, "")).unwrap();
+        let error = bench.agent.reload(same.clone(), of(&source, &clock)).await.unwrap_err();
+        assert!(error.to_string().contains("another process listens"), "{error}");
+        drop(other);
+        bench.agent.reload(same, of(&source, &clock)).await.unwrap();
+        assert!(serves(&bench.socket()).await);
+    });
+}
+
 #[test]
 fn a_listener_takes_the_socket_of_the_service_manager() {
     on_runtime(async {

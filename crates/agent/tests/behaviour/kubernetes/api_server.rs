@@ -40,6 +40,8 @@ pub(crate) enum Fate {
     Refused(u16),
     /// The response has this status and body.
     Says(u16, String),
+    /// The response has this status, and its message repeats the body of the request.
+    Repeats(u16),
     Unreachable,
 }
 
@@ -207,7 +209,7 @@ impl HttpTransport for ApiServer {
         let pod = authorization.rsplit('-').next().unwrap_or_default();
         let line = format!("{pod} {method} {path}");
         let fate = self.state().rule.as_mut().map_or(Fate::Served, |rule| rule(&line));
-        let server = self.clone();
+        let (server, sent) = (self.clone(), request.body().clone());
         let served = async move {
             let (status, object) = server.answer(&method, &path, &content, &authorization, request.body());
             Ok(Response::builder().status(status).body(object.to_string().into_bytes()).unwrap())
@@ -224,6 +226,10 @@ impl HttpTransport for ApiServer {
             }
             Fate::Refused(status) => says(status, json!({ "kind": "Status", "message": "no" }).to_string()),
             Fate::Says(status, body) => says(status, body),
+            Fate::Repeats(status) => {
+                let message = format!("a webhook denied the request: {}", String::from_utf8_lossy(&sent));
+                says(status, json!({ "kind": "Status", "message": message }).to_string())
+            }
             Fate::Unreachable => Box::pin(async {
                 Err(HttpError::new(HttpFault::Unreachable, "there is no route to the API server"))
             }),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use test_support::http_client::get;
 use test_support::log::Log;
@@ -87,6 +89,43 @@ fn a_secret_that_somebody_else_changes_is_read_again_in_the_next_turn() {
     });
 }
 
+#[test]
+fn a_lease_that_always_conflicts_is_told_once() {
+    let log = Log::of_target("yandex_cloud_auth_agent");
+    log.of(|| {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            let mut is_first = true;
+            cluster.server.set(move |line| {
+                let is_claim = line.starts_with("a PATCH /apis/");
+                if is_claim && std::mem::take(&mut is_first) { Fate::Refused(409) } else { Fate::Served }
+            });
+            let agent = cluster.agent("a").await;
+            cluster.pass(secs(10)).await;
+            assert_eq!(
+                (log.warnings(), cluster.server.holder().as_str()),
+                (vec![], "a"),
+                "one conflict is usual"
+            );
+            agent.drain().await;
+
+            cluster.server.set(|line| {
+                if line.starts_with("b PATCH /apis/") { Fate::Refused(409) } else { Fate::Served }
+            });
+            let _b = cluster.agent("b").await;
+            cluster.pass(secs(120)).await;
+            let warned = log.warnings();
+            assert_eq!(warned.len(), 1, "{warned:?}");
+            for told in ["cannot renew the Lease", LEASE, "HTTP 409", "managedFields"] {
+                assert!(warned[0].contains(told), "{told}: {warned:?}");
+            }
+            cluster.server.serve_all();
+            cluster.pass(secs(10)).await;
+            assert_eq!(cluster.server.holder(), "b");
+        });
+    });
+}
+
 /// A server may repeat what it was sent.
 #[test]
 fn no_secret_is_in_the_log() {
@@ -124,6 +163,39 @@ fn no_secret_is_in_the_log() {
             for secret in ["fake-account-token", "eyJmYWtl", "FAKE-signature", "9euelZq", "fake_signature"] {
                 assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:?}");
             }
+        });
+    });
+}
+
+/// As an admission webhook can. The life of the token, and so the text, is another one each time.
+#[test]
+fn a_refusal_that_repeats_the_secret_is_told_once_and_without_the_token() {
+    let log = Log::of_target("");
+    log.of(|| {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            let token = "t1.9euelZqFAKEFAKE.fake_signature_of_a_token";
+            cluster.source.set(move |_| Ok(Token::new(token)?.expiring_in(HOUR)));
+            cluster.server.set(|line| {
+                if line.starts_with("a PATCH /api/") { Fate::Repeats(422) } else { Fate::Served }
+            });
+            let _a = cluster.agent("a").await;
+            cluster.pass(secs(60)).await;
+            let warned = log.warnings();
+            assert_eq!(warned.len(), 1, "{warned:?}");
+            for told in ["HTTP 422: a webhook denied the request", "yc-auth/lifetime-seconds", "***"] {
+                assert!(warned[0].contains(told), "{told}: {warned:?}");
+            }
+            let encoded = STANDARD.encode(token);
+            for part in [&token[8..20], &encoded[..12], &encoded[24..36]] {
+                assert!(!log.lines().iter().any(|line| line.contains(part)), "{part}: {:?}", log.lines());
+            }
+            // Another refusal is told.
+            cluster.server.set(|line| {
+                if line.starts_with("a PATCH /api/") { Fate::Repeats(500) } else { Fate::Served }
+            });
+            cluster.pass(secs(60)).await;
+            assert_eq!(log.warnings().len(), 2, "{:?}", log.warnings());
         });
     });
 }

@@ -126,6 +126,43 @@ fn a_secret_that_somebody_put_back_is_written_again() {
     });
 }
 
+/// The annotation with the end stays as it was.
+#[test]
+fn a_token_that_somebody_changed_is_written_again() {
+    for value in ["", "t1.fake.other", "t1.fake.", "garbage"] {
+        on_one_thread(async {
+            let cluster = Cluster::new();
+            let _a = cluster.agent("a").await;
+            cluster.pass(secs(2)).await;
+            let end = cluster.server.annotation("yc-auth/expires-at");
+            cluster.server.put(SECRET, with_token(value, &end));
+            cluster.pass(secs(70)).await;
+            assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.0"), "{value:?}");
+            assert_eq!(cluster.server.annotation("yc-auth/expires-at"), end, "{value:?}");
+            cluster.pass(secs(300)).await;
+            assert_eq!(
+                (cluster.server.count("a PATCH /api/"), cluster.source.started()),
+                (2, 1),
+                "{value:?}"
+            );
+        });
+    }
+}
+
+/// Another agent took the Lease, and wrote its own token.
+#[test]
+fn a_token_of_another_agent_is_not_taken_for_a_change() {
+    on_one_thread(async {
+        let cluster = Cluster::new();
+        let _a = cluster.agent("a").await;
+        cluster.pass(secs(2)).await;
+        cluster.server.put(SECRET, with_token("t1.fake.other", "2026-11-24T12:00:02Z"));
+        cluster.pass(secs(300)).await;
+        assert_eq!(cluster.server.token().as_deref(), Some("t1.fake.other"));
+        assert_eq!(cluster.server.count("a PATCH /api/"), 1);
+    });
+}
+
 #[test]
 fn metrics_tell_who_leads_and_when_the_token_in_the_secret_ends() {
     on_one_thread(async {
