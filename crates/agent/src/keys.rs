@@ -24,8 +24,7 @@ impl Keys {
     /// `Invalid` if a file cannot be read or made, if others can read it, or if it holds no key.
     pub(crate) fn load(keys: &[KeyConfig]) -> Result<Self, Error> {
         let load = |key: &KeyConfig| match &key.value {
-            Some(value) => checked(value)
-                .ok_or_else(|| Error::new(ErrorKind::Invalid, "the value is no key").with_help(SHAPE)),
+            Some(value) => of_value(key, value),
             None => load(&key.file),
         };
         keys.iter().map(load).collect::<Result<_, _>>().map(Self)
@@ -91,14 +90,16 @@ pub(crate) fn key_wanted() -> Response<Body> {
     response
 }
 
-/// Checks the file of each key. Makes none.
+/// Checks each key. Makes no file.
 ///
 /// # Errors
 /// As [`Keys::load`].
 pub(crate) fn check(keys: &[KeyConfig]) -> Result<(), Error> {
     let missing = |path: &Path| secret_file::can_be_made(path).map(|()| None);
-    let mut of_files = keys.iter().filter(|key| key.value.is_none());
-    of_files.try_for_each(|key| read(&key.file, missing).map(drop))
+    keys.iter().try_for_each(|key| match &key.value {
+        Some(value) => of_value(key, value).map(drop),
+        None => read(&key.file, missing).map(drop),
+    })
 }
 
 /// What a key looks like.
@@ -109,6 +110,12 @@ fn checked(text: &str) -> Option<Digest> {
     let key = text.trim();
     let is_key = key.len() >= secret_file::MIN_SECRET && key.bytes().all(|byte| byte.is_ascii_graphic());
     is_key.then(|| digest(&SHA256, key.as_bytes()))
+}
+
+/// The key of a value that stands in the place of a file.
+fn of_value(key: &KeyConfig, value: &str) -> Result<Digest, Error> {
+    let error = || Error::new(ErrorKind::Invalid, "the value is no key").at(key.file.display().to_string());
+    checked(value).ok_or_else(|| error().with_help(SHAPE))
 }
 
 fn load(path: &Path) -> Result<Digest, Error> {
@@ -132,7 +139,7 @@ fn read(
         read => read.map(Some),
     };
     let Some(text) = text.map_err(|reason| error(reason.to_string()))? else { return Ok(None) };
-    checked(&text).map(Some).ok_or_else(|| error("the file holds no key".to_owned()))
+    checked(&text).map(Some).ok_or_else(|| error(format!("the file holds no key: {SHAPE}")))
 }
 
 /// A random key, in a new file.

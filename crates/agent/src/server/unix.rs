@@ -31,6 +31,7 @@ impl SocketFile {
     /// `Invalid` if another process listens there, if there is something else than a socket, or if none can be made.
     pub(super) async fn bind(path: &Path, permissions: Permissions) -> Result<(UnixListener, Self), Error> {
         let error = |reason: String, help| place::invalid(path, reason, help);
+        place::check_folder(path)?;
         let another = || error("another process listens here".to_owned(), "end it, or give another path");
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
