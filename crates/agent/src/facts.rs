@@ -17,8 +17,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const QUESTION: Duration = Duration::from_secs(20);
 
 /// The time from the beginning of a question to the next one: the first time, doubled for each question, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a method knows about an identity. Some methods know nothing.
 #[derive(Clone, Default)]

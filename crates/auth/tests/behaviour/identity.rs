@@ -112,7 +112,15 @@ fn yc_gives_the_folder_of_its_profile() {
     let identity = identity_of(&test_system.with(YandexCloudCliAuth::new()));
     assert_eq!((identity.folder_id.as_deref(), identity.cloud_id.as_deref()), (Some("b1gfake0folder"), None));
     assert!(identity.remarks[1].contains("no such key"), "{:?}", identity.remarks);
-    assert_eq!(identity.unanswered, [IdentityField::Cloud]);
+    assert_eq!(identity.unanswered, [], "a yc that ends with an error has answered");
+
+    let test_system = TestSystem::new().with_yc(|command| match &words(command)[..] {
+        ["config", "get", "folder-id", ..] => TestRun::Fail(std::io::ErrorKind::OutOfMemory),
+        ["config", "get", ..] => TestRun::prints(""),
+        _ => TestRun::prints(YC_TOKEN),
+    });
+    let identity = identity_of(&test_system.with(YandexCloudCliAuth::new()));
+    assert_eq!(identity.unanswered, [IdentityField::Folder]);
 }
 
 #[test]

@@ -48,9 +48,17 @@ impl Login {
 
     /// One value of yc's configuration; `None` if yc has no value for the key.
     pub(super) async fn config(&self, system: &System, key: &str) -> Result<Option<String>, Error> {
+        self.config_answer(system, key).await?
+    }
+
+    /// As [`config`](Self::config). The outer error: yc has not answered, because it cannot be run or did not end.
+    pub(super) async fn config_answer(
+        &self,
+        system: &System,
+        key: &str,
+    ) -> Result<Result<Option<String>, Error>, Error> {
         let output = self.run(system, &["config", "get", key], None, self.timeout).await?;
-        let output = self.success(output)?;
-        Ok(last_line(output.stdout()))
+        Ok(self.success(output).map(|output| last_line(output.stdout())))
     }
 
     /// The endpoint in yc's configuration, asked for once; `None` if yc uses its default.

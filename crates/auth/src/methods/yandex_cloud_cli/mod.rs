@@ -232,8 +232,9 @@ impl Sealed for YandexCloudCliAuth {
                 ("folder-id", &mut identity.folder_id, IdentityField::Folder),
                 ("cloud-id", &mut identity.cloud_id, IdentityField::Cloud),
             ] {
-                match login.config(system, key).await {
-                    Ok(value) => *id = value,
+                match login.config_answer(system, key).await {
+                    Ok(Ok(value)) => *id = value,
+                    Ok(Err(error)) => identity.remarks.push(error.to_string()),
                     Err(error) => {
                         identity.unanswered.push(field);
                         identity.remarks.push(error.to_string());
